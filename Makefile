@@ -1,0 +1,43 @@
+# The two commands are `make run` and `make test`; the rest is for those who work on the relay.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check bench soak format peers clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(VENV)/installed
+	$(BIN)/relay demo
+
+peers:
+	deploy/install-peers
+
+test: $(VENV)/installed-dev peers
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed-dev peers
+	$(BIN)/python -m bench
+
+soak: $(VENV)/installed-dev peers
+	$(BIN)/python -m pytest -m soak --override-ini timeout=5400
+
+clean:
+	rm -rf $(VENV) var build *.egg-info

@@ -1,0 +1,51 @@
+"""Mail addresses: the strict path grammar of the edge, and the folded form that is compared and hashed.
+
+The grammar is RFC 5321 §4.1.2 (`Mailbox`) with two openings: UTF-8 (RFC 6531 §3.3) and the odd local parts that
+Japanese carriers once gave out (`a..b@`, `a.@`, R-ADR-03). Address literals are refused: no alias has one.
+"""
+
+import re
+from typing import Final
+
+import idna
+
+_DOT_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+"
+_LOCAL: Final = re.compile(rf"(?:{_DOT_ATOM}|\"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*\")\Z")
+_LABEL: Final = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff_-]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
+_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
+
+
+class AddressError(ValueError):
+    """The text is not one mail address; the message says which part is wrong, without repeating the text."""
+
+
+def split(address: str) -> tuple[str, str]:
+    """`local@domain` -> (local part, domain), both as written. Raises AddressError (RFC 5321 §4.1.2, §4.5.3.1)."""
+    local, at, domain = address.rpartition("@")
+    if not at:
+        raise AddressError("no @ in the address")
+    if not 0 < len(local.encode()) <= 64 or not _LOCAL.match(local):
+        raise AddressError("the local part is not valid")
+    if not 0 < len(domain.encode()) <= 253 or not _DOMAIN.match(domain):
+        raise AddressError("the domain is not valid")
+    return local, domain
+
+
+def fold_domain(domain: str) -> str:
+    """The domain as lower-case A-labels (RFC 5890), without a final dot. Raises AddressError."""
+    domain = domain.rstrip(".")
+    if domain.isascii():
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii").lower()
+    except idna.IDNAError as error:
+        raise AddressError("the domain is not a valid international name") from error
+
+
+def fold(address: str) -> str:
+    """The form in which addresses are compared and hashed: both parts lower case, domain as A-labels.
+
+    Local parts are formally case-sensitive (RFC 5321 §2.4); no mailbox provider of our parties treats them so.
+    """
+    local, domain = split(address)
+    return f"{local.lower()}@{fold_domain(domain)}"

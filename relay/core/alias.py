@@ -1,0 +1,57 @@
+"""Alias grammar: 16 characters of lower-case base32, 65 random bits and a 15-bit keyed check code (R-ADR-02).
+
+The check code binds the random part to its domain, so a mistyped, guessed or moved alias is refused without a
+database look-up. `alias+TAG` names an order or a kind (R-ADR-05).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from typing import Final, NamedTuple
+
+_RANDOM_CHARS: Final = 13
+_CHECK_CHARS: Final = 3
+LENGTH: Final = _RANDOM_CHARS + _CHECK_CHARS
+ENTROPY_BYTES: Final = 9
+_GRAMMAR: Final = re.compile(rf"[a-z2-7]{{{LENGTH}}}\Z")
+
+
+class Tagged(NamedTuple):
+    """An alias's local part and the tag that followed it after `+` ("" when there was none)."""
+
+    local_part: str
+    tag: str
+
+
+def issue(entropy: bytes, domain: str, key: bytes) -> str:
+    """A new local part from ENTROPY_BYTES random bytes, for a folded `domain`, under the alias `key` (32 bytes)."""
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"an alias takes {ENTROPY_BYTES} random bytes")
+    random_part = base64.b32encode(entropy).decode("ascii").lower()[:_RANDOM_CHARS]
+    return random_part + _check_code(random_part, domain, key)
+
+
+def is_valid(local_part: str, domain: str, key: bytes) -> bool:
+    """Whether the check code fits; `local_part` and `domain` folded, without tag."""
+    if not _GRAMMAR.match(local_part):
+        return False
+    expected = _check_code(local_part[:_RANDOM_CHARS], domain, key)
+    return hmac.compare_digest(local_part[_RANDOM_CHARS:], expected)
+
+
+def untag(local_part: str) -> Tagged:
+    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"); case of the alias is folded, of the tag kept."""
+    alias, _, tag = local_part.partition("+")
+    return Tagged(alias.lower(), tag)
+
+
+def pseudonym(seller_id: str, buyer_id: str, key: bytes) -> str:
+    """`buyer-7F3K2M9Q`: how one seller sees one buyer; not joinable between two sellers (R-ADR-06)."""
+    digest = hmac.digest(key, f"pseudonym\0{seller_id}\0{buyer_id}".encode(), hashlib.sha256)
+    return "buyer-" + base64.b32encode(digest[:5]).decode("ascii")
+
+
+def _check_code(random_part: str, domain: str, key: bytes) -> str:
+    digest = hmac.digest(key, f"alias\0{random_part}\0{domain}".encode(), hashlib.sha256)
+    return base64.b32encode(digest[:5]).decode("ascii").lower()[:_CHECK_CHARS]

@@ -1,0 +1,18 @@
+"""What a message is for."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    REPLY = "reply"
+    ORDER_PROBLEM = "order_problem"
+    ADDRESS_CHECK = "address_check"
+    CUSTOMISATION = "customisation"
+    DELIVERY_APPOINTMENT = "delivery_appointment"
+    DELAY_OR_UNAVAILABLE = "delay_or_unavailable"
+    RETURN_OR_REFUND = "return_or_refund"
+    LEGAL = "legal"
+    STATUS_COPY = "status_copy"
+    REVIEW_REQUEST = "review_request"
+    PROMOTION = "promotion"
+    OTHER = "other"

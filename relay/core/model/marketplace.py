@@ -1,0 +1,45 @@
+"""A marketplace: one tenant of the daemon. Configuration, not data; the store knows it by its id alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.core.policy.policy import Policy
+
+
+class Fallback(StrEnum):
+    """What stands in for proof when nothing is aligned and there is no DMARC record (R-IN-09)."""
+
+    REFUSE = "refuse"
+    HOLD = "hold"
+    KNOWN_DOMAIN = "known_domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marketplace:
+    """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured."""
+
+    id: str
+    name: str
+    domain: str
+    mobile_domain: str | None
+    mobile_carriers: frozenset[str]
+    locales: tuple[str, ...]
+    help_url: str
+    operator: str
+    fallback: Fallback
+    reject_at_data: bool
+    show_seller_name: bool
+    show_buyer_name: bool
+    policy: Policy
+
+    @property
+    def domains(self) -> frozenset[str]:
+        return frozenset(d for d in (self.domain, self.mobile_domain) if d)
+
+    def alias_domain(self, mailbox_domain: str) -> str:
+        """The domain for a new alias of a party whose mailbox is at `mailbox_domain` (folded) (R-ADR-03)."""
+        if self.mobile_domain and any(
+            mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
+        ):
+            return self.mobile_domain
+        return self.domain

@@ -1,0 +1,22 @@
+"""An order: the marketplace's own order id and what it is about; belongs to a pair."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fulfilment(StrEnum):
+    SELLER = "seller"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """`items` are SKU/ASIN/JAN codes; `state` is the marketplace's own word."""
+
+    id: str
+    marketplace_id: str
+    pair_id: str
+    external_id: str
+    items: tuple[str, ...] = ()
+    state: str = ""
+    fulfilled_by: Fulfilment = Fulfilment.SELLER

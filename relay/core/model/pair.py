@@ -1,0 +1,46 @@
+"""A pair: one buyer and one seller who may write to each other; and the two aliases that stand for them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay.core.model.party import Party, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """The anonymized address that stands for `role` of a pair. Local part and domain are folded."""
+
+    local_part: str
+    domain: str
+    role: Role
+    retired: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"{self.local_part}@{self.domain}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One party of a pair with all that its mail needs.
+
+    `mailbox` is the party's current verified mailbox as it was given (None once erased); `addresses` are all its
+    registered mailbox and sender addresses, folded, past ones included: what scrubbing must never let through.
+    """
+
+    party: Party
+    alias: Alias
+    mailbox: str | None
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    id: str
+    marketplace_id: str
+    created_at: datetime
+    buyer: Side
+    seller: Side
+
+    def side(self, role: Role) -> Side:
+        return self.buyer if role is Role.BUYER else self.seller

@@ -1,0 +1,33 @@
+"""A party: one account, a buyer or a seller, known to the marketplace by an external reference."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    BUYER = "buyer"
+    SELLER = "seller"
+
+    @property
+    def other(self) -> "Role":
+        return Role.SELLER if self is Role.BUYER else Role.BUYER
+
+
+class PartyState(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """`display_name` is what the marketplace gave for display, never a name read from mail."""
+
+    id: str
+    marketplace_id: str
+    role: Role
+    external_ref: str
+    state: PartyState
+    locale: str
+    display_name: str

@@ -1,0 +1,114 @@
+"""The named reasons: one member per reason, the same word in SMTP answer, log, metric, notice, page and record.
+
+A reason's numbers for SMTP (RFC 5321 §4.2, RFC 3463) stand beside its name; its words, in every language, stand in
+the text catalogue under the same name.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ReasonCode(StrEnum):
+    # who writes to whom: refused without a notice, ever
+    ADDRESS_UNKNOWN = "address_unknown"
+    SENDER_BLOCKED = "sender_blocked"
+    LOGIN_MISUSED = "login_misused"
+    TOO_MANY_PENDING = "too_many_pending"
+    FROM_DEFECT = "from_defect"
+    NO_RELAYING = "no_relaying"
+    # what may pass
+    SENDER_PENDING = "sender_pending"
+    SENDER_UNPROVEN = "sender_unproven"
+    SENDER_SUSPENDED = "sender_suspended"
+    RECIPIENT_UNAVAILABLE = "recipient_unavailable"
+    OPTED_OUT = "opted_out"
+    AUTO_REPLY_REPEATED = "auto_reply_repeated"
+    OWN_ALIAS = "own_alias"
+    LOOP = "loop"
+    TOO_BIG = "too_big"
+    MALFORMED = "malformed"
+    # why an opted-out buyer still gets it
+    ANSWER = "answer"
+    MARKED_IMPORTANT = "marked_important"
+    ADDITIONAL_INFORMATION = "additional_information"
+    CRITICAL_KIND = "critical_kind"
+    # what the other server said
+    DELAYED = "delayed"
+    MAILBOX_UNKNOWN = "mailbox_unknown"
+    MAILBOX_FULL = "mailbox_full"
+    FILTERED = "filtered"
+    SPAM_REFUSED = "spam_refused"
+    POLICY_REFUSED = "policy_refused"
+    MESSAGE_TOO_BIG = "message_too_big"
+    HOST_UNKNOWN = "host_unknown"
+    TLS_REQUIRED = "tls_required"
+    SMTPUTF8_UNSUPPORTED = "smtputf8_unsupported"
+    EXPIRED = "expired"
+    TEMPORARY = "temporary"
+    REFUSED = "refused"
+    """Refused for good, and no class above fits what was said."""
+    # the relay itself
+    STORE_AWAY = "store_away"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpNumbers:
+    code: int
+    enhanced: str
+
+
+SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
+    ReasonCode.ADDRESS_UNKNOWN: SmtpNumbers(550, "5.1.1"),
+    ReasonCode.SENDER_BLOCKED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.LOGIN_MISUSED: SmtpNumbers(553, "5.7.1"),
+    ReasonCode.TOO_MANY_PENDING: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.FROM_DEFECT: SmtpNumbers(550, "5.6.0"),
+    ReasonCode.NO_RELAYING: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.SENDER_PENDING: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.SENDER_UNPROVEN: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.SENDER_SUSPENDED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.RECIPIENT_UNAVAILABLE: SmtpNumbers(550, "5.2.1"),
+    ReasonCode.OPTED_OUT: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.AUTO_REPLY_REPEATED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.OWN_ALIAS: SmtpNumbers(550, "5.1.3"),
+    ReasonCode.LOOP: SmtpNumbers(554, "5.4.6"),
+    ReasonCode.TOO_BIG: SmtpNumbers(552, "5.3.4"),
+    ReasonCode.MALFORMED: SmtpNumbers(554, "5.6.0"),
+    ReasonCode.STORE_AWAY: SmtpNumbers(451, "4.3.0"),
+    ReasonCode.INTERNAL: SmtpNumbers(451, "4.3.0"),
+    # For what another server refused, the numbers of our own delivery report (RFC 3464 §2.3.4).
+    ReasonCode.DELAYED: SmtpNumbers(451, "4.4.1"),
+    ReasonCode.MAILBOX_UNKNOWN: SmtpNumbers(550, "5.1.1"),
+    ReasonCode.MAILBOX_FULL: SmtpNumbers(552, "5.2.2"),
+    ReasonCode.FILTERED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.SPAM_REFUSED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.POLICY_REFUSED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.MESSAGE_TOO_BIG: SmtpNumbers(552, "5.3.4"),
+    ReasonCode.HOST_UNKNOWN: SmtpNumbers(550, "5.1.2"),
+    ReasonCode.TLS_REQUIRED: SmtpNumbers(550, "5.7.10"),
+    ReasonCode.SMTPUTF8_UNSUPPORTED: SmtpNumbers(550, "5.6.7"),
+    ReasonCode.EXPIRED: SmtpNumbers(550, "5.4.7"),
+    ReasonCode.TEMPORARY: SmtpNumbers(451, "4.4.0"),
+    ReasonCode.REFUSED: SmtpNumbers(550, "5.0.0"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Where in the message: `part` is a header field's name or a MIME part's path ("1.2"), offsets in its text."""
+
+    part: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why: the rule's id in the requirements, the code, what caused it, and values that its text may name."""
+
+    code: ReasonCode
+    rule: str
+    span: Span | None = None
+    values: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,26 @@
+"""An SMTP reply as this server gives it."""
+
+from dataclasses import dataclass
+
+from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`text` is one line of printable ASCII, no CR or LF; `enhanced` per RFC 3463."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}"
+
+    @property
+    def is_positive(self) -> bool:
+        return self.code < 400
+
+    @classmethod
+    def refusing(cls, code: ReasonCode, text: str) -> "Reply":
+        numbers = SMTP_NUMBERS[code]
+        return cls(numbers.code, numbers.enhanced, text)

@@ -1,0 +1,29 @@
+"""A sender: an address or a whole domain that may write for a party (R-SND-01)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SenderState(StrEnum):
+    APPROVED = "approved"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+    """Pending: seen, proven, waiting for the account owner's word."""
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """`address` is folded: `local@domain`, or `@domain` for a whole domain."""
+
+    id: str
+    party_id: str
+    address: str
+    state: SenderState
+    label: str = ""
+    added_by: str = ""
+    shared: bool = False
+
+    @property
+    def is_domain(self) -> bool:
+        return self.address.startswith("@")

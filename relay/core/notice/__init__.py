@@ -1,0 +1,1 @@
+"""Notices: reasons to texts to a message, with its delivery report (RFC 3464)."""

@@ -1,0 +1,67 @@
+"""Everything that a decision may look at besides the message itself, gathered first and frozen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.optout import OptOut
+from relay.core.model.order import Order
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.sender import Sender
+
+
+class Proof(StrEnum):
+    """How the writer was proven (R-IN-09)."""
+
+    LOGIN = "login"
+    ALIGNED = "aligned"
+    KNOWN_DOMAIN = "known_domain"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """What inbound authentication found. `results` are `method=result` words for the record ("spf=pass")."""
+
+    proof: Proof
+    results: tuple[str, ...] = ()
+    spf_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRef:
+    """One id of In-Reply-To or References that this pair knows: what it is called on the recipient's side, and who
+    wrote that message. Both ids without angle brackets."""
+
+    incoming_id: str
+    outgoing_id: str
+    author: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """About one recipient alias of one incoming message.
+
+    `to` is whom the alias stands for, so the writer ought to be the other side. `sender` is the entry of the writing
+    side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
+    listed for another party of this marketplace. `thread_refs`: known ids only. `open_question`: the buyer wrote last
+    and the seller has not answered. `earlier_recipients`: roles of this pair already served in this transaction.
+    `order` is what the tag names, if anything.
+    """
+
+    marketplace: Marketplace
+    pair: Pair
+    to: Role
+    tag: str
+    order: Order | None
+    authentication: Authentication
+    from_address: str
+    sender: Sender | None
+    listed_elsewhere: bool
+    pending_senders: int
+    opt_outs: tuple[OptOut, ...]
+    thread_refs: tuple[ThreadRef, ...]
+    open_question: bool
+    auto_replies_today: int
+    earlier_recipients: frozenset[Role]

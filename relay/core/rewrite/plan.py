@@ -1,0 +1,55 @@
+"""What a rewrite is given and what it yields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that the passes need, resolved beforehand.
+
+    `from_address`/`from_name`: the author's alias and its display name (already marketplace-approved). `disguise`
+    maps each known real address of both parties, folded, to that party's alias. `message_id` is the outgoing id
+    without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's side; an id that
+    is in neither map becomes `opaque_id(id)` under `thread_key` at `domain`, so siblings of an unknown parent still
+    thread. `hidden_hosts`: HELO name and client address of this session, beside what the trace fields name.
+    """
+
+    domain: str
+    from_address: str
+    from_name: str
+    disguise: Mapping[str, str]
+    message_id: str
+    thread_ids: Mapping[str, str]
+    thread_key: bytes
+    hidden_hosts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace `content[start:end]` of the received content by `replacement`. Edits of one message do not overlap."""
+
+    start: int
+    end: int
+    replacement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """For the record: what was changed, where (a header name or a part's path, byte range in the original), why."""
+
+    what: str
+    where: str
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """`header` is the new header block of the whole message without its empty line and without To, Date-independent
+    trace and signature, which dispatch puts before it; `edits` apply to the body, sorted."""
+
+    header: bytes
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]

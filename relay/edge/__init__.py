@@ -1,0 +1,1 @@
+"""Thin adapters, one outside thing each."""

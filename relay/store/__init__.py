@@ -1,0 +1,1 @@
+"""The record, the directory and the queue: one interface (`relay.ports.Store`), two engines."""
