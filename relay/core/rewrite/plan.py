@@ -1,7 +1,9 @@
 """What a rewrite is given and what it yields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from relay.core.rewrite.mime import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """`header` is the new header block of the whole message without its empty line and without To, Date-independent
-    trace and signature, which dispatch puts before it; `edits` apply to the body, sorted."""
+    """`header` is the new header block of the whole message without its empty line and without Received,
+    To and DKIM-Signature, which dispatch puts before it; `edits` apply to the body, sorted."""
 
     header: bytes
     edits: tuple[Edit, ...]
     changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A rewrite under way: what a pass takes and gives. `fields` is the outgoing header so far: names as sent, raw
+    values with leading space, folding and final CRLF; it starts empty. `edits` and `changes` only ever grow."""
+
+    content: bytes
+    root: Part
+    fields: tuple[tuple[str, bytes], ...] = ()
+    edits: tuple[Edit, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+Pass = Callable[[Draft, Plan], Draft]
