@@ -7,11 +7,9 @@ from enum import StrEnum
 
 class EventType(StrEnum):
     RECEIVED = "received"
-    JUDGED = "judged"
     HELD = "held"
     RELEASED = "released"
     QUEUED = "queued"
-    ATTEMPTED = "attempted"
     DEFERRED = "deferred"
     ACCEPTED = "accepted"
     BOUNCED = "bounced"
