@@ -1,1 +1,5 @@
-"""Reading what comes back: delivery status notifications about mail that another server had accepted."""
+"""Reading what comes back: delivery reports, and whose servers wrote them."""
+
+from relay.core.bounce.report import Bounce, BounceAction, read
+
+__all__ = ["Bounce", "BounceAction", "read"]

@@ -1,0 +1,50 @@
+"""Whose mail servers these are: a few-valued word for records and metrics, and what is peculiar to each.
+
+A host class names a provider, never a host: it may be shown to the other side (R-OUT-03).
+"""
+
+from typing import Final
+
+_SUFFIXES: Final[dict[str, str]] = {
+    "docomo.ne.jp": "docomo",
+    "ezweb.ne.jp": "au",
+    "au.com": "au",
+    "biglobe.ne.jp": "biglobe",
+    "softbank.ne.jp": "softbank",
+    "i.softbank.jp": "softbank",
+    "softbank.jp": "softbank",
+    "vodafone.ne.jp": "softbank",
+    "disney.ne.jp": "softbank",
+    "ymobile.ne.jp": "softbank",
+    "ymobile1.ne.jp": "softbank",
+    "y-mobile.ne.jp": "softbank",
+    "emobile.ne.jp": "softbank",
+    "willcom.com": "softbank",
+    "rakuten.jp": "rakuten",
+    "yahoo.co.jp": "yahoo_japan",
+    "gmail.com": "google",
+    "googlemail.com": "google",
+    "google.com": "google",
+    "outlook.com": "microsoft",
+    "hotmail.com": "microsoft",
+    "live.com": "microsoft",
+    "live.jp": "microsoft",
+    "outlook.jp": "microsoft",
+    "icloud.com": "apple",
+    "me.com": "apple",
+    "mac.com": "apple",
+    "yahoo.com": "yahoo",
+    "yahoodns.net": "yahoo",
+    "aol.com": "yahoo",
+}
+
+
+def host_class(name: str) -> str:
+    """The provider behind a mail host's or mailbox's domain name, "other" when it is none of the known, "" for ""."""
+    name = name.lower().rstrip(".")
+    if not name:
+        return ""
+    labels = name.split(".")
+    return next(
+        (_SUFFIXES[suffix] for i in range(len(labels)) if (suffix := ".".join(labels[i:])) in _SUFFIXES), "other"
+    )

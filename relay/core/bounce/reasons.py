@@ -1,0 +1,126 @@
+"""Why a delivery failed, from phase, codes and words: one table each, the surest first (R-OUT-04).
+
+`mailbox_unknown` and `host_unknown` make a mailbox count as dead (R-OUT-06), so nothing doubtful is given those names.
+"""
+
+import re
+from typing import Final
+
+from relay.core.bounce.carrier import host_class
+from relay.core.model.reason import ReasonCode
+
+# RFC 3463 and its registry. Codes that servers use for everything (x.0.0, 5.7.1 ...) are left to the text.
+_BY_ENHANCED: Final[dict[str, ReasonCode]] = {
+    "1.1": ReasonCode.MAILBOX_UNKNOWN,
+    "1.3": ReasonCode.MAILBOX_UNKNOWN,
+    "1.6": ReasonCode.MAILBOX_UNKNOWN,
+    "2.1": ReasonCode.REFUSED,  # disabled, which may end
+    "1.2": ReasonCode.HOST_UNKNOWN,
+    "1.10": ReasonCode.HOST_UNKNOWN,
+    "4.4": ReasonCode.HOST_UNKNOWN,
+    "2.2": ReasonCode.MAILBOX_FULL,
+    "2.3": ReasonCode.MESSAGE_TOO_BIG,
+    "3.4": ReasonCode.MESSAGE_TOO_BIG,
+    "6.7": ReasonCode.SMTPUTF8_UNSUPPORTED,
+    "7.10": ReasonCode.TLS_REQUIRED,
+    **dict.fromkeys(["7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27"], ReasonCode.POLICY_REFUSED),
+    **dict.fromkeys(["1.8", "7.8", "7.9", "7.13", "7.28", "7.29"], ReasonCode.POLICY_REFUSED),
+}
+
+# In this order: a text that names a filter is about the filter, whatever else it says.
+_BY_TEXT: Final[tuple[tuple[ReasonCode, re.Pattern[str]], ...]] = tuple(
+    (code, re.compile(pattern, re.IGNORECASE))
+    for code, pattern in (
+        (
+            ReasonCode.MAILBOX_FULL,
+            (
+                r"mailbox (?:is |was )?full|over ?quota|quota (?:is )?(?:exceeded|full)"
+                r"|exceed(?:s|ed)? (?:\w+ ){0,3}quota|too much mail data|insufficient (?:disk |mailbox )?(?:storage|space)|out of storage"
+            ),
+        ),
+        (
+            ReasonCode.MESSAGE_TOO_BIG,
+            r"(?:message|mail|data)(?: size)?(?: is)? too (?:large|big)|message size|exceed\w* (?:\w+ ){0,4}size",
+        ),
+        (
+            ReasonCode.SPAM_REFUSED,
+            r"\bspam|blacklist|block ?list|blocklist|reputation|\bDNSBL\b|\bRBL\b|spamhaus|unsolicited|bulk mail|junk",
+        ),
+        (
+            ReasonCode.POLICY_REFUSED,
+            r"\b(?:SPF|DKIM|DMARC|rDNS|PTR)\b|authentication (?:failed|required)|unauthenticated|reverse dns",
+        ),
+        (ReasonCode.TLS_REQUIRED, r"must issue a starttls|(?:encryption|TLS) (?:is )?(?:required|needed)"),
+        (
+            ReasonCode.MAILBOX_UNKNOWN,
+            (
+                r"user unknown|unknown user|no such (?:user|recipient|mailbox|address|account|person)|invalid recipient"
+                r"|(?:user|recipient|mailbox|account|address)[^.]{0,60}(?:not found|not exist|doesn't exist)"
+                r"|unknown (?:recipient|mailbox|account|address|local)|not a (?:valid|known) (?:user|mailbox|recipient)"
+                r"|(?:doesn't|does not) have an? [\w.-]+ account|no mailbox here|unrouteable address|not listed in"
+            ),
+        ),
+        (
+            ReasonCode.HOST_UNKNOWN,
+            r"(?:host|domain)(?: name)? (?:was )?(?:not found|unknown|does(?: not|n't) exist)|unknown (?:host|domain)",
+        ),
+        (
+            ReasonCode.FILTERED,
+            r"(?:recipient|user|receiver)[^.]{0,40}(?:not|doesn't|refuses? to) accept|filtered|recipient preferences|receiv\w+ settings",
+        ),
+        (ReasonCode.POLICY_REFUSED, r"policy|prohibited|not authori[sz]ed|access denied|blocked|denied|rejected by"),
+    )
+)
+
+
+def classify(
+    *, permanent: bool, phase: str, code: int, enhanced: str, text: str, host: str = "", destination: str = ""
+) -> ReasonCode:
+    """The reason of a failed delivery. `phase` as in `ports.Delivery` ("" when a report does not say), `host` the
+    remote's name, `destination` the mailbox's domain: either may give a carrier away.
+    """
+    if phase == "tls":
+        return ReasonCode.TLS_REQUIRED
+    detail = enhanced.partition(".")[2]
+    if not permanent:
+        return ReasonCode.MAILBOX_FULL if detail == "2.2" else ReasonCode.TEMPORARY
+    if phase == "dns" and code == 0:
+        return ReasonCode.HOST_UNKNOWN
+    named = _by_text(text)
+    carrier = _by_carrier({host_class(host), host_class(destination)}, phase, code, named)
+    if carrier is not None:
+        return carrier
+    # A filter or a full mailbox that the text names outweighs "5.1.1": a live mailbox taken for dead is worse.
+    if named not in {None, ReasonCode.MAILBOX_UNKNOWN, ReasonCode.HOST_UNKNOWN} and detail == "1.1":
+        return named or ReasonCode.REFUSED
+    return _BY_ENHANCED.get(detail) or named or _by_code(phase, code, detail)
+
+
+def _by_text(text: str) -> ReasonCode | None:
+    text = text[:2_000]
+    return next((code for code, pattern in _BY_TEXT if pattern.search(text)), None)
+
+
+def _by_carrier(classes: set[str], phase: str, code: int, named: ReasonCode | None) -> ReasonCode | None:
+    """The carriers docomo and au answer "550 Unknown user" for a dead mailbox and for a receiver's domain filter
+    alike: after the data it is the filter, at RCPT it may be either. SoftBank swallows what is filtered, so that its
+    550 "Invalid recipient" at RCPT says what it means.
+    """
+    if code != 550 or named not in {None, ReasonCode.MAILBOX_UNKNOWN, ReasonCode.FILTERED}:
+        return None
+    if classes & {"docomo", "au"}:
+        return ReasonCode.FILTERED if phase == "end_of_data" else ReasonCode.REFUSED
+    if "softbank" in classes:
+        known_dead = phase == "rcpt" and named is ReasonCode.MAILBOX_UNKNOWN
+        return ReasonCode.MAILBOX_UNKNOWN if known_dead else ReasonCode.REFUSED
+    return None
+
+
+def _by_code(phase: str, code: int, detail: str) -> ReasonCode:
+    if code == 556 or (code == 521 and phase == "connect"):  # RFC 7504
+        return ReasonCode.HOST_UNKNOWN
+    if code == 552:
+        return ReasonCode.MAILBOX_FULL if phase == "rcpt" else ReasonCode.MESSAGE_TOO_BIG
+    if code == 551 and phase == "rcpt":
+        return ReasonCode.MAILBOX_UNKNOWN
+    return ReasonCode.POLICY_REFUSED if detail.startswith("7.") else ReasonCode.REFUSED

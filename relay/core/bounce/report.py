@@ -1,0 +1,104 @@
+"""Reading a delivery report (RFC 3464): what a receiving side says, later and by mail, about a message of ours.
+
+A report is a stranger's file: it is cut to size and its nesting counted before the standard parser sees it, and
+whatever that parser does, the answer is a Bounce or None.
+"""
+
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+from enum import StrEnum
+from typing import Final
+
+from relay.core.bounce.carrier import host_class
+from relay.core.bounce.reasons import classify
+from relay.core.model.reason import ReasonCode
+
+# The report's fields come before the returned message, which may be of any size and is not wanted.
+_MOST_BYTES: Final = 131_072
+_MOST_PARTS: Final = 30
+_MOST_BLOCKS: Final = 20
+_CONTAINER: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
+_GLOBAL: Final = re.compile(rb"message/global-delivery-status", re.IGNORECASE)  # RFC 6533, same fields in UTF-8
+_STATUS: Final = re.compile(r"\b([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
+_CODE: Final = re.compile(r"\b([45][0-9]{2})(?=[ -]|\Z)")
+_PHASES: Final = {"rcpt to": "rcpt", "end of data": "end_of_data", "mail from": "mail", "data command": "end_of_data"}
+
+
+class BounceAction(StrEnum):
+    """RFC 3464 §2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+
+
+_ACTIONS: Final = {action.value: action for action in BounceAction}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """What a report says of one recipient. `diagnostic` is as the remote wrote it: it goes through `redact` before
+    anybody sees it. `remote` is the class of the host that spoke ("" when the report names none)."""
+
+    action: BounceAction
+    status: str
+    diagnostic: str
+    remote: str
+    reason: ReasonCode
+
+
+def read(content: bytes) -> Bounce | None:
+    """The report in `content`, the gravest where there are several recipients; None when it holds none."""
+    head = _GLOBAL.sub(b"message/delivery-status", content[:_MOST_BYTES])
+    if b"delivery-status" not in head.lower() or len(_CONTAINER.findall(head)) > _MOST_PARTS:
+        return None
+    try:
+        bounces = [bounce for block in _blocks(message_from_bytes(head)) if (bounce := _bounce(block))]
+    except Exception:  # noqa: BLE001  the standard parser raises what it likes on hostile input
+        return None
+    return min(bounces, key=lambda bounce: list(BounceAction).index(bounce.action), default=None)
+
+
+def _blocks(message: Message) -> list[Message]:
+    for part in message.walk():
+        blocks = part.get_payload()
+        if part.get_content_type() == "message/delivery-status" and isinstance(blocks, list):
+            return [block for block in blocks[:_MOST_BLOCKS] if isinstance(block, Message)]
+    return []
+
+
+def _bounce(block: Message) -> Bounce | None:
+    status_match = _STATUS.search(_field(block, "Status"))
+    status = status_match[1] if status_match else ""
+    action = _action(_field(block, "Action"), status)
+    if action is None:
+        return None
+    diagnostic = _field(block, "Diagnostic-Code").partition(";")[2].strip()
+    remote = _field(block, "Remote-MTA").partition(";")[2].strip()
+    recipient = _field(block, "Final-Recipient").rpartition("@")[2].strip(" >")
+    code_match = _CODE.search(diagnostic)
+    lower = diagnostic.lower()
+    reason = classify(
+        permanent=action is BounceAction.FAILED and not status.startswith("4."),
+        phase=next((phase for words, phase in _PHASES.items() if words in lower), ""),
+        code=int(code_match[1]) if code_match else 0,
+        enhanced=status,
+        text=diagnostic,
+        host=remote,
+        destination=recipient,
+    )
+    return Bounce(action=action, status=status, diagnostic=diagnostic, remote=host_class(remote), reason=reason)
+
+
+def _action(text: str, status: str) -> BounceAction | None:
+    word = text.lower().split(" ")[0]
+    return _ACTIONS.get(word) or (BounceAction.FAILED if status.startswith("5.") else None)
+
+
+def _field(block: Message, name: str) -> str:
+    """One line of text; a field with undecodable bytes comes as a Header object, hence str()."""
+    return " ".join(str(block.get(name, "")).split())[:2_000]

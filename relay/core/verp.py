@@ -1,0 +1,50 @@
+"""Variable envelope return paths: the address that a bounce comes back to names the queue item it is about.
+
+`b.` + item id + expiry + signature, 53 characters of lower-case letters and digits: it survives folding, and the dot
+keeps it apart from every alias. Signed, so that nobody can bounce another's mail; expiring, so that an old one is
+worth nothing (R-REW-10, R-OUT-04).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+PREFIX: Final = "b."
+_EXPIRY_CHARS: Final = 8  # 5 bytes of seconds since 1970
+_SIGNATURE_CHARS: Final = 16  # 80 bits
+_ITEM_ID: Final = re.compile(r"[0-9a-z]{26}\Z")
+_GRAMMAR: Final = re.compile(
+    rf"b\.(?P<item_id>[0-9a-z]{{26}})(?P<expiry>[a-z2-7]{{{_EXPIRY_CHARS}}})(?P<signature>[a-z2-7]{{{_SIGNATURE_CHARS}}})\Z"
+)
+
+
+def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
+    """The local part for an item's MAIL FROM. `item_id` is a record id, `key` the installation's "verp" secret."""
+    if not _ITEM_ID.match(item_id):
+        raise ValueError("an item id is 26 characters of lower-case base32")
+    expiry = _base32(int(expires_at.timestamp()).to_bytes(5, "big"))
+    return f"{PREFIX}{item_id}{expiry}{_signature(item_id, expiry, key)}"
+
+
+def read(local_part: str, now: datetime, key: bytes) -> str | None:
+    """The item id of a return path that we minted and that has not expired; None for anything else."""
+    match = _GRAMMAR.match(local_part.lower())
+    if match is None:
+        return None
+    item_id, expiry = match["item_id"], match["expiry"]
+    if not hmac.compare_digest(match["signature"], _signature(item_id, expiry, key)):
+        return None
+    expires_at = datetime.fromtimestamp(int.from_bytes(base64.b32decode(expiry.upper()), "big"), UTC)
+    return item_id if now < expires_at else None
+
+
+def _signature(item_id: str, expiry: str, key: bytes) -> str:
+    digest = hmac.digest(key, f"verp\0{item_id}\0{expiry}".encode(), hashlib.sha256)
+    return _base32(digest[: _SIGNATURE_CHARS * 5 // 8])
+
+
+def _base32(value: bytes) -> str:
+    return base64.b32encode(value).decode("ascii").lower()
