@@ -1,0 +1,108 @@
+"""Who writes to whom: one incoming message and its facts give the writer, or the reason for which it is refused.
+
+What is refused here is refused in the SMTP dialogue and never by a notice: whoever it is has not been proven, or has no
+business with this alias, and a mail back could hit a bystander (no backscatter).
+"""
+
+from dataclasses import dataclass
+
+from relay.core import address
+from relay.core.model.head import Head
+from relay.core.model.marketplace import Fallback
+from relay.core.model.message import Incoming
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.sender import Sender, SenderState
+from relay.core.policy.facts import Facts, Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """`role` is the author's side. A `role` equal to `Facts.to` is someone writing to the alias that stands for
+    himself; that is never relayed, see `policy.parties`. `sender` is the entry of the author's list that fits From;
+    `registered`: proven, and that entry is approved. Not registered with a login: unlisted (R-SND-02); not registered
+    and `proof` NONE: on the list, but unproven (R-IN-09)."""
+
+    role: Role
+    sender: Sender | None
+    proof: Proof
+    registered: bool
+
+
+def identify(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
+    """The writer, or why the dialogue ends in 5xx. Pure; `head` and `facts` belong to this message and recipient."""
+    login = incoming.peer.login_party_id
+    if login is None:
+        return _by_mail(incoming, head, facts)
+    if login == facts.pair.side(facts.to.other).party.id:
+        return _by_login(facts)
+    if login == facts.pair.side(facts.to).party.id:
+        return _to_oneself_by_login(head, facts)
+    # Whoever else has an account is a stranger to this pair, and learns nothing about it (R-ADR-07).
+    return _stranger()
+
+
+def _by_login(facts: Facts) -> Writer | Reason:
+    """The author proved himself; what is left is whether his From may write for him (R-IN-02)."""
+    state = _listed_as(facts.sender)
+    if state is SenderState.BLOCKED:
+        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+    if state is None and facts.listed_elsewhere:
+        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+    if state is None and facts.pending_senders >= facts.marketplace.policy.pending_senders:
+        return Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
+    return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
+
+
+def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
+    own = head.from_address in facts.pair.side(facts.to).addresses
+    if facts.listed_elsewhere and not own:
+        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+    return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=own)
+
+
+def _by_mail(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
+    """Without a login: proof by authentication or by fallback, and only for addresses that are listed (R-IN-09)."""
+    proof = _proof(incoming, head, facts)
+    state = _listed_as(facts.sender)
+    if state is SenderState.APPROVED:
+        if proof is not Proof.NONE:
+            return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
+        if facts.marketplace.fallback is Fallback.HOLD:
+            return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
+        return _stranger()
+    if proof is Proof.NONE:
+        # Not even "blocked" is said to somebody who may have forged the address.
+        return _stranger()
+    if state is SenderState.BLOCKED:
+        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+    if state is None and head.from_address in facts.pair.side(facts.to).addresses:
+        return Writer(role=facts.to, sender=None, proof=proof, registered=True)
+    return _stranger()
+
+
+def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
+    if facts.authentication.proof is Proof.ALIGNED:
+        return Proof.ALIGNED
+    known_domain = facts.marketplace.fallback is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
+    if known_domain and not facts.authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:
+        return Proof.KNOWN_DOMAIN
+    return Proof.NONE
+
+
+def _listed_as(sender: Sender | None) -> SenderState | None:
+    """A retired entry is history: its address counts as unlisted (R-SND-03)."""
+    if sender is None or sender.state is SenderState.RETIRED:
+        return None
+    return sender.state
+
+
+def _folded(mail_from: str) -> str:
+    try:
+        return address.fold(mail_from)
+    except address.AddressError:
+        return ""
+
+
+def _stranger() -> Reason:
+    return Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")

@@ -1,0 +1,48 @@
+"""The buyer's opt-out of unsolicited seller mail, and what lawfully passes it (R-POL-02..05).
+
+Only subject, thread, tag and header are looked at: body text never lifts an opt-out (R-POL-05). An automatic mail of
+the seller's is no answer (R-POL-14), not even to a message that set it off, so to an opted-out buyer it is unsolicited
+mail like any other; a mark or a critical kind lifts the opt-out for it as for all mail (R-POL-04 makes no difference).
+"""
+
+from collections.abc import Iterator
+
+from relay.core.model.optout import OptOut
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.verdict import Action
+from relay.core.policy import kinds, subject_marks
+from relay.core.policy.case import Case, Finding
+
+_RULE = "R-POL-04"
+
+
+def judge(case: Case) -> Finding | None:
+    """None where no opt-out touches this message; RELAY with every reason that lifts it; else RETURN."""
+    if case.writer.role is not Role.SELLER or not any(_touches(opt_out, case) for opt_out in case.facts.opt_outs):
+        return None
+    lifted = tuple(_lifting(case))
+    if lifted:
+        return Finding(Action.RELAY, lifted)
+    unmarked = Span(part="subject", start=0, end=len(case.head.subject))
+    return Finding(Action.RETURN, (Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-03", span=unmarked),))
+
+
+def _touches(opt_out: OptOut, case: Case) -> bool:
+    return (
+        opt_out.buyer_id == case.recipient.party.id
+        and opt_out.seller_id in {None, case.author.party.id}
+        and opt_out.kind in {None, kinds.kind_of(case)}
+    )
+
+
+def _lifting(case: Case) -> Iterator[Reason]:
+    if kinds.answers(case):
+        yield Reason(code=ReasonCode.ANSWER, rule=_RULE)
+    subject, policy = case.head.subject, case.policy
+    if mark := subject_marks.important(subject, policy.brackets, policy.important_words):
+        yield Reason(code=ReasonCode.MARKED_IMPORTANT, rule=_RULE, span=mark)
+    if phrase := subject_marks.additional_information(subject, policy.additional_information):
+        yield Reason(code=ReasonCode.ADDITIONAL_INFORMATION, rule=_RULE, span=phrase)
+    if (kind := kinds.said(case)) in policy.critical_kinds:
+        yield Reason(code=ReasonCode.CRITICAL_KIND, rule=_RULE, values=(("kind", str(kind)),))
