@@ -1,0 +1,130 @@
+"""What no single key can tell: keys that contradict each other, and what they would do to mail."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from relay.config.problem import Problem
+from relay.config.sections import Config, Listener, Route
+from relay.core import address
+
+
+def across(config: Config) -> Iterator[Problem]:
+    yield from _listeners(config)
+    yield from _doors_once(config)
+    yield from _retry(config)
+    yield from _routes(config)
+    yield from _dkim(config)
+    yield from _marketplaces(config)
+    yield from _operators(config)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listeners(config: Config) -> Iterator[Problem]:
+    for index, listener in enumerate(config.listener):
+        key = f"listener[{index}]"
+        if listener.tls == "implicit" and listener.kind != "submission":
+            yield Problem(f"{key}.tls", f"implicit TLS on {listener.kind}", 'write "starttls", or kind = "submission"')
+        if listener.proxy_protocol and not config.networks.front_hosts:
+            yield Problem(
+                f"{key}.proxy_protocol", "nobody is believed", "list the front's hosts in networks.front_hosts"
+            )
+        if listener.kind == "submission":
+            yield from _logins(listener, key, plain_auth=config.networks.plain_auth)
+
+
+def _logins(listener: Listener, key: str, *, plain_auth: bool) -> Iterator[Problem]:
+    # RFC 4954 §4: a password never crosses the net in the clear.
+    if plain_auth and not is_loopback(listener.host):
+        yield Problem(
+            f"{key}.host", "networks.plain_auth would send passwords in the clear", "listen on 127.0.0.1 or use TLS"
+        )
+    elif listener.tls == "none" and not plain_auth:
+        yield Problem(
+            f"{key}.tls", "nobody could log in without TLS", 'write "starttls", or networks.plain_auth on loopback'
+        )
+
+
+def _doors_once(config: Config) -> Iterator[Problem]:
+    doors = [(f"listener[{index}]", one.host, one.port) for index, one in enumerate(config.listener)]
+    doors.append(("web", config.web.host, config.web.port))
+    fixed = [(key, f"{host} port {port}") for key, host, port in doors if port]
+    for key, first, door in _repeated(fixed):
+        yield Problem(f"{key}.port", f"{door} is taken by {first}", "choose another port")
+
+
+def _retry(config: Config) -> Iterator[Problem]:
+    retry = config.delivery.retry
+    for key in ("longest_s", "expire_s"):
+        if getattr(retry, key) < retry.first_s:
+            yield Problem(f"delivery.retry.{key}", "is shorter than first_s", f"write at least {retry.first_s}")
+
+
+def _routes(config: Config) -> Iterator[Problem]:
+    folded = [(f"delivery.route[{index}]", _folded(route.domain)) for index, route in enumerate(config.delivery.route)]
+    for key, first, domain in _repeated(folded):
+        yield Problem(f"{key}.domain", f"{domain} is routed by {first} already", "keep one of them")
+    for index, route in enumerate(config.delivery.route):
+        yield from _route_login(route, f"delivery.route[{index}]")
+
+
+def _route_login(route: Route, key: str) -> Iterator[Problem]:
+    if bool(route.username) != bool(route.password_file):
+        missing = "password_file" if route.username else "username"
+        yield Problem(f"{key}.{missing}", "a login takes username and password_file", "write both or none")
+    elif route.username and route.tls in {"none", "opportunistic"} and not is_loopback(route.host):
+        yield Problem(
+            f"{key}.tls", f'"{route.tls}" could send the password in the clear', 'write "required" or "implicit"'
+        )
+
+
+def _dkim(config: Config) -> Iterator[Problem]:
+    if config.dkim.sign and not config.dkim.algorithms:
+        yield Problem("dkim.algorithms", "nothing to sign with", "name an algorithm, or write sign = false")
+
+
+def _marketplaces(config: Config) -> Iterator[Problem]:
+    if not config.marketplace:
+        yield Problem("marketplace", "there is none", "add a [[marketplace]] table")
+    ids: list[tuple[str, str]] = []
+    domains: list[tuple[str, str]] = []
+    for index, one in enumerate(config.marketplace):
+        key = f"marketplace[{index}]"
+        ids.append((f"{key}.id", one.id))
+        domains.append((f"{key}.domain", _folded(one.domain)))
+        if one.mobile_domain:
+            domains.append((f"{key}.mobile_domain", _folded(one.mobile_domain)))
+        if not one.locales:
+            yield Problem(f"{key}.locales", "is empty", 'name at least one, the default first: ["en"]')
+    for key, first, text in (*_repeated(ids), *_repeated(domains)):
+        yield Problem(key, f'"{text}" is {first} already', "each marketplace needs its own")
+
+
+def _operators(config: Config) -> Iterator[Problem]:
+    """Mail to postmaster@ and abuse@ is forwarded to the operator: at an alias domain it would come back to us."""
+    ours = {_folded(one.domain) for one in config.marketplace}
+    ours |= {_folded(one.mobile_domain) for one in config.marketplace if one.mobile_domain}
+    for index, one in enumerate(config.marketplace):
+        if _folded(one.operator.rpartition("@")[2]) in ours:
+            yield Problem(
+                f"marketplace[{index}].operator",
+                "is at an alias domain, so mail would loop",
+                "name a mailbox elsewhere",
+            )
+
+
+def _repeated(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """(key, first key, text) of each text that an earlier key has."""
+    first: dict[str, str] = {}
+    for key, text in named:
+        if first.setdefault(text, key) != key:
+            yield key, first[text], text
+
+
+def _folded(domain: str) -> str:
+    return address.fold_domain(domain)

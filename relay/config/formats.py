@@ -1,0 +1,98 @@
+"""Texts with a grammar: what each is called, an example of it, and how it is told."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from relay.core import address
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`name` completes "expected ..."; `accepts` raises ValueError for a text that is not one."""
+
+    name: str
+    example: str
+    accepts: Callable[[str], object]
+
+
+def _host_name(text: str) -> None:
+    # RFC 1123 §2.1; an all-numeric last label would be read as an address.
+    folded = address.fold_domain(text)
+    labels = folded.split(".")
+    if len(folded) > 253 or labels[-1].isdigit() or not all(_LABEL.match(label) for label in labels):
+        raise ValueError(text)
+
+
+def _mail_domain(text: str) -> None:
+    _host_name(text)
+    if "." not in text:
+        raise ValueError(text)
+
+
+def _route_domain(text: str) -> None:
+    if text != "*":
+        _host_name(text)
+
+
+def _host_or_ip(text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        _host_name(text)
+
+
+def _mail_address(text: str) -> None:
+    address.fold(text)
+
+
+def _web_url(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _PRINTABLE.match(text):
+        raise ValueError(text)
+
+
+def _matching(pattern: str) -> Callable[[str], None]:
+    grammar = re.compile(pattern)
+
+    def accepts(text: str) -> None:
+        if not grammar.fullmatch(text):
+            raise ValueError(text)
+
+    return accepts
+
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_PRINTABLE: Final = re.compile(r"[!-~]+\Z")
+
+HOST_NAME: Final = Format("a host name", "mx.shop.example", _host_name)
+HOST_OR_IP: Final = Format("an IP address or a host name", "127.0.0.1", _host_or_ip)
+IP: Final = Format("an IP address", "192.0.2.1", ipaddress.ip_address)
+CIDR: Final = Format("a network in CIDR form without host bits", "192.0.2.0/24", ipaddress.ip_network)
+MAIL_DOMAIN: Final = Format("a mail domain", "marketplace.example", _mail_domain)
+MAIL_ADDRESS: Final = Format("one mail address", "ops@company.example", _mail_address)
+WEB_URL: Final = Format("a web address", "https://shop.example/help", _web_url)
+SLUG: Final = Format("a word of a-z, 0-9, - and _", "shop", _matching("[a-z0-9][a-z0-9_-]{0,62}"))
+STORE: Final = Format(
+    "a store address", "sqlite:relay.db or postgresql://user@host/name", _matching(r"sqlite:.+|postgres(ql)?://.+")
+)
+ROUTE_DOMAIN: Final = Format('a mail domain or "*"', "shop.example", _route_domain)
+BRACKETS: Final = Format("an opening and a closing bracket", "[]", _matching(r"\S\S"))
+
+# An optional text has no `min_length`: "" stands for none and is not held against the format.
+HostName = Annotated[str, msgspec.Meta(extra={"format": HOST_NAME})]
+HostOrIp = Annotated[str, msgspec.Meta(extra={"format": HOST_OR_IP}, min_length=1)]
+Ip = Annotated[str, msgspec.Meta(extra={"format": IP})]
+Cidr = Annotated[str, msgspec.Meta(extra={"format": CIDR}, min_length=1)]
+MailDomain = Annotated[str, msgspec.Meta(extra={"format": MAIL_DOMAIN})]
+MailAddress = Annotated[str, msgspec.Meta(extra={"format": MAIL_ADDRESS}, min_length=1)]
+WebUrl = Annotated[str, msgspec.Meta(extra={"format": WEB_URL}, min_length=1)]
+Slug = Annotated[str, msgspec.Meta(extra={"format": SLUG}, min_length=1)]
+StoreUrl = Annotated[str, msgspec.Meta(extra={"format": STORE}, min_length=1)]
+RouteDomain = Annotated[str, msgspec.Meta(extra={"format": ROUTE_DOMAIN}, min_length=1)]
+Brackets = Annotated[str, msgspec.Meta(extra={"format": BRACKETS}, min_length=1)]

@@ -1,0 +1,84 @@
+"""From TOML text to a checked `Config`, and from there to the core's marketplaces."""
+
+import tomllib
+from pathlib import Path
+
+from relay.config.checks import across
+from relay.config.problem import ConfigError, Problem
+from relay.config.sections import Config, MarketplaceSection, PolicySection
+from relay.config.tree import read
+from relay.core import address
+from relay.core.model.marketplace import Marketplace
+from relay.core.policy.policy import Policy
+
+
+def parse(text: str, *, source: str = "config") -> Config:
+    """The configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(source, [Problem("TOML", str(error), "mend the syntax there first")]) from None
+    problems: list[Problem] = []
+    config: Config = read(Config, tree, "", problems)
+    broken = {_section(problem.key) for problem in problems}
+    # What stands in for a wrong value must not be held against its neighbours.
+    problems += [problem for problem in across(config) if _section(problem.key) not in broken]
+    if problems:
+        raise ConfigError(source, problems)
+    return config
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file. Raises ConfigError, also when it cannot be read."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
+        raise ConfigError(str(path), [Problem("file", "does not exist", fix)]) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(str(path), [Problem("file", reason, "let this user read it")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None
+    return parse(text, source=str(path))
+
+
+def marketplaces(config: Config) -> tuple[Marketplace, ...]:
+    """The configured marketplaces as the core knows them, with folded domains."""
+    return tuple(_marketplace(section, config.limits.message_bytes) for section in config.marketplace)
+
+
+def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace:
+    return Marketplace(
+        id=section.id,
+        name=section.name,
+        domain=address.fold_domain(section.domain),
+        mobile_domain=address.fold_domain(section.mobile_domain) or None,
+        mobile_carriers=frozenset(address.fold_domain(carrier) for carrier in section.mobile_carriers),
+        locales=section.locales,
+        help_url=section.help_url,
+        operator=section.operator,
+        fallback=section.authentication,
+        reject_at_data=section.reject_at_data,
+        show_seller_name=section.show_seller_name,
+        show_buyer_name=section.show_buyer_name,
+        policy=_policy(section.policy, message_bytes),
+    )
+
+
+def _policy(section: PolicySection, message_bytes: int) -> Policy:
+    return Policy(
+        version=section.version,
+        brackets=section.brackets,
+        important_words=section.important_words,
+        auto_replies_per_day=section.auto_replies_per_day,
+        hop_limit=section.hop_limit,
+        max_message_bytes=message_bytes,
+        pending_senders=section.pending_senders,
+    )
+
+
+def _section(key: str) -> str:
+    """The table that a key path is in: "listener[0].port" -> "listener[0]"; a top-level key is its own."""
+    return key.rpartition(".")[0] or key

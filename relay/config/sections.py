@@ -1,0 +1,210 @@
+"""The configuration's sections as frozen structures: each key with its type, range and default.
+
+Every duration is in seconds (`_s`), every size in bytes (`_bytes`). `config.example.toml` names every key.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from relay.config.formats import (
+    Brackets,
+    Cidr,
+    HostName,
+    HostOrIp,
+    Ip,
+    MailAddress,
+    MailDomain,
+    RouteDomain,
+    Slug,
+    StoreUrl,
+    WebUrl,
+)
+from relay.core.model.marketplace import Fallback
+from relay.core.policy.policy import BRACKETS
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+RemotePort = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+Duration = Annotated[float, msgspec.Meta(gt=0)]
+Wait = Annotated[float, msgspec.Meta(ge=0)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The server's certificate and key, PEM files."""
+
+    certificate: Text = "tls/cert.pem"
+    key: Text = "tls/key.pem"
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One door. `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are honoured
+    from `front_hosts` only."""
+
+    kind: Literal["mx", "submission", "lmtp"]
+    host: HostOrIp = "127.0.0.1"
+    port: Port
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    proxy_protocol: bool = False
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    message_bytes: Positive = 26_214_400
+    recipients: Positive = 100
+    connections: Positive = 1_000
+    connections_per_client: Positive = 50
+    commands_per_session: Positive = 100_000
+    errors_per_session: Positive = 20
+    unknown_recipients_per_client: Positive = 20
+    unknown_recipients_per_network: Positive = 200
+    unknown_recipients_window_s: Duration = 3_600
+    unknown_recipient_delay_s: Wait = 1
+    command_idle_s: Duration = 300
+    data_idle_s: Duration = 180
+    session_s: Duration = 3_600
+    mime_parts: Positive = 200
+    mime_depth: Positive = 20
+    header_bytes: Positive = 262_144
+    header_fields: Positive = 1_000
+
+
+class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """CIDR lists. `trusted`: free of connection and recipient cut-offs, known_domain fallback. `front_hosts`: MTAs and
+    load balancers whose PROXY header or XCLIENT is believed. `plain_auth`: AUTH without TLS, loopback only."""
+
+    trusted: tuple[Cidr, ...] = ()
+    front_hosts: tuple[Cidr, ...] = ()
+    plain_auth: bool = False
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where mail for `domain` goes ("*": all) instead of its MX. `password_file` holds one line."""
+
+    domain: RouteDomain
+    host: HostOrIp
+    port: RemotePort = 25
+    protocol: Literal["smtp", "lmtp"] = "smtp"
+    tls: Literal["opportunistic", "required", "implicit", "none"] = "opportunistic"
+    username: str = ""
+    password_file: str = ""
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    first_s: Duration = 60
+    factor: Annotated[float, msgspec.Meta(ge=1)] = 2
+    longest_s: Duration = 14_400
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+    expire_s: Duration = 432_000
+    delayed_notice_s: Duration = 14_400
+    domain_back_off_s: Wait = 60
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The way out. `helo` is our name in EHLO; `ca_file` adds roots for verified TLS; `port` is where MX
+    hosts listen."""
+
+    helo: HostName = ""
+    port: RemotePort = 25
+    bind_ip: Ip = ""
+    ca_file: str = ""
+    concurrency: Positive = 50
+    concurrency_per_destination: Positive = 20
+    messages_per_connection: Positive = 100
+    rate_per_destination_s: Wait = 0
+    connect_timeout_s: Duration = 30
+    command_timeout_s: Duration = 300
+    idle_connection_s: Wait = 10
+    lease_s: Duration = 300
+    poll_s: Duration = 1
+    ipv6: bool = True
+    route: tuple[Route, ...] = ()
+    retry: Retry = Retry()
+
+
+class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Empty `servers` means the system's resolver."""
+
+    servers: tuple[Ip, ...] = ()
+    port: RemotePort = 53
+    timeout_s: Duration = 5
+    cache_entries: Whole = 10_000
+
+
+class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    per_mailbox_per_hour: Whole = 30
+    return_path_days: Positive = 14
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Health, readiness and metrics; port 0 asks for a free one."""
+
+    host: HostOrIp = "127.0.0.1"
+    port: Port = 8080
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sign: bool = True
+    algorithms: tuple[Literal["rsa-sha256", "ed25519-sha256"], ...] = ("rsa-sha256", "ed25519-sha256")
+    expire_s: Positive = 1_209_600
+
+
+class PolicySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: Text = "builtin-1"
+    brackets: tuple[Brackets, ...] = BRACKETS
+    important_words: tuple[Text, ...] = ("重要", "Important")
+    auto_replies_per_day: Whole = 1
+    hop_limit: Positive = 30
+    pending_senders: Whole = 10
+
+
+class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@."""
+
+    id: Slug
+    name: Text
+    domain: Annotated[MailDomain, msgspec.Meta(min_length=1)]
+    operator: MailAddress
+    mobile_domain: MailDomain = ""
+    mobile_carriers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = (
+        "docomo.ne.jp",
+        "ezweb.ne.jp",
+        "au.com",
+        "softbank.ne.jp",
+        "i.softbank.jp",
+        "ymobile.ne.jp",
+    )
+    locales: tuple[Literal["en", "ja"], ...] = ("en", "ja")
+    help_url: WebUrl
+    authentication: Fallback = Fallback.HOLD
+    reject_at_data: bool = False
+    show_seller_name: bool = True
+    show_buyer_name: bool = False
+    policy: PolicySection = PolicySection()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`data_dir`, relative to the configuration file's directory, holds the embedded store, keys and TLS files;
+    relative paths elsewhere start from it."""
+
+    data_dir: Text = "var"
+    hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
+    store: StoreUrl = "sqlite:relay.db"
+    master_key: Text = "keys/master.key"
+    listener: tuple[Listener, ...] = ()
+    tls: Tls = Tls()
+    limits: Limits = Limits()
+    networks: Networks = Networks()
+    delivery: Delivery = Delivery()
+    dns: Dns = Dns()
+    dkim: Dkim = Dkim()
+    notices: Notices = Notices()
+    web: Web = Web()
+    log: Log = Log()
+    marketplace: tuple[MarketplaceSection, ...] = ()
