@@ -78,7 +78,8 @@ def _read_leaf(annotation: Any, value: object, key: str, problems: list[Problem]
             form.accepts(found)
     except ValueError:
         expected = f"expected {_expected(kind)}" + (f', such as "{form.example}"' if form else "")
-        problems.append(Problem(key, f"got {_shown(kind, value)}", _did_you_mean(value, _words(kind)) or expected))
+        guess = _did_you_mean(value, _words(kind))
+        problems.append(Problem(key, f"got {_shown(kind, value)}", f"{expected}; {guess}" if guess else expected))
         return BROKEN
     return found
 
@@ -99,7 +100,7 @@ def _did_you_mean(given: object, words: Iterable[str]) -> str:
 def _words(kind: inspect.Type) -> tuple[str, ...]:
     match kind:
         case inspect.LiteralType(values=values):
-            return tuple(str(value) for value in values)
+            return tuple(map(str, values))
         case inspect.EnumType(cls=enum):
             return tuple(str(member.value) for member in enum)
         case _:
@@ -137,6 +138,8 @@ def _shown(kind: inspect.Type, value: object) -> str:
         return str(value)
     if isinstance(value, str) and _words(kind):
         return f'"{value}"'
+    if isinstance(value, str) and value and _format(kind):
+        return "another text"
     return _toml_name(value)
 
 
@@ -145,7 +148,7 @@ def _toml_name(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return "another text" if value else "an empty text"
+            return "a text" if value else "an empty text"
         case int():
             return "a whole number"
         case float():
