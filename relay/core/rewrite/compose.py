@@ -1,0 +1,46 @@
+"""What dispatch puts in front of the rewritten header: our one trace field, and To with the mailbox of today.
+
+The rewritten form is kept without them, because a party's mailbox may change while its mail waits (R-ADR-04).
+"""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from relay.core import address
+from relay.core.rewrite import date
+
+_DOT_ATOM: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+)*\Z"
+)
+
+
+def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:
+    """A Received value that names nobody but us (RFC 5321 §4.4): no client, no address, no recipient."""
+    return f"by {by} with {protocol} id {record_id};\r\n {date.write(at)}"
+
+
+def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> bytes:
+    """The whole header block without its empty line and without signatures. `at` stands in for a Date that the
+    writer's program did not give in readable form (RFC 5322 §3.6). Raises AddressError for a `to` that is none."""
+    lines = [f"Received: {received}\r\n"] if received else []
+    lines.append(f"To: {_addr_spec(to)}\r\n")
+    if not re.search(rb"^date:", rewritten, re.IGNORECASE | re.MULTILINE):
+        lines.append(f"Date: {date.write(at)}\r\n")
+    return "".join(lines).encode() + rewritten
+
+
+def compose(
+    rewritten: bytes, body: bytes, *, to: str, received: str | None, at: datetime, signatures: bytes = b""
+) -> bytes:
+    """The message as it leaves. To sign it, sign `header(...)` and `body` of the same arguments."""
+    return b"".join((signatures, header(rewritten, to=to, received=received, at=at), b"\r\n", body))
+
+
+def _addr_spec(mailbox: str) -> str:
+    """RFC 5322 §3.4.1: a local part with odd dots stands in quotes there, which means the same mailbox; A-labels
+    spare the next hop SMTPUTF8 where the local part is ASCII."""
+    local, domain = address.split(mailbox)
+    if not local.startswith('"') and not _DOT_ATOM.match(local):
+        local = f'"{local}"'
+    return f"{local}@{address.fold_domain(domain) if local.isascii() else domain}"

@@ -1,0 +1,45 @@
+"""The Date field: read as RFC 5322 §3.3 and §4.3 write it, sent in UTC.
+
+The instant stays, the offset goes: it tells where the sender lives, and so does the zone's name in the comment behind
+it. Mail programs show the reader's own time anyway.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Final
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE: Final = re.compile(
+    rb"(?:[A-Za-z]{2,9}[,.]?[ \t]+)?(\d{1,2})[ \t-]+([A-Za-z]{3})[a-z]{0,6}[ \t-]+(\d{2,4})[ \t]+"
+    rb"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.]\d{1,6})?[ \t]*(?:([+-])(\d{2}):?(\d{2})|([A-Za-z]{1,4}))?"
+)
+_ZONES: Final = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "jst": 9}
+
+
+def read(raw: bytes) -> datetime | None:
+    """An unfolded Date value as an instant; None when it names none. A zone that nobody knows is UTC (§4.3)."""
+    match = _DATE.match(raw)
+    if match is None or match[2].decode().lower() not in _MONTHS:
+        return None
+    year = int(match[3])
+    if len(match[3]) < 4:
+        year += 1900 if year >= 50 else 2000
+    if match[7]:
+        minutes = int(match[8]) * 60 + int(match[9])
+        offset = timedelta(minutes=-minutes if match[7] == b"-" else minutes)
+    else:
+        offset = timedelta(hours=_ZONES.get((match[10] or b"").decode().lower(), 0))
+    month = _MONTHS.index(match[2].decode().lower()) + 1
+    # A leap second is the second before it to everyone else.
+    second = min(int(match[6] or 0), 59)
+    try:
+        local = datetime(year, month, int(match[1]), int(match[4]), int(match[5]), second, tzinfo=timezone(offset))
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def write(instant: datetime) -> str:
+    """`Mon, 23 Nov 2026 01:00:00 +0000`."""
+    return format_datetime(instant.astimezone(UTC))

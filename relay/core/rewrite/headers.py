@@ -1,0 +1,157 @@
+"""The outgoing header, made anew: what is listed passes in its plainest form, From is built, all else stays behind.
+
+A list of what to remove always misses something, so this is a list of what may pass (R-REW-02). To and Received are
+put in front at dispatch, when the mailbox is known; Message-ID and its kin come from `threads`; Reply-To would only
+repeat From.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Final
+
+from relay.core import head
+from relay.core.model.head import Automatic
+from relay.core.rewrite import date, mime, words
+from relay.core.rewrite.mime import Field, Part, raw_value
+from relay.core.rewrite.plan import Change, Draft, Plan
+
+_MAX_NAME: Final = 128
+_LONGEST_KEPT: Final = 900  # leaves room below 998 (RFC 5322 §2.1.1) for the name and for what scrubbing makes longer
+_PLAIN: Final = re.compile(rb"(?:[\t ]*+[!-~][\t -~]*+\r\n)++\Z")
+_PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_COMMENT: Final = re.compile(rb"[ \t]*\([^()]*\)[ \t]*")
+
+_WORD: Final = re.compile(rb"(?i:high|normal|low|urgent|non-urgent|[1-5])\Z")
+_LANGUAGES: Final = re.compile(rb"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*(?:[ \t]*,[ \t]*[A-Za-z0-9-]{1,35}){0,9}\Z")
+_ENCODING: Final = re.compile(rb"[A-Za-z0-9-]{1,40}\Z")
+_DOMAIN: Final = re.compile(rb"[A-Za-z0-9.-]{1,253}\Z")
+
+_AUTO_SUBMITTED: Final = {Automatic.REPLY: "auto-replied", Automatic.BULK: "auto-generated"}
+
+# How a field passes: its outgoing value without the space before it, or None when nothing of it may.
+_Form = Callable[[bytes, Field, Part], bytes | None]
+
+
+def apply(draft: Draft, plan: Plan) -> Draft:
+    """The first pass: starts the outgoing header. Of a field that may stand once the first counts; loop marks add
+    up (R-OUT-08); every field that stays behind is a Change."""
+    fields: list[tuple[str, bytes]] = [("From", _from(plan))]
+    changes: list[Change] = []
+    seen: set[str] = set()
+    for field in draft.root.fields:
+        listed = _ALLOWED.get(field.name)
+        value = None
+        if listed is None:
+            why = _WHY.get(field.name, "not on the list of what may pass")
+        elif field.name in seen:
+            why = "may stand once"
+        else:
+            value = listed[1](draft.content, field, draft.root)
+            why = "not readable"
+        if listed is None or value is None:
+            changes.append(Change("header dropped", field.name, field.start, field.end, why))
+            continue
+        if field.name != _LOOP_MARK:
+            seen.add(field.name)
+        fields.append((listed[0], value))
+    automatic = _AUTO_SUBMITTED.get(head.automatic(draft.content, draft.root))
+    if automatic:
+        fields.append(("Auto-Submitted", _line(automatic)))
+    fields.append(("MIME-Version", b" 1.0\r\n"))
+    fields.append((head.LOOP_MARK, _line(plan.domain)))
+    return dataclasses.replace(draft, fields=(*draft.fields, *fields), changes=(*draft.changes, *changes))
+
+
+def _line(text: str) -> bytes:
+    return f" {text}\r\n".encode("ascii")
+
+
+def _from(plan: Plan) -> bytes:
+    """RFC 5322 §3.4; the name is the marketplace's, but may hold anything."""
+    name = _UNPRINTABLE.sub(" ", plan.from_name).strip()[:_MAX_NAME]
+    if not name:
+        return _line(plan.from_address)
+    if not name.isascii():
+        return b" " + words.encode(name) + f"\r\n <{plan.from_address}>\r\n".encode("ascii")
+    if not _PHRASE.match(name) or "=?" in name:
+        name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    fold = "\r\n" if len(name) + len(plan.from_address) > 68 else ""
+    return _line(f"{name}{fold} <{plan.from_address}>")
+
+
+def _is_plain(value: bytes) -> bool:
+    """Printable ASCII, no line of white space alone, no line too long: passes byte for byte."""
+    return bool(_PLAIN.match(value)) and max(map(len, value.split(b"\r\n"))) <= _LONGEST_KEPT
+
+
+def _text(content: bytes, field: Field, _root: Part) -> bytes | None:
+    value = content[field.value_start : field.end]
+    if _is_plain(value):
+        return value if value[:1] in b" \t" else b" " + value
+    text = _UNPRINTABLE.sub(" ", words.decode(raw_value(content, field))).strip()
+    return b" " + words.encode(text) + b"\r\n" if text else None
+
+
+def _date(content: bytes, field: Field, _root: Part) -> bytes | None:
+    instant = date.read(raw_value(content, field))
+    return None if instant is None else _line(date.write(instant))
+
+
+def _structured(content: bytes, field: Field, root: Part) -> bytes | None:
+    """Content-Type and Content-Disposition: as they stand, or rebuilt from what was read in them where they hold
+    comments (free text), raw octets or too long a line."""
+    value = content[field.value_start : field.end]
+    is_type = field.name == "content-type"
+    if is_type and not mime.read_type(raw_value(content, field)):
+        return None
+    if b"(" not in value and _is_plain(value):
+        return value if value[:1] in b" \t" else b" " + value
+    kind = root.content_type if is_type else root.disposition
+    parameters = root.params if is_type else words.parameters(raw_value(content, field))
+    if not words.is_token(kind.replace("/", "")):
+        return None
+    rebuilt = "".join(words.parameter(name, text) for name, text in parameters.items() if words.is_token(name))
+    return _line(kind + rebuilt)
+
+
+def _matching(grammar: re.Pattern[bytes]) -> _Form:
+    def form(content: bytes, field: Field, _root: Part) -> bytes | None:
+        value = _COMMENT.sub(b"", raw_value(content, field))
+        return b" " + value + b"\r\n" if grammar.match(value) else None
+
+    return form
+
+
+_LOOP_MARK: Final = head.LOOP_MARK.lower()
+_ALLOWED: Final[dict[str, tuple[str, _Form]]] = {
+    "date": ("Date", _date),
+    "subject": ("Subject", _text),
+    "content-type": ("Content-Type", _structured),
+    "content-transfer-encoding": ("Content-Transfer-Encoding", _matching(_ENCODING)),
+    "content-disposition": ("Content-Disposition", _structured),
+    "content-language": ("Content-Language", _matching(_LANGUAGES)),
+    "importance": ("Importance", _matching(_WORD)),
+    "priority": ("Priority", _matching(_WORD)),
+    "x-priority": ("X-Priority", _matching(_WORD)),
+    _LOOP_MARK: (head.LOOP_MARK, _matching(_DOMAIN)),
+}
+_RECEIPT: Final = "asks for a receipt, which would reach across"
+_REBUILT: Final = "built anew"
+_WHY: Final = {
+    "disposition-notification-to": _RECEIPT,
+    "disposition-notification-options": _RECEIPT,
+    "return-receipt-to": _RECEIPT,
+    "return-receipt-requested": _RECEIPT,
+    "x-confirm-reading-to": _RECEIPT,
+    "generate-delivery-report": _RECEIPT,
+    "from": _REBUILT,
+    "to": _REBUILT,
+    "auto-submitted": _REBUILT,
+    "mime-version": _REBUILT,
+    "message-id": _REBUILT,
+    "in-reply-to": _REBUILT,
+    "references": _REBUILT,
+    "received": "trace",
+}

@@ -1,0 +1,156 @@
+"""No line longer than 998 octets leaves (RFC 5322 §2.1.1, R-REW-10); mail with longer ones comes in every day.
+
+The last pass: it looks at the body as the other passes leave it. Parts with such a line are encoded anew, so their
+decoded content stays; signed parts stay as they are, because a long line is a smaller harm than a broken signature.
+"""
+
+import binascii
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from relay.core.rewrite import assemble
+from relay.core.rewrite.mime import Field, Part
+from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+
+_LONGEST: Final = 998
+_BASE64_LINE: Final = 76
+_BASE64_BYTES: Final = _BASE64_LINE // 4 * 3
+# 25 units of at most three octets, and a soft line break: below 76 (RFC 2045 §6.7 rule 5).
+_QP_LINE: Final = re.compile(rb"((?:=[0-9A-Fa-f]{2}|[^\r\n]){25})(?=[^\r\n])")
+_CUT: Final = re.compile(rb"([^\r\n]{998})(?=[^\r\n])")
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+_FOLD: Final = re.compile(rb"([^\r\n]{1,900})[ \t](?=[^ \t\r\n])")
+
+_Encoder = Callable[[bytes], bytes]
+
+
+def apply(draft: Draft, _plan: Plan) -> Draft:
+    """Re-encodes what has a long line. Its edits take the place of earlier ones inside the same part."""
+    start, content = draft.root.body_start, draft.content
+    body = assemble.section(content, start, len(content), draft.edits) if draft.edits else content
+    if not has_long_line(body, 0 if draft.edits else start):
+        return draft
+    for part in _unsigned(draft.root):
+        if part is not draft.root:
+            for field in part.fields:
+                draft = _fold_field(draft, part, field)
+        if not part.children:
+            draft = _encode(draft, part)
+        elif part.content_type.startswith("multipart/"):
+            for gap_start, gap_end in _around_children(content, part):
+                draft = _replace(draft, part, gap_start, gap_end, _drop)
+    return draft
+
+
+def has_long_line(content: bytes, start: int = 0) -> bool:
+    """Looks at one line end in a thousand octets."""
+    end = len(content)
+    while end - start > _LONGEST:
+        line_end = content.rfind(b"\r\n", start, start + _LONGEST + 2)
+        if line_end < 0:
+            return True
+        start = line_end + 2
+    return False
+
+
+def _unsigned(part: Part) -> Iterator[Part]:
+    if part.content_type != "multipart/signed":
+        yield part
+        for child in part.children:
+            yield from _unsigned(child)
+
+
+def _around_children(content: bytes, part: Part) -> Iterator[tuple[int, int]]:
+    """What stands before the first boundary line and after the last."""
+    first, last = part.children[0], part.children[-1]
+    boundary_line = content.rfind(b"\r\n--", part.body_start, first.header_start)
+    if boundary_line >= 0:
+        yield part.body_start, boundary_line + 2
+    last_line_end = content.find(b"\r\n", last.end + 2, part.end)
+    if last_line_end >= 0:
+        yield last_line_end + 2, part.end
+
+
+def _fold_field(draft: Draft, part: Part, field: Field) -> Draft:
+    return _replace(draft, part, field.start, field.end, _fold)
+
+
+def _encode(draft: Draft, part: Part) -> Draft:
+    encoding = part.encoding
+    encoder = _WRAPPERS.get(encoding)
+    if encoder is None and part.content_type.startswith(("multipart/", "message/")):
+        encoder = _cut  # may not be encoded (RFC 2045 §6.4)
+    if encoder is None:
+        is_text = part.content_type.startswith("text/")
+        encoding, encoder = ("quoted-printable", _to_quoted_printable) if is_text else ("base64", _to_base64)
+    encoded = _replace(draft, part, part.body_start, part.end, encoder)
+    if encoded is draft or encoding == part.encoding or encoder is _cut:
+        return encoded
+    return _declare(encoded, part, f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii"))
+
+
+def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
+    """Names the new encoding in the part's header."""
+    name, _, value = line.partition(b":")
+    if part is draft.root:
+        others = tuple(field for field in draft.fields if field[0].lower() != "content-transfer-encoding")
+        return dataclasses.replace(draft, fields=(*others, (name.decode(), value)))
+    if part.body_start == part.header_start:
+        line += b"\r\n"
+    old = part.first("content-transfer-encoding")
+    edit = Edit(old.start, old.end, line) if old else Edit(part.header_start, part.header_start, line)
+    edits = tuple(e for e in draft.edits if e.end <= edit.start or edit.end <= e.start)
+    return dataclasses.replace(draft, edits=tuple(sorted((*edits, edit))))
+
+
+def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
+    """Puts one edit where a long line is, made from what earlier edits left there."""
+    inside = tuple(edit for edit in draft.edits if start <= edit.start and edit.end <= end)
+    text = assemble.section(draft.content, start, end, inside)
+    if not has_long_line(text):
+        return draft
+    others = tuple(edit for edit in draft.edits if edit not in inside)
+    return dataclasses.replace(
+        draft,
+        edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
+        changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),
+    )
+
+
+def _drop(_text: bytes) -> bytes:
+    return b""
+
+
+def _cut(text: bytes) -> bytes:
+    return _CUT.sub(rb"\1\r\n", text)
+
+
+def _fold(value: bytes) -> bytes:
+    """At white space; a field that has none is not worth keeping."""
+    folded = _FOLD.sub(rb"\1\r\n ", value)
+    return b"" if has_long_line(folded) else folded
+
+
+def _wrap_base64(text: bytes) -> bytes:
+    digits = text.translate(None, b" \t\r\n")
+    return b"\r\n".join(digits[i : i + _BASE64_LINE] for i in range(0, len(digits), _BASE64_LINE))
+
+
+def _wrap_quoted_printable(text: bytes) -> bytes:
+    lines = text.split(b"\r\n")
+    return b"\r\n".join(_QP_LINE.sub(rb"\1=\r\n", line) if len(line) > _LONGEST else line for line in lines)
+
+
+def _to_quoted_printable(text: bytes) -> bytes:
+    # binascii ends its soft breaks as the first line of the text ends, and with LF where there is none.
+    return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(text, istext=True))
+
+
+def _to_base64(octets: bytes) -> bytes:
+    lines = (octets[i : i + _BASE64_BYTES] for i in range(0, len(octets), _BASE64_BYTES))
+    return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
+
+
+_WRAPPERS: Final[dict[str, _Encoder]] = {"base64": _wrap_base64, "quoted-printable": _wrap_quoted_printable}

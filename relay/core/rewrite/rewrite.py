@@ -1,0 +1,19 @@
+"""The whole rewrite: a draft goes through the passes in order and comes out as a header and edits."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from relay.core.rewrite import headers, longlines, threads
+from relay.core.rewrite.mime import Part
+from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
+
+PASSES: Final[tuple[Pass, ...]] = (headers.apply, threads.apply, longlines.apply)
+
+
+def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
+    """The mail as the other side gets it, from the mail as it came and its parts."""
+    draft = Draft(content=content, root=root)
+    for apply in passes:
+        draft = apply(draft, plan)
+    header = b"".join(name.encode("ascii") + b":" + value for name, value in draft.fields)
+    return Rewritten(header=header, edits=tuple(sorted(draft.edits)), changes=draft.changes)

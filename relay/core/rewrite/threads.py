@@ -1,0 +1,64 @@
+"""Message-ID, In-Reply-To and References as the other side knows them (R-REW-03).
+
+An id of the sender's side names its host; no such id may pass (R-REW-01). What the pair knows is mapped, what it does
+not know becomes opaque but stays the same for the same id, so answers to an unknown message still hang together.
+Thread-Index and Thread-Topic do not pass: the first holds the time and a GUID of the sender's own mail program.
+"""
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import re
+from typing import Final
+
+from relay.core.rewrite.mime import Part, raw_value
+from relay.core.rewrite.plan import Draft, Plan
+
+MAX_IDS: Final = 50
+_FIRST_IDS: Final = 10
+# Old programs fold inside an id: white space in it is not part of it. 998: RFC 5322 §2.1.1.
+_ID: Final = re.compile(rb"<([^<>]{1,998})>")
+_LINE: Final = 76
+
+
+def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
+    """The ids in all fields of these names, without brackets, in order, each once; of a long list the first ten and
+    the last forty, so that both its origin and its newest messages stay."""
+    found: dict[str, None] = {}
+    for name in names:
+        for field in root.fields:
+            if field.name == name:
+                for match in _ID.findall(raw_value(content, field)):
+                    found[b"".join(match.split()).decode("utf-8", "replace")] = None
+    found.pop("", None)
+    listed = tuple(found)
+    return listed if len(listed) <= MAX_IDS else listed[:_FIRST_IDS] + listed[_FIRST_IDS - MAX_IDS :]
+
+
+def opaque_id(message_id: str, key: bytes, domain: str) -> str:
+    """What stands for an id that the pair does not know; without brackets."""
+    digest = hmac.digest(key, b"thread\0" + message_id.encode("utf-8", "surrogateescape"), hashlib.sha256)
+    return f"{base64.b32encode(digest[:15]).decode('ascii').lower()}@{domain}"
+
+
+def apply(draft: Draft, plan: Plan) -> Draft:
+    """Adds Message-ID, and In-Reply-To and References where the message answers one."""
+    fields = [("Message-ID", f" <{plan.message_id}>\r\n".encode("ascii"))]
+    answers = ids(draft.content, draft.root, "in-reply-to")
+    references = ids(draft.content, draft.root, "references", "in-reply-to")
+    if answers:
+        fields.append(("In-Reply-To", _listed(answers, plan)))
+    if references:
+        fields.append(("References", _listed(references, plan)))
+    return dataclasses.replace(draft, fields=(*draft.fields, *fields))
+
+
+def _listed(incoming: tuple[str, ...], plan: Plan) -> bytes:
+    """One line while it fits, else an id a line (RFC 5322 §2.2.3)."""
+    outgoing = [plan.thread_ids.get(i) or opaque_id(i, plan.thread_key, plan.domain) for i in incoming]
+    bracketed = [f"<{i}>" for i in dict.fromkeys(outgoing)]
+    line = " ".join(bracketed)
+    if len(line) + len("In-Reply-To: ") > _LINE:
+        line = "\r\n ".join(bracketed)
+    return f" {line}\r\n".encode("ascii")
