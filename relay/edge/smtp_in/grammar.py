@@ -1,0 +1,115 @@
+"""What a client may write behind a command: one strict grammar, values out, nothing done (RFC 5321 §4.1.2).
+
+Every function takes the raw argument and raises `Refused` with the reply that the client gets; a reply never repeats
+what the client wrote.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from relay.core import address
+from relay.core.model.reply import Reply
+
+
+class Refused(Exception):  # noqa: N818 (a refusal is an answer, not an error of ours)
+    """The client broke the protocol or a limit; `reason` is the word in the metrics."""
+
+    def __init__(self, code: int, enhanced: str, text: str, *, reason: str = "syntax") -> None:
+        super().__init__(text)
+        self.reply = Reply(code, enhanced, text)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class MailFrom:
+    """`address` is "" for the null sender; `size` is what the client declared, 0 when it did not."""
+
+    address: str
+    size: int
+    smtputf8: bool
+
+
+# A quoted local part may hold angle brackets. Spaces after the colon are not in the grammar, but in real mail.
+_PATH: Final = r":\x20*<((?:\"(?:[^\"\\]|\\.)*\"|[^<>\"])*)>(?:\x20+(.*?))?\x20*\Z"
+_MAIL_ARGUMENT: Final = re.compile("FROM" + _PATH, re.IGNORECASE)
+_RCPT_ARGUMENT: Final = re.compile("TO" + _PATH, re.IGNORECASE)
+_PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f]+))?\Z")
+_GREETING_NAME: Final = re.compile(r"(?:[\w.:-]{1,255}|\[[A-Za-z0-9.:_-]{1,64}\])\Z")
+_NOTIFY: Final = r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*"
+_NO_VALUE: Final = ""
+
+# DSN (RFC 3461) is not offered, yet some senders use its parameters unasked: they are checked, then ignored, because
+# whether a notice is written is policy's business and losing the mail over it helps nobody.
+_MAIL_PARAMETERS: Final = {
+    "SIZE": r"[0-9]{1,20}",  # RFC 1870
+    "BODY": r"7BIT|8BITMIME",  # RFC 6152
+    "SMTPUTF8": _NO_VALUE,  # RFC 6531 §3.4
+    "RET": r"FULL|HDRS",
+    "ENVID": r".{1,100}",
+}
+_LOGGED_IN_PARAMETERS: Final = _MAIL_PARAMETERS | {"AUTH": r".{1,500}"}  # RFC 4954 §5: must be accepted, may be ignored
+_RCPT_PARAMETERS: Final = {"NOTIFY": _NOTIFY, "ORCPT": r"[A-Za-z0-9-]+;.{1,500}"}
+
+
+def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
+    """`FROM:<path> [parameters]`. `extended`: the client said EHLO or LHLO, so parameters are allowed."""
+    match = _MAIL_ARGUMENT.match(argument)
+    if match is None:
+        raise Refused(501, "5.5.4", "syntax: MAIL FROM:<address> [parameters]")
+    path, text = match.groups()
+    parameters = _parameters(text, _LOGGED_IN_PARAMETERS if logged_in else _MAIL_PARAMETERS, extended=extended)
+    smtputf8 = "SMTPUTF8" in parameters
+    if path:
+        _check(path, "5.1.7", smtputf8=smtputf8)
+    return MailFrom(path, int(parameters.get("SIZE", 0)), smtputf8)
+
+
+def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> str:
+    """`TO:<path> [parameters]`: the address as written; `<postmaster>` alone is ours (RFC 5321 §4.5.1)."""
+    match = _RCPT_ARGUMENT.match(argument)
+    if match is None:
+        raise Refused(501, "5.5.4", "syntax: RCPT TO:<address> [parameters]")
+    path, text = match.groups()
+    _parameters(text, _RCPT_PARAMETERS, extended=extended)
+    if path.lower() == "postmaster":
+        path = f"{path}@{hostname}"
+    _check(path, "5.1.3", smtputf8=smtputf8)
+    return path
+
+
+def greeting_name(argument: str) -> str:
+    """The name behind HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1)."""
+    if not _GREETING_NAME.match(argument):
+        raise Refused(501, "5.5.4", "a host name or an address literal is needed")
+    return argument
+
+
+def no_argument(argument: str) -> None:
+    if argument:
+        raise Refused(501, "5.5.4", "this command takes no argument")
+
+
+def _parameters(text: str | None, known: dict[str, str], *, extended: bool) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in (text or "").split():
+        match = _PARAMETER.match(word)
+        name, value = (match[1].upper(), match[2] or "") if match else ("", "")
+        if not match or name in found:
+            raise Refused(501, "5.5.4", "malformed or repeated parameter")
+        if name not in known or not extended:
+            raise Refused(555, "5.5.4", "parameter not recognised or not offered")
+        if not re.fullmatch(known[name], value, re.IGNORECASE):
+            raise Refused(501, "5.5.4", f"{name} has a value that is not allowed")
+        found[name] = value
+    return found
+
+
+def _check(path: str, enhanced: str, *, smtputf8: bool) -> None:
+    """Source routes fail here too: RFC 5321 §C tells servers that they may refuse them."""
+    try:
+        address.split(path)
+    except address.AddressError as error:
+        raise Refused(501, enhanced, str(error)) from None
+    if not smtputf8 and not path.isascii():
+        raise Refused(553, "5.6.7", "an international address needs SMTPUTF8")  # RFC 6531 §3.5
