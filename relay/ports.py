@@ -479,3 +479,9 @@ class Resolver(Protocol):
     async def txt(self, name: str) -> Sequence[bytes]:
         """TXT records, each joined. An empty answer is empty, a fault raises ResolveError."""
         ...
+
+
+class Signer(Protocol):
+    async def sign(self, domain: str, header: bytes, body: bytes) -> bytes:
+        """The DKIM-Signature fields for a message from `domain`, b"" when it has no key. Signs off the loop."""
+        ...

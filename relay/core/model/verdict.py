@@ -16,10 +16,13 @@ class Action(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """`reasons` explain the action; the first is the one that a notice names. `notify`: whether the writer is told
-    by a notice (never for automatic mail, RFC 3834 §2). `policy_version` names the policy that judged."""
+    by a notice (never for automatic mail, RFC 3834 §2). `policy_version` names the policy that judged.
+    `unsolicited`: an opt-out that comes before it is sent would stop it (R-POL-02)."""
 
     action: Action
     reasons: tuple[Reason, ...]
     kind: Kind
     notify: bool
     policy_version: str
+    unsolicited: bool = False
+    unsolicited: bool = False

@@ -1,0 +1,235 @@
+"""The only wiring: configuration to store, resolver, clock and edges; start, signals, reload, drain."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from starlette.applications import Starlette
+
+from relay import config as configuration
+from relay import texts
+from relay.config import Config
+from relay.core.retry import Schedule
+from relay.core.rewrite.mime import MimeLimits
+from relay.edge import observe, system, tls
+from relay.edge.authenticate import SessionAuthenticator
+from relay.edge.dns import DnsResolver
+from relay.edge.smtp_in import Guard, SmtpIn
+from relay.edge.smtp_out import SmtpOut
+from relay.edge.web.app import build as build_web
+from relay.edge.web.server import WebServer
+from relay.intake import FrontDesk
+from relay.ports import Store, UnavailableError
+from relay.steps.house import Book, House, Settings
+from relay.steps.signing import BatchSigner
+from relay.steps.telling import NoticeQuota
+from relay.store import connect
+from relay.store.crypto import MasterKeys
+from relay.worker import Worker
+
+log = structlog.get_logger()
+
+_GRACE_S: Final = 20
+_SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread may keep the interpreter from the loop; the default 5 ms is ten messages' worth."""
+
+
+def data_dir(config: Config, base: Path) -> Path:
+    """`base` is the configuration file's directory; relative paths start from it."""
+    return base / config.data_dir
+
+
+@asynccontextmanager
+async def opened(config: Config, base: Path) -> AsyncIterator[Store]:
+    """The store with its keys, open. Raises StoreError with cause and fix."""
+    directory = data_dir(config, base)
+    master = MasterKeys.load(directory / config.master_key)
+    store = connect(config.store, directory, master, system.SystemClock(), system.SystemIds())
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+class Daemon:
+    """The running relay: everything that `serve` starts, reloads and stops."""
+
+    def __init__(self, config_path: Path) -> None:
+        self._path = config_path
+        self._config = configuration.load(config_path)
+        self._base = config_path.resolve().parent
+        self._stack = AsyncExitStack()
+        self._listeners: list[tuple[str, SmtpIn]] = []
+        self.ports: dict[str, Any] = {"mx": [], "submission": [], "lmtp": [], "web": 0}
+
+    async def start(self) -> None:
+        """Opens the store and all doors. Raises StoreError, TlsError, OSError; what was opened is closed again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _start(self) -> None:
+        config, stack = self._config, self._stack
+        directory = data_dir(config, self._base)
+        if config.store.startswith("sqlite:"):
+            stack.enter_context(system.locked(directory))
+        self._store = await stack.enter_async_context(opened(config, self._base))
+        if config.store.startswith("sqlite:"):
+            # Nobody else leases on an embedded store: what is leased now was leased by a process that died.
+            await self._store.release(None)
+        self._observer = observe.PrometheusObserver()
+        clock = system.SystemClock()
+        self._signer = BatchSigner(
+            secrets=self._store,
+            clock=clock,
+            algorithms=config.dkim.algorithms if config.dkim.sign else (),
+            expire_s=config.dkim.expire_s,
+        )
+        stack.callback(self._signer.close)
+        courier = SmtpOut(
+            delivery=config.delivery,
+            hostname=config.hostname,
+            data_dir=directory,
+            resolver=DnsResolver(dns=config.dns),
+            clock=clock,
+            observer=self._observer,
+        )
+        stack.push_async_callback(courier.close)
+        worker = Worker()
+        self._house = House(
+            book=Book.of(configuration.marketplaces(config)),
+            settings=_settings(config),
+            store=self._store,
+            clock=clock,
+            ids=system.SystemIds(),
+            observer=self._observer,
+            authenticator=SessionAuthenticator(),
+            courier=courier,
+            signer=self._signer,
+            catalogue=texts.load(),
+            departures=worker,
+            notice_quota=NoticeQuota(config.notices.per_mailbox_per_hour),
+            jitter=random.random,
+        )
+        worker.start(self._house)
+        stack.push_async_callback(worker.stop, _GRACE_S)
+        await self._open_doors(directory)
+        web = WebServer(self._web_app(), config.web.host, config.web.port)
+        self.ports["web"] = await web.start()
+        stack.push_async_callback(web.stop)
+
+    async def _open_doors(self, directory: Path) -> None:
+        config = self._config
+        context = None
+        if any(listener.tls != "none" for listener in config.listener):
+            context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
+        desk = FrontDesk(self._house)
+        guard = Guard(limits=config.limits, networks=config.networks, clock=self._house.clock)
+        for listener in config.listener:
+            door = SmtpIn(
+                listener=listener,
+                limits=config.limits,
+                networks=config.networks,
+                hostname=config.hostname,
+                tls=None if listener.tls == "none" else context,
+                intake=desk,
+                clock=self._house.clock,
+                observer=self._observer,
+                guard=guard,
+            )
+            self.ports[listener.kind].append(await door.start())
+            self._listeners.append((listener.tls, door))
+            self._stack.push_async_callback(door.stop, _GRACE_S)
+
+    def _web_app(self) -> Starlette:
+        return build_web(observer_render=self._observer.render, ready=self._why_not_ready)
+
+    async def _why_not_ready(self) -> str | None:
+        try:
+            await self._store.ping()
+        except UnavailableError:
+            return "store_away"
+        return None
+
+    def reload(self) -> None:
+        """Reads the configuration again: marketplaces, policies, TLS files and DKIM keys change under open
+        connections; ports, store and limits keep what they were started with. A broken file changes nothing."""
+        try:
+            fresh = configuration.load(self._path)
+            directory = data_dir(fresh, self._base)
+            if any(kind != "none" for kind, _ in self._listeners):
+                context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
+                for kind, door in self._listeners:
+                    if kind != "none":
+                        door.use_tls(context)
+        except (configuration.ConfigError, tls.TlsError, OSError) as error:
+            log.warning("reload_refused", problem=str(error))
+            return
+        self._house.book = Book.of(configuration.marketplaces(fresh))
+        self._signer.forget()
+        log.info("reloaded", marketplaces=len(fresh.marketplace))
+
+    async def stop(self) -> None:
+        """Closes the doors, lets what is under way end, gives the rest back to the queue."""
+        await self._stack.aclose()
+
+
+async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
+    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises what `Daemon.start` raises."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    daemon = Daemon(config_path)
+    await daemon.start()
+    try:
+        announce({"ready": True, "ports": daemon.ports})
+        system.notify("READY=1")
+        await _until_told_to_stop(daemon)
+        system.notify("STOPPING=1")
+    finally:
+        await daemon.stop()
+
+
+async def _until_told_to_stop(daemon: Daemon) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await told.wait()
+
+
+def _settings(config: Config) -> Settings:
+    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
+    return Settings(
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        hostname=config.hostname,
+        mime_limits=MimeLimits(
+            parts=limits.mime_parts,
+            depth=limits.mime_depth,
+            header_bytes=limits.header_bytes,
+            header_fields=limits.header_fields,
+        ),
+        schedule=Schedule(
+            first_s=retry.first_s,
+            factor=retry.factor,
+            longest_s=retry.longest_s,
+            jitter=retry.jitter,
+            expire_s=retry.expire_s,
+            delayed_notice_s=retry.delayed_notice_s,
+            domain_back_off_s=retry.domain_back_off_s,
+        ),
+        lease_s=delivery.lease_s,
+        poll_s=delivery.poll_s,
+        concurrency=delivery.concurrency,
+        return_path_s=config.notices.return_path_days * 86_400,
+    )

@@ -1,0 +1,152 @@
+"""The way of a message, as the README draws it:
+
+    receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
+
+`accept` runs from receive to the commit that 250 stands for, `dispatch` from deliver to settle. `simulate` is the
+first half of `accept` without the commit: what it says is what the live path does (R-POL-01).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from relay.core.head import HeadError, read_head
+from relay.core.identify import identify
+from relay.core.model.item import Item
+from relay.core.model.message import Incoming
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.reply import Reply
+from relay.core.model.verdict import Action, Verdict
+from relay.core.notice import smtp_text
+from relay.core.policy.decide import decide
+from relay.core.policy.facts import Authentication
+from relay.core.rewrite.mime import MimeError, split
+from relay.core.rewrite.rewrite import rewrite
+from relay.ports import Letter, Settlement
+from relay.steps import record, settling
+from relay.steps.gather import Target, find_target, gather, plan
+from relay.steps.house import House
+from relay.steps.judgement import Judged, Judgement, Mail, Refusal
+from relay.steps.offload import offload
+
+
+async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
+    """Takes one message in; the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
+    judgement = await judge(house, incoming)
+    entry = record.entry(house, incoming, judgement)
+    await house.store.accept(entry.acceptance)
+    house.departures.depart(entry.departing)
+    if entry.acceptance.notices:
+        house.departures.wake()
+    return [reply(judged, judgement) for judged in judgement.judged]
+
+
+async def judge(house: House, incoming: Incoming) -> Judgement:
+    """Receive, identify, decide and rewrite, for each recipient by itself (R-IN-05)."""
+    targets = [await find_target(house, address) for address in incoming.rcpt_to]
+    try:
+        mail = await receive(house, incoming)
+    except (HeadError, MimeError) as error:
+        code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
+        refusal = Refusal(reason=Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),)))
+        judged = [Judged(target=target, message_id=house.ids.new(), outcome=refusal) for target in targets]
+        return Judgement(mail=None, judged=tuple(judged))
+    authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
+    judged = [
+        await _judge_one(house, incoming, mail, authentication, target, _roles_beside(target, targets))
+        for target in targets
+    ]
+    return Judgement(mail=mail, authentication=authentication, judged=tuple(_merge_copies(judged)))
+
+
+def _roles_beside(target: Target, targets: Sequence[Target]) -> frozenset[Role]:
+    """The other roles of the target's pair that the transaction addresses too."""
+    if target.pair is None:
+        return frozenset()
+    same_pair = (t.to for t in targets if t.pair is not None and t.pair.id == target.pair.id)
+    return frozenset(role for role in same_pair if role is not None and role is not target.to)
+
+
+def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
+    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05)."""
+    reached: dict[tuple[str, Role], str] = {
+        (one.facts.pair.id, one.facts.to): one.message_id for one in reversed(judged) if one.facts
+    }
+    for one in judged:
+        into = None
+        if one.facts:
+            pair_id, to = one.facts.pair.id, one.facts.to
+            to_oneself = one.writer is not None and one.writer.role is to
+            into = reached.get((pair_id, to.other)) if to_oneself else None
+            into = into or reached[pair_id, to]
+        merged = into is not None and into != one.message_id
+        yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
+
+
+async def receive(house: House, incoming: Incoming) -> Mail:
+    """Reads structure and header within the limits. Raises MimeError, HeadError."""
+    content = incoming.content
+    root = await offload(len(content), split, content, house.settings.mime_limits)
+    return Mail(root=root, head=read_head(content, root))
+
+
+async def _judge_one(
+    house: House,
+    incoming: Incoming,
+    mail: Mail,
+    authentication: Authentication,
+    target: Target,
+    beside: frozenset[Role],
+) -> Judged:
+    message_id = house.ids.new()
+    if target.is_operator:
+        return Judged(target=target, message_id=message_id)
+    if target.pair is None or target.to is None:
+        unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+        return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
+    facts = await gather(house, incoming, mail.head, authentication, target, also_to=beside)
+    writer = identify(incoming, mail.head, facts)
+    if isinstance(writer, Reason):
+        return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
+    verdict = decide(incoming, mail.head, facts, writer, facts.marketplace.policy, incoming.received_at)
+    rewritten = None
+    if verdict.action is not Action.RETURN:
+        the_plan = plan(house, incoming, facts, message_id)
+        rewritten = await offload(len(incoming.content), rewrite, incoming.content, mail.root, the_plan)
+    return Judged(
+        target=target, message_id=message_id, facts=facts, writer=writer, outcome=verdict, rewritten=rewritten
+    )
+
+
+def reply(judged: Judged, judgement: Judgement) -> Reply:
+    """What the client is told about one recipient; a merged copy shares the answer of what it was merged into."""
+    marketplace = judged.target.marketplace
+    match judged.outcome:
+        case Refusal(reason=reason):
+            return smtp_text.reply(reason.code, marketplace)
+        case Verdict() as verdict:
+            return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace)
+        case None if judged.merged_into:
+            return reply(next(j for j in judgement.judged if j.message_id == judged.merged_into), judgement)
+        case None:
+            return Reply(250, "2.0.0", f"{judged.message_id} recorded, goes to the operator")
+
+
+async def simulate(house: House, incoming: Incoming) -> Judgement:
+    """What `accept` would decide and send, with no side effect."""
+    return await judge(house, incoming)
+
+
+async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlement:
+    """One attempt at an item that is leased by us: look again, compose, sign, deliver; yields what to settle."""
+    now = house.clock.now()
+    letter = letter or await house.store.letter(item)
+    if letter is None:
+        return settling.parked(house, item, now)
+    if objection := await settling.look_again(house, item, letter):
+        return await settling.returned(house, item, objection, now)
+    mailbox = await settling.mailbox(house, item)
+    if mailbox is None:
+        return await settling.returned(house, item, settling.UNAVAILABLE, now)
+    outgoing = await settling.compose(house, item, letter, mailbox, now)
+    delivery = await house.courier.deliver(outgoing)
+    return await settling.settle(house, item, delivery, house.clock.now())

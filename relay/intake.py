@@ -1,0 +1,108 @@
+"""The receiving edge's questions (`ports.Intake`), answered from the store and the flow.
+
+On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; what depends on
+the writer is said after DATA. On sessions with a login the writer is known, and closed or foreign aliases are refused
+at once (design, "RCPT").
+"""
+
+import asyncio
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from relay import flow
+from relay.core import alias, verp
+from relay.core.address import fold_domain, split
+from relay.core.model.message import Incoming, Peer
+from relay.core.model.party import PartyState
+from relay.core.model.reason import ReasonCode
+from relay.core.model.reply import Reply
+from relay.core.notice import smtp_text
+from relay.steps import bounces
+from relay.steps.gather import OPERATOR_LOCAL_PARTS
+from relay.steps.house import House
+
+_OK: Final = Reply(250, "2.1.5", "recipient ok")
+_NO_RELAYING: Final = Reply.refusing(ReasonCode.NO_RELAYING, "we take mail for our own addresses only")
+_REMEMBERED_LOGINS: Final = 1_000
+
+
+class FrontDesk:
+    """Implements `ports.Intake` over one house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._hasher = PasswordHasher()
+        self._dummy_hash = self._hasher.hash(house.ids.entropy(16))
+        self._remembered: dict[bytes, str] = {}
+
+    async def login(self, username: str, password: str) -> str | None:
+        """Argon2 is slow on purpose; a password that was right is remembered by a keyed hash with its stored hash,
+        so that revoking it takes effect at once."""
+        found = await self._house.store.app_passwords(username)
+        for party_id, password_hash in found:
+            mark = self._mark(username, password, password_hash)
+            if self._remembered.get(mark) == party_id:
+                return party_id
+        for party_id, password_hash in found or (("", self._dummy_hash),):
+            if await asyncio.to_thread(self._verify, password_hash, password) and party_id:
+                if len(self._remembered) >= _REMEMBERED_LOGINS:
+                    self._remembered.clear()
+                self._remembered[self._mark(username, password, password_hash)] = party_id
+                return party_id
+        return None
+
+    def _mark(self, *parts: str) -> bytes:
+        return hmac.digest(self._house.store.secret("login"), "\0".join(parts).encode(), "sha256")
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+    async def mail_from(self, peer: Peer, address: str) -> Reply:  # noqa: ARG002 - the port's shape
+        return Reply(250, "2.1.0", "sender ok")
+
+    async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:  # noqa: ARG002 - the port's shape
+        local_part, domain = split(address)
+        domain = fold_domain(domain)
+        marketplace = self._house.book.by_domain.get(domain)
+        if marketplace is None:
+            return _NO_RELAYING
+        store = self._house.store
+        name = alias.untag(local_part).local_part
+        if name in OPERATOR_LOCAL_PARTS or self._returned_item(local_part):
+            return _OK
+        unknown = smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, marketplace)
+        if not alias.is_valid(name, domain, store.secret("alias")):
+            return unknown
+        if peer.login_party_id is None:
+            return _OK if await store.alias(name, domain) else unknown
+        pair = await store.pair_by_alias(name, domain)
+        if pair is None or peer.login_party_id not in (pair.buyer.party.id, pair.seller.party.id):
+            return unknown
+        other = pair.seller if pair.buyer.party.id == peer.login_party_id else pair.buyer
+        own = pair.buyer if other is pair.seller else pair.seller
+        if own.party.state is not PartyState.ACTIVE:
+            return smtp_text.reply(ReasonCode.SENDER_SUSPENDED, marketplace)
+        if other.party.state is not PartyState.ACTIVE:
+            return smtp_text.reply(ReasonCode.RECIPIENT_UNAVAILABLE, marketplace)
+        return _OK
+
+    async def data(self, incoming: Incoming) -> Sequence[Reply]:
+        """Return paths of ours take bounces; everything else is a message. Replies keep the recipients' order."""
+        returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
+        written = tuple(address for address in incoming.rcpt_to if address not in returned)
+        replies = iter(await flow.accept(self._house, replace(incoming, rcpt_to=written)) if written else ())
+        return [
+            await bounces.take(self._house, incoming, returned[address]) if address in returned else next(replies)
+            for address in incoming.rcpt_to
+        ]
+
+    def _returned_item(self, local_part: str) -> str | None:
+        return verp.read(local_part, self._house.clock.now(), self._house.store.secret("verp"))

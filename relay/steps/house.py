@@ -1,0 +1,86 @@
+"""What every step of the flow shares: the ports and the settings, joined once by `app`.
+
+`Book` is the part that a reload replaces; a step reads `house.book` once and works with that value to its end.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from relay.core.model.item import Item
+from relay.core.model.marketplace import Marketplace
+from relay.core.notice.texts import Catalogue
+from relay.core.retry import Schedule
+from relay.core.rewrite.mime import MimeLimits
+from relay.ports import Authenticator, Clock, Courier, Ids, Letter, Observer, Signer, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The marketplaces, by id and by each of their folded domains."""
+
+    by_id: Mapping[str, Marketplace]
+    by_domain: Mapping[str, Marketplace]
+
+    @classmethod
+    def of(cls, marketplaces: Sequence[Marketplace]) -> "Book":
+        return cls(
+            by_id={m.id: m for m in marketplaces},
+            by_domain={domain: m for m in marketplaces for domain in m.domains},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`owner` names this process in leases; `hostname` is our name in trace fields and reports."""
+
+    owner: str
+    hostname: str
+    mime_limits: MimeLimits
+    schedule: Schedule
+    lease_s: float
+    poll_s: float
+    concurrency: int
+    return_path_s: float
+
+
+class NoticeQuota(Protocol):
+    def next_free(self, party_id: str, now: datetime) -> datetime:
+        """When the next notice to this party may leave; taking it counts."""
+        ...
+
+
+class Departures(Protocol):
+    """The worker as the flow sees it."""
+
+    def room(self) -> int:
+        """How many items may be born leased now."""
+        ...
+
+    def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
+        """Takes items that were committed as leased by us."""
+        ...
+
+    def wake(self) -> None:
+        """Something new is due in the queue."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """`offload(work)` runs work in a thread; it is for what would hold the loop for more than a few milliseconds."""
+
+    book: Book
+    settings: Settings
+    store: Store
+    clock: Clock
+    ids: Ids
+    observer: Observer
+    authenticator: Authenticator
+    courier: Courier
+    signer: Signer
+    catalogue: Catalogue
+    departures: Departures
+    notice_quota: NoticeQuota
+    jitter: Callable[[], float]

@@ -1,0 +1,51 @@
+"""What the first half of the flow yields: each recipient's outcome, before anything is written."""
+
+from dataclasses import dataclass
+
+from relay.core.identify import Writer
+from relay.core.model.head import Head
+from relay.core.model.reason import Reason
+from relay.core.model.verdict import Verdict
+from relay.core.policy.facts import Authentication, Facts
+from relay.core.rewrite.mime import Part
+from relay.core.rewrite.plan import Rewritten
+from relay.steps.gather import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A message that was read: its structure and what its header says."""
+
+    root: Part
+    head: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A 5xx after DATA and no notice, ever: nothing proves that the one who would read it wrote the mail."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One recipient's outcome. `rewritten` is there when the mail is to be relayed, now or after a hold. `merged_into`
+    names the record of another recipient of the transaction that reaches the same person (R-REW-05). Without outcome
+    and merge it is the operator's mail."""
+
+    target: Target
+    message_id: str
+    facts: Facts | None = None
+    writer: Writer | None = None
+    outcome: Verdict | Refusal | None = None
+    rewritten: Rewritten | None = None
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All recipients' outcomes, in their order. `mail` is None when the message could not be read."""
+
+    mail: Mail | None
+    judged: tuple[Judged, ...]
+    authentication: Authentication | None = None

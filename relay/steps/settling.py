@@ -1,0 +1,190 @@
+"""The second half of the flow in its parts: look again, compose, and what an attempt's outcome means for its item."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from relay.core import verp
+from relay.core.bounce.carrier import host_class
+from relay.core.model.event import Event, EventType
+from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.party import PartyState, Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.notice.compose import NoticeType
+from relay.core.retry import delayed_notice_due, next_attempt
+from relay.core.rewrite.assemble import section
+from relay.core.rewrite.compose import header as compose_header
+from relay.core.rewrite.compose import received
+from relay.core.smtp_reply import classify, redact
+from relay.ports import Delivery, Letter, Outgoing, OutgoingNotice, Settlement
+from relay.steps import telling
+from relay.steps.house import House
+
+UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
+_HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
+_STUMBLE_S: Final = 60
+_EVENTS: Final = {
+    ItemState.ACCEPTED: EventType.ACCEPTED,
+    ItemState.BOUNCED: EventType.BOUNCED,
+    ItemState.DEFERRED: EventType.DEFERRED,
+    ItemState.RETURNED: EventType.RETURNED,
+}
+
+
+async def look_again(house: House, item: Item, letter: Letter) -> Reason | None:
+    """What has changed since the message was accepted and now stands against it: parties' states, an opt-out."""
+    if item.kind is not ItemKind.RELAY or letter.pair is None:
+        return None
+    pair = await house.store.pair(letter.pair.id)
+    if pair is None:
+        return UNAVAILABLE
+    to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
+    if pair.side(to).party.state is not PartyState.ACTIVE:
+        return UNAVAILABLE
+    if pair.side(to.other).party.state is not PartyState.ACTIVE:
+        return Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07")
+    if to is Role.BUYER and await house.store.opt_outs(pair.buyer.party.id, pair.seller.party.id):
+        summary = await house.store.summary(item.message_id)
+        if summary is not None and summary.detail.get("unsolicited"):
+            return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
+    return None
+
+
+async def mailbox(house: House, item: Item) -> str | None:
+    """Where the item goes now: the party's current mailbox (R-ADR-04), or its fixed address."""
+    if item.address is not None:
+        return item.address
+    return await house.store.mailbox(item.recipient_id) if item.recipient_id else None
+
+
+async def compose(house: House, item: Item, letter: Letter, to: str, now: datetime) -> Outgoing:
+    """The outgoing bytes, signed last, and their envelope (R-REW-10)."""
+    marketplace = house.book.by_id[item.marketplace_id]
+    domain, mail_from = marketplace.domain, ""
+    if item.kind is ItemKind.RELAY and letter.pair is not None:
+        author = letter.pair.seller if item.recipient_id == letter.pair.buyer.party.id else letter.pair.buyer
+        domain = author.alias.domain
+    if item.kind is not ItemKind.NOTICE:
+        expires_at = now + timedelta(seconds=house.settings.return_path_s)
+        mail_from = f"{verp.mint(item.id, expires_at, house.store.secret('verp'))}@{domain}"
+    header, body = _halves(house, item, letter, to, now)
+    signature = await house.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
+    content = b"".join((signature, header, b"\r\n", body))
+    return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, needs_smtputf8=not to.isascii())
+
+
+def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) -> tuple[bytes, bytes]:
+    """Header block and body as they leave. The operator's mail keeps its own To."""
+    header, body_start = letter.header, letter.original.find(b"\r\n\r\n") + 4
+    trace = received(by=house.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
+    if item.kind is ItemKind.OPERATOR:
+        return f"Received: {trace}\r\n".encode() + letter.original[: body_start - 2], letter.original[body_start:]
+    if header is None:
+        header = letter.original[: body_start - 2]
+    body = section(letter.original, body_start, len(letter.original), letter.edits)
+    return compose_header(header, to=to, received=trace, at=now), body
+
+
+async def settle(house: House, item: Item, delivery: Delivery, now: datetime) -> Settlement:
+    """Accepted, deferred with the next time, or bounced; with the notice that follows from it."""
+    if delivery.accepted:
+        return _settlement(house, item, ItemState.ACCEPTED, now, _data(item, delivery, None))
+    reason = classify(
+        permanent=delivery.permanent,
+        phase=delivery.phase,
+        code=delivery.code,
+        enhanced=delivery.enhanced,
+        text=delivery.text,
+        host=delivery.host,
+        destination=item.destination,
+    )
+    schedule = house.settings.schedule
+    due_at = None
+    if not delivery.permanent:
+        due_at = next_attempt(schedule, item.attempts, item.queued_at, now, house.jitter())
+        reason = reason if due_at else ReasonCode.EXPIRED
+    notice_type = None
+    if due_at is None:
+        notice_type = NoticeType.UNDELIVERABLE
+    elif not item.delay_noticed and delayed_notice_due(schedule, item.attempts, item.queued_at, now):
+        notice_type = NoticeType.DELAYED
+    notice = None
+    if notice_type and item.kind is ItemKind.RELAY:
+        why = telling.failure(ReasonCode.DELAYED if due_at else reason)
+        notice = await telling.about_item(house, item, notice_type, why, now, delivery)
+    state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
+    return _settlement(house, item, state, now, _data(item, delivery, reason), due_at=due_at, notice=notice)
+
+
+async def returned(house: House, item: Item, reason: Reason, now: datetime) -> Settlement:
+    """An item that dispatch turned back."""
+    notice = None
+    if item.kind is ItemKind.RELAY:
+        notice = await telling.about_item(house, item, NoticeType.RETURNED, reason, now)
+    return _settlement(house, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
+
+
+def parked(house: House, item: Item, now: datetime) -> Settlement:
+    """An item whose content cannot be read: kept and shown by `relay queue`."""
+    house.observer.count("parked")
+    return Settlement(item=item, owner=house.settings.owner, state=ItemState.PARKED, due_at=now, events=())
+
+
+def backed_off(house: House, item: Item, until: datetime) -> Settlement:
+    """An item of a domain that is being left alone for a while."""
+    return Settlement(item=item, owner=house.settings.owner, state=ItemState.DEFERRED, due_at=until, events=())
+
+
+def stumbled(house: House, item: Item, now: datetime) -> Settlement:
+    """An item whose attempt failed inside the relay: tried again, never lost."""
+    data: dict[str, str | int] = {"attempt": item.attempts, "reason": ReasonCode.INTERNAL}
+    return _settlement(house, item, ItemState.DEFERRED, now, data, due_at=now + timedelta(seconds=_STUMBLE_S))
+
+
+def is_whole_domain(settlement: Settlement) -> bool:
+    """Whether a deferral says something about the host rather than about one mailbox (R-OUT-02)."""
+    if settlement.state is not ItemState.DEFERRED or not settlement.events:
+        return False
+    data = settlement.events[0].data
+    return data.get("phase") in _HOST_PHASES or data.get("code") == 421
+
+
+def _settlement(
+    house: House,
+    item: Item,
+    state: ItemState,
+    now: datetime,
+    data: dict[str, str | int],
+    *,
+    due_at: datetime | None = None,
+    notice: OutgoingNotice | None = None,
+) -> Settlement:
+    events = [_event(house, item, _EVENTS[state], data, now)]
+    if notice is not None:
+        events.append(_event(house, item, EventType.NOTICE_QUEUED, {"reason": data["reason"]}, now))
+    return Settlement(
+        item=item,
+        owner=house.settings.owner,
+        state=state,
+        due_at=due_at or now,
+        events=tuple(events),
+        notice=notice,
+        delay_noticed=item.delay_noticed or (notice is not None and state is ItemState.DEFERRED),
+    )
+
+
+def _event(house: House, item: Item, event_type: EventType, data: dict[str, str | int], at: datetime) -> Event:
+    kind: dict[str, str | int] = {} if item.kind is ItemKind.RELAY else {"item": item.kind}
+    return Event(id=house.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data | kind)
+
+
+def _data(item: Item, delivery: Delivery, reason: ReasonCode | None) -> dict[str, str | int]:
+    data: dict[str, str | int] = {
+        "attempt": item.attempts,
+        "phase": delivery.phase,
+        "code": delivery.code,
+        "enhanced": delivery.enhanced,
+        "host": host_class(delivery.host),
+        "tls": delivery.tls,
+        "text": redact(delivery.text),
+    }
+    return data | {"reason": reason} if reason else data
