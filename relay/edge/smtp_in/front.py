@@ -1,18 +1,23 @@
 """What the hosts in front of us say about the client that they speak for: the PROXY header and XCLIENT.
 
-Both are believed from `networks.front_hosts` only; the caller sees to that.
+Both are believed from `networks.front_hosts` only. A PROXY header stands before all else, a TLS handshake included, so
+it is read off the bare socket before a session, or TLS, is put on it.
 """
 
 import asyncio
+import contextlib
 import re
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address, client_address
+from relay.edge.smtp_in.wire import HANDSHAKE_S, Door
 
+_HEADER_S: Final = 5
 XCLIENT_ATTRIBUTES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN")
 _UNAVAILABLE: Final = frozenset({"[UNAVAILABLE]", "[TEMPUNAVAIL]"})
 _XTEXT: Final = re.compile(r"\+([0-9A-F]{2})")
@@ -46,7 +51,71 @@ class _ExactReader:
         return taken
 
 
-async def proxied_client(raw: socket.socket) -> Address | None:
+class ProxiedServer:
+    """Listens as `asyncio.Server` does, for connections that begin with a PROXY header. Of others and from others than
+    `door.guard`'s front hosts none gets a word."""
+
+    def __init__(self, door: Door, session: Callable[[Address | None], asyncio.Protocol]) -> None:
+        self._door = door
+        self._session = session
+        family = socket.AF_INET6 if ":" in door.listener.host else socket.AF_INET
+        self._listening = socket.create_server((door.listener.host, door.listener.port), family=family, backlog=1024)
+        self._listening.setblocking(False)
+        self.sockets = (self._listening,)
+        self._arrivals: set[asyncio.Task[None]] = set()
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    def close(self) -> None:
+        self._accepting.cancel()
+        for arrival in self._arrivals:
+            arrival.cancel()
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(self._listening)
+            except OSError:  # no file handle left: others must end first
+                self._door.count_refusal("accept")
+                await asyncio.sleep(1)
+                continue
+            arrival = loop.create_task(self._arrive(connection, client_address(peer[0])))
+            self._arrivals.add(arrival)
+            arrival.add_done_callback(self._arrivals.discard)
+
+    async def _arrive(self, connection: socket.socket, front: Address) -> None:
+        door, loop = self._door, asyncio.get_running_loop()
+        with contextlib.ExitStack() as unless_handed_over:
+            unless_handed_over.callback(connection.close)
+            client = await self._read_header(connection, front)
+            if client is None:
+                door.count_refusal("proxy")
+                return
+            unless_handed_over.pop_all()
+        implicit = door.listener.tls == "implicit"
+        try:
+            await loop.connect_accepted_socket(
+                lambda: self._session(client),
+                connection,
+                ssl=door.tls if implicit else None,
+                ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
+            )
+        except OSError:
+            door.count_refusal("tls")
+
+
+    async def _read_header(self, connection: socket.socket, front: Address) -> Address | None:
+        if not self._door.guard.is_front(front):
+            return None
+        try:
+            async with asyncio.timeout(_HEADER_S):
+                return await _proxied_client(connection) or front
+        except (ValueError, OSError):
+            return None
+
+
+async def _proxied_client(raw: socket.socket) -> Address | None:
     """Reads a PROXY header, version 1 or 2: the client's address, or None when the front speaks for itself. Raises
     ValueError when there is no such header, ConnectionError when the peer went away."""
     header = await get_proxy(_ExactReader(raw))

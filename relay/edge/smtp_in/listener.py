@@ -4,9 +4,10 @@ import asyncio
 import ssl
 
 from relay import config, ports
+from relay.edge.smtp_in.front import ProxiedServer
 from relay.edge.smtp_in.guard import Guard
 from relay.edge.smtp_in.session import Session
-from relay.edge.smtp_in.wire import Door, Hangup
+from relay.edge.smtp_in.wire import HANDSHAKE_S, Door, Hangup
 
 
 class SmtpIn:
@@ -27,7 +28,7 @@ class SmtpIn:
     ) -> None:
         if listener.tls == "implicit" and tls is None:
             raise ValueError(f"the {listener.kind} listener on port {listener.port} needs a certificate")
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | ProxiedServer | None = None
         self._door = Door(
             listener=listener,
             limits=limits,
@@ -43,10 +44,32 @@ class SmtpIn:
     async def start(self) -> int:
         """The bound port. Raises OSError when it cannot be had."""
         listener = self._door.listener
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Session(self._door), listener.host, listener.port, backlog=1024)
+        if listener.proxy_protocol:
+            self._server = ProxiedServer(self._door, lambda client: Session(self._door, client))
+        else:
+            implicit = self._implicit_tls() if listener.tls == "implicit" else None
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: Session(self._door),
+                listener.host,
+                listener.port,
+                backlog=1024,
+                ssl=implicit,
+                ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
+            )
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    def _implicit_tls(self) -> ssl.SSLContext:
+        """The server keeps the context that it began with; each handshake is passed on to the one in use."""
+
+        def pass_on(handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+            assert self._door.tls is not None
+            handshake.context = self._door.tls
+
+        first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        first.minimum_version = ssl.TLSVersion.TLSv1_2
+        first.sni_callback = pass_on
+        return first
 
     async def stop(self, grace_s: float) -> None:
         """No new connections; idle sessions get a 421 at once, others when their transaction is over, and after
@@ -63,7 +86,6 @@ class SmtpIn:
                 session.cut()
         if self._door.commits:
             await asyncio.wait(self._door.commits)
-        await self._server.wait_closed()
         self._server = None
 
     def use_tls(self, context: ssl.SSLContext) -> None:

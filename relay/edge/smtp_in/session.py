@@ -15,6 +15,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from relay import ports
 from relay.edge.smtp_in import front, grammar
 from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.guard import Address
 from relay.edge.smtp_in.transaction import Transaction
 from relay.edge.smtp_in.wire import Door, Hangup
 
@@ -27,8 +28,8 @@ class Session(Transaction):
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
 
-    def __init__(self, door: Door) -> None:
-        super().__init__(door)
+    def __init__(self, door: Door, client: Address | None = None) -> None:
+        super().__init__(door, client)
         self._commands = 0
         self._errors = 0
         self._failed_logins = 0

@@ -17,15 +17,13 @@ from aiosmtpd.smtp import SMTP, Envelope
 from relay import config, ports
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import data
-from relay.edge.smtp_in.front import proxied_client
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address, Guard, client_address
 
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
 _AUTH_LINE_BYTES: Final = 12_288  # RFC 4954 §4
-_HANDSHAKE_S: Final = 30
-_PROXY_HEADER_S: Final = 5
+HANDSHAKE_S: Final = 30
 _LINGER_S: Final = 1
 
 _log = structlog.get_logger(__name__)
@@ -65,7 +63,8 @@ class Wire(SMTP):
     transport: asyncio.Transport
     line_length_limit = _CHUNK  # aiosmtpd gives it to the stream, which stops reading ahead at twice as much
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, client: Address | None = None) -> None:
+        """`client` is whom a PROXY header named; by default it is who connected."""
         super().__init__(
             None, hostname=door.hostname, timeout=door.limits.session_s, loop=asyncio.get_running_loop(), ident="relay"
         )
@@ -76,7 +75,8 @@ class Wire(SMTP):
         self._wait: asyncio.Timeout | None = None
         self._farewell: Hangup | None = None
         self._at_once = False
-        self._tls = False
+        self._tls = door.listener.tls == "implicit"
+        self._named_client = client
         self._client: Address
         self._is_counted = False
 
@@ -89,7 +89,7 @@ class Wire(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()  # a PROXY header or a TLS handshake may come first
+        self._client = self._named_client or client_address(transport.get_extra_info("peername")[0])
         self._door.sessions.add(self)
         assert self._handler_coroutine is not None
         self._handler_coroutine.add_done_callback(lambda _: self._door.sessions.discard(self))
@@ -125,7 +125,8 @@ class Wire(SMTP):
 
     async def _handle_client(self) -> None:
         try:
-            await self._open()
+            self._door.observer.count("smtp_in_connections", port=self._door.listener.kind)
+            self._admit(self._client)
             await self._converse()
         except Hangup as hangup:
             await self._part(hangup)
@@ -141,18 +142,6 @@ class Wire(SMTP):
     async def _converse(self) -> None:
         raise NotImplementedError
 
-    async def _open(self) -> None:
-        listener, transport = self._door.listener, self.transport
-        self._door.observer.count("smtp_in_connections", port=listener.kind)
-        self._client = client_address(transport.get_extra_info("peername")[0])
-        if listener.proxy_protocol:
-            self._client = await self._proxied(self._client)
-        if listener.tls != "implicit":
-            transport.resume_reading()
-        self._admit(self._client)
-        if listener.tls == "implicit":
-            await self._start_tls()
-
     def _admit(self, client: Address) -> None:
         if self._is_counted:
             self._door.guard.release(self._client)
@@ -160,24 +149,11 @@ class Wire(SMTP):
         if reason := self._door.guard.admit(client):
             raise Hangup(reason, "421 4.7.0 too many connections or unknown recipients, try again later")
 
-    async def _proxied(self, front: Address) -> Address:
-        if not self._door.guard.is_front(front):
-            raise Hangup("proxy")
-        try:
-            async with asyncio.timeout(_PROXY_HEADER_S):
-                # A second handle on the paused socket: only what belongs to the header is taken from it.
-                with self.transport.get_extra_info("socket").dup() as raw:
-                    return await proxied_client(raw) or front
-        except (ValueError, OSError):
-            raise Hangup("proxy") from None
-
     async def _part(self, hangup: Hangup) -> None:
         """The last words must arrive: closing with unread input would reset the connection and lose them."""
         if hangup.reason != "quit":
             self._door.count_refusal(hangup.reason)
             _log.info("smtp session ended", port=self._door.listener.kind, client=str(self._client), why=hangup.reason)
-        if self._door.listener.tls == "implicit" and not self._tls:
-            return
         if hangup.words:
             self._replies.append(hangup.words)
         self._write()
@@ -202,7 +178,7 @@ class Wire(SMTP):
         until TLS reads, so no byte sent in clear is ever taken for one sent under TLS."""
         assert self._door.tls is not None
         try:
-            await self._writer.start_tls(self._door.tls, ssl_handshake_timeout=_HANDSHAKE_S)
+            await self._writer.start_tls(self._door.tls, ssl_handshake_timeout=HANDSHAKE_S)
         except OSError:
             raise Hangup("tls") from None
         self.transport = cast("asyncio.Transport", self._writer.transport)
