@@ -124,7 +124,7 @@ def reply(judged: Judged, judgement: Judgement) -> Reply:
         case Refusal(reason=reason):
             return smtp_text.reply(reason.code, marketplace)
         case Verdict() as verdict:
-            return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace)
+            return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace, reject=judgement.rejects)
         case None if judged.merged_into:
             return reply(next(j for j in judgement.judged if j.message_id == judged.merged_into), judgement)
         case None:

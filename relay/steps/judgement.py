@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from relay.core.identify import Writer
 from relay.core.model.head import Head
 from relay.core.model.reason import Reason
-from relay.core.model.verdict import Verdict
+from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.facts import Authentication, Facts
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Rewritten
@@ -49,3 +49,18 @@ class Judgement:
     mail: Mail | None
     judged: tuple[Judged, ...]
     authentication: Authentication | None = None
+
+    @property
+    def rejects(self) -> bool:
+        """Whether what is returned is said as 5xx in the dialogue and by no notice: the marketplace wants it so, and
+        all recipients agree (`reject_at_data`)."""
+        outcomes = [judged.outcome for judged in self.judged if judged.merged_into is None]
+        first_reasons = {
+            outcome.reasons[0].code if isinstance(outcome, Verdict) and outcome.action is Action.RETURN else None
+            for outcome in outcomes
+        }
+        return (
+            len(first_reasons) == 1
+            and None not in first_reasons
+            and all(judged.target.marketplace.reject_at_data for judged in self.judged)
+        )

@@ -94,7 +94,7 @@ class _Page:
         if verdict.action is not Action.RETURN and recipient.mailbox:
             held = verdict.action is Action.HOLD
             self._enqueue(judged, the_record, destination=_domain_of(recipient.mailbox), held=held)
-        if verdict.notify:
+        if verdict.notify and not self.judgement.rejects:
             notice = telling.about_verdict(
                 self.house, self.incoming, mail.head, facts, writer, verdict, judged.message_id
             )

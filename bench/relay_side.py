@@ -1,0 +1,148 @@
+"""Relay as the server under test: the real daemon on SQLite, with RSA-2048 signing, encryption and record on."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from bench.messages import WRITER
+from relay import app, config
+from relay.core import dkim
+from relay.core.model.party import Role
+from relay.ports import DkimKey, Store
+from relay.store.crypto import MasterKeys
+
+_CONFIG: Final = """
+data_dir = "var"
+hostname = "relay.test"
+
+[[listener]]
+kind = "mx"
+port = {port}
+tls = "none"
+
+[limits]
+connections_per_client = 1000
+commands_per_session = 10000000
+
+[networks]
+trusted = ["127.0.0.0/8"]
+
+[delivery]
+concurrency = 50
+concurrency_per_destination = 50
+messages_per_connection = 100000
+
+[[delivery.route]]
+domain = "*"
+host = "127.0.0.1"
+port = {sink}
+tls = "none"
+
+[dkim]
+algorithms = ["rsa-sha256"]
+
+[log]
+level = "warning"
+
+[web]
+port = 0
+
+[[marketplace]]
+id = "bench"
+name = "Market"
+domain = "relay.test"
+operator = "ops@operator.test"
+help_url = "https://relay.test/help"
+authentication = "known_domain"
+"""
+
+
+_SELLERS: Final = 1_000
+
+
+class Relay:
+    """A server under test: `start`, `recipient`, `processes`, `drained`, `stop`. `aliases`: how many are stored."""
+
+    name = "relay"
+    per_recipient_flag: tuple[str, ...] = ()
+
+    def __init__(self, directory: Path, port: int, sink_port: int, *, aliases: int = 2) -> None:
+        self._dir = directory / "relay"
+        self._port, self._sink_port, self._aliases = port, sink_port, aliases
+        self._process: subprocess.Popen[bytes] | None = None
+        self._web = 0
+        self._settled_before = 0
+        self._expected = 0
+        self.recipient = ""
+
+    def start(self) -> None:
+        shutil.rmtree(self._dir, ignore_errors=True)
+        (self._dir / "var/keys").mkdir(parents=True)
+        (self._dir / "config.toml").write_text(_CONFIG.format(port=self._port, sink=self._sink_port))
+        MasterKeys.create(self._dir / "var/keys/master.key")
+        self.recipient = asyncio.run(self._furnish())
+        command = [sys.executable, "-m", "relay", "--config", str(self._dir / "config.toml"), "serve"]
+        with (self._dir / "log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        assert self._process.stdout is not None
+        self._web = json.loads(self._process.stdout.readline())["ports"]["web"]
+
+    async def _furnish(self) -> str:
+        path = self._dir / "config.toml"
+        async with app.opened(config.load(path), self._dir) as store:
+            der = dkim.generate("rsa-sha256")
+            await store.put_dkim_key(
+                DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
+            )
+            buyer = await store.put_party("bench", Role.BUYER, "B", mailbox=WRITER)
+            seller = await store.put_party("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
+            domains = dict.fromkeys(Role, "relay.test")
+            pair = await store.put_pair("bench", buyer.id, seller.id, domains)
+            await _fill(store, self._aliases // 2 - 1)
+        return pair.seller.alias.address
+
+    def processes(self) -> list[int]:
+        return [self._process.pid] if self._process else []
+
+    def settled(self) -> int:
+        """How many deliveries the daemon has settled since it started."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._web}/metrics", timeout=10) as page:
+            lines = page.read().decode().splitlines()
+        return int(sum(float(line.split()[-1]) for line in lines if line.startswith("relay_settled_total{")))
+
+    def forget(self) -> None:
+        self._settled_before = self.settled()
+        self._expected = 0
+
+    def expect(self, messages: int) -> None:
+        self._expected = messages
+
+    def drained(self) -> bool:
+        return self.settled() - self._settled_before >= self._expected
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+
+
+async def _fill(store: Store, pairs: int) -> None:
+    """That many further pairs, two aliases each, of a thousand sellers."""
+    domains = dict.fromkeys(Role, "relay.test")
+    sellers = [
+        await store.put_party("bench", Role.SELLER, f"S{n}", mailbox=f"s{n}@mailbox.test") for n in range(_SELLERS)
+    ]
+    done = 0
+    while done < pairs:
+        number = done // _SELLERS
+        buyer = await store.put_party("bench", Role.BUYER, f"B{number}", mailbox=f"b{number}@mailbox.test")
+        now = sellers[: pairs - done]
+        await asyncio.gather(*(store.put_pair("bench", buyer.id, seller.id, domains) for seller in now))
+        done += len(now)
