@@ -1,0 +1,67 @@
+"""`relay demo`: a town to try the relay in, on this computer alone."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from relay.demo import script, town
+from relay.demo.daemon import DaemonError
+from relay.demo.guide import guide
+from relay.demo.life import alive
+from relay.demo.page import build
+from relay.demo.town import TownError
+from relay.edge.web.server import WebServer
+from relay.ports import StoreError
+
+_PORT = click.IntRange(0, 65_535)
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("var/demo"),
+    show_default=True,
+    help="Where the demo keeps its configuration, mailboxes and record.",
+)
+@click.option("--script", "scripted", is_flag=True, help="Play the scenes on free ports, print the transcript, end.")
+@click.option("--port", type=_PORT, default=8080, show_default=True, help="The page in the browser; 0: a free one.")
+@click.option("--mx-port", type=_PORT, default=2525, show_default=True, help="Where other mail servers deliver.")
+@click.option("--submission-port", type=_PORT, default=2587, show_default=True, help="Where sellers log in.")
+@click.option("--health-port", type=_PORT, default=8081, show_default=True, help="The daemon's health and metrics.")
+def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, health_port: int) -> None:
+    """Start a relay with a few parties and their mailboxes, and watch messages cross.
+
+    Everything stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
+    """
+    wanted = town.Ports(mx=mx_port, submission=submission_port, web=health_port, sink=0)
+    try:
+        if scripted:
+            sys.exit(0 if asyncio.run(script.play(click.echo)) else 1)
+        asyncio.run(_live(directory, wanted, port))
+    except (TownError, StoreError, DaemonError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _live(directory: Path, wanted: town.Ports, port: int) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with alive(directory, wanted) as life:
+        page = WebServer(build(life), "127.0.0.1", port)
+        url = f"http://127.0.0.1:{await page.start()}/"
+        try:
+            click.echo(guide(life, url))
+            ended = asyncio.create_task(life.daemon.ended())
+            waiting = asyncio.create_task(told.wait())
+            await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if not told.is_set():
+                raise DaemonError(f"the daemon has ended: {ended.result()}")
+            ended.cancel()
+        finally:
+            await page.stop()

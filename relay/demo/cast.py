@@ -1,0 +1,92 @@
+"""Who lives in the demo: one marketplace, two sellers, four buyers, the orders between them. Data, no behaviour."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from relay.core.model.party import Role
+
+MARKETPLACE: Final = "demo"
+DOMAIN: Final = "demo.example"
+MOBILE_DOMAIN: Final = "m.demo.example"
+CARRIER: Final = "docomo.example"
+OPERATOR: Final = "operator"
+OPERATOR_MAILBOX: Final = "desk@operator.example"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Character:
+    """One party. `ref` is the marketplace's own reference, the name of its mailbox and of its directory; `stranger`
+    is another address of the same person that is on no sender list; `gone`: the mailbox refuses all mail."""
+
+    ref: str
+    role: Role
+    name: str
+    mailbox: str
+    locale: str
+    stranger: str = ""
+    opted_out: bool = False
+    gone: bool = False
+
+    @property
+    def password(self) -> str:
+        """The app password, the same in every demo so that commands can be copied: it opens nothing but this."""
+        return f"{self.ref}-demo-password"
+
+    @property
+    def mobile(self) -> bool:
+        return self.mailbox.endswith("@" + CARRIER)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    order: str
+    seller: str
+    buyer: str
+    item: str
+
+
+ALICE: Final = Character(
+    ref="alice",
+    role=Role.SELLER,
+    name="Harbour Books",
+    mailbox="alice@harbour-books.example",
+    locale="en",
+    stranger="alice@her-holiday-mail.example",
+)
+KAEDE: Final = Character(
+    ref="kaede",
+    role=Role.SELLER,
+    name="かえで工具店",
+    mailbox="kaede@kaede-kogu.example",
+    locale="ja",
+    stranger="kaede@telework.example",
+)
+BOB: Final = Character(
+    ref="bob",
+    role=Role.BUYER,
+    name="Bob Miller",
+    mailbox="bob@mail.example",
+    locale="en",
+    stranger="bob@bobs-office.example",
+)
+# A local part that RFC 5321 does not allow and that carriers once gave out (R-ADR-03).
+HANAKO: Final = Character(
+    ref="hanako", role=Role.BUYER, name="佐藤 花子", mailbox=f"hanako..sato@{CARRIER}", locale="ja"
+)
+CAROL: Final = Character(
+    ref="carol", role=Role.BUYER, name="Carol Jones", mailbox="carol@post.example", locale="en", opted_out=True
+)
+DAVE: Final = Character(
+    ref="dave", role=Role.BUYER, name="Dave Brown", mailbox="dave@moved-away.example", locale="en", gone=True
+)
+
+CAST: Final = (ALICE, KAEDE, BOB, HANAKO, CAROL, DAVE)
+BY_REF: Final = {character.ref: character for character in CAST}
+PURCHASES: Final = (
+    Purchase("250-1001", "alice", "bob", "BOOK-SAILS"),
+    Purchase("250-1002", "alice", "carol", "BOOK-TIDES"),
+    Purchase("250-1003", "alice", "dave", "BOOK-KNOTS"),
+    Purchase("250-1004", "alice", "hanako", "BOOK-STARS"),
+    Purchase("250-2001", "kaede", "hanako", "KANNA-70"),
+    Purchase("250-2002", "kaede", "bob", "NOKO-240"),
+)

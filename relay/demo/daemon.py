@@ -1,0 +1,92 @@
+"""The real daemon as a process of its own, started the way a user starts it."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_START_S: Final = 60
+_STOP_S: Final = 20
+
+
+class DaemonError(Exception):
+    """The daemon did not start, or a command of it failed; the message holds its own last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """As the ready line names them."""
+
+    mx: int
+    submission: int
+    web: int
+
+
+class Daemon:
+    """`relay serve` on `config`; its log goes to the file `log`."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self._config = config
+        self._log = log
+        self._process: Process | None = None
+
+    async def start(self) -> Ports:
+        """Raises DaemonError with what the daemon said when it does not come up."""
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(*self._command("serve"), stdout=PIPE, stderr=log)
+        try:
+            async with asyncio.timeout(_START_S):
+                return await self._ready(self._process)
+        except TimeoutError as error:
+            await self.stop()
+            raise DaemonError(f"the daemon was not ready after {_START_S} s; its log is {self._log}") from error
+
+    async def stop(self) -> None:
+        """Asks for a graceful stop, and waits for it."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def ended(self) -> str:
+        """Waits for the daemon to end by itself, which it should not; what it last said."""
+        assert self._process is not None
+        await self._process.wait()
+        return self._last_words()
+
+    async def run(self, *arguments: str) -> str:
+        """One `relay` command beside the running daemon; its standard output. Raises DaemonError."""
+        process = await asyncio.create_subprocess_exec(*self._command(*arguments), stdout=PIPE, stderr=PIPE)
+        out, err = await process.communicate()
+        if process.returncode:
+            raise DaemonError(f"relay {' '.join(arguments)}: {(err or out).decode(errors='replace').strip()}")
+        return out.decode(errors="replace")
+
+    async def _ready(self, process: Process) -> Ports:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(told, dict) and told.get("ready"):
+                ports = told["ports"]
+                return Ports(mx=ports["mx"][0], submission=ports["submission"][0], web=ports["web"])
+        await process.wait()
+        raise DaemonError(f"the daemon did not start: {self._last_words()}")
+
+    def _command(self, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "relay", "--config", str(self._config), *arguments)
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        return "\n".join(lines[-6:]).strip() or "it said nothing"

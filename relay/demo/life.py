@@ -1,0 +1,43 @@
+"""The town alive: its mailboxes' server in this process, the real daemon in its own, the record open beside it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relay.app import opened
+from relay.core.address import fold
+from relay.demo import town
+from relay.demo.cast import CAST, OPERATOR, OPERATOR_MAILBOX
+from relay.demo.daemon import Daemon, Ports
+from relay.demo.post import Post
+from relay.demo.sink import Sink
+from relay.demo.town import Town
+from relay.ports import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    town: Town
+    ports: Ports
+    sink: Sink
+    daemon: Daemon
+    post: Post
+    store: Store
+
+
+@asynccontextmanager
+async def alive(directory: Path, wanted: town.Ports) -> AsyncIterator[Life]:
+    """Starts everything, and stops it at the end. Raises TownError, StoreError, DaemonError, OSError."""
+    boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
+    gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
+    async with AsyncExitStack() as stack:
+        sink = Sink(directory / "mailboxes", boxes, gone)
+        sink_port = await sink.start(wanted.sink)
+        stack.push_async_callback(sink.stop)
+        place = await town.found(directory, replace(wanted, sink=sink_port))
+        daemon = Daemon(place.config_path, directory / "daemon.log")
+        stack.push_async_callback(daemon.stop)
+        ports = await daemon.start()
+        store = await stack.enter_async_context(opened(place.config, directory))
+        yield Life(town=place, ports=ports, sink=sink, daemon=daemon, post=Post(place, ports), store=store)
