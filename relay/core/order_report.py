@@ -1,0 +1,244 @@
+"""Order reports: the CSV or TSV file by which a marketplace tells its orders, and the same with aliases for the way out
+(R-UI-07).
+
+In: UTF-8 (with or without BOM) or CP932, one header line, one line per order or per item of an order (lines of one
+order are joined). The columns are in `COLUMNS`; others are left unread and named in the report. A bad row names its
+line, its column and why, and keeps no other row out. Out: no mailbox, ever.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from relay.core import address
+from relay.core.model.order import Fulfilment, Order
+from relay.core.model.pair import Pair
+
+COLUMNS: Final = {
+    "order_id": "the marketplace's order id (required)",
+    "buyer_ref": "the buyer's account reference (required)",
+    "buyer_mailbox": "the buyer's mail address; empty keeps the known one",
+    "buyer_locale": "the buyer's language, en or ja; empty keeps the known one",
+    "seller_ref": "the seller's account reference (required)",
+    "seller_mailbox": "the seller's mail address; empty keeps the known one",
+    "items": "item codes, separated by ;",
+    "state": "the marketplace's own word for the order's state",
+    "fulfilled_by": "seller (default) or operator",
+}
+_REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
+_WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"))
+_ALIASES: Final = ("buyer_alias", "seller_alias")
+_LOCALES: Final = ("en", "ja")
+_LONGEST_VALUE: Final = 200
+_LONGEST_CELL_LINES: Final = 50
+"""A quote that is open longer than this was never meant to be one."""
+# A spreadsheet takes such a cell for a formula and runs it; an apostrophe before it says "text".
+_FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠]")
+_GUARDED: Final = re.compile(r"'+\s*[=+\-@＝＋－＠]")
+
+
+class ReportError(ValueError):
+    """The whole file cannot be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One order. None: the file does not say, what is known stays. `line` is where it begins in the file."""
+
+    line: int
+    order_id: str
+    buyer_ref: str
+    seller_ref: str
+    buyer_mailbox: str | None = None
+    buyer_locale: str | None = None
+    seller_mailbox: str | None = None
+    items: tuple[str, ...] = ()
+    state: str = ""
+    fulfilled_by: Fulfilment = Fulfilment.SELLER
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """`column` is "" where the line as a whole is wrong. `what` never repeats a cell: it may be an address."""
+
+    line: int
+    column: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}{', ' if self.column else ''}{self.column}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    rows: tuple[Row, ...]
+    errors: tuple[RowError, ...]
+    unread_columns: tuple[str, ...]
+    encoding: str
+
+
+class _BadCellError(ValueError):
+    def __init__(self, column: str, what: str) -> None:
+        super().__init__(what)
+        self.column = column
+        self.what = what
+
+
+def read(data: bytes) -> Report:
+    """The orders of a file. Raises ReportError when there is no telling what its columns are."""
+    text, encoding = _decoded(data)
+    records = _records(text)
+    header = next((cells for _, cells in records if isinstance(cells, list) and any(cells)), None)
+    names = _header(header)
+    orders: dict[str, Row] = {}
+    errors: list[RowError] = []
+    for line, cells in records:
+        if isinstance(cells, str):
+            errors.append(RowError(line, "", cells))
+        elif any(cells):
+            try:
+                row = _row(line, names, cells)
+                orders[row.order_id] = _joined(orders.get(row.order_id), row)
+            except _BadCellError as error:
+                errors.append(RowError(line, error.column, error.what))
+    unread = tuple(name for name in names if name and name not in COLUMNS and name not in _ALIASES)
+    return Report(rows=tuple(orders.values()), errors=tuple(errors), unread_columns=unread, encoding=encoding)
+
+
+def header() -> tuple[str, ...]:
+    """The columns of the way out."""
+    return (*_WRITTEN, *_ALIASES)
+
+
+def cells(order: Order, pair: Pair) -> tuple[str, ...]:
+    """One order for the way out, safe to open in a spreadsheet."""
+    values = (
+        order.external_id,
+        pair.buyer.party.external_ref,
+        pair.buyer.party.locale,
+        pair.seller.party.external_ref,
+        ";".join(order.items),
+        order.state,
+        str(order.fulfilled_by),
+        pair.buyer.alias.address,
+        pair.seller.alias.address,
+    )
+    return tuple(f"'{value}" if _FORMULA.match(value) else value for value in values)
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            raise ReportError("the file is not a text in UTF-8 or CP932 (it holds NUL); save it as CSV in UTF-8")
+        return text, encoding.removesuffix("-sig")
+    raise ReportError("the file is neither UTF-8 nor CP932 (Shift_JIS); save it as CSV in UTF-8")
+
+
+def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
+    """(first line's number, its cells, or what is wrong with it). A quote left open spoils its own line only."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    delimiter = _delimiter(lines)
+    at = 0
+    while at < len(lines):
+        piece = (f"{line}\n" for line in lines[at : at + _LONGEST_CELL_LINES])
+        reader = csv.reader(piece, delimiter=delimiter, strict=True)
+        try:
+            found = [cell.strip() for cell in next(reader, [])]
+            taken = reader.line_num
+        except csv.Error as error:
+            yield at + 1, f"the quotes or cells are broken ({error})"
+            taken = 1
+        else:
+            yield at + 1, found
+        at += taken
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    first = next((line for line in lines if line.strip()), "")
+    return "\t" if first.count("\t") >= first.count(",") and "\t" in first else ","
+
+
+def _header(found: list[str] | None) -> list[str]:
+    names = [name.lower().replace(" ", "_").replace("-", "_") for name in found or ()]
+    if missing := [name for name in _REQUIRED if name not in names]:
+        raise ReportError(
+            f"the first line must name the columns; missing: {', '.join(missing)} (known: {', '.join(COLUMNS)})"
+        )
+    if twice := sorted({name for name in names if name in COLUMNS and names.count(name) > 1}):
+        raise ReportError(f"the first line names a column twice: {', '.join(twice)}")
+    return names
+
+
+def _row(line: int, names: Sequence[str], found: Sequence[str]) -> Row:
+    if len(found) != len(names):
+        raise _BadCellError("", f"has {len(found)} cells where the header has {len(names)}")
+    values = {name: _value(name, cell) for name, cell in zip(names, found, strict=True) if name in COLUMNS}
+    for name in _REQUIRED:
+        if not values[name]:
+            raise _BadCellError(name, "is empty")
+    return Row(
+        line=line,
+        order_id=values["order_id"],
+        buyer_ref=values["buyer_ref"],
+        seller_ref=values["seller_ref"],
+        buyer_mailbox=_mailbox(values, "buyer_mailbox"),
+        buyer_locale=_locale(values.get("buyer_locale", "")),
+        seller_mailbox=_mailbox(values, "seller_mailbox"),
+        items=tuple(dict.fromkeys(item.strip() for item in values.get("items", "").split(";") if item.strip())),
+        state=values.get("state", ""),
+        fulfilled_by=_fulfilment(values.get("fulfilled_by", "")),
+    )
+
+
+def _value(name: str, cell: str) -> str:
+    value = cell[1:] if _GUARDED.match(cell) else cell
+    if len(value) > _LONGEST_VALUE and name != "items":
+        raise _BadCellError(name, f"is longer than {_LONGEST_VALUE} characters")
+    if not value.isprintable():
+        raise _BadCellError(name, "holds a line end or another control character")
+    return value
+
+
+def _mailbox(values: dict[str, str], name: str) -> str | None:
+    mailbox = values.get(name, "")
+    try:
+        if mailbox:
+            address.fold(mailbox)
+    except address.AddressError as error:
+        raise _BadCellError(name, str(error)) from None
+    return mailbox or None
+
+
+def _locale(value: str) -> str | None:
+    if value and value.lower() not in _LOCALES:
+        raise _BadCellError("buyer_locale", f"is not one of {', '.join(_LOCALES)}")
+    return value.lower() or None
+
+
+def _fulfilment(value: str) -> Fulfilment:
+    try:
+        return Fulfilment(value.lower()) if value else Fulfilment.SELLER
+    except ValueError:
+        raise _BadCellError("fulfilled_by", f"is not one of {', '.join(Fulfilment)}") from None
+
+
+def _joined(earlier: Row | None, row: Row) -> Row:
+    """Two lines of one order: its items together, all else from the later line, but between the same two parties."""
+    if earlier is None:
+        return row
+    if (earlier.buyer_ref, earlier.seller_ref) != (row.buyer_ref, row.seller_ref):
+        raise _BadCellError("order_id", f"is another buyer's or seller's order in line {earlier.line}")
+    return replace(
+        row,
+        line=earlier.line,
+        items=tuple(dict.fromkeys((*earlier.items, *row.items))),
+        buyer_mailbox=row.buyer_mailbox or earlier.buyer_mailbox,
+        buyer_locale=row.buyer_locale or earlier.buyer_locale,
+        seller_mailbox=row.seller_mailbox or earlier.seller_mailbox,
+    )
