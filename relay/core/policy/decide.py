@@ -3,10 +3,9 @@
 The live path, the simulator and the pre-send check call `decide` with the same values and get the same verdict: there
 is no clock, no look-up and no chance in it.
 
-A verdict is about one recipient alone. Where `parties.is_copy` says that this person was already served in the same
-transaction, the flow records COPY_MERGED instead of acting on the verdict (R-REW-05): reply-all with one's own alias in
-Cc is then no error, while mail to one's own alias alone is returned as OWN_ALIAS. So that the order of the recipients
-does not matter, the flow serves the other sides first.
+A verdict is about one recipient alone. Reply-all with one's own alias in Cc gets OWN_ALIAS for that recipient like
+mail to one's own alias alone; the flow then sees that the other side is served in the same transaction
+(`Facts.earlier_recipients`) and records COPY_MERGED instead of acting on the verdict (R-REW-05).
 """
 
 from datetime import datetime
@@ -41,6 +40,7 @@ def decide(  # noqa: PLR0917 - the six values that a verdict depends on, in the 
         kind=kinds.kind_of(case),
         notify=_notify(case, finding),
         policy_version=policy.version,
+        unsolicited=optout.is_unsolicited(case),
     )
 
 

@@ -7,7 +7,9 @@ mail like any other; a mark or a critical kind lifts the opt-out for it as for a
 
 from collections.abc import Iterator
 
+from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
+from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action
@@ -19,21 +21,29 @@ _RULE = "R-POL-04"
 
 def judge(case: Case) -> Finding | None:
     """None where no opt-out touches this message; RELAY with every reason that lifts it; else RETURN."""
-    if case.writer.role is not Role.SELLER or not any(_touches(opt_out, case) for opt_out in case.facts.opt_outs):
+    if case.writer.role is not Role.SELLER:
         return None
-    lifted = tuple(_lifting(case))
-    if lifted:
+    pair, kind = case.facts.pair, kinds.kind_of(case)
+    if not any(touches(opt_out, pair, kind) for opt_out in case.facts.opt_outs):
+        return None
+    if lifted := tuple(_lifting(case)):
         return Finding(Action.RELAY, lifted)
     unmarked = Span(part="subject", start=0, end=len(case.head.subject))
     return Finding(Action.RETURN, (Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-03", span=unmarked),))
 
 
-def _touches(opt_out: OptOut, case: Case) -> bool:
+def touches(opt_out: OptOut, pair: Pair, kind: Kind) -> bool:
+    """Whether the opt-out's scope holds this pair's seller mail of this kind (R-POL-02)."""
     return (
-        opt_out.buyer_id == case.recipient.party.id
-        and opt_out.seller_id in {None, case.author.party.id}
-        and opt_out.kind in {None, kinds.kind_of(case)}
+        opt_out.buyer_id == pair.buyer.party.id
+        and opt_out.seller_id in {None, pair.seller.party.id}
+        and opt_out.kind in {None, kind}
     )
+
+
+def is_unsolicited(case: Case) -> bool:
+    """Whether an opt-out, now or when it comes to sending, would stop this message."""
+    return case.writer.role is Role.SELLER and not any(_lifting(case))
 
 
 def _lifting(case: Case) -> Iterator[Reason]:

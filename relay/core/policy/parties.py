@@ -3,12 +3,11 @@
 The order keeps secrets: who is not registered for the author hears nothing about the recipient.
 """
 
-from relay.core.identify import Writer
 from relay.core.model.party import PartyState
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding
-from relay.core.policy.facts import Facts, Proof
+from relay.core.policy.facts import Proof
 
 
 def judge(case: Case) -> Finding | None:
@@ -24,13 +23,6 @@ def judge(case: Case) -> Finding | None:
         # One neutral reason for all of it: why somebody cannot be reached is his own affair.
         return _found(Action.RETURN, ReasonCode.RECIPIENT_UNAVAILABLE, "R-SND-07")
     return None
-
-
-def is_copy(facts: Facts, writer: Writer) -> bool:
-    """Whether this recipient needs nothing more (R-REW-05): his own side was already served in this transaction
-    (Cc beside Bcc, one alias with two tags), or he is the writer, who answered all and keeps his own copy."""
-    served = facts.earlier_recipients
-    return facts.to in served or (writer.role is facts.to and facts.to.other in served)
 
 
 def _found(action: Action, code: ReasonCode, rule: str) -> Finding:

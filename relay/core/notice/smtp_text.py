@@ -1,0 +1,87 @@
+"""One line per reason for the SMTP dialogue: English, ASCII, the same word for everyone whom it concerns.
+
+`Address unknown` is one reply, byte for byte, for an alias that does not exist and for a stranger to one that does
+(R-ADR-07), so it names no record.
+"""
+
+from typing import Final
+
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.reason import ReasonCode
+from relay.core.model.reply import Reply
+from relay.core.model.verdict import Action, Verdict
+
+_LONGEST: Final = 490
+"""RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, code and CRLF included."""
+
+SUMMARY: Final[dict[ReasonCode, str]] = {
+    ReasonCode.ADDRESS_UNKNOWN: "Address unknown, or yours is not registered to write to it",
+    ReasonCode.SENDER_BLOCKED: "This From address is blocked for the account",
+    ReasonCode.LOGIN_MISUSED: "This From address belongs to another account than the login",
+    ReasonCode.TOO_MANY_PENDING: "Too many addresses of this account wait for approval",
+    ReasonCode.FROM_DEFECT: "The From field must name exactly one readable address",
+    ReasonCode.NO_RELAYING: "Not a recipient of this server; no relaying",
+    ReasonCode.SENDER_PENDING: "this From address waits for the account owner's approval",
+    ReasonCode.SENDER_UNPROVEN: "the sender is not proven and must be confirmed by the account owner",
+    ReasonCode.SENDER_SUSPENDED: "Your account cannot send messages at present",
+    ReasonCode.RECIPIENT_UNAVAILABLE: "The recipient is not available at present",
+    ReasonCode.OPTED_OUT: "The buyer takes only answers and messages marked as important",
+    ReasonCode.AUTO_REPLY_REPEATED: "An automatic reply was already passed on today",
+    ReasonCode.OWN_ALIAS: "This address stands for yourself, not for the other side",
+    ReasonCode.LOOP: "Mail loop",
+    ReasonCode.TOO_BIG: "Message too big",
+    ReasonCode.MALFORMED: "Message not readable",
+    ReasonCode.ANSWER: "Answers the buyer's own message",
+    ReasonCode.MARKED_IMPORTANT: "Marked as important in the subject",
+    ReasonCode.ADDITIONAL_INFORMATION: "Asks for additional information in the subject",
+    ReasonCode.CRITICAL_KIND: "A kind of message that passes opt-out",
+    ReasonCode.DELAYED: "Delivery is delayed",
+    ReasonCode.MAILBOX_UNKNOWN: "The recipient's mailbox does not exist",
+    ReasonCode.MAILBOX_FULL: "The recipient's mailbox is full",
+    ReasonCode.FILTERED: "Refused by the recipient's own settings",
+    ReasonCode.SPAM_REFUSED: "Taken for spam by the recipient's server",
+    ReasonCode.POLICY_REFUSED: "Refused by a rule of the recipient's server",
+    ReasonCode.MESSAGE_TOO_BIG: "Too big for the recipient's server",
+    ReasonCode.HOST_UNKNOWN: "The recipient's mail service cannot be found",
+    ReasonCode.TLS_REQUIRED: "A secure connection is required and could not be made",
+    ReasonCode.SMTPUTF8_UNSUPPORTED: "The recipient's server does not take international addresses",
+    ReasonCode.EXPIRED: "Given up: not taken by the recipient's server in time",
+    ReasonCode.TEMPORARY: "Temporary fault at the recipient's server",
+    ReasonCode.REFUSED: "Refused by the recipient's server",
+    ReasonCode.STORE_AWAY: "Cannot store mail just now, try again later",
+    ReasonCode.INTERNAL: "Fault on our side, try again later",
+}
+
+
+def reply(code: ReasonCode, marketplace: Marketplace | None, *, record_id: str | None = None) -> Reply:
+    """The refusal for a reason, with where to get help. `marketplace` is None where none is concerned."""
+    line = SUMMARY[code]
+    if record_id and code is not ReasonCode.ADDRESS_UNKNOWN:
+        line = f"{record_id} {line}"
+    if marketplace:
+        help_line = f"{line}; see {_ascii(marketplace.help_url)}"
+        line = help_line if len(help_line) <= _LONGEST else line
+    return Reply.refusing(code, line)
+
+
+def reply_for_verdict(
+    verdict: Verdict, record_id: str, marketplace: Marketplace, *, reject: bool | None = None
+) -> Reply:
+    """The answer for a recorded message. `reject`: a RETURN is said as 5xx and by no notice; None means as the
+    marketplace's `reject_at_data` says, False is for a transaction whose recipients do not all agree."""
+    if verdict.action is Action.RELAY:
+        return _taken(f"{record_id} recorded and queued")
+    code = verdict.reasons[0].code
+    if verdict.action is Action.HOLD:
+        return _taken(f"{record_id} held, {SUMMARY[code]}")
+    if marketplace.reject_at_data if reject is None else reject:
+        return reply(code, marketplace, record_id=record_id)
+    return _taken(f"{record_id} recorded, not delivered" + (", notice follows" if verdict.notify else ""))
+
+
+def _taken(line: str) -> Reply:
+    return Reply(250, "2.0.0", line)
+
+
+def _ascii(url: str) -> str:
+    return "".join(c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode()) for c in url)

@@ -1,0 +1,76 @@
+"""Who writes to whom, and who is told nothing. The table of cases is `tests/golden/policy/parties.toml`."""
+
+import itertools
+
+import pytest
+
+from relay.core.identify import Writer
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.policy.facts import Proof
+from tests.support.judging import Letter
+
+STATES = ("approved", "blocked", "unknown", "retired", None)
+
+
+def test_a_login_with_an_approved_address_is_the_registered_author() -> None:  # R-IN-02 R-SND-06
+    written = Letter()
+    assert written.writer() == Writer(role=Role.SELLER, sender=written.facts.sender, proof=Proof.LOGIN, registered=True)
+
+
+def test_a_login_with_an_unlisted_address_is_proven_but_not_registered() -> None:  # R-SND-02
+    assert Letter(sender=None).writer() == Writer(role=Role.SELLER, sender=None, proof=Proof.LOGIN, registered=False)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("fallback", ["refuse", "hold", "known_domain"])
+def test_nobody_unproven_is_ever_registered(state: str | None, fallback: str) -> None:  # R-IN-09 R-ADR-07
+    writer = Letter(login=None, sender=state, fallback=fallback, mail_from="else@mail.example").writer()
+    if isinstance(writer, Writer):
+        assert (writer.registered, writer.proof, state, fallback) == (False, Proof.NONE, "approved", "hold")
+    else:
+        assert writer.code is ReasonCode.ADDRESS_UNKNOWN
+
+
+def test_to_a_stranger_every_alias_looks_alike() -> None:  # R-ADR-07
+    """Whatever the alias's parties are and whatever the list says of the address, a stranger gets one reason."""
+    states = ("active", "suspended", "closed", "erased")
+    seen = {
+        Letter(
+            login=None, fallback="refuse", sender=sender, author_state=author, recipient_state=recipient, to=to
+        ).writer()
+        for sender, author, recipient, to in itertools.product(STATES, states, states, ("buyer", "seller"))
+    }
+    assert seen == {Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")}
+
+
+def test_known_domain_needs_an_envelope_that_equals_from() -> None:  # R-IN-09
+    for mail_from in ("", "shop@seller.example.evil.example", "not an address", "shop@@seller.example"):
+        writer = Letter(login=None, fallback="known_domain", mail_from=mail_from).writer()
+        assert isinstance(writer, Reason), mail_from
+
+
+def test_a_claim_of_proof_by_fallback_is_judged_by_the_marketplace_alone() -> None:  # R-IN-09
+    writer = Letter(login=None, fallback="refuse", proof="known_domain").writer()
+    assert isinstance(writer, Reason)
+
+
+def test_a_trusted_network_proves_like_known_domain() -> None:  # R-IN-09
+    writer = Letter(login=None, fallback="hold", trusted=True).writer()
+    assert isinstance(writer, Writer)
+    assert (writer.proof, writer.registered) == (Proof.KNOWN_DOMAIN, True)
+
+
+def test_the_number_of_pending_addresses_is_the_policys() -> None:  # R-SND-02
+    held = Letter(sender=None, pending_senders=2, policy={"pending_senders": 3}).writer()
+    refused = Letter(sender=None, pending_senders=3, policy={"pending_senders": 3}).writer()
+    assert isinstance(held, Writer)
+    assert refused == Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
+
+
+def test_whoever_writes_to_himself_has_the_aliass_own_role() -> None:  # R-REW-05
+    by_login = Letter(login="recipient", from_address="hanako@mail.example", sender=None).writer()
+    by_mail = Letter(login=None, proof="aligned", from_address="hanako@mail.example", sender=None).writer()
+    assert isinstance(by_login, Writer)
+    assert isinstance(by_mail, Writer)
+    assert (by_login.role, by_mail.role) == (Role.BUYER, Role.BUYER)

@@ -1,0 +1,77 @@
+"""The catalogues: whole, agreeing, compiled; nobody is told something in one language only."""
+
+import string
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+
+from relay import texts
+from relay.core.model.reason import ReasonCode
+from relay.core.notice import smtp_text
+from relay.core.notice.texts import KEYS, REASON_VALUES, Part, key
+
+LOCALE = Path(texts.__file__).parent / "locale"
+CATALOGUE = texts.load()
+ENGLISH, JAPANESE = CATALOGUE("en"), CATALOGUE("ja")
+
+
+def po(language: str) -> Catalog:
+    with (LOCALE / language / "LC_MESSAGES" / "relay.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_compiled_catalogue_is_the_source(language: str) -> None:
+    """`pybabel compile -D relay -d relay/locale` after every change of a `.po`."""
+    with (LOCALE / language / "LC_MESSAGES" / "relay.mo").open("rb") as file:
+        compiled = {message.id: message.string for message in read_mo(file) if message.id}
+    assert compiled == {message.id: message.string for message in po(language) if message.id}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_every_key_has_a_text_and_no_text_lacks_a_key(language: str) -> None:  # R-POL-16
+    messages = {message.id: message.string for message in po(language) if message.id}
+    assert set(messages) == set(KEYS)
+    assert all(text.strip() for text in messages.values())
+    assert not any(message.fuzzy for message in po(language) if message.id)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_both_languages_name_the_same_values(name: str) -> None:
+    assert placeholders(ENGLISH.gettext(name)) == placeholders(JAPANESE.gettext(name))
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> None:
+    for part in Part:
+        assert placeholders(ENGLISH.gettext(key(code, part))) <= REASON_VALUES
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_the_languages_are_what_they_say(code: ReasonCode) -> None:
+    for part in Part:
+        assert ENGLISH.gettext(key(code, part)).isascii()
+        assert not JAPANESE.gettext(key(code, part)).isascii()
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_every_reason_has_a_line_for_the_dialogue(code: ReasonCode) -> None:  # R-POL-16
+    line = smtp_text.SUMMARY[code]
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) < 80
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("ja", "ja"), ("ja-JP", "ja"), ("ja_JP.UTF-8", "ja"), ("JA", "ja"), ("en-GB", "en"), ("fr", "en"), ("", "en")],
+)
+def test_a_locale_without_texts_gets_english(locale: str, language: str) -> None:
+    assert CATALOGUE(locale).gettext("language") == language

@@ -1,0 +1,180 @@
+"""One pair at one marketplace, and any message and facts about it from a few words: for tests of core's decisions."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from relay.core.identify import Writer, identify
+from relay.core.model.head import Automatic, Head
+from relay.core.model.kind import Kind
+from relay.core.model.marketplace import Fallback, Marketplace
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.optout import OptOut
+from relay.core.model.order import Order
+from relay.core.model.pair import Alias, Pair, Side
+from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.reason import Reason
+from relay.core.model.sender import Sender, SenderState
+from relay.core.model.verdict import Verdict
+from relay.core.policy.decide import decide
+from relay.core.policy.facts import Authentication, Facts, Proof, ThreadRef
+from relay.core.policy.policy import Policy
+
+NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+MAILBOX = {Role.BUYER: "hanako@mail.example", Role.SELLER: "shop@seller.example"}
+ALIAS = {Role.BUYER: "buyeraliasbuyer2", Role.SELLER: "selleraliasselle"}
+
+
+def marketplace(**changes: Any) -> Marketplace:
+    values: dict[str, Any] = {
+        "id": "ichiba",
+        "name": "Ichiba",
+        "domain": "ichiba.example",
+        "mobile_domain": "m.ichiba.example",
+        "mobile_carriers": frozenset({"docomo.ne.jp"}),
+        "locales": ("en", "ja"),
+        "help_url": "https://ichiba.example/help",
+        "operator": "ops@operator.example",
+        "fallback": Fallback.HOLD,
+        "reject_at_data": False,
+        "show_seller_name": True,
+        "show_buyer_name": False,
+        "policy": Policy(),
+    }
+    return Marketplace(**values | changes)
+
+
+def side(role: Role, *, state: str = "active", mailbox: bool = True) -> Side:
+    party = Party(
+        id=f"{role}-1",
+        marketplace_id="ichiba",
+        role=role,
+        external_ref=f"ref-{role}",
+        state=PartyState(state),
+        locale="en",
+        display_name="",
+    )
+    return Side(
+        party=party,
+        alias=Alias(local_part=ALIAS[role], domain="ichiba.example", role=role),
+        mailbox=MAILBOX[role] if mailbox else None,
+        addresses=frozenset({MAILBOX[role]}),
+    )
+
+
+def opt_out(seller: str | None = None, kind: str | None = None, buyer: str = "buyer-1") -> OptOut:
+    return OptOut(
+        buyer_id=buyer, seller_id=seller, kind=Kind(kind) if kind else None, source="buyer page", changed_at=NOW
+    )
+
+
+class Letter:
+    """A message for one alias: what is written (`Incoming`, `Head`) and what is known (`Facts`).
+
+    By default the seller writes to the buyer with his login and his approved address.
+    """
+
+    def __init__(
+        self,
+        *,
+        to: str = "buyer",
+        login: str | None = "author",
+        trusted: bool = False,
+        mail_from: str | None = None,
+        from_address: str | None = None,
+        sender: str | None = "approved",
+        listed_elsewhere: bool = False,
+        pending_senders: int = 0,
+        proof: str = "none",
+        spf_fail: bool = False,
+        fallback: str = "hold",
+        subject: str = "ご注文について",
+        body: str = "hello",
+        automatic: str = "no",
+        auto_replies_today: int = 0,
+        own_marks: tuple[str, ...] = (),
+        hops: int = 2,
+        tag: str = "",
+        order: str | None = None,
+        kind_mark: str = "",
+        opt_outs: tuple[dict[str, Any], ...] = (),
+        thread: tuple[str, ...] = (),
+        references: tuple[str, ...] = (),
+        open_question: bool = False,
+        author_state: str = "active",
+        recipient_state: str = "active",
+        recipient_mailbox: bool = True,
+        also_to: tuple[str, ...] = (),
+        policy: dict[str, Any] | None = None,
+    ) -> None:
+        role = Role(to)
+        sides = {
+            role: side(role, state=recipient_state, mailbox=recipient_mailbox),
+            role.other: side(role.other, state=author_state),
+        }
+        pair = Pair(
+            id="pair-1",
+            marketplace_id="ichiba",
+            created_at=NOW,
+            buyer=sides[Role.BUYER],
+            seller=sides[Role.SELLER],
+        )
+        from_address = MAILBOX[role.other] if from_address is None else from_address
+        party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
+        policy = {key: tuple(value) if isinstance(value, list) else value for key, value in (policy or {}).items()}
+        self.market = marketplace(fallback=Fallback(fallback), policy=Policy(**policy))
+        self.incoming = Incoming(
+            peer=Peer(
+                port=Port.SUBMISSION if login else Port.MX,
+                client_ip="192.0.2.1",
+                helo="client.example",
+                tls=True,
+                login_party_id=party_ids.get(login, login),
+                trusted=trusted,
+            ),
+            mail_from=from_address if mail_from is None else mail_from,
+            rcpt_to=(f"{ALIAS[role]}@ichiba.example",),
+            smtputf8=False,
+            content=f"Subject: x\r\n\r\n{body}\r\n".encode(),
+            received_at=NOW,
+        )
+        self.head = Head(
+            from_address=from_address,
+            from_name="",
+            subject=subject,
+            message_id="m1@seller.example",
+            references=references,
+            automatic=Automatic(automatic),
+            kind_mark=kind_mark,
+            own_marks=tuple(own_marks),
+            hops=hops,
+        )
+        self.facts = Facts(
+            marketplace=self.market,
+            pair=pair,
+            to=role,
+            tag=tag,
+            order=Order(id="o1", marketplace_id="ichiba", pair_id="pair-1", external_id=order) if order else None,
+            authentication=Authentication(proof=Proof(proof), spf_fail=spf_fail),
+            from_address=from_address,
+            sender=Sender(id="s1", party_id=f"{role.other}-1", address=from_address, state=SenderState(sender))
+            if sender
+            else None,
+            listed_elsewhere=listed_elsewhere,
+            pending_senders=pending_senders,
+            opt_outs=tuple(opt_out(**scope) for scope in opt_outs),
+            thread_refs=tuple(
+                ThreadRef(incoming_id=f"{author}@in", outgoing_id=f"{author}@out", author=Role(author))
+                for author in thread
+            ),
+            open_question=open_question,
+            auto_replies_today=auto_replies_today,
+            earlier_recipients=frozenset(Role(r) for r in also_to),
+        )
+
+    def writer(self) -> Writer | Reason:
+        return identify(self.incoming, self.head, self.facts)
+
+    def verdict(self) -> Verdict:
+        writer = self.writer()
+        assert isinstance(writer, Writer), writer
+        return decide(self.incoming, self.head, self.facts, writer, self.market.policy, NOW)
