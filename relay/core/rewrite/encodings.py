@@ -1,0 +1,247 @@
+"""Transfer encodings and charsets of text parts: what a client would read, and how to change a piece of it in place.
+
+Decoding is lenient in the ways mail programs are. A change is given as cuts in the decoded octets and comes back as
+cuts in the raw body: exactly the region in quoted-printable and unencoded text, the whole body in base64.
+"""
+
+import binascii
+import codecs
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+_QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
+_QP_PADDED_BREAK: Final = re.compile(rb"=[ \t]+(?=\r?\n)")
+_QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
+_BASE64_NOISE: Final = re.compile(rb"[^A-Za-z0-9+/]+")
+_ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
+_ASCII_ESCAPE: Final = b"\x1b(B"
+# What mail programs really decode these names with: the supersets that the WHATWG Encoding Standard maps them to.
+_SUPERSETS: Final = {
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso2022_jp": "iso2022_jp_ext",
+    "ascii": "latin-1",
+    "iso8859-1": "latin-1",
+}
+# Codecs that Python knows and that are no charset of text.
+_NOT_CHARSETS: Final = frozenset(
+    {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Replace `[start:end]` by `replacement`."""
+
+    start: int
+    end: int
+    replacement: bytes
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where the characters of a view come from: pieces of a source that read as one character or as none, all else
+    being the same on both sides. Pieces are added in order."""
+
+    _view: list[int] = field(default_factory=list)
+    _source: list[int] = field(default_factory=list)
+
+    def add(self, start: int, end: int, *, width: int) -> None:
+        """`source[start:end]` reads as `width` characters, 0 or 1."""
+        at = start if not self._view else self._view[-1] + start - self._source[-1]
+        self._view += (at, at + width)
+        self._source += (start, end)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """A span of the view, at least one character long -> the span of the source that reads so."""
+        return self._piece(start)[0], self._piece(end - 1)[1]
+
+    def _piece(self, at: int) -> tuple[int, int]:
+        before = bisect_right(self._view, at) - 1
+        if before < 0:
+            return at, at + 1
+        if before % 2 == 0:  # inside a piece: entries come in pairs, its start and its end
+            return self._source[before], self._source[before + 1]
+        source = self._source[before] + at - self._view[before]
+        return source, source + 1
+
+
+def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
+    """The origin of `pattern.sub(value, text)`, where `value` gives "", one character, or the match as it is."""
+    origin = Origin()
+    for match in pattern.finditer(text):
+        new = value(match)
+        if new != match[0]:
+            origin.add(match.start(), match.end(), width=len(new))
+    return origin
+
+
+# ---------------------------------------------------------------- transfer encodings (RFC 2045 §6)
+
+
+def decode(raw: bytes, encoding: str) -> bytes:
+    """The octets of a body; an unknown encoding is the identity, as an unencoded body would be shown."""
+    if encoding == "quoted-printable":
+        if b"= " in raw or b"=\t" in raw:
+            raw = _QP_PADDED_BREAK.sub(b"=", raw)
+        return binascii.a2b_qp(raw)
+    if encoding == "base64":
+        return decode_base64(raw)
+    return raw
+
+
+def decode_base64(raw: bytes) -> bytes:
+    """Every client skips noise; some stop at padding and some go on, so what follows padding is read too."""
+    return b"".join(_decode_base64_run(run) for run in raw.split(b"="))
+
+
+def _decode_base64_run(run: bytes) -> bytes:
+    digits = _BASE64_NOISE.sub(b"", run)
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+
+
+def cut_raw(raw: bytes, encoding: str, cuts: Sequence[Cut]) -> list[Cut]:
+    """Cuts of the decoded octets, sorted, as cuts of the raw body."""
+    if encoding == "quoted-printable":
+        return list(_cut_quoted_printable(raw, cuts))
+    if encoding == "base64":
+        return [Cut(0, len(raw), _encode_base64(apply(decode_base64(raw), cuts)))]
+    return list(cuts)
+
+
+def apply(data: bytes, cuts: Sequence[Cut]) -> bytes:
+    pieces: list[bytes] = []
+    at = 0
+    for cut in cuts:
+        pieces += (data[at : cut.start], cut.replacement)
+        at = cut.end
+    return b"".join((*pieces, data[at:]))
+
+
+def _encode_base64(octets: bytes) -> bytes:
+    lines = (octets[at : at + 57] for at in range(0, len(octets), 57))
+    return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
+
+
+def _cut_quoted_printable(raw: bytes, cuts: Sequence[Cut]) -> Iterator[Cut]:
+    """Each region alone is replaced; soft breaks keep the line within its limit."""
+    origin = origin_of(_QP_PIECE, lambda piece: chr(int(piece[1], 16)) if piece[1] else "", raw.decode("latin-1"))
+    spans = [origin.span(cut.start, cut.end) for cut in cuts]
+    column, done = 0, 0
+    for at, (cut, (start, end)) in enumerate(zip(cuts, spans, strict=True)):
+        line_start = raw.rfind(b"\n", done, start) + 1
+        column = start - line_start if line_start else column + start - done
+        line_end = raw.find(b"\r\n", end)
+        rest = (line_end if line_end >= 0 else len(raw)) - end
+        if at + 1 < len(spans):
+            rest = min(rest, spans[at + 1][0] - end)
+        replacement, column = _fit(_quote(cut.replacement), column, rest)
+        yield Cut(start, end, replacement)
+        done = end
+
+
+def _quote(octets: bytes) -> list[bytes]:
+    return [bytes([octet]) if 33 <= octet <= 126 and octet != ord("=") else b"=%02X" % octet for octet in octets]
+
+
+def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
+    """The atoms with soft breaks where the line would grow too long, and the column after them. `rest` is what
+    follows on the same line."""
+    length = sum(map(len, atoms))
+    out = bytearray()
+    if column and column + length + rest >= _QP_LINE:
+        out += b"=\r\n"
+        column = 0
+    for atom in atoms:
+        if column + len(atom) >= _QP_LINE:
+            out += b"=\r\n"
+            column = 0
+        out += atom
+        column += len(atom)
+    if column and rest and column + rest >= _QP_LINE:
+        out += b"=\r\n"
+        column = 0
+    return bytes(out), column
+
+
+# ---------------------------------------------------------------- charsets
+
+
+def codec_of(charset: str, octets: bytes) -> str:
+    """Python's name of the codec to read `octets` with; unknown charsets are read byte by byte ("latin-1")."""
+    if octets[:2] == b"\xff\xfe":
+        return "utf-16-le"
+    if octets[:2] == b"\xfe\xff":
+        return "utf-16-be"
+    if not charset:
+        return "utf-8"
+    try:
+        info = codecs.lookup(charset.strip().strip("\"'"))
+    except (LookupError, ValueError):
+        return "latin-1"
+    # `_is_text_encoding` is what bytes.decode itself looks at; rot13 and zip are codecs too.
+    if info.name in _NOT_CHARSETS or not info._is_text_encoding:  # noqa: SLF001
+        return "latin-1"
+    if info.name in ("utf-16", "utf-32"):
+        return f"{info.name}-{_byte_order(octets)}"
+    return _SUPERSETS.get(info.name, info.name)
+
+
+def _byte_order(octets: bytes) -> str:
+    """Without a byte order mark: text is mostly ASCII, so its zero octets tell (RFC 2781 §4.3 would say big)."""
+    return "le" if octets[1::2].count(0) > octets[::2].count(0) else "be"
+
+
+def decode_text(octets: bytes, codec: str) -> str:
+    return octets.decode(codec, "replace")
+
+
+def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of `text`, which is `octets` decoded, as spans of the octets."""
+    if len(text) == len(octets):  # no character is wider than an octet
+        return list(spans)
+    origin = _character_origin(octets, codec)
+    return [origin.span(start, end) for start, end in spans]
+
+
+def _character_origin(octets: bytes, codec: str) -> Origin:
+    """Feeds the incremental decoder octet by octet: exact for every codec that emits a character at its last octet."""
+    origin = Origin()
+    decoder = codecs.getincrementaldecoder(codec)("replace")
+    escapes = {m.start(): m.end() for m in _ESCAPE.finditer(octets)} if codec.startswith("iso2022") else {}
+    at = start = 0
+    while at < len(octets):
+        end = escapes.get(at, at + 1)
+        emitted = len(decoder.decode(octets[at:end]))
+        if end - at > 1:
+            origin.add(at, end, width=0)
+            start = end
+        elif emitted:
+            if at > start:
+                origin.add(start, end, width=1)
+            start = end
+        at = end
+    return origin
+
+
+def encode_cut(octets: bytes, codec: str, start: int, end: int, replacement: str) -> Cut:
+    """A cut whose replacement is encoded as the octets around it are."""
+    new = replacement.encode(codec, "replace")
+    if codec.startswith("iso2022"):
+        before, after = _shift(octets, start), _shift(octets, end)
+        new = (_ASCII_ESCAPE if before != _ASCII_ESCAPE else b"") + new + (after if after != _ASCII_ESCAPE else b"")
+    return Cut(start, end, new)
+
+
+def _shift(octets: bytes, at: int) -> bytes:
+    """The escape sequence in force at an offset (RFC 1468)."""
+    match = _ESCAPE.match(octets, octets.rfind(b"\x1b", 0, at)) if b"\x1b" in octets[:at] else None
+    return match[0] if match else _ASCII_ESCAPE

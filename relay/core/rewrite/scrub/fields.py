@@ -1,0 +1,123 @@
+"""Scrubbing the raw value of one header field: what need not change stays as it was written."""
+
+import re
+from collections.abc import Mapping
+from email.charset import Charset
+from email.errors import MessageError
+from email.header import Header
+from typing import Final
+
+from relay.core.rewrite import words
+from relay.core.rewrite.scrub import reading
+from relay.core.rewrite.scrub.find import Hit, Secrets, replaced
+
+_WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
+_WORDS: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
+_CHARSET: Final = re.compile(rb"=\?([^?*]+)")
+# Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
+_MAILBOX_PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
+
+
+def text(raw: bytes, secrets: Secrets, *, whole: bool = True) -> tuple[bytes, list[Hit]]:
+    """An unstructured value, or any that may hold encoded-words (RFC 2047). No hits: `raw` as it is."""
+    if b"=?" not in raw:
+        hits = _search(raw.decode("latin-1"), secrets, whole=whole)
+        hits = hits or (_search(words.to_text(raw), secrets, whole=whole) if not raw.isascii() else hits)
+        if not hits or raw.isascii():
+            return (replaced(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
+    else:
+        hits = _search(words.decode(words.unfold(raw)), secrets, whole=whole)
+        if not hits:
+            return raw, hits
+        new = _by_runs(raw, secrets, whole=whole)
+        if new != raw and not _search(words.decode(words.unfold(new)), secrets, whole=whole):
+            return new, hits
+    # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
+    scrubbed = replaced(value := words.decode(words.unfold(raw)), _search(value, secrets, whole=whole))
+    return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
+
+
+def _search(value: str, secrets: Secrets, *, whole: bool) -> list[Hit]:
+    return reading.search(value, secrets, reading.PLAIN, whole=whole)
+
+
+def _ended(raw: bytes, value: bytes) -> bytes:
+    return (b" " if raw[:1] in b" \t" else b"") + value + (b"\r\n" if raw.endswith(b"\r\n") else b"")
+
+
+def _by_runs(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+    """Each run of encoded-words, and each stretch of plain text between them, by itself."""
+    pieces: list[bytes] = []
+    at = 0
+    for match in _WORDS.finditer(raw):
+        pieces.append(_plain(raw[at : match.start()], secrets, whole=whole))
+        pieces.append(_run(match[0], secrets, whole=whole))
+        at = match.end()
+    pieces.append(_plain(raw[at:], secrets, whole=whole))
+    return b"".join(pieces)
+
+
+def _plain(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+    value = raw.decode("latin-1")
+    hits = _search(value, secrets, whole=whole)
+    return replaced(value, hits).encode("latin-1") if hits else raw
+
+
+def _run(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+    value = words.decode(words.unfold(raw))
+    hits = _search(value, secrets, whole=whole)
+    if not hits:
+        return raw
+    scrubbed = replaced(value, hits)
+    charset = _CHARSET.match(raw)
+    assert charset
+    try:
+        name = Charset(charset[1].decode("ascii"))
+        return Header(scrubbed, name, maxlinelen=75, continuation_ws=" ").encode(linesep="\r\n").encode("ascii")
+    except (UnicodeError, LookupError, MessageError, ValueError):
+        return words.encode(scrubbed)
+
+
+def mailboxes(raw: bytes, secrets: Secrets) -> tuple[bytes, list[Hit]]:
+    """An address field of a message inside the message: a known mailbox loses its display name with its address, for
+    that is a real name (R-REW-01)."""
+    value = words.decode(words.unfold(raw))
+    hits = _search(value, secrets, whole=True)
+    if not hits:
+        return raw, hits
+    kept: list[str] = []
+    mailbox: list[str] = []
+    for piece in (*_MAILBOX_PIECE.findall(value), ","):
+        if piece in (",", ";", ":"):
+            kept.append(_mailbox("".join(mailbox), secrets))
+            kept.append(piece)
+            mailbox = []
+        else:
+            mailbox.append(piece)
+    rebuilt = "".join(kept[:-1])
+    return _ended(raw, rebuilt.encode("ascii") if rebuilt.isascii() else words.encode(rebuilt)), hits
+
+
+def _mailbox(written: str, secrets: Secrets) -> str:
+    hits = [hit for hit in _search(written, secrets, whole=True) if hit.what == "address"]
+    if hits:
+        return " " + hits[-1].replacement
+    return replaced(written, _search(written, secrets, whole=True))
+
+
+def parameters(
+    kind: str, raw: bytes, known: Mapping[str, str], secrets: Secrets, *, force: bool = False
+) -> tuple[bytes, list[Hit]]:
+    """Content-Type and Content-Disposition: `kind` with the parameters that a client reads, built anew on a hit, or by
+    `force` where `known` is not what `raw` says."""
+    hits: list[Hit] = []
+    rebuilt = [kind]
+    for name, value in known.items():
+        found = _search(value, secrets, whole=False)
+        hits += found
+        if words.is_token(name):
+            rebuilt.append(words.parameter(name, replaced(value, found)))
+    hits = hits or _search(raw.decode("latin-1"), secrets, whole=False)
+    if not hits and not force:
+        return raw, hits
+    return _ended(raw, "".join(rebuilt).encode("ascii", "replace")), hits

@@ -1,0 +1,96 @@
+"""Scrubbing what holds a message together: boundaries, Content-IDs, the header fields of parts and of messages inside.
+
+Boundaries and Content-IDs often name the sender's machine; one that could is replaced by a keyed hash of itself, the
+same everywhere in the message.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from relay.core.rewrite.mime import Part, raw_value
+from relay.core.rewrite.plan import Plan
+from relay.core.rewrite.scrub.find import Secrets
+
+# Anything that may name a machine or a mailbox.
+_TELLING: Final = re.compile(
+    r"@|%40|[A-Za-z0-9-]+\.[A-Za-z]{2,}(?![A-Za-z0-9])|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|:[0-9a-f]*:"
+)
+_PART_FIELDS: Final = frozenset(
+    {
+        "content-type",
+        "content-transfer-encoding",
+        "content-disposition",
+        "content-id",
+        "content-description",
+        "content-language",
+    }
+)
+ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "reply-to"})
+_MESSAGE_FIELDS: Final = _PART_FIELDS | ADDRESS_FIELDS | {"date", "subject", "mime-version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part with what its ancestors make of it: inside a signature nothing changes that need not; `is_message` marks
+    the header of a message inside the message."""
+
+    part: Part
+    signed: bool
+    is_message: bool
+
+
+def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Iterator[Place]:
+    yield Place(part, signed, is_message)
+    for child in part.children:
+        yield from places(
+            child,
+            signed=signed or part.content_type == "multipart/signed",
+            is_message=part.content_type.startswith("message/"),
+        )
+
+
+def may_stay(name: str, place: Place) -> bool:
+    """An allow-list; a signed part keeps its other fields, scrubbed like the rest."""
+    return place.signed or name in (_MESSAGE_FIELDS if place.is_message else _PART_FIELDS)
+
+
+def renewed_content_ids(content: bytes, root: Part, plan: Plan) -> dict[str, str]:
+    """Old ids to new ones, without brackets. Our own domain marks an id that is new already."""
+    renewed = {}
+    for part in root.walk():
+        field = part.first("content-id")
+        if field:
+            old = content_id(raw_value(content, field))
+            if _TELLING.search(old) and not old.endswith("@" + plan.domain):
+                renewed[old] = f"{_hash('content-id', old, plan)}@{plan.domain}"
+    return renewed
+
+
+def content_id(value: bytes) -> str:
+    return value.decode("latin-1").strip("<> \t\r\n")
+
+
+def renewed_boundary(boundary: str, place: Place, plan: Plan, secrets: Secrets) -> str | None:
+    """The boundary that takes the place of one that tells too much. Inside a signature only known secrets do."""
+    if secrets.find(boundary, whole=False) or (not place.signed and _TELLING.search(boundary)):
+        return f"=_{_hash('boundary', boundary, plan)}"
+    return None
+
+
+def _hash(what: str, old: str, plan: Plan) -> str:
+    digest = hmac.digest(plan.thread_key, f"{what}\0{old}".encode(), hashlib.sha256)
+    return base64.b32encode(digest[:15]).decode("ascii").lower()
+
+
+def gaps(part: Part) -> Iterator[tuple[int, int]]:
+    """What stands between the children of a multipart: boundary lines, and text that no client shows."""
+    at = part.body_start
+    for child in part.children:
+        yield at, child.header_start
+        at = child.end
+    yield at, part.end
