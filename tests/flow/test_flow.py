@@ -1,0 +1,315 @@
+"""The way of a message through the flow, on a real store: what crosses, what comes back, what is recorded."""
+
+from datetime import timedelta
+
+from relay.core.model.event import EventType
+from relay.core.model.message import MessageState
+from relay.core.model.optout import OptOut
+from relay.core.model.party import PartyState, Role
+from relay.core.model.sender import SenderState
+from relay.ports import Delivery
+from tests.support.town import BUYER, DOMAIN, SELLER, START, Town, parsed
+
+
+async def test_a_message_and_its_answer_cross_in_one_thread(market: Town) -> None:  # R-REW-02, R-REW-03
+    [reply] = await market.send(SELLER, market.buyer_alias, Message_ID="<one@pottery.example>")
+    assert (reply.code, reply.enhanced) == (250, "2.0.0")
+    [to_buyer] = await market.deliver_due()
+    first = parsed(to_buyer)
+    assert to_buyer.rcpt_to == BUYER
+    assert first["From"].addresses[0].addr_spec == market.seller_alias
+    assert "pottery" not in to_buyer.content.decode()
+    [reply] = await market.send(
+        BUYER, market.seller_alias, Subject="Re: About the table", In_Reply_To=str(first["Message-ID"])
+    )
+    assert reply.code == 250
+    [to_seller] = await market.deliver_due()
+    answer = parsed(to_seller)
+    assert to_seller.rcpt_to == SELLER
+    assert answer["In-Reply-To"] == "<one@pottery.example>"
+    assert answer["From"].addresses[0].addr_spec == market.buyer_alias
+    assert "phone.example" not in to_seller.content.decode()
+
+
+async def test_the_return_path_is_signed_and_of_the_from_domain(market: Town) -> None:  # R-REW-10
+    await market.send(SELLER, market.buyer_alias)
+    [mail] = await market.deliver_due()
+    assert mail.mail_from.endswith("@" + DOMAIN)
+    assert SELLER.partition("@")[0] not in mail.mail_from
+    assert mail.content.startswith(b"DKIM-Signature:")
+
+
+async def test_an_opted_out_buyers_seller_gets_one_notice(market: Town) -> None:  # R-POL-03, R-OUT-05, R-OUT-07
+    await opt_out(market)
+    [reply] = await market.send(SELLER, market.buyer_alias, Message_ID="<two@pottery.example>")
+    assert (reply.code, "notice follows" in reply.text) == (250, True)
+    [notice] = await market.deliver_due()
+    mail = parsed(notice)
+    assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
+    assert mail["In-Reply-To"] == "<two@pottery.example>"
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert mail.get_content_type() == "multipart/report"
+    assert BUYER not in notice.content.decode()
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.RETURNED
+
+
+async def test_a_marked_subject_passes_the_opt_out(market: Town) -> None:  # R-POL-04
+    await opt_out(market)
+    await market.send(SELLER, market.buyer_alias, Subject="[重要] ご住所について")
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+
+
+async def test_a_question_of_the_buyer_opens_the_door_for_its_answer(market: Town) -> None:  # R-POL-04
+    await opt_out(market)
+    await market.send(BUYER, market.seller_alias, Subject="When?")
+    await market.deliver_due()
+    await market.send(SELLER, market.buyer_alias, Subject="Re: When?")
+    [answer] = await market.deliver_due()
+    assert answer.rcpt_to == BUYER
+    market.clock.forward(60)
+    await market.send(SELLER, market.buyer_alias, Subject="By the way")
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+
+
+async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # R-POL-02
+    await market.send(SELLER, market.buyer_alias)
+    await opt_out(market)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.RETURNED
+
+
+async def test_an_opt_out_spares_queued_mail_that_passes_it(market: Town) -> None:  # R-POL-02, R-POL-04
+    await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
+    await opt_out(market)
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+
+
+async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: Town) -> None:  # R-ADR-07
+    peer_reply = await market.send("nobody@elsewhere.example", market.buyer_alias)
+    wrong = await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
+    assert peer_reply == [wrong]
+    assert (wrong.code, wrong.enhanced) == (550, "5.1.1")
+    assert await market.deliver_due() == []
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.REFUSED
+
+
+async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(market: Town) -> None:  # R-SND-02
+    [reply] = await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert (reply.code, "held" in reply.text) == (250, True)
+    [held_notice] = await market.deliver_due()
+    assert held_notice.rcpt_to == SELLER
+    seller = market.pair.seller.party.id
+    await market.store.put_sender(seller, "helper@pottery.example", SenderState.APPROVED)
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+    assert "helper" not in mail.content.decode()
+
+
+async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> None:  # R-IN-02
+    await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    [reply] = await market.send("other@shop.example", market.buyer_alias, login=Role.SELLER)
+    assert (reply.code, reply.enhanced) == (553, "5.7.1")
+    assert await market.deliver_due() == []
+
+
+async def test_a_blocked_sender_is_refused_and_recorded(market: Town) -> None:  # R-SND-04
+    await market.store.put_sender(market.pair.seller.party.id, SELLER, SenderState.BLOCKED)
+    [reply] = await market.send(SELLER, market.buyer_alias, login=Role.SELLER)
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.REFUSED
+
+
+async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> None:  # R-IN-05
+    second = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    seller = market.pair.seller.party.id
+    other = await market.store.put_pair("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
+    await opt_out(market)
+    replies = await market.send(SELLER, market.buyer_alias, other.buyer.alias.address)
+    assert [reply.code for reply in replies] == [250, 250]
+    assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["second@phone.example", SELLER]
+
+
+async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: Town) -> None:  # R-REW-05
+    replies = await market.send(
+        SELLER, market.seller_alias, market.buyer_alias, f"{market.buyer_alias.replace('@', '+o1@')}"
+    )
+    assert len({reply.text for reply in replies}) == 1
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+    [summary] = await market.store.messages()
+    merged = [event for event in await market.store.history(summary.id) if event.type is EventType.COPY_MERGED]
+    assert len(merged) == 2
+
+
+async def test_mail_to_the_own_alias_alone_comes_back_with_a_notice(market: Town) -> None:  # R-REW-05
+    await market.send(SELLER, market.seller_alias)
+    [notice] = await market.deliver_due()
+    assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
+
+
+async def test_the_same_message_id_twice_is_two_messages(market: Town) -> None:  # R-IN-03
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias, Message_ID="<same@pottery.example>")
+    first, second = await market.deliver_due()
+    assert parsed(first)["Message-ID"] != parsed(second)["Message-ID"]
+
+
+async def test_a_refused_mailbox_is_told_once_with_its_reason(market: Town) -> None:  # R-OUT-03, R-OUT-05
+    said = f"5.1.1 <{BUYER}> no such user"
+    market.mailboxes.answers[BUYER] = Delivery(
+        accepted=False, permanent=True, code=550, enhanced="5.1.1", text=said, phase="rcpt", host="mx", tls=""
+    )
+    await market.send(SELLER, market.buyer_alias)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    assert BUYER not in notice.content.decode()
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.BOUNCED
+    events = await market.store.history(summary.id)
+    assert [event.type for event in events] == [
+        EventType.RECEIVED,
+        EventType.QUEUED,
+        EventType.BOUNCED,
+        EventType.NOTICE_QUEUED,
+        EventType.ACCEPTED,
+    ]
+    assert events[-1].data["item"] == "notice"
+    assert BUYER not in str(events)
+
+
+async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: Town) -> None:  # R-OUT-02
+    market.mailboxes.answers[BUYER] = Delivery(
+        accepted=False, permanent=False, code=451, enhanced="4.3.0", text="later", phase="data", host="mx", tls=""
+    )
+    await market.send(SELLER, market.buyer_alias)
+    notices = []
+    while market.clock.now() < START + timedelta(days=6):
+        notices += [parsed(mail) for mail in await market.deliver_due()]
+        market.clock.forward(3_600)
+    status = [part.get_payload()[1]["Action"] for mail in notices for part in [mail.get_payload(1)]]  # type: ignore[index,union-attr]
+    assert status == ["delayed", "failed"]
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.BOUNCED
+
+
+async def test_a_bounce_that_comes_back_later_is_told_too(market: Town) -> None:  # R-OUT-04, R-OUT-05
+    await market.send(SELLER, market.buyer_alias)
+    [mail] = await market.deliver_due()
+    report = _report(mail.mail_from)
+    for _ in range(2):
+        [reply] = await market.send_raw(report, "", mail.mail_from)
+        assert reply.code == 250
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.BOUNCED
+
+
+async def test_automatic_replies_pass_once_a_day_and_get_no_notice(market: Town) -> None:  # R-POL-14, R-OUT-08
+    for _ in range(3):
+        [reply] = await market.send(BUYER, market.seller_alias, Auto_Submitted="auto-replied")
+        assert reply.code == 250
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == SELLER
+    market.clock.forward(86_401)
+    await market.send(BUYER, market.seller_alias, Auto_Submitted="auto-replied")
+    assert len(await market.deliver_due()) == 1
+
+
+async def test_our_own_mail_coming_back_is_a_loop_without_a_notice(market: Town) -> None:  # R-OUT-08
+    await market.send(SELLER, market.buyer_alias)
+    [mail] = await market.deliver_due()
+    mark = parsed(mail)["X-Relay-Loop"]
+    [reply] = await market.send(BUYER, market.seller_alias, X_Relay_Loop=str(mark))
+    assert reply.code == 250
+    assert await market.deliver_due() == []
+
+
+async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> None:  # R-SND-07
+    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.CLOSED)
+    await market.send(SELLER, market.buyer_alias)
+    [notice] = await market.deliver_due()
+    text = parsed(notice).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert notice.rcpt_to == SELLER
+    assert "closed" not in text.lower()
+
+
+async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-04
+    await market.send(SELLER, market.buyer_alias)
+    await market.store.put_party("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == "new.home@mail.example"
+    assert parsed(mail)["To"] == "new.home@mail.example"
+
+
+async def test_postmaster_and_abuse_reach_the_operator(market: Town) -> None:  # R-IN-10
+    for name in ("postmaster", "abuse"):
+        assert (await market.desk.rcpt_to(_peer(market), "x@y.example", f"{name}@{DOMAIN}")).code == 250
+        await market.send("x@y.example", f"{name}@{DOMAIN}", body="Please help")
+    mails = await market.deliver_due()
+    assert [mail.rcpt_to for mail in mails] == ["ops@operator.example"] * 2
+    assert all("Please help" in mail.content.decode() for mail in mails)
+
+
+async def test_other_domains_are_refused_with_and_without_a_login(market: Town) -> None:  # R-ADR-08
+    for login in (None, Role.SELLER):
+        reply = await market.desk.rcpt_to(_peer(market, login), SELLER, "someone@gmail.example")
+        assert (reply.code, reply.enhanced) == (550, "5.7.1")
+
+
+async def test_reject_at_data_says_it_in_the_dialogue_and_by_no_notice(market: Town) -> None:  # R-POL-16
+    await market.set_marketplace(reject_at_data=True)
+    await opt_out(market)
+    [reply] = await market.send(SELLER, market.buyer_alias)
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+    assert await market.deliver_due() == []
+
+
+async def test_notices_beyond_the_quota_wait_for_the_next_hour(market: Town) -> None:  # R-OUT-07
+    await opt_out(market)
+    for _ in range(32):
+        await market.send(SELLER, market.buyer_alias)
+    assert len(await market.deliver_due()) == 30
+    market.clock.forward(3_601)
+    assert len(await market.deliver_due()) == 2
+
+
+async def opt_out(market: Town) -> None:
+    await market.store.put_opt_out(
+        OptOut(
+            buyer_id=market.pair.buyer.party.id,
+            seller_id=None,
+            kind=None,
+            source="test",
+            changed_at=market.clock.now(),
+        ),
+        out=True,
+    )
+
+
+def _peer(market: Town, login: Role | None = None):  # type: ignore[no-untyped-def]
+    from relay.core.model.message import Peer, Port
+
+    party = market.pair.side(login).party.id if login else None
+    return Peer(port=Port.MX, client_ip="192.0.2.1", helo="h.example", tls=True, login_party_id=party)
+
+
+def _report(to: str) -> bytes:
+    return (
+        "From: mailer-daemon@phone.example\r\n"
+        f"To: {to}\r\nSubject: failure\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nNo.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.phone.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {BUYER}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 user unknown\r\n\r\n--b--\r\n"
+    ).encode()

@@ -1,0 +1,230 @@
+"""A house on a real embedded store with a recording courier: the flow without sockets."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from relay import texts
+from relay.config import Config, MarketplaceSection, marketplaces
+from relay.core import dkim
+from relay.core.model.item import Item
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.reply import Reply
+from relay.core.retry import Schedule
+from relay.core.rewrite.mime import MimeLimits
+from relay.edge.authenticate import SessionAuthenticator
+from relay.edge.system import SystemIds
+from relay.flow import dispatch
+from relay.intake import FrontDesk
+from relay.ports import Delivery, DkimKey, Letter, Outgoing, Store
+from relay.steps.house import Book, House, Settings
+from relay.steps.signing import BatchSigner
+from relay.steps.telling import NoticeQuota
+from relay.store.crypto import MasterKeys
+from relay.store.sqlite import SqliteStore
+
+DOMAIN = "market.example"
+BUYER = "hanako.yamada@phone.example"
+SELLER = "shop-owner@pottery.example"
+START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+ACCEPTED = Delivery(
+    accepted=True, permanent=False, code=250, enhanced="2.0.0", text="ok", phase="end_of_data", host="mx", tls=""
+)
+
+
+@dataclass
+class HandClock:
+    """A clock that tests move."""
+
+    at: datetime = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.at.timestamp()
+
+    def forward(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class Counts:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, str]]] = []
+
+    def count(self, metric: str, **labels: str) -> None:
+        self.seen.append((metric, labels))
+
+    def duration_s(self, metric: str, seconds: float) -> None:
+        self.seen.append((metric, {}))
+
+
+@dataclass
+class Mailboxes:
+    """A courier: takes everything, or answers as told per address."""
+
+    taken: list[Outgoing] = field(default_factory=list)
+    answers: dict[str, Delivery] = field(default_factory=dict)
+
+    async def deliver(self, outgoing: Outgoing) -> Delivery:
+        answer = self.answers.get(outgoing.rcpt_to, ACCEPTED)
+        if answer.accepted:
+            self.taken.append(outgoing)
+        return answer
+
+    async def close(self) -> None:
+        pass
+
+
+class NoDepartures:
+    """Nothing is born leased: tests claim what they dispatch."""
+
+    def room(self) -> int:
+        return 0
+
+    def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
+        assert not departing
+
+    def wake(self) -> None:
+        pass
+
+
+@dataclass
+class Town:
+    house: House
+    desk: FrontDesk
+    clock: HandClock
+    mailboxes: Mailboxes
+    pair: Pair
+
+    @property
+    def store(self) -> Store:
+        return self.house.store
+
+    @property
+    def buyer_alias(self) -> str:
+        return self.pair.buyer.alias.address
+
+    @property
+    def seller_alias(self) -> str:
+        return self.pair.seller.alias.address
+
+    async def send(
+        self, sender: str, *rcpt_to: str, login: Role | None = None, trusted: bool = True, **fields: str
+    ) -> list[Reply]:
+        """A mail as a mail program would hand it in; `fields` are header fields (`_` for `-`) and `body`."""
+        body = fields.pop("body", "Good day")
+        header = {"From": sender, "To": ", ".join(rcpt_to), "Subject": "About the table"}
+        header |= {name.replace("_", "-"): value for name, value in fields.items()}
+        message = EmailMessage(policy=policy.SMTP)
+        for name, value in header.items():
+            message[name] = value
+        message.set_content(body)
+        return await self.send_raw(bytes(message), sender, *rcpt_to, login=login, trusted=trusted)
+
+    async def send_raw(
+        self, content: bytes, mail_from: str, *rcpt_to: str, login: Role | None = None, trusted: bool = True
+    ) -> list[Reply]:
+        peer = Peer(
+            port=Port.SUBMISSION if login else Port.MX,
+            client_ip="192.0.2.77",
+            helo="desk.home.example",
+            tls=True,
+            login_party_id=self.pair.side(login).party.id if login else None,
+            trusted=trusted and login is None,
+        )
+        incoming = Incoming(
+            peer=peer,
+            mail_from=mail_from,
+            rcpt_to=rcpt_to,
+            smtputf8=False,
+            content=content,
+            received_at=self.clock.now(),
+        )
+        return list(await self.desk.data(incoming))
+
+    async def deliver_due(self) -> list[Outgoing]:
+        """Claims and dispatches until nothing is due; what the mailboxes took."""
+        before = len(self.mailboxes.taken)
+        while items := await self.store.claim(
+            "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
+        ):
+            for item in items:
+                await self.store.settle(await dispatch(self.house, item, None))
+        return self.mailboxes.taken[before:]
+
+    async def set_marketplace(self, **changes: object) -> None:
+        fresh = replace(self.house.book.by_id["market"], **changes)  # type: ignore[arg-type]
+        self.house.book = Book.of([fresh])
+
+
+def parsed(outgoing: Outgoing) -> EmailMessage:
+    message = message_from_bytes(outgoing.content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+@asynccontextmanager
+async def town(directory: Path) -> AsyncIterator[Town]:
+    clock, ids = HandClock(), SystemIds()
+    store = SqliteStore(directory / "relay.db", MasterKeys.create(directory / "master.key"), clock, ids)
+    await store.open()
+    signer = BatchSigner(secrets=store, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
+    try:
+        der = dkim.generate("ed25519-sha256")
+        await store.put_dkim_key(DkimKey(domain=DOMAIN, selector="e1", algorithm="ed25519-sha256", private_der=der))
+        buyer = await store.put_party("market", Role.BUYER, "B1", mailbox=BUYER, locale="ja", display_name="Hanako")
+        seller = await store.put_party("market", Role.SELLER, "S1", mailbox=SELLER, locale="en", display_name="Pots")
+        pair = await store.put_pair("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
+        section = MarketplaceSection(
+            id="market",
+            name="Example Market",
+            domain=DOMAIN,
+            operator="ops@operator.example",
+            help_url="https://market.example/help",
+        )
+        mailboxes = Mailboxes()
+        house = House(
+            book=Book.of(marketplaces(Config(marketplace=[section]))),
+            settings=Settings(
+                owner="test",
+                hostname="mx.market.example",
+                mime_limits=MimeLimits(),
+                schedule=Schedule(
+                    first_s=60,
+                    factor=2,
+                    longest_s=14_400,
+                    jitter=0,
+                    expire_s=432_000,
+                    delayed_notice_s=14_400,
+                    domain_back_off_s=60,
+                ),
+                lease_s=60,
+                poll_s=1,
+                concurrency=10,
+                return_path_s=86_400 * 14,
+            ),
+            store=store,
+            clock=clock,
+            ids=ids,
+            observer=Counts(),
+            authenticator=SessionAuthenticator(),
+            courier=mailboxes,
+            signer=signer,
+            catalogue=texts.load(),
+            departures=NoDepartures(),
+            notice_quota=NoticeQuota(30),
+            jitter=lambda: 0.5,
+        )
+        yield Town(house=house, desk=FrontDesk(house), clock=clock, mailboxes=mailboxes, pair=pair)
+    finally:
+        signer.close()
+        await store.close()
