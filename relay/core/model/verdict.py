@@ -25,4 +25,3 @@ class Verdict:
     notify: bool
     policy_version: str
     unsolicited: bool = False
-    unsolicited: bool = False

@@ -24,7 +24,7 @@ from relay.core.policy.policy import Policy
 RULES: Final = (loops.judge, size.judge, parties.judge, automatic.judge, optout.judge)
 
 
-def decide(  # noqa: PLR0917 - the six values that a verdict depends on, in the order in which they come about
+def decide(
     incoming: Incoming,
     head: Head,
     facts: Facts,
