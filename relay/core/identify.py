@@ -19,7 +19,8 @@ from relay.core.policy.facts import Facts, Proof
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
     """`role` is the author's side. A `role` equal to `Facts.to` is someone writing to the alias that stands for
-    himself; that is never relayed, see `policy.parties`. `sender` is the entry of the author's list that fits From;
+    himself; that is never relayed (`policy.parties`), and what his list says of From is not among the facts, so he is
+    not called registered and a notice goes to his mailbox. `sender` is the entry of the author's list that fits From;
     `registered`: proven, and that entry is approved. Not registered with a login: unlisted (R-SND-02); not registered
     and `proof` NONE: on the list, but unproven (R-IN-09)."""
 
@@ -58,7 +59,7 @@ def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
     own = head.from_address in facts.pair.side(facts.to).addresses
     if facts.listed_elsewhere and not own:
         return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
-    return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=own)
+    return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
 
 
 def _by_mail(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
@@ -77,7 +78,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
     if state is None and head.from_address in facts.pair.side(facts.to).addresses:
-        return Writer(role=facts.to, sender=None, proof=proof, registered=True)
+        return Writer(role=facts.to, sender=None, proof=proof, registered=False)
     return _stranger()
 
 

@@ -74,3 +74,4 @@ def test_whoever_writes_to_himself_has_the_aliass_own_role() -> None:  # R-REW-0
     assert isinstance(by_login, Writer)
     assert isinstance(by_mail, Writer)
     assert (by_login.role, by_mail.role) == (Role.BUYER, Role.BUYER)
+    assert (by_login.registered, by_mail.registered) == (False, False)
