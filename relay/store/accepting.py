@@ -1,0 +1,212 @@
+"""`accept`: record, events, queue items and notices of one transaction, all or nothing (R-IN-03)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from relay.core.model.event import EventType
+from relay.core.model.item import Item, ItemState
+from relay.core.model.message import MessageState
+from relay.core.model.sender import SenderState
+from relay.ports import Acceptance, OutgoingNotice, Record, UnavailableError
+from relay.steps.offload import offload
+from relay.store.base import to_us
+from relay.store.contents import (
+    BODY,
+    EVENT,
+    MESSAGE,
+    MESSAGE_KEY,
+    SealedContents,
+    event_row,
+    seal_notice,
+    seal_record,
+    to_json,
+)
+from relay.store.crypto import Key, identity
+from relay.store.engine import Work
+from relay.store.senders import Entry, SenderVerbs, seal_entry
+from relay.store.statements import Table, insert, spread
+
+ITEM: Final = Table(
+    "item",
+    (
+        "id",
+        "message_id",
+        "marketplace_id",
+        "kind",
+        "state",
+        "recipient_id",
+        "key_holder_id",
+        "sealed_address",
+        "destination",
+        "queued_at",
+        "due_at",
+        "wake_at",
+        "attempts",
+        "delay_noticed",
+        "owner",
+    ),
+)
+_SENDER_ID: Final = MESSAGE.columns.index("sender_id")
+_STATE: Final = MESSAGE.columns.index("state")
+_RECEIVED_AT: Final = MESSAGE.columns.index("received_at")
+
+SqlRow = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by table, ready to be written together with those of others."""
+
+    senders: list[SqlRow] = field(default_factory=list)
+    messages: list[SqlRow] = field(default_factory=list)
+    keys: list[SqlRow] = field(default_factory=list)
+    bodies: list[SqlRow] = field(default_factory=list)
+    items: list[SqlRow] = field(default_factory=list)
+    events: list[SqlRow] = field(default_factory=list)
+
+    def add(self, contents: SealedContents) -> None:
+        self.keys.append(contents.key)
+        self.bodies.extend(contents.bodies)
+
+
+def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_until: int = 0) -> SqlRow:
+    leased = item.state is ItemState.LEASED
+    due_at = to_us(item.due_at)
+    wake_at = lease_until if leased else due_at if item.state in (ItemState.QUEUED, ItemState.DEFERRED) else None
+    return (
+        item.id,
+        item.message_id,
+        item.marketplace_id,
+        item.kind.value,
+        item.state.value,
+        item.recipient_id,
+        holder_id,
+        holder.seal(identity("item", item.id), item.address.encode()) if item.address is not None else None,
+        item.destination,
+        to_us(item.queued_at),
+        due_at,
+        wake_at,
+        max(item.attempts, 1) if leased else item.attempts,
+        int(item.delay_noticed),
+        owner if leased else None,
+    )
+
+
+class AcceptVerbs(SenderVerbs):
+    async def accept(self, acceptance: Acceptance) -> None:
+        try:
+            rows = await self._rows(acceptance)
+            await self._engine.write_together(self._accept_all, rows)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            raise UnavailableError(f"the record refused the message ({type(error).__name__})") from error
+
+    async def _rows(self, acceptance: Acceptance) -> Rows:
+        rows = Rows()
+        holders = {
+            holder_id: await self._holder(holder_id)
+            for holder_id in {record.key_holder_id for record in acceptance.records}
+            | {notice.key_holder_id for notice in acceptance.notices}
+        }
+        hashes: dict[str, bytes] = {}
+        records = {record.id: record for record in acceptance.records}
+        for record in acceptance.records:
+            holder = holders[record.key_holder_id]
+            contents = await offload(len(record.original), seal_record, record, self._vault, holder)
+            rows.add(contents)
+            hashes[record.id] = contents.hash
+            rows.messages.append(self._message_row(record, contents.hash))
+        lease_until = to_us(acceptance.lease_until)
+        for item in acceptance.items:
+            record = records[item.message_id]
+            holder_id = record.key_holder_id
+            rows.items.append(
+                item_row(item, holder_id, holders[holder_id], owner=acceptance.owner, lease_until=lease_until)
+            )
+        for notice in acceptance.notices:
+            self._add_notice(rows, notice, holders[notice.key_holder_id], acceptance.owner, lease_until)
+        for event in acceptance.events:
+            covered = hashes.get(event.message_id, b"") if event.type is EventType.RECEIVED else b""
+            rows.events.append(event_row(event, covered))
+        now = to_us(self._clock.now())
+        for sender in acceptance.new_senders:
+            party = await self._first("sender_owner", sender.party_id)
+            if party is None:
+                raise ValueError("there is no such party")
+            key = self._vault.holder(sender.party_id, party["wrapped"])
+            address_hash = self._vault.address_hash(party["marketplace_id"], sender.address)
+            sealed = seal_entry(sender.id, Entry(sender.address, sender.label, sender.added_by), key)
+            flags = (int(sender.is_domain), int(sender.shared))
+            rows.senders.append((sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, now))
+        return rows
+
+    def _add_notice(
+        self, rows: Rows, notice: OutgoingNotice, holder: Key, owner: str = "", lease_until: int = 0
+    ) -> None:
+        item, holder_id = notice.item, notice.key_holder_id
+        rows.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
+        rows.add(seal_notice(item.id, holder_id, notice.content, self._vault, holder))
+
+    def _message_row(self, record: Record, content_hash: bytes) -> SqlRow:
+        own_id = record.original_message_id
+        size = record.detail.get("size_bytes")
+        return (
+            record.id,
+            record.marketplace_id,
+            record.key_holder_id,
+            record.pair_id,
+            record.author_id,
+            record.author_role and record.author_role.value,
+            record.recipient_id,
+            record.sender_id,
+            record.order_id,
+            str(record.kind),
+            record.state.value,
+            int(record.automatic),
+            to_us(record.received_at),
+            size if isinstance(size, int) else len(record.original),
+            record.policy_version,
+            self._vault.message_id_hash(record.pair_id, own_id) if own_id and record.pair_id else None,
+            content_hash,
+            to_json(record.detail),
+        )
+
+    def _accept_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:
+        """One statement per table for all that wait."""
+        messages = [row for rows in batch for row in rows.messages]
+        new_senders = [row for rows in batch for row in rows.senders]
+        if new_senders:
+            entered = yield from self._enter_new(new_senders)
+            messages = [
+                (*row[:_SENDER_ID], entered.get(row[_SENDER_ID], row[_SENDER_ID]), *row[_SENDER_ID + 1 :])
+                for row in messages
+            ]
+        yield from insert(MESSAGE, messages)
+        yield from insert(MESSAGE_KEY, [row for rows in batch for row in rows.keys])
+        yield from insert(BODY, [row for rows in batch for row in rows.bodies])
+        yield from insert(ITEM, [row for rows in batch for row in rows.items])
+        yield from insert(EVENT, [row for rows in batch for row in rows.events])
+        yield from self._resolve_late(messages)
+        return [None] * len(batch)
+
+    def _enter_new(self, senders: Sequence[SqlRow]) -> Work[dict[object, object]]:
+        """New senders' ids to those of their entries: another message of the same writer may have come first."""
+        entered = {}
+        for row in senders:
+            yield self._sql["add_sender"], row
+            entry = yield self._sql["sender_entry"], row[1:3]
+            entered[row[0]] = entry[0]["id"]
+        return entered
+
+    def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
+        """The owner's word may have come between the decision to hold and this commit; no mail stays held for it."""
+        held: dict[object, int] = {}
+        for row in messages:
+            if row[_STATE] == MessageState.HELD and row[_SENDER_ID] is not None:
+                held.setdefault(row[_SENDER_ID], int(str(row[_RECEIVED_AT])))
+        if held:
+            for sender in (yield spread(self._sql["lock_senders"], (), sorted(map(str, held)))):
+                if sender["changed_at"] > held[sender["id"]]:
+                    yield from self._resolve_held(sender["id"], SenderState(sender["state"]))

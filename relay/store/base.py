@@ -1,0 +1,107 @@
+"""What every group of verbs stands on: the engine, the vault, the clock and the ids; opening and the secrets."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from relay.core.address import fold_domain
+from relay.ports import Clock, DkimKey, Ids, StoreError, UnavailableError
+from relay.store.crypto import Key, MasterKeys, UnreadableError, Vault, identity
+from relay.store.engine import Engine, Row, Work
+from relay.store.statements import queries
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_us(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
+class Base:
+    """The verbs are mixed into one class, each group in a file of its own; this is what they share."""
+
+    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids) -> None:
+        self._engine = engine
+        self._vault = Vault(master, ids.entropy)
+        self._clock = clock
+        self._ids = ids
+        self._sql = queries(engine.dialect)
+
+    async def open(self) -> None:
+        await self._engine.open()
+        try:
+            self._vault.unlock(await self._engine.write(self._root_secret))
+        except UnavailableError as error:
+            raise StoreError(f"the store cannot be written ({error}); check its disk and who else uses it") from error
+
+    async def close(self) -> None:
+        await self._engine.finish()
+        await self._engine.close()
+
+    async def ping(self) -> None:
+        await self._engine.write(_nothing)
+
+    def secret(self, name: str) -> bytes:
+        return self._vault.secret(name)
+
+    async def dkim_keys(self, domain: str) -> Sequence[DkimKey]:
+        return [
+            DkimKey(
+                domain=row["domain"],
+                selector=row["selector"],
+                algorithm=row["algorithm"],
+                private_der=self._vault.master.unwrap(_dkim_row(row["domain"], row["selector"]), row["wrapped"]),
+            )
+            for row in await self._read("dkim_keys", fold_domain(domain))
+        ]
+
+    async def put_dkim_key(self, key: DkimKey) -> None:
+        domain = fold_domain(key.domain)
+        wrapped = self._vault.master.wrap(_dkim_row(domain, key.selector), key.private_der)
+
+        def put() -> Work[None]:
+            yield self._sql["put_dkim_key"], (domain, key.selector, key.algorithm, wrapped)
+
+        await self._engine.write(put)
+
+    def _root_secret(self) -> Work[bytes]:
+        """The wrapped root, made by whoever opens a fresh database first."""
+        if not (yield self._sql["secret"], ("root",)):
+            yield self._sql["add_secret"], ("root", self._vault.new_root())
+        rows = yield self._sql["secret"], ("root",)
+        return bytes(rows[0]["wrapped"])
+
+    async def _read(self, name: str, *params: object) -> Sequence[Row]:
+        return await self._engine.read(self._sql[name], *params)
+
+    async def _first(self, name: str, *params: object) -> Row | None:
+        rows = await self._engine.read(self._sql[name], *params)
+        return rows[0] if rows else None
+
+    async def _holder(self, holder_id: str) -> Key:
+        """The key of a party, or of a marketplace, whose first use makes it. Raises UnreadableError once destroyed."""
+        row = await self._first("holder_key", holder_id)
+        if row is None:
+            await self._engine.write(lambda: self._new_marketplace_key(holder_id))
+            row = await self._first("holder_key", holder_id)
+        if row is None:
+            raise UnreadableError("the holder's key is destroyed")
+        return self._vault.holder(holder_id, row["wrapped"])
+
+    def _new_marketplace_key(self, holder_id: str) -> Work[None]:
+        if not (yield self._sql["party"], (holder_id,)):  # a party whose key is gone was erased: it gets no other
+            yield self._sql["add_marketplace_key"], (holder_id, self._vault.new_holder(holder_id))
+
+
+def _nothing() -> Work[None]:
+    """An empty transaction: takes the write lock and gives it back."""
+    yield from ()
+
+
+def _dkim_row(domain: str, selector: str) -> bytes:
+    return identity("dkim_key", domain, selector)

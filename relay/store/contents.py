@@ -1,0 +1,150 @@
+"""A record, a notice and an event as rows: what is sealed under which key, and back."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import msgspec
+from backports import zstd
+
+from relay.core.model.event import Event
+from relay.core.rewrite.plan import Change, Edit
+from relay.ports import Record
+from relay.store.base import to_us
+from relay.store.crypto import KEY_BYTES, Key, UnreadableError, Vault, content_hash, identity
+from relay.store.engine import Row
+from relay.store.statements import Table
+
+MESSAGE: Final = Table(
+    "message",
+    (
+        "id",
+        "marketplace_id",
+        "key_holder_id",
+        "pair_id",
+        "author_id",
+        "author_role",
+        "recipient_id",
+        "sender_id",
+        "order_id",
+        "kind",
+        "state",
+        "automatic",
+        "received_at",
+        "size_bytes",
+        "policy_version",
+        "original_id_hash",
+        "content_hash",
+        "detail",
+    ),
+)
+MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped"))
+BODY: Final = Table("body", ("content_id", "part", "sealed"))
+EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_hash"))
+
+_LEVEL: Final = 3
+
+
+class Meta(msgspec.Struct, array_like=True, frozen=True):
+    """What the envelope and the header say of people."""
+
+    subject: str = ""
+    mail_from: str = ""
+    original_message_id: str = ""
+
+
+class Relayed(msgspec.Struct, array_like=True, frozen=True):
+    header: bytes | None = None
+    edits: tuple[Edit, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+class Contents(NamedTuple):
+    """One message or notice, opened."""
+
+    original: bytes
+    relayed: Relayed
+    meta: Meta
+
+
+class SealedContents(NamedTuple):
+    key: tuple[object, ...]
+    bodies: list[tuple[object, ...]]
+    hash: bytes
+
+
+def seal_record(record: Record, vault: Vault, holder: Key) -> SealedContents:
+    meta = Meta(_text(record.subject), _text(record.mail_from), _text(record.original_message_id))
+    relayed = Relayed(record.header, record.edits, record.changes)
+    parts = [("original", zstd.compress(record.original, _LEVEL)), ("meta", msgspec.msgpack.encode(meta))]
+    if relayed != Relayed():
+        parts.append(("relayed", zstd.compress(msgspec.msgpack.encode(relayed), _LEVEL)))
+    return _seal(record.id, record.key_holder_id, record.original, parts, vault, holder)
+
+
+def seal_notice(item_id: str, holder_id: str, content: bytes, vault: Vault, holder: Key) -> SealedContents:
+    return _seal(item_id, holder_id, content, [("original", zstd.compress(content, _LEVEL))], vault, holder)
+
+
+def _seal(
+    content_id: str, holder_id: str, original: bytes, parts: list[tuple[str, bytes]], vault: Vault, holder: Key
+) -> SealedContents:
+    secret = vault.entropy(KEY_BYTES)
+    key = vault.key(secret)
+    return SealedContents(
+        key=(content_id, holder_id, holder.seal(identity("message_key", content_id), secret)),
+        bodies=[(content_id, part, key.seal(identity("body", content_id, part), plain)) for part, plain in parts],
+        hash=content_hash(secret, original),
+    )
+
+
+def message_key(content_id: str, row: Row, vault: Vault) -> Key:
+    """From a row with `wrapped_key`, `holder_id` and the holder's key as `wrapped`. Raises UnreadableError."""
+    holder = vault.holder(row["holder_id"], row["wrapped"])
+    return vault.key(holder.open(identity("message_key", content_id), row["wrapped_key"]))
+
+
+def open_meta(content_id: str, sealed: bytes, key: Key) -> Meta:
+    return msgspec.msgpack.decode(key.open(identity("body", content_id, "meta"), sealed), type=Meta)
+
+
+def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Contents:
+    """From `content` rows. Raises UnreadableError when the key is destroyed or a part is missing or damaged."""
+    sealed = {row["part"]: row for row in rows}
+    if "original" not in sealed:
+        raise UnreadableError("the body is missing")
+    key = message_key(content_id, rows[0], vault)
+    try:
+        plain = {part: key.open(identity("body", content_id, part), row["sealed"]) for part, row in sealed.items()}
+        return Contents(
+            original=zstd.decompress(plain["original"]),
+            relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else Relayed(),
+            meta=msgspec.msgpack.decode(plain["meta"], type=Meta) if "meta" in plain else Meta(),
+        )
+    except (zstd.ZstdError, msgspec.MsgspecError) as error:
+        raise UnreadableError("a sealed body is not what was written") from error
+
+
+_decode_relayed = partial(msgspec.msgpack.decode, type=Relayed)
+
+
+def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
+    """With the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as it is stored; a record's own event also
+    covers its content, by the record's salted hash."""
+    at, data = to_us(event.at), to_json(event.data)
+    leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
+    return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
+
+
+def to_json(value: dict[str, object] | dict[str, str | int]) -> str:
+    """As text that every engine takes, whatever broken characters a mail may have carried into it."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,122 @@
+"""The small seam between the verbs and a database.
+
+A write is a generator of statements, sans-I/O: it yields `(sql, params)`, is sent the rows, returns its result; an
+engine drives it inside one transaction. Writes of the same kind that wait at the same time are handed to one
+generator and go out as one statement per table and one commit (group commit); all waiters wake at once. Nothing is
+waited for: a lone write is a batch of one.
+
+A failing batch is rolled back. When the database itself is away every waiter gets UnavailableError; else each write is
+tried again alone, so that a bad row fails its own waiter only. SQL uses `$1` placeholders.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+from relay.ports import UnavailableError
+
+_BATCH: Final = 200
+
+T = TypeVar("T")
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class Row(Protocol):
+    """sqlite3.Row and asyncpg.Record alike."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+Statement = tuple[str, Sequence[object]]
+Work = Generator[Statement, Sequence[Row], T]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Callable[[Sequence[Any]], Work[Sequence[Any]]]
+    payload: Any
+    done: asyncio.Future[Any]
+
+
+class Engine(ABC):
+    """One database. `write` and `write_together` raise UnavailableError, or what the work itself raised."""
+
+    dialect: Literal["sqlite", "postgres"]
+
+    def __init__(self) -> None:
+        self._waiting: list[_Job] = []
+        self._drain: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def open(self) -> None: ...
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+    @abstractmethod
+    async def read(self, sql: str, *params: object) -> Sequence[Row]:
+        """A quick, indexed look-up, from the newest commit."""
+
+    @abstractmethod
+    async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
+        """A read that may move much: never in the loop's own thread."""
+
+    @abstractmethod
+    async def transact(self, work: Callable[[], Work[T]]) -> T:
+        """One transaction, durable on return, rolled back on any exception. Never two at a time."""
+
+    async def write(self, work: Callable[[], Work[T]]) -> T:
+        """One work, in a transaction that it may share with others."""
+
+        def alone(_payloads: Sequence[None]) -> Work[Sequence[T]]:
+            return [(yield from work())]
+
+        return await self.write_together(alone, None)
+
+    async def write_together(self, work: Callable[[Sequence[P]], Work[Sequence[R]]], payload: P) -> R:
+        """`work` gets the payloads of all that wait for the same work, and gives one result for each."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Job(work, payload, done))
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._write_all())
+        return await done
+
+    async def finish(self) -> None:
+        """Returns when nothing waits."""
+        if self._drain is not None:
+            await self._drain
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            for job, outcome in zip(batch, await self._attempt(batch), strict=True):
+                if job.done.done():  # the waiter was cancelled; its write stands
+                    continue
+                if isinstance(outcome, BaseException):
+                    job.done.set_exception(outcome)
+                else:
+                    job.done.set_result(outcome)
+
+    async def _attempt(self, batch: Sequence[_Job]) -> Sequence[object]:
+        try:
+            return await self.transact(lambda: _together(batch))
+        except UnavailableError as error:
+            return [UnavailableError(*error.args) for _ in batch]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the waiters
+            if len(batch) == 1:
+                return [error]
+            return [(await self._attempt([job]))[0] for job in batch]
+
+
+def _together(batch: Sequence[_Job]) -> Work[Sequence[object]]:
+    """The works of a batch, one after the other, each with all its payloads."""
+    groups: dict[object, list[_Job]] = {}
+    for job in batch:
+        groups.setdefault(job.work, []).append(job)
+    results: dict[_Job, object] = {}
+    for jobs in groups.values():
+        results.update(zip(jobs, (yield from jobs[0].work([job.payload for job in jobs])), strict=True))
+    return [results[job] for job in batch]

@@ -1,0 +1,176 @@
+"""Pairs with their aliases, and orders."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from relay.core import alias
+from relay.core.address import fold_domain
+from relay.core.model.order import Fulfilment, Order
+from relay.core.model.pair import Alias, Pair, Side
+from relay.core.model.party import Party, PartyState, Role
+from relay.store.base import Base, from_us, to_us
+from relay.store.crypto import UnreadableError, identity
+from relay.store.engine import Row, Work
+from relay.store.parties import name_of
+from relay.store.senders import entry_of
+from relay.store.statements import spread
+
+_PAGE: Final = 200
+
+
+class PairVerbs(Base):
+    async def put_pair(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
+        def put() -> Work[str]:
+            rows = yield self._sql["pair_parties"], (marketplace_id, buyer_id, seller_id)
+            if {(row["id"], row["role"]) for row in rows} != {(buyer_id, Role.BUYER), (seller_id, Role.SELLER)}:
+                raise ValueError("a pair is one buyer and one seller of the marketplace")
+            pair_id = self._ids.new()
+            now = to_us(self._clock.now())
+            if not (yield self._sql["add_pair"], (pair_id, marketplace_id, buyer_id, seller_id, now)):
+                rows = yield self._sql["pair_of"], (buyer_id, seller_id)
+                return str(rows[0]["id"])
+            yield from self._issue(pair_id, buyer_id, Role.BUYER, domains[Role.BUYER])
+            yield from self._issue(pair_id, seller_id, Role.SELLER, domains[Role.SELLER])
+            return pair_id
+
+        pair = await self.pair(await self._engine.write(put))
+        if pair is None:
+            raise ValueError("the pair has vanished")
+        return pair
+
+    def _issue(self, pair_id: str, party_id: str, role: Role, domain: str) -> Work[None]:
+        """A new alias, never one that was there before (R-ADR-02)."""
+        domain = fold_domain(domain)
+        issued: Sequence[Row] = ()
+        while not issued:
+            local_part = alias.issue(self._ids.entropy(alias.ENTROPY_BYTES), domain, self._vault.secret("alias"))
+            issued = yield self._sql["add_alias"], (local_part, domain, pair_id, party_id, role.value)
+
+    async def pair(self, pair_id: str) -> Pair | None:
+        return await self._one_pair(await self._read("pair", pair_id))
+
+    async def pair_by_alias(self, local_part: str, domain: str) -> Pair | None:
+        return await self._one_pair(await self._read("pair_by_alias", local_part, domain))
+
+    async def alias(self, local_part: str, domain: str) -> Alias | None:
+        row = await self._first("alias", local_part, domain)
+        return _alias_of(row) if row else None
+
+    async def pairs(self, marketplace_id: str) -> Sequence[Pair]:
+        return await self._pairs(await self._engine.read_bulk(self._sql["pairs"], marketplace_id))
+
+    async def _one_pair(self, rows: Sequence[Row]) -> Pair | None:
+        return (await self._pairs(rows))[0] if rows else None
+
+    async def _pairs(self, rows: Sequence[Row]) -> Sequence[Pair]:
+        """From `pair_side` rows in order of their pairs."""
+        addresses: dict[str, set[str]] = {}
+        keys = {row["party_id"]: row["wrapped"] for row in rows}
+        party_ids = list(keys)
+        for start in range(0, len(party_ids), _PAGE):
+            sql, params = spread(self._sql["addresses"], (), party_ids[start : start + _PAGE])
+            for row in await self._engine.read(sql, *params):
+                try:
+                    key = self._vault.holder(row["party_id"], keys[row["party_id"]])
+                    addresses.setdefault(row["party_id"], set()).add(entry_of(row["id"], row["sealed"], key).address)
+                except UnreadableError:
+                    continue
+        pairs = []
+        for pair_id, group in groupby(rows, key=lambda row: row["pair_id"]):
+            # Retired aliases come first, so the one in force is the last word.
+            sides = {row["role"]: row for row in group}
+            buyer, seller = sides[Role.BUYER], sides[Role.SELLER]
+            pairs.append(
+                Pair(
+                    id=pair_id,
+                    marketplace_id=buyer["marketplace_id"],
+                    created_at=from_us(buyer["created_at"]),
+                    buyer=self._side(buyer, frozenset(addresses.get(buyer["party_id"], ()))),
+                    seller=self._side(seller, frozenset(addresses.get(seller["party_id"], ()))),
+                )
+            )
+        return pairs
+
+    def _side(self, row: Row, addresses: frozenset[str]) -> Side:
+        name, mailbox = "", None
+        try:
+            key = self._vault.holder(row["party_id"], row["wrapped"])
+            name = name_of(row["party_id"], row["sealed_name"], key)
+            if row["mailbox_id"] is not None:
+                mailbox = key.open(identity("mailbox", row["mailbox_id"]), row["sealed_mailbox"]).decode()
+        except UnreadableError:
+            pass  # erased: no name, no mailbox
+        party = Party(
+            id=row["party_id"],
+            marketplace_id=row["marketplace_id"],
+            role=Role(row["role"]),
+            external_ref=row["external_ref"],
+            state=PartyState(row["state"]),
+            locale=row["locale"],
+            display_name=name,
+        )
+        return Side(party=party, alias=_alias_of(row), mailbox=mailbox, addresses=addresses)
+
+    async def put_order(self, order: Order) -> Order:
+        row = (
+            order.id or self._ids.new(),
+            order.marketplace_id,
+            order.external_id,
+            order.pair_id,
+            msgspec.json.encode(order.items).decode(),
+            order.state,
+            order.fulfilled_by.value,
+        )
+
+        def put() -> Work[str]:
+            pair = yield self._sql["pair_marketplace"], (order.pair_id,)
+            if not pair or pair[0]["marketplace_id"] != order.marketplace_id:
+                raise ValueError("an order belongs to a pair of its own marketplace")
+            rows = yield self._sql["put_order"], row
+            if rows[0]["pair_id"] != order.pair_id:
+                raise ValueError("the order belongs to another pair already")
+            return str(rows[0]["id"])
+
+        return replace(order, id=await self._engine.write(put))
+
+    async def order(self, marketplace_id: str, external_id: str) -> Order | None:
+        row = await self._first("order", marketplace_id, external_id)
+        return _order_of(row) if row else None
+
+    async def order_by_external_id(self, marketplace_id: str, external_id: str) -> Order | None:
+        return await self.order(marketplace_id, external_id)
+
+    async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
+        return self._all_orders(marketplace_id)
+
+    async def _all_orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
+        last = ""
+        while rows := await self._engine.read_bulk(self._sql["orders"], marketplace_id, last, _PAGE):
+            orders = [_order_of(row) for row in rows]
+            sql, params = spread(self._sql["pairs_by_id"], (), sorted({order.pair_id for order in orders}))
+            pairs = {pair.id: pair for pair in await self._pairs(await self._engine.read(sql, *params))}
+            for order in orders:
+                yield order, pairs[order.pair_id]
+            last = orders[-1].external_id
+
+
+def _alias_of(row: Row) -> Alias:
+    return Alias(
+        local_part=row["local_part"], domain=row["domain"], role=Role(row["role"]), retired=bool(row["retired"])
+    )
+
+
+def _order_of(row: Row) -> Order:
+    return Order(
+        id=row["id"],
+        marketplace_id=row["marketplace_id"],
+        pair_id=row["pair_id"],
+        external_id=row["external_id"],
+        items=msgspec.json.decode(row["items"], type=tuple[str, ...]),
+        state=row["state"],
+        fulfilled_by=Fulfilment(row["fulfilled_by"]),
+    )

@@ -1,0 +1,213 @@
+"""The queue: leases, letters, outcomes (R-OUT-02, R-OUT-03)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from relay.core.model.event import Event
+from relay.core.model.item import MOVES, Item, ItemKind, ItemState
+from relay.core.model.message import MessageState
+from relay.ports import Letter, OutgoingNotice, QueueLine, Settlement
+from relay.steps.offload import THREAD_BYTES, offload
+from relay.store.accepting import ITEM, AcceptVerbs, Rows
+from relay.store.base import from_us, to_us
+from relay.store.contents import BODY, EVENT, MESSAGE_KEY, Contents, event_row, open_contents
+from relay.store.crypto import UnreadableError, identity
+from relay.store.engine import Row, Work
+from relay.store.pairs import PairVerbs
+from relay.store.senders import entry_of
+from relay.store.statements import insert, spread, values
+
+_MESSAGE_STATES: Final = {
+    ItemState.QUEUED: MessageState.QUEUED,
+    ItemState.DEFERRED: MessageState.DEFERRED,
+    ItemState.ACCEPTED: MessageState.ACCEPTED,
+    ItemState.BOUNCED: MessageState.BOUNCED,
+    ItemState.RETURNED: MessageState.RETURNED,
+}
+_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A settlement made ready: its row in `settle_items`, and what is written if the lease still holds."""
+
+    item: tuple[object, ...]
+    message: tuple[str, str] | None
+    rows: Rows
+
+
+class QueueVerbs(AcceptVerbs, PairVerbs):
+    async def claim(self, owner: str, now: datetime, *, limit: int, lease_s: float, horizon_s: float) -> Sequence[Item]:
+        at = to_us(now)
+        lease_until = to_us(now + timedelta(seconds=lease_s))
+        horizon = to_us(now + timedelta(seconds=horizon_s))
+
+        def claim() -> Work[Sequence[Row]]:
+            return (yield self._sql["claim"], (owner, lease_until, at, horizon, limit))
+
+        rows = sorted(await self._engine.write(claim), key=lambda row: (row["due_at"], row["id"]))
+        holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}
+        wrapped: dict[str, bytes] = {}
+        if holders:
+            sql, params = spread(self._sql["holder_keys"], (), sorted(holders))
+            wrapped = {row["holder_id"]: row["wrapped"] for row in await self._engine.read(sql, *params)}
+        return [self._item_of(row, wrapped.get(row["key_holder_id"])) for row in rows]
+
+    def _item_of(self, row: Row, wrapped: bytes | None) -> Item:
+        """An address that does not open any more is None: the item's letter will not open either."""
+        address = None
+        if row["sealed_address"] is not None:
+            try:
+                key = self._vault.holder(row["key_holder_id"], wrapped)
+                address = key.open(identity("item", row["id"]), row["sealed_address"]).decode()
+            except UnreadableError:
+                address = None
+        return Item(
+            id=row["id"],
+            message_id=row["message_id"],
+            marketplace_id=row["marketplace_id"],
+            kind=ItemKind(row["kind"]),
+            state=ItemState(row["state"]),
+            recipient_id=row["recipient_id"],
+            address=address,
+            destination=row["destination"],
+            queued_at=from_us(row["queued_at"]),
+            due_at=from_us(row["due_at"]),
+            attempts=row["attempts"],
+            delay_noticed=bool(row["delay_noticed"]),
+        )
+
+    async def item(self, item_id: str) -> Item | None:
+        row = await self._first("item", item_id)
+        return self._item_of(row, row["wrapped"]) if row else None
+
+    async def letter(self, item: Item) -> Letter | None:
+        row = await self._first("letter", item.message_id)
+        if row is None:
+            return None
+        notice = item.kind is ItemKind.NOTICE
+        try:
+            contents = await self._contents(item.id if notice else item.message_id, 0 if notice else row["size_bytes"])
+        except UnreadableError:
+            return None
+        return_to = None
+        if not notice and row["sender_id"] is not None:
+            key = self._vault.holder(row["party_id"], row["wrapped"])
+            return_to = entry_of(row["sender_id"], row["sealed"], key).address
+        return Letter(
+            original=contents.original,
+            header=contents.relayed.header,
+            edits=contents.relayed.edits,
+            pair=await self.pair(row["pair_id"]) if row["pair_id"] is not None else None,
+            return_to=return_to,
+        )
+
+    async def _contents(self, content_id: str, size_bytes: int) -> Contents:
+        """Opened, off the loop when it is big. Raises UnreadableError."""
+        read = self._engine.read if size_bytes <= THREAD_BYTES else self._engine.read_bulk
+        rows = await read(self._sql["content"], content_id)
+        return await offload(size_bytes, open_contents, content_id, rows, self._vault)
+
+    async def settle(self, settlement: Settlement) -> bool:
+        if settlement.state not in MOVES[ItemState.LEASED]:
+            raise ValueError(f"a leased item cannot become {settlement.state}")
+        return await self._engine.write_together(self._settle_all, await self._outcome(settlement))
+
+    async def _outcome(self, settlement: Settlement) -> _Outcome:
+        item, state = settlement.item, settlement.state
+        due_at = to_us(settlement.due_at)
+        waits = state in (ItemState.QUEUED, ItemState.DEFERRED)
+        rows = Rows(events=[event_row(event) for event in settlement.events])
+        await self._enclose(rows, settlement.notice)
+        return _Outcome(
+            item=(
+                item.id,
+                settlement.owner,
+                state.value,
+                due_at,
+                due_at if waits else None,
+                int(settlement.delay_noticed),
+            ),
+            message=_message_move(item, state),
+            rows=rows,
+        )
+
+    async def _enclose(self, rows: Rows, notice: OutgoingNotice | None) -> None:
+        if notice is not None:
+            self._add_notice(rows, notice, await self._holder(notice.key_holder_id))
+
+    def _settle_all(self, batch: Sequence[_Outcome]) -> Work[Sequence[bool]]:
+        """One guarded statement for all; what came of it is written for those whose lease still held."""
+        first = {outcome.item[0]: outcome for outcome in reversed(batch)}
+        settled = yield values(self._sql["settle_items"], _SETTLED, [outcome.item for outcome in first.values()])
+        won = [first[row["id"]] for row in settled]
+        moves = [outcome.message for outcome in won if outcome.message is not None]
+        if moves:
+            yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), moves)
+        yield from _write_rows([outcome.rows for outcome in won])
+        winners = set(map(id, won))
+        return [id(outcome) in winners for outcome in batch]
+
+    async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
+        def renew() -> Work[None]:
+            yield spread(self._sql["renew"], (owner, to_us(until)), item_ids)
+
+        if item_ids:
+            await self._engine.write(renew)
+
+    async def release(self, owner: str | None) -> int:
+        return await self._count("release", owner)
+
+    async def flush(self, destination: str | None = None) -> int:
+        return await self._count("flush", to_us(self._clock.now()), destination)
+
+    async def _count(self, name: str, *params: object) -> int:
+        def change() -> Work[int]:
+            return len((yield self._sql[name], params))
+
+        return await self._engine.write(change)
+
+    async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
+        rows = Rows(events=[event_row(event) for event in events])
+        await self._enclose(rows, notice)
+
+        def bounce() -> Work[bool]:
+            item = yield self._sql["bounce"], (item_id,)
+            if not item:
+                return False
+            if item[0]["kind"] != ItemKind.NOTICE:
+                move = (item[0]["message_id"], MessageState.BOUNCED.value)
+                yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), [move])
+            yield from _write_rows([rows])
+            return True
+
+        return await self._engine.write(bounce)
+
+    async def queue(self) -> Sequence[QueueLine]:
+        rows = [row for name in ("awake", "still") for row in await self._engine.read_bulk(self._sql[name])]
+        return [
+            QueueLine(
+                destination=row["destination"],
+                state=ItemState(row["state"]),
+                count=row["items"],
+                oldest_at=from_us(row["oldest_at"]),
+                next_due_at=from_us(row["next_due_at"]),
+            )
+            for row in rows
+        ]
+
+
+def _message_move(item: Item, state: ItemState) -> tuple[str, str] | None:
+    """A notice is about a record; only the item that carries the record moves it."""
+    if item.kind is ItemKind.NOTICE or state not in _MESSAGE_STATES:
+        return None
+    return item.message_id, _MESSAGE_STATES[state].value
+
+
+def _write_rows(all_rows: Sequence[Rows]) -> Work[None]:
+    yield from insert(MESSAGE_KEY, [row for rows in all_rows for row in rows.keys])
+    yield from insert(BODY, [row for rows in all_rows for row in rows.bodies])
+    yield from insert(ITEM, [row for rows in all_rows for row in rows.items])
+    yield from insert(EVENT, [row for rows in all_rows for row in rows.events])

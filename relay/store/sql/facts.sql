@@ -1,0 +1,65 @@
+-- Indexed point look-ups on the way of a message. `$2...` stands for as many values as there are.
+
+-- name: alias
+SELECT local_part, domain, role, retired FROM alias WHERE local_part = $1 AND domain = $2
+
+-- name: pair
+SELECT * FROM pair_side WHERE pair_id = $1 ORDER BY retired DESC
+
+-- name: pair_by_alias
+SELECT * FROM pair_side
+WHERE pair_id = (SELECT pair_id FROM alias WHERE local_part = $1 AND domain = $2)
+ORDER BY retired DESC
+
+-- name: addresses
+SELECT id, party_id, sealed FROM sender WHERE party_id IN ($1...) AND is_domain = 0
+
+-- name: senders_for
+SELECT sender.*, holder_key.wrapped
+FROM sender LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
+WHERE party_id = $1 AND address_hash IN ($2, $3)
+ORDER BY is_domain
+
+-- name: listed_elsewhere
+SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1
+
+-- name: pending_senders
+SELECT COUNT(*) AS pending FROM sender WHERE party_id = $1 AND state = 'unknown'
+
+-- name: order
+SELECT * FROM order_ WHERE marketplace_id = $1 AND external_id = $2
+
+-- name: opt_outs
+SELECT * FROM opt_out WHERE buyer_id = $1 AND seller_id IN ('', $2) AND in_force = 1
+
+-- name: thread_refs_by_id
+SELECT message.id, message.author_role, body.sealed,
+       message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
+FROM message
+JOIN body ON body.content_id = message.id AND body.part = 'meta'
+JOIN message_key ON message_key.content_id = message.id
+JOIN holder_key ON holder_key.holder_id = message_key.holder_id
+WHERE message.pair_id = $1 AND message.id IN ($2...)
+
+-- name: thread_refs_by_original_id
+SELECT id, original_id_hash FROM message
+WHERE original_id_hash IN ($3...) AND pair_id = $1 AND author_role = $2 ORDER BY id
+
+-- name: open_question
+SELECT author_role FROM message
+WHERE pair_id = $1 AND automatic = 0 AND state IN ('queued', 'deferred', 'accepted')
+ORDER BY received_at DESC, id DESC LIMIT 1
+
+-- name: auto_replies_since
+SELECT COUNT(*) AS replies FROM message
+WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 1
+  AND state IN ('held', 'queued', 'deferred', 'accepted', 'bounced')
+
+-- name: holder_key
+SELECT wrapped FROM holder_key WHERE holder_id = $1
+
+-- name: mailbox
+SELECT mailbox.id, mailbox.sealed, holder_key.wrapped
+FROM party JOIN mailbox ON mailbox.id = party.mailbox_id
+LEFT JOIN holder_key ON holder_key.holder_id = party.id
+WHERE party.id = $1

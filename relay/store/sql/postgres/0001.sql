@@ -1,0 +1,12 @@
+-- Append-only tables (R-REC-02).
+CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END;
+$body$;
+CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER opt_out_change_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON opt_out_change
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER alias_append_only BEFORE DELETE OR TRUNCATE ON alias
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();

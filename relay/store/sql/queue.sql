@@ -1,0 +1,70 @@
+-- The queue. `$rows` stands for as many rows of values as there are; `claim` is each engine's own.
+
+-- name: settle_items
+WITH settled (id, owner, state, due_at, wake_at, delay_noticed) AS (VALUES $rows)
+UPDATE item SET
+    state = settled.state, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
+    delay_noticed = CASE WHEN settled.delay_noticed = 1 THEN 1 ELSE item.delay_noticed END
+FROM settled
+WHERE item.id = settled.id AND item.owner = settled.owner AND item.state = 'leased'
+RETURNING item.id
+
+-- name: settle_messages
+WITH settled (id, state) AS (VALUES $rows)
+UPDATE message SET state = settled.state FROM settled WHERE message.id = settled.id
+
+-- name: renew
+UPDATE item SET wake_at = $2 WHERE owner = $1 AND state = 'leased' AND id IN ($3...)
+
+-- name: release
+UPDATE item SET state = 'queued', owner = NULL, wake_at = due_at
+WHERE wake_at IS NOT NULL AND state = 'leased' AND (CAST($1 AS TEXT) IS NULL OR owner = $1)
+RETURNING id
+
+-- name: flush
+UPDATE item SET due_at = $1, wake_at = $1
+WHERE wake_at IS NOT NULL AND state = 'deferred' AND (CAST($2 AS TEXT) IS NULL OR destination = $2)
+RETURNING id
+
+-- name: release_held
+UPDATE item SET state = 'queued', queued_at = $2, due_at = $2, wake_at = $2
+WHERE id = $1 AND state = 'held' RETURNING id
+
+-- name: return_held
+UPDATE item SET state = 'returned' WHERE id = $1 AND state = 'held' RETURNING id
+
+-- name: lock_senders
+UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state, changed_at
+
+-- name: bounce
+UPDATE item SET state = 'bounced' WHERE id = $1 AND state = 'accepted' RETURNING message_id, kind
+
+-- name: item
+SELECT item.*, holder_key.wrapped
+FROM item LEFT JOIN holder_key ON holder_key.holder_id = item.key_holder_id
+WHERE item.id = $1
+
+-- name: holder_keys
+SELECT holder_id, wrapped FROM holder_key WHERE holder_id IN ($1...)
+
+-- name: awake
+SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
+FROM item WHERE wake_at IS NOT NULL GROUP BY destination, state ORDER BY destination, state
+
+-- name: still
+SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
+FROM item WHERE state IN ('held', 'parked') GROUP BY destination, state ORDER BY destination, state
+
+-- name: letter
+SELECT message.size_bytes, message.pair_id, sender.id AS sender_id, sender.party_id, sender.sealed, holder_key.wrapped
+FROM message
+LEFT JOIN sender ON sender.id = message.sender_id AND sender.state = 'approved' AND sender.is_domain = 0
+LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
+WHERE message.id = $1
+
+-- name: content
+SELECT body.part, body.sealed, message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
+FROM body
+JOIN message_key ON message_key.content_id = body.content_id
+JOIN holder_key ON holder_key.holder_id = message_key.holder_id
+WHERE body.content_id = $1

@@ -1,0 +1,21 @@
+-- Reading what is kept.
+
+-- name: summary
+SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
+WHERE message.id = $1
+
+-- name: messages
+SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
+WHERE (CAST($1 AS TEXT) IS NULL OR message.state = $1)
+ORDER BY message.id DESC LIMIT $2
+
+-- name: messages_of_marketplace
+SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
+WHERE message.marketplace_id = $3 AND (CAST($1 AS TEXT) IS NULL OR message.state = $1)
+ORDER BY message.id DESC LIMIT $2
+
+-- name: history
+SELECT * FROM event WHERE message_id = $1 ORDER BY at, id
+
+-- name: notices
+SELECT id FROM item WHERE message_id = $1 AND kind = 'notice' ORDER BY id

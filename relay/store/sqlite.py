@@ -1,0 +1,203 @@
+"""SQLite, the embedded default (R-SCL-01): one directory, no other server.
+
+One writer connection in a thread of its own (one hop per batch), a read connection in the loop's thread for point
+look-ups, one more in a thread for what may be big. WAL, so readers never wait for the writer, here or in another
+process; `synchronous=FULL`, for in WAL mode NORMAL does not sync at commit.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+from relay.ports import Clock, Ids, StoreError, UnavailableError
+from relay.store.base import to_us
+from relay.store.crypto import MasterKeys
+from relay.store.engine import Engine, Row, Work
+from relay.store.records import RecordVerbs
+from relay.store.statements import migrations
+
+T = TypeVar("T")
+
+_READ_WAIT_S: Final = 0.05
+"""How long the loop may wait for a lock that a reader in WAL mode meets only while a crashed log is recovered."""
+_STATEMENTS: Final = 512
+
+
+class SqliteStore(RecordVerbs):
+    """`relay.ports.Store` in one file. `busy_s`: how long a write waits for another process's lock."""
+
+    def __init__(self, path: Path, master: MasterKeys, clock: Clock, ids: Ids, *, busy_s: float = 5) -> None:
+        super().__init__(SqliteEngine(path, clock, busy_s), master, clock, ids)
+
+
+class SqliteEngine(Engine):
+    dialect: Literal["sqlite", "postgres"] = "sqlite"
+
+    def __init__(self, path: Path, clock: Clock, busy_s: float) -> None:
+        super().__init__()
+        self._path = path
+        self._clock = clock
+        self._busy_s = busy_s
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._writer: sqlite3.Connection | None = None
+        self._bulk: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        self._threads = {name: ThreadPoolExecutor(1, f"relay-store-{name}") for name in ("writer", "bulk")}
+        try:
+            self._writer = await self._in("writer", self._prepare)
+            self._bulk = await self._in("bulk", lambda: self._connect(self._busy_s, query_only=True))
+            self._reader = self._connect(_READ_WAIT_S, query_only=True)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise StoreError(_cause(self._path, error)) from error
+            raise
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        for name, connection in (("bulk", self._bulk), ("writer", self._writer)):
+            if connection is not None:
+                await self._in(name, connection.close)
+        for thread in self._threads.values():
+            thread.shutdown()
+        self._reader = self._bulk = self._writer = None
+        self._threads = {}
+
+    async def read(self, sql: str, *params: object) -> Sequence[Row]:
+        with _unavailable():
+            return _run(self._reader, sql, params)
+
+    async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
+        with _unavailable():
+            return await self._in("bulk", lambda: _run(self._bulk, sql, params))
+
+    async def transact(self, work: Callable[[], Work[T]]) -> T:
+        with _unavailable():
+            return await self._in("writer", lambda: _transact(self._writer, work))
+
+    async def _in(self, thread: str, call: Callable[[], T]) -> T:
+        if thread not in self._threads:
+            raise UnavailableError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], call)
+
+    def _connect(self, busy_s: float, *, query_only: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=busy_s, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        if query_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _prepare(self) -> sqlite3.Connection:
+        """The writer, its schema up to date. Raises StoreError, sqlite3.Error, OSError."""
+        if not self._path.parent.is_dir():
+            raise StoreError(f"{self._path.parent}: no such directory; make it or correct `data_dir` or `store`")
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = self._connect(self._busy_s)
+        try:
+            _transact(connection, self._migrate)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self) -> Work[None]:
+        tables = yield "SELECT name FROM sqlite_master WHERE type = 'table'", ()
+        names = {row["name"] for row in tables}
+        if names and "schema_version" not in names:
+            raise StoreError(f"{self._path}: another program's database; give `store` a path of its own")
+        yield "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)", ()
+        version = (yield "SELECT COALESCE(MAX(version), 0) AS version FROM schema_version", ())[0]["version"]
+        check_version(str(self._path), version, len(migrations(self.dialect)))
+        for number, script in enumerate(migrations(self.dialect)[version:], version + 1):
+            for statement in _statements(script):
+                yield statement, ()
+            yield "INSERT INTO schema_version VALUES ($1, $2)", (number, to_us(self._clock.now()))
+
+
+def check_version(where: str, found: int, known: int) -> None:
+    """Raises StoreError for a database that a newer relay has made."""
+    if found > known:
+        raise StoreError(
+            f"{where}: schema version {found} is from a newer relay, this one knows up to {known}; "
+            "install the newer relay or restore a backup from before the upgrade"
+        )
+
+
+def _transact(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) -> T:
+    _run(connection, "BEGIN IMMEDIATE")
+    try:
+        statements = work()
+        try:
+            sql, params = next(statements)
+            while True:
+                sql, params = statements.send(_run(connection, sql, params))
+        except StopIteration as end:
+            result: T = end.value
+        _run(connection, "COMMIT")
+    except BaseException:
+        if connection is not None and connection.in_transaction:
+            with suppress(sqlite3.Error):  # a full disk may have rolled back already
+                connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _run(connection: sqlite3.Connection | None, sql: str, params: Sequence[object] = ()) -> Sequence[Row]:
+    if connection is None:
+        raise UnavailableError("the store is closed")
+    return connection.execute(_numbered(sql), params).fetchall()
+
+
+@lru_cache(4_096)
+def _numbered(sql: str) -> str:
+    """`$1` is a name to SQLite, `?1` a number."""
+    return sql.replace("$", "?")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: `executescript` would commit the transaction under way."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """A bad row is an IntegrityError and its writer's fault; the rest is the database's."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
+        raise UnavailableError(f"SQLite: {error}") from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is sqlite3.DatabaseError:  # damaged, or no database any more
+            raise UnavailableError(f"SQLite: {error}") from error
+        raise
+
+
+def _cause(path: Path, error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
+        return f"{path}: no permission to read and write it; check the owner and mode of the file and its directory"
+    if "not a database" in text or "malformed" in text:
+        return f"{path}: not a readable database; move it away, or restore it from a backup"
+    if "locked" in text:
+        return f"{path}: locked by another program; end it, or wait for it"
+    return f"{path}: cannot be opened ({text}); check the disk and the file"

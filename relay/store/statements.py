@@ -1,0 +1,82 @@
+"""SQL texts: the named queries of `sql/`, the schema's versions, and statements of as many rows as there are.
+
+The shared subset is kept to what SQLite 3.35 and PostgreSQL both understand; a query that must differ stands in the
+engine's own directory under the same name.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Final, NamedTuple
+
+from relay.store.engine import Statement, Work
+
+_SQL: Final = resources.files("relay.store") / "sql"
+_NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- |\Z)", re.MULTILINE | re.DOTALL)
+_MOST_PARAMS: Final = 30_000
+"""Both engines stop at 32,766 or so."""
+
+
+@lru_cache
+def queries(dialect: str) -> Mapping[str, str]:
+    """All named queries for one engine."""
+    found: dict[str, str] = {}
+    for directory in (_SQL, _SQL / dialect):
+        for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
+            if file.name.endswith(".sql") and not file.name[0].isdigit():
+                found.update((name, text.strip()) for name, text in _NAMED.findall(file.read_text("utf-8")))
+    return found
+
+
+@lru_cache
+def migrations(dialect: str) -> Sequence[str]:
+    """The schema's versions as scripts, the first being version 1."""
+    scripts = []
+    for file in sorted((_SQL / "schema").iterdir(), key=lambda entry: entry.name):
+        own = _SQL / dialect / file.name
+        scripts.append(file.read_text("utf-8") + (own.read_text("utf-8") if own.is_file() else ""))
+    return scripts
+
+
+class Table(NamedTuple):
+    name: str
+    columns: tuple[str, ...]
+
+
+def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[None]:
+    """All rows in as few statements as the engines take."""
+    most = _MOST_PARAMS // len(table.columns)
+    for start in range(0, len(rows), most):
+        chunk = rows[start : start + most]
+        yield _insert(table, len(chunk)), [value for row in chunk for value in row]
+
+
+def spread(sql: str, fixed: Sequence[object], values: Sequence[object]) -> Statement:
+    """Puts the values in the place of `$n...`."""
+    return _spread(sql, len(fixed), len(values)), [*fixed, *values]
+
+
+def values(sql: str, types: tuple[str, ...], rows: Sequence[Sequence[object]]) -> Statement:
+    """Puts the rows in the place of `$rows`; the types tell PostgreSQL what the parameters are."""
+    return _values(sql, types, len(rows)), [value for row in rows for value in row]
+
+
+@lru_cache(1_024)
+def _insert(table: Table, rows: int) -> str:
+    width = len(table.columns)
+    marks = (", ".join(f"${row * width + column}" for column in range(1, width + 1)) for row in range(rows))
+    return f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({'), ('.join(marks)})"  # noqa: S608 - names and numbers of our own
+
+
+@lru_cache(1_024)
+def _spread(sql: str, fixed: int, count: int) -> str:
+    return sql.replace(f"${fixed + 1}...", ", ".join(f"${fixed + 1 + n}" for n in range(count)))
+
+
+@lru_cache(1_024)
+def _values(sql: str, types: tuple[str, ...], rows: int) -> str:
+    casts = (
+        ", ".join(f"CAST(${row * len(types) + n} AS {name})" for n, name in enumerate(types, 1)) for row in range(rows)
+    )
+    return sql.replace("$rows", "(" + "), (".join(casts) + ")")

@@ -1,0 +1,62 @@
+"""The thread map and the other questions that a decision asks of a pair's past."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.policy.facts import ThreadRef
+from relay.store.base import Base, to_us
+from relay.store.contents import message_key, open_meta
+from relay.store.crypto import UnreadableError
+from relay.store.engine import Row
+from relay.store.statements import spread
+
+
+class ThreadVerbs(Base):
+    async def thread_refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
+        """An id that we gave (`<record id>@<its author's alias domain>`) is called by the author's own id on the
+        author's side; an id that the writer gave is called by ours on the other side. The other side's own ids are
+        never confirmed."""
+        tokens = {local: each for each in ids for local, at, _ in [each.rpartition("@")] if at}
+        found: dict[str, ThreadRef] = {}
+        if tokens:
+            sql, params = spread(self._sql["thread_refs_by_id"], (pair.id,), list(tokens))
+            for row in await self._engine.read(sql, *params):
+                ref = self._ref_of_ours(pair, writer, tokens[row["id"]], row)
+                if ref is not None:
+                    found[ref.incoming_id] = ref
+        rest = {self._vault.message_id_hash(pair.id, each): each for each in ids if each not in found}
+        if rest:
+            sql, params = spread(self._sql["thread_refs_by_original_id"], (pair.id, writer.value), list(rest))
+            for row in await self._engine.read(sql, *params):
+                incoming_id = rest[bytes(row["original_id_hash"])]
+                outgoing_id = _our_id(pair, writer, row["id"])
+                found[incoming_id] = ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=writer)
+        return [found[each] for each in ids if each in found]
+
+    def _ref_of_ours(self, pair: Pair, writer: Role, incoming_id: str, row: Row) -> ThreadRef | None:
+        if row["author_role"] is None:
+            return None
+        author = Role(row["author_role"])
+        if incoming_id.lower() != _our_id(pair, author, row["id"]):
+            return None
+        outgoing_id = incoming_id
+        if author is not writer:
+            try:
+                meta = open_meta(row["id"], row["sealed"], message_key(row["id"], row, self._vault))
+            except UnreadableError:  # erased: the thread goes on under our own id
+                meta = None
+            outgoing_id = (meta and meta.original_message_id) or incoming_id
+        return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author)
+
+    async def open_question(self, pair_id: str) -> bool:
+        row = await self._first("open_question", pair_id)
+        return row is not None and row["author_role"] == Role.BUYER
+
+    async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
+        return int((await self._read("auto_replies_since", pair_id, author.value, to_us(since)))[0]["replies"])
+
+
+def _our_id(pair: Pair, author: Role, record_id: str) -> str:
+    return f"{record_id}@{pair.side(author).alias.domain}"

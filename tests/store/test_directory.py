@@ -1,0 +1,241 @@
+"""Who is who: parties, mailboxes, pairs, aliases, orders, senders, opt-outs, app passwords."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.core import alias
+from relay.core.address import AddressError
+from relay.core.model.kind import Kind
+from relay.core.model.optout import OptOut
+from relay.core.model.order import Fulfilment, Order
+from relay.core.model.party import PartyState, Role
+from relay.core.model.sender import SenderState
+from relay.ports import Store
+from tests.store.world import BUYER, SELLER, START, Place, World, make_pair
+
+DOMAINS = {Role.BUYER: "Market.example", Role.SELLER: "market.example"}
+
+
+async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: Store):
+    made = await node.put_party("m", Role.BUYER, "b-1", mailbox=BUYER, locale="ja", display_name="花子")
+    again = await node.put_party("m", Role.BUYER, "b-1", state=PartyState.SUSPENDED)
+    assert again == replace(made, state=PartyState.SUSPENDED)
+    assert await node.party("m", Role.BUYER, "b-1") == again
+    assert await node.party_by_id(made.id) == again
+    assert await node.mailbox(made.id) == BUYER
+    assert (await node.put_party("m", Role.BUYER, "b-1", display_name="")).display_name == ""
+
+
+async def test_a_party_is_not_found_under_another_role_or_marketplace(node: Store):  # R-ADR-09
+    await node.put_party("m", Role.BUYER, "b-1")
+    assert await node.party("m", Role.SELLER, "b-1") is None
+    assert await node.party("other", Role.BUYER, "b-1") is None
+    assert await node.parties("other") == []
+    assert await node.party_by_id("nobody") is None
+    assert await node.mailbox("nobody") is None
+
+
+async def test_parties_are_listed_by_role(node: Store):
+    buyer = await node.put_party("m", Role.BUYER, "b-1")
+    seller = await node.put_party("m", Role.SELLER, "s-1")
+    assert await node.parties("m") == [buyer, seller]
+    assert await node.parties("m", Role.SELLER) == [seller]
+
+
+async def test_a_bad_mailbox_is_refused_and_nothing_is_written(node: Store):
+    with pytest.raises(AddressError):
+        await node.put_party("m", Role.BUYER, "b-1", mailbox="nobody")
+    assert await node.parties("m") == []
+
+
+async def test_the_newest_mailbox_counts_and_all_stay_known(world: World):  # R-ADR-04 R-SND-01
+    buyer = world.pair.buyer.party
+    await world.store.put_party("m", Role.BUYER, buyer.external_ref, mailbox="New@mail.example")
+    pair = await world.store.pair(world.pair.id)
+    assert pair is not None
+    assert pair.buyer.mailbox == await world.store.mailbox(buyer.id) == "New@mail.example"
+    assert pair.buyer.addresses == {"hanako.buyer@mail.example", "new@mail.example"}
+    assert pair.buyer.alias == world.pair.buyer.alias
+    listed = await world.store.senders(buyer.id)
+    assert [(s.address, s.state) for s in listed] == [
+        ("hanako.buyer@mail.example", SenderState.APPROVED),
+        ("new@mail.example", SenderState.APPROVED),
+    ]
+
+
+async def test_putting_the_same_mailbox_again_does_not_undo_a_block(world: World):
+    seller = world.pair.seller.party
+    await world.store.put_sender(seller.id, SELLER, SenderState.BLOCKED)
+    await world.store.put_party("m", Role.SELLER, seller.external_ref, mailbox=SELLER)
+    assert [s.state for s in await world.store.senders(seller.id)] == [SenderState.BLOCKED]
+
+
+async def test_a_pair_keeps_its_aliases_for_life(world: World):  # R-ADR-01
+    buyer, seller = world.pair.buyer, world.pair.seller
+    again = await world.store.put_pair("m", buyer.party.id, seller.party.id, DOMAINS)
+    assert again == world.pair
+    assert await world.store.pair_by_alias(buyer.alias.local_part, buyer.alias.domain) == world.pair
+    assert await world.store.alias(seller.alias.local_part, seller.alias.domain) == seller.alias
+    assert (buyer.alias.domain, seller.alias.domain) == ("market.example", "m.market.example")
+
+
+async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: World):  # R-ADR-01 R-ADR-02
+    other = await make_pair(world.store, seller="s-2")
+    mine = [side.alias for pair in (world.pair, other) for side in (pair.buyer, pair.seller)]
+    assert len({each.local_part for each in mine}) == 4
+    key = world.store.secret("alias")
+    assert all(alias.is_valid(each.local_part, each.domain, key) for each in mine)
+
+
+async def test_an_unknown_alias_has_no_pair(node: Store):
+    assert await node.alias("7kq2m5x4tn3wd6pa", "market.example") is None
+    assert await node.pair_by_alias("7kq2m5x4tn3wd6pa", "market.example") is None
+    assert await node.pair("nothing") is None
+
+
+async def test_a_pair_is_one_buyer_and_one_seller_of_the_marketplace(world: World):  # R-ADR-09
+    buyer, seller = world.pair.buyer.party, world.pair.seller.party
+    with pytest.raises(ValueError, match="marketplace"):
+        await world.store.put_pair("other", buyer.id, seller.id, DOMAINS)
+    with pytest.raises(ValueError, match="one buyer and one seller"):
+        await world.store.put_pair("m", seller.id, buyer.id, DOMAINS)
+    assert await world.store.pairs("m") == [world.pair]
+    assert await world.store.pairs("other") == []
+
+
+async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(world: World, place: Place):  # R-ADR-02
+    old = world.pair.buyer.alias
+    await world.store._engine.write(
+        lambda: (yield "UPDATE alias SET retired = 1 WHERE local_part = $1", (old.local_part,))
+    )
+    assert await world.store.alias(old.local_part, old.domain) == replace(old, retired=True)
+    with pytest.raises(Exception, match=r"never issued again|append-only"):
+        await world.store._engine.write(lambda: (yield "DELETE FROM alias", ()))
+    assert await world.store.alias(old.local_part, old.domain) is not None
+
+
+def order_of(world: World, **more: object) -> Order:
+    order = Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=("SKU1", "ASIN2"))
+    return replace(order, **more)  # type: ignore[arg-type]
+
+
+async def test_an_order_is_put_by_its_external_id(world: World):
+    made = await world.store.put_order(order_of(world))
+    assert made.id
+    changed = replace(made, state="shipped", items=("SKU1",), fulfilled_by=Fulfilment.OPERATOR)
+    assert await world.store.put_order(replace(changed, id="")) == changed
+    assert await world.store.order("m", "A-1") == changed
+    assert await world.store.order_by_external_id("m", "A-1") == changed
+    assert await world.store.order_by_external_id("other", "A-1") is None  # R-ADR-09
+
+
+async def test_an_order_stays_with_its_pair_and_marketplace(world: World):  # R-ADR-09
+    other = await make_pair(world.store, buyer="b-2")
+    foreign = await make_pair(world.store, marketplace="other")
+    await world.store.put_order(order_of(world))
+    with pytest.raises(ValueError, match="another pair"):
+        await world.store.put_order(order_of(world, pair_id=other.id))
+    with pytest.raises(ValueError, match="own marketplace"):
+        await world.store.put_order(order_of(world, pair_id=foreign.id, external_id="A-2"))
+    assert (await world.store.order("m", "A-1")).pair_id == world.pair.id
+    assert await world.store.order("m", "A-2") is None
+
+
+async def test_all_orders_come_with_their_pairs(world: World):
+    made = [await world.store.put_order(order_of(world, external_id=f"A-{n:03}")) for n in range(205)]
+    found = [each async for each in await world.store.orders("m")]
+    assert found == [(order, world.pair) for order in made]
+
+
+async def test_senders_that_fit_an_address_come_exact_first(world: World):  # R-SND-01
+    seller = world.pair.seller.party.id
+    domain = await world.store.put_sender(seller, "@Seller.example", SenderState.APPROVED, shared=True)
+    exact = await world.store.put_sender(seller, "Staff@Seller.example", SenderState.BLOCKED, label="x", added_by="y")
+    assert (domain.address, domain.is_domain, domain.shared) == ("@seller.example", True, True)
+    assert await world.store.senders_for(seller, "staff@seller.example") == [exact, domain]
+    assert await world.store.senders_for(seller, "boss@seller.example") == [domain]
+    assert await world.store.senders_for(seller, "boss@elsewhere.example") == []
+    assert await world.store.senders_for("nobody", "boss@seller.example") == []
+
+
+async def test_a_flip_keeps_label_and_author(world: World):  # R-SND-01
+    seller = world.pair.seller.party.id
+    made = await world.store.put_sender(seller, "a@b.example", SenderState.UNKNOWN, label="Sato", added_by="mail")
+    assert await world.store.pending_senders(seller) == 1
+    flipped = await world.store.put_sender(seller, "a@b.example", SenderState.APPROVED)
+    assert flipped == replace(made, state=SenderState.APPROVED)
+    assert await world.store.pending_senders(seller) == 0
+
+
+async def test_a_sender_of_nobody_is_refused(node: Store):
+    with pytest.raises(ValueError, match="no such party"):
+        await node.put_sender("nobody", "a@b.example", SenderState.APPROVED)
+
+
+async def test_listed_elsewhere_sees_other_parties_of_this_marketplace_only(world: World):  # R-ADR-09 R-IN-02
+    await world.store.put_party("other", Role.SELLER, "s-9", mailbox="far@seller.example")
+    seller, buyer = world.pair.seller.party.id, world.pair.buyer.party.id
+    assert await world.store.listed_elsewhere("m", buyer, SELLER)
+    assert not await world.store.listed_elsewhere("m", seller, SELLER)
+    assert not await world.store.listed_elsewhere("m", buyer, "far@seller.example")
+    await world.store.put_sender(seller, "pending@x.example", SenderState.UNKNOWN)
+    assert not await world.store.listed_elsewhere("m", buyer, "pending@x.example")
+
+
+async def test_opt_outs_in_force_that_touch_this_seller(world: World):  # R-POL-02
+    buyer, seller = world.pair.buyer.party.id, world.pair.seller.party.id
+    everyone = OptOut(buyer_id=buyer, seller_id=None, kind=None, source="page", changed_at=START)
+    this = replace(everyone, seller_id=seller, kind=Kind.PROMOTION, source="link")
+    other = replace(everyone, seller_id="another")
+    for each in (everyone, this, other):
+        await world.store.put_opt_out(each, out=True)
+    assert set(await world.store.opt_outs(buyer, seller)) == {everyone, this}
+    await world.store.put_opt_out(replace(everyone, source="staff"), out=False)
+    assert await world.store.opt_outs(buyer, seller) == [this]
+    changes = await world.store._engine.read("SELECT source, in_force FROM opt_out_change ORDER BY id")
+    assert [(row["source"], row["in_force"]) for row in changes] == [
+        ("page", 1),
+        ("link", 1),
+        ("page", 1),
+        ("staff", 0),
+    ]
+
+
+async def test_two_app_passwords_are_live_at_once(world: World):  # R-IN-02
+    seller = world.pair.seller.party.id
+    added = [await world.store.add_app_password(seller, "laptop", f"hash-{n}") for n in range(3)]
+    assert await world.store.app_passwords("s-1") == [(seller, "hash-1"), (seller, "hash-2")]
+    assert await world.store.app_passwords("SHOP@seller.example") == [(seller, "hash-1"), (seller, "hash-2")]
+    assert await world.store.revoke_app_password(added[1])
+    assert not await world.store.revoke_app_password(added[1])
+    assert not await world.store.revoke_app_password("nothing")
+    assert await world.store.app_passwords("s-1") == [(seller, "hash-2")]
+    assert await world.store.app_passwords("b-1") == []
+    assert await world.store.app_passwords("nobody@seller.example") == []
+
+
+async def test_only_the_current_mailbox_and_an_active_party_log_in(world: World):  # R-IN-02 R-SND-07
+    seller = world.pair.seller.party.id
+    await world.store.add_app_password(seller, "laptop", "hash")
+    await world.store.put_party("m", Role.SELLER, "s-1", mailbox="new@seller.example")
+    assert await world.store.app_passwords(SELLER) == []
+    assert await world.store.app_passwords("new@seller.example") == [(seller, "hash")]
+    await world.store.put_party("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
+    assert await world.store.app_passwords("s-1") == []
+
+
+async def test_the_same_mailbox_in_two_marketplaces_logs_in_to_both(world: World):
+    other = await world.store.put_party("other", Role.SELLER, "x", mailbox=SELLER)
+    await world.store.add_app_password(world.pair.seller.party.id, "", "one")
+    await world.store.add_app_password(other.id, "", "two")
+    assert {found for _, found in await world.store.app_passwords(SELLER)} == {"one", "two"}
+
+
+async def test_another_node_sees_what_this_one_wrote(world: World, place: Place):  # R-SCL-02
+    async with place.node() as other:
+        late = await other.put_party("m", Role.BUYER, "b-2", mailbox="late@mail.example", display_name="Late")
+        assert await world.store.party_by_id(late.id) == late
+        assert await world.store.mailbox(late.id) == "late@mail.example"
+        assert other.secret("alias") == world.store.secret("alias")
+        assert other.secret("verp") != other.secret("alias")

@@ -1,0 +1,185 @@
+"""A store with people in it, and short ways to write what a test needs."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from relay import store
+from relay.core.model.event import Event, EventType
+from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.kind import Kind
+from relay.core.model.message import MessageState
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.rewrite.plan import Change, Edit
+from relay.ports import Acceptance, OutgoingNotice, Record, Store
+from relay.store.crypto import MasterKeys
+
+START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
+SECRET = bytes(range(32))
+BUYER = "Hanako.Buyer@mail.example"
+SELLER = "shop@seller.example"
+
+
+class HandClock:
+    """Stands still until a test moves it, either way."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.at.timestamp()
+
+
+class RisingIds:
+    def __init__(self, prefix: str = "0") -> None:
+        self._prefix = prefix
+        self._last = 0
+
+    def new(self) -> str:
+        self._last += 1
+        return f"{self._prefix}{self._last:025}"
+
+    def entropy(self, size: int) -> bytes:
+        return os.urandom(size)
+
+
+@dataclass
+class Place:
+    """Where a database is; every `node` is a store of its own on it, like another process."""
+
+    url: str
+    directory: Path
+    clock: HandClock = field(default_factory=HandClock)
+    master: MasterKeys = field(default_factory=lambda: MasterKeys([SECRET]))
+    _nodes: int = 0
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    @property
+    def file(self) -> Path:
+        return self.directory / self.url.removeprefix("sqlite:")
+
+    def unopened(self) -> Store:
+        self._nodes += 1
+        return store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
+
+    @asynccontextmanager
+    async def node(self) -> AsyncIterator[Store]:
+        node = self.unopened()
+        await node.open()
+        try:
+            yield node
+        finally:
+            await node.close()
+
+
+@dataclass
+class World:
+    """One marketplace `m`, a buyer and a seller who are a pair."""
+
+    place: Place
+    store: Store
+    pair: Pair
+    ids: RisingIds
+
+    @classmethod
+    async def of(cls, place: Place, node: Store) -> "World":
+        return cls(place, node, await make_pair(node), RisingIds("w"))
+
+    def record(
+        self,
+        author: Role = Role.SELLER,
+        *,
+        pair: Pair | None = None,
+        state: MessageState = MessageState.QUEUED,
+        **more: object,
+    ) -> Record:
+        pair = pair or self.pair
+        record = Record(
+            id=self.ids.new(),
+            marketplace_id=pair.marketplace_id,
+            key_holder_id=pair.side(author).party.id,
+            pair_id=pair.id,
+            author_id=pair.side(author).party.id,
+            author_role=author,
+            recipient_id=pair.side(author.other).party.id,
+            sender_id=None,
+            order_id=None,
+            kind=Kind.OTHER,
+            state=state,
+            automatic=False,
+            received_at=self.place.clock.now(),
+            mail_from=SELLER,
+            subject="ご注文について",
+            original_message_id="original-1@seller.example",
+            original=b"Subject: x\r\n\r\nConfidential body of the message.\r\n",
+            header=b"Subject: x\r\n",
+            edits=(Edit(3, 5, b"\xff\x00"),),
+            changes=(Change("address", "1.2", 3, 5, "scrub"),),
+            policy_version="builtin-1",
+            detail={"tls": True, "size_bytes": 48, "reasons": []},
+        )
+        return replace(record, **more)  # type: ignore[arg-type]
+
+    def item(self, record: Record, state: ItemState = ItemState.QUEUED, **more: object) -> Item:
+        item = Item(
+            id=self.ids.new(),
+            message_id=record.id,
+            marketplace_id=record.marketplace_id,
+            kind=ItemKind.RELAY,
+            state=state,
+            recipient_id=record.recipient_id,
+            address=None,
+            destination="mail.example",
+            queued_at=record.received_at,
+            due_at=record.received_at,
+        )
+        return replace(item, **more)  # type: ignore[arg-type]
+
+    def notice(
+        self, record: Record, address: str = SELLER, content: bytes = b"could not deliver\r\n"
+    ) -> OutgoingNotice:
+        item = self.item(record, kind=ItemKind.NOTICE, recipient_id=None, address=address, destination="seller.example")
+        return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
+
+    def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
+        return Event(id=self.ids.new(), message_id=record_id, at=self.place.clock.now(), type=type_, data=data)
+
+    def acceptance(self, record: Record, *items: Item, **more: object) -> Acceptance:
+        acceptance = Acceptance(
+            records=(record,),
+            events=(self.event(record.id),),
+            items=items,
+            notices=(),
+            new_senders=(),
+            owner="node-1",
+            lease_until=self.place.clock.now() + timedelta(seconds=300),
+        )
+        return replace(acceptance, **more)  # type: ignore[arg-type]
+
+    async def accepted(self, record: Record, state: ItemState = ItemState.QUEUED) -> Item:
+        """Writes a record with its queue item."""
+        item = self.item(record, state)
+        await self.store.accept(self.acceptance(record, item))
+        return item
+
+    async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
+        return list(
+            await (node or self.store).claim(owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000)
+        )
+
+
+async def make_pair(node: Store, marketplace: str = "m", buyer: str = "b-1", seller: str = "s-1") -> Pair:
+    a = await node.put_party(marketplace, Role.BUYER, buyer, mailbox=BUYER, locale="ja", display_name="花子")
+    b = await node.put_party(marketplace, Role.SELLER, seller, mailbox=SELLER, locale="en", display_name="Shop")
+    domains = {Role.BUYER: "market.example", Role.SELLER: "m.market.example"}
+    return await node.put_pair(marketplace, a.id, b.id, domains)
