@@ -42,7 +42,11 @@ class Sink:
     async def start(self, port: int) -> int:
         """The bound port; 0 takes a free one."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Server(self, loop=loop), "127.0.0.1", port)
+        self._server = await loop.create_server(
+            lambda: SMTP(self, hostname="mailboxes.example", ident="demo mailboxes", enable_SMTPUTF8=True, loop=loop),
+            "127.0.0.1",
+            port,
+        )
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
@@ -71,7 +75,7 @@ class Sink:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd finds its hooks by name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if self._box(address) is None or fold(address) in self._gone:
+        if self._box(address) is None or _bare(address) in self._gone:
             # Names the address, as most servers do: the relay must not pass that on.
             return f"550 5.1.1 <{address}>: Recipient address rejected: user unknown"
         envelope.rcpt_tos.append(address)
@@ -87,10 +91,7 @@ class Sink:
         return "250 2.0.0 OK, in the mailbox"
 
     def _box(self, address: str) -> str | None:
-        try:
-            return self._boxes.get(fold(address))
-        except AddressError:
-            return None
+        return self._boxes.get(_bare(address))
 
     def _keep(self, box: str, content: bytes) -> None:
         mail = Mail(box, len(self._mails[box]) + 1, content, datetime.now(UTC))
@@ -107,19 +108,10 @@ class Sink:
         ]
 
 
-class _Server(SMTP):
-    """aiosmtpd with carriers' odd local parts let in: its own parser refuses `a..b@`. The null sender stays `<>`."""
-
-    def __init__(self, sink: Sink, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(sink, hostname="mailboxes.example", ident="demo mailboxes", enable_SMTPUTF8=True, loop=loop)
-
-    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
-        path, _, rest = arg.strip().partition(">")
-        address = path.removeprefix("<")
-        if not address:
-            return "<>", rest.strip()
-        try:
-            split(address)
-        except AddressError:
-            return None, None
-        return address, rest.strip()
+def _bare(address: str) -> str:
+    """The folded address without the quotes that `a..b` needs on the wire; "" for what is no address."""
+    try:
+        local, domain = split(address)
+        return fold(local.strip('"') + "@" + domain)
+    except AddressError:
+        return ""
