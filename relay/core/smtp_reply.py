@@ -5,7 +5,7 @@ control character before they are kept or shown (R-OUT-03). The reason of a refu
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from relay.core.bounce.reasons import classify
 __all__ = ["RemoteReply", "ReplyError", "ReplyReader", "classify", "redact"]
 
 _MOST_REPLY_BYTES: Final = 32_768
-_LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?\Z", re.DOTALL)
+_LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r]*))?\Z")
 _ENHANCED: Final = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
 
 
@@ -53,18 +53,17 @@ class ReplyReader:
         self._lines: list[str] = []
         self._bytes = 0
 
-    def feed(self, data: bytes) -> list[RemoteReply]:
-        """The replies that `data` completes. Raises ReplyError, after which the peer is not to be listened to."""
-        replies = []
+    def feed(self, data: bytes) -> Iterator[RemoteReply]:
+        """The replies that `data` completes. Raises ReplyError after the last good one; the peer is not to be
+        listened to any more."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._bytes += len(line)
             if self._take(line.rstrip(b"\r")):
-                replies.append(RemoteReply.of(self._code, self._lines))
+                yield RemoteReply.of(self._code, self._lines)
                 self._lines, self._bytes = [], 0
         if self._bytes + len(self._rest) > _MOST_REPLY_BYTES:
             raise ReplyError("the reply does not end")
-        return replies
 
     def _take(self, line: bytes) -> bool:
         match = _LINE.match(line)

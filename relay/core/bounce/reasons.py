@@ -35,7 +35,8 @@ _BY_TEXT: Final[tuple[tuple[ReasonCode, re.Pattern[str]], ...]] = tuple(
             ReasonCode.MAILBOX_FULL,
             (
                 r"mailbox (?:is |was )?full|over ?quota|quota (?:is )?(?:exceeded|full)"
-                r"|exceed(?:s|ed)? (?:\w+ ){0,3}quota|too much mail data|insufficient (?:disk |mailbox )?(?:storage|space)|out of storage"
+                r"|exceed(?:s|ed)? (?:\w+ ){0,3}quota|too much mail data"
+                r"|insufficient (?:disk |mailbox )?(?:storage|space)|out of storage"
             ),
         ),
         (
@@ -66,7 +67,10 @@ _BY_TEXT: Final[tuple[tuple[ReasonCode, re.Pattern[str]], ...]] = tuple(
         ),
         (
             ReasonCode.FILTERED,
-            r"(?:recipient|user|receiver)[^.]{0,40}(?:not|doesn't|refuses? to) accept|filtered|recipient preferences|receiv\w+ settings",
+            (
+                r"(?:recipient|user|receiver)[^.]{0,40}(?:not|doesn't|refuses? to) accept"
+                r"|filtered|recipient preferences|receiv\w+ settings"
+            ),
         ),
         (ReasonCode.POLICY_REFUSED, r"policy|prohibited|not authori[sz]ed|access denied|blocked|denied|rejected by"),
     )
@@ -91,8 +95,8 @@ def classify(
     if carrier is not None:
         return carrier
     # A filter or a full mailbox that the text names outweighs "5.1.1": a live mailbox taken for dead is worse.
-    if named not in {None, ReasonCode.MAILBOX_UNKNOWN, ReasonCode.HOST_UNKNOWN} and detail == "1.1":
-        return named or ReasonCode.REFUSED
+    if detail == "1.1" and named not in {None, ReasonCode.HOST_UNKNOWN}:
+        return named
     return _BY_ENHANCED.get(detail) or named or _by_code(phase, code, detail)
 
 

@@ -1,0 +1,194 @@
+"""From an address to a session that is ready for mail: TCP, greeting, EHLO, TLS, AUTH, by way of aiosmtplib.
+
+Whatever the remote does comes out as a DialError with its words and its phase.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import aiosmtplib
+
+from relay.core.smtp_reply import RemoteReply
+from relay.edge.smtp_session import Phase, Session
+
+TlsMode = Literal["opportunistic", "required", "implicit", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server and the way to talk to it: the key under which connections are kept. `name` is what its certificate
+    must say. `password` goes out under TLS, to loopback, or where TLS was switched off on purpose."""
+
+    name: str
+    port: int
+    lmtp: bool = False
+    tls: TlsMode = "opportunistic"
+    username: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Target({self.name}:{self.port})"
+
+
+class DialError(Exception):
+    """No session came about. `reply` are the server's words, if it spoke; `permanent` when it refused our mail."""
+
+    def __init__(self, phase: Phase, text: str, reply: RemoteReply | None = None, *, permanent: bool = False) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.text = text
+        self.reply = reply
+        self.permanent = permanent
+
+
+class Dialler:
+    """`helo` is our name, `verified` the context for `required` and `implicit`."""
+
+    def __init__(
+        self,
+        *,
+        helo: str,
+        bind_ip: str,
+        connect_timeout_s: float,
+        command_timeout_s: float,
+        verified: ssl.SSLContext,
+    ) -> None:
+        self._helo = helo
+        self._bind_ip = bind_ip
+        self._connect_timeout_s = connect_timeout_s
+        self._command_timeout_s = command_timeout_s
+        self._verified = verified
+        self._unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._unverified.check_hostname = False
+        self._unverified.verify_mode = ssl.CERT_NONE
+
+    async def dial(self, target: Target, address: str) -> Session:
+        """Raises DialError."""
+        try:
+            return await self._attempt(target, address, starttls=target.tls != "none")
+        except DialError as error:
+            if error.phase != "tls" or target.tls != "opportunistic":
+                raise
+        # RFC 7435 §3: a handshake that fails is no worse than no TLS at all, but needs a connection of its own.
+        return await self._attempt(target, address, starttls=False)
+
+    async def _attempt(self, target: Target, address: str, *, starttls: bool) -> Session:
+        client = aiosmtplib.SMTP(
+            hostname=target.name,
+            sock=await self._connect(address, target.port),
+            local_hostname=self._helo,
+            timeout=self._command_timeout_s,
+            use_tls=target.tls == "implicit",
+            start_tls=False,
+            tls_context=self._unverified if target.tls == "opportunistic" else self._verified,
+        )
+        phase: Phase = "tls" if target.tls == "implicit" else "connect"
+        try:
+            await client.connect()
+            phase = "connect"
+            await _greet(client, target, self._helo)
+            if target.tls != "implicit" and starttls:
+                phase = "tls"
+                await _start_tls(client, target, self._helo)
+            phase = "connect"
+            if target.username:
+                await _log_in(client, target, address)
+            return _session(client, target, self._command_timeout_s)
+        except BaseException as error:
+            client.close()
+            if isinstance(error, (aiosmtplib.SMTPException, OSError, ValueError)):
+                raise _dial_error(error, phase) from error
+            raise
+
+    async def _connect(self, address: str, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = None
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._bind_ip and (":" in self._bind_ip) == (":" in address):
+                sock.bind((self._bind_ip, 0))
+            async with asyncio.timeout(self._connect_timeout_s):
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            if isinstance(error, TimeoutError):
+                raise DialError("connect", "no connection in time") from error
+            if isinstance(error, OSError):
+                raise DialError("connect", error.strerror or "no connection") from error
+            raise
+        return sock
+
+
+async def _greet(client: aiosmtplib.SMTP, target: Target, helo: str) -> None:
+    if target.lmtp:
+        response = await client.execute_command(b"LHLO", helo.encode("ascii"))  # RFC 2033 §4.1
+        if response.code != 250:
+            raise aiosmtplib.SMTPHeloError(response.code, response.message)
+        client.last_ehlo_response = response
+        return
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError as error:
+        if error.code < 500:
+            raise
+        await client.helo()  # RFC 5321 §4.1.4
+
+
+async def _start_tls(client: aiosmtplib.SMTP, target: Target, helo: str) -> None:
+    if not client.supports_extension("starttls"):
+        if target.tls == "required":
+            raise DialError("tls", "TLS is required here and not offered there")
+        return
+    await client.starttls()
+    await _greet(client, target, helo)  # RFC 3207 §4.2: what was offered before does not count
+
+
+async def _log_in(client: aiosmtplib.SMTP, target: Target, address: str) -> None:
+    is_clear = client.get_transport_info("sslcontext") is None
+    if is_clear and target.tls != "none" and not address.startswith(("127.", "::1")):
+        raise DialError("tls", "the password is not sent without TLS")
+    await client.login(target.username, target.password)
+
+
+def _session(client: aiosmtplib.SMTP, target: Target, timeout_s: float) -> Session:
+    # Not isinstance: uvloop's transports only look like asyncio's.
+    transport = cast("asyncio.Transport | None", client.transport)
+    if transport is None or transport.is_closing():
+        raise aiosmtplib.SMTPServerDisconnected("the connection was closed")
+    tls = transport.get_extra_info("ssl_object")
+    return Session(
+        transport,
+        host=target.name,
+        offers=dict(client.esmtp_extensions),
+        tls=(tls.version() or "") if tls else "",
+        lmtp=target.lmtp,
+        timeout_s=timeout_s,
+    )
+
+
+def _dial_error(error: Exception, phase: Phase) -> DialError:
+    if isinstance(error, aiosmtplib.SMTPResponseException) and 400 <= error.code < 600:
+        reply = RemoteReply.of(error.code, error.message.split("\n"))
+        # A login that fails is ours to mend, not the message's fault.
+        refused = error.code >= 500 and not isinstance(error, aiosmtplib.SMTPAuthenticationError)
+        return DialError(phase, reply.text, reply, permanent=refused and phase != "tls")
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return DialError("tls", f"the certificate is not accepted: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return DialError("tls", f"the TLS handshake failed: {cause.reason}")
+        cause = cause.__cause__
+    if isinstance(error, TimeoutError):
+        return DialError(phase, "no answer in time")
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return DialError(phase, "the answer is not an SMTP reply")
+    if isinstance(error, ConnectionError):
+        return DialError(phase, "the connection was closed")
+    return DialError(phase, str(error))

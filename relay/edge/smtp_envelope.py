@@ -1,0 +1,92 @@
+"""An outgoing envelope as SMTP commands: the one place where addresses become bytes on the wire.
+
+Addresses pass the strict grammar of `core.address` first, which has no control character, no bare space and no angle
+bracket, so that nothing in them can end a command or add a parameter.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from relay.core import address
+from relay.edge.smtp_session import Phase, Session
+from relay.ports import Delivery, Outgoing
+
+_DOT_STRING: Final = re.compile(r"[^.]+(?:\.[^.]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """`domain` is the recipient's, folded; addresses are as they go out, without brackets."""
+
+    mail_from: str
+    rcpt_to: str
+    domain: str
+    needs_smtputf8: bool
+    has_8bit: bool
+    content: bytes
+
+    @classmethod
+    def of(cls, outgoing: Outgoing) -> "Envelope | Delivery":
+        """The envelope, or the failure when an address is not one (RFC 3463: 5.1.7 the sender's, 5.1.3 the other)."""
+        try:
+            mail_from = _wire_form(outgoing.mail_from) if outgoing.mail_from else ""  # RFC 5321 §4.5.5
+        except address.AddressError as error:
+            return _unsendable("mail", 553, "5.1.7", str(error))
+        try:
+            rcpt_to = _wire_form(outgoing.rcpt_to)
+        except address.AddressError as error:
+            return _unsendable("rcpt", 553, "5.1.3", str(error))
+        return cls(
+            mail_from=mail_from,
+            rcpt_to=rcpt_to,
+            domain=rcpt_to.rpartition("@")[2],
+            needs_smtputf8=outgoing.needs_smtputf8 or not (mail_from + rcpt_to).isascii(),
+            has_8bit=not outgoing.content.isascii(),
+            content=outgoing.content,
+        )
+
+    def unfit(self, session: Session) -> Delivery | None:
+        """The refusal that this server would give, from what it offers; None when it may be tried."""
+        if self.needs_smtputf8 and "smtputf8" not in session.offers:
+            return _unsendable("mail", 550, "5.6.7", "the server does not take international addresses", session)
+        most = session.offers.get("size", "")
+        # RFC 1870 §3: no number or 0 is "no fixed limit".
+        if most.isdecimal() and 0 < int(most[:19]) < len(self.content):
+            return _unsendable("mail", 552, "5.3.4", f"the server takes messages of up to {most[:19]} bytes", session)
+        return None
+
+    def mail(self, offers: dict[str, str]) -> bytes:
+        command = f"MAIL FROM:<{self.mail_from}>".encode()
+        if "size" in offers:
+            command += b" SIZE=%d" % len(self.content)
+        if self.has_8bit and "8bitmime" in offers:
+            command += b" BODY=8BITMIME"
+        if self.needs_smtputf8:
+            command += b" SMTPUTF8"
+        return command
+
+    def rcpt(self) -> bytes:
+        return f"RCPT TO:<{self.rcpt_to}>".encode()
+
+
+def _wire_form(text: str) -> str:
+    """Domain as A-labels; a local part that is no dot-string (the carriers' `a..b`, R-ADR-03) in quotes, as RFC 5321
+    §4.1.2 has it. Raises AddressError."""
+    local, domain = address.split(text)
+    if not local.startswith('"') and not _DOT_STRING.match(local):
+        local = f'"{local}"'
+    return f"{local}@{address.fold_domain(domain)}"
+
+
+def _unsendable(phase: Phase, code: int, enhanced: str, text: str, session: Session | None = None) -> Delivery:
+    return Delivery(
+        accepted=False,
+        permanent=True,
+        code=code,
+        enhanced=enhanced,
+        text=text,
+        phase=phase,
+        host=session.host if session else "",
+        tls=session.tls if session else "",
+    )

@@ -1,0 +1,101 @@
+"""Connections kept open between messages, and the limits per destination."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from relay.edge.smtp_dial import Target
+from relay.edge.smtp_session import Session
+from relay.ports import Clock
+
+_MOST_REMEMBERED: Final = 1_000
+
+
+class Pool:
+    """Sessions at rest, by target, newest first; each says QUIT after `idle_s` or `messages` transactions."""
+
+    def __init__(self, *, idle_s: float, messages: int) -> None:
+        self._idle_s = idle_s
+        self._messages = messages
+        self._resting: dict[Target, list[tuple[Session, asyncio.TimerHandle]]] = {}
+
+    def take(self, target: Target) -> Session | None:
+        """A session that was alive a moment ago, or None."""
+        resting = self._resting.get(target, [])
+        while resting:
+            session, timer = resting.pop()
+            timer.cancel()
+            if not resting:
+                del self._resting[target]
+            if session.usable:
+                return session
+        return None
+
+    def give(self, target: Target, session: Session) -> None:
+        """Keeps the session for the next message, or ends it when it has done its work."""
+        if not session.usable:
+            session.abort()
+        elif session.sent >= self._messages or self._idle_s <= 0:
+            session.quit()
+        else:
+            timer = asyncio.get_running_loop().call_later(self._idle_s, self._expire, target, session)
+            self._resting.setdefault(target, []).append((session, timer))
+
+    def close(self) -> None:
+        for resting in self._resting.values():
+            for session, timer in resting:
+                timer.cancel()
+                session.quit()
+        self._resting.clear()
+
+    def _expire(self, target: Target, session: Session) -> None:
+        resting = [pair for pair in self._resting.pop(target, []) if pair[0] is not session]
+        if resting:
+            self._resting[target] = resting
+        session.quit()
+
+
+@dataclass(slots=True)
+class _Destination:
+    places: asyncio.Semaphore
+    users: int = 0
+    next_at_s: float = field(default=0.0)
+
+
+class Destinations:
+    """At most `concurrency` deliveries at once to a destination, beginning at least `interval_s` apart."""
+
+    def __init__(self, *, concurrency: int, interval_s: float, clock: Clock) -> None:
+        self._concurrency = concurrency
+        self._interval_s = interval_s
+        self._clock = clock
+        self._known: dict[str, _Destination] = {}
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        destination = self._known.setdefault(name, _Destination(asyncio.Semaphore(self._concurrency)))
+        destination.users += 1
+        try:
+            async with destination.places:
+                if self._interval_s > 0:
+                    await self._own_time(destination)
+                yield
+        finally:
+            destination.users -= 1
+            if not destination.users and self._interval_s <= 0:
+                del self._known[name]
+            elif len(self._known) > _MOST_REMEMBERED:
+                self._forget()
+
+    def _forget(self) -> None:
+        now_s = self._clock.monotonic_s()
+        self._known = {name: known for name, known in self._known.items() if known.users or known.next_at_s > now_s}
+
+    async def _own_time(self, destination: _Destination) -> None:
+        now_s = self._clock.monotonic_s()
+        begin_s = max(now_s, destination.next_at_s)
+        destination.next_at_s = begin_s + self._interval_s
+        if begin_s > now_s:
+            await asyncio.sleep(begin_s - now_s)

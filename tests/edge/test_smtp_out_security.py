@@ -1,0 +1,241 @@
+"""TLS, passwords and LMTP on the way out."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from relay.edge.smtp_out import CourierError
+from tests.support.courier import CONTENT, Phonebook, courier, outgoing, route
+from tests.support.sink import CLOSE, EXTENSIONS, HANG, Sink
+
+
+@pytest.fixture(scope="module")
+def ca():
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(ca, tmp_path) -> Path:
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def tls(ca) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("sink.example").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def names() -> Phonebook:
+    return Phonebook(hosts={"sink.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
+
+
+async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls):
+    # R-OUT-01
+    async with Sink(tls=tls) as sink, courier(route(sink)) as out:
+        delivery = await out.deliver(outgoing())
+        assert delivery.accepted
+        assert delivery.tls.startswith("TLSv1.")
+        assert (await sink.letter()).tls
+        assert [line.split(" ")[0] for line in sink.commands[:3]] == ["EHLO", "STARTTLS", "EHLO"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "answer"),
+    [
+        ("starttls", "454 4.7.0 not now"),
+        ("starttls", "501 5.5.1 no"),
+        ("starttls", CLOSE),
+        ("starttls", HANG),
+        ("handshake", b"this is no handshake\r\n"),
+        ("handshake", CLOSE),
+        ("handshake", HANG),
+    ],
+)
+async def test_opportunistic_tls_that_fails_falls_back_to_clear_on_a_fresh_connection(tls, phase, answer):
+    # R-OUT-01
+    async with Sink(tls=tls) as sink, courier(route(sink), command_timeout_s=0.5) as out:
+        sink.say(phase, answer)
+        delivery = await out.deliver(outgoing())
+        assert delivery.accepted
+        assert delivery.tls == ""
+        letter = await sink.letter()
+        assert (letter.tls, letter.session) == (False, 2)
+
+
+async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls):
+    # R-IN-04's counterpart on the way out: RFC 3207 §4.2
+    async with Sink(tls=tls) as sink, courier(route(sink)) as out:
+        sink.say("starttls", b"220 go\r\n250 slipped in\r\n")
+        assert (await out.deliver(outgoing())).tls
+        assert (await sink.letter()).tls
+
+
+async def test_no_tls_means_none(tls):
+    async with Sink(tls=tls) as sink, courier(route(sink, tls="none")) as out:
+        assert (await out.deliver(outgoing())).tls == ""
+        assert "STARTTLS" not in sink.commands
+
+
+async def test_required_tls_accepts_a_certificate_that_fits(tls, ca_file, names):
+    # R-OUT-01
+    async with (
+        Sink(tls=tls) as sink,
+        courier(route(sink, host="sink.example", tls="required"), resolver=names, ca_file=str(ca_file)) as out,
+    ):
+        delivery = await out.deliver(outgoing())
+        assert delivery.accepted
+        assert delivery.host == "sink.example"
+
+
+@pytest.mark.parametrize("mode", ["required", "implicit"])
+@pytest.mark.parametrize(("host", "trusted"), [("other.example", True), ("sink.example", False)])
+async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(tls, ca_file, names, mode, host, trusted):
+    # R-OUT-01
+    settings = {"ca_file": str(ca_file)} if trusted else {}
+    async with (
+        Sink(tls=tls, implicit_tls=mode == "implicit") as sink,
+        courier(route(sink, host=host, tls=mode), resolver=names, **settings) as out,
+    ):
+        delivery = await out.deliver(outgoing())
+        assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "tls")
+        assert "certificate" in delivery.text
+        assert not sink.letters
+
+
+@pytest.mark.parametrize(
+    ("phase", "answer"),
+    [("not offered", ""), ("starttls", "454 4.7.0 not now"), ("starttls", HANG), ("handshake", b"what?\r\n")],
+)
+async def test_required_tls_never_falls_back(tls, phase, answer):
+    # R-OUT-01
+    async with (
+        Sink(tls=tls if answer else None) as sink,
+        courier(route(sink, tls="required"), command_timeout_s=0.5) as out,
+    ):
+        sink.say(phase, answer)
+        delivery = await out.deliver(outgoing())
+        assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "tls")
+        assert not any(line.startswith("MAIL") for line in sink.commands)
+
+
+async def test_implicit_tls(tls, ca_file, names):
+    # R-OUT-01
+    async with (
+        Sink(tls=tls, implicit_tls=True) as sink,
+        courier(route(sink, host="sink.example", tls="implicit"), resolver=names, ca_file=str(ca_file)) as out,
+    ):
+        assert (await out.deliver(outgoing())).accepted
+        assert (await out.deliver(outgoing())).accepted
+        assert [letter.session for letter in sink.letters] == [1, 1]
+
+
+async def test_implicit_tls_with_a_server_that_speaks_none():
+    async with Sink() as sink, courier(route(sink, tls="implicit"), command_timeout_s=0.5) as out:
+        delivery = await out.deliver(outgoing())
+        assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "tls")
+
+
+async def test_large_content_over_tls_arrives_whole(tls):
+    content = (b"." * 76 + b"\r\n") * 30_000
+    async with Sink(tls=tls) as sink, courier(route(sink)) as out:
+        assert (await out.deliver(outgoing(content=content))).accepted
+        assert (await sink.letter()).content == content
+
+
+# ---------------------------------------------------------------- AUTH
+
+
+@pytest.fixture
+def login(tmp_path) -> dict[str, str]:
+    (tmp_path / "smarthost.password").write_text("s3cret\n")
+    return {"username": "relay", "password_file": "smarthost.password"}
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN", "AUTH CRAM-MD5", "AUTH PLAIN LOGIN CRAM-MD5"])
+async def test_smarthost_with_password(tls, login, tmp_path, offer):
+    # R-OUT-01
+    async with (
+        Sink(tls=tls, users={"relay": "s3cret"}, extensions=[*EXTENSIONS, offer]) as sink,
+        courier(route(sink, **login), data_dir=tmp_path) as out,
+    ):
+        assert (await out.deliver(outgoing())).accepted
+        letter = await sink.letter()
+        assert (letter.user, letter.tls) == ("relay", True)
+
+
+async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login, tmp_path):
+    async with (
+        Sink(users={"relay": "another"}) as sink,
+        courier(route(sink, **login), data_dir=tmp_path) as out,
+    ):
+        delivery = await out.deliver(outgoing())
+        assert (delivery.accepted, delivery.permanent, delivery.code, delivery.enhanced) == (False, False, 535, "5.7.8")
+        assert not sink.letters
+        assert "s3cret" not in repr(delivery)
+
+
+async def test_a_smarthost_without_auth_is_a_temporary_failure(login, tmp_path):
+    async with Sink() as sink, courier(route(sink, **login), data_dir=tmp_path) as out:
+        delivery = await out.deliver(outgoing())
+        assert (delivery.accepted, delivery.permanent) == (False, False)
+
+
+@pytest.mark.parametrize("text", [None, "", b"\xff\xfe"])
+async def test_an_unreadable_password_file_is_named(tmp_path, text):
+    # R-UI-15
+    if text is not None:
+        (tmp_path / "pw").write_bytes(text.encode() if isinstance(text, str) else text)
+    async with Sink() as sink:
+        with pytest.raises(CourierError, match=r"delivery\.route .*password_file 'pw'"):
+            async with courier(route(sink, username="relay", password_file="pw"), data_dir=tmp_path):
+                pass
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+async def test_an_unreadable_ca_file_is_named(tmp_path, text):
+    # R-UI-15
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    with pytest.raises(CourierError, match=r"delivery\.ca_file 'ca\.pem'"):
+        async with courier(ca_file="ca.pem", data_dir=tmp_path):
+            pass
+
+
+# ---------------------------------------------------------------- LMTP
+
+
+async def test_lmtp_route():
+    # R-OUT-01
+    async with Sink(lmtp=True) as sink, courier(route(sink, protocol="lmtp")) as out:
+        assert (await out.deliver(outgoing())).accepted
+        assert (await out.deliver(outgoing())).accepted
+        assert [letter.content for letter in sink.letters] == [CONTENT, CONTENT]
+        assert sink.commands[0] == "LHLO relay.example"
+        assert sink.sessions == 1
+
+
+async def test_lmtp_over_tls(tls):
+    async with Sink(lmtp=True, tls=tls) as sink, courier(route(sink, protocol="lmtp")) as out:
+        assert (await out.deliver(outgoing())).tls
+        assert (await sink.letter()).tls
+
+
+async def test_lmtp_refusals():
+    async with Sink(lmtp=True) as sink, courier(route(sink, protocol="lmtp")) as out:
+        sink.say("rcpt", "550 5.1.1 no such user", to="gone@shop.example")
+        sink.say("end_of_data", "452 4.2.2 mailbox full", to="full@shop.example")
+        gone = await out.deliver(outgoing("gone@shop.example"))
+        full = await out.deliver(outgoing("full@shop.example"))
+        assert (gone.permanent, gone.code, gone.phase) == (True, 550, "rcpt")
+        assert (full.permanent, full.code, full.phase) == (False, 452, "end_of_data")
+        sink.say("data", "354 go on")
+        assert (await out.deliver(outgoing("gone@shop.example"))).code == 550
+        assert (await out.deliver(outgoing())).accepted
+        sink.say("ehlo", "550 5.7.1 not you")
+        sink.drop_connections()
+        assert (await out.deliver(outgoing())).phase == "connect"

@@ -1,0 +1,91 @@
+"""A courier for tests: the real one, routed to a sink, with its clock and its counters at hand."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from relay import config
+from relay.edge.smtp_out import SmtpOut
+from relay.ports import MxHost, Outgoing, ResolveError, Resolver
+
+CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
+
+
+class LoopClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Tally:
+    """An Observer that adds up."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, ...]] = Counter()
+
+    def count(self, metric: str, **labels: str) -> None:
+        self.counts[(metric, *(f"{key}={value}" for key, value in sorted(labels.items())))] += 1
+
+    def duration_s(self, metric: str, seconds: float) -> None:
+        pass
+
+
+class Phonebook:
+    """A Resolver from tables; a name that is in neither does not exist."""
+
+    def __init__(self, *, mx: dict[str, list[MxHost]] | None = None, hosts: dict[str, list[str]] | None = None) -> None:
+        self.mx_table = mx or {}
+        self.hosts = hosts or {}
+        self.asked: list[str] = []
+
+    async def mx(self, domain: str) -> Sequence[MxHost]:
+        self.asked.append(domain)
+        if domain not in self.mx_table:
+            raise ResolveError("the name does not exist", permanent=True)
+        return self.mx_table[domain]
+
+    async def addresses(self, host: str) -> Sequence[str]:
+        if host not in self.hosts:
+            raise ResolveError("the name does not exist", permanent=True)
+        return self.hosts[host]
+
+    async def txt(self, name: str) -> Sequence[bytes]:
+        return []
+
+
+def route(sink: Any, domain: str = "*", **settings: Any) -> config.Route:
+    return config.Route(domain=domain, **{"host": sink.host, "port": sink.port, **settings})
+
+
+@asynccontextmanager
+async def courier(
+    *routes: config.Route,
+    resolver: Resolver | None = None,
+    hostname: str = "relay.example",
+    data_dir: Path = Path(),
+    observer: Tally | None = None,
+    **settings: Any,
+) -> AsyncIterator[SmtpOut]:
+    delivery = config.Delivery(**{"route": list(routes), "command_timeout_s": 5, "connect_timeout_s": 5, **settings})
+    out = SmtpOut(
+        delivery=delivery,
+        hostname=hostname,
+        data_dir=data_dir,
+        resolver=resolver or Phonebook(),
+        clock=LoopClock(),
+        observer=observer or Tally(),
+    )
+    try:
+        yield out
+    finally:
+        await out.close()
+
+
+def outgoing(to: str = "buyer@shop.example", **fields: Any) -> Outgoing:
+    return Outgoing(**{"mail_from": "b.1@relay.example", "rcpt_to": to, "content": CONTENT, **fields})
