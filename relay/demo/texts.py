@@ -121,5 +121,5 @@ def translator(code: str) -> Translate:
     return translate
 
 
-def keys() -> frozenset[str]:
+def names() -> frozenset[str]:
     return frozenset(_TEXTS)

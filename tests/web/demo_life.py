@@ -1,0 +1,150 @@
+"""A demo town without its daemon: real mailboxes on disk, a record made of values, a post that writes down."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+from relay.core.address import fold
+from relay.core.model.event import Event, EventType
+from relay.core.model.message import MessageState
+from relay.core.model.party import Role
+from relay.core.model.sender import Sender, SenderState
+from relay.core.rewrite.plan import Change
+from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES
+from relay.demo.sink import Sink
+from relay.demo.wire import Dialogue, Door, Line
+from relay.ports import MessageSummary, StoredMessage
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+MAIL = b"""\
+From: Harbour Books <seller2alice2xxx@demo.example>\r
+To: bob@mail.example\r
+Subject: Your order 250-1001\r
+Message-ID: <m1@demo.example>\r
+Date: Sun, 01 Mar 2026 12:00:00 +0000\r
+Content-Type: text/plain; charset=utf-8\r
+\r
+Hello,\r
+\r
+your parcel leaves tomorrow.\r
+"""
+
+NOTICE = b"""\
+From: Demo Market <postmaster@demo.example>\r
+To: alice@harbour-books.example\r
+Subject: Could not deliver: New arrivals\r
+Auto-Submitted: auto-replied\r
+Message-ID: <n1@demo.example>\r
+\r
+The buyer takes no mail that is not about an order.\r
+"""
+
+
+class Record:
+    """The store's reading half, over values."""
+
+    def __init__(self) -> None:
+        self.stored: list[StoredMessage] = []
+        self.pairs: dict[str, SimpleNamespace] = {}
+        self.pending: list[Sender] = []
+        self.approved: list[tuple[str, str]] = []
+
+    def add(self, seller: str, buyer: str, subject: str, state: MessageState, reasons: tuple[str, ...] = ()) -> str:
+        """A message from the seller to the buyer."""
+        number = len(self.stored)
+        pair_id = f"{seller}-{buyer}"
+        sides = {Role.SELLER: seller, Role.BUYER: buyer}
+        self.pairs[pair_id] = SimpleNamespace(
+            side=lambda role: SimpleNamespace(party=SimpleNamespace(external_ref=sides[role]))
+        )
+        at = NOON + timedelta(seconds=number)
+        steps = {MessageState.RETURNED: EventType.RETURNED, MessageState.HELD: EventType.HELD}
+        events = [
+            (EventType.RECEIVED, {"port": "submission", "size_bytes": 812, "tls": 1}),
+            (steps.get(state, EventType.QUEUED), {"reasons": ",".join(reasons), "policy": "builtin-1"}),
+        ]
+        if state is MessageState.ACCEPTED:
+            events.append((EventType.ACCEPTED, {"code": 250, "phase": "end_of_data", "host": "127.0.0.1"}))
+        summary = MessageSummary(
+            id=f"{number:026}",
+            marketplace_id="demo",
+            pair_id=pair_id,
+            author_role=Role.SELLER,
+            order_external_id=None,
+            kind="other",
+            state=state,
+            received_at=at,
+            size_bytes=812,
+            policy_version="builtin-1",
+            detail={"action": "relay", "reasons": [{"code": reason, "rule": "R-POL-03"} for reason in reasons]},
+        )
+        self.stored.append(
+            StoredMessage(
+                summary=summary,
+                subject=subject,
+                mail_from="",
+                original_message_id="",
+                original=b"",
+                header=None,
+                edits=(),
+                changes=(Change("address", "1", 0, 9, "own address"), Change("address", "1", 20, 29, "own address")),
+                events=tuple(
+                    Event(id=f"{number}-{n}", message_id=summary.id, at=at, type=kind, data=data)
+                    for n, (kind, data) in enumerate(events)
+                ),
+            )
+        )
+        return summary.id
+
+    async def messages(self, limit: int = 50):
+        return [stored.summary for stored in reversed(self.stored)][:limit]
+
+    async def message(self, message_id: str):
+        return next(stored for stored in self.stored if stored.summary.id == message_id)
+
+    async def pair(self, pair_id: str):
+        return self.pairs[pair_id]
+
+    async def party(self, _marketplace: str, _role: Role, ref: str):
+        return SimpleNamespace(id=ref)
+
+    async def senders(self, party_id: str):
+        return [sender for sender in self.pending if sender.party_id == party_id]
+
+    async def put_sender(self, party_id: str, address: str, state: SenderState, *, added_by: str = ""):
+        assert (state, added_by) == (SenderState.APPROVED, "demo")
+        self.approved.append((party_id, address))
+
+
+class Post:
+    """Keeps what was written; answers as the relay would, or as `reply` says."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple] = []
+        self.reply = "250 2.0.0 abc recorded"
+
+    async def write(self, writer, to, subject, text, *, from_address="", answers=None):
+        self.written.append((writer.ref, to, subject, text, from_address, answers))
+        lines = [Line("S", "220 relay.demo.example ESMTP"), Line("C", f"RCPT TO:<{to}>"), Line("S", self.reply)]
+        return Dialogue(Door(name="submission", port=2587), lines, self.reply)
+
+
+def put_mail(directory: Path, box: str, content: bytes) -> None:
+    folder = directory / box
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{len(list(folder.iterdir())) + 1:04}.eml").write_bytes(content)
+
+
+def life(directory: Path):
+    """What `relay.demo.page.build` needs, over `directory`."""
+    aliases = {}
+    for purchase in PURCHASES:
+        domain = "m.demo.example" if BY_REF[purchase.buyer].mobile else "demo.example"
+        aliases[purchase.seller, purchase.buyer] = f"{purchase.buyer}2{purchase.seller}2xxxx@{domain}"
+        aliases[purchase.buyer, purchase.seller] = f"{purchase.seller}2{purchase.buyer}2xxx@demo.example"
+    boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
+    gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
+    return SimpleNamespace(
+        town=SimpleNamespace(aliases=aliases), sink=Sink(directory, boxes, gone), store=Record(), post=Post()
+    )

@@ -1,0 +1,288 @@
+"""The demo's page, without its daemon: what it shows, what it takes, what it lets nobody do."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+import pytest
+from starlette.testclient import TestClient
+
+from relay.core.model.message import MessageState
+from relay.core.model.reason import ReasonCode
+from relay.core.model.sender import Sender, SenderState
+from relay.demo import texts
+from relay.demo.cast import ALICE, BY_REF, CAST
+from relay.demo.page import build
+from relay.demo.view import PRESETS
+from tests.web.demo_life import MAIL, NOTICE, life, put_mail
+
+
+@pytest.fixture
+def town(tmp_path):
+    put_mail(tmp_path, "bob", MAIL)
+    put_mail(tmp_path, "alice", NOTICE)
+    the_life = life(tmp_path)
+    the_life.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
+    return the_life
+
+
+@pytest.fixture
+def client(town):
+    return TestClient(build(town), base_url="http://127.0.0.1", follow_redirects=False)
+
+
+def _send(client, **changed):
+    fields = {"box": "alice", "lang": "en", "answers": "", "from": "own", "to": "a@demo.example", "subject": "s"}
+    return client.post(
+        "/send",
+        content=urlencode(fields | {"text": "Hello\r\nthere"} | changed),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+
+class _Page(HTMLParser):
+    """Every element as (tag, attributes), in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_a_mailbox_shows_what_its_owner_received_decoded_and_raw(client):
+    html = client.get("/?box=bob").text
+    assert "your parcel leaves tomorrow." in html
+    assert "Harbour Books &lt;seller2alice2xxx@demo.example&gt;" in html
+    assert "Message-ID: &lt;m1@demo.example&gt;" in html
+
+
+def test_the_record_stands_beside_it_with_state_reasons_and_events(client, town):
+    town.store.add("alice", "carol", "New arrivals", MessageState.RETURNED, ("opted_out",))
+    html = client.get("/").text
+    for text in ("New arrivals", "returned", "opted_out", "policy=builtin-1", "What was changed"):
+        assert text in html
+
+
+# R-UI-09
+@pytest.mark.parametrize(
+    ("url", "accepts", "lang"),
+    [
+        ("/?lang=ja", "en", "ja"),
+        ("/", "ja-JP,ja;q=0.9,en;q=0.8", "ja"),
+        ("/", "fr,de;q=0.9", "en"),
+        ("/?lang=tlh", "ja", "ja"),
+        ("/", "", "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_or_the_browsers(client, url, accepts, lang):
+    html = client.get(url, headers={"Accept-Language": accepts}).text
+    assert f'<html lang="{lang}">' in html
+    assert (("メールボックス" in html), ("Mailboxes" in html)) == ((True, False) if lang == "ja" else (False, True))
+
+
+# R-UI-09
+def test_every_text_exists_in_both_languages_and_every_state_has_one():
+    english, japanese = texts.translator("en"), texts.translator("ja")
+    fields = re.compile(r"\{\w+\}")
+    for key in texts.names():
+        assert english(key).strip()
+        assert sorted(fields.findall(english(key))) == sorted(fields.findall(japanese(key))), key
+    assert {f"state.{state}" for state in MessageState} <= texts.names()
+    assert {f"try.{preset.name}" for preset in PRESETS} <= texts.names()
+
+
+# R-UI-09
+def test_nothing_on_the_page_comes_from_elsewhere(client):
+    page = _Page(client.get("/").text)
+    addresses = [a.get("src") or a.get("href") or a.get("action") or "" for _, a in page.elements]
+    assert all(address[:1] in ("", "/", "?", "#") and address[:2] != "//" for address in addresses)
+    for path in ("/static/page.css", "/static/live.js"):
+        assert not re.search(r"url\(|@import|https?:", client.get(path).text)
+
+
+# R-UI-09
+def test_every_field_has_a_label_and_every_landmark_a_name(client):
+    page = _Page(client.get("/?box=alice&try=unlisted").text)
+    labelled = {label["for"] for label in page.all("label")}
+    fields = [f for tag in ("input", "select", "textarea") for f in page.all(tag) if f.get("type") != "hidden"]
+    assert fields
+    assert all(field["id"] in labelled for field in fields)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for attributes in page.all("nav") + page.all("section"):
+        assert attributes.get("aria-label") or attributes["aria-labelledby"] in ids
+    assert len(page.all("main")) == len(page.all("h1")) == 1
+    assert all("alt" in image for image in page.all("img"))
+
+
+def test_the_security_headers_allow_no_inline_script_and_nothing_third_party(client):
+    headers = client.get("/").headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    page = _Page(client.get("/").text)
+    assert [script["src"] for script in page.all("script")] == ["/static/live.js"]
+    assert not any(name.startswith("on") or name == "style" for _, a in page.elements for name in a)
+
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+def test_hostile_text_is_shown_and_never_markup(client, town, tmp_path):
+    mail = f"From: {HOSTILE} <x@demo.example>\r\nSubject: {HOSTILE}\r\nX-{HOSTILE}\r\n\r\n{HOSTILE}\r\n".encode()
+    put_mail(tmp_path, "bob", mail)
+    town.store.add("alice", "bob", HOSTILE, MessageState.ACCEPTED, (HOSTILE,))
+    hostile = life(tmp_path)
+    hostile.store = town.store
+    html = TestClient(build(hostile), base_url="http://127.0.0.1").get("/", params={"box": "bob", "try": HOSTILE}).text
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_html_mail_stands_in_a_frame_that_may_do_nothing(tmp_path):
+    put_mail(tmp_path, "bob", b"Subject: h\r\nContent-Type: text/html\r\n\r\n<b>hi</b><script>x()</script>\r\n")
+    html = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text
+    (frame,) = _Page(html).all("iframe")
+    assert frame["sandbox"] is None  # the attribute without a value: every restriction holds
+    assert "<script>x()</script>" in frame["srcdoc"]
+    assert "<script>x()" not in html
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\xff\r\n\r\n\xff",
+        b"Content-Type: text/plain; charset=no-such\r\n\r\n\xa4\xa2\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * 300,
+        b"From: =?utf-8?b?////?= <\r\nSubject: =?x?q?\r\n\r\n",
+        b"Date: nonsense\r\nMessage-ID: <<a@b>>\r\nTo: a@a)b@b\r\n\r\nx",
+    ],
+)
+def test_no_mail_at_all_breaks_the_page(tmp_path, content):
+    put_mail(tmp_path, "bob", content)
+    answer = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob")
+    assert answer.status_code == 200
+    assert 'id="mail-bob-1"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["box=nobody", "reply=999", "reply=-1", "reply=9999999999999", "reply=²", "try=x", "said=x", "box=operator"],
+)
+def test_an_odd_query_shows_a_page(client, query):
+    assert client.get(f"/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_each_thing_to_try_fills_in_the_form(client, town, preset):
+    html = client.get(f"/?box={preset.writer}&try={preset.name}&lang=en").text
+    chosen = [option["value"] for option in _Page(html).all("option") if "selected" in option]
+    right = town.town.aliases[preset.writer, preset.to]
+    assert (right in chosen) is not preset.wrong
+    assert ("stranger" in chosen) is preset.stranger
+
+
+def test_sending_submits_as_the_party_and_shows_what_was_said(client, town):
+    answer = _send(client, to="bob2alice2xxxx@demo.example", subject="Your order")
+    assert answer.status_code == 303
+    assert town.post.written == [("alice", "bob2alice2xxxx@demo.example", "Your order", "Hello\nthere", "", None)]
+    html = client.get(answer.headers["location"]).text
+    assert "S: 220 relay.demo.example ESMTP" in html
+    assert "The relay took the message." in html
+
+
+def test_a_refusal_is_shown_as_one(client, town):
+    town.post.reply = "550 5.1.1 no such address"
+    html = client.get(_send(client).headers["location"]).text
+    assert "The relay refused the message." in html
+    assert "550 5.1.1 no such address" in html
+
+
+def test_an_unlisted_address_is_the_characters_other_one_and_no_other(client, town):
+    _send(client, **{"from": "stranger"})
+    _send(client, **{"from": "eve@evil.example"})
+    assert [written[4] for written in town.post.written] == [ALICE.stranger, ""]
+
+
+def test_reply_goes_to_the_alias_and_keeps_the_thread(client, town):
+    html = client.get("/?box=bob&reply=1").text
+    assert "&gt; your parcel leaves tomorrow." in html
+    assert 'value="Re: Your order 250-1001"' in html
+    _send(client, box="bob", answers="1", to="seller2alice2xxx@demo.example")
+    assert town.post.written[0][5].message_id == "<m1@demo.example>"
+
+
+def test_a_notice_has_no_reply_button(client):
+    html = client.get("/?box=alice").text
+    assert "Could not deliver" in html
+    assert "reply=1" not in html
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"box": "nobody"}, "choose a mailbox"),
+        ({"to": "not an address"}, "not an e-mail address"),
+        ({"to": "a@b>\r\nRCPT TO:<x@y"}, "not an e-mail address"),
+        ({"subject": "a\r\nBcc: x@y.example"}, "the subject is one line"),
+        ({"subject": "x" * 201}, "the subject is one line"),
+        ({"text": " \r\n "}, "the message is empty"),
+        ({"text": "x" * 100_001}, "the message is empty"),
+    ],
+)
+def test_a_bad_form_is_explained_and_nothing_is_sent(client, town, changed, said):
+    answer = _send(client, **changed)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert not town.post.written
+
+
+@pytest.mark.parametrize("path", ["/send", "/approve"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(client, town, path, headers):
+    answer = client.post(path, content="box=alice&to=a@demo.example&text=x&owner=alice", headers=headers)
+    assert answer.status_code == 403
+    assert not town.post.written
+    assert not town.store.approved
+
+
+def test_a_name_that_is_not_ours_is_refused(client):
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"x" * 1_000_001, 413), (b"&".join([b"a=1"] * 50), 400), (b"\xff", 400)])
+def test_a_body_that_is_no_form_is_refused(client, body, status):
+    assert client.post("/send", content=body).status_code == status
+
+
+def test_approving_flips_the_pending_senders_of_that_owner_only(client, town):
+    town.store.pending = [
+        Sender(id="1", party_id="alice", address=ALICE.stranger, state=SenderState.UNKNOWN),
+        Sender(id="2", party_id="alice", address="bad@evil.example", state=SenderState.BLOCKED),
+        Sender(id="3", party_id="bob", address="bob@bobs-office.example", state=SenderState.UNKNOWN),
+    ]
+    town.store.add("alice", "bob", "Parcel", MessageState.HELD, (ReasonCode.SENDER_PENDING,))
+    assert "Approve this sender" in client.get("/").text
+    assert client.post("/approve", content="owner=alice&box=alice&lang=en").status_code == 303
+    assert town.store.approved == [("alice", ALICE.stranger)]
+    assert client.post("/approve", content="owner=nobody").status_code == 400
+
+
+def test_the_cast_is_sound():
+    assert len(BY_REF) == len(CAST)
+    assert all(c.mailbox.endswith(".example") and (c.stranger or "x.example").endswith(".example") for c in CAST)
