@@ -59,7 +59,9 @@ def test_what_is_absent_is_empty() -> None:
     )
 
 
-@pytest.mark.parametrize("fields", ["", FROM + FROM, FROM + "From : b@y.example\n", "From: a@x.example <b@y.example>\n"])
+@pytest.mark.parametrize(
+    "fields", ["", FROM + FROM, FROM + "From : b@y.example\n", "From: a@x.example <b@y.example>\n"]
+)
 def test_a_from_in_doubt_is_refused(fields: str) -> None:
     with pytest.raises(HeadError, match="From") as caught:
         head(fields + "Subject: x\n\n")

@@ -107,7 +107,9 @@ def test_any_octets_are_a_mailbox_or_an_error(raw: bytes) -> None:
     assert "<" not in found.address
 
 
-@pytest.mark.parametrize("value", ["(" * 4_000, '"' + "\\" * 4_000, "a " * 2_000, "=?" * 2_000, "(\\" * 2_000, "a." * 2_000])
+@pytest.mark.parametrize(
+    "value", ["(" * 4_000, '"' + "\\" * 4_000, "a " * 2_000, "=?" * 2_000, "(\\" * 2_000, "a." * 2_000]
+)
 @pytest.mark.timeout(2)
 def test_hostile_values_are_refused_quickly(value: str) -> None:
     with pytest.raises(MailboxError):

@@ -28,7 +28,7 @@ _LINES = st.sampled_from(
         b"Content-Type: text/plain; charset=\"nope; name*=x'y",
         b"Content-Type: text",
         b"Content-Transfer-Encoding: base64",
-        b'Content-Disposition: attachment; filename*0*=utf-8\'\'%e3%81; filename*1="x\\',
+        b"Content-Disposition: attachment; filename*0*=utf-8''%e3%81; filename*1=\"x\\",
         b"--b",
         b"--b--",
         b"--b1",
@@ -245,7 +245,9 @@ def nested(levels: int) -> bytes:
         (b"Content-Type: message/rfc822\r\n\r\n" * 30, LIMITS, "deep"),
     ],
 )
-def test_hostile_structure_is_refused_with_a_clear_text(content: bytes, limits: MimeLimits, text: str) -> None:  # R-IN-06
+def test_hostile_structure_is_refused_with_a_clear_text(
+    content: bytes, limits: MimeLimits, text: str
+) -> None:  # R-IN-06
     with pytest.raises(MimeError, match=text):
         mime.split(content, limits)
 

@@ -18,7 +18,7 @@ _LONGEST: Final = 998
 _BASE64_LINE: Final = 76
 _BASE64_BYTES: Final = _BASE64_LINE // 4 * 3
 # 25 units of at most three octets, and a soft line break: below 76 (RFC 2045 §6.7 rule 5).
-_QP_LINE: Final = re.compile(rb"((?:=[0-9A-Fa-f]{2}|[^\r\n]){25})(?=[^\r\n])")
+_QP_LINE: Final = re.compile(rb"((?>(?:=[0-9A-Fa-f]{2}|[^\r\n]){25}))(?=[^\r\n])")
 _CUT: Final = re.compile(rb"([^\r\n]{998})(?=[^\r\n])")
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FOLD: Final = re.compile(rb"([^\r\n]{1,900})[ \t](?=[^ \t\r\n])")
@@ -39,8 +39,7 @@ def apply(draft: Draft, _plan: Plan) -> Draft:
         if not part.children:
             draft = _encode(draft, part)
         elif part.content_type.startswith("multipart/"):
-            for gap_start, gap_end in _around_children(content, part):
-                draft = _replace(draft, part, gap_start, gap_end, _drop)
+            draft = _empty_surroundings(draft, part)
     return draft
 
 
@@ -62,15 +61,14 @@ def _unsigned(part: Part) -> Iterator[Part]:
             yield from _unsigned(child)
 
 
-def _around_children(content: bytes, part: Part) -> Iterator[tuple[int, int]]:
-    """What stands before the first boundary line and after the last."""
+def _empty_surroundings(draft: Draft, part: Part) -> Draft:
+    """What stands before the first boundary line and after the last is shown by no program."""
+    line = b"--" + part.params.get("boundary", "").rstrip(" \t").encode("latin-1", "replace")
     first, last = part.children[0], part.children[-1]
-    boundary_line = content.rfind(b"\r\n--", part.body_start, first.header_start)
-    if boundary_line >= 0:
-        yield part.body_start, boundary_line + 2
-    last_line_end = content.find(b"\r\n", last.end + 2, part.end)
-    if last_line_end >= 0:
-        yield last_line_end + 2, part.end
+    preamble_end = draft.content.rfind(line, part.body_start, first.header_start)
+    draft = _replace(draft, part, part.body_start, max(part.body_start, preamble_end), lambda _: b"")
+    end_line = draft.content.find(line, last.end, part.end)
+    return draft if end_line < 0 else _replace(draft, part, end_line + len(line), part.end, lambda _: b"--\r\n")
 
 
 def _fold_field(draft: Draft, part: Part, field: Field) -> Draft:
@@ -117,10 +115,6 @@ def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) 
         edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
         changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),
     )
-
-
-def _drop(_text: bytes) -> bytes:
-    return b""
 
 
 def _cut(text: bytes) -> bytes:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.rewrite import headers, longlines, threads
+from relay.core.rewrite import headers, longlines, scrub, threads
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
-PASSES: Final[tuple[Pass, ...]] = (headers.apply, threads.apply, longlines.apply)
+PASSES: Final[tuple[Pass, ...]] = (headers.apply, threads.apply, *scrub.PASSES, longlines.apply)
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:

@@ -1,0 +1,72 @@
+"""Whole messages through all passes, held to files. `RELAY_UPDATE_GOLDEN=1 pytest tests/core/test_rewrite_golden.py`
+writes the `.out.eml` files anew; look at the difference before committing it.
+
+Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, `.out.eml` goes
+out (without signature), `.readme` says why the case exists.
+"""
+
+import os
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from relay.core.rewrite import assemble, compose, mime
+from relay.core.rewrite.plan import Plan
+from relay.core.rewrite.rewrite import rewrite
+
+FOLDER = Path(__file__).parent.parent / "golden" / "rewrite"
+CASES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+
+
+def read(name: str) -> bytes:
+    return (FOLDER / name).read_bytes().replace(b"\n", b"\r\n")
+
+
+def plan_of(case: str) -> Plan:
+    given = tomllib.loads((FOLDER / f"{case}.toml").read_text("utf-8"))
+    return Plan(
+        domain="market.example",
+        from_address=given["from_address"],
+        from_name=given.get("from_name", ""),
+        disguise=given["disguise"],
+        message_id="out@market.example",
+        thread_ids=given.get("thread_ids", {}),
+        thread_key=b"golden key",
+        hidden_hosts=frozenset(given.get("hidden_hosts", [])),
+    )
+
+
+def relayed(case: str) -> bytes:
+    content = read(f"{case}.eml")
+    root = mime.split(content, mime.MimeLimits())
+    rewritten = rewrite(content, root, plan_of(case))
+    body = assemble.section(content, root.body_start, len(content), rewritten.edits)
+    trace = compose.received(by="mx.market.example", protocol="ESMTPS", record_id="a" * 26, at=AT)
+    return compose.compose(rewritten.header, body, to="to@other.example", received=trace, at=AT)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_relayed_form_is_as_recorded(case: str) -> None:  # R-REW-01 R-REW-02 R-REW-03 R-REW-04
+    sent = relayed(case)
+    if os.environ.get("RELAY_UPDATE_GOLDEN"):
+        (FOLDER / f"{case}.out.eml").write_bytes(sent.replace(b"\r\n", b"\n"))
+    assert sent == read(f"{case}.out.eml")
+    assert (FOLDER / f"{case}.readme").read_text("utf-8").strip()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_secret_of_the_plan_is_left(case: str) -> None:  # R-REW-01
+    plan = plan_of(case)
+    sent = relayed(case).lower()
+    root = mime.split(sent, mime.MimeLimits())
+    texts = [mime.field_text(sent, field).lower() for part in root.walk() for field in part.fields]
+    for secret in (*plan.disguise, *plan.hidden_hosts):
+        assert secret.encode() not in sent.replace(b"=\r\n", b"")
+        assert not any(secret in text for text in texts)
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) >= 8
