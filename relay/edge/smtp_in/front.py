@@ -104,7 +104,6 @@ class ProxiedServer:
         except OSError:
             door.count_refusal("tls")
 
-
     async def _read_header(self, connection: socket.socket, front: Address) -> Address | None:
         if not self._door.guard.is_front(front):
             return None

@@ -84,6 +84,8 @@ class SmtpIn:
             _, unfinished = await asyncio.wait(tasks, timeout=grace_s)
             for session in tuple(self._door.sessions) if unfinished else ():
                 session.cut()
+            if unfinished:
+                await asyncio.wait(unfinished)
         if self._door.commits:
             await asyncio.wait(self._door.commits)
         self._server = None

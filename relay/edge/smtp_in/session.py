@@ -117,7 +117,6 @@ class Session(Transaction):
         if self._door.tls is None or self._door.listener.tls != "starttls":
             raise Refused(502, "5.5.1", "TLS is not offered", reason="sequence")
         if not self._pause_for_tls():
-            self._buffer.clear()
             raise Hangup("starttls_injection", "421 4.7.0 commands behind STARTTLS are refused, closing")
         self.say("220 2.0.0 go ahead")
         self._write()

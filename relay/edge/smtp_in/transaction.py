@@ -109,15 +109,22 @@ class Transaction(Wire):
         if not self.envelope.rcpt_tos:
             raise Refused(503, "5.5.1", "no valid recipients", reason="sequence")  # RFC 2033 §4.2, RFC 2920 §3.2
         self.say("354 end with a dot on a line by itself")
+        hangup = None
         try:
             replies = await self._commit(await self._read_data())
         except Refused as refused:
-            self._door.count_refusal(refused.reason)
             replies = [refused.reply] * len(self.envelope.rcpt_tos)
+            if refused.reason == "line_ends":
+                # Who lets bare CR or LF through may have passed on what somebody hid behind an end mark.
+                hangup = Hangup("line_ends", "421 4.7.0 the rest of this session cannot be trusted, closing")
+            else:
+                self._door.count_refusal(refused.reason)
         self._set_rset_state()
         for reply in replies if self._door.listener.kind == "lmtp" else [fold(replies)]:
             self._door.observer.count("smtp_in_answers", port=self._door.listener.kind, code=f"{reply.code // 100}xx")
             self.say(reply)
+        if hangup is not None:
+            raise hangup
 
     async def rset(self, argument: str) -> None:
         grammar.no_argument(argument)

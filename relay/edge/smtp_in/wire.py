@@ -58,6 +58,17 @@ class Hangup(Exception):  # noqa: N818 (a way to end, not an error)
         self.words = words
 
 
+class _NoHooks:
+    """The base class looks through all members of server and handler for hooks, in each new connection (0.13 ms).
+    Commands are in a table of ours, so that a misspelt one is an error at import, and there are no hooks."""
+
+    def __dir__(self) -> Iterable[str]:
+        return ()
+
+
+_NO_HOOKS: Final = _NoHooks()
+
+
 class Wire(SMTP):
     envelope: Envelope
     transport: asyncio.Transport
@@ -66,7 +77,11 @@ class Wire(SMTP):
     def __init__(self, door: Door, client: Address | None = None) -> None:
         """`client` is whom a PROXY header named; by default it is who connected."""
         super().__init__(
-            None, hostname=door.hostname, timeout=door.limits.session_s, loop=asyncio.get_running_loop(), ident="relay"
+            _NO_HOOKS,
+            hostname=door.hostname,
+            timeout=door.limits.session_s,
+            loop=asyncio.get_running_loop(),
+            ident="relay",
         )
         self._door = door
         self._limits = door.limits
@@ -81,15 +96,15 @@ class Wire(SMTP):
         self._is_counted = False
 
     def __dir__(self) -> Iterable[str]:
-        """The base class looks through all members for hooks, in each new connection (0.13 ms). Commands are in a table
-        of ours, so that a misspelt one is an error at import; the two ways to log in are all that it must find."""
+        """The two ways to log in are all that is to be found (see `_NoHooks`)."""
         return ("auth_LOGIN", "auth_PLAIN")
 
     # ------------------------------------------------------------ life
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._client = self._named_client or client_address(transport.get_extra_info("peername")[0])
+        peer = transport.get_extra_info("peername") or ("::",)  # nobody, when the client is gone already
+        self._client = self._named_client or client_address(peer[0])
         self._door.sessions.add(self)
         assert self._handler_coroutine is not None
         self._handler_coroutine.add_done_callback(lambda _: self._door.sessions.discard(self))
@@ -107,7 +122,7 @@ class Wire(SMTP):
     def end(self, farewell: Hangup, *, at_once: bool = False) -> None:
         """Ends the session at its next wait for the client; unless `at_once`, not before its transaction is over."""
         self._farewell, self._at_once = farewell, self._at_once or at_once
-        if self._wait is not None and self._is_leaving():
+        if self._wait is not None and not self._wait.expired() and self._due_farewell():
             self._wait.reschedule(self.loop.time())
 
     @property
@@ -120,8 +135,8 @@ class Wire(SMTP):
         assert self._handler_coroutine is not None
         self._handler_coroutine.cancel()
 
-    def _is_leaving(self) -> bool:
-        return self._farewell is not None and (self._at_once or self.envelope.mail_from is None)
+    def _due_farewell(self) -> Hangup | None:
+        return self._farewell if self._at_once or self.envelope.mail_from is None else None
 
     async def _handle_client(self) -> None:
         try:
@@ -153,7 +168,8 @@ class Wire(SMTP):
         """The last words must arrive: closing with unread input would reset the connection and lose them."""
         if hangup.reason != "quit":
             self._door.count_refusal(hangup.reason)
-            _log.info("smtp session ended", port=self._door.listener.kind, client=str(self._client), why=hangup.reason)
+            log = _log.info if hangup.words else _log.debug
+            log("smtp session ended", port=self._door.listener.kind, client=str(self._client), why=hangup.reason)
         if hangup.words:
             self._replies.append(hangup.words)
         self._write()
@@ -186,9 +202,12 @@ class Wire(SMTP):
         self._tls = True
 
     def _pause_for_tls(self) -> bool:
-        """Whether nothing came in behind the last command."""
+        """Whether nothing came in behind the last command. Only then reading stays paused."""
         self.transport.pause_reading()
-        return not self._buffer and not self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd)
+        if self._buffer or self._reader._buffer:  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd)
+            self.transport.resume_reading()
+            return False
+        return True
 
     # ------------------------------------------------------------ replies
 
@@ -209,17 +228,15 @@ class Wire(SMTP):
 
     async def _fill(self, idle_s: float) -> None:
         """Waits for the client, after all replies went out. Raises Hangup when it is gone, too slow, or sent away."""
-        if self._is_leaving():
-            raise self._farewell or Hangup("stopping")
+        if farewell := self._due_farewell():
+            raise farewell
         self._write()
         try:
             async with asyncio.timeout(idle_s) as self._wait:
                 await self._writer.drain()
                 piece = await self._reader.read(_CHUNK)
         except TimeoutError:
-            if self._farewell is not None and self._is_leaving():
-                raise self._farewell from None
-            raise Hangup("idle", "421 4.4.2 idle for too long, closing") from None
+            raise self._due_farewell() or Hangup("idle", "421 4.4.2 idle for too long, closing") from None
         except OSError:
             raise Hangup("connection_lost") from None
         finally:

@@ -1,0 +1,36 @@
+"""The receiving edge on both event loops, and a certificate that its clients trust."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.edge import tls
+from tests.support.reception import Reception
+
+
+class TlsPair(NamedTuple):
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+def make_pair(directory: Path) -> TlsPair:
+    certificate, key = tls.make_self_signed(directory, ["localhost"])
+    return TlsPair(tls.server_context(certificate, key), ssl.create_default_context(cafile=certificate))
+
+
+@pytest.fixture(scope="session")
+def tls_pair(tmp_path_factory: pytest.TempPathFactory) -> TlsPair:
+    return make_pair(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def reception(request: pytest.FixtureRequest) -> Iterator[Reception]:
+    with capture_logs() as logs:
+        reception = Reception(request.param)
+        yield reception
+        reception.close()
+    assert "@" not in str(logs)

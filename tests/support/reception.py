@@ -1,0 +1,162 @@
+"""The receiving edge, open on loopback in a thread of its own, with an intake that writes down what it is told."""
+
+import asyncio
+import concurrent.futures
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import uvloop
+
+from relay.config import Limits, Listener, Networks
+from relay.core.model.message import Incoming, Peer
+from relay.core.model.reply import Reply
+from relay.edge.smtp_in import Guard, SmtpIn
+
+LoopKind = Literal["asyncio", "uvloop"]
+Kind = Literal["mx", "submission", "lmtp"]
+Tls = Literal["none", "starttls", "implicit"]
+
+T = TypeVar("T")
+
+TAKEN = Reply(250, "2.0.0", "taken")
+UNKNOWN = Reply(550, "5.1.1", "unknown alias")
+NO_RELAYING = Reply(550, "5.7.1", "no relaying")
+
+
+class HandClock:
+    """Monotonic time that moves by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def monotonic_s(self) -> float:
+        return self.seconds
+
+
+class CountingObserver:
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def count(self, metric: str, **labels: str) -> None:
+        self.counts[f"{metric} {labels.get('reason') or labels.get('code') or ''}".strip()] += 1
+
+    def duration_s(self, metric: str, seconds: float) -> None:
+        self.counts[metric] += 1
+
+
+class RecordingIntake:
+    """Takes everything for shop.example but local parts that begin with `unknown`; answers can be exchanged."""
+
+    def __init__(self) -> None:
+        self.messages: list[Incoming] = []
+        self.peers: list[Peer] = []
+        self.senders: list[str] = []
+        self.recipients: list[str] = []
+        self.logins = {("seller", "right"): "party-1"}
+        self.answer: Callable[[Incoming], Sequence[Reply]] = lambda incoming: [TAKEN] * len(incoming.rcpt_to)
+        self.fault: Exception | None = None
+        self.fault_at: str = ""
+        self.gate: asyncio.Event | None = None
+        self.begun = threading.Event()
+
+    async def login(self, username: str, password: str) -> str | None:
+        self._fail_at("login")
+        return self.logins.get((username, password))
+
+    async def mail_from(self, peer: Peer, address: str) -> Reply:
+        self._fail_at("mail")
+        self.peers.append(peer)
+        self.senders.append(address)
+        return Reply(250, "2.1.0", "sender noted")
+
+    async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
+        self._fail_at("rcpt")
+        self.recipients.append(address)
+        local_part, _, domain = address.rpartition("@")
+        if domain != "shop.example":
+            return NO_RELAYING
+        return UNKNOWN if local_part.startswith("unknown") else Reply(250, "2.1.5", "recipient noted")
+
+    async def data(self, incoming: Incoming) -> Sequence[Reply]:
+        self.begun.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        self._fail_at("data")
+        self.messages.append(incoming)
+        return self.answer(incoming)
+
+    def _fail_at(self, where: str) -> None:
+        if self.fault is not None and self.fault_at == where:
+            raise self.fault
+
+
+class Reception:
+    def __init__(self, loop_kind: LoopKind) -> None:
+        self.loop = uvloop.new_event_loop() if loop_kind == "uvloop" else asyncio.new_event_loop()
+        self.loop_faults: list[dict[str, Any]] = []
+        self.loop.set_exception_handler(lambda _, context: self.loop_faults.append(context))
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.intake = RecordingIntake()
+        self.clock = HandClock()
+        self.observer = CountingObserver()
+        self.doors: list[SmtpIn] = []
+        self.guard: Guard | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine in the edge's loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=30)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def close_gate(self) -> None:
+        """From now on a message's commit waits for `open_gate`."""
+        self.intake.gate = asyncio.Event()
+
+    def open_gate(self) -> None:
+        assert self.intake.gate is not None
+        self.loop.call_soon_threadsafe(self.intake.gate.set)
+
+    def close(self) -> None:
+        for door in self.doors:
+            self.run(door.stop(0))
+        self.run(self.loop.shutdown_asyncgens())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=30)
+        self.loop.close()
+        assert self.loop_faults == []
+
+    def open(
+        self,
+        kind: Kind = "mx",
+        tls: Tls = "none",
+        *,
+        context: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        networks: Networks | None = None,
+        proxy_protocol: bool = False,
+    ) -> int:
+        """A new listener's port. All listeners of one reception share the guard that the first one brought."""
+        limits, networks = limits or Limits(), networks or Networks()
+        self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
+        door = SmtpIn(
+            listener=Listener(kind=kind, port=0, tls=tls, proxy_protocol=proxy_protocol),
+            limits=limits,
+            networks=networks,
+            hostname="mx.shop.example",
+            tls=context,
+            intake=self.intake,
+            clock=self.clock,
+            observer=self.observer,
+            guard=self.guard,
+        )
+        self.doors.append(door)
+        return self.run(door.start())
