@@ -60,7 +60,8 @@ class Rewritten:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A rewrite under way: what a pass takes and gives. `fields` is the outgoing header so far: names as sent, raw
-    values with leading space, folding and final CRLF; it starts empty. `edits` and `changes` only ever grow."""
+    values with leading space, folding and final CRLF; it starts empty. `changes` only ever grow; `edits` too, but for
+    the last pass, which may put one edit in the place of those inside it."""
 
     content: bytes
     root: Part
