@@ -14,7 +14,6 @@ from relay.demo.life import alive
 from relay.demo.page import build
 from relay.demo.town import TownError
 from relay.edge.web.server import WebServer
-from relay.ports import StoreError
 
 _PORT = click.IntRange(0, 65_535)
 
@@ -43,7 +42,7 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
         if scripted:
             sys.exit(0 if asyncio.run(script.play(click.echo)) else 1)
         asyncio.run(_live(directory, wanted, port))
-    except (TownError, StoreError, DaemonError, OSError) as error:
+    except (TownError, DaemonError) as error:
         raise click.ClickException(str(error)) from error
 
 

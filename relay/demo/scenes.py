@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core.model.message import MessageState
-from relay.demo.cast import ALICE, BOB, CAROL, DAVE, HANAKO, KAEDE, MARKETPLACE, MOBILE_DOMAIN
+from relay.demo.cast import ALICE, BOB, CAROL, DAVE, HANAKO, KAEDE, MOBILE_DOMAIN
 from relay.demo.letter import answer_subject, quote
 from relay.demo.post import misspelt
 from relay.demo.stage import Stage
@@ -74,7 +74,7 @@ async def unlisted_sender(stage: Stage) -> None:
     stage.check(stage.mailbox_is_empty(BOB), "Bob has got nothing yet")
 
     stage.tell("The owner approves the address; what was held for it goes out.")
-    await stage.command("sender", "approve", MARKETPLACE, ALICE.role, ALICE.ref, ALICE.stranger)
+    await stage.command("sender", "approve", "--role", ALICE.role, "--ref", ALICE.ref, ALICE.stranger)
     mail, _ = await stage.mail(BOB)
     stage.check(ALICE.stranger.encode() not in mail.content, "the new address is hidden, too")
     await stage.record()

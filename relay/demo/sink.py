@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -38,21 +39,28 @@ class Sink:
         self._mails: dict[str, list[Mail]] = {box: self._load(box) for box in boxes.values()}
         self._arrival = asyncio.Condition()
         self._server: asyncio.Server | None = None
+        self._sessions: WeakSet[SMTP] = WeakSet()
 
     async def start(self, port: int) -> int:
         """The bound port; 0 takes a free one."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: SMTP(self, hostname="mailboxes.example", ident="demo mailboxes", enable_SMTPUTF8=True, loop=loop),
-            "127.0.0.1",
-            port,
-        )
+
+        def session() -> SMTP:
+            smtp = SMTP(self, hostname="mailboxes.example", ident="demo mailboxes", enable_SMTPUTF8=True, loop=loop)
+            self._sessions.add(smtp)
+            return smtp
+
+        self._server = await loop.create_server(session, "127.0.0.1", port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
         if self._server:
             self._server.close()
+        for session in self._sessions:
+            if session.transport:
+                session.transport.close()
+        await asyncio.sleep(0)  # lets the transports end before the loop does
 
     def mails(self, box: str) -> list[Mail]:
         """Oldest first."""

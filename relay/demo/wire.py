@@ -7,6 +7,7 @@ masked before they are written down.
 import asyncio
 import base64
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,7 +62,7 @@ async def send(door: Door, mail_from: str, rcpt_to: str, content: bytes) -> Dial
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError) as error:
         dialogue.lines.append(Line("*", f"the connection ended: {type(error).__name__}"))
     finally:
-        session.close()
+        await session.close()
     return dialogue
 
 
@@ -115,9 +116,11 @@ class _Session:
             if line[3:4] != "-":
                 return line
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._writer:
             self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
 
     def _note(self, speaker: str, text: str) -> None:
         self._dialogue.lines.append(Line(speaker, text))

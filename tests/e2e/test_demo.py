@@ -1,0 +1,220 @@
+"""`relay demo` as a newcomer runs it: a process of its own, with the real daemon under it."""
+
+import asyncio
+import json
+import re
+import shlex
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from contextlib import asynccontextmanager
+
+import pytest
+
+from relay.demo.cast import CAST
+from relay.demo.scenes import SCENES
+from tests.web.demo_life import put_mail
+
+RELAY = (sys.executable, "-m", "relay")
+FREE_PORTS = ("--port", "0", "--mx-port", "0", "--submission-port", "0", "--health-port", "0")
+
+
+async def _run(*command, cwd=None):
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, cwd=cwd)
+    out, _ = await process.communicate()
+    return process.returncode, out.decode()
+
+
+@pytest.fixture(scope="module")
+def transcript():
+    code, out = asyncio.run(_run(*RELAY, "demo", "--script"))
+    assert code == 0, out
+    return out
+
+
+def _scene(transcript, number):
+    """One scene's lines, leading spaces cut."""
+    start = transcript.index(f"\n{number}. {SCENES[number - 1].title}\n")
+    end = transcript.find(f"\n{number + 1}. ", start)
+    return [line.strip() for line in transcript[start : end if end > 0 else None].splitlines()]
+
+
+def _received(lines, what):
+    """The lines of one mail as received: header fields by name, and the text."""
+    start = lines.index(f"--- {what}") + 1
+    end = next(n for n in range(start, len(lines)) if lines[n].startswith("ok: "))
+    header, _, text = "\n".join(lines[start:end]).partition("\n\n")
+    return dict(line.split(": ", 1) for line in header.splitlines() if ": " in line), text
+
+
+# R-UI-10
+def test_every_scene_goes_as_told(transcript):
+    assert "NOT AS TOLD" not in transcript
+    assert f"{len(SCENES)} of {len(SCENES)} scenes went as told." in transcript
+
+
+# R-REW-03
+def test_the_answer_comes_back_in_the_thread(transcript):
+    lines = _scene(transcript, 1)
+    sent_id = next(line.removeprefix("C: Message-ID: ") for line in lines if line.startswith("C: Message-ID: "))
+    answer, text = _received(lines, "mail 1 in alice's mailbox")
+    assert answer["In-Reply-To"] == sent_id
+    assert answer["Subject"] == "Re: Your order 250-1001"
+    assert "Yes please" in text
+
+
+# R-REW-01
+def test_no_mail_to_the_other_side_holds_a_real_address(transcript):
+    addresses = {c.ref: {c.mailbox, c.stranger} - {""} for c in CAST}
+    mails = re.findall(r"  --- mail \d+ in (\w+)'s mailbox\n(.*?)\n    ok: ", transcript, re.DOTALL)
+    assert len(mails) >= 4
+    for owner, mail in mails:
+        foreign = set().union(*(known for ref, known in addresses.items() if ref != owner))
+        assert not [address for address in foreign if address in mail]
+
+
+# R-POL-03, R-OUT-05
+def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript):
+    for number in (2, 7):
+        lines = _scene(transcript, number)
+        (title,) = (line.removeprefix("--- ") for line in lines if line.startswith("--- notice"))
+        notice, text = _received(lines, title)
+        assert notice["Auto-Submitted"] == "auto-replied"
+        assert notice["Return-Path"] == "<>"
+        assert not [c.mailbox for c in CAST if c.ref != "alice" and c.mailbox in text]
+
+
+# R-ADR-02
+def test_the_wrong_alias_is_refused_at_rcpt(transcript):
+    lines = _scene(transcript, 6)
+    asked = next(n for n, line in enumerate(lines) if line.startswith("C: RCPT TO:"))
+    assert lines[asked + 1].startswith("S: 550 5.1.1 ")
+    assert "C: DATA" not in lines
+
+
+def test_the_transcript_holds_no_password(transcript):
+    assert not [c.ref for c in CAST if c.password in transcript]
+    assert "C: AUTH PLAIN ********" in transcript
+
+
+@asynccontextmanager
+async def _demo(directory, *options):
+    """The running demo; yields (process, what it printed)."""
+    command = (*RELAY, "demo", "--dir", str(directory), *(options or FREE_PORTS))
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        lines = []
+        while not (lines and lines[-1].strip().endswith("queue")):
+            line = (await process.stdout.readline()).decode()
+            assert line, (await process.stderr.read()).decode()
+            lines.append(line)
+        yield process, "".join(lines)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.communicate()
+
+
+async def _get(url):
+    port, path = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/.*)", url).groups()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def _urls(printed):
+    return re.findall(r"http://127\.0\.0\.1:\d+/\w*", printed)
+
+
+# R-UI-11, R-UI-15
+async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path):
+    async with _demo(tmp_path / "demo") as (process, printed):
+        page, health = _urls(printed)[:2]
+        assert "Harbour Books" in await _get(page)
+        assert "200 OK" in await _get(health)
+        assert "200 OK" in await _get(health.replace("healthz", "readyz"))
+        metrics = await _get(health.replace("healthz", "metrics"))
+        assert "@" not in metrics
+        assert "# TYPE" in metrics
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        with pytest.raises(ConnectionRefusedError):
+            await _get(health)
+
+
+@pytest.mark.peer("swaks")
+async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path):
+    async with _demo(tmp_path / "demo") as (_, printed):
+        commands = re.findall(r"^  (swaks .*)$", printed, re.MULTILINE)
+        said = [await _run(*shlex.split(command)) for command in commands]
+        assert [code == 0 for code, _ in said] == [True, True, True, False]
+        assert "notice follows" in said[1][1]
+        assert "recorded and queued" in said[2][1]
+        assert "550 5.1.1" in said[3][1]
+        for command in re.findall(r"^  relay (--config .*)$", printed, re.MULTILINE):
+            code, out = await _run(*RELAY, *shlex.split(command))
+            assert code == 0, out
+        page = await _get(_urls(printed)[0] + "?lang=en")
+        assert "marked_important" in page
+        assert "opted_out" in page
+
+
+# R-ADR-01, R-IN-02
+async def test_a_second_start_keeps_aliases_passwords_and_mailboxes(tmp_path):
+    directory = tmp_path / "demo"
+    aliases = []
+    for _ in range(2):
+        async with _demo(directory) as (_, printed):
+            aliases.append(re.findall(r"--to (\S+)", printed))
+            assert "Kept mail" in await _get(_urls(printed)[0] + "?box=bob") or len(aliases) == 1
+        if len(aliases) == 1:
+            put_mail(directory / "mailboxes", "bob", b"Subject: Kept mail\r\n\r\nx\r\n")
+    assert aliases[0] == aliases[1]
+
+
+async def test_a_port_in_use_is_told_in_one_line_and_leaves_no_daemon(tmp_path):
+    async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
+        taken = str(server.sockets[0].getsockname()[1])
+        for option in ("--port", "--mx-port", "--health-port"):
+            ports = dict(zip(FREE_PORTS[::2], FREE_PORTS[1::2], strict=True)) | {option: taken}
+            options = [word for pair in ports.items() for word in pair]
+            code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path / "demo"), *options)
+            assert code == 1
+            assert taken in out
+            assert "in use" in out
+            assert "Traceback" not in out
+
+
+async def test_another_installations_directory_is_left_alone(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('hostname = "mx.shop.example"\n')
+    code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path), *FREE_PORTS)
+    assert code == 1
+    assert "was not written by the demo" in out
+    assert config.read_text() == 'hostname = "mx.shop.example"\n'
+    assert not (tmp_path / "keys").exists()
+
+
+async def test_a_directory_that_cannot_be_made_is_a_clear_message(tmp_path):
+    (tmp_path / "file").touch()
+    code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path / "file" / "demo"), *FREE_PORTS)
+    assert code == 1
+    assert "cannot write the demo's files" in out
+    assert "Traceback" not in out
+
+
+async def test_the_scripts_daemon_speaks_the_ready_line(tmp_path):
+    async with _demo(tmp_path / "demo"):
+        pass
+    command = (*RELAY, "--config", str(tmp_path / "demo" / "config.toml"), "serve")
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        told = json.loads(await process.stdout.readline())
+        assert told["ready"] is True
+        assert set(told["ports"]) == {"mx", "submission", "lmtp", "web"}
+    finally:
+        process.terminate()
+        await process.communicate()
