@@ -66,10 +66,11 @@ class ProxiedServer:
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
 
     def close(self) -> None:
+        # Closed once the loop let go of it: its number may be another socket's in no time.
+        self._accepting.add_done_callback(lambda _: self._listening.close())
         self._accepting.cancel()
         for arrival in self._arrivals:
             arrival.cancel()
-        self._listening.close()
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()

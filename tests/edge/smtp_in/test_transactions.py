@@ -308,9 +308,12 @@ def test_half_closed_client_gets_its_answer(reception):
 
 # R-IN-03
 @pytest.mark.parametrize("ending", ["close", "reset"])
-def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(reception, ending):
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(reception, tls_pair, tls, ending):
     reception.close_gate()
-    client = begin(reception)
+    port = reception.open("mx", tls, context=tls_pair.server)
+    client = Dialogue(port, tls=tls_pair.client if tls == "implicit" else None)
+    client.reply()
     to_data(client)
     client.say("Subject: gone", ".")
     assert reception.intake.begun.wait(20)
