@@ -89,7 +89,9 @@ def redact(text: str, addresses: Iterable[str] = (), *, limit: int = 500) -> str
     """One line of printable ASCII of at most `limit` characters, without anything that looks like an address and
     without the given ones: whole, their local parts and their domains as words of their own.
     """
-    text = text[:_MOST_TEXT].translate(_FULL_WIDTH)
+    if len(text) > _MOST_TEXT:
+        text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be known for one
+    text = text.translate(_FULL_WIDTH)
     text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "?" for char in text)
     for word in sorted(_words(addresses), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", _HIDDEN, text, flags=re.IGNORECASE)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -438,6 +439,25 @@ async def test_a_large_message_never_holds_the_loop():
         counter.cancel()
         assert (await sink.letter()).content == content
     assert turns > len(content) / 65_536
+
+
+def test_all_of_it_works_on_uvloop():
+    # The daemon runs on uvloop where it exists, whose transports are not asyncio's.
+    content = (b"." * 70 + b"\r\n") * 20_000
+
+    async def cross() -> None:
+        async with Sink() as sink, courier(route(sink)) as out:
+            sink.say("rcpt", "550 5.1.1 no", times=1)
+            assert (await out.deliver(outgoing())).code == 550
+            assert (await out.deliver(outgoing(content=content))).accepted
+            sink.drop_connections()
+            assert (await out.deliver(outgoing())).accepted
+            sink.say("end_of_data", RESET)
+            assert (await out.deliver(outgoing())).phase == "end_of_data"
+            assert [letter.content for letter in sink.letters] == [content, CONTENT]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(cross())
 
 
 async def test_a_refusal_in_the_middle_of_the_content_is_heard():
