@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from encodings.aliases import aliases
 from typing import Final
 
 _QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
@@ -18,21 +19,23 @@ _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
 _BASE64_NOISE: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _ASCII_ESCAPE: Final = b"\x1b(B"
-# What mail programs really decode these names with: the supersets that the WHATWG Encoding Standard maps them to.
+# What mail programs really decode these with: the supersets that the WHATWG Encoding Standard maps them to.
 _SUPERSETS: Final = {
+    "ascii": "latin_1",
     "shift_jis": "cp932",
+    "iso2022_jp": "iso2022_jp_ext",
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "euc_kr": "cp949",
-    "big5": "big5hkscs",
-    "iso2022_jp": "iso2022_jp_ext",
-    "ascii": "latin-1",
-    "iso8859-1": "latin-1",
+    "big5": "cp950",
 }
-# Codecs that Python knows and that are no charset of text.
-_NOT_CHARSETS: Final = frozenset(
-    {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"}
-)
+_PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
+# Only names from here are ever looked up: Python remembers the unknown ones for ever.
+_CODECS: Final = {
+    _PUNCTUATION.sub("_", name): _SUPERSETS.get(codec, codec)
+    for name, codec in (aliases | {codec: codec for codec in aliases.values()}).items()
+    if not codec.endswith("_codec") and codec not in {"rot_13", "mbcs", "tactis"}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +179,20 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 
 
 def codec_of(charset: str, octets: bytes) -> str:
-    """Python's name of the codec to read `octets` with; unknown charsets are read byte by byte ("latin-1")."""
+    """Python's name of the codec to read `octets` with; an unknown charset is read byte by byte ("latin_1")."""
+    codec = _CODECS.get(_PUNCTUATION.sub("_", charset.lower()).strip("_"), "latin_1") if charset else "utf_8"
+    if codec in ("utf_16", "utf_32"):
+        return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":
-        return "utf-16-le"
-    if octets[:2] == b"\xfe\xff":
-        return "utf-16-be"
-    if not charset:
-        return "utf-8"
-    try:
-        info = codecs.lookup(charset.strip().strip("\"'"))
-    except (LookupError, ValueError):
-        return "latin-1"
-    # `_is_text_encoding` is what bytes.decode itself looks at; rot13 and zip are codecs too.
-    if info.name in _NOT_CHARSETS or not info._is_text_encoding:  # noqa: SLF001
-        return "latin-1"
-    if info.name in ("utf-16", "utf-32"):
-        return f"{info.name}-{_byte_order(octets)}"
-    return _SUPERSETS.get(info.name, info.name)
+        return codec if codec == "utf_32_le" else "utf_16_le"
+    return "utf_16_be" if octets[:2] == b"\xfe\xff" else codec
 
 
 def _byte_order(octets: bytes) -> str:
-    """Without a byte order mark: text is mostly ASCII, so its zero octets tell (RFC 2781 §4.3 would say big)."""
+    """By the mark, which the codec then reads as a character; without one by the zero octets, for text is mostly ASCII
+    (RFC 2781 §4.3 says big, mail programs write little)."""
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "le" if octets[0] == 0xFF else "be"
     return "le" if octets[1::2].count(0) > octets[::2].count(0) else "be"
 
 
@@ -213,22 +209,23 @@ def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int,
 
 
 def _character_origin(octets: bytes, codec: str) -> Origin:
-    """Feeds the incremental decoder octet by octet: exact for every codec that emits a character at its last octet."""
+    """Feeds the incremental decoder octet by octet and looks at what it keeps back."""
     origin = Origin()
     decoder = codecs.getincrementaldecoder(codec)("replace")
     escapes = {m.start(): m.end() for m in _ESCAPE.finditer(octets)} if codec.startswith("iso2022") else {}
     at = start = 0
     while at < len(octets):
         end = escapes.get(at, at + 1)
-        emitted = len(decoder.decode(octets[at:end]))
-        if end - at > 1:
-            origin.add(at, end, width=0)
-            start = end
-        elif emitted:
-            if at > start:
-                origin.add(start, end, width=1)
-            start = end
+        emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
+        is_escape = end - at > 1
         at = end
+        if not emitted and not is_escape:
+            continue
+        read = end - len(decoder.getstate()[0])
+        if read - start != emitted:
+            # Several at once: something that could not be read, then octets that are characters of their own.
+            origin.add(start, max(start, read - max(emitted - 1, 0)), width=min(emitted, 1))
+        start = read
     return origin
 
 

@@ -15,7 +15,7 @@ _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
 _WORDS: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
 _CHARSET: Final = re.compile(rb"=\?([^?*]+)")
 # Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
-_MAILBOX_PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
+_MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
 
 
 def text(raw: bytes, secrets: Secrets, *, whole: bool = True) -> tuple[bytes, list[Hit]]:
@@ -81,28 +81,26 @@ def _run(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
 def mailboxes(raw: bytes, secrets: Secrets) -> tuple[bytes, list[Hit]]:
     """An address field of a message inside the message: a known mailbox loses its display name with its address, for
     that is a real name (R-REW-01)."""
-    value = words.decode(words.unfold(raw))
-    hits = _search(value, secrets, whole=True)
+    value = words.unfold(raw)
+    hits = _search(words.decode(value), secrets, whole=True)
     if not hits:
         return raw, hits
-    kept: list[str] = []
-    mailbox: list[str] = []
-    for piece in (*_MAILBOX_PIECE.findall(value), ","):
-        if piece in (",", ";", ":"):
-            kept.append(_mailbox("".join(mailbox), secrets))
-            kept.append(piece)
-            mailbox = []
-        else:
+    rebuilt: list[bytes] = []
+    mailbox: list[bytes] = []
+    for piece in (*_MAILBOX_PIECE.findall(value), b","):
+        if piece not in (b",", b";", b":"):
             mailbox.append(piece)
-    rebuilt = "".join(kept[:-1])
-    return _ended(raw, rebuilt.encode("ascii") if rebuilt.isascii() else words.encode(rebuilt)), hits
+            continue
+        rebuilt += (_mailbox(b"".join(mailbox).strip(), secrets), piece, b"\r\n ")
+        mailbox = []
+    return _ended(raw, b"".join(rebuilt[:-2])), hits
 
 
-def _mailbox(written: str, secrets: Secrets) -> str:
-    hits = [hit for hit in _search(written, secrets, whole=True) if hit.what == "address"]
-    if hits:
-        return " " + hits[-1].replacement
-    return replaced(written, _search(written, secrets, whole=True))
+def _mailbox(written: bytes, secrets: Secrets) -> bytes:
+    for hit in _search(words.decode(written), secrets, whole=True):
+        if hit.what == "address":
+            return hit.replacement.encode("ascii")
+    return text(written, secrets)[0]
 
 
 def parameters(

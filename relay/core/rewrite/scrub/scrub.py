@@ -32,10 +32,11 @@ class _Scrubbing:
         self._content = draft.content
         self._plan = plan
         own = frozenset({plan.domain, *(alias.rpartition("@")[2] for alias in plan.disguise.values())})
+        content_ids = structure.renewed_content_ids(draft.content, draft.root, plan)
         self._secrets = Secrets(
             addresses=addresses(frozenset(plan.disguise.items())),
-            hosts=trace.hosts(draft.content, draft.root, plan.hidden_hosts, own),
-            content_ids=structure.renewed_content_ids(draft.content, draft.root, plan),
+            hosts=trace.hosts(draft.content, draft.root, plan.hidden_hosts, content_ids, own),
+            content_ids=content_ids,
         )
         self._edits: list[Edit] = []
         self._changes: list[Change] = []

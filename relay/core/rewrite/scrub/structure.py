@@ -4,14 +4,12 @@ Boundaries and Content-IDs often name the sender's machine; one that could is re
 same everywhere in the message.
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from relay.core import keyed
 from relay.core.rewrite.mime import Part, raw_value
 from relay.core.rewrite.plan import Plan
 from relay.core.rewrite.scrub.find import Secrets
@@ -83,8 +81,7 @@ def renewed_boundary(boundary: str, place: Place, plan: Plan, secrets: Secrets) 
 
 
 def _hash(what: str, old: str, plan: Plan) -> str:
-    digest = hmac.digest(plan.thread_key, f"{what}\0{old}".encode(), hashlib.sha256)
-    return base64.b32encode(digest[:15]).decode("ascii").lower()
+    return keyed.base32(keyed.tag(plan.thread_key, what, old, size=15))
 
 
 def gaps(part: Part) -> Iterator[tuple[int, int]]:

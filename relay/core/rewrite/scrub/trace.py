@@ -46,14 +46,18 @@ _PUBLIC: Final = frozenset(
 )
 
 
-def hosts(content: bytes, root: Part, hidden: Iterable[str], own: frozenset[str]) -> tuple[str, ...]:
+def hosts(
+    content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
+) -> tuple[str, ...]:
     """Lower-case names and IPs to hide, longest first. Names at `own` domains are the relay's and stay."""
     trace = b" ".join(content[field.value_start : field.end] for field in root.fields if field.name in _TRACE)
     found = {name for name in (*map(str.lower, hidden), *_names(trace)) if name.count(".") >= 2 or ":" in name}
     message_id = root.first("message-id")
+    ids = [content_id.encode("latin-1") for content_id in content_ids]
     if message_id:
-        # RFC 5322 §3.6.4 lets anything stand on its right side.
-        found.update(_names(content[message_id.value_start : message_id.end].rpartition(b"@")[2]))
+        ids.append(content[message_id.value_start : message_id.end])
+    # RFC 5322 §3.6.4 lets anything stand on the right side of an id.
+    found.update(_names(b" ".join(each.rpartition(b"@")[2] for each in ids)))
     found = {name.strip("[]").removeprefix("ipv6:") for name in found}
     return tuple(sorted((n for n in found - _PUBLIC if not _is_own(n, own)), key=lambda n: (-len(n), n)))
 

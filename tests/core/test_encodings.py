@@ -1,0 +1,132 @@
+"""Text parts are read as clients read them, and changed in place."""
+
+import binascii
+import itertools
+import quopri
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.core.rewrite import encodings
+from relay.core.rewrite.encodings import Cut
+
+JAPANESE = "ご注文の件です。連絡先は alice@example.net です。\r\nよろしく"
+CHARSETS = (
+    "utf-8",
+    "us-ascii",
+    "iso-8859-1",
+    "iso-8859-15",
+    "windows-1252",
+    "windows-1256",
+    "koi8-r",
+    "iso-2022-jp",
+    "shift_jis",
+    "euc-jp",
+    "gb2312",
+    "gb18030",
+    "big5",
+    "euc-kr",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "utf-32",
+    "x-no-such-charset",
+)
+
+
+def in_charset(text: str, charset: str) -> bytes:
+    return text.encode("ascii" if charset.startswith("x-") else charset, "replace")
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_span_of_text_is_cut_exactly_in_its_octets(charset: str) -> None:  # R-REW-04
+    octets = in_charset(JAPANESE, charset)
+    codec = encodings.codec_of(charset, octets)
+    text = encodings.decode_text(octets, codec)
+    start = text.index("alice@example.net")
+    [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, start + 17)])
+    new = encodings.apply(octets, [encodings.encode_cut(octets, codec, at, to, "x@y.example")])
+    assert encodings.decode_text(new, codec) == text.replace("alice@example.net", "x@y.example")
+    assert new[:at] == octets[:at]
+    assert new.endswith(octets[to:])
+
+
+def test_iso_2022_jp_keeps_its_shift_states_around_a_full_width_address() -> None:  # R-REW-04
+    text = "連絡はａｌｉｃｅ＠example.netです"
+    octets = text.encode("iso-2022-jp")
+    codec = encodings.codec_of("ISO-2022-JP", octets)
+    start = text.index("ａ")
+    end = text.index("で")
+    [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, end)])
+    new = encodings.apply(octets, [encodings.encode_cut(octets, codec, at, to, "x@y.example")])
+    assert new.decode("iso-2022-jp") == "連絡はx@y.exampleです"
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "rot13", "zip", "idna", "unicode_escape", "undefined", "\0", "utf_8\0", "é" * 99]
+)
+def test_a_charset_that_is_none_is_read_byte_by_byte(charset: str) -> None:  # R-REW-04
+    octets = b"\xe9 alice@example.net \\u0041"
+    text = encodings.decode_text(octets, encodings.codec_of(charset, octets))
+    assert text[1:] == " alice@example.net \\u0041"
+
+
+def test_quoted_printable_is_read_as_leniently_as_clients_read_it() -> None:  # R-REW-04
+    raw = b"ali=\r\nce=40exam= \t\r\nple=2enet =zz ="
+    assert encodings.decode(raw, "quoted-printable") == b"alice@example.net =zz "
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"YWxpY2VAZXhhbXBsZS5uZXQ=",
+        b"YWxpY2V\r\nAZX-hhb!XBs\r\nZS5uZXQ",
+        b"YWxpY2U=\r\nQGV4YW1wbGUubmV0\r\n",
+        b"YWxpY2VAZXhhbXBsZS5uZXQ====",
+    ],
+)
+def test_base64_is_read_over_noise_and_beyond_padding(raw: bytes) -> None:  # R-REW-04
+    assert encodings.decode(raw, "base64") == b"alice@example.net"
+
+
+@given(st.binary(max_size=300), st.sampled_from(["base64", "quoted-printable", "7bit", "x-uuencode", ""]))
+def test_any_bytes_can_be_read(raw: bytes, encoding: str) -> None:  # R-IN-06
+    octets = encodings.decode(raw, encoding)
+    for charset in CHARSETS:
+        codec = encodings.codec_of(charset, octets)
+        text = encodings.decode_text(octets, codec)
+        if text:
+            spans = encodings.octet_spans(octets, codec, text, [(0, 1), (len(text) - 1, len(text))])
+            assert all(0 <= start <= end <= len(octets) for start, end in spans)
+
+
+PROSE = st.text(alphabet="ab =.é\n", max_size=120).map(lambda t: t.replace("\n", "\r\n"))
+
+
+@given(st.lists(PROSE, min_size=2, max_size=5), st.integers(1, 90))
+def test_quoted_printable_changes_only_the_region_and_keeps_lines_short(pieces: list[str], size: int) -> None:
+    # R-REW-04, R-REW-10
+    octets = "OLD".join(pieces).encode()
+    raw = quopri.encodestring(octets.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
+    octets = encodings.decode(raw, "quoted-printable")
+    cuts = [Cut(at, at + 3, b"N" * size) for at in range(len(octets)) if octets.startswith(b"OLD", at)]
+    new = encodings.apply(raw, encodings.cut_raw(raw, "quoted-printable", cuts))
+    assert encodings.decode(new, "quoted-printable") == octets.replace(b"OLD", b"N" * size)
+    assert max(map(len, new.split(b"\r\n"))) <= 76
+
+
+def test_base64_is_encoded_anew_in_lines_of_76() -> None:  # R-REW-10
+    raw = binascii.b2a_base64(b"a" * 100 + b"OLD" + b"b" * 100)
+    [cut] = encodings.cut_raw(raw, "base64", [Cut(100, 103, b"NEW")])
+    assert (cut.start, cut.end) == (0, len(raw))
+    assert max(map(len, cut.replacement.split(b"\r\n"))) == 76
+    assert encodings.decode(cut.replacement, "base64") == b"a" * 100 + b"NEW" + b"b" * 100
+
+
+def test_an_origin_leads_every_character_back() -> None:  # R-REW-04
+    origin = encodings.Origin()
+    origin.add(2, 5, width=1)  # ab[xyz]cd[w]e reads as ab.cde
+    origin.add(7, 8, width=0)
+    assert [origin.span(at, at + 1) for at in range(6)] == [(0, 1), (1, 2), (2, 5), (5, 6), (6, 7), (8, 9)]
+    assert [origin.span(*pair) for pair in itertools.combinations((0, 3, 5), 2)] == [(0, 5), (0, 7), (5, 7)]
