@@ -1,0 +1,73 @@
+"""`relay check`: whether this installation can do its work, and what is to be mended."""
+
+import asyncio
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import asdict
+
+import click
+
+from relay.cli import examine, show
+from relay.cli.examine import Finding, Grade
+from relay.cli.session import Session
+from relay.config import ConfigError
+from relay.edge.dns import DnsResolver
+
+_LIVE_TIMEOUT_S = 5
+_MARKS = {Grade.GOOD: "ok  ", Grade.WARNING: "warn", Grade.BAD: "FIX "}
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Ask no DNS server.")
+@click.option("--live", is_flag=True, help="Only ask the running daemon whether it can take mail (for supervisors).")
+@show.as_json
+@click.pass_obj
+def check(session: Session, *, offline: bool, live: bool, as_json: bool) -> None:
+    """Check configuration, keys, TLS files, store, ports, and the DNS records of every alias domain.
+
+    Changes nothing but a missing database, which is made. Exit code 1: something must be fixed; warnings leave it 0.
+    """
+    findings = _live(session) if live else asyncio.run(_all(session, offline=offline))
+    if as_json:
+        show.rows([asdict(finding) for finding in findings], as_json=True)
+    else:
+        for finding in findings:
+            click.echo(f"{_MARKS[finding.grade]}  {finding.what}: {finding.found}")
+            if finding.fix:
+                click.echo(f"      {finding.fix}")
+    if any(finding.grade is Grade.BAD for finding in findings):
+        sys.exit(1)
+
+
+async def _all(session: Session, *, offline: bool) -> list[Finding]:
+    try:
+        config = session.config
+    except ConfigError as error:
+        return [
+            Finding(Grade.BAD, "configuration", f"{problem.key}: {problem.what}", problem.fix)
+            for problem in error.problems
+        ]
+    findings = [Finding(Grade.GOOD, "configuration", str(session.config_path))]
+    findings += examine.files(config, session.data_dir)
+    findings += examine.certificate(config, session.data_dir)
+    findings += examine.doors(config, session.data_dir)
+    records, about_store = await examine.store(config, session.base, session.marketplaces)
+    findings += about_store
+    if not offline:
+        findings += await examine.dns(DnsResolver(dns=config.dns), records, config.hostname)
+    return findings
+
+
+def _live(session: Session) -> list[Finding]:
+    web = session.config.web
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)  # noqa: S104
+    url = f"http://{host}:{web.port}/readyz"
+    try:
+        urllib.request.urlopen(url, timeout=_LIVE_TIMEOUT_S).close()
+    except urllib.error.HTTPError as error:
+        word = error.read(64).decode("ascii", "replace").strip()
+        return [Finding(Grade.BAD, "daemon", f"cannot take mail now: {word}", "see its log")]
+    except OSError:
+        return [Finding(Grade.BAD, "daemon", f"does not answer at {url}", "start it with `relay serve`")]
+    return [Finding(Grade.GOOD, "daemon", "takes mail")]

@@ -1,0 +1,207 @@
+"""The single examinations of `relay check`. Each yields findings; none raises for what it examines."""
+
+import socket
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from relay import app
+from relay.cli.records import DnsRecord, wanted, zone_line
+from relay.config import Config
+from relay.core.address import fold_domain
+from relay.core.dkim import KeyUnreadableError
+from relay.core.model.marketplace import Marketplace
+from relay.edge.system import locked
+from relay.edge.tls import TlsError, server_context
+from relay.ports import ResolveError, Resolver, StoreError, UnavailableError
+
+_RENEW_BEFORE: Final = timedelta(days=14)
+
+
+class Grade(StrEnum):
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`fix` is what to do about it, "" when it is good."""
+
+    grade: Grade
+    what: str
+    found: str
+    fix: str = ""
+
+
+def files(config: Config, data_dir: Path) -> Iterator[Finding]:
+    """The data directory and the files that the configuration names."""
+    try:
+        mode = stat.S_IMODE(data_dir.stat().st_mode)
+    except OSError as error:
+        yield Finding(Grade.BAD, "data directory", f"{data_dir}: {error.strerror}", "run `relay init`")
+        return
+    if mode & 0o007:
+        yield Finding(Grade.WARNING, "data directory", f"{data_dir} is open to all", f"run `chmod o= {data_dir}`")
+    else:
+        yield Finding(Grade.GOOD, "data directory", str(data_dir))
+    named = [("delivery.ca_file", config.delivery.ca_file)]
+    named += [
+        (f"delivery.route[{n}].password_file", route.password_file) for n, route in enumerate(config.delivery.route)
+    ]
+    for key, name in named:
+        if name:
+            yield _readable(key, data_dir / name)
+
+
+def _readable(key: str, path: Path) -> Finding:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return Finding(Grade.BAD, key, f"{path}: {error.strerror}", "put the file there, readable for the relay's user")
+    return Finding(Grade.GOOD, key, str(path))
+
+
+def certificate(config: Config, data_dir: Path) -> Iterator[Finding]:
+    """The TLS files, when a listener uses them."""
+    if all(listener.tls == "none" for listener in config.listener):
+        return
+    path = data_dir / config.tls.certificate
+    try:
+        server_context(path, data_dir / config.tls.key)
+        leaf = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except TlsError as error:
+        what, _, fix = str(error).rpartition(": ")
+        yield Finding(Grade.BAD, "TLS", what, fix)
+        return
+    left = leaf.not_valid_after_utc - datetime.now(UTC)
+    if left < timedelta():
+        yield Finding(Grade.BAD, "TLS", f"{path} has expired", "renew it, then reload the relay")
+    elif left < _RENEW_BEFORE:
+        yield Finding(Grade.WARNING, "TLS", f"{path} expires in {left.days} days", "renew it, then reload the relay")
+    else:
+        yield Finding(Grade.GOOD, "TLS", f"{path}, good for {left.days} days")
+    if not _names(leaf, config.hostname):
+        yield Finding(Grade.WARNING, "TLS", f"the certificate does not name {config.hostname}", "get one that does")
+    if leaf.issuer == leaf.subject:
+        yield Finding(
+            Grade.WARNING, "TLS", "the certificate is self-signed: mail programs will not trust it", "get one from a CA"
+        )
+
+
+def _names(leaf: x509.Certificate, hostname: str) -> bool:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    listed = {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+    folded = fold_domain(hostname)
+    # RFC 6125 §6.4.3: a wildcard stands for one label, the leftmost.
+    return folded in listed or f"*.{folded.partition('.')[2]}" in listed
+
+
+def doors(config: Config, data_dir: Path) -> Iterator[Finding]:
+    """Whether every port can be taken; while a relay runs here, they are taken by it."""
+    try:
+        with locked(data_dir):
+            pass
+    except StoreError as error:
+        if data_dir.is_dir():
+            yield Finding(Grade.GOOD, "ports", f"not tried: {error}")
+        return
+    listening = [(listener.kind, listener.host, listener.port) for listener in config.listener]
+    for kind, host, port in (*listening, ("web", config.web.host, config.web.port)):
+        door = f"{host} port {port} ({kind})"
+        try:
+            family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, socket.SOCK_STREAM) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(place)
+        except PermissionError:
+            yield Finding(Grade.BAD, "ports", f"{door}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/")
+        except OSError as error:
+            yield Finding(Grade.BAD, "ports", f"{door}: {error.strerror}", "stop who has it, or choose another")
+        else:
+            yield Finding(Grade.GOOD, "ports", f"{door} is free")
+
+
+async def store(
+    config: Config, base: Path, marketplaces: Sequence[Marketplace]
+) -> tuple[Sequence[DnsRecord], list[Finding]]:
+    """Whether the store opens and takes writes, and holds a DKIM key for every domain; the records to publish."""
+    try:
+        async with app.opened(config, base) as opened:
+            await opened.ping()
+            findings = [Finding(Grade.GOOD, "store", config.store.partition(":")[0])]
+            for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
+                there = {key.algorithm for key in await opened.dkim_keys(domain)}
+                findings += [
+                    Finding(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
+                    for algorithm in config.dkim.algorithms
+                    if algorithm not in there
+                ]
+            return await wanted(opened, marketplaces, config.hostname), findings
+    except (StoreError, UnavailableError) as error:
+        what, _, fix = str(error).partition("; ")
+        return (), [Finding(Grade.BAD, "store", what, fix or "see the message")]
+    except KeyUnreadableError as error:
+        return (), [Finding(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
+
+
+async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[Finding]:
+    """Whether the world can find what is to be published."""
+    findings = [await _address(resolver, hostname)]
+    for record in records:
+        try:
+            right = await _published(resolver, record)
+        except ResolveError as error:
+            found = f"{record.name}: {error}"
+            if not error.permanent:
+                findings.append(Finding(Grade.WARNING, record.purpose, found, "try again, or check dns.servers"))
+                continue
+            right = False
+        if right:
+            findings.append(Finding(Grade.GOOD, record.purpose, f"{record.name} is published"))
+        else:
+            grade = Grade.WARNING if record.purpose == "DMARC" else Grade.BAD
+            findings.append(Finding(grade, record.purpose, f"{record.name} is missing", f"publish {zone_line(record)}"))
+    return findings
+
+
+async def _address(resolver: Resolver, hostname: str) -> Finding:
+    try:
+        addresses = await resolver.addresses(hostname)
+    except ResolveError as error:
+        return Finding(Grade.BAD, "host name", f"{hostname}: {error}", "publish its address (A, AAAA)")
+    if not addresses:
+        return Finding(Grade.BAD, "host name", f"{hostname} has no address", "publish it (A, AAAA)")
+    return Finding(Grade.GOOD, "host name", f"{hostname} is at {', '.join(addresses)}")
+
+
+async def _published(resolver: Resolver, record: DnsRecord) -> bool:
+    match record.purpose:
+        case "MX":
+            target = record.value.split()[1].rstrip(".").lower()
+            return target in {host.name.rstrip(".").lower() for host in await resolver.mx(record.name)}
+        case "DKIM":
+            return _key(record.value) in {_key(text) for text in await _texts(resolver, record.name)}
+        case _:
+            # SPF and DMARC may be stricter or wider than ours; exactly one is what counts (RFC 7208 §4.5).
+            version = record.value.split()[0].rstrip(";").lower()
+            return sum(text.lower().startswith(version) for text in await _texts(resolver, record.name)) == 1
+
+
+async def _texts(resolver: Resolver, name: str) -> list[str]:
+    return [text.decode("ascii", "replace").strip() for text in await resolver.txt(name)]
+
+
+def _key(record: str) -> str:
+    """The `p=` tag of a DKIM record, white space off (RFC 6376 §3.6.1)."""
+    tags = (tag.partition("=") for tag in record.split(";"))
+    return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")

@@ -1,0 +1,156 @@
+"""`relay init`: an installation to begin with. What is there is kept, so it is safe to repeat."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+
+from relay import app
+from relay.cli.keys import make_dkim_keys
+from relay.cli.records import wanted, zone_line
+from relay.cli.session import MailAddress, Session
+from relay.config import Config, parse
+from relay.core.address import fold_domain
+from relay.edge.tls import make_self_signed
+from relay.store.crypto import MasterKeys
+
+_CONFIG: Final = """\
+# The relay's configuration. Every other key, with its default, is in config.example.toml; `relay check` says what is
+# wrong. Paths start from data_dir, data_dir from this file.
+data_dir = "var"
+hostname = {hostname}
+
+# Mail from anywhere.
+[[listener]]
+kind = "mx"
+host = {host}
+port = {mx}
+
+# Logins of sellers' mail programs.
+[[listener]]
+kind = "submission"
+host = {host}
+port = {submission}
+
+[[listener]]
+kind = "submission"
+host = {host}
+port = {submissions}
+tls = "implicit"
+
+# Health and metrics.
+[web]
+host = "127.0.0.1"
+port = 8080
+
+[[marketplace]]
+id = {id}
+name = {name}
+domain = {domain}
+operator = {operator}
+help_url = {help_url}
+"""
+_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465}  # noqa: S104 - an MX is public
+_LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissions": 2465}
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path())
+@click.option("--domain", default="marketplace.example", show_default=True, help="Where aliases are made.")
+@click.option("--hostname", help="This server's name in DNS.  [default: mx. and the domain]")
+@click.option(
+    "--operator",
+    type=MailAddress(),
+    default="operator@company.example",
+    show_default=True,
+    help="Gets the mail to postmaster@ and abuse@; not at an alias domain.",
+)
+@click.option("--id", "marketplace_id", default="shop", show_default=True, help="The marketplace in commands.")
+@click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mails.")
+@click.option("--help-url", help="Shown to whoever could not be helped.  [default: made from the domain]")
+@click.option("--local", is_flag=True, help="High ports on the loopback interface, to try it without root.")
+def init(
+    *,
+    directory: Path,
+    domain: str,
+    hostname: str | None,
+    operator: str,
+    marketplace_id: str,
+    name: str,
+    help_url: str | None,
+    local: bool,
+) -> None:
+    """Set up an installation in DIRECTORY (here, when left out).
+
+    Makes config.toml, the data directory with the master key, a self-signed certificate to begin with, the database,
+    and DKIM keys; prints the DNS records to publish and what to do next. Nothing that exists is overwritten.
+    """
+    path = directory / "config.toml"
+    words = {
+        "hostname": hostname or f"mx.{domain}",
+        "domain": domain,
+        "operator": operator,
+        "id": marketplace_id,
+        "name": name,
+        "help_url": help_url or f"https://{fold_domain(domain)}/help",
+        **(_LOCAL if local else _PUBLIC),
+    }
+    # A JSON value is a TOML value.
+    text = _CONFIG.format_map({name: json.dumps(word, ensure_ascii=False) for name, word in words.items()})
+    parse(text, source="the options")
+    directory.mkdir(parents=True, exist_ok=True)
+    if not _there(path):
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"made   {path}")
+    session = Session(path)
+    _make_files(session.config, session.data_dir)
+    records = asyncio.run(_make_keys(session))
+    click.echo("\nPublish in DNS, beside the address of this host:\n")
+    click.echo("\n".join(f"  {record}" for record in records))
+    click.echo(_next_steps(path, session.data_dir / session.config.master_key))
+
+
+def _make_files(config: Config, data_dir: Path) -> None:
+    if not data_dir.exists():
+        data_dir.mkdir(mode=0o700, parents=True)
+        click.echo(f"made   {data_dir}/")
+    master_key = data_dir / config.master_key
+    if not _there(master_key):
+        master_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        MasterKeys.create(master_key)
+        click.echo(f"made   {master_key}")
+    certificate, key = data_dir / config.tls.certificate, data_dir / config.tls.key
+    if not any([_there(certificate), _there(key)]):
+        made, made_key = make_self_signed(certificate.parent, [config.hostname, "localhost"])
+        made.rename(certificate)
+        made_key.rename(key)
+        click.echo(f"made   {certificate} (self-signed) and {key}")
+
+
+async def _make_keys(session: Session) -> list[str]:
+    async with app.opened(session.config, session.base) as store:
+        for key in await make_dkim_keys(store, session.marketplaces, session.config.dkim.algorithms):
+            click.echo(f"made   DKIM key {key.selector} for {key.domain}")
+        return [zone_line(one) for one in await wanted(store, session.marketplaces, session.config.hostname)]
+
+
+def _there(path: Path) -> bool:
+    """Whether it exists; then it is kept, and said so."""
+    if path.exists():
+        click.echo(f"exists {path}, kept")
+        return True
+    return False
+
+
+def _next_steps(config: Path, master_key: Path) -> str:
+    return f"""
+Then:
+  copy {master_key} to a safe place: without it the record cannot be read
+  relay --config {config} check
+  relay --config {config} party add --role buyer --ref B1 --mailbox buyer@mail.example
+  relay --config {config} party add --role seller --ref S1 --mailbox seller@mail.example
+  relay --config {config} pair add --buyer B1 --seller S1
+  relay --config {config} party password add --ref S1
+  relay --config {config} serve"""

@@ -1,0 +1,71 @@
+"""`relay pair`: who may write to whom, and the aliases that stand for them."""
+
+import click
+
+from relay.cli import show
+from relay.cli.session import (
+    Session,
+    buyer_option,
+    in_marketplace,
+    introduce,
+    known_party,
+    seller_option,
+    with_store,
+)
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.ports import Store
+
+
+@click.group()
+def pair() -> None:
+    """Pairs: one buyer and one seller who may write to each other by their aliases."""
+
+
+@pair.command("add")
+@in_marketplace
+@buyer_option
+@seller_option
+@show.as_json
+@with_store
+async def add(
+    session: Session, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
+) -> None:
+    """Introduce a buyer and a seller; prints both aliases. Safe to repeat: a pair keeps its aliases for life."""
+    shop = session.marketplace(marketplace)
+    buying = await known_party(store, shop, Role.BUYER, buyer)
+    selling = await known_party(store, shop, Role.SELLER, seller)
+    show.one(described(await introduce(store, shop, buying, selling)), as_json=as_json)
+
+
+@pair.command("list")
+@in_marketplace
+@show.as_json
+@with_store
+async def list_pairs(session: Session, store: Store, *, marketplace: str | None, as_json: bool) -> None:
+    """List the pairs of a marketplace."""
+    found = await store.pairs(session.marketplace(marketplace).id)
+    show.rows([described(one) for one in found], as_json=as_json, empty="no pairs yet")
+
+
+@pair.command("show")
+@click.argument("pair_id", metavar="ID")
+@show.as_json
+@with_store
+async def show_pair(_: Session, store: Store, *, pair_id: str, as_json: bool) -> None:
+    """Show one pair."""
+    found = await store.pair(pair_id)
+    if found is None:
+        raise click.ClickException(f"there is no pair {pair_id}; `relay pair list` shows them")
+    show.one(described(found), as_json=as_json)
+
+
+def described(found: Pair) -> show.Row:
+    return {
+        "id": found.id,
+        "buyer": found.buyer.party.external_ref,
+        "buyer_alias": found.buyer.alias.address,
+        "seller": found.seller.party.external_ref,
+        "seller_alias": found.seller.alias.address,
+        "created_at": found.created_at,
+    }

@@ -1,0 +1,67 @@
+"""How data is shown: a table or a list of values for people, JSON for programs."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import click
+import msgspec
+
+Row = Mapping[str, object]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing there") -> None:
+    """One line each under a heading; with `as_json` one array."""
+    if as_json:
+        _json(found)
+    elif found:
+        _table(found)
+    else:
+        click.echo(empty, err=True)
+
+
+def one(found: Row, *, as_json: bool) -> None:
+    """One `name: value` a line; with `as_json` one object."""
+    if as_json:
+        _json(found)
+        return
+    width = max(map(len, found))
+    for name, value in found.items():
+        click.echo(f"{name + ':':<{width + 1}}  {_text(value)}".rstrip())
+
+
+def _json(found: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+
+
+def _table(found: Sequence[Row]) -> None:
+    names = list(found[0])
+    lines = [names, *([_text(row[name]) for name in names] for row in found)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def _text(value: object) -> str:
+    match value:
+        case None | "" | ():
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}Z"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(sorted(map(str, value)) if isinstance(value, set | frozenset) else map(str, value))
+        case Mapping():
+            return "  ".join(f"{name}={_text(one)}" for name, one in value.items()) or "-"
+        case _:
+            # What a mail brought must not steer the terminal.
+            return "".join(char if char.isprintable() else "�" for char in str(value))
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,0 +1,168 @@
+"""`relay simulate`: what the relay would do with a mail, without doing it (R-POL-01)."""
+
+import random
+import re
+from typing import Any, BinaryIO, NoReturn
+
+import click
+
+from relay import app, flow, texts
+from relay.cli import show
+from relay.cli.session import MailAddress, Session, with_store
+from relay.core.address import fold_domain
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason
+from relay.core.model.verdict import Verdict
+from relay.core.rewrite.assemble import assemble
+from relay.edge.authenticate import SessionAuthenticator
+from relay.edge.observe import PrometheusObserver
+from relay.edge.system import SystemClock, SystemIds
+from relay.ports import Store
+from relay.steps.house import Book, House
+from relay.steps.judgement import Judged, Judgement, Refusal
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--from", "mail_from", required=True, metavar="ADDRESS", help='MAIL FROM; "" for the null sender.')
+@click.option("--to", "rcpt_to", required=True, multiple=True, type=MailAddress(), help="RCPT TO; may be repeated.")
+@click.option(
+    "--login", metavar="REF", help="Write as this party by AUTH on a submission port, instead of the MX port."
+)
+@click.option("--trusted", is_flag=True, help="As from a client in networks.trusted.")
+@show.as_json
+@with_store
+async def simulate(
+    session: Session,
+    store: Store,
+    *,
+    file: BinaryIO,
+    mail_from: str,
+    rcpt_to: tuple[str, ...],
+    login: str | None,
+    trusted: bool,
+    as_json: bool,
+) -> None:
+    """Judge and rewrite the mail in FILE (- for standard input) as if it came in now, and change nothing.
+
+    Prints verdict, reasons and SMTP answer per recipient, and the mail as it would be relayed, before it is signed.
+    """
+    if mail_from not in {"", "<>"}:
+        MailAddress().convert(mail_from, None, None)
+    shop = _marketplace(session, rcpt_to)
+    house = _house(session, store)
+    incoming = Incoming(
+        peer=Peer(
+            port=Port.SUBMISSION if login else Port.MX,
+            client_ip="127.0.0.1",
+            helo="localhost",
+            tls=True,
+            login_party_id=await _login(store, shop, login) if login else None,
+            trusted=trusted,
+        ),
+        mail_from=mail_from.strip("<>"),
+        rcpt_to=rcpt_to,
+        smtputf8=not (mail_from + "".join(rcpt_to)).isascii(),
+        # A saved mail has the line ends of its file system.
+        content=re.sub(rb"\r?\n", b"\r\n", file.read()),
+        received_at=house.clock.now(),
+    )
+    judgement = await flow.simulate(house, incoming)
+    found = [_described(judged, judgement, incoming.content) for judged in judgement.judged]
+    if as_json:
+        show.rows(found, as_json=True)
+        return
+    for one in found:
+        relayed = one.pop("relayed")
+        show.one(one, as_json=False)
+        if relayed is not None:
+            click.echo(f"\n{relayed}")
+
+
+def _marketplace(session: Session, rcpt_to: tuple[str, ...]) -> Marketplace:
+    """That of the recipients; the relay refuses all others at RCPT (R-ADR-08)."""
+    found = {
+        next((one for one in session.marketplaces if fold_domain(address.rpartition("@")[2]) in one.domains), None)
+        for address in rcpt_to
+    }
+    if None in found:
+        raise click.UsageError("--to: not at an alias domain of any marketplace; the relay would refuse it at RCPT")
+    if len(found) > 1:
+        raise click.UsageError("--to: recipients of one marketplace at a time")
+    (shop,) = found
+    assert shop is not None
+    return shop
+
+
+async def _login(store: Store, shop: Marketplace, ref: str) -> str:
+    for role in (Role.SELLER, Role.BUYER):
+        if party := await store.party(shop.id, role, ref):
+            return party.id
+    raise click.ClickException(f'{shop.id} has no party "{ref}"')
+
+
+class _OutOfReach:
+    """Stands where a simulation never goes: what sends, signs and counts."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(f"a simulation reached for {name}")
+
+
+def _house(session: Session, store: Store) -> House:
+    out_of_reach: Any = _OutOfReach()
+    return House(
+        book=Book.of(session.marketplaces),
+        settings=app._settings(session.config),  # noqa: SLF001 - the daemon's own, so that both judge alike
+        store=store,
+        clock=SystemClock(),
+        ids=SystemIds(),
+        observer=PrometheusObserver(),
+        authenticator=SessionAuthenticator(),
+        courier=out_of_reach,
+        signer=out_of_reach,
+        catalogue=texts.load(),
+        departures=out_of_reach,
+        notice_quota=out_of_reach,
+        jitter=random.random,
+    )
+
+
+def _described(judged: Judged, judgement: Judgement, content: bytes) -> dict[str, object]:
+    outcome = judged.outcome
+    described: dict[str, object] = {
+        "to": judged.target.address,
+        "verdict": _verdict(judged),
+        "smtp_answer": str(flow.reply(judged, judgement)),
+    }
+    if isinstance(outcome, Verdict):
+        described |= {
+            "reasons": [_reason(reason) for reason in outcome.reasons],
+            "kind": str(outcome.kind),
+            "notice": outcome.notify,
+            "policy_version": outcome.policy_version,
+        }
+    elif isinstance(outcome, Refusal):
+        described["reasons"] = [_reason(outcome.reason)]
+    rewritten, relayed = judged.rewritten, None
+    if rewritten and judgement.mail:
+        body_start = judgement.mail.root.body_start
+        relayed = assemble(content, body_start, rewritten.header, rewritten.edits).decode("utf-8", "backslashreplace")
+        described["changes"] = [f"{one.what} in {one.where or 'the body'}: {one.why}" for one in rewritten.changes]
+    return described | {"relayed": relayed}
+
+
+def _verdict(judged: Judged) -> str:
+    match judged.outcome:
+        case Verdict(action=action):
+            return str(action)
+        case Refusal():
+            return "refuse"
+        case _:
+            return "merged with another recipient" if judged.merged_into else "to the operator"
+
+
+def _reason(reason: Reason) -> str:
+    span = f" at {reason.span.part}:{reason.span.start}-{reason.span.end}" if reason.span else ""
+    return f"{reason.code} ({reason.rule}){span}"
