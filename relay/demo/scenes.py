@@ -37,7 +37,7 @@ async def message_and_answer(stage: Stage) -> None:
     mail, answer = await stage.mail(ALICE)
     stage.check(BOB.mailbox.encode() not in mail.content, "Bob's real address is nowhere in it")
     stage.check(answer.in_reply_to.endswith(f"@{ALICE.mailbox.partition('@')[2]}>"), "In-Reply-To is Alice's own id")
-    stage.check(ALICE.mailbox in answer.text, "the quoted signature is again what Alice wrote")
+    stage.check(stage.post.alias(ALICE, BOB) in answer.text, "his signature names his alias")
     await stage.record()
 
 
