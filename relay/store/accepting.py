@@ -21,6 +21,7 @@ from relay.store.contents import (
     seal_notice,
     seal_record,
     to_json,
+    whole,
 )
 from relay.store.crypto import Key, identity
 from relay.store.engine import Work
@@ -150,7 +151,7 @@ class AcceptVerbs(SenderVerbs):
         rows.add(seal_notice(item.id, holder_id, notice.content, self._vault, holder))
 
     def _message_row(self, record: Record, content_hash: bytes) -> SqlRow:
-        own_id = record.original_message_id
+        own_id = whole(record.original_message_id)
         size = record.detail.get("size_bytes")
         return (
             record.id,

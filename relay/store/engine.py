@@ -11,7 +11,7 @@ tried again alone, so that a bad row fails its own waiter only. SQL uses `$1` pl
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeVar
 
@@ -25,9 +25,11 @@ R = TypeVar("R")
 
 
 class Row(Protocol):
-    """sqlite3.Row and asyncpg.Record alike."""
+    """sqlite3.Row and asyncpg.Record alike: values by name, iteration over the values."""
 
-    def __getitem__(self, key: Any, /) -> Any: ...
+    def __getitem__(self, key: str, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 Statement = tuple[str, Sequence[object]]

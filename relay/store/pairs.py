@@ -1,6 +1,7 @@
 """Pairs with their aliases, and orders."""
 
 from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
@@ -12,17 +13,23 @@ from relay.core.address import fold_domain
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Party, PartyState, Role
+from relay.ports import Clock, Ids
 from relay.store.base import Base, from_us, to_us
-from relay.store.crypto import UnreadableError, identity
-from relay.store.engine import Row, Work
+from relay.store.crypto import MasterKeys, UnreadableError, identity
+from relay.store.engine import Engine, Row, Work
 from relay.store.parties import name_of
 from relay.store.senders import entry_of
 from relay.store.statements import spread
 
 _PAGE: Final = 200
+_SEEN: Final = 4_096
 
 
 class PairVerbs(Base):
+    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids) -> None:
+        super().__init__(engine, master, clock, ids)
+        self._pairs_seen: dict[object, Pair] = {}
+
     async def put_pair(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
         def put() -> Work[str]:
             rows = yield self._sql["pair_parties"], (marketplace_id, buyer_id, seller_id)
@@ -64,21 +71,41 @@ class PairVerbs(Base):
         return await self._pairs(await self._engine.read_bulk(self._sql["pairs"], marketplace_id))
 
     async def _one_pair(self, rows: Sequence[Row]) -> Pair | None:
-        return (await self._pairs(rows))[0] if rows else None
+        """On the way of every message, so what these rows once opened to is kept, under the rows themselves: changed
+        ones, keys included, are other rows."""
+        if not rows:
+            return None
+        listed = await self._addresses({row["party_id"] for row in rows})
+        opened: tuple[object, ...] = (tuple(map(tuple, rows)), tuple(map(tuple, listed)))
+        pair = self._pairs_seen.get(opened)
+        if pair is None:
+            (pair,) = self._assembled(rows, listed)
+            while len(self._pairs_seen) >= _SEEN:
+                self._pairs_seen.pop(next(iter(self._pairs_seen)))
+            self._pairs_seen[opened] = pair
+        return pair
 
     async def _pairs(self, rows: Sequence[Row]) -> Sequence[Pair]:
         """From `pair_side` rows in order of their pairs."""
-        addresses: dict[str, set[str]] = {}
-        keys = {row["party_id"]: row["wrapped"] for row in rows}
-        party_ids = list(keys)
+        return self._assembled(rows, await self._addresses({row["party_id"] for row in rows}))
+
+    async def _addresses(self, parties: AbstractSet[str]) -> Sequence[Row]:
+        found: list[Row] = []
+        party_ids = sorted(parties)
         for start in range(0, len(party_ids), _PAGE):
             sql, params = spread(self._sql["addresses"], (), party_ids[start : start + _PAGE])
-            for row in await self._engine.read(sql, *params):
-                try:
-                    key = self._vault.holder(row["party_id"], keys[row["party_id"]])
-                    addresses.setdefault(row["party_id"], set()).add(entry_of(row["id"], row["sealed"], key).address)
-                except UnreadableError:
-                    continue
+            found += await self._engine.read(sql, *params)
+        return found
+
+    def _assembled(self, rows: Sequence[Row], listed: Sequence[Row]) -> Sequence[Pair]:
+        addresses: dict[str, set[str]] = {}
+        keys = {row["party_id"]: row["wrapped"] for row in rows}
+        for row in listed:
+            try:
+                key = self._vault.holder(row["party_id"], keys[row["party_id"]])
+                addresses.setdefault(row["party_id"], set()).add(entry_of(row["id"], row["sealed"], key).address)
+            except UnreadableError:
+                continue
         pairs = []
         for pair_id, group in groupby(rows, key=lambda row: row["pair_id"]):
             # Retired aliases come first, so the one in force is the last word.

@@ -33,9 +33,9 @@ def seal_entry(sender_id: str, entry: Entry, key: Key) -> bytes:
     return key.seal(identity("sender", sender_id), msgspec.json.encode(entry))
 
 
-def sender_of(row: Row, vault: Vault) -> Sender:
-    """From a `sender` row with its holder's key as `wrapped`. Raises UnreadableError once erased."""
-    entry = entry_of(row["id"], row["sealed"], vault.holder(row["party_id"], row["wrapped"]))
+def sender_of(row: Row, key: Key) -> Sender:
+    """From a `sender` row. Raises UnreadableError."""
+    entry = entry_of(row["id"], row["sealed"], key)
     return Sender(
         id=row["id"],
         party_id=row["party_id"],
@@ -107,7 +107,7 @@ class SenderVerbs(Base):
             if known[0]["state"] != state:
                 yield from self._resolve_held(sender_id, state)
         rows = yield self._sql["sender_entry"], (party_id, address_hash)
-        return sender_of({**dict(rows[0]), "wrapped": owner[0]["wrapped"]}, self._vault)  # type: ignore[call-overload]
+        return sender_of(rows[0], key)
 
     def _resolve_held(self, sender_id: str, state: SenderState) -> Work[None]:
         """Approval releases what was held for the sender, in the order it came; a block returns it (R-SND-02)."""
@@ -187,7 +187,7 @@ def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:
     senders = []
     for row in rows:
         try:
-            senders.append(sender_of(row, vault))
+            senders.append(sender_of(row, vault.holder(row["party_id"], row["wrapped"])))
         except UnreadableError:
             continue
     return senders

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -73,16 +73,22 @@ class SqliteEngine(Engine):
         self._threads = {}
 
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
-        with _unavailable():
+        try:
             return _run(self._reader, sql, params)
+        except sqlite3.Error as error:
+            raise _judged(error) from error
 
     async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
-        with _unavailable():
+        try:
             return await self._in("bulk", lambda: _run(self._bulk, sql, params))
+        except sqlite3.Error as error:
+            raise _judged(error) from error
 
     async def transact(self, work: Callable[[], Work[T]]) -> T:
-        with _unavailable():
+        try:
             return await self._in("writer", lambda: _transact(self._writer, work))
+        except sqlite3.Error as error:
+            raise _judged(error) from error
 
     async def _in(self, thread: str, call: Callable[[], T]) -> T:
         if thread not in self._threads:
@@ -179,17 +185,11 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    """A bad row is an IntegrityError and its writer's fault; the rest is the database's."""
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
-        raise UnavailableError(f"SQLite: {error}") from error
-    except sqlite3.DatabaseError as error:
-        if type(error) is sqlite3.DatabaseError:  # damaged, or no database any more
-            raise UnavailableError(f"SQLite: {error}") from error
-        raise
+def _judged(error: sqlite3.Error) -> Exception:
+    """A bad row is its writer's fault and stays what it is; the rest, a damaged file included, is the database's."""
+    if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError)) or type(error) is sqlite3.DatabaseError:
+        return UnavailableError(f"SQLite: {error}")
+    return error
 
 
 def _cause(path: Path, error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from relay.store.engine import Statement, Work
 
 _SQL: Final = resources.files("relay.store") / "sql"
-_NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- |\Z)", re.MULTILINE | re.DOTALL)
+_NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 _MOST_PARAMS: Final = 30_000
 """Both engines stop at 32,766 or so."""
 

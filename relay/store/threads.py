@@ -21,14 +21,14 @@ class ThreadVerbs(Base):
         tokens = {local: each for each in ids for local, at, _ in [each.rpartition("@")] if at}
         found: dict[str, ThreadRef] = {}
         if tokens:
-            sql, params = spread(self._sql["thread_refs_by_id"], (pair.id,), list(tokens))
+            sql, params = spread(self._sql["thread_refs_by_id"], (), list(tokens))
             for row in await self._engine.read(sql, *params):
                 ref = self._ref_of_ours(pair, writer, tokens[row["id"]], row)
                 if ref is not None:
                     found[ref.incoming_id] = ref
         rest = {self._vault.message_id_hash(pair.id, each): each for each in ids if each not in found}
         if rest:
-            sql, params = spread(self._sql["thread_refs_by_original_id"], (pair.id, writer.value), list(rest))
+            sql, params = spread(self._sql["thread_refs_by_original_id"], (writer.value,), list(rest))
             for row in await self._engine.read(sql, *params):
                 incoming_id = rest[bytes(row["original_id_hash"])]
                 outgoing_id = _our_id(pair, writer, row["id"])
@@ -36,7 +36,7 @@ class ThreadVerbs(Base):
         return [found[each] for each in ids if each in found]
 
     def _ref_of_ours(self, pair: Pair, writer: Role, incoming_id: str, row: Row) -> ThreadRef | None:
-        if row["author_role"] is None:
+        if row["pair_id"] != pair.id or row["author_role"] is None:  # R-POL-05: never another pair's
             return None
         author = Role(row["author_role"])
         if incoming_id.lower() != _our_id(pair, author, row["id"]):

@@ -33,17 +33,18 @@ SELECT * FROM order_ WHERE marketplace_id = $1 AND external_id = $2
 SELECT * FROM opt_out WHERE buyer_id = $1 AND seller_id IN ('', $2) AND in_force = 1
 
 -- name: thread_refs_by_id
-SELECT message.id, message.author_role, body.sealed,
+-- The pair is compared by the caller: a planner without statistics may prefer the pair's whole past to a few ids.
+SELECT message.id, message.pair_id, message.author_role, body.sealed,
        message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
 FROM message
 JOIN body ON body.content_id = message.id AND body.part = 'meta'
 JOIN message_key ON message_key.content_id = message.id
 JOIN holder_key ON holder_key.holder_id = message_key.holder_id
-WHERE message.pair_id = $1 AND message.id IN ($2...)
+WHERE message.id IN ($1...)
 
 -- name: thread_refs_by_original_id
-SELECT id, original_id_hash FROM message
-WHERE original_id_hash IN ($3...) AND pair_id = $1 AND author_role = $2 ORDER BY id
+-- The hash is the pair's own.
+SELECT id, original_id_hash FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
 
 -- name: open_question
 SELECT author_role FROM message

@@ -1,0 +1,164 @@
+"""What a stolen database tells: no address, subject, name or body, and no row that can be moved (R-REC-04)."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+
+from relay.core.model.sender import SenderState
+from relay.ports import DkimKey, StoreError
+from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
+from tests.store.world import BUYER, SECRET, SELLER, Place, World
+
+PLAIN = [
+    BUYER.lower(),
+    SELLER,
+    "hanako",
+    "temp@seller.example",
+    "bounce-to@x.example",
+    "confidential",
+    "original-1@",
+    "花子",
+    "ご注文",
+    "could not deliver",
+    "private-der",
+]
+
+
+async def dump(world: World, place: Place) -> bytes:
+    """Every byte on disk for SQLite, every value of every table for PostgreSQL."""
+    if place.is_sqlite:
+        return b"".join(file.read_bytes() for file in sorted(place.directory.iterdir()))
+    tables = await world.store._engine.read(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    )
+    values: list[object] = []
+    for table in tables:
+        rows = await world.store._engine.read(f"SELECT * FROM {table['table_name']}")
+        values += [value for row in rows for value in row]
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+
+
+async def test_no_address_name_or_text_lies_open(world: World, place: Place):
+    await world.store.put_sender(
+        world.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
+    )
+    record = world.record(mail_from="bounce-to@x.example")
+    acceptance = world.acceptance(record, world.item(record), notices=(world.notice(record),))
+    await world.store.accept(acceptance)
+    await world.store.put_dkim_key(
+        DkimKey(domain="Market.example", selector="s1", algorithm="rsa-sha256", private_der=b"private-der")
+    )
+    bytes_on_disk = (await dump(world, place)).lower()
+    assert record.id.encode() in bytes_on_disk
+    assert [text for text in PLAIN if text.lower().encode() in bytes_on_disk] == []
+    (key,) = await world.store.dkim_keys("market.example")
+    assert (key.private_der, key.selector) == (b"private-der", "s1")
+
+
+async def test_one_address_has_another_hash_in_each_marketplace(world: World):  # R-ADR-01 R-ADR-09
+    await world.store.put_party("other", world.pair.buyer.party.role, "b-1", mailbox=BUYER)
+    rows = await world.store._engine.read("SELECT address_hash FROM mailbox")
+    assert len({bytes(row["address_hash"]) for row in rows}) == len(rows) == 3
+
+
+async def test_equal_bodies_leave_nothing_equal(world: World):
+    for _ in range(2):
+        await world.accepted(world.record())
+    for column, table in (("content_hash", "message"), ("sealed", "body"), ("wrapped", "message_key")):
+        rows = [bytes(row[column]) for row in await world.store._engine.read(f"SELECT {column} FROM {table}")]
+        assert len(set(rows)) == len(rows)
+
+
+async def test_a_body_moved_to_another_record_does_not_open(world: World):
+    one, two = [await world.accepted(world.record()) for _ in range(2)]
+    rows = await world.store._engine.read("SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
+    sql = "UPDATE message_key SET wrapped = $1 WHERE content_id = $2"
+    await world.store._engine.write(lambda: (yield sql, (bytes(rows[0]["wrapped"]), two.message_id)))
+    assert await world.store.letter(two) is None
+    assert await world.store.letter(one) is not None
+
+
+async def test_another_master_key_does_not_open_the_store(world: World, place: Place):
+    place.master = MasterKeys([b"x" * 32])
+    node = place.unopened()
+    with pytest.raises(StoreError, match=r"not the master key of this database.*backup"):
+        await node.open()
+    await node.close()
+
+
+async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(world: World, place: Place):
+    place.master = MasterKeys([b"n" * 32, SECRET])
+    async with place.node() as node:
+        assert await node.mailbox(world.pair.buyer.party.id) == BUYER
+        assert node.secret("alias") == world.store.secret("alias")
+        late = await node.put_party("m", world.pair.buyer.party.role, "b-2", mailbox=BUYER)
+    place.master = MasterKeys([SECRET])
+    async with place.node() as node:
+        assert await node.mailbox(late.id) is None
+
+
+async def test_two_nodes_that_open_a_fresh_database_agree_on_its_secrets(place: Place):  # R-SCL-02
+    nodes = [place.unopened() for _ in range(3)]
+    await asyncio.gather(*(node.open() for node in nodes))
+    assert len({node.secret("verp") for node in nodes}) == 1
+    await asyncio.gather(*(node.close() for node in nodes))
+
+
+def test_a_secret_before_opening_is_an_error(sqlite_place: Place):
+    with pytest.raises(StoreError, match="not open"):
+        sqlite_place.unopened().secret("alias")
+
+
+# ---------------------------------------------------------------- the master key file
+
+
+def test_a_created_key_file_is_ours_alone_and_loads(tmp_path: Path):
+    path = tmp_path / "master.key"
+    made = MasterKeys.create(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert MasterKeys.load(path).unwrap(b"row", made.wrap(b"row", b"secret")) == b"secret"
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="already"):
+        MasterKeys.create(path)
+    assert path.read_bytes() == before
+    with pytest.raises(StoreError, match=r"absent/master\.key: cannot make"):
+        MasterKeys.create(tmp_path / "absent" / "master.key")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "message"),
+    [
+        (None, 0, "no master key; `relay init`"),
+        ("", 0o600, "restore the file"),
+        ("c2hvcnQ=", 0o600, "32 bytes"),
+        ("not base64!", 0o600, "not base64"),
+        ("A" * 43 + "=", 0o644, "chmod 600"),
+    ],
+)
+def test_a_bad_key_file_is_named_with_its_fix(tmp_path: Path, text: str | None, mode: int, message: str):
+    path = tmp_path / "master.key"
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    with pytest.raises(StoreError, match=message) as caught:
+        MasterKeys.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_key_file_that_is_a_directory_is_named(tmp_path: Path):
+    with pytest.raises(StoreError, match="cannot read"):
+        MasterKeys.load(tmp_path)
+
+
+def test_a_sealed_value_opens_for_its_own_row_only():
+    vault = Vault(MasterKeys([SECRET]), bytes)
+    key = vault.holder("h", vault.new_holder("h"))
+    sealed = key.seal(identity("mailbox", "1"), b"text")
+    assert key.open(identity("mailbox", "1"), sealed) == b"text"
+    for row, value in ((b"mailbox\x002", sealed), (b"mailbox\x001", sealed[:-1]), (b"mailbox\x001", b"")):
+        with pytest.raises(UnreadableError):
+            key.open(row, value)
+    with pytest.raises(UnreadableError, match="destroyed"):
+        vault.holder("h", None)

@@ -1,0 +1,242 @@
+"""What is SQLite's own: the file, its locks, a full disk, a second process, the query plans."""
+
+import asyncio
+import re
+import resource
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from relay.core.model.party import Role
+from relay.ports import StoreError, UnavailableError
+from relay.store import SqliteStore, connect
+from relay.store.statements import queries
+from tests.store.world import Place, RisingIds, World
+
+
+@pytest.fixture
+async def world(sqlite_place: Place):
+    async with sqlite_place.node() as node:
+        yield await World.of(sqlite_place, node)
+
+
+async def open_error(place: Place) -> str:
+    node = place.unopened()
+    with pytest.raises(StoreError) as caught:
+        await node.open()
+    await node.close()
+    return str(caught.value)
+
+
+async def accept(world: World) -> str:
+    record = world.record()
+    await world.store.accept(world.acceptance(record, world.item(record)))
+    return record.id
+
+
+# ---------------------------------------------------------------- opening
+
+
+async def test_the_file_is_ours_alone_and_synced_at_each_commit(world: World):  # R-IN-03
+    assert stat.S_IMODE(world.place.file.stat().st_mode) == 0o600
+    writer = world.store._engine._writer
+    found = {name: writer.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert found == {"journal_mode": "wal", "synchronous": 2}
+    assert writer.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+async def test_a_missing_directory_is_named(tmp_path: Path):
+    assert "absent: no such directory; make it" in await open_error(Place("sqlite:absent/relay.db", tmp_path))
+
+
+async def test_a_file_that_is_no_database_is_named(sqlite_place: Place):
+    sqlite_place.file.write_bytes(b"this is no database at all" * 100)
+    assert "relay.db: not a readable database; move it away" in await open_error(sqlite_place)
+
+
+async def test_a_directory_in_the_files_place_is_named(sqlite_place: Place):
+    sqlite_place.file.mkdir()
+    assert str(sqlite_place.file) in await open_error(sqlite_place)
+
+
+async def test_another_programs_database_is_left_alone(sqlite_place: Place):
+    with sqlite3.connect(sqlite_place.file) as foreign:
+        foreign.execute("CREATE TABLE theirs (x)")
+    foreign.close()
+    assert "another program's database" in await open_error(sqlite_place)
+
+
+async def test_a_locked_database_cannot_be_opened(sqlite_place: Place):
+    async with sqlite_place.node():
+        pass
+    with locked(sqlite_place):
+        node = SqliteStore(sqlite_place.file, sqlite_place.master, sqlite_place.clock, RisingIds(), busy_s=0)
+        with pytest.raises(StoreError, match="locked by another program"):
+            await node.open()
+
+
+@pytest.mark.parametrize("url", ["", "relay.db", "sqlite:", "mysql://x/y"])
+def test_an_unknown_url_is_refused(sqlite_place: Place, url: str):
+    with pytest.raises(StoreError, match="neither"):
+        connect(url, sqlite_place.directory, sqlite_place.master, sqlite_place.clock, RisingIds())
+
+
+async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place):
+    node = sqlite_place.unopened()
+    await node.open()
+    await node.close()
+    with pytest.raises(UnavailableError):
+        await node.ping()
+    with pytest.raises(UnavailableError):
+        await node.parties("m")
+    with pytest.raises(UnavailableError):
+        await node.alias("a", "b")
+    await node.open()
+    await node.ping()
+    await node.close()
+
+
+# ---------------------------------------------------------------- trouble while it runs
+
+
+@contextmanager
+def locked(place: Place) -> Iterator[None]:
+    """Another program holds the write lock."""
+    other = sqlite3.connect(place.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: Place):  # R-IN-07
+    async with sqlite_place.node() as node:
+        world = await World.of(sqlite_place, node)
+        node._engine._writer.execute("PRAGMA busy_timeout = 0")
+        with locked(sqlite_place):
+            outcomes = await asyncio.gather(*(accept(world) for _ in range(5)), return_exceptions=True)
+            assert [type(each) for each in outcomes] == [UnavailableError] * 5
+            with pytest.raises(UnavailableError):
+                await node.ping()
+            assert await node.messages() == []
+        await node.ping()
+        kept = await asyncio.gather(*(accept(world) for _ in range(5)))
+        assert {summary.id for summary in await node.messages()} == set(kept)
+
+
+async def test_a_full_database_fails_every_waiter_and_recovers(world: World):  # R-IN-07
+    writer = world.store._engine._writer
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
+    outcomes = await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert "full" in str(outcomes[0])
+    assert await world.store.messages() == []
+    writer.execute("PRAGMA max_page_count = 1000000")
+    await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big))
+    assert len(await world.store.messages()) == 3
+
+
+@contextmanager
+def no_room(size: int) -> Iterator[None]:
+    """The system refuses to let any file grow beyond `size`."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: World):  # R-IN-07
+    log = world.place.file.with_name("relay.db-wal")
+    with no_room(log.stat().st_size):
+        outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert await world.store.messages() == []
+    kept = await asyncio.gather(*(accept(world) for _ in range(3)))
+    async with world.place.node() as other:
+        assert {summary.id for summary in await other.messages()} == set(kept)
+
+
+async def test_what_another_process_wrote_is_seen_at_once(world: World):
+    party = world.pair.buyer.party
+    async with world.place.node() as other:
+        for mailbox in ("one@mail.example", "two@mail.example"):
+            await other.put_party("m", Role.BUYER, party.external_ref, mailbox=mailbox)
+            assert await world.store.mailbox(party.id) == mailbox
+            pair = await world.store.pair(world.pair.id)
+            assert pair is not None
+            assert mailbox in pair.buyer.addresses
+
+
+# ---------------------------------------------------------------- plans
+
+_HOT = [
+    "alias",
+    "pair",
+    "pair_by_alias",
+    "addresses",
+    "senders_for",
+    "sender_owner",
+    "listed_elsewhere",
+    "pending_senders",
+    "order",
+    "opt_outs",
+    "thread_refs_by_id",
+    "thread_refs_by_original_id",
+    "open_question",
+    "auto_replies_since",
+    "holder_key",
+    "mailbox",
+    "party",
+    "claim",
+    "settle_items",
+    "settle_messages",
+    "renew",
+    "letter",
+    "content",
+    "summary",
+    "history",
+    "notices",
+    "held_for_sender",
+    "app_passwords",
+    "item",
+    "bounce",
+]
+
+
+def scans(world: World, sql: str) -> list[str]:
+    """The steps of the plan that read a whole table; `settled` is the statement's own rows."""
+    for marker, text in (
+        ("...", ""),
+        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (6 if 'owner' in sql else 2))})"),
+    ):
+        sql = sql.replace(marker, text)
+    params = [None] * len(set(re.findall(r"\$\d", sql)))
+    plan = world.store._engine._reader.execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params).fetchall()
+    assert plan
+    own = ("SCAN settled", "SCAN CONSTANT ROW", "SCAN (subquery")
+    return [row["detail"] for row in plan if row["detail"].startswith("SCAN") and not row["detail"].startswith(own)]
+
+
+@pytest.mark.parametrize("name", _HOT)
+async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, name: str):
+    assert scans(world, queries("sqlite")[name]) == []
+
+
+async def test_a_scan_would_be_seen(world: World):
+    assert scans(world, "SELECT * FROM event WHERE type = $1") == ["SCAN event"]
+
+
+def test_every_named_query_is_used_and_every_used_one_is_named():
+    source = "".join(path.read_text() for path in Path(queries.__wrapped__.__code__.co_filename).parent.glob("*.py"))
+    names = set(queries("sqlite"))
+    assert names == set(queries("postgres"))
+    assert {name for name in names if f'"{name}"' not in source} == set()
