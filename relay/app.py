@@ -108,7 +108,7 @@ class Daemon:
         stack.push_async_callback(courier.close)
         worker = Worker()
         self._house = House(
-            book=Book.of(configuration.marketplaces(config)),
+            book=Book.of(configuration.marketplaces(config), config.hostname),
             settings=_settings(config),
             store=self._store,
             clock=clock,
@@ -176,7 +176,7 @@ class Daemon:
         except (configuration.ConfigError, tls.TlsError, OSError) as error:
             log.warning("reload_refused", problem=str(error))
             return
-        self._house.book = Book.of(configuration.marketplaces(fresh))
+        self._house.book = Book.of(configuration.marketplaces(fresh), fresh.hostname)
         self._signer.forget()
         log.info("reloaded", marketplaces=len(fresh.marketplace))
 

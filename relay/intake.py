@@ -27,7 +27,7 @@ from relay.steps.gather import OPERATOR_LOCAL_PARTS
 from relay.steps.house import House
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
-_NO_RELAYING: Final = Reply.refusing(ReasonCode.NO_RELAYING, "we take mail for our own addresses only")
+_NO_RELAYING: Final = smtp_text.reply(ReasonCode.NO_RELAYING, None)
 _REMEMBERED_LOGINS: Final = 1_000
 
 

@@ -4,11 +4,11 @@ The check code binds the random part to its domain, so a mistyped, guessed or mo
 database look-up. `alias+TAG` names an order or a kind (R-ADR-05).
 """
 
-import base64
-import hashlib
 import hmac
 import re
 from typing import Final, NamedTuple
+
+from relay.core import keyed
 
 _RANDOM_CHARS: Final = 13
 _CHECK_CHARS: Final = 3
@@ -28,7 +28,7 @@ def issue(entropy: bytes, domain: str, key: bytes) -> str:
     """A new local part from ENTROPY_BYTES random bytes, for a folded `domain`, under the alias `key` (32 bytes)."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"an alias takes {ENTROPY_BYTES} random bytes")
-    random_part = base64.b32encode(entropy).decode("ascii").lower()[:_RANDOM_CHARS]
+    random_part = keyed.base32(entropy)[:_RANDOM_CHARS]
     return random_part + _check_code(random_part, domain, key)
 
 
@@ -48,10 +48,8 @@ def untag(local_part: str) -> Tagged:
 
 def pseudonym(seller_id: str, buyer_id: str, key: bytes) -> str:
     """`buyer-7F3K2M9Q`: how one seller sees one buyer; not joinable between two sellers (R-ADR-06)."""
-    digest = hmac.digest(key, f"pseudonym\0{seller_id}\0{buyer_id}".encode(), hashlib.sha256)
-    return "buyer-" + base64.b32encode(digest[:5]).decode("ascii")
+    return "buyer-" + keyed.base32(keyed.tag(key, "pseudonym", seller_id, buyer_id, size=5)).upper()
 
 
 def _check_code(random_part: str, domain: str, key: bytes) -> str:
-    digest = hmac.digest(key, f"alias\0{random_part}\0{domain}".encode(), hashlib.sha256)
-    return base64.b32encode(digest[:5]).decode("ascii").lower()[:_CHECK_CHARS]
+    return keyed.base32(keyed.tag(key, "alias", random_part, domain, size=2))[:_CHECK_CHARS]

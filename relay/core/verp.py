@@ -6,11 +6,12 @@ worth nothing (R-REW-10, R-OUT-04).
 """
 
 import base64
-import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
 from typing import Final
+
+from relay.core import keyed
 
 PREFIX: Final = "b."
 _EXPIRY_CHARS: Final = 8  # 5 bytes of seconds since 1970
@@ -25,7 +26,7 @@ def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
     """The local part for an item's MAIL FROM. `item_id` is a record id, `key` the installation's "verp" secret."""
     if not _ITEM_ID.match(item_id):
         raise ValueError("an item id is 26 characters of lower-case base32")
-    expiry = _base32(int(expires_at.timestamp()).to_bytes(5, "big"))
+    expiry = keyed.base32(int(expires_at.timestamp()).to_bytes(5, "big"))
     return f"{PREFIX}{item_id}{expiry}{_signature(item_id, expiry, key)}"
 
 
@@ -42,9 +43,4 @@ def read(local_part: str, now: datetime, key: bytes) -> str | None:
 
 
 def _signature(item_id: str, expiry: str, key: bytes) -> str:
-    digest = hmac.digest(key, f"verp\0{item_id}\0{expiry}".encode(), hashlib.sha256)
-    return _base32(digest[: _SIGNATURE_CHARS * 5 // 8])
-
-
-def _base32(value: bytes) -> str:
-    return base64.b32encode(value).decode("ascii").lower()
+    return keyed.base32(keyed.tag(key, "verp", item_id, expiry, size=_SIGNATURE_CHARS * 5 // 8))

@@ -1,6 +1,5 @@
 """The operating system's side: clock, ids, the lock of a data directory, and what systemd is told."""
 
-import base64
 import fcntl
 import os
 import socket
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from relay.core import keyed
 from relay.ports import StoreError
 
 _RANDOM_BITS: Final = 80
@@ -54,7 +54,7 @@ class SystemIds:
         with self._lock:
             self._last = max(fresh, self._last + 1)
             octets = self._last.to_bytes(16)
-        return base64.b32hexencode(octets).decode("ascii").rstrip("=").lower()
+        return keyed.base32hex(octets)
 
 
 @contextmanager

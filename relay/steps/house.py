@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from relay.core.address import fold_domain
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplace
 from relay.core.notice.texts import Catalogue
@@ -24,10 +25,12 @@ class Book:
     by_domain: Mapping[str, Marketplace]
 
     @classmethod
-    def of(cls, marketplaces: Sequence[Marketplace]) -> "Book":
+    def of(cls, marketplaces: Sequence[Marketplace], hostname: str) -> "Book":
+        """The server's own name counts as the first marketplace's: its postmaster is somebody (RFC 5321 §4.5.1)."""
+        own_name = {fold_domain(hostname): m for m in marketplaces[:1]}
         return cls(
             by_id={m.id: m for m in marketplaces},
-            by_domain={domain: m for m in marketplaces for domain in m.domains},
+            by_domain=own_name | {domain: m for m in marketplaces for domain in m.domains},
         )
 
 

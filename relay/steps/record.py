@@ -7,13 +7,13 @@ from datetime import timedelta
 from relay.core.address import fold_domain, split
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
-from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.reason import Reason
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
+from relay.core.policy.case import is_automatic
 from relay.core.policy.facts import Facts, Proof
 from relay.ports import Acceptance, Letter, OutgoingNotice, Record
 from relay.steps import telling
@@ -115,7 +115,7 @@ class _Page:
             sender_id=self._sender_id(facts, writer, verdict),
             order_id=facts.order.id if facts.order else None,
             kind=verdict.kind,
-            automatic=mail.head.automatic is not Automatic.NO,
+            automatic=is_automatic(self.incoming, mail.head),
             subject=mail.head.subject,
             original_message_id=mail.head.message_id or "",
             original=self.incoming.content,
@@ -131,7 +131,7 @@ class _Page:
                 "sender_state": facts.sender.state if facts.sender else "unlisted",
                 "opted_out": bool(facts.opt_outs),
                 "authentication": list(facts.authentication.results),
-                "automatic": mail.head.automatic is not Automatic.NO or not self.incoming.mail_from,
+                "automatic": is_automatic(self.incoming, mail.head),
                 "unsolicited": verdict.unsolicited,
             },
         )

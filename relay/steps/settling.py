@@ -7,13 +7,16 @@ from relay.core import verp
 from relay.core.bounce.carrier import host_class
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.kind import Kind
 from relay.core.model.party import PartyState, Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.compose import NoticeType
+from relay.core.policy import optout
 from relay.core.retry import delayed_notice_due, next_attempt
 from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
+from relay.core.rewrite.mime import body_start
 from relay.core.smtp_reply import classify, redact
 from relay.ports import Delivery, Letter, Outgoing, OutgoingNotice, Settlement
 from relay.steps import telling
@@ -42,10 +45,12 @@ async def look_again(house: House, item: Item, letter: Letter) -> Reason | None:
         return UNAVAILABLE
     if pair.side(to.other).party.state is not PartyState.ACTIVE:
         return Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07")
-    if to is Role.BUYER and await house.store.opt_outs(pair.buyer.party.id, pair.seller.party.id):
+    if to is Role.BUYER and (opt_outs := await house.store.opt_outs(pair.buyer.party.id, pair.seller.party.id)):
         summary = await house.store.summary(item.message_id)
         if summary is not None and summary.detail.get("unsolicited"):
-            return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
+            kind = Kind(summary.kind)
+            if any(optout.touches(opt_out, pair, kind) for opt_out in opt_outs):
+                return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
     return None
 
 
@@ -74,14 +79,14 @@ async def compose(house: House, item: Item, letter: Letter, to: str, now: dateti
 
 def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) -> tuple[bytes, bytes]:
     """Header block and body as they leave. The operator's mail keeps its own To."""
-    header, body_start = letter.header, letter.original.find(b"\r\n\r\n") + 4
+    start = body_start(letter.original)
+    own_header = letter.original[:start].removesuffix(b"\r\n") if start < len(letter.original) else letter.original
     trace = received(by=house.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
-        return f"Received: {trace}\r\n".encode() + letter.original[: body_start - 2], letter.original[body_start:]
-    if header is None:
-        header = letter.original[: body_start - 2]
-    body = section(letter.original, body_start, len(letter.original), letter.edits)
-    return compose_header(header, to=to, received=trace, at=now), body
+        return f"Received: {trace}\r\n".encode() + own_header, letter.original[start:]
+    body = section(letter.original, start, len(letter.original), letter.edits)
+    # A mail without a readable Date gets one, the same at each attempt.
+    return compose_header(letter.header or own_header, to=to, received=trace, at=item.queued_at), body
 
 
 async def settle(house: House, item: Item, delivery: Delivery, now: datetime) -> Settlement:

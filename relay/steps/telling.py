@@ -18,6 +18,7 @@ from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, c
 from relay.core.policy.facts import Facts
 from relay.core.rewrite.mime import MimeError
 from relay.core.rewrite.mime import split as split_mime
+from relay.core.smtp_reply import redact
 from relay.ports import Delivery, OutgoingNotice
 from relay.steps.house import House
 
@@ -32,7 +33,7 @@ class About:
     message_id: str
     marketplace: Marketplace
     author: Side
-    alias: str
+    recipient: Side
     reply_to: str | None
     subject: str
     original_message_id: str
@@ -48,7 +49,7 @@ def about_verdict(
         message_id=message_id,
         marketplace=facts.marketplace,
         author=facts.pair.side(writer.role),
-        alias=facts.pair.side(facts.to).alias.address,
+        recipient=facts.pair.side(facts.to),
         reply_to=head.from_address if writer.registered else None,
         subject=head.subject,
         original_message_id=head.message_id or "",
@@ -69,7 +70,8 @@ async def about_item(
     remote = None
     if delivery is not None:
         host = host_class(delivery.host)
-        remote = RemoteAnswer(host=host, code=delivery.code, enhanced=delivery.enhanced, text=delivery.text)
+        said = redact(delivery.text, about.recipient.addresses)
+        remote = RemoteAnswer(host=host, code=delivery.code, enhanced=delivery.enhanced, text=said)
     retry_until = None
     if notice_type is NoticeType.DELAYED:
         retry_until = item.queued_at + timedelta(seconds=house.settings.schedule.expire_s)
@@ -97,7 +99,7 @@ async def _recall(house: House, item: Item) -> About | None:
         message_id=summary.id,
         marketplace=marketplace,
         author=pair.side(role),
-        alias=pair.side(role.other).alias.address,
+        recipient=pair.side(role.other),
         reply_to=reply_to,
         subject=stored.subject,
         original_message_id=stored.original_message_id,
@@ -126,7 +128,7 @@ def _notice(
         notice_id=f"{item_id}@{marketplace.domain}",
         at=now,
         record_id=about.message_id,
-        alias=about.alias,
+        alias=about.recipient.alias.address,
         subject=about.subject,
         original_message_id=about.original_message_id,
         received_at=about.received_at,

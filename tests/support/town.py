@@ -163,7 +163,7 @@ class Town:
 
     async def set_marketplace(self, **changes: object) -> None:
         fresh = replace(self.house.book.by_id["market"], **changes)  # type: ignore[arg-type]
-        self.house.book = Book.of([fresh])
+        self.house.book = Book.of([fresh], "mx.market.example")
 
 
 def parsed(outgoing: Outgoing) -> EmailMessage:
@@ -193,7 +193,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
         )
         mailboxes = Mailboxes()
         house = House(
-            book=Book.of(marketplaces(Config(marketplace=[section]))),
+            book=Book.of(marketplaces(Config(marketplace=[section])), "mx.market.example"),
             settings=Settings(
                 owner="test",
                 hostname="mx.market.example",

@@ -37,7 +37,12 @@ class Case:
 
     @property
     def is_automatic(self) -> bool:
-        return self.head.automatic is not Automatic.NO or not self.incoming.mail_from
+        return is_automatic(self.incoming, self.head)
+
+
+def is_automatic(incoming: Incoming, head: Head) -> bool:
+    """By its header, or by the null sender, which no person writes with (RFC 5321 §4.5.5)."""
+    return head.automatic is not Automatic.NO or not incoming.mail_from
 
 
 @dataclass(frozen=True, slots=True)

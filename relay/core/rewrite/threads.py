@@ -5,13 +5,11 @@ not know becomes opaque but stays the same for the same id, so answers to an unk
 Thread-Index and Thread-Topic do not pass: the first holds the time and a GUID of the sender's own mail program.
 """
 
-import base64
 import dataclasses
-import hashlib
-import hmac
 import re
 from typing import Final
 
+from relay.core import keyed
 from relay.core.rewrite.mime import Part, raw_value
 from relay.core.rewrite.plan import Draft, Plan
 
@@ -38,8 +36,7 @@ def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
 
 def opaque_id(message_id: str, key: bytes, domain: str) -> str:
     """What stands for an id that the pair does not know; without brackets."""
-    digest = hmac.digest(key, b"thread\0" + message_id.encode("utf-8", "surrogateescape"), hashlib.sha256)
-    return f"{base64.b32encode(digest[:15]).decode('ascii').lower()}@{domain}"
+    return f"{keyed.base32(keyed.tag(key, 'thread', message_id, size=15))}@{domain}"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
