@@ -18,11 +18,12 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
 from relay.demo import cast
 from relay.demo.cast import CAST, Character
-from relay.edge.system import SystemClock
+from relay.edge.system import SystemClock, locked
 from relay.edge.tls import make_self_signed
 from relay.ports import Store
 from relay.store.crypto import MasterKeys
 
+CONFIG_NAME: Final = "config.toml"
 _MARK: Final = "# Written by `relay demo`, anew at each start."
 _CONFIG: Final = """\
 {mark}
@@ -102,7 +103,7 @@ class Town:
 
     @property
     def config_path(self) -> Path:
-        return self.directory / "config.toml"
+        return self.directory / CONFIG_NAME
 
     @property
     def certificate(self) -> Path:
@@ -110,48 +111,59 @@ class Town:
 
 
 async def found(directory: Path, ports: Ports) -> Town:
-    """Raises TownError, and what the store raises when it cannot be opened."""
-    config = _lay_out(directory, ports)
+    """Raises TownError, and StoreError when the store cannot be opened or a running demo has the directory."""
+    try:
+        _claim(directory / CONFIG_NAME)
+        with locked(directory):
+            config = _lay_out(directory, ports)
+            aliases = await _populate(config, directory)
+    except OSError as error:
+        raise TownError(f"cannot write the demo's files: {error.strerror}: {error.filename}") from error
+    return Town(directory=directory, config=config, aliases=aliases)
+
+
+def _claim(config: Path) -> None:
+    """Another installation's directory is left alone."""
+    config.parent.mkdir(parents=True, exist_ok=True)
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
+        raise TownError(f"{config} was not written by the demo; give it a directory of its own with --dir")
+
+
+def _lay_out(directory: Path, ports: Ports) -> Config:
+    """The files that `relay serve` needs."""
+    text = _CONFIG.format(
+        mark=_MARK,
+        mx=ports.mx,
+        submission=ports.submission,
+        web=ports.web,
+        sink=ports.sink,
+        marketplace=cast.MARKETPLACE,
+        domain=cast.DOMAIN,
+        mobile_domain=cast.MOBILE_DOMAIN,
+        carrier=cast.CARRIER,
+        operator=cast.OPERATOR_MAILBOX,
+    )
+    (directory / CONFIG_NAME).write_text(text, encoding="utf-8")
+    config = parse(text)
+    master_key, certificate = directory / config.master_key, directory / config.tls.certificate
+    if not master_key.exists():
+        master_key.parent.mkdir(mode=0o700, exist_ok=True)
+        MasterKeys.create(master_key)
+    if not certificate.exists():
+        make_self_signed(certificate.parent, ["localhost"])
+    return config
+
+
+async def _populate(config: Config, directory: Path) -> dict[tuple[str, str], str]:
+    """Seeds the store; the aliases by writer and addressee."""
+    aliases: dict[tuple[str, str], str] = {}
     async with opened(config, directory) as store:
         parties = {character.ref: await _settle(store, character) for character in CAST}
-        aliases: dict[tuple[str, str], str] = {}
         for purchase in cast.PURCHASES:
             pair = await _introduce(store, purchase, parties)
             aliases[purchase.seller, purchase.buyer] = pair.buyer.alias.address
             aliases[purchase.buyer, purchase.seller] = pair.seller.alias.address
-    return Town(directory=directory, config=config, aliases=aliases)
-
-
-def _lay_out(directory: Path, ports: Ports) -> Config:
-    """The files that `relay serve` needs. Another installation's directory is left alone."""
-    path = directory / "config.toml"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.read_text(errors="replace").startswith(_MARK):
-            raise TownError(f"{path} was not written by the demo; give it a directory of its own with --dir")
-        text = _CONFIG.format(
-            mark=_MARK,
-            mx=ports.mx,
-            submission=ports.submission,
-            web=ports.web,
-            sink=ports.sink,
-            marketplace=cast.MARKETPLACE,
-            domain=cast.DOMAIN,
-            mobile_domain=cast.MOBILE_DOMAIN,
-            carrier=cast.CARRIER,
-            operator=cast.OPERATOR_MAILBOX,
-        )
-        path.write_text(text, encoding="utf-8")
-        config = parse(text)
-        master_key = directory / config.master_key
-        if not master_key.exists():
-            master_key.parent.mkdir(mode=0o700, exist_ok=True)
-            MasterKeys.create(master_key)
-        if not (directory / config.tls.certificate).exists():
-            make_self_signed((directory / config.tls.certificate).parent, ["localhost"])
-    except OSError as error:
-        raise TownError(f"cannot write the demo's files: {error.strerror}: {error.filename}") from error
-    return config
+    return aliases
 
 
 async def _settle(store: Store, character: Character) -> Party:

@@ -198,6 +198,16 @@ async def test_another_installations_directory_is_left_alone(tmp_path):
     assert not (tmp_path / "keys").exists()
 
 
+async def test_a_second_demo_in_the_same_directory_is_turned_away(tmp_path):
+    async with _demo(tmp_path) as (_, printed):
+        config = (tmp_path / "config.toml").read_bytes()
+        code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path), *FREE_PORTS)
+        assert code == 1
+        assert "another relay works here" in out
+        assert (tmp_path / "config.toml").read_bytes() == config
+        assert "200 OK" in await _get(_urls(printed)[0])
+
+
 async def test_a_directory_that_cannot_be_made_is_a_clear_message(tmp_path):
     (tmp_path / "file").touch()
     code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path / "file" / "demo"), *FREE_PORTS)
