@@ -109,7 +109,7 @@ class Daemon:
         worker = Worker()
         self._house = House(
             book=Book.of(configuration.marketplaces(config), config.hostname),
-            settings=_settings(config),
+            settings=settings(config),
             store=self._store,
             clock=clock,
             ids=system.SystemIds(),
@@ -208,7 +208,7 @@ async def _until_told_to_stop(daemon: Daemon) -> None:
     await told.wait()
 
 
-def _settings(config: Config) -> Settings:
+def settings(config: Config) -> Settings:
     delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
     return Settings(
         owner=f"{socket.gethostname()}:{os.getpid()}",

@@ -113,8 +113,8 @@ class _OutOfReach:
 def _house(session: Session, store: Store) -> House:
     out_of_reach: Any = _OutOfReach()
     return House(
-        book=Book.of(session.marketplaces),
-        settings=app._settings(session.config),  # noqa: SLF001 - the daemon's own, so that both judge alike
+        book=Book.of(session.marketplaces, session.config.hostname),
+        settings=app.settings(session.config),
         store=store,
         clock=SystemClock(),
         ids=SystemIds(),
