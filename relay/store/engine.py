@@ -44,7 +44,8 @@ class _Job:
 
 
 class Engine(ABC):
-    """One database. `write` and `write_together` raise UnavailableError, or what the work itself raised."""
+    """One database. Writes raise UnavailableError, ValueError for a row that the database refuses, or what the work
+    itself raised."""
 
     dialect: Literal["sqlite", "postgres"]
 

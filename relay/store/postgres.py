@@ -3,8 +3,8 @@ rows that another node has locked. A connection that breaks is made anew by the 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
@@ -14,8 +14,7 @@ from relay.store.base import to_us
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
 from relay.store.records import RecordVerbs
-from relay.store.sqlite import check_version
-from relay.store.statements import migrations
+from relay.store.statements import check_version, migrations
 
 T = TypeVar("T")
 
@@ -38,7 +37,10 @@ _AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.PostgresIOError,
+    asyncpg.InternalClientError,
 )
+
+_REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
 class PostgresStore(RecordVerbs):
@@ -96,26 +98,41 @@ class PostgresEngine(Engine):
     read_bulk = read
 
     async def _fetch(self, sql: str, params: Sequence[object]) -> Sequence[Row]:
-        with _unavailable():
-            rows: Sequence[Row] = await self._opened().fetch(sql, *params)
+        async with self._connection() as connection:
+            rows: Sequence[Row] = await connection.fetch(sql, *params)
             return rows
 
     async def transact(self, work: Callable[[], Work[T]]) -> T:
-        with _unavailable():
-            async with self._opened().acquire(timeout=_CONNECT_S) as connection, connection.transaction():
-                statements = work()
-                try:
-                    sql, params = next(statements)
-                    while True:
-                        sql, params = statements.send(await connection.fetch(sql, *params))
-                except StopIteration as end:
-                    result: T = end.value
-            return result
+        async with self._connection() as connection, connection.transaction():
+            statements = work()
+            try:
+                sql, params = next(statements)
+                while True:
+                    sql, params = statements.send(await connection.fetch(sql, *params))
+            except StopIteration as end:
+                result: T = end.value
+        return result
 
-    def _opened(self) -> Any:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """One of the pool's. A bad row is its writer's ValueError; an absent, stopping or full server is
+        UnavailableError, and the connection that said so is not used again."""
         if self._pool is None:
             raise UnavailableError("the store is closed")
-        return self._pool
+        try:
+            async with self._pool.acquire(timeout=_CONNECT_S) as connection:
+                try:
+                    yield connection
+                except _AWAY as error:
+                    if not isinstance(error, ValueError):
+                        connection.terminate()
+                    raise
+        except _REFUSED as error:
+            raise ValueError(f"PostgreSQL refuses the row: {type(error).__name__}") from error
+        except _AWAY as error:
+            if isinstance(error, ValueError):  # an InterfaceError too: a parameter that is not what the column takes
+                raise
+            raise UnavailableError(f"PostgreSQL: {_words(error)}") from error
 
     async def _migrate(self, connection: Any) -> None:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATING)
@@ -131,17 +148,6 @@ class PostgresEngine(Engine):
 
 async def _keep(_connection: Any) -> None:
     """No session state is ever changed, so none has to be reset: that saves a round trip per call."""
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    """A bad row is its writer's fault; an absent, stopping or full server is not."""
-    try:
-        yield
-    except _AWAY as error:
-        if isinstance(error, asyncpg.exceptions.DataError):
-            raise
-        raise UnavailableError(f"PostgreSQL: {_words(error)}") from error
 
 
 def _words(error: BaseException) -> str:

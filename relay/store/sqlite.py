@@ -20,7 +20,7 @@ from relay.store.base import to_us
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
 from relay.store.records import RecordVerbs
-from relay.store.statements import migrations
+from relay.store.statements import check_version, migrations
 
 T = TypeVar("T")
 
@@ -135,15 +135,6 @@ class SqliteEngine(Engine):
             yield "INSERT INTO schema_version VALUES ($1, $2)", (number, to_us(self._clock.now()))
 
 
-def check_version(where: str, found: int, known: int) -> None:
-    """Raises StoreError for a database that a newer relay has made."""
-    if found > known:
-        raise StoreError(
-            f"{where}: schema version {found} is from a newer relay, this one knows up to {known}; "
-            "install the newer relay or restore a backup from before the upgrade"
-        )
-
-
 def _transact(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) -> T:
     _run(connection, "BEGIN IMMEDIATE")
     try:
@@ -186,10 +177,10 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _judged(error: sqlite3.Error) -> Exception:
-    """A bad row is its writer's fault and stays what it is; the rest, a damaged file included, is the database's."""
-    if isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError)) or type(error) is sqlite3.DatabaseError:
-        return UnavailableError(f"SQLite: {error}")
-    return error
+    """A bad row is its writer's fault; the rest, a damaged file included, is the database's."""
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
+        return ValueError(f"SQLite refuses the row: {error}")
+    return UnavailableError(f"SQLite: {error}")
 
 
 def _cause(path: Path, error: Exception) -> str:

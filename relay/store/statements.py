@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Final, NamedTuple
 
+from relay.ports import StoreError
 from relay.store.engine import Statement, Work
 
 _SQL: Final = resources.files("relay.store") / "sql"
@@ -37,6 +38,15 @@ def migrations(dialect: str) -> Sequence[str]:
         own = _SQL / dialect / file.name
         scripts.append(file.read_text("utf-8") + (own.read_text("utf-8") if own.is_file() else ""))
     return scripts
+
+
+def check_version(where: str, found: int, known: int) -> None:
+    """Raises StoreError for a database that a newer relay has made."""
+    if found > known:
+        raise StoreError(
+            f"{where}: schema version {found} is from a newer relay, this one knows up to {known}; "
+            "install the newer relay or restore a backup from before the upgrade"
+        )
 
 
 class Table(NamedTuple):

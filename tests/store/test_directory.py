@@ -239,3 +239,13 @@ async def test_another_node_sees_what_this_one_wrote(world: World, place: Place)
         assert await world.store.mailbox(late.id) == "late@mail.example"
         assert other.secret("alias") == world.store.secret("alias")
         assert other.secret("verp") != other.secret("alias")
+
+
+async def test_a_row_that_the_database_refuses_is_a_value_error(world: World):
+    with pytest.raises(ValueError, match="refuses the row"):
+        await world.store.add_app_password("nobody", "laptop", "hash")
+    with pytest.raises(ValueError, match="refuses the row"):
+        await world.store.put_opt_out(
+            OptOut(buyer_id="?", seller_id=None, kind=None, source="", changed_at=START), out=True
+        )
+    await world.store.ping()
