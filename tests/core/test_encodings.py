@@ -52,6 +52,26 @@ def test_a_span_of_text_is_cut_exactly_in_its_octets(charset: str) -> None:  # R
     assert new.endswith(octets[to:])
 
 
+@pytest.mark.parametrize(
+    ("charset", "before"),
+    [
+        ("utf-8", b"\xff\xe3\x82 \xe6\xb3\xa8 \xc2"),
+        ("shift_jis", b"\x92\x8d\xff \x87\x90\xfa\x54 "),
+        ("euc-jp", b"\xc3\xed \xff\x8f\xa2 "),
+        ("gb18030", b"\x81\x30\x81\x30 \xff "),
+        ("iso-2022-jp", b"\x1b$B-!CmJ8\x1b(J \xe9 "),
+        ("iso-2022-jp", b"\x1b$@CmJ8\x1b(B\x1b(B "),
+    ],
+)
+def test_octets_that_are_no_text_do_not_move_a_cut(charset: str, before: bytes) -> None:  # R-REW-04
+    octets = before + b"alice@example.net" + before
+    codec = encodings.codec_of(charset, octets)
+    text = encodings.decode_text(octets, codec)
+    start = text.index("alice@example.net")
+    [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, start + 17)])
+    assert (octets[:at], octets[to:]) == (before, before)
+
+
 def test_iso_2022_jp_keeps_its_shift_states_around_a_full_width_address() -> None:  # R-REW-04
     text = "連絡はａｌｉｃｅ＠example.netです"
     octets = text.encode("iso-2022-jp")

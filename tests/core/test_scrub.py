@@ -262,3 +262,11 @@ def test_every_change_is_listed_with_its_place_and_without_the_address() -> None
         ("header dropped", "2"): b"X-Owner: me\r\n",
     }
     assert not any(BUYER in f"{change.what}{change.where}{change.why}" for change in rewritten(content).changes)
+
+
+@pytest.mark.parametrize("charset", ["", "no-such", "unknown-8bit", "utf-16", "\xff", "x" * 70])
+def test_an_encoded_word_in_any_charset_name_is_scrubbed(charset: str) -> None:  # R-REW-04
+    subject = f"=?{charset}?q?{BUYER}?= =?utf-8?q?{BUYER.replace('@', '=40')}?="
+    outcome = scrubbed(f"Subject: {subject}\r\n\r\nText\r\n".encode("latin-1"))
+    assert BUYER not in readings(outcome)
+    assert BUYER_ALIAS in readings(outcome)

@@ -1,6 +1,7 @@
 """A known address in every place, encoding and charset: nothing of it passes, however the outcome is read."""
 
 import base64
+import dataclasses
 import itertools
 import quopri
 from collections.abc import Callable, Iterator
@@ -233,13 +234,13 @@ def test_the_alias_stands_in_the_place_of_the_address(case: str) -> None:  # R-R
     assert BUYER_ALIAS in readings(scrubbed(content))
 
 
-@pytest.mark.parametrize("case", CASES)
+# These change for what they are, not for the address in them.
+TELLING = ("boundary", "Content-ID", "Content-Loc", "X-Own", "inner", "Content-Type: text/plain\r\n")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not any(word in case for word in TELLING)])
 def test_who_is_not_known_passes_untouched(case: str) -> None:  # R-REW-04
-    if any(
-        word in case for word in ("boundary", "Content-ID", "Content-Loc", "X-Own", "inner", "Type: text/plain\r\n")
-    ):
-        pytest.skip("these go for what they are, not for the address in them")
-    result = rewritten(CASES[case], PLAN.__class__(**{f: getattr(PLAN, f) for f in PLAN.__slots__} | {"disguise": {}}))
+    result = rewritten(CASES[case], dataclasses.replace(PLAN, disguise={"somebody@else.example": BUYER_ALIAS}))
     assert (result.edits, result.changes) == ((), ())
 
 

@@ -4,6 +4,7 @@ standard library's own decoders, not the relay's."""
 import base64
 import contextlib
 import email
+import email.errors
 import email.header
 import email.message
 import html
@@ -85,5 +86,5 @@ def readings(content: bytes) -> str:
 def _field(value: str) -> str:
     try:
         return str(email.header.make_header(email.header.decode_header(value)))
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, email.errors.MessageError):
         return value

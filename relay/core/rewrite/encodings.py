@@ -142,8 +142,9 @@ def _cut_quoted_printable(raw: bytes, cuts: Sequence[Cut]) -> Iterator[Cut]:
     for at, (cut, (start, end)) in enumerate(zip(cuts, spans, strict=True)):
         line_start = raw.rfind(b"\n", done, start) + 1
         column = start - line_start if line_start else column + start - done
-        line_end = raw.find(b"\r\n", end)
-        rest = (line_end if line_end >= 0 else len(raw)) - end
+        limit = min(len(raw), end + _QP_LINE)
+        line_end = raw.find(b"\r\n", end, limit)
+        rest = (line_end if line_end >= 0 else limit) - end
         if at + 1 < len(spans):
             rest = min(rest, spans[at + 1][0] - end)
         replacement, column = _fit(_quote(cut.replacement), column, rest)
@@ -201,11 +202,31 @@ def decode_text(octets: bytes, codec: str) -> str:
 
 
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans of `text`, which is `octets` decoded, as spans of the octets."""
+    """Spans of `text`, which is `octets` decoded, as spans of the octets. Sorted, without overlap."""
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
+    measured = _measured(octets, codec, text, spans)
+    if measured is not None:
+        return measured
     origin = _character_origin(octets, codec)
     return [origin.span(start, end) for start, end in spans]
+
+
+def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
+    """By the length of the text encoded again: quick, and None unless exactly the span's characters stand there."""
+    found = []
+    at = done = 0
+    try:
+        for start, end in spans:
+            at += len(text[done:start].encode(codec))
+            piece = text[start:end].encode(codec)
+            if not octets.startswith(piece, at):
+                return None
+            found.append((at, at + len(piece)))
+            at, done = at + len(piece), end
+    except UnicodeEncodeError:
+        return None
+    return found
 
 
 def _character_origin(octets: bytes, codec: str) -> Origin:

@@ -10,7 +10,7 @@ from relay.core.rewrite.scrub import reading
 from relay.core.rewrite.scrub.find import Hit, Secrets, merged, replaced
 
 _ROUNDS: Final = 3
-_TEXT: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml", "application/pgp-keys"})
+_TEXT: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 
 
 def is_text(part: Part) -> bool:

@@ -12,7 +12,8 @@ from relay.core.rewrite.scrub import reading
 from relay.core.rewrite.scrub.find import Hit, Secrets, replaced
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
-_WORDS: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
+_ONE: Final = re.compile(_WORD)
+_RUN: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
 _CHARSET: Final = re.compile(rb"=\?([^?*]+)")
 # Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
 _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
@@ -26,11 +27,11 @@ def text(raw: bytes, secrets: Secrets, *, whole: bool = True) -> tuple[bytes, li
         if not hits or raw.isascii():
             return (replaced(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
     else:
-        hits = _search(words.decode(words.unfold(raw)), secrets, whole=whole)
+        hits = _read(raw, secrets, whole=whole)
         if not hits:
             return raw, hits
         new = _by_runs(raw, secrets, whole=whole)
-        if new != raw and not _search(words.decode(words.unfold(new)), secrets, whole=whole):
+        if new != raw and not _read(new, secrets, whole=whole):
             return new, hits
     # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
     scrubbed = replaced(value := words.decode(words.unfold(raw)), _search(value, secrets, whole=whole))
@@ -41,20 +42,27 @@ def _search(value: str, secrets: Secrets, *, whole: bool) -> list[Hit]:
     return reading.search(value, secrets, reading.PLAIN, whole=whole)
 
 
+def _read(raw: bytes, secrets: Secrets, *, whole: bool) -> list[Hit]:
+    """As decoded, and as the bytes stand: the edges of encoded-words that vanish in one end a token in the other."""
+    found = _search(words.decode(words.unfold(raw)), secrets, whole=whole)
+    return found or _search(raw.decode("latin-1"), secrets, whole=whole)
+
+
 def _ended(raw: bytes, value: bytes) -> bytes:
     return (b" " if raw[:1] in b" \t" else b"") + value + (b"\r\n" if raw.endswith(b"\r\n") else b"")
 
 
 def _by_runs(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
-    """Each run of encoded-words, and each stretch of plain text between them, by itself."""
-    pieces: list[bytes] = []
-    at = 0
-    for match in _WORDS.finditer(raw):
-        pieces.append(_plain(raw[at : match.start()], secrets, whole=whole))
-        pieces.append(_run(match[0], secrets, whole=whole))
-        at = match.end()
-    pieces.append(_plain(raw[at:], secrets, whole=whole))
-    return b"".join(pieces)
+    """Each run of encoded-words, then each word, and each stretch of plain text between them, by itself."""
+    for pattern in (_RUN, _ONE):
+        pieces: list[bytes] = []
+        at = 0
+        for match in pattern.finditer(raw):
+            pieces.append(_plain(raw[at : match.start()], secrets, whole=whole))
+            pieces.append(_encoded(match[0], secrets, whole=whole))
+            at = match.end()
+        raw = b"".join((*pieces, _plain(raw[at:], secrets, whole=whole)))
+    return raw
 
 
 def _plain(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
@@ -63,7 +71,7 @@ def _plain(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
     return replaced(value, hits).encode("latin-1") if hits else raw
 
 
-def _run(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+def _encoded(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
     value = words.decode(words.unfold(raw))
     hits = _search(value, secrets, whole=whole)
     if not hits:

@@ -80,7 +80,7 @@ HTML: Final = ((_ENTITIES, _PERCENT, _FOLDED), (_TAGS, _ENTITIES, _FOLDED))
 _AT_ENTITY: Final = re.compile(
     r"&(?:#0*(?:64|37|65312|65131)(?![0-9])|#x0*(?:40|25|ff20|fe6b)(?![0-9a-f])|commat|percnt)", re.IGNORECASE
 )
-_AT_PERCENT: Final = re.compile(r"%(?:25)*40")
+_AT_PERCENT: Final = re.compile(r"%(?:25)*+40")
 
 
 def _may_hide_address(text: str) -> bool:

@@ -1,6 +1,7 @@
 """The pass: every place of a message in turn, each place's changes as edits of the received content."""
 
 import dataclasses
+import itertools
 from typing import Final
 
 from relay.core.rewrite import words
@@ -140,10 +141,9 @@ class _Scrubbing:
         else:
             return
         self._edits += (Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts)
-        for hit in hits:
-            ranges = [(cut.start, cut.end) for cut in cuts]
-            at = ranges[hits.index(hit)] if len(ranges) == len(hits) else ranges[0]
-            self._note(hit, part.path, start + at[0], start + at[1])
+        # A base64 body has one cut for all that was found in it.
+        for hit, cut in zip(hits, itertools.cycle(cuts), strict=False):
+            self._note(hit, part.path, start + cut.start, start + cut.end)
 
     def _boundary(self, place: Place) -> str | None:
         """Renews the boundary lines where the boundary tells too much; gives what Content-Type is to say."""

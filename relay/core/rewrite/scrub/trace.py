@@ -4,6 +4,7 @@ Message-ID, HELO and client of the session.
 A public provider's bare domain names nobody and may stand in prose (R-REW-01).
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -27,6 +28,7 @@ _TRACE: Final = frozenset(
         "x-source-ip",
     }
 )
+_TRACE_BYTES: Final = 16_384  # each name costs a look at the whole text; of endless trace fields the newest count
 # Everything that no host name or IP address holds, as one table for bytes.translate.
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
 _TO_WORDS: Final = bytes(octet if octet in _NAME_OCTETS else 0x20 for octet in bytes(range(256)).lower())
@@ -51,7 +53,8 @@ def hosts(
 ) -> tuple[str, ...]:
     """Lower-case names and IPs to hide, longest first. Names at `own` domains are the relay's and stay."""
     trace = b" ".join(content[field.value_start : field.end] for field in root.fields if field.name in _TRACE)
-    found = {name for name in (*map(str.lower, hidden), *_names(trace)) if name.count(".") >= 2 or ":" in name}
+    named = itertools.chain(map(str.lower, hidden), _names(trace[:_TRACE_BYTES]))
+    found = {name for name in named if name.count(".") >= 2 or ":" in name}
     message_id = root.first("message-id")
     ids = [content_id.encode("latin-1") for content_id in content_ids]
     if message_id:
