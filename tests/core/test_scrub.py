@@ -1,5 +1,6 @@
 """What is scrubbed, what is left, and what the record says of it."""
 
+import base64
 import dataclasses
 
 import pytest
@@ -270,3 +271,9 @@ def test_an_encoded_word_in_any_charset_name_is_scrubbed(charset: str) -> None: 
     outcome = scrubbed(f"Subject: {subject}\r\n\r\nText\r\n".encode("latin-1"))
     assert BUYER not in readings(outcome)
     assert BUYER_ALIAS in readings(outcome)
+
+
+def test_a_charset_whose_characters_have_no_octets_of_their_own_is_encoded_anew() -> None:  # R-REW-04
+    shifted = base64.b64encode(f"注文 {BUYER} です".encode("utf-16-be")).rstrip(b"=")
+    outcome = scrubbed(b"Content-Type: text/plain; charset=utf-7\r\n\r\nHi +" + shifted + b"- bye\r\n")
+    assert outcome.split(b"\r\n\r\n", 1)[1].decode("utf-7") == f"Hi 注文 {BUYER_ALIAS} です bye\r\n"

@@ -40,23 +40,25 @@ def _octet_cuts(octets: bytes, part: Part, secrets: Secrets) -> tuple[list[Cut],
     codec = encodings.codec_of(part.params.get("charset", ""), octets)
     text = encodings.decode_text(octets, codec)
     hits = reading.search(text, secrets, _ways(part))
-    found: list[Hit] = []
-    if hits:
-        spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits])
-        found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
+    spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
+    found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
+    if found and _after(octets, codec, found)[0] != replaced(text, hits):
+        return _anew(octets, text, codec, part, secrets), found
     if len(text) != len(octets):
         # Whatever charset a client takes it for, the plain bytes do not hold an address either.
         found = merged(found + secrets.find(octets.decode("latin-1")))
     if not found:
         return [], []
-    cuts = [encodings.encode_cut(octets, codec, hit.start, hit.end, hit.replacement) for hit in found]
-    if not _is_clean(encodings.apply(octets, cuts), codec, part, secrets):
+    text, cuts = _after(octets, codec, found)
+    if reading.search(text, secrets, _ways(part)):
         return _anew(octets, text, codec, part, secrets), found
     return cuts, found
 
 
-def _is_clean(octets: bytes, codec: str, part: Part, secrets: Secrets) -> bool:
-    return not reading.search(encodings.decode_text(octets, codec), secrets, _ways(part))
+def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cut]]:
+    """What a client would read after the cuts, and the cuts."""
+    cuts = [encodings.encode_cut(octets, codec, hit.start, hit.end, hit.replacement) for hit in hits]
+    return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts
 
 
 def _anew(octets: bytes, text: str, codec: str, part: Part, secrets: Secrets) -> list[Cut]:
