@@ -40,21 +40,26 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
     wanted = town.Ports(mx=mx_port, submission=submission_port, web=health_port, sink=0)
     try:
         if scripted:
-            sys.exit(0 if asyncio.run(script.play(click.echo)) else 1)
+            sys.exit(0 if asyncio.run(script.play(_say)) else 1)
         asyncio.run(_live(directory, wanted, port))
     except (TownError, DaemonError) as error:
         raise click.ClickException(str(error)) from error
 
 
+def _say(text: str) -> None:
+    """A terminal that knows no Japanese shows question marks, not a traceback."""
+    click.echo(text, file=click.get_text_stream("stdout", errors="replace"))
+
+
 async def _live(directory: Path, wanted: town.Ports, port: int) -> None:
     told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     async with alive(directory, wanted) as life:
         page = WebServer(build(life), "127.0.0.1", port)
         url = f"http://127.0.0.1:{await page.start()}/"
         try:
-            click.echo(guide(life, url))
+            _say(guide(life, url))
             ended = asyncio.create_task(life.daemon.ended())
             waiting = asyncio.create_task(told.wait())
             await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)

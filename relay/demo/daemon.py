@@ -36,7 +36,8 @@ class Daemon:
     async def start(self) -> Ports:
         """Raises DaemonError with what the daemon said when it does not come up."""
         with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(*self._command("serve"), stdout=PIPE, stderr=log)
+            command = self._command("serve", module="relay.demo.leash")
+            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=log)
         try:
             async with asyncio.timeout(_START_S):
                 return await self._ready(self._process)
@@ -84,8 +85,8 @@ class Daemon:
         await process.wait()
         raise DaemonError(f"the daemon did not start: {self._last_words()}")
 
-    def _command(self, *arguments: str) -> tuple[str, ...]:
-        return (sys.executable, "-m", "relay", "--config", str(self._config), *arguments)
+    def _command(self, *arguments: str, module: str = "relay") -> tuple[str, ...]:
+        return (sys.executable, "-m", module, "--config", str(self._config), *arguments)
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []

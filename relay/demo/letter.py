@@ -29,6 +29,12 @@ class Reading:
     others: tuple[str, ...] = ()
 
     @property
+    def author(self) -> str:
+        """The sender as mail programs show it, without the quotes of the header's grammar."""
+        name, address = parseaddr(self.sender)
+        return f"{name} <{address}>" if name and address else self.sender
+
+    @property
     def reply_address(self) -> str:
         """Where a Reply button writes to."""
         return parseaddr(self.reply_to or self.sender)[1]

@@ -74,7 +74,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "state.held": ("held", "保留"),
     "state.queued": ("queued", "送信待ち"),
     "state.deferred": ("deferred", "再送待ち"),
-    "state.accepted": ("accepted", "相手サーバーが受領"),
+    "state.accepted": ("accepted", "受領済み"),
     "state.bounced": ("bounced", "宛先不明で戻り"),
     "state.returned": ("returned", "差し戻し"),
     "state.refused": ("refused", "受信拒否"),

@@ -11,16 +11,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from relay.demo import script
 from relay.demo.cast import CAST
-from relay.demo.scenes import SCENES
+from relay.demo.scenes import SCENES, Scene
 from tests.web.demo_life import put_mail
 
 RELAY = (sys.executable, "-m", "relay")
 FREE_PORTS = ("--port", "0", "--mx-port", "0", "--submission-port", "0", "--health-port", "0")
 
 
-async def _run(*command, cwd=None):
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, cwd=cwd)
+async def _run(*command, env=None):
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=env)
     out, _ = await process.communicate()
     return process.returncode, out.decode()
 
@@ -92,6 +93,20 @@ def test_the_wrong_alias_is_refused_at_rcpt(transcript):
     assert "C: DATA" not in lines
 
 
+async def test_a_scene_that_fails_is_told_and_the_next_one_is_played():
+    async def fails(stage):
+        stage.check(False, "the moon is made of cheese")
+
+    async def goes(stage):
+        stage.check(True, "two and two make four")
+
+    said = []
+    assert not await script.play(said.append, (Scene("Fails", fails), Scene("Goes", goes)))
+    assert "    NOT AS TOLD: the moon is made of cheese" in said
+    assert "    ok: two and two make four" in said
+    assert said[-1] == "1 of 2 scenes went as told."
+
+
 def test_the_transcript_holds_no_password(transcript):
     assert not [c.ref for c in CAST if c.password in transcript]
     assert "C: AUTH PLAIN ********" in transcript
@@ -130,7 +145,8 @@ def _urls(printed):
 
 
 # R-UI-11, R-UI-15
-async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path):
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda told: told.name)
+async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path, told):
     async with _demo(tmp_path / "demo") as (process, printed):
         page, health = _urls(printed)[:2]
         assert "Harbour Books" in await _get(page)
@@ -139,10 +155,26 @@ async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path)
         metrics = await _get(health.replace("healthz", "metrics"))
         assert "@" not in metrics
         assert "# TYPE" in metrics
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(told)
         assert await process.wait() == 0
         with pytest.raises(ConnectionRefusedError):
             await _get(health)
+
+
+async def test_a_demo_that_is_killed_leaves_no_daemon_behind(tmp_path):
+    async with _demo(tmp_path / "demo") as (process, printed):
+        process.kill()
+        await process.wait()
+        async with asyncio.timeout(30):
+            while await _answers(_urls(printed)[1]):
+                await asyncio.sleep(0.1)
+
+
+async def _answers(url):
+    try:
+        return bool(await _get(url))
+    except OSError:
+        return False
 
 
 @pytest.mark.peer("swaks")
@@ -157,6 +189,9 @@ async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path):
         shown = [await _run(*shlex.split(line)) for line in printed.splitlines() if " --config " in line]
         assert [code for code, _ in shown] == [0, 0]
         assert "returned" in shown[0][1]
+        metrics = await _get(_urls(printed)[1].replace("healthz", "metrics"))
+        assert "relay_" in metrics
+        assert not re.findall(r"@|example|alice|" + "|".join(re.findall(r"--to (\w+)", printed)), metrics)
         page = await _get(_urls(printed)[0] + "?lang=en")
         assert "marked_important" in page
         assert "opted_out" in page

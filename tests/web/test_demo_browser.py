@@ -3,6 +3,7 @@
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from relay.core.model.message import MessageState
@@ -11,7 +12,7 @@ from relay.demo.sink import Sink
 from relay.edge.web.server import WebServer
 from tests.web.demo_life import MAIL, life, put_mail
 
-pytestmark = pytest.mark.peer("chromium")
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
 _SWITCHES = [
     "--no-sandbox",
@@ -39,34 +40,38 @@ Content-Type: text/html; charset=utf-8\r
 """
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser():
+    async with async_playwright() as playwright:
+        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_SWITCHES)
+
+
 @asynccontextmanager
-async def _visit(tmp_path, path, **context):
+async def _visit(browser, tmp_path, path, **context):
     """A page open in Chromium; yields (page, the demo's life, all requested addresses)."""
     the_life = life(tmp_path)
     the_life.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
     server = WebServer(build(the_life), "127.0.0.1", 0)
     own = f"http://127.0.0.1:{await server.start()}/"
     try:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_SWITCHES)
-            page = await browser.new_page(**context)
-            requested: list[str] = []
-            page.on("request", lambda request: requested.append(request.url))
-            errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            await page.goto(own + path)
-            yield page, the_life, requested
-            assert not errors
-            # R-UI-09: no third-party request, from the page or from what it shows. A frame's own text is no request.
-            assert [url for url in requested if not url.startswith(own) and url != "about:srcdoc"] == []
-            await browser.close()
+        page = await browser.new_page(**context)
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await page.goto(own + path)
+        yield page, the_life, requested
+        assert not errors
+        # R-UI-09: no third-party request, from the page or from what it shows. A frame's own text is no request.
+        assert [url for url in requested if not url.startswith(own) and url != "about:srcdoc"] == []
+        await page.close()
     finally:
         await server.stop()
 
 
-async def test_a_received_mail_is_shown_beside_the_record(tmp_path):
+async def test_a_received_mail_is_shown_beside_the_record(browser, tmp_path):
     put_mail(tmp_path, "bob", MAIL)
-    async with _visit(tmp_path, "?box=bob") as (page, _, requested):
+    async with _visit(browser, tmp_path, "?box=bob") as (page, _, requested):
         assert await page.locator(".mail .text").inner_text() == "Hello,\n\nyour parcel leaves tomorrow."
         assert "accepted" in await page.locator(".entry").inner_text()
         assert len(requested) >= 3
@@ -74,8 +79,12 @@ async def test_a_received_mail_is_shown_beside_the_record(tmp_path):
 
 # R-UI-09
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
-async def test_a_form_is_filled_in_and_sent_by_keyboard_alone(tmp_path, javascript):
-    async with _visit(tmp_path, "?box=alice&try=unlisted#write", java_script_enabled=javascript) as (page, the_life, _):
+async def test_a_form_is_filled_in_and_sent_by_keyboard_alone(browser, tmp_path, javascript):
+    async with _visit(browser, tmp_path, "?box=alice&try=unlisted#write", java_script_enabled=javascript) as (
+        page,
+        the_life,
+        _,
+    ):
         await page.locator("#text").focus()
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
@@ -85,8 +94,8 @@ async def test_a_form_is_filled_in_and_sent_by_keyboard_alone(tmp_path, javascri
 
 
 # R-UI-09
-async def test_new_mail_appears_and_is_announced_while_a_draft_stays(tmp_path):
-    async with _visit(tmp_path, "?box=bob&lang=ja") as (page, the_life, _):
+async def test_new_mail_appears_and_is_announced_while_a_draft_stays(browser, tmp_path):
+    async with _visit(browser, tmp_path, "?box=bob&lang=ja") as (page, the_life, _):
         await page.locator("#write > summary").click() if not await page.locator("#text").is_visible() else None
         await page.locator("#text").fill("a draft")
         put_mail(tmp_path, "bob", MAIL)
@@ -97,18 +106,18 @@ async def test_new_mail_appears_and_is_announced_while_a_draft_stays(tmp_path):
         assert await page.locator("#box-bob .count").inner_text() == "1"
 
 
-async def test_a_mail_folded_shut_stays_shut(tmp_path):
+async def test_a_mail_folded_shut_stays_shut(browser, tmp_path):
     put_mail(tmp_path, "bob", MAIL)
-    async with _visit(tmp_path, "?box=bob") as (page, the_life, _):
+    async with _visit(browser, tmp_path, "?box=bob") as (page, the_life, _):
         await page.locator("#mail-bob-1 > summary").click()
         the_life.store.add("alice", "bob", "Another", MessageState.QUEUED)
         await page.locator(".state.queued").wait_for()
         assert not await page.locator("#mail-bob-1 .text").is_visible()
 
 
-async def test_script_and_remote_content_of_a_mail_do_nothing(tmp_path):
+async def test_script_and_remote_content_of_a_mail_do_nothing(browser, tmp_path):
     put_mail(tmp_path, "bob", HOSTILE)
-    async with _visit(tmp_path, "?box=bob") as (page, the_life, _):
+    async with _visit(browser, tmp_path, "?box=bob") as (page, the_life, _):
         frame = page.frame_locator("iframe").first
         assert await frame.locator("#hello").inner_text() == "Hello"
         the_life.store.add("alice", "bob", "Another", MessageState.QUEUED)
@@ -119,17 +128,21 @@ async def test_script_and_remote_content_of_a_mail_do_nothing(tmp_path):
 
 # R-UI-09
 @pytest.mark.parametrize("lang", ["en", "ja"])
-async def test_a_phone_shows_it_all_without_scrolling_sideways(tmp_path, lang):
+async def test_a_phone_shows_it_all_without_scrolling_sideways(browser, tmp_path, lang):
     put_mail(tmp_path, "bob", MAIL.replace(b"parcel", b"p" * 200))
     viewport = {"width": 360, "height": 740}
-    async with _visit(tmp_path, f"?box=bob&lang={lang}&reply=1", viewport=viewport, is_mobile=True) as (page, _, _):
+    async with _visit(browser, tmp_path, f"?box=bob&lang={lang}&reply=1", viewport=viewport, is_mobile=True) as (
+        page,
+        _,
+        _,
+    ):
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
         for name in (".boxes", "#write", "#mail-bob-1", ".record"):
             assert await page.locator(name).is_visible()
 
 
-async def test_the_page_says_when_the_demo_has_stopped(tmp_path):
-    async with _visit(tmp_path, "") as (page, _, _):
+async def test_the_page_says_when_the_demo_has_stopped(browser, tmp_path):
+    async with _visit(browser, tmp_path, "") as (page, _, _):
         await page.locator("#live:not([hidden])").wait_for()
         await page.route("**/*", lambda route: route.abort())
         await page.locator("#live.stopped").wait_for()
