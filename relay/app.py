@@ -1,6 +1,7 @@
 """The only wiring: configuration to store, resolver, clock and edges; start, signals, reload, drain."""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 _GRACE_S: Final = 20
 _SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread may keep the interpreter from the loop; the default 5 ms is ten messages' worth."""
+_GARBAGE_OBJECTS: Final = 20_000
+"""A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
 
 
 def data_dir(config: Config, base: Path) -> Path:
@@ -190,6 +193,9 @@ async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     daemon = Daemon(config_path)
     await daemon.start()
+    gc.collect()
+    gc.freeze()  # what lives as long as the process is looked through no more
+    gc.set_threshold(_GARBAGE_OBJECTS)
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")

@@ -142,11 +142,9 @@ async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlemen
     letter = letter or await house.store.letter(item)
     if letter is None:
         return settling.parked(house, item, now)
-    if objection := await settling.look_again(house, item, letter):
-        return await settling.returned(house, item, objection, now)
-    mailbox = await settling.mailbox(house, item)
-    if mailbox is None:
-        return await settling.returned(house, item, settling.UNAVAILABLE, now)
+    mailbox = await settling.look_again(house, item, letter, now)
+    if isinstance(mailbox, Reason):
+        return await settling.returned(house, item, mailbox, now)
     outgoing = await settling.compose(house, item, letter, mailbox, now)
     delivery = await house.courier.deliver(outgoing)
     return await settling.settle(house, item, delivery, house.clock.now())

@@ -56,14 +56,19 @@ class PrometheusObserver:
             name: Counter(f"relay_{name}", metric.help, metric.labels, registry=self._registry)
             for name, metric in COUNTERS.items()
         }
+        # Finding a labelled child takes prometheus-client longer than counting in it.
+        self._children: dict[tuple[str, tuple[tuple[str, str], ...]], Counter] = {}
         self._durations = {
             name: Histogram(f"relay_{name}", metric.help, metric.labels, buckets=_BUCKETS_S, registry=self._registry)
             for name, metric in DURATIONS.items()
         }
 
     def count(self, metric: str, **labels: str) -> None:
-        counter = self._counters[metric]
-        (counter.labels(**labels) if labels else counter).inc()
+        child = self._children.get(key := (metric, tuple(labels.items())))
+        if child is None:
+            counter = self._counters[metric]
+            child = self._children[key] = counter.labels(**labels) if labels else counter
+        child.inc()
 
     def duration_s(self, metric: str, seconds: float) -> None:
         self._durations[metric].observe(seconds)

@@ -8,6 +8,7 @@ from relay.core.bounce.carrier import host_class
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
+from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.compose import NoticeType
@@ -23,6 +24,7 @@ from relay.steps import telling
 from relay.steps.house import House
 
 UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
+_FRESH: Final = timedelta(seconds=1)
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _STUMBLE_S: Final = 60
 _EVENTS: Final = {
@@ -33,13 +35,24 @@ _EVENTS: Final = {
 }
 
 
-async def look_again(house: House, item: Item, letter: Letter) -> Reason | None:
-    """What has changed since the message was accepted and now stands against it: parties' states, an opt-out."""
-    if item.kind is not ItemKind.RELAY or letter.pair is None:
-        return None
-    pair = await house.store.pair(letter.pair.id)
+async def look_again(house: House, item: Item, letter: Letter, now: datetime) -> str | Reason:
+    """Where the item goes now: the party's current mailbox (R-ADR-04) or a fixed address; or what has changed since
+    the message was accepted and stands against it: parties' states, an opt-out. What was judged within the last
+    second is not looked up again."""
+    if item.address is not None:
+        return item.address
+    pair = letter.pair
     if pair is None:
-        return UNAVAILABLE
+        return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
+    if now - item.queued_at > _FRESH:
+        pair = await house.store.pair(pair.id) or pair
+        if objection := await _objection(house, item, pair):
+            return objection
+    side = pair.buyer if item.recipient_id == pair.buyer.party.id else pair.seller
+    return side.mailbox or UNAVAILABLE
+
+
+async def _objection(house: House, item: Item, pair: Pair) -> Reason | None:
     to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
     if pair.side(to).party.state is not PartyState.ACTIVE:
         return UNAVAILABLE
@@ -52,13 +65,6 @@ async def look_again(house: House, item: Item, letter: Letter) -> Reason | None:
             if any(optout.touches(opt_out, pair, kind) for opt_out in opt_outs):
                 return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
     return None
-
-
-async def mailbox(house: House, item: Item) -> str | None:
-    """Where the item goes now: the party's current mailbox (R-ADR-04), or its fixed address."""
-    if item.address is not None:
-        return item.address
-    return await house.store.mailbox(item.recipient_id) if item.recipient_id else None
 
 
 async def compose(house: House, item: Item, letter: Letter, to: str, now: datetime) -> Outgoing:

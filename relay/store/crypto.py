@@ -168,15 +168,19 @@ class Vault:
         return Key(secret, self.entropy)
 
     def address_hash(self, marketplace_id: str, folded: str) -> bytes:
-        return hmac.digest(self.secret("address"), identity(marketplace_id, folded), "sha256")
+        return _keyed_hash(self.secret("address"), identity(marketplace_id, folded))
 
     def message_id_hash(self, pair_id: str, message_id: str) -> bytes:
-        return hmac.digest(self.secret("message_id"), identity(pair_id, message_id), "sha256")
+        return _keyed_hash(self.secret("message_id"), identity(pair_id, message_id))
 
 
 def content_hash(message_key: bytes, content: bytes) -> bytes:
     """The content's hash for the ledger, salted by a key that erasure destroys: a short text cannot be guessed."""
-    return hmac.digest(hmac.digest(message_key, b"content hash", "sha256"), content, "sha256")
+    return hashlib.blake2b(content, key=message_key, digest_size=32, person=b"content hash").digest()
+
+
+def _keyed_hash(secret: bytes, value: bytes) -> bytes:
+    return hashlib.blake2b(value, key=secret, digest_size=32).digest()
 
 
 def _key_id(secret: bytes) -> bytes:

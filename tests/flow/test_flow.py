@@ -77,6 +77,7 @@ async def test_a_question_of_the_buyer_opens_the_door_for_its_answer(market: Tow
 async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # R-POL-02
     await market.send(SELLER, market.buyer_alias)
     await opt_out(market)
+    market.clock.forward(2)
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
     [summary] = await market.store.messages()
@@ -86,6 +87,7 @@ async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # 
 async def test_an_opt_out_spares_queued_mail_that_passes_it(market: Town) -> None:  # R-POL-02, R-POL-04
     await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
     await opt_out(market)
+    market.clock.forward(2)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
 
@@ -245,6 +247,7 @@ async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> N
 async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-04
     await market.send(SELLER, market.buyer_alias)
     await market.store.put_party("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
+    market.clock.forward(2)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == "new.home@mail.example"
     assert parsed(mail)["To"] == "new.home@mail.example"

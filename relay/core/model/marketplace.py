@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from relay.core.policy.policy import Policy
 
@@ -14,7 +15,7 @@ class Fallback(StrEnum):
     KNOWN_DOMAIN = "known_domain"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Marketplace:
     """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured."""
 
@@ -32,7 +33,7 @@ class Marketplace:
     show_buyer_name: bool
     policy: Policy
 
-    @property
+    @cached_property
     def domains(self) -> frozenset[str]:
         return frozenset(d for d in (self.domain, self.mobile_domain) if d)
 

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.core.rewrite import words
 
@@ -29,8 +29,7 @@ class MimeError(ValueError):
     """The structure breaks a limit or cannot be read; the message is fit for a reply's text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field. `name` lower case, ASCII, "" for a line that is no field; `content[start:end]` is the whole
     field with its last CRLF; `content[value_start:end]` is the raw value after the colon, folding and final CRLF
     included."""
