@@ -7,9 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from argon2 import PasswordHasher
 
 from relay import app, config
 from relay.core import dkim
@@ -23,11 +28,12 @@ DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
 SELLER = "shop-owner@pottery.example"
 PASSWORD = "correct-horse-battery"
+FRONT = "127.0.0.2"
+"""The loopback address whose XCLIENT and PROXY header are believed."""
 
-_CONFIG = """
+_CONFIG = f"""
 data_dir = "var"
 hostname = "mx.market.example"
-store = "{store}"
 
 [[listener]]
 kind = "mx"
@@ -47,9 +53,14 @@ kind = "lmtp"
 port = 0
 tls = "none"
 
+[[listener]]
+kind = "mx"
+port = 0
+proxy_protocol = true
+
 [networks]
 trusted = ["127.0.0.0/8"]
-front_hosts = ["127.0.0.2"]
+front_hosts = ["{FRONT}"]
 plain_auth = true
 
 [delivery]
@@ -57,13 +68,11 @@ poll_s = 0.2
 lease_s = 10
 command_timeout_s = 10
 connect_timeout_s = 5
-{delivery}
 
 [delivery.retry]
 first_s = 1
 longest_s = 2
 domain_back_off_s = 0.5
-{retry}
 
 [web]
 port = 0
@@ -74,16 +83,16 @@ algorithms = ["rsa-sha256", "ed25519-sha256"]
 [[marketplace]]
 id = "market"
 name = "Example Market"
-domain = "{domain}"
+domain = "{DOMAIN}"
 operator = "ops@operator.example"
 help_url = "https://market.example/help"
-{marketplace}
 """
 
 
 @dataclass
 class Relay:
-    """`delivery`, `retry`, `marketplace`, `extra` are TOML lines put into the generated configuration."""
+    """`delivery`, `retry`, `marketplace` are TOML lines over those of the generated configuration's tables; `extra` is
+    appended to the file as it is. Without a route of its own, all mail goes to `sink_port`."""
 
     directory: Path
     sink_port: int
@@ -92,6 +101,8 @@ class Relay:
     retry: str = ""
     marketplace: str = ""
     extra: str = ""
+    under: tuple[str, ...] = ()
+    """The command that the daemon is started by, a tracer for instance."""
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     ports: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +118,11 @@ class Relay:
     @property
     def mx(self) -> int:
         return int(self.ports["mx"][0])
+
+    @property
+    def proxied(self) -> int:
+        """An MX port that wants a PROXY header."""
+        return int(self.ports["mx"][1])
 
     @property
     def submission(self) -> int:
@@ -127,48 +143,61 @@ class Relay:
 
     def prepare(self) -> None:
         """Configuration, keys, TLS files."""
-        text = _CONFIG.format(
-            store=self.store,
-            domain=DOMAIN,
-            delivery=self.delivery,
-            retry=self.retry,
-            marketplace=self.marketplace,
-        )
-        if "route" not in self.delivery:
-            text += f'\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = {self.sink_port}\ntls = "none"\n'
-        self.config_path.write_text(text + self.extra)
+        self.configure()
         var = self.directory / "var"
         (var / "keys").mkdir(parents=True)
         MasterKeys.create(var / "keys/master.key")
         tls.make_self_signed(var / "tls", ["mx.market.example", "localhost"])
 
+    def configure(self) -> None:
+        tree = tomllib.loads(_CONFIG)
+        tree["store"] = self.store
+        tree["delivery"] |= tomllib.loads(f"[delivery]\n{self.delivery}")["delivery"]
+        tree["delivery"]["retry"] |= tomllib.loads(self.retry)
+        tree["delivery"].setdefault("route", [_route(self.sink_port)])
+        tree["marketplace"][0] |= tomllib.loads(self.marketplace)
+        self.config_path.write_text("\n".join(_toml(tree)) + self.extra)
+
     def opened(self) -> Any:
         return app.opened(config.load(self.config_path), self.directory)
 
     async def furnish(self) -> Pair:
-        """One seller with an app password, one buyer, their pair, and DKIM keys."""
-        from argon2 import PasswordHasher
-
+        """One seller and one buyer with app passwords, their pair, and DKIM keys."""
         async with self.opened() as store:
             for algorithm, selector in (("rsa-sha256", "r1"), ("ed25519-sha256", "e1")):
                 der = dkim.generate(algorithm)
                 await store.put_dkim_key(
                     DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=der)
                 )
-            seller = await store.put_party(
-                "market", Role.SELLER, "S1", mailbox=SELLER, locale="en", display_name="Pottery Shop"
+        return await self.introduce("B1", BUYER, "S1", SELLER, buyer_locale="ja")
+
+    async def introduce(
+        self, buyer_ref: str, buyer: str, seller_ref: str, seller: str, *, buyer_locale: str = "en"
+    ) -> Pair:
+        """A buyer and a seller, made as needed, whose app passwords are PASSWORD; and their pair."""
+        async with self.opened() as store:
+            parties = {}
+            for role, ref, mailbox, locale, name in (
+                (Role.SELLER, seller_ref, seller, "en", "Pottery Shop"),
+                (Role.BUYER, buyer_ref, buyer, buyer_locale, "Hanako"),
+            ):
+                party = await store.put_party("market", role, ref, mailbox=mailbox, locale=locale, display_name=name)
+                await store.add_app_password(party.id, "test", self._password_hash)
+                parties[role] = party.id
+            pair: Pair = await store.put_pair(
+                "market", parties[Role.BUYER], parties[Role.SELLER], {Role.BUYER: DOMAIN, Role.SELLER: DOMAIN}
             )
-            buyer = await store.put_party("market", Role.BUYER, "B1", mailbox=BUYER, locale="ja", display_name="Hanako")
-            hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-            await store.add_app_password(seller.id, "test", hasher.hash(PASSWORD))
-            await store.add_app_password(buyer.id, "test", hasher.hash(PASSWORD))
-            pair: Pair = await store.put_pair("market", buyer.id, seller.id, {Role.BUYER: DOMAIN, Role.SELLER: DOMAIN})
             return pair
 
-    def start(self, timeout_s: float = 20) -> None:
+    @cached_property
+    def _password_hash(self) -> str:
+        return PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+
+    def start(self) -> None:
+        """Returns when all doors are open; RuntimeError with the end of its log when it ended instead."""
         log = (self.directory / "daemon.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "relay", "--config", str(self.config_path), "serve"],
+            [*self.under, sys.executable, "-m", "relay", "--config", str(self.config_path), "serve"],
             stdout=subprocess.PIPE,
             stderr=log,
             env=os.environ | self.env,
@@ -177,7 +206,9 @@ class Relay:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError((self.directory / "daemon.log").read_text()[-4000:])
+            self.process.wait(30)
+            self._close()
+            raise RuntimeError(self.log()[-4000:])
         self.ports = json.loads(line)["ports"]
 
     def kill(self) -> None:
@@ -204,18 +235,41 @@ class Relay:
     def log(self) -> str:
         return (self.directory / "daemon.log").read_text()
 
-    def cli(self, *arguments: str, check: bool = True) -> Any:
-        """`relay ARGUMENTS --json`, parsed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "relay", "--config", str(self.config_path), *arguments, "--json"],
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`relay ARGUMENTS`, as an operator runs it."""
+        return subprocess.run(
+            [sys.executable, "-m", "relay", "--config", str(self.config_path), *arguments],
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+
+    def cli(self, *arguments: str, check: bool = True) -> Any:
+        """`relay ARGUMENTS --json`, parsed."""
+        done = self.run(*arguments, "--json")
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def _route(port: int) -> dict[str, Any]:
+    return {"domain": "*", "host": "127.0.0.1", "port": port, "tls": "none"}
+
+
+def _toml(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """A tree as TOML: its plain keys, then its tables. JSON's texts and numbers are TOML's."""
+    tables = {}
+    for key, value in table.items():
+        if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+            tables[key] = value
+        else:
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    for key, value in tables.items():
+        single = isinstance(value, dict)
+        for one in [value] if single else value:
+            yield f"[{path}{key}]" if single else f"[[{path}{key}]]"
+            yield from _toml(one, f"{path}{key}.")
 
 
 async def eventually(probe: Any, timeout_s: float = 20, step_s: float = 0.05) -> Any:

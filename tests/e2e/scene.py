@@ -1,0 +1,87 @@
+"""A running relay with a sink behind it, and one buyer and one seller to begin with: where the tests of a file play."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from relay.core.model.pair import Pair
+from tests.support.daemon import Relay
+from tests.support.peers import Aside, until
+from tests.support.sink import Letter, Sink
+
+
+@dataclass
+class Scene:
+    relay: Relay
+    sink: Sink
+    pair: Pair
+    aside: Aside
+
+    @property
+    def buyer_alias(self) -> str:
+        return self.pair.buyer.alias.address
+
+    @property
+    def seller_alias(self) -> str:
+        return self.pair.seller.alias.address
+
+    def letters(self, to: str, subject: str = "") -> list[Letter]:
+        return [one for one in self.sink.letters if to in one.rcpt_to and subject in read(one)["Subject"]]
+
+    def letter(self, to: str, subject: str = "", number: int = 1) -> Letter:
+        """The `number`th letter to a mailbox with that in its subject, once it is there."""
+        return until(lambda: self.letters(to, subject)[number - 1 : number])[0]
+
+    def introduce(self, buyer: str, seller: str) -> Pair:
+        """Another buyer and seller, with the local parts of their mailboxes for references."""
+        buyer_ref, seller_ref = buyer.partition("@")[0], seller.partition("@")[0]
+        return asyncio.run(self.relay.introduce(buyer_ref, buyer, seller_ref, seller))
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """What the store, opened beside the daemon, answers: `question(store)` is awaited."""
+
+        async def opened() -> Any:
+            async with self.relay.opened() as store:
+                return await question(store)
+
+        return asyncio.run(opened())
+
+    def state(self, record_id: str) -> str:
+        return str(self.ask(lambda store: store.summary(record_id)).state)
+
+    def becomes(self, record_id: str, state: str) -> None:
+        until(lambda: self.state(record_id) == state, step_s=0.1)
+
+    def events(self, record_id: str) -> list[str]:
+        return [str(event.type) for event in self.ask(lambda store: store.history(record_id))]
+
+
+def read(letter: Letter) -> EmailMessage:
+    message = message_from_bytes(letter.content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+@contextmanager
+def played(directory: Path, sink: Sink | None = None, *, aside: Aside | None = None, **changes: Any) -> Iterator[Scene]:
+    """`changes` are Relay's fields."""
+    if aside is None:
+        with Aside() as own, played(directory, sink, aside=own, **changes) as scene:
+            yield scene
+        return
+    sink = aside.enter(sink or Sink())
+    relay = Relay(directory, sink.port, **changes)
+    relay.prepare()
+    pair = asyncio.run(relay.furnish())
+    relay.start()
+    try:
+        yield Scene(relay=relay, sink=sink, pair=pair, aside=aside)
+    finally:
+        status = relay.stop()
+        assert status == 0, relay.log()
+    assert "Traceback" not in relay.log()

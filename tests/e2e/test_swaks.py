@@ -1,0 +1,266 @@
+"""swaks at every door: the dialogues that a mail program's owner would see."""
+
+import pytest
+
+from tests.e2e.scene import read
+from tests.support.daemon import FRONT, PASSWORD, SELLER
+from tests.support.peers import swaks
+
+pytestmark = pytest.mark.peer("swaks")
+
+STRANGER = "someone@elsewhere.example"
+
+
+def _login(scene, mechanism="PLAIN", user="S1", password=PASSWORD):
+    verified = ("--tls-verify", "--tls-ca-path", str(scene.relay.certificate))
+    return ("--auth", mechanism, "--auth-user", user, "--auth-password", password, *verified)
+
+
+# R-IN-02
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_submission_with_starttls_and_login_takes_mail(scene, mechanism):
+    heard = swaks(
+        scene.relay.submission,
+        "--tls",
+        *_login(scene, mechanism),
+        "--helo",
+        "laptop.pottery.example",
+        server="localhost",
+        mail_from=SELLER,
+        to=scene.buyer_alias,
+        subject=f"By {mechanism}",
+    )
+    heard.shows(f"""
+        S: 220 mx.market.example ESMTP relay
+        C: EHLO laptop.pottery.example
+        S: 250-STARTTLS
+        C: STARTTLS
+        S: 220 2.0.0 go ahead
+        C: EHLO laptop.pottery.example
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250 AUTH PLAIN LOGIN
+        C: AUTH {mechanism}*
+        S: 235 2.7.0 welcome
+        C: MAIL FROM:<{SELLER}>
+        S: 250 2.1.0 *
+        C: RCPT TO:<{scene.buyer_alias}>
+        S: 250 2.1.5 *
+        C: DATA
+        S: 354 *
+        S: 250 2.0.0 * recorded and queued
+        C: QUIT
+        S: 221 2.0.0 *
+    """)
+    mail = read(scene.letter("hanako.yamada@phone.example", f"By {mechanism}"))
+    assert mail["From"] == f'"Pottery Shop (Example Market)" <{scene.seller_alias}>'
+    assert mail["Reply-To"] is None
+    assert "pottery" not in mail.as_string().replace("Pottery Shop", "")
+
+
+# R-IN-02
+def test_submission_with_implicit_tls_takes_mail_of_the_mailbox_as_user_name(scene):
+    heard = swaks(
+        scene.relay.submissions,
+        "--tls-on-connect",
+        *_login(scene, user=SELLER),
+        server="localhost",
+        mail_from=SELLER,
+        to=scene.buyer_alias,
+        subject="By implicit TLS",
+    )
+    heard.shows("""
+        S: 220 mx.market.example ESMTP relay
+        S: 235 2.7.0 welcome
+        S: 250 2.0.0 * recorded and queued
+    """)
+    assert "STARTTLS" not in heard.output
+    assert scene.letter("hanako.yamada@phone.example", "By implicit TLS")
+
+
+# R-IN-01
+def test_the_mx_port_takes_mail_and_offers_starttls_but_no_login(scene):
+    heard = swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="By MX")
+    heard.shows("""
+        S: 250-PIPELINING
+        S: 250-SIZE *
+        S: 250-8BITMIME
+        S: 250-SMTPUTF8
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250 STARTTLS
+        S: 250 2.0.0 * recorded and queued
+    """)
+    assert "AUTH" not in heard.output
+    assert scene.letter("hanako.yamada@phone.example", "By MX")
+
+
+# R-IN-02
+@pytest.mark.parametrize("user", ["S1", "nobody", SELLER])
+def test_a_wrong_password_is_refused_alike_whoever_asks(scene, user):
+    heard = swaks(
+        scene.relay.submission,
+        "--tls",
+        *_login(scene, user=user, password="wrong"),
+        server="localhost",
+        mail_from=SELLER,
+        to=scene.buyer_alias,
+    )
+    heard.shows("""
+        C: AUTH PLAIN *
+        S: 535 5.7.8 user name or password is wrong
+    """)
+
+
+# R-IN-02
+def test_submission_takes_nothing_without_a_login(scene):
+    heard = swaks(scene.relay.submission, mail_from=SELLER, to=scene.buyer_alias)
+    heard.shows("""
+        C: MAIL FROM:*
+        S: 530 5.7.0 authentication required
+    """)
+
+
+# R-IN-02, R-SND-02
+def test_an_unlisted_from_is_held_until_the_sender_is_approved(scene):
+    clerk = "clerk@pottery.example"
+    heard = swaks(
+        scene.relay.submission,
+        "--tls",
+        *_login(scene),
+        server="localhost",
+        mail_from=clerk,
+        to=scene.buyer_alias,
+        subject="From the clerk",
+    )
+    heard.shows("S: 250 2.0.0 * held, this From address waits for the account owner's approval")
+    assert scene.state(heard.record_id) == "held"
+    told = read(scene.letter(SELLER, "From the clerk"))
+    assert told["Auto-Submitted"] == "auto-replied"
+    scene.relay.cli("sender", "add", "--role", "seller", "--ref", "S1", clerk)
+    assert "From the clerk" in scene.letter("hanako.yamada@phone.example", "From the clerk").content.decode()
+    scene.becomes(heard.record_id, "accepted")
+    assert scene.events(heard.record_id)[:3] == ["received", "held", "notice_queued"]
+    assert "released" in scene.events(heard.record_id)
+
+
+# R-SND-04
+def test_a_blocked_from_is_refused_in_the_dialogue(scene):
+    blocked = "former-clerk@pottery.example"
+    scene.relay.cli("sender", "add", "--role", "seller", "--ref", "S1", blocked)
+    scene.relay.cli("sender", "block", "--role", "seller", "--ref", "S1", blocked)
+    heard = swaks(
+        scene.relay.submission,
+        "--tls",
+        *_login(scene),
+        server="localhost",
+        mail_from=blocked,
+        to=scene.buyer_alias,
+        subject="Blocked",
+    )
+    heard.shows("""
+        C: DATA
+        S: 550 5.7.1 This From address is blocked for the account*
+    """)
+
+
+# R-ADR-07, R-ADR-02
+def test_an_unknown_alias_is_refused_with_a_text_that_helps(scene):
+    mistyped = "a" * 16 + "@market.example"
+    heard = swaks(scene.relay.mx, mail_from=SELLER, to=mistyped)
+    heard.shows(f"""
+        C: RCPT TO:<{mistyped}>
+        S: 550 5.1.1 Address unknown, or yours is not registered to write to it; see https://market.example/help
+    """)
+
+
+# R-ADR-07
+def test_a_stranger_hears_of_a_real_alias_what_he_hears_of_an_unknown_one(scene):
+    unknown = swaks(scene.relay.mx, mail_from=STRANGER, to="a" * 16 + "@market.example")
+    (said,) = (line for line in unknown.lines if line.startswith("S: 550"))
+    heard = swaks(scene.relay.mx, mail_from=STRANGER, to=scene.buyer_alias, subject="Let me in")
+    heard.shows(f"""
+        S: 250 2.1.5 *
+        C: DATA
+        {said}
+    """)
+
+
+# R-ADR-08
+@pytest.mark.parametrize("port", ["mx", "submission", "lmtp"])
+def test_mail_for_other_domains_is_refused_on_every_port(scene, port):
+    options = {"submission": ("--tls", *_login(scene)), "lmtp": ("--protocol", "LMTP")}.get(port, ())
+    heard = swaks(
+        getattr(scene.relay, port), *options, server="localhost", mail_from=SELLER, to="victim@elsewhere.example"
+    )
+    heard.shows("""
+        C: RCPT TO:<victim@elsewhere.example>
+        S: 550 5.7.1 Not a recipient of this server; no relaying
+    """)
+
+
+# R-IN-01, R-IN-05
+def test_lmtp_answers_for_each_recipient_by_itself(scene):
+    other = scene.introduce("b.lmtp@phone.example", "s.lmtp@glass.example")
+    heard = swaks(
+        scene.relay.lmtp,
+        "--protocol",
+        "LMTP",
+        mail_from=SELLER,
+        to=f"{scene.buyer_alias},{other.buyer.alias.address}",
+        subject="By LMTP",
+    )
+    heard.shows("""
+        S: 220 mx.market.example LMTP relay
+        C: LHLO *
+        C: DATA
+        S: 250 2.0.0 * recorded and queued
+        S: 550 5.1.1 Address unknown, or yours is not registered to write to it; *
+        C: QUIT
+    """)
+    assert scene.letter("hanako.yamada@phone.example", "By LMTP")
+    assert not scene.letters("b.lmtp@phone.example")
+
+
+# R-IN-01
+def test_xclient_is_believed_from_a_listed_host_only(scene):
+    named = ("--xclient", "ADDR=198.51.100.7 HELO=shop-pc.pottery.example")
+    refused = swaks(scene.relay.mx, *named, mail_from=SELLER, to=scene.buyer_alias, subject="Not by XCLIENT")
+    assert "XCLIENT" not in "".join(line for line in refused.lines if line.startswith("S: 250-"))
+    heard = swaks(
+        scene.relay.mx,
+        *named,
+        "--local-interface",
+        FRONT,
+        mail_from=SELLER,
+        to=scene.buyer_alias,
+        subject="By XCLIENT",
+    )
+    # The client that is named is not in a trusted network: what nobody proves waits for the owner's word.
+    heard.shows("""
+        S: 250-STARTTLS
+        S: 250 XCLIENT NAME ADDR PORT PROTO HELO LOGIN
+        C: XCLIENT ADDR=198.51.100.7 HELO=shop-pc.pottery.example
+        S: 220 mx.market.example ESMTP relay
+        C: DATA
+        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner
+    """)
+
+
+# R-IN-01
+def test_a_proxy_header_is_believed_from_a_listed_host_only(scene):
+    header = ("--proxy-version", "1", "--proxy-family", "TCP4", "--proxy-source", "198.51.100.7")
+    header += ("--proxy-source-port", "4711", "--proxy-dest", "192.0.2.25", "--proxy-dest-port", "25")
+    refused = swaks(scene.relay.proxied, *header, mail_from=SELLER, to=scene.buyer_alias, subject="Not by PROXY")
+    assert not [line for line in refused.lines if line.startswith("S:")]
+    heard = swaks(
+        scene.relay.proxied,
+        *header,
+        "--local-interface",
+        FRONT,
+        mail_from=SELLER,
+        to=scene.buyer_alias,
+        subject="By PROXY",
+    )
+    heard.shows("""
+        S: 220 mx.market.example ESMTP relay
+        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner
+    """)
