@@ -48,7 +48,8 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
 
 def _say(text: str) -> None:
     """A terminal that knows no Japanese shows question marks, not a traceback."""
-    click.echo(text, file=click.get_text_stream("stdout", errors="replace"))
+    encoding = sys.stdout.encoding
+    click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
 async def _live(directory: Path, wanted: town.Ports, port: int) -> None:

@@ -38,6 +38,7 @@ async def alive(directory: Path, wanted: town.Ports) -> AsyncIterator[Life]:
         place = await town.found(directory, replace(wanted, sink=sink_port))
         daemon = Daemon(place.config_path, directory / "daemon.log")
         stack.push_async_callback(daemon.stop)
+        await daemon.run("keys", "generate", "dkim")
         ports = await daemon.start()
         store = await stack.enter_async_context(opened(place.config, directory))
         yield Life(town=place, ports=ports, sink=sink, daemon=daemon, post=Post(place, ports), store=store)

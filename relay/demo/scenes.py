@@ -25,6 +25,7 @@ async def message_and_answer(stage: Stage) -> None:
     mail, reading = await stage.mail(BOB)
     stage.check(ALICE.mailbox.encode() not in mail.content, "Alice's real address is nowhere in it")
     stage.check(stage.post.alias(BOB, ALICE) in reading.sender, "it comes from Alice's alias")
+    stage.check(b"\nDKIM-Signature:" in mail.content, "it is signed for the marketplace's domain")
     stage.check(stage.post.alias(BOB, ALICE) in reading.text, "her signature names her alias")
     entry = await stage.record()
     stage.check(entry.state is MessageState.ACCEPTED, "Bob's mail server accepted it")
