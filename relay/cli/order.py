@@ -42,7 +42,13 @@ def order() -> None:
 @seller_option
 @click.option("--item", "items", multiple=True, metavar="CODE", help="SKU, ASIN or JAN; may be repeated.")
 @click.option("--state", default="", help="The marketplace's own word.")
-@click.option("--fulfilled-by", type=click.Choice([str(one) for one in Fulfilment]), default=str(Fulfilment.SELLER))
+@click.option(
+    "--fulfilled-by",
+    type=click.Choice([str(one) for one in Fulfilment]),
+    default=str(Fulfilment.SELLER),
+    show_default=True,
+    help="Whose service questions are.",
+)
 @show.as_json
 @with_store
 async def add(
@@ -123,10 +129,11 @@ async def show_order(session: Session, store: Store, *, marketplace: str | None,
 @show.as_json
 @click.pass_obj
 def import_orders(session: Session, *, marketplace: str | None, file: BinaryIO, dry_run: bool, as_json: bool) -> None:
+    name = getattr(file, "name", "<stdin>")
     try:
         report = order_report.read(file.read())
     except order_report.ReportError as error:
-        raise click.ClickException(f"{file.name}: {error}") from error
+        raise click.ClickException(f"{name}: {error}") from error
     if report.unread_columns:
         click.echo(f"columns that are not read: {', '.join(report.unread_columns)}", err=True)
     importer = asyncio.run(_import(session, session.marketplace(marketplace), report, dry_run=dry_run))
@@ -138,7 +145,7 @@ def import_orders(session: Session, *, marketplace: str | None, file: BinaryIO, 
     else:
         show.one(counts, as_json=False)
         for bad in bad_rows:
-            click.echo(f"{file.name}: {bad}", err=True)
+            click.echo(f"{name}: {bad}", err=True)
     if bad_rows:
         sys.exit(1)
 
@@ -156,9 +163,15 @@ async def _import(
 
 @order.command("export")
 @in_marketplace
-@click.argument("file", type=click.File("wb", lazy=True, atomic=True), default="-")
+@click.argument("file", type=click.File("wb", lazy=True), default="-")
 @click.option("--tsv", is_flag=True, help="Tabs between the cells instead of commas.")
-@click.option("--encoding", type=click.Choice(["utf-8", "utf-8-sig", "cp932"]), default="utf-8", show_default=True)
+@click.option(
+    "--encoding",
+    type=click.Choice(["utf-8", "utf-8-sig", "cp932"]),
+    default="utf-8",
+    show_default=True,
+    help="utf-8-sig is what spreadsheets want.",
+)
 @with_store
 async def export_orders(
     session: Session, store: Store, *, marketplace: str | None, file: BinaryIO, tsv: bool, encoding: str
@@ -173,10 +186,11 @@ async def export_orders(
     async for one, pair in await store.orders(session.marketplace(marketplace).id):
         writer.writerow(order_report.cells(one, pair))
     try:
-        file.write(text.getvalue().encode(encoding))
+        encoded = text.getvalue().encode(encoding)
     except UnicodeEncodeError as error:
         char = error.object[error.start]
         raise click.ClickException(f'CP932 has no "{char}", which an order holds; use --encoding utf-8-sig') from error
+    file.write(encoded)
 
 
 def _described(found: Order, pair: Pair) -> show.Row:

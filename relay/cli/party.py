@@ -145,7 +145,13 @@ def password() -> None:
 
 @password.command("add")
 @in_marketplace
-@click.option("--role", type=click.Choice([str(role) for role in Role]), default=str(Role.SELLER), show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    default=str(Role.SELLER),
+    show_default=True,
+    help="Whose account it is.",
+)
 @ref_option
 @click.option("--label", default="", help="Where it is used, so that the right one can be revoked.")
 @show.as_json

@@ -126,8 +126,9 @@ def configure_logging(log: Log) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    # The SMTP server's library tells each command at INFO, which is more than anyone asks for.
-    logging.getLogger("mail").setLevel(max(level, logging.WARNING))
+    # At INFO the SMTP server's library tells each command, the web server's its own coming and going.
+    for library in ("mail", "uvicorn"):
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*enrich, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,0 +1,261 @@
+"""The verbs beside a running daemon: serve, message, queue, simulate, check --live (R-UI-10, R-UI-11, R-UI-15)."""
+
+import json
+import re
+import signal
+import smtplib
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Installation
+
+# Nobody listens on the discard port: what is sent stays deferred until the route is changed.
+DEAD_ROUTE = '\n[delivery]\npoll_s = 0.1\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = 9\n'
+LETTER = (
+    "From: Shop <owner@private.example>\nTo: x\nSubject: {subject}\nDate: Mon, 23 Nov 2026 01:00:00 +0900\n\n{text}\n"
+)
+
+
+@contextmanager
+def _serving(installation: Installation) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "relay", "--config", str(installation.config), "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        yield process, json.loads(line)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def served(town: Installation) -> Iterator[tuple[Installation, dict[str, Any]]]:
+    town.configure(lambda text: text + DEAD_ROUTE)
+    with _serving(town) as (_, ready):
+        yield town, ready["ports"]
+
+
+def _send(installation: Installation, ports: dict[str, Any], subject: str = "Hello") -> str:
+    """By the seller's mail program; the record id of the answer."""
+    password = installation.json("party", "password", "add", "--ref", "S1")["password"]
+    (pair,) = installation.json("pair", "list")
+    trusting = ssl.create_default_context(cafile=str(installation.var / "tls/cert.pem"))
+    with smtplib.SMTP("localhost", ports["submission"][0]) as client:
+        client.starttls(context=trusting)
+        client.login("S1", password)
+        client.mail("owner@private.example")
+        client.rcpt(pair["buyer_alias"])
+        code, text = client.data(LETTER.format(subject=subject, text="The secret word is xyzzy."))
+    assert code == 250, text
+    return text.split()[1].decode()
+
+
+def test_the_ready_line_names_the_bound_ports(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-UI-15
+    _, ports = served
+    assert {kind: type(value) for kind, value in ports.items()} == {
+        "mx": list,
+        "submission": list,
+        "lmtp": list,
+        "web": int,
+    }
+    assert all(port > 0 for port in (*ports["mx"], *ports["submission"], ports["web"]))
+    with urllib.request.urlopen(f"http://127.0.0.1:{ports['web']}/metrics") as page:
+        assert b"relay_build_info" in page.read()
+
+
+def test_a_message_is_listed_shown_and_waited_for(served: tuple[Installation, dict[str, Any]]) -> None:
+    installation, ports = served
+    record_id = _send(installation, ports)
+    waited = installation.json("message", "wait", record_id, "--state", "deferred", "--timeout", "30")
+    assert (waited["id"], waited["state"], waited["author"]) == (record_id, "deferred", "seller")
+    assert [one["id"] for one in installation.json("message", "list")] == [record_id]
+    assert installation.json("message", "list", "--state", "held") == []
+    events = installation.json("message", "history", record_id)
+    assert events[0]["type"] == "received"
+    assert installation.json("message", "show", record_id)["events"][: len(events)] == events
+    (line,) = installation.json("queue", "list")
+    assert (line["destination"], line["state"], line["count"]) == ("private.example", "deferred", 1)
+    attempts = [event["type"] for event in events].count("deferred")
+    assert installation.json("queue", "flush", "--destination", "other.example") == {"flushed": 0}
+    assert installation.json("queue", "flush") == {"flushed": 1}
+    until_s = time.monotonic() + 20
+    while [one["type"] for one in installation.json("message", "history", record_id)].count("deferred") == attempts:
+        assert time.monotonic() < until_s
+
+
+def test_waiting_ends_with_the_time_or_with_another_end(served: tuple[Installation, dict[str, Any]]) -> None:
+    installation, ports = served
+    record_id = _send(installation, ports)
+    result = installation.relay("message", "wait", record_id, "--state", "accepted", "--timeout", "0", exit_code=1)
+    assert "not accepted, after 0 s" in result.stderr
+    installation.relay("opt-out", "set", "--buyer", "B1")
+    returned = _send(installation, ports)
+    result = installation.relay("message", "wait", returned, "--state", "accepted", exit_code=1)
+    assert f"{returned} has ended as returned, not accepted" in result.stderr
+
+
+def test_a_body_is_read_for_a_case_and_a_reason_only(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-REC-06
+    installation, ports = served
+    record_id = _send(installation, ports, subject="Plugh")
+    for why in ([], ["--case", "C-1"], ["--reason", "dispute"], ["--case", " ", "--reason", "dispute"]):
+        result = installation.relay("message", "show", record_id, "--body", "original", *why, exit_code=2)
+        assert "xyzzy" not in result.output
+    why = ["--case", "C-1", "--reason", "dispute"]
+    original = installation.relay("message", "show", record_id, "--body", "original", *why).stdout_bytes
+    relayed = installation.relay("message", "show", record_id, "--body", "relayed", *why).stdout_bytes
+    assert b"owner@private.example" in original
+    assert b"xyzzy" in relayed
+    assert b"private.example" not in relayed
+    for verb in (["list"], ["show", record_id], ["history", record_id]):
+        shown = installation.relay("message", *verb).output
+        assert not re.search("xyzzy|Plugh|private", shown), verb
+
+
+def test_an_unknown_message_is_told(town: Installation) -> None:
+    for verb in (["show"], ["history"], ["wait", "--state", "held"]):
+        assert "there is no message nope" in town.relay("message", *verb, "nope", exit_code=1).stderr
+
+
+def test_one_daemon_per_directory(served: tuple[Installation, dict[str, Any]]) -> None:
+    installation, _ = served
+    result = installation.relay("serve", exit_code=1)
+    assert "another relay works here" in result.stderr
+
+
+def test_a_live_daemon_says_so(town: Installation) -> None:
+    town.configure(lambda text: text + DEAD_ROUTE)
+    with _serving(town) as (_, ready):
+        web = ready["ports"]["web"]
+        town.configure(lambda text: text.replace('[web]\nhost = "127.0.0.1"\nport = 0', f"[web]\nport = {web}"))
+        assert town.json("check", "--live") == [{"grade": "good", "what": "daemon", "found": "takes mail", "fix": ""}]
+
+
+def test_a_reload_takes_a_new_marketplace_and_survives_a_broken_file(town: Installation) -> None:
+    # R-UI-11
+    with _serving(town) as (process, ready):
+        mx = ready["ports"]["mx"][0]
+        good = town.config.read_text(encoding="utf-8")
+        for text, expected in (("nonsense", 550), (good.replace("shop.example", "mart.example"), 250)):
+            town.config.write_text(text, encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            until_s = time.monotonic() + 20
+            while (code := _rcpt(mx, "postmaster@mart.example")) != expected:
+                assert time.monotonic() < until_s, code
+        assert process.poll() is None
+
+
+def _rcpt(port: int, address: str) -> int:
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.ehlo()
+        client.mail("x@private.example")
+        return client.rcpt(address)[0]
+
+
+def test_a_stop_by_signal_is_exit_code_0(town: Installation) -> None:
+    with _serving(town) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_a_port_in_use_is_one_clear_message(town: Installation) -> None:
+    with _serving(town) as (_, ready):
+        taken = ready["ports"]["mx"][0]
+        other = Installation(town.directory.parent / "other")
+        other.directory.mkdir()
+        text = town.config.read_text(encoding="utf-8").replace("port = 0", f"port = {taken}", 1)
+        other.config.write_text(text, encoding="utf-8")
+        other.relay("init", str(other.directory))
+        stderr = other.relay("serve", exit_code=1).stderr
+    assert "address already in use" in stderr.lower()
+    assert str(taken) in stderr
+    assert "Traceback" not in stderr
+
+
+# ---------------------------------------------------------------- simulate
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    path = tmp_path / "letter.eml"
+    path.write_text(LETTER.format(subject="[重要] Hello", text="Write to owner@private.example"), encoding="utf-8")
+    return path
+
+
+def _simulate(town: Installation, letter: Path, *options: str) -> dict[str, Any]:
+    (pair,) = town.json("pair", "list")
+    envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"]]
+    (found,) = town.json("simulate", str(letter), *envelope, *options)
+    result: dict[str, Any] = found
+    return result
+
+
+def test_a_simulation_says_the_verdict_and_shows_the_mail(town: Installation, letter: Path) -> None:
+    # R-POL-01
+    before = {path: path.read_bytes() for path in town.var.glob("relay.db*")}
+    found = _simulate(town, letter, "--login", "S1")
+    assert (found["verdict"], found["smtp_answer"][:9]) == ("relay", "250 2.0.0")
+    assert "private.example" not in found["relayed"]
+    (pair,) = town.json("pair", "list")
+    assert f"Write to {pair['seller_alias']}" in found["relayed"]
+    assert found["changes"]
+    assert town.json("message", "list") == []
+    assert town.json("queue", "list") == []
+    assert {path: path.read_bytes() for path in town.var.glob("relay.db*")} == before
+
+
+def test_a_simulation_knows_the_policy(town: Installation, letter: Path) -> None:
+    town.relay("opt-out", "set", "--buyer", "B1")
+    assert _simulate(town, letter, "--login", "S1")["reasons"][0].startswith("marked_important (R-POL-04) at subject:")
+    letter.write_text(letter.read_text(encoding="utf-8").replace("重要", "Sale"), encoding="utf-8")
+    returned = _simulate(town, letter, "--login", "S1")
+    assert (returned["verdict"], returned["reasons"][0].split()[0], returned["relayed"]) == (
+        "return",
+        "opted_out",
+        None,
+    )
+    letter.write_text(letter.read_text(encoding="utf-8").replace("owner@", "stranger@"), encoding="utf-8")
+    assert _simulate(town, letter)["verdict"] == "refuse"
+
+
+def test_a_simulation_for_people_ends_with_the_mail(town: Installation, letter: Path) -> None:
+    (pair,) = town.json("pair", "list")
+    envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"], "--login", "S1"]
+    output = town.relay("simulate", str(letter), *envelope).output
+    assert "verdict:         relay" in output
+    assert output.index("verdict:") < output.index("MIME-Version:")
+
+
+def test_the_operators_mail_is_told(town: Installation, letter: Path) -> None:
+    (found,) = town.json("simulate", str(letter), "--from", "", "--to", "postmaster@shop.example")
+    assert found["verdict"] == "to the operator"
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "said"),
+    [
+        (["--from", "x@y.example", "--to", "a@other.example"], 2, "the relay would refuse it at RCPT"),
+        (["--from", "x y", "--to", "a@shop.example"], 2, "not one mail address"),
+        (["--from", "x@y.example", "--to", "a@shop.example", "--login", "S9"], 1, 'shop has no party "S9"'),
+    ],
+)
+def test_a_simulation_that_makes_no_sense_is_told(
+    town: Installation, letter: Path, options: list[str], exit_code: int, said: str
+) -> None:
+    assert said in town.relay("simulate", str(letter), *options, exit_code=exit_code).stderr

@@ -1,0 +1,200 @@
+"""The directory verbs: marketplaces, parties, pairs, orders, senders, opt-outs (R-UI-10)."""
+
+import asyncio
+import re
+from itertools import product
+
+import pytest
+from argon2 import PasswordHasher
+
+from relay import app
+from relay.config import load
+from tests.cli.conftest import Installation
+
+SECOND = """
+[[marketplace]]
+id = "second"
+name = "Second"
+domain = "second.example"
+mobile_domain = "m.second.example"
+operator = "ops@company.example"
+help_url = "https://second.example/help"
+locales = ["ja"]
+"""
+
+
+def test_marketplaces_are_shown(installation: Installation) -> None:
+    assert installation.json("marketplace", "list") == [{"id": "shop", "name": "Marketplace", "domain": "shop.example"}]
+    assert installation.json("marketplace", "show")["authentication"] == "hold"
+    assert 'no marketplace "none"' in installation.relay("marketplace", "show", "none", exit_code=2).stderr
+
+
+def test_a_party_is_added_once_and_changed_in_place(town: Installation) -> None:
+    again = town.json("party", "add", "--role", "buyer", "--ref", "B1", "--name", "花子", "--locale", "ja")
+    changed = town.json("party", "set", "--role", "buyer", "--ref", "B1", "--state", "suspended")
+    assert changed == again | {"state": "suspended"}
+    assert changed["name"] == "花子"
+    assert len(town.json("party", "list")) == 2
+    assert len(town.json("party", "list", "--role", "seller")) == 1
+
+
+def test_a_party_needs_what_only_the_marketplace_knows(installation: Installation) -> None:
+    refused = [
+        (["party", "add", "--role", "buyer", "--ref", "B9"], 2, "a new party needs --mailbox"),
+        (["party", "add", "--role", "buyer", "--ref", "B9", "--mailbox", "nobody"], 2, "not one mail address"),
+        (["party", "add", "--role", "buyer", "--ref", "B9", "--mailbox", "a@b.example", "--locale", "fr"], 2, "speaks"),
+        (["party", "set", "--role", "buyer", "--ref", "B9", "--state", "closed"], 1, 'shop has no buyer "B9"'),
+        (["party", "show", "--role", "buyer", "--ref", "B9"], 1, 'shop has no buyer "B9"'),
+    ]
+    for arguments, exit_code, said in refused:
+        assert said in installation.relay(*arguments, exit_code=exit_code).stderr
+    assert installation.json("party", "list") == []
+
+
+def test_a_real_address_is_shown_on_request_only(town: Installation) -> None:
+    seller = ["--role", "seller", "--ref", "S1"]
+    town.relay("sender", "add", *seller, "staff@private.example")
+    town.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
+    verbs = (
+        ["party", "list"],
+        ["party", "show", *seller],
+        ["party", "set", *seller, "--mailbox", "new@private.example"],
+        ["pair", "list"],
+        ["order", "list"],
+        ["order", "show", "O-1"],
+        ["order", "export"],
+        ["sender", "list", *seller],
+        ["sender", "block", *seller, "staff@private.example"],
+        ["queue", "list"],
+    )
+    for verb, form in product(verbs, ([], ["--json"])):
+        if form and verb == ["order", "export"]:
+            continue
+        result = town.relay(*verb, *form)
+        assert "private.example" not in result.stdout + result.stderr, verb
+    assert town.json("party", "show", *seller, "--reveal")["mailbox"] == "new@private.example"
+    assert "hanako@private.example" in town.relay("party", "list", "--reveal").output
+    assert {one["address"] for one in town.json("sender", "list", *seller, "--reveal")} == {
+        "owner@private.example",
+        "new@private.example",
+        "staff@private.example",
+    }
+
+
+def test_a_pair_keeps_its_aliases(town: Installation) -> None:
+    # R-ADR-01
+    (first,) = town.json("pair", "list")
+    assert town.json("pair", "add", "--buyer", "B1", "--seller", "S1") == first
+    assert town.json("pair", "show", first["id"]) == first
+    assert re.fullmatch(r"[a-z2-7]{16}@shop\.example", first["buyer_alias"])
+    assert first["buyer_alias"] != first["seller_alias"]
+
+
+def test_a_party_at_a_carrier_gets_an_alias_in_the_mobile_domain(installation: Installation) -> None:
+    # R-ADR-03
+    installation.configure(lambda text: text + SECOND)
+    at = ["-m", "second"]
+    installation.relay("party", "add", *at, "--role", "buyer", "--ref", "B1", "--mailbox", "a..b@docomo.ne.jp")
+    installation.relay("party", "add", *at, "--role", "seller", "--ref", "S1", "--mailbox", "s@pc.example")
+    pair = installation.json("pair", "add", *at, "--buyer", "B1", "--seller", "S1")
+    assert pair["buyer_alias"].endswith("@m.second.example")
+    assert pair["seller_alias"].endswith("@second.example")
+    assert installation.json("party", "show", *at, "--role", "buyer", "--ref", "B1")["locale"] == "ja"
+
+
+def test_two_marketplaces_do_not_see_each_other(town: Installation) -> None:
+    # R-ADR-09
+    town.configure(lambda text: text + SECOND)
+    assert "say which with --marketplace" in town.relay("party", "list", exit_code=2).stderr
+    assert town.json("party", "list", "-m", "second") == []
+    assert len(town.json("party", "list", "-m", "shop")) == 2
+    result = town.relay("pair", "add", "-m", "second", "--buyer", "B1", "--seller", "S1", exit_code=1)
+    assert 'second has no buyer "B1"' in result.stderr
+
+
+def test_an_unknown_pair_or_order_is_told(installation: Installation) -> None:
+    assert "there is no pair x" in installation.relay("pair", "show", "x", exit_code=1).stderr
+    assert "there is no order x" in installation.relay("order", "show", "x", exit_code=1).stderr
+
+
+def test_an_order_is_added_once_and_stays_its_pairs(town: Installation) -> None:
+    order = ["order", "add", "O-1", "--buyer", "B1", "--seller", "S1"]
+    town.relay(*order, "--item", "JAN1", "--item", "JAN2")
+    changed = town.json(*order, "--item", "JAN1", "--state", "shipped", "--fulfilled-by", "operator")
+    assert (changed["items"], changed["state"], changed["fulfilled_by"]) == (["JAN1"], "shipped", "operator")
+    assert town.json("order", "list") == [changed]
+    town.relay("party", "add", "--role", "buyer", "--ref", "B2", "--mailbox", "b2@private.example")
+    taken = town.relay("order", "add", "O-1", "--buyer", "B2", "--seller", "S1", exit_code=1)
+    assert "another buyer's or seller's already" in taken.stderr
+
+
+def test_an_app_password_is_shown_once_and_two_are_live(town: Installation) -> None:
+    # R-IN-02
+    add = ["party", "password", "add", "--ref", "S1"]
+    made = [town.json(*add, "--label", label) for label in ("old", "new", "newest")]
+    assert len({one["password"] for one in made}) == 3
+    stored = b"".join(path.read_bytes() for path in town.var.glob("relay.db*"))
+    assert all(one["password"].encode() not in stored for one in made)
+    assert f"there is no live app password {made[0]['id']}" in (
+        town.relay("party", "password", "revoke", made[0]["id"], exit_code=1).stderr
+    )
+    assert "is revoked" in town.relay("party", "password", "revoke", made[1]["id"]).output
+    town.relay("party", "password", "revoke", made[2]["id"])
+    town.relay("party", "password", "revoke", made[2]["id"], exit_code=1)
+
+
+def test_an_app_password_opens_the_door_that_it_is_for(town: Installation) -> None:
+    made = town.json("party", "password", "add", "--ref", "S1")
+
+    async def stored() -> list[str]:
+        async with app.opened(load(town.config), town.directory) as store:
+            return [password_hash for _, password_hash in await store.app_passwords(made["username"])]
+
+    (password_hash,) = asyncio.run(stored())
+    assert PasswordHasher().verify(password_hash, made["password"])
+
+
+def test_senders_are_flipped_and_never_deleted(town: Installation) -> None:
+    # R-SND-01, R-SND-03
+    seller = ["--role", "seller", "--ref", "S1"]
+    added = town.json("sender", "add", *seller, "@Agency.Example", "--label", "agency", "--by", "ann", "--shared")
+    assert (added["scope"], added["state"], added["added_by"]) == ("domain", "approved", "ann")
+    town.relay("sender", "add", *seller, "bob@private.example")
+    for verb, state in (("block", "blocked"), ("approve", "approved"), ("retire", "retired")):
+        flipped = town.json("sender", verb, *seller, "@agency.example", "BOB@private.example")
+        assert [one["state"] for one in flipped] == [state, state]
+    (agency,) = [one for one in town.json("sender", "list", *seller) if one["scope"] == "domain"]
+    assert (agency["label"], agency["shared"], agency["added_by"]) == ("agency", True, "ann")
+    assert len(town.json("sender", "list", *seller)) == 3
+
+
+def test_a_flip_of_someone_unlisted_flips_nobody(town: Installation) -> None:
+    seller = ["--role", "seller", "--ref", "S1"]
+    result = town.relay("sender", "block", *seller, "owner@private.example", "x@y.example", exit_code=1)
+    assert "does not list that address" in result.stderr
+    assert [one["state"] for one in town.json("sender", "list", *seller)] == ["approved"]
+
+
+@pytest.mark.parametrize("address", ["nobody", "@", "@a b.example", "a@b@c"])
+def test_a_sender_is_an_address_or_a_domain(town: Installation, address: str) -> None:
+    result = town.relay("sender", "add", "--role", "seller", "--ref", "S1", address, exit_code=2)
+    assert "not one mail address, nor @domain" in result.stderr
+
+
+def test_opt_outs_are_set_and_cleared_by_scope(town: Installation) -> None:
+    # R-POL-02
+    scopes = ([], ["--seller", "S1"], ["--kind", "promotion"])
+    for scope in scopes:
+        town.relay("opt-out", "set", "--buyer", "B1", *scope)
+        town.relay("opt-out", "set", "--buyer", "B1", *scope)
+    found = town.json("opt-out", "list", "--buyer", "B1")
+    assert sorted((one["seller"], one["kind"]) for one in found) == [
+        ("S1", "all"),
+        ("all", "all"),
+        ("all", "promotion"),
+    ]
+    town.relay("opt-out", "clear", "--buyer", "B1")
+    assert len(town.json("opt-out", "list", "--buyer", "B1")) == 2
+    for scope in scopes:
+        town.relay("opt-out", "clear", "--buyer", "B1", *scope)
+    assert "no opt-out" in town.relay("opt-out", "list", "--buyer", "B1").stderr
