@@ -1,0 +1,166 @@
+"""Ordinary mail programs on both sides: s-nail and neomutt send, get, answer with "Reply", and notice nothing."""
+
+import html
+from email.message import EmailMessage
+from urllib.parse import quote
+
+import pytest
+
+from relay.core.model.optout import OptOut
+from relay.edge.system import SystemClock
+from tests.e2e.scene import read
+from tests.support.daemon import BUYER, PASSWORD, SELLER
+from tests.support.mua import MailProgram, NeoMutt, Server, SNail
+from tests.support.scrubbing import readings
+
+pytestmark = [pytest.mark.peer("s-nail"), pytest.mark.peer("neomutt")]
+
+ROUNDS = 10
+SHOP_PC = "shop-pc.workshop.pottery.example"
+LAPTOP = "hanakos-laptop.home.phone.example"
+
+
+def _submission(scene, user="S1", security="starttls"):
+    port = scene.relay.submissions if security == "tls" else scene.relay.submission
+    return Server(port=port, security=security, user=user, password=PASSWORD, ca=scene.relay.certificate)
+
+
+# R-IN-02: the certificate is verified, the login is done under TLS
+@pytest.mark.parametrize("kind", [SNail, NeoMutt])
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_sellers_mail_program_sends_with_a_login_over_verified_tls(scene, tmp_path, kind, security):
+    server = _submission(scene, security=security)
+    seller = kind(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=server)
+    subject = f"{kind.__name__} over {security}"
+    seller.send(scene.buyer_alias, subject, "Your bowl is ready: 完成しました。")
+    mail = read(scene.letter(BUYER, subject))
+    assert scene.seller_alias in mail["From"]
+    assert "完成しました" in mail.get_content()
+
+
+# R-IN-02: whoever stands in between gets neither password nor mail
+@pytest.mark.parametrize("kind", [SNail, NeoMutt])
+def test_a_mail_program_that_does_not_know_the_certificate_hands_nothing_over(scene, tmp_path, kind):
+    other = tmp_path / "other.pem"
+    other.write_text("")
+    server = Server(port=scene.relay.submission, security="starttls", user="S1", password=PASSWORD, ca=other)
+    seller = kind(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=server)
+    with pytest.raises(AssertionError):
+        seller.send(scene.buyer_alias, f"{kind.__name__} refuses", "Nobody should read this.")
+    assert not scene.letters(BUYER, f"{kind.__name__} refuses")
+
+
+# R-IN-01
+@pytest.mark.parametrize("kind", [SNail, NeoMutt])
+def test_a_buyers_mail_program_sends_by_the_mx_port(scene, tmp_path, kind):
+    buyer = kind(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=scene.relay.mx))
+    subject = f"{kind.__name__} by MX"
+    buyer.send(scene.seller_alias, subject, "Is it blue?")
+    mail = read(scene.letter(SELLER, subject))
+    assert scene.buyer_alias in mail["From"]
+    assert mail.get_content().strip() == "Is it blue?"
+
+
+# R-REW-01, R-REW-03, R-REW-04
+def test_ten_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(scene, tmp_path):
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
+    buyer = SNail(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=scene.relay.mx))
+    subject = "Blue bowl 青い器"
+    seller.send(scene.buyer_alias, subject, f"Your bowl is ready. Write to {SELLER} any time.")
+    delivered = []
+    for number in range(1, ROUNDS + 1):
+        for writer, reader in ((seller, buyer), (buyer, seller)):
+            if delivered:
+                writer.reply(_text(number, writer.address, reader.address))
+            letter = scene.letter(reader.address, subject, number)
+            assert letter.mail_from.endswith("@market.example")
+            reader.deliver(letter.content)
+            delivered.append((reader.address, letter.content))
+    assert len(delivered) == 2 * ROUNDS
+    for program in (seller, buyer):
+        inbox, sent = program.mails(program.inbox), program.mails(program.sent)
+        assert (len(inbox), len(sent)) == (ROUNDS, ROUNDS)
+        _is_one_thread([*inbox, *sent])
+        assert {mail["Subject"].removeprefix("Re: ") for mail in inbox} == {subject}
+    for to, content in delivered:
+        found = _disclosed(content, of=seller if to == BUYER else buyer)
+        assert not found, content
+    # The search finds what there was to find.
+    for program in (seller, buyer):
+        assert all(
+            _disclosed(mail.as_bytes(), of=program) >= {program.address, program.machine}
+            for mail in program.mails(program.sent)
+        )
+
+
+# R-POL-03, R-OUT-05, R-OUT-07
+def test_the_opted_out_buyers_seller_reads_under_his_own_mail_that_it_could_not_be_delivered(scene, tmp_path):
+    pair = scene.introduce("b.quiet@phone.example", "s.loud@glass.example")
+    party = pair.buyer.party
+    out = OptOut(buyer_id=party.id, seller_id=None, kind=None, source="test", changed_at=SystemClock().now())
+    scene.ask(lambda store: store.put_opt_out(out, out=True))
+    seller = NeoMutt(
+        directory=tmp_path / "seller",
+        address="s.loud@glass.example",
+        machine=SHOP_PC,
+        server=_submission(scene, user="s.loud"),
+    )
+    seller.send(pair.buyer.alias.address, "Summer sale", "Everything must go.")
+    seller.deliver(scene.letter("s.loud@glass.example", "Summer sale").content)
+    (notice,), (own,) = seller.mails(seller.inbox), seller.mails(seller.sent)
+    assert _ids(notice["In-Reply-To"]) == [own["Message-ID"]]
+    _is_one_thread([own, notice])
+    assert notice["Auto-Submitted"] == "auto-replied"
+    text = notice.get_body(("plain",)).get_content()
+    assert pair.buyer.alias.address in text
+    assert "[Important] Summer sale" in text
+    assert not scene.letters("b.quiet@phone.example")
+    # Told how, the seller sends it again, and it arrives.
+    seller.send(pair.buyer.alias.address, "[Important] Summer sale", "Your order is part of it.")
+    assert scene.letter("b.quiet@phone.example", "[Important] Summer sale")
+
+
+def _text(number: int, own: str, other: str) -> str:
+    """What people write in mails that should not cross, another form each time."""
+    forms = (
+        f"My address is {own}.",
+        f"MAIL ME: {own.upper()}",
+        f"<a href='mailto:{quote(own, safe='')}'>me</a>",
+        html.escape(own).replace("@", "&#64;"),
+        f"Is yours {other}? Mine is {own}",
+    )
+    return f"Round {number}: {forms[number % len(forms)]}"
+
+
+def _ids(value: str | None) -> list[str]:
+    return (value or "").split()
+
+
+def _is_one_thread(mails: list[EmailMessage]) -> None:
+    """All hang together by ids of mails that are really there, and nothing points elsewhere."""
+    own = {mail["Message-ID"] for mail in mails}
+    assert len(own) == len(mails)
+    parents = {mail["Message-ID"]: {*_ids(mail["In-Reply-To"]), *_ids(mail["References"])} for mail in mails}
+    assert not set().union(*parents.values()) - own
+    (root,) = (mail_id for mail_id, above in parents.items() if not above)
+    assert all(
+        root in above or any(root in parents[one] for one in above)
+        for mail_id, above in parents.items()
+        if mail_id != root
+    )
+
+
+def _disclosed(content: bytes, *, of: MailProgram) -> set[str]:
+    """What a mail, read in every way, says of whose program it came from."""
+    local_part, _, domain = of.address.partition("@")
+    secrets = {
+        of.address,
+        f"{local_part}@",
+        domain,
+        of.machine,
+        of.machine.partition(".")[0],
+        of.name.lower(),
+        "127.0.0.1",
+    }
+    read_as = readings(content)
+    return {secret for secret in secrets if secret in read_as}
