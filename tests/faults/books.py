@@ -1,0 +1,51 @@
+"""What the record and the queue say after a disaster, checked from the inside: whole, in order, nothing left over."""
+
+from dataclasses import dataclass
+
+from relay.core.model.event import EventType
+from relay.store.contents import event_row
+from relay.store.crypto import content_hash, identity
+from tests.support.load import TOKEN
+
+
+@dataclass(frozen=True)
+class Entry:
+    message_id: str
+    state: str
+    events: tuple[EventType, ...]
+
+
+async def read(relay) -> dict[str, Entry]:
+    """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
+    entries = {}
+    async with relay.opened() as store:
+        for summary in await store.messages(limit=1_000_000):
+            stored = await store.message(summary.id)
+            assert stored is not None, "a record does not open"
+            await _check_hashes(store, stored)
+            events = stored.events
+            assert [event.at for event in events] == sorted(event.at for event in events)
+            assert [event.type for event in events[:2]] == [EventType.RECEIVED, EventType.QUEUED]
+            token = TOKEN.search(stored.original)[0].decode()
+            assert token not in entries, "one message, two records"
+            entries[token] = Entry(summary.id, summary.state, tuple(event.type for event in events))
+    return entries
+
+
+async def item_states(relay) -> dict[str, int]:
+    async with relay.opened() as store:
+        rows = await store._engine.read("SELECT state, COUNT(*) AS items FROM item GROUP BY state")
+        return {row["state"]: row["items"] for row in rows}
+
+
+async def _check_hashes(store, stored) -> None:
+    """The salted hash of the content, and over it the leaf of each event."""
+    message_id = stored.summary.id
+    message = await store._first("summary", message_id)
+    sealed = await store._first("content", message_id)
+    holder = store._vault.holder(sealed["holder_id"], sealed["wrapped"])
+    secret = holder.open(identity("message_key", message_id), sealed["wrapped_key"])
+    assert content_hash(secret, stored.original) == message["content_hash"]
+    leaves = [row["leaf_hash"] for row in await store._read("history", message_id)]
+    covered = {EventType.RECEIVED: message["content_hash"]}
+    assert [event_row(event, covered.get(event.type, b""))[-1] for event in stored.events] == leaves

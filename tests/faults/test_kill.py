@@ -1,0 +1,134 @@
+"""SIGKILL at random moments under load: what was answered 250 arrives, the record is whole (R-IN-03, R-OUT-02)."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from relay.core.model.event import EventType
+from tests.faults import books
+from tests.store import cluster as servers
+from tests.store.cluster import Cluster
+from tests.support.load import Arrival, Load, Notebook
+
+_SLOW_EVERY = 20
+_CAPACITY = 200
+"""Deliveries that the daemon has in hand at once (`delivery.concurrency`, four deep): what a kill can tear."""
+_DELIVERY = "lease_s = 2"
+
+
+@dataclass(frozen=True)
+class Figures:
+    kills: int
+    answered: int
+    unanswered: int
+    arrived: int
+    duplicates: int
+    answered_duplicates: int
+
+
+async def carnage(stage, kills: int, seed: int) -> Load:
+    """`kills` lives of the daemon under load, each cut short; then one that may finish the work."""
+    moments = random.Random(seed)
+    relay, notebook = stage.relay, stage.notebook
+    async with stage.load() as load:
+        for _ in range(kills):
+            await asyncio.to_thread(relay.start)
+            if moments.random() < 0.5:
+                async with asyncio.timeout(10):
+                    await notebook.slow.wait()  # somewhere a final dot has been sent and its 250 is still to come
+                await asyncio.sleep(moments.uniform(0, 0.05))
+            else:
+                await asyncio.sleep(moments.uniform(0, 0.8))
+            relay.kill()
+            notebook.generation += 1
+        await asyncio.to_thread(relay.start)
+    await stage.drained()
+    assert relay.stop() == 0
+    return load
+
+
+async def audit(stage, load: Load, kills: int) -> Figures:
+    copies = _by_token(stage.notebook.arrivals)
+    assert load.accepted, "there was no load"
+    assert load.accepted <= set(copies), "answered 250 and lost"
+    assert set(copies) <= load.accepted | load.unanswered, "refused and yet delivered"
+
+    entries = await books.read(stage.relay)
+    assert set(entries) == set(copies)
+    for entry in entries.values():
+        assert entry.state == "accepted"
+        assert entry.events[-1] is EventType.ACCEPTED
+        assert entry.events.count(EventType.ACCEPTED) == 1, "settled and yet sent again"
+    assert await books.item_states(stage.relay) == {"accepted": len(entries)}
+
+    _check_duplicates(stage.notebook, copies)
+    duplicates = [arrival for arrivals in copies.values() for arrival in arrivals[:-1]]
+    return Figures(
+        kills=kills,
+        answered=len(load.accepted),
+        unanswered=len(load.unanswered),
+        arrived=len(copies),
+        duplicates=len(duplicates),
+        answered_duplicates=sum(arrival.answered for arrival in duplicates),
+    )
+
+
+def _check_duplicates(notebook: Notebook, copies: dict[str, list[Arrival]]) -> None:
+    """Copies of one message are the same message, and there is only one for each life of the daemon: each but the last
+    was on its way to being settled when the kill came, so it is among the last that that life sent."""
+    lives = defaultdict(list)
+    for arrival in notebook.arrivals:
+        lives[arrival.generation].append(arrival)
+    for arrivals in copies.values():
+        assert len({(arrival.message_id, arrival.body) for arrival in arrivals}) == 1
+        assert len({arrival.generation for arrival in arrivals}) == len(arrivals), "sent twice by one life"
+        for torn in arrivals[:-1]:
+            life = lives[torn.generation]
+            assert life.index(torn) >= len(life) - _CAPACITY, "sent again although its settling had its time"
+
+
+def _by_token(arrivals: list[Arrival]) -> dict[str, list[Arrival]]:
+    copies = defaultdict(list)
+    for arrival in arrivals:
+        copies[arrival.token].append(arrival)
+    return copies
+
+
+# ---------------------------------------------------------------- the tests
+
+
+@pytest.fixture
+async def notebook():
+    async with Notebook(slow_every=_SLOW_EVERY) as notebook:
+        yield notebook
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with servers.running() as cluster:
+        yield cluster
+
+
+# R-IN-03, R-OUT-02, R-OUT-03
+async def test_five_kills_under_load_lose_nothing(furnish, notebook):
+    stage = await furnish(notebook, delivery=_DELIVERY)
+    await audit(stage, await carnage(stage, 5, seed=1), 5)
+
+
+# R-IN-03, R-SCL-02
+@pytest.mark.peer("postgresql")
+async def test_kills_lose_nothing_on_postgresql(furnish, notebook, cluster):
+    stage = await furnish(notebook, store=cluster.database(), delivery=_DELIVERY)
+    await audit(stage, await carnage(stage, 3, seed=2), 3)
+
+
+# R-IN-03, R-OUT-02, R-OUT-03
+@pytest.mark.soak
+async def test_fifty_kills_under_load_lose_nothing(furnish, notebook):
+    stage = await furnish(notebook, delivery=_DELIVERY)
+    figures = await audit(stage, await carnage(stage, 50, seed=3), 50)
+    print(figures)  # noqa: T201 - the soak's result, shown with -s
