@@ -1,0 +1,156 @@
+"""The relay among the servers that a company has: Postfix in front, Postfix as smarthost, Dovecot for mailboxes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+
+import dkim
+import pytest
+
+from relay.edge import tls
+from tests.e2e.scene import Scene, played, read
+from tests.store.cluster import free_port
+from tests.support.daemon import BUYER, SELLER
+from tests.support.peers import Aside, swaks, until
+from tests.support.peers_servers import Dovecot, Postfix, home
+from tests.support.sink import Sink
+
+pytestmark = [
+    pytest.mark.peer("postfix"),
+    pytest.mark.peer("dovecot"),
+    pytest.mark.peer("swaks"),
+    pytest.mark.skipif(os.getuid() != 0, reason="Postfix is started by root"),
+]
+
+PASSWORD = "smarthost-secret"
+
+
+@dataclass
+class Company:
+    """`by_lmtp` and `by_smtp` are Postfix doors in front of the relay."""
+
+    scene: Scene
+    postfix: Postfix
+    dovecot: Dovecot
+    by_lmtp: int
+    by_smtp: int
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory) -> Iterator[Company]:
+    """Mail to buyers leaves by Postfix as smarthost, mail to sellers goes to Dovecot."""
+    with ExitStack() as stack:
+        directory = tmp_path_factory.mktemp("relay")
+        dovecot = Dovecot(stack.enter_context(home()), password=PASSWORD)
+        stack.callback(dovecot.stop)
+        smarthost = free_port()
+        certificate, _ = tls.make_self_signed(directory / "mta", ["localhost"])
+        (directory / "password").write_text(PASSWORD + "\n")
+        delivery = f"""
+            ca_file = "{certificate}"
+            [[delivery.route]]
+            domain = "phone.example"
+            host = "localhost"
+            port = {smarthost}
+            tls = "required"
+            username = "relay"
+            password_file = "{directory / "password"}"
+            [[delivery.route]]
+            domain = "pottery.example"
+            host = "127.0.0.1"
+            port = {dovecot.lmtp}
+            protocol = "lmtp"
+            tls = "none"
+        """
+        aside = stack.enter_context(Aside())
+        sink = Sink()
+        scene = stack.enter_context(played(directory, sink, aside=aside, delivery=delivery))
+        by_lmtp, by_smtp = free_port(), free_port()
+        settings = f"""
+relay_domains = market.example
+default_transport = smtp:[127.0.0.1]:{sink.port}
+smtpd_tls_cert_file = {{home}}/cert.pem
+smtpd_tls_key_file = {{home}}/key.pem
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {dovecot.home}/auth
+smtp_tls_security_level = may
+"""
+        mta_home = stack.enter_context(home())
+        for name in ("cert.pem", "key.pem"):
+            (mta_home / name).write_bytes((directory / "mta" / name).read_bytes())
+        logged_in = {
+            "smtpd_tls_security_level": "encrypt",
+            "smtpd_tls_auth_only": "yes",
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_recipient_restrictions": "permit_sasl_authenticated,reject",
+            "smtpd_relay_restrictions": "permit_sasl_authenticated,reject",
+        }
+        postfix = Postfix(
+            mta_home,
+            settings=settings,
+            doors={
+                by_lmtp: {"content_filter": f"lmtp:[127.0.0.1]:{scene.relay.lmtp}"},
+                by_smtp: {"content_filter": f"smtp:[127.0.0.1]:{scene.relay.mx}"},
+                smarthost: logged_in,
+            },
+        )
+        stack.callback(postfix.stop)
+        yield Company(scene=scene, postfix=postfix, dovecot=dovecot, by_lmtp=by_lmtp, by_smtp=by_smtp)
+
+
+def _in_mailbox(company, address, subject):
+    def found():
+        mails = [message_from_bytes(one, policy=policy.default) for one in company.dovecot.mails(address)]
+        return [mail for mail in mails if mail["Subject"] == subject]
+
+    return until(found)[0]
+
+
+# R-IN-01, R-OUT-01
+@pytest.mark.parametrize("door", ["by_lmtp", "by_smtp"])
+def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(company, door):
+    scene = company.scene
+    heard = swaks(getattr(company, door), mail_from=BUYER, to=scene.seller_alias, subject=f"In front {door}")
+    heard.shows("S: 250 2.0.0 Ok: queued as *")
+    mail = _in_mailbox(company, SELLER, f"In front {door}")
+    assert scene.buyer_alias in mail["From"]
+    assert "company.example" not in mail.as_string()
+    assert BUYER not in mail.as_string()
+    assert mail["Return-Path"].startswith("<b.")
+
+
+# R-IN-05, R-ADR-07
+def test_behind_postfix_one_unknown_recipient_does_not_lose_the_other(company):
+    scene = company.scene
+    unknown = "a" * 16 + "@market.example"
+    swaks(company.by_lmtp, mail_from=BUYER, to=f"{scene.seller_alias},{unknown}", subject="One of two")
+    assert _in_mailbox(company, SELLER, "One of two")
+    bounce = scene.letter(BUYER, "Undelivered")
+    assert "550 5.1.1 Address unknown" in bounce.content.decode()
+    assert unknown in bounce.content.decode()
+
+
+# R-OUT-01: TLS is verified, the login is done under it
+def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company):
+    scene = company.scene
+    heard = swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="By the smarthost")
+    mail = read(scene.letter(BUYER, "By the smarthost"))
+    assert scene.seller_alias in mail["From"]
+    scene.becomes(heard.record_id, "accepted")
+    (accepted,) = (e for e in scene.ask(lambda store: store.history(heard.record_id)) if str(e.type) == "accepted")
+    assert accepted.data["tls"].startswith("TLSv1.")
+    assert "sasl_method=PLAIN, sasl_username=relay" in company.postfix.log()
+
+
+# R-REW-10: what servers on the way do to a mail does not break its signature
+def test_the_signatures_hold_after_postfix_passed_the_mail_on(company):
+    scene = company.scene
+    swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="Signed")
+    letter = scene.letter(BUYER, "Signed")
+    published = {record["name"]: record["value"].encode() for record in scene.relay.cli("keys", "records")}
+    signed = dkim.DKIM(letter.content)
+    assert letter.content.count(b"DKIM-Signature:") == 2
+    for index in range(2):
+        assert signed.verify(idx=index, dnsfunc=lambda name, **_: published[name.decode().rstrip(".")])
