@@ -15,6 +15,7 @@ from relay.core import keyed
 from relay.ports import StoreError
 
 _RANDOM_BITS: Final = 80
+_POOL_BYTES: Final = 4_096
 _LOCK_NAME: Final = "relay.lock"
 
 
@@ -44,12 +45,21 @@ class SystemIds:
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._wall_ns = wall_ns
-        self.entropy = entropy
+        self._source = entropy
+        self._pool, self._spent = b"", 0
         self._last = 0
         self._lock = threading.Lock()
 
+    def entropy(self, size: int) -> bytes:
+        """Each byte given once; asked of the system a page at a time, for a message takes a dozen."""
+        with self._lock:
+            if self._spent + size > len(self._pool):
+                self._pool, self._spent = self._source(max(size, _POOL_BYTES)), 0
+            self._spent += size
+            return self._pool[self._spent - size : self._spent]
+
     def new(self) -> str:
-        random = int.from_bytes(self.entropy(_RANDOM_BITS // 8))
+        random = int.from_bytes(self.entropy(_RANDOM_BITS // 8), "big")
         fresh = (self._wall_ns() // 1_000_000) << _RANDOM_BITS | random
         with self._lock:
             self._last = max(fresh, self._last + 1)

@@ -46,6 +46,7 @@ class Settings:
     poll_s: float
     concurrency: int
     return_path_s: float
+    concurrency_per_destination: int = 20
 
 
 class NoticeQuota(Protocol):
@@ -57,8 +58,8 @@ class NoticeQuota(Protocol):
 class Departures(Protocol):
     """The worker as the flow sees it."""
 
-    def room(self) -> int:
-        """How many items may be born leased now."""
+    def has_room(self, destination: str) -> bool:
+        """Whether an item for this domain may be born leased now."""
         ...
 
     def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:

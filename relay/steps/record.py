@@ -37,7 +37,7 @@ class Entry:
 
 def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
     """Everything that one transaction writes, in the order of its recipients."""
-    page = _Page(house=house, incoming=incoming, judgement=judgement, room=house.departures.room())
+    page = _Page(house=house, incoming=incoming, judgement=judgement)
     for judged in judgement.judged:
         page.write(judged)
     settings = house.settings
@@ -57,12 +57,11 @@ def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
 
 @dataclass(slots=True, kw_only=True)
 class _Page:
-    """One transaction's entry as it grows, recipient by recipient. `room`: how many items may leave at once."""
+    """One transaction's entry as it grows, recipient by recipient."""
 
     house: House
     incoming: Incoming
     judgement: Judgement
-    room: int
     records: list[Record] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
@@ -195,7 +194,7 @@ class _Page:
         address: str | None = None,
         held: bool = False,
     ) -> None:
-        leaves_now = not held and len(self.departing) < self.room
+        leaves_now = not held and self.house.departures.has_room(destination)
         item = Item(
             id=self.house.ids.new(),
             message_id=the_record.id,

@@ -140,9 +140,10 @@ def parked(house: House, item: Item, now: datetime) -> Settlement:
     return Settlement(item=item, owner=house.settings.owner, state=ItemState.PARKED, due_at=now, events=())
 
 
-def backed_off(house: House, item: Item, until: datetime) -> Settlement:
-    """An item of a domain that is being left alone for a while."""
-    return Settlement(item=item, owner=house.settings.owner, state=ItemState.DEFERRED, due_at=until, events=())
+def put_off(house: House, item: Item, until: datetime) -> Settlement:
+    """An item that was not dialled: its domain is being left alone, or the store was away."""
+    owner = house.settings.owner
+    return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
 
 
 def stumbled(house: House, item: Item, now: datetime) -> Settlement:

@@ -1,6 +1,7 @@
-"""DKIM signing off the loop: everything that waits for a signature shares one hop to one thread.
+"""DKIM signing off the loop: all that waits for a signature shares one hop to one thread.
 
-RSA releases the interpreter lock, so a single signing thread uses a second core while the loop goes on.
+Only the keys' operations go there. They leave the interpreter to the loop and so use a second core; anything more
+would have the two threads wait for one another.
 """
 
 import asyncio
@@ -10,15 +11,14 @@ from dataclasses import dataclass
 
 from relay.core import dkim
 from relay.ports import Clock, Secrets
+from relay.steps.offload import offload
 
 _LARGEST_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    header: bytes
-    body: bytes
-    keys: Sequence[dkim.SigningKey]
+    unsigned: Sequence[dkim.Unsigned]
     signed: asyncio.Future[bytes]
 
 
@@ -41,8 +41,10 @@ class BatchSigner:
             keys = self._keys[domain] = await self._load(domain)
         if not keys:
             return b""
+        now = self._clock.now()
+        unsigned = await offload(len(body), dkim.prepare, header, body, keys, now, self._expire_s)
         signed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Request(header, body, keys, signed))
+        self._waiting.append(_Request(unsigned, signed))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._work())
         return await signed
@@ -65,7 +67,7 @@ class BatchSigner:
         loop = asyncio.get_running_loop()
         while self._waiting:
             batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
-            outcomes = await loop.run_in_executor(self._thread, self._sign_all, batch)
+            outcomes = await loop.run_in_executor(self._thread, _sign_all, batch)
             for request, outcome in zip(batch, outcomes, strict=True):
                 if request.signed.done():
                     continue
@@ -74,12 +76,12 @@ class BatchSigner:
                 else:
                     request.signed.set_exception(outcome)
 
-    def _sign_all(self, batch: Sequence[_Request]) -> list[bytes | Exception]:
-        now = self._clock.now()
-        outcomes: list[bytes | Exception] = []
-        for request in batch:
-            try:
-                outcomes.append(dkim.sign(request.header, request.body, request.keys, now, self._expire_s))
-            except Exception as error:  # noqa: BLE001 - one message's failure is its own, not the batch's
-                outcomes.append(error)
-        return outcomes
+
+def _sign_all(batch: Sequence[_Request]) -> list[bytes | Exception]:
+    outcomes: list[bytes | Exception] = []
+    for request in batch:
+        try:
+            outcomes.append(b"".join(one.signed() for one in request.unsigned))
+        except Exception as error:  # noqa: BLE001 - one message's failure is its own, not the batch's
+            outcomes.append(error)
+    return outcomes

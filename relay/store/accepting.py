@@ -9,7 +9,7 @@ from relay.core.model.item import Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
 from relay.ports import Acceptance, OutgoingNotice, Record, UnavailableError
-from relay.steps.offload import offload
+from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import to_us
 from relay.store.contents import (
     BODY,
@@ -98,7 +98,8 @@ class AcceptVerbs(SenderVerbs):
     async def accept(self, acceptance: Acceptance) -> None:
         try:
             rows = await self._rows(acceptance)
-            await self._engine.write_together(self._accept_all, rows)
+            heavy = sum(len(record.original) for record in acceptance.records) > THREAD_BYTES
+            await self._engine.write_together(self._accept_all, rows, heavy=heavy)
         except UnavailableError:
             raise
         except Exception as error:

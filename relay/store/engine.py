@@ -41,6 +41,7 @@ class _Job:
     work: Callable[[Sequence[Any]], Work[Sequence[Any]]]
     payload: Any
     done: asyncio.Future[Any]
+    heavy: bool
 
 
 class Engine(ABC):
@@ -68,8 +69,9 @@ class Engine(ABC):
         """A read that may move much: never in the loop's own thread."""
 
     @abstractmethod
-    async def transact(self, work: Callable[[], Work[T]]) -> T:
-        """One transaction, durable on return, rolled back on any exception. Never two at a time."""
+    async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
+        """One transaction, durable on return, rolled back on any exception. Never two at a time. `heavy`: much data,
+        which must not hold the loop."""
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
         """One work, in a transaction that it may share with others."""
@@ -79,10 +81,12 @@ class Engine(ABC):
 
         return await self.write_together(alone, None)
 
-    async def write_together(self, work: Callable[[Sequence[P]], Work[Sequence[R]]], payload: P) -> R:
+    async def write_together(
+        self, work: Callable[[Sequence[P]], Work[Sequence[R]]], payload: P, *, heavy: bool = False
+    ) -> R:
         """`work` gets the payloads of all that wait for the same work, and gives one result for each."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(work, payload, done))
+        self._waiting.append(_Job(work, payload, done, heavy))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._write_all())
         return await done
@@ -105,7 +109,7 @@ class Engine(ABC):
 
     async def _attempt(self, batch: Sequence[_Job]) -> Sequence[object]:
         try:
-            return await self.transact(lambda: _together(batch))
+            return await self.transact(lambda: _together(batch), heavy=any(job.heavy for job in batch))
         except UnavailableError as error:
             return [UnavailableError(*error.args) for _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the waiters

@@ -102,7 +102,7 @@ class PostgresEngine(Engine):
             rows: Sequence[Row] = await connection.fetch(sql, *params)
             return rows
 
-    async def transact(self, work: Callable[[], Work[T]]) -> T:
+    async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:  # noqa: ARG002 - it awaits
         async with self._connection() as connection, connection.transaction():
             statements = work()
             try:

@@ -26,7 +26,7 @@ _MESSAGE_STATES: Final = {
     ItemState.BOUNCED: MessageState.BOUNCED,
     ItemState.RETURNED: MessageState.RETURNED,
 }
-_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER")
+_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,23 @@ class _Outcome:
 
 
 class QueueVerbs(AcceptVerbs, PairVerbs):
-    async def claim(self, owner: str, now: datetime, *, limit: int, lease_s: float, horizon_s: float) -> Sequence[Item]:
+    async def claim(
+        self,
+        owner: str,
+        now: datetime,
+        *,
+        limit: int,
+        lease_s: float,
+        horizon_s: float,
+        but_for: Sequence[str] = (),
+    ) -> Sequence[Item]:
         at = to_us(now)
         lease_until = to_us(now + timedelta(seconds=lease_s))
         horizon = to_us(now + timedelta(seconds=horizon_s))
 
         def claim() -> Work[Sequence[Row]]:
-            return (yield self._sql["claim"], (owner, lease_until, at, horizon, limit))
+            # A list of none is no SQL; no destination is "".
+            return (yield spread(self._sql["claim"], (owner, lease_until, at, horizon, limit), ["", *but_for]))
 
         rows = sorted(await self._engine.write(claim), key=lambda row: (row["due_at"], row["id"]))
         holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}
@@ -129,6 +139,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
                 due_at,
                 due_at if waits else None,
                 int(settlement.delay_noticed),
+                int(not settlement.dialled),
             ),
             message=_message_move(item, state),
             rows=rows,

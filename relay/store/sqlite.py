@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -84,11 +84,30 @@ class SqliteEngine(Engine):
         except sqlite3.Error as error:
             raise _judged(error) from error
 
-    async def transact(self, work: Callable[[], Work[T]]) -> T:
+    async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
+        """The statements of a light work run in the loop's thread, where a few rows cost less than handing the
+        interpreter over a dozen times; its commit, which waits for the disk, and all that is heavy or meets another
+        process's lock run in the writer's thread."""
         try:
-            return await self._in("writer", lambda: _transact(self._writer, work))
+            if heavy or not self._begin():
+                return await self._in("writer", lambda: _transact(self._writer, work))
+            with _rolled_back(self._writer):
+                result = _worked(self._writer, work)
+                await self._in("writer", lambda: _run(self._writer, "COMMIT"))
+                return result
         except sqlite3.Error as error:
             raise _judged(error) from error
+
+    def _begin(self) -> bool:
+        """Takes the write lock when it is free, without waiting."""
+        try:
+            _run(self._writer, "PRAGMA busy_timeout = 0")
+            _run(self._writer, "BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
+        return True
 
     async def _in(self, thread: str, call: Callable[[], T]) -> T:
         if thread not in self._threads:
@@ -137,21 +156,33 @@ class SqliteEngine(Engine):
 
 def _transact(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) -> T:
     _run(connection, "BEGIN IMMEDIATE")
-    try:
-        statements = work()
-        try:
-            sql, params = next(statements)
-            while True:
-                sql, params = statements.send(_run(connection, sql, params))
-        except StopIteration as end:
-            result: T = end.value
+    with _rolled_back(connection):
+        result = _worked(connection, work)
         _run(connection, "COMMIT")
+    return result
+
+
+def _worked(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) -> T:
+    statements = work()
+    try:
+        sql, params = next(statements)
+        while True:
+            sql, params = statements.send(_run(connection, sql, params))
+    except StopIteration as end:
+        result: T = end.value
+    return result
+
+
+@contextmanager
+def _rolled_back(connection: sqlite3.Connection | None) -> Iterator[None]:
+    """Undoes an open transaction on any exception."""
+    try:
+        yield
     except BaseException:
         if connection is not None and connection.in_transaction:
             with suppress(sqlite3.Error):  # a full disk may have rolled back already
                 connection.execute("ROLLBACK")
         raise
-    return result
 
 
 def _run(connection: sqlite3.Connection | None, sql: str, params: Sequence[object] = ()) -> Sequence[Row]:

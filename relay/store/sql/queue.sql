@@ -1,9 +1,10 @@
 -- The queue. `$rows` stands for as many rows of values as there are; `claim` is each engine's own.
 
 -- name: settle_items
-WITH settled (id, owner, state, due_at, wake_at, delay_noticed) AS (VALUES $rows)
+WITH settled (id, owner, state, due_at, wake_at, delay_noticed, undialled) AS (VALUES $rows)
 UPDATE item SET
     state = settled.state, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
+    attempts = item.attempts - settled.undialled,
     delay_noticed = CASE WHEN settled.delay_noticed = 1 THEN 1 ELSE item.delay_noticed END
 FROM settled
 WHERE item.id = settled.id AND item.owner = settled.owner AND item.state = 'leased'
