@@ -87,8 +87,8 @@ class Mailboxes:
 class NoDepartures:
     """Nothing is born leased: tests claim what they dispatch."""
 
-    def room(self) -> int:
-        return 0
+    def has_room(self, destination: str) -> bool:
+        return False
 
     def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
         assert not departing
@@ -154,9 +154,7 @@ class Town:
     async def deliver_due(self) -> list[Outgoing]:
         """Claims and dispatches until nothing is due; what the mailboxes took."""
         before = len(self.mailboxes.taken)
-        while items := await self.store.claim(
-            "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
-        ):
+        while items := await self.store.claim("test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000):
             for item in items:
                 await self.store.settle(await dispatch(self.house, item, None))
         return self.mailboxes.taken[before:]
