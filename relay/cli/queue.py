@@ -35,5 +35,9 @@ async def list_queue(_: Session, store: Store, *, as_json: bool) -> None:
 @show.as_json
 @with_store
 async def flush(_: Session, store: Store, *, destination: str | None, as_json: bool) -> None:
-    """Try deferred mail now; the running daemon takes it up within `delivery.poll_s`."""
+    """Try deferred mail now.
+
+    The running daemon takes it up within delivery.poll_s; a destination that has just deferred keeps its pause of
+    delivery.retry.domain_back_off_s.
+    """
     show.one({"flushed": await store.flush(destination)}, as_json=as_json)

@@ -18,8 +18,8 @@ import pytest
 
 from tests.cli.conftest import Installation
 
-# Nobody listens on the discard port: what is sent stays deferred until the route is changed.
-DEAD_ROUTE = '\n[delivery]\npoll_s = 0.1\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = 9\n'
+# Nobody listens on the discard port: what is sent is deferred.
+DEAD_ROUTE = '\n[delivery]\npoll_s = 0.1\nretry.domain_back_off_s = 0\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = 9\n'
 LETTER = (
     "From: Shop <owner@private.example>\nTo: x\nSubject: {subject}\nDate: Mon, 23 Nov 2026 01:00:00 +0900\n\n{text}\n"
 )

@@ -1,0 +1,30 @@
+# The relay as an image: built in one stage, run in another that has no compiler, by a user without rights.
+#
+#   docker build -t relay .
+#   docker run -v relay-data:/var/lib/relay relay init --domain shop.example --operator ops@company.example /var/lib/relay
+#   docker run -v relay-data:/var/lib/relay -p 25:25 -p 587:587 -p 465:465 relay
+
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/relay
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY relay ./relay
+RUN /opt/relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[postgres]"
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10025 --home-dir /var/lib/relay --shell /usr/sbin/nologin relay \
+ && install --directory --owner relay --group relay --mode 0700 /var/lib/relay
+COPY --from=build /opt/relay /opt/relay
+COPY config.example.toml /usr/share/doc/relay/
+ENV PATH=/opt/relay/bin:$PATH \
+    RELAY_CONFIG=/var/lib/relay/config.toml \
+    PYTHONUNBUFFERED=1
+USER relay
+WORKDIR /var/lib/relay
+VOLUME /var/lib/relay
+EXPOSE 25 465 587 8080
+# The daemon drains on SIGTERM and reads its configuration again on SIGHUP.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["relay", "check", "--live"]
+ENTRYPOINT ["relay"]
+CMD ["serve"]

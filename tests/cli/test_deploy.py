@@ -1,0 +1,56 @@
+"""What is shipped for operators: the unit and the image, as far as they can be told without systemd and Docker running."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from relay.cli import main
+
+ROOT = Path(__file__).parents[2]
+UNIT = (ROOT / "deploy/relay.service").read_text(encoding="utf-8")
+IMAGE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def _is_a_verb(name: str) -> bool:
+    return main.get_command(click.Context(main), name) is not None
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    # R-UI-11; the paths of a real installation are not here
+    unit = tmp_path / "relay.service"
+    unit.write_text(UNIT.replace("/opt/relay/bin/relay", sys.executable), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_starts_a_verb_reloads_by_hup_and_needs_no_root() -> None:
+    command = re.search(r"(?m)^ExecStart=.* (\S+)$", UNIT)
+    assert command
+    assert _is_a_verb(command[1])
+    assert "User=relay" in UNIT
+    assert "Type=notify" in UNIT
+    assert "ExecReload=/bin/kill -HUP" in UNIT
+
+
+def test_the_image_runs_as_a_user_without_rights_and_its_commands_exist() -> None:
+    # R-UI-11
+    last_stage = IMAGE[IMAGE.rindex("\nFROM ") :]
+    assert re.search(r"(?m)^USER relay$", last_stage)
+    assert 'CMD ["relay", "check", "--live"]' in last_stage
+    assert 'CMD ["serve"]' in last_stage
+    assert _is_a_verb("serve")
+    assert _is_a_verb("check")
+
+
+def test_whatever_the_image_copies_is_sent_to_the_builder() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        name.removeprefix("./") for line in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", IMAGE) for name in line.split()
+    }
+    assert copied == sent
