@@ -9,7 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -142,6 +142,21 @@ class Dovecot:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+
+
+@contextmanager
+def smtp_sink(host: str, port: int) -> Iterator[Callable[[], list[bytes]]]:
+    """Postfix's own receiver of everything; gives what tells the mails that it has taken whole."""
+    with home() as directory:
+        directory.chmod(0o777)
+        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        process = subprocess.Popen(["smtp-sink", *user, "-d", f"{directory}/%M.", f"{host}:{port}", "10"])
+        try:
+            wait_for_port(port, host)
+            yield lambda: [path.read_bytes() for path in directory.iterdir()]
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @contextmanager

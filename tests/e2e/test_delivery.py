@@ -1,0 +1,241 @@
+"""The way out: finding the other server by DNS, waiting for it, and telling the writer what became of his mail."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from email import message_from_bytes
+
+import dns.name
+import pytest
+
+from tests.e2e.scene import Scene, played, read
+from tests.store.cluster import free_port
+from tests.support.dns import MiniDns
+from tests.support.peers import Aside, Transcript, swaks, until
+from tests.support.peers_servers import smtp_sink
+from tests.support.sink import Sink
+
+pytestmark = pytest.mark.peer("swaks")
+
+_ZONE = """
+market.example. MX 10 mx.market.example.
+phone.example. MX 20 second.phone.example.
+phone.example. MX 10 first.phone.example.
+first.phone.example. A 127.0.0.11
+second.phone.example. A 127.0.0.12
+pottery.example. A 127.0.0.12
+nomail.example. MX 0 .
+away.example. MX 10 mail.away.example.
+mail.away.example. A 127.0.0.13
+"""
+
+
+@dataclass
+class World:
+    """A relay that finds its way by DNS and tries again after minutes only, unless it is told to."""
+
+    scene: Scene
+    names: MiniDns
+
+    def write(self, buyer: str, subject: str) -> Transcript:
+        pair = self.scene.introduce(buyer, f"seller.of.{buyer.partition('@')[0]}@pottery.example")
+        return swaks(self.scene.relay.mx, mail_from=_seller(buyer), to=pair.buyer.alias.address, subject=subject)
+
+
+def _seller(buyer: str) -> str:
+    return f"seller.of.{buyer.partition('@')[0]}@pottery.example"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with ExitStack() as stack:
+        aside = stack.enter_context(Aside())
+        names = aside.enter(MiniDns(_ZONE))
+        port = free_port()
+        scene = stack.enter_context(
+            played(
+                tmp_path_factory.mktemp("relay"),
+                Sink(host="127.0.0.12", port=port),
+                aside=aside,
+                delivery=f"port = {port}\nroute = []",
+                retry="first_s = 300\nlongest_s = 300\ndomain_back_off_s = 3",
+                extra=f'\n[dns]\nservers = ["127.0.0.1"]\nport = {names.port}\ntimeout_s = 2\n',
+            )
+        )
+        yield World(scene=scene, names=names)
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory) -> Iterator[Scene]:
+    """A relay that has no patience: what takes days elsewhere takes seconds."""
+    retry = "first_s = 0.2\nlongest_s = 0.3\njitter = 0\ndelayed_notice_s = 0.5\nexpire_s = 2\ndomain_back_off_s = 0.1"
+    with played(tmp_path_factory.mktemp("relay"), retry=retry, delivery="poll_s = 0.1") as scene:
+        yield scene
+
+
+# R-OUT-01, RFC 5321 §5.1
+def test_the_second_mx_gets_the_mail_when_the_first_is_down(world):
+    heard = world.write("by.mx@phone.example", "By the second MX")
+    assert world.scene.letter("by.mx@phone.example", "By the second MX")
+    world.scene.becomes(heard.record_id, "accepted")
+    assert ("phone.example", "MX", "udp") in world.names.queries
+
+
+# R-OUT-01, RFC 5321 §5.1
+def test_a_domain_without_mx_gets_its_mail_at_its_address(world):
+    pair = world.scene.introduce("writes@phone.example", "by.a@pottery.example")
+    swaks(
+        world.scene.relay.mx, mail_from="writes@phone.example", to=pair.seller.alias.address, subject="By the address"
+    )
+    assert world.scene.letter("by.a@pottery.example", "By the address")
+
+
+# R-OUT-04, R-OUT-05, RFC 7505
+@pytest.mark.parametrize("domain", ["nomail.example", "gone.example"])
+def test_a_domain_that_takes_no_mail_is_told_to_the_writer_at_once(world, domain):
+    buyer = f"nobody.{domain[:4]}@{domain}"
+    heard = world.write(buyer, f"To {domain}")
+    notice = world.scene.letter(_seller(buyer), f"To {domain}").content.decode()
+    assert "X-Relay-Reason: host_unknown" in notice
+    assert domain not in notice.replace(f"To {domain}", "")
+    world.scene.becomes(heard.record_id, "bounced")
+
+
+# R-OUT-02: unknown is never taken for no
+def test_mail_waits_while_dns_fails_and_a_flush_sends_it_once_it_is_mended(world):
+    world.names.load(_ZONE + "flaky.example. A 127.0.0.12\n")
+    world.names.servfail.add(dns.name.from_text("flaky.example."))
+    heard = world.write("waits@flaky.example", "After the fault")
+    world.scene.becomes(heard.record_id, "deferred")
+    world.names.servfail.clear()
+    flushed = world.scene.relay.cli("queue", "flush", "--destination", "flaky.example")
+    assert flushed == {"flushed": 1}
+    assert world.scene.letter("waits@flaky.example", "After the fault")
+    world.scene.becomes(heard.record_id, "accepted")
+
+
+# R-OUT-02, R-UI-15
+def test_mail_waits_for_a_server_that_is_down_and_arrives_once_when_it_is_back(world):
+    buyer = "patient@away.example"
+    heard = world.write(buyer, "When you are back")
+    world.scene.becomes(heard.record_id, "deferred")
+    (line,) = (one for one in world.scene.relay.cli("queue", "list") if one["destination"] == "away.example")
+    assert (line["state"], line["count"]) == ("deferred", 1)
+    back = world.scene.aside.enter(Sink(host="127.0.0.13", port=world.scene.sink.port))
+    world.scene.relay.cli("queue", "flush")
+    until(lambda: back.letters)
+    world.scene.becomes(heard.record_id, "accepted")
+    assert world.scene.events(heard.record_id) == ["received", "queued", "deferred", "accepted"]
+    assert len(back.letters) == 1
+
+
+# R-OUT-04, R-OUT-05, R-OUT-07
+def test_a_refused_mailbox_is_told_once_in_the_writers_thread_and_names_nobody(hasty):
+    buyer = "no.such@phone.example"
+    pair = hasty.introduce(buyer, "teller@pottery.example")
+    hasty.sink.say("rcpt", f"550 5.1.1 <{buyer}>: no such user at mail.phone.example [192.0.2.9]", to=buyer)
+    heard = swaks(
+        hasty.relay.mx,
+        "--h-Message-Id",
+        "<own-1@pottery.example>",
+        mail_from="teller@pottery.example",
+        to=pair.buyer.alias.address,
+        subject="To a dead mailbox",
+    )
+    hasty.becomes(heard.record_id, "bounced")
+    letter = hasty.letter("teller@pottery.example", "To a dead mailbox")
+    notice, text = read(letter), letter.content.decode()
+    assert (letter.mail_from, notice["Auto-Submitted"]) == ("", "auto-replied")
+    assert notice["In-Reply-To"].strip() == "<own-1@pottery.example>"
+    assert notice.get_content_type() == "multipart/report"
+    for line in ("Action: failed", "Status: 5.1.1", f"Final-Recipient: rfc822; {pair.buyer.alias.address}"):
+        assert line in text
+    for secret in ("no.such", "phone.example", "192.0.2.9"):
+        assert secret not in text
+    assert len(hasty.letters("teller@pottery.example")) == 1
+
+
+# R-OUT-02, R-OUT-03
+def test_a_mail_that_is_deferred_arrives_later_and_its_record_says_so(hasty):
+    buyer = "greylisted@phone.example"
+    pair = hasty.introduce(buyer, "waiter@pottery.example")
+    hasty.sink.say("rcpt", "451 4.7.1 try again later", to=buyer, times=2)
+    heard = swaks(hasty.relay.mx, mail_from="waiter@pottery.example", to=pair.buyer.alias.address, subject="Try again")
+    assert hasty.letter(buyer, "Try again")
+    hasty.becomes(heard.record_id, "accepted")
+    assert [one for one in hasty.events(heard.record_id) if one != "notice_queued"] == [
+        "received",
+        "queued",
+        "deferred",
+        "deferred",
+        "accepted",
+    ]
+
+
+# R-OUT-02, R-OUT-05
+def test_a_late_mail_is_told_as_late_once_and_then_as_given_up(hasty):
+    buyer = "always.full@phone.example"
+    pair = hasty.introduce(buyer, "late@pottery.example")
+    hasty.sink.say("rcpt", "452 4.2.2 mailbox full", to=buyer)
+    heard = swaks(hasty.relay.mx, mail_from="late@pottery.example", to=pair.buyer.alias.address, subject="Late mail")
+    delayed = hasty.letter("late@pottery.example", "Late mail").content.decode()
+    assert "Action: delayed" in delayed
+    assert "Will-Retry-Until:" in delayed
+    hasty.becomes(heard.record_id, "bounced")
+    given_up = hasty.letter("late@pottery.example", "Late mail", 2).content.decode()
+    assert "Action: failed" in given_up
+    assert "X-Relay-Reason: expired" in given_up
+    assert len(hasty.letters("late@pottery.example")) == 2
+    assert buyer not in delayed + given_up
+
+
+# R-OUT-04: a bounce that comes back later is translated, once
+def test_a_bounce_to_the_return_path_becomes_one_notice(hasty):
+    buyer = "bounces.later@phone.example"
+    pair = hasty.introduce(buyer, "informed@pottery.example")
+    heard = swaks(
+        hasty.relay.mx, mail_from="informed@pottery.example", to=pair.buyer.alias.address, subject="Comes back"
+    )
+    letter = hasty.letter(buyer, "Comes back")
+    hasty.becomes(heard.record_id, "accepted")
+    report = (
+        f"From: MAILER-DAEMON@phone.example\\nTo: {letter.mail_from}\\nSubject: Undeliverable\\nMIME-Version: 1.0\\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\\n\\n"
+        "--b\\nContent-Type: text/plain\\n\\nSorry.\\n"
+        "--b\\nContent-Type: message/delivery-status\\n\\nReporting-MTA: dns; mail.phone.example\\n\\n"
+        f"Final-Recipient: rfc822; {buyer}\\nAction: failed\\nStatus: 5.1.1\\n\\n--b--\\n"
+    )
+    for _ in range(2):
+        answer = swaks(hasty.relay.mx, "--data", report, mail_from="<>", to=letter.mail_from)
+        answer.shows("S: 250 2.*")
+    hasty.becomes(heard.record_id, "bounced")
+    notice = hasty.letter("informed@pottery.example", "Comes back").content.decode()
+    assert "X-Relay-Reason: mailbox_unknown" in notice
+    assert buyer not in notice
+    assert len(hasty.letters("informed@pottery.example")) == 1
+
+
+# R-OUT-02: a host that is down is not dialled once per message
+def test_a_domain_whose_server_is_down_is_left_alone_for_a_while(world):
+    tired = world.scene.aside.enter(Sink(host="127.0.0.15", port=world.scene.sink.port))
+    tired.say("connect", "421 4.3.2 too busy")
+    world.names.load(_ZONE + "busy.example. A 127.0.0.15\n")
+    first = world.write("one@busy.example", "Is anybody there")
+    world.scene.becomes(first.record_id, "deferred")
+    second = world.write("two@busy.example", "Is anybody there")
+    world.scene.becomes(second.record_id, "deferred")
+    assert world.scene.events(second.record_id) == ["received", "queued"]
+    assert tired.sessions == 1
+
+
+# R-OUT-01
+@pytest.mark.peer("smtp-sink")
+def test_smtp_sink_takes_what_the_relay_sends(world):
+    with smtp_sink("127.0.0.14", world.scene.sink.port) as mails:
+        world.names.load(_ZONE + "sink.example. A 127.0.0.14\n")
+        heard = world.write("anyone@sink.example", "Into the sink")
+        world.scene.becomes(heard.record_id, "accepted")
+        mail = message_from_bytes(until(mails)[0])
+    assert mail["Subject"] == "Into the sink"
+    assert mail["X-Rcpt-Args"] == "<anyone@sink.example>"
+    assert mail["X-Mail-Args"].startswith("<b.")
