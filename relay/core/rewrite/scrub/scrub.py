@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from relay.core.rewrite import words
@@ -46,8 +47,12 @@ class _Scrubbing:
         root = self._draft.root
         renewed = self._boundary(Place(root, signed=False, is_message=False))
         outgoing = self._draft.fields
-        if renewed or not self._is_quiet(b"".join(value for _, value in outgoing)):
-            outgoing = tuple((name, self._outgoing(name, value, renewed)) for name, value in outgoing)
+        quiet = self._quiet([value for _, value in outgoing])
+        if renewed or not all(quiet):
+            outgoing = tuple(
+                field if is_quiet and not renewed else (field[0], self._outgoing(*field, renewed))
+                for field, is_quiet in zip(outgoing, quiet, strict=True)
+            )
         for place in structure.places(root):
             if place.part is not root:
                 self._header(place)
@@ -62,14 +67,14 @@ class _Scrubbing:
 
     # ------------------------------------------------------------ headers
 
-    def _is_quiet(self, header: bytes) -> bool:
-        """Whether no field can hold a secret: nothing is encoded, and nothing is found anywhere."""
-        return (
-            header.isascii()
-            and not any(sign in header for sign in _ENCODED)
-            and not self._secrets.content_ids
-            and not self._secrets.find(header.decode("ascii"), whole=False)
-        )
+    def _quiet(self, values: Sequence[bytes]) -> list[bool]:
+        """Which values cannot hold a secret: nothing in them is encoded, and nothing is found in any such one."""
+        if self._secrets.content_ids:
+            return [False] * len(values)
+        as_written = [value.isascii() and not any(sign in value for sign in _ENCODED) for value in values]
+        text = b"".join(value for value, is_plain in zip(values, as_written, strict=True) if is_plain)
+        found = self._secrets.find(text.decode("ascii"), whole=False)
+        return [False] * len(values) if found else as_written
 
     def _outgoing(self, name: str, raw: bytes, boundary: str | None) -> bytes:
         """A field of the outgoing header. Its range in the record is that of the field it was made from."""
@@ -83,7 +88,7 @@ class _Scrubbing:
     def _header(self, place: Place) -> None:
         part = place.part
         boundary = self._boundary(place)
-        quiet = not boundary and self._is_quiet(self._content[part.header_start : part.body_start])
+        quiet = not boundary and all(self._quiet([self._content[part.header_start : part.body_start]]))
         seen: set[str] = set()
         for field in part.fields:
             if not structure.may_stay(field.name, place) or (field.name in seen and not place.signed):
