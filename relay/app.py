@@ -137,6 +137,7 @@ class Daemon:
         context = None
         if any(listener.tls != "none" for listener in config.listener):
             context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
+        self._stack.push_async_callback(self._close_doors)
         desk = FrontDesk(self._house)
         guard = Guard(limits=config.limits, networks=config.networks, clock=self._house.clock)
         for listener in config.listener:
@@ -153,7 +154,10 @@ class Daemon:
             )
             self.ports[listener.kind].append(await door.start())
             self._listeners.append((listener.tls, door))
-            self._stack.push_async_callback(door.stop, _GRACE_S)
+
+    async def _close_doors(self) -> None:
+        """All at once: while one waits for its sessions, no other takes new ones."""
+        await asyncio.gather(*(door.stop(_GRACE_S) for _, door in self._listeners))
 
     def _web_app(self) -> Starlette:
         return build_web(observer_render=self._observer.render, ready=self._why_not_ready)
@@ -237,5 +241,6 @@ def settings(config: Config) -> Settings:
         lease_s=delivery.lease_s,
         poll_s=delivery.poll_s,
         concurrency=delivery.concurrency,
+        concurrency_per_destination=delivery.concurrency_per_destination,
         return_path_s=config.notices.return_path_days * 86_400,
     )

@@ -32,12 +32,14 @@ from relay.steps.offload import offload
 async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
     """Takes one message in; the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
     judgement = await judge(house, incoming)
+    replies = [reply(judged, judgement) for judged in judgement.judged]
     entry = record.entry(house, incoming, judgement)
     await house.store.accept(entry.acceptance)
+    # Nothing from here on may fail: a 451 for what is durable would make the client send it again.
     house.departures.depart(entry.departing)
     if entry.acceptance.notices:
         house.departures.wake()
-    return [reply(judged, judgement) for judged in judgement.judged]
+    return replies
 
 
 async def judge(house: House, incoming: Incoming) -> Judgement:

@@ -98,11 +98,10 @@ class FrontDesk:
         """Return paths of ours take bounces; everything else is a message. Replies keep the recipients' order."""
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
+        # Reports first: when the store fails half-way all of it comes again, and a report may, a message may not.
+        reports = {a: await bounces.take(self._house, incoming, item_id) for a, item_id in returned.items()}
         replies = iter(await flow.accept(self._house, replace(incoming, rcpt_to=written)) if written else ())
-        return [
-            await bounces.take(self._house, incoming, returned[address]) if address in returned else next(replies)
-            for address in incoming.rcpt_to
-        ]
+        return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
 
     def _returned_item(self, local_part: str) -> str | None:
         return verp.read(local_part, self._house.clock.now(), self._house.store.secret("verp"))

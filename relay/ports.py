@@ -155,7 +155,8 @@ class Letter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """The end of one attempt: the item's new state (see `item.MOVES`), when it is due again, what happened, and the
-    notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False)."""
+    notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
+    `dialled`: False takes back the attempt that the claim has counted."""
 
     item: Item
     owner: str
@@ -164,6 +165,7 @@ class Settlement:
     events: tuple[Event, ...]
     notice: OutgoingNotice | None = None
     delay_noticed: bool = False
+    dialled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,9 +329,19 @@ class Queue(Protocol):
         """Durable on return (fsynced): what 250 is answered for."""
         ...
 
-    async def claim(self, owner: str, now: datetime, *, limit: int, lease_s: float, horizon_s: float) -> Sequence[Item]:
+    async def claim(
+        self,
+        owner: str,
+        now: datetime,
+        *,
+        limit: int,
+        lease_s: float,
+        horizon_s: float,
+        but_for: Sequence[str] = (),
+    ) -> Sequence[Item]:
         """Leases due items and counts their attempt, in one statement. Due: `due_at` reached, or the lease run out;
-        a time further ahead than `horizon_s` is a clock that jumped back and counts as due."""
+        a time further ahead than `horizon_s` is a clock that jumped back and counts as due. Items for the
+        destinations `but_for` stay where they are."""
         ...
 
     async def letter(self, item: Item) -> Letter | None:

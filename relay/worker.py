@@ -2,12 +2,17 @@
 
 Items that the flow has just committed are born leased by this process and come in by `depart` with their content, so
 the usual message costs no claim and no read. Whatever does not fit in is left to the claim.
+
+Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. One that
+answers slowly fills its own lane; the mail of others passes it by.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -20,8 +25,18 @@ from relay.steps.house import House
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _DEPTH = 4
 """Items in hand for each delivery under way: enough that a slow commit never leaves a connection idle."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One destination's places, and how many of its items are in hand."""
+
+    places: asyncio.Semaphore
+    items: int = 0
 
 
 class Worker:
@@ -30,9 +45,9 @@ class Worker:
     def __init__(self) -> None:
         self._house: House | None = None
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(1)
-        self._capacity = 0
         self._back_off: dict[str, datetime] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -46,7 +61,6 @@ class Worker:
     def start(self, house: House) -> None:
         self._house = house
         self._slots = asyncio.Semaphore(house.settings.concurrency)
-        self._capacity = house.settings.concurrency * _DEPTH
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
@@ -65,8 +79,9 @@ class Worker:
 
     # ------------------------------------------------------------ what the flow sees (house.Departures)
 
-    def room(self) -> int:
-        return 0 if self._stopping else max(0, self._capacity - len(self._in_hand))
+    def has_room(self, destination: str) -> bool:
+        lane = self._lanes.get(destination)
+        return self._room() > 0 and (lane is None or lane.items < self._lane_items)
 
     def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
         for item, letter in departing:
@@ -78,20 +93,14 @@ class Worker:
     # ------------------------------------------------------------ the loops
 
     async def _claim_loop(self) -> None:
-        settings = self.house.settings
         while True:
-            try:
-                claimed = await self._claim()
-            except UnavailableError:
-                log.warning("store_away", during="claim")
-                claimed = 0
-            if claimed == 0 or not self.room():
-                self._wake.clear()
+            self._wake.clear()
+            if not await self._survive("claim", self._claim()):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), settings.poll_s)
+                    await asyncio.wait_for(self._wake.wait(), self.house.settings.poll_s)
 
     async def _claim(self) -> int:
-        if not (room := self.room()):
+        if (room := self._room()) <= 0:
             return 0
         settings = self.house.settings
         items = await self.house.store.claim(
@@ -100,10 +109,13 @@ class Worker:
             limit=room,
             lease_s=settings.lease_s,
             horizon_s=max(horizon_s(settings.schedule), settings.lease_s) * 2,
+            but_for=self._full_lanes(),
         )
-        for item in items:
+        # One that is in hand still has lost its lease while the store was away, and is not to be sent again (R-IN-03).
+        fresh = [item for item in items if item.id not in self._in_hand]
+        for item in fresh:
             self._take(item, None)
-        return len(items)
+        return len(fresh)
 
     async def _renew_loop(self) -> None:
         settings = self.house.settings
@@ -111,55 +123,92 @@ class Worker:
             await asyncio.sleep(settings.lease_s / 3)
             if self._in_hand:
                 until = self.house.clock.now() + timedelta(seconds=settings.lease_s)
-                with contextlib.suppress(UnavailableError):
-                    await self.house.store.renew(settings.owner, tuple(self._in_hand), until)
+                await self._survive("renew", self.house.store.renew(settings.owner, tuple(self._in_hand), until))
+
+    async def _survive(self, during: str, work: Awaitable[T]) -> T | None:
+        """A loop goes on whatever one round of it meets, or the queue would stand still in silence."""
+        try:
+            return await work
+        except UnavailableError:
+            log.warning("store_away", during=during)
+        except Exception:
+            self.house.observer.count("internal_errors", where=during)
+            log.exception("worker_failed", during=during)
+        return None
+
+    # ------------------------------------------------------------ what is in hand
+
+    def _room(self) -> int:
+        return 0 if self._stopping else self.house.settings.concurrency * _DEPTH - len(self._in_hand)
+
+    @property
+    def _lane_items(self) -> int:
+        return self.house.settings.concurrency_per_destination * _DEPTH
+
+    def _full_lanes(self) -> Sequence[str]:
+        return [destination for destination, lane in self._lanes.items() if lane.items >= self._lane_items]
+
+    def _take(self, item: Item, letter: Letter | None) -> None:
+        places = self.house.settings.concurrency_per_destination
+        lane = self._lanes.setdefault(item.destination, _Lane(asyncio.Semaphore(places)))
+        lane.items += 1
+        task = asyncio.create_task(self._attempt(item, letter, lane))
+        self._in_hand[item.id] = task
+        task.add_done_callback(lambda _: self._let_go(item, lane))
+
+    def _let_go(self, item: Item, lane: _Lane) -> None:
+        if not self.has_room(item.destination):
+            self._wake.set()
+        del self._in_hand[item.id]
+        lane.items -= 1
+        if not lane.items:
+            del self._lanes[item.destination]
 
     # ------------------------------------------------------------ one item
 
-    def _take(self, item: Item, letter: Letter | None) -> None:
-        task = asyncio.create_task(self._attempt(item, letter))
-        self._in_hand[item.id] = task
-        task.add_done_callback(lambda _: self._let_go(item.id))
+    async def _attempt(self, item: Item, letter: Letter | None, lane: _Lane) -> None:
+        async with lane.places, self._slots:
+            if self._stopping:
+                return
+            settlement = await self._outcome(item, letter)
+        if await self._settle(settlement) and settlement.notice is not None:
+            self.wake()
 
-    def _let_go(self, item_id: str) -> None:
-        was_full = not self.room()
-        self._in_hand.pop(item_id, None)
-        if was_full:
-            self._wake.set()
-
-    async def _attempt(self, item: Item, letter: Letter | None) -> None:
-        house = self.house
+    async def _outcome(self, item: Item, letter: Letter | None) -> Settlement:
+        house, now = self.house, self.house.clock.now()
+        until = self._back_off.get(item.destination)
+        if until is not None and now < until:
+            return settling.put_off(house, item, until)
         try:
-            async with self._slots:
-                until = self._back_off.get(item.destination)
-                if until is not None and house.clock.now() < until:
-                    settlement = settling.backed_off(house, item, until)
-                else:
-                    settlement = await flow.dispatch(house, item, letter)
-                    self._note_health(item, settlement)
-            if await self._settle(settlement) and settlement.notice is not None:
-                self.wake()
-            house.observer.count("settled", state=settlement.state, kind=item.kind)
+            settlement = await flow.dispatch(house, item, letter)
         except UnavailableError:
-            # Nothing was sent: the lease runs out and the item is claimed again; the attempt is already counted.
+            # Raised by what is asked before and after the delivery, never for one that was accepted.
             log.warning("store_away", during="dispatch", item=item.id)
+            return settling.put_off(house, item, now + timedelta(seconds=house.settings.poll_s))
         except Exception:
             house.observer.count("internal_errors", where="dispatch")
             log.exception("dispatch_failed", item=item.id, message=item.message_id)
-            with contextlib.suppress(UnavailableError):
-                await house.store.settle(settling.stumbled(house, item, house.clock.now()))
+            return settling.stumbled(house, item, house.clock.now())
+        self._note_health(item, settlement)
+        return settlement
 
     async def _settle(self, settlement: Settlement) -> bool:
         """What another server has said is not forgotten because the store is away: it waits here for the store, or
-        the message would be sent twice (R-IN-03)."""
+        the message would be sent twice (R-IN-03). What the store refuses is tried again when the lease has run out."""
+        house, item = self.house, settlement.item
         while True:
             try:
-                return await self.house.store.settle(settlement)
+                settled = await house.store.settle(settlement)
             except UnavailableError:
-                log.warning("store_away", during="settle", item=settlement.item.id)
-                if self._stopping:
-                    raise
-                await asyncio.sleep(self.house.settings.poll_s)
+                log.warning("store_away", during="settle", item=item.id)
+                await asyncio.sleep(house.settings.poll_s)
+            except Exception:
+                house.observer.count("internal_errors", where="settle")
+                log.exception("settle_failed", item=item.id, message=item.message_id)
+                return False
+            else:
+                house.observer.count("settled", state=settlement.state, kind=item.kind)
+                return settled
 
     def _note_health(self, item: Item, settlement: Settlement) -> None:
         """A whole domain that defers is left alone for a while; one success ends that (R-OUT-02)."""

@@ -255,3 +255,21 @@ async def test_a_destroyed_key_takes_letters_names_and_addresses_with_it(world: 
     assert [each.address for each in await world.claim()] == [None, None]
     assert await world.store.notices(other.id) == []
     assert len(await world.store.history(record.id)) == 1
+
+
+async def test_a_claim_passes_over_the_destinations_that_are_busy(world: World):  # R-OUT-01
+    for destination in ("a.example", "b.example", "c.example"):
+        record = world.record()
+        await world.store.accept(world.acceptance(record, world.item(record, destination=destination)))
+    now = world.place.clock.now()
+    claimed = await world.store.claim(
+        "node-1", now, limit=9, lease_s=300, horizon_s=864_000, but_for=("a.example", "c.example")
+    )
+    assert [item.destination for item in claimed] == ["b.example"]
+    assert len(await world.claim()) == 2
+
+
+async def test_an_attempt_that_was_not_made_is_not_counted(world: World):  # R-OUT-02
+    item = await taken(world)
+    assert await world.store.settle(settlement(world, item, ItemState.DEFERRED, events=(), dialled=False))
+    assert [again.attempts for again in await world.claim()] == [1]

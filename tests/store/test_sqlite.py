@@ -216,7 +216,7 @@ def scans(world: World, sql: str) -> list[str]:
     """The steps of the plan that read a whole table; `settled` is the statement's own rows."""
     for marker, text in (
         ("...", ""),
-        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (6 if 'owner' in sql else 2))})"),
+        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (7 if 'owner' in sql else 2))})"),
     ):
         sql = sql.replace(marker, text)
     params = [None] * len(set(re.findall(r"\$\d", sql)))

@@ -1,0 +1,176 @@
+"""What the dispatch loop does when things around it go wrong, on a real store with a courier that tests hold back."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from relay.core.model.item import ItemState
+from relay.ports import Delivery, Outgoing, UnavailableError
+from relay.worker import Worker
+from tests.support.daemon import eventually
+from tests.support.town import ACCEPTED, BUYER, SELLER, Town, town
+
+_NOT_NOW = Delivery(
+    accepted=False, permanent=False, code=0, enhanced="", text="no answer", phase="connect", host="mx", tls=""
+)
+
+
+class Held:
+    """A courier whose deliveries to a mailbox end only when they are let go."""
+
+    def __init__(self) -> None:
+        self.dialled: list[Outgoing] = []
+        self.answer = ACCEPTED
+        self._gates: dict[str, asyncio.Event] = {}
+
+    def hold(self, mailbox: str) -> None:
+        self._gates[mailbox] = asyncio.Event()
+
+    def let_go(self, mailbox: str) -> None:
+        self._gates[mailbox].set()
+
+    def count(self, mailbox: str) -> int:
+        return Counter(outgoing.rcpt_to for outgoing in self.dialled)[mailbox]
+
+    async def deliver(self, outgoing: Outgoing) -> Delivery:
+        self.dialled.append(outgoing)
+        if gate := self._gates.get(outgoing.rcpt_to):
+            await gate.wait()
+        return self.answer
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def place(tmp_path):
+    async with town(tmp_path) as place:
+        place.house.settings = replace(place.house.settings, poll_s=0.02, concurrency=4, concurrency_per_destination=2)
+        place.house.courier = Held()
+        yield place
+
+
+@asynccontextmanager
+async def at_work(place: Town):
+    worker = Worker()
+    place.house.departures = worker
+    worker.start(place.house)
+    try:
+        yield worker
+    finally:
+        await worker.stop(0)
+
+
+async def items(place: Town):
+    rows = await place.store._engine.read("SELECT state, attempts FROM item ORDER BY id")
+    return [(ItemState(row["state"]), row["attempts"]) for row in rows]
+
+
+async def states(place: Town):
+    return {state for state, _ in await items(place)}
+
+
+# R-IN-03
+async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place):
+    courier = place.house.courier
+    courier.hold(BUYER)
+    async with at_work(place) as worker:
+        await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: courier.dialled)
+        place.clock.forward(place.house.settings.lease_s + 1)
+        worker.wake()
+        await eventually(lambda: _attempts_are(place, [2]))
+        courier.let_go(BUYER)
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    assert courier.count(BUYER) == 1
+
+
+# R-OUT-01
+async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
+    courier = place.house.courier
+    courier.hold(BUYER)
+    async with at_work(place):
+        for _ in range(40):
+            await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: courier.dialled)
+        await place.send(BUYER, place.seller_alias)
+        await eventually(lambda: courier.count(SELLER))
+        assert courier.count(BUYER) == 2, "as many as there may be connections"
+        courier.let_go(BUYER)
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    assert courier.count(BUYER) == 40
+
+
+# R-OUT-02
+async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place):
+    courier = place.house.courier
+    courier.answer = _NOT_NOW
+    courier.hold(BUYER)
+    async with at_work(place):
+        for _ in range(6):
+            await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: courier.count(BUYER) == 2)
+        courier.let_go(BUYER)
+        await eventually(lambda: _states_are(place, {ItemState.DEFERRED}))
+    assert courier.count(BUYER) == 2
+    assert sorted(attempts for _, attempts in await items(place)) == [0, 0, 0, 0, 1, 1]
+
+
+# R-IN-07
+async def test_an_item_whose_store_was_away_is_tried_again_soon(place, monkeypatch):
+    courier, keys, away = place.house.courier, place.store.dkim_keys, [UnavailableError("away")]
+
+    async def dkim_keys(domain: str):
+        if away:
+            raise away.pop()
+        return await keys(domain)
+
+    monkeypatch.setattr(place.store, "dkim_keys", dkim_keys)
+    async with at_work(place):
+        await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: _states_are(place, {ItemState.DEFERRED}))
+        place.clock.forward(1)  # far less than a lease
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    assert courier.count(BUYER) == 1
+
+
+async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(place, monkeypatch):
+    claim, faults = place.store.claim, [RuntimeError("unforeseen")]
+
+    async def claim_or_fail(*args, **kwargs):
+        if faults:
+            raise faults.pop()
+        return await claim(*args, **kwargs)
+
+    await place.send(SELLER, place.buyer_alias)
+    monkeypatch.setattr(place.store, "claim", claim_or_fail)
+    async with at_work(place):
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    assert not faults
+
+
+# R-UI-11
+async def test_a_stop_dials_nothing_new_and_gives_back_what_waits(place):
+    courier = place.house.courier
+    courier.hold(BUYER)
+    async with at_work(place) as worker:
+        for _ in range(6):
+            await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: courier.count(BUYER) == 2)
+        stopping = asyncio.create_task(worker.stop(20))
+        await asyncio.sleep(0)
+        courier.let_go(BUYER)
+        await stopping
+    assert courier.count(BUYER) == 2
+    assert Counter(state for state, _ in await items(place)) == {ItemState.ACCEPTED: 2, ItemState.QUEUED: 4}
+
+
+async def _attempts_are(place: Town, wanted: list[int]) -> bool:
+    return [attempts for _, attempts in await items(place)] == wanted
+
+
+async def _states_are(place: Town, wanted: set[ItemState]) -> bool:
+    return await states(place) == wanted
