@@ -4,7 +4,6 @@ Every outcome is a `Delivery`; a remote can do nothing that raises. A transactio
 or host only while the final dot has not left: after it, a lost answer is a temporary failure for the queue to decide.
 """
 
-import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from relay import config
+from relay.core import address
 from relay.core.smtp_reply import RemoteReply
 from relay.edge.dns import literal
 from relay.edge.smtp_dial import DialError, Dialler, Target
@@ -55,7 +55,7 @@ class SmtpOut:
         self._clock = clock
         self._observer = observer
         self._own_names = {hostname.lower(), (delivery.helo or hostname).lower()}
-        self._routes = {route.domain.lower(): _target(route, data_dir) for route in delivery.route}
+        self._routes = {_domain(route): _target(route, data_dir) for route in delivery.route}
         self._pool = Pool(idle_s=delivery.idle_connection_s, messages=delivery.messages_per_connection)
         self._destinations = Destinations(
             concurrency=delivery.concurrency_per_destination,
@@ -87,8 +87,7 @@ class SmtpOut:
 
     async def close(self) -> None:
         """Ends the connections at rest; deliveries under way end theirs."""
-        self._pool.close()
-        await asyncio.sleep(0)
+        await self._pool.close()
 
     # ---------------------------------------------------------------- hosts
 
@@ -201,6 +200,13 @@ def _failed(
     return Delivery(
         accepted=False, permanent=permanent, code=code, enhanced=enhanced, text=text, phase=phase, host=host, tls=tls
     )
+
+
+def _domain(route: config.Route) -> str:
+    try:
+        return address.fold_domain(route.domain)
+    except address.AddressError as error:
+        raise CourierError(f"delivery.route for {route.domain!r}: {error}") from error
 
 
 def _target(route: config.Route, data_dir: Path) -> Target:

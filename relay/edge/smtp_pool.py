@@ -11,6 +11,7 @@ from relay.edge.smtp_session import Session
 from relay.ports import Clock
 
 _MOST_REMEMBERED: Final = 1_000
+_CLOSE_S: Final = 1
 
 
 class Pool:
@@ -43,12 +44,17 @@ class Pool:
             timer = asyncio.get_running_loop().call_later(self._idle_s, self._expire, target, session)
             self._resting.setdefault(target, []).append((session, timer))
 
-    def close(self) -> None:
-        for resting in self._resting.values():
-            for session, timer in resting:
-                timer.cancel()
-                session.quit()
+    async def close(self) -> None:
+        """Says QUIT on every session at rest, and waits a moment for the answers."""
+        pairs = [pair for resting in self._resting.values() for pair in resting]
         self._resting.clear()
+        for session, timer in pairs:
+            timer.cancel()
+            session.quit()
+        if pairs:
+            await asyncio.wait([session.ended for session, _ in pairs], timeout=_CLOSE_S)
+        for session, _ in pairs:
+            session.abort()
 
     def _expire(self, target: Target, session: Session) -> None:
         resting = [pair for pair in self._resting.pop(target, []) if pair[0] is not session]

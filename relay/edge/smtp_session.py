@@ -53,7 +53,8 @@ def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
 
 
 class Session(asyncio.Protocol):
-    """`offers` are the EHLO keywords, lower case, with their parameters. `sent` counts transactions."""
+    """`offers` are the EHLO keywords, lower case, with their parameters; `sent` counts transactions; `ended` is done
+    when the connection is gone."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Session(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()
         self._replies: deque[RemoteReply] = deque()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
         self._lost = ""
@@ -243,6 +245,7 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         self._lost = self._lost or "the connection was closed"
+        self.ended.set_result(None)
         self._wake()
 
     def pause_writing(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from relay import config
 from relay.edge.dns import DnsResolver
+from relay.edge.smtp_out import CourierError
 from relay.ports import MxHost, ResolveError
 from tests.support.courier import Phonebook, courier, outgoing, route
 from tests.support.dns import MiniDns
@@ -26,6 +27,20 @@ async def test_the_exact_route_goes_before_the_route_for_all():
         await out.deliver(outgoing("a@sub.shop.example"))
         assert [letter.rcpt_to for letter in shop.letters] == [["a@shop.example"]]
         assert [letter.rcpt_to for letter in rest.letters] == [["a@sub.shop.example"]]
+
+
+async def test_a_route_for_an_international_domain_fits_both_its_forms():
+    # R-REW-11
+    async with Sink() as sink, courier(route(sink, "例え.jp")) as out:
+        assert (await out.deliver(outgoing("a@例え.jp"))).accepted
+        assert (await out.deliver(outgoing("a@XN--R8JZ45G.jp"))).accepted
+
+
+async def test_a_route_for_no_domain_is_named():
+    # R-UI-15
+    with pytest.raises(CourierError, match=r"delivery\.route"):
+        async with courier(config.Route(domain="\u3002例え..jp", host="127.0.0.1")):
+            pass
 
 
 @pytest.mark.parametrize("host", ["localhost", "sink.localhost", "127.0.0.1"])
