@@ -200,22 +200,24 @@ async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]
     gc.collect()
     gc.freeze()  # what lives as long as the process is looked through no more
     gc.set_threshold(_GARBAGE_OBJECTS)
+    told_to_stop = _heed_signals(daemon)  # before anybody knows that we are ready
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")
-        await _until_told_to_stop(daemon)
+        await told_to_stop.wait()
         system.notify("STOPPING=1")
     finally:
         await daemon.stop()
 
 
-async def _until_told_to_stop(daemon: Daemon) -> None:
+def _heed_signals(daemon: Daemon) -> asyncio.Event:
+    """The event is set by SIGTERM and SIGINT; SIGHUP reloads."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, told.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
-    await told.wait()
+    return told
 
 
 def settings(config: Config) -> Settings:

@@ -7,6 +7,7 @@ first half of `accept` without the commit: what it says is what the live path do
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from relay.core.head import HeadError, read_head
 from relay.core.identify import identify
@@ -141,10 +142,12 @@ async def simulate(house: House, incoming: Incoming) -> Judgement:
 async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlement:
     """One attempt at an item that is leased by us: look again, compose, sign, deliver; yields what to settle."""
     now = house.clock.now()
+    # What this process has accepted within a second is not looked up again.
+    just_judged = letter is not None and now - item.queued_at < timedelta(seconds=1)
     letter = letter or await house.store.letter(item)
     if letter is None:
         return settling.parked(house, item, now)
-    mailbox = await settling.look_again(house, item, letter, now)
+    mailbox = await settling.look_again(house, item, letter, just_judged=just_judged)
     if isinstance(mailbox, Reason):
         return await settling.returned(house, item, mailbox, now)
     outgoing = await settling.compose(house, item, letter, mailbox, now)

@@ -368,6 +368,10 @@ class Queue(Protocol):
 
     async def queue(self) -> Sequence[QueueLine]: ...
 
+    async def release_hold(self, message_id: str, by: str) -> bool:
+        """Staff's word: a held message goes on its way, once. `by` is kept with the event."""
+        ...
+
 
 class Records(Protocol):
     """Reading what is kept."""

@@ -28,6 +28,7 @@ VERBS: Final = (
     "sender",
     "opt-out",
     "message",
+    "hold",
     "queue",
     "keys",
     "simulate",

@@ -24,7 +24,6 @@ from relay.steps import telling
 from relay.steps.house import House
 
 UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
-_FRESH: Final = timedelta(seconds=1)
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _STUMBLE_S: Final = 60
 _EVENTS: Final = {
@@ -35,16 +34,15 @@ _EVENTS: Final = {
 }
 
 
-async def look_again(house: House, item: Item, letter: Letter, now: datetime) -> str | Reason:
+async def look_again(house: House, item: Item, letter: Letter, *, just_judged: bool) -> str | Reason:
     """Where the item goes now: the party's current mailbox (R-ADR-04) or a fixed address; or what has changed since
-    the message was accepted and stands against it: parties' states, an opt-out. What was judged within the last
-    second is not looked up again."""
+    the message was accepted and stands against it: parties' states, an opt-out."""
     if item.address is not None:
         return item.address
     pair = letter.pair
     if pair is None:
         return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
-    if now - item.queued_at > _FRESH:
+    if not just_judged:
         pair = await house.store.pair(pair.id) or pair
         if objection := await _objection(house, item, pair):
             return objection

@@ -113,12 +113,23 @@ class SenderVerbs(Base):
         """Approval releases what was held for the sender, in the order it came; a block returns it (R-SND-02)."""
         if state not in (SenderState.APPROVED, SenderState.BLOCKED):
             return
-        released = state is SenderState.APPROVED
+        held = yield self._sql["held_for_sender"], (sender_id,)
+        yield from self._move_held(held, {"sender": state.value}, released=state is SenderState.APPROVED)
+
+    async def release_hold(self, message_id: str, by: str) -> bool:
+        def release() -> Work[bool]:
+            held = yield self._sql["held"], (message_id,)
+            return (yield from self._move_held(held, {"by": by}, released=True)) > 0
+
+        return await self._engine.write(release)
+
+    def _move_held(self, held: Sequence[Row], data: dict[str, str | int], *, released: bool) -> Work[int]:
+        """Held items on their way, or back, with their messages and an event each; how many."""
         move = self._sql["release_held" if released else "return_held"]
         now = self._clock.now()
         messages: list[tuple[str, str]] = []
         events: list[Event] = []
-        for number, row in enumerate((yield self._sql["held_for_sender"], (sender_id,))):
+        for number, row in enumerate(held):
             # One microsecond apart, so that they leave in that order.
             if (yield move, (row["id"], to_us(now) + number) if released else (row["id"],)):
                 messages.append((row["message_id"], MessageState.QUEUED if released else MessageState.RETURNED))
@@ -128,12 +139,13 @@ class SenderVerbs(Base):
                         message_id=row["message_id"],
                         at=now,
                         type=EventType.RELEASED if released else EventType.RETURNED,
-                        data={"sender": state.value},
+                        data=data,
                     )
                 )
         if messages:
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), messages)
             yield from insert(EVENT, [event_row(event) for event in events])
+        return len(messages)
 
     async def senders(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)

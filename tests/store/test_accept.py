@@ -191,6 +191,18 @@ async def test_approval_releases_all_held_mail_in_order_once(world: World):  # R
     assert await world.claim() == []
 
 
+async def test_a_hold_is_released_once_by_staff(world: World):  # R-UI-10
+    sender = await pending(world)
+    record_id, item_id = await held(world, sender)
+    world.place.clock.at += timedelta(seconds=1)
+    assert await world.store.release_hold(record_id, "dana")
+    assert not await world.store.release_hold(record_id, "dana")
+    assert not await world.store.release_hold("0" * 26, "dana")
+    world.place.clock.at += timedelta(seconds=1)
+    assert [item.id for item in await world.claim()] == [item_id]
+    assert (await world.store.history(record_id))[-1].data == {"by": "dana"}
+
+
 async def test_a_block_returns_held_mail(world: World):  # R-SND-02
     sender = await pending(world)
     record_id, item_id = await held(world, sender)

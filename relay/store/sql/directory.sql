@@ -94,6 +94,9 @@ SELECT sender.*, holder_key.wrapped
 FROM sender LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
 WHERE party_id = $1 ORDER BY sender.id
 
+-- name: held
+SELECT id, message_id FROM item WHERE message_id = $1 AND state = 'held' AND kind = 'relay'
+
 -- name: held_for_sender
 SELECT item.id, item.message_id
 FROM message JOIN item ON item.message_id = message.id

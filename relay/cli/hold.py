@@ -1,0 +1,31 @@
+"""`relay hold`: mail that waits for somebody's word."""
+
+import click
+
+from relay.cli import show
+from relay.cli.message import id_argument
+from relay.cli.session import Session, with_store
+from relay.ports import Store
+
+
+@click.group()
+def hold() -> None:
+    """Mail that waits for somebody's word: its writer was not proven, or is on no list yet.
+
+    `relay message list --state held` shows what is held.
+    """
+
+
+@hold.command("release")
+@id_argument
+@click.option("--by", metavar="NAME", required=True, help="Who decides; kept with the record.")
+@show.as_json
+@with_store
+async def release(_: Session, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
+    """Let one held message go on its way.
+
+    To let a writer's mail pass from now on, all that is held of it included: `relay sender approve`.
+    """
+    if not await store.release_hold(message_id, by):
+        raise click.ClickException(f"{message_id}: not held (any more), or no such message")
+    show.one({"released": message_id}, as_json=as_json)
