@@ -26,6 +26,14 @@ async def test_a_stop_while_ten_sessions_send_loses_and_doubles_nothing(furnish,
 
 
 # R-UI-11
+async def test_a_stop_right_after_ready_is_a_graceful_one(furnish, notebook):
+    stage = await furnish(notebook)
+    for _ in range(3):
+        stage.relay.start()
+        assert stage.relay.stop() == 0
+
+
+# R-UI-11
 async def test_a_stop_waits_for_the_answer_to_a_final_dot(furnish, notebook):
     stage = await furnish(notebook)
     await asyncio.to_thread(stage.relay.start)
