@@ -125,7 +125,9 @@ def reply(judged: Judged, judgement: Judgement) -> Reply:
     marketplace = judged.target.marketplace
     match judged.outcome:
         case Refusal(reason=reason):
-            return smtp_text.reply(reason.code, marketplace)
+            # Which limit a message went over is said in words of our own; what From holds is its writer's.
+            detail = dict(reason.values).get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
+            return smtp_text.reply(reason.code, marketplace, detail=detail)
         case Verdict() as verdict:
             return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace, reject=judgement.rejects)
         case None if judged.merged_into:

@@ -53,9 +53,12 @@ SUMMARY: Final[dict[ReasonCode, str]] = {
 }
 
 
-def reply(code: ReasonCode, marketplace: Marketplace | None, *, record_id: str | None = None) -> Reply:
-    """The refusal for a reason, with where to get help. `marketplace` is None where none is concerned."""
-    line = SUMMARY[code]
+def reply(
+    code: ReasonCode, marketplace: Marketplace | None, *, record_id: str | None = None, detail: str = ""
+) -> Reply:
+    """The refusal for a reason, with where to get help. `marketplace` is None where none is concerned; `detail` says
+    more in words of our own, never the client's."""
+    line = f"{SUMMARY[code]}: {detail}" if detail else SUMMARY[code]
     if record_id and code is not ReasonCode.ADDRESS_UNKNOWN:
         line = f"{record_id} {line}"
     if marketplace:
