@@ -90,9 +90,10 @@ class _Page:
         self.records.append(the_record)
         self._event(judged.message_id, EventType.RECEIVED, _received_data(self.incoming))
         self._event(judged.message_id, event_type, _why(verdict.reasons, verdict.policy_version))
-        if verdict.action is not Action.RETURN and recipient.mailbox:
-            held = verdict.action is Action.HOLD
-            self._enqueue(judged, the_record, destination=_domain_of(recipient.mailbox), held=held)
+        if verdict.action is not Action.RETURN:
+            # Held mail may be for somebody without a mailbox: its release finds that out, and the writer hears of it.
+            destination = _domain_of(recipient.mailbox) if recipient.mailbox else ""
+            self._enqueue(judged, the_record, destination=destination, held=verdict.action is Action.HOLD)
         if verdict.notify and not self.judgement.rejects:
             notice = telling.about_verdict(
                 self.house, self.incoming, mail.head, facts, writer, verdict, judged.message_id

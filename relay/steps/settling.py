@@ -25,7 +25,6 @@ from relay.steps.house import House
 
 UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
-_STUMBLE_S: Final = 60
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,
@@ -145,9 +144,13 @@ def put_off(house: House, item: Item, until: datetime) -> Settlement:
 
 
 def stumbled(house: House, item: Item, now: datetime) -> Settlement:
-    """An item whose attempt failed inside the relay: tried again, never lost."""
+    """An item whose attempt failed inside the relay: tried again like one that the remote deferred, and kept for the
+    operator to see when that never helps."""
+    due_at = next_attempt(house.settings.schedule, item.attempts, item.queued_at, now, house.jitter())
+    if due_at is None:
+        return parked(house, item, now)
     data: dict[str, str | int] = {"attempt": item.attempts, "reason": ReasonCode.INTERNAL}
-    return _settlement(house, item, ItemState.DEFERRED, now, data, due_at=now + timedelta(seconds=_STUMBLE_S))
+    return _settlement(house, item, ItemState.DEFERRED, now, data, due_at=due_at)
 
 
 def is_whole_domain(settlement: Settlement) -> bool:

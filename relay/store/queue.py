@@ -54,8 +54,8 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         horizon = to_us(now + timedelta(seconds=horizon_s))
 
         def claim() -> Work[Sequence[Row]]:
-            # A list of none is no SQL; no destination is "".
-            return (yield spread(self._sql["claim"], (owner, lease_until, at, horizon, limit), ["", *but_for]))
+            # A list of none is no SQL; a blank is no destination ("" is one: that of a party whose mailbox is gone).
+            return (yield spread(self._sql["claim"], (owner, lease_until, at, horizon, limit), [" ", *but_for]))
 
         rows = sorted(await self._engine.write(claim), key=lambda row: (row["due_at"], row["id"]))
         holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}

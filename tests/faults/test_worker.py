@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from relay.core.model.event import EventType
 from relay.core.model.item import ItemState
+from relay.core.model.party import Role
+from relay.core.model.sender import SenderState
 from relay.ports import Delivery, Outgoing, UnavailableError
 from relay.worker import Worker
 from tests.support.daemon import eventually
-from tests.support.town import ACCEPTED, BUYER, SELLER, Town, town
+from tests.support.town import ACCEPTED, BUYER, DOMAIN, SELLER, Town, town
 
 _NOT_NOW = Delivery(
     accepted=False, permanent=False, code=0, enhanced="", text="no answer", phase="connect", host="mx", tls=""
@@ -150,6 +153,40 @@ async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
     async with at_work(place):
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
     assert not faults
+
+
+async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(place, monkeypatch):
+    courier, deliver, faults = place.house.courier, place.house.courier.deliver, [RuntimeError("unforeseen")]
+
+    async def deliver_or_fail(outgoing: Outgoing) -> Delivery:
+        if faults:
+            raise faults.pop()
+        return await deliver(outgoing)
+
+    monkeypatch.setattr(courier, "deliver", deliver_or_fail)
+    async with at_work(place) as worker:
+        await place.send(SELLER, place.buyer_alias)
+        await eventually(lambda: _states_are(place, {ItemState.DEFERRED}))
+        place.clock.forward(place.house.settings.schedule.first_s)
+        worker.wake()
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    (summary,) = await place.store.messages()
+    events = [event.type for event in await place.store.history(summary.id)]
+    assert events == [EventType.RECEIVED, EventType.QUEUED, EventType.DEFERRED, EventType.ACCEPTED]
+
+
+# R-SND-02, R-SND-07
+async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_released(place):
+    seller = place.pair.seller.party
+    buyer = await place.store.put_party("market", Role.BUYER, "B2")
+    pair = await place.store.put_pair("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
+    assistant = "assistant@pottery.example"
+    await place.send(assistant, pair.buyer.alias.address, login=Role.SELLER)
+    await place.store.put_sender(seller.id, assistant, SenderState.APPROVED)
+    async with at_work(place):
+        await eventually(lambda: _states_are(place, {ItemState.RETURNED, ItemState.ACCEPTED}))
+    (summary,) = await place.store.messages()
+    assert summary.state == "returned"
 
 
 # R-UI-11

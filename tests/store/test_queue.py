@@ -269,6 +269,12 @@ async def test_a_claim_passes_over_the_destinations_that_are_busy(world: World):
     assert len(await world.claim()) == 2
 
 
+async def test_an_item_for_a_mailbox_that_is_gone_is_claimed_too(world: World):
+    record = world.record()
+    await world.store.accept(world.acceptance(record, world.item(record, destination="")))
+    assert [item.destination for item in await world.claim()] == [""]
+
+
 async def test_an_attempt_that_was_not_made_is_not_counted(world: World):  # R-OUT-02
     item = await taken(world)
     assert await world.store.settle(settlement(world, item, ItemState.DEFERRED, events=(), dialled=False))
