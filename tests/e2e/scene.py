@@ -31,7 +31,7 @@ class Scene:
         return self.pair.seller.alias.address
 
     def letters(self, to: str, subject: str = "") -> list[Letter]:
-        return [one for one in self.sink.letters if to in one.rcpt_to and subject in read(one)["Subject"]]
+        return [one for one in self.sink.letters if to in one.rcpt_to and subject in (read(one)["Subject"] or "")]
 
     def letter(self, to: str, subject: str = "", number: int = 1) -> Letter:
         """The `number`th letter to a mailbox with that in its subject, once it is there."""
@@ -50,6 +50,11 @@ class Scene:
                 return await question(store)
 
         return asyncio.run(opened())
+
+    def drained(self) -> None:
+        """Once nothing is on its way out any more."""
+        waiting = {"queued", "leased"}
+        until(lambda: not [one for one in self.ask(lambda store: store.queue()) if str(one.state) in waiting])
 
     def state(self, record_id: str) -> str:
         return str(self.ask(lambda store: store.summary(record_id)).state)

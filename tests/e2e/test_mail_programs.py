@@ -61,6 +61,45 @@ def test_a_buyers_mail_program_sends_by_the_mx_port(scene, tmp_path, kind):
     assert mail.get_content().strip() == "Is it blue?"
 
 
+# R-REW-04: text in the charsets of Japanese mail stays legible, without the address in it
+@pytest.mark.parametrize("charset", ["iso-2022-jp", "shift_jis", "euc-jp"])
+def test_a_japanese_mail_arrives_legible_and_without_the_address_in_it(scene, tmp_path, charset):
+    seller = NeoMutt(
+        directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene), charset=charset
+    )
+    subject = f"青い器が完成しました {charset}"
+    seller.send(scene.buyer_alias, subject, f"お問い合わせは {SELLER} までどうぞ。よろしくお願いします。")
+    letter = scene.letter(BUYER, subject)
+    mail = read(letter)
+    assert mail.get_content_charset() == charset
+    assert mail.get_content().strip() == f"お問い合わせは {scene.seller_alias} までどうぞ。よろしくお願いします。"
+    assert not _disclosed(letter.content, of=seller)
+
+
+# R-REW-04: an attachment arrives byte for byte, its name without the address in it
+def test_attachments_arrive_byte_for_byte(scene, tmp_path):
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
+    picture = tmp_path / f"器 of {SELLER}.bin"
+    picture.write_bytes(bytes(range(256)) * 400)
+    seller.send(scene.buyer_alias, "With a picture", "Here it is.", attached=[picture])
+    letter = scene.letter(BUYER, "With a picture")
+    (attached,) = read(letter).iter_attachments()
+    assert attached.get_content() == picture.read_bytes()
+    assert attached.get_filename() == f"器 of {scene.seller_alias}.bin"
+    assert not _disclosed(letter.content, of=seller)
+
+
+# R-REW-05: who copies himself in is not served twice, and nobody learns who he is
+def test_a_copy_to_oneself_goes_to_the_other_side_once(scene, tmp_path):
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
+    seller.send(scene.buyer_alias, "With a copy", "For my files too.", cc=scene.seller_alias)
+    letter = scene.letter(BUYER, "With a copy")
+    assert SELLER not in letter.content.decode()
+    scene.drained()
+    assert len(scene.letters(BUYER, "With a copy")) == 1
+    assert not scene.letters(SELLER, "With a copy")
+
+
 # R-REW-01, R-REW-03, R-REW-04
 def test_ten_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(scene, tmp_path):
     seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))

@@ -190,7 +190,7 @@ def test_after_a_busy_session_neither_log_nor_metrics_name_a_person_or_a_text(tm
         # One for the refused mailbox, one for the sender who is not listed: the last things that happen.
         until(lambda: len([one for one in scene.letters(SELLER, subject) if not one.mail_from]) == 2)
         metrics = _page(relay, "/metrics")
-        _drained(relay)
+        scene.drained()
     log = relay.log()
     for secret in (SELLER, BUYER, "hanako", "shop-owner", "clerk", "stranger", subject, PASSWORD, "wrong-password"):
         assert secret.lower() not in (log + metrics).lower(), secret
@@ -202,7 +202,3 @@ def test_after_a_busy_session_neither_log_nor_metrics_name_a_person_or_a_text(tm
         'relay_settled_total{kind="relay",state="bounced"} 1.0',
     ):
         assert line in metrics, line
-
-
-def _drained(relay: Relay) -> None:
-    until(lambda: not [line for line in relay.cli("queue", "list") if line["state"] == "queued"])

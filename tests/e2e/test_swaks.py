@@ -1,10 +1,12 @@
 """swaks at every door: the dialogues that a mail program's owner would see."""
 
+import subprocess
+
 import pytest
 
 from tests.e2e.scene import read
-from tests.support.daemon import FRONT, PASSWORD, SELLER
-from tests.support.peers import swaks
+from tests.support.daemon import BUYER, FRONT, PASSWORD, SELLER
+from tests.support.peers import swaks, until
 
 pytestmark = pytest.mark.peer("swaks")
 
@@ -51,7 +53,7 @@ def test_submission_with_starttls_and_login_takes_mail(scene, mechanism):
         C: QUIT
         S: 221 2.0.0 *
     """)
-    mail = read(scene.letter("hanako.yamada@phone.example", f"By {mechanism}"))
+    mail = read(scene.letter(BUYER, f"By {mechanism}"))
     assert mail["From"] == f'"Pottery Shop (Example Market)" <{scene.seller_alias}>'
     assert mail["Reply-To"] is None
     assert "pottery" not in mail.as_string().replace("Pottery Shop", "")
@@ -74,7 +76,7 @@ def test_submission_with_implicit_tls_takes_mail_of_the_mailbox_as_user_name(sce
         S: 250 2.0.0 * recorded and queued
     """)
     assert "STARTTLS" not in heard.output
-    assert scene.letter("hanako.yamada@phone.example", "By implicit TLS")
+    assert scene.letter(BUYER, "By implicit TLS")
 
 
 # R-IN-01
@@ -90,7 +92,7 @@ def test_the_mx_port_takes_mail_and_offers_starttls_but_no_login(scene):
         S: 250 2.0.0 * recorded and queued
     """)
     assert "AUTH" not in heard.output
-    assert scene.letter("hanako.yamada@phone.example", "By MX")
+    assert scene.letter(BUYER, "By MX")
 
 
 # R-IN-02
@@ -136,7 +138,7 @@ def test_an_unlisted_from_is_held_until_the_sender_is_approved(scene):
     told = read(scene.letter(SELLER, "From the clerk"))
     assert told["Auto-Submitted"] == "auto-replied"
     scene.relay.cli("sender", "add", "--role", "seller", "--ref", "S1", clerk)
-    assert "From the clerk" in scene.letter("hanako.yamada@phone.example", "From the clerk").content.decode()
+    assert "From the clerk" in scene.letter(BUYER, "From the clerk").content.decode()
     scene.becomes(heard.record_id, "accepted")
     assert scene.events(heard.record_id)[:3] == ["received", "held", "notice_queued"]
     assert "released" in scene.events(heard.record_id)
@@ -216,7 +218,7 @@ def test_lmtp_answers_for_each_recipient_by_itself(scene):
         S: 550 5.1.1 Address unknown, or yours is not registered to write to it; *
         C: QUIT
     """)
-    assert scene.letter("hanako.yamada@phone.example", "By LMTP")
+    assert scene.letter(BUYER, "By LMTP")
     assert not scene.letters("b.lmtp@phone.example")
 
 
@@ -264,3 +266,23 @@ def test_a_proxy_header_is_believed_from_a_listed_host_only(scene):
         S: 220 mx.market.example ESMTP relay
         S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner
     """)
+
+
+# R-IN-10, RFC 5321 §4.5.1
+@pytest.mark.parametrize("to", ["postmaster@market.example", "Abuse@Market.Example"])
+def test_anybody_reaches_the_operator(scene, to):
+    heard = swaks(scene.relay.mx, mail_from=STRANGER, to=to, subject=f"To {to}")
+    heard.shows("S: 250 2.0.0 * recorded, goes to the operator")
+    assert read(scene.letter("ops@operator.example", f"To {to}"))["From"] == STRANGER
+
+
+# R-IN-03
+@pytest.mark.peer("smtp-source")
+def test_every_message_of_a_burst_arrives_once(scene):
+    burst = ["smtp-source", "-s", "10", "-m", "100", "-l", "5000", "-S", "Burst"]
+    burst += ["-f", SELLER, "-t", scene.buyer_alias, f"127.0.0.1:{scene.relay.mx}"]
+    done = subprocess.run(burst, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    until(lambda: len(scene.letters(BUYER, "Burst")) >= 100, step_s=0.2)
+    scene.drained()
+    assert len(scene.letters(BUYER, "Burst")) == 100

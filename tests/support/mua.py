@@ -7,6 +7,7 @@ import select
 import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -34,6 +35,7 @@ class MailProgram:
     machine: str
     server: Server
     name: str = "Ichiro Seto"
+    charset: str = "utf-8"
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True)
@@ -110,10 +112,11 @@ class SNail(MailProgram):
 
 
 class NeoMutt(MailProgram):
-    def send(self, to: str, subject: str, text: str) -> None:
+    def send(self, to: str, subject: str, text: str, *, attached: Sequence[Path] = (), cc: str = "") -> None:
         """In batch mode."""
+        options = [word for path in attached for word in ("-a", str(path))] + (["-c", cc] if cc else [])
         done = subprocess.run(
-            ["neomutt", "-n", "-F", str(self._rc()), "-s", subject, "--", to],
+            ["neomutt", "-n", "-F", str(self._rc()), "-s", subject, *options, "--", to],
             input=text.encode(),
             capture_output=True,
             timeout=60,
@@ -143,8 +146,9 @@ class NeoMutt(MailProgram):
             f"set ssl_force_tls={'yes' if server.security else 'no'} ssl_usesystemcerts=no ssl_verify_host=yes",
             f'set certificate_file="{server.ca or ""}"',
             f'set editor="{self.directory / "editor"}"',
+            f"set send_charset=us-ascii:{self.charset}",
             "set fast_reply=yes include=yes abort_unmodified=no abort_nosubject=no confirmappend=no sleep_time=0",
-            'set charset=utf-8 send_charset=utf-8 mbox_type=mbox header_cache="" copy=yes quit=yes move=no mark_old=no',
+            'set charset=utf-8 mbox_type=mbox header_cache="" copy=yes quit=yes move=no mark_old=no',
             "set autoedit=yes edit_headers=no crypt_use_gpgme=no wait_key=no beep=no",
         ]
         rc = self.directory / "neomuttrc"
