@@ -1,17 +1,13 @@
-"""What another mail server said: reading its replies, and making its words harmless.
+"""What another mail server said: its replies, bounded before they are read, for a stranger wrote them.
 
-Everything here was written by a stranger: replies are bounded before they are read, texts lose every address and
-control character before they are kept or shown (R-OUT-03). The reason of a refusal is named in `bounce.reasons`.
+Its words are as it wrote them: they go through `redact` before they are kept or shown (R-OUT-03). The reason of a
+refusal is named in `bounce.reasons`.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
-
-from relay.core.bounce.reasons import classify
-
-__all__ = ["RemoteReply", "ReplyError", "ReplyReader", "classify", "redact"]
 
 _MOST_REPLY_BYTES: Final = 32_768
 _LINE: Final = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r]*))?\Z")
@@ -74,35 +70,3 @@ class ReplyReader:
         self._code = int(match[1])
         self._lines.append((match[3] or b"").decode("utf-8", "replace"))
         return match[2] != b"-"
-
-
-# ---------------------------------------------------------------- making it harmless
-
-_HIDDEN: Final = "[address]"
-_MOST_TEXT: Final = 2_000
-_QUOTED: Final = re.compile(r'"[^"]*"@')
-_AT_SIGNS: Final = ("@", "%40", "=40", "+40", "&#64;")
-_FULL_WIDTH: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})
-
-
-def redact(text: str, addresses: Iterable[str] = (), *, limit: int = 500) -> str:
-    """One line of printable ASCII of at most `limit` characters, without anything that looks like an address and
-    without the given ones: whole, their local parts and their domains as words of their own.
-    """
-    if len(text) > _MOST_TEXT:
-        text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be known for one
-    text = text.translate(_FULL_WIDTH)
-    text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "?" for char in text)
-    for word in sorted(_words(addresses), key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", _HIDDEN, text, flags=re.IGNORECASE)
-    text = _QUOTED.sub("x@", text)
-    words = (_HIDDEN if any(at in word for at in _AT_SIGNS) else word for word in text.split())
-    return " ".join(words)[:limit]
-
-
-def _words(addresses: Iterable[str]) -> set[str]:
-    words: set[str] = set()
-    for address in addresses:
-        local, _, domain = address.rpartition("@")
-        words |= {address, local, local.strip('"'), domain}
-    return {ascii_word for word in words if len(ascii_word := word.strip()) > 1}

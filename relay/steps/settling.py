@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from relay.core import verp
+from relay.core import redact, verp
 from relay.core.bounce.carrier import host_class
+from relay.core.bounce.reasons import classify
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
@@ -18,7 +19,6 @@ from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
 from relay.core.rewrite.mime import body_start
-from relay.core.smtp_reply import classify, redact
 from relay.ports import Delivery, Letter, Outgoing, OutgoingNotice, Settlement
 from relay.steps import telling
 from relay.steps.house import House
@@ -198,6 +198,6 @@ def _data(item: Item, delivery: Delivery, reason: ReasonCode | None) -> dict[str
         "enhanced": delivery.enhanced,
         "host": host_class(delivery.host),
         "tls": delivery.tls,
-        "text": redact(delivery.text),
+        "text": redact.answer(delivery.text),
     }
     return data | {"reason": reason} if reason else data

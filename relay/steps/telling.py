@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from relay.core import redact
 from relay.core.address import AddressError, fold_domain, split
 from relay.core.bounce.carrier import host_class
 from relay.core.head import HeadError, read_head
@@ -18,7 +19,6 @@ from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, c
 from relay.core.policy.facts import Facts
 from relay.core.rewrite.mime import MimeError
 from relay.core.rewrite.mime import split as split_mime
-from relay.core.smtp_reply import redact
 from relay.ports import Delivery, OutgoingNotice
 from relay.steps.house import House
 
@@ -70,7 +70,7 @@ async def about_item(
     remote = None
     if delivery is not None:
         host = host_class(delivery.host)
-        said = redact(delivery.text, about.recipient.addresses)
+        said = redact.answer(delivery.text, about.recipient.addresses)
         remote = RemoteAnswer(host=host, code=delivery.code, enhanced=delivery.enhanced, text=said)
     retry_until = None
     if notice_type is NoticeType.DELAYED:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from relay.core.bounce import BounceAction, read
 from relay.core.bounce.carrier import host_class
+from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
-from relay.core.smtp_reply import classify
 
 
 def report(*blocks: str, kind: str = "message/delivery-status", returned: str = "Subject: x\n\nbody\n") -> bytes:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay import texts
+from relay.core import redact
 from relay.core.model.kind import Kind
 from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
 from relay.core.model.verdict import Action, Verdict
-from relay.core.notice import redact, smtp_text
+from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.policy.policy import Policy
 from tests.support.judging import NOW, Letter, marketplace
@@ -191,7 +192,7 @@ def test_no_address_but_aliases_and_no_host_of_the_other_side(name: str, languag
     ],
 )
 def test_words_of_another_server_lose_hosts(said: str, shown: str) -> None:  # R-OUT-03 R-OUT-05
-    assert redact.remote(said) == shown
+    assert redact.public_answer(said) == shown
 
 
 def test_an_alias_in_the_subject_stays() -> None:  # R-OUT-05

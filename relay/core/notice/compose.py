@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from relay.core import redact
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import SMTP_NUMBERS, Reason
-from relay.core.notice import encode, redact
+from relay.core.notice import encode
 from relay.core.notice.encode import field
 from relay.core.notice.texts import Part, Translations, key, text
 
@@ -199,7 +200,7 @@ def _original_header(request: NoticeRequest, values: dict[str, str]) -> bytes:
 
 def _answer(remote: RemoteAnswer) -> str:
     numbers = (str(remote.code) if remote.code else "", remote.enhanced, remote.text)
-    return redact.remote(" ".join(part for part in numbers if part))
+    return redact.public_answer(" ".join(part for part in numbers if part))
 
 
 def _minute(at: datetime) -> str:
