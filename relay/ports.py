@@ -295,10 +295,6 @@ class Facts(Protocol):
 
     async def pair_by_alias(self, local_part: str, domain: str) -> Pair | None: ...
 
-    async def senders_for(self, party_id: str, address: str) -> Sequence[Sender]:
-        """Entries of the party that fit a folded address: the exact one first, then its domain's."""
-        ...
-
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         """Whether another party of the marketplace lists exactly this folded address."""
         ...

@@ -68,7 +68,7 @@ async def gather(
         raise ValueError("facts are about an alias of a pair")
     store, marketplace = house.store, target.marketplace
     writing = pair.side(to.other).party
-    listed = await store.senders_for(writing.id, head.from_address)
+    sender = pair.side(to.other).sender_for(head.from_address)
     opt_outs = await store.opt_outs(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
     since = incoming.received_at - timedelta(days=1)
     return Facts(
@@ -79,9 +79,9 @@ async def gather(
         order=await store.order_by_external_id(marketplace.id, target.tag) if target.tag else None,
         authentication=authentication,
         from_address=head.from_address,
-        sender=listed[0] if listed else None,
-        listed_elsewhere=not listed and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
-        pending_senders=0 if listed else await store.pending_senders(writing.id),
+        sender=sender,
+        listed_elsewhere=sender is None and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
+        pending_senders=0 if sender else await store.pending_senders(writing.id),
         opt_outs=tuple(opt_outs),
         thread_refs=tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else (),
         open_question=to is Role.BUYER and await store.open_question(pair.id),

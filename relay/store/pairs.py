@@ -13,12 +13,13 @@ from relay.core.address import fold_domain
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.sender import Sender
 from relay.ports import Clock, Ids
 from relay.store.base import Base, from_us, to_us
 from relay.store.crypto import MasterKeys, UnreadableError, identity
 from relay.store.engine import Engine, Row, Work
 from relay.store.parties import name_of
-from relay.store.senders import entry_of
+from relay.store.senders import sender_of
 from relay.store.statements import spread
 
 _PAGE: Final = 200
@@ -75,7 +76,7 @@ class PairVerbs(Base):
         ones, keys included, are other rows."""
         if not rows:
             return None
-        listed = await self._addresses({row["party_id"] for row in rows})
+        listed = await self._entries({row["party_id"] for row in rows})
         opened: tuple[object, ...] = (tuple(map(tuple, rows)), tuple(map(tuple, listed)))
         pair = self._pairs_seen.get(opened)
         if pair is None:
@@ -87,23 +88,23 @@ class PairVerbs(Base):
 
     async def _pairs(self, rows: Sequence[Row]) -> Sequence[Pair]:
         """From `pair_side` rows in order of their pairs."""
-        return self._assembled(rows, await self._addresses({row["party_id"] for row in rows}))
+        return self._assembled(rows, await self._entries({row["party_id"] for row in rows}))
 
-    async def _addresses(self, parties: AbstractSet[str]) -> Sequence[Row]:
+    async def _entries(self, parties: AbstractSet[str]) -> Sequence[Row]:
         found: list[Row] = []
         party_ids = sorted(parties)
         for start in range(0, len(party_ids), _PAGE):
-            sql, params = spread(self._sql["addresses"], (), party_ids[start : start + _PAGE])
+            sql, params = spread(self._sql["entries"], (), party_ids[start : start + _PAGE])
             found += await self._engine.read(sql, *params)
         return found
 
     def _assembled(self, rows: Sequence[Row], listed: Sequence[Row]) -> Sequence[Pair]:
-        addresses: dict[str, set[str]] = {}
+        senders: dict[str, list[Sender]] = {}
         keys = {row["party_id"]: row["wrapped"] for row in rows}
         for row in listed:
             try:
                 key = self._vault.holder(row["party_id"], keys[row["party_id"]])
-                addresses.setdefault(row["party_id"], set()).add(entry_of(row["id"], row["sealed"], key).address)
+                senders.setdefault(row["party_id"], []).append(sender_of(row, key))
             except UnreadableError:
                 continue
         pairs = []
@@ -116,13 +117,13 @@ class PairVerbs(Base):
                     id=pair_id,
                     marketplace_id=buyer["marketplace_id"],
                     created_at=from_us(buyer["created_at"]),
-                    buyer=self._side(buyer, frozenset(addresses.get(buyer["party_id"], ()))),
-                    seller=self._side(seller, frozenset(addresses.get(seller["party_id"], ()))),
+                    buyer=self._side(buyer, senders.get(buyer["party_id"], ())),
+                    seller=self._side(seller, senders.get(seller["party_id"], ())),
                 )
             )
         return pairs
 
-    def _side(self, row: Row, addresses: frozenset[str]) -> Side:
+    def _side(self, row: Row, senders: Sequence[Sender]) -> Side:
         name, mailbox = "", None
         try:
             key = self._vault.holder(row["party_id"], row["wrapped"])
@@ -140,7 +141,13 @@ class PairVerbs(Base):
             locale=row["locale"],
             display_name=name,
         )
-        return Side(party=party, alias=_alias_of(row), mailbox=mailbox, addresses=addresses)
+        return Side(
+            party=party,
+            alias=_alias_of(row),
+            mailbox=mailbox,
+            addresses=frozenset(sender.address for sender in senders if not sender.is_domain),
+            senders=tuple(senders),
+        )
 
     async def put_order(self, order: Order) -> Order:
         row = (

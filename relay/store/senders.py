@@ -150,14 +150,6 @@ class SenderVerbs(Base):
     async def senders(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)
 
-    async def senders_for(self, party_id: str, address: str) -> Sequence[Sender]:
-        party = await self._first("sender_owner", party_id)
-        if party is None:
-            return []
-        domain = address[address.rindex("@") :]
-        hashes = [self._vault.address_hash(party["marketplace_id"], folded) for folded in (address, domain)]
-        return _readable(await self._read("senders_for", party_id, *hashes), self._vault)
-
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         address_hash = self._vault.address_hash(marketplace_id, address)
         return bool(await self._read("listed_elsewhere", address_hash, party_id))

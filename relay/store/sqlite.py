@@ -8,6 +8,7 @@ process; `synchronous=FULL`, for in WAL mode NORMAL does not sync at commit.
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 _READ_WAIT_S: Final = 0.05
 """How long the loop may wait for a lock that a reader in WAL mode meets only while a crashed log is recovered."""
+_WAL_RETRY_S: Final = 0.01
 _STATEMENTS: Final = 512
 
 
@@ -123,9 +125,21 @@ class SqliteEngine(Engine):
         if query_only:
             connection.execute("PRAGMA query_only = ON")
         else:
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._to_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
         return connection
+
+    def _to_wal(self, connection: sqlite3.Connection) -> None:
+        """The switch does not wait for a lock by itself when several nodes open a fresh file at once."""
+        for tries_left in reversed(range(int(self._busy_s / _WAL_RETRY_S) + 1)):
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not tries_left or "locked" not in str(error):
+                    raise
+                time.sleep(_WAL_RETRY_S)
+            else:
+                return
 
     def _prepare(self) -> sqlite3.Connection:
         """The writer, its schema up to date. Raises StoreError, sqlite3.Error, OSError."""

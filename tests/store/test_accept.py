@@ -248,7 +248,7 @@ async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world
 
 
 async def test_the_letter_names_the_approved_address_that_wrote(world: World):  # R-OUT-07
-    sender = (await world.store.senders_for(world.pair.seller.party.id, SELLER))[0]
+    sender = world.pair.seller.sender_for(SELLER)
     record = world.record(sender_id=sender.id)
     letter = await world.store.letter(await world.accepted(record))
     assert letter is not None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.core.model.party import Party, Role
+from relay.core.model.sender import Sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +27,20 @@ class Side:
 
     `mailbox` is the party's current verified mailbox as it was given (None once erased); `addresses` are all its
     registered mailbox and sender addresses, folded, past ones included: what scrubbing must never let through.
+    `senders` is its whole list (R-SND-01).
     """
 
     party: Party
     alias: Alias
     mailbox: str | None
     addresses: frozenset[str]
+    senders: tuple[Sender, ...] = ()
+
+    def sender_for(self, address: str) -> Sender | None:
+        """The entry that fits a folded address: the exact one before its domain's."""
+        domain = address[address.rindex("@") :]
+        fitting = {sender.address: sender for sender in self.senders if sender.address in {address, domain}}
+        return fitting.get(address) or fitting.get(domain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.core.rewrite.mime import Part
 
@@ -27,8 +28,7 @@ class Plan:
     hidden_hosts: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace `content[start:end]` of the received content by `replacement`. Edits of one message do not overlap."""
 
     start: int
@@ -36,8 +36,7 @@ class Edit:
     replacement: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """For the record: what was changed, where (a header name or a part's path, byte range in the original), why."""
 
     what: str

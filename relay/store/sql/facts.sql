@@ -11,14 +11,8 @@ SELECT * FROM pair_side
 WHERE pair_id = (SELECT pair_id FROM alias WHERE local_part = $1 AND domain = $2)
 ORDER BY retired DESC
 
--- name: addresses
-SELECT id, party_id, sealed FROM sender WHERE party_id IN ($1...) AND is_domain = 0
-
--- name: senders_for
-SELECT sender.*, holder_key.wrapped
-FROM sender LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
-WHERE party_id = $1 AND address_hash IN ($2, $3)
-ORDER BY is_domain
+-- name: entries
+SELECT id, party_id, sealed, state, shared FROM sender WHERE party_id IN ($1...)
 
 -- name: listed_elsewhere
 SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1
