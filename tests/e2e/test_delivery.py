@@ -215,6 +215,49 @@ def test_a_bounce_to_the_return_path_becomes_one_notice(hasty):
     assert len(hasty.letters("informed@pottery.example")) == 1
 
 
+# R-POL-02: an opt-out takes effect on what waits
+def test_an_opt_out_returns_what_is_still_on_its_way(world):
+    buyer = "had.enough@phone.example"
+    heard = _deferred(world, buyer, "Still on its way")
+    world.scene.relay.run("opt-out", "set", "--buyer", "had.enough").check_returncode()
+    world.scene.relay.cli("queue", "flush")
+    world.scene.becomes(heard.record_id, "returned")
+    notice = world.scene.letter(_seller(buyer), "Still on its way").content.decode()
+    assert "X-Relay-Reason: opted_out" in notice
+    assert not world.scene.letters(buyer)
+
+
+# R-ADR-04: mail goes where the party is now, and the old mailbox still is nobody's business
+def test_what_waits_goes_to_the_new_mailbox_of_a_party_that_moved(world):
+    heard = _deferred(world, "moves@phone.example", "Follow me")
+    new = "moved@pottery.example"
+    world.scene.relay.cli("party", "set", "--role", "buyer", "--ref", "moves", "--mailbox", new)
+    world.scene.relay.cli("queue", "flush")
+    assert world.scene.letter(new, "Follow me")
+    world.scene.becomes(heard.record_id, "accepted")
+    assert not world.scene.letters("moves@phone.example")
+
+
+# R-SND-07
+def test_what_waits_for_a_party_that_was_suspended_comes_back_with_a_neutral_reason(world):
+    buyer = "barred@phone.example"
+    heard = _deferred(world, buyer, "To the suspended")
+    world.scene.relay.cli("party", "set", "--role", "buyer", "--ref", "barred", "--state", "suspended")
+    world.scene.relay.cli("queue", "flush")
+    world.scene.becomes(heard.record_id, "returned")
+    notice = world.scene.letter(_seller(buyer), "To the suspended").content.decode()
+    assert "X-Relay-Reason: recipient_unavailable" in notice
+    assert "suspended" not in notice.replace("To the suspended", "")
+
+
+def _deferred(world: World, buyer: str, subject: str) -> Transcript:
+    world.scene.sink.say("rcpt", "451 4.3.0 not now", to=buyer)
+    heard = world.write(buyer, subject)
+    world.scene.becomes(heard.record_id, "deferred")
+    world.scene.sink.say("rcpt", "250 2.1.5 now", to=buyer)
+    return heard
+
+
 # R-OUT-02: a host that is down is not dialled once per message
 def test_a_domain_whose_server_is_down_is_left_alone_for_a_while(world):
     tired = world.scene.aside.enter(Sink(host="127.0.0.15", port=world.scene.sink.port))

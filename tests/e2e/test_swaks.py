@@ -248,10 +248,12 @@ def test_xclient_is_believed_from_a_listed_host_only(scene):
 
 
 # R-IN-01
-def test_a_proxy_header_is_believed_from_a_listed_host_only(scene):
-    header = ("--proxy-version", "1", "--proxy-family", "TCP4", "--proxy-source", "198.51.100.7")
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_proxy_header_is_believed_from_a_listed_host_only(scene, version):
+    family = "TCP4" if version == "1" else "AF_INET"
+    header = ("--proxy-version", version, "--proxy-family", family, "--proxy-source", "198.51.100.7")
     header += ("--proxy-source-port", "4711", "--proxy-dest", "192.0.2.25", "--proxy-dest-port", "25")
-    refused = swaks(scene.relay.proxied, *header, mail_from=SELLER, to=scene.buyer_alias, subject="Not by PROXY")
+    refused = swaks(scene.relay.proxied, *header, mail_from=SELLER, to=scene.buyer_alias, subject="No PROXY")
     assert not [line for line in refused.lines if line.startswith("S:")]
     heard = swaks(
         scene.relay.proxied,
@@ -260,7 +262,7 @@ def test_a_proxy_header_is_believed_from_a_listed_host_only(scene):
         FRONT,
         mail_from=SELLER,
         to=scene.buyer_alias,
-        subject="By PROXY",
+        subject=f"By PROXY {version}",
     )
     heard.shows("""
         S: 220 mx.market.example ESMTP relay

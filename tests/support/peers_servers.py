@@ -99,8 +99,7 @@ class Dovecot:
     def __init__(self, home: Path, *, password: str) -> None:
         self.home = home
         self.lmtp = free_port()
-        mail_user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-        account = pwd.getpwnam(mail_user)
+        account = pwd.getpwnam("nobody")
         (home / "mail").mkdir()
         os.chown(home / "mail", account.pw_uid, account.pw_gid)
         config = home / "dovecot.conf"
