@@ -1,4 +1,4 @@
-"""Whole messages through all passes, held to files. `RELAY_UPDATE_GOLDEN=1 pytest tests/core/test_rewrite_golden.py`
+"""Whole messages through all passes, held to files. `RELAY_UPDATE=1 pytest tests/core/test_rewrite_golden.py`
 writes the `.out.eml` files anew; look at the difference before committing it.
 
 Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, `.out.eml` goes
@@ -51,7 +51,7 @@ def relayed(case: str) -> bytes:
 @pytest.mark.parametrize("case", CASES)
 def test_relayed_form_is_as_recorded(case: str) -> None:  # R-REW-01 R-REW-02 R-REW-03 R-REW-04
     sent = relayed(case)
-    if os.environ.get("RELAY_UPDATE_GOLDEN"):
+    if os.environ.get("RELAY_UPDATE"):
         (FOLDER / f"{case}.out.eml").write_bytes(sent.replace(b"\r\n", b"\n"))
     assert sent == read(f"{case}.out.eml")
     assert (FOLDER / f"{case}.readme").read_text("utf-8").strip()

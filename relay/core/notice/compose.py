@@ -18,6 +18,7 @@ from relay.core.model.reason import SMTP_NUMBERS, Reason
 from relay.core.notice import encode
 from relay.core.notice.encode import field
 from relay.core.notice.texts import Part, Translations, key, text
+from relay.core.rewrite import date
 
 _SUBJECT_CHARS: Final = 200
 _MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
@@ -112,9 +113,9 @@ def _important_subject(request: NoticeRequest, translations: Translations, subje
 
 def _header(request: NoticeRequest, translations: Translations, values: dict[str, str]) -> Iterator[bytes]:
     marketplace = request.marketplace
-    yield field("Date", encode.date(request.at))
+    yield field("Date", date.write(request.at))
     yield field("From", f"{encode.phrase(marketplace.name)} <mailer-daemon@{marketplace.domain}>")
-    yield field("Subject", encode.words(text(translations, f"subject.{request.type}", values)))
+    yield field("Subject", encode.unstructured(text(translations, f"subject.{request.type}", values)))
     yield field("Message-ID", f"<{request.notice_id}>")
     if _MESSAGE_ID.match(request.original_message_id):
         yield field("In-Reply-To", f"<{request.original_message_id}>")
@@ -169,7 +170,7 @@ def _delivery_status(request: NoticeRequest) -> bytes:
         field("Content-Type", "message/delivery-status"),
         b"\r\n",
         field("Reporting-MTA", f"dns; {request.marketplace.domain}"),
-        field("Arrival-Date", encode.date(request.received_at)),
+        field("Arrival-Date", date.write(request.received_at)),
         field("X-Relay-Record", request.record_id),
         b"\r\n",
         field("Final-Recipient", f"rfc822; {request.alias}"),
@@ -180,7 +181,7 @@ def _delivery_status(request: NoticeRequest) -> bytes:
     if request.remote and request.remote.code:
         fields.append(field("Diagnostic-Code", f"smtp; {_answer(request.remote)}"))
     if delayed and request.retry_until:
-        fields.append(field("Will-Retry-Until", encode.date(request.retry_until)))
+        fields.append(field("Will-Retry-Until", date.write(request.retry_until)))
     return b"".join(fields)
 
 
@@ -189,9 +190,9 @@ def _original_header(request: NoticeRequest, values: dict[str, str]) -> bytes:
     fields = [
         field("Content-Type", "text/rfc822-headers"),
         b"\r\n",
-        field("Date", encode.date(request.received_at)),
+        field("Date", date.write(request.received_at)),
         field("To", request.alias),
-        field("Subject", encode.words(values["subject"])),
+        field("Subject", encode.unstructured(values["subject"])),
     ]
     if _MESSAGE_ID.match(request.original_message_id):
         fields.append(field("Message-ID", f"<{request.original_message_id}>"))

@@ -76,7 +76,7 @@ def _from(plan: Plan) -> bytes:
     if not name.isascii():
         return b" " + words.encode(name) + f"\r\n <{plan.from_address}>\r\n".encode("ascii")
     if not _PHRASE.match(name) or "=?" in name:
-        name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        name = words.quoted(name)
     fold = "\r\n" if len(name) + len(plan.from_address) > 68 else ""
     return _line(f"{name}{fold} <{plan.from_address}>")
 

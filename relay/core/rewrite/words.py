@@ -154,6 +154,11 @@ def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
     return to_text(b"".join(octets), charset)
 
 
+def quoted(text: str) -> str:
+    """A quoted-string of printable ASCII (RFC 5322 §3.2.4)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def is_token(text: str) -> bool:
     """RFC 2045 §5.1."""
     return bool(_TOKEN.match(text))
@@ -163,7 +168,7 @@ def parameter(name: str, value: str) -> str:
     """`; name=value`, folded in front; quoted where it must be, RFC 2231 sections where it is long or not ASCII."""
     if value.isascii() and value.isprintable() and len(value) <= _PARAMETER_CHARS:
         if not is_token(value):
-            value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            value = quoted(value)
         return f";\r\n {name}={value}"
     encoded = "utf-8''" + quote(value, safe="", errors="replace")
     cuts = re.findall(rf"(?:%..|[^%]){{1,{_PARAMETER_CHARS // 3}}}", encoded)
