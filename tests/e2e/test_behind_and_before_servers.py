@@ -71,6 +71,7 @@ def company(tmp_path_factory) -> Iterator[Company]:
         settings = f"""
 relay_domains = market.example
 default_transport = smtp:[127.0.0.1]:{sink.port}
+transport_maps = inline:{{{{ market.example=smtp:[127.0.0.1]:{scene.relay.mx} }}}}
 smtpd_tls_cert_file = {{home}}/cert.pem
 smtpd_tls_key_file = {{home}}/key.pem
 smtpd_sasl_type = dovecot
@@ -142,6 +143,28 @@ def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company):
     (accepted,) = (e for e in scene.ask(lambda store: store.history(heard.record_id)) if str(e.type) == "accepted")
     assert accepted.data["tls"].startswith("TLSv1.")
     assert "sasl_method=PLAIN, sasl_username=relay" in company.postfix.log()
+
+
+# R-OUT-04, R-OUT-05: Postfix's own report finds back to its message and is translated
+def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(company):
+    scene, buyer, seller = company.scene, "left.town@phone.example", "asks@pottery.example"
+    pair = scene.introduce(buyer, seller)
+    scene.sink.say("rcpt", f"550 5.1.1 <{buyer}>: user unknown at mailhost.phone.example", to=buyer)
+    heard = swaks(
+        scene.relay.mx,
+        "--h-Message-Id",
+        "<asked@pottery.example>",
+        mail_from=seller,
+        to=pair.buyer.alias.address,
+        subject="Are you there",
+    )
+    scene.becomes(heard.record_id, "bounced")
+    assert "accepted" in scene.events(heard.record_id)
+    notice = until(lambda: company.dovecot.mails(seller))[0].decode()
+    assert "<asked@pottery.example>" in notice
+    assert "X-Relay-Reason: mailbox_unknown" in notice
+    for secret in ("left.town", "phone.example", "company.example"):
+        assert secret not in notice, notice
 
 
 # R-REW-10: what servers on the way do to a mail does not break its signature

@@ -144,6 +144,26 @@ def test_an_unlisted_from_is_held_until_the_sender_is_approved(scene):
     assert "released" in scene.events(heard.record_id)
 
 
+# R-SND-02
+def test_blocking_the_sender_returns_what_was_held_for_him(scene):
+    temp = "temp@pottery.example"
+    heard = swaks(
+        scene.relay.submission,
+        "--tls",
+        *_login(scene),
+        server="localhost",
+        mail_from=temp,
+        to=scene.buyer_alias,
+        subject="From the temp",
+    )
+    assert scene.state(heard.record_id) == "held"
+    scene.relay.cli("sender", "block", "--role", "seller", "--ref", "S1", temp)
+    scene.becomes(heard.record_id, "returned")
+    scene.drained()
+    assert not scene.letters(BUYER, "From the temp")
+    assert not scene.letters(temp)
+
+
 # R-SND-04
 def test_a_blocked_from_is_refused_in_the_dialogue(scene):
     blocked = "former-clerk@pottery.example"
