@@ -92,6 +92,11 @@ def test_a_charset_that_is_none_is_read_byte_by_byte(charset: str) -> None:  # R
     assert text[1:] == " alice@example.net \\u0041"
 
 
+def test_a_name_of_old_japanese_programs_is_known() -> None:  # R-REW-04
+    octets = "ァ".encode("cp932")  # its second octet is an at sign
+    assert encodings.decode_text(octets, encodings.codec_of("x-sjis", octets)) == "ァ"
+
+
 def test_quoted_printable_is_read_as_leniently_as_clients_read_it() -> None:  # R-REW-04
     raw = b"ali=\r\nce=40exam= \t\r\nple=2enet =zz ="
     assert encodings.decode(raw, "quoted-printable") == b"alice@example.net =zz "

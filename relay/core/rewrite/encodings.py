@@ -10,8 +10,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from encodings.aliases import aliases
 from typing import Final
+
+from relay.core.rewrite import charsets
 
 _QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
 _QP_PADDED_BREAK: Final = re.compile(rb"=[ \t]+(?=\r?\n)")
@@ -19,23 +20,6 @@ _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
 _BASE64_NOISE: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _ASCII_ESCAPE: Final = b"\x1b(B"
-# What mail programs really decode these with: the supersets that the WHATWG Encoding Standard maps them to.
-_SUPERSETS: Final = {
-    "ascii": "latin_1",
-    "shift_jis": "cp932",
-    "iso2022_jp": "iso2022_jp_ext",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "euc_kr": "cp949",
-    "big5": "cp950",
-}
-_PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
-# Only names from here are ever looked up: Python remembers the unknown ones for ever.
-_CODECS: Final = {
-    _PUNCTUATION.sub("_", name): _SUPERSETS.get(codec, codec)
-    for name, codec in (aliases | {codec: codec for codec in aliases.values()}).items()
-    if not codec.endswith("_codec") and codec not in {"rot_13", "mbcs", "tactis"}
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +165,7 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 
 def codec_of(charset: str, octets: bytes) -> str:
     """Python's name of the codec to read `octets` with; an unknown charset is read byte by byte ("latin_1")."""
-    codec = _CODECS.get(_PUNCTUATION.sub("_", charset.lower()).strip("_"), "latin_1") if charset else "utf_8"
+    codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
     if codec in ("utf_16", "utf_32"):
         return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":

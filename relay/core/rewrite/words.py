@@ -1,4 +1,4 @@
-"""The words of header fields: encoded-words (RFC 2047), parameters (RFC 2045 §5.1, RFC 2231), charsets.
+"""The words of header fields: encoded-words (RFC 2047), parameters (RFC 2045 §5.1, RFC 2231).
 
 Everything here is total and linear: any bytes give some text, hostile ones included. Decoding is lenient as mail
 programs are, because what they would show is what must be read; encoding is strict.
@@ -6,35 +6,10 @@ programs are, because what they would show is what must be read; encoding is str
 
 import binascii
 import re
-from encodings.aliases import aliases
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
-# What is sent under a charset's name, as browsers and mail programs read it: often a superset. "" means: guess.
-_AS_SENT: Final = {
-    "ascii": "",
-    "latin_1": "cp1252",
-    "iso8859_9": "cp1254",
-    "iso8859_11": "cp874",
-    "shift_jis": "cp932",
-    "x_sjis": "cp932",
-    "x_euc_jp": "euc_jp",
-    "iso2022_jp": "iso2022_jp_ext",
-    "cp50220": "iso2022_jp_ext",
-    "cp50221": "iso2022_jp_ext",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "euc_kr": "cp949",
-    "koi8_u": "koi8_u",
-    "windows_874": "cp874",
-}
-# Only names from this table are ever looked up: a look-up of a strange name imports files and is remembered for ever.
-_CODECS: Final = {
-    alias: _AS_SENT.get(codec, codec)
-    for alias, codec in (aliases | {codec: codec for codec in aliases.values()}).items()
-    if not codec.endswith("_codec") and codec not in {"rot_13", "mbcs", "tactis"}
-} | _AS_SENT
-_CHARSET_PUNCTUATION: Final = re.compile(r"[^a-z0-9.]+")
+from relay.core.rewrite import charsets
 
 _ENCODED_WORD: Final = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\r\n]*)\?=")
 _PARAMETER: Final = re.compile(
@@ -50,7 +25,7 @@ _PARAMETER_CHARS: Final = 60
 
 def to_text(raw: bytes, charset: str = "") -> str:
     """Decodes as a mail program would: an unknown charset, or none, is UTF-8 where that fits, else Latin-1."""
-    codec = _CODECS.get(_CHARSET_PUNCTUATION.sub("_", charset.lower()), "") if charset else ""
+    codec = charsets.codec_of(charset) if charset else ""
     if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent bare, as old Japanese programs do
         codec = "iso2022_jp_ext"
     try:
@@ -89,10 +64,10 @@ def decode(raw: bytes) -> str:
 def _payload(encoding: bytes, text: bytes) -> bytes:
     if encoding in b"Qq":
         return binascii.a2b_qp(text, header=True)
-    return from_base64(text)
+    return _from_base64(text)
 
 
-def from_base64(text: bytes) -> bytes:
+def _from_base64(text: bytes) -> bytes:
     """Base64 with its padding wrong or missing, read as far as it goes."""
     try:
         return binascii.a2b_base64(text)
