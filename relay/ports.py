@@ -149,7 +149,6 @@ class Letter:
     header: bytes | None
     edits: tuple[Edit, ...]
     pair: Pair | None
-    return_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,8 +231,6 @@ class Directory(Protocol):
 
     async def party(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None: ...
 
-    async def party_by_id(self, party_id: str) -> Party | None: ...
-
     async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]: ...
 
     async def mailbox(self, party_id: str) -> str | None:
@@ -300,8 +297,6 @@ class Facts(Protocol):
         ...
 
     async def pending_senders(self, party_id: str) -> int: ...
-
-    async def order_by_external_id(self, marketplace_id: str, external_id: str) -> Order | None: ...
 
     async def opt_outs(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
         """Those in force that touch this seller's mail."""
@@ -431,8 +426,8 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One transaction to be made with another server. `content` is CRLF-ended and signed, not dot-stuffed;
-    `has_8bit`/`needs_smtputf8` say what the next hop must offer (the courier answers 5.6.7 when it does not)."""
+    """One transaction to be made with another server. `content` is CRLF-ended and signed, not dot-stuffed.
+    `needs_smtputf8`: the next hop must offer it (the courier answers 5.6.7 when it does not)."""
 
     mail_from: str
     rcpt_to: str

@@ -76,7 +76,7 @@ async def gather(
         pair=pair,
         to=to,
         tag=target.tag,
-        order=await store.order_by_external_id(marketplace.id, target.tag) if target.tag else None,
+        order=await store.order(marketplace.id, target.tag) if target.tag else None,
         authentication=authentication,
         from_address=head.from_address,
         sender=sender,

@@ -175,9 +175,6 @@ class PairVerbs(Base):
         row = await self._first("order", marketplace_id, external_id)
         return _order_of(row) if row else None
 
-    async def order_by_external_id(self, marketplace_id: str, external_id: str) -> Order | None:
-        return await self.order(marketplace_id, external_id)
-
     async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
         return self._all_orders(marketplace_id)
 

@@ -90,10 +90,6 @@ class PartyVerbs(SenderVerbs):
         row = await self._first("party_by_ref", marketplace_id, role.value, external_ref)
         return party_of(row, self._vault) if row else None
 
-    async def party_by_id(self, party_id: str) -> Party | None:
-        row = await self._first("party", party_id)
-        return party_of(row, self._vault) if row else None
-
     async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]:
         rows = await self._engine.read_bulk(self._sql["parties"], marketplace_id, role and role.value)
         return [party_of(row, self._vault) for row in rows]

@@ -16,7 +16,6 @@ from relay.store.contents import BODY, EVENT, MESSAGE_KEY, Contents, event_row, 
 from relay.store.crypto import UnreadableError, identity
 from relay.store.engine import Row, Work
 from relay.store.pairs import PairVerbs
-from relay.store.senders import entry_of
 from relay.store.statements import insert, spread, values
 
 _MESSAGE_STATES: Final = {
@@ -102,16 +101,11 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
             contents = await self._contents(item.id if notice else item.message_id, 0 if notice else row["size_bytes"])
         except UnreadableError:
             return None
-        return_to = None
-        if not notice and row["sender_id"] is not None:
-            key = self._vault.holder(row["party_id"], row["wrapped"])
-            return_to = entry_of(row["sender_id"], row["sealed"], key).address
         return Letter(
             original=contents.original,
             header=contents.relayed.header,
             edits=contents.relayed.edits,
             pair=await self.pair(row["pair_id"]) if row["pair_id"] is not None else None,
-            return_to=return_to,
         )
 
     async def _contents(self, content_id: str, size_bytes: int) -> Contents:

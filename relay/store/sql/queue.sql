@@ -57,11 +57,7 @@ SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(d
 FROM item WHERE state IN ('held', 'parked') GROUP BY destination, state ORDER BY destination, state
 
 -- name: letter
-SELECT message.size_bytes, message.pair_id, sender.id AS sender_id, sender.party_id, sender.sealed, holder_key.wrapped
-FROM message
-LEFT JOIN sender ON sender.id = message.sender_id AND sender.state = 'approved' AND sender.is_domain = 0
-LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
-WHERE message.id = $1
+SELECT size_bytes, pair_id FROM message WHERE id = $1
 
 -- name: content
 SELECT body.part, body.sealed, message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
