@@ -54,19 +54,8 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
         judged = [Judged(target=target, message_id=house.ids.new(), outcome=refusal) for target in targets]
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
-    judged = [
-        await _judge_one(house, incoming, mail, authentication, target, _roles_beside(target, targets))
-        for target in targets
-    ]
+    judged = [await _judge_one(house, incoming, mail, authentication, target) for target in targets]
     return Judgement(mail=mail, authentication=authentication, judged=tuple(_merge_copies(judged)))
-
-
-def _roles_beside(target: Target, targets: Sequence[Target]) -> frozenset[Role]:
-    """The other roles of the target's pair that the transaction addresses too."""
-    if target.pair is None:
-        return frozenset()
-    same_pair = (t.to for t in targets if t.pair is not None and t.pair.id == target.pair.id)
-    return frozenset(role for role in same_pair if role is not None and role is not target.to)
 
 
 def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
@@ -98,7 +87,6 @@ async def _judge_one(
     mail: Mail,
     authentication: Authentication,
     target: Target,
-    beside: frozenset[Role],
 ) -> Judged:
     message_id = house.ids.new()
     if target.is_operator:
@@ -106,7 +94,7 @@ async def _judge_one(
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
         return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
-    facts = await gather(house, incoming, mail.head, authentication, target, also_to=beside)
+    facts = await gather(house, incoming, mail.head, authentication, target)
     writer = identify(incoming, mail.head, facts)
     if isinstance(writer, Reason):
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))

@@ -59,10 +59,8 @@ async def gather(
     head: Head,
     authentication: Authentication,
     target: Target,
-    *,
-    also_to: frozenset[Role],
 ) -> Facts:
-    """The facts about one alias of one message. `also_to`: the roles of its pair that the transaction addresses too."""
+    """The facts about one alias of one message."""
     pair, to = target.pair, target.to
     if pair is None or to is None:
         raise ValueError("facts are about an alias of a pair")
@@ -88,7 +86,6 @@ async def gather(
         auto_replies_today=(
             await store.auto_replies_since(pair.id, to.other, since) if is_automatic(incoming, head) else 0
         ),
-        earlier_recipients=also_to,
     )
 
 

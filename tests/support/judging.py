@@ -103,7 +103,6 @@ class Letter:
         author_state: str = "active",
         recipient_state: str = "active",
         recipient_mailbox: bool = True,
-        also_to: tuple[str, ...] = (),
         policy: dict[str, Any] | None = None,
     ) -> None:
         role = Role(to)
@@ -168,7 +167,6 @@ class Letter:
             ),
             open_question=open_question,
             auto_replies_today=auto_replies_today,
-            earlier_recipients=frozenset(Role(r) for r in also_to),
         )
 
     def writer(self) -> Writer | Reason:

@@ -4,8 +4,8 @@ The live path, the simulator and the pre-send check call `decide` with the same 
 is no clock, no look-up and no chance in it.
 
 A verdict is about one recipient alone. Reply-all with one's own alias in Cc gets OWN_ALIAS for that recipient like
-mail to one's own alias alone; the flow then sees that the other side is served in the same transaction
-(`Facts.earlier_recipients`) and records COPY_MERGED instead of acting on the verdict (R-REW-05).
+mail to one's own alias alone; the flow then sees that the other side is served in the same transaction and records
+COPY_MERGED instead of acting on the verdict (R-REW-05).
 """
 
 from datetime import datetime

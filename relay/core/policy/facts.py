@@ -46,8 +46,7 @@ class Facts:
     `to` is whom the alias stands for, so the writer ought to be the other side. `sender` is the entry of the writing
     side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
     listed for another party of this marketplace. `thread_refs`: known ids only. `open_question`: the buyer wrote last
-    and the seller has not answered. `earlier_recipients`: roles of this pair already served in this transaction.
-    `order` is what the tag names, if anything.
+    and the seller has not answered. `order` is what the tag names, if anything.
     """
 
     marketplace: Marketplace
@@ -64,4 +63,3 @@ class Facts:
     thread_refs: tuple[ThreadRef, ...]
     open_question: bool
     auto_replies_today: int
-    earlier_recipients: frozenset[Role]
