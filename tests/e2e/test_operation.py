@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +164,22 @@ def _page(relay: Relay, path: str) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{relay.web}{path}", timeout=10) as response:
         text: str = response.read().decode()
         return text
+
+
+# R-UI-11, R-IN-07
+def test_readiness_says_why_mail_cannot_be_taken_and_recovers(scene: Scene):
+    relay = scene.relay
+    database = sqlite3.connect(relay.directory / "var/relay.db", isolation_level=None)
+    try:
+        database.execute("BEGIN EXCLUSIVE")
+        assert _page(relay, "/healthz") == "ok\n"
+        with pytest.raises(urllib.error.HTTPError, match="503") as refused:
+            _page(relay, "/readyz")
+        with refused.value as answer:
+            assert answer.read() == b"store_away\n"
+    finally:
+        database.close()
+    assert _page(relay, "/readyz") == "ok\n"
 
 
 # R-UI-11

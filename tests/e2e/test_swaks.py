@@ -298,6 +298,24 @@ def test_anybody_reaches_the_operator(scene, to):
     assert read(scene.letter("ops@operator.example", f"To {to}"))["From"] == STRANGER
 
 
+# R-REW-05, R-ADR-02, R-ADR-05
+def test_one_transaction_reaches_one_person_once_however_often_he_is_named(scene):
+    named = [scene.buyer_alias, scene.buyer_alias.upper(), scene.buyer_alias.replace("@", "+250-1001@")]
+    heard = swaks(scene.relay.mx, mail_from=SELLER, to=",".join([*named, scene.seller_alias]), subject="Four times")
+    heard.shows("""
+        S: 250 2.1.5 *
+        S: 250 2.1.5 *
+        S: 250 2.1.5 *
+        S: 250 2.1.5 *
+        C: DATA
+        S: 250 2.0.0 * recorded and queued
+    """)
+    scene.becomes(heard.record_id, "accepted")
+    scene.drained()
+    assert len(scene.letters(BUYER, "Four times")) == 1
+    assert not scene.letters(SELLER, "Four times")
+
+
 # R-IN-03
 @pytest.mark.peer("smtp-source")
 def test_every_message_of_a_burst_arrives_once(scene):
