@@ -1,5 +1,7 @@
 """Threads hold together on both sides, and no id of one side reaches the other."""
 
+import pytest
+
 from relay.core.rewrite import mime, threads
 from relay.core.rewrite.plan import Draft, Plan
 
@@ -55,3 +57,9 @@ def test_a_long_list_is_cut_and_folded() -> None:  # R-REW-10
     lines = fields["References"].removesuffix(b"\r\n").split(b"\r\n")
     assert len(lines) == threads.MAX_IDS
     assert all(line.startswith(b" <") and len(line) <= 78 for line in lines)
+
+
+@pytest.mark.parametrize("own_id", ["テ@private.example", "a\x01b@private.example", "a" * 980, "<>"])
+def test_an_own_id_that_no_header_may_hold_becomes_opaque(own_id: str) -> None:  # R-REW-03 R-REW-10
+    fields = apply("In-Reply-To: <a@private.example>\n", a=own_id)
+    assert fields["In-Reply-To"] == f" <{threads.opaque_id('a@private.example', KEY, 'market.example')}>\r\n".encode()

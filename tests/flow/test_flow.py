@@ -31,6 +31,30 @@ async def test_a_message_and_its_answer_cross_in_one_thread(market: Town) -> Non
     assert "phone.example" not in to_seller.content.decode()
 
 
+async def test_a_thread_holds_between_two_mailboxes_of_one_provider(market: Town) -> None:  # R-REW-03
+    await market.send(SELLER, market.buyer_alias, Message_ID="<one@mail.provider.example>")
+    [to_buyer] = await market.deliver_due()
+    await market.send(
+        BUYER,
+        market.seller_alias,
+        Message_ID="<two@mail.provider.example>",
+        In_Reply_To=str(parsed(to_buyer)["Message-ID"]),
+        body="My provider is mail.provider.example",
+    )
+    [to_seller] = await market.deliver_due()
+    assert parsed(to_seller)["In-Reply-To"] == "<one@mail.provider.example>"
+    assert b"My provider is [hidden]" in to_seller.content
+
+
+async def test_a_message_id_that_no_header_may_hold_does_not_stop_its_answer(market: Town) -> None:  # R-REW-03
+    raw = f"From: {SELLER}\r\nMessage-ID: <テ@pottery.example>\r\nSubject: x\r\n\r\nGood day\r\n"
+    await market.send_raw(raw.encode(), SELLER, market.buyer_alias)
+    [to_buyer] = await market.deliver_due()
+    await market.send(BUYER, market.seller_alias, In_Reply_To=str(parsed(to_buyer)["Message-ID"]))
+    [to_seller] = await market.deliver_due()
+    assert to_seller.rcpt_to == SELLER
+
+
 async def test_the_return_path_is_signed_and_of_the_from_domain(market: Town) -> None:  # R-REW-10
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()

@@ -17,6 +17,8 @@ MAX_IDS: Final = 50
 _FIRST_IDS: Final = 10
 # Old programs fold inside an id: white space in it is not part of it. 998: RFC 5322 §2.1.1.
 _ID: Final = re.compile(rb"<([^<>]{1,998})>")
+# What may be written as one line of an ASCII header; a writer's program may have given anything for its own id.
+_SENDABLE: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
 _LINE: Final = 76
 
 
@@ -53,7 +55,10 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 def _listed(incoming: tuple[str, ...], plan: Plan) -> bytes:
     """One line while it fits, else an id a line (RFC 5322 §2.2.3)."""
-    outgoing = [plan.thread_ids.get(i) or opaque_id(i, plan.thread_key, plan.domain) for i in incoming]
+    outgoing = [
+        known if _SENDABLE.match(known := plan.thread_ids.get(i, "")) else opaque_id(i, plan.thread_key, plan.domain)
+        for i in incoming
+    ]
     bracketed = [f"<{i}>" for i in dict.fromkeys(outgoing)]
     line = " ".join(bracketed)
     if len(line) + len("In-Reply-To: ") > _LINE:

@@ -17,6 +17,8 @@ _WHY: Final = {
     "host": "names a machine of the writer's",
     "content-id": "may name a machine of the writer's",
 }
+# Ids of ours and the reader's own: nobody else's are left, and a host that both sides' programs name is no secret there.
+_THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 # What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
 _ENCODED: Final = (b"=?", b"%", b"&", b"\\", b"*")
 
@@ -78,6 +80,8 @@ class _Scrubbing:
 
     def _outgoing(self, name: str, raw: bytes, boundary: str | None) -> bytes:
         """A field of the outgoing header. Its range in the record is that of the field it was made from."""
+        if name.lower() in _THREAD:
+            return raw
         root = self._draft.root
         field = root.first(name.lower())
         new, hits = self._value(name.lower(), raw, root, boundary)
