@@ -28,8 +28,8 @@ from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
 from relay.edge.web.server import WebServer
 from relay.intake import FrontDesk
-from relay.ports import Store, UnavailableError
-from relay.steps.house import Book, House, Settings
+from relay.ports import Clock, Courier, Observer, Signer, Store, UnavailableError
+from relay.steps.house import Book, Departures, House, Settings
 from relay.steps.signing import BatchSigner
 from relay.steps.telling import NoticeQuota
 from relay.store import connect
@@ -61,6 +61,62 @@ async def opened(config: Config, base: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def house(
+    config: Config,
+    store: Store,
+    *,
+    clock: Clock,
+    observer: Observer,
+    courier: Courier,
+    signer: Signer,
+    departures: Departures,
+) -> House:
+    """The flow's house as configured, over an open store and what leads out of it."""
+    return House(
+        book=Book.of(configuration.marketplaces(config), config.hostname),
+        settings=_settings(config),
+        store=store,
+        clock=clock,
+        ids=system.SystemIds(),
+        observer=observer,
+        authenticator=SessionAuthenticator(),
+        courier=courier,
+        signer=signer,
+        catalogue=texts.load(),
+        departures=departures,
+        notice_quota=NoticeQuota(config.notices.per_mailbox_per_hour),
+        jitter=random.random,
+    )
+
+
+def _settings(config: Config) -> Settings:
+    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
+    return Settings(
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        hostname=config.hostname,
+        mime_limits=MimeLimits(
+            parts=limits.mime_parts,
+            depth=limits.mime_depth,
+            header_bytes=limits.header_bytes,
+            header_fields=limits.header_fields,
+        ),
+        schedule=Schedule(
+            first_s=retry.first_s,
+            factor=retry.factor,
+            longest_s=retry.longest_s,
+            jitter=retry.jitter,
+            expire_s=retry.expire_s,
+            delayed_notice_s=retry.delayed_notice_s,
+            domain_back_off_s=retry.domain_back_off_s,
+        ),
+        lease_s=delivery.lease_s,
+        poll_s=delivery.poll_s,
+        concurrency=delivery.concurrency,
+        concurrency_per_destination=delivery.concurrency_per_destination,
+        return_path_s=config.notices.return_path_days * 86_400,
+    )
 
 
 class Daemon:
@@ -110,20 +166,14 @@ class Daemon:
         )
         stack.push_async_callback(courier.close)
         worker = Worker()
-        self._house = House(
-            book=Book.of(configuration.marketplaces(config), config.hostname),
-            settings=settings(config),
-            store=self._store,
+        self._house = house(
+            config,
+            self._store,
             clock=clock,
-            ids=system.SystemIds(),
             observer=self._observer,
-            authenticator=SessionAuthenticator(),
             courier=courier,
             signer=self._signer,
-            catalogue=texts.load(),
             departures=worker,
-            notice_quota=NoticeQuota(config.notices.per_mailbox_per_hour),
-            jitter=random.random,
         )
         worker.start(self._house)
         stack.push_async_callback(worker.stop, _GRACE_S)
@@ -218,31 +268,3 @@ def _heed_signals(daemon: Daemon) -> asyncio.Event:
         loop.add_signal_handler(name, told.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
     return told
-
-
-def settings(config: Config) -> Settings:
-    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
-    return Settings(
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        hostname=config.hostname,
-        mime_limits=MimeLimits(
-            parts=limits.mime_parts,
-            depth=limits.mime_depth,
-            header_bytes=limits.header_bytes,
-            header_fields=limits.header_fields,
-        ),
-        schedule=Schedule(
-            first_s=retry.first_s,
-            factor=retry.factor,
-            longest_s=retry.longest_s,
-            jitter=retry.jitter,
-            expire_s=retry.expire_s,
-            delayed_notice_s=retry.delayed_notice_s,
-            domain_back_off_s=retry.domain_back_off_s,
-        ),
-        lease_s=delivery.lease_s,
-        poll_s=delivery.poll_s,
-        concurrency=delivery.concurrency,
-        concurrency_per_destination=delivery.concurrency_per_destination,
-        return_path_s=config.notices.return_path_days * 86_400,
-    )

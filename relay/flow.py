@@ -2,8 +2,8 @@
 
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 
-`accept` runs from receive to the commit that 250 stands for, `dispatch` from deliver to settle. `simulate` is the
-first half of `accept` without the commit: what it says is what the live path does (R-POL-01).
+`accept` runs from receive to the commit that 250 stands for, `dispatch` from deliver to settle. `judge` is the first
+half of `accept`, without side effect: what `relay simulate` shows by it is what the live path does (R-POL-01).
 """
 
 from collections.abc import Iterator, Sequence
@@ -122,11 +122,6 @@ def reply(judged: Judged, judgement: Judgement) -> Reply:
             return reply(next(j for j in judgement.judged if j.message_id == judged.merged_into), judgement)
         case None:
             return Reply(250, "2.0.0", f"{judged.message_id} recorded, goes to the operator")
-
-
-async def simulate(house: House, incoming: Incoming) -> Judgement:
-    """What `accept` would decide and send, with no side effect."""
-    return await judge(house, incoming)
 
 
 async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlement:

@@ -11,6 +11,7 @@ from relay.cli.session import Session, in_marketplace, with_store
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
 from relay.core.rewrite.assemble import assemble
+from relay.core.rewrite.mime import body_start
 from relay.ports import MessageSummary, Store, StoredMessage
 
 _STATES = [str(state) for state in MessageState]
@@ -127,8 +128,7 @@ def _bytes(stored: StoredMessage, body: str) -> bytes:
         return stored.original
     if stored.header is None:
         raise click.ClickException("it was not relayed, so there is no relayed form")
-    header, _, _ = stored.original.partition(b"\r\n\r\n")
-    return assemble(stored.original, min(len(header) + 4, len(stored.original)), stored.header, stored.edits)
+    return assemble(stored.original, body_start(stored.original), stored.header, stored.edits)
 
 
 def _described(summary: MessageSummary) -> dict[str, object]:

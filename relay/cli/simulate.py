@@ -1,12 +1,11 @@
 """`relay simulate`: what the relay would do with a mail, without doing it (R-POL-01)."""
 
-import random
 import re
 from typing import Any, BinaryIO, NoReturn
 
 import click
 
-from relay import app, flow, texts
+from relay import app, flow
 from relay.cli import show
 from relay.cli.session import MailAddress, Session, with_store
 from relay.core.address import fold_domain
@@ -16,11 +15,9 @@ from relay.core.model.party import Role
 from relay.core.model.reason import Reason
 from relay.core.model.verdict import Verdict
 from relay.core.rewrite.assemble import assemble
-from relay.edge.authenticate import SessionAuthenticator
-from relay.edge.observe import PrometheusObserver
-from relay.edge.system import SystemClock, SystemIds
+from relay.edge.system import SystemClock
 from relay.ports import Store
-from relay.steps.house import Book, House
+from relay.steps.house import House
 from relay.steps.judgement import Judged, Judgement, Refusal
 
 
@@ -69,7 +66,7 @@ async def simulate(
         content=re.sub(rb"\r?\n", b"\r\n", file.read()),
         received_at=house.clock.now(),
     )
-    judgement = await flow.simulate(house, incoming)
+    judgement = await flow.judge(house, incoming)
     found = [_described(judged, judgement, incoming.content) for judged in judgement.judged]
     if as_json:
         show.rows(found, as_json=True)
@@ -112,20 +109,14 @@ class _OutOfReach:
 
 def _house(session: Session, store: Store) -> House:
     out_of_reach: Any = _OutOfReach()
-    return House(
-        book=Book.of(session.marketplaces, session.config.hostname),
-        settings=app.settings(session.config),
-        store=store,
+    return app.house(
+        session.config,
+        store,
         clock=SystemClock(),
-        ids=SystemIds(),
-        observer=PrometheusObserver(),
-        authenticator=SessionAuthenticator(),
+        observer=out_of_reach,
         courier=out_of_reach,
         signer=out_of_reach,
-        catalogue=texts.load(),
         departures=out_of_reach,
-        notice_quota=out_of_reach,
-        jitter=random.random,
     )
 
 

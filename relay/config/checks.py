@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from relay.config.problem import Problem
 from relay.config.sections import Config, Listener, Route
-from relay.core import address
+from relay.core.address import fold_domain
 
 
 def across(config: Config) -> Iterator[Problem]:
@@ -66,7 +66,9 @@ def _retry(config: Config) -> Iterator[Problem]:
 
 
 def _routes(config: Config) -> Iterator[Problem]:
-    folded = [(f"delivery.route[{index}]", _folded(route.domain)) for index, route in enumerate(config.delivery.route)]
+    folded = [
+        (f"delivery.route[{index}]", fold_domain(route.domain)) for index, route in enumerate(config.delivery.route)
+    ]
     for key, first, domain in _repeated(folded):
         yield Problem(f"{key}.domain", f"{domain} is routed by {first} already", "keep one of them")
     for index, route in enumerate(config.delivery.route):
@@ -96,9 +98,9 @@ def _marketplaces(config: Config) -> Iterator[Problem]:
     for index, one in enumerate(config.marketplace):
         key = f"marketplace[{index}]"
         ids.append((f"{key}.id", one.id))
-        domains.append((f"{key}.domain", _folded(one.domain)))
+        domains.append((f"{key}.domain", fold_domain(one.domain)))
         if one.mobile_domain:
-            domains.append((f"{key}.mobile_domain", _folded(one.mobile_domain)))
+            domains.append((f"{key}.mobile_domain", fold_domain(one.mobile_domain)))
         if not one.locales:
             yield Problem(f"{key}.locales", "is empty", 'name at least one, the default first: ["en"]')
     for key, first, text in (*_repeated(ids), *_repeated(domains)):
@@ -107,10 +109,10 @@ def _marketplaces(config: Config) -> Iterator[Problem]:
 
 def _operators(config: Config) -> Iterator[Problem]:
     """Mail to postmaster@ and abuse@ is forwarded to the operator: at an alias domain it would come back to us."""
-    ours = {_folded(one.domain) for one in config.marketplace}
-    ours |= {_folded(one.mobile_domain) for one in config.marketplace if one.mobile_domain}
+    ours = {fold_domain(one.domain) for one in config.marketplace}
+    ours |= {fold_domain(one.mobile_domain) for one in config.marketplace if one.mobile_domain}
     for index, one in enumerate(config.marketplace):
-        if _folded(one.operator.rpartition("@")[2]) in ours:
+        if fold_domain(one.operator.rpartition("@")[2]) in ours:
             yield Problem(
                 f"marketplace[{index}].operator",
                 "is at an alias domain, so mail would loop",
@@ -124,7 +126,3 @@ def _repeated(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]
     for key, text in named:
         if first.setdefault(text, key) != key:
             yield key, first[text], text
-
-
-def _folded(domain: str) -> str:
-    return address.fold_domain(domain)

@@ -94,7 +94,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def notify(state: str) -> None:
-    """Tells systemd (sd_notify(3)), when it is there and listens: READY=1, RELOADING=1, STOPPING=1."""
+    """Tells systemd (sd_notify(3)), when it is there and listens: READY=1, STOPPING=1."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

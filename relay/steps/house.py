@@ -73,7 +73,7 @@ class Departures(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class House:
-    """`offload(work)` runs work in a thread; it is for what would hold the loop for more than a few milliseconds."""
+    """`jitter()` is in [0, 1), for the spread of retries."""
 
     book: Book
     settings: Settings

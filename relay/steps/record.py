@@ -117,7 +117,7 @@ class _Page:
             kind=verdict.kind,
             automatic=is_automatic(self.incoming, mail.head),
             subject=mail.head.subject,
-            original_message_id=mail.head.message_id or "",
+            original_message_id=mail.head.message_id,
             original=self.incoming.content,
             header=rewritten.header if rewritten else None,
             edits=rewritten.edits if rewritten else (),
@@ -163,7 +163,7 @@ class _Page:
                 pair_id=judged.target.pair.id if judged.target.pair else None,
                 author_id=login,
                 subject=mail.head.subject if mail and login else "",
-                original_message_id=mail.head.message_id or "" if mail and login else "",
+                original_message_id=mail.head.message_id if mail and login else "",
                 original=self.incoming.content if login else b"",
                 policy_version=marketplace.policy.version,
                 detail=_detail(self.incoming, judged, (reason,))

@@ -52,7 +52,7 @@ def about_verdict(
         recipient=facts.pair.side(facts.to),
         reply_to=head.from_address if writer.registered else None,
         subject=head.subject,
-        original_message_id=head.message_id or "",
+        original_message_id=head.message_id,
         received_at=incoming.received_at,
         order=facts.order.external_id if facts.order else "",
     )
@@ -174,6 +174,6 @@ class NoticeQuota:
         return at
 
 
-def failure(code: ReasonCode, rule: str = "R-OUT-05") -> Reason:
+def failure(code: ReasonCode) -> Reason:
     """A reason that arose on the way out."""
-    return Reason(code=code, rule=rule)
+    return Reason(code=code, rule="R-OUT-05")

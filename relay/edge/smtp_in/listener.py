@@ -93,7 +93,3 @@ class SmtpIn:
     def use_tls(self, context: ssl.SSLContext) -> None:
         """For handshakes from now on (reload)."""
         self._door.tls = context
-
-    def use_limits(self, limits: config.Limits) -> None:
-        """For sessions from now on (reload)."""
-        self._door.limits = limits

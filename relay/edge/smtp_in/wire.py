@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(kw_only=True)
 class Door:
-    """What the sessions of one listener share. `tls` and `limits` may be exchanged while it is open."""
+    """What the sessions of one listener share. `tls` may be exchanged while it is open."""
 
     listener: config.Listener
     limits: config.Limits
