@@ -9,6 +9,7 @@ from relay.core.address import AddressError, fold, fold_domain, split
 from relay.core.model.head import Head
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
+from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
 from relay.core.policy.case import is_automatic
@@ -48,6 +49,8 @@ async def find_target(house: House, address: str) -> Target:
     pair, to = None, None
     if alias.is_valid(name, domain, house.store.secret("alias")):
         pair = await house.store.pair_by_alias(name, domain)
+    if pair is not None and pair.marketplace_id != marketplace.id:
+        pair = None  # the domain was another marketplace's when the alias was issued (R-ADR-09)
     if pair is not None:
         to = Role.BUYER if pair.buyer.alias.local_part == name else Role.SELLER
     return Target(address=address, marketplace=marketplace, local_part=name, domain=domain, tag=tag, pair=pair, to=to)
@@ -74,7 +77,7 @@ async def gather(
         pair=pair,
         to=to,
         tag=target.tag,
-        order=await store.order(marketplace.id, target.tag) if target.tag else None,
+        order=await _named_order(house, pair, target.tag) if target.tag else None,
         authentication=authentication,
         from_address=head.from_address,
         sender=sender,
@@ -87,6 +90,12 @@ async def gather(
             await store.auto_replies_since(pair.id, to.other, since) if is_automatic(incoming, head) else 0
         ),
     )
+
+
+async def _named_order(house: House, pair: Pair, tag: str) -> Order | None:
+    """The pair's own order of that name: another pair's says nothing here (R-ADR-05)."""
+    order = await house.store.order(pair.marketplace_id, tag)
+    return order if order and order.pair_id == pair.id else None
 
 
 def plan(house: House, incoming: Incoming, facts: Facts, message_id: str) -> Plan:

@@ -39,7 +39,7 @@ async def look_again(house: House, item: Item, letter: Letter, *, just_judged: b
     if item.address is not None:
         return item.address
     pair = letter.pair
-    if pair is None:
+    if pair is None or item.kind is ItemKind.NOTICE:  # what stands against a message is what its notice tells
         return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
     if not just_judged:
         pair = await house.store.pair(pair.id) or pair

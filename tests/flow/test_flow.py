@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from relay.core.model.event import EventType
-from relay.core.model.message import MessageState
+from relay.core.model.message import MessageState, Peer, Port
 from relay.core.model.optout import OptOut
+from relay.core.model.order import Order
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery
@@ -286,6 +289,50 @@ async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> N
     assert "closed" not in text.lower()
 
 
+async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(market: Town) -> None:  # R-SND-07, R-OUT-07
+    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.CLOSED)
+    await market.send(SELLER, market.buyer_alias, trusted=False)
+    [held] = await market.deliver_due()
+    assert held.rcpt_to == SELLER
+    [summary] = await market.store.messages()
+    await market.store.release_hold(summary.id, "dana")
+    [returned] = await market.deliver_due()
+    assert (returned.mail_from, returned.rcpt_to) == ("", SELLER)
+    await market.store.put_party("market", Role.SELLER, "S1", state=PartyState.SUSPENDED)
+    await market.send(SELLER, market.buyer_alias, trusted=False)
+    [suspended] = await market.deliver_due()
+    assert (suspended.mail_from, suspended.rcpt_to) == ("", SELLER)
+
+
+async def test_a_tag_names_no_order_of_another_pair(market: Town) -> None:  # R-ADR-05
+    second = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    seller = market.pair.seller.party.id
+    other = await market.store.put_pair("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
+    for pair, name in ((other, "O9"), (market.pair, "O1")):
+        await market.store.put_order(Order(id="", marketplace_id="market", pair_id=pair.id, external_id=name))
+    for tag in ("+O9@", "+O1@"):
+        [reply] = await market.send(SELLER, market.buyer_alias.replace("@", tag))
+        assert reply.code == 250
+    assert [summary.order_external_id for summary in await market.store.messages()] == ["O1", None]
+
+
+@pytest.mark.parametrize("tag", ["+", "++", "+a+b", "+a=b.c", "+{x}", "+'", "+" + "x" * 40, "+重"])
+async def test_an_odd_tag_is_ignored(market: Town, tag: str) -> None:  # R-ADR-05
+    raw = f"From: {SELLER}\r\nSubject: x\r\n\r\nGood day\r\n".encode()
+    address = market.buyer_alias.upper().replace("@", tag + "@")
+    assert (await market.desk.rcpt_to(_peer(market), SELLER, address)).code == 250
+    [reply] = await market.send_raw(raw, SELLER, address)
+    assert reply.code == 250
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+
+
+async def test_a_domain_that_changed_hands_brings_no_mail_to_old_pairs(market: Town) -> None:  # R-ADR-09
+    await market.set_marketplace(id="heir")
+    [reply] = await market.send(SELLER, market.buyer_alias)
+    assert (reply.code, reply.enhanced) == (550, "5.1.1")
+
+
 async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-04
     await market.send(SELLER, market.buyer_alias)
     await market.store.put_party("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
@@ -339,9 +386,7 @@ async def opt_out(market: Town) -> None:
     )
 
 
-def _peer(market: Town, login: Role | None = None):  # type: ignore[no-untyped-def]
-    from relay.core.model.message import Peer, Port
-
+def _peer(market: Town, login: Role | None = None) -> Peer:
     party = market.pair.side(login).party.id if login else None
     return Peer(port=Port.MX, client_ip="192.0.2.1", helo="h.example", tls=True, login_party_id=party)
 

@@ -17,7 +17,7 @@ _WHY: Final = {
     "host": "names a machine of the writer's",
     "content-id": "may name a machine of the writer's",
 }
-# Ids of ours and the reader's own: nobody else's are left, and a host that both sides' programs name is no secret there.
+# Ids of ours and the reader's own, nobody else's: a host that both sides' programs name is no secret in them.
 _THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 # What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
 _ENCODED: Final = (b"=?", b"%", b"&", b"\\", b"*")
