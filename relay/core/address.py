@@ -9,8 +9,9 @@ from typing import Final
 
 import idna
 
-_DOT_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+"
-_LOCAL: Final = re.compile(rf"(?:{_DOT_ATOM}|\"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*\")\Z")
+_ATOMS: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+"
+_LOCAL: Final = re.compile(rf"(?:{_ATOMS}|\"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*\")\Z")
+_DOT_STRING: Final = re.compile(r"[^.]+(?:\.[^.]+)*\Z")
 _LABEL: Final = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff_-]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 
@@ -29,6 +30,12 @@ def split(address: str) -> tuple[str, str]:
     if not 0 < len(domain.encode()) <= 253 or not _DOMAIN.match(domain):
         raise AddressError("the domain is not valid")
     return local, domain
+
+
+def sendable_local_part(local_part: str) -> str:
+    """A local part, as `split` gave it, as other programs must read it: one whose dots are not those of a dot-string
+    (the carriers' `a..b`) stands in quotes, which means the same mailbox (RFC 5321 §4.1.2, RFC 5322 §3.4.1)."""
+    return local_part if local_part.startswith('"') or _DOT_STRING.match(local_part) else f'"{local_part}"'
 
 
 def fold_domain(domain: str) -> str:

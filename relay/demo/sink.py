@@ -28,6 +28,11 @@ class Mail:
     content: bytes
     received_at: datetime
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the relay itself wrote it: notices say so (RFC 3834 §5)."""
+        return b"\nAuto-Submitted:" in self.content.partition(b"\r\n\r\n")[0]
+
 
 class Sink:
     """`boxes` maps folded addresses to mailbox names; `gone` are addresses that are refused."""

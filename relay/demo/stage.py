@@ -60,7 +60,7 @@ class Stage:
         """The next unopened mail of a mailbox, shown as received; `automatic` asks for a notice."""
 
         def wanted(mail: Mail) -> bool:
-            return (mail.box, mail.number) not in self._opened and (b"\nAuto-Submitted:" in mail.content) is automatic
+            return (mail.box, mail.number) not in self._opened and mail.is_automatic is automatic
 
         mail = await self._sink.wait(box.ref, wanted, _PATIENCE_S)
         what = "notice" if automatic else "mail"

@@ -131,9 +131,9 @@ def mails(sink: Sink, ref: str) -> list[Shown]:
 
 def _shown(mail: Mail) -> Shown:
     reading = _reading(mail.content)
-    notice = b"\nAuto-Submitted:" in mail.content.partition(b"\r\n\r\n")[0]
     raw = mail.content[:_RAW_BYTES].decode("utf-8", "replace")
-    return Shown(mail.number, mail.received_at, reading, raw, notice, mail.box in BY_REF and not notice)
+    answerable = mail.box in BY_REF and not mail.is_automatic
+    return Shown(mail.number, mail.received_at, reading, raw, mail.is_automatic, answerable)
 
 
 def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[Choice]:

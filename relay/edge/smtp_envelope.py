@@ -4,15 +4,11 @@ Addresses pass the strict grammar of `core.address` first, which has no control 
 bracket, so that nothing in them can end a command or add a parameter.
 """
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from relay.core import address
 from relay.edge.smtp_session import Phase, Session
 from relay.ports import Delivery, Outgoing
-
-_DOT_STRING: Final = re.compile(r"[^.]+(?:\.[^.]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +67,9 @@ class Envelope:
 
 
 def _wire_form(text: str) -> str:
-    """Domain as A-labels; a local part that is no dot-string (the carriers' `a..b`, R-ADR-03) in quotes, as RFC 5321
-    §4.1.2 has it. Raises AddressError."""
+    """The domain as A-labels. Raises AddressError."""
     local, domain = address.split(text)
-    if not local.startswith('"') and not _DOT_STRING.match(local):
-        local = f'"{local}"'
-    return f"{local}@{address.fold_domain(domain)}"
+    return f"{address.sendable_local_part(local)}@{address.fold_domain(domain)}"
 
 
 def _unsendable(phase: Phase, code: int, enhanced: str, text: str, session: Session | None = None) -> Delivery:

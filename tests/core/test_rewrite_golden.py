@@ -45,7 +45,8 @@ def relayed(case: str) -> bytes:
     rewritten = rewrite(content, root, plan_of(case))
     body = assemble.section(content, root.body_start, len(content), rewritten.edits)
     trace = compose.received(by="mx.market.example", protocol="ESMTPS", record_id="a" * 26, at=AT)
-    return compose.compose(rewritten.header, body, to="to@other.example", received=trace, at=AT)
+    header = compose.header(rewritten.header, to="to@other.example", received=trace, at=AT)
+    return header + b"\r\n" + body
 
 
 @pytest.mark.parametrize("case", CASES)

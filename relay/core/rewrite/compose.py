@@ -5,14 +5,9 @@ The rewritten form is kept without them, because a party's mailbox may change wh
 
 import re
 from datetime import datetime
-from typing import Final
 
 from relay.core import address
 from relay.core.rewrite import date
-
-_DOT_ATOM: Final = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+)*\Z"
-)
 
 
 def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:
@@ -30,17 +25,7 @@ def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> 
     return "".join(lines).encode() + rewritten
 
 
-def compose(
-    rewritten: bytes, body: bytes, *, to: str, received: str | None, at: datetime, signatures: bytes = b""
-) -> bytes:
-    """The message as it leaves. To sign it, sign `header(...)` and `body` of the same arguments."""
-    return b"".join((signatures, header(rewritten, to=to, received=received, at=at), b"\r\n", body))
-
-
 def _addr_spec(mailbox: str) -> str:
-    """RFC 5322 §3.4.1: a local part with odd dots stands in quotes there, which means the same mailbox; A-labels
-    spare the next hop SMTPUTF8 where the local part is ASCII."""
+    """RFC 5322 §3.4.1; A-labels spare the next hop SMTPUTF8 where the local part is ASCII."""
     local, domain = address.split(mailbox)
-    if not local.startswith('"') and not _DOT_ATOM.match(local):
-        local = f'"{local}"'
-    return f"{local}@{address.fold_domain(domain) if local.isascii() else domain}"
+    return f"{address.sendable_local_part(local)}@{address.fold_domain(domain) if local.isascii() else domain}"
