@@ -115,7 +115,7 @@ def _settings(config: Config) -> Settings:
         poll_s=delivery.poll_s,
         concurrency=delivery.concurrency,
         concurrency_per_destination=delivery.concurrency_per_destination,
-        return_path_s=config.notices.return_path_days * 86_400,
+        return_path_s=config.notices.return_path_s,
     )
 
 

@@ -133,8 +133,8 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    per_mailbox_per_hour: Whole = 30
-    return_path_days: Positive = 14
+    per_mailbox_per_hour: Positive = 30
+    return_path_s: Duration = 1_209_600
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

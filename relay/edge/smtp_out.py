@@ -105,9 +105,11 @@ class SmtpOut:
             try:
                 addresses = host.addresses or await self._resolver.addresses(host.name)
             except ResolveError as error:
-                # That a host does not exist settles the matter only when no other host may yet take the mail.
+                # That a host does not exist settles the matter only when no other host may yet take the mail; that
+                # our own smarthost does not exist is ours to mend.
                 if last is None or last.permanent:
-                    last = _failed("dns", str(error), permanent=error.permanent, host=host.name)
+                    permanent = error.permanent and route is None
+                    last = _failed("dns", str(error), permanent=permanent, host=host.name)
                 continue
             for ip in addresses:
                 if ":" in ip and not self._ipv6:

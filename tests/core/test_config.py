@@ -56,6 +56,11 @@ def test_the_example_is_valid_as_it_stands_and_with_every_default_uncommented() 
     assert parse(UNCOMMENTED) == parse(EXAMPLE)
 
 
+def test_every_duration_is_in_seconds() -> None:
+    # R-UI-15
+    assert not re.findall(r"(?m)^\w+_(?:ms|minutes|hours|days) =", UNCOMMENTED)
+
+
 def _tables(cls: type[msgspec.Struct], tables: list[dict]) -> list[str]:
     """Keys of `cls` that no table of the example holds, and defaults that it states wrongly."""
     faults = []

@@ -59,6 +59,13 @@ async def test_a_route_to_a_name_is_resolved_by_address_not_by_mx():
     assert not names.asked
 
 
+async def test_a_smarthost_without_a_name_in_dns_bounces_no_mail():
+    # R-OUT-01
+    async with courier(config.Route(domain="*", host="hub.example"), resolver=Phonebook()) as out:
+        delivery = await out.deliver(outgoing())
+    assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "dns")
+
+
 async def test_nothing_listens(dead_port):
     async with courier(config.Route(domain="*", host="127.0.0.1", port=dead_port)) as out:
         delivery = await out.deliver(outgoing())
