@@ -9,7 +9,7 @@ half of `accept`, without side effect: what `relay simulate` shows by it is what
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from relay.core.head import HeadError, read_head
+from relay.core.head import HeadError, hops, read_head
 from relay.core.identify import identify
 from relay.core.model.item import Item
 from relay.core.model.message import Incoming
@@ -51,7 +51,12 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
     except (HeadError, MimeError) as error:
         code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
         refusal = Refusal(reason=Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),)))
-        judged = [Judged(target=target, message_id=house.ids.new(), outcome=refusal) for target in targets]
+        judged = [
+            _to_operator(house, incoming, target)
+            if target.is_operator
+            else Judged(target=target, message_id=house.ids.new(), outcome=refusal)
+            for target in targets
+        ]
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
     judged = [await _judge_one(house, incoming, mail, authentication, target) for target in targets]
@@ -74,6 +79,13 @@ def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
         yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
 
 
+def _to_operator(house: House, incoming: Incoming, target: Target) -> Judged:
+    """The operator takes mail that cannot be read too (R-IN-10), but none that goes round (R-OUT-08)."""
+    goes_round = hops(incoming.content) > target.marketplace.policy.hop_limit
+    refusal = Refusal(reason=Reason(code=ReasonCode.LOOP, rule="R-OUT-08")) if goes_round else None
+    return Judged(target=target, message_id=house.ids.new(), outcome=refusal)
+
+
 async def receive(house: House, incoming: Incoming) -> Mail:
     """Reads structure and header within the limits. Raises MimeError, HeadError."""
     content = incoming.content
@@ -88,9 +100,9 @@ async def _judge_one(
     authentication: Authentication,
     target: Target,
 ) -> Judged:
-    message_id = house.ids.new()
     if target.is_operator:
-        return Judged(target=target, message_id=message_id)
+        return _to_operator(house, incoming, target)
+    message_id = house.ids.new()
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
         return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
@@ -137,4 +149,4 @@ async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlemen
         return await settling.returned(house, item, mailbox, now)
     outgoing = await settling.compose(house, item, letter, mailbox, now)
     delivery = await house.courier.deliver(outgoing)
-    return await settling.settle(house, item, delivery, house.clock.now())
+    return await settling.settle(house, item, mailbox, delivery, house.clock.now())

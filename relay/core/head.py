@@ -10,7 +10,7 @@ from relay.core import mailbox
 from relay.core.model.head import Automatic, Head
 from relay.core.model.reason import ReasonCode
 from relay.core.rewrite import threads
-from relay.core.rewrite.mime import Part, field_text, raw_value
+from relay.core.rewrite.mime import Part, body_start, field_text, raw_value
 
 LOOP_MARK: Final = "X-Relay-Loop"
 KIND_MARK: Final = "x-relay-kind"
@@ -18,6 +18,7 @@ KIND_MARK: Final = "x-relay-kind"
 _MAX_WORD: Final = 255
 _MAX_TEXT: Final = 10_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _FIRST_WORD: Final = re.compile(r"[\s;(]")
 
 # Markers of answers and of mail to many, beside RFC 3834's own field. X-Auto-Response-Suppress is none: Outlook
@@ -57,6 +58,11 @@ def read_head(content: bytes, root: Part) -> Head:
         own_marks=loop_marks(content, root),
         hops=sum(field.name == "received" for field in root.fields),
     )
+
+
+def hops(content: bytes) -> int:
+    """How many servers a mail has passed, also one that cannot be read otherwise (RFC 5321 §6.3)."""
+    return len(_RECEIVED.findall(content, 0, body_start(content)))
 
 
 def automatic(content: bytes, root: Part) -> Automatic:

@@ -42,7 +42,9 @@ def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
         text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be known for one
     text = text.translate(_FULL_WIDTH)
     text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "?" for char in text)
-    for word in sorted(_words(known), key=len, reverse=True):
+    low = text.lower()
+    # Most answers hold none, and a look costs far less than a pattern.
+    for word in sorted((word for word in _words(known) if word.lower() in low), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", _ADDRESS_MASK, text, flags=re.IGNORECASE)
     text = _QUOTED.sub("x@", text)
     words = (_ADDRESS_MASK if any(at in word for at in _AT_SIGNS) else word for word in text.split())

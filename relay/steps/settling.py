@@ -92,10 +92,10 @@ def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) ->
     return compose_header(letter.header or own_header, to=to, received=trace, at=item.queued_at), body
 
 
-async def settle(house: House, item: Item, delivery: Delivery, now: datetime) -> Settlement:
+async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
     """Accepted, deferred with the next time, or bounced; with the notice that follows from it."""
     if delivery.accepted:
-        return _settlement(house, item, ItemState.ACCEPTED, now, _data(item, delivery, None))
+        return _settlement(house, item, ItemState.ACCEPTED, now, _data(item, mailbox, delivery, None))
     reason = classify(
         permanent=delivery.permanent,
         phase=delivery.phase,
@@ -120,7 +120,7 @@ async def settle(house: House, item: Item, delivery: Delivery, now: datetime) ->
         why = telling.failure(ReasonCode.DELAYED if due_at else reason)
         notice = await telling.about_item(house, item, notice_type, why, now, delivery)
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
-    return _settlement(house, item, state, now, _data(item, delivery, reason), due_at=due_at, notice=notice)
+    return _settlement(house, item, state, now, _data(item, mailbox, delivery, reason), due_at=due_at, notice=notice)
 
 
 async def returned(house: House, item: Item, reason: Reason, now: datetime) -> Settlement:
@@ -190,7 +190,7 @@ def _event(house: House, item: Item, event_type: EventType, data: dict[str, str 
     return Event(id=house.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data | kind)
 
 
-def _data(item: Item, delivery: Delivery, reason: ReasonCode | None) -> dict[str, str | int]:
+def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> dict[str, str | int]:
     data: dict[str, str | int] = {
         "attempt": item.attempts,
         "phase": delivery.phase,
@@ -198,6 +198,6 @@ def _data(item: Item, delivery: Delivery, reason: ReasonCode | None) -> dict[str
         "enhanced": delivery.enhanced,
         "host": host_class(delivery.host),
         "tls": delivery.tls,
-        "text": redact.answer(delivery.text),
+        "text": redact.answer(delivery.text, (mailbox,)),
     }
     return data | {"reason": reason} if reason else data

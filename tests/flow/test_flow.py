@@ -232,6 +232,21 @@ async def test_a_refused_mailbox_is_told_once_with_its_reason(market: Town) -> N
     assert BUYER not in str(events)
 
 
+async def test_what_a_server_says_is_recorded_without_the_mailbox_in_any_form(market: Town) -> None:  # R-OUT-03
+    local, _, domain = BUYER.partition("@")
+    said = f"{local}: mailbox over quota at {domain}"
+    market.mailboxes.answers[BUYER] = Delivery(
+        accepted=False, permanent=True, code=552, enhanced="5.2.2", text=said, phase="rcpt", host="mx", tls=""
+    )
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    [summary] = await market.store.messages()
+    events = await market.store.history(summary.id)
+    assert "mailbox over quota" in str(events)
+    assert local not in str(events)
+    assert domain not in str(events)
+
+
 async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: Town) -> None:  # R-OUT-02
     market.mailboxes.answers[BUYER] = Delivery(
         accepted=False, permanent=False, code=451, enhanced="4.3.0", text="later", phase="data", host="mx", tls=""
@@ -348,6 +363,19 @@ async def test_postmaster_and_abuse_reach_the_operator(market: Town) -> None:  #
     mails = await market.deliver_due()
     assert [mail.rcpt_to for mail in mails] == ["ops@operator.example"] * 2
     assert all("Please help" in mail.content.decode() for mail in mails)
+
+
+async def test_the_operator_gets_what_cannot_be_read_but_not_what_goes_round(market: Town) -> None:
+    # R-IN-10, R-OUT-08
+    abuse = f"Abuse+report@{DOMAIN}"
+    broken = b"From: MAILER-DAEMON (nobody)\r\nSubject: x\r\n\r\nPlease help\r\n"
+    [reply] = await market.send_raw(broken, "", abuse)
+    assert reply.code == 250
+    [mail] = await market.deliver_due()
+    assert (mail.rcpt_to, b"Please help" in mail.content) == ("ops@operator.example", True)
+    [reply] = await market.send_raw(b"Received: from a by b\r\n" * 31 + broken, "", abuse)
+    assert (reply.code, reply.enhanced) == (554, "5.4.6")
+    assert await market.deliver_due() == []
 
 
 async def test_other_domains_are_refused_with_and_without_a_login(market: Town) -> None:  # R-ADR-08
