@@ -21,7 +21,8 @@ from relay.config.formats import (
     WebUrl,
 )
 from relay.core.model.marketplace import Fallback
-from relay.core.policy.policy import BRACKETS
+from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import MimeLimits
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 RemotePort = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -30,6 +31,9 @@ Whole = Annotated[int, msgspec.Meta(ge=0)]
 Duration = Annotated[float, msgspec.Meta(gt=0)]
 Wait = Annotated[float, msgspec.Meta(ge=0)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+_POLICY = Policy()
+_MIME = MimeLimits()
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +55,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    message_bytes: Positive = 26_214_400
+    message_bytes: Positive = _POLICY.max_message_bytes
     recipients: Positive = 100
     connections: Positive = 1_000
     connections_per_client: Positive = 50
@@ -64,10 +68,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     command_idle_s: Duration = 300
     data_idle_s: Duration = 180
     session_s: Duration = 3_600
-    mime_parts: Positive = 200
-    mime_depth: Positive = 20
-    header_bytes: Positive = 262_144
-    header_fields: Positive = 1_000
+    mime_parts: Positive = _MIME.parts
+    mime_depth: Positive = _MIME.depth
+    header_bytes: Positive = _MIME.header_bytes
+    header_fields: Positive = _MIME.header_fields
 
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,12 +160,14 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PolicySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    version: Text = "builtin-1"
-    brackets: tuple[Brackets, ...] = BRACKETS
-    important_words: tuple[Text, ...] = ("重要", "Important")
-    auto_replies_per_day: Whole = 1
-    hop_limit: Positive = 30
-    pending_senders: Whole = 10
+    """`core.policy.policy` explains the keys and holds their defaults."""
+
+    version: Text = _POLICY.version
+    brackets: tuple[Brackets, ...] = _POLICY.brackets
+    important_words: tuple[Text, ...] = _POLICY.important_words
+    auto_replies_per_day: Whole = _POLICY.auto_replies_per_day
+    hop_limit: Positive = _POLICY.hop_limit
+    pending_senders: Whole = _POLICY.pending_senders
 
 
 class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,8 +5,8 @@
     message key          seals  one message's original, relayed form and meta data, keys its content hash
 
 Everything is AES-256-GCM with the row's identity as associated data, so that a blob moved to another row does not
-open. To destroy a holder's key is to erase all that hangs below it. Addresses and Message-IDs are found by
-HMAC-SHA-256 under keys derived from the root secret, scoped so that nothing links across marketplaces or pairs.
+open. To destroy a holder's key is to erase all that hangs below it. Addresses and Message-IDs are found by keyed
+BLAKE2b under keys derived from the root secret, scoped so that nothing links across marketplaces or pairs.
 """
 
 import base64

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.policy import subject_marks
-from relay.core.policy.policy import BRACKETS, Policy
+from relay.core.policy.policy import Policy
 from tests.support.judging import Letter
 
+BRACKETS = Policy().brackets
 WORDS = Policy().important_words
 PHRASES = Policy().additional_information
 SPACES = st.text(alphabet=" \t\u3000\u00a0", max_size=5)

@@ -1,11 +1,8 @@
 """A marketplace's policy: what the rules are steered by. Plain values; `version` names them in every record."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from relay.core.model.kind import Kind
-
-BRACKETS: Final = ("[]", "［］", "()", "（）", "【】", "「」")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +12,7 @@ class Policy:
     (R-POL-14); `hop_limit` counts Received fields (RFC 5321 §6.3); `pending_senders` per party (R-SND-02)."""
 
     version: str = "builtin-1"
-    brackets: tuple[str, ...] = BRACKETS
+    brackets: tuple[str, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
     important_words: tuple[str, ...] = ("重要", "Important")
     additional_information: tuple[str, ...] = (
         "Additional information required",
