@@ -1,6 +1,6 @@
 """SQLite, the embedded default (R-SCL-01): one directory, no other server.
 
-One writer connection in a thread of its own (one hop per batch), a read connection in the loop's thread for point
+One writer connection, whose commits run in a thread of its own, a read connection in the loop's thread for point
 look-ups, one more in a thread for what may be big. WAL, so readers never wait for the writer, here or in another
 process; `synchronous=FULL`, for in WAL mode NORMAL does not sync at commit.
 """
