@@ -10,7 +10,7 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, MessageState
-from relay.core.model.reason import Reason
+from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.case import is_automatic
@@ -154,17 +154,20 @@ class _Page:
 
     def _refused(self, judged: Judged, reason: Reason) -> None:
         """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01)."""
-        login = self.incoming.peer.login_party_id
+        author_id = self.incoming.peer.login_party_id
+        if judged.facts and reason.code is ReasonCode.SENDER_BLOCKED:  # said to nobody who is not proven
+            author_id = judged.facts.pair.side(judged.facts.to.other).party.id
         mail, authentication = self.judgement.mail, self.judgement.authentication
         marketplace = judged.target.marketplace
+        key_holder_id = author_id or marketplace.id
         self.records.append(
             replace(
-                _bare_record(self.incoming, judged, key_holder_id=login or marketplace.id, state=MessageState.REFUSED),
+                _bare_record(self.incoming, judged, key_holder_id=key_holder_id, state=MessageState.REFUSED),
                 pair_id=judged.target.pair.id if judged.target.pair else None,
-                author_id=login,
-                subject=mail.head.subject if mail and login else "",
-                original_message_id=mail.head.message_id if mail and login else "",
-                original=self.incoming.content if login else b"",
+                author_id=author_id,
+                subject=mail.head.subject if mail and author_id else "",
+                original_message_id=mail.head.message_id if mail and author_id else "",
+                original=self.incoming.content if author_id else b"",
                 policy_version=marketplace.policy.version,
                 detail=_detail(self.incoming, judged, (reason,))
                 | {"action": "refuse", "authentication": list(authentication.results) if authentication else []},

@@ -166,12 +166,25 @@ async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> N
     assert await market.deliver_due() == []
 
 
-async def test_a_blocked_sender_is_refused_and_recorded(market: Town) -> None:  # R-SND-04
+@pytest.mark.parametrize("login", [Role.SELLER, None])
+async def test_a_blocked_sender_is_refused_and_recorded_whole(market: Town, login: Role | None) -> None:
+    # R-SND-04, R-REC-01
     await market.store.put_sender(market.pair.seller.party.id, SELLER, SenderState.BLOCKED)
-    [reply] = await market.send(SELLER, market.buyer_alias, login=Role.SELLER)
+    [reply] = await market.send(SELLER, market.buyer_alias, login=login)
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
-    [summary] = await market.store.messages()
-    assert summary.state is MessageState.REFUSED
+    [summary] = await market.store.messages(state=MessageState.REFUSED)
+    stored = await market.store.message(summary.id)
+    assert stored
+    assert b"Good day" in stored.original
+
+
+async def test_a_strangers_mail_leaves_its_envelope_and_no_body(market: Town) -> None:  # R-REC-01
+    await market.send("nobody@elsewhere.example", market.buyer_alias)
+    [summary] = await market.store.messages(state=MessageState.REFUSED)
+    stored = await market.store.message(summary.id)
+    assert stored
+    assert (stored.mail_from, stored.subject, stored.original) == ("nobody@elsewhere.example", "", b"")
+    assert summary.size_bytes > 0
 
 
 async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> None:  # R-IN-05
