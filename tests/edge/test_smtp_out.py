@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.support.courier import CONTENT, Tally, courier, outgoing, route
+from tests.support.courier import CONTENT, courier, outgoing, route
 from tests.support.sink import CLOSE, EXTENSIONS, HANG, RESET, Sink
+from tests.support.stand_ins import Tally
 
 WITHOUT_PIPELINING = [extension for extension in EXTENSIONS if extension != "PIPELINING"]
 ENDLESS = b"250-still\r\n" * 10_000

@@ -1,22 +1,11 @@
 """The limits per destination, on a clock that stands still."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
 from relay.edge.smtp_pool import Destinations
-
-
-class StillClock:
-    def __init__(self) -> None:
-        self.at_s = 100.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 3, 1, tzinfo=UTC)
-
-    def monotonic_s(self) -> float:
-        return self.at_s
+from tests.support.stand_ins import HandClock
 
 
 @pytest.fixture
@@ -32,13 +21,13 @@ def naps(monkeypatch) -> list[float]:
 
 async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_not_wait(naps):
     # R-OUT-01
-    clock = StillClock()
+    clock = HandClock()
     destinations = Destinations(concurrency=9, interval_s=5, clock=clock)
     for name in ("a.example", "a.example", "b.example", "a.example"):
         async with destinations.turn(name):
             pass
     assert naps == [5, 10]
-    clock.at_s += 60
+    clock.forward(60)
     async with destinations.turn("a.example"):
         pass
     assert naps == [5, 10]
@@ -46,7 +35,7 @@ async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_n
 
 async def test_places_are_given_back_when_a_delivery_fails():
     # R-OUT-01
-    destinations = Destinations(concurrency=1, interval_s=0, clock=StillClock())
+    destinations = Destinations(concurrency=1, interval_s=0, clock=HandClock())
     for _ in range(3):
         with pytest.raises(ValueError, match="broken"):
             async with asyncio.timeout(5), destinations.turn("a.example"):
@@ -56,10 +45,10 @@ async def test_places_are_given_back_when_a_delivery_fails():
 @pytest.mark.parametrize("interval_s", [0, 0.5])
 async def test_destinations_of_the_past_are_forgotten(naps, interval_s):
     # R-OUT-01: memory stays flat however many domains are written to
-    clock = StillClock()
+    clock = HandClock()
     destinations = Destinations(concurrency=1, interval_s=interval_s, clock=clock)
     for i in range(5_000):
-        clock.at_s += 1
+        clock.forward(1)
         async with destinations.turn(f"{i}.example"):
             pass
     assert len(destinations._known) <= 1_001

@@ -17,24 +17,12 @@ from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change, Edit
 from relay.ports import Acceptance, OutgoingNotice, Record, Store
 from relay.store.crypto import MasterKeys
+from tests.support.stand_ins import HandClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
 SECRET = bytes(range(32))
 BUYER = "Hanako.Buyer@mail.example"
 SELLER = "shop@seller.example"
-
-
-class HandClock:
-    """Stands still until a test moves it, either way."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return self.at.timestamp()
 
 
 class RisingIds:
@@ -56,7 +44,7 @@ class Place:
 
     url: str
     directory: Path
-    clock: HandClock = field(default_factory=HandClock)
+    clock: HandClock = field(default_factory=lambda: HandClock(START))
     master: MasterKeys = field(default_factory=lambda: MasterKeys([SECRET]))
     _nodes: int = 0
 

@@ -1,39 +1,16 @@
 """A courier for tests: the real one, routed to a sink, with its clock and its counters at hand."""
 
-import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from relay import config
 from relay.edge.smtp_out import SmtpOut
 from relay.ports import MxHost, Outgoing, ResolveError, Resolver
+from tests.support.stand_ins import LoopClock, Tally
 
 CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
-
-
-class LoopClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
-class Tally:
-    """An Observer that adds up."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, ...]] = Counter()
-
-    def count(self, metric: str, **labels: str) -> None:
-        self.counts[(metric, *(f"{key}={value}" for key, value in sorted(labels.items())))] += 1
-
-    def duration_s(self, metric: str, seconds: float) -> None:
-        pass
 
 
 class Phonebook:

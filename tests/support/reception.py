@@ -4,9 +4,7 @@ import asyncio
 import concurrent.futures
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import uvloop
@@ -15,6 +13,7 @@ from relay.config import Limits, Listener, Networks
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import Guard, SmtpIn
+from tests.support.stand_ins import HandClock, Tally
 
 LoopKind = Literal["asyncio", "uvloop"]
 Kind = Literal["mx", "submission", "lmtp"]
@@ -25,30 +24,6 @@ T = TypeVar("T")
 TAKEN = Reply(250, "2.0.0", "taken")
 UNKNOWN = Reply(550, "5.1.1", "unknown alias")
 NO_RELAYING = Reply(550, "5.7.1", "no relaying")
-
-
-class HandClock:
-    """Monotonic time that moves by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-    def monotonic_s(self) -> float:
-        return self.seconds
-
-
-class CountingObserver:
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def count(self, metric: str, **labels: str) -> None:
-        self.counts[f"{metric} {labels.get('reason') or labels.get('code') or ''}".strip()] += 1
-
-    def duration_s(self, metric: str, seconds: float) -> None:
-        self.counts[metric] += 1
 
 
 class RecordingIntake:
@@ -106,7 +81,7 @@ class Reception:
         self._thread.start()
         self.intake = RecordingIntake()
         self.clock = HandClock()
-        self.observer = CountingObserver()
+        self.observer = Tally()
         self.doors: list[SmtpIn] = []
         self.guard: Guard | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -28,6 +28,7 @@ from relay.steps.signing import BatchSigner
 from relay.steps.telling import NoticeQuota
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
+from tests.support.stand_ins import HandClock, Tally
 
 DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
@@ -36,35 +37,6 @@ START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 ACCEPTED = Delivery(
     accepted=True, permanent=False, code=250, enhanced="2.0.0", text="ok", phase="end_of_data", host="mx", tls=""
 )
-
-
-@dataclass
-class HandClock:
-    """A clock that tests move."""
-
-    at: datetime = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return self.at.timestamp()
-
-    def forward(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class Counts:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, dict[str, str]]] = []
-
-    def count(self, metric: str, **labels: str) -> None:
-        self.seen.append((metric, labels))
-
-    def duration_s(self, metric: str, seconds: float) -> None:
-        self.seen.append((metric, {}))
 
 
 @dataclass
@@ -172,7 +144,7 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 
 @asynccontextmanager
 async def town(directory: Path) -> AsyncIterator[Town]:
-    clock, ids = HandClock(), SystemIds()
+    clock, ids = HandClock(START), SystemIds()
     store = SqliteStore(directory / "relay.db", MasterKeys.create(directory / "master.key"), clock, ids)
     await store.open()
     signer = BatchSigner(secrets=store, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
@@ -213,7 +185,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             store=store,
             clock=clock,
             ids=ids,
-            observer=Counts(),
+            observer=Tally(),
             authenticator=SessionAuthenticator(),
             courier=mailboxes,
             signer=signer,

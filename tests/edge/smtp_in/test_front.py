@@ -69,7 +69,7 @@ def test_without_a_sound_header_there_is_no_session(reception, header):
     port = reception.open(networks=FRONT, proxy_protocol=True)
     with Dialogue(port, preface=header) as client:
         assert client.rest() == []
-    assert reception.observer.counts["smtp_in_refused proxy"] == 1
+    assert reception.observer.of("smtp_in_refused", reason="proxy") == 1
     with Dialogue(port, preface=HEADERS[0][0]) as client:
         assert client.reply().startswith("220")
 

@@ -75,7 +75,7 @@ def test_a_long_initial_response_fits(client):
 def test_guessing_passwords_ends_the_session(client, reception):
     client.say(*[WRONG] * 9)
     assert [line[:9] for line in client.rest()] == ["535 5.7.8"] * 4 + ["421 4.7.0"]
-    assert reception.observer.counts["smtp_in_refused login"] == 5
+    assert reception.observer.of("smtp_in_refused", reason="login") == 5
 
 
 def test_login_while_the_store_is_away_is_temporary(client, reception):

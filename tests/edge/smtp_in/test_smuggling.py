@@ -82,7 +82,7 @@ class TestStartTls:
             client.say("STARTTLS", "RSET", "MAIL FROM:<evil@client.example>")
             assert [line[:9] for line in client.rest()] == ["421 4.7.0"]
         assert reception.intake.senders == []
-        assert reception.observer.counts["smtp_in_refused starttls_injection"] == 1
+        assert reception.observer.of("smtp_in_refused", reason="starttls_injection") == 1
 
     def test_clear_text_after_the_go_never_becomes_a_command(self, reception, port):
         with Dialogue(port) as client:
