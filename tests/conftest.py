@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,6 @@ def _peers(request: pytest.FixtureRequest) -> None:
     for marker in request.node.iter_markers("peer"):
         for name in marker.args:
             path = _PROGRAMS.get(name)
-            if (os.path.exists(path) if path else shutil.which(name)) or os.environ.get("CI"):
+            if (Path(path).exists() if path else shutil.which(name)) or os.environ.get("CI"):
                 continue
             pytest.skip(f"{name} is not installed")

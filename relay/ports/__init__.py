@@ -1,0 +1,51 @@
+"""The relay's outside world as protocols. Each docstring is the contract: what may fail, what is atomic, who
+normalises. `edge`, `store` and `intake` implement them, the steps and the edges use them, `app` joins the two.
+"""
+
+from relay.ports.inward import Authenticator, Intake, UnavailableError
+from relay.ports.outward import Courier, Delivery, MxHost, Outgoing, ResolveError, Resolver, Signer
+from relay.ports.record import (
+    Acceptance,
+    DkimKey,
+    Letter,
+    MessageSummary,
+    OutgoingNotice,
+    QueueLine,
+    Record,
+    Settlement,
+    StoredMessage,
+)
+from relay.ports.store import Directory, Facts, Queue, Records, Secrets, Store, StoreError
+from relay.ports.system import Clock, Ids, Observer
+
+__all__ = [
+    "Acceptance",
+    "Authenticator",
+    "Clock",
+    "Courier",
+    "Delivery",
+    "Directory",
+    "DkimKey",
+    "Facts",
+    "Ids",
+    "Intake",
+    "Letter",
+    "MessageSummary",
+    "MxHost",
+    "Observer",
+    "Outgoing",
+    "OutgoingNotice",
+    "Queue",
+    "QueueLine",
+    "Record",
+    "Records",
+    "ResolveError",
+    "Resolver",
+    "Secrets",
+    "Settlement",
+    "Signer",
+    "Store",
+    "StoreError",
+    "StoredMessage",
+    "UnavailableError",
+]

@@ -1,0 +1,39 @@
+"""The way in: what the receiving edge asks and tells, and who says who is writing."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from relay.core.model.message import Incoming, Peer
+from relay.core.model.reply import Reply
+from relay.core.policy.facts import Authentication
+
+
+class UnavailableError(Exception):
+    """A thing outside is away for now: answer 451, keep nothing, try again later."""
+
+
+class Intake(Protocol):
+    """What the receiving edge asks and tells; `intake` answers. Any exception is the caller's 451."""
+
+    async def login(self, username: str, password: str) -> str | None:
+        """The party id that this app password proves, or None. Constant-time in the password."""
+        ...
+
+    async def mail_from(self, peer: Peer, address: str) -> Reply:
+        """Answers MAIL FROM; `address` is as written, "" for the null sender."""
+        ...
+
+    async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
+        """Answers RCPT TO; `address` is as written and grammatically valid. 550 5.1.1 is "unknown alias"."""
+        ...
+
+    async def data(self, incoming: Incoming) -> Sequence[Reply]:
+        """One reply per accepted recipient, in order, after the commit. The SMTP edge folds them into one (all 250
+        when any is), LMTP gives them all. Must not be cancelled once begun: the edge shields it."""
+        ...
+
+
+class Authenticator(Protocol):
+    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+        """Who wrote this, for a folded From address. DNS faults that could change the answer raise UnavailableError."""
+        ...

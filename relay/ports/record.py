@@ -1,0 +1,146 @@
+"""What goes into the record and the queue, and what comes out of them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from relay.core.model.event import Event
+from relay.core.model.item import Item, ItemState
+from relay.core.model.message import MessageState
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.sender import Sender
+from relay.core.rewrite.plan import Change, Edit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One message for one recipient as it is kept (R-REC-01). `original` is the received bytes, `header` and `edits`
+    the relayed form (None when it was not relayed). `pair_id`, `author_id`, `recipient_id` are None for mail of
+    strangers and for the operator's; `key_holder_id` names whose key wraps the message key (the author, else the
+    marketplace id). `original_message_id` is kept encrypted, with a keyed hash for look-ups in the pair. `detail` is
+    JSON-able and free of addresses and message text."""
+
+    id: str
+    marketplace_id: str
+    key_holder_id: str
+    pair_id: str | None
+    author_id: str | None
+    author_role: Role | None
+    recipient_id: str | None
+    sender_id: str | None
+    order_id: str | None
+    kind: str
+    state: MessageState
+    automatic: bool
+    received_at: datetime
+    mail_from: str
+    subject: str
+    original_message_id: str
+    original: bytes
+    header: bytes | None
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]
+    policy_version: str
+    detail: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingNotice:
+    """A mail of the relay's own: `content` is the whole message but for To and signature; `item.message_id` names the
+    record it is about; its bytes are kept under the item's id with the key of `key_holder_id`."""
+
+    item: Item
+    key_holder_id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What one transaction adds: all or nothing. Items in state LEASED are born leased by `owner`, with their first
+    attempt already counted, so that the worker may dial without another write."""
+
+    records: tuple[Record, ...]
+    events: tuple[Event, ...]
+    items: tuple[Item, ...]
+    notices: tuple[OutgoingNotice, ...]
+    new_senders: tuple[Sender, ...]
+    owner: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What dispatch needs to send an item: received bytes and relayed form, or a notice's bytes as `original` with
+    `header` None."""
+
+    original: bytes
+    header: bytes | None
+    edits: tuple[Edit, ...]
+    pair: Pair | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The end of one attempt: the item's new state (see `item.MOVES`), when it is due again, what happened, and the
+    notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
+    `dialled`: False takes back the attempt that the claim has counted."""
+
+    item: Item
+    owner: str
+    state: ItemState
+    due_at: datetime
+    events: tuple[Event, ...]
+    notice: OutgoingNotice | None = None
+    delay_noticed: bool = False
+    dialled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSummary:
+    """A record as lists and `relay message` show it: no real address, no text but what the staff's case allows."""
+
+    id: str
+    marketplace_id: str
+    pair_id: str | None
+    author_role: Role | None
+    order_external_id: str | None
+    kind: str
+    state: MessageState
+    received_at: datetime
+    size_bytes: int
+    policy_version: str
+    detail: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A record opened: decrypted, for staff with a reason, `relay message show` and rewriting."""
+
+    summary: MessageSummary
+    subject: str
+    mail_from: str
+    original_message_id: str
+    original: bytes
+    header: bytes | None
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLine:
+    """One line of `relay queue`: per destination and state."""
+
+    destination: str
+    state: ItemState
+    count: int
+    oldest_at: datetime
+    next_due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimKey:
+    domain: str
+    selector: str
+    algorithm: str
+    private_der: bytes

@@ -1,0 +1,228 @@
+"""The store: who is who, the queue, the record, the secrets. One interface, two engines."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from relay.core.model.event import Event
+from relay.core.model.item import Item
+from relay.core.model.message import MessageState
+from relay.core.model.optout import OptOut
+from relay.core.model.order import Order
+from relay.core.model.pair import Alias, Pair
+from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.sender import Sender, SenderState
+from relay.core.policy.facts import ThreadRef
+from relay.ports.record import (
+    Acceptance,
+    DkimKey,
+    Letter,
+    MessageSummary,
+    OutgoingNotice,
+    QueueLine,
+    Settlement,
+    StoredMessage,
+)
+
+
+class Directory(Protocol):
+    """Who is who. Writes are idempotent by the marketplace's own references and durable on return; addresses are
+    folded here. Nothing of one marketplace is ever found through another's id (R-ADR-09)."""
+
+    async def put_party(
+        self,
+        marketplace_id: str,
+        role: Role,
+        external_ref: str,
+        *,
+        mailbox: str | None = None,
+        locale: str | None = None,
+        display_name: str | None = None,
+        state: PartyState | None = None,
+    ) -> Party:
+        """Creates or updates; None leaves a value as it is. A new mailbox becomes the current one, the old one stays
+        in the history (R-ADR-04), and is listed as an approved sender of the party."""
+        ...
+
+    async def party(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None: ...
+
+    async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]: ...
+
+    async def mailbox(self, party_id: str) -> str | None:
+        """The party's current verified mailbox as it was given."""
+        ...
+
+    async def put_pair(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
+        """The pair of the two, with its aliases; new aliases are issued under `domains` only for a new pair."""
+        ...
+
+    async def pair(self, pair_id: str) -> Pair | None: ...
+
+    async def pairs(self, marketplace_id: str) -> Sequence[Pair]: ...
+
+    async def put_order(self, order: Order) -> Order:
+        """Creates or updates by (marketplace, external id); `order.id` "" asks for a new one."""
+        ...
+
+    async def order(self, marketplace_id: str, external_id: str) -> Order | None: ...
+
+    async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]: ...
+
+    async def put_sender(
+        self,
+        party_id: str,
+        address: str,
+        state: SenderState,
+        *,
+        label: str = "",
+        added_by: str = "",
+        shared: bool = False,
+    ) -> Sender:
+        """Creates or flips an entry (`local@domain` or `@domain`). A flip to APPROVED releases the mail held for it,
+        a flip to BLOCKED returns it, in the same transaction (R-SND-02)."""
+        ...
+
+    async def senders(self, party_id: str) -> Sequence[Sender]: ...
+
+    async def put_opt_out(self, opt_out: OptOut, *, out: bool) -> None: ...
+
+    async def add_app_password(self, party_id: str, label: str, password_hash: str) -> str:
+        """A new app password's id; the oldest of three live ones ends, so that two are live at once (R-IN-02)."""
+        ...
+
+    async def revoke_app_password(self, password_id: str) -> bool: ...
+
+    async def app_passwords(self, username: str) -> Sequence[tuple[str, str]]:
+        """(party id, argon2 hash) of each live password of the active party whose mailbox or external reference the
+        username is, over all marketplaces."""
+        ...
+
+
+class Facts(Protocol):
+    """Point look-ups on the way of a message: cheap, indexed, answered from the newest commit."""
+
+    async def alias(self, local_part: str, domain: str) -> Alias | None:
+        """By folded address."""
+        ...
+
+    async def pair_by_alias(self, local_part: str, domain: str) -> Pair | None: ...
+
+    async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
+        """Whether another party of the marketplace lists exactly this folded address."""
+        ...
+
+    async def pending_senders(self, party_id: str) -> int: ...
+
+    async def opt_outs(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
+        """Those in force that touch this seller's mail."""
+        ...
+
+    async def thread_refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
+        """The ids that this pair knows, as the other side knows them (R-REW-03)."""
+        ...
+
+    async def open_question(self, pair_id: str) -> bool:
+        """Whether the pair's newest relayed, not automatic message is the buyer's."""
+        ...
+
+    async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int: ...
+
+
+class Queue(Protocol):
+    """The record's and the queue's writes. Any failure raises UnavailableError and has written nothing."""
+
+    async def accept(self, acceptance: Acceptance) -> None:
+        """Durable on return (fsynced): what 250 is answered for."""
+        ...
+
+    async def claim(
+        self,
+        owner: str,
+        now: datetime,
+        *,
+        limit: int,
+        lease_s: float,
+        horizon_s: float,
+        but_for: Sequence[str] = (),
+    ) -> Sequence[Item]:
+        """Leases due items and counts their attempt, in one statement. Due: `due_at` reached, or the lease run out;
+        a time further ahead than `horizon_s` is a clock that jumped back and counts as due. Items for the
+        destinations `but_for` stay where they are."""
+        ...
+
+    async def letter(self, item: Item) -> Letter | None:
+        """The item's content and pair; None when it cannot be read (then it is parked)."""
+        ...
+
+    async def settle(self, settlement: Settlement) -> bool: ...
+
+    async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None: ...
+
+    async def release(self, owner: str | None) -> int:
+        """Gives back leases: of `owner`, or of all (single-node start after a crash). Returns how many."""
+        ...
+
+    async def flush(self, destination: str | None = None) -> int:
+        """Makes deferred items due now. Returns how many."""
+        ...
+
+    async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
+        """An item that was ACCEPTED came back: BOUNCED once, a second report is a no-op (False)."""
+        ...
+
+    async def item(self, item_id: str) -> Item | None: ...
+
+    async def queue(self) -> Sequence[QueueLine]: ...
+
+    async def release_hold(self, message_id: str, by: str) -> bool:
+        """Staff's word: a held message goes on its way, once. `by` is kept with the event."""
+        ...
+
+
+class Records(Protocol):
+    """Reading what is kept."""
+
+    async def messages(
+        self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
+    ) -> Sequence[MessageSummary]:
+        """Newest first."""
+        ...
+
+    async def message(self, message_id: str) -> StoredMessage | None: ...
+
+    async def summary(self, message_id: str) -> MessageSummary | None: ...
+
+    async def history(self, message_id: str) -> Sequence[Event]: ...
+
+    async def notices(self, message_id: str) -> Sequence[bytes]:
+        """The notices sent about a record, oldest first."""
+        ...
+
+
+class Secrets(Protocol):
+    """Installation-wide secrets, wrapped by the master key in the store. Derived names: "alias", "verp", "thread"
+    (32 bytes each, made on first use); DKIM keys as PKCS#8 DER per domain and selector."""
+
+    def secret(self, name: str) -> bytes: ...
+
+    async def dkim_keys(self, domain: str) -> Sequence["DkimKey"]: ...
+
+    async def put_dkim_key(self, key: "DkimKey") -> None: ...
+
+
+class Store(Directory, Facts, Queue, Records, Secrets, Protocol):
+    """One interface, two engines; one contract suite (`tests/store/`) holds for both."""
+
+    async def open(self) -> None:
+        """Connects and migrates. A database from a newer version raises StoreError with what to do."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Raises UnavailableError when a write could not be taken now."""
+        ...
+
+
+class StoreError(Exception):
+    """The store cannot be opened; the message names the cause and the fix."""
