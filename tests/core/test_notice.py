@@ -258,7 +258,7 @@ def test_unknown_alias_and_stranger_get_the_same_bytes() -> None:  # R-ADR-07
     after_data = smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, marketplace(), record_id=RECORD)
     assert str(at_rcpt) == str(after_data)
     assert str(at_rcpt) == (
-        "550 5.1.1 Address unknown, or yours is not registered to write to it; see https://ichiba.example/help"
+        "550 5.1.1 Address unknown, or yours is not registered to write to it (address_unknown); see https://ichiba.example/help"
     )
 
 
@@ -268,12 +268,12 @@ def test_unknown_alias_and_stranger_get_the_same_bytes() -> None:  # R-ADR-07
         (verdict(Action.RELAY), f"250 2.0.0 {RECORD} recorded and queued"),
         (
             verdict(Action.RETURN, ReasonCode.OPTED_OUT),
-            f"250 2.0.0 {RECORD} recorded, not delivered, notice follows",
+            f"250 2.0.0 {RECORD} recorded, not delivered (opted_out), notice follows",
         ),
-        (verdict(Action.RETURN, ReasonCode.LOOP, notify=False), f"250 2.0.0 {RECORD} recorded, not delivered"),
+        (verdict(Action.RETURN, ReasonCode.LOOP, notify=False), f"250 2.0.0 {RECORD} recorded, not delivered (loop)"),
         (
             verdict(Action.HOLD, ReasonCode.SENDER_PENDING),
-            f"250 2.0.0 {RECORD} held, this From address waits for the account owner's approval",
+            f"250 2.0.0 {RECORD} held, this From address waits for the account owner's approval (sender_pending)",
         ),
     ],
 )
@@ -303,8 +303,11 @@ def test_every_refusal_is_one_short_ascii_line_with_help(code: ReasonCode) -> No
 
 def test_a_help_page_that_does_not_fit_a_line_is_left_out() -> None:
     line = str(smtp_text.reply(ReasonCode.LOOP, marketplace(help_url="https://ichiba.example/" + "x" * 600)))
-    assert line == "554 5.4.6 Mail loop"
+    assert line == "554 5.4.6 Mail loop (loop)"
 
 
 def test_outside_of_any_marketplace_there_is_still_an_answer() -> None:  # R-ADR-08
-    assert str(smtp_text.reply(ReasonCode.NO_RELAYING, None)) == "550 5.7.1 Not a recipient of this server; no relaying"
+    assert (
+        str(smtp_text.reply(ReasonCode.NO_RELAYING, None))
+        == "550 5.7.1 Not a recipient of this server; no relaying (no_relaying)"
+    )

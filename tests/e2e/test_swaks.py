@@ -133,7 +133,7 @@ def test_an_unlisted_from_is_held_until_the_sender_is_approved(scene):
         to=scene.buyer_alias,
         subject="From the clerk",
     )
-    heard.shows("S: 250 2.0.0 * held, this From address waits for the account owner's approval")
+    heard.shows("S: 250 2.0.0 * held, this From address waits for the account owner's approval (sender_pending)")
     assert scene.state(heard.record_id) == "held"
     told = read(scene.letter(SELLER, "From the clerk"))
     assert told["Auto-Submitted"] == "auto-replied"
@@ -190,7 +190,7 @@ def test_an_unknown_alias_is_refused_with_a_text_that_helps(scene):
     heard = swaks(scene.relay.mx, mail_from=SELLER, to=mistyped)
     heard.shows(f"""
         C: RCPT TO:<{mistyped}>
-        S: 550 5.1.1 Address unknown, or yours is not registered to write to it; see https://market.example/help
+        S: 550 5.1.1 Address unknown, or yours is not registered to write to it (address_unknown); see https://market.example/help
     """)
 
 
@@ -215,7 +215,7 @@ def test_mail_for_other_domains_is_refused_on_every_port(scene, port):
     )
     heard.shows("""
         C: RCPT TO:<victim@elsewhere.example>
-        S: 550 5.7.1 Not a recipient of this server; no relaying
+        S: 550 5.7.1 Not a recipient of this server; no relaying (no_relaying)
     """)
 
 
@@ -235,7 +235,7 @@ def test_lmtp_answers_for_each_recipient_by_itself(scene):
         C: LHLO *
         C: DATA
         S: 250 2.0.0 * recorded and queued
-        S: 550 5.1.1 Address unknown, or yours is not registered to write to it; *
+        S: 550 5.1.1 Address unknown, or yours is not registered to write to it (address_unknown); *
         C: QUIT
     """)
     assert scene.letter(BUYER, "By LMTP")
@@ -263,7 +263,7 @@ def test_xclient_is_believed_from_a_listed_host_only(scene):
         C: XCLIENT ADDR=198.51.100.7 HELO=shop-pc.pottery.example
         S: 220 mx.market.example ESMTP relay
         C: DATA
-        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner
+        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner (sender_unproven)
     """)
 
 
@@ -286,7 +286,7 @@ def test_a_proxy_header_is_believed_from_a_listed_host_only(scene, version):
     )
     heard.shows("""
         S: 220 mx.market.example ESMTP relay
-        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner
+        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner (sender_unproven)
     """)
 
 

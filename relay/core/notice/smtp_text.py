@@ -1,4 +1,5 @@
-"""One line per reason for the SMTP dialogue: English, ASCII, the same word for everyone whom it concerns.
+"""One line per reason for the SMTP dialogue: English, ASCII, the same word for everyone whom it concerns; the reason's
+own word, by which record and notice call it too, stands in brackets (R-POL-16).
 
 `Address unknown` is one reply, byte for byte, for an alias that does not exist and for a stranger to one that does
 (R-ADR-07), so it names no record.
@@ -59,6 +60,7 @@ def reply(
     """The refusal for a reason, with where to get help. `marketplace` is None where none is concerned; `detail` says
     more in words of our own, never the client's."""
     line = f"{SUMMARY[code]}: {detail}" if detail else SUMMARY[code]
+    line = f"{line} ({code})"
     if record_id and code is not ReasonCode.ADDRESS_UNKNOWN:
         line = f"{record_id} {line}"
     if marketplace:
@@ -76,10 +78,10 @@ def reply_for_verdict(
         return _taken(f"{record_id} recorded and queued")
     code = verdict.reasons[0].code
     if verdict.action is Action.HOLD:
-        return _taken(f"{record_id} held, {SUMMARY[code]}")
+        return _taken(f"{record_id} held, {SUMMARY[code]} ({code})")
     if marketplace.reject_at_data if reject is None else reject:
         return reply(code, marketplace, record_id=record_id)
-    return _taken(f"{record_id} recorded, not delivered" + (", notice follows" if verdict.notify else ""))
+    return _taken(f"{record_id} recorded, not delivered ({code})" + (", notice follows" if verdict.notify else ""))
 
 
 def _taken(line: str) -> Reply:
