@@ -12,13 +12,13 @@ from relay.core import alias
 from relay.core.address import fold_domain
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.pair import Alias, Pair, Side
-from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.party import Role
 from relay.core.model.sender import Sender
 from relay.ports import Clock, Ids
 from relay.store.base import Base, from_us, to_us
 from relay.store.crypto import MasterKeys, UnreadableError, identity
 from relay.store.engine import Engine, Row, Work
-from relay.store.parties import name_of
+from relay.store.parties import name_of, named_party
 from relay.store.senders import sender_of
 from relay.store.statements import spread
 
@@ -132,17 +132,8 @@ class PairVerbs(Base):
                 mailbox = key.open(identity("mailbox", row["mailbox_id"]), row["sealed_mailbox"]).decode()
         except UnreadableError:
             pass  # erased: no name, no mailbox
-        party = Party(
-            id=row["party_id"],
-            marketplace_id=row["marketplace_id"],
-            role=Role(row["role"]),
-            external_ref=row["external_ref"],
-            state=PartyState(row["state"]),
-            locale=row["locale"],
-            display_name=name,
-        )
         return Side(
-            party=party,
+            party=named_party(row["party_id"], row, name),
             alias=_alias_of(row),
             mailbox=mailbox,
             addresses=frozenset(sender.address for sender in senders if not sender.is_domain),

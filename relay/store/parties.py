@@ -25,8 +25,13 @@ def party_of(row: Row, vault: Vault) -> Party:
         name = name_of(row["id"], row["sealed_name"], vault.holder(row["id"], row["wrapped"]))
     except UnreadableError:
         name = ""
+    return named_party(row["id"], row, name)
+
+
+def named_party(party_id: str, row: Row, name: str) -> Party:
+    """From a `party` or `pair_side` row and what its sealed name opened to."""
     return Party(
-        id=row["id"],
+        id=party_id,
         marketplace_id=row["marketplace_id"],
         role=Role(row["role"]),
         external_ref=row["external_ref"],

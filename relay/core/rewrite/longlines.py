@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from relay.core.rewrite import assemble
+from relay.core.rewrite import assemble, mime
 from relay.core.rewrite.mime import Field, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
@@ -62,13 +62,9 @@ def _unsigned(part: Part) -> Iterator[Part]:
 
 
 def _empty_surroundings(draft: Draft, part: Part) -> Draft:
-    """What stands before the first boundary line and after the last is shown by no program."""
-    line = b"--" + part.params.get("boundary", "").rstrip(" \t").encode("latin-1", "replace")
-    first, last = part.children[0], part.children[-1]
-    preamble_end = draft.content.rfind(line, part.body_start, first.header_start)
-    draft = _replace(draft, part, part.body_start, max(part.body_start, preamble_end), lambda _: b"")
-    end_line = draft.content.find(line, last.end, part.end)
-    return draft if end_line < 0 else _replace(draft, part, end_line + len(line), part.end, lambda _: b"--\r\n")
+    preamble, epilogue = mime.surroundings(draft.content, part)
+    draft = _replace(draft, part, *preamble, lambda _: b"")
+    return _replace(draft, part, *epilogue, lambda _: b"--\r\n")
 
 
 def _fold_field(draft: Draft, part: Part, field: Field) -> Draft:

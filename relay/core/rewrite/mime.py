@@ -111,6 +111,22 @@ def read_type(value: bytes) -> str:
     return f"{match[1].decode()}/{match[2].decode()}".lower() if match else ""
 
 
+def boundary_line(boundary: str) -> bytes:
+    """What the lines around parts begin with; white space may follow, and `--` after the last (RFC 2046 §5.1.1)."""
+    return b"--" + boundary.rstrip(" \t").encode("latin-1", "replace")
+
+
+def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What no program shows of a multipart with children: the ranges before its first boundary line, and from the `--`
+    that ends its last one on; empty where there is nothing."""
+    line = boundary_line(part.params.get("boundary", ""))
+    first, last = part.children[0], part.children[-1]
+    preamble_end = content.rfind(line, part.body_start, first.header_start)
+    end_line = content.find(line, last.end, part.end)
+    epilogue = part.end if end_line < 0 else end_line + len(line)
+    return (part.body_start, max(part.body_start, preamble_end)), (epilogue, part.end)
+
+
 class _Splitter:
     """One split under way: what it may still spend."""
 
@@ -206,7 +222,7 @@ class _Splitter:
     def _between_boundaries(self, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
         """The ranges between boundary lines (RFC 2046 §5.1.1). The CRLF before a boundary line is part of that line,
         and may be the one that ended the header."""
-        delimiter = b"\r\n--" + boundary.rstrip(" \t").encode("latin-1", "replace")
+        delimiter = b"\r\n" + boundary_line(boundary)
         if not boundary.strip(" \t"):
             return
         part_start = -1

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.rewrite import words
+from relay.core.rewrite import mime, words
 from relay.core.rewrite.mime import Field, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 from relay.core.rewrite.scrub import bodies, fields, structure, trace
@@ -163,7 +163,7 @@ class _Scrubbing:
         new = structure.renewed_boundary(old, place, self._plan, self._secrets)
         if new is None:
             return None
-        line = b"--" + old.rstrip(" \t").encode("latin-1", "replace")
+        line = mime.boundary_line(old)
         for start, end in structure.gaps(part):
             at = self._content.find(line, start, end)
             if at >= 0:
@@ -172,15 +172,7 @@ class _Scrubbing:
         return new
 
     def _around_children(self, part: Part) -> None:
-        """Preamble and epilogue."""
-        line = b"--" + part.params.get("boundary", "").rstrip(" \t").encode("latin-1", "replace")
-        first, last = part.children[0], part.children[-1]
-        preamble_end = self._content.rfind(line, part.body_start, first.header_start)
-        epilogue = self._content.find(line, last.end, part.end)
-        stretches = [(part.body_start, max(part.body_start, preamble_end))]
-        if epilogue >= 0:
-            stretches.append((epilogue + len(line), part.end))
-        for start, end in stretches:
+        for start, end in mime.surroundings(self._content, part):
             text = self._content[start:end].decode("latin-1")
             hits = self._secrets.find(text)
             if hits:
