@@ -5,11 +5,8 @@
 
 import gettext
 from importlib import resources
-from typing import Final
 
-from relay.core.notice.texts import Catalogue, Translations
-
-LANGUAGES: Final = ("en", "ja")
+from relay.core.notice.texts import LANGUAGES, Catalogue, Translations
 
 
 def load() -> Catalogue:

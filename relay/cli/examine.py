@@ -12,7 +12,7 @@ from typing import Final
 from cryptography import x509
 
 from relay import app
-from relay.cli.records import DnsRecord, wanted, zone_line
+from relay.cli.dns_records import DnsRecord, wanted, zone_line
 from relay.config import Config
 from relay.core.address import fold_domain
 from relay.core.dkim import KeyUnreadableError

@@ -8,8 +8,8 @@ from typing import Final
 import click
 
 from relay import app
+from relay.cli.dns_records import wanted, zone_line
 from relay.cli.keys import make_dkim_keys
-from relay.cli.records import wanted, zone_line
 from relay.cli.session import MailAddress, Session
 from relay.config import Config, parse
 from relay.core.address import fold_domain

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli import show
-from relay.cli.records import wanted, zone_line
+from relay.cli.dns_records import wanted, zone_line
 from relay.cli.session import Session, in_marketplace, with_store
 from relay.core import dkim
 from relay.core.model.marketplace import Marketplace

@@ -15,6 +15,7 @@ from typing import Final
 from relay.core import address
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.pair import Pair
+from relay.core.notice.texts import LANGUAGES
 
 COLUMNS: Final = {
     "order_id": "the marketplace's order id (required)",
@@ -30,7 +31,6 @@ COLUMNS: Final = {
 _REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
 _WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"))
 _ALIASES: Final = ("buyer_alias", "seller_alias")
-_LOCALES: Final = ("en", "ja")
 _LONGEST_VALUE: Final = 200
 _LONGEST_CELL_LINES: Final = 50
 """A quote that is open longer than this was never meant to be one."""
@@ -216,8 +216,8 @@ def _mailbox(values: dict[str, str], name: str) -> str | None:
 
 
 def _locale(value: str) -> str | None:
-    if value and value.lower() not in _LOCALES:
-        raise _BadCellError("buyer_locale", f"is not one of {', '.join(_LOCALES)}")
+    if value and value.lower() not in LANGUAGES:
+        raise _BadCellError("buyer_locale", f"is not one of {', '.join(LANGUAGES)}")
     return value.lower() or None
 
 

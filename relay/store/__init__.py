@@ -6,7 +6,7 @@ from relay.ports import Clock, Ids, Store, StoreError
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
 
-__all__ = ["MasterKeys", "SqliteStore", "connect"]
+__all__ = ["SqliteStore", "connect"]
 
 
 def connect(url: str, data_dir: Path, master: MasterKeys, clock: Clock, ids: Ids) -> Store:

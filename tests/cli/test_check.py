@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from relay.cli import examine
+from relay.cli.dns_records import DnsRecord
 from relay.cli.examine import Finding, Grade
-from relay.cli.records import DnsRecord
 from relay.config import Dns, load, marketplaces
 from relay.edge.dns import DnsResolver
 from relay.edge.system import locked

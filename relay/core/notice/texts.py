@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from relay.core.model.reason import ReasonCode
 
+LANGUAGES: Final = ("en", "ja")
+
 
 class Translations(Protocol):
     """One language's catalogue, such as `gettext.GNUTranslations`."""
