@@ -53,15 +53,18 @@ class SystemIds:
     def entropy(self, size: int) -> bytes:
         """Each byte given once; asked of the system a page at a time, for a message takes a dozen."""
         with self._lock:
-            if self._spent + size > len(self._pool):
-                self._pool, self._spent = self._source(max(size, _POOL_BYTES)), 0
-            self._spent += size
-            return self._pool[self._spent - size : self._spent]
+            return self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        if self._spent + size > len(self._pool):
+            self._pool, self._spent = self._source(max(size, _POOL_BYTES)), 0
+        self._spent += size
+        return self._pool[self._spent - size : self._spent]
 
     def new(self) -> str:
-        random = int.from_bytes(self.entropy(_RANDOM_BITS // 8), "big")
-        fresh = (self._wall_ns() // 1_000_000) << _RANDOM_BITS | random
         with self._lock:
+            random = int.from_bytes(self._take(_RANDOM_BITS // 8), "big")
+            fresh = (self._wall_ns() // 1_000_000) << _RANDOM_BITS | random
             self._last = max(fresh, self._last + 1)
             octets = self._last.to_bytes(16)
         return keyed.base32hex(octets)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from relay.core.model.event import Event
 from relay.core.model.item import Item, ItemState
+from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
@@ -23,24 +24,24 @@ class Record:
     id: str
     marketplace_id: str
     key_holder_id: str
-    pair_id: str | None
-    author_id: str | None
-    author_role: Role | None
-    recipient_id: str | None
-    sender_id: str | None
-    order_id: str | None
-    kind: str
     state: MessageState
-    automatic: bool
     received_at: datetime
     mail_from: str
-    subject: str
-    original_message_id: str
-    original: bytes
-    header: bytes | None
-    edits: tuple[Edit, ...]
-    changes: tuple[Change, ...]
-    policy_version: str
+    pair_id: str | None = None
+    author_id: str | None = None
+    author_role: Role | None = None
+    recipient_id: str | None = None
+    sender_id: str | None = None
+    order_id: str | None = None
+    kind: str = Kind.OTHER
+    automatic: bool = False
+    subject: str = ""
+    original_message_id: str = ""
+    original: bytes = b""
+    header: bytes | None = None
+    edits: tuple[Edit, ...] = ()
+    changes: tuple[Change, ...] = ()
+    policy_version: str = ""
     detail: dict[str, object] = field(default_factory=dict)
 
 

@@ -1,14 +1,14 @@
 """From a judgement to what is written: records, events, queue items and notices of one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from relay.core.address import fold_domain, split
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
-from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
@@ -106,8 +106,11 @@ class _Page:
     ) -> Record:
         author = facts.pair.side(writer.role).party
         rewritten = judged.rewritten
-        return replace(
-            _bare_record(self.incoming, judged, key_holder_id=author.id, state=state),
+        return _record_of(
+            self.incoming,
+            judged,
+            key_holder_id=author.id,
+            state=state,
             pair_id=facts.pair.id,
             author_id=author.id,
             author_role=writer.role,
@@ -161,8 +164,11 @@ class _Page:
         marketplace = judged.target.marketplace
         key_holder_id = author_id or marketplace.id
         self.records.append(
-            replace(
-                _bare_record(self.incoming, judged, key_holder_id=key_holder_id, state=MessageState.REFUSED),
+            _record_of(
+                self.incoming,
+                judged,
+                key_holder_id=key_holder_id,
+                state=MessageState.REFUSED,
                 pair_id=judged.target.pair.id if judged.target.pair else None,
                 author_id=author_id,
                 subject=mail.head.subject if mail and author_id else "",
@@ -179,8 +185,11 @@ class _Page:
     def _operator_mail(self, judged: Judged) -> None:
         """`postmaster@` and `abuse@` go to the operator as they came (R-IN-10)."""
         marketplace = judged.target.marketplace
-        the_record = replace(
-            _bare_record(self.incoming, judged, key_holder_id=marketplace.id, state=MessageState.QUEUED),
+        the_record = _record_of(
+            self.incoming,
+            judged,
+            key_holder_id=marketplace.id,
+            state=MessageState.QUEUED,
             original=self.incoming.content,
             detail=_detail(self.incoming, judged, ()) | {"action": "operator"},
         )
@@ -231,29 +240,14 @@ class _Page:
         )
 
 
-def _bare_record(incoming: Incoming, judged: Judged, *, key_holder_id: str, state: MessageState) -> Record:
+def _record_of(incoming: Incoming, judged: Judged, **fields: Any) -> Record:
+    """A record of this recipient's message: who it is about and when, and `fields`."""
     return Record(
         id=judged.message_id,
         marketplace_id=judged.target.marketplace.id,
-        key_holder_id=key_holder_id,
-        pair_id=None,
-        author_id=None,
-        author_role=None,
-        recipient_id=None,
-        sender_id=None,
-        order_id=None,
-        kind=Kind.OTHER,
-        state=state,
-        automatic=False,
         received_at=incoming.received_at,
         mail_from=incoming.mail_from,
-        subject="",
-        original_message_id="",
-        original=b"",
-        header=None,
-        edits=(),
-        changes=(),
-        policy_version="",
+        **fields,
     )
 
 

@@ -45,7 +45,7 @@ MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped")
 BODY: Final = Table("body", ("content_id", "part", "sealed"))
 EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_hash"))
 
-_LEVEL: Final = 3
+_LEVEL: Final = 1
 _COMPRESSOR: Final = zstd.ZstdCompressor(level=_LEVEL)
 """Kept, for making one costs a third of what 5 KB take; it has a lock, so big messages in threads get their own."""
 

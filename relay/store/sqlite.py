@@ -92,7 +92,7 @@ class SqliteEngine(Engine):
         process's lock run in the writer's thread."""
         try:
             if heavy or not self._begin():
-                return await self._in("writer", lambda: _transact(self._writer, work))
+                return await self._in("writer", lambda: self._transact_patiently(work))
             with _rolled_back(self._writer):
                 result = _worked(self._writer, work)
                 await self._in("writer", lambda: _run(self._writer, "COMMIT"))
@@ -103,13 +103,18 @@ class SqliteEngine(Engine):
     def _begin(self) -> bool:
         """Takes the write lock when it is free, without waiting."""
         try:
-            _run(self._writer, "PRAGMA busy_timeout = 0")
             _run(self._writer, "BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False
-        finally:
-            _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
         return True
+
+    def _transact_patiently(self, work: Callable[[], Work[T]]) -> T:
+        """In the writer's thread, which alone may wait for a lock."""
+        _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
+        try:
+            return _transact(self._writer, work)
+        finally:
+            _run(self._writer, "PRAGMA busy_timeout = 0")
 
     async def _in(self, thread: str, call: Callable[[], T]) -> T:
         if thread not in self._threads:
@@ -149,6 +154,7 @@ class SqliteEngine(Engine):
         connection = self._connect(self._busy_s)
         try:
             _transact(connection, self._migrate)
+            connection.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             connection.close()
             raise

@@ -7,6 +7,7 @@ it. Mail programs show the reader's own time anyway.
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -42,4 +43,10 @@ def read(raw: bytes) -> datetime | None:
 
 def write(instant: datetime) -> str:
     """`Mon, 23 Nov 2026 01:00:00 +0000`."""
-    return format_datetime(instant.astimezone(UTC))
+    return _written(int(instant.timestamp()))
+
+
+@lru_cache(256)
+def _written(second: int) -> str:
+    """Of the mail of one second, each but the first is spared the work."""
+    return format_datetime(datetime.fromtimestamp(second, UTC))

@@ -5,7 +5,6 @@ put in front at dispatch, when the mailbox is known; Message-ID and its kin come
 repeat From.
 """
 
-import dataclasses
 import re
 from collections.abc import Callable
 from typing import Final
@@ -61,7 +60,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
         fields.append(("Auto-Submitted", _line(automatic)))
     fields.append(("MIME-Version", b" 1.0\r\n"))
     fields.append((head.LOOP_MARK, _line(plan.domain)))
-    return dataclasses.replace(draft, fields=(*draft.fields, *fields), changes=(*draft.changes, *changes))
+    return draft._replace(fields=(*draft.fields, *fields), changes=(*draft.changes, *changes))
 
 
 def _line(text: str) -> bytes:

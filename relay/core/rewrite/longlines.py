@@ -5,7 +5,6 @@ decoded content stays; signed parts stay as they are, because a long line is a s
 """
 
 import binascii
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -90,13 +89,13 @@ def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
     name, _, value = line.partition(b":")
     if part is draft.root:
         others = tuple(field for field in draft.fields if field[0].lower() != "content-transfer-encoding")
-        return dataclasses.replace(draft, fields=(*others, (name.decode(), value)))
+        return draft._replace(fields=(*others, (name.decode(), value)))
     if part.body_start == part.header_start:
         line += b"\r\n"
     old = part.first("content-transfer-encoding")
     edit = Edit(old.start, old.end, line) if old else Edit(part.header_start, part.header_start, line)
     edits = tuple(e for e in draft.edits if e.end <= edit.start or edit.end <= e.start)
-    return dataclasses.replace(draft, edits=tuple(sorted((*edits, edit))))
+    return draft._replace(edits=tuple(sorted((*edits, edit))))
 
 
 def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
@@ -106,8 +105,7 @@ def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) 
     if not has_long_line(text):
         return draft
     others = tuple(edit for edit in draft.edits if edit not in inside)
-    return dataclasses.replace(
-        draft,
+    return draft._replace(
         edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
         changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),
     )

@@ -40,8 +40,7 @@ class Field(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """One MIME part. `path` is "" for the root, "1", "1.2" below it. `content[header_start:body_start]` is the header
     block with its empty line, `content[body_start:end]` the body (without the CRLF that belongs to the next boundary
     line). `content_type` is `type/subtype` lower case; `params` are Content-Type's parameters, names lower case,

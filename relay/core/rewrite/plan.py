@@ -56,8 +56,7 @@ class Rewritten:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """A rewrite under way: what a pass takes and gives. `fields` is the outgoing header so far: names as sent, raw
     values with leading space, folding and final CRLF; it starts empty. `changes` only ever grow; `edits` too, but for
     the last pass, which may put one edit in the place of those inside it."""

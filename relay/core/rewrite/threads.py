@@ -5,7 +5,6 @@ not know becomes opaque but stays the same for the same id, so answers to an unk
 Thread-Index and Thread-Topic do not pass: the first holds the time and a GUID of the sender's own mail program.
 """
 
-import dataclasses
 import re
 from typing import Final
 
@@ -50,7 +49,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
         fields.append(("In-Reply-To", _listed(answers, plan)))
     if references:
         fields.append(("References", _listed(references, plan)))
-    return dataclasses.replace(draft, fields=(*draft.fields, *fields))
+    return draft._replace(fields=(*draft.fields, *fields))
 
 
 def _listed(incoming: tuple[str, ...], plan: Plan) -> bytes:

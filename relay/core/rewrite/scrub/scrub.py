@@ -1,6 +1,5 @@
 """The pass: every place of a message in turn, each place's changes as edits of the received content."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Final
@@ -60,8 +59,7 @@ class _Scrubbing:
                 self._header(place)
             self._body(place.part)
         self._note_signatures()
-        return dataclasses.replace(
-            self._draft,
+        return self._draft._replace(
             fields=outgoing,
             edits=(*self._draft.edits, *self._edits),
             changes=(*self._draft.changes, *self._changes),

@@ -6,8 +6,7 @@ same everywhere in the message.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.core import keyed
 from relay.core.rewrite.mime import Part, raw_value
@@ -32,8 +31,7 @@ ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "reply-to"})
 _MESSAGE_FIELDS: Final = _PART_FIELDS | ADDRESS_FIELDS | {"date", "subject", "mime-version"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A part with what its ancestors make of it: inside a signature nothing changes that need not; `is_message` marks
     the header of a message inside the message."""
 
