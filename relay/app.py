@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -39,8 +38,6 @@ from relay.worker import Worker
 log = structlog.get_logger()
 
 _GRACE_S: Final = 20
-_SWITCH_INTERVAL_S: Final = 0.0005
-"""How long a thread may keep the interpreter from the loop; the default 5 ms is ten messages' worth."""
 _GARBAGE_OBJECTS: Final = 20_000
 """A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
 
@@ -244,7 +241,6 @@ class Daemon:
 
 async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
     """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises what `Daemon.start` raises."""
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     daemon = Daemon(config_path)
     await daemon.start()
     gc.collect()

@@ -9,7 +9,7 @@ from relay.core.address import fold_domain, split
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Item, ItemKind, ItemState
-from relay.core.model.message import Incoming, MessageState
+from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
@@ -181,6 +181,29 @@ class _Page:
         )
         data = _received_data(self.incoming) | _why((reason,), marketplace.policy.version)
         self._event(judged.message_id, EventType.REFUSED, data)
+        self._tell_of_refusal(judged, reason)
+
+    def _tell_of_refusal(self, judged: Judged, reason: Reason) -> None:
+        """One reply stands for all recipients of an SMTP transaction: where another of them turns it into a 250, the
+        refusal is told by a notice, to a writer whom that other one has proven (R-IN-05, R-REW-05)."""
+        mail = self.judgement.mail
+        if mail is None or self.incoming.peer.port is Port.LMTP or is_automatic(self.incoming, mail.head):
+            return
+        for beside in self.judgement.judged:
+            if beside.facts and beside.writer and beside.writer.registered:
+                notice = telling.about_refusal(
+                    self.house,
+                    self.incoming,
+                    mail.head,
+                    beside.facts,
+                    beside.writer,
+                    judged.target,
+                    reason,
+                    judged.message_id,
+                )
+                self.notices.append(notice)
+                self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": reason.code})
+                return
 
     def _operator_mail(self, judged: Judged) -> None:
         """`postmaster@` and `abuse@` go to the operator as they came (R-IN-10)."""
@@ -259,7 +282,8 @@ def _detail(incoming: Incoming, judged: Judged, reasons: Sequence[Reason]) -> di
         "client_ip": peer.client_ip,
         "size_bytes": len(incoming.content),
         "to": judged.target.local_part if judged.target.is_operator else judged.target.to,
-        "tag": judged.target.tag,
+        # As typed it may say anything; what it was understood as is the record's order and kind.
+        "tagged": bool(judged.target.tag),
         "reasons": [
             {"code": reason.code, "rule": reason.rule}
             | ({"part": s.part, "start": s.start, "end": s.end} if (s := reason.span) else {})

@@ -20,6 +20,7 @@ from relay.core.policy.facts import Facts
 from relay.core.rewrite.mime import MimeError
 from relay.core.rewrite.mime import split as split_mime
 from relay.ports import Delivery, OutgoingNotice
+from relay.steps.gather import Target
 from relay.steps.house import House
 
 _VERDICT_TYPES = {Action.RETURN: NoticeType.RETURNED, Action.HOLD: NoticeType.HELD}
@@ -28,12 +29,14 @@ _VERDICT_TYPES = {Action.RETURN: NoticeType.RETURNED, Action.HOLD: NoticeType.HE
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """The message that a notice is about. `reply_to` is the writer's own address where it was proven and approved for
-    this message; without it the notice goes to the mailbox of `author`."""
+    this message; without it the notice goes to the mailbox of `author`. `alias` was written to; `hidden` are the real
+    addresses behind it."""
 
     message_id: str
     marketplace: Marketplace
     author: Side
-    recipient: Side
+    alias: str
+    hidden: frozenset[str]
     reply_to: str | None
     subject: str
     original_message_id: str
@@ -49,7 +52,8 @@ def about_verdict(
         message_id=message_id,
         marketplace=facts.marketplace,
         author=facts.pair.side(writer.role),
-        recipient=facts.pair.side(facts.to),
+        alias=facts.pair.side(facts.to).alias.address,
+        hidden=facts.pair.side(facts.to).addresses,
         reply_to=head.from_address if writer.registered else None,
         subject=head.subject,
         original_message_id=head.message_id,
@@ -57,6 +61,32 @@ def about_verdict(
         order=facts.order.external_id if facts.order else "",
     )
     return _notice(house, about, _VERDICT_TYPES[verdict.action], verdict.reasons[0], incoming.received_at)
+
+
+def about_refusal(
+    house: House,
+    incoming: Incoming,
+    head: Head,
+    proven: Facts,
+    writer: Writer,
+    refused: Target,
+    reason: Reason,
+    message_id: str,
+) -> OutgoingNotice:
+    """The notice of a recipient that was refused beside another one, of which `proven` and `writer` tell."""
+    about = About(
+        message_id=message_id,
+        marketplace=proven.marketplace,
+        author=proven.pair.side(writer.role),
+        alias=f"{refused.local_part}@{refused.domain}",
+        hidden=frozenset(),
+        reply_to=head.from_address,
+        subject=head.subject,
+        original_message_id=head.message_id,
+        received_at=incoming.received_at,
+        order="",
+    )
+    return _notice(house, about, NoticeType.RETURNED, reason, incoming.received_at)
 
 
 async def about_item(
@@ -70,7 +100,7 @@ async def about_item(
     remote = None
     if delivery is not None:
         host = host_class(delivery.host)
-        said = redact.answer(delivery.text, about.recipient.addresses)
+        said = redact.answer(delivery.text, about.hidden)
         remote = RemoteAnswer(host=host, code=delivery.code, enhanced=delivery.enhanced, text=said)
     retry_until = None
     if notice_type is NoticeType.DELAYED:
@@ -99,7 +129,8 @@ async def _recall(house: House, item: Item) -> About | None:
         message_id=summary.id,
         marketplace=marketplace,
         author=pair.side(role),
-        recipient=pair.side(role.other),
+        alias=pair.side(role.other).alias.address,
+        hidden=pair.side(role.other).addresses,
         reply_to=reply_to,
         subject=stored.subject,
         original_message_id=stored.original_message_id,
@@ -128,7 +159,7 @@ def _notice(
         notice_id=f"{item_id}@{marketplace.domain}",
         at=now,
         record_id=about.message_id,
-        alias=about.recipient.alias.address,
+        alias=about.alias,
         subject=about.subject,
         original_message_id=about.original_message_id,
         received_at=about.received_at,

@@ -156,6 +156,19 @@ async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> Non
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["second@phone.example", SELLER]
 
 
+async def test_a_recipient_refused_beside_one_that_is_taken_is_told_by_a_notice(market: Town) -> None:  # R-REW-05
+    stranger = await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    buyer = market.pair.buyer.party.id
+    foreign = await market.store.put_pair("market", buyer, stranger.id, dict.fromkeys(Role, DOMAIN))
+    refused = foreign.buyer.alias.address
+    replies = await market.send(SELLER, market.buyer_alias, refused)
+    assert [reply.code for reply in replies] == [250, 550]
+    mails = {mail.rcpt_to: mail for mail in await market.deliver_due()}
+    assert set(mails) == {BUYER, SELLER}
+    assert refused.encode() in mails[SELLER].content
+    assert BUYER.encode() not in mails[SELLER].content
+
+
 async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: Town) -> None:  # R-REW-05
     replies = await market.send(
         SELLER, market.seller_alias, market.buyer_alias, f"{market.buyer_alias.replace('@', '+o1@')}"

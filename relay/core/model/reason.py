@@ -69,7 +69,7 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.SENDER_PENDING: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_UNPROVEN: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_SUSPENDED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.RECIPIENT_UNAVAILABLE: SmtpNumbers(550, "5.2.1"),
+    ReasonCode.RECIPIENT_UNAVAILABLE: SmtpNumbers(550, "5.7.1"),
     ReasonCode.OPTED_OUT: SmtpNumbers(550, "5.7.1"),
     ReasonCode.AUTO_REPLY_REPEATED: SmtpNumbers(550, "5.7.1"),
     ReasonCode.OWN_ALIAS: SmtpNumbers(550, "5.1.3"),
