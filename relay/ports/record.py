@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from relay.core.model.event import Event
+from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -34,7 +35,7 @@ class Record:
     sender_id: str | None = None
     order_id: str | None = None
     kind: str = Kind.OTHER
-    automatic: bool = False
+    automatic: Automatic = Automatic.NO
     subject: str = ""
     original_message_id: str = ""
     original: bytes = b""

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from relay.core import alias
 from relay.core.address import AddressError, fold, fold_domain, split
-from relay.core.model.head import Head
+from relay.core.model.head import Automatic, Head
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
-from relay.core.policy.case import is_automatic
+from relay.core.policy.case import automatic
 from relay.core.policy.facts import Authentication, Facts
 from relay.core.rewrite.plan import Plan
 from relay.ports import UnavailableError
@@ -87,7 +87,9 @@ async def gather(
         thread_refs=tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else (),
         open_question=to is Role.BUYER and await store.open_question(pair.id),
         auto_replies_today=(
-            await store.auto_replies_since(pair.id, to.other, since) if is_automatic(incoming, head) else 0
+            await store.auto_replies_since(pair.id, to.other, since)
+            if automatic(incoming, head) is Automatic.REPLY
+            else 0
         ),
     )
 

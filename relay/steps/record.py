@@ -8,12 +8,13 @@ from typing import Any
 from relay.core.address import fold_domain, split
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
+from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy.case import is_automatic
+from relay.core.policy.case import automatic
 from relay.core.policy.facts import Facts, Proof
 from relay.ports import Acceptance, Letter, OutgoingNotice, Record
 from relay.steps import telling
@@ -118,7 +119,7 @@ class _Page:
             sender_id=self._sender_id(facts, writer, verdict),
             order_id=facts.order.id if facts.order else None,
             kind=verdict.kind,
-            automatic=is_automatic(self.incoming, mail.head),
+            automatic=automatic(self.incoming, mail.head),
             subject=mail.head.subject,
             original_message_id=mail.head.message_id,
             original=self.incoming.content,
@@ -134,7 +135,7 @@ class _Page:
                 "sender_state": facts.sender.state if facts.sender else "unlisted",
                 "opted_out": bool(facts.opt_outs),
                 "authentication": list(facts.authentication.results),
-                "automatic": is_automatic(self.incoming, mail.head),
+                "automatic": automatic(self.incoming, mail.head) is not Automatic.NO,
                 "unsolicited": verdict.unsolicited,
             },
         )
@@ -187,7 +188,11 @@ class _Page:
         """One reply stands for all recipients of an SMTP transaction: where another of them turns it into a 250, the
         refusal is told by a notice, to a writer whom that other one has proven (R-IN-05, R-REW-05)."""
         mail = self.judgement.mail
-        if mail is None or self.incoming.peer.port is Port.LMTP or is_automatic(self.incoming, mail.head):
+        if (
+            mail is None
+            or self.incoming.peer.port is Port.LMTP
+            or automatic(self.incoming, mail.head) is not Automatic.NO
+        ):
             return
         for beside in self.judgement.judged:
             if beside.facts and beside.writer and beside.writer.registered:

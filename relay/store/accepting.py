@@ -166,7 +166,7 @@ class AcceptVerbs(SenderVerbs):
             record.order_id,
             str(record.kind),
             record.state.value,
-            int(record.automatic),
+            record.automatic.value,
             to_us(record.received_at),
             size if isinstance(size, int) else len(record.original),
             record.policy_version,

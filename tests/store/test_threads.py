@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.model.head import Automatic
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.core.policy.facts import ThreadRef
@@ -87,7 +88,7 @@ async def test_a_question_is_open_until_the_seller_answers(world: World):  # R-P
     await kept(world, Role.BUYER)
     assert await world.store.open_question(world.pair.id)
     await kept(world, Role.SELLER, state=MessageState.RETURNED)
-    await kept(world, Role.SELLER, automatic=True)
+    await kept(world, Role.SELLER, automatic=Automatic.REPLY)
     await kept(world, Role.SELLER, pair=await make_pair(world.store, buyer="b-2"))
     assert await world.store.open_question(world.pair.id)
     await kept(world, Role.SELLER)
@@ -101,10 +102,11 @@ async def test_a_question_that_was_not_relayed_is_not_open(world: World, state: 
 
 
 async def test_relayed_auto_replies_of_one_side_are_counted(world: World):  # R-POL-14
-    await kept(world, Role.BUYER, automatic=True)
-    await kept(world, Role.BUYER, automatic=True, state=MessageState.RETURNED)
+    await kept(world, Role.BUYER, automatic=Automatic.REPLY)
+    await kept(world, Role.BUYER, automatic=Automatic.REPLY, state=MessageState.RETURNED)
     await kept(world, Role.BUYER)
-    await kept(world, Role.SELLER, automatic=True)
+    await kept(world, Role.BUYER, automatic=Automatic.BULK)
+    await kept(world, Role.SELLER, automatic=Automatic.REPLY)
     count = world.store.auto_replies_since
     assert await count(world.pair.id, Role.BUYER, START) == 1
     assert await count(world.pair.id, Role.BUYER, START + timedelta(microseconds=1)) == 0

@@ -104,7 +104,6 @@ class World:
             order_id=None,
             kind=Kind.OTHER,
             state=state,
-            automatic=False,
             received_at=self.place.clock.now(),
             mail_from=SELLER,
             subject="ご注文について",

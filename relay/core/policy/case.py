@@ -31,18 +31,17 @@ class Case:
         return self.facts.pair.side(self.facts.to)
 
     @property
-    def is_reply_of_a_machine(self) -> bool:
-        """The null sender is for reports and automatic answers alone (RFC 5321 §4.5.5, RFC 3834 §3.3)."""
-        return self.head.automatic is Automatic.REPLY or not self.incoming.mail_from
+    def is_automatic(self) -> bool:
+        return self.automatic is not Automatic.NO
 
     @property
-    def is_automatic(self) -> bool:
-        return is_automatic(self.incoming, self.head)
+    def automatic(self) -> Automatic:
+        return automatic(self.incoming, self.head)
 
 
-def is_automatic(incoming: Incoming, head: Head) -> bool:
-    """By its header, or by the null sender, which no person writes with (RFC 5321 §4.5.5)."""
-    return head.automatic is not Automatic.NO or not incoming.mail_from
+def automatic(incoming: Incoming, head: Head) -> Automatic:
+    """By its header; the null sender is for reports and automatic answers alone (RFC 5321 §4.5.5, RFC 3834 §3.3)."""
+    return head.automatic if incoming.mail_from else Automatic.REPLY
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,12 @@ SELECT id, original_id_hash FROM message WHERE original_id_hash IN ($2...) AND a
 
 -- name: open_question
 SELECT author_role FROM message
-WHERE pair_id = $1 AND automatic = 0 AND state IN ('queued', 'deferred', 'accepted')
+WHERE pair_id = $1 AND automatic = 'no' AND state IN ('queued', 'deferred', 'accepted')
 ORDER BY received_at DESC, id DESC LIMIT 1
 
 -- name: auto_replies_since
 SELECT COUNT(*) AS replies FROM message
-WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 1
+WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 'reply'
   AND state IN ('held', 'queued', 'deferred', 'accepted', 'bounced')
 
 -- name: holder_key

@@ -137,7 +137,7 @@ CREATE TABLE message (
     order_id         TEXT,
     kind             TEXT NOT NULL,
     state            TEXT NOT NULL,
-    automatic        INTEGER NOT NULL,
+    automatic        TEXT NOT NULL,
     received_at      BIGINT NOT NULL,
     size_bytes       BIGINT NOT NULL,
     policy_version   TEXT NOT NULL,
