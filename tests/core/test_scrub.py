@@ -249,6 +249,29 @@ def test_no_leak_wins_over_a_signature_and_the_record_says_so() -> None:  # R-RE
     assert "signature no longer valid" in [change.what for change in result.changes]
 
 
+def test_a_signed_message_inside_tells_no_machine_it_came_by() -> None:  # R-REW-01
+    inner = "Received: from alices-mac ([192.0.2.9])\r\nMessage-ID: <1@alices-mac>\r\nSubject: old\r\n\r\nHello"
+    content = SIGNED.format("Text").replace("Content-Type: text/plain\r\nX-Owner: nobody\r\n", "FORWARDED")
+    content = content.replace("FORWARDED", "Content-Type: message/rfc822\r\n").replace("Text", inner)
+    outcome = scrubbed(content.replace("Content-ID: <1@alices-mac.local>\r\n", "").encode())
+    assert b"alices-mac" not in outcome
+    assert b"192.0.2.9" not in outcome
+    assert b"Subject: old" in outcome
+
+
+def test_a_receipt_does_not_name_the_machine_it_was_made_on() -> None:  # R-REW-01, R-REW-07
+    content = (
+        b"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\nRead.\r\n"
+        b"--b\r\nContent-Type: message/disposition-notification\r\n\r\n"
+        b"Reporting-UA: alice-pc; Mail 1.0\r\n on alice-pc\r\nDisposition: manual-action; displayed\r\n\r\n--b--\r\n"
+    )
+    outcome = scrubbed(content)
+    assert b"alice-pc" not in outcome
+    assert b"Reporting-UA: [hidden]\r\nDisposition: manual-action; displayed" in outcome
+    assert scrubbed(outcome) == outcome
+
+
 def test_every_change_is_listed_with_its_place_and_without_the_address() -> None:  # R-REW-08
     content = (
         f"Subject: {BUYER}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nI am {BUYER}, at {CLIENT_IP}\r\n"

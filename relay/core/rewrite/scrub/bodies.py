@@ -1,15 +1,22 @@
 """Scrubbing the body of one part that is text: from the raw bytes to the readings of a client, and back as cuts."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from relay.core.rewrite import encodings
 from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.scrub import reading
-from relay.core.rewrite.scrub.find import Hit, Secrets, merged, replaced
+from relay.core.rewrite.scrub.find import HIDDEN, Hit, Secrets, merged, replaced
 
 _ROUNDS: Final = 3
+_REPORTS: Final = frozenset({"message/disposition-notification", "message/delivery-status"})
+_MACHINE: Final = re.compile(
+    r"^(?:reporting-ua|(?:reporting|received-from|remote)-mta|(?:dsn|mdn)-gateway)[ \t]*:[ \t]*+(?!\[hidden\])"
+    r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TEXT: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 
 
@@ -40,6 +47,8 @@ def _octet_cuts(octets: bytes, part: Part, secrets: Secrets) -> tuple[list[Cut],
     codec = encodings.codec_of(part.params.get("charset", ""), octets)
     text = encodings.decode_text(octets, codec)
     hits = reading.search(text, secrets, _ways(part))
+    if part.content_type in _REPORTS:
+        hits = merged([*hits, *_machines(text)])
     spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
     found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
     if found and _after(octets, codec, found)[0] != replaced(text, hits):
@@ -53,6 +62,11 @@ def _octet_cuts(octets: bytes, part: Part, secrets: Secrets) -> tuple[list[Cut],
     if reading.search(text, secrets, _ways(part)):
         return _anew(octets, text, codec, part, secrets), found
     return cuts, found
+
+
+def _machines(text: str) -> Iterator[Hit]:
+    """What a receipt or report says of the program and the servers it was made by (RFC 8098 §3.2, RFC 3464 §2)."""
+    return (Hit(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
 def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cut]]:

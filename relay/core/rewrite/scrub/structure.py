@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from relay.core import keyed
 from relay.core.rewrite.mime import Part, raw_value
 from relay.core.rewrite.plan import Plan
+from relay.core.rewrite.scrub import trace
 from relay.core.rewrite.scrub.find import Secrets
 
 # Anything that may name a machine or a mailbox.
@@ -27,6 +28,7 @@ _PART_FIELDS: Final = frozenset(
         "content-language",
     }
 )
+_ID_FIELDS: Final = frozenset({"message-id", "in-reply-to", "references"})
 ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "reply-to"})
 _MESSAGE_FIELDS: Final = _PART_FIELDS | ADDRESS_FIELDS | {"date", "subject", "mime-version"}
 
@@ -51,8 +53,11 @@ def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Ite
 
 
 def may_stay(name: str, place: Place) -> bool:
-    """An allow-list; a signed part keeps its other fields, scrubbed like the rest."""
-    return place.signed or name in (_MESSAGE_FIELDS if place.is_message else _PART_FIELDS)
+    """An allow-list; a signed part keeps its other fields, scrubbed like the rest, but for those of a message inside
+    that say which machines it came by."""
+    if place.signed:
+        return not (place.is_message and (name in trace.FIELDS or name in _ID_FIELDS))
+    return name in (_MESSAGE_FIELDS if place.is_message else _PART_FIELDS)
 
 
 def renewed_content_ids(content: bytes, root: Part, plan: Plan) -> dict[str, str]:

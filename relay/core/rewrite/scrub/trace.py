@@ -11,7 +11,7 @@ from typing import Final
 
 from relay.core.rewrite.mime import Part
 
-_TRACE: Final = frozenset(
+FIELDS: Final = frozenset(
     {
         "authentication-results",
         "received",
@@ -52,7 +52,7 @@ def hosts(
     content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
 ) -> tuple[str, ...]:
     """Lower-case names and IPs to hide, longest first. Names at `own` domains are the relay's and stay."""
-    trace = b" ".join(content[field.value_start : field.end] for field in root.fields if field.name in _TRACE)
+    trace = b" ".join(content[field.value_start : field.end] for field in root.fields if field.name in FIELDS)
     named = itertools.chain(map(str.lower, hidden), _names(trace[:_TRACE_BYTES]))
     found = {name for name in named if name.count(".") >= 2 or ":" in name}
     message_id = root.first("message-id")
