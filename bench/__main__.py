@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -96,9 +96,9 @@ def _sunk(descriptor: int) -> int:
         return 0
 
 
-def _wait(condition: object, problem: str, step_s: float, timeout_s: float = 300) -> None:
+def _wait(condition: Callable[[], bool], problem: str, step_s: float, timeout_s: float = 300) -> None:
     end = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > end:
             raise SystemExit(problem)
         time.sleep(step_s)
