@@ -61,7 +61,7 @@ async def _all(session: Session, *, offline: bool) -> list[Finding]:
 
 def _live(session: Session) -> list[Finding]:
     web = session.config.web
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)  # noqa: S104 - compared with, not bound to
     url = f"http://{host}:{web.port}/readyz"
     try:
         urllib.request.urlopen(url, timeout=_LIVE_TIMEOUT_S).close()

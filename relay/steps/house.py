@@ -45,8 +45,8 @@ class Settings:
     lease_s: float
     poll_s: float
     concurrency: int
+    concurrency_per_destination: int
     return_path_s: float
-    concurrency_per_destination: int = 20
 
 
 class NoticeQuota(Protocol):

@@ -22,7 +22,8 @@ class Mail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A 5xx after DATA and no notice, ever: nothing proves that the one who would read it wrote the mail."""
+    """A 5xx after DATA and no notice: nothing proves that the one who would read it wrote the mail, unless another
+    recipient of the transaction does (`docs/decisions/0005-one-reply.md`)."""
 
     reason: Reason
 

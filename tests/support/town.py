@@ -180,6 +180,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
                 lease_s=60,
                 poll_s=1,
                 concurrency=10,
+                concurrency_per_destination=20,
                 return_path_s=86_400 * 14,
             ),
             store=store,
