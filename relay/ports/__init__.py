@@ -2,7 +2,7 @@
 normalises. `edge`, `store` and `intake` implement them, the steps and the edges use them, `app` joins the two.
 """
 
-from relay.ports.inward import Authenticator, Intake, UnavailableError
+from relay.ports.inward import Authenticator, Intake, Scanner, UnavailableError
 from relay.ports.outward import Courier, Delivery, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
@@ -41,6 +41,7 @@ __all__ = [
     "Records",
     "ResolveError",
     "Resolver",
+    "Scanner",
     "Secrets",
     "Settlement",
     "Signer",

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
-from relay.core.policy.facts import Authentication
+from relay.core.policy.facts import Authentication, Scan
 
 
 class UnavailableError(Exception):
@@ -36,4 +36,11 @@ class Intake(Protocol):
 class Authenticator(Protocol):
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
         """Who wrote this, for a folded From address. DNS faults that could change the answer raise UnavailableError."""
+        ...
+
+
+class Scanner(Protocol):
+    async def scan(self, content: bytes) -> Scan | None:
+        """What the scanner says of a whole message. When it is away, its setting decides: None is `pass`, a Scan with
+        AWAY is `hold`, UnavailableError is `tempfail`."""
         ...

@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     TOO_MANY_PENDING = "too_many_pending"
     FROM_DEFECT = "from_defect"
     NO_RELAYING = "no_relaying"
+    DMARC_FAILED = "dmarc_failed"
     # what may pass
     SENDER_PENDING = "sender_pending"
     SENDER_UNPROVEN = "sender_unproven"
@@ -28,6 +29,38 @@ class ReasonCode(StrEnum):
     LOOP = "loop"
     TOO_BIG = "too_big"
     MALFORMED = "malformed"
+    THREAD_CLOSED = "thread_closed"
+    CHANNEL_OFF = "channel_off"
+    """The operator fulfils the order, and the seller has not turned product support on."""
+    BYPASS_QUOTA = "bypass_quota"
+    BYPASS_OFF = "bypass_off"
+    BYPASS_MISUSED = "bypass_misused"
+    QUOTA_SELLER = "quota_seller"
+    QUOTA_PAIR = "quota_pair"
+    QUOTA_BUYER = "quota_buyer"
+    ATTACHMENT_TYPE = "attachment_type"
+    ATTACHMENT_DISGUISED = "attachment_disguised"
+    """Its content is not what its name or declared type says."""
+    ATTACHMENT_TOO_BIG = "attachment_too_big"
+    ATTACHMENT_UNREADABLE = "attachment_unreadable"
+    """An archive that is encrypted, damaged or nested too deep to be looked into."""
+    EXTERNAL_LINK = "external_link"
+    LINKED_LOGO = "linked_logo"
+    TRACKING_PIXEL = "tracking_pixel"
+    CONTACT_DATA = "contact_data"
+    CONTACT_DISGUISED = "contact_disguised"
+    PROMOTION = "promotion"
+    STATUS_COPY = "status_copy"
+    VIRUS_FOUND = "virus_found"
+    SPAM_FOUND = "spam_found"
+    SCANNER_AWAY = "scanner_away"
+    HOLD_EXPIRED = "hold_expired"
+    HOLD_REFUSED = "hold_refused"
+    """Staff, or the account's owner, sent back what was held."""
+    # why it goes another way or later than at once
+    QUIET_HOURS = "quiet_hours"
+    SERVICE_QUESTION = "service_question"
+    """A service question about an order that the operator fulfils goes to the operator (R-POL-13)."""
     # why an opted-out buyer still gets it
     ANSWER = "answer"
     MARKED_IMPORTANT = "marked_important"
@@ -66,6 +99,7 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.TOO_MANY_PENDING: SmtpNumbers(550, "5.7.1"),
     ReasonCode.FROM_DEFECT: SmtpNumbers(550, "5.6.0"),
     ReasonCode.NO_RELAYING: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.DMARC_FAILED: SmtpNumbers(550, "5.7.26"),  # RFC 7372 §3.3's registry, for DMARC
     ReasonCode.SENDER_PENDING: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_UNPROVEN: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_SUSPENDED: SmtpNumbers(550, "5.7.1"),
@@ -76,6 +110,30 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.LOOP: SmtpNumbers(554, "5.4.6"),
     ReasonCode.TOO_BIG: SmtpNumbers(552, "5.3.4"),
     ReasonCode.MALFORMED: SmtpNumbers(554, "5.6.0"),
+    ReasonCode.THREAD_CLOSED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.CHANNEL_OFF: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.BYPASS_QUOTA: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.BYPASS_OFF: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.BYPASS_MISUSED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.QUOTA_SELLER: SmtpNumbers(450, "4.7.1"),
+    ReasonCode.QUOTA_PAIR: SmtpNumbers(450, "4.7.1"),
+    ReasonCode.QUOTA_BUYER: SmtpNumbers(450, "4.7.1"),
+    ReasonCode.ATTACHMENT_TYPE: SmtpNumbers(554, "5.6.1"),
+    ReasonCode.ATTACHMENT_DISGUISED: SmtpNumbers(554, "5.6.1"),
+    ReasonCode.ATTACHMENT_TOO_BIG: SmtpNumbers(552, "5.3.4"),
+    ReasonCode.ATTACHMENT_UNREADABLE: SmtpNumbers(554, "5.6.1"),
+    ReasonCode.EXTERNAL_LINK: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.LINKED_LOGO: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.TRACKING_PIXEL: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.CONTACT_DATA: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.CONTACT_DISGUISED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.PROMOTION: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.STATUS_COPY: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.VIRUS_FOUND: SmtpNumbers(554, "5.7.1"),
+    ReasonCode.SPAM_FOUND: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.SCANNER_AWAY: SmtpNumbers(451, "4.3.0"),
+    ReasonCode.HOLD_EXPIRED: SmtpNumbers(550, "5.7.1"),
+    ReasonCode.HOLD_REFUSED: SmtpNumbers(550, "5.7.1"),
     ReasonCode.STORE_AWAY: SmtpNumbers(451, "4.3.0"),
     ReasonCode.INTERNAL: SmtpNumbers(451, "4.3.0"),
     # For what another server refused, the numbers of our own delivery report (RFC 3464 §2.3.4).

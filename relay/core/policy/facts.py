@@ -22,11 +22,30 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """What inbound authentication found. `results` are `method=result` words for the record ("spf=pass")."""
+    """What inbound authentication found. `results` are `method=result` words for the record ("spf=pass");
+    `dmarc_fail`: the From domain publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies."""
 
     proof: Proof
     results: tuple[str, ...] = ()
     spf_fail: bool = False
+    dmarc_fail: bool = False
+
+
+class ScanOutcome(StrEnum):
+    CLEAN = "clean"
+    VIRUS = "virus"
+    SPAM = "spam"
+    AWAY = "away"
+    """Not asked in time, and the setting says that mail is held then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What one scanner said (R-POL-17). `found` is its own name for it, printable ASCII, at most 100 characters."""
+
+    scanner: str
+    outcome: ScanOutcome
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
