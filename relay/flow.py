@@ -81,7 +81,7 @@ def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
 
 def _to_operator(house: House, incoming: Incoming, target: Target) -> Judged:
     """The operator takes mail that cannot be read too (R-IN-10), but none that goes round (R-OUT-08)."""
-    goes_round = hops(incoming.content) > target.marketplace.policy.hop_limit
+    goes_round = hops(incoming.content) > target.marketplace.policy_at(incoming.received_at).limits.hop_limit
     refusal = Refusal(reason=Reason(code=ReasonCode.LOOP, rule="R-OUT-08")) if goes_round else None
     return Judged(target=target, message_id=house.ids.new(), outcome=refusal)
 
@@ -110,7 +110,8 @@ async def _judge_one(
     writer = identify(incoming, mail.head, facts)
     if isinstance(writer, Reason):
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
-    verdict = decide(incoming, mail.head, facts, writer, facts.marketplace.policy, incoming.received_at)
+    now = incoming.received_at
+    verdict = decide(incoming, mail.head, mail.root, facts, writer, facts.marketplace.policy_at(now), now)
     rewritten = None
     if verdict.action is not Action.RETURN:
         the_plan = plan(house, incoming, facts, message_id)

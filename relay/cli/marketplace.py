@@ -44,5 +44,5 @@ def _described(one: Marketplace) -> show.Row:
         "reject_at_data": one.reject_at_data,
         "show_seller_name": one.show_seller_name,
         "show_buyer_name": one.show_buyer_name,
-        "policy_version": one.policy.version,
+        "policy_version": one.policies[-1].version,
     }

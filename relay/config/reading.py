@@ -5,11 +5,11 @@ from pathlib import Path
 
 from relay.config.checks import across
 from relay.config.problem import ConfigError, Problem
-from relay.config.sections import Config, MarketplaceSection, PolicySection
+from relay.config.sections import Config, MarketplaceSection
 from relay.config.tree import read
 from relay.core import address
 from relay.core.model.marketplace import Marketplace
-from relay.core.policy.policy import Policy
+from relay.core.policy.policy import Limits, Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:
@@ -63,19 +63,8 @@ def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace
         reject_at_data=section.reject_at_data,
         show_seller_name=section.show_seller_name,
         show_buyer_name=section.show_buyer_name,
-        policy=_policy(section.policy, message_bytes),
-    )
-
-
-def _policy(section: PolicySection, message_bytes: int) -> Policy:
-    return Policy(
-        version=section.version,
-        brackets=section.brackets,
-        important_words=section.important_words,
-        auto_replies_per_day=section.auto_replies_per_day,
-        hop_limit=section.hop_limit,
-        max_message_bytes=message_bytes,
-        pending_senders=section.pending_senders,
+        policies=(Policy(limits=Limits(message_bytes=message_bytes)),),
+        footer=section.footer,
     )
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import msgspec
 
 from relay.config.formats import (
-    Brackets,
     Cidr,
     HostName,
     HostOrIp,
@@ -55,7 +54,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    message_bytes: Positive = _POLICY.max_message_bytes
+    message_bytes: Positive = _POLICY.limits.message_bytes
     recipients: Positive = 100
     connections: Positive = 1_000
     connections_per_client: Positive = 50
@@ -159,17 +158,6 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expire_s: Positive = 1_209_600
 
 
-class PolicySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`core.policy.policy` explains the keys and holds their defaults."""
-
-    version: Text = _POLICY.version
-    brackets: tuple[Brackets, ...] = _POLICY.brackets
-    important_words: tuple[Text, ...] = _POLICY.important_words
-    auto_replies_per_day: Whole = _POLICY.auto_replies_per_day
-    hop_limit: Positive = _POLICY.hop_limit
-    pending_senders: Whole = _POLICY.pending_senders
-
-
 class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@."""
 
@@ -192,7 +180,8 @@ class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     reject_at_data: bool = False
     show_seller_name: bool = True
     show_buyer_name: bool = False
-    policy: PolicySection = PolicySection()
+    policies: str = ""
+    footer: bool = True
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

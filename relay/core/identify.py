@@ -14,6 +14,7 @@ from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.policy.facts import Facts, Proof
+from relay.core.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +37,21 @@ def identify(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
     if login is None:
         return _by_mail(incoming, head, facts)
     if login == facts.pair.side(facts.to.other).party.id:
-        return _by_login(facts)
+        return _by_login(facts, facts.marketplace.policy_at(incoming.received_at))
     if login == facts.pair.side(facts.to).party.id:
         return _to_oneself_by_login(head, facts)
     # Whoever else has an account is a stranger to this pair, and learns nothing about it (R-ADR-07).
     return _stranger()
 
 
-def _by_login(facts: Facts) -> Writer | Reason:
+def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
     """The author proved himself; what is left is whether his From may write for him (R-IN-02)."""
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
     if state is None and facts.listed_elsewhere:
         return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
-    if state is None and facts.pending_senders >= facts.marketplace.policy.pending_senders:
+    if state is None and facts.pending_senders >= policy.senders.pending:
         return Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
     return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
 

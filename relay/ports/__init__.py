@@ -9,11 +9,16 @@ from relay.ports.record import (
     DkimKey,
     Letter,
     MessageSummary,
+    Misuse,
+    OptOutChange,
     OutgoingNotice,
+    Pending,
     QueueLine,
     Record,
     Settlement,
     StoredMessage,
+    Told,
+    Use,
 )
 from relay.ports.store import Directory, Facts, Queue, Records, Secrets, Store, StoreError
 from relay.ports.system import Clock, Ids, Observer
@@ -31,10 +36,13 @@ __all__ = [
     "Intake",
     "Letter",
     "MessageSummary",
+    "Misuse",
     "MxHost",
     "Observer",
+    "OptOutChange",
     "Outgoing",
     "OutgoingNotice",
+    "Pending",
     "Queue",
     "QueueLine",
     "Record",
@@ -48,5 +56,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredMessage",
+    "Told",
     "UnavailableError",
+    "Use",
 ]

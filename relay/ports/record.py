@@ -8,6 +8,7 @@ from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
+from relay.core.model.optout import OptOut
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
@@ -57,6 +58,37 @@ class OutgoingNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One message of a day's quota (R-POL-11): `scope` is "seller", "pair", "buyer" or "bypass", `subject_id` whose,
+    `day` an ISO date in the policy's time zone."""
+
+    scope: str
+    subject_id: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misuse:
+    """Points that a mark of importance has cost (R-POL-06); the same message and cause count once. `cause` is
+    "not_important" (the buyer's word) or "contradiction" (the content's)."""
+
+    message_id: str
+    seller_id: str
+    cause: str
+    points: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """That a party was told of something, so that it is not told again at once: `topic` is a word and an id."""
+
+    party_id: str
+    topic: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """What one transaction adds: all or nothing. Items in state LEASED are born leased by `owner`, with their first
     attempt already counted, so that the worker may dial without another write."""
@@ -68,6 +100,9 @@ class Acceptance:
     new_senders: tuple[Sender, ...]
     owner: str
     lease_until: datetime
+    uses: tuple[Use, ...] = ()
+    misuse: tuple[Misuse, ...] = ()
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +162,23 @@ class StoredMessage:
     edits: tuple[Edit, ...]
     changes: tuple[Change, ...]
     events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An unlisted sender that waits for its account's word, and how much mail waits with it (R-SND-02)."""
+
+    sender: Sender
+    since: datetime
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutChange:
+    """One line of an opt-out's history (R-POL-02): the scope, whether it was set or lifted, by what source, when."""
+
+    opt_out: OptOut
+    out: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,24 @@ from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
 from relay.core.model.order import Order
 from relay.core.model.pair import Alias, Pair
-from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.party import Party, PartySettings, PartyState, Role
 from relay.core.model.sender import Sender, SenderState
 from relay.core.policy.facts import ThreadRef
+from relay.core.response import Turn
 from relay.ports.record import (
     Acceptance,
     DkimKey,
     Letter,
     MessageSummary,
+    Misuse,
+    OptOutChange,
     OutgoingNotice,
+    Pending,
     QueueLine,
     Settlement,
     StoredMessage,
+    Told,
+    Use,
 )
 
 
@@ -39,12 +45,15 @@ class Directory(Protocol):
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
+        settings: PartySettings | None = None,
     ) -> Party:
         """Creates or updates; None leaves a value as it is. A new mailbox becomes the current one, the old one stays
         in the history (R-ADR-04), and is listed as an approved sender of the party."""
         ...
 
     async def party(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None: ...
+
+    async def party_by_id(self, party_id: str) -> Party | None: ...
 
     async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]: ...
 
@@ -68,6 +77,10 @@ class Directory(Protocol):
 
     async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]: ...
 
+    async def reopen_thread(self, pair_id: str, by: str) -> None:
+        """All threads of the pair count as having had mail now (R-POL-18). `by` is kept."""
+        ...
+
     async def put_sender(
         self,
         party_id: str,
@@ -84,7 +97,49 @@ class Directory(Protocol):
 
     async def senders(self, party_id: str) -> Sequence[Sender]: ...
 
+    async def flip_senders(
+        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
+    ) -> Sequence[Sender]:
+        """Many entries of one list at once, all or none, each as by `put_sender`; an address that is on no list raises
+        ValueError. `by` is kept with the events of the mail that this releases or returns (R-SND-03)."""
+        ...
+
+    async def flip_sender(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
+        """One entry by its id, as by `put_sender`; None when there is none (any more)."""
+        ...
+
+    async def sender(self, sender_id: str) -> Sender | None: ...
+
+    async def pending(self, party_id: str) -> Sequence[Pending]:
+        """The party's unlisted senders, those that wait longest first."""
+        ...
+
     async def put_opt_out(self, opt_out: OptOut, *, out: bool) -> None: ...
+
+    async def opt_out_history(self, buyer_id: str) -> Sequence[OptOutChange]:
+        """Every change, oldest first."""
+        ...
+
+    async def add_misuse(self, misuse: Misuse) -> bool:
+        """Once per message and cause: False when it was there."""
+        ...
+
+    async def misuse_history(self, seller_id: str) -> Sequence[Misuse]:
+        """Oldest first; a restoration is a line with the cause "restored by NAME" and 0 points."""
+        ...
+
+    async def restore_bypass(self, seller_id: str, by: str) -> None:
+        """What was counted until now counts no more (R-POL-06)."""
+        ...
+
+    async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
+        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event. False when
+        nothing changed."""
+        ...
+
+    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
+        """A MARKED event with these data on a message, unless the same one is there: then False."""
+        ...
 
     async def add_app_password(self, party_id: str, label: str, password_hash: str) -> str:
         """A new app password's id; the oldest of three live ones ends, so that two are live at once (R-IN-02)."""
@@ -127,6 +182,33 @@ class Facts(Protocol):
 
     async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int: ...
 
+    async def orders_of(self, pair_id: str) -> Sequence[Order]: ...
+
+    async def used(self, uses: Sequence[Use]) -> Sequence[int]:
+        """How much of each is used, in order; 0 for what was never used."""
+        ...
+
+    async def misuse_score(self, seller_id: str, since: datetime) -> int:
+        """Points from `since` on, without those before the last restoration."""
+        ...
+
+    async def thread_last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
+        """When the order's thread (None: the pair as a whole) had its newest mail that was not returned or refused, or
+        was reopened, whichever is later; None when it never had any."""
+        ...
+
+    async def told_at(self, party_id: str, topic: str) -> datetime | None:
+        """When the party was last told of the topic."""
+        ...
+
+    async def notices_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
+        """When each notice to the party, queued with a due time after `since`, is or was due; soonest first."""
+        ...
+
+    async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
+        """The relayed messages of the seller's pairs, in order of pair and time: what the response clock reads."""
+        ...
+
 
 class Queue(Protocol):
     """The record's and the queue's writes. Any failure raises UnavailableError and has written nothing."""
@@ -145,7 +227,8 @@ class Queue(Protocol):
         horizon_s: float,
         but_for: Sequence[str] = (),
     ) -> Sequence[Item]:
-        """Leases due items and counts their attempt, in one statement. Due: `due_at` reached, or the lease run out;
+        """Leases due items, held ones too (`Item.hold`), and counts their attempt, in one statement. Due: `due_at`
+        reached, or the lease run out;
         a time further ahead than `horizon_s` is a clock that jumped back and counts as due. Items for the
         destinations `but_for` stay where they are."""
         ...
@@ -175,7 +258,22 @@ class Queue(Protocol):
     async def queue(self) -> Sequence[QueueLine]: ...
 
     async def release_hold(self, message_id: str, by: str) -> bool:
-        """Staff's word: a held message goes on its way, once. `by` is kept with the event."""
+        """A person's word: a held message goes on its way, once, whatever it waits for. `by` is kept with the event."""
+        ...
+
+    async def return_hold(self, message_id: str, by: str) -> bool:
+        """A person's word: a held message goes back, once. Its item becomes due with Hold.REFUSED, and dispatch returns
+        it with a notice."""
+        ...
+
+    async def told(self, told: Told, *, unless_since: datetime | None = None) -> bool:
+        """Notes that a party is told; False, and nothing noted, when it was told since `unless_since` already: what
+        several nodes would say once is said once."""
+        ...
+
+    async def waiting_parties(self, before: datetime) -> Sequence[str]:
+        """The parties with pending senders that came after they were last told (topic "pending"), which was before
+        `before`: those to whom a digest is due (R-SND-02)."""
         ...
 
 
@@ -189,6 +287,10 @@ class Records(Protocol):
         ...
 
     async def message(self, message_id: str) -> StoredMessage | None: ...
+
+    async def recorded(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
+        """The ids of the messages between two parties that were received in that time, oldest first."""
+        ...
 
     async def summary(self, message_id: str) -> MessageSummary | None: ...
 

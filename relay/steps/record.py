@@ -163,6 +163,7 @@ class _Page:
             author_id = judged.facts.pair.side(judged.facts.to.other).party.id
         mail, authentication = self.judgement.mail, self.judgement.authentication
         marketplace = judged.target.marketplace
+        policy = marketplace.policy_at(self.incoming.received_at)
         key_holder_id = author_id or marketplace.id
         self.records.append(
             _record_of(
@@ -175,12 +176,12 @@ class _Page:
                 subject=mail.head.subject if mail and author_id else "",
                 original_message_id=mail.head.message_id if mail and author_id else "",
                 original=self.incoming.content if author_id else b"",
-                policy_version=marketplace.policy.version,
+                policy_version=policy.version,
                 detail=_detail(self.incoming, judged, (reason,))
                 | {"action": "refuse", "authentication": list(authentication.results) if authentication else []},
             )
         )
-        data = _received_data(self.incoming) | _why((reason,), marketplace.policy.version)
+        data = _received_data(self.incoming) | _why((reason,), policy.version)
         self._event(judged.message_id, EventType.REFUSED, data)
         self._tell_of_refusal(judged, reason)
 

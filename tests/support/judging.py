@@ -18,6 +18,7 @@ from relay.core.model.verdict import Verdict
 from relay.core.policy.decide import decide
 from relay.core.policy.facts import Authentication, Facts, Proof, ThreadRef
 from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import split
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 MAILBOX = {Role.BUYER: "hanako@mail.example", Role.SELLER: "shop@seller.example"}
@@ -38,7 +39,7 @@ def marketplace(**changes: Any) -> Marketplace:
         "reject_at_data": False,
         "show_seller_name": True,
         "show_buyer_name": False,
-        "policy": Policy(),
+        "policies": (Policy(),),
     }
     return Marketplace(**values | changes)
 
@@ -120,7 +121,8 @@ class Letter:
         from_address = MAILBOX[role.other] if from_address is None else from_address
         party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
         policy = {key: tuple(value) if isinstance(value, list) else value for key, value in (policy or {}).items()}
-        self.market = marketplace(fallback=Fallback(fallback), policy=Policy(**policy))
+        self.policy = Policy(**policy)
+        self.market = marketplace(fallback=Fallback(fallback), policies=(self.policy,))
         self.incoming = Incoming(
             peer=Peer(
                 port=Port.SUBMISSION if login else Port.MX,
@@ -175,4 +177,4 @@ class Letter:
     def verdict(self) -> Verdict:
         writer = self.writer()
         assert isinstance(writer, Writer), writer
-        return decide(self.incoming, self.head, self.facts, writer, self.market.policy, NOW)
+        return decide(self.incoming, self.head, split(self.incoming.content), self.facts, writer, self.policy, NOW)

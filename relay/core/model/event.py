@@ -16,6 +16,8 @@ class EventType(StrEnum):
     RETURNED = "returned"
     REFUSED = "refused"
     NOTICE_QUEUED = "notice_queued"
+    MARKED = "marked"
+    """Somebody's word about it by a link or a verb: not important, no reply needed, reported."""
     COPY_MERGED = "copy_merged"
     """A further recipient of the same transaction was the same person: no second copy (R-REW-05)."""
 

@@ -13,6 +13,17 @@ class ItemKind(StrEnum):
     """Mail for `postmaster@` and `abuse@`, forwarded to the marketplace's operator."""
 
 
+class Hold(StrEnum):
+    """What a HELD item waits for."""
+
+    WORD = "word"
+    """Somebody's word; at its due time it goes back for want of one (R-SND-02)."""
+    TIME = "time"
+    """The time that it is due at: then it goes on its way by itself (R-POL-11)."""
+    REFUSED = "refused"
+    """Nothing more: the word was no, and it goes back at once."""
+
+
 class ItemState(StrEnum):
     HELD = "held"
     QUEUED = "queued"
@@ -26,7 +37,7 @@ class ItemState(StrEnum):
 
 
 MOVES: Final[dict[ItemState, frozenset[ItemState]]] = {
-    ItemState.HELD: frozenset({ItemState.QUEUED, ItemState.RETURNED}),
+    ItemState.HELD: frozenset({ItemState.QUEUED, ItemState.RETURNED, ItemState.LEASED}),
     ItemState.QUEUED: frozenset({ItemState.LEASED}),
     ItemState.LEASED: frozenset(
         {
@@ -52,7 +63,8 @@ class Item:
     """`message_id` is the record it carries or, for a notice, the record it is about. `recipient` is the party whose
     current mailbox it goes to; `address` is set instead where a notice or the operator's mail goes to one address.
     `due_at`: not before; `queued_at`: since when it was due for the first time; `attempts`: dials written so far.
-    `destination` is the mailbox's folded domain."""
+    `destination` is the mailbox's folded domain. `hold`: what it waits, or waited, for; a claim takes a held item when
+    it is due, and dispatch does as `hold` says."""
 
     id: str
     message_id: str
@@ -66,3 +78,4 @@ class Item:
     due_at: datetime
     attempts: int = 0
     delay_noticed: bool = False
+    hold: Hold | None = None

@@ -1,6 +1,7 @@
 """A marketplace: one tenant of the daemon. Configuration, not data; the store knows it by its id alone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
@@ -17,7 +18,9 @@ class Fallback(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Marketplace:
-    """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured."""
+    """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured. `policies` are
+    all versions known, the earliest to take effect first, never empty (R-POL-15). `footer`: whether relayed mail gets
+    its links (R-REW-09)."""
 
     id: str
     name: str
@@ -31,11 +34,16 @@ class Marketplace:
     reject_at_data: bool
     show_seller_name: bool
     show_buyer_name: bool
-    policy: Policy
+    policies: tuple[Policy, ...]
+    footer: bool = True
 
     @cached_property
     def domains(self) -> frozenset[str]:
         return frozenset(d for d in (self.domain, self.mobile_domain) if d)
+
+    def policy_at(self, now: datetime) -> Policy:
+        """The version in force: the last one to have taken effect, the first when none has yet."""
+        return next((policy for policy in reversed(self.policies) if policy.effective_at <= now), self.policies[0])
 
     def alias_domain(self, mailbox_domain: str) -> str:
         """The domain for a new alias of a party whose mailbox is at `mailbox_domain` (folded) (R-ADR-03)."""

@@ -11,7 +11,8 @@ class Fulfilment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """`items` are SKU/ASIN/JAN codes; `state` is the marketplace's own word."""
+    """`items` are SKU/ASIN/JAN codes; `state` is the marketplace's own word; `known` are texts that belong to it and
+    may stand in its mail: tracking numbers, prices, dates, postcodes (R-POL-09)."""
 
     id: str
     marketplace_id: str
@@ -20,3 +21,4 @@ class Order:
     items: tuple[str, ...] = ()
     state: str = ""
     fulfilled_by: Fulfilment = Fulfilment.SELLER
+    known: tuple[str, ...] = ()

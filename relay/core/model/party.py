@@ -21,6 +21,16 @@ class PartyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartySettings:
+    """A party's own choices. `time_zone` (IANA) and `quiet_hours` ("22:00-07:00", "off") of a buyer, "" for the
+    policy's; `product_support`: a seller answers product questions about orders that the operator fulfils."""
+
+    time_zone: str = ""
+    quiet_hours: str = ""
+    product_support: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """`display_name` is what the marketplace gave for display, never a name read from mail."""
 
@@ -31,3 +41,4 @@ class Party:
     state: PartyState
     locale: str
     display_name: str
+    settings: PartySettings = PartySettings()

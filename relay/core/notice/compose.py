@@ -89,7 +89,7 @@ def _values(request: NoticeRequest, translations: Translations) -> dict[str, str
         **{name: redact.clip(value, _SUBJECT_CHARS) for name, value in request.reason.values},
         "marketplace": marketplace.name,
         "help_url": marketplace.help_url,
-        "limit": f"{marketplace.policy.max_message_bytes / 1_000_000:.0f}",
+        "limit": f"{marketplace.policy_at(request.at).limits.message_bytes / 1_000_000:.0f}",
         "alias": request.alias,
         "order": request.order,
         "record": request.record_id,
@@ -102,7 +102,7 @@ def _values(request: NoticeRequest, translations: Translations) -> dict[str, str
 
 def _important_subject(request: NoticeRequest, translations: Translations, subject: str) -> str:
     """The subject to copy, word for word, that passes the buyer's opt-out under this marketplace's policy."""
-    policy = request.marketplace.policy
+    policy = request.marketplace.policy_at(request.at).bypass
     if policy.brackets and policy.important_words:
         word = translations.gettext("mark.important")
         word = word if word in policy.important_words else policy.important_words[0]

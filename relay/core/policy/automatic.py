@@ -11,6 +11,6 @@ from relay.core.policy.case import Case, Finding
 
 
 def judge(case: Case) -> Finding | None:
-    if case.automatic is not Automatic.REPLY or case.facts.auto_replies_today < case.policy.auto_replies_per_day:
+    if case.automatic is not Automatic.REPLY or case.facts.auto_replies_today < case.policy.limits.auto_replies_per_day:
         return None
     return Finding(Action.RETURN, (Reason(code=ReasonCode.AUTO_REPLY_REPEATED, rule="R-POL-14"),))

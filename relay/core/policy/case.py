@@ -1,6 +1,7 @@
 """What every rule is given and what it may find."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from relay.core.identify import Writer
 from relay.core.model.head import Automatic, Head
@@ -10,6 +11,7 @@ from relay.core.model.reason import Reason
 from relay.core.model.verdict import Action
 from relay.core.policy.facts import Facts
 from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +20,11 @@ class Case:
 
     incoming: Incoming
     head: Head
+    root: Part
     facts: Facts
     writer: Writer
     policy: Policy
+    now: datetime
 
     @property
     def author(self) -> Side:

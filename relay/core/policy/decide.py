@@ -20,6 +20,7 @@ from relay.core.policy import automatic, kinds, loops, optout, parties, size
 from relay.core.policy.case import Case, Finding
 from relay.core.policy.facts import Facts
 from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import Part
 
 RULES: Final = (loops.judge, size.judge, parties.judge, automatic.judge, optout.judge)
 
@@ -27,12 +28,13 @@ RULES: Final = (loops.judge, size.judge, parties.judge, automatic.judge, optout.
 def decide(
     incoming: Incoming,
     head: Head,
+    root: Part,
     facts: Facts,
     writer: Writer,
     policy: Policy,
-    now: datetime,  # noqa: ARG001 - part of the contract: quotas and quiet hours will be judged by it
+    now: datetime,
 ) -> Verdict:
-    case = Case(incoming=incoming, head=head, facts=facts, writer=writer, policy=policy)
+    case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
     finding = next((found for rule in RULES if (found := rule(case))), Finding(Action.RELAY, ()))
     return Verdict(
         action=finding.action,

@@ -1,6 +1,7 @@
 """Everything that a decision may look at besides the message itself, gathered first and frozen."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from relay.core.model.marketplace import Marketplace
@@ -56,6 +57,18 @@ class ThreadRef:
     incoming_id: str
     outgoing_id: str
     author: Role
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the quotas of today have counted already: messages that are neither answers nor critical of the seller, of
+    the pair, to the buyer over all sellers; and the seller's uses of the bypass."""
+
+    seller: int = 0
+    pair: int = 0
+    buyer: int = 0
+    bypass: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +78,9 @@ class Facts:
     `to` is whom the alias stands for, so the writer ought to be the other side. `sender` is the entry of the writing
     side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
     listed for another party of this marketplace. `thread_refs`: known ids only. `open_question`: the buyer wrote last
-    and the seller has not answered. `order` is what the tag names, if anything.
+    and the seller has not answered. `order` is what the tag names, else what the thread is about, if anything;
+    `orders` are all of the pair. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had its
+    last mail or was reopened, None for a new one. `scans`: what the scanners found.
     """
 
     marketplace: Marketplace
@@ -82,3 +97,8 @@ class Facts:
     thread_refs: tuple[ThreadRef, ...]
     open_question: bool
     auto_replies_today: int
+    orders: tuple[Order, ...] = ()
+    usage: Usage = Usage()
+    misuse: int = 0
+    thread_last_at: datetime | None = None
+    scans: tuple[Scan, ...] = ()

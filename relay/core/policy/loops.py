@@ -9,7 +9,7 @@ def judge(case: Case) -> Finding | None:
     own = case.facts.marketplace.domains
     if any(mark.rpartition("@")[2].lower() in own for mark in case.head.own_marks):
         return _loop(())
-    if case.head.hops > case.policy.hop_limit:  # RFC 5321 §6.3
+    if case.head.hops > case.policy.limits.hop_limit:  # RFC 5321 §6.3
         return _loop((("hops", str(case.head.hops)),))
     return None
 

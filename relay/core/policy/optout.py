@@ -49,10 +49,10 @@ def is_unsolicited(case: Case) -> bool:
 def _lifting(case: Case) -> Iterator[Reason]:
     if kinds.answers(case):
         yield Reason(code=ReasonCode.ANSWER, rule=_RULE)
-    subject, policy = case.head.subject, case.policy
-    if mark := subject_marks.important(subject, policy.brackets, policy.important_words):
+    subject, bypass = case.head.subject, case.policy.bypass
+    if mark := subject_marks.important(subject, bypass.brackets, bypass.important_words):
         yield Reason(code=ReasonCode.MARKED_IMPORTANT, rule=_RULE, span=mark)
-    if phrase := subject_marks.additional_information(subject, policy.additional_information):
+    if phrase := subject_marks.additional_information(subject, bypass.additional_information):
         yield Reason(code=ReasonCode.ADDITIONAL_INFORMATION, rule=_RULE, span=phrase)
-    if (kind := kinds.said(case)) in policy.critical_kinds:
+    if (kind := kinds.said(case)) in bypass.critical_kinds:
         yield Reason(code=ReasonCode.CRITICAL_KIND, rule=_RULE, values=(("kind", str(kind)),))

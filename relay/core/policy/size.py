@@ -6,6 +6,6 @@ from relay.core.policy.case import Case, Finding
 
 
 def judge(case: Case) -> Finding | None:
-    if len(case.incoming.content) <= case.policy.max_message_bytes:
+    if len(case.incoming.content) <= case.policy.limits.message_bytes:
         return None
     return Finding(Action.RETURN, (Reason(code=ReasonCode.TOO_BIG, rule="R-IN-06"),))

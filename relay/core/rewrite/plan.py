@@ -7,6 +7,23 @@ from typing import NamedTuple
 from relay.core.rewrite.mime import Part
 
 
+class Cutout(NamedTuple):
+    """What policy strips (`verdict.Strip`): a part's `path`, offsets in its decoded text (None: the whole part), and
+    the `placeholder` that stands in its place, in the reader's language."""
+
+    path: str
+    start: int | None
+    end: int | None
+    placeholder: str
+
+
+class FooterLine(NamedTuple):
+    """One line below the mail; `url` "" for a line that is no link."""
+
+    text: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that the passes need, resolved beforehand.
@@ -16,6 +33,10 @@ class Plan:
     without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's side; an id that
     is in neither map becomes `opaque_id(id)` under `thread_key` at `domain`, so siblings of an unknown parent still
     thread. `hidden_hosts`: HELO name and client address of this session, beside what the trace fields name.
+
+    `cutouts` are what policy strips. `footer` is put below the mail, in the reader's language (`language`), and
+    `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is what every signed link of ours begins
+    with: in what the author wrote or quoted, such a link was his own, and goes, with the footer around it (R-REW-09).
     """
 
     domain: str
@@ -26,6 +47,11 @@ class Plan:
     thread_ids: Mapping[str, str]
     thread_key: bytes
     hidden_hosts: frozenset[str]
+    cutouts: tuple[Cutout, ...] = ()
+    footer: tuple[FooterLine, ...] = ()
+    language: str = "en"
+    unsubscribe: str = ""
+    link_prefix: str = ""
 
 
 class Edit(NamedTuple):
