@@ -1,0 +1,78 @@
+"""What the relay adds to a message for its reader, in the reader's language: the footer's lines with their signed links,
+List-Unsubscribe, and the placeholders of what policy strips (R-REW-08, R-REW-09, R-POL-02)."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from relay.core.link import Purpose
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.party import Party, Role
+from relay.core.model.verdict import Verdict
+from relay.core.notice.texts import Part, Translations, key, text
+from relay.core.policy.facts import Facts
+from relay.core.rewrite.plan import Cutout, FooterLine
+from relay.steps.house import House
+
+_OF_SELLERS: Final = (("footer.no_reply", Purpose.NO_REPLY), ("footer.report", Purpose.REPORT))
+_OF_BUYERS: Final = (("footer.opt_out", Purpose.OPT_OUT), ("footer.report", Purpose.REPORT))
+_NOT_IMPORTANT: Final = ("footer.not_important", Purpose.NOT_IMPORTANT)
+
+
+class Footer(NamedTuple):
+    lines: tuple[FooterLine, ...]
+    unsubscribe: str
+
+
+def lines(house: House, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> Footer:
+    """Nothing at all where the marketplace has switched footers off; one-click opt-out stays, it is the buyer's right."""
+    reader = facts.pair.side(facts.to).party
+
+    def url(purpose: Purpose) -> str:
+        return house.links.url(purpose, reader.id, message_id, now)
+
+    unsubscribe = url(Purpose.OPT_OUT) if facts.to is Role.BUYER else ""
+    if not facts.marketplace.footer:
+        return Footer((), unsubscribe)
+    say = house.catalogue(locale_of(facts.marketplace, reader))
+    linked = _OF_BUYERS if facts.to is Role.BUYER else _OF_SELLERS
+    if verdict.bypass:
+        linked = (_NOT_IMPORTANT, *linked)
+    return Footer(
+        (
+            FooterLine(_heading(say, facts), ""),
+            *(FooterLine(text(say, name, {}), url(purpose)) for name, purpose in linked),
+        ),
+        unsubscribe,
+    )
+
+
+def _heading(say: Translations, facts: Facts) -> str:
+    values = {"marketplace": facts.marketplace.name, "order": facts.order.external_id if facts.order else ""}
+    return text(say, "footer.order" if facts.order else "footer.from", values)
+
+
+def cutouts(house: House, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
+    """What policy strips, each with what stands in its place."""
+    say = house.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    return tuple(
+        Cutout(
+            path=strip.part,
+            start=strip.start,
+            end=strip.end,
+            placeholder=text(
+                say,
+                "placeholder.part" if strip.start is None else "placeholder.text",
+                {
+                    "name": strip.name,
+                    "marketplace": facts.marketplace.name,
+                    "title": say.gettext(key(strip.code, Part.TITLE)),
+                },
+            ),
+        )
+        for strip in verdict.strips
+    )
+
+
+def locale_of(marketplace: Marketplace, party: Party) -> str:
+    """The party's language where the marketplace speaks it, else the marketplace's first."""
+    return party.locale if party.locale in marketplace.locales else marketplace.locales[0]
