@@ -10,6 +10,7 @@ _PROGRAMS = {
     "postfix": "/usr/sbin/postfix",
     "postgresql": "/usr/lib/postgresql",
     "dovecot": "/usr/sbin/dovecot",
+    "clamd": "/usr/sbin/clamd",
 }
 
 

@@ -55,6 +55,7 @@ def files(config: Config, data_dir: Path) -> Iterator[Finding]:
     named += [
         (f"delivery.route[{n}].password_file", route.password_file) for n, route in enumerate(config.delivery.route)
     ]
+    named += [(f"scanner[{n}].password_file", scanner.password_file) for n, scanner in enumerate(config.scanner)]
     for key, name in named:
         if name:
             yield _readable(key, data_dir / name)

@@ -15,6 +15,7 @@ from relay.config.sections import (
     Notices,
     Retry,
     Route,
+    ScannerSection,
     Tls,
     Web,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Problem",
     "Retry",
     "Route",
+    "ScannerSection",
     "Tls",
     "Web",
     "load",

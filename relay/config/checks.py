@@ -2,9 +2,10 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 from relay.config.problem import Problem
-from relay.config.sections import Config, Listener, Route
+from relay.config.sections import Config, Listener, Route, ScannerSection
 from relay.core.address import fold_domain
 
 
@@ -14,6 +15,7 @@ def across(config: Config) -> Iterator[Problem]:
     yield from _retry(config)
     yield from _routes(config)
     yield from _dkim(config)
+    yield from _scanners(config)
     yield from _marketplaces(config)
     yield from _operators(config)
 
@@ -88,6 +90,33 @@ def _route_login(route: Route, key: str) -> Iterator[Problem]:
 def _dkim(config: Config) -> Iterator[Problem]:
     if config.dkim.sign and not config.dkim.algorithms:
         yield Problem("dkim.algorithms", "nothing to sign with", "name an algorithm, or write sign = false")
+
+
+def _scanners(config: Config) -> Iterator[Problem]:
+    for index, scanner in enumerate(config.scanner):
+        key = f"scanner[{index}]"
+        yield from (_clamav if scanner.kind == "clamav" else _rspamd)(scanner, key)
+    addresses = [(f"scanner[{index}]", scanner.address) for index, scanner in enumerate(config.scanner)]
+    for key, first, _ in _repeated(addresses):
+        yield Problem(f"{key}.address", f"is asked by {first} already", "keep one of them")
+
+
+def _clamav(scanner: ScannerSection, key: str) -> Iterator[Problem]:
+    if scanner.address.startswith("http"):
+        yield Problem(f"{key}.address", "clamd does not speak HTTP", "write its host:port, or unix: and its socket")
+    for name in ("spam_actions", "password_file"):
+        if getattr(scanner, name) != getattr(ScannerSection(kind="clamav", address=""), name):
+            yield Problem(f"{key}.{name}", "is Rspamd's", 'remove it, or write kind = "rspamd"')
+
+
+def _rspamd(scanner: ScannerSection, key: str) -> Iterator[Problem]:
+    url = urlsplit(scanner.address)
+    if not url.scheme.startswith("http"):
+        yield Problem(f"{key}.address", "Rspamd is asked by HTTP", "write the URL of its worker: http://host:11333")
+    elif scanner.password_file and url.scheme == "http" and not is_loopback(url.hostname or ""):
+        yield Problem(f"{key}.address", "would send the password in the clear", "write an https:// address")
+    if not scanner.spam_actions:
+        yield Problem(f"{key}.spam_actions", "nothing would be spam", 'name an action: ["reject"]')
 
 
 def _marketplaces(config: Config) -> Iterator[Problem]:

@@ -57,6 +57,16 @@ def _web_url(text: str) -> None:
         raise ValueError(text)
 
 
+def _scanner_address(text: str) -> None:
+    if text.startswith(("http://", "https://")):
+        _web_url(text)
+    elif not text.startswith("unix:/"):
+        parts = urlsplit(f"//{text}")
+        if not parts.hostname or not parts.port or parts.netloc != text or parts.username is not None:
+            raise ValueError(text)
+        _host_or_ip(parts.hostname)
+
+
 def _matching(pattern: str) -> Callable[[str], None]:
     grammar = re.compile(pattern)
 
@@ -82,6 +92,9 @@ STORE: Final = Format(
     "a store address", "sqlite:relay.db or postgresql://user@host/name", _matching(r"sqlite:.+|postgres(ql)?://.+")
 )
 ROUTE_DOMAIN: Final = Format('a mail domain or "*"', "shop.example", _route_domain)
+SCANNER: Final = Format(
+    "a scanner's address", "127.0.0.1:3310, unix:/run/clamav/clamd.ctl or http://127.0.0.1:11333", _scanner_address
+)
 BRACKETS: Final = Format("an opening and a closing bracket", "[]", _matching(r"\S\S"))
 
 # An optional text has no `min_length`: "" stands for none and is not held against the format.
@@ -95,4 +108,5 @@ WebUrl = Annotated[str, msgspec.Meta(extra={"format": WEB_URL}, min_length=1)]
 Slug = Annotated[str, msgspec.Meta(extra={"format": SLUG}, min_length=1)]
 StoreUrl = Annotated[str, msgspec.Meta(extra={"format": STORE}, min_length=1)]
 RouteDomain = Annotated[str, msgspec.Meta(extra={"format": ROUTE_DOMAIN}, min_length=1)]
+ScannerAddress = Annotated[str, msgspec.Meta(extra={"format": SCANNER}, min_length=1)]
 Brackets = Annotated[str, msgspec.Meta(extra={"format": BRACKETS}, min_length=1)]

@@ -15,6 +15,7 @@ from relay.config.formats import (
     MailAddress,
     MailDomain,
     RouteDomain,
+    ScannerAddress,
     Slug,
     StoreUrl,
     WebUrl,
@@ -135,6 +136,20 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     cache_entries: Whole = 10_000
 
 
+class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A virus or spam scanner that is asked about every message. `timeout_s` counts from connecting to its answer.
+    `spam_actions` and `password_file`, which holds one line, are Rspamd's."""
+
+    kind: Literal["clamav", "rspamd"]
+    address: ScannerAddress
+    when_away: Literal["hold", "pass", "tempfail"] = "hold"
+    timeout_s: Duration = 30
+    spam_actions: tuple[
+        Literal["reject", "soft reject", "add header", "rewrite subject", "greylist", "quarantine", "discard"], ...
+    ] = ("reject",)
+    password_file: str = ""
+
+
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_mailbox_per_hour: Positive = 30
     return_path_s: Duration = 1_209_600
@@ -199,6 +214,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     delivery: Delivery = Delivery()
     dns: Dns = Dns()
     dkim: Dkim = Dkim()
+    scanner: tuple[ScannerSection, ...] = ()
     notices: Notices = Notices()
     web: Web = Web()
     log: Log = Log()

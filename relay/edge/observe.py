@@ -34,6 +34,7 @@ COUNTERS: Final[Mapping[str, Metric]] = {
     ),
     "delivery_connections": Metric("Connections made to other servers, by TLS version.", ("tls",)),
     "bounces": Metric("Mails to a return path, by what they told.", ("outcome",)),
+    "scans": Metric("Messages given to a scanner, by what it said.", ("scanner", "outcome")),
     "settled": Metric("Attempts to send, by what the item became.", ("state", "kind")),
     "parked": Metric("Items that cannot be read and wait for a person."),
     "internal_errors": Metric("Errors that nobody foresaw; each has a log entry.", ("where",)),
@@ -126,8 +127,9 @@ def configure_logging(log: Log) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    # At INFO the SMTP server's library tells each command, the web server's its own coming and going.
-    for library in ("mail", "uvicorn"):
+    # At INFO the SMTP server's library tells each command, the web server's its own coming and going, the web client's
+    # each request.
+    for library in ("mail", "uvicorn", "httpx2"):
         logging.getLogger(library).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*enrich, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

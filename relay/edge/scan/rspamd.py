@@ -1,0 +1,57 @@
+"""Rspamd by HTTP: a message is posted to /checkv2, and the action that comes back is its verdict.
+
+Rspamd ends the connection without a word over a message above its `max_message`, which cannot be told from a crash:
+keep that limit above `limits.message_bytes`.
+"""
+
+import ssl
+from collections.abc import Collection
+from http import HTTPStatus
+
+import httpx2
+import msgspec
+
+from relay.core.policy.facts import Scan, ScanOutcome
+from relay.edge.scan.answer import AnswerError, TooBigError, printable
+
+
+class _Answer(msgspec.Struct):
+    """What we read of it. `action` may be any that Rspamd's own configuration names."""
+
+    action: str
+    score: float
+
+
+class Rspamd:
+    """`address` is the URL of a normal or proxy worker, or with `password` of a controller. Mail is spam when the
+    action is one of `spam_actions`."""
+
+    def __init__(self, address: str, *, spam_actions: Collection[str], password: str = "") -> None:
+        self._url = address.rstrip("/") + "/checkv2"
+        self._spam_actions = frozenset(spam_actions)
+        self._client = httpx2.AsyncClient(
+            headers={"Content-Type": "message/rfc822", **({"Password": password} if password else {})},
+            verify=ssl.create_default_context(),
+            # The caller's clock runs over all of it; a proxy of the environment is none of our business.
+            timeout=None,
+            trust_env=False,
+        )
+
+    async def ask(self, content: bytes) -> Scan:
+        """Raises httpx2.HTTPError, AnswerError, TooBigError."""
+        response = await self._client.post(self._url, content=content)
+        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise TooBigError
+        if response.status_code != HTTPStatus.OK:
+            raise AnswerError(f"HTTP {response.status_code}")
+        try:
+            answer = msgspec.json.decode(response.content, type=_Answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise AnswerError("no verdict in the answer") from None
+        if answer.action not in self._spam_actions:
+            return Scan(scanner="rspamd", outcome=ScanOutcome.CLEAN)
+        found = printable(f"{answer.action}, score {answer.score:.1f}")
+        return Scan(scanner="rspamd", outcome=ScanOutcome.SPAM, found=found)
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,104 @@
+"""One configured scanner: what its peer says within the time, or what its setting says instead."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from relay import config
+from relay.core.policy.facts import Scan, ScanOutcome
+from relay.edge.scan.answer import TooBigError
+from relay.edge.scan.clamav import Clamav
+from relay.edge.scan.rspamd import Rspamd
+from relay.ports import Observer, UnavailableError
+
+log = structlog.get_logger()
+
+
+class ScannerError(OSError):
+    """A scanner's file cannot be used; the message names its key."""
+
+
+class Peer(Protocol):
+    """A scanner's protocol. `ask` gives CLEAN, VIRUS or SPAM; any exception means that nothing has been scanned,
+    TooBigError that asking again would not help."""
+
+    async def ask(self, content: bytes) -> Scan: ...
+
+    async def close(self) -> None: ...
+
+
+class ConfiguredScanner:
+    """Implements `ports.Scanner`; may be asked many times at once. Nothing but UnavailableError leaves `scan`.
+
+    A message that is too big for the scanner will be so tomorrow: `tempfail` would put its writer off for days, so it
+    is held instead.
+    """
+
+    def __init__(self, *, section: config.ScannerSection, peer: Peer, observer: Observer) -> None:
+        self._section = section
+        self._peer = peer
+        self._observer = observer
+
+    async def scan(self, content: bytes) -> Scan | None:
+        try:
+            async with asyncio.timeout(self._section.timeout_s):
+                scan = await self._peer.ask(content)
+        except TooBigError:
+            self._count("too_big")
+            return self._away("too big for it") if self._section.when_away != "pass" else None
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message has not been scanned
+            return self._unscanned(error)
+        self._count(scan.outcome.value)
+        return scan
+
+    async def close(self) -> None:
+        await self._peer.close()
+
+    def _unscanned(self, error: Exception) -> Scan | None:
+        name = self._section.kind
+        self._count(ScanOutcome.AWAY.value)
+        log.warning(
+            "scanner_away", scanner=name, setting=self._section.when_away, why=f"{type(error).__name__} {error}"
+        )
+        match self._section.when_away:
+            case "tempfail":
+                raise UnavailableError(f"the scanner {name} is away") from error
+            case "pass":
+                return None
+            case "hold":
+                return self._away("")
+
+    def _away(self, found: str) -> Scan:
+        return Scan(scanner=self._section.kind, outcome=ScanOutcome.AWAY, found=found)
+
+    def _count(self, outcome: str) -> None:
+        self._observer.count("scans", scanner=self._section.kind, outcome=outcome)
+
+
+def scanners(
+    sections: Sequence[config.ScannerSection], *, data_dir: Path, observer: Observer
+) -> tuple[ConfiguredScanner, ...]:
+    """Connects nowhere yet. The caller closes each. Raises ScannerError for a password file that cannot be read."""
+    return tuple(
+        ConfiguredScanner(section=section, peer=_peer(section, data_dir), observer=observer) for section in sections
+    )
+
+
+def _peer(section: config.ScannerSection, data_dir: Path) -> Peer:
+    if section.kind == "clamav":
+        return Clamav(section.address)
+    password = _password(data_dir / section.password_file) if section.password_file else ""
+    return Rspamd(section.address, spam_actions=section.spam_actions, password=password)
+
+
+def _password(path: Path) -> str:
+    try:
+        line = path.read_text("ascii").splitlines()[0].strip()
+    except (OSError, UnicodeError, IndexError):
+        line = ""
+    if not line.isprintable() or not line:
+        raise ScannerError(f"scanner.password_file {path.name!r} holds no readable line of ASCII")
+    return line
