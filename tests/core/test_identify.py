@@ -62,8 +62,8 @@ def test_a_trusted_network_proves_like_known_domain() -> None:  # R-IN-09
 
 
 def test_the_number_of_pending_addresses_is_the_policys() -> None:  # R-SND-02
-    held = Letter(sender=None, pending_senders=2, policy={"pending_senders": 3}).writer()
-    refused = Letter(sender=None, pending_senders=3, policy={"pending_senders": 3}).writer()
+    held = Letter(sender=None, pending_senders=2, policy={"senders": {"pending": 3}}).writer()
+    refused = Letter(sender=None, pending_senders=3, policy={"senders": {"pending": 3}}).writer()
     assert isinstance(held, Writer)
     assert refused == Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
 

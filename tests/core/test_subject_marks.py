@@ -8,9 +8,9 @@ from relay.core.policy import subject_marks
 from relay.core.policy.policy import Policy
 from tests.support.judging import Letter
 
-BRACKETS = Policy().brackets
-WORDS = Policy().important_words
-PHRASES = Policy().additional_information
+BRACKETS = Policy().bypass.brackets
+WORDS = Policy().bypass.important_words
+PHRASES = Policy().bypass.additional_information
 SPACES = st.text(alphabet=" \t\u3000\u00a0", max_size=5)
 
 

@@ -1,7 +1,10 @@
 """One pair at one marketplace, and any message and facts about it from a few words: for tests of core's decisions."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from relay.core.identify import Writer, identify
 from relay.core.model.head import Automatic, Head
@@ -9,16 +12,16 @@ from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Fallback, Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Order
+from relay.core.model.order import Fulfilment, Order
 from relay.core.model.pair import Alias, Pair, Side
-from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.party import Party, PartySettings, PartyState, Role
 from relay.core.model.reason import Reason
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Verdict
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Authentication, Facts, Proof, ThreadRef
+from relay.core.policy.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
 from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import split
+from relay.core.rewrite.mime import MimeLimits, split
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 MAILBOX = {Role.BUYER: "hanako@mail.example", Role.SELLER: "shop@seller.example"}
@@ -44,7 +47,7 @@ def marketplace(**changes: Any) -> Marketplace:
     return Marketplace(**values | changes)
 
 
-def side(role: Role, *, state: str = "active", mailbox: bool = True) -> Side:
+def side(role: Role, *, state: str = "active", mailbox: bool = True, settings: dict[str, Any] | None = None) -> Side:
     party = Party(
         id=f"{role}-1",
         marketplace_id="ichiba",
@@ -53,6 +56,7 @@ def side(role: Role, *, state: str = "active", mailbox: bool = True) -> Side:
         state=PartyState(state),
         locale="en",
         display_name="",
+        settings=PartySettings(**settings or {}),
     )
     return Side(
         party=party,
@@ -68,10 +72,24 @@ def opt_out(seller: str | None = None, kind: str | None = None, buyer: str = "bu
     )
 
 
+def _order(external_id: str, *, by: str = "seller", items: Sequence[str] = (), known: Sequence[str] = ()) -> Order:
+    return Order(
+        id=f"id-{external_id}",
+        marketplace_id="ichiba",
+        pair_id="pair-1",
+        external_id=external_id,
+        items=tuple(items),
+        fulfilled_by=Fulfilment(by),
+        known=tuple(known),
+    )
+
+
 class Letter:
     """A message for one alias: what is written (`Incoming`, `Head`) and what is known (`Facts`).
 
-    By default the seller writes to the buyer with his login and his approved address.
+    By default the seller writes to the buyer with his login and his approved address. `raw` is a whole message instead
+    of a header and `body`. `orders` are the pair's, as `_order` takes them, and `order` names the one that it is about;
+    without `orders` that is the only one, and the seller's. `policy` is nested like the policy file.
     """
 
     def __init__(
@@ -90,6 +108,7 @@ class Letter:
         fallback: str = "hold",
         subject: str = "ご注文について",
         body: str = "hello",
+        raw: str | bytes | None = None,
         automatic: str = "no",
         auto_replies_today: int = 0,
         own_marks: tuple[str, ...] = (),
@@ -104,12 +123,22 @@ class Letter:
         author_state: str = "active",
         recipient_state: str = "active",
         recipient_mailbox: bool = True,
+        orders: Sequence[dict[str, Any]] = (),
+        usage: dict[str, int] | None = None,
+        misuse: int = 0,
+        last_mail_days_ago: float | None = None,
+        scans: Sequence[dict[str, Any]] = (),
+        buyer: dict[str, Any] | None = None,
+        seller: dict[str, Any] | None = None,
+        now: datetime = NOW,
         policy: dict[str, Any] | None = None,
     ) -> None:
         role = Role(to)
+        self.now = now
+        settings = {Role.BUYER: buyer, Role.SELLER: seller}
         sides = {
-            role: side(role, state=recipient_state, mailbox=recipient_mailbox),
-            role.other: side(role.other, state=author_state),
+            role: side(role, state=recipient_state, mailbox=recipient_mailbox, settings=settings[role]),
+            role.other: side(role.other, state=author_state, settings=settings[role.other]),
         }
         pair = Pair(
             id="pair-1",
@@ -120,8 +149,7 @@ class Letter:
         )
         from_address = MAILBOX[role.other] if from_address is None else from_address
         party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
-        policy = {key: tuple(value) if isinstance(value, list) else value for key, value in (policy or {}).items()}
-        self.policy = Policy(**policy)
+        self.policy = msgspec.convert(policy or {}, Policy)
         self.market = marketplace(fallback=Fallback(fallback), policies=(self.policy,))
         self.incoming = Incoming(
             peer=Peer(
@@ -135,8 +163,8 @@ class Letter:
             mail_from=from_address if mail_from is None else mail_from,
             rcpt_to=(f"{ALIAS[role]}@ichiba.example",),
             smtputf8=False,
-            content=f"Subject: x\r\n\r\n{body}\r\n".encode(),
-            received_at=NOW,
+            content=_content(raw if raw is not None else f"Subject: x\n\n{body}\n"),
+            received_at=now,
         )
         self.head = Head(
             from_address=from_address,
@@ -149,12 +177,14 @@ class Letter:
             own_marks=tuple(own_marks),
             hops=hops,
         )
+        all_orders = tuple(_order(**one) for one in orders) or ((_order(order),) if order else ())
         self.facts = Facts(
             marketplace=self.market,
             pair=pair,
             to=role,
             tag=tag,
-            order=Order(id="o1", marketplace_id="ichiba", pair_id="pair-1", external_id=order) if order else None,
+            order=next((one for one in all_orders if one.external_id == order), None),
+            orders=all_orders,
             authentication=Authentication(proof=Proof(proof), spf_fail=spf_fail),
             from_address=from_address,
             sender=Sender(id="s1", party_id=f"{role.other}-1", address=from_address, state=SenderState(sender))
@@ -169,6 +199,10 @@ class Letter:
             ),
             open_question=open_question,
             auto_replies_today=auto_replies_today,
+            usage=Usage(**usage or {}),
+            misuse=misuse,
+            thread_last_at=None if last_mail_days_ago is None else now - timedelta(days=last_mail_days_ago),
+            scans=tuple(msgspec.convert(one, Scan) for one in scans),
         )
 
     def writer(self) -> Writer | Reason:
@@ -177,4 +211,10 @@ class Letter:
     def verdict(self) -> Verdict:
         writer = self.writer()
         assert isinstance(writer, Writer), writer
-        return decide(self.incoming, self.head, split(self.incoming.content), self.facts, writer, self.policy, NOW)
+        root = split(self.incoming.content, MimeLimits())
+        return decide(self.incoming, self.head, root, self.facts, writer, self.policy, self.now)
+
+
+def _content(message: str | bytes) -> bytes:
+    raw = message if isinstance(message, bytes) else message.encode()
+    return raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -7,10 +7,11 @@ from relay.core.identify import Writer
 from relay.core.model.head import Automatic, Head
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
+from relay.core.model.party import Role
 from relay.core.model.reason import Reason
-from relay.core.model.verdict import Action
+from relay.core.model.verdict import Action, Strip
 from relay.core.policy.facts import Facts
-from relay.core.policy.policy import Policy
+from relay.core.policy.policy import ContentAction, Policy
 from relay.core.rewrite.mime import Part
 
 
@@ -35,6 +36,10 @@ class Case:
         return self.facts.pair.side(self.facts.to)
 
     @property
+    def by_seller(self) -> bool:
+        return self.writer.role is Role.SELLER
+
+    @property
     def is_automatic(self) -> bool:
         return self.automatic is not Automatic.NO
 
@@ -50,7 +55,30 @@ def automatic(incoming: Incoming, head: Head) -> Automatic:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's word on a case. `reasons` is never empty; RELAY says why something that could stop it does not."""
+    """A rule's word on a case, which `decide` weighs against the others'. RELAY says why something that could stop the
+    message does not. The further fields are the verdict's own, see there."""
 
     action: Action
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    strips: tuple[Strip, ...] = ()
+    not_before: datetime | None = None
+    counted: bool = False
+    remaining: int | None = None
+    bypass: bool = False
+    to_operator: bool = False
+
+
+def acting(action: ContentAction, reason: Reason, strip: Strip | None = None) -> Finding | None:
+    """What a configured action makes of something found. What is stripped is told like what is warned of."""
+    match action:
+        case ContentAction.ALLOW:
+            return None
+        case ContentAction.WARN:
+            return Finding(Action.RELAY, warnings=(reason,))
+        case ContentAction.STRIP:
+            return Finding(Action.RELAY, warnings=(reason,), strips=(strip,) if strip else ())
+        case ContentAction.HOLD:
+            return Finding(Action.HOLD, (reason,))
+        case ContentAction.RETURN:
+            return Finding(Action.RETURN, (reason,))

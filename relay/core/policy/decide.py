@@ -1,28 +1,57 @@
-"""The verdict: every rule in its order, the first that finds something decides (R-POL-01).
+"""The verdict: what all rules find about one message for one recipient, weighed into one word (R-POL-01).
 
 The live path, the simulator and the pre-send check call `decide` with the same values and get the same verdict: there
 is no clock, no look-up and no chance in it.
+
+    gates       loops, size, the author, automatic replies: the first that returns the mail ends it, nothing else counts
+    standing    operator's orders, the recipient, closed threads, opt-out: for registered writers only
+    content     what the message holds, and what scanners say of it: for everybody
+    time        quotas, quiet hours and delay: for what nothing has returned
+
+The most severe action wins (return, hold, relay). Its reasons come first, in the order of the rules, and the first of
+them is what a notice names; the others follow, for whoever asks what else there was. Warnings and what is to be cut out
+are gathered whatever the action: a hold goes out later as what was decided now.
+
+Who is not registered for the author hears nothing about the recipient: his mail is held, opt-out, closed threads and
+quotas are not looked at, and dispatch looks again when he has been approved. What his mail holds is his own, so content
+may still return it.
 
 A verdict is about one recipient alone. Reply-all with one's own alias in Cc gets OWN_ALIAS for that recipient like
 mail to one's own alias alone; the flow then sees that the other side is served in the same transaction and records
 COPY_MERGED instead of acting on the verdict (R-REW-05).
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from relay.core.identify import Writer
 from relay.core.model.head import Head
 from relay.core.model.message import Incoming
-from relay.core.model.reason import ReasonCode
+from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import automatic, kinds, loops, optout, parties, size
+from relay.core.policy import (
+    automatic,
+    bypass,
+    fulfilment,
+    hours,
+    kinds,
+    loops,
+    optout,
+    parties,
+    quotas,
+    scanning,
+    size,
+    threads,
+)
+from relay.core.policy.bypass import Lift
 from relay.core.policy.case import Case, Finding
 from relay.core.policy.facts import Facts
 from relay.core.policy.policy import Policy
 from relay.core.rewrite.mime import Part
 
-RULES: Final = (loops.judge, size.judge, parties.judge, automatic.judge, optout.judge)
+GATES: Final = (loops.judge, size.judge, parties.author, automatic.judge)
+_SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
 
 
 def decide(
@@ -35,19 +64,94 @@ def decide(
     now: datetime,
 ) -> Verdict:
     case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
-    finding = next((found for rule in RULES if (found := rule(case))), Finding(Action.RELAY, ()))
+    lift = bypass.lift(case)
+    findings = list(_gates(case))
+    contradicted = False
+    if _action(findings) is not Action.RETURN:
+        findings += _standing(case, lift)
+        findings += scanning.judge(case)
+    if _action(findings) is not Action.RETURN:
+        findings += _time(case, lift, _action(findings))
+    return _verdict(case, lift, findings, contradicted=contradicted)
+
+
+def _gates(case: Case) -> Iterator[Finding]:
+    for gate in GATES:
+        if finding := gate(case):
+            yield finding
+            if finding.action is Action.RETURN:
+                return
+
+
+def _standing(case: Case, lift: Lift) -> Iterator[Finding]:
+    if not case.writer.registered:
+        return
+    routed = fulfilment.judge(case)
+    if routed:
+        yield routed
+    if routed is None or not routed.to_operator:
+        if unavailable := parties.recipient(case):
+            yield unavailable
+            return
+        if closed := threads.judge(case):
+            yield closed
+    if opted_out := optout.judge(case, lift):
+        yield opted_out
+
+
+def _time(case: Case, lift: Lift, action: Action) -> Iterator[Finding]:
+    if counted := quotas.judge(case, lift):
+        action = max(action, counted.action, key=_SEVERITY.index)
+        yield counted
+    if action is Action.RELAY and (later := hours.judge(case, lift)):
+        yield later
+
+
+def _action(findings: Iterable[Finding]) -> Action:
+    return max((finding.action for finding in findings), key=_SEVERITY.index, default=Action.RELAY)
+
+
+def _verdict(case: Case, lift: Lift, findings: Sequence[Finding], *, contradicted: bool) -> Verdict:
+    action = _action(findings)
+    used = action is not Action.RETURN and any(finding.bypass for finding in findings)
+    warnings = [reason for finding in findings for reason in finding.warnings]
+    if case.writer.registered:
+        warnings += bypass.warnings(case, used=used, contradicted=contradicted)
+    deciding = [finding for finding in findings if finding.action is action]
+    reasons = [reason for finding in sorted(findings, key=_mildness) for reason in finding.reasons]
+    quota = next((finding for finding in findings if finding.counted or finding.remaining is not None), Finding(action))
     return Verdict(
-        action=finding.action,
-        reasons=finding.reasons,
+        action=action,
+        reasons=tuple(dict.fromkeys(reasons)),
         kind=kinds.kind_of(case),
-        notify=_notify(case, finding),
-        policy_version=policy.version,
-        unsolicited=optout.is_unsolicited(case),
+        notify=_notify(case, action, reasons, warnings),
+        policy_version=case.policy.version,
+        unsolicited=case.by_seller and not lift.reasons,
+        warnings=tuple(dict.fromkeys(warnings)),
+        strips=tuple(strip for finding in findings for strip in finding.strips),
+        not_before=_not_before(action, deciding),
+        counted=quota.counted,
+        bypass=used,
+        misuse=case.policy.bypass.points_contradiction if contradicted else 0,
+        remaining=quota.remaining,
+        to_operator=action is not Action.RETURN and any(finding.to_operator for finding in findings),
     )
 
 
-def _notify(case: Case, finding: Finding) -> bool:
+def _mildness(finding: Finding) -> int:
+    return -_SEVERITY.index(finding.action)
+
+
+def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
+    """A hold ends by itself only when everything that holds the mail does."""
+    times = [finding.not_before for finding in deciding]
+    known = [time for time in times if time is not None]
+    waits_for_word = action is Action.HOLD and len(known) < len(times)
+    return None if waits_for_word or action is Action.RETURN else max(known, default=None)
+
+
+def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Sequence[Reason]) -> bool:
     """Machines are never answered (RFC 3834 §2, R-POL-14), and what ends a loop must not feed it (R-OUT-08)."""
-    return (
-        finding.action is not Action.RELAY and not case.is_automatic and finding.reasons[0].code is not ReasonCode.LOOP
-    )
+    if case.is_automatic or (action is Action.RELAY and not warnings):
+        return False
+    return not reasons or reasons[0].code is not ReasonCode.LOOP

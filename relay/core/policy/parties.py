@@ -1,7 +1,4 @@
-"""The two parties: is each in good standing, is the writer registered, does he write to somebody else than himself.
-
-The order keeps secrets: who is not registered for the author hears nothing about the recipient.
-"""
+"""The two parties: is each in good standing, is the writer registered, does he write to somebody else than himself."""
 
 from relay.core.model.party import PartyState
 from relay.core.model.reason import Reason, ReasonCode
@@ -10,19 +7,24 @@ from relay.core.policy.case import Case, Finding
 from relay.core.policy.facts import Proof
 
 
-def judge(case: Case) -> Finding | None:
+def author(case: Case) -> Finding | None:
+    """About the writer and his account alone: says nothing about the recipient."""
     if case.writer.role is case.facts.to:
         return _found(Action.RETURN, ReasonCode.OWN_ALIAS, "R-REW-05")
     if case.author.party.state is not PartyState.ACTIVE:
         return _found(Action.RETURN, ReasonCode.SENDER_SUSPENDED, "R-SND-07")
-    if not case.writer.registered:
-        if case.writer.proof is Proof.NONE:
-            return _found(Action.HOLD, ReasonCode.SENDER_UNPROVEN, "R-IN-09")
-        return _found(Action.HOLD, ReasonCode.SENDER_PENDING, "R-SND-02")
-    if case.recipient.party.state is not PartyState.ACTIVE or case.recipient.mailbox is None:
-        # One neutral reason for all of it: why somebody cannot be reached is his own affair.
-        return _found(Action.RETURN, ReasonCode.RECIPIENT_UNAVAILABLE, "R-SND-07")
-    return None
+    if case.writer.registered:
+        return None
+    if case.writer.proof is Proof.NONE:
+        return _found(Action.HOLD, ReasonCode.SENDER_UNPROVEN, "R-IN-09")
+    return _found(Action.HOLD, ReasonCode.SENDER_PENDING, "R-SND-02")
+
+
+def recipient(case: Case) -> Finding | None:
+    if case.recipient.party.state is PartyState.ACTIVE and case.recipient.mailbox is not None:
+        return None
+    # One neutral reason for all of it: why somebody cannot be reached is his own affair.
+    return _found(Action.RETURN, ReasonCode.RECIPIENT_UNAVAILABLE, "R-SND-07")
 
 
 def _found(action: Action, code: ReasonCode, rule: str) -> Finding:

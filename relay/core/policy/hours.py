@@ -1,0 +1,37 @@
+"""Quiet hours and delay (R-POL-12): seller mail that is neither an answer nor critical waits, on the buyer's clock.
+
+The reason names no time: when it is night where the buyer lives is his own affair.
+"""
+
+from datetime import datetime, timedelta, tzinfo
+
+from relay.core.model.party import PartySettings
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
+from relay.core.policy import days
+from relay.core.policy.bypass import Lift
+from relay.core.policy.case import Case, Finding
+from relay.core.policy.policy import Hours
+
+
+def judge(case: Case, lift: Lift) -> Finding | None:
+    """For a message that is relayed."""
+    if not case.by_seller or lift.is_answer or lift.is_marked:
+        return None
+    due = case.now + timedelta(seconds=case.policy.hours.delay_s)
+    calm = awake(case, due)
+    reasons = (Reason(code=ReasonCode.QUIET_HOURS, rule="R-POL-12"),) if calm > due else ()
+    return Finding(Action.RELAY, reasons, not_before=calm) if calm > case.now else None
+
+
+def awake(case: Case, at: datetime) -> datetime:
+    """`at`, or when the buyer's quiet hours around it are over."""
+    settings, hours = case.facts.pair.buyer.party.settings, case.policy.hours
+    quiet = settings.quiet_hours or hours.quiet
+    if quiet in {"", "off"}:
+        return at
+    return days.after_stretch(at, _zone(settings, hours), *days.stretch(quiet))
+
+
+def _zone(settings: PartySettings, hours: Hours) -> tzinfo:
+    return days.zone(settings.time_zone or hours.time_zone)

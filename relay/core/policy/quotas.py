@@ -1,0 +1,56 @@
+"""Quotas of seller mail that is neither an answer nor critical: per seller, per pair, and per buyer over all sellers
+(R-POL-11). What is over waits for the next day by itself.
+
+An automatic reply has a limit of its own (`automatic`), so it is not counted; bulk mail is. `remaining` says nothing of
+the buyer's own limit: it would tell how much others write to him.
+"""
+
+from relay.core.model.head import Automatic
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
+from relay.core.policy import days, hours
+from relay.core.policy.bypass import Lift
+from relay.core.policy.case import Case, Finding
+from relay.core.policy.facts import Proof
+
+
+def judge(case: Case, lift: Lift) -> Finding | None:
+    """For a message that nothing has returned. A mark that carries it over a full quota is used up by that."""
+    if not case.by_seller or lift.is_answer or case.automatic is Automatic.REPLY or case.writer.proof is Proof.NONE:
+        return None
+    if not case.writer.registered:
+        # Counted, so that a new address is no way round; how full the quotas are is for registered writers to hear.
+        return Finding(Action.RELAY, counted=not lift.is_marked, bypass=lift.is_marked)
+    over = tuple(_over(case))
+    if lift.is_marked:
+        return Finding(Action.RELAY, lift.reasons, remaining=_remaining(case, 0), bypass=True) if over else None
+    if over:
+        return Finding(
+            Action.HOLD,
+            over,
+            not_before=hours.awake(case, days.reset_at(case.now, case.policy)),
+            counted=True,
+            remaining=0,
+        )
+    return Finding(Action.RELAY, counted=True, remaining=_remaining(case, 1))
+
+
+def _over(case: Case) -> list[Reason]:
+    quotas, usage = case.policy.quotas, case.facts.usage
+    counters = (
+        (ReasonCode.QUOTA_SELLER, usage.seller, quotas.seller_per_day),
+        (ReasonCode.QUOTA_PAIR, usage.pair, quotas.pair_per_day),
+        (ReasonCode.QUOTA_BUYER, usage.buyer, quotas.buyer_per_day),
+    )
+    reset = days.reset_at(case.now, case.policy).isoformat()
+    return [
+        Reason(code=code, rule="R-POL-11", values=(("limit", str(limit)), ("reset", reset)))
+        for code, used, limit in counters
+        if limit and used >= limit
+    ]
+
+
+def _remaining(case: Case, this: int) -> int | None:
+    quotas, usage = case.policy.quotas, case.facts.usage
+    counters = ((quotas.seller_per_day, usage.seller), (quotas.pair_per_day, usage.pair))
+    return min((max(limit - used - this, 0) for limit, used in counters if limit), default=None)

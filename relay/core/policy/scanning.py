@@ -1,0 +1,31 @@
+"""What the scanners found (R-POL-17). One that is away and may not be passed over keeps the mail back for a person."""
+
+from collections.abc import Iterator
+
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
+from relay.core.policy.case import Case, Finding, acting
+from relay.core.policy.facts import Scan, ScanOutcome
+
+_RULE = "R-POL-17"
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    scanning = case.policy.scanning
+    for scan in case.facts.scans:
+        match scan.outcome:
+            case ScanOutcome.CLEAN:
+                found = None
+            case ScanOutcome.VIRUS:
+                found = acting(scanning.virus, _reason(ReasonCode.VIRUS_FOUND, scan))
+            case ScanOutcome.SPAM:
+                found = acting(scanning.spam, _reason(ReasonCode.SPAM_FOUND, scan))
+            case ScanOutcome.AWAY:
+                found = Finding(Action.HOLD, (_reason(ReasonCode.SCANNER_AWAY, scan),))
+        if found:
+            yield found
+
+
+def _reason(code: ReasonCode, scan: Scan) -> Reason:
+    found = (("found", scan.found),) if scan.found else ()
+    return Reason(code=code, rule=_RULE, values=(("scanner", scan.scanner), *found))
