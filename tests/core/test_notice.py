@@ -21,7 +21,7 @@ from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
-from relay.core.policy.policy import Policy
+from relay.core.policy.policy import Bypass, Policy
 from tests.support.judging import NOW, Letter, marketplace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "notice"
@@ -212,10 +212,10 @@ def test_the_subject_to_copy_passes_the_opt_out(language: str, exact: str) -> No
 )
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_the_subject_to_copy_follows_the_policy(language: str, changes: dict[str, tuple[str, ...]]) -> None:  # R-POL-04
-    request = replace(RETURNED, marketplace=marketplace(policy=Policy(**changes)), subject="返品")
+    request = replace(RETURNED, marketplace=marketplace(policies=(Policy(bypass=Bypass(**changes)),)), subject="返品")
     lines = text_of(read(notice(request, language))).splitlines()
     exact = next(line for line in lines if line.endswith(" 返品"))
-    assert Letter(subject=exact, opt_outs=({},), policy=dict(changes)).verdict().action is Action.RELAY
+    assert Letter(subject=exact, opt_outs=({},), policy={"bypass": Bypass(**changes)}).verdict().action is Action.RELAY
 
 
 @given(subject=st.text(max_size=300), message_id=st.text(max_size=100), order=st.text(max_size=20))

@@ -1,27 +1,31 @@
 """From a reason to a mail that its reader can act on: one notice per failure (R-OUT-05), in the party's language.
 
 Returned, delayed and undeliverable mail is told as a delivery report (RFC 3464) for programs, with a text for people
-before it; held mail, of which nothing has failed yet, as text alone. No address but aliases appears (R-OUT-05). What
-`compose` yields lacks To and signature: dispatch adds both, and sends it with the null sender (R-OUT-07).
+before it; mail of which nothing has failed, as text alone: held, passed on with a warning, or sent for a check
+(R-POL-19). No address but aliases appears (R-OUT-05), save that of a sender who waits for the account owner's word.
+What `compose` yields lacks To and signature: dispatch adds both, and sends it with the null sender (R-OUT-07).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.core import redact
+from relay.core.link import Purpose
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.reason import SMTP_NUMBERS, Reason
-from relay.core.notice import encode
+from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
+from relay.core.model.standing import Standing
+from relay.core.model.verdict import Action, Strip
+from relay.core.notice import encode, frame, values
 from relay.core.notice.encode import field
+from relay.core.notice.frame import moment
 from relay.core.notice.texts import Part, Translations, key, text
 from relay.core.rewrite import date
 
-_SUBJECT_CHARS: Final = 200
-_MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
+_EXCERPT_CHARS: Final = 300
+_LISTED: Final = 20
 
 
 class NoticeType(StrEnum):
@@ -29,6 +33,10 @@ class NoticeType(StrEnum):
     HELD = "held"
     DELAYED = "delayed"
     UNDELIVERABLE = "undeliverable"
+    WARNED = "warned"
+    """It went on its way; what a rule noticed in it, or took out."""
+    CHECKED = "checked"
+    """The answer to mail to `check+` an alias: what would have become of it (R-POL-19)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +50,32 @@ class RemoteAnswer:
     host: str = ""
 
 
+class NoticeLink(NamedTuple):
+    """A signed link that the reader may use."""
+
+    purpose: Purpose
+    url: str
+
+
+class Check(NamedTuple):
+    """What a check found: how the buyer may be written to about the order, and the verdict on the message."""
+
+    standing: Standing
+    action: Action
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
     """All that a notice tells. `notice_id` is its own Message-ID, `original_message_id` that of the message as its
     author knows it ("" for none), both without brackets; `alias` is the address that he wrote to; `order` the
-    marketplace's order id; `retry_until` the end of trying, for delayed mail."""
+    marketplace's order id; `retry_until` the end of trying, for delayed mail.
+
+    `reason` is None where a check found none. `excerpt` is the text of its span with a little around it; `others` are
+    further reasons and warnings; `strips` what was taken out. `not_before`: when a hold or a wait ends by itself.
+    `remaining`: messages left today, None without a quota. `check` belongs to CHECKED alone."""
 
     type: NoticeType
-    reason: Reason
+    reason: Reason | None
     marketplace: Marketplace
     notice_id: str
     at: datetime
@@ -61,111 +87,191 @@ class NoticeRequest:
     order: str = ""
     remote: RemoteAnswer | None = None
     retry_until: datetime | None = None
+    excerpt: str = ""
+    others: tuple[Reason, ...] = ()
+    strips: tuple[Strip, ...] = ()
+    links: tuple[NoticeLink, ...] = ()
+    not_before: datetime | None = None
+    remaining: int | None = None
+    check: Check | None = None
+
+
+_REPORTS: Final = frozenset({NoticeType.RETURNED, NoticeType.DELAYED, NoticeType.UNDELIVERABLE})
+_OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
+"""What waits for the account owner, whose own act releases it."""
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
     """The notice, CRLF-ended, 7-bit, lines of at most 998 octets, without To and signature. Same input, same bytes."""
-    values = _values(request, translations)
-    people = encode.text_part(_text_for_people(request, translations, values), translations.gettext("language"))
-    head = b"".join(_header(request, translations, values))
-    if request.type is NoticeType.HELD:
+    words = _Words(request, translations)
+    people = encode.text_part(
+        frame.page(_blocks(request, words), request.marketplace, translations), translations.gettext("language")
+    )
+    head = frame.header(
+        request.marketplace,
+        request.at,
+        request.notice_id,
+        words.say(f"subject.{request.type}"),
+        answered_id=request.original_message_id,
+    )
+    if request.type not in _REPORTS or request.reason is None:
         return head + people
     # Nobody knows a record's id before he writes, so no line of his can be this boundary.
     boundary = f"=_relay_{request.record_id}"
+    report = _delivery_status(request, request.reason)
     return b"".join(
         (
             head,
             field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"'),
             b"\r\n",
-            encode.multipart(boundary, (people, _delivery_status(request), _original_header(request, values))),
+            encode.multipart(boundary, (people, report, _original_header(request, words.subject))),
         )
     )
 
 
-def _values(request: NoticeRequest, translations: Translations) -> dict[str, str]:
-    marketplace = request.marketplace
-    subject = redact.clip(redact.addresses(redact.clip(request.subject, _SUBJECT_CHARS), marketplace.domains), 300)
-    return {
-        **{name: redact.clip(value, _SUBJECT_CHARS) for name, value in request.reason.values},
-        "marketplace": marketplace.name,
-        "help_url": marketplace.help_url,
-        "limit": f"{marketplace.policy_at(request.at).limits.message_bytes / 1_000_000:.0f}",
-        "alias": request.alias,
-        "order": request.order,
-        "record": request.record_id,
-        "received": _minute(request.received_at),
-        "subject": subject or translations.gettext("message.no_subject"),
-        "important_subject": _important_subject(request, translations, subject),
-        "title": translations.gettext(key(request.reason.code, Part.TITLE)),
-    }
+class _Words:
+    """The texts of one notice, with the values that they name."""
+
+    def __init__(self, request: NoticeRequest, translations: Translations) -> None:
+        self._request, self._translations = request, translations
+        self.policy = request.marketplace.policy_at(request.at)
+        self.subject = values.shown(request.subject, request.marketplace) or translations.gettext("message.no_subject")
+        check = f"standing.{request.check.standing}.title" if request.check else "default.kind"
+        self._frame = {
+            "alias": request.alias,
+            "order": request.order,
+            "record": request.record_id,
+            "received": moment(request.received_at, self.policy),
+            "subject": self.subject,
+            "remaining": str(request.remaining),
+            "title": translations.gettext(key(request.reason.code, Part.TITLE) if request.reason else check),
+        }
+
+    def say(self, name: str, /, **more: str) -> str:
+        return text(self._translations, name, {**self._frame, **more})
+
+    def of(self, reason: Reason, part: Part) -> str:
+        request = self._request
+        given = values.of_reason(reason, request.marketplace, request.at, self._translations)
+        return self.say(key(reason.code, part), important_subject=self._important_subject(), **given)
+
+    def _important_subject(self) -> str:
+        """The subject to copy, word for word, that passes the buyer's opt-out under this marketplace's policy."""
+        subject, policy = values.shown(self._request.subject, self._request.marketplace), self.policy.bypass
+        if policy.brackets and policy.important_words:
+            word = self.say("mark.important")
+            word = word if word in policy.important_words else policy.important_words[0]
+            left, right = policy.brackets[0][0], policy.brackets[0][1]
+            return f"{left}{word}{right} {subject}".rstrip()
+        return " ".join((*policy.additional_information[:1], subject)).strip()
 
 
-def _important_subject(request: NoticeRequest, translations: Translations, subject: str) -> str:
-    """The subject to copy, word for word, that passes the buyer's opt-out under this marketplace's policy."""
-    policy = request.marketplace.policy_at(request.at).bypass
-    if policy.brackets and policy.important_words:
-        word = translations.gettext("mark.important")
-        word = word if word in policy.important_words else policy.important_words[0]
-        left, right = policy.brackets[0][0], policy.brackets[0][1]
-        return f"{left}{word}{right} {subject}".rstrip()
-    return " ".join((*policy.additional_information[:1], subject)).strip()
+def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
+    """The text for people; an empty block is left out."""
+    yield _lines(words.say(f"lead.{request.type}"), *_found(request, words))
+    if request.reason:
+        yield from _explained(request, request.reason, words)
+    yield _listed(words, "heading.others", [_noticed(reason, words) for reason in request.others])
+    yield _listed(words, "heading.stripped", [_stripped(strip, request, words) for strip in request.strips])
+    for purpose, url in request.links:
+        yield _lines(words.say(f"link.{purpose.name.lower()}"), url)
+    yield _lines(
+        words.say("heading.message"),
+        words.say("message.to"),
+        words.say("message.order") if request.order else "",
+        words.say("message.subject"),
+        words.say("message.received"),
+        words.say("message.record"),
+    )
 
 
-def _header(request: NoticeRequest, translations: Translations, values: dict[str, str]) -> Iterator[bytes]:
-    marketplace = request.marketplace
-    yield field("Date", date.write(request.at))
-    yield field("From", f"{encode.phrase(marketplace.name)} <mailer-daemon@{marketplace.domain}>")
-    yield field("Subject", encode.unstructured(text(translations, f"subject.{request.type}", values)))
-    yield field("Message-ID", f"<{request.notice_id}>")
-    if _MESSAGE_ID.match(request.original_message_id):
-        yield field("In-Reply-To", f"<{request.original_message_id}>")
-        yield field("References", f"<{request.original_message_id}>")
-    yield field("Auto-Submitted", "auto-replied")  # RFC 3834 §5
-    yield field("X-Auto-Response-Suppress", "All")
-    yield field("MIME-Version", "1.0")
+def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
+    """What becomes of the message, in short."""
+    if request.check:
+        yield words.say(f"standing.{request.check.standing}")
+        yield words.say(f"verdict.{request.check.action}")
+    if request.remaining is not None:
+        yield words.say("remaining")
+    if request.type is NoticeType.CHECKED and not request.reason:
+        yield words.say("again.checked")
 
 
-def _text_for_people(request: NoticeRequest, translations: Translations, values: dict[str, str]) -> str:
-    def say(name: str, **more: str) -> str:
-        return text(translations, name, {**values, **more})
-
-    def part(name: Part) -> str:
-        return say(key(request.reason.code, name), **values)
-
-    where = {"rule": request.reason.rule, "field": request.reason.span.part.capitalize() if request.reason.span else ""}
-    blocks = [
-        say(f"lead.{request.type}"),
-        "\n".join((say("heading.what"), part(Part.WHAT), *_remote_lines(request, translations))),
-        "\n".join((say("heading.rule"), part(Part.RULE), say("rule.field" if where["field"] else "rule.id", **where))),
-        "\n".join((say("heading.change"), part(Part.CHANGE))),
-        "\n".join((say("heading.again"), part(Part.AGAIN))),
-        "\n".join(
-            (
-                say("heading.message"),
-                say("message.to"),
-                *([say("message.order")] if request.order else []),
-                say("message.subject"),
-                say("message.received"),
-                say("message.record"),
-            )
-        ),
-        "-- \n" + say("footer"),
-    ]
-    return "\n\n".join(blocks) + "\n"
+def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
+    """The four parts (R-POL-16): what happened, by which rule and where, what to change, how to send it again."""
+    waits = request.type is NoticeType.HELD and reason.code not in _OWNERS_WORD
+    next_time = waits or request.type is NoticeType.WARNED
+    yield _lines(
+        words.say("heading.what"),
+        words.of(reason, Part.WHAT),
+        *_remote_lines(request, words),
+        *_waiting_lines(request, reason, words),
+    )
+    yield _lines(
+        words.say("heading.rule"), words.of(reason, Part.RULE), *_place_lines(reason, request.excerpt, request, words)
+    )
+    yield _lines(words.say("heading.change_next" if next_time else "heading.change"), words.of(reason, Part.CHANGE))
+    if request.type in {NoticeType.WARNED, NoticeType.CHECKED} or waits:
+        yield _lines(words.say("heading.again"), words.say(f"again.{request.type}"))
+    else:
+        yield _lines(words.say("heading.again"), words.of(reason, Part.AGAIN))
 
 
-def _remote_lines(request: NoticeRequest, translations: Translations) -> Iterator[str]:
+def _place_lines(reason: Reason, excerpt: str, request: NoticeRequest, words: _Words) -> Iterator[str]:
+    if reason.span and _is_field(reason.span):
+        yield words.say("rule.field", rule=reason.rule, field=reason.span.part.capitalize())
+    else:
+        yield words.say("rule.id", rule=reason.rule)
+    if quoted := values.shown(excerpt, request.marketplace, _EXCERPT_CHARS):
+        yield words.say("rule.place", excerpt=quoted)
+
+
+def _is_field(span: Span) -> bool:
+    """A MIME part's path is digits and dots, and empty for the whole message: no word for people."""
+    return bool(span.part.strip("0123456789."))
+
+
+def _remote_lines(request: NoticeRequest, words: _Words) -> Iterator[str]:
     if request.remote:
-        values = {"host": request.remote.host, "answer": _answer(request.remote)}
-        yield text(translations, "remote.said_by" if request.remote.host else "remote.said", values)
+        said = "remote.said_by" if request.remote.host else "remote.said"
+        yield words.say(said, host=request.remote.host, answer=_answer(request.remote))
     if request.retry_until:
-        yield text(translations, "remote.until", {"until": _minute(request.retry_until)})
+        yield words.say("remote.until", until=moment(request.retry_until, words.policy))
 
 
-def _delivery_status(request: NoticeRequest) -> bytes:
+def _waiting_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
+    """How long what is held waits."""
+    if request.not_before:
+        by_itself = request.type is not NoticeType.HELD or reason.code not in _OWNERS_WORD
+        yield words.say("sent.at" if by_itself else "held.until", until=moment(request.not_before, words.policy))
+    elif request.type is NoticeType.HELD and reason.code in _OWNERS_WORD:
+        pending = timedelta(seconds=words.policy.senders.pending_s)
+        until = moment(request.received_at + pending, words.policy)
+        yield words.say("held.days" if pending.days > 1 else "held.until", days=str(pending.days), until=until)
+
+
+def _listed(words: _Words, heading: str, lines: list[str]) -> str:
+    return _lines(words.say(heading), *lines[:_LISTED]) if lines else ""
+
+
+def _noticed(reason: Reason, words: _Words) -> str:
+    title, change = words.of(reason, Part.TITLE), words.of(reason, Part.CHANGE)
+    return words.say("list.item", title=title, change=change)
+
+
+def _stripped(strip: Strip, request: NoticeRequest, words: _Words) -> str:
+    title = words.say(key(strip.code, Part.TITLE))
+    name = values.shown(strip.name, request.marketplace)
+    return words.say("stripped.item", name=name, title=title) if name else words.say("list.title", title=title)
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
+
+
+def _delivery_status(request: NoticeRequest, reason: Reason) -> bytes:
     """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours."""
     delayed = request.type is NoticeType.DELAYED
-    status = ("4" if delayed else "5") + SMTP_NUMBERS[request.reason.code].enhanced[1:]
+    status = ("4" if delayed else "5") + SMTP_NUMBERS[reason.code].enhanced[1:]
     fields = [
         field("Content-Type", "message/delivery-status"),
         b"\r\n",
@@ -176,7 +282,7 @@ def _delivery_status(request: NoticeRequest) -> bytes:
         field("Final-Recipient", f"rfc822; {request.alias}"),
         field("Action", "delayed" if delayed else "failed"),
         field("Status", status),
-        field("X-Relay-Reason", str(request.reason.code)),
+        field("X-Relay-Reason", str(reason.code)),
     ]
     if request.remote and request.remote.code:
         fields.append(field("Diagnostic-Code", f"smtp; {_answer(request.remote)}"))
@@ -185,24 +291,20 @@ def _delivery_status(request: NoticeRequest) -> bytes:
     return b"".join(fields)
 
 
-def _original_header(request: NoticeRequest, values: dict[str, str]) -> bytes:
+def _original_header(request: NoticeRequest, subject: str) -> bytes:
     """RFC 6522 §3: just enough for the author to find his message."""
     fields = [
         field("Content-Type", "text/rfc822-headers"),
         b"\r\n",
         field("Date", date.write(request.received_at)),
         field("To", request.alias),
-        field("Subject", encode.unstructured(values["subject"])),
+        field("Subject", encode.unstructured(subject)),
     ]
-    if _MESSAGE_ID.match(request.original_message_id):
-        fields.append(field("Message-ID", f"<{request.original_message_id}>"))
+    if own_id := frame.message_id(request.original_message_id):
+        fields.append(field("Message-ID", f"<{own_id}>"))
     return b"".join(fields)
 
 
 def _answer(remote: RemoteAnswer) -> str:
     numbers = (str(remote.code) if remote.code else "", remote.enhanced, remote.text)
     return redact.public_answer(" ".join(part for part in numbers if part))
-
-
-def _minute(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

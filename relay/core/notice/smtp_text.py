@@ -5,6 +5,8 @@ own word, by which record and notice call it too, stands in brackets (R-POL-16).
 (R-ADR-07), so it names no record.
 """
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from relay.core.model.marketplace import Marketplace
@@ -36,7 +38,7 @@ SUMMARY: Final[dict[ReasonCode, str]] = {
     ReasonCode.THREAD_CLOSED: "This conversation was closed after a long time without mail",
     ReasonCode.CHANNEL_OFF: "The marketplace itself fulfils this order and answers for it",
     ReasonCode.BYPASS_QUOTA: "Too many messages marked as important today; the buyer takes only answers",
-    ReasonCode.BYPASS_OFF: "Marks of importance do not count for this account at present; the buyer takes only answers",
+    ReasonCode.BYPASS_OFF: "Marks of importance do not count at present; the buyer takes only answers",
     ReasonCode.BYPASS_MISUSED: "Marked as important, and looks like something else",
     ReasonCode.QUOTA_SELLER: "Too many messages from this account today",
     ReasonCode.QUOTA_PAIR: "Too many messages to this recipient today",
@@ -102,13 +104,36 @@ def reply_for_verdict(
     """The answer for a recorded message. `reject`: a RETURN is said as 5xx and by no notice; None means as the
     marketplace's `reject_at_data` says, False is for a transaction whose recipients do not all agree."""
     if verdict.action is Action.RELAY:
-        return _taken(f"{record_id} recorded and queued")
-    code = verdict.reasons[0].code
+        return _taken("; ".join((f"{record_id} recorded and queued{_warning(verdict)}", *_outlook(verdict))))
+    first = verdict.reasons[0]
     if verdict.action is Action.HOLD:
-        return _taken(f"{record_id} held, {SUMMARY[code]} ({code})")
+        until = f" until {_minute(verdict.not_before)}" if verdict.not_before else ""
+        return _taken(f"{record_id} held{until}, {SUMMARY[first.code]} ({first.code})")
     if marketplace.reject_at_data if reject is None else reject:
-        return reply(code, marketplace, record_id=record_id)
-    return _taken(f"{record_id} recorded, not delivered ({code})" + (", notice follows" if verdict.notify else ""))
+        return reply(first.code, marketplace, record_id=record_id, detail=_reset(verdict))
+    return _taken(
+        f"{record_id} recorded, not delivered ({first.code})" + (", notice follows" if verdict.notify else "")
+    )
+
+
+def _warning(verdict: Verdict) -> str:
+    return f" (warning: {verdict.warnings[0].code})" if verdict.warnings else ""
+
+
+def _outlook(verdict: Verdict) -> Iterator[str]:
+    if verdict.not_before:
+        yield f"waits until {_minute(verdict.not_before)}"
+    if verdict.remaining is not None:
+        yield f"{verdict.remaining} more today"
+
+
+def _reset(verdict: Verdict) -> str:
+    """When a refusal for a quota ends (R-POL-11)."""
+    return f"try again after {_minute(verdict.not_before)}" if verdict.not_before else ""
+
+
+def _minute(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _taken(line: str) -> Reply:

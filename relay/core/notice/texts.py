@@ -2,14 +2,20 @@
 
 A key is `REASON.part` or a word of the frame around it. English and Japanese hold every key, each with the same
 placeholders (`{subject}`); `tests/core/test_texts.py` holds them to it. Texts for people on a page and in a notice are
-the same.
+the same; a page's own words stand under `page.`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from relay.core.link import Purpose
+from relay.core.model.kind import Kind
 from relay.core.model.reason import ReasonCode
+from relay.core.model.standing import Standing
+from relay.core.model.verdict import Action
+from relay.core.policy.policy import ContentAction, Policy
 
 LANGUAGES: Final = ("en", "ja")
 
@@ -36,23 +42,40 @@ class Part(StrEnum):
     AGAIN = "again"
 
 
+NOTICES: Final = ("returned", "held", "delayed", "undeliverable", "warned", "checked")
+CONTACTS: Final = ("email", "phone", "account", "other")
+DEFAULTS: Final = ("name", "domain", "contact", "kind", "points", "sender")
+"""Values of a reason that some rule does not know."""
+REASON_VALUES: Final = frozenset({*DEFAULTS, "marketplace", "important_subject", "limit", "allowed", "reset"})
+
 FRAME: Final = (
     "language",
-    "subject.returned",
-    "subject.held",
-    "subject.delayed",
-    "subject.undeliverable",
-    "lead.returned",
-    "lead.held",
-    "lead.delayed",
-    "lead.undeliverable",
+    *(f"{place}.{notice}" for place in ("subject", "lead") for notice in NOTICES),
     "heading.what",
     "heading.rule",
     "heading.change",
+    "heading.change_next",
     "heading.again",
+    "heading.others",
+    "heading.stripped",
     "heading.message",
     "rule.id",
     "rule.field",
+    "rule.place",
+    "again.held",
+    "again.warned",
+    "again.checked",
+    "held.days",
+    "held.until",
+    "sent.at",
+    "remaining",
+    *(f"standing.{standing}" for standing in Standing),
+    *(f"standing.{standing}.title" for standing in Standing),
+    *(f"verdict.{action}" for action in Action),
+    *(f"link.{purpose.name.lower()}" for purpose in Purpose),
+    "list.item",
+    "list.title",
+    "stripped.item",
     "message.to",
     "message.order",
     "message.subject",
@@ -64,15 +87,73 @@ FRAME: Final = (
     "remote.until",
     "mark.important",
     "footer",
+    *(f"default.{name}" for name in DEFAULTS),
+    *(f"kind.{kind}" for kind in Kind),
+    *(f"contact.{contact}" for contact in CONTACTS),
 )
-REASON_VALUES: Final = frozenset({"marketplace", "important_subject", "limit"})
+LETTERS: Final = (
+    "pending.subject",
+    "pending.lead",
+    "pending.sender",
+    "pending.again",
+    "announcement.subject",
+    "announcement.lead",
+    "announcement.summary",
+    "announcement.changes",
+    "announcement.changed",
+    "announcement.added",
+    "announcement.removed",
+    "announcement.link",
+    "report.subject",
+    "report.lead",
+    "report.record",
+    "report.pair",
+    "report.order",
+    "report.buyer",
+    "report.seller",
+    "report.again",
+    "value.yes",
+    "value.no",
+    "value.none",
+    "value.megabytes",
+    "value.days",
+    "value.hours",
+    "value.minutes",
+    "value.seconds",
+    *(f"value.{action}" for action in ContentAction),
+)
+RELAYED: Final = (
+    "placeholder.part",
+    "placeholder.text",
+    "footer.order",
+    "footer.opt_out",
+    "footer.not_important",
+    "footer.report",
+    "footer.no_reply",
+    "footer.from",
+)
+"""What the relay adds to mail that it passes on."""
 
 
 def key(code: ReasonCode, part: Part) -> str:
     return f"{code}.{part}"
 
 
-KEYS: Final = tuple(key(code, part) for code in ReasonCode for part in Part) + FRAME
+def settings() -> Iterator[str]:
+    """The key path of every setting of a policy, as in its file."""
+    for section in fields(Policy()):
+        inner = getattr(Policy(), section.name)
+        if is_dataclass(inner):
+            yield from (f"{section.name}.{setting.name}" for setting in fields(inner))
+
+
+KEYS: Final = (
+    *(key(code, part) for code in ReasonCode for part in Part),
+    *FRAME,
+    *LETTERS,
+    *RELAYED,
+    *(f"setting.{path}" for path in settings()),
+)
 
 
 def text(translations: Translations, name: str, values: Mapping[str, str]) -> str:

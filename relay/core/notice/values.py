@@ -1,0 +1,80 @@
+"""The values that a reason's text may name, whole for any reason: what a rule gave, the policy's word for the rest.
+
+No address but aliases gets through (R-OUT-05), with one exception: of a sender who waits for the account owner's
+word, the owner must see the address.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from relay.core import redact
+from relay.core.model.kind import Kind
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.notice.frame import moment
+from relay.core.notice.texts import CONTACTS, DEFAULTS, REASON_VALUES, Translations
+from relay.core.policy.days import reset_at
+from relay.core.policy.policy import Policy
+
+_LONGEST: Final = 200
+_LONGEST_ADDRESS: Final = 320
+
+
+def shown(text: str, marketplace: Marketplace, longest: int = _LONGEST) -> str:
+    """What somebody else wrote, as one line without addresses but aliases."""
+    return redact.clip(redact.addresses(redact.clip(text, longest), marketplace.domains), longest + 100)
+
+
+def of_reason(reason: Reason, marketplace: Marketplace, at: datetime, translations: Translations) -> dict[str, str]:
+    """All of REASON_VALUES but `important_subject`, which depends on the message."""
+    policy = marketplace.policy_at(at)
+    values = {
+        **{name: translations.gettext(f"default.{name}") for name in DEFAULTS},
+        "allowed": ", ".join(f".{extension}" for extension in sorted(policy.attachments.extensions)),
+        "limit": _limit(reason.code, policy),
+        "reset": reset_at(at, policy).isoformat(),
+    }
+    for name, value in reason.values:
+        if value and name in REASON_VALUES and name != "sender":
+            values[name] = shown(value, marketplace)
+        elif value and name == "sender" and reason.code is ReasonCode.SENDER_PENDING:
+            values[name] = redact.clip(value, _LONGEST_ADDRESS)
+    values["reset"] = _instant(values["reset"], policy)
+    values["kind"] = translations.gettext(f"kind.{values['kind'] if values['kind'] in set(Kind) else Kind.OTHER}")
+    contact = values["contact"] if values["contact"] in CONTACTS else "other"
+    return {**values, "contact": translations.gettext(f"contact.{contact}"), "marketplace": marketplace.name}
+
+
+def megabytes(size_bytes: int) -> str:
+    size = size_bytes / 1_000_000
+    return f"{round(size, 1 if size >= 1 else 3):g}"
+
+
+def _limit(code: ReasonCode, policy: Policy) -> str:
+    match code:
+        case ReasonCode.QUOTA_SELLER:
+            return str(policy.quotas.seller_per_day)
+        case ReasonCode.QUOTA_PAIR:
+            return str(policy.quotas.pair_per_day)
+        case ReasonCode.QUOTA_BUYER:
+            return str(policy.quotas.buyer_per_day)
+        case ReasonCode.BYPASS_QUOTA:
+            return str(policy.bypass.per_day)
+        case (
+            ReasonCode.ATTACHMENT_TYPE
+            | ReasonCode.ATTACHMENT_DISGUISED
+            | ReasonCode.ATTACHMENT_TOO_BIG
+            | ReasonCode.ATTACHMENT_UNREADABLE
+        ):
+            return megabytes(policy.attachments.total_bytes)
+        case _:
+            return megabytes(policy.limits.message_bytes)
+
+
+def _instant(given: str, policy: Policy) -> str:
+    """An ISO 8601 time as people read it; other words as they are."""
+    try:
+        at = datetime.fromisoformat(given)
+        return moment(at if at.tzinfo else at.replace(tzinfo=UTC), policy)
+    except (ValueError, OverflowError):
+        return given
