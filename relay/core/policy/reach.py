@@ -1,0 +1,74 @@
+"""Whether a seller may write to a buyer now, before he writes (R-POL-19): by the very decision that his mail would get.
+
+The answer is one word, without reason and without anything about the buyer. What a quota keeps for a day still gets
+there by itself, so it counts as open.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from relay.core.identify import Writer
+from relay.core.model.head import Automatic, Head
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.party import Role
+from relay.core.model.verdict import Action
+from relay.core.policy.decide import decide
+from relay.core.policy.facts import Facts, Proof
+from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import MimeLimits, split
+
+_NOTHING_WRITTEN: Final = b"\r\n"
+_PLAIN: Final = Head(
+    from_address="",
+    from_name="",
+    subject="",
+    message_id="",
+    references=(),
+    automatic=Automatic.NO,
+    kind_mark="",
+    own_marks=(),
+    hops=0,
+)
+
+
+class Reach(StrEnum):
+    OPEN = "open"
+    CRITICAL_ONLY = "critical_only"
+    CLOSED = "closed"
+
+
+def reach(facts: Facts, policy: Policy, now: datetime) -> Reach:
+    """For the seller of `facts.pair`, writing to its buyer about `facts.order`; `facts` as they would be gathered for
+    an empty message of his from a registered address."""
+    if _passes(_PLAIN, facts, policy, now):
+        return Reach.OPEN
+    return Reach.CRITICAL_ONLY if _passes(_critical(policy), facts, policy, now) else Reach.CLOSED
+
+
+def _critical(policy: Policy) -> Head:
+    """A head with all that may lift an opt-out under this policy."""
+    bypass = policy.bypass
+    mark = (
+        f"{bypass.brackets[0][0]}{bypass.important_words[0]}{bypass.brackets[0][1]}"
+        if (bypass.brackets and bypass.important_words)
+        else "".join(bypass.additional_information[:1])
+    )
+    return replace(_PLAIN, subject=mark, kind_mark=min(bypass.critical_kinds, default=""))
+
+
+def _passes(head: Head, facts: Facts, policy: Policy, now: datetime) -> bool:
+    seller = facts.pair.seller
+    peer = Peer(port=Port.SUBMISSION, client_ip="", helo="", tls=True, login_party_id=seller.party.id)
+    incoming = Incoming(
+        peer=peer,
+        mail_from=seller.alias.address,
+        rcpt_to=(facts.pair.buyer.alias.address,),
+        smtputf8=False,
+        content=_NOTHING_WRITTEN,
+        received_at=now,
+    )
+    writer = Writer(role=Role.SELLER, sender=None, proof=Proof.LOGIN, registered=True)
+    root = split(_NOTHING_WRITTEN, MimeLimits())
+    return decide(incoming, head, root, facts, writer, policy, now).action is not Action.RETURN

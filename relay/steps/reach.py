@@ -1,0 +1,39 @@
+"""What a seller may learn before he writes (R-POL-19): the facts of a message that is not written yet."""
+
+from datetime import datetime, timedelta
+
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.order import Order
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.policy import reach as core
+from relay.core.policy.facts import Authentication, Facts, Proof
+from relay.core.policy.reach import Reach
+from relay.ports import Store
+from relay.steps.gather import usage
+
+
+async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Reach:
+    """For the pair's seller writing to its buyer about `order` (None: about no order)."""
+    policy = marketplace.policy_at(now)
+    facts = Facts(
+        marketplace=marketplace,
+        pair=pair,
+        to=Role.BUYER,
+        tag=order.external_id if order else "",
+        order=order,
+        authentication=Authentication(proof=Proof.LOGIN),
+        from_address="",
+        sender=None,
+        listed_elsewhere=False,
+        pending_senders=0,
+        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, pair.seller.party.id)),
+        thread_refs=(),
+        open_question=await store.open_question(pair.id),
+        auto_replies_today=0,
+        orders=tuple(await store.orders_of(pair.id)),
+        usage=await usage(store, pair, policy, now),
+        misuse=await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s)),
+        thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
+    )
+    return core.reach(facts, policy, now)
