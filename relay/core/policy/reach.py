@@ -6,13 +6,13 @@ there by itself, so it counts as open.
 
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from relay.core.identify import Writer
 from relay.core.model.head import Automatic, Head
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.party import Role
+from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.policy.decide import decide
 from relay.core.policy.facts import Facts, Proof
@@ -31,12 +31,7 @@ _PLAIN: Final = Head(
     own_marks=(),
     hops=0,
 )
-
-
-class Reach(StrEnum):
-    OPEN = "open"
-    CRITICAL_ONLY = "critical_only"
-    CLOSED = "closed"
+Reach = Standing
 
 
 def reach(facts: Facts, policy: Policy, now: datetime) -> Reach:
