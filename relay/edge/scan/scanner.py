@@ -9,7 +9,7 @@ import structlog
 
 from relay import config
 from relay.core.policy.facts import Scan, ScanOutcome
-from relay.edge.scan.answer import TooBigError
+from relay.edge.scan.answer import AnswerError, TooBigError
 from relay.edge.scan.clamav import Clamav
 from relay.edge.scan.rspamd import Rspamd
 from relay.ports import Observer, UnavailableError
@@ -58,14 +58,13 @@ class ConfiguredScanner:
         await self._peer.close()
 
     def _unscanned(self, error: Exception) -> Scan | None:
-        name = self._section.kind
         self._count(ScanOutcome.AWAY.value)
-        log.warning(
-            "scanner_away", scanner=name, setting=self._section.when_away, why=f"{type(error).__name__} {error}"
-        )
+        # A protocol's error may repeat what was said, and so the message; neither the log nor a traceback shall.
+        why = f": {error}" if isinstance(error, OSError | AnswerError) else ""
+        log.warning("scanner_away", scanner=self._section.kind, why=f"{type(error).__name__}{why}")
         match self._section.when_away:
             case "tempfail":
-                raise UnavailableError(f"the scanner {name} is away") from error
+                raise UnavailableError(f"the scanner {self._section.kind} is away") from None
             case "pass":
                 return None
             case "hold":
