@@ -57,13 +57,6 @@ class NoticeLink(NamedTuple):
     url: str
 
 
-class Check(NamedTuple):
-    """What a check found: how the buyer may be written to about the order, and the verdict on the message."""
-
-    standing: Standing
-    action: Action
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
     """All that a notice tells. `notice_id` is its own Message-ID, `original_message_id` that of the message as its
@@ -72,7 +65,8 @@ class NoticeRequest:
 
     `reason` is None where a check found none. `excerpt` is the text of its span with a little around it; `others` are
     further reasons and warnings; `strips` what was taken out. `not_before`: when a hold or a wait ends by itself.
-    `remaining`: messages left today, None without a quota. `check` belongs to CHECKED alone."""
+    `remaining`: messages left today, None without a quota. `reach` and `action` are of a check: how the buyer may be
+    written to about the order, and what would become of the message."""
 
     type: NoticeType
     reason: Reason | None
@@ -93,7 +87,8 @@ class NoticeRequest:
     links: tuple[NoticeLink, ...] = ()
     not_before: datetime | None = None
     remaining: int | None = None
-    check: Check | None = None
+    reach: Standing | None = None
+    action: Action | None = None
 
 
 _REPORTS: Final = frozenset({NoticeType.RETURNED, NoticeType.DELAYED, NoticeType.UNDELIVERABLE})
@@ -136,7 +131,6 @@ class _Words:
         self._request, self._translations = request, translations
         self.policy = request.marketplace.policy_at(request.at)
         self.subject = values.shown(request.subject, request.marketplace) or translations.gettext("message.no_subject")
-        check = f"standing.{request.check.standing}.title" if request.check else "default.kind"
         self._frame = {
             "alias": request.alias,
             "order": request.order,
@@ -144,7 +138,7 @@ class _Words:
             "received": moment(request.received_at, self.policy),
             "subject": self.subject,
             "remaining": str(request.remaining),
-            "title": translations.gettext(key(request.reason.code, Part.TITLE) if request.reason else check),
+            "title": translations.gettext(key(request.reason.code, Part.TITLE)) if request.reason else "",
         }
 
     def say(self, name: str, /, **more: str) -> str:
@@ -187,9 +181,10 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
     """What becomes of the message, in short."""
-    if request.check:
-        yield words.say(f"standing.{request.check.standing}")
-        yield words.say(f"verdict.{request.check.action}")
+    if request.reach:
+        yield words.say(f"reach.{request.reach}")
+    if request.action:
+        yield words.say(f"verdict.{request.action}")
     if request.remaining is not None:
         yield words.say("remaining")
     if request.type is NoticeType.CHECKED and not request.reason:

@@ -44,9 +44,9 @@ class Part(StrEnum):
 
 NOTICES: Final = ("returned", "held", "delayed", "undeliverable", "warned", "checked")
 CONTACTS: Final = ("email", "phone", "account", "other")
-DEFAULTS: Final = ("name", "domain", "contact", "kind", "points", "sender")
+DEFAULTS: Final = ("name", "domain", "contact", "kind", "score", "sender")
 """Values of a reason that some rule does not know."""
-REASON_VALUES: Final = frozenset({*DEFAULTS, "marketplace", "important_subject", "limit", "allowed", "reset"})
+REASON_VALUES: Final = frozenset({*DEFAULTS, "marketplace", "important_subject", "limit", "allowed", "reset", "days"})
 
 FRAME: Final = (
     "language",
@@ -69,8 +69,7 @@ FRAME: Final = (
     "held.until",
     "sent.at",
     "remaining",
-    *(f"standing.{standing}" for standing in Standing),
-    *(f"standing.{standing}.title" for standing in Standing),
+    *(f"reach.{reach}" for reach in Standing),
     *(f"verdict.{action}" for action in Action),
     *(f"link.{purpose.name.lower()}" for purpose in Purpose),
     "list.item",

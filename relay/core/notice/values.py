@@ -32,6 +32,7 @@ def of_reason(reason: Reason, marketplace: Marketplace, at: datetime, translatio
         **{name: translations.gettext(f"default.{name}") for name in DEFAULTS},
         "allowed": ", ".join(f".{extension}" for extension in sorted(policy.attachments.extensions)),
         "limit": _limit(reason.code, policy),
+        "days": str(policy.threads.close_s // 86_400),
         "reset": reset_at(at, policy).isoformat(),
     }
     for name, value in reason.values:
