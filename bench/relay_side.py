@@ -25,6 +25,9 @@ kind = "mx"
 port = {port}
 tls = "none"
 
+[authentication]
+verify = false
+
 [limits]
 connections_per_client = 1000
 commands_per_session = 10000000

@@ -17,17 +17,18 @@ from starlette.applications import Starlette
 from relay import config as configuration
 from relay import texts
 from relay.config import Config
+from relay.core.address import fold_domain
 from relay.core.retry import Schedule
 from relay.core.rewrite.mime import MimeLimits
-from relay.edge import observe, system, tls
-from relay.edge.authenticate import SessionAuthenticator
+from relay.edge import observe, scan, system, tls
+from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.dns import DnsResolver
 from relay.edge.smtp_in import Guard, SmtpIn
 from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
 from relay.edge.web.server import WebServer
 from relay.intake import FrontDesk
-from relay.ports import Clock, Courier, Observer, Signer, Store, UnavailableError
+from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
 from relay.steps.house import Book, Departures, House, Settings
 from relay.steps.signing import BatchSigner
 from relay.steps.telling import NoticeQuota
@@ -78,7 +79,7 @@ def house(
         clock=clock,
         ids=system.SystemIds(),
         observer=observer,
-        authenticator=SessionAuthenticator(),
+        authenticator=_authenticator(config, observer),
         courier=courier,
         signer=signer,
         catalogue=texts.load(),
@@ -99,6 +100,24 @@ def _settings(config: Config) -> Settings:
             header_bytes=limits.header_bytes,
             header_fields=limits.header_fields,
         ),
+def _local_url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _authenticator(config: Config, observer: Observer) -> Authenticator:
+    """Its resolver is its own: what strangers make it ask pushes nothing out of delivery's cache."""
+    section = config.authentication
+    if not section.verify:
+        return SessionAuthenticator()
+    return MailAuthenticator(
+        DnsResolver(dns=config.dns),
+        observer,
+        front_hosts=config.networks.front_hosts,
+        authserv_id=section.trusted_authserv_id,
+        sealers=map(fold_domain, section.trusted_sealers),
+    )
+
+
         schedule=Schedule(
             first_s=retry.first_s,
             factor=retry.factor,

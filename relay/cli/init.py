@@ -40,6 +40,10 @@ host = {host}
 port = {submissions}
 tls = "implicit"
 
+# SPF, DKIM, DMARC and ARC of mail from anywhere; on the loopback interface alone there is nothing to verify.
+[authentication]
+verify = {verify}
+
 # Health and metrics.
 [web]
 host = "127.0.0.1"
@@ -52,8 +56,8 @@ domain = {domain}
 operator = {operator}
 help_url = {help_url}
 """
-_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465}  # noqa: S104 - an MX is public
-_LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissions": 2465}
+_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465, "verify": True}  # noqa: S104 - an MX is public
+_LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissions": 2465, "verify": False}
 
 
 @click.command()

@@ -15,10 +15,21 @@ from relay.core.model.party import Role
 from relay.core.model.reason import Reason
 from relay.core.model.verdict import Verdict
 from relay.core.rewrite.assemble import assemble
+from relay.edge.smtp_in.guard import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
 from relay.steps.house import House
 from relay.steps.judgement import Judged, Judgement, Refusal
+
+
+class IpAddress(click.ParamType[str]):
+    name = "ip"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(client_address(value))
+        except ValueError:
+            self.fail("not an IP address", param, ctx)
 
 
 @click.command()
@@ -28,6 +39,8 @@ from relay.steps.judgement import Judged, Judgement, Refusal
 @click.option(
     "--login", metavar="REF", help="Write as this party by AUTH on a submission port, instead of the MX port."
 )
+@click.option("--client-ip", default="127.0.0.1", show_default=True, type=IpAddress(), help="Who connects; SPF asks.")
+@click.option("--helo", default="localhost", show_default=True, metavar="NAME", help="The client's name for itself.")
 @click.option("--trusted", is_flag=True, help="As from a client in networks.trusted.")
 @show.as_json
 @with_store
@@ -39,12 +52,15 @@ async def simulate(
     mail_from: str,
     rcpt_to: tuple[str, ...],
     login: str | None,
+    client_ip: str,
+    helo: str,
     trusted: bool,
     as_json: bool,
 ) -> None:
     """Judge and rewrite the mail in FILE (- for standard input) as if it came in now, and change nothing.
 
-    Prints verdict, reasons and SMTP answer per recipient, and the mail as it would be relayed, before it is signed.
+    What DNS says is asked anew, as [authentication] of the configuration tells. Prints verdict, reasons and SMTP answer
+    per recipient, and the mail as it would be relayed, before it is signed.
     """
     if mail_from not in {"", "<>"}:
         MailAddress().convert(mail_from, None, None)
@@ -53,8 +69,8 @@ async def simulate(
     incoming = Incoming(
         peer=Peer(
             port=Port.SUBMISSION if login else Port.MX,
-            client_ip="127.0.0.1",
-            helo="localhost",
+            client_ip=client_ip,
+            helo=helo,
             tls=True,
             login_party_id=await _login(store, shop, login) if login else None,
             trusted=trusted,
@@ -100,8 +116,16 @@ async def _login(store: Store, shop: Marketplace, ref: str) -> str:
     raise click.ClickException(f'{shop.id} has no party "{ref}"')
 
 
+class _Uncounted:
+    """An observer for what happens only in a simulation."""
+
+    def count(self, metric: str, **labels: str) -> None: ...
+
+    def duration_s(self, metric: str, seconds: float) -> None: ...
+
+
 class _OutOfReach:
-    """Stands where a simulation never goes: what sends, signs and counts."""
+    """Stands where a simulation never goes: what sends and signs."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(f"a simulation reached for {name}")
@@ -113,7 +137,7 @@ def _house(session: Session, store: Store) -> House:
         session.config,
         store,
         clock=SystemClock(),
-        observer=out_of_reach,
+        observer=_Uncounted(),
         courier=out_of_reach,
         signer=out_of_reach,
         departures=out_of_reach,

@@ -15,6 +15,7 @@ def across(config: Config) -> Iterator[Problem]:
     yield from _retry(config)
     yield from _routes(config)
     yield from _dkim(config)
+    yield from _authentication(config)
     yield from _scanners(config)
     yield from _marketplaces(config)
     yield from _operators(config)
@@ -117,6 +118,15 @@ def _rspamd(scanner: ScannerSection, key: str) -> Iterator[Problem]:
         yield Problem(f"{key}.address", "would send the password in the clear", "write an https:// address")
     if not scanner.spam_actions:
         yield Problem(f"{key}.spam_actions", "nothing would be spam", 'name an action: ["reject"]')
+
+
+def _authentication(config: Config) -> Iterator[Problem]:
+    if config.authentication.trusted_authserv_id and not config.networks.front_hosts:
+        yield Problem(
+            "authentication.trusted_authserv_id",
+            "nobody is believed",
+            "list the mail server's hosts in networks.front_hosts",
+        )
 
 
 def _marketplaces(config: Config) -> Iterator[Problem]:

@@ -205,6 +205,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     data_dir: Text = "var"
     hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
+class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified. `trusted_authserv_id`: the name in whose
+    Authentication-Results a server of `networks.front_hosts` is believed instead; `trusted_sealers`: domains whose ARC
+    seals are believed."""
+
+    verify: bool = True
+    trusted_authserv_id: str = ""
+    trusted_sealers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = ()
+
+
     store: StoreUrl = "sqlite:relay.db"
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()
@@ -219,3 +229,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     web: Web = Web()
     log: Log = Log()
     marketplace: tuple[MarketplaceSection, ...] = ()
+    authentication: AuthenticationSection = AuthenticationSection()

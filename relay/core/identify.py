@@ -22,7 +22,7 @@ class Writer:
     """`role` is the author's side. A `role` equal to `Facts.to` is someone writing to the alias that stands for
     himself; that is never relayed (`policy.parties`), and what his list says of From is not among the facts, so he is
     not called registered and a notice goes to his mailbox. `sender` is the entry of the author's list that fits From;
-    `registered`: proven, and that entry is approved. Not registered with a login: unlisted (R-SND-02); not registered
+    `registered`: proven, and that entry is approved. Proven and not registered: unlisted (R-SND-02); not registered
     and `proof` NONE: on the list, but unproven (R-IN-09)."""
 
     role: Role
@@ -34,10 +34,11 @@ class Writer:
 def identify(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
     """The writer, or why the dialogue ends in 5xx. Pure; `head` and `facts` belong to this message and recipient."""
     login = incoming.peer.login_party_id
+    policy = facts.marketplace.policy_at(incoming.received_at)
     if login is None:
-        return _by_mail(incoming, head, facts)
+        return _by_mail(incoming, head, facts, policy)
     if login == facts.pair.side(facts.to.other).party.id:
-        return _by_login(facts, facts.marketplace.policy_at(incoming.received_at))
+        return _by_login(facts, policy)
     if login == facts.pair.side(facts.to).party.id:
         return _to_oneself_by_login(head, facts)
     # Whoever else has an account is a stranger to this pair, and learns nothing about it (R-ADR-07).
@@ -63,8 +64,11 @@ def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
     return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
 
 
-def _by_mail(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
-    """Without a login: proof by authentication or by fallback, and only for addresses that are listed (R-IN-09)."""
+def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
+    """Without a login: proof by authentication, or by fallback for addresses that are listed (R-IN-09)."""
+    if facts.authentication.dmarc_fail:
+        # Said of the mail alone, whatever the alias and whoever may be listed: it tells a forger nothing of either.
+        return Reason(code=ReasonCode.DMARC_FAILED, rule="R-IN-09")
     proof = _proof(incoming, head, facts)
     state = _listed_as(facts.sender)
     if state is SenderState.APPROVED:
@@ -80,7 +84,14 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
         return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
     if state is None and head.from_address in facts.pair.side(facts.to).addresses:
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
+    if proof is Proof.ALIGNED and (state is SenderState.UNKNOWN or _may_wait(facts, policy)):
+        return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
     return _stranger()
+
+
+def _may_wait(facts: Facts, policy: Policy) -> bool:
+    """Whether an unlisted address may be put on the writing party's list to wait for its word (R-SND-02)."""
+    return not facts.listed_elsewhere and facts.pending_senders < policy.senders.pending
 
 
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:

@@ -42,6 +42,9 @@ port = {submission}
 trusted = ["127.0.0.0/8"]
 plain_auth = true
 
+[authentication]
+verify = false
+
 [limits]
 unknown_recipient_delay_s = 0
 

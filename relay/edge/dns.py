@@ -1,4 +1,4 @@
-"""The resolver: where a domain's mail goes (RFC 5321 §5.1, RFC 7505), addresses and TXT, over dnspython's async client.
+"""The resolver over dnspython's async client: where a domain's mail goes (RFC 5321 §5.1, RFC 7505), and single records.
 
 A name that does not exist is permanent, silence and SERVFAIL are temporary: unknown is never taken for no. Answers,
 the empty ones too, are kept as long as their TTL says, in a bounded cache that counts on the monotonic clock.
@@ -20,10 +20,11 @@ import dns.rdatatype
 import dns.resolver
 
 from relay.config import Dns
-from relay.ports import MxHost, ResolveError
+from relay.ports import HostRecord, MxHost, ResolveError
 
 _LONGEST_TTL_S: Final = 86_400
 _EMPTY_TTL_S: Final = 60
+_LARGEST_BYTES: Final = 8_192
 _random = SystemRandom()
 
 
@@ -61,11 +62,7 @@ class DnsResolver:
         if not answer.records:
             # RFC 5321 §5.1: no MX is an implicit one, of preference 0.
             return (MxHost(0, domain, tuple(await self.addresses(domain))),)
-        hosts = [
-            MxHost(mx.preference, mx.exchange.to_text(omit_final_dot=True).lower())
-            for mx in answer.records
-            if mx.exchange != dns.name.root
-        ]
+        hosts = [MxHost(mx.preference, _host(mx.exchange)) for mx in answer.records if mx.exchange != dns.name.root]
         if not hosts:
             raise ResolveError("the domain takes no mail (null MX)", permanent=True)  # RFC 7505 §3
         return sorted(hosts, key=lambda host: (host.preference, _random.random()))
@@ -87,22 +84,47 @@ class DnsResolver:
         raise fault or ResolveError("the host has no address", permanent=True)
 
     async def txt(self, name: str) -> Sequence[bytes]:
-        answer = await self._ask(name, "TXT")
-        return [b"".join(record.strings) for record in answer.records]
+        return [b"".join(record.strings) for record in await self._present(name, "TXT")]
+
+    async def lookup(self, name: str, record_type: HostRecord) -> Sequence[str]:
+        records = await self._present(name, record_type)
+        match record_type:
+            case "MX":
+                ordered = sorted(records, key=lambda mx: mx.preference)
+                return [_host(mx.exchange) for mx in ordered if mx.exchange != dns.name.root]
+            case "PTR":
+                return [_host(record.target) for record in records]
+            case _:
+                return [record.address for record in records]
+
+    async def _present(self, name: str, record_type: str) -> tuple[Any, ...]:
+        """The records, none where the name does not exist or DNS cannot hold it. Raises ResolveError for faults."""
+        try:
+            return (await self._ask(name, record_type)).records
+        except ResolveError as error:
+            if error.permanent:
+                return ()
+            raise
 
     async def _ask(self, name: str, record_type: str) -> _Answer:
-        """Raises ResolveError; a missing name is permanent but for TXT, whose absence is an answer."""
+        """Raises ResolveError, a permanent one for a missing name."""
         key = (name.lower().rstrip("."), record_type)
         answer = self._cache.get(key)
         if answer is None or answer.until_s <= self._monotonic_s():
             answer = await self._query(*key)
-            self._cache.pop(key, None)
-            self._cache[key] = answer
-            if len(self._cache) > self._entries:
-                del self._cache[next(iter(self._cache))]
-        if not answer.exists and record_type != "TXT":
+            self._keep(key, answer)
+        if not answer.exists:
             raise ResolveError("the name does not exist", permanent=True)
         return answer
+
+    def _keep(self, key: tuple[str, str], answer: _Answer) -> None:
+        """The oldest make room. Names and contents are anybody's, so what is big is not kept."""
+        self._cache.pop(key, None)
+        if sum(len(record.to_wire()) for record in answer.records) > _LARGEST_BYTES:
+            return
+        self._cache[key] = answer
+        if len(self._cache) > self._entries:
+            del self._cache[next(iter(self._cache))]
 
     async def _query(self, name: str, record_type: str) -> _Answer:
         try:
@@ -123,6 +145,10 @@ class DnsResolver:
     def _until_s(self, chain: dns.message.ChainingResult, longest_s: float) -> float:
         """The smallest TTL of the whole chain counts, of an empty answer that of its SOA (RFC 2308 §5)."""
         return self._monotonic_s() + min(chain.minimum_ttl, longest_s)
+
+
+def _host(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
 
 
 def _client(dns_section: Dns) -> dns.asyncresolver.Resolver:

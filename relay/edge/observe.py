@@ -29,6 +29,7 @@ COUNTERS: Final[Mapping[str, Metric]] = {
     "smtp_in_refused": Metric("Connections refused or ended by a limit, by its name.", ("port", "reason")),
     "smtp_in_answers": Metric("Answers after DATA, by class of code.", ("port", "code")),
     "smtp_in_unknown_recipients": Metric("RCPT commands for addresses that do not exist.", ("port",)),
+    "authentications": Metric("Mails without a login, by method and what it found.", ("method", "result")),
     "delivery_attempts": Metric(
         "Transactions tried with other servers, by how and where they ended.", ("outcome", "phase")
     ),

@@ -3,7 +3,7 @@ normalises. `edge`, `store` and `intake` implement them, the steps and the edges
 """
 
 from relay.ports.inward import Authenticator, Intake, Scanner, UnavailableError
-from relay.ports.outward import Courier, Delivery, MxHost, Outgoing, ResolveError, Resolver, Signer
+from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
     DkimKey,
@@ -32,6 +32,7 @@ __all__ = [
     "Directory",
     "DkimKey",
     "Facts",
+    "HostRecord",
     "Ids",
     "Intake",
     "Letter",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,9 @@ class ResolveError(Exception):
         self.permanent = permanent
 
 
+HostRecord = Literal["A", "AAAA", "MX", "PTR"]
+
+
 class Resolver(Protocol):
     async def mx(self, domain: str) -> Sequence[MxHost]:
         """Hosts in the order in which to try them (RFC 5321 §5.1), falling back to A/AAAA. Raises ResolveError."""
@@ -65,7 +68,12 @@ class Resolver(Protocol):
         ...
 
     async def txt(self, name: str) -> Sequence[bytes]:
-        """TXT records, each joined. An empty answer is empty, a fault raises ResolveError."""
+        """TXT records, each joined. No such name, no such records: empty; a fault raises ResolveError."""
+        ...
+
+    async def lookup(self, name: str, record_type: HostRecord) -> Sequence[str]:
+        """Addresses of A and AAAA; host names of MX, by preference, and PTR, lower case without a final dot. Empty and
+        faults as for `txt`."""
         ...
 
 

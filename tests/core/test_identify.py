@@ -32,6 +32,35 @@ def test_nobody_unproven_is_ever_registered(state: str | None, fallback: str) ->
         assert writer.code is ReasonCode.ADDRESS_UNKNOWN
 
 
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("known", [True, False])
+def test_whoever_fails_dmarc_hears_of_that_alone(state: str | None, known: bool) -> None:  # R-IN-09
+    """Approved, blocked or on no list, an address of this party, another's or nobody's: a forger learns none of it."""
+    writer = Letter(login=None, sender=state, dmarc_fail=True, fallback="known_domain", listed_elsewhere=known).writer()
+    assert writer == Reason(code=ReasonCode.DMARC_FAILED, rule="R-IN-09")
+
+
+def test_a_login_is_not_asked_for_dmarc() -> None:  # R-IN-02
+    assert isinstance(Letter(dmarc_fail=True).writer(), Writer)
+
+
+@pytest.mark.parametrize("to", ["buyer", "seller"])
+def test_a_proven_unlisted_address_waits_for_the_partys_word(to: str) -> None:  # R-SND-02, R-SND-05
+    writer = Letter(to=to, login=None, proof="aligned", sender=None, from_address="new@mail.example").writer()
+    assert writer == Writer(role=Role(to).other, sender=None, proof=Proof.ALIGNED, registered=False)
+
+
+@pytest.mark.parametrize("facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none"}])
+def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, object]) -> None:  # R-SND-02 R-ADR-07
+    known: dict[str, object] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
+    assert Letter(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+
+
+def test_a_fallback_puts_nobody_on_a_list() -> None:  # R-IN-09
+    writer = Letter(login=None, fallback="known_domain", sender=None, from_address="new@mail.example").writer()
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+
+
 def test_to_a_stranger_every_alias_looks_alike() -> None:  # R-ADR-07
     """Whatever the alias's parties are and whatever the list says of the address, a stranger gets one reason."""
     states = ("active", "suspended", "closed", "erased")

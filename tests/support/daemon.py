@@ -74,6 +74,9 @@ first_s = 1
 longest_s = 2
 domain_back_off_s = 0.5
 
+[authentication]
+verify = false
+
 [web]
 port = 0
 
@@ -91,7 +94,7 @@ help_url = "https://market.example/help"
 
 @dataclass
 class Relay:
-    """`delivery`, `retry`, `marketplace` are TOML lines over those of the generated configuration's tables; `extra` is
+    """`delivery`, `retry`, `authentication`, `marketplace` are TOML lines over those of the generated configuration's tables; `extra` is
     appended to the file as it is. Without a route of its own, all mail goes to `sink_port`."""
 
     directory: Path
@@ -99,6 +102,7 @@ class Relay:
     store: str = "sqlite:relay.db"
     delivery: str = ""
     retry: str = ""
+    authentication: str = ""
     marketplace: str = ""
     extra: str = ""
     under: tuple[str, ...] = ()
@@ -154,6 +158,7 @@ class Relay:
         tree["store"] = self.store
         tree["delivery"] |= tomllib.loads(f"[delivery]\n{self.delivery}")["delivery"]
         tree["delivery"]["retry"] |= tomllib.loads(self.retry)
+        tree["authentication"] |= tomllib.loads(self.authentication)
         tree["delivery"].setdefault("route", [_route(self.sink_port)])
         tree["marketplace"][0] |= tomllib.loads(self.marketplace)
         self.config_path.write_text("\n".join(_toml(tree)) + self.extra)

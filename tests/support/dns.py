@@ -1,4 +1,5 @@
-"""A name server for tests: answers from a zone text, on one loopback port over UDP and TCP.
+"""DNS for tests: a name server that answers from a zone text, on one loopback port over UDP and TCP; and a resolver
+that answers from a table, without one.
 
     async with MiniDns("example.com. 60 IN MX 10 mx.example.com.") as server: ...  # server.port
 
@@ -7,9 +8,9 @@
 
 import asyncio
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import dns.flags
 import dns.message
@@ -18,6 +19,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import dns.zone
+
+from relay.ports import ResolveError
 
 _HEADER = "@ 5 IN SOA ns. hostmaster. 1 60 60 60 5\n@ 5 IN NS ns.\n"
 
@@ -128,3 +131,26 @@ class MiniDns(asyncio.DatagramProtocol):
 
 def _name(owner: str) -> dns.name.Name:
     return dns.name.from_text(owner.rstrip(".") + ".")
+
+
+class Names:
+    """`ports.Resolver` from a table: `{"shop.example": {"TXT": [b"..."], "A": ["192.0.2.1"]}}`, names in lower case.
+    `down` holds names, and (name, type) pairs, that are answered by a fault; `asked` keeps what was asked."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, Sequence[Any]]], down: Iterable[Any] = ()) -> None:
+        self.table = dict(table)
+        self.down = set(down)
+        self.asked: list[tuple[str, str]] = []
+
+    async def txt(self, name: str) -> Sequence[bytes]:
+        return self._found(name, "TXT")
+
+    async def lookup(self, name: str, record_type: str) -> Sequence[str]:
+        return self._found(name, record_type)
+
+    def _found(self, name: str, record_type: str) -> Sequence[Any]:
+        name = name.lower().rstrip(".")
+        self.asked.append((name, record_type))
+        if name in self.down or (name, record_type) in self.down:
+            raise ResolveError("no answer from DNS", permanent=False)
+        return self.table.get(name, {}).get(record_type, [])

@@ -105,6 +105,7 @@ class Letter:
         pending_senders: int = 0,
         proof: str = "none",
         spf_fail: bool = False,
+        dmarc_fail: bool = False,
         fallback: str = "hold",
         subject: str = "ご注文について",
         body: str = "hello",
@@ -185,7 +186,7 @@ class Letter:
             tag=tag,
             order=next((one for one in all_orders if one.external_id == order), None),
             orders=all_orders,
-            authentication=Authentication(proof=Proof(proof), spf_fail=spf_fail),
+            authentication=Authentication(proof=Proof(proof), spf_fail=spf_fail, dmarc_fail=dmarc_fail),
             from_address=from_address,
             sender=Sender(id="s1", party_id=f"{role.other}-1", address=from_address, state=SenderState(sender))
             if sender

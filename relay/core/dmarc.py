@@ -1,0 +1,100 @@
+"""DMARC: records, where they are looked for, and which domains belong to one organization (RFC 9989 §4.7-4.10).
+
+Whether mail passes does not hang on the policy that is asked for: for the relay a record of any policy says "nobody
+else writes as us" (R-IN-09), so `p`, `sp`, `np` and `t` are read for their validity alone.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from relay.core import taglist
+
+_VERSION: Final = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
+_POLICIES: Final = frozenset({"none", "quarantine", "reject"})
+_REPORT_URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:[^\s,;]+")
+_MOST_LABELS: Final = 8
+
+Method = Literal["spf", "dkim"]
+
+
+class Identifier(NamedTuple):
+    """A domain (folded, "" when it is none) for which a method was tried; `outcome` in the words of RFC 8601 §2.7."""
+
+    method: Method
+    domain: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What a domain publishes about alignment. `psd` is "y" for a public suffix, "n" for the domain of an
+    organization, "u" when it does not say."""
+
+    strict: frozenset[Method] = frozenset()
+    psd: Literal["y", "n", "u"] = "u"
+
+
+def read(texts: Sequence[bytes]) -> Record | None:
+    """The one DMARC record among a name's TXT records; none when there are several, or it is not valid (§4.10)."""
+    records = [text for text in texts if _VERSION.match(text)]
+    if len(records) != 1:
+        return None
+    try:
+        tags = taglist.read(records[0].decode("ascii"))
+    except (taglist.TagListError, UnicodeDecodeError):
+        return None
+    policies = [tags.get("p", ""), *(tags[tag] for tag in ("sp", "np") if tag in tags)]
+    if not all(policy.lower() in _POLICIES for policy in policies) and not _REPORT_URI.match(tags.get("rua", "")):
+        return None  # §4.10.1: with somebody to report to it would count as `p=none`
+    psd = tags.get("psd", "u").lower()
+    methods: tuple[tuple[Method, str], ...] = (("spf", "aspf"), ("dkim", "adkim"))
+    return Record(
+        strict=frozenset(method for method, tag in methods if tags.get(tag, "r").lower() == "s"),
+        psd="y" if psd == "y" else "n" if psd == "n" else "u",
+    )
+
+
+def walk(domain: str) -> Iterator[str]:
+    """The domains whose record is asked for, from `domain` (folded) upwards; a long name takes one leap (§4.10)."""
+    labels = domain.split(".")
+    yield domain
+    for count in range(min(len(labels), _MOST_LABELS) - 1, 0, -1):
+        yield ".".join(labels[-count:])
+
+
+def ends_walk(record: Record | None) -> bool:
+    return record is not None and record.psd != "u"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a walk from `domain` found, nearest first; `organization` is its Organizational Domain (§4.10.2)."""
+
+    domain: str
+    records: Mapping[str, Record]
+    organization: str
+
+    @property
+    def policy(self) -> Record | None:
+        """The record that counts for mail of this domain: its own, its organization's or the public suffix's
+        (§4.10.1)."""
+        for domain in (self.domain, self.organization):
+            if domain in self.records:
+                return self.records[domain]
+        return next((record for record in self.records.values() if record.psd == "y"), None)
+
+
+def discovered(domain: str, records: Mapping[str, Record], suffixed: Callable[[str], str | None]) -> Discovery:
+    """`suffixed` gives the domain below the public suffix by the public list: the older rule (RFC 7489 §3.2), for
+    domains about which nobody publishes anything."""
+    if not records:
+        return Discovery(domain, records, suffixed(domain) or domain)
+    for name, record in records.items():
+        if record.psd == "n":
+            return Discovery(domain, records, name)
+        if record.psd == "y" and name != domain:
+            labels = domain.split(".")
+            return Discovery(domain, records, ".".join(labels[-name.count(".") - 2 :]))
+    return Discovery(domain, records, min(records, key=lambda name: name.count(".")))

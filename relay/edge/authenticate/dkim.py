@@ -1,0 +1,137 @@
+"""DKIM signatures of mail that comes in (RFC 6376 §6), verified by dkimpy in a thread with keys fetched beforehand.
+
+What dkimpy is lenient or slow about is decided before: `l=`, SHA-1, a From that is not signed, keys unfit for mail,
+bodies. Nothing is raised: each signature has an outcome in the words of RFC 8601 §2.7.1.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dkim
+
+from relay.core import address, taglist
+from relay.core.dmarc import Identifier
+from relay.edge.authenticate import keys
+from relay.edge.authenticate.fields import Field, Message, is_plain
+from relay.edge.authenticate.keys import Keys
+from relay.ports import Resolver
+
+_MOST_SIGNATURES: Final = 8
+_BEST_FIRST: Final = ("pass", "temperror", "fail", "policy", "permerror")
+_ALGORITHMS: Final = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
+QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, where nobody hears it
+"""dkimpy tells its logger what stands in mail."""
+
+
+class OwnBodyHash:
+    """Over dkimpy's verifiers, which then are given no body: theirs takes quadratic time for a line of blanks."""
+
+    hashed: Message
+
+    def verify_sig(self, sig: dict[bytes, bytes], include_headers: Any, sig_header: Any, dnsfunc: Any) -> bool:
+        body_hash = sig.pop(b"bh", None)
+        if body_hash is not None and not _is_of_body(self.hashed, sig.get(b"c", b"simple/simple"), body_hash):
+            return False
+        return bool(super().verify_sig(sig, include_headers, sig_header, dnsfunc))  # type: ignore[misc]
+
+
+class _Verifier(OwnBodyHash, dkim.DKIM):  # type: ignore[misc]
+    pass
+
+
+def _is_of_body(message: Message, canonicalization: bytes, body_hash: bytes) -> bool:
+    body_form = canonicalization.partition(b"/")[2] or b"simple"
+    if body_form not in {b"simple", b"relaxed"}:
+        return False
+    try:
+        told = base64.b64decode(b"".join(body_hash.split()), validate=True)
+    except binascii.Error:
+        return False
+    return told == message.body_hash(body_form.decode())
+
+
+async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
+    """The outcome of each signature from the top on; those beyond a fixed number are not looked at."""
+    signatures = [_read(field) for field in message.named(b"dkim-signature")[:_MOST_SIGNATURES]]
+    if not signatures:
+        return []
+    wanted = [where for tags, refused in signatures if not refused and (where := keys.name(tags))]
+    fetched = await keys.fetch(resolver, wanted)
+    return await asyncio.to_thread(_verify_all, message, signatures, fetched)
+
+
+def _read(field: Field) -> tuple[Mapping[str, str], str]:
+    """Its tags, and the outcome that takes no key, "" when it takes one."""
+    if not is_plain(field):
+        return {}, "permerror"
+    try:
+        tags = taglist.read(field.value)
+    except taglist.TagListError:
+        return {}, "permerror"
+    return tags, _refused(tags)
+
+
+def _refused(tags: Mapping[str, str]) -> str:
+    if keys.name(tags) is None or b"from" not in signed_names(tags):
+        return "permerror"  # RFC 6376 §6.1.1
+    if "l" in tags or tags.get("a") == "rsa-sha1":
+        return "policy"  # what it leaves unsigned, or how it signs, proves nothing (RFC 8301 §3.1)
+    return "" if tags.get("a") in _ALGORITHMS else "permerror"
+
+
+def signed_names(tags: Mapping[str, str]) -> set[bytes]:
+    """The fields that `h=` names, in lower case."""
+    return {name.strip().lower().encode() for name in tags.get("h", "").split(":")}
+
+
+def _verify_all(
+    message: Message, signatures: Sequence[tuple[Mapping[str, str], str]], fetched: Keys
+) -> list[Identifier]:
+    return [
+        Identifier("dkim", folded(tags.get("d", "")), refused or _verified(message, position, tags, fetched))
+        for position, (tags, refused) in enumerate(signatures)
+    ]
+
+
+def folded(domain: str) -> str:
+    try:
+        return address.fold_domain(domain)
+    except address.AddressError:
+        return ""
+
+
+def _verified(message: Message, position: int, tags: Mapping[str, str], fetched: Keys) -> str:
+    record = fetched[keys.name(tags) or ""]
+    if record is None:
+        return "temperror"
+    if not record or _key_type(record) != _ALGORITHMS[tags["a"]] or not _is_of_domain(tags, record):
+        return "permerror"
+    # A From that only lenient readers take for one (`From : x`) is not what was signed.
+    header = message.header({b"dkim-signature", *signed_names(tags)}) if message.named(b"from") else None
+    if header is None:
+        return "permerror"
+    try:
+        verifier = _Verifier(header, logger=QUIET)
+        verifier.hashed = message
+        return "pass" if verifier.verify(position, dnsfunc=lambda *_, **__: record) else "fail"
+    except Exception:  # noqa: BLE001 - whatever a hostile field makes the library raise, it is not a pass
+        return "permerror"
+
+
+def _key_type(record: bytes) -> str:
+    return taglist.read(record.decode()).get("k", "rsa")
+
+
+def _is_of_domain(tags: Mapping[str, str], record: bytes) -> bool:
+    identity = tags.get("i", "").rpartition("@")[2] or tags["d"]
+    return identity.lower() == tags["d"].lower() or not keys.is_strict(record)
+
+
+def word(signatures: Sequence[Identifier]) -> str:
+    """One word for all of them, the best one."""
+    outcomes = {one.outcome for one in signatures}
+    return next((word for word in _BEST_FIRST if word in outcomes), "none")

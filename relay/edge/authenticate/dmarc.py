@@ -1,0 +1,40 @@
+"""The walks of DMARC over DNS: what is published about a domain, and whether another belongs to the same organization
+(RFC 9989 §4.10). Faults are raised, as ResolveError: nothing found and nothing heard are different answers.
+"""
+
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+from relay.core import dmarc
+from relay.core.dmarc import Discovery, Method, Record
+from relay.ports import Resolver
+
+
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+async def discover(resolver: Resolver, domain: str) -> Discovery:
+    """For a folded domain. Raises ResolveError."""
+    records: dict[str, Record] = {}
+    for name in dmarc.walk(domain):
+        record = dmarc.read(await resolver.txt(f"_dmarc.{name}"))
+        if record is not None:
+            records[name] = record
+        if dmarc.ends_walk(record):
+            break
+    return dmarc.discovered(domain, records, _public_suffixes().privatesuffix)
+
+
+async def aligned(resolver: Resolver, author: Discovery, method: Method, domain: str) -> bool:
+    """Whether a domain that `method` has proven (folded) may stand for the author's (RFC 9989 §4.4). Raises
+    ResolveError."""
+    if domain == author.domain:
+        return True
+    if author.policy is not None and method in author.policy.strict:
+        return False
+    if domain.rpartition(".")[2] != author.domain.rpartition(".")[2]:
+        return False  # no organization spans two top-level names: spares a stranger's walk
+    return (await discover(resolver, domain)).organization == author.organization

@@ -1,0 +1,169 @@
+"""Who wrote a mail that came without a login (R-IN-08, R-IN-09): SPF or DKIM in alignment with From, or the word of a
+server that is believed.
+
+Look-ups run side by side; a DNS fault counts only where its answer could have changed the outcome.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from relay.core.dmarc import Discovery, Identifier, Method
+from relay.core.model.message import Incoming
+from relay.core.policy.facts import Authentication, Proof
+from relay.edge.authenticate import arc, dkim, dmarc, results, spf
+from relay.edge.authenticate.arc import Chain
+from relay.edge.authenticate.fields import Message
+from relay.edge.authenticate.results import Told
+from relay.edge.authenticate.session import SessionAuthenticator
+from relay.ports import Observer, ResolveError, Resolver, UnavailableError
+
+_LONGEST_S: Final = 45
+"""For all look-ups of one message; clients wait 10 minutes for the answer to their data (RFC 5321 §4.5.3.2.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """`author` is None where DNS failed to tell what is published about the From domain."""
+
+    identifiers: Sequence[Identifier]
+    author: Discovery | None
+    chain: Chain
+    told: Told | None
+
+    @property
+    def words(self) -> dict[str, str]:
+        methods: tuple[Method, ...] = ("spf", "dkim")
+        if self.told:
+            found = {method: self.told.word(method) for method in methods}
+        else:
+            found = {method: dkim.word([one for one in self.identifiers if one.method == method]) for method in methods}
+        return {method: word for method, word in found.items() if word} | {"arc": self.chain.outcome}
+
+
+class MailAuthenticator(SessionAuthenticator):
+    """`ports.Authenticator` with all of it. `front_hosts` are networks whose servers' results, given in the name
+    `authserv_id`, are taken; `sealers` are folded domains whose ARC seals are believed."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        observer: Observer,
+        *,
+        front_hosts: Iterable[str] = (),
+        authserv_id: str = "",
+        sealers: Iterable[str] = (),
+    ) -> None:
+        self._resolver = resolver
+        self._observer = observer
+        self._fronts = [ip_network(one) for one in front_hosts]
+        self._authserv_id = authserv_id
+        self._sealers = frozenset(sealers)
+
+    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+        if incoming.peer.login_party_id is not None:
+            return await super().authenticate(incoming, from_address)
+        domain = from_address.rpartition("@")[2]
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                evidence = await self._gather(incoming, domain)
+                proven, dmarc_word = await self._judge(evidence, domain)
+        except (ResolveError, TimeoutError) as error:
+            self._observer.count("authentications", method="dmarc", result="temperror")
+            raise UnavailableError("DNS did not say who may write in that From domain's name") from error
+        words = evidence.words | {"dmarc": dmarc_word}
+        for method, result in words.items():
+            self._observer.count("authentications", method=method, result=result)
+        return Authentication(
+            proof=Proof.ALIGNED if proven else Proof.NONE,
+            results=tuple(f"{method}={result}" for method, result in words.items()),
+            spf_fail=words.get("spf") == "fail",
+            dmarc_fail=dmarc_word == "fail" and not proven,
+        )
+
+    async def _gather(self, incoming: Incoming, domain: str) -> _Evidence:
+        message = Message(incoming.content)
+        told = self._told(incoming, message)
+        if told:
+            author, chain = await asyncio.gather(self._discover(domain), arc.verify(self._resolver, message))
+            return _Evidence(told.identifiers, author, chain, told)
+        author, chain, by_host, signatures = await asyncio.gather(
+            self._discover(domain),
+            arc.verify(self._resolver, message),
+            self._host(incoming),
+            dkim.verify(self._resolver, message),
+        )
+        return _Evidence((by_host, *signatures), author, chain, None)
+
+    def _told(self, incoming: Incoming, message: Message) -> Told | None:
+        """A server that names its client (XCLIENT, PROXY) lets us see for ourselves: the client's own address stands
+        in its place, and what the client wrote in that server's name is not believed."""
+        client = ip_address(incoming.peer.client_ip)
+        if not self._authserv_id or not any(client in network for network in self._fronts):
+            return None
+        return results.of_front(message, self._authserv_id)
+
+    async def _discover(self, domain: str) -> Discovery | None:
+        try:
+            return await dmarc.discover(self._resolver, domain)
+        except ResolveError:
+            return None
+
+    async def _host(self, incoming: Incoming) -> Identifier:
+        peer = incoming.peer
+        domain, result = await spf.check(
+            self._resolver, client_ip=peer.client_ip, helo=peer.helo, mail_from=incoming.mail_from
+        )
+        return Identifier("spf", domain, result)
+
+    async def _judge(self, evidence: _Evidence, domain: str) -> tuple[bool, str]:
+        """Whether From is proven, and DMARC's word. Raises ResolveError where DNS had to be known."""
+        if evidence.told and evidence.told.dmarc == "temperror":
+            raise ResolveError("the server in front heard nothing from DNS", permanent=False)
+        author = evidence.author
+        if author is None:
+            # Alignment with the very domain holds whatever is published.
+            if any(one.outcome == "pass" and one.domain == domain for one in evidence.identifiers):
+                return True, "temperror"
+            raise ResolveError("no answer about the From domain", permanent=False)
+        refused_in_front = evidence.told is not None and evidence.told.dmarc == "fail"
+        if evidence.told and evidence.told.passes(domain):
+            return True, "pass"
+        if not refused_in_front and await self._any_aligned(author, evidence.identifiers):
+            return True, "pass" if author.policy else "none"
+        failed = "fail" if author.policy or refused_in_front else "none"
+        return await self._sealed(author, evidence.chain), failed
+
+    async def _any_aligned(self, author: Discovery, identifiers: Sequence[Identifier]) -> bool:
+        """Raises ResolveError when none is, and one might be whose outcome or organization DNS did not tell."""
+        fault: ResolveError | None = None
+        for one in identifiers:
+            if one.outcome not in {"pass", "temperror"} or not one.domain:
+                continue
+            try:
+                aligned = await dmarc.aligned(self._resolver, author, one.method, one.domain)
+            except ResolveError as error:
+                fault = error
+                continue
+            if aligned and one.outcome == "pass":
+                return True
+            if aligned:
+                fault = ResolveError(f"{one.method} had no answer", permanent=False)
+        if fault:
+            raise fault
+        return False
+
+    async def _sealed(self, author: Discovery, chain: Chain) -> bool:
+        """Whether a believed sealer saw From proven, and everybody who handled the mail since is believed too: whoever
+        is not may have written it anew (RFC 8617 §9.3)."""
+        if chain.outcome == "temperror" and self._sealers:
+            raise ResolveError("no answer about the seals", permanent=False)
+        for seal in chain.seals:
+            if seal.domain not in self._sealers:
+                return False
+            told = results.sealed(seal.results)
+            if told and (told.passes(author.domain) or await self._any_aligned(author, told.identifiers)):
+                return True
+        return False
