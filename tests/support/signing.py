@@ -1,0 +1,66 @@
+"""Mail with signatures and seals as others make them (dkimpy), and the keys to publish."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+MAIL = (
+    b"From: Shop <me@shop.example>\r\nTo: you@relay.example\r\nSubject:  About  the table\r\n"
+    b"Date: Mon, 23 Nov 2026 10:00:00 +0900\r\nMessage-ID: <1@shop.example>\r\n\r\nGood  day \r\n\r\nBye\t\r\n\r\n\r\n"
+)
+
+
+@cache
+def rsa_key(bits: int = 1_024) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65_537, key_size=bits)
+
+
+@cache
+def edwards_key() -> ed25519.Ed25519PrivateKey:
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def record(key: Any, **tags: str) -> bytes:
+    public = key.public_key()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        octets, tags = public.public_bytes_raw(), {"k": "ed25519"} | tags
+    else:
+        octets = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    tags = {"v": "DKIM1"} | tags | {"p": tags.get("p", base64.b64encode(octets).decode())}
+    return "; ".join(f"{tag}={value}" for tag, value in tags.items()).encode()
+
+
+def published(*keys: tuple[str, str, bytes]) -> dict[str, Mapping[str, Sequence[bytes]]]:
+    """A table of (selector, domain, record)."""
+    return {f"{selector}._domainkey.{domain}": {"TXT": [text]} for selector, domain, text in keys}
+
+
+def signed(mail: bytes = MAIL, *, domain: str = "shop.example", key: Any = None, **options: Any) -> bytes:
+    """With a signature by selector `s` in front; `options` are dkimpy's."""
+    key = key or rsa_key()
+    given = {"algorithm": "rsa-sha256", "canonicalize": (b"relaxed", b"relaxed")} | options
+    algorithm = given.pop("algorithm")
+    return dkim.sign(mail, b"s", domain.encode(), _private(key), signature_algorithm=algorithm.encode(), **given) + mail
+
+
+def sealed(mail: bytes, *, domain: str, results: str) -> bytes:
+    """With one more ARC set in front: `domain` states `results` and that the chain so far is good."""
+    server = f"mx.{domain}"
+    chain = b"arc=pass" if b"ARC-Seal:" in mail else b"arc=none"
+    stated = b"Authentication-Results: " + server.encode() + b"; " + results.encode() + b"; " + chain + b"\r\n"
+    fields = dkim.arc_sign(stated + mail, b"s", domain.encode(), _private(rsa_key()), server.encode())
+    assert fields
+    return b"".join(fields) + mail
+
+
+def _private(key: Any) -> bytes:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return base64.b64encode(key.private_bytes_raw())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
