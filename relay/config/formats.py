@@ -4,21 +4,24 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import date, datetime
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+import re2
 
 from relay.core import address
+from relay.core.policy import days
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`name` completes "expected ..."; `accepts` raises ValueError for a text that is not one."""
+    """`name` completes "expected ..."; `accepts` raises ValueError for a text (a date) that is not one."""
 
     name: str
     example: str
-    accepts: Callable[[str], object]
+    accepts: Callable[[Any], object]
 
 
 def _host_name(text: str) -> None:
@@ -67,6 +70,25 @@ def _scanner_address(text: str) -> None:
         _host_or_ip(parts.hostname)
 
 
+def _when(value: object) -> None:
+    if not isinstance(value, date):  # of which a datetime is one
+        raise ValueError(value)  # noqa: TRY004 - told like any other wrong value
+
+
+def _day(value: object) -> None:
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError(value)  # noqa: TRY004 - likewise
+
+
+def _pattern(text: str) -> None:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(text, options=options)
+    except re2.error:
+        raise ValueError(text) from None
+
+
 def _matching(pattern: str) -> Callable[[str], None]:
     grammar = re.compile(pattern)
 
@@ -95,6 +117,12 @@ ROUTE_DOMAIN: Final = Format('a mail domain or "*"', "shop.example", _route_doma
 SCANNER: Final = Format(
     "a scanner's address", "127.0.0.1:3310, unix:/run/clamav/clamd.ctl or http://127.0.0.1:11333", _scanner_address
 )
+ZONE: Final = Format("an IANA time zone", "Asia/Tokyo", days.zone)
+QUIET: Final = Format('two times of day or ""', "22:00-07:00", days.stretch)
+WHEN: Final = Format("a date or time without quotes", "2026-07-01", _when)
+DAY: Final = Format("a date without quotes", "2026-01-01", _day)
+EXTENSION: Final = Format("a file name's ending without dot, in lower case", "pdf", _matching("[a-z0-9]{1,10}"))
+PATTERN: Final = Format("an RE2 pattern", "(half|bargain) price", _pattern)
 BRACKETS: Final = Format("an opening and a closing bracket", "[]", _matching(r"\S\S"))
 
 # An optional text has no `min_length`: "" stands for none and is not held against the format.
@@ -105,8 +133,12 @@ Cidr = Annotated[str, msgspec.Meta(extra={"format": CIDR}, min_length=1)]
 MailDomain = Annotated[str, msgspec.Meta(extra={"format": MAIL_DOMAIN})]
 MailAddress = Annotated[str, msgspec.Meta(extra={"format": MAIL_ADDRESS}, min_length=1)]
 WebUrl = Annotated[str, msgspec.Meta(extra={"format": WEB_URL}, min_length=1)]
+OptionalUrl = Annotated[str, msgspec.Meta(extra={"format": WEB_URL})]
 Slug = Annotated[str, msgspec.Meta(extra={"format": SLUG}, min_length=1)]
 StoreUrl = Annotated[str, msgspec.Meta(extra={"format": STORE}, min_length=1)]
 RouteDomain = Annotated[str, msgspec.Meta(extra={"format": ROUTE_DOMAIN}, min_length=1)]
 ScannerAddress = Annotated[str, msgspec.Meta(extra={"format": SCANNER}, min_length=1)]
 Brackets = Annotated[str, msgspec.Meta(extra={"format": BRACKETS}, min_length=1)]
+OptionalAddress = Annotated[str, msgspec.Meta(extra={"format": MAIL_ADDRESS})]
+Extension = Annotated[str, msgspec.Meta(extra={"format": EXTENSION}, min_length=1)]
+Pattern = Annotated[str, msgspec.Meta(extra={"format": PATTERN}, min_length=1)]

@@ -1,15 +1,19 @@
 """From TOML text to a checked `Config`, and from there to the core's marketplaces."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from relay.config.checks import across
+from relay.config.policies import policies
 from relay.config.problem import ConfigError, Problem
 from relay.config.sections import Config, MarketplaceSection
 from relay.config.tree import read
 from relay.core import address
 from relay.core.model.marketplace import Marketplace
-from relay.core.policy.policy import Limits, Policy
+from relay.core.policy.policy import Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:
@@ -41,12 +45,21 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None
-    return parse(text, source=str(path))
+    config = parse(text, source=str(path))
+    return structs.replace(config, marketplace=tuple(_found_from(path, section) for section in config.marketplace))
 
 
 def marketplaces(config: Config) -> tuple[Marketplace, ...]:
-    """The configured marketplaces as the core knows them, with folded domains."""
+    """The configured marketplaces as the core knows them, with folded domains and their policies read. Raises
+    ConfigError for a policy file."""
     return tuple(_marketplace(section, config.limits.message_bytes) for section in config.marketplace)
+
+
+def _found_from(path: Path, section: MarketplaceSection) -> MarketplaceSection:
+    """Policies lie beside the configuration: their path starts from its directory."""
+    if not section.policies:
+        return section
+    return structs.replace(section, policies=str(path.resolve().parent / section.policies))
 
 
 def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace:
@@ -63,9 +76,27 @@ def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace
         reject_at_data=section.reject_at_data,
         show_seller_name=section.show_seller_name,
         show_buyer_name=section.show_buyer_name,
-        policies=(Policy(limits=Limits(message_bytes=message_bytes)),),
+        hide_names_in_text=section.hide_names_in_text,
+        policies=tuple(_limited(one, message_bytes) for one in _policies(section)),
         footer=section.footer,
     )
+
+
+def _policies(section: MarketplaceSection) -> tuple[Policy, ...]:
+    found = policies(Path(section.policies)) if section.policies else (Policy(),)
+    ours = {address.fold_domain(domain) for domain in (section.domain, section.mobile_domain)}
+    looping = [one for one in found if address.fold_domain(one.fulfilment.operator.rpartition("@")[2]) in ours - {""}]
+    if looping:
+        what = "is at an alias domain, so mail would loop"
+        problems = [Problem(f"{one.version}: fulfilment.operator", what, "name a mailbox elsewhere") for one in looping]
+        raise ConfigError(section.policies, problems)
+    return found
+
+
+def _limited(policy: Policy, message_bytes: int) -> Policy:
+    """What the doors refuse, no policy lets in."""
+    allowed = min(policy.limits.message_bytes, message_bytes)
+    return replace(policy, limits=replace(policy.limits, message_bytes=allowed))
 
 
 def _section(key: str) -> str:

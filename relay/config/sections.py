@@ -14,6 +14,7 @@ from relay.config.formats import (
     Ip,
     MailAddress,
     MailDomain,
+    OptionalUrl,
     RouteDomain,
     ScannerAddress,
     Slug,
@@ -153,13 +154,18 @@ class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_mailbox_per_hour: Positive = 30
     return_path_s: Duration = 1_209_600
+    digest_s: Duration = 86_400
+    sweep_s: Duration = 60
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Health, readiness and metrics; port 0 asks for a free one."""
+    """Signed links, health, readiness and metrics; port 0 asks for a free one. `public_url` is how the links reach
+    this server from outside ("": by host and port)."""
 
     host: HostOrIp = "127.0.0.1"
     port: Port = 8080
+    public_url: OptionalUrl = ""
+    link_life_s: Duration = 5_184_000
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,7 +180,8 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@."""
+    """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@; `policies` is
+    the directory of its policy files, "" for the built-in policy."""
 
     id: Slug
     name: Text
@@ -195,16 +202,11 @@ class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     reject_at_data: bool = False
     show_seller_name: bool = True
     show_buyer_name: bool = False
+    hide_names_in_text: bool = False
     policies: str = ""
     footer: bool = True
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`data_dir`, relative to the configuration file's directory, holds the embedded store, keys and TLS files;
-    relative paths elsewhere start from it."""
-
-    data_dir: Text = "var"
-    hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified. `trusted_authserv_id`: the name in whose
     Authentication-Results a server of `networks.front_hosts` is believed instead; `trusted_sealers`: domains whose ARC
@@ -215,6 +217,12 @@ class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     trusted_sealers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = ()
 
 
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`data_dir`, relative to the configuration file's directory, holds the embedded store, keys and TLS files;
+    relative paths elsewhere start from it, but for `policies`, which lie beside the configuration."""
+
+    data_dir: Text = "var"
+    hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
     store: StoreUrl = "sqlite:relay.db"
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()
@@ -224,9 +232,9 @@ class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     delivery: Delivery = Delivery()
     dns: Dns = Dns()
     dkim: Dkim = Dkim()
+    authentication: AuthenticationSection = AuthenticationSection()
     scanner: tuple[ScannerSection, ...] = ()
     notices: Notices = Notices()
     web: Web = Web()
     log: Log = Log()
     marketplace: tuple[MarketplaceSection, ...] = ()
-    authentication: AuthenticationSection = AuthenticationSection()

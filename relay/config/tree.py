@@ -27,6 +27,9 @@ def read(annotation: Any, value: object, key: str, problems: list[Problem]) -> A
             return _read_struct(cls, value, key, problems)
         case inspect.VarTupleType():
             return _read_list(get_args(annotation)[0], value, key, problems)
+        case inspect.DictType():
+            word, item = get_args(annotation)
+            return _read_map(word, item, value, key, problems)
         case _:
             return _read_leaf(annotation, value, key, problems)
 
@@ -67,6 +70,21 @@ def _read_list(item: Any, value: object, key: str, problems: list[Problem]) -> t
     return ()
 
 
+def _read_map(word: Any, item: Any, value: object, key: str, problems: list[Problem]) -> dict[Any, Any]:
+    """A table whose keys are words of a kind too."""
+    if not isinstance(value, dict):
+        problems.append(Problem(key, f"expected a table, got {_toml_name(value)}", f"write {key} = {{ name = value }}"))
+        return {}
+    found = {}
+    for name, one in value.items():
+        path = _join(key, name)
+        known = _read_leaf(word, name, path, problems)
+        told = read(item, one, path, problems)
+        if known is not BROKEN and told is not BROKEN:
+            found[known] = told
+    return found
+
+
 def _read_leaf(annotation: Any, value: object, key: str, problems: list[Problem]) -> Any:
     kind = inspect.type_info(annotation)
     form = _format(kind)
@@ -89,7 +107,7 @@ def _format(kind: inspect.Type) -> Format | None:
 
 
 def _unknown(name: str, names: Iterable[str], path: str) -> Problem:
-    return Problem(path, "no such key", _did_you_mean(name, names) or "remove it, or see config.example.toml")
+    return Problem(path, "no such key", _did_you_mean(name, names) or "remove it, or see the example")
 
 
 def _did_you_mean(given: object, words: Iterable[str]) -> str:
@@ -170,6 +188,8 @@ def _stand_in(kind: inspect.Type) -> Any:
             return 0
         case inspect.LiteralType(values=values):
             return values[0]
+        case inspect.EnumType(cls=enum):
+            return next(iter(enum))
         case _:
             return ""
 

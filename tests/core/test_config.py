@@ -92,11 +92,11 @@ def test_a_minimal_configuration_takes_the_defaults() -> None:
     assert config.marketplace[0].authentication is Fallback.HOLD
 
 
-def test_a_marketplace_has_its_domains_folded_and_its_limits_in_its_policy() -> None:
+def test_a_marketplace_has_its_domains_folded_and_no_policy_lets_in_more_than_the_doors() -> None:
     text = MINIMAL.replace("Shop.Example", "ショップ.Example") + 'mobile_domain = "M.Shop.Example"\n'
-    (shop,) = marketplaces(parse(text + "[marketplace.policy]\nhop_limit = 7\n[limits]\nmessage_bytes = 1000\n"))
+    (shop,) = marketplaces(parse(text + "[limits]\nmessage_bytes = 1000\n"))
     assert shop.domains == {"xn--xckya1d0c.example", "m.shop.example"}
-    assert (shop.policy.hop_limit, shop.policy.max_message_bytes) == (7, 1000)
+    assert [policy.limits.message_bytes for policy in shop.policies] == [1000]
     assert shop.mobile_domain == "m.shop.example"
 
 

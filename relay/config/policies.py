@@ -1,0 +1,126 @@
+"""The policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file, each in force from its
+`effective_at` until the next one's.
+
+Before the first of them takes effect the built-in policy is in force. All problems of all files are told at once.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from relay.config.policy_sections import WEEK, PolicyFile
+from relay.config.problem import ConfigError, Problem
+from relay.config.tree import read
+from relay.core.address import fold_domain
+from relay.core.policy import days
+from relay.core.policy.policy import Policy
+
+
+def default_text() -> str:
+    """The shipped policy as a commented file."""
+    return (files("relay.config") / "default_policy.toml").read_text(encoding="utf-8")
+
+
+def policy(text: str, *, source: str) -> Policy:
+    """The policy in one file's text. Raises ConfigError with every problem."""
+    problems: list[Problem] = []
+    found = _parsed(text, problems)
+    if found is None:
+        raise ConfigError(source, problems)
+    return found
+
+
+def policies(path: Path) -> tuple[Policy, ...]:
+    """The versions in a directory, or the one in a file, the earliest to take effect first. Raises ConfigError."""
+    if not path.is_dir():
+        return (policy(_text(path), source=str(path)),)
+    found: dict[str, Policy] = {}
+    problems: list[Problem] = []
+    for one in sorted(path.glob("*.toml")):
+        try:
+            found[one.name] = policy(_text(one), source=one.name)
+        except ConfigError as error:
+            problems += (Problem(f"{one.name}: {p.key}", p.what, p.fix) for p in error.problems)
+    if not found and not problems:
+        problems.append(Problem("*.toml", "there is none", "begin with `relay policy default > FILE`"))
+    problems += _clashes(found)
+    if problems:
+        raise ConfigError(str(path), problems)
+    return with_builtin(found.values())
+
+
+def with_builtin(found: Iterable[Policy]) -> tuple[Policy, ...]:
+    """In order, with the built-in policy before those that take effect later."""
+    ordered = sorted(found, key=lambda one: one.effective_at)
+    builtin = Policy()
+    return tuple(ordered) if ordered[0].effective_at <= builtin.effective_at else (builtin, *ordered)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(str(path), [Problem("file", "does not exist", "see `relay policy default`")]) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(str(path), [Problem("file", reason, "let this user read it")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None
+
+
+def _parsed(text: str, problems: list[Problem]) -> Policy | None:
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(Problem("TOML", str(error), "mend the syntax there first"))
+        return None
+    sections: PolicyFile = read(PolicyFile, tree, "", problems)
+    broken = {problem.key.partition(".")[0] for problem in problems}
+    problems += (problem for problem in _across(sections) if problem.key.partition(".")[0] not in broken)
+    return None if problems else _policy(sections)
+
+
+def _across(sections: PolicyFile) -> Iterator[Problem]:
+    """What no single key can tell."""
+    bypass = sections.bypass
+    if not bypass.warn_at <= bypass.smaller_at <= bypass.off_at:
+        yield Problem("bypass.warn_at", "the steps go down", "write warn_at <= smaller_at <= off_at")
+    if bypass.per_day and bypass.smaller_per_day > bypass.per_day:
+        yield Problem("bypass.smaller_per_day", "is more than per_day", f"write at most {bypass.per_day}")
+    for index, name in enumerate(sections.content.allowed_domains):
+        if fold_domain(name) in map(fold_domain, sections.content.allowed_domains[:index]):
+            yield Problem(f"content.allowed_domains[{index}]", "is listed already", "remove it")
+    if sections.response.business_days and not sections.response.work_days:
+        yield Problem("response.work_days", "is empty", "name the working days, or write business_days = false")
+
+
+def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
+    """Records name the version that judged, so no two may share a name; nor a day, for then neither is first."""
+    builtin = Policy()
+    for name, one in found.items():
+        if one.version == builtin.version and one != builtin:
+            yield Problem(f"{name}: version", f'"{one.version}" is the built-in policy\'s', "give yours another name")
+    for (first, one), (name, two) in combinations(found.items(), 2):
+        if one.version == two.version:
+            yield Problem(f"{name}: version", f'"{two.version}" is {first} already', "each version needs its own name")
+        if one.effective_at == two.effective_at:
+            yield Problem(f"{name}: effective_at", f"is the same as in {first}", "choose another time")
+
+
+def _policy(sections: PolicyFile) -> Policy:
+    tree: dict[str, Any] = msgspec.to_builtins(sections)
+    where = days.zone(sections.hours.time_zone)
+    at = sections.effective_at
+    at = at if isinstance(at, datetime) else datetime.combine(at, time())
+    tree["effective_at"] = at if at.tzinfo else at.replace(tzinfo=where)
+    tree["content"]["allowed_domains"] = [fold_domain(name) for name in sections.content.allowed_domains]
+    tree["response"]["work_days"] = [WEEK.index(day) for day in sections.response.work_days]
+    found: Policy = msgspec.convert(tree, Policy)
+    return found
