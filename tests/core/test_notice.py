@@ -4,11 +4,13 @@ import email
 import os
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -248,9 +250,13 @@ def test_a_japanese_marketplace_name_can_be_read() -> None:
 # ---------------------------------------------------------------- the dialogue
 
 
-def verdict(action: Action, *codes: ReasonCode, notify: bool = True) -> Verdict:
+def verdict(action: Action, *codes: ReasonCode, notify: bool = True, **more: Any) -> Verdict:
     reasons = tuple(Reason(code=code, rule="R-POL-03") for code in codes)
-    return Verdict(action=action, reasons=reasons, kind=Kind.OTHER, notify=notify, policy_version="1")
+    return Verdict(action=action, reasons=reasons, kind=Kind.OTHER, notify=notify, policy_version="1", **more)
+
+
+LINK = Reason(code=ReasonCode.EXTERNAL_LINK, rule="R-POL-08")
+MIDNIGHT = datetime(2026, 7, 2, tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
 def test_unknown_alias_and_stranger_get_the_same_bytes() -> None:  # R-ADR-07
@@ -275,6 +281,18 @@ def test_unknown_alias_and_stranger_get_the_same_bytes() -> None:  # R-ADR-07
             verdict(Action.HOLD, ReasonCode.SENDER_PENDING),
             f"250 2.0.0 {RECORD} held, this From address waits for the account owner's approval (sender_pending)",
         ),
+        (
+            verdict(Action.RELAY, remaining=12),
+            f"250 2.0.0 {RECORD} recorded and queued; 12 more today",
+        ),
+        (
+            verdict(Action.RELAY, warnings=(LINK, LINK), not_before=MIDNIGHT, remaining=0),
+            f"250 2.0.0 {RECORD} recorded and queued (warning: external_link); waits until 2026-07-01 15:00 UTC; 0 more today",
+        ),
+        (
+            verdict(Action.HOLD, ReasonCode.QUOTA_PAIR, not_before=MIDNIGHT),
+            f"250 2.0.0 {RECORD} held until 2026-07-01 15:00 UTC, Too many messages to this recipient today (quota_pair)",
+        ),
     ],
 )
 def test_what_was_recorded_is_answered_with_its_id(judged: Verdict, line: str) -> None:  # R-POL-16
@@ -287,6 +305,23 @@ def test_reject_at_data_makes_a_return_the_reasons_own_refusal() -> None:
     assert (refusal.code, refusal.enhanced) == (550, "5.7.1")
     assert smtp_text.reply_for_verdict(judged, RECORD, strict, reject=False).code == 250
     assert smtp_text.reply_for_verdict(verdict(Action.HOLD, ReasonCode.SENDER_PENDING), RECORD, strict).code == 250
+
+
+@pytest.mark.parametrize("code", [ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER])
+def test_a_refusal_over_quota_says_when_to_try_again(code: ReasonCode) -> None:  # R-POL-11
+    line = str(smtp_text.reply(code, marketplace(), detail="again from 2026-07-02T00:00:00+09:00"))
+    assert line.startswith("450 4.7.1 ")
+    assert f": again from 2026-07-02T00:00:00+09:00 ({code})" in line
+
+
+@pytest.mark.parametrize("code", SMTP_NUMBERS)
+def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.3.1.5
+    warning = Reason(code=code, rule="R-POL-08")
+    for action in Action:
+        judged = verdict(action, code, warnings=(warning,) * 50, not_before=MIDNIGHT, remaining=10**9)
+        line = str(smtp_text.reply_for_verdict(judged, RECORD, marketplace()))
+        assert line.isascii()
+        assert len(line) <= 490
 
 
 @pytest.mark.parametrize("code", SMTP_NUMBERS)

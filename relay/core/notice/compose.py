@@ -201,22 +201,23 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
         *_remote_lines(request, words),
         *_waiting_lines(request, reason, words),
     )
-    yield _lines(
-        words.say("heading.rule"), words.of(reason, Part.RULE), *_place_lines(reason, request.excerpt, request, words)
-    )
+    yield _lines(words.say("heading.rule"), words.of(reason, Part.RULE), *_place_lines(request, reason, words))
     yield _lines(words.say("heading.change_next" if next_time else "heading.change"), words.of(reason, Part.CHANGE))
-    if request.type in {NoticeType.WARNED, NoticeType.CHECKED} or waits:
-        yield _lines(words.say("heading.again"), words.say(f"again.{request.type}"))
+    if request.type is NoticeType.WARNED and request.strips:
+        again = words.say("again.stripped")
+    elif waits or request.type in {NoticeType.WARNED, NoticeType.CHECKED}:
+        again = words.say(f"again.{request.type}")
     else:
-        yield _lines(words.say("heading.again"), words.of(reason, Part.AGAIN))
+        again = words.of(reason, Part.AGAIN)
+    yield _lines(words.say("heading.again"), again)
 
 
-def _place_lines(reason: Reason, excerpt: str, request: NoticeRequest, words: _Words) -> Iterator[str]:
+def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
     if reason.span and _is_field(reason.span):
         yield words.say("rule.field", rule=reason.rule, field=reason.span.part.capitalize())
     else:
         yield words.say("rule.id", rule=reason.rule)
-    if quoted := values.shown(excerpt, request.marketplace, _EXCERPT_CHARS):
+    if quoted := values.shown(request.excerpt, request.marketplace, _EXCERPT_CHARS):
         yield words.say("rule.place", excerpt=quoted)
 
 
@@ -266,7 +267,8 @@ def _lines(*lines: str) -> str:
 def _delivery_status(request: NoticeRequest, reason: Reason) -> bytes:
     """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours."""
     delayed = request.type is NoticeType.DELAYED
-    status = ("4" if delayed else "5") + SMTP_NUMBERS[reason.code].enhanced[1:]
+    numbers = SMTP_NUMBERS.get(reason.code, SMTP_NUMBERS[ReasonCode.REFUSED])
+    status = ("4" if delayed else "5") + numbers.enhanced[1:]
     fields = [
         field("Content-Type", "message/delivery-status"),
         b"\r\n",

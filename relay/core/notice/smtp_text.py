@@ -110,7 +110,7 @@ def reply_for_verdict(
         until = f" until {_minute(verdict.not_before)}" if verdict.not_before else ""
         return _taken(f"{record_id} held{until}, {SUMMARY[first.code]} ({first.code})")
     if marketplace.reject_at_data if reject is None else reject:
-        return reply(first.code, marketplace, record_id=record_id, detail=_reset(verdict))
+        return reply(first.code, marketplace, record_id=record_id)
     return _taken(
         f"{record_id} recorded, not delivered ({first.code})" + (", notice follows" if verdict.notify else "")
     )
@@ -125,11 +125,6 @@ def _outlook(verdict: Verdict) -> Iterator[str]:
         yield f"waits until {_minute(verdict.not_before)}"
     if verdict.remaining is not None:
         yield f"{verdict.remaining} more today"
-
-
-def _reset(verdict: Verdict) -> str:
-    """When a refusal for a quota ends (R-POL-11)."""
-    return f"try again after {_minute(verdict.not_before)}" if verdict.not_before else ""
 
 
 def _minute(at: datetime) -> str:

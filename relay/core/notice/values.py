@@ -16,6 +16,7 @@ from relay.core.notice.texts import CONTACTS, DEFAULTS, REASON_VALUES, Translati
 from relay.core.policy.days import reset_at
 from relay.core.policy.policy import Policy
 
+_KINDS: Final = frozenset(Kind)
 _LONGEST: Final = 200
 _LONGEST_ADDRESS: Final = 320
 
@@ -41,7 +42,7 @@ def of_reason(reason: Reason, marketplace: Marketplace, at: datetime, translatio
         elif value and name == "sender" and reason.code is ReasonCode.SENDER_PENDING:
             values[name] = redact.clip(value, _LONGEST_ADDRESS)
     values["reset"] = _instant(values["reset"], policy)
-    values["kind"] = translations.gettext(f"kind.{values['kind'] if values['kind'] in set(Kind) else Kind.OTHER}")
+    values["kind"] = translations.gettext(f"kind.{values['kind'] if values['kind'] in _KINDS else Kind.OTHER}")
     contact = values["contact"] if values["contact"] in CONTACTS else "other"
     return {**values, "contact": translations.gettext(f"contact.{contact}"), "marketplace": marketplace.name}
 

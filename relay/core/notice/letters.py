@@ -1,0 +1,179 @@
+"""The relay's own letters that are about no single message: senders that wait, new rules, a report.
+
+As with notices, no address but aliases is in them, with one exception: the digest of waiting senders shows theirs,
+because the account's owner has to know them again. It goes to the account's own registered mailbox alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from relay.core import redact
+from relay.core.model.kind import Kind
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.party import Role
+from relay.core.notice import encode, frame, values
+from relay.core.notice.texts import Translations, settings, text
+from relay.core.policy.policy import ContentAction, Policy
+
+_LONGEST_ADDRESS: Final = 320
+_LONGEST_VALUE: Final = 1_000
+_KINDS: Final = frozenset(Kind)
+_ACTIONS: Final = frozenset(ContentAction)
+_DURATIONS: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """`letter_id` is the letter's Message-ID, without brackets."""
+
+    marketplace: Marketplace
+    letter_id: str
+    at: datetime
+
+
+class WaitingSender(NamedTuple):
+    """An unlisted address, how many of its messages wait and since when; `url` leads to approving or blocking it."""
+
+    address: str
+    messages: int
+    since: datetime
+    url: str
+
+
+class Changed(NamedTuple):
+    """One setting of a policy: its key path ("quotas.pair_per_day") and its values; sets may be given as such."""
+
+    path: str
+    old: object
+    new: object
+
+
+def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
+    """To the account's owner: which unlisted senders wait for a word (R-SND-02)."""
+    marketplace, waiting = letterhead.marketplace, tuple(waiting)
+    policy = marketplace.policy_at(letterhead.at)
+
+    def entry(sender: WaitingSender) -> str:
+        said = {
+            "address": redact.clip(sender.address, _LONGEST_ADDRESS),
+            "messages": str(sender.messages),
+            "since": frame.moment(sender.since, policy),
+        }
+        lines = (text(translations, "pending.sender", said), translations.gettext("link.sender"), sender.url)
+        return "\n".join(lines)
+
+    blocks = (
+        text(translations, "pending.lead", {"marketplace": marketplace.name}),
+        *map(entry, waiting),
+        translations.gettext("pending.again"),
+    )
+    subject = text(translations, "pending.subject", {"count": str(len(waiting))})
+    return _letter(letterhead, subject, blocks, translations)
+
+
+def announcement(
+    letterhead: Letterhead,
+    policy: Policy,
+    summary: str,
+    changes: Iterable[Changed],
+    url: str,
+    translations: Translations,
+) -> bytes:
+    """To sellers: a new version of the policy, and what changes (R-POL-20). `summary` is the operator's own, in the
+    reader's language, "" for none; `url` leads to all versions."""
+    effective = frame.moment(policy.effective_at, policy)
+    said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
+    changed = [line for change in changes for line in _changed(change, letterhead.marketplace, translations)]
+    blocks = (
+        text(translations, "announcement.lead", said),
+        "\n".join((translations.gettext("announcement.summary"), summary.strip())) if summary.strip() else "",
+        "\n".join((translations.gettext("announcement.changes"), *changed)) if changed else "",
+        "\n".join((translations.gettext("announcement.link"), url)) if url else "",
+    )
+    subject = text(translations, "announcement.subject", {"date": effective.partition(" ")[0]})
+    return _letter(letterhead, subject, blocks, translations)
+
+
+def report_to_operator(
+    letterhead: Letterhead, record_id: str, pair_id: str, order: str, reporter: Role, translations: Translations
+) -> bytes:
+    """To the operator: somebody used a message's report link. `order` is the marketplace's id, "" for none."""
+    said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
+    names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
+    blocks = (
+        text(translations, "report.lead", said),
+        "\n".join(text(translations, name, said) for name in names),
+        translations.gettext("report.again"),
+    )
+    return _letter(letterhead, text(translations, "report.subject", said), blocks, translations)
+
+
+def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], translations: Translations) -> bytes:
+    marketplace = letterhead.marketplace
+    people = frame.page(blocks, marketplace, translations)
+    return frame.header(marketplace, letterhead.at, letterhead.letter_id, subject) + encode.text_part(
+        people, translations.gettext("language")
+    )
+
+
+def _changed(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
+    """Of a set, what came and what went; of anything else, both values."""
+    path, old, new = change
+    setting = _setting(path, translations)
+
+    def say(name: str, **shown: object) -> str:
+        words = {key: _value(path, value, translations) for key, value in shown.items()}
+        masked = {key: values.shown(said, marketplace, _LONGEST_VALUE) for key, said in words.items()}
+        return text(translations, f"announcement.{name}", {"setting": setting, **masked})
+
+    if not (isinstance(old, AbstractSet) and isinstance(new, AbstractSet)):
+        yield say("changed", old=old, new=new)
+        return
+    if added := new - old:
+        yield say("added", new=added)
+    if removed := old - new:
+        yield say("removed", old=removed)
+
+
+def _setting(path: str, translations: Translations) -> str:
+    """In words; of a content rule's own action for a kind, with the kind; a path that nobody knows as it is."""
+    known = next((name for name in settings() if path == name or path.startswith(f"{name}.")), None)
+    if known is None:
+        return path
+    words, kind = translations.gettext(f"setting.{known}"), path.rpartition(".")[2]
+    if kind not in _KINDS:
+        return words
+    return text(translations, "value.of_kind", {"setting": words, "kind": translations.gettext(f"kind.{kind}")})
+
+
+def _value(path: str, value: object, translations: Translations) -> str:
+    """A setting's value in words, by its type and by the unit that its name ends in."""
+    match value:
+        case None | "" | []:
+            return translations.gettext("value.none")
+        case bool():
+            return translations.gettext("value.yes" if value else "value.no")
+        case str() if value in _KINDS:
+            return translations.gettext(f"kind.{value}")
+        case str() if value in _ACTIONS:
+            return translations.gettext(f"value.{value}")
+        case int() if path.endswith("_bytes"):
+            return text(translations, "value.megabytes", {"number": values.megabytes(value)})
+        case int() if path.endswith("_s"):
+            return _duration(value, translations)
+        case AbstractSet():
+            return ", ".join(sorted(_value(path, one, translations) for one in value)) or _value(path, "", translations)
+        case tuple() | list():
+            return ", ".join(_value(path, one, translations) for one in value)
+        case _:
+            return str(value)
+
+
+def _duration(seconds: int, translations: Translations) -> str:
+    """In the largest unit of which there are whole ones, and more than one."""
+    whole = ((size, unit) for size, unit in _DURATIONS if seconds % size == 0 and seconds != size)
+    size, unit = next(whole, _DURATIONS[-1])
+    return text(translations, f"value.{unit}", {"number": str(seconds // size)})

@@ -1,0 +1,130 @@
+"""The relay's own letters about no single message: waiting senders, new rules, a report to the operator."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay import texts
+from relay.core.model.kind import Kind
+from relay.core.model.party import Role
+from relay.core.notice.letters import (
+    Changed,
+    Letterhead,
+    WaitingSender,
+    announcement,
+    pending_digest,
+    report_to_operator,
+)
+from relay.core.notice.texts import Translations, settings
+from relay.core.policy.policy import ContentAction, Policy
+from tests.core.test_notice import ADDRESS, CATALOGUE, GOLDEN, RECORD, decoded, read, text_of
+from tests.support.judging import NOW, marketplace
+
+HEAD = Letterhead(marketplace=marketplace(), letter_id="letter-1@ichiba.example", at=NOW)
+URL = "https://ichiba.example/l/" + "x" * 200
+WAITING = (
+    WaitingSender("new@seller.example", 3, NOW - timedelta(days=2), URL + "1"),
+    WaitingSender("店@例え.example", 1, NOW - timedelta(hours=1), URL + "2"),
+)
+NEXT = replace(Policy(), version="2026-09", effective_at=datetime(2026, 8, 31, 15, tzinfo=UTC))
+CHANGES = (
+    Changed("content.links.action", ContentAction.WARN, ContentAction.RETURN),
+    Changed("content.links.kinds.promotion", ContentAction.WARN, ContentAction.STRIP),
+    Changed("attachments.extensions", frozenset({"txt", "bmp"}), frozenset({"txt", "heic"})),
+    Changed("attachments.total_bytes", 10_000_000, 20_000_000),
+    Changed("attachments.archives", True, False),
+    Changed("bypass.critical_kinds", frozenset({Kind.LEGAL}), frozenset({Kind.LEGAL, Kind.REPLY})),
+    Changed("threads.close_s", 15_552_000, 86_400),
+    Changed("hours.quiet", "", "22:00-07:00"),
+    Changed("fulfilment.operator", "ops@operator.example", "help@operator.example"),
+    Changed("future.setting", None, ("a", "b")),
+)
+
+LETTERS: dict[str, Callable[[Translations], bytes]] = {
+    "letter-pending": lambda say: pending_digest(HEAD, WAITING, say),
+    "letter-announcement": lambda say: announcement(
+        HEAD, NEXT, "Links to other shops come back.\nタグも使えます。", CHANGES, "https://ichiba.example/rules", say
+    ),
+    "letter-report": lambda say: report_to_operator(HEAD, RECORD, "pair-1", "250-1", Role.BUYER, say),
+}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("name", LETTERS)
+def test_golden_letter(name: str, language: str) -> None:  # R-SND-02 R-POL-20
+    """`RELAY_UPDATE=1 pytest` writes them anew."""
+    content = LETTERS[name](CATALOGUE(language))
+    path = GOLDEN / f"{name}.{language}.eml"
+    if os.environ.get("RELAY_UPDATE"):
+        path.write_bytes(content)
+        path.with_suffix(".txt").write_text(text_of(read(content)), encoding="utf-8")
+    assert content == path.read_bytes()
+    assert text_of(read(content)) == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("name", LETTERS)
+def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) -> None:  # R-OUT-07, RFC 3834 §5
+    content = LETTERS[name](CATALOGUE(language))
+    message = read(content)
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "All"
+    assert (message["To"], message["In-Reply-To"], message["References"]) == (None, None, None)
+    assert message["From"].addresses[0].addr_spec == "mailer-daemon@ichiba.example"
+    assert message["Content-Language"] == language
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("name", LETTERS)
+def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language: str) -> None:  # R-OUT-05 R-SND-02
+    found = set(ADDRESS.findall(decoded(LETTERS[name](CATALOGUE(language)))))
+    asked = {sender.address for sender in WAITING} if name == "letter-pending" else set()
+    assert found == {"mailer-daemon@ichiba.example", "letter-1@ichiba.example", *asked}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_each_waiting_sender_has_its_own_link_whole_on_a_line(language: str) -> None:  # R-SND-02
+    lines = text_of(read(LETTERS["letter-pending"](CATALOGUE(language)))).split("\n")
+    for sender in WAITING:
+        assert lines.index(sender.url) == lines.index(sender.address) + 3
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("path", [*settings()])
+def test_every_setting_is_announced_in_words(path: str, language: str) -> None:  # R-POL-20
+    text = text_of(read(announcement(HEAD, NEXT, "", [Changed(path, 1, 2)], "", CATALOGUE(language))))
+    assert path not in text
+    assert CATALOGUE(language).gettext(f"setting.{path}") in text
+
+
+def test_a_policy_without_changes_or_words_is_still_announced() -> None:  # R-POL-20
+    text = text_of(read(announcement(HEAD, NEXT, " \n", (), "", CATALOGUE("en"))))
+    assert "version 2026-09" in text
+    assert "2026-09-01 00:00 JST" in text
+    assert "change:" not in text
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.sampled_from([*Kind, *ContentAction]),
+    lambda inner: st.tuples(inner, inner) | st.lists(inner, max_size=3),
+) | st.frozensets(st.text(max_size=10) | st.integers())
+
+
+@given(
+    changes=st.lists(st.builds(Changed, path=st.sampled_from([*settings()]) | st.text(), old=VALUES, new=VALUES)),
+    summary=st.text(),
+)
+def test_whatever_changes_an_announcement_is_whole(changes: list[Changed], summary: str) -> None:  # R-POL-20
+    content = announcement(HEAD, NEXT, summary, changes, URL, CATALOGUE("ja"))
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert re.search(rb"[^\r]\n|\r[^\n]|\r\Z", content) is None
+    assert URL in text_of(read(content))

@@ -1,0 +1,294 @@
+"""What is said of every reason in every type of notice that it can come in; and that whatever a rule gives, a notice
+is whole, leaks nothing and tells no one to use a page that he has no link to."""
+
+import os
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay import texts
+from relay.core.link import Purpose
+from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.standing import Standing
+from relay.core.model.verdict import Action, Strip
+from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType
+from relay.core.notice.texts import Part, key
+from relay.core.policy.policy import Policy, Senders
+from tests.core.test_notice import (
+    ADDRESS,
+    ALIAS,
+    ANSWER,
+    CATALOGUE,
+    GOLDEN,
+    RETURNED,
+    decoded,
+    notice,
+    read,
+    text_of,
+)
+from tests.support.judging import NOW, marketplace
+
+URL = "https://ichiba.example/l/" + "x" * 200
+OWNERS_WORD = {ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN}
+QUOTAS = {ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
+ATTACHMENTS = {
+    ReasonCode.ATTACHMENT_TYPE,
+    ReasonCode.ATTACHMENT_DISGUISED,
+    ReasonCode.ATTACHMENT_TOO_BIG,
+    ReasonCode.ATTACHMENT_UNREADABLE,
+}
+CONTENT = {
+    ReasonCode.EXTERNAL_LINK,
+    ReasonCode.LINKED_LOGO,
+    ReasonCode.TRACKING_PIXEL,
+    ReasonCode.CONTACT_DATA,
+    ReasonCode.CONTACT_DISGUISED,
+    ReasonCode.PROMOTION,
+    ReasonCode.STATUS_COPY,
+}
+SCANS = {ReasonCode.VIRUS_FOUND, ReasonCode.SPAM_FOUND, ReasonCode.SCANNER_AWAY}
+LIFTING = {
+    ReasonCode.ANSWER,
+    ReasonCode.MARKED_IMPORTANT,
+    ReasonCode.ADDITIONAL_INFORMATION,
+    ReasonCode.CRITICAL_KIND,
+}
+AWAY = {ReasonCode.STORE_AWAY, ReasonCode.INTERNAL}
+ALL = list(ReasonCode)
+FROM_SERVER = set(ALL[ALL.index(ReasonCode.DELAYED) :]) - AWAY
+JUDGED = set(ALL[ALL.index(ReasonCode.SENDER_PENDING) :]) - FROM_SERVER - AWAY
+DETOURS = {ReasonCode.QUIET_HOURS, ReasonCode.SERVICE_QUESTION}
+OCCURS = {
+    NoticeType.RETURNED: set(ALL[: ALL.index(ReasonCode.SENDER_PENDING)]) | JUDGED - LIFTING - DETOURS,
+    NoticeType.HELD: OWNERS_WORD | QUOTAS | ATTACHMENTS | CONTENT | SCANS | {ReasonCode.QUIET_HOURS},
+    NoticeType.WARNED: CONTENT | ATTACHMENTS | DETOURS | {ReasonCode.BYPASS_MISUSED},
+    NoticeType.CHECKED: JUDGED - OWNERS_WORD - {ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED},
+    NoticeType.DELAYED: {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
+    NoticeType.UNDELIVERABLE: FROM_SERVER - {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
+}
+VALUES = (
+    ("name", "catalogue.xlsm"),
+    ("domain", "shop.example"),
+    ("contact", "phone"),
+    ("kind", "promotion"),
+    ("score", "4"),
+    ("sender", "new@seller.example"),
+)
+LINKS = {
+    ReasonCode.SENDER_PENDING: Purpose.SENDER,
+    ReasonCode.SENDER_UNPROVEN: Purpose.CONFIRM,
+    ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
+    ReasonCode.CHANNEL_OFF: Purpose.PRODUCT_SUPPORT,
+}
+
+
+def of(code: ReasonCode, kind: NoticeType) -> NoticeRequest:
+    """A notice as the flow would ask for it."""
+    checked = {"reach": Standing.CRITICAL_ONLY, "action": Action.RETURN, "remaining": 3}
+    by_itself = (kind is NoticeType.HELD and code in QUOTAS) or code is ReasonCode.QUIET_HOURS
+    return replace(
+        RETURNED,
+        type=kind,
+        reason=Reason(code=code, rule="R-POL-08", span=Span(part="1.1", start=5, end=10), values=VALUES),
+        excerpt="call me at 03-0000-0000 or mail hanako@mail.example" if code in CONTENT else "",
+        links=(NoticeLink(LINKS[code], URL),) if code in LINKS else (),
+        not_before=NOW + timedelta(hours=5) if by_itself else None,
+        **checked if kind is NoticeType.CHECKED else {},
+    )
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("kind", NoticeType)
+def test_golden_texts_of_every_reason(kind: NoticeType, language: str) -> None:  # R-POL-16 R-OUT-05
+    """All but what every notice has below. `RELAY_UPDATE=1 pytest` writes them anew."""
+    heading = CATALOGUE(language).gettext("heading.message")
+    sections = []
+    for code in sorted(OCCURS[kind]):
+        message = read(notice(of(code, kind), language))
+        sections.append(f"==== {code}\n{message['Subject']}\n\n{text_of(message).partition(heading)[0]}")
+    path = GOLDEN / f"reasons.{kind}.{language}.txt"
+    if os.environ.get("RELAY_UPDATE"):
+        path.write_text("".join(sections), encoding="utf-8")
+    assert "".join(sections) == path.read_text(encoding="utf-8")
+
+
+def test_every_reason_occurs_in_some_notice() -> None:  # R-POL-16
+    assert set().union(*OCCURS.values()) | AWAY == set(ReasonCode)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("kind", [NoticeType.HELD, NoticeType.WARNED, NoticeType.CHECKED])
+def test_what_has_not_failed_is_told_by_text_alone(kind: NoticeType, language: str) -> None:  # RFC 3464 §2.3.3
+    message = read(notice(of(ReasonCode.EXTERNAL_LINK, kind), language))
+    assert message.get_content_type() == "text/plain"
+    assert (message["Auto-Submitted"], message["In-Reply-To"]) == ("auto-replied", "<m1@client.invalid>")
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("kind", NoticeType)
+@pytest.mark.parametrize("code", ReasonCode)
+def test_no_address_but_aliases_from_what_a_rule_gives(code: ReasonCode, kind: NoticeType, language: str) -> None:
+    # R-OUT-05: but for the sender of whom the owner is asked (R-SND-02)
+    hostile = tuple((name, "hanako@mail.example") for name, _ in (*VALUES, ("limit", ""), ("reset", ""), ("days", "")))
+    request = replace(
+        of(code, kind),
+        reason=Reason(code=code, rule="R-POL-08", values=hostile),
+        others=tuple(Reason(code=other, rule="R-POL-08", values=hostile) for other in CONTENT | ATTACHMENTS),
+        strips=(Strip(part="2", code=ReasonCode.ATTACHMENT_TYPE, name="ＨＡＮＡＫＯ＠mail.example.png"),),
+        excerpt="write to hanako@mail.example, please",
+        subject="hanako@mail.example",
+        remote=ANSWER,
+    )
+    seen = decoded(notice(request, language))
+    if code is ReasonCode.SENDER_PENDING:
+        seen = seen.replace("hanako@mail.example", "", 1)
+    assert set(ADDRESS.findall(seen)) <= {
+        "mailer-daemon@ichiba.example",
+        ALIAS,
+        "notice-1@ichiba.example",
+        "m1@client.invalid",
+    }
+    assert "hanako" not in seen.lower()
+    assert "ＨＡＮＡＫＯ" not in seen
+
+
+def test_only_the_owner_who_is_asked_sees_the_waiting_address() -> None:  # R-SND-02
+    shown = {code for code in ReasonCode if "new@seller.example" in decoded(notice(of(code, NoticeType.HELD)))}
+    assert shown == {ReasonCode.SENDER_PENDING}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_owner_is_told_how_long_a_new_sender_waits(language: str) -> None:  # R-SND-02
+    text = text_of(read(notice(of(ReasonCode.SENDER_PENDING, NoticeType.HELD), language)))
+    assert "14" in text
+    assert "2026-07-15 18:29 JST" in text
+    brief = marketplace(policies=(Policy(senders=Senders(pending_s=90)),))
+    request = replace(of(ReasonCode.SENDER_PENDING, NoticeType.HELD), marketplace=brief)
+    assert "2026-07-01 18:31 JST" in text_of(read(notice(request, language)))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_link_stands_whole_on_a_line_of_its_own_below_what_it_does(purpose: Purpose, language: str) -> None:
+    # R-SND-02 R-POL-13 R-POL-18
+    request = replace(RETURNED, links=(NoticeLink(purpose, URL),))
+    lines = text_of(read(notice(request, language))).split("\n")
+    at = lines.index(URL)
+    assert lines[at - 1] == CATALOGUE(language).gettext(f"link.{purpose.name.lower()}")
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_no_text_asks_for_a_page_that_a_mail_does_not_link_to(code: ReasonCode) -> None:  # R-POL-16
+    """Texts are for every channel; what can be done by a link is said beside the link."""
+    for part in Part:
+        english, japanese = (CATALOGUE(language).gettext(key(code, part)) for language in texts.LANGUAGES)
+        assert not re.search(r"\b(page|website|button|console|screen|below)\b|\bclick\b", english)
+        assert not re.search("画面|ページ|ボタン|コンソール|下の|下記", japanese)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_notice_lists_further_reasons_and_what_was_taken_out(language: str) -> None:  # R-POL-08 R-REW-08
+    request = replace(
+        of(ReasonCode.EXTERNAL_LINK, NoticeType.WARNED),
+        others=(Reason(code=ReasonCode.PROMOTION, rule="R-POL-08"),),
+        strips=(Strip(part="1.2", code=ReasonCode.LINKED_LOGO, name="logo.png"),),
+    )
+    say = CATALOGUE(language).gettext
+    lines = text_of(read(notice(request, language))).split("\n")
+    further = lines[lines.index(say("heading.others")) + 1]
+    assert say("promotion.title") in further
+    assert say("promotion.change") in further
+    taken = lines[lines.index(say("heading.stripped")) + 1]
+    assert "logo.png" in taken
+    assert say("linked_logo.title") in taken
+    assert say("again.stripped") in lines
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_reason_is_quoted_in_its_place(language: str) -> None:  # R-POL-16
+    in_body = text_of(read(notice(of(ReasonCode.CONTACT_DATA, NoticeType.RETURNED), language)))
+    assert "call me at 03-0000-0000 or mail ***" in in_body
+    assert "1.1" not in in_body
+    assert "Subject" in text_of(read(notice(RETURNED, language)))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("standing", Standing)
+def test_a_check_of_a_faultless_message_says_how_the_buyer_may_be_written_to(standing: Standing, language: str) -> None:
+    # R-POL-19
+    request = replace(RETURNED, type=NoticeType.CHECKED, reason=None, reach=standing, action=Action.RELAY, remaining=12)
+    say, text = CATALOGUE(language).gettext, text_of(read(notice(request, language)))
+    for word in (say(f"reach.{standing}"), say("verdict.relay"), "12", ALIAS):
+        assert word in text
+    assert say("heading.rule") not in text
+
+
+@pytest.mark.parametrize(
+    ("code", "limit"),
+    [
+        (ReasonCode.QUOTA_SELLER, "500 "),
+        (ReasonCode.QUOTA_PAIR, "20 "),
+        (ReasonCode.QUOTA_BUYER, "50 "),
+        (ReasonCode.BYPASS_QUOTA, "20 "),
+        (ReasonCode.ATTACHMENT_TYPE, "10 MB"),
+        (ReasonCode.ATTACHMENT_TOO_BIG, "10 MB"),
+        (ReasonCode.TOO_BIG, "26.2 MB"),
+    ],
+)
+def test_a_limit_that_the_rule_does_not_give_is_the_policys(code: ReasonCode, limit: str) -> None:  # R-POL-07 R-POL-11
+    bare = replace(RETURNED, reason=Reason(code=code, rule="R-POL-07"))
+    assert re.search(rf"\b{limit}", text_of(read(notice(bare))))
+    given = replace(RETURNED, reason=Reason(code=code, rule="R-POL-07", values=(("limit", "7"),)))
+    assert re.search(r"\b7\b", text_of(read(notice(given))))
+
+
+@pytest.mark.parametrize("code", sorted(QUOTAS | {ReasonCode.BYPASS_QUOTA}))
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((), "2026-07-02 00:00 JST"),
+        ((("reset", "2026-07-03T00:00:00+09:00"),), "2026-07-03 00:00 JST"),
+        ((("reset", "2026-07-02T15:00:00"),), "2026-07-03 00:00 JST"),
+        ((("reset", "tomorrow"),), "tomorrow"),
+    ],
+)
+def test_when_a_quota_starts_anew_is_said(code: ReasonCode, values: tuple[tuple[str, str], ...], shown: str) -> None:
+    # R-POL-11
+    request = replace(RETURNED, reason=Reason(code=code, rule="R-POL-11", values=values))
+    assert f"after {shown}" in text_of(read(notice(request)))
+
+
+WORDS = st.text(max_size=60) | st.sampled_from(["", "9999-12-31T23:59:59+00:00", "0001-01-01", "{marketplace}", "%s"])
+REASONS = st.builds(
+    Reason,
+    code=st.sampled_from(ReasonCode),
+    rule=st.just("R-POL-08"),
+    span=st.none() | st.builds(Span, part=st.sampled_from(["", "1", "1.2", "subject", "from"]), start=st.just(0), end=st.just(1)),
+    values=st.lists(st.tuples(st.sampled_from([*(name for name, _ in VALUES), "limit", "reset", "days", "allowed", "detail"]), WORDS)).map(tuple),
+)  # fmt: skip
+TIMES = st.none() | st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)).map(
+    lambda at: at.replace(tzinfo=NOW.tzinfo)
+)
+
+
+@given(
+    kind=st.sampled_from(NoticeType),
+    reason=REASONS,
+    others=st.lists(REASONS, max_size=30).map(tuple),
+    strips=st.lists(st.builds(Strip, part=st.just("1"), code=st.sampled_from(ReasonCode), name=WORDS)).map(tuple),
+    excerpt=st.text(max_size=1000),
+    not_before=TIMES,
+    remaining=st.none() | st.integers(0, 10**6),
+    language=st.sampled_from(texts.LANGUAGES),
+)
+def test_whatever_a_rule_gives_a_notice_is_whole(language: str, kind: NoticeType, **fields: object) -> None:
+    # R-POL-16 R-REW-10
+    content = notice(replace(RETURNED, type=kind, **fields), language)
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert re.search(rb"[^\r]\n|\r[^\n]|\r\Z", content) is None
+    assert CATALOGUE(language).gettext("heading.message") in text_of(read(content))
