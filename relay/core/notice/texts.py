@@ -146,6 +146,8 @@ def settings() -> Iterator[str]:
         inner = getattr(Policy(), section.name)
         if is_dataclass(inner):
             yield from (f"{section.name}.{setting.name}" for setting in fields(inner))
+        elif section.name.endswith("_s"):
+            yield section.name
 
 
 KEYS: Final = (
