@@ -227,7 +227,8 @@ def test_bytes_around_an_address_stay_as_they_were() -> None:  # R-REW-04
 
 
 def test_a_binary_attachment_is_not_looked_into() -> None:  # R-REW-06 has its own rules
-    content = b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nYWxpY2UuYnV5ZXJAZXhhbXBsZS5uZXQ=\r\n"
+    pdf = base64.encodebytes(f"%PDF-1.7\n{BUYER}\n".encode()).replace(b"\n", b"\r\n")
+    content = b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + pdf
     assert scrubbed(content) == content
 
 

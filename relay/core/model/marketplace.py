@@ -20,7 +20,7 @@ class Fallback(StrEnum):
 class Marketplace:
     """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured. `policies` are
     all versions known, the earliest to take effect first, never empty (R-POL-15). `footer`: whether relayed mail gets
-    its links (R-REW-09)."""
+    its links (R-REW-09). `hide_names_in_text`: whether running text loses the writer's real name too (R-REW-01)."""
 
     id: str
     name: str
@@ -36,6 +36,7 @@ class Marketplace:
     show_buyer_name: bool
     policies: tuple[Policy, ...]
     footer: bool = True
+    hide_names_in_text: bool = False
 
     @cached_property
     def domains(self) -> frozenset[str]:

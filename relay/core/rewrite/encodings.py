@@ -16,6 +16,7 @@ from relay.core.rewrite import charsets
 
 _QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
 _QP_PADDED_BREAK: Final = re.compile(rb"=[ \t]+(?=\r?\n)")
+_CRLF: Final = b"\r\n"
 _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
 _BASE64_NOISE: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
@@ -33,14 +34,14 @@ class Cut:
 
 @dataclass(slots=True)
 class Origin:
-    """Where the characters of a view come from: pieces of a source that read as one character or as none, all else
-    being the same on both sides. Pieces are added in order."""
+    """Where the characters of a view come from: pieces of a source that read as something else, or as nothing, the
+    rest being the same on both sides. Pieces are added in order."""
 
     _view: list[int] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
 
     def add(self, start: int, end: int, *, width: int) -> None:
-        """`source[start:end]` reads as `width` characters, 0 or 1."""
+        """`source[start:end]` reads as `width` characters, which all come from the whole of it."""
         at = start if not self._view else self._view[-1] + start - self._source[-1]
         self._view += (at, at + width)
         self._source += (start, end)
@@ -60,7 +61,7 @@ class Origin:
 
 
 def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
-    """The origin of `pattern.sub(value, text)`, where `value` gives "", one character, or the match as it is."""
+    """The origin of `pattern.sub(value, text)`, where `value` gives what the match reads as."""
     origin = Origin()
     for match in pattern.finditer(text):
         new = value(match)
@@ -100,7 +101,7 @@ def cut_raw(raw: bytes, encoding: str, cuts: Sequence[Cut]) -> list[Cut]:
     if encoding == "quoted-printable":
         return list(_cut_quoted_printable(raw, cuts))
     if encoding == "base64":
-        return [Cut(0, len(raw), _encode_base64(apply(decode_base64(raw), cuts)))]
+        return [Cut(0, len(raw), encode_base64(apply(decode_base64(raw), cuts)))]
     return list(cuts)
 
 
@@ -113,7 +114,7 @@ def apply(data: bytes, cuts: Sequence[Cut]) -> bytes:
     return b"".join((*pieces, data[at:]))
 
 
-def _encode_base64(octets: bytes) -> bytes:
+def encode_base64(octets: bytes) -> bytes:
     lines = (octets[at : at + 57] for at in range(0, len(octets), 57))
     return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
 
@@ -136,8 +137,12 @@ def _cut_quoted_printable(raw: bytes, cuts: Sequence[Cut]) -> Iterator[Cut]:
         done = end
 
 
+_ATOM: Final = re.compile(rb"\r\n|.", re.DOTALL)
+_AS_IS: Final = re.compile(rb"[!-<>-~]|\r\n")
+
+
 def _quote(octets: bytes) -> list[bytes]:
-    return [bytes([octet]) if 33 <= octet <= 126 and octet != ord("=") else b"=%02X" % octet for octet in octets]
+    return [atom if _AS_IS.match(atom) else b"=%02X" % atom[0] for atom in _ATOM.findall(octets)]
 
 
 def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
@@ -149,11 +154,11 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
         out += b"=\r\n"
         column = 0
     for atom in atoms:
-        if column + len(atom) >= _QP_LINE:
+        if column + len(atom) >= _QP_LINE and atom != _CRLF:
             out += b"=\r\n"
             column = 0
         out += atom
-        column += len(atom)
+        column = 0 if atom == _CRLF else column + len(atom)
     if column and rest and column + rest >= _QP_LINE:
         out += b"=\r\n"
         column = 0
@@ -166,11 +171,21 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 def codec_of(charset: str, octets: bytes) -> str:
     """Python's name of the codec to read `octets` with; an unknown charset is read byte by byte ("latin_1")."""
     codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
+    if b"\0" in octets and not codec.startswith(("utf_16", "utf_32")):
+        codec = "utf_16" if is_utf_16(octets) else codec
+    elif b"\x1b$" in octets and codec in {"latin_1", "utf_8"}:
+        codec = "iso2022_jp_ext"  # sent bare, as old Japanese programs do
     if codec in ("utf_16", "utf_32"):
         return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":
         return codec if codec == "utf_32_le" else "utf_16_le"
     return "utf_16_be" if octets[:2] == b"\xfe\xff" else codec
+
+
+def is_utf_16(octets: bytes) -> bool:
+    """By the zero octets that all ASCII has in every other place."""
+    low, high = octets[:512:2].count(0), octets[1:512:2].count(0)
+    return (low == 0) != (high == 0) and max(low, high) * 16 >= min(len(octets), 512)
 
 
 def _byte_order(octets: bytes) -> str:

@@ -1,7 +1,7 @@
 """What a rewrite is given and what it yields."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from relay.core.rewrite.mime import Part
@@ -33,6 +33,9 @@ class Plan:
     without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's side; an id that
     is in neither map becomes `opaque_id(id)` under `thread_key` at `domain`, so siblings of an unknown parent still
     thread. `hidden_hosts`: HELO name and client address of this session, beside what the trace fields name.
+    `disguise_domains` maps domains (A-labels) to the alias that stands for every address there. `hidden_names` maps
+    real names of the author to what is shown instead: never beside addresses nor in names of files, and not in running
+    text either with `hide_names_in_text`.
 
     `cutouts` are what policy strips. `footer` is put below the mail, in the reader's language (`language`), and
     `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is what every signed link of ours begins
@@ -47,6 +50,9 @@ class Plan:
     thread_ids: Mapping[str, str]
     thread_key: bytes
     hidden_hosts: frozenset[str]
+    disguise_domains: Mapping[str, str] = field(default_factory=dict)
+    hidden_names: Mapping[str, str] = field(default_factory=dict)
+    hide_names_in_text: bool = False
     cutouts: tuple[Cutout, ...] = ()
     footer: tuple[FooterLine, ...] = ()
     language: str = "en"

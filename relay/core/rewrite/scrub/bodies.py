@@ -1,4 +1,4 @@
-"""Scrubbing the body of one part that is text: from the raw bytes to the readings of a client, and back as cuts."""
+"""Scrubbing the body of one leaf: from the raw bytes to the readings of a client, and back as cuts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,10 @@ from typing import Final
 from relay.core.rewrite import encodings
 from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.mime import Part
-from relay.core.rewrite.scrub import reading
-from relay.core.rewrite.scrub.find import HIDDEN, Hit, Secrets, merged, replaced
+from relay.core.rewrite.scrub import cards, embedded, reading
+from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.hit import HIDDEN, Hit, merged, replaced
+from relay.core.rewrite.scrub.kinds import Kind, declared_kind
 
 _ROUNDS: Final = 3
 _REPORTS: Final = frozenset({"message/disposition-notification", "message/delivery-status"})
@@ -17,22 +19,35 @@ _MACHINE: Final = re.compile(
     r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_TEXT: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
+# How each codec writes the full-width at sign: where none stands, reading the text by that codec tells nothing that
+# reading it octet by octet does not.
+_WIDE_AT: Final = tuple(
+    (codec, "\uff20".encode(codec)) for codec in ("utf_8", "cp932", "euc_jp", "gb18030", "cp949", "cp950")
+)
 
 
 def is_text(part: Part) -> bool:
     """A leaf that clients show or open as text. What could not be split is shown as it stands."""
-    kind = part.content_type
-    return kind.startswith(("text/", "message/", "multipart/")) or kind.endswith("+xml") or kind in _TEXT
+    return declared_kind(part) not in {None, Kind.SEALED}
 
 
-def scrub(raw: bytes, part: Part, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
-    """Cuts of the raw body, sorted, and what they hide. Empty when nothing had to change."""
+def scrub(raw: bytes, part: Part, kind: Kind, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+    """Cuts of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
     octets = encodings.decode(raw, part.encoding)
-    cuts, hits = _octet_cuts(octets, part, secrets)
+    cuts, hits = _Text(part, kind, secrets).cuts(octets)
     if cuts:
         return encodings.cut_raw(raw, part.encoding, cuts), hits
     return hidden_in_noise(raw, part.encoding, secrets)
+
+
+def scrub_binary(raw: bytes, encoding: str, kind: Kind, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+    """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
+    if encoding == "base64" or kind is Kind.SEALED:
+        return hidden_in_noise(raw, encoding, secrets)
+    octets = encodings.decode(raw, encoding)
+    hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.what == "address"]
+    cuts = [Cut(hit.start, hit.end, hit.replacement.encode("ascii")) for hit in hits]
+    return encodings.cut_raw(raw, encoding, cuts) if cuts else [], hits
 
 
 def hidden_in_noise(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
@@ -43,25 +58,67 @@ def hidden_in_noise(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[C
     return (encodings.cut_raw(raw, encoding, []), hits) if hits else ([], hits)
 
 
-def _octet_cuts(octets: bytes, part: Part, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
-    codec = encodings.codec_of(part.params.get("charset", ""), octets)
-    text = encodings.decode_text(octets, codec)
-    hits = reading.search(text, secrets, _ways(part))
-    if part.content_type in _REPORTS:
-        hits = merged([*hits, *_machines(text)])
-    spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
-    found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
-    if found and _after(octets, codec, found)[0] != replaced(text, hits):
-        return _anew(octets, text, codec, part, secrets), found
-    if len(text) != len(octets):
-        # Whatever charset a client takes it for, the plain bytes do not hold an address either.
-        found = merged(found + secrets.find(octets.decode("latin-1")))
-    if not found:
-        return [], []
-    text, cuts = _after(octets, codec, found)
-    if reading.search(text, secrets, _ways(part)):
-        return _anew(octets, text, codec, part, secrets), found
-    return cuts, found
+class _Text:
+    """One text and the ways of looking at it."""
+
+    def __init__(self, part: Part, kind: Kind, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._charset = part.params.get("charset", "")
+        self._is_report = part.content_type in _REPORTS
+        self._ways = reading.PLAIN
+        if kind is Kind.HTML:
+            self._ways = reading.HTML
+        elif kind is Kind.CARDS:
+            self._ways = reading.CARDS
+        elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
+            self._ways = reading.DELSP
+
+    def cuts(self, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+        codec = encodings.codec_of(self._charset, octets)
+        cuts, hits = self._cuts_by(codec, octets)
+        for other, at_sign in _WIDE_AT if not octets.isascii() else ():
+            # Whatever charset a client takes it for.
+            if other != codec and at_sign in octets:
+                left = encodings.apply(octets, cuts)
+                more, found = self._cuts_by(other, left)
+                if more:
+                    cuts, hits = [Cut(0, len(octets), encodings.apply(left, more))], hits + found
+        return cuts, hits
+
+    def _cuts_by(self, codec: str, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+        text = encodings.decode_text(octets, codec)
+        hits = self._search(text)
+        spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
+        found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
+        if found and _after(octets, codec, found)[0] != replaced(text, hits):
+            return self._anew(octets, text, codec), found
+        if len(text) != len(octets):
+            # The plain octets do not hold an address either.
+            found = merged(found + self._secrets.find(octets.decode("latin-1")))
+        if not found:
+            return [], []
+        text, cuts = _after(octets, codec, found)
+        if self._search(text):
+            return self._anew(octets, text, codec), found
+        return cuts, found
+
+    def _search(self, text: str) -> list[Hit]:
+        hits = reading.search(text, self._secrets, self._ways)
+        hits += embedded.search(text, self._secrets)
+        hits += cards.search(text, self._secrets)
+        if self._is_report:
+            hits += _machines(text)
+        return merged(hits) if hits else hits
+
+    def _anew(self, octets: bytes, text: str, codec: str) -> list[Cut]:
+        """For codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that is left when
+        another one around it is gone: the whole text, until it is clean."""
+        for _ in range(_ROUNDS):
+            hits = self._search(text)
+            if not hits:
+                break
+            text = replaced(text, hits)
+        return [Cut(0, len(octets), text.encode(codec, "replace"))]
 
 
 def _machines(text: str) -> Iterator[Hit]:
@@ -73,22 +130,3 @@ def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cu
     """What a client would read after the cuts, and the cuts."""
     cuts = [encodings.encode_cut(octets, codec, hit.start, hit.end, hit.replacement) for hit in hits]
     return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts
-
-
-def _anew(octets: bytes, text: str, codec: str, part: Part, secrets: Secrets) -> list[Cut]:
-    """For codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that is left when
-    another one around it is gone: the whole text, until it is clean."""
-    for _ in range(_ROUNDS):
-        hits = reading.search(text, secrets, _ways(part))
-        if not hits:
-            break
-        text = replaced(text, hits)
-    return [Cut(0, len(octets), text.encode(codec, "replace"))]
-
-
-def _ways(part: Part) -> Sequence[Sequence[reading.Layer]]:
-    if part.content_type == "text/html" or part.content_type.endswith(("xml", "calendar")):
-        return reading.HTML
-    if part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
-        return reading.FLOWED
-    return reading.PLAIN

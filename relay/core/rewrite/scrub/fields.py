@@ -1,79 +1,77 @@
 """Scrubbing the raw value of one header field: what need not change stays as it was written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.charset import Charset
 from email.errors import MessageError
 from email.header import Header
 from typing import Final
 
 from relay.core.rewrite import words
-from relay.core.rewrite.scrub import reading
-from relay.core.rewrite.scrub.find import Hit, Secrets, replaced
+from relay.core.rewrite.scrub.hit import Hit, replaced
+
+Search = Callable[[str], list[Hit]]
+"""What of a decoded value is a secret: depends on the field that it stands in."""
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
 _ONE: Final = re.compile(_WORD)
 _RUN: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
 _CHARSET: Final = re.compile(rb"=\?([^?*]+)")
+_BETWEEN_WORDS: Final = re.compile(rb"\([^()]*\)|[ \t\"\\]+")
 # Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
 _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
 
 
-def text(raw: bytes, secrets: Secrets, *, whole: bool = True) -> tuple[bytes, list[Hit]]:
+def text(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
     """An unstructured value, or any that may hold encoded-words (RFC 2047). No hits: `raw` as it is."""
     if b"=?" not in raw:
-        hits = _search(raw.decode("latin-1"), secrets, whole=whole)
-        hits = hits or (_search(words.to_text(raw), secrets, whole=whole) if not raw.isascii() else hits)
+        hits = search(raw.decode("latin-1"))
+        hits = hits or (search(words.to_text(raw)) if not raw.isascii() else hits)
         if not hits or raw.isascii():
             return (replaced(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
     else:
-        hits = _read(raw, secrets, whole=whole)
+        hits = _read(raw, search)
         if not hits:
             return raw, hits
-        new = _by_runs(raw, secrets, whole=whole)
-        if new != raw and not _read(new, secrets, whole=whole):
+        new = _by_runs(raw, search)
+        if new != raw and not _read(new, search):
             return new, hits
     # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
-    scrubbed = replaced(value := words.decode(words.unfold(raw)), _search(value, secrets, whole=whole))
+    scrubbed = replaced(value := words.decode(words.unfold(raw)), search(value))
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
-def _search(value: str, secrets: Secrets, *, whole: bool) -> list[Hit]:
-    return reading.search(value, secrets, reading.PLAIN, whole=whole)
-
-
-def _read(raw: bytes, secrets: Secrets, *, whole: bool) -> list[Hit]:
+def _read(raw: bytes, search: Search) -> list[Hit]:
     """As decoded, and as the bytes stand: the edges of encoded-words that vanish in one end a token in the other."""
-    found = _search(words.decode(words.unfold(raw)), secrets, whole=whole)
-    return found or _search(raw.decode("latin-1"), secrets, whole=whole)
+    return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
 
 def _ended(raw: bytes, value: bytes) -> bytes:
     return (b" " if raw[:1] in b" \t" else b"") + value + (b"\r\n" if raw.endswith(b"\r\n") else b"")
 
 
-def _by_runs(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+def _by_runs(raw: bytes, search: Search) -> bytes:
     """Each run of encoded-words, then each word, and each stretch of plain text between them, by itself."""
     for pattern in (_RUN, _ONE):
         pieces: list[bytes] = []
         at = 0
         for match in pattern.finditer(raw):
-            pieces.append(_plain(raw[at : match.start()], secrets, whole=whole))
-            pieces.append(_encoded(match[0], secrets, whole=whole))
+            pieces.append(_plain(raw[at : match.start()], search))
+            pieces.append(_encoded(match[0], search))
             at = match.end()
-        raw = b"".join((*pieces, _plain(raw[at:], secrets, whole=whole)))
+        raw = b"".join((*pieces, _plain(raw[at:], search)))
     return raw
 
 
-def _plain(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+def _plain(raw: bytes, search: Search) -> bytes:
     value = raw.decode("latin-1")
-    hits = _search(value, secrets, whole=whole)
+    hits = search(value)
     return replaced(value, hits).encode("latin-1") if hits else raw
 
 
-def _encoded(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
+def _encoded(raw: bytes, search: Search) -> bytes:
     value = words.decode(words.unfold(raw))
-    hits = _search(value, secrets, whole=whole)
+    hits = search(value)
     if not hits:
         return raw
     scrubbed = replaced(value, hits)
@@ -86,11 +84,11 @@ def _encoded(raw: bytes, secrets: Secrets, *, whole: bool) -> bytes:
         return words.encode(scrubbed)
 
 
-def mailboxes(raw: bytes, secrets: Secrets) -> tuple[bytes, list[Hit]]:
+def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
     """An address field of a message inside the message: a known mailbox loses its display name with its address, for
     that is a real name (R-REW-01)."""
     value = words.unfold(raw)
-    hits = _search(words.decode(value), secrets, whole=True)
+    hits = [hit for reading in _mailbox_readings(value) for hit in search(reading)]
     if not hits:
         return raw, hits
     rebuilt: list[bytes] = []
@@ -99,31 +97,40 @@ def mailboxes(raw: bytes, secrets: Secrets) -> tuple[bytes, list[Hit]]:
         if piece not in (b",", b";", b":"):
             mailbox.append(piece)
             continue
-        rebuilt += (_mailbox(b"".join(mailbox).strip(), secrets), piece, b"\r\n ")
+        rebuilt += (_mailbox(b"".join(mailbox).strip(), search), piece, b"\r\n ")
         mailbox = []
     return _ended(raw, b"".join(rebuilt[:-2])), hits
 
 
-def _mailbox(written: bytes, secrets: Secrets) -> bytes:
-    for hit in _search(words.decode(written), secrets, whole=True):
-        if hit.what == "address":
-            return hit.replacement.encode("ascii")
-    return text(written, secrets)[0]
+def _mailbox_readings(written: bytes) -> Iterator[str]:
+    """RFC 5322 §4.4 lets comments and white space stand around each dot and at sign, and quotes around each word."""
+    yield words.decode(written)
+    if any(sign in written for sign in (b"(", b" ", b"\t", b'"')):
+        yield _BETWEEN_WORDS.sub(b"", written).decode("latin-1")
+
+
+def _mailbox(written: bytes, search: Search) -> bytes:
+    for reading in _mailbox_readings(written):
+        for hit in search(reading):
+            if hit.what == "address":
+                return hit.replacement.encode("ascii")
+    return text(written, search)[0]
 
 
 def parameters(
-    kind: str, raw: bytes, known: Mapping[str, str], secrets: Secrets, *, force: bool = False
+    kind: str, raw: bytes, known: Mapping[str, str], search: Search, *, force: bool = False
 ) -> tuple[bytes, list[Hit]]:
     """Content-Type and Content-Disposition: `kind` with the parameters that a client reads, built anew on a hit, or by
-    `force` where `known` is not what `raw` says."""
+    `force` where `known` is not what `raw` says. Which of two parameters counts, clients do not agree on: both must be
+    clean."""
     hits: list[Hit] = []
     rebuilt = [kind]
     for name, value in known.items():
-        found = _search(value, secrets, whole=False)
+        found = search(value)
         hits += found
         if words.is_token(name):
             rebuilt.append(words.parameter(name, replaced(value, found)))
-    hits = hits or _search(raw.decode("latin-1"), secrets, whole=False)
+    hits = hits or search(raw.decode("latin-1")) or (search(words.decode(words.unfold(raw))) if b"=?" in raw else hits)
     if not hits and not force:
         return raw, hits
     return _ended(raw, "".join(rebuilt).encode("ascii", "replace")), hits

@@ -1,73 +1,87 @@
-"""Finding secrets in a text that is already decoded: known addresses, hosts of the trace, Content-IDs.
+"""Finding secrets in a text that is already decoded: known addresses, machines of the trace, Content-IDs, real names.
 
 Search begins at the rarest literal (`@domain`, a host, `cid:`) and only then looks at a bounded piece around it, so no
 text costs more than its length.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import idna
 
+from relay.core import keyed
+from relay.core.rewrite.scrub.hit import Hit, merged
+from relay.core.rewrite.scrub.machines import AFTER, Machines
+from relay.core.rewrite.scrub.names import Names
+
 # An address is a whole token: what mailbox names go on with may not touch it. Non-ASCII letters do touch addresses in
-# Japanese prose, and a capital after a dot is the next sentence more often than a domain.
+# Japanese prose.
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._+-])"
-_SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
-_AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
 _TAG: Final = r"(?:\+[^\s@<>\"(),:;]{0,64})?"
-_HOST_BEFORE: Final = r"(?<![A-Za-z0-9_.:-])"
 _LONGEST_TAG: Final = 70
-HIDDEN: Final = "[hidden]"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Hit:
-    """`text[start:end]` is a secret; `what` names its kind for the record."""
-
-    start: int
-    end: int
-    replacement: str
-    what: str
+# Of an address that is nowhere on a list, as much as no prose or markup around it is likely to belong to.
+_LOCAL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
+_FOREIGN_LOCAL: Final = re.compile(r"[\w.+-]{1,64}\Z")
+_QUOTED_LOCAL: Final = re.compile(r'"[^"\r\n]{1,64}"\Z')
 
 
 class _Domain:
-    """The known mailboxes at one domain."""
+    """The known mailboxes at one domain, and the alias of all the others there when the whole domain is a party's."""
 
-    def __init__(self, mailboxes: Mapping[str, str]) -> None:
-        self._aliases = tuple(mailboxes.values())
-        names = "|".join(f"({re.escape(local)})" for local in mailboxes)
+    def __init__(self, mailboxes: Sequence[tuple[str, str]], anybody: str | None) -> None:
+        self._aliases = tuple(alias for _, alias in mailboxes)
+        self._anybody = anybody
+        names = "|".join(f"({re.escape(local)})" for local, _ in mailboxes) or "(?!)"
         # The quoted form is the same mailbox (RFC 5321 §4.1.2); only a plain one ends where another token begins.
         self._whole = re.compile(rf'(?:{_BEFORE}(?:{names}){_TAG}|"(?:{names}){_TAG}")\Z', re.IGNORECASE)
         self._anywhere = re.compile(rf'"?(?:{names}){_TAG}"?\Z', re.IGNORECASE)
-        self._reach = max(map(len, mailboxes)) + _LONGEST_TAG
+        self._reach = max((len(local) for local, _ in mailboxes), default=0) + _LONGEST_TAG
 
     def before(self, text: str, at: int, *, whole: bool) -> tuple[int, str] | None:
-        """Where the known mailbox name that ends at `at` begins, and its alias."""
+        """Where the mailbox name that ends at `at` begins, and its alias."""
         match = (self._whole if whole else self._anywhere).search(text, max(0, at - self._reach), at)
-        if match is None:
-            return None
-        assert match.lastindex
-        return match.start(), self._aliases[(match.lastindex - 1) % len(self._aliases)]
+        if match is not None:
+            assert match.lastindex
+            return match.start(), self._aliases[(match.lastindex - 1) % len(self._aliases)]
+        start = _local_start(text, at) if self._anybody else at
+        return (start, self._anybody) if self._anybody and start < at else None
+
+
+def _local_start(text: str, at: int) -> int:
+    near = text[max(0, at - 64) : at]
+    local = near[len(near.rstrip(_LOCAL)) :].lstrip("._+-")
+    if local:
+        return at - len(local)
+    match = _QUOTED_LOCAL.search(near) or _FOREIGN_LOCAL.search(near)
+    return at - len(match[0]) if match else at
 
 
 class Addresses:
-    """All known addresses of both parties with their aliases; compiled once per pair."""
+    """All known addresses of both parties with their aliases, and the domains where each address is a party's; compiled
+    once per pair."""
 
-    def __init__(self, disguise: Iterable[tuple[str, str]]) -> None:
-        by_domain: dict[str, dict[str, str]] = {}
+    def __init__(self, disguise: Iterable[tuple[str, str]], domains: Iterable[tuple[str, str]]) -> None:
+        by_domain: dict[str, list[tuple[str, str]]] = {}
+        anybody: dict[str, str] = {}
+        for domain, alias in domains:
+            for spelling in _spellings(domain):
+                by_domain.setdefault(spelling, [])
+                anybody[spelling] = alias
         for address, alias in sorted(disguise):
             local, _, domain = address.rpartition("@")
             for spelling in _spellings(domain):
-                by_domain.setdefault(spelling, {})[local.strip('"')] = alias
+                known = by_domain.setdefault(spelling, [])
+                known += ((form, alias) for form in _forms(local.strip('"')))
         # Longer domains first: of two that begin alike the longer one is meant.
-        domains = sorted(by_domain, key=len, reverse=True)
-        self._literals = tuple(f"@{domain}" for domain in domains)
-        self._domains = tuple(_Domain(by_domain[domain]) for domain in domains)
-        names = "|".join(f"({re.escape(domain)})" for domain in domains)
-        self._whole = re.compile(rf"@(?:{names}){_AFTER}", re.IGNORECASE)
+        found = sorted(by_domain, key=len, reverse=True)
+        self._literals = tuple(f"@{domain}" for domain in found)
+        self._domains = tuple(_Domain(by_domain[domain], anybody.get(domain)) for domain in found)
+        names = "|".join(f"({re.escape(domain)})" for domain in found) or "(?!)"
+        self._whole = re.compile(rf"@(?:{names}){AFTER}", re.IGNORECASE)
         self._anywhere = re.compile(rf"@(?:{names})", re.IGNORECASE)
 
     def find(self, text: str, low: str, *, whole: bool) -> Iterator[Hit]:
@@ -85,68 +99,53 @@ def _spellings(domain: str) -> tuple[str, ...]:
     if "xn--" not in domain:
         return (domain,)
     try:
-        return domain, idna.decode(domain).lower()
+        return domain, *_forms(idna.decode(domain).lower())
     except idna.IDNAError:
         return (domain,)
 
 
+def _forms(text: str) -> tuple[str, ...]:
+    """As one code point a letter and as letter and mark apart: they look alike and mean the same (RFC 6532 §3.1)."""
+    return tuple(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text), text)))
+
+
 @lru_cache(maxsize=4096)
-def addresses(disguise: frozenset[tuple[str, str]]) -> Addresses:
-    return Addresses(disguise)
+def addresses(disguise: frozenset[tuple[str, str]], domains: frozenset[tuple[str, str]]) -> Addresses:
+    return Addresses(disguise, domains)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What must not pass in one message. `hosts` are lower case; `content_ids` map old ids to new ones, both without
-    brackets."""
+    """What must not pass in one message. `content_ids` map old ids to new ones, both without brackets. `names` are
+    those that no place for names shows; in running text they are looked for where the marketplace wants it. `domain`
+    and `key` make the ids that take the place of telling ones."""
 
     addresses: Addresses
-    hosts: tuple[str, ...]
+    machines: Machines
     content_ids: Mapping[str, str]
+    names: Names
+    names_in_text: bool
+    domain: str
+    key: bytes
 
-    def find(self, text: str, *, whole: bool = True) -> list[Hit]:
-        """Sorted hits that do not overlap. `whole=False` also finds an address inside a longer token, as file names
-        and boundaries hold them."""
+    def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Hit]:
+        """Sorted hits that do not overlap. `whole=False` also finds a secret inside a longer token, as file names
+        and boundaries hold them; `label`: `text` stands where people and files are named."""
         low = text.lower()
         hits = list(self.addresses.find(text, low, whole=whole)) if "@" in low else []
-        if any(host in low for host in self.hosts):
-            hits += self._find_hosts(text)
+        hits += self.machines.find(text, low, whole=whole)
         if self.content_ids and "cid:" in low:
             hits += self._find_content_ids(text)
+        if label or self.names_in_text:
+            hits += self.names.find(text)
         return merged(hits) if hits else hits
 
-    def _find_hosts(self, text: str) -> Iterator[Hit]:
-        names = "|".join(map(re.escape, self.hosts))
-        for match in re.finditer(rf"{_HOST_BEFORE}(?:{names}){_AFTER}", text, re.IGNORECASE):
-            yield Hit(match.start(), match.end(), HIDDEN, "host")
+    def opaque(self, what: str, old: str) -> str:
+        """The same for the same `old` everywhere in the pair's mail (RFC 2392, RFC 5545 §3.8.4.7 want it unique)."""
+        return keyed.base32(keyed.tag(self.key, what, old, size=15))
 
     def _find_content_ids(self, text: str) -> Iterator[Hit]:
         # RFC 2392: the URL is the id without its brackets.
         names = "|".join(map(re.escape, sorted(self.content_ids, key=len, reverse=True)))
         for match in re.finditer(rf"(?i:(?<=cid:))(?:{names})(?![A-Za-z0-9])", text):
             yield Hit(match.start(), match.end(), self.content_ids[match[0]], "content-id")
-
-
-_RANK: Final = {"address": 0, "content-id": 1, "host": 2}
-
-
-def merged(hits: Iterable[Hit]) -> list[Hit]:
-    """Sorted, without overlap: of two that overlap the address wins, then the longer one."""
-    kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
-        if not kept or hit.start >= kept[-1].end:
-            kept.append(hit)
-            continue
-        last = kept[-1]
-        best = min((last, hit), key=lambda h: (_RANK[h.what], h.start - h.end))
-        kept[-1] = Hit(last.start, max(last.end, hit.end), best.replacement, best.what)
-    return kept
-
-
-def replaced(text: str, hits: Iterable[Hit]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for hit in hits:
-        pieces += (text[at : hit.start], hit.replacement)
-        at = hit.end
-    return "".join((*pieces, text[at:]))

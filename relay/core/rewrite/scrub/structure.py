@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from relay.core import keyed
 from relay.core.rewrite.mime import Part, raw_value
-from relay.core.rewrite.plan import Plan
 from relay.core.rewrite.scrub import trace
 from relay.core.rewrite.scrub.find import Secrets
 
@@ -60,15 +59,15 @@ def may_stay(name: str, place: Place) -> bool:
     return name in (_MESSAGE_FIELDS if place.is_message else _PART_FIELDS)
 
 
-def renewed_content_ids(content: bytes, root: Part, plan: Plan) -> dict[str, str]:
+def renewed_content_ids(content: bytes, root: Part, domain: str, key: bytes) -> dict[str, str]:
     """Old ids to new ones, without brackets. Our own domain marks an id that is new already."""
     renewed = {}
     for part in root.walk():
         field = part.first("content-id")
         if field:
             old = content_id(raw_value(content, field))
-            if _TELLING.search(old) and not old.endswith("@" + plan.domain):
-                renewed[old] = f"{_hash('content-id', old, plan)}@{plan.domain}"
+            if _TELLING.search(old) and not old.endswith("@" + domain):
+                renewed[old] = f"{keyed.base32(keyed.tag(key, 'content-id', old, size=15))}@{domain}"
     return renewed
 
 
@@ -76,15 +75,11 @@ def content_id(value: bytes) -> str:
     return value.decode("latin-1").strip("<> \t\r\n")
 
 
-def renewed_boundary(boundary: str, place: Place, plan: Plan, secrets: Secrets) -> str | None:
+def renewed_boundary(boundary: str, place: Place, secrets: Secrets) -> str | None:
     """The boundary that takes the place of one that tells too much. Inside a signature only known secrets do."""
-    if secrets.find(boundary, whole=False) or (not place.signed and _TELLING.search(boundary)):
-        return f"=_{_hash('boundary', boundary, plan)}"
+    if secrets.find(boundary, whole=False, label=True) or (not place.signed and _TELLING.search(boundary)):
+        return f"=_{secrets.opaque('boundary', boundary)}"
     return None
-
-
-def _hash(what: str, old: str, plan: Plan) -> str:
-    return keyed.base32(keyed.tag(plan.thread_key, what, old, size=15))
 
 
 def gaps(part: Part) -> Iterator[tuple[int, int]]:

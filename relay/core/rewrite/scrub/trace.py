@@ -4,7 +4,6 @@ Message-ID, HELO and client of the session.
 A public provider's bare domain names nobody and may stand in prose (R-REW-01).
 """
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -37,6 +36,17 @@ _HOST_OR_IP: Final = re.compile(
     r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
     r"|(?=[^:]*:(?:[^:]*:){6}|.*::)[0-9a-f:]{3,45}\Z"
 )
+_LABEL: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{4,63}\Z")
+_COMMON: Final = frozenset(
+    """
+    android apple client computer debian default desktop device example friend gateway guest home host hostname iphone
+    ipad laptop linux local localdomain localhost localhost.localdomain macbook mail mailer mailhost mobile mxhost
+    notebook phone relay router sender server smtp test tablet ubuntu unknown user webmail windows workgroup
+    """.split()  # noqa: SIM905 - a table to read, not fifty lines
+)
+_HELO: Final = re.compile(rb"\bfrom[ \t\r\n]+([A-Za-z0-9_-]{4,63})(?=[ \t\r\n;])|helo=([A-Za-z0-9_-]{4,63})")
+_MESSAGE_IDS: Final = 50
+_CALENDARS: Final = frozenset({"google.com", "calendar.google.com", "yahoo.com", "apple.com"})
 _PUBLIC: Final = frozenset(
     """
     126.com 163.com aol.com au.com biglobe.ne.jp docomo.ne.jp excite.co.jp ezweb.ne.jp fastmail.com gmail.com gmx.com
@@ -51,18 +61,36 @@ _PUBLIC: Final = frozenset(
 def hosts(
     content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
 ) -> tuple[str, ...]:
-    """Lower-case names and IPs to hide, longest first. Names at `own` domains are the relay's and stay."""
-    trace = b" ".join(content[field.value_start : field.end] for field in root.fields if field.name in FIELDS)
-    named = itertools.chain(map(str.lower, hidden), _names(trace[:_TRACE_BYTES]))
-    found = {name for name in named if name.count(".") >= 2 or ":" in name}
-    message_id = root.first("message-id")
-    ids = [content_id.encode("latin-1") for content_id in content_ids]
-    if message_id:
-        ids.append(content[message_id.value_start : message_id.end])
+    """Lower-case names and IPs to hide, longest first: of the message, and of those inside it, which are as a rule the
+    writer's too. Names at `own` domains are the relay's and stay."""
+    fields = [(field.name, content[field.value_start : field.end]) for part in root.walk() for field in part.fields]
+    trace = b" ".join(value for name, value in fields if name in FIELDS)[:_TRACE_BYTES]
     # RFC 5322 §3.6.4 lets anything stand on the right side of an id.
-    found.update(_names(b" ".join(each.rpartition(b"@")[2] for each in ids)))
-    found = {name.strip("[]").removeprefix("ipv6:") for name in found}
+    ids = [value for name, value in fields if name == "message-id"][:_MESSAGE_IDS]
+    right_sides = [each.rpartition(b"@")[2] for each in (*ids, *(i.encode("latin-1") for i in content_ids))]
+    clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
+    single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
+    found = {_bare(name) for name in (*clients, *_names(trace), *_names(b" ".join(right_sides))) if _is_full(name)}
+    found.update(name for name in single if _is_telling_label(name))
     return tuple(sorted((n for n in found - _PUBLIC if not _is_own(n, own)), key=lambda n: (-len(n), n)))
+
+
+def is_public(host: str) -> bool:
+    """Shared by so many that it tells nobody's name."""
+    return host in _PUBLIC or host in _CALENDARS
+
+
+def _bare(name: str) -> str:
+    return name.strip("[]").removeprefix("ipv6:")
+
+
+def _is_full(name: str) -> bool:
+    return "." in name or ":" in name
+
+
+def _is_telling_label(name: str) -> bool:
+    """A name without a domain, as desktop machines give it in HELO. A plain word of that kind stands in any text."""
+    return bool(_LABEL.match(name)) and name not in _COMMON
 
 
 def _names(text: bytes) -> Iterator[str]:

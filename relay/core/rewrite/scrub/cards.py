@@ -1,0 +1,172 @@
+"""iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded values, and
+the real names beside a known address.
+
+Lines without a secret stay as they are; one with a secret is written anew and folded at 75 octets. Whose card it is
+says the address in it: then every name in it is that party's real name. An id that may name a machine is renewed, the
+same for every update of its event; ids of the big calendars stay, so that answers find their event.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from relay.core.rewrite import encodings
+from relay.core.rewrite.scrub import reading, trace
+from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.hit import Hit, replaced
+
+_LINE: Final = re.compile(r"[^\r\n]++(?:\r?\n[ \t][^\r\n]*+)*+")
+_FOLD: Final = re.compile(r"\r?\n[ \t]")
+_SOFT_BREAK: Final = re.compile(r"=[ \t]*\r?\n[ \t]*")
+_PROPERTY: Final = re.compile(
+    r"(?:[A-Za-z0-9-]+\.)?([A-Za-z0-9-]+)((?:;(?:[^;:\"]++|\"[^\"]*+\")*+)*+):(.*)\Z", re.DOTALL
+)
+_NAMING: Final = re.compile(r";(?:CN|X-[A-Z-]*NAME)=(?:\"[^\"]*+\"|[^;:\"]*+)", re.IGNORECASE)
+_ENCODING: Final = re.compile(r";(?:ENCODING=)?(?:QUOTED-PRINTABLE|BASE64|B)(?=[;:]|\Z)", re.IGNORECASE)
+_CHARSET: Final = re.compile(r";CHARSET=\"?([^;:\"]+)", re.IGNORECASE)
+_PEOPLE: Final = frozenset({"ORGANIZER", "ATTENDEE", "CONTACT", "X-MS-OLK-SENDER"})
+_IDS: Final = frozenset({"UID", "RELATED-TO", "X-WR-RELCALID"})
+_NAMES: Final = re.compile(r"(?:FN|N|NICKNAME|SORT-STRING|SOUND|AGENT|X-.*NAME.*|X-.*PHONETIC.*)\Z")
+_WIDTH: Final = 75
+
+
+@dataclass(frozen=True, slots=True)
+class _Property:
+    """One logical line: where it stands, and what it says once unfolded. `value` is decoded."""
+
+    start: int
+    end: int
+    name: str
+    params: str
+    value: str
+    is_encoded: bool
+
+
+def search(text: str, secrets: Secrets) -> list[Hit]:
+    """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
+    low = text.lower()
+    if "begin:v" not in low:
+        return []
+    hits: list[Hit] = []
+    card: list[_Property] = []
+    in_card = False
+    for line in _properties(text):
+        is_vcard = line.value.strip().upper() == "VCARD"
+        if in_card and line.name != "END":
+            card.append(line)
+        elif in_card:
+            hits += _card(card, secrets)
+            card, in_card = [], False
+        elif line.name == "BEGIN" and is_vcard:
+            in_card = True
+        else:
+            hits += _calendar_line(line, secrets)
+    return hits + list(_card(card, secrets))
+
+
+def _properties(text: str) -> Iterator[_Property]:
+    done = 0
+    for match in _LINE.finditer(text):
+        if match.start() < done:
+            continue
+        written = match[0]
+        head = written.partition(":")[0].upper()
+        done = match.end()
+        if "QUOTED-PRINTABLE" in head:
+            done = _soft_end(text, match.start())
+            written = _SOFT_BREAK.sub("", text[match.start() : done])
+        parsed = _PROPERTY.match(_FOLD.sub("", written))
+        if parsed:
+            value, is_encoded = _decoded(parsed[2], parsed[3])
+            yield _Property(match.start(), done, parsed[1].upper(), parsed[2], value, is_encoded)
+
+
+def _soft_end(text: str, start: int) -> int:
+    """The end of a line whose quoted-printable value goes on after soft line breaks."""
+    while True:
+        end = text.find("\n", start)
+        if end < 0:
+            return len(text)
+        line_end = end - 1 if text[end - 1] == "\r" else end
+        if not text[start:line_end].rstrip(" \t").endswith("="):
+            return line_end
+        start = end + 1
+
+
+def _decoded(params: str, value: str) -> tuple[str, bool]:
+    encoding = _ENCODING.search(params)
+    if encoding is None:
+        return value, False
+    raw = value.encode("utf-8", "replace")
+    octets = binascii.a2b_qp(raw) if "Q" in encoding[0].upper() else encodings.decode_base64(raw)
+    charset = _CHARSET.search(params)
+    return encodings.decode_text(octets, encodings.codec_of(charset[1] if charset else "", octets)), True
+
+
+def _calendar_line(line: _Property, secrets: Secrets) -> Iterator[Hit]:
+    params = line.params
+    if line.name in _IDS and _is_telling(line.value, secrets):
+        yield Hit(
+            line.start,
+            line.end,
+            f"{line.name}{params}:{secrets.opaque('card', line.value)}@{secrets.domain}",
+            "content-id",
+        )
+        return
+    hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
+    if any(hit.what == "address" for hit in hits):
+        params = _NAMING.sub("", params)
+        hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
+    if hits or params != line.params:
+        said = replaced(f"{params}:{line.value}", hits)
+        yield Hit(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
+
+
+def _is_telling(value: str, secrets: Secrets) -> bool:
+    host = value.rpartition("@")[2].strip().lower()
+    may_stay = "@" not in value or host == secrets.domain or trace.is_public(host)
+    return not may_stay or bool(secrets.find(value, whole=False))
+
+
+def _card(card: Sequence[_Property], secrets: Secrets) -> Iterator[Hit]:
+    found = [_hits(line.value, secrets, label=bool(_NAMES.match(line.name))) for line in card]
+    owner = next((hit for hits in found for hit in hits if hit.what == "address"), None)
+    for line, hits in zip(card, found, strict=True):
+        if owner and _NAMES.match(line.name) and line.value.strip("; ") not in {"", owner.replacement}:
+            said = owner.replacement + ";;;;" * (line.name == "N")
+            yield Hit(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
+        elif hits:
+            said = replaced(line.value, hits)
+            yield Hit(line.start, line.end, _written(line, said), hits[0].what)
+
+
+def _hits(text: str, secrets: Secrets, *, label: bool) -> list[Hit]:
+    return reading.search(text, secrets, reading.PLAIN, label=label)
+
+
+def _written(line: _Property, value: str) -> str:
+    """Encoded again where it was, in UTF-8, unless ASCII spares it."""
+    if not line.is_encoded:
+        return _folded(f"{line.name}{line.params}:{value}")
+    params = _CHARSET.sub("", _ENCODING.sub("", line.params))
+    if value.isascii() and value.isprintable():
+        return _folded(f"{line.name}{params}:{value}")
+    quoted = "".join(f"={octet:02X}" for octet in value.encode("utf-8", "replace"))
+    lines = [quoted[at : at + 72] for at in range(0, len(quoted), 72)]
+    return f"{line.name}{params};CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=\r\n" + "=\r\n".join(lines)
+
+
+def _folded(line: str) -> str:
+    """RFC 5545 §3.1: lines of at most 75 octets, each but the first after a space."""
+    pieces: list[str] = [""]
+    width = 0
+    for char in line:
+        octets = len(char.encode("utf-8", "replace"))
+        if width + octets > _WIDTH:
+            pieces.append("")
+            width = 1
+        pieces[-1] += char
+        width += octets
+    return "\r\n ".join(pieces)

@@ -1,0 +1,82 @@
+"""What is encoded inside a text and decoded by the clients that show it: uuencoded files (POSIX), `data:` URLs
+(RFC 2397), and encoded-words in header lines that were pasted or forwarded as text."""
+
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from relay.core.rewrite import encodings, words
+from relay.core.rewrite.scrub import kinds, reading
+from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.hit import Hit, replaced
+
+_UUENCODED: Final = re.compile(
+    r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?:(?!end\r?$|====)[^\r\n]*+\r?\n)*+)", re.MULTILINE
+)
+_DATA_URL: Final = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=%\s_-]{8,}", re.IGNORECASE)
+_Encode = Callable[[bytes], str]
+_WORDS: Final = re.compile(
+    r"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*+\?=(?:[ \t\r\n]+=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*+\?=)*"
+)
+
+
+def search(text: str, secrets: Secrets) -> Iterator[Hit]:
+    if "begin" in text:
+        for match in _UUENCODED.finditer(text):
+            yield from _file(match, secrets)
+    if "base64," in text:
+        for match in _DATA_URL.finditer(text):
+            octets = encodings.decode_base64(unquote_to_bytes(match[0]))
+            yield from _changed(match.start(), match.end(), octets, _base64, secrets)
+    if "=?" in text:
+        for match in _WORDS.finditer(text):
+            value = words.decode(match[0].encode("utf-8", "replace"))
+            hits = reading.search(value, secrets, reading.PLAIN)
+            if hits:
+                yield Hit(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
+
+
+def _file(match: re.Match[str], secrets: Secrets) -> Iterator[Hit]:
+    name = secrets.find(match[3], whole=False, label=True)
+    for hit in name:
+        yield Hit(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
+    lines = match[5].encode("ascii", "replace").splitlines()
+    octets = encodings.decode_base64(b"".join(lines)) if match[2] else b"".join(map(_line, lines))
+    yield from _changed(match.start(5), match.end(5), octets, _base64_lines if match[2] else _uuencoded, secrets)
+
+
+def _line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        # Trailing spaces go on the way, and some write the length of the last line wrong.
+        width = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
+        try:
+            return binascii.a2b_uu(line[:width]) if line else b""
+        except binascii.Error:
+            return b""
+
+
+def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: Secrets) -> Iterator[Hit]:
+    if not kinds.looks_like_text(octets[:512]):
+        return
+    codec = encodings.codec_of("", octets)
+    text = encodings.decode_text(octets, codec)
+    hits = reading.search(text, secrets, reading.HTML)
+    if hits:
+        yield Hit(start, end, encode(replaced(text, hits).encode(codec, "replace")), hits[0].what)
+
+
+def _base64(octets: bytes) -> str:
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
+
+
+def _base64_lines(octets: bytes) -> str:
+    return encodings.encode_base64(octets).decode("ascii") + "\r\n"
+
+
+def _uuencoded(octets: bytes) -> str:
+    lines = (binascii.b2a_uu(octets[at : at + 45], backtick=True) for at in range(0, len(octets), 45))
+    return "".join(line.decode("ascii").replace("\n", "\r\n") for line in (*lines, b"`\n"))

@@ -1,0 +1,54 @@
+"""Finding the machines of a message's trace in a text: host names, and addresses however they are written.
+
+One IPv6 address has many spellings (RFC 4291 §2.2), so what looks like one is read and compared as a number.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from relay.core.rewrite.scrub.hit import HIDDEN, Hit
+
+_BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
+_SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
+AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
+"""Where a domain ends: a capital after a dot is the next sentence more often than another label."""
+# RFC 5321 §4.1.3 writes an address literal with the tag `IPv6:`.
+_IPV6: Final = re.compile(
+    r"(?:(?<=ipv6:)|(?<![0-9A-Za-z:.]))(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3}(?![0-9A-Za-z:])",
+    re.IGNORECASE,
+)
+
+
+class Machines:
+    """`names` are lower case, longest first: host names and IP addresses."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self._ips = frozenset(ip for name in names if ":" in name and (ip := _ip(name)))
+
+    def find(self, text: str, low: str, *, whole: bool) -> list[Hit]:
+        hits: list[Hit] = []
+        if any([name in low for name in self.names]):  # noqa: C419 - a generator costs more than the few that it spares
+            hits += self._named(text, whole=whole)
+        if self._ips and low.count(":") > 1:
+            hits += self._spelt_otherwise(text)
+        return hits
+
+    def _named(self, text: str, *, whole: bool) -> Iterator[Hit]:
+        names = "|".join(map(re.escape, self.names))
+        pattern = rf"{_BEFORE}(?:{names}){AFTER}" if whole else names
+        return (Hit(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
+
+    def _spelt_otherwise(self, text: str) -> Iterator[Hit]:
+        for match in _IPV6.finditer(text):
+            if _ip(match[0]) in self._ips:
+                yield Hit(match.start(), match.end(), HIDDEN, "host")
+
+
+def _ip(text: str) -> ipaddress.IPv6Address | None:
+    with suppress(ValueError):
+        return ipaddress.IPv6Address(text)
+    return None

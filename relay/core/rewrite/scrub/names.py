@@ -1,0 +1,87 @@
+"""Finding a person's name in a text: whole tokens only, because a wrong hit garbles what somebody wrote (R-REW-01).
+
+A name is what the From field said beside the address. It counts with two words at least, or as one of three letters
+or more; its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half
+of a name, and a nickname, are not found.
+
+Where a token ends depends on the script, for Chinese, Japanese and Korean put no space between words:
+- Latin, Cyrillic, Greek ...: no letter of such a script and no digit beside it; kana and kanji may touch it.
+- Kanji: no kanji beside it, but for a title after it (様 殿 氏 君 先生 女士 小姐): not in `新山田花子店`.
+- Katakana: no katakana beside it.
+- Hiragana: none before it; after it none but a title or a particle (さん ちゃん は が の に を と も です ...).
+- Hangul: none before it; particles are written onto a name, so anything may follow.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from relay.core.rewrite.scrub.hit import Hit
+
+_LETTERS: Final = r"0-9A-Za-z\u00aa-\u02ff\u0370-\u10ff\u1e00-\u1fff"
+_KANJI: Final = r"\u3400-\u9fff\uf900-\ufaff\u3005\u3006"
+_KATAKANA: Final = r"\u30a1-\u30fa\u30fc\uff66-\uff9f"
+_HIRAGANA: Final = r"\u3041-\u3096"
+_HANGUL: Final = r"\uac00-\ud7a3"
+_TITLES: Final = "様|殿|氏|君|先生|女士|小姐"
+_PARTICLES: Final = "さん|さま|ちゃん|くん|より|から|へ|です|でした|だ|という|といい|と申|は|が|の|に|を|と|も|で|や|宛"
+# Script of a name's edge, what may not stand before such an edge, what must come after it.
+_EDGES: Final = tuple(
+    (re.compile(f"[{script}]"), f"(?<![{script}])", after)
+    for script, after in (
+        (_LETTERS, f"(?![{_LETTERS}])"),
+        (_KANJI, rf"(?={_TITLES}|[^{_KANJI}]|\Z)"),
+        (_KATAKANA, f"(?![{_KATAKANA}])"),
+        (_HIRAGANA, rf"(?={_PARTICLES}|[^{_HIRAGANA}]|\Z)"),
+        (_HANGUL, ""),
+    )
+)
+_BETWEEN: Final = re.compile(r"[\s,._\u30fb\"'()<>-]+")
+_MAY_JOIN: Final = r"[\s,._\u30fb-]{0,3}"
+_SHORTEST: Final = 3
+
+
+class Names:
+    """`hidden`: names, each with what is shown in its place. One that is an address is none."""
+
+    def __init__(self, hidden: Iterable[tuple[str, str]]) -> None:
+        known = {_words(name): shown for name, shown in hidden if "@" not in name}
+        known = {words: shown for words, shown in known.items() if len("".join(words)) >= _SHORTEST}
+        self._shown = tuple(known.values())
+        self._words = tuple(tuple(word.lower() for word in words) for words in known)
+        self._pattern = re.compile("|".join(f"({_pattern(words)})" for words in known) or "(?!)", re.IGNORECASE)
+
+    def find(self, text: str) -> Iterator[Hit]:
+        if not self._words:
+            return
+        low = text.lower()
+        if any(all(word in low for word in words) for words in self._words):
+            for match in self._pattern.finditer(text):
+                assert match.lastindex
+                yield Hit(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
+
+
+@lru_cache(maxsize=4096)
+def names(hidden: frozenset[tuple[str, str]]) -> Names:
+    return Names(hidden)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word for word in _BETWEEN.split(unicodedata.normalize("NFKC", name)) if word)
+
+
+def _pattern(words: tuple[str, ...]) -> str:
+    if len(words) == 1:
+        return f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # a word like any other but for its capital
+    orders = (words, (words[-1], *words[:-1]), (*words[1:], words[0]))
+    return "|".join(
+        _token(order[0], _MAY_JOIN.join(map(re.escape, order)), order[-1]) for order in dict.fromkeys(orders)
+    )
+
+
+def _token(first: str, pattern: str, last: str) -> str:
+    before = next((before for script, before, _ in _EDGES if script.match(first[0])), "")
+    after = next((after for script, _, after in _EDGES if script.match(last[-1])), "")
+    return f"{before}{pattern}{after}"

@@ -1,0 +1,207 @@
+"""Going through the parts of a message, and of the messages that stand encoded inside it: each place's changes become
+edits of the content that the tree was split from."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from relay.core.rewrite import assemble, encodings, mime, words
+from relay.core.rewrite.encodings import Cut
+from relay.core.rewrite.mime import Field, MimeError, MimeLimits, Part
+from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.scrub import bodies, fields, kinds, reading, structure
+from relay.core.rewrite.scrub.fields import Search
+from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.kinds import Kind
+from relay.core.rewrite.scrub.structure import Place
+
+_WHY: Final = {
+    "address": "a party's mailbox",
+    "host": "names a machine of the writer's",
+    "content-id": "may name a machine of the writer's",
+    "name": "the writer's real name",
+}
+# What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
+_ENCODED: Final = (b"=?", b"%", b"&", b"\\", b"*")
+_DEEPEST: Final = 4
+_LIMITS: Final = MimeLimits()
+
+
+class Tree:
+    """One message under way. `edits` and `changes` grow as `walk` goes."""
+
+    def __init__(self, content: bytes, secrets: Secrets, *, depth: int = 0) -> None:
+        self._content = content
+        self._secrets = secrets
+        self._depth = depth
+        self.edits: list[Edit] = []
+        self.changes: list[Change] = []
+
+    def walk(self, root: Part, *, is_message: bool) -> None:
+        """All of it; the header of `root` only when it is a message inside another."""
+        for place in structure.places(root, is_message=is_message):
+            if place.part is not root or is_message:
+                self._header(place)
+            self._body(place.part)
+
+    # ------------------------------------------------------------ headers
+
+    def quiet(self, values: Sequence[bytes]) -> list[bool]:
+        """Which values cannot hold a secret: nothing in them is encoded, and nothing is found in any such one."""
+        if self._secrets.content_ids:
+            return [False] * len(values)
+        as_written = [value.isascii() and not any(sign in value for sign in _ENCODED) for value in values]
+        text = b"".join(value for value, is_plain in zip(values, as_written, strict=True) if is_plain)
+        found = self._secrets.find(text.decode("ascii"), whole=False, label=True)
+        return [False] * len(values) if found else as_written
+
+    def _header(self, place: Place) -> None:
+        part = place.part
+        boundary = self.boundary(place)
+        quiet = not boundary and all(self.quiet([self._content[part.header_start : part.body_start]]))
+        seen: set[str] = set()
+        for field in part.fields:
+            if not structure.may_stay(field.name, place) or (field.name in seen and not place.signed):
+                self.edits.append(Edit(field.start, field.end, b""))
+                self.changes.append(
+                    Change("header dropped", part.path, field.start, field.end, "not on the list of what may pass")
+                )
+                continue
+            seen.add(field.name)
+            # Comments and folding let an address field say what no search of its bytes finds.
+            if not quiet or (field.name in structure.ADDRESS_FIELDS and place.is_message):
+                self._part_field(part, field, boundary)
+
+    def _part_field(self, part: Part, field: Field, boundary: str | None) -> None:
+        raw = self._content[field.value_start : field.end]
+        new, hits = self.value(field.name, raw, part, boundary)
+        if new != raw:
+            self.edits.append(Edit(field.value_start, field.end, new))
+        for hit in hits:
+            self.note(hit, part.path, field.start, field.end)
+
+    def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
+        """The new value of a field and what was hidden in it."""
+        if name == "content-type":
+            return self._content_type(raw, part, boundary)
+        if name == "content-disposition":
+            known = words.parameters(words.unfold(raw))
+            return fields.parameters(part.disposition or "attachment", raw, known, self._search(whole=False))
+        if name == "content-id":
+            new = self._secrets.content_ids.get(structure.content_id(raw))
+            return (f" <{new}>\r\n".encode("ascii"), [Hit(0, 0, "", "content-id")]) if new else (raw, [])
+        if name in structure.ADDRESS_FIELDS:
+            return fields.mailboxes(raw, self._search())
+        if name == "content-description":
+            return fields.text(raw, self._search(whole=False))
+        return fields.text(raw, self._search(label=False))
+
+    def _search(self, *, whole: bool = True, label: bool = True) -> Search:
+        return partial(reading.search, secrets=self._secrets, ways=reading.PLAIN, whole=whole, label=label)
+
+    def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
+        known = dict(part.params)
+        start = self._secrets.content_ids.get(known.get("start", "").strip("<>"))
+        if start:
+            known["start"] = f"<{start}>"
+        if boundary:
+            known["boundary"] = boundary
+        search = self._search(whole=False)
+        return fields.parameters(part.content_type, raw, known, search, force=bool(start or boundary))
+
+    # ------------------------------------------------------------ bodies
+
+    def _body(self, part: Part) -> None:
+        if part.children:
+            if part.content_type.startswith("multipart/"):
+                self._around_children(part)
+            return
+        start, end = part.body_start, part.end
+        kind = kinds.kind_of(self._content, part)
+        if kind is Kind.MESSAGE and self._depth < _DEEPEST and self._message(part):
+            return
+        if kind in {Kind.BINARY, Kind.SEALED}:
+            # Only for these may the body be big: a byte search is all that it costs as a rule.
+            if all(self._content.find(sign, start, end) < 0 for sign in (b"@", b"=40")):
+                return
+            cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, kind, self._secrets)
+        else:
+            cuts, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
+        self._take(part, cuts, hits)
+
+    def _take(self, part: Part, cuts: Sequence[Cut], hits: Sequence[Hit]) -> None:
+        start = part.body_start
+        self.edits += (Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts)
+        # A base64 body has one cut for all that was found in it.
+        for hit, cut in zip(hits, itertools.cycle(cuts), strict=False):
+            self.note(hit, part.path, start + cut.start, start + cut.end)
+
+    def _message(self, part: Part) -> bool:
+        """A message that stands encoded, or a file that holds one: split and scrubbed like the one around it. False
+        when it is none."""
+        raw = self._content[part.body_start : part.end]
+        octets = encodings.decode(raw, part.encoding)
+        head = self._head_of_multipart(part)
+        has_bare_lf = b"\r\n" not in octets
+        content = head + (octets.replace(b"\n", b"\r\n") if has_bare_lf else octets)
+        try:
+            root = mime.split(content, _LIMITS)
+        except MimeError:
+            return False
+        if not (root.children if head else any(field.name for field in root.fields[:1])):
+            return False
+        key, domain = self._secrets.key, self._secrets.domain
+        renewed = structure.renewed_content_ids(content, root, domain, key)
+        secrets = dataclasses.replace(self._secrets, content_ids={**self._secrets.content_ids, **renewed})
+        inner = Tree(content, secrets, depth=self._depth + 1)
+        inner.walk(root, is_message=not head)
+        if inner.edits:
+            new = assemble.section(content, len(head), len(content), inner.edits)
+            cut = Cut(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
+            cuts = encodings.cut_raw(raw, part.encoding, [cut])
+            self.edits += (Edit(part.body_start + c.start, part.body_start + c.end, c.replacement) for c in cuts)
+            self.changes += (
+                Change(change.what, part.path, part.body_start, part.end, change.why) for change in inner.changes
+            )
+        else:
+            self._take(part, *bodies.hidden_in_noise(raw, part.encoding, self._secrets))
+        return True
+
+    def _head_of_multipart(self, part: Part) -> bytes:
+        field = part.first("content-type") if part.content_type.startswith("multipart/") else None
+        return self._content[field.start : field.end] + b"\r\n" if field else b""
+
+    def boundary(self, place: Place) -> str | None:
+        """Renews the boundary lines where the boundary tells too much; gives what Content-Type is to say."""
+        part = place.part
+        old = part.params.get("boundary", "")
+        if not part.children or not part.content_type.startswith("multipart/"):
+            return None
+        new = structure.renewed_boundary(old, place, self._secrets)
+        if new is None:
+            return None
+        line = mime.boundary_line(old)
+        for start, end in structure.gaps(part):
+            at = self._content.find(line, start, end)
+            if at >= 0:
+                self.edits.append(Edit(at + 2, at + len(line), new.encode("ascii")))
+        self.changes.append(Change("boundary renewed", part.path, part.body_start, part.end, _WHY["content-id"]))
+        return new
+
+    def _around_children(self, part: Part) -> None:
+        search = self._search(label=False)
+        for start, end in mime.surroundings(self._content, part):
+            text = self._content[start:end].decode("latin-1")
+            hits = search(text)
+            if hits:
+                self.edits.append(Edit(start, end, replaced(text, hits).encode("latin-1")))
+            for hit in hits:
+                self.note(hit, part.path, start + hit.start, start + hit.end)
+
+    # ------------------------------------------------------------ the record
+
+    def note(self, hit: Hit, where: str, start: int, end: int) -> None:
+        self.changes.append(Change(f"{hit.what} replaced", where, start, end, _WHY[hit.what]))
