@@ -1,0 +1,51 @@
+"""A policy setting by setting, and what a new version of it changes (R-POL-15, R-POL-20)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from relay.core.notice.letters import Changed
+from relay.core.policy.policy import Policy
+
+_ABOUT: Final = frozenset({"version", "effective_at", "summary"})
+"""What says of a version which one it is, not what it does."""
+
+
+class Entry(NamedTuple):
+    """One version in the history of a policy, and what it changed of the one before; nothing for the first."""
+
+    policy: Policy
+    changes: tuple[Changed, ...]
+
+
+def settings(policy: Policy) -> dict[str, object]:
+    """Everything that it does by the key path of the policy file, in its order."""
+    return {path: value for path, value in _settings("", policy) if path.partition(".")[0] not in _ABOUT}
+
+
+def changes(old: Policy, new: Policy) -> Sequence[Changed]:
+    """By the key path of the policy file, in its order; None for an exception of a kind that there is not."""
+    before, after = settings(old), settings(new)
+    return [
+        Changed(path, before.get(path), after.get(path))
+        for path in dict.fromkeys((*after, *before))
+        if before.get(path) != after.get(path)
+    ]
+
+
+def changelog(policies: Sequence[Policy]) -> Sequence[Entry]:
+    """All versions, the newest first; `policies` as `Marketplace` has them."""
+    later = [Entry(new, tuple(changes(old, new))) for old, new in pairwise(policies)]
+    return [*reversed(later), Entry(policies[0], ())]
+
+
+def _settings(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if is_dataclass(value):
+        for field in fields(value):
+            yield from _settings(f"{path}.{field.name}" if path else field.name, getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for key in sorted(value):
+            yield f"{path}.{key}", value[key]
+    else:
+        yield path, value
