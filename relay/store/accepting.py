@@ -1,13 +1,14 @@
 """`accept`: record, events, queue items and notices of one transaction, all or nothing (R-IN-03)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from relay.core.model.event import EventType
-from relay.core.model.item import Item, ItemState
 from relay.core.model.message import MessageState
-from relay.core.model.sender import SenderState
+from relay.core.model.sender import Sender, SenderState
 from relay.ports import Acceptance, OutgoingNotice, Record, UnavailableError
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import to_us
@@ -23,31 +24,14 @@ from relay.store.contents import (
     to_json,
     whole,
 )
-from relay.store.crypto import Key, identity
+from relay.store.crypto import Key
 from relay.store.engine import Work
+from relay.store.items import ITEM, item_row
+from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
 from relay.store.senders import Entry, SenderVerbs, seal_entry
-from relay.store.statements import Table, insert, spread
+from relay.store.statements import insert, spread
+from relay.store.telling import TOLD
 
-ITEM: Final = Table(
-    "item",
-    (
-        "id",
-        "message_id",
-        "marketplace_id",
-        "kind",
-        "state",
-        "recipient_id",
-        "key_holder_id",
-        "sealed_address",
-        "destination",
-        "queued_at",
-        "due_at",
-        "wake_at",
-        "attempts",
-        "delay_noticed",
-        "owner",
-    ),
-)
 _SENDER_ID: Final = MESSAGE.columns.index("sender_id")
 _STATE: Final = MESSAGE.columns.index("state")
 _RECEIVED_AT: Final = MESSAGE.columns.index("received_at")
@@ -65,33 +49,13 @@ class Rows:
     bodies: list[SqlRow] = field(default_factory=list)
     items: list[SqlRow] = field(default_factory=list)
     events: list[SqlRow] = field(default_factory=list)
+    uses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    misuse: list[SqlRow] = field(default_factory=list)
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, contents: SealedContents) -> None:
         self.keys.append(contents.key)
         self.bodies.extend(contents.bodies)
-
-
-def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_until: int = 0) -> SqlRow:
-    leased = item.state is ItemState.LEASED
-    due_at = to_us(item.due_at)
-    wake_at = lease_until if leased else due_at if item.state in (ItemState.QUEUED, ItemState.DEFERRED) else None
-    return (
-        item.id,
-        item.message_id,
-        item.marketplace_id,
-        item.kind.value,
-        item.state.value,
-        item.recipient_id,
-        holder_id,
-        holder.seal(identity("item", item.id), item.address.encode()) if item.address is not None else None,
-        item.destination,
-        to_us(item.queued_at),
-        due_at,
-        wake_at,
-        max(item.attempts, 1) if leased else item.attempts,
-        int(item.delay_noticed),
-        owner if leased else None,
-    )
 
 
 class AcceptVerbs(SenderVerbs):
@@ -132,17 +96,25 @@ class AcceptVerbs(SenderVerbs):
         for event in acceptance.events:
             covered = hashes.get(event.message_id, b"") if event.type is EventType.RECEIVED else b""
             rows.events.append(event_row(event, covered))
-        now = to_us(self._clock.now())
+        rows.uses.update((use.scope, use.subject_id, use.day) for use in acceptance.uses)
+        rows.misuse += [misuse_row(self._ids.new(), misuse) for misuse in acceptance.misuse]
+        rows.told.update({(told.party_id, told.topic): to_us(told.at) for told in acceptance.told})
+        seen_at = {record.sender_id: record.received_at for record in acceptance.records}
         for sender in acceptance.new_senders:
-            party = await self._first("sender_owner", sender.party_id)
-            if party is None:
-                raise ValueError("there is no such party")
-            key = self._vault.holder(sender.party_id, party["wrapped"])
-            address_hash = self._vault.address_hash(party["marketplace_id"], sender.address)
-            sealed = seal_entry(sender.id, Entry(sender.address, sender.label, sender.added_by), key)
-            flags = (int(sender.is_domain), int(sender.shared))
-            rows.senders.append((sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, now))
+            rows.senders.append(await self._sender_row(sender, seen_at.get(sender.id)))
         return rows
+
+    async def _sender_row(self, sender: Sender, seen_at: datetime | None) -> SqlRow:
+        """An entry that waits since the message that brought it came."""
+        party = await self._first("sender_owner", sender.party_id)
+        if party is None:
+            raise ValueError("there is no such party")
+        key = self._vault.holder(sender.party_id, party["wrapped"])
+        address_hash = self._vault.address_hash(party["marketplace_id"], sender.address)
+        sealed = seal_entry(sender.id, Entry(sender.address, sender.label, sender.added_by), key)
+        flags = (int(sender.is_domain), int(sender.shared))
+        changed_at = to_us(seen_at or self._clock.now())
+        return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at)
 
     def _add_notice(
         self, rows: Rows, notice: OutgoingNotice, holder: Key, owner: str = "", lease_until: int = 0
@@ -191,24 +163,39 @@ class AcceptVerbs(SenderVerbs):
         yield from insert(ITEM, [row for rows in batch for row in rows.items])
         yield from insert(EVENT, [row for rows in batch for row in rows.events])
         yield from self._resolve_late(messages)
+        yield from _count(batch)
         return [None] * len(batch)
 
     def _enter_new(self, senders: Sequence[SqlRow]) -> Work[dict[object, object]]:
         """New senders' ids to those of their entries: another message of the same writer may have come first."""
         entered = {}
-        for row in senders:
+        for row in sorted(senders, key=lambda row: row[1:3]):  # one order, so that no two nodes wait for each other
             yield self._sql["add_sender"], row
             entry = yield self._sql["sender_entry"], row[1:3]
             entered[row[0]] = entry[0]["id"]
         return entered
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
-        """The owner's word may have come between the decision to hold and this commit; no mail stays held for it."""
-        held: dict[object, int] = {}
+        """The owner's word may have come between the decision to hold and this commit; no mail stays held for it. One
+        who was retired and writes again is pending again."""
+        held: dict[str, object] = {}
         for row in messages:
             if row[_STATE] == MessageState.HELD and row[_SENDER_ID] is not None:
-                held.setdefault(row[_SENDER_ID], int(str(row[_RECEIVED_AT])))
+                held.setdefault(str(row[_SENDER_ID]), row[_RECEIVED_AT])
         if held:
-            for sender in (yield spread(self._sql["lock_senders"], (), sorted(map(str, held)))):
-                if sender["changed_at"] > held[sender["id"]]:
-                    yield from self._resolve_held(sender["id"], SenderState(sender["state"]))
+            for sender in (yield spread(self._sql["lock_senders"], (), sorted(held))):
+                if sender["state"] == SenderState.RETIRED:
+                    yield self._sql["unretire_sender"], (sender["id"], held[sender["id"]])
+                yield from self._resolve_held(sender["id"], SenderState(sender["state"]), {})
+
+
+def _count(batch: Sequence[Rows]) -> Work[None]:
+    """Last, for the rows of a busy seller's day are shared by all who write for him. One row a key, in one order."""
+    uses: Counter[tuple[str, str, str]] = Counter()
+    told: dict[tuple[str, str], int] = {}
+    for rows in batch:
+        uses.update(rows.uses)
+        told.update(rows.told)
+    yield from insert(QUOTA_USE, [(*key, used) for key, used in sorted(uses.items())])
+    yield from insert(MISUSE, [row for rows in batch for row in rows.misuse])
+    yield from insert(TOLD, [(*key, at) for key, at in sorted(told.items())])

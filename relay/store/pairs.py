@@ -152,10 +152,14 @@ class PairVerbs(Base):
         )
 
         def put() -> Work[str]:
-            pair = yield self._sql["pair_marketplace"], (order.pair_id,)
+            pair = yield self._sql["pair_of_order"], (order.pair_id,)
             if not pair or pair[0]["marketplace_id"] != order.marketplace_id:
                 raise ValueError("an order belongs to a pair of its own marketplace")
-            rows = yield self._sql["put_order"], row
+            known = None
+            if order.known:
+                key = self._vault.holder(pair[0]["buyer_id"], pair[0]["wrapped"])
+                known = key.seal(_order_row(order.marketplace_id, order.external_id), msgspec.json.encode(order.known))
+            rows = yield self._sql["put_order"], (*row, known)
             if rows[0]["pair_id"] != order.pair_id:
                 raise ValueError("the order belongs to another pair already")
             return str(rows[0]["id"])
@@ -164,7 +168,10 @@ class PairVerbs(Base):
 
     async def order(self, marketplace_id: str, external_id: str) -> Order | None:
         row = await self._first("order", marketplace_id, external_id)
-        return _order_of(row) if row else None
+        return self._order_of(row) if row else None
+
+    async def orders_of(self, pair_id: str) -> Sequence[Order]:
+        return [self._order_of(row) for row in await self._read("orders_of", pair_id)]
 
     async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
         return self._all_orders(marketplace_id)
@@ -172,12 +179,33 @@ class PairVerbs(Base):
     async def _all_orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
         last = ""
         while rows := await self._engine.read_bulk(self._sql["orders"], marketplace_id, last, _PAGE):
-            orders = [_order_of(row) for row in rows]
+            orders = [self._order_of(row) for row in rows]
             sql, params = spread(self._sql["pairs_by_id"], (), sorted({order.pair_id for order in orders}))
             pairs = {pair.id: pair for pair in await self._pairs(await self._engine.read(sql, *params))}
             for order in orders:
                 yield order, pairs[order.pair_id]
             last = orders[-1].external_id
+
+    def _order_of(self, row: Row) -> Order:
+        """From an `order_entry` row; of an erased buyer's nothing more is known."""
+        known: tuple[str, ...] = ()
+        if row["sealed_known"] is not None:
+            try:
+                key = self._vault.holder(row["buyer_id"], row["wrapped"])
+                plain = key.open(_order_row(row["marketplace_id"], row["external_id"]), row["sealed_known"])
+                known = msgspec.json.decode(plain, type=tuple[str, ...])
+            except UnreadableError:
+                known = ()
+        return Order(
+            id=row["id"],
+            marketplace_id=row["marketplace_id"],
+            pair_id=row["pair_id"],
+            external_id=row["external_id"],
+            items=msgspec.json.decode(row["items"], type=tuple[str, ...]),
+            state=row["state"],
+            fulfilled_by=Fulfilment(row["fulfilled_by"]),
+            known=known,
+        )
 
 
 def _alias_of(row: Row) -> Alias:
@@ -186,13 +214,5 @@ def _alias_of(row: Row) -> Alias:
     )
 
 
-def _order_of(row: Row) -> Order:
-    return Order(
-        id=row["id"],
-        marketplace_id=row["marketplace_id"],
-        pair_id=row["pair_id"],
-        external_id=row["external_id"],
-        items=msgspec.json.decode(row["items"], type=tuple[str, ...]),
-        state=row["state"],
-        fulfilled_by=Fulfilment(row["fulfilled_by"]),
-    )
+def _order_row(marketplace_id: str, external_id: str) -> bytes:
+    return identity("order", marketplace_id, external_id)

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from relay.core.address import AddressError, fold
-from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.party import Party, PartySettings, PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.store.base import to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
@@ -38,6 +40,7 @@ def named_party(party_id: str, row: Row, name: str) -> Party:
         state=PartyState(row["state"]),
         locale=row["locale"],
         display_name=name,
+        settings=msgspec.json.decode(row["settings"], type=PartySettings),
     )
 
 
@@ -52,15 +55,17 @@ class PartyVerbs(SenderVerbs):
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
+        settings: PartySettings | None = None,
     ) -> Party:
         folded = fold(mailbox) if mailbox is not None else ""
+        settings_text = msgspec.json.encode(settings).decode() if settings is not None else None
 
         def put() -> Work[Party]:
             fresh_id = self._ids.new()
             yield self._sql["add_marketplace"], (marketplace_id,)
             rows = yield (
                 self._sql["put_party"],
-                (fresh_id, marketplace_id, role.value, external_ref, state and state.value, locale, b""),
+                (fresh_id, marketplace_id, role.value, external_ref, state and state.value, locale, b"", settings_text),
             )
             party_id = rows[0]["id"]
             if party_id == fresh_id:
@@ -93,6 +98,10 @@ class PartyVerbs(SenderVerbs):
 
     async def party(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None:
         row = await self._first("party_by_ref", marketplace_id, role.value, external_ref)
+        return party_of(row, self._vault) if row else None
+
+    async def party_by_id(self, party_id: str) -> Party | None:
+        row = await self._first("party", party_id)
         return party_of(row, self._vault) if row else None
 
     async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]:

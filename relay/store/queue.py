@@ -10,22 +10,18 @@ from relay.core.model.item import MOVES, Item, ItemKind, ItemState
 from relay.core.model.message import MessageState
 from relay.ports import Letter, OutgoingNotice, QueueLine, Settlement
 from relay.steps.offload import THREAD_BYTES, offload
-from relay.store.accepting import ITEM, AcceptVerbs, Rows
+from relay.store.accepting import AcceptVerbs, Rows
 from relay.store.base import from_us, to_us
 from relay.store.contents import BODY, EVENT, MESSAGE_KEY, Contents, event_row, open_contents
-from relay.store.crypto import UnreadableError, identity
+from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
+from relay.store.items import ITEM, MESSAGE_STATES, after_attempt, item_of, wake_at
 from relay.store.pairs import PairVerbs
 from relay.store.statements import insert, spread, values
 
-_MESSAGE_STATES: Final = {
-    ItemState.QUEUED: MessageState.QUEUED,
-    ItemState.DEFERRED: MessageState.DEFERRED,
-    ItemState.ACCEPTED: MessageState.ACCEPTED,
-    ItemState.BOUNCED: MessageState.BOUNCED,
-    ItemState.RETURNED: MessageState.RETURNED,
-}
-_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
+_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
+_LONGEST_WAIT: Final = timedelta(days=30)
+"""Nothing is put off by more than delay, quiet hours and a day's quota; what waits longer saw the clock jump back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +47,11 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         at = to_us(now)
         lease_until = to_us(now + timedelta(seconds=lease_s))
         horizon = to_us(now + timedelta(seconds=horizon_s))
+        fixed = (owner, lease_until, at, horizon, to_us(now + _LONGEST_WAIT), limit)
 
         def claim() -> Work[Sequence[Row]]:
             # A list of none is no SQL; a blank is no destination ("" is one: that of a party whose mailbox is gone).
-            return (yield spread(self._sql["claim"], (owner, lease_until, at, horizon, limit), [" ", *but_for]))
+            return (yield spread(self._sql["claim"], fixed, [" ", *but_for]))
 
         rows = sorted(await self._engine.write(claim), key=lambda row: (row["due_at"], row["id"]))
         holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}
@@ -62,35 +59,11 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         if holders:
             sql, params = spread(self._sql["holder_keys"], (), sorted(holders))
             wrapped = {row["holder_id"]: row["wrapped"] for row in await self._engine.read(sql, *params)}
-        return [self._item_of(row, wrapped.get(row["key_holder_id"])) for row in rows]
-
-    def _item_of(self, row: Row, wrapped: bytes | None) -> Item:
-        """An address that does not open any more is None: the item's letter will not open either."""
-        address = None
-        if row["sealed_address"] is not None:
-            try:
-                key = self._vault.holder(row["key_holder_id"], wrapped)
-                address = key.open(identity("item", row["id"]), row["sealed_address"]).decode()
-            except UnreadableError:
-                address = None
-        return Item(
-            id=row["id"],
-            message_id=row["message_id"],
-            marketplace_id=row["marketplace_id"],
-            kind=ItemKind(row["kind"]),
-            state=ItemState(row["state"]),
-            recipient_id=row["recipient_id"],
-            address=address,
-            destination=row["destination"],
-            queued_at=from_us(row["queued_at"]),
-            due_at=from_us(row["due_at"]),
-            attempts=row["attempts"],
-            delay_noticed=bool(row["delay_noticed"]),
-        )
+        return [item_of(row, self._vault, wrapped.get(row["key_holder_id"])) for row in rows]
 
     async def item(self, item_id: str) -> Item | None:
         row = await self._first("item", item_id)
-        return self._item_of(row, row["wrapped"]) if row else None
+        return item_of(row, self._vault, row["wrapped"]) if row else None
 
     async def letter(self, item: Item) -> Letter | None:
         row = await self._first("letter", item.message_id)
@@ -115,14 +88,14 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         return await offload(size_bytes, open_contents, content_id, rows, self._vault)
 
     async def settle(self, settlement: Settlement) -> bool:
-        if settlement.state not in MOVES[ItemState.LEASED]:
+        waits_for_nothing = settlement.state is ItemState.HELD and settlement.item.hold is None
+        if settlement.state not in MOVES[ItemState.LEASED] or waits_for_nothing:
             raise ValueError(f"a leased item cannot become {settlement.state}")
         return await self._engine.write_together(self._settle_all, await self._outcome(settlement))
 
     async def _outcome(self, settlement: Settlement) -> _Outcome:
-        item, state = settlement.item, settlement.state
-        due_at = to_us(settlement.due_at)
-        waits = state in (ItemState.QUEUED, ItemState.DEFERRED)
+        item, due_at = settlement.item, to_us(settlement.due_at)
+        state, hold = after_attempt(item, settlement.state)
         rows = Rows(events=[event_row(event) for event in settlement.events])
         await self._enclose(rows, settlement.notice)
         return _Outcome(
@@ -130,8 +103,9 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
                 item.id,
                 settlement.owner,
                 state.value,
+                hold and hold.value,
                 due_at,
-                due_at if waits else None,
+                wake_at(state, hold, due_at),
                 int(settlement.delay_noticed),
                 int(not settlement.dialled),
             ),
@@ -191,7 +165,6 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         return await self._engine.write(bounce)
 
     async def queue(self) -> Sequence[QueueLine]:
-        rows = [row for name in ("awake", "still") for row in await self._engine.read_bulk(self._sql[name])]
         return [
             QueueLine(
                 destination=row["destination"],
@@ -200,15 +173,15 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
                 oldest_at=from_us(row["oldest_at"]),
                 next_due_at=from_us(row["next_due_at"]),
             )
-            for row in rows
+            for row in await self._engine.read_bulk(self._sql["queue"])
         ]
 
 
 def _message_move(item: Item, state: ItemState) -> tuple[str, str] | None:
     """A notice is about a record; only the item that carries the record moves it."""
-    if item.kind is ItemKind.NOTICE or state not in _MESSAGE_STATES:
+    if item.kind is ItemKind.NOTICE or state not in MESSAGE_STATES:
         return None
-    return item.message_id, _MESSAGE_STATES[state].value
+    return item.message_id, MESSAGE_STATES[state].value
 
 
 def _write_rows(all_rows: Sequence[Rows]) -> Work[None]:

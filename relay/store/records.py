@@ -1,6 +1,8 @@
 """Reading what is kept, and the one class of all verbs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -8,15 +10,19 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
-from relay.store.base import from_us
+from relay.store.base import from_us, to_us
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row
+from relay.store.limits import LimitVerbs
 from relay.store.parties import PartyVerbs
 from relay.store.queue import QueueVerbs
+from relay.store.telling import TellingVerbs
 from relay.store.threads import ThreadVerbs
 
+_PAGE: Final = 200
 
-class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs):
+
+class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs):
     """`relay.ports.Store`, but for the engine."""
 
     async def messages(
@@ -53,6 +59,16 @@ class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs):
             changes=contents.relayed.changes,
             events=tuple(await self.history(message_id)),
         )
+
+    async def recorded(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
+        return self._all_recorded(marketplace_id, to_us(since), to_us(until))
+
+    async def _all_recorded(self, marketplace_id: str, since: int, until: int) -> AsyncIterator[str]:
+        after: tuple[int, str] = (since, "")
+        while rows := await self._engine.read_bulk(self._sql["recorded"], marketplace_id, *after, until, _PAGE):
+            for row in rows:
+                yield row["id"]
+            after = (rows[-1]["received_at"], rows[-1]["id"])
 
     async def history(self, message_id: str) -> Sequence[Event]:
         return [

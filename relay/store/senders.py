@@ -1,20 +1,18 @@
-"""Sender lists, what a flip does to held mail, and opt-outs."""
+"""Sender lists: who may write for a party. Entries are flipped, never deleted (R-SND-01, R-SND-03)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
 from relay.core.address import fold, fold_domain
-from relay.core.model.event import Event, EventType
-from relay.core.model.kind import Kind
-from relay.core.model.message import MessageState
-from relay.core.model.optout import OptOut
 from relay.core.model.sender import Sender, SenderState
-from relay.store.base import Base, from_us, to_us
-from relay.store.contents import EVENT, event_row
+from relay.ports import Pending
+from relay.store.base import from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
-from relay.store.statements import insert, values
+from relay.store.holds import Data, HoldVerbs
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -52,7 +50,7 @@ def fold_entry(address: str) -> str:
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
-class SenderVerbs(Base):
+class SenderVerbs(HoldVerbs):
     async def put_sender(
         self,
         party_id: str,
@@ -82,17 +80,13 @@ class SenderVerbs(Base):
         added_by: str = "",
         shared: bool = False,
     ) -> Work[Sender]:
-        owner = yield self._sql["sender_owner"], (party_id,)
-        if not owner:
-            raise ValueError("there is no such party")
-        key = self._vault.holder(party_id, owner[0]["wrapped"])
-        address_hash = self._vault.address_hash(owner[0]["marketplace_id"], folded)
-        now = to_us(self._clock.now())
+        owner, key = yield from self._owner(party_id)
+        address_hash = self._vault.address_hash(owner["marketplace_id"], folded)
         known = yield self._sql["sender_entry"], (party_id, address_hash)
         if not known:
             sender_id = self._ids.new()
             sealed = seal_entry(sender_id, Entry(folded, label, added_by), key)
-            is_domain = int(folded.startswith("@"))
+            is_domain, now = int(folded.startswith("@")), to_us(self._clock.now())
             yield (
                 self._sql["add_sender"],
                 (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now),
@@ -102,50 +96,66 @@ class SenderVerbs(Base):
             old = entry_of(sender_id, known[0]["sealed"], key)
             entry = Entry(folded, label or old.label, added_by or old.added_by)
             shared = shared or bool(known[0]["shared"])
-            sealed = seal_entry(sender_id, entry, key)
-            yield self._sql["change_sender"], (sender_id, state.value, sealed, int(shared), now)
-            if known[0]["state"] != state:
-                yield from self._resolve_held(sender_id, state)
+            yield self._sql["change_sender"], (sender_id, seal_entry(sender_id, entry, key), int(shared))
+            yield from self._flip(sender_id, state, {})
         rows = yield self._sql["sender_entry"], (party_id, address_hash)
         return sender_of(rows[0], key)
 
-    def _resolve_held(self, sender_id: str, state: SenderState) -> Work[None]:
-        """Approval releases what was held for the sender, in the order it came; a block returns it (R-SND-02)."""
-        if state not in (SenderState.APPROVED, SenderState.BLOCKED):
-            return
-        held = yield self._sql["held_for_sender"], (sender_id,)
-        yield from self._move_held(held, {"sender": state.value}, released=state is SenderState.APPROVED)
+    def _owner(self, party_id: str) -> Work[tuple[Row, Key]]:
+        rows = yield self._sql["sender_owner"], (party_id,)
+        if not rows:
+            raise ValueError("there is no such party")
+        return rows[0], self._vault.holder(party_id, rows[0]["wrapped"])
 
-    async def release_hold(self, message_id: str, by: str) -> bool:
-        def release() -> Work[bool]:
-            held = yield self._sql["held"], (message_id,)
-            return (yield from self._move_held(held, {"by": by}, released=True)) > 0
+    async def flip_senders(
+        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
+    ) -> Sequence[Sender]:
+        folded = [fold_entry(address) for address in addresses]
 
-        return await self._engine.write(release)
+        def flip() -> Work[Sequence[Sender]]:
+            owner, key = yield from self._owner(party_id)
+            entries: list[Row] = []
+            for address in folded:
+                address_hash = self._vault.address_hash(owner["marketplace_id"], address)
+                found = yield self._sql["sender_entry"], (party_id, address_hash)
+                if not found:
+                    raise ValueError("the party's list has no such sender")
+                entries += found
+            for sender_id in sorted({row["id"] for row in entries}):  # one order, so that no two wait for each other
+                yield from self._flip(sender_id, state, {"by": by})
+            return [replace(sender_of(row, key), state=state) for row in entries]
 
-    def _move_held(self, held: Sequence[Row], data: dict[str, str | int], *, released: bool) -> Work[int]:
-        """Held items on their way, or back, with their messages and an event each; how many."""
-        move = self._sql["release_held" if released else "return_held"]
-        now = self._clock.now()
-        messages: list[tuple[str, str]] = []
-        events: list[Event] = []
-        for number, row in enumerate(held):
-            # One microsecond apart, so that they leave in that order.
-            if (yield move, (row["id"], to_us(now) + number) if released else (row["id"],)):
-                messages.append((row["message_id"], MessageState.QUEUED if released else MessageState.RETURNED))
-                events.append(
-                    Event(
-                        id=self._ids.new(),
-                        message_id=row["message_id"],
-                        at=now,
-                        type=EventType.RELEASED if released else EventType.RETURNED,
-                        data=data,
-                    )
-                )
-        if messages:
-            yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), messages)
-            yield from insert(EVENT, [event_row(event) for event in events])
-        return len(messages)
+        return await self._engine.write(flip)
+
+    async def flip_sender(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
+        def flip() -> Work[Sender | None]:
+            found = _readable((yield self._sql["sender"], (sender_id,)), self._vault)
+            if not found:
+                return None
+            yield from self._flip(sender_id, state, {"by": by})
+            return replace(found[0], state=state)
+
+        return await self._engine.write(flip)
+
+    def _flip(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
+        """The entry, and what the flip means for the mail that is held. The same state again finds nothing held."""
+        yield self._sql["flip_sender"], (sender_id, state.value, to_us(self._clock.now()))
+        yield from self._resolve_held(sender_id, state, data)
+
+    async def sender(self, sender_id: str) -> Sender | None:
+        found = _readable(await self._read("sender", sender_id), self._vault)
+        return found[0] if found else None
+
+    async def pending(self, party_id: str) -> Sequence[Pending]:
+        rows = await self._read("pending", party_id)
+        return [
+            Pending(sender=sender, since=from_us(row["changed_at"]), held=row["held"])
+            for row in rows
+            for sender in _readable([row], self._vault)
+        ]
+
+    async def waiting_parties(self, before: datetime) -> Sequence[str]:
+        return [row["party_id"] for row in await self._engine.read_bulk(self._sql["waiting_parties"], to_us(before))]
 
     async def senders(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)
@@ -156,34 +166,6 @@ class SenderVerbs(Base):
 
     async def pending_senders(self, party_id: str) -> int:
         return int((await self._read("pending_senders", party_id))[0]["pending"])
-
-    async def put_opt_out(self, opt_out: OptOut, *, out: bool) -> None:
-        row = (
-            opt_out.buyer_id,
-            opt_out.seller_id or "",
-            opt_out.kind.value if opt_out.kind else "",
-            int(out),
-            opt_out.source,
-            to_us(opt_out.changed_at),
-        )
-
-        def put() -> Work[None]:
-            yield self._sql["put_opt_out"], row
-            yield self._sql["log_opt_out"], (self._ids.new(), *row)
-
-        await self._engine.write(put)
-
-    async def opt_outs(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
-        return [
-            OptOut(
-                buyer_id=row["buyer_id"],
-                seller_id=row["seller_id"] or None,
-                kind=Kind(row["kind"]) if row["kind"] else None,
-                source=row["source"],
-                changed_at=from_us(row["changed_at"]),
-            )
-            for row in await self._read("opt_outs", buyer_id, seller_id)
-        ]
 
 
 def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:

@@ -52,6 +52,7 @@ def check_version(where: str, found: int, known: int) -> None:
 class Table(NamedTuple):
     name: str
     columns: tuple[str, ...]
+    on_conflict: str = ""
 
 
 def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[None]:
@@ -76,7 +77,8 @@ def values(sql: str, types: tuple[str, ...], rows: Sequence[Sequence[object]]) -
 def _insert(table: Table, rows: int) -> str:
     width = len(table.columns)
     marks = (", ".join(f"${row * width + column}" for column in range(1, width + 1)) for row in range(rows))
-    return f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({'), ('.join(marks)})"  # noqa: S608 - names and numbers of our own
+    sql = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({'), ('.join(marks)})"  # noqa: S608 - names and numbers of our own
+    return f"{sql} ON CONFLICT {table.on_conflict}" if table.on_conflict else sql
 
 
 @lru_cache(1_024)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from relay.core.model.head import Automatic
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.policy.facts import ThreadRef
-from relay.store.base import Base, to_us
+from relay.core.response import Turn
+from relay.store.base import Base, from_us, to_us
 from relay.store.contents import message_key, open_meta
 from relay.store.crypto import UnreadableError
-from relay.store.engine import Row
+from relay.store.engine import Row, Work
 from relay.store.statements import spread
 
 
@@ -32,7 +34,9 @@ class ThreadVerbs(Base):
             for row in await self._engine.read(sql, *params):
                 incoming_id = rest[bytes(row["original_id_hash"])]
                 outgoing_id = _our_id(pair, writer, row["id"])
-                found[incoming_id] = ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=writer)
+                found[incoming_id] = ThreadRef(
+                    incoming_id=incoming_id, outgoing_id=outgoing_id, author=writer, order_id=row["order_id"]
+                )
         return [found[each] for each in ids if each in found]
 
     def _ref_of_ours(self, pair: Pair, writer: Role, incoming_id: str, row: Row) -> ThreadRef | None:
@@ -48,7 +52,7 @@ class ThreadVerbs(Base):
             except UnreadableError:  # erased: the thread goes on under our own id
                 meta = None
             outgoing_id = (meta and meta.original_message_id) or incoming_id
-        return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author)
+        return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author, order_id=row["order_id"])
 
     async def open_question(self, pair_id: str) -> bool:
         row = await self._first("open_question", pair_id)
@@ -56,6 +60,36 @@ class ThreadVerbs(Base):
 
     async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
         return int((await self._read("auto_replies_since", pair_id, author.value, to_us(since)))[0]["replies"])
+
+    async def thread_last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
+        if order_id is None:
+            row = (await self._read("thread_last_at", pair_id))[0]
+        else:
+            row = (await self._read("order_thread_last_at", pair_id, order_id))[0]
+        if row["mail_at"] is None:
+            return None
+        return from_us(max(row["mail_at"], row["reopened_at"] or 0))
+
+    async def reopen_thread(self, pair_id: str, by: str) -> None:
+        line = (self._ids.new(), pair_id, to_us(self._clock.now()), by)
+
+        def reopen() -> Work[None]:
+            yield self._sql["reopen_thread"], line
+
+        await self._engine.write(reopen)
+
+    async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
+        return [
+            Turn(
+                message_id=row["id"],
+                pair_id=row["pair_id"],
+                author=Role(row["author_role"]),
+                at=from_us(row["received_at"]),
+                automatic=row["automatic"] != Automatic.NO,
+                no_reply_needed=bool(row["no_reply_needed"]),
+            )
+            for row in await self._engine.read_bulk(self._sql["turns"], seller_id, to_us(since))
+        ]
 
 
 def _our_id(pair: Pair, author: Role, record_id: str) -> str:

@@ -240,13 +240,6 @@ async def test_a_word_given_while_the_mail_was_judged_counts(world: World):  # R
     assert len(await world.claim()) == 1
 
 
-async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world: World):
-    sender = await world.store.put_sender(world.pair.seller.party.id, "known@seller.example", SenderState.APPROVED)
-    world.place.clock.at += timedelta(seconds=1)
-    await held(world, sender)
-    assert await world.claim() == []
-
-
 async def test_the_letter_is_what_was_accepted(world: World):
     record = world.record()
     letter = await world.store.letter(await world.accepted(record))

@@ -204,7 +204,34 @@ _HOT = [
     "summary",
     "history",
     "notices",
-    "held_for_sender",
+    "held",
+    "held_of_sender",
+    "release_held",
+    "return_held",
+    "refuse_held",
+    "release",
+    "flush",
+    "lock_senders",
+    "unretire_sender",
+    "flip_sender",
+    "sender",
+    "senders",
+    "sender_entry",
+    "pending",
+    "opt_out_history",
+    "used",
+    "misuse_score",
+    "misuse_history",
+    "told_at",
+    "notices_since",
+    "lock_message",
+    "marks",
+    "mark_no_reply",
+    "orders_of",
+    "thread_last_at",
+    "order_thread_last_at",
+    "turns",
+    "recorded",
     "app_passwords",
     "item",
     "bounce",
@@ -215,19 +242,28 @@ def scans(world: World, sql: str) -> list[str]:
     """The steps of the plan that read a whole table; `settled` is the statement's own rows."""
     for marker, text in (
         ("...", ""),
-        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (7 if 'owner' in sql else 2))})"),
+        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (8 if 'owner' in sql else 3 if 'asked' in sql else 2))})"),
     ):
         sql = sql.replace(marker, text)
     params = [None] * len(set(re.findall(r"\$\d", sql)))
     plan = world.store._engine._reader.execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params).fetchall()
     assert plan
-    own = ("SCAN settled", "SCAN CONSTANT ROW", "SCAN (subquery")
+    own = ("SCAN settled", "SCAN asked", "SCAN CONSTANT ROW", "SCAN (subquery")
     return [row["detail"] for row in plan if row["detail"].startswith("SCAN") and not row["detail"].startswith(own)]
 
 
 @pytest.mark.parametrize("name", _HOT)
 async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, name: str):
     assert scans(world, queries("sqlite")[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "indexes"),
+    [("queue", {"item_awake", "item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
+)
+async def test_what_reads_all_that_stands_reads_nothing_that_is_done(world: World, name: str, indexes: set[str]):
+    found = scans(world, queries("sqlite")[name])
+    assert {step.rpartition(" ")[2] for step in found} - {"standing"} == indexes
 
 
 async def test_a_scan_would_be_seen(world: World):

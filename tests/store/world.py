@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relay import store
 from relay.core.model.event import Event, EventType
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
@@ -130,6 +130,8 @@ class World:
             queued_at=record.received_at,
             due_at=record.received_at,
         )
+        if state is ItemState.HELD:
+            item = replace(item, hold=Hold.WORD, awaits_sender=True, due_at=record.received_at + timedelta(days=14))
         return replace(item, **more)  # type: ignore[arg-type]
 
     def notice(

@@ -9,6 +9,8 @@ from typing import Final
 class ItemKind(StrEnum):
     RELAY = "relay"
     NOTICE = "notice"
+    LETTER = "letter"
+    """A letter of the relay's own that is about no one message: a digest, an announcement."""
     OPERATOR = "operator"
     """Mail for `postmaster@` and `abuse@`, forwarded to the marketplace's operator."""
 
@@ -42,6 +44,7 @@ MOVES: Final[dict[ItemState, frozenset[ItemState]]] = {
     ItemState.LEASED: frozenset(
         {
             ItemState.QUEUED,
+            ItemState.HELD,  # what waits for a word waits again after an attempt that came to nothing
             ItemState.DEFERRED,
             ItemState.ACCEPTED,
             ItemState.BOUNCED,
@@ -64,7 +67,8 @@ class Item:
     current mailbox it goes to; `address` is set instead where a notice or the operator's mail goes to one address.
     `due_at`: not before; `queued_at`: since when it was due for the first time; `attempts`: dials written so far.
     `destination` is the mailbox's folded domain. `hold`: what it waits, or waited, for; a claim takes a held item when
-    it is due, and dispatch does as `hold` says."""
+    it is due, and dispatch does as `hold` says. `awaits_sender`: the word that it waits for is about its sender, whose
+    approval releases it; what is held for anything else needs a word of its own."""
 
     id: str
     message_id: str
@@ -79,3 +83,4 @@ class Item:
     attempts: int = 0
     delay_noticed: bool = False
     hold: Hold | None = None
+    awaits_sender: bool = False

@@ -1,4 +1,4 @@
--- Parties, pairs, orders, senders, opt-outs, app passwords. `$2...` stands for as many values as there are.
+-- Parties, pairs, orders, app passwords. `$2...` stands for as many values as there are.
 
 -- name: add_marketplace
 INSERT INTO marketplace (id) VALUES ($1) ON CONFLICT DO NOTHING
@@ -7,11 +7,13 @@ INSERT INTO marketplace (id) VALUES ($1) ON CONFLICT DO NOTHING
 SELECT id FROM marketplace
 
 -- name: put_party
-INSERT INTO party (id, marketplace_id, role, external_ref, state, locale, sealed_name)
-VALUES ($1, $2, $3, $4, COALESCE(CAST($5 AS TEXT), 'active'), COALESCE(CAST($6 AS TEXT), ''), $7)
+INSERT INTO party (id, marketplace_id, role, external_ref, state, locale, sealed_name, settings)
+VALUES ($1, $2, $3, $4, COALESCE(CAST($5 AS TEXT), 'active'), COALESCE(CAST($6 AS TEXT), ''), $7,
+        COALESCE(CAST($8 AS TEXT), '{}'))
 ON CONFLICT (marketplace_id, role, external_ref) DO UPDATE SET
     state = COALESCE(CAST($5 AS TEXT), party.state),
-    locale = COALESCE(CAST($6 AS TEXT), party.locale)
+    locale = COALESCE(CAST($6 AS TEXT), party.locale),
+    settings = COALESCE(CAST($8 AS TEXT), party.settings)
 RETURNING id
 
 -- name: set_party_name
@@ -61,56 +63,21 @@ SELECT * FROM pair_side WHERE marketplace_id = $1 ORDER BY pair_id, retired DESC
 -- name: pairs_by_id
 SELECT * FROM pair_side WHERE pair_id IN ($1...) ORDER BY pair_id, retired DESC
 
--- name: pair_marketplace
-SELECT marketplace_id FROM pair WHERE id = $1
+-- name: pair_of_order
+SELECT pair.marketplace_id, pair.buyer_id, holder_key.wrapped
+FROM pair LEFT JOIN holder_key ON holder_key.holder_id = pair.buyer_id
+WHERE pair.id = $1
 
 -- name: put_order
-INSERT INTO order_ (id, marketplace_id, external_id, pair_id, items, state, fulfilled_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO order_ (id, marketplace_id, external_id, pair_id, items, state, fulfilled_by, sealed_known)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (marketplace_id, external_id) DO UPDATE SET
-    items = excluded.items, state = excluded.state, fulfilled_by = excluded.fulfilled_by
+    items = excluded.items, state = excluded.state, fulfilled_by = excluded.fulfilled_by,
+    sealed_known = excluded.sealed_known
 RETURNING id, pair_id
 
 -- name: orders
-SELECT * FROM order_ WHERE marketplace_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3
-
--- name: sender_owner
-SELECT party.marketplace_id, holder_key.wrapped
-FROM party LEFT JOIN holder_key ON holder_key.holder_id = party.id
-WHERE party.id = $1
-
--- name: sender_entry
-SELECT * FROM sender WHERE party_id = $1 AND address_hash = $2
-
--- name: add_sender
-INSERT INTO sender (id, party_id, address_hash, sealed, is_domain, shared, state, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
-
--- name: change_sender
-UPDATE sender SET state = $2, sealed = $3, shared = $4, changed_at = $5 WHERE id = $1
-
--- name: senders
-SELECT sender.*, holder_key.wrapped
-FROM sender LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
-WHERE party_id = $1 ORDER BY sender.id
-
--- name: held
-SELECT id, message_id FROM item WHERE message_id = $1 AND state = 'held' AND kind = 'relay'
-
--- name: held_for_sender
-SELECT item.id, item.message_id
-FROM message JOIN item ON item.message_id = message.id
-WHERE message.sender_id = $1 AND message.state = 'held' AND item.state = 'held' AND item.kind = 'relay'
-ORDER BY message.received_at, item.id
-
--- name: put_opt_out
-INSERT INTO opt_out (buyer_id, seller_id, kind, in_force, source, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (buyer_id, seller_id, kind) DO UPDATE SET
-    in_force = excluded.in_force, source = excluded.source, changed_at = excluded.changed_at
-
--- name: log_opt_out
-INSERT INTO opt_out_change (id, buyer_id, seller_id, kind, in_force, source, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+SELECT * FROM order_entry WHERE marketplace_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3
 
 -- name: add_app_password
 INSERT INTO app_password (id, party_id, label, hash, added_at) VALUES ($1, $2, $3, $4, $5)

@@ -21,14 +21,14 @@ SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'app
 SELECT COUNT(*) AS pending FROM sender WHERE party_id = $1 AND state = 'unknown'
 
 -- name: order
-SELECT * FROM order_ WHERE marketplace_id = $1 AND external_id = $2
+SELECT * FROM order_entry WHERE marketplace_id = $1 AND external_id = $2
 
--- name: opt_outs
-SELECT * FROM opt_out WHERE buyer_id = $1 AND seller_id IN ('', $2) AND in_force = 1
+-- name: orders_of
+SELECT * FROM order_entry WHERE pair_id = $1 ORDER BY id
 
 -- name: thread_refs_by_id
 -- The pair is compared by the caller: a planner without statistics may prefer the pair's whole past to a few ids.
-SELECT message.id, message.pair_id, message.author_role, body.sealed,
+SELECT message.id, message.pair_id, message.author_role, message.order_id, body.sealed,
        message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
 FROM message
 JOIN body ON body.content_id = message.id AND body.part = 'meta'
@@ -38,7 +38,7 @@ WHERE message.id IN ($1...)
 
 -- name: thread_refs_by_original_id
 -- The hash is the pair's own.
-SELECT id, original_id_hash FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
+SELECT id, original_id_hash, order_id FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
 
 -- name: open_question
 SELECT author_role FROM message
@@ -49,6 +49,28 @@ ORDER BY received_at DESC, id DESC LIMIT 1
 SELECT COUNT(*) AS replies FROM message
 WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 'reply'
   AND state IN ('held', 'queued', 'deferred', 'accepted', 'bounced')
+
+-- name: thread_last_at
+SELECT
+    (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused')
+     ORDER BY received_at DESC, id DESC LIMIT 1) AS mail_at,
+    (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
+
+-- name: order_thread_last_at
+SELECT
+    (SELECT MAX(received_at) FROM message WHERE order_id = $2 AND state NOT IN ('returned', 'refused')) AS mail_at,
+    (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
+
+-- name: reopen_thread
+INSERT INTO thread_reopening (id, pair_id, at, reopened_by) VALUES ($1, $2, $3, $4)
+
+-- name: turns
+SELECT message.id, message.pair_id, message.author_role, message.received_at, message.automatic,
+       message.no_reply_needed
+FROM pair JOIN message ON message.pair_id = pair.id
+WHERE pair.seller_id = $1 AND message.received_at >= $2 AND message.author_role IS NOT NULL
+  AND message.state IN ('queued', 'deferred', 'accepted')
+ORDER BY message.pair_id, message.received_at, message.id
 
 -- name: holder_key
 SELECT wrapped FROM holder_key WHERE holder_id = $1

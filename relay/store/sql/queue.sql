@@ -1,9 +1,9 @@
 -- The queue. `$rows` stands for as many rows of values as there are; `claim` is each engine's own.
 
 -- name: settle_items
-WITH settled (id, owner, state, due_at, wake_at, delay_noticed, undialled) AS (VALUES $rows)
+WITH settled (id, owner, state, hold, due_at, wake_at, delay_noticed, undialled) AS (VALUES $rows)
 UPDATE item SET
-    state = settled.state, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
+    state = settled.state, hold = settled.hold, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
     attempts = item.attempts - settled.undialled,
     delay_noticed = CASE WHEN settled.delay_noticed = 1 THEN 1 ELSE item.delay_noticed END
 FROM settled
@@ -18,7 +18,11 @@ UPDATE message SET state = settled.state FROM settled WHERE message.id = settled
 UPDATE item SET wake_at = $2 WHERE owner = $1 AND state = 'leased' AND id IN ($3...)
 
 -- name: release
-UPDATE item SET state = 'queued', owner = NULL, wake_at = due_at
+-- What waited for a word waits for it again.
+UPDATE item SET
+    state = CASE WHEN hold IN ('word', 'refused') THEN 'held' ELSE 'queued' END,
+    wake_at = CASE WHEN hold IS NULL THEN due_at END,
+    owner = NULL
 WHERE wake_at IS NOT NULL AND state = 'leased' AND (CAST($1 AS TEXT) IS NULL OR owner = $1)
 RETURNING id
 
@@ -26,16 +30,6 @@ RETURNING id
 UPDATE item SET due_at = $1, wake_at = $1
 WHERE wake_at IS NOT NULL AND state = 'deferred' AND (CAST($2 AS TEXT) IS NULL OR destination = $2)
 RETURNING id
-
--- name: release_held
-UPDATE item SET state = 'queued', queued_at = $2, due_at = $2, wake_at = $2
-WHERE id = $1 AND state = 'held' RETURNING id
-
--- name: return_held
-UPDATE item SET state = 'returned' WHERE id = $1 AND state = 'held' RETURNING id
-
--- name: lock_senders
-UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state, changed_at
 
 -- name: bounce
 UPDATE item SET state = 'bounced' WHERE id = $1 AND state = 'accepted' RETURNING message_id, kind
@@ -48,13 +42,16 @@ WHERE item.id = $1
 -- name: holder_keys
 SELECT holder_id, wrapped FROM holder_key WHERE holder_id IN ($1...)
 
--- name: awake
+-- name: queue
 SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
-FROM item WHERE wake_at IS NOT NULL GROUP BY destination, state ORDER BY destination, state
-
--- name: still
-SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
-FROM item WHERE state IN ('held', 'parked') GROUP BY destination, state ORDER BY destination, state
+FROM (
+    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NOT NULL
+    UNION ALL
+    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued')
+    UNION ALL
+    SELECT destination, state, queued_at, due_at FROM item WHERE state = 'parked'
+) AS standing
+GROUP BY destination, state ORDER BY destination, state
 
 -- name: letter
 SELECT size_bytes, pair_id FROM message WHERE id = $1

@@ -19,3 +19,9 @@ SELECT * FROM event WHERE message_id = $1 ORDER BY at, id
 
 -- name: notices
 SELECT id FROM item WHERE message_id = $1 AND kind = 'notice' ORDER BY id
+
+-- name: recorded
+SELECT id, received_at FROM message
+WHERE marketplace_id = $1 AND (received_at, id) > ($2, $3) AND received_at < $4
+  AND pair_id IS NOT NULL AND author_role IS NOT NULL
+ORDER BY received_at, id LIMIT $5

@@ -1,11 +1,20 @@
 -- name: claim
-WITH due AS (
-    SELECT id FROM item WHERE wake_at <= $3 AND destination NOT IN ($6...)
-    ORDER BY wake_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+WITH waited AS (
+    SELECT id FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued') AND due_at <= $3
+      AND destination NOT IN ($7...) ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED
+), due AS (
+    SELECT id FROM item WHERE wake_at <= $3 AND destination NOT IN ($7...)
+    ORDER BY wake_at, id LIMIT $6 FOR UPDATE SKIP LOCKED
 ), ahead AS (
-    SELECT id FROM item WHERE wake_at > $4 AND destination NOT IN ($6...)
-    ORDER BY wake_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
+    SELECT id FROM item WHERE wake_at > $4 AND destination NOT IN ($7...)
+    ORDER BY wake_at, id LIMIT $6 FOR UPDATE SKIP LOCKED
+), waiting_ahead AS (
+    SELECT id FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued') AND due_at > $5 AND hold <> 'word'
+      AND destination NOT IN ($7...) ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED
 )
 UPDATE item SET state = 'leased', owner = $1, wake_at = $2, attempts = attempts + 1
-WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM ahead LIMIT $5)
+WHERE id IN (
+    SELECT id FROM waited UNION ALL SELECT id FROM due UNION ALL SELECT id FROM ahead
+    UNION ALL SELECT id FROM waiting_ahead LIMIT $6
+)
 RETURNING *

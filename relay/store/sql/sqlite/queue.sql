@@ -2,12 +2,22 @@
 UPDATE item SET state = 'leased', owner = $1, wake_at = $2, attempts = attempts + 1
 WHERE id IN (
     SELECT id FROM (
-        SELECT id FROM item WHERE wake_at <= $3 AND destination NOT IN ($6...) ORDER BY wake_at, id LIMIT $5
+        SELECT id FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued') AND due_at <= $3
+          AND destination NOT IN ($7...) ORDER BY due_at, id LIMIT $6
     )
     UNION ALL
     SELECT id FROM (
-        SELECT id FROM item WHERE wake_at > $4 AND destination NOT IN ($6...) ORDER BY wake_at, id LIMIT $5
+        SELECT id FROM item WHERE wake_at <= $3 AND destination NOT IN ($7...) ORDER BY wake_at, id LIMIT $6
     )
-    LIMIT $5
+    UNION ALL
+    SELECT id FROM (
+        SELECT id FROM item WHERE wake_at > $4 AND destination NOT IN ($7...) ORDER BY wake_at, id LIMIT $6
+    )
+    UNION ALL
+    SELECT id FROM (
+        SELECT id FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued') AND due_at > $5 AND hold <> 'word'
+          AND destination NOT IN ($7...) ORDER BY due_at, id LIMIT $6
+    )
+    LIMIT $6
 )
 RETURNING *

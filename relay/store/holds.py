@@ -1,0 +1,75 @@
+"""Held mail and the words that move it: a person's about one message, the account owner's about a sender (R-SND-02)."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from relay.core.model.event import Event, EventType
+from relay.core.model.message import MessageState
+from relay.core.model.sender import SenderState
+from relay.store.base import Base, to_us
+from relay.store.contents import EVENT, event_row
+from relay.store.engine import Row, Work
+from relay.store.statements import insert, values
+
+Data = dict[str, str | int]
+
+
+class _Word(NamedTuple):
+    """What a word does to a held item, and what it says of its message."""
+
+    move: str
+    """The statement; each moves an item only while it waits, so the first word counts and no other."""
+    state: MessageState
+    event: EventType
+
+
+_RELEASED: Final = _Word("release_held", MessageState.QUEUED, EventType.RELEASED)
+_RETURNED: Final = _Word("return_held", MessageState.RETURNED, EventType.RETURNED)
+# Dispatch returns it, with the notice.
+_REFUSED: Final = _Word("refuse_held", MessageState.HELD, EventType.MARKED)
+
+
+class HoldVerbs(Base):
+    async def release_hold(self, message_id: str, by: str) -> bool:
+        return await self._say(_RELEASED, message_id, {"by": by})
+
+    async def return_hold(self, message_id: str, by: str) -> bool:
+        return await self._say(_REFUSED, message_id, {"mark": "refused", "by": by})
+
+    async def _say(self, word: _Word, message_id: str, data: Data) -> bool:
+        def say() -> Work[bool]:
+            held = yield self._sql["held"], (message_id,)
+            return (yield from self._move_held(held, word, data)) > 0
+
+        return await self._engine.write(say)
+
+    def _resolve_held(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
+        """Approval releases what waits for the sender, in the order it came, and nothing that waits for another word;
+        a block returns all of the sender's."""
+        if state not in (SenderState.APPROVED, SenderState.BLOCKED):
+            return
+        held = yield self._sql["held_of_sender"], (sender_id,)
+        data = {"sender": str(state.value), **data}
+        if state is SenderState.BLOCKED:
+            yield from self._move_held(held, _RETURNED, data)
+        else:
+            yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
+
+    def _move_held(self, held: Sequence[Row], word: _Word, data: Data) -> Work[int]:
+        """Moves the items with their messages and an event each; how many."""
+        now = self._clock.now()
+        moved: list[str] = []
+        for number, row in enumerate(held):
+            # One microsecond apart, so that they leave in that order.
+            due_at = () if word is _RETURNED else (to_us(now) + number,)
+            if (yield self._sql[word.move], (row["id"], *due_at)):
+                moved.append(row["message_id"])
+        if moved:
+            states = [(message_id, word.state.value) for message_id in moved]
+            yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), states)
+            events = [
+                Event(id=self._ids.new(), message_id=message_id, at=now, type=word.event, data=data)
+                for message_id in moved
+            ]
+            yield from insert(EVENT, [event_row(event) for event in events])
+        return len(moved)

@@ -1,0 +1,7 @@
+-- Never deleted (R-SND-03); append-only (R-REC-02).
+CREATE TRIGGER sender_append_only BEFORE DELETE OR TRUNCATE ON sender
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER misuse_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON misuse
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER thread_reopening_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON thread_reopening
+FOR EACH STATEMENT EXECUTE FUNCTION append_only();
