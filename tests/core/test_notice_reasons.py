@@ -208,6 +208,37 @@ def test_a_notice_lists_further_reasons_and_what_was_taken_out(language: str) ->
     assert say("again.stripped") in lines
 
 
+@pytest.mark.parametrize(
+    ("kind", "heading"),
+    [
+        (NoticeType.WARNED, "heading.stripped"),
+        (NoticeType.HELD, "heading.strips"),
+        (NoticeType.CHECKED, "heading.strips"),
+        (NoticeType.RETURNED, None),
+    ],
+)
+def test_only_of_what_went_on_its_way_something_was_taken_out(kind: NoticeType, heading: str | None) -> None:
+    # R-REW-08
+    strips = (Strip(part="1.2", code=ReasonCode.LINKED_LOGO, name="logo.png"),)
+    lines = text_of(read(notice(replace(of(ReasonCode.EXTERNAL_LINK, kind), strips=strips)))).split("\n")
+    said = {name for name in ("heading.stripped", "heading.strips") if CATALOGUE("en").gettext(name) in lines}
+    assert said == ({heading} if heading else set())
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_check_says_that_the_message_would_wait(language: str) -> None:  # R-POL-12 R-POL-19
+    request = replace(
+        RETURNED,
+        type=NoticeType.CHECKED,
+        reason=None,
+        reach=Standing.OPEN,
+        action=Action.RELAY,
+        not_before=NOW + timedelta(hours=5),
+    )
+    say = CATALOGUE(language).gettext("checked.at").format(until="2026-07-01 23:30 JST")
+    assert say in text_of(read(notice(request, language))).split("\n")
+
+
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_a_reason_is_quoted_in_its_place(language: str) -> None:  # R-POL-16
     in_body = text_of(read(notice(of(ReasonCode.CONTACT_DATA, NoticeType.RETURNED), language)))

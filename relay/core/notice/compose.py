@@ -15,14 +15,13 @@ from typing import Final, NamedTuple
 from relay.core import redact
 from relay.core.link import Purpose
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
+from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
-from relay.core.notice import encode, frame, values
+from relay.core.notice import encode, frame, report, values
 from relay.core.notice.encode import field
 from relay.core.notice.frame import moment
 from relay.core.notice.texts import Part, Translations, key, text
-from relay.core.rewrite import date
 
 _EXCERPT_CHARS: Final = 300
 _LISTED: Final = 20
@@ -64,7 +63,7 @@ class NoticeRequest:
     marketplace's order id; `retry_until` the end of trying, for delayed mail.
 
     `reason` is None where a check found none. `excerpt` is the text of its span with a little around it; `others` are
-    further reasons and warnings; `strips` what was taken out. `not_before`: when a hold or a wait ends by itself.
+    further reasons and warnings; `strips` what is taken out. `not_before`: when a hold or a wait ends by itself.
     `remaining`: messages left today, None without a quota. `reach` and `action` are of a check: how the buyer may be
     written to about the order, and what would become of the message."""
 
@@ -113,15 +112,24 @@ def compose(request: NoticeRequest, translations: Translations) -> bytes:
         return head + people
     # Nobody knows a record's id before he writes, so no line of his can be this boundary.
     boundary = f"=_relay_{request.record_id}"
-    report = _delivery_status(request, request.reason)
-    return b"".join(
-        (
-            head,
-            field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"'),
-            b"\r\n",
-            encode.multipart(boundary, (people, report, _original_header(request, words.subject))),
-        )
+    parts = (people, *_for_programs(request, request.reason.code, words.subject))
+    content_type = field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"')
+    return head + content_type + b"\r\n" + encode.multipart(boundary, parts)
+
+
+def _for_programs(request: NoticeRequest, code: ReasonCode, subject: str) -> Iterator[bytes]:
+    yield report.delivery_status(
+        request.marketplace.domain,
+        request.record_id,
+        request.alias,
+        code,
+        request.received_at,
+        delayed=request.type is NoticeType.DELAYED,
+        answer=_answer(request.remote) if request.remote and request.remote.code else "",
+        retry_until=request.retry_until,
     )
+    answered_id = frame.message_id(request.original_message_id)
+    yield report.original_header(request.alias, subject, answered_id, request.received_at)
 
 
 class _Words:
@@ -166,7 +174,9 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
     if request.reason:
         yield from _explained(request, request.reason, words)
     yield _listed(words, "heading.others", [_noticed(reason, words) for reason in request.others])
-    yield _listed(words, "heading.stripped", [_stripped(strip, request, words) for strip in request.strips])
+    if request.type not in _REPORTS:
+        heading = "heading.stripped" if request.type is NoticeType.WARNED else "heading.strips"
+        yield _listed(words, heading, [_stripped(strip, request, words) for strip in request.strips])
     for purpose, url in request.links:
         yield _lines(words.say(f"link.{purpose.name.lower()}"), url)
     yield _lines(
@@ -185,6 +195,8 @@ def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
         yield words.say(f"reach.{request.reach}")
     if request.action:
         yield words.say(f"verdict.{request.action}")
+    if request.type is NoticeType.CHECKED and request.not_before:
+        yield words.say("checked.at", until=moment(request.not_before, words.policy))
     if request.remaining is not None:
         yield words.say("remaining")
     if request.type is NoticeType.CHECKED and not request.reason:
@@ -236,7 +248,7 @@ def _remote_lines(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 def _waiting_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
     """How long what is held waits."""
-    if request.not_before:
+    if request.not_before and request.type is not NoticeType.CHECKED:
         by_itself = request.type is not NoticeType.HELD or reason.code not in _OWNERS_WORD
         yield words.say("sent.at" if by_itself else "held.until", until=moment(request.not_before, words.policy))
     elif request.type is NoticeType.HELD and reason.code in _OWNERS_WORD:
@@ -262,44 +274,6 @@ def _stripped(strip: Strip, request: NoticeRequest, words: _Words) -> str:
 
 def _lines(*lines: str) -> str:
     return "\n".join(filter(None, lines))
-
-
-def _delivery_status(request: NoticeRequest, reason: Reason) -> bytes:
-    """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours."""
-    delayed = request.type is NoticeType.DELAYED
-    numbers = SMTP_NUMBERS.get(reason.code, SMTP_NUMBERS[ReasonCode.REFUSED])
-    status = ("4" if delayed else "5") + numbers.enhanced[1:]
-    fields = [
-        field("Content-Type", "message/delivery-status"),
-        b"\r\n",
-        field("Reporting-MTA", f"dns; {request.marketplace.domain}"),
-        field("Arrival-Date", date.write(request.received_at)),
-        field("X-Relay-Record", request.record_id),
-        b"\r\n",
-        field("Final-Recipient", f"rfc822; {request.alias}"),
-        field("Action", "delayed" if delayed else "failed"),
-        field("Status", status),
-        field("X-Relay-Reason", str(reason.code)),
-    ]
-    if request.remote and request.remote.code:
-        fields.append(field("Diagnostic-Code", f"smtp; {_answer(request.remote)}"))
-    if delayed and request.retry_until:
-        fields.append(field("Will-Retry-Until", date.write(request.retry_until)))
-    return b"".join(fields)
-
-
-def _original_header(request: NoticeRequest, subject: str) -> bytes:
-    """RFC 6522 §3: just enough for the author to find his message."""
-    fields = [
-        field("Content-Type", "text/rfc822-headers"),
-        b"\r\n",
-        field("Date", date.write(request.received_at)),
-        field("To", request.alias),
-        field("Subject", encode.unstructured(subject)),
-    ]
-    if own_id := frame.message_id(request.original_message_id):
-        fields.append(field("Message-ID", f"<{own_id}>"))
-    return b"".join(fields)
 
 
 def _answer(remote: RemoteAnswer) -> str:
