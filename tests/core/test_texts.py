@@ -11,7 +11,8 @@ from babel.messages.pofile import read_po
 from relay import texts
 from relay.core.model.reason import ReasonCode
 from relay.core.notice import smtp_text
-from relay.core.notice.texts import KEYS, REASON_VALUES, Part, key
+from relay.core.notice.compose import NoticeType
+from relay.core.notice.texts import KEYS, NOTICES, REASON_VALUES, RELAYED, Part, key
 
 LOCALE = Path(texts.__file__).parent / "locale"
 CATALOGUE = texts.load()
@@ -52,6 +53,31 @@ def test_both_languages_name_the_same_values(name: str) -> None:
 def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> None:
     for part in Part:
         assert placeholders(ENGLISH.gettext(key(code, part))) <= REASON_VALUES
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("code", ReasonCode)
+def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
+    """In subjects, lists and placeholders, whatever the reason's values."""
+    title = CATALOGUE(language).gettext(key(code, Part.TITLE))
+    assert not placeholders(title)
+    assert "\n" not in title
+    assert len(title) <= 60
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("name", RELAYED)
+def test_what_is_added_to_mail_is_one_short_line(name: str, language: str) -> None:  # R-REW-08 R-REW-09
+    line = CATALOGUE(language).gettext(name)
+    assert "\n" not in line
+    assert len(line) <= 80
+    assert placeholders(line) <= (
+        {"name", "title", "marketplace"} if "placeholder" in name else {"marketplace", "order"}
+    )
+
+
+def test_every_type_of_notice_has_its_texts() -> None:
+    assert set(NOTICES) == set(NoticeType)
 
 
 @pytest.mark.parametrize("code", ReasonCode)
