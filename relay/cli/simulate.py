@@ -1,6 +1,8 @@
 """`relay simulate`: what the relay would do with a mail, without doing it (R-POL-01)."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, BinaryIO, NoReturn
 
 import click
@@ -15,6 +17,7 @@ from relay.core.model.party import Role
 from relay.core.model.reason import Reason
 from relay.core.model.verdict import Verdict
 from relay.core.rewrite.assemble import assemble
+from relay.edge import scan
 from relay.edge.smtp_in.guard import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
@@ -65,7 +68,6 @@ async def simulate(
     if mail_from not in {"", "<>"}:
         MailAddress().convert(mail_from, None, None)
     shop = _marketplace(session, rcpt_to)
-    house = _house(session, store)
     incoming = Incoming(
         peer=Peer(
             port=Port.SUBMISSION if login else Port.MX,
@@ -80,9 +82,10 @@ async def simulate(
         smtputf8=not (mail_from + "".join(rcpt_to)).isascii(),
         # A saved mail has the line ends of its file system.
         content=re.sub(rb"\r?\n", b"\r\n", file.read()),
-        received_at=house.clock.now(),
+        received_at=SystemClock().now(),
     )
-    judgement = await flow.judge(house, incoming)
+    async with _house(session, store) as house:
+        judgement = await flow.judge(house, incoming)
     found = [_described(judged, judgement, incoming.content) for judged in judgement.judged]
     if as_json:
         show.rows(found, as_json=True)
@@ -96,16 +99,13 @@ async def simulate(
 
 def _marketplace(session: Session, rcpt_to: tuple[str, ...]) -> Marketplace:
     """That of the recipients; the relay refuses all others at RCPT (R-ADR-08)."""
-    found = {
-        next((one for one in session.marketplaces if fold_domain(address.rpartition("@")[2]) in one.domains), None)
-        for address in rcpt_to
-    }
-    if None in found:
+    by_domain = {domain: one for one in session.marketplaces for domain in one.domains}
+    found = [by_domain.get(fold_domain(address.rpartition("@")[2])) for address in rcpt_to]
+    shop = found[0]
+    if shop is None or None in found:
         raise click.UsageError("--to: not at an alias domain of any marketplace; the relay would refuse it at RCPT")
-    if len(found) > 1:
+    if any(one is not shop for one in found):
         raise click.UsageError("--to: recipients of one marketplace at a time")
-    (shop,) = found
-    assert shop is not None
     return shop
 
 
@@ -131,17 +131,25 @@ class _OutOfReach:
         raise RuntimeError(f"a simulation reached for {name}")
 
 
-def _house(session: Session, store: Store) -> House:
+@asynccontextmanager
+async def _house(session: Session, store: Store) -> AsyncIterator[House]:
     out_of_reach: Any = _OutOfReach()
-    return app.house(
-        session.config,
-        store,
-        clock=SystemClock(),
-        observer=_Uncounted(),
-        courier=out_of_reach,
-        signer=out_of_reach,
-        departures=out_of_reach,
-    )
+    observer = _Uncounted()
+    async with AsyncExitStack() as stack:
+        scanners = scan.scanners(session.config.scanner, data_dir=session.data_dir, observer=observer)
+        for scanner in scanners:
+            stack.push_async_callback(scanner.close)
+        yield app.house(
+            session.config,
+            store,
+            clock=SystemClock(),
+            observer=observer,
+            courier=out_of_reach,
+            signer=out_of_reach,
+            departures=out_of_reach,
+            scanners=scanners,
+            web_port=session.config.web.port,
+        )
 
 
 def _described(judged: Judged, judgement: Judgement, content: bytes) -> dict[str, object]:

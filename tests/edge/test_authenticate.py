@@ -1,5 +1,6 @@
 """Who wrote: what proves From, what refutes it, and where DNS must answer first."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -169,8 +170,6 @@ async def test_a_fault_that_changes_nothing_stops_nothing(
 
 
 async def test_silence_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     class Silent(Names):
         async def txt(self, name: str) -> Any:
             await asyncio.Event().wait()
