@@ -86,7 +86,7 @@ def announcement(
     reader's language, "" for none; `url` leads to all versions."""
     effective = frame.moment(policy.effective_at, policy)
     said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
-    changed = [line for change in changes for line in _changed(change, letterhead.marketplace, translations)]
+    changed = [line for change in changes for line in worded(change, letterhead.marketplace, translations)]
     blocks = (
         text(translations, "announcement.lead", said),
         "\n".join((translations.gettext("announcement.summary"), summary.strip())) if summary.strip() else "",
@@ -119,7 +119,7 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
     )
 
 
-def _changed(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
+def worded(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
     """Of a set, what came and what went; of anything else, both values."""
     path, old, new = change
     setting = _setting(path, translations)

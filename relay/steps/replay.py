@@ -1,0 +1,189 @@
+"""What a policy would change on recorded mail (R-POL-15): every message judged again, with no side effect.
+
+Who the parties are today, what they have opted out of and how many points a seller has are today's; who wrote and how
+that was proven is the record's; what a day's quota has counted, when a thread had its last mail and whether a question
+was open come about in the replay itself, for each policy apart. Scanners are not asked again.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from relay.core.head import HeadError, read_head
+from relay.core.identify import Writer
+from relay.core.model.head import Automatic, Head
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.verdict import Action, Verdict
+from relay.core.policy import days
+from relay.core.policy.case import automatic
+from relay.core.policy.decide import decide
+from relay.core.policy.facts import Authentication, Facts, Proof, Usage
+from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import MimeError, MimeLimits, Part, split
+from relay.ports import MessageSummary, Store, StoredMessage
+
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One message under both policies; None where it cannot be judged again (its text is gone, or it was refused)."""
+
+    message_id: str
+    received_at: datetime
+    now: Verdict | None
+    then: Verdict | None
+
+    @property
+    def differs(self) -> bool:
+        return self.now is not None and self.then is not None and _shape(self.now) != _shape(self.then)
+
+
+@dataclass(slots=True)
+class _Course:
+    """What came about so far under one policy."""
+
+    policy: Policy
+    used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    last_at: dict[tuple[str, str | None], datetime] = field(default_factory=dict)
+    asked: dict[str, bool] = field(default_factory=dict)
+    machines: dict[tuple[str, Role], list[datetime]] = field(default_factory=dict)
+
+    def judge(self, incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer) -> Verdict:
+        at, pair, policy = incoming.received_at, facts.pair, self.policy
+        order_id = facts.order.id if facts.order else None
+        day = days.day_of(at, policy).isoformat()
+        counters = {
+            "seller": (pair.seller.party.id, day),
+            "pair": (pair.id, day),
+            "buyer": (pair.buyer.party.id, day),
+            "bypass": (pair.seller.party.id, day),
+        }
+        machines = self.machines.setdefault((pair.id, writer.role), [])
+        facts = replace(
+            facts,
+            usage=Usage(**{scope: self.used[scope, *of] for scope, of in counters.items()}),
+            thread_last_at=self.last_at.get((pair.id, order_id)),
+            open_question=facts.to is Role.BUYER and self.asked.get(pair.id, False),
+            auto_replies_today=sum(at - one < _DAY for one in machines),
+        )
+        verdict = decide(incoming, head, root, facts, writer, policy, at)
+        self.used.update({(scope, *counters[scope]): 1 for scope in _scopes(verdict)})
+        if verdict.action is not Action.RETURN:
+            self.last_at |= {(pair.id, order_id): at, (pair.id, None): at}
+            kind = automatic(incoming, head)
+            if kind is Automatic.NO:
+                self.asked[pair.id] = writer.role is Role.BUYER and not verdict.to_operator
+            elif kind is Automatic.REPLY:
+                machines.append(at)
+        return verdict
+
+
+async def replay(
+    store: Store, marketplace: Marketplace, candidate: Policy, since: datetime, until: datetime, now: datetime
+) -> AsyncIterator[Replayed]:
+    """Each message between two parties in that time, oldest first, under the policy in force now and the candidate."""
+    courses = _Course(marketplace.policy_at(now)), _Course(candidate)
+    async for message_id in await store.recorded(marketplace.id, since, until):
+        stored = await store.message(message_id)
+        if stored is not None:
+            verdicts = await _judged(store, marketplace, stored, courses, now)
+            yield Replayed(
+                message_id=message_id, received_at=stored.summary.received_at, now=verdicts[0], then=verdicts[1]
+            )
+
+
+async def _judged(
+    store: Store, marketplace: Marketplace, stored: StoredMessage, courses: tuple[_Course, _Course], now: datetime
+) -> tuple[Verdict | None, Verdict | None]:
+    summary = stored.summary
+    pair = await store.pair(summary.pair_id) if summary.pair_id else None
+    writer = _writer(summary)
+    try:
+        root = split(stored.original, MimeLimits())
+        head = read_head(stored.original, root)
+    except (HeadError, MimeError):
+        return None, None
+    if pair is None or writer is None or not stored.original:
+        return None, None
+    incoming = _incoming(stored, pair, writer)
+    facts = await _facts(store, marketplace, summary, pair, head, writer, now)
+    current, candidate = (course.judge(incoming, head, root, facts, writer) for course in courses)
+    return current, candidate
+
+
+def _writer(summary: MessageSummary) -> Writer | None:
+    detail = summary.detail
+    if summary.author_role is None or "proof" not in detail:
+        return None
+    return Writer(
+        role=summary.author_role,
+        sender=None,
+        proof=Proof(str(detail["proof"])),
+        registered=bool(detail.get("registered")),
+    )
+
+
+def _incoming(stored: StoredMessage, pair: Pair, writer: Writer) -> Incoming:
+    return Incoming(
+        peer=Peer(port=Port(str(stored.summary.detail.get("port", Port.MX))), client_ip="", helo="", tls=True),
+        mail_from=stored.mail_from,
+        rcpt_to=(pair.side(writer.role.other).alias.address,),
+        smtputf8=False,
+        content=stored.original,
+        received_at=stored.summary.received_at,
+    )
+
+
+async def _facts(
+    store: Store,
+    marketplace: Marketplace,
+    summary: MessageSummary,
+    pair: Pair,
+    head: Head,
+    writer: Writer,
+    now: datetime,
+) -> Facts:
+    to = Role(str(summary.detail.get("to") or writer.role.other))
+    orders = tuple(await store.orders_of(pair.id))
+    order = next((one for one in orders if one.external_id == summary.order_external_id), None)
+    policy = marketplace.policy_at(now)
+    seller_id = pair.seller.party.id
+    return Facts(
+        marketplace=marketplace,
+        pair=pair,
+        to=to,
+        tag=summary.kind if summary.detail.get("tagged") else "",
+        order=order,
+        authentication=Authentication(proof=writer.proof),
+        from_address=head.from_address,
+        sender=None,
+        listed_elsewhere=False,
+        pending_senders=0,
+        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
+        thread_refs=tuple(await store.thread_refs(pair, writer.role, head.references)) if head.references else (),
+        open_question=False,
+        auto_replies_today=0,
+        orders=orders,
+        misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
+    )
+
+
+def _scopes(verdict: Verdict) -> tuple[str, ...]:
+    return (("seller", "pair", "buyer") if verdict.counted else ()) + (("bypass",) if verdict.bypass else ())
+
+
+def _shape(verdict: Verdict) -> tuple[object, ...]:
+    """What a change of matters to anybody."""
+    return (
+        verdict.action,
+        tuple(reason.code for reason in verdict.reasons),
+        tuple(reason.code for reason in verdict.warnings),
+        tuple((strip.part, strip.start, strip.end) for strip in verdict.strips),
+        verdict.to_operator,
+    )
