@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +27,11 @@ from relay.edge.smtp_in import Guard, SmtpIn
 from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
 from relay.edge.web.server import WebServer
+from relay.housekeeping import Housekeeping
 from relay.intake import FrontDesk
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
 from relay.steps.house import Book, Departures, House, Settings
+from relay.steps.links import Links
 from relay.steps.signing import BatchSigner
 from relay.steps.telling import NoticeQuota
 from relay.store import connect
@@ -70,8 +72,11 @@ def house(
     courier: Courier,
     signer: Signer,
     departures: Departures,
+    scanners: Sequence[Scanner],
+    web_port: int,
 ) -> House:
-    """The flow's house as configured, over an open store and what leads out of it."""
+    """The flow's house as configured, over an open store and what leads out of it. `web_port` is where the web edge
+    listens: signed links lead there unless `web.public_url` says otherwise."""
     return House(
         book=Book.of(configuration.marketplaces(config), config.hostname),
         settings=_settings(config),
@@ -84,22 +89,17 @@ def house(
         signer=signer,
         catalogue=texts.load(),
         departures=departures,
-        notice_quota=NoticeQuota(config.notices.per_mailbox_per_hour),
+        scanners=scanners,
+        notice_quota=NoticeQuota(store, config.notices.per_mailbox_per_hour),
+        links=Links(
+            base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
+            key=store.secret("link"),
+            life_s=config.web.link_life_s,
+        ),
         jitter=random.random,
     )
 
 
-def _settings(config: Config) -> Settings:
-    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
-    return Settings(
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        hostname=config.hostname,
-        mime_limits=MimeLimits(
-            parts=limits.mime_parts,
-            depth=limits.mime_depth,
-            header_bytes=limits.header_bytes,
-            header_fields=limits.header_fields,
-        ),
 def _local_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -118,6 +118,17 @@ def _authenticator(config: Config, observer: Observer) -> Authenticator:
     )
 
 
+def _settings(config: Config) -> Settings:
+    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
+    return Settings(
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        hostname=config.hostname,
+        mime_limits=MimeLimits(
+            parts=limits.mime_parts,
+            depth=limits.mime_depth,
+            header_bytes=limits.header_bytes,
+            header_fields=limits.header_fields,
+        ),
         schedule=Schedule(
             first_s=retry.first_s,
             factor=retry.factor,
@@ -132,6 +143,7 @@ def _authenticator(config: Config, observer: Observer) -> Authenticator:
         concurrency=delivery.concurrency,
         concurrency_per_destination=delivery.concurrency_per_destination,
         return_path_s=config.notices.return_path_s,
+        digest_s=config.notices.digest_s,
     )
 
 
@@ -181,7 +193,13 @@ class Daemon:
             observer=self._observer,
         )
         stack.push_async_callback(courier.close)
-        worker = Worker()
+        scanners = scan.scanners(config.scanner, data_dir=directory, observer=self._observer)
+        for scanner in scanners:
+            stack.push_async_callback(scanner.close)
+        worker, housekeeping = Worker(), Housekeeping()
+        web = WebServer(self._web_app(), config.web.host, config.web.port)
+        stack.push_async_callback(web.stop)
+        self.ports["web"] = await web.bind()
         self._house = house(
             config,
             self._store,
@@ -190,13 +208,15 @@ class Daemon:
             courier=courier,
             signer=self._signer,
             departures=worker,
+            scanners=scanners,
+            web_port=self.ports["web"],
         )
         worker.start(self._house)
         stack.push_async_callback(worker.stop, _GRACE_S)
+        housekeeping.start(self._house, config.notices.sweep_s)
+        stack.push_async_callback(housekeeping.stop)
         await self._open_doors(directory)
-        web = WebServer(self._web_app(), config.web.host, config.web.port)
-        self.ports["web"] = await web.start()
-        stack.push_async_callback(web.stop)
+        await web.start()
 
     async def _open_doors(self, directory: Path) -> None:
         config = self._config
@@ -240,6 +260,7 @@ class Daemon:
         connections; ports, store and limits keep what they were started with. A broken file changes nothing."""
         try:
             fresh = configuration.load(self._path)
+            book = Book.of(configuration.marketplaces(fresh), fresh.hostname)
             directory = data_dir(fresh, self._base)
             if any(kind != "none" for kind, _ in self._listeners):
                 context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
@@ -249,7 +270,7 @@ class Daemon:
         except (configuration.ConfigError, tls.TlsError, OSError) as error:
             log.warning("reload_refused", problem=str(error))
             return
-        self._house.book = Book.of(configuration.marketplaces(fresh), fresh.hostname)
+        self._house.book = book
         self._signer.forget()
         log.info("reloaded", marketplaces=len(fresh.marketplace))
 

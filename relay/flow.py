@@ -6,7 +6,9 @@
 half of `accept`, without side effect: what `relay simulate` shows by it is what the live path does (R-POL-01).
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from relay.core.head import HeadError, hops, read_head
@@ -19,14 +21,15 @@ from relay.core.model.reply import Reply
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Authentication
+from relay.core.policy.facts import Authentication, Scan
+from relay.core.policy.reach import reach
 from relay.core.rewrite.mime import MimeError, split
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import Letter, Settlement
 from relay.steps import record, settling
 from relay.steps.gather import Target, find_target, gather, plan
 from relay.steps.house import House
-from relay.steps.judgement import Judged, Judgement, Mail, Refusal
+from relay.steps.judgement import QUOTAS, Judged, Judgement, Mail, Refusal
 from relay.steps.offload import offload
 
 
@@ -34,7 +37,7 @@ async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
     """Takes one message in; the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
     judgement = await judge(house, incoming)
     replies = [reply(judged, judgement) for judged in judgement.judged]
-    entry = record.entry(house, incoming, judgement)
+    entry = await record.entry(house, incoming, judgement)
     await house.store.accept(entry.acceptance)
     # Nothing from here on may fail: a 451 for what is durable would make the client send it again.
     house.departures.depart(entry.departing)
@@ -59,8 +62,37 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
         ]
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
-    judged = [await _judge_one(house, incoming, mail, authentication, target) for target in targets]
-    return Judgement(mail=mail, authentication=authentication, judged=tuple(_merge_copies(judged)))
+    scans = await scan(house, incoming) if any(target.pair for target in targets) else ()
+    judged = [await _judge_one(house, incoming, mail, authentication, scans, target) for target in targets]
+    return Judgement(
+        mail=mail, authentication=authentication, judged=tuple(_put_off(incoming, list(_merge_copies(judged))))
+    )
+
+
+async def scan(house: House, incoming: Incoming) -> tuple[Scan, ...]:
+    """All scanners side by side (R-POL-17). Raises UnavailableError where one is away and the setting says so."""
+    if not house.scanners:
+        return ()
+    found = await asyncio.gather(*(scanner.scan(incoming.content) for scanner in house.scanners))
+    return tuple(one for one in found if one is not None)
+
+
+def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
+    """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
+    program keeps the mail until the reset (R-POL-11)."""
+    if incoming.peer.login_party_id is None:
+        return judged
+    over = [
+        isinstance(one.outcome, Verdict) and one.outcome.reasons[:1] and one.outcome.reasons[0].code in QUOTAS
+        for one in judged
+        if one.merged_into is None
+    ]
+    if not all(over):
+        return judged
+    return [
+        replace(one, outcome=Refusal(reason=one.outcome.reasons[0])) if isinstance(one.outcome, Verdict) else one
+        for one in judged
+    ]
 
 
 def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
@@ -98,6 +130,7 @@ async def _judge_one(
     incoming: Incoming,
     mail: Mail,
     authentication: Authentication,
+    scans: tuple[Scan, ...],
     target: Target,
 ) -> Judged:
     if target.is_operator:
@@ -106,18 +139,26 @@ async def _judge_one(
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
         return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
-    facts = await gather(house, incoming, mail.head, authentication, target)
+    facts = await gather(house, incoming, mail.head, authentication, scans, target)
     writer = identify(incoming, mail.head, facts)
     if isinstance(writer, Reason):
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
     now = incoming.received_at
-    verdict = decide(incoming, mail.head, mail.root, facts, writer, facts.marketplace.policy_at(now), now)
+    policy, size = facts.marketplace.policy_at(now), len(incoming.content)
+    verdict = await offload(size, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
     rewritten = None
-    if verdict.action is not Action.RETURN:
-        the_plan = plan(house, incoming, facts, message_id)
-        rewritten = await offload(len(incoming.content), rewrite, incoming.content, mail.root, the_plan)
+    if verdict.action is not Action.RETURN and not verdict.to_operator and not target.check:
+        the_plan = plan(house, incoming, facts, verdict, message_id, mail.head.from_name)
+        rewritten = await offload(size, rewrite, incoming.content, mail.root, the_plan)
+    asks = target.check and writer.registered and writer.role is Role.SELLER and facts.to is Role.BUYER
     return Judged(
-        target=target, message_id=message_id, facts=facts, writer=writer, outcome=verdict, rewritten=rewritten
+        target=target,
+        message_id=message_id,
+        facts=facts,
+        writer=writer,
+        outcome=verdict,
+        rewritten=rewritten,
+        reach=reach(replace(facts, thread_refs=()), policy, now) if asks else None,
     )
 
 
@@ -127,8 +168,12 @@ def reply(judged: Judged, judgement: Judgement) -> Reply:
     match judged.outcome:
         case Refusal(reason=reason):
             # Which limit a message went over is said in words of our own; what From holds is its writer's.
-            detail = dict(reason.values).get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
+            values = dict(reason.values)
+            detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
+            detail = f"again from {values['reset']}" if reason.code in QUOTAS and "reset" in values else detail
             return smtp_text.reply(reason.code, marketplace, detail=detail)
+        case Verdict() if judged.target.check:
+            return Reply(250, "2.0.0", f"{judged.message_id} checked, not relayed; the answer follows by mail")
         case Verdict() as verdict:
             return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace, reject=judgement.rejects)
         case None if judged.merged_into:

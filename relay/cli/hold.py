@@ -4,13 +4,13 @@ import click
 
 from relay.cli import show
 from relay.cli.message import id_argument
-from relay.cli.session import Session, with_store
+from relay.cli.session import Session, by_option, with_store
 from relay.ports import Store
 
 
 @click.group()
 def hold() -> None:
-    """Mail that waits for somebody's word: its writer was not proven, or is on no list yet.
+    """Mail that waits: for a word on its writer or on what it holds, or for the next day's quota.
 
     `relay message list --state held` shows what is held.
     """
@@ -18,7 +18,7 @@ def hold() -> None:
 
 @hold.command("release")
 @id_argument
-@click.option("--by", metavar="NAME", required=True, help="Who decides; kept with the record.")
+@by_option
 @show.as_json
 @with_store
 async def release(_: Session, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
@@ -29,3 +29,15 @@ async def release(_: Session, store: Store, *, message_id: str, by: str, as_json
     if not await store.release_hold(message_id, by):
         raise click.ClickException(f"{message_id}: not held (any more), or no such message")
     show.one({"released": message_id}, as_json=as_json)
+
+
+@hold.command("return")
+@id_argument
+@by_option
+@show.as_json
+@with_store
+async def send_back(_: Session, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
+    """Send one held message back to its writer, with a notice."""
+    if not await store.return_hold(message_id, by):
+        raise click.ClickException(f"{message_id}: not held (any more), or no such message")
+    show.one({"returned": message_id}, as_json=as_json)

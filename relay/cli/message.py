@@ -7,7 +7,7 @@ import time
 import click
 
 from relay.cli import show
-from relay.cli.session import Session, in_marketplace, with_store
+from relay.cli.session import Session, in_marketplace, login_option, with_store
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
 from relay.core.rewrite.assemble import assemble
@@ -110,6 +110,19 @@ async def wait(_: Session, store: Store, *, message_id: str, wanted: str, timeou
         if time.monotonic() >= until_s:
             raise click.ClickException(f"{message_id} is still {summary.state}, not {wanted}, after {timeout_s:g} s")
         await asyncio.sleep(_POLL_S)
+
+
+@message.command("no-reply-needed")
+@id_argument
+@click.option("--undo", is_flag=True, help="Take that back.")
+@login_option
+@show.as_json
+@with_store
+async def no_reply_needed(_: Session, store: Store, *, message_id: str, undo: bool, by: str, as_json: bool) -> None:
+    """Leave a buyer's message out of the seller's response clock. The buyer hears nothing of it."""
+    await _summary(store, message_id)
+    changed = await store.mark_no_reply(message_id, by=by, undo=undo)
+    show.one({"message": message_id, "no_reply_needed": not undo, "changed": changed}, as_json=as_json)
 
 
 async def _summary(store: Store, message_id: str) -> MessageSummary:

@@ -43,6 +43,12 @@ def order() -> None:
 @click.option("--item", "items", multiple=True, metavar="CODE", help="SKU, ASIN or JAN; may be repeated.")
 @click.option("--state", default="", help="The marketplace's own word.")
 @click.option(
+    "--known",
+    multiple=True,
+    metavar="TEXT",
+    help="What may stand in its mail: tracking numbers, prices, dates, postcodes; may be repeated.",
+)
+@click.option(
     "--fulfilled-by",
     type=click.Choice([str(one) for one in Fulfilment]),
     default=str(Fulfilment.SELLER),
@@ -61,28 +67,30 @@ async def add(
     seller: str,
     items: tuple[str, ...],
     state: str,
+    known: tuple[str, ...],
     fulfilled_by: str,
     as_json: bool,
 ) -> None:
     """Add or update an order; its buyer and seller become a pair if they are none yet."""
     shop = session.marketplace(marketplace)
-    if any(";" in item for item in items):
-        raise click.UsageError("--item: an item code holds no ;")
+    if any(";" in text for text in (*items, *known)):
+        raise click.UsageError("--item, --known: neither holds a ;")
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling = await known_party(store, shop, Role.SELLER, seller)
     pair = await introduce(store, shop, buying, selling)
-    known = await store.order(shop.id, order_id)
-    if known and known.pair_id != pair.id:
+    before = await store.order(shop.id, order_id)
+    if before and before.pair_id != pair.id:
         raise click.ClickException(f"order {order_id} is another buyer's or seller's already")
     put = await store.put_order(
         Order(
-            id=known.id if known else "",
+            id=before.id if before else "",
             marketplace_id=shop.id,
             pair_id=pair.id,
             external_id=order_id,
             items=items,
             state=state,
             fulfilled_by=Fulfilment(fulfilled_by),
+            known=known,
         )
     )
     show.one(_described(put, pair), as_json=as_json)
@@ -203,4 +211,5 @@ def _described(found: Order, pair: Pair) -> show.Row:
         "items": found.items,
         "state": found.state,
         "fulfilled_by": str(found.fulfilled_by),
+        "known": found.known,
     }

@@ -1,5 +1,7 @@
 """`relay pair`: who may write to whom, and the aliases that stand for them."""
 
+from datetime import UTC, datetime
+
 import click
 
 from relay.cli import show
@@ -8,6 +10,7 @@ from relay.cli.session import (
     buyer_option,
     in_marketplace,
     introduce,
+    known_pair,
     known_party,
     seller_option,
     with_store,
@@ -15,6 +18,7 @@ from relay.cli.session import (
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.ports import Store
+from relay.steps.reach import reach
 
 
 @click.group()
@@ -58,6 +62,32 @@ async def show_pair(_: Session, store: Store, *, pair_id: str, as_json: bool) ->
     if found is None:
         raise click.ClickException(f"there is no pair {pair_id}; `relay pair list` shows them")
     show.one(described(found), as_json=as_json)
+
+
+@pair.command("check")
+@in_marketplace
+@buyer_option
+@seller_option
+@click.option("--order", "order_id", metavar="ORDER", help="About this order of theirs.")
+@show.as_json
+@with_store
+async def check(
+    session: Session,
+    store: Store,
+    *,
+    marketplace: str | None,
+    buyer: str,
+    seller: str,
+    order_id: str | None,
+    as_json: bool,
+) -> None:
+    """Say whether the seller may write to the buyer now: open, critical_only or closed; never why (R-POL-19)."""
+    shop = session.marketplace(marketplace)
+    found = await known_pair(store, shop, buyer, seller)
+    order = await store.order(shop.id, order_id) if order_id else None
+    if order_id and (order is None or order.pair_id != found.id):
+        raise click.ClickException(f"there is no order {order_id} between the two")
+    show.one({"reach": str(await reach(store, shop, found, order, datetime.now(UTC)))}, as_json=as_json)
 
 
 def described(found: Pair) -> show.Row:

@@ -1,6 +1,8 @@
 """`relay party`: buyers and sellers, and the sellers' app passwords."""
 
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
 
 import click
 from argon2 import PasswordHasher
@@ -16,7 +18,8 @@ from relay.cli.session import (
     role_option,
     with_store,
 )
-from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.party import Party, PartySettings, PartyState, Role
+from relay.core.policy import days
 from relay.ports import Store
 
 _SETTABLE = [str(state) for state in PartyState if state is not PartyState.ERASED]
@@ -78,6 +81,13 @@ async def add(
 @locale_option
 @name_option
 @click.option("--state", type=click.Choice(_SETTABLE), help="Suspended and closed parties neither send nor get mail.")
+@click.option("--time-zone", metavar="ZONE", help="A buyer's, such as Asia/Tokyo; \"\" for the policy's.")
+@click.option("--quiet-hours", metavar="HH:MM-HH:MM", help='A buyer\'s, or "off"; "" for the policy\'s.')
+@click.option(
+    "--product-support",
+    type=click.Choice(["on", "off"]),
+    help="A seller's: whether product questions about orders that the operator fulfils are his.",
+)
 @show.as_json
 @with_store
 async def change(
@@ -91,11 +101,15 @@ async def change(
     locale: str | None,
     name: str | None,
     state: str | None,
+    time_zone: str | None,
+    quiet_hours: str | None,
+    product_support: str | None,
     as_json: bool,
 ) -> None:
     """Change a party; what is left out stays as it is."""
     shop = session.marketplace(marketplace)
-    await known_party(store, shop, Role(role), ref)
+    known = await known_party(store, shop, Role(role), ref)
+    settings = _settings(known, time_zone, quiet_hours, product_support)
     _check_locale(locale, shop.locales)
     put = await store.put_party(
         shop.id,
@@ -105,6 +119,7 @@ async def change(
         locale=locale,
         display_name=name,
         state=PartyState(state) if state else None,
+        settings=settings,
     )
     show.one(await _described(store, put, reveal=False), as_json=as_json)
 
@@ -181,6 +196,33 @@ def _check_locale(locale: str | None, locales: tuple[str, ...]) -> None:
         raise click.UsageError(f"--locale: the marketplace speaks {', '.join(locales)}")
 
 
+def _settings(
+    known: Party, time_zone: str | None, quiet_hours: str | None, product_support: str | None
+) -> PartySettings | None:
+    """None: as they are."""
+    asked = {"--time-zone": time_zone, "--quiet-hours": quiet_hours, "--product-support": product_support}
+    ours = ("--product-support",) if known.role is Role.SELLER else ("--time-zone", "--quiet-hours")
+    if foreign := [name for name, value in asked.items() if value is not None and name not in ours]:
+        raise click.UsageError(f"{foreign[0]} is not for a {known.role}")
+    _check(time_zone, days.zone, "--time-zone: an IANA time zone, such as Asia/Tokyo")
+    _check(quiet_hours if quiet_hours != "off" else None, days.stretch, '--quiet-hours: such as 22:00-07:00, or "off"')
+    settings = replace(
+        known.settings,
+        time_zone=known.settings.time_zone if time_zone is None else time_zone,
+        quiet_hours=known.settings.quiet_hours if quiet_hours is None else quiet_hours,
+        product_support=known.settings.product_support if product_support is None else product_support == "on",
+    )
+    return settings if settings != known.settings else None
+
+
+def _check(value: str | None, accepts: Callable[[str], object], expected: str) -> None:
+    if value:
+        try:
+            accepts(value)
+        except ValueError:
+            raise click.UsageError(expected) from None
+
+
 async def _described(store: Store, found: Party, *, reveal: bool) -> show.Row:
     described: dict[str, object] = {
         "role": str(found.role),
@@ -190,6 +232,10 @@ async def _described(store: Store, found: Party, *, reveal: bool) -> show.Row:
         "name": found.display_name,
         "id": found.id,
     }
+    if found.role is Role.SELLER:
+        described["product_support"] = found.settings.product_support
+    else:
+        described |= {"time_zone": found.settings.time_zone, "quiet_hours": found.settings.quiet_hours}
     if reveal:
         described["mailbox"] = await store.mailbox(found.id)
     return described

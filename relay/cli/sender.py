@@ -8,6 +8,7 @@ from relay.cli.session import (
     Session,
     in_marketplace,
     known_party,
+    login_option,
     ref_option,
     reveal,
     role_option,
@@ -35,14 +36,7 @@ def sender() -> None:
 @ref_option
 @click.argument("address", type=SenderAddress())
 @click.option("--label", default="", help="Who or what this is: a name, a department, a system.")
-@click.option(
-    "--by",
-    "added_by",
-    envvar=["SUDO_USER", "USER", "LOGNAME"],
-    default="command line",
-    show_default="your login",
-    help="Who puts it on the list.",
-)
+@login_option
 @click.option("--shared", is_flag=True, help="Several people write from it.")
 @show.as_json
 @with_store
@@ -55,13 +49,13 @@ async def add(
     ref: str,
     address: str,
     label: str,
-    added_by: str,
+    by: str,
     shared: bool,
     as_json: bool,
 ) -> None:
     """Put ADDRESS (or @DOMAIN, for everyone there) on a party's list, approved."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    put = await store.put_sender(party.id, address, SenderState.APPROVED, label=label, added_by=added_by, shared=shared)
+    put = await store.put_sender(party.id, address, SenderState.APPROVED, label=label, added_by=by, shared=shared)
     show.one(_described(put, reveal=False), as_json=as_json)
 
 
@@ -81,12 +75,32 @@ async def list_senders(
     show.rows([_described(one, reveal=reveal) for one in found], as_json=as_json, empty="nobody is listed")
 
 
+@sender.command("pending")
+@in_marketplace
+@role_option
+@ref_option
+@reveal
+@show.as_json
+@with_store
+async def list_pending(
+    session: Session, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
+) -> None:
+    """List the unlisted senders that wait for the account's word, and how much mail waits with each."""
+    party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
+    lines = [
+        {"since": one.since, "held": one.held, **_described(one.sender, reveal=reveal)}
+        for one in await store.pending(party.id)
+    ]
+    show.rows(lines, as_json=as_json, empty="nobody waits")
+
+
 def _flip_verb(name: str, state: SenderState, summary: str) -> None:
     @sender.command(name, help=f"{summary} They must be on the party's list.")
     @in_marketplace
     @role_option
     @ref_option
     @click.argument("addresses", metavar="ADDRESS...", type=SenderAddress(), nargs=-1, required=True)
+    @login_option
     @show.as_json
     @with_store
     async def flip(
@@ -97,21 +111,15 @@ def _flip_verb(name: str, state: SenderState, summary: str) -> None:
         role: str,
         ref: str,
         addresses: tuple[str, ...],
+        by: str,
         as_json: bool,
     ) -> None:
         party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-        listed = {one.address: one for one in await store.senders(party.id)}
-        for address in addresses:
-            if address not in listed:
-                raise click.ClickException(f'{role} "{ref}" does not list that address; `relay sender add` does')
-        flipped = []
-        for address in addresses:
-            known = listed[address]
-            flipped.append(
-                await store.put_sender(
-                    party.id, address, state, label=known.label, added_by=known.added_by, shared=known.shared
-                )
-            )
+        try:
+            flipped = await store.flip_senders(party.id, addresses, state, by=by)
+        except ValueError:
+            said = f'{role} "{ref}" does not list each of these addresses, so none was changed; `relay sender add` does'
+            raise click.ClickException(said) from None
         show.rows([_described(one, reveal=False) for one in flipped], as_json=as_json)
 
 

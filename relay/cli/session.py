@@ -102,6 +102,14 @@ role_option = click.option(
 ref_option = click.option("--ref", required=True, metavar="REF", help="The marketplace's own reference for the party.")
 buyer_option = click.option("--buyer", required=True, metavar="REF", help="The buyer's reference.")
 seller_option = click.option("--seller", required=True, metavar="REF", help="The seller's reference.")
+by_option = click.option("--by", metavar="NAME", required=True, help="Who decides; kept with the record.")
+login_option = click.option(
+    "--by",
+    envvar=["SUDO_USER", "USER", "LOGNAME"],
+    default="command line",
+    show_default="your login",
+    help="Who does it; kept with it.",
+)
 
 
 async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: str) -> Party:
@@ -111,6 +119,18 @@ async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: s
             f'{marketplace.id} has no {role} "{ref}"; `relay party add --role {role} --ref {ref} ...` makes one'
         )
     return party
+
+
+async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller: str) -> Pair:
+    """The pair of two references; fails where the two are none yet."""
+    buying = await known_party(store, marketplace, Role.BUYER, buyer)
+    selling = await known_party(store, marketplace, Role.SELLER, seller)
+    for pair in await store.pairs(marketplace.id):
+        if (pair.buyer.party.id, pair.seller.party.id) == (buying.id, selling.id):
+            return pair
+    raise click.ClickException(
+        f'buyer "{buyer}" and seller "{seller}" are no pair yet; `relay pair add` makes them one'
+    )
 
 
 async def introduce(store: Store, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:

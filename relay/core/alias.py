@@ -17,11 +17,16 @@ ENTROPY_BYTES: Final = 9
 _GRAMMAR: Final = re.compile(rf"[a-z2-7]{{{LENGTH}}}\Z")
 
 
+_CHECK: Final = "check"
+
+
 class Tagged(NamedTuple):
-    """An alias's local part and the tag that followed it after `+` ("" when there was none)."""
+    """An alias's local part and the tag that followed it after `+` ("" when there was none); `check`: the writer only
+    asks what would become of the message (R-POL-19)."""
 
     local_part: str
     tag: str
+    check: bool = False
 
 
 def issue(entropy: bytes, domain: str, key: bytes) -> str:
@@ -41,8 +46,11 @@ def is_valid(local_part: str, domain: str, key: bytes) -> bool:
 
 
 def untag(local_part: str) -> Tagged:
-    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"); case of the alias is folded, of the tag kept."""
+    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"), `check+7kq2...+Tag` the same with `check`; case of the alias is folded,
+    of the tag kept."""
     alias, _, tag = local_part.partition("+")
+    if alias.lower() == _CHECK and tag:
+        return untag(tag)._replace(check=True)
     return Tagged(alias.lower(), tag)
 
 

@@ -33,6 +33,8 @@ _OVERSIGNED: Final = (
     b"references",
     b"mime-version",
     b"content-type",
+    b"list-unsubscribe",  # RFC 8058 §4: one click acts on what these say
+    b"list-unsubscribe-post",
 )
 _SIGNED: Final = frozenset(
     {
@@ -40,8 +42,6 @@ _SIGNED: Final = frozenset(
         b"content-transfer-encoding",
         b"content-disposition",
         b"auto-submitted",
-        b"list-unsubscribe",
-        b"list-unsubscribe-post",
         b"x-relay-loop",
     }
 )

@@ -1,4 +1,4 @@
-"""What the relay adds to a message for its reader, in the reader's language: the footer's lines with their signed links,
+"""What the relay adds to a message for its reader, in the reader's language: the footer with its signed links,
 List-Unsubscribe, and the placeholders of what policy strips (R-REW-08, R-REW-09, R-POL-02)."""
 
 from datetime import datetime
@@ -13,8 +13,14 @@ from relay.core.policy.facts import Facts
 from relay.core.rewrite.plan import Cutout, FooterLine
 from relay.steps.house import House
 
-_OF_SELLERS: Final = (("footer.no_reply", Purpose.NO_REPLY), ("footer.report", Purpose.REPORT))
-_OF_BUYERS: Final = (("footer.opt_out", Purpose.OPT_OUT), ("footer.report", Purpose.REPORT))
+_OF_SELLERS: Final[tuple[tuple[str, Purpose], ...]] = (
+    ("footer.no_reply", Purpose.NO_REPLY),
+    ("footer.report", Purpose.REPORT),
+)
+_OF_BUYERS: Final[tuple[tuple[str, Purpose], ...]] = (
+    ("footer.opt_out", Purpose.OPT_OUT),
+    ("footer.report", Purpose.REPORT),
+)
 _NOT_IMPORTANT: Final = ("footer.not_important", Purpose.NOT_IMPORTANT)
 
 
@@ -24,7 +30,7 @@ class Footer(NamedTuple):
 
 
 def lines(house: House, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> Footer:
-    """Nothing at all where the marketplace has switched footers off; one-click opt-out stays, it is the buyer's right."""
+    """No lines where the marketplace has switched footers off; one-click opt-out stays, it is the buyer's right."""
     reader = facts.pair.side(facts.to).party
 
     def url(purpose: Purpose) -> str:

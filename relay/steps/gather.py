@@ -1,8 +1,9 @@
 """Gathering the facts: every look-up that a decision may need, done first and frozen (`Facts`)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from relay.core import alias
 from relay.core.address import AddressError, fold, fold_domain, split
@@ -12,10 +13,15 @@ from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
+from relay.core.model.sender import SenderState
+from relay.core.model.verdict import Verdict
+from relay.core.policy import days
 from relay.core.policy.case import automatic
-from relay.core.policy.facts import Authentication, Facts
+from relay.core.policy.facts import Authentication, Facts, Scan, ThreadRef, Usage
+from relay.core.policy.policy import Policy
 from relay.core.rewrite.plan import Plan
-from relay.ports import UnavailableError
+from relay.ports import Store, UnavailableError, Use
+from relay.steps import footer
 from relay.steps.house import House
 
 OPERATOR_LOCAL_PARTS = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
@@ -23,7 +29,8 @@ OPERATOR_LOCAL_PARTS = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One recipient address of a transaction: whose alias it is, or None when nobody's (any more)."""
+    """One recipient address of a transaction: whose alias it is, or None when nobody's (any more). `check`: it is only
+    asked what would become of the message (R-POL-19)."""
 
     address: str
     marketplace: Marketplace
@@ -32,6 +39,7 @@ class Target:
     tag: str
     pair: Pair | None
     to: Role | None
+    check: bool = False
 
     @property
     def is_operator(self) -> bool:
@@ -45,7 +53,7 @@ async def find_target(house: House, address: str) -> Target:
     marketplace = house.book.by_domain.get(domain)
     if marketplace is None:
         raise UnavailableError("the marketplace was taken out of the configuration meanwhile")
-    name, tag = alias.untag(local_part)
+    name, tag, check = alias.untag(local_part)
     pair, to = None, None
     if alias.is_valid(name, domain, house.store.secret("alias")):
         pair = await house.store.pair_by_alias(name, domain)
@@ -53,7 +61,16 @@ async def find_target(house: House, address: str) -> Target:
         pair = None  # the domain was another marketplace's when the alias was issued (R-ADR-09)
     if pair is not None:
         to = Role.BUYER if pair.buyer.alias.local_part == name else Role.SELLER
-    return Target(address=address, marketplace=marketplace, local_part=name, domain=domain, tag=tag, pair=pair, to=to)
+    return Target(
+        address=address,
+        marketplace=marketplace,
+        local_part=name,
+        domain=domain,
+        tag=tag,
+        pair=pair,
+        to=to,
+        check=check and pair is not None,
+    )
 
 
 async def gather(
@@ -61,9 +78,10 @@ async def gather(
     incoming: Incoming,
     head: Head,
     authentication: Authentication,
+    scans: tuple[Scan, ...],
     target: Target,
 ) -> Facts:
-    """The facts about one alias of one message."""
+    """The facts about one alias of one message. Raises UnavailableError."""
     pair, to = target.pair, target.to
     if pair is None or to is None:
         raise ValueError("facts are about an alias of a pair")
@@ -71,37 +89,72 @@ async def gather(
     writing = pair.side(to.other).party
     sender = pair.side(to.other).sender_for(head.from_address)
     opt_outs = await store.opt_outs(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
-    since = incoming.received_at - timedelta(days=1)
+    now = incoming.received_at
+    policy = marketplace.policy_at(now)
+    thread_refs = tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else ()
+    orders = tuple(await store.orders_of(pair.id))
+    order = _order(orders, target.tag, thread_refs)
     return Facts(
         marketplace=marketplace,
         pair=pair,
         to=to,
         tag=target.tag,
-        order=await _named_order(house, pair, target.tag) if target.tag else None,
+        order=order,
         authentication=authentication,
         from_address=head.from_address,
         sender=sender,
         listed_elsewhere=sender is None and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
         pending_senders=0 if sender else await store.pending_senders(writing.id),
         opt_outs=tuple(opt_outs),
-        thread_refs=tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else (),
+        thread_refs=thread_refs,
         open_question=to is Role.BUYER and await store.open_question(pair.id),
         auto_replies_today=(
-            await store.auto_replies_since(pair.id, to.other, since)
+            await store.auto_replies_since(pair.id, to.other, now - timedelta(days=1))
             if automatic(incoming, head) is Automatic.REPLY
             else 0
         ),
+        orders=orders,
+        usage=await usage(store, pair, policy, now) if to is Role.BUYER else Usage(),
+        misuse=(
+            await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
+            if to is Role.BUYER
+            else 0
+        ),
+        thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
+        scans=scans,
     )
 
 
-async def _named_order(house: House, pair: Pair, tag: str) -> Order | None:
-    """The pair's own order of that name: another pair's says nothing here (R-ADR-05)."""
-    order = await house.store.order(pair.marketplace_id, tag)
-    return order if order and order.pair_id == pair.id else None
+def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) -> Order | None:
+    """The order that the tag names, else the one that the thread is about; always one of the pair's own (R-ADR-05)."""
+    if named := next((order for order in orders if tag and order.external_id == tag), None):
+        return named
+    threads = {ref.order_id for ref in thread_refs}
+    return next((order for order in orders if order.id in threads), None)
 
 
-def plan(house: House, incoming: Incoming, facts: Facts, message_id: str) -> Plan:
-    """What the rewrite of this message for the alias's party is given."""
+def uses(pair: Pair, policy: Policy, now: datetime) -> tuple[Use, Use, Use, Use]:
+    """The day's counters that a seller's message to this buyer may use up: as in `Usage`, in its order."""
+    today = days.day_of(now, policy).isoformat()
+    seller_id = pair.seller.party.id
+    return (
+        Use(scope="seller", subject_id=seller_id, day=today),
+        Use(scope="pair", subject_id=pair.id, day=today),
+        Use(scope="buyer", subject_id=pair.buyer.party.id, day=today),
+        Use(scope="bypass", subject_id=seller_id, day=today),
+    )
+
+
+async def usage(store: Store, pair: Pair, policy: Policy, now: datetime) -> Usage:
+    seller, of_pair, buyer, bypass = await store.used(uses(pair, policy, now))
+    return Usage(seller=seller, pair=of_pair, buyer=buyer, bypass=bypass)
+
+
+def plan(
+    house: House, incoming: Incoming, facts: Facts, verdict: Verdict, message_id: str, from_name: str = ""
+) -> Plan:
+    """What the rewrite of this message for the alias's party is given. `from_name`: what its From calls the writer."""
+    below = footer.lines(house, facts, verdict, message_id, incoming.received_at)
     author = facts.pair.side(facts.to.other)
     domain = author.alias.domain
     # The writer's own addresses of this transaction too: behind an approved domain they are on no list.
@@ -111,24 +164,41 @@ def plan(house: House, incoming: Incoming, facts: Facts, message_id: str) -> Pla
     registered = {
         address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
     }
+    shown = _shown_name(house, facts.marketplace, facts.pair, author)
     return Plan(
         domain=domain,
         from_address=author.alias.address,
-        from_name=_shown_name(house, facts.marketplace, facts.pair, author),
+        from_name=f"{shown} ({facts.marketplace.name})",
         disguise=written_from | registered,
         message_id=f"{message_id}@{domain}",
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
         thread_key=house.store.secret("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
+        disguise_domains=_whole_domains(facts.pair.side(facts.to)) | _whole_domains(author),
+        hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
+        hide_names_in_text=facts.marketplace.hide_names_in_text,
+        cutouts=footer.cutouts(house, facts, verdict),
+        footer=below.lines,
+        unsubscribe=below.unsubscribe,
+        language=footer.locale_of(facts.marketplace, facts.pair.side(facts.to).party),
+        link_prefix=house.links.prefix,
     )
+
+
+def _whole_domains(side: Side) -> dict[str, str]:
+    """The domains where every address may write for the party, or once might: each stands for it (R-SND-01)."""
+    may_write = {SenderState.APPROVED, SenderState.RETIRED}
+    return {
+        sender.address[1:]: side.alias.address
+        for sender in side.senders
+        if sender.is_domain and sender.state in may_write
+    }
 
 
 def _shown_name(house: House, marketplace: Marketplace, pair: Pair, side: Side) -> str:
     """What the other side reads as the writer's name: given by the marketplace, or a pseudonym (R-ADR-06)."""
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""
-        return f"{name or 'Seller'} ({marketplace.name})"
+        return name or "Seller"
     name = side.party.display_name if marketplace.show_buyer_name else ""
-    if not name:
-        name = alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, house.store.secret("alias"))
-    return f"{name} ({marketplace.name})"
+    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, house.store.secret("alias"))

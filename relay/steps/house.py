@@ -14,7 +14,8 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.core.rewrite.mime import MimeLimits
-from relay.ports import Authenticator, Clock, Courier, Ids, Letter, Observer, Signer, Store
+from relay.ports import Authenticator, Clock, Courier, Ids, Letter, Observer, Scanner, Signer, Store
+from relay.steps.links import Links
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,13 @@ class Settings:
     concurrency: int
     concurrency_per_destination: int
     return_path_s: float
+    digest_s: float
+    """How long a party that was told of something is not told of its like."""
 
 
 class NoticeQuota(Protocol):
-    def next_free(self, party_id: str, now: datetime) -> datetime:
-        """When the next notice to this party may leave; taking it counts."""
+    async def next_free(self, party_id: str, now: datetime) -> datetime:
+        """When the next notice to this party may leave; taking it counts. Raises UnavailableError."""
         ...
 
 
@@ -82,9 +85,11 @@ class House:
     ids: Ids
     observer: Observer
     authenticator: Authenticator
+    scanners: Sequence[Scanner]
     courier: Courier
     signer: Signer
     catalogue: Catalogue
     departures: Departures
     notice_quota: NoticeQuota
+    links: Links
     jitter: Callable[[], float]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from relay.core.identify import Writer
 from relay.core.model.head import Head
-from relay.core.model.reason import Reason
+from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.facts import Authentication, Facts
+from relay.core.policy.reach import Reach
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Rewritten
 from relay.steps.gather import Target
@@ -23,16 +24,20 @@ class Mail:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A 5xx after DATA and no notice: nothing proves that the one who would read it wrote the mail, unless another
-    recipient of the transaction does (`docs/decisions/0005-one-reply.md`)."""
+    recipient of the transaction does (`docs/decisions/0005-one-reply.md`). Or a 450: the writer's own program keeps
+    the message until the quota's reset (R-POL-11)."""
 
     reason: Reason
+
+
+QUOTAS = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """One recipient's outcome. `rewritten` is there when the mail is to be relayed, now or after a hold. `merged_into`
     names the record of another recipient of the transaction that reaches the same person (R-REW-05). Without outcome
-    and merge it is the operator's mail."""
+    and merge it is the operator's mail. `reach` is a part of the answer to a check (R-POL-19)."""
 
     target: Target
     message_id: str
@@ -41,6 +46,7 @@ class Judged:
     outcome: Verdict | Refusal | None = None
     rewritten: Rewritten | None = None
     merged_into: str | None = None
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

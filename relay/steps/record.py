@@ -1,23 +1,22 @@
 """From a judgement to what is written: records, events, queue items and notices of one transaction."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from relay.core.address import fold_domain, split
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
 from relay.core.model.head import Automatic
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import Item, ItemState
+from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.case import automatic
 from relay.core.policy.facts import Facts, Proof
-from relay.ports import Acceptance, Letter, OutgoingNotice, Record
-from relay.steps import telling
+from relay.ports import Acceptance, Letter, Misuse, OutgoingNotice, Record, Told, Use
+from relay.steps import evidence, queueing, telling
+from relay.steps.gather import uses
 from relay.steps.house import House
 from relay.steps.judgement import Judged, Judgement, Mail, Refusal
 
@@ -36,11 +35,11 @@ class Entry:
     departing: tuple[tuple[Item, Letter], ...]
 
 
-def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
-    """Everything that one transaction writes, in the order of its recipients."""
+async def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
+    """Everything that one transaction writes, in the order of its recipients. Raises UnavailableError."""
     page = _Page(house=house, incoming=incoming, judgement=judgement)
     for judged in judgement.judged:
-        page.write(judged)
+        await page.write(judged)
     settings = house.settings
     return Entry(
         acceptance=Acceptance(
@@ -51,6 +50,9 @@ def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
             new_senders=tuple(page.new_senders.values()),
             owner=settings.owner,
             lease_until=incoming.received_at + timedelta(seconds=settings.lease_s),
+            uses=tuple(page.uses),
+            misuse=tuple(page.misuse),
+            told=tuple(page.told),
         ),
         departing=tuple(page.departing),
     )
@@ -69,45 +71,106 @@ class _Page:
     notices: list[OutgoingNotice] = field(default_factory=list)
     new_senders: dict[str, Sender] = field(default_factory=dict)
     departing: list[tuple[Item, Letter]] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    misuse: list[Misuse] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
-    def write(self, judged: Judged) -> None:
+    async def write(self, judged: Judged) -> None:
         match judged.outcome:
             case None if judged.merged_into:
                 self._event(judged.merged_into, EventType.COPY_MERGED, {})
             case None:
                 self._operator_mail(judged)
             case Refusal(reason=reason):
-                self._refused(judged, reason)
+                await self._refused(judged, reason)
+            case Verdict() as verdict if judged.target.check:
+                await self._checked(judged, verdict)
             case Verdict() as verdict:
-                self._judged(judged, verdict)
+                await self._judged(judged, verdict)
 
-    def _judged(self, judged: Judged, verdict: Verdict) -> None:
+    async def _judged(self, judged: Judged, verdict: Verdict) -> None:
         facts, writer, mail = judged.facts, judged.writer, self.judgement.mail
         if facts is None or writer is None or mail is None:
             raise ValueError("a verdict is about facts and a writer")
-        recipient = facts.pair.side(facts.to)
         state, event_type = _STATES[verdict.action]
         the_record = self._record(judged, mail, facts, writer, verdict, state)
         self.records.append(the_record)
-        self._event(judged.message_id, EventType.RECEIVED, _received_data(self.incoming))
-        self._event(judged.message_id, event_type, _why(verdict.reasons, verdict.policy_version))
-        if verdict.action is not Action.RETURN:
-            # Held mail may be for somebody without a mailbox: its release finds that out, and the writer hears of it.
-            destination = _domain_of(recipient.mailbox) if recipient.mailbox else ""
-            self._enqueue(judged, the_record, destination=destination, held=verdict.action is Action.HOLD)
+        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
+        self._event(judged.message_id, event_type, evidence.why(verdict.reasons, verdict.policy_version))
+        if verdict.to_operator and verdict.action is Action.RELAY:
+            self._enqueue_to_operator(judged, the_record, facts.marketplace)
+        elif verdict.action is not Action.RETURN:
+            self._enqueue(judged, the_record, verdict=verdict)
+        self._count(judged, facts, verdict)
         if verdict.notify and not self.judgement.rejects:
-            notice = telling.about_verdict(
-                self.house, self.incoming, mail.head, facts, writer, verdict, judged.message_id
+            await self._tell(judged, mail, facts, writer, verdict)
+
+    async def _tell(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> None:
+        """The notice, unless the same was told a short while ago."""
+        if telling.first_reason(verdict).code is ReasonCode.SENDER_PENDING and writer.sender is not None:
+            return  # the owner knows of this sender
+        told = telling.topic(facts, writer, verdict, self.incoming.received_at)
+        if told is not None:
+            told_at = await self.house.store.told_at(told.party_id, told.topic)
+            gap = timedelta(seconds=self.house.settings.digest_s)
+            if told_at is not None and told.at - told_at < gap:
+                return
+            self.told.append(told)
+        self.notices.append(
+            await telling.about_verdict(self.house, self._telling(judged, mail, facts, writer, verdict))
+        )
+        self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": telling.first_reason(verdict).code})
+
+    def _telling(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> telling.Telling:
+        return telling.Telling(
+            incoming=self.incoming,
+            mail=mail,
+            facts=facts,
+            writer=writer,
+            verdict=verdict,
+            message_id=judged.message_id,
+            sender_id=self.records[-1].sender_id,
+            reach=judged.reach,
+        )
+
+    def _count(self, judged: Judged, facts: Facts, verdict: Verdict) -> None:
+        """What the message costs of quotas and score; one that does not leave costs no message."""
+        at = self.incoming.received_at
+        if verdict.action is not Action.RETURN:
+            today = uses(facts.pair, facts.marketplace.policy_at(at), at)
+            self.uses += (use for use in today if (verdict.bypass if use.scope == "bypass" else verdict.counted))
+        if verdict.misuse:
+            seller_id = facts.pair.seller.party.id
+            self.misuse.append(
+                Misuse(
+                    message_id=judged.message_id,
+                    seller_id=seller_id,
+                    cause="contradiction",
+                    points=verdict.misuse,
+                    at=at,
+                )
             )
-            self.notices.append(notice)
-            self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": verdict.reasons[0].code})
+
+    async def _checked(self, judged: Judged, verdict: Verdict) -> None:
+        """Mail to `check+ALIAS` is recorded like all mail of proven writers, relayed to nobody, answered (R-POL-19)."""
+        facts, writer, mail = judged.facts, judged.writer, self.judgement.mail
+        if facts is None or writer is None or mail is None:
+            raise ValueError("a verdict is about facts and a writer")
+        self.records.append(self._record(judged, mail, facts, writer, verdict, MessageState.RETURNED))
+        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
+        self._event(judged.message_id, EventType.CHECKED, evidence.why(verdict.reasons, verdict.policy_version))
+        if automatic(self.incoming, mail.head) is Automatic.NO:
+            self.notices.append(
+                await telling.about_check(self.house, self._telling(judged, mail, facts, writer, verdict))
+            )
+            self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": EventType.CHECKED})
 
     def _record(
         self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict, state: MessageState
     ) -> Record:
         author = facts.pair.side(writer.role).party
         rewritten = judged.rewritten
-        return _record_of(
+        return evidence.record_of(
             self.incoming,
             judged,
             key_holder_id=author.id,
@@ -116,7 +179,7 @@ class _Page:
             author_id=author.id,
             author_role=writer.role,
             recipient_id=facts.pair.side(facts.to).party.id,
-            sender_id=self._sender_id(facts, writer, verdict),
+            sender_id=self._sender_id(judged, facts, writer, verdict),
             order_id=facts.order.id if facts.order else None,
             kind=verdict.kind,
             automatic=automatic(self.incoming, mail.head),
@@ -127,9 +190,11 @@ class _Page:
             edits=rewritten.edits if rewritten else (),
             changes=rewritten.changes if rewritten else (),
             policy_version=verdict.policy_version,
-            detail=_detail(self.incoming, judged, verdict.reasons)
+            detail=evidence.detail(self.incoming, judged, verdict.reasons)
             | {
-                "action": verdict.action,
+                "action": "check" if judged.target.check else verdict.action,
+                "to_operator": verdict.to_operator,
+                "warnings": [reason.code for reason in verdict.warnings],
                 "proof": writer.proof,
                 "registered": writer.registered,
                 "sender_state": facts.sender.state if facts.sender else "unlisted",
@@ -140,11 +205,11 @@ class _Page:
             },
         )
 
-    def _sender_id(self, facts: Facts, writer: Writer, verdict: Verdict) -> str | None:
+    def _sender_id(self, judged: Judged, facts: Facts, writer: Writer, verdict: Verdict) -> str | None:
         """The writer's entry; a proven writer who is held for being on no list gets a pending one (R-SND-02)."""
         if writer.sender is not None:
             return writer.sender.id
-        if verdict.action is not Action.HOLD or writer.proof is Proof.NONE:
+        if verdict.action is not Action.HOLD or writer.proof is Proof.NONE or judged.target.check:
             return None
         party_id = facts.pair.side(writer.role).party.id
         fresh = Sender(
@@ -156,7 +221,7 @@ class _Page:
         )
         return self.new_senders.setdefault(party_id, fresh).id
 
-    def _refused(self, judged: Judged, reason: Reason) -> None:
+    async def _refused(self, judged: Judged, reason: Reason) -> None:
         """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01)."""
         author_id = self.incoming.peer.login_party_id
         if judged.facts and reason.code is ReasonCode.SENDER_BLOCKED:  # said to nobody who is not proven
@@ -166,7 +231,7 @@ class _Page:
         policy = marketplace.policy_at(self.incoming.received_at)
         key_holder_id = author_id or marketplace.id
         self.records.append(
-            _record_of(
+            evidence.record_of(
                 self.incoming,
                 judged,
                 key_holder_id=key_holder_id,
@@ -177,15 +242,15 @@ class _Page:
                 original_message_id=mail.head.message_id if mail and author_id else "",
                 original=self.incoming.content if author_id else b"",
                 policy_version=policy.version,
-                detail=_detail(self.incoming, judged, (reason,))
+                detail=evidence.detail(self.incoming, judged, (reason,))
                 | {"action": "refuse", "authentication": list(authentication.results) if authentication else []},
             )
         )
-        data = _received_data(self.incoming) | _why((reason,), policy.version)
+        data = evidence.received_data(self.incoming) | evidence.why((reason,), policy.version)
         self._event(judged.message_id, EventType.REFUSED, data)
-        self._tell_of_refusal(judged, reason)
+        await self._tell_of_refusal(judged, reason)
 
-    def _tell_of_refusal(self, judged: Judged, reason: Reason) -> None:
+    async def _tell_of_refusal(self, judged: Judged, reason: Reason) -> None:
         """One reply stands for all recipients of an SMTP transaction: where another of them turns it into a 250, the
         refusal is told by a notice, to a writer whom that other one has proven (R-IN-05, R-REW-05)."""
         mail = self.judgement.mail
@@ -196,8 +261,9 @@ class _Page:
         ):
             return
         for beside in self.judgement.judged:
-            if beside.facts and beside.writer and beside.writer.registered:
-                notice = telling.about_refusal(
+            taken = not isinstance(beside.outcome, Refusal)
+            if taken and beside.facts and beside.writer and beside.writer.registered:
+                notice = await telling.about_refusal(
                     self.house,
                     self.incoming,
                     mail.head,
@@ -214,44 +280,28 @@ class _Page:
     def _operator_mail(self, judged: Judged) -> None:
         """`postmaster@` and `abuse@` go to the operator as they came (R-IN-10)."""
         marketplace = judged.target.marketplace
-        the_record = _record_of(
+        the_record = evidence.record_of(
             self.incoming,
             judged,
             key_holder_id=marketplace.id,
             state=MessageState.QUEUED,
             original=self.incoming.content,
-            detail=_detail(self.incoming, judged, ()) | {"action": "operator"},
+            detail=evidence.detail(self.incoming, judged, ()) | {"action": "operator"},
         )
         self.records.append(the_record)
-        self._event(judged.message_id, EventType.RECEIVED, _received_data(self.incoming))
-        operator = marketplace.operator
-        self._enqueue(judged, the_record, destination=_domain_of(operator), address=operator)
+        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
+        self._enqueue_to_operator(judged, the_record, marketplace)
+
+    def _enqueue_to_operator(self, judged: Judged, the_record: Record, marketplace: Marketplace) -> None:
+        service = marketplace.policy_at(self.incoming.received_at).fulfilment.operator if judged.facts else ""
+        self._enqueue(judged, the_record, address=service or marketplace.operator)
 
     def _enqueue(
-        self,
-        judged: Judged,
-        the_record: Record,
-        *,
-        destination: str,
-        address: str | None = None,
-        held: bool = False,
+        self, judged: Judged, the_record: Record, *, address: str | None = None, verdict: Verdict | None = None
     ) -> None:
-        leaves_now = not held and self.house.departures.has_room(destination)
-        item = Item(
-            id=self.house.ids.new(),
-            message_id=the_record.id,
-            marketplace_id=the_record.marketplace_id,
-            kind=ItemKind.OPERATOR if address else ItemKind.RELAY,
-            state=ItemState.HELD if held else ItemState.LEASED if leaves_now else ItemState.QUEUED,
-            recipient_id=the_record.recipient_id,
-            address=address,
-            destination=destination,
-            queued_at=self.incoming.received_at,
-            due_at=self.incoming.received_at,
-            attempts=1 if leaves_now else 0,
-        )
+        item = queueing.item(self.house, judged, the_record, address=address, verdict=verdict)
         self.items.append(item)
-        if leaves_now:
+        if item.state is ItemState.LEASED:
             letter = Letter(
                 original=the_record.original, header=the_record.header, edits=the_record.edits, pair=judged.target.pair
             )
@@ -267,45 +317,3 @@ class _Page:
                 data=data,
             )
         )
-
-
-def _record_of(incoming: Incoming, judged: Judged, **fields: Any) -> Record:
-    """A record of this recipient's message: who it is about and when, and `fields`."""
-    return Record(
-        id=judged.message_id,
-        marketplace_id=judged.target.marketplace.id,
-        received_at=incoming.received_at,
-        mail_from=incoming.mail_from,
-        **fields,
-    )
-
-
-def _detail(incoming: Incoming, judged: Judged, reasons: Sequence[Reason]) -> dict[str, object]:
-    peer = incoming.peer
-    return {
-        "port": peer.port,
-        "tls": peer.tls,
-        "client_ip": peer.client_ip,
-        "size_bytes": len(incoming.content),
-        "to": judged.target.local_part if judged.target.is_operator else judged.target.to,
-        # As typed it may say anything; what it was understood as is the record's order and kind.
-        "tagged": bool(judged.target.tag),
-        "reasons": [
-            {"code": reason.code, "rule": reason.rule}
-            | ({"part": s.part, "start": s.start, "end": s.end} if (s := reason.span) else {})
-            for reason in reasons
-        ],
-    }
-
-
-def _received_data(incoming: Incoming) -> dict[str, str | int]:
-    return {"port": incoming.peer.port, "size_bytes": len(incoming.content), "tls": int(incoming.peer.tls)}
-
-
-def _why(reasons: Sequence[Reason], policy_version: str) -> dict[str, str | int]:
-    codes: Mapping[str, str | int] = {"reasons": ",".join(reason.code for reason in reasons)} if reasons else {}
-    return {**codes, "policy": policy_version}
-
-
-def _domain_of(mailbox: str) -> str:
-    return fold_domain(split(mailbox)[1])

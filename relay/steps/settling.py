@@ -7,7 +7,7 @@ from relay.core import redact, verp
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.event import Event, EventType
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
@@ -24,6 +24,11 @@ from relay.steps import telling
 from relay.steps.house import House
 
 UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
+_ENDED_HOLDS: Final = {
+    Hold.WORD: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
+    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
+}
+_OWN_LETTERS: Final = frozenset({ItemKind.NOTICE, ItemKind.LETTER})
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
@@ -35,11 +40,14 @@ _EVENTS: Final = {
 
 async def look_again(house: House, item: Item, letter: Letter, *, just_judged: bool) -> str | Reason:
     """Where the item goes now: the party's current mailbox (R-ADR-04) or a fixed address; or what has changed since
-    the message was accepted and stands against it: parties' states, an opt-out."""
+    the message was accepted and stands against it: a hold that ended without the word it waited for, parties' states,
+    an opt-out."""
+    if item.hold in _ENDED_HOLDS:
+        return _ENDED_HOLDS[item.hold]
     if item.address is not None:
         return item.address
     pair = letter.pair
-    if pair is None or item.kind is ItemKind.NOTICE:  # what stands against a message is what its notice tells
+    if pair is None or item.kind in _OWN_LETTERS:  # what stands against a message is what its notice tells
         return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
     if not just_judged:
         pair = await house.store.pair(pair.id) or pair
@@ -71,7 +79,7 @@ async def compose(house: House, item: Item, letter: Letter, to: str, now: dateti
     if item.kind is ItemKind.RELAY and letter.pair is not None:
         author = letter.pair.seller if item.recipient_id == letter.pair.buyer.party.id else letter.pair.buyer
         domain = author.alias.domain
-    if item.kind is not ItemKind.NOTICE:
+    if item.kind not in _OWN_LETTERS:
         expires_at = now + timedelta(seconds=house.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, house.store.secret('verp'))}@{domain}"
     header, body = _halves(house, item, letter, to, now)

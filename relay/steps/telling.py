@@ -1,13 +1,16 @@
 """Telling the writer what became of a message: one notice per failure, to an address that was proven (R-OUT-07)."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from relay.core import redact
 from relay.core.address import AddressError, fold_domain, split
 from relay.core.bounce.carrier import host_class
 from relay.core.head import HeadError, read_head
 from relay.core.identify import Writer
+from relay.core.link import Purpose
 from relay.core.model.head import Head
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
@@ -15,15 +18,47 @@ from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
+from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.policy.facts import Facts
+from relay.core.policy.reach import Reach
 from relay.core.rewrite.mime import MimeError
 from relay.core.rewrite.mime import split as split_mime
-from relay.ports import Delivery, OutgoingNotice
+from relay.ports import Delivery, OutgoingNotice, Store, Told
+from relay.steps.excerpt import excerpt
+from relay.steps.footer import locale_of
 from relay.steps.gather import Target
 from relay.steps.house import House
+from relay.steps.judgement import QUOTAS, Mail
 
-_VERDICT_TYPES = {Action.RETURN: NoticeType.RETURNED, Action.HOLD: NoticeType.HELD}
+_PARTIES: Final = 10_000
+PENDING: Final = "pending"
+"""The topic of unlisted senders that wait."""
+
+_VERDICT_TYPES: Final = {
+    Action.RETURN: NoticeType.RETURNED,
+    Action.HOLD: NoticeType.HELD,
+    Action.RELAY: NoticeType.WARNED,
+}
+_LINKS: Final = {
+    ReasonCode.SENDER_UNPROVEN: Purpose.CONFIRM,
+    ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
+    ReasonCode.CHANNEL_OFF: Purpose.PRODUCT_SUPPORT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """A verdict to be told. `sender_id` is the writer's entry on his own side's list, a fresh one included; `reach` the
+    answer to a check."""
+
+    incoming: Incoming
+    mail: Mail
+    facts: Facts
+    writer: Writer
+    verdict: Verdict
+    message_id: str
+    sender_id: str | None = None
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +77,58 @@ class About:
     original_message_id: str
     received_at: datetime
     order: str
+    pending_id: str | None = None
 
 
-def about_verdict(
-    house: House, incoming: Incoming, head: Head, facts: Facts, writer: Writer, verdict: Verdict, message_id: str
+def first_reason(verdict: Verdict) -> Reason:
+    """The one that a notice names."""
+    return verdict.warnings[0] if verdict.action is Action.RELAY else verdict.reasons[0]
+
+
+def topic(facts: Facts, writer: Writer, verdict: Verdict, now: datetime) -> Told | None:
+    """What is not said again of the next message: an unlisted sender (a digest names those that follow, R-SND-02), a
+    used-up quota (R-POL-11), a warning. None for what is said of each."""
+    code = first_reason(verdict).code
+    once = code in QUOTAS or verdict.action is Action.RELAY
+    word = PENDING if code is ReasonCode.SENDER_PENDING else str(code) if once else ""
+    return Told(party_id=facts.pair.side(writer.role).party.id, topic=word, at=now) if word else None
+
+
+async def about_verdict(house: House, told: Telling) -> OutgoingNotice:
+    """The notice of a message that policy held, returned, or let pass with a warning."""
+    verdict, reason = told.verdict, first_reason(told.verdict)
+    rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
+    return await _of_verdict(
+        house, told, _VERDICT_TYPES[verdict.action], reason, tuple(other for other in rest if other is not reason)
+    )
+
+
+async def about_check(house: House, told: Telling) -> OutgoingNotice:
+    """The answer to mail to `check+ALIAS` (R-POL-19)."""
+    verdict = told.verdict
+    reasons = (*verdict.reasons, *verdict.warnings)
+    return await _of_verdict(
+        house,
+        told,
+        NoticeType.CHECKED,
+        reasons[0] if reasons else None,
+        reasons[1:],
+        reach=told.reach,
+        action=verdict.action,
+    )
+
+
+async def _of_verdict(
+    house: House,
+    told: Telling,
+    notice_type: NoticeType,
+    reason: Reason | None,
+    others: tuple[Reason, ...],
+    **more: Any,
 ) -> OutgoingNotice:
-    """The notice of a message that policy held or returned."""
+    incoming, head, facts, writer = told.incoming, told.mail.head, told.facts, told.writer
     about = About(
-        message_id=message_id,
+        message_id=told.message_id,
         marketplace=facts.marketplace,
         author=facts.pair.side(writer.role),
         alias=facts.pair.side(facts.to).alias.address,
@@ -59,11 +138,27 @@ def about_verdict(
         original_message_id=head.message_id,
         received_at=incoming.received_at,
         order=facts.order.external_id if facts.order else "",
+        pending_id=told.sender_id,
     )
-    return _notice(house, about, _VERDICT_TYPES[verdict.action], verdict.reasons[0], incoming.received_at)
+    if reason is not None and reason.code is ReasonCode.SENDER_PENDING:
+        # The account's owner is asked, and has to see who it is about.
+        reason = replace(reason, values=(*reason.values, ("sender", head.from_address)))
+    return await _notice(
+        house,
+        about,
+        notice_type,
+        reason,
+        incoming.received_at,
+        others=others,
+        excerpt=excerpt(incoming.content, told.mail.root, reason.span) if reason and reason.span else "",
+        strips=told.verdict.strips,
+        not_before=told.verdict.not_before,
+        remaining=told.verdict.remaining,
+        **more,
+    )
 
 
-def about_refusal(
+async def about_refusal(
     house: House,
     incoming: Incoming,
     head: Head,
@@ -86,7 +181,7 @@ def about_refusal(
         received_at=incoming.received_at,
         order="",
     )
-    return _notice(house, about, NoticeType.RETURNED, reason, incoming.received_at)
+    return await _notice(house, about, NoticeType.RETURNED, reason, incoming.received_at)
 
 
 async def about_item(
@@ -105,7 +200,7 @@ async def about_item(
     retry_until = None
     if notice_type is NoticeType.DELAYED:
         retry_until = item.queued_at + timedelta(seconds=house.settings.schedule.expire_s)
-    return _notice(house, about, notice_type, reason, now, remote=remote, retry_until=retry_until)
+    return await _notice(house, about, notice_type, reason, now, remote=remote, retry_until=retry_until)
 
 
 async def _recall(house: House, item: Item) -> About | None:
@@ -139,18 +234,16 @@ async def _recall(house: House, item: Item) -> About | None:
     )
 
 
-def _notice(
+async def _notice(
     house: House,
     about: About,
     notice_type: NoticeType,
-    reason: Reason,
+    reason: Reason | None,
     now: datetime,
-    *,
-    remote: RemoteAnswer | None = None,
-    retry_until: datetime | None = None,
+    **more: Any,
 ) -> OutgoingNotice:
+    """`more` are fields of the request."""
     marketplace, party = about.marketplace, about.author.party
-    locale = party.locale if party.locale in marketplace.locales else marketplace.locales[0]
     item_id = house.ids.new()
     request = NoticeRequest(
         type=notice_type,
@@ -164,8 +257,8 @@ def _notice(
         original_message_id=about.original_message_id,
         received_at=about.received_at,
         order=about.order,
-        remote=remote,
-        retry_until=retry_until,
+        links=_links(house, about, reason, now) if reason else (),
+        **more,
     )
     item = Item(
         id=item_id,
@@ -177,9 +270,20 @@ def _notice(
         address=about.reply_to,
         destination=_domain(about.reply_to or about.author.mailbox),
         queued_at=now,
-        due_at=house.notice_quota.next_free(party.id, now),
+        due_at=await house.notice_quota.next_free(party.id, now),
     )
-    return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, house.catalogue(locale)))
+    language = house.catalogue(locale_of(marketplace, party))
+    return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, language))
+
+
+def _links(house: House, about: About, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
+    """What the notice's reader can do with one click."""
+    purpose, subject_id = _LINKS.get(reason.code), about.message_id
+    if reason.code is ReasonCode.SENDER_PENDING and about.pending_id:
+        purpose, subject_id = Purpose.SENDER, about.pending_id
+    if purpose is None:
+        return ()
+    return (NoticeLink(purpose, house.links.url(purpose, about.author.party.id, subject_id, now)),)
 
 
 def _domain(mailbox: str | None) -> str:
@@ -191,17 +295,24 @@ def _domain(mailbox: str | None) -> str:
 
 
 class NoticeQuota:
-    """At most so many notices an hour per person (R-OUT-07): more are not lost but wait for the next hour."""
+    """At most so many notices an hour per person (R-OUT-07): more are not lost but wait for the next hour. Counted by
+    the store, so that it holds over restarts and for all nodes; what is not committed yet is remembered here."""
 
-    def __init__(self, per_hour: int) -> None:
+    def __init__(self, store: Store, per_hour: int) -> None:
+        self._store = store
         self._gap = timedelta(hours=1)
         self._per_hour = per_hour
-        self._due: dict[str, list[datetime]] = {}
+        self._promised: dict[str, list[datetime]] = {}
 
-    def next_free(self, party_id: str, now: datetime) -> datetime:
-        due = [at for at in self._due.get(party_id, ()) if at > now - self._gap]
+    async def next_free(self, party_id: str, now: datetime) -> datetime:
+        since = now - self._gap
+        stored = await self._store.notices_since(party_id, since)
+        promised = [at for at in self._promised.get(party_id, ()) if at > since]
+        due = sorted((Counter(stored) | Counter(promised)).elements())
         at = now if len(due) < self._per_hour else max(now, due[-self._per_hour] + self._gap)
-        self._due[party_id] = [*due, at]
+        if len(self._promised) >= _PARTIES:
+            self._promised.clear()
+        self._promised[party_id] = [*promised, at]
         return at
 
 

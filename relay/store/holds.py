@@ -59,9 +59,9 @@ class HoldVerbs(Base):
         """Moves the items with their messages and an event each; how many."""
         now = self._clock.now()
         moved: list[str] = []
-        for number, row in enumerate(held):
-            # One microsecond apart, so that they leave in that order.
-            due_at = () if word is _RETURNED else (to_us(now) + number,)
+        for ahead, row in zip(reversed(range(len(held))), held, strict=True):
+            # All due by now, one microsecond apart, so that they leave in that order.
+            due_at = () if word is _RETURNED else (to_us(now) - ahead,)
             if (yield self._sql[word.move], (row["id"], *due_at)):
                 moved.append(row["message_id"])
         if moved:

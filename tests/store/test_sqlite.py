@@ -259,7 +259,7 @@ async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, na
 
 @pytest.mark.parametrize(
     ("name", "indexes"),
-    [("queue", {"item_awake", "item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
+    [("queue", {"item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
 )
 async def test_what_reads_all_that_stands_reads_nothing_that_is_done(world: World, name: str, indexes: set[str]):
     found = scans(world, queries("sqlite")[name])

@@ -24,6 +24,7 @@ from relay.flow import dispatch
 from relay.intake import FrontDesk
 from relay.ports import Delivery, DkimKey, Letter, Outgoing, Store
 from relay.steps.house import Book, House, Settings
+from relay.steps.links import Links
 from relay.steps.signing import BatchSigner
 from relay.steps.telling import NoticeQuota
 from relay.store.crypto import MasterKeys
@@ -182,6 +183,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
                 concurrency=10,
                 concurrency_per_destination=20,
                 return_path_s=86_400 * 14,
+                digest_s=86_400,
             ),
             store=store,
             clock=clock,
@@ -192,7 +194,9 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             signer=signer,
             catalogue=texts.load(),
             departures=NoDepartures(),
-            notice_quota=NoticeQuota(30),
+            scanners=(),
+            notice_quota=NoticeQuota(store, 30),
+            links=Links("https://links.market.example", store.secret("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
         yield Town(house=house, desk=FrontDesk(house), clock=clock, mailboxes=mailboxes, pair=pair)

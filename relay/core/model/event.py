@@ -16,6 +16,8 @@ class EventType(StrEnum):
     RETURNED = "returned"
     REFUSED = "refused"
     NOTICE_QUEUED = "notice_queued"
+    CHECKED = "checked"
+    """Its writer only asked what would become of it (R-POL-19)."""
     MARKED = "marked"
     """Somebody's word about it by a link or a verb: not important, no reply needed, reported."""
     COPY_MERGED = "copy_merged"

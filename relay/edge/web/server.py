@@ -35,14 +35,22 @@ class WebServer:
                 timeout_graceful_shutdown=_STOP_S,
             )
         )
+        self._listening: socket.socket | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    async def start(self) -> int:
+    async def bind(self) -> int:
         """The bound port; port 0 takes a free one. Raises OSError with a text that says what to change."""
-        listening = await self._bind()
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]), name="web")
+        if self._listening is None:
+            self._listening = await self._bound()
+        port: int = self._listening.getsockname()[1]
+        return port
+
+    async def start(self) -> int:
+        """Binds where that has not been done, and answers. Raises OSError as `bind`."""
+        port = await self.bind()
+        assert self._listening is not None
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]), name="web")
         await self._server.ready.wait()
-        port: int = listening.getsockname()[1]
         return port
 
     async def stop(self) -> None:
@@ -51,8 +59,11 @@ class WebServer:
             self._server.should_exit = True
             await self._serving
             self._serving = None
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
-    async def _bind(self) -> socket.socket:
+    async def _bound(self) -> socket.socket:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
             family, _, _, _, address = found[0]

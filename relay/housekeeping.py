@@ -1,0 +1,101 @@
+"""Letters that come due without a message: digests of unlisted senders that wait (R-SND-02), announcements of a policy
+that will take effect (R-POL-20).
+
+Every node sweeps; the store says who of them writes a letter. One that dies before its letter is committed leaves it to
+the next sweep, so that a letter may come twice but not be lost.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+
+import structlog
+
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.party import Party, PartyState, Role
+from relay.core.policy.policy import Policy
+from relay.ports import Told, UnavailableError
+from relay.steps import letters
+from relay.steps.house import House
+from relay.steps.telling import PENDING
+
+log = structlog.get_logger()
+
+_TURN_S = 60
+"""How long one node has for a letter before another one may try."""
+
+
+class Housekeeping:
+    """One per process. `start` then `stop`; never raises for what a sweep does."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._announced: set[tuple[str, str]] = set()
+
+    def start(self, house: House, sweep_s: float) -> None:
+        self._task = asyncio.create_task(self._sweep_on(house, sweep_s), name="housekeeping")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _sweep_on(self, house: House, sweep_s: float) -> None:
+        while True:
+            for sweep in (self.digests, self.announcements):
+                await _survive(sweep, house)
+            await asyncio.sleep(sweep_s)
+
+    async def digests(self, house: House) -> None:
+        """To each owner with senders that came after he was last told, a digest's time after that."""
+        now = house.clock.now()
+        for party_id in await house.store.waiting_parties(now - timedelta(seconds=house.settings.digest_s)):
+            party = await house.store.party_by_id(party_id)
+            if party is not None and party.marketplace_id in house.book.by_id:
+                await self._in_turn(house, party, PENDING, now, letters.pending_digest)
+
+    async def announcements(self, house: House) -> None:
+        now = house.clock.now()
+        for marketplace in house.book.by_id.values():
+            for policy in marketplace.policies:
+                announced = (marketplace.id, policy.version)
+                starts_at = policy.effective_at - timedelta(seconds=policy.announce_s)
+                if starts_at <= now < policy.effective_at and announced not in self._announced:
+                    await self._announce(house, marketplace, policy, now)
+                    self._announced.add(announced)
+
+    async def _announce(self, house: House, marketplace: Marketplace, policy: Policy, now: datetime) -> None:
+        topic = f"policy {policy.version}"
+
+        async def write(house: House, party: Party, told: Told) -> bool:
+            return await letters.announcement(house, party, policy, told)
+
+        for party in await house.store.parties(marketplace.id, Role.SELLER):
+            told = party.state is not PartyState.ACTIVE or await house.store.told_at(party.id, topic)
+            if not told:
+                await self._in_turn(house, party, topic, now, write)
+
+    async def _in_turn(
+        self,
+        house: House,
+        party: Party,
+        topic: str,
+        now: datetime,
+        write: Callable[[House, Party, Told], Coroutine[object, object, bool]],
+    ) -> None:
+        """Writes a letter unless another node is just doing so."""
+        turn = Told(party_id=party.id, topic=f"{topic} (turn)", at=now)
+        first = await house.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
+        if first and await write(house, party, Told(party_id=party.id, topic=topic, at=now)):
+            house.departures.wake()
+
+
+async def _survive(sweep: Callable[[House], Coroutine[object, object, None]], house: House) -> None:
+    """One sweep's fault must not end all later ones."""
+    try:
+        await sweep(house)
+    except UnavailableError:
+        log.warning("store_away", during="sweep")
+    except Exception:
+        house.observer.count("internal_errors", where="sweep")
+        log.exception("sweep_failed")

@@ -1,0 +1,183 @@
+"""What passes today and what waits: quotas, the price of a mark, quiet hours, closed threads, the operator's orders."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from relay.core.model.message import MessageState
+from relay.core.model.optout import OptOut
+from relay.core.model.order import Fulfilment, Order
+from relay.core.model.party import PartySettings, Role
+from relay.core.policy.policy import Bypass, Hours, Policy, Quotas
+from relay.ports import Misuse
+from tests.support.town import BUYER, SELLER, START, Town, parsed
+
+SMALL = Policy(quotas=Quotas(seller_per_day=10, pair_per_day=2, buyer_per_day=10))
+
+
+async def use(market: Town, policy: Policy) -> None:
+    await market.set_marketplace(policies=(policy,))
+
+
+async def opt_out(market: Town) -> None:
+    buyer_id = market.pair.buyer.party.id
+    await market.store.put_opt_out(
+        OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=market.clock.now()), out=True
+    )
+
+
+async def test_over_quota_waits_for_the_reset_by_itself_with_one_notice(market: Town) -> None:  # R-POL-11 R-OUT-02
+    await use(market, SMALL)
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias)
+    assert len(await market.deliver_due()) == 2
+    replies = [*await market.send(SELLER, market.buyer_alias), *await market.send(SELLER, market.buyer_alias)]
+    assert [reply.code for reply in replies] == [250, 250]
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    assert len(await market.store.messages(state=MessageState.HELD)) == 2
+    market.clock.forward(86_400)  # midnight in Tokyo has passed
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
+
+
+async def test_over_quota_a_login_is_told_when_to_come_again(market: Town) -> None:  # R-POL-11
+    await use(market, SMALL)
+    replies = [(await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False))[0] for _ in range(3)]
+    assert [reply.code for reply in replies] == [250, 250, 450]
+    assert "1 more" in replies[0].text
+    assert (replies[2].enhanced, "quota_pair" in replies[2].text) == ("4.7.1", True)
+    assert START.astimezone(UTC).strftime("%Y") in replies[2].text
+    assert len(await market.deliver_due()) == 2
+
+
+async def test_answers_and_critical_mail_use_up_no_quota(market: Town) -> None:  # R-POL-11
+    await use(market, SMALL)
+    for _ in range(4):
+        await market.send(BUYER, market.seller_alias, Subject="When?")
+        await market.send(SELLER, market.buyer_alias, Subject="Re: When?")
+        market.clock.forward(60)
+    assert len(await market.deliver_due()) == 8
+    market.clock.forward(60)
+    await market.send(SELLER, market.buyer_alias)
+    assert (await market.store.messages())[0].state is MessageState.QUEUED
+
+
+async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
+    await use(market, SMALL)
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias)
+    await market.store.close()
+    await market.store.open()
+    [reply] = await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert reply.code == 450
+
+
+async def test_quiet_hours_are_the_buyers(market: Town) -> None:  # R-POL-12
+    await use(market, Policy(hours=Hours(time_zone="Asia/Tokyo", quiet="22:00-07:00")))
+    await market.store.put_party(
+        "market", Role.BUYER, "B1", settings=PartySettings(time_zone="Europe/Berlin", quiet_hours="")
+    )
+    # 10:00 in Tokyo, 02:00 in Berlin
+    await market.send(SELLER, market.buyer_alias)
+    assert await market.deliver_due() == []
+    await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+    market.clock.forward(5 * 3_600 + 60)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+async def test_a_mark_of_importance_has_its_price(market: Town) -> None:  # R-POL-06
+    await use(market, Policy(bypass=Bypass(per_day=2)))
+    await opt_out(market)
+    for _ in range(3):
+        await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
+    mails = await market.deliver_due()
+    assert [mail.rcpt_to for mail in mails] == [BUYER, BUYER, SELLER]
+    assert "bypass_quota" in mails[2].content.decode("ascii")
+
+
+async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market: Town) -> None:  # R-POL-06
+    await opt_out(market)
+    seller_id = market.pair.seller.party.id
+    await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
+    await market.deliver_due()
+    [first] = await market.store.messages()
+    misuse = Misuse(message_id=first.id, seller_id=seller_id, cause="not_important", points=12, at=market.clock.now())
+    assert await market.store.add_misuse(misuse)
+    assert not await market.store.add_misuse(misuse)
+    await market.send(SELLER, market.buyer_alias, Subject="[Important] again")
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "bypass_off" in notice.content.decode("ascii")) == (SELLER, True)
+    market.clock.forward(1)
+    await market.store.restore_bypass(seller_id, by="staff")
+    market.clock.forward(1)
+    await market.send(SELLER, market.buyer_alias, Subject="[Important] and again")
+    assert BUYER in [mail.rcpt_to for mail in await market.deliver_due()]
+
+
+async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-18
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    market.clock.forward(181 * 86_400)
+    await market.send(BUYER, market.seller_alias)
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "thread_closed" in notice.content.decode("ascii")) == (BUYER, True)
+    await market.store.reopen_thread(market.pair.id, by="link")
+    await market.send(BUYER, market.seller_alias)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+
+
+async def operators_order(market: Town) -> None:
+    await market.store.put_order(
+        Order(
+            id="",
+            marketplace_id="market",
+            pair_id=market.pair.id,
+            external_id="A-1",
+            fulfilled_by=Fulfilment.OPERATOR,
+        )
+    )
+
+
+@pytest.mark.parametrize("tag", ["", "+A-1"])
+async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: str) -> None:  # R-POL-13
+    await operators_order(market)
+    local_part, _, domain = market.buyer_alias.partition("@")
+    await market.send(SELLER, f"{local_part}{tag}@{domain}")
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "channel_off" in notice.content.decode("ascii")) == (SELLER, True)
+    await market.send(BUYER, market.seller_alias, Subject="Where is it?", X_Relay_Kind="order_problem")
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == "ops@operator.example"
+
+
+async def test_with_product_support_product_questions_reach_the_seller(market: Town) -> None:  # R-POL-13
+    await operators_order(market)
+    await market.store.put_party("market", Role.SELLER, "S1", settings=PartySettings(product_support=True))
+    await market.send(BUYER, market.seller_alias, Subject="Which glaze?", X_Relay_Kind="customisation")
+    await market.send(BUYER, market.seller_alias, Subject="Where is it?", X_Relay_Kind="order_problem")
+    assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["ops@operator.example", SELLER]
+
+
+async def test_a_policy_to_come_judges_from_its_day_on(market: Town) -> None:  # R-POL-15
+    later = replace(SMALL, version="later", effective_at=datetime(2026, 11, 24, tzinfo=UTC))
+    await market.set_marketplace(policies=(Policy(version="now"), later))
+    await market.send(SELLER, market.buyer_alias)
+    market.clock.forward(timedelta(days=1).total_seconds())
+    await market.send(SELLER, market.buyer_alias)
+    assert {one.policy_version for one in await market.store.messages()} == {"now", "later"}
+
+
+async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # R-POL-19
+    [reply] = await market.send(SELLER, f"check+{market.buyer_alias}")
+    assert (reply.code, "not relayed" in reply.text) == (250, True)
+    [answer] = await market.deliver_due()
+    assert answer.rcpt_to == SELLER
+    assert parsed(answer)["Auto-Submitted"] == "auto-replied"
+    assert BUYER not in answer.content.decode("ascii")
+    await opt_out(market)
+    await market.send(SELLER, f"check+{market.buyer_alias}")
+    [closed] = await market.deliver_due()
+    assert parsed(closed).get_content() != parsed(answer).get_content()
+    assert {one.state for one in await market.store.messages()} == {MessageState.RETURNED}

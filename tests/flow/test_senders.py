@@ -1,0 +1,136 @@
+"""Unlisted senders on their way through the flow: held, told of once, released once and in order, given back in time."""
+
+from datetime import timedelta
+
+from relay.core.model.event import EventType
+from relay.core.model.message import MessageState
+from relay.core.model.party import Role
+from relay.core.model.sender import SenderState
+from relay.housekeeping import Housekeeping
+from tests.support.town import BUYER, SELLER, Town, parsed
+
+HELPER = "helper@pottery.example"
+DAY = 86_400
+
+
+async def from_helper(market: Town, number: int = 1, address: str = HELPER) -> None:
+    [reply] = await market.send(
+        address, market.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}"
+    )
+    assert (reply.code, "held" in reply.text) == (250, True)
+
+
+async def states(market: Town) -> list[MessageState]:
+    return [one.state for one in await market.store.messages() if one.pair_id]
+
+
+async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: Town) -> None:  # R-SND-02 R-OUT-07
+    await from_helper(market, 1)
+    await from_helper(market, 2)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER  # the registered mailbox, never the unlisted one
+    text = parsed(notice).get_content()
+    assert HELPER in text
+    assert market.house.links.prefix in text
+
+
+async def test_approval_releases_all_in_their_order_and_once(market: Town) -> None:  # R-SND-02
+    for number in (1, 2, 3):
+        await from_helper(market, number)
+    await market.deliver_due()
+    [pending] = await market.store.pending(market.pair.seller.party.id)
+    assert pending.held == 3
+    for _ in range(2):
+        assert await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+    market.clock.forward(1)
+    relayed = await market.deliver_due()
+    assert [parsed(mail)["Subject"] for mail in relayed] == ["Number 1", "Number 2", "Number 3"]
+    assert {mail.rcpt_to for mail in relayed} == {BUYER}
+    await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == BUYER
+
+
+async def test_a_block_gives_it_back_without_a_word_to_anybody_unproven(market: Town) -> None:  # R-SND-02 R-OUT-07
+    await from_helper(market)
+    await market.deliver_due()
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.BLOCKED)
+    assert await market.deliver_due() == []
+    assert await states(market) == [MessageState.RETURNED]
+
+
+async def test_nobodys_word_in_time_returns_it_with_a_notice(market: Town) -> None:  # R-SND-02
+    await from_helper(market)
+    await market.deliver_due()
+    market.clock.forward(14 * DAY - 60)
+    assert await market.deliver_due() == []
+    market.clock.forward(120)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    assert "hold_expired" in notice.content.decode("ascii")
+    assert await states(market) == [MessageState.RETURNED]
+    [pending] = await market.store.pending(market.pair.seller.party.id)
+    await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+    assert await market.deliver_due() == []  # too late for this one
+
+
+async def test_a_refused_hold_comes_back_with_a_notice(market: Town) -> None:  # R-SND-02
+    await market.send(SELLER, market.buyer_alias, trusted=False)  # not proven
+    await market.deliver_due()
+    [held] = await market.store.messages(state=MessageState.HELD)
+    assert await market.store.return_hold(held.id, by="staff")
+    assert not await market.store.return_hold(held.id, by="staff")
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "hold_refused" in notice.content.decode("ascii")) == (SELLER, True)
+    assert not await market.store.release_hold(held.id, by="staff")
+
+
+async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: Town) -> None:  # R-SND-02
+    sweep = Housekeeping()
+    await from_helper(market, 1)
+    await market.deliver_due()
+    for number in range(2, 5):
+        market.clock.forward(60)
+        await from_helper(market, number, f"helper{number}@pottery.example")
+    assert await market.deliver_due() == []
+    await sweep.digests(market.house)
+    assert await market.deliver_due() == []  # not within a day of the first
+    market.clock.forward(DAY)
+    await sweep.digests(market.house)
+    await sweep.digests(market.house)
+    [digest] = await market.deliver_due()
+    assert (digest.mail_from, digest.rcpt_to) == ("", SELLER)
+    text = parsed(digest).get_content()
+    assert all(f"helper{number}@pottery.example" in text for number in range(2, 5))
+    market.clock.forward(2 * DAY)
+    await sweep.digests(market.house)
+    assert await market.deliver_due() == []  # nothing new came
+
+
+async def test_above_the_cap_no_more_may_wait(market: Town) -> None:  # R-SND-02
+    for number in range(10):
+        await from_helper(market, number, f"helper{number}@pottery.example")
+    [reply] = await market.send("one-more@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert reply.code == 550
+
+
+async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: Town) -> None:  # R-SND-05
+    await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == BUYER
+    await market.store.put_sender(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == SELLER
+
+
+async def test_who_of_several_staff_wrote_is_recorded(market: Town) -> None:  # R-SND-06
+    party_id = market.pair.seller.party.id
+    for name in ("ann", "bob"):
+        await market.store.put_sender(party_id, f"{name}@pottery.example", SenderState.APPROVED, label=name)
+        await market.send(f"{name}@pottery.example", market.buyer_alias)
+    labels = {sender.id: sender.label for sender in await market.store.senders(party_id)}
+    recorded = [(await market.store.message(one.id)) for one in await market.store.messages()]
+    assert [stored and stored.events[0].type for stored in recorded] == [EventType.RECEIVED] * 2
+    turns = await market.store.turns(party_id, market.clock.now() - timedelta(days=1))
+    assert len(turns) == 2
+    assert set(labels.values()) >= {"ann", "bob"}
