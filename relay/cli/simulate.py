@@ -147,8 +147,6 @@ async def _house(session: Session, store: Store) -> AsyncIterator[House]:
             courier=out_of_reach,
             signer=out_of_reach,
             departures=out_of_reach,
-            scanners=built,
-            web_port=session.config.web.port,
             scanners=scanners,
             web_port=session.config.web.port,
         )
