@@ -128,7 +128,7 @@ def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetim
                 f" v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain};\r\n"
                 f" s={key.selector}; t={signed_at}; x={signed_at + expire_s};\r\n".encode("ascii"),
                 b" h=",
-                b":\r\n ".join(b":".join(names[i : i + 5]) for i in range(0, len(names), 5)),
+                b":\r\n ".join(b":".join(names[i : i + 3]) for i in range(0, len(names), 3)),
                 b";\r\n bh=",
                 body_hash,
                 b";\r\n b=",

@@ -1,0 +1,159 @@
+"""What policy strips, and the placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
+
+Offsets are those of the message as policy read it, so this comes before every pass: the message is cut first, the
+passes work on what is left, and `composed` leads their edits back to the original. Where nothing is cut, nothing of
+this is done.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from relay.core.rewrite import assemble, textbody
+from relay.core.rewrite.mime import MimeLimits, Part, split
+from relay.core.rewrite.plan import Change, Cutout, Edit
+from relay.core.rewrite.textbody import Splice
+
+# What was within its limits as it came is not judged again; only nesting stays bounded, by the splitter itself.
+_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+_STRIPPED: Final = "stripped"
+_WHY: Final = "the marketplace's rules"
+
+
+class Cut(NamedTuple):
+    """A message after its cutouts. `edits` lead from the original to `content`."""
+
+    content: bytes
+    root: Part
+    edits: tuple[Edit, ...]
+    changes: tuple[Change, ...]
+
+
+def apply(content: bytes, root: Part, cutouts: Iterable[Cutout]) -> Cut:
+    """Raises ValueError for a path that names no part and for a span outside its text: what policy wants gone never
+    passes by mistake."""
+    edits: list[Edit] = []
+    changes: list[Change] = []
+    for part, listed in _by_part(root, cutouts):
+        whole = next((cutout for cutout in listed if cutout.start is None), None)
+        if whole:
+            edits += _replaced(content, part, whole.placeholder, is_root=part is root)
+            changes.append(Change(_STRIPPED, part.path, part.body_start, part.end, _WHY))
+        else:
+            found = _spliced(content, part, listed)
+            edits += found
+            changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in found if e.start >= part.body_start)
+    changes += _broken_signatures(root, edits)
+    edits.sort()
+    cut = assemble.section(content, 0, len(content), edits)
+    return Cut(cut, split(cut, _LIMITS), tuple(edits), tuple(changes))
+
+
+def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Edits of the cut message's body, and the cuts before them, as edits of the original's body."""
+    drift = cut.root.body_start - original.body_start  # from an offset in the original to the same place in the cut one
+    ranges: list[tuple[int, int, int, Edit | None]] = []  # start, end, growth of the drift, edit
+    at = drift
+    for edit in cut.edits:
+        if edit.start >= original.body_start:
+            start, growth = edit.start + at, len(edit.replacement) - (edit.end - edit.start)
+            ranges.append((start, start + len(edit.replacement), growth, None))
+            at += growth
+    ranges += ((edit.start, edit.end, 0, edit) for edit in edits)
+    ranges.sort(key=lambda each: each[:2])
+    merged: list[Edit] = []
+    while ranges:
+        # What touches becomes one edit.
+        start, end, before, count = ranges[0][0], ranges[0][1], drift, 0
+        while count < len(ranges) and ranges[count][0] <= end:
+            end = max(end, ranges[count][1])
+            drift += ranges[count][2]
+            count += 1
+        inside = [edit for *_, edit in ranges[:count] if edit]
+        merged.append(Edit(start - before, end - drift, assemble.section(cut.content, start, end, inside)))
+        del ranges[:count]
+    return tuple(merged)
+
+
+def led_back(cut: Cut, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Changes of the cut message with their ranges in the original."""
+    return tuple(
+        change._replace(start=_led_back(cut.edits, change.start, at_end=False), end=_led_back(cut.edits, change.end))
+        for change in changes
+    )
+
+
+def _led_back(edits: Sequence[Edit], at: int, *, at_end: bool = True) -> int:
+    drift = 0
+    for edit in edits:
+        start = edit.start + drift
+        if at < start or (at == start and not at_end):
+            break
+        if at < start + len(edit.replacement):
+            return edit.end if at_end else edit.start
+        drift += len(edit.replacement) - (edit.end - edit.start)
+    return at - drift
+
+
+def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:
+    """What is cut in each part, without what stands inside a part that goes as a whole."""
+    listed: dict[str, list[Cutout]] = {}
+    for cutout in cutouts:
+        listed.setdefault(cutout.path, []).append(cutout)
+    found: list[tuple[Part, list[Cutout]]] = []
+    unseen = set(listed)
+    gone = 0
+    for part in root.walk():
+        if part.path in unseen:
+            unseen.discard(part.path)
+            if part.end > gone or part is root:
+                found.append((part, listed[part.path]))
+            if any(cutout.start is None for cutout in listed[part.path]):
+                gone = max(gone, part.end)
+    if unseen:
+        raise ValueError("there is no such part to strip")
+    return found
+
+
+def _replaced(content: bytes, part: Part, placeholder: str, *, is_root: bool) -> tuple[Edit, Edit]:
+    """A part of its own kind gives way to a text; the boundary lines around it stay."""
+    octets = placeholder.encode("utf-8", "replace") + b"\r\n"
+    encoding = "7bit" if octets.isascii() else "base64"
+    header = (
+        textbody.without_content_fields(content[part.header_start : part.body_start])
+        + b"Content-Type: text/plain; charset=utf-8\r\n"
+        + f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii")
+        + b"Content-Disposition: inline\r\n\r\n"
+    )
+    body = textbody.encoded(octets, encoding)
+    if is_root and not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    return Edit(part.header_start, part.body_start, header), Edit(part.body_start, part.end, body)
+
+
+def _spliced(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit]:
+    if part.children:
+        raise ValueError("there is no text to strip from in a part of parts")
+    body = textbody.read(content[part.body_start : part.end], part)
+    splices: list[Splice] = []
+    for _, start, end, placeholder in sorted(cutouts, key=lambda cutout: (cutout.start or 0, -(cutout.end or 0))):
+        if start is None or end is None or not 0 <= start <= end <= len(body.text):
+            raise ValueError("what is to be stripped is not in the part's text")
+        text = html.escape(placeholder) if body.is_html else placeholder
+        if splices and start < splices[-1].end:
+            splices[-1] = splices[-1]._replace(end=max(end, splices[-1].end))
+        else:
+            splices.append(Splice(start, end, text))
+    cuts, recoded = textbody.spliced(body, splices)
+    edits = [Edit(part.body_start + cut.start, part.body_start + cut.end, cut.replacement) for cut in cuts]
+    if recoded:
+        header = content[part.header_start : part.body_start]
+        new = textbody.redeclared_header(header, recoded, part.content_type)
+        edits.insert(0, Edit(part.header_start, part.body_start, new))
+    return edits
+
+
+def _broken_signatures(root: Part, edits: Sequence[Edit]) -> Iterable[Change]:
+    for part in root.walk():
+        if part.content_type == "multipart/signed" and any(part.body_start <= e.start < part.end for e in edits):
+            yield Change("signature no longer valid", part.path, part.body_start, part.end, "signed text changed")

@@ -1,0 +1,58 @@
+"""How a footer looks. Two marks, one above and one below it, tell it from all else in any language, charset and way of
+quoting: ASCII, short enough to be wrapped by no program, without a character that HTML or a transfer encoding escapes
+by need.
+"""
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from relay.core.rewrite.plan import FooterLine
+
+_ABOVE: Final = ".:" + "-" * 32 + ":."
+_BELOW: Final = ".:" + "_" * 32 + ":."
+ABOVE: Final = re.compile(r"\.:-{20,60}:\.")
+BELOW: Final = re.compile(r"\.:_{20,60}:\.")
+SIGN: Final = ".:--------"
+"""Every mark above a footer holds it."""
+_LONGEST: Final = 200
+_STUFFED: Final = (" ", ">", "From ")  # RFC 3676 §4.4
+
+
+def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool) -> str:
+    """What is put at the end of `text`. A link has a line of its own, below the line that says what it does."""
+    written = [_ABOVE]
+    for line in lines:
+        says = _one_line(line.text)
+        written += (_label(says), line.url) if line.url else (says,)
+    written.append(_BELOW)
+    if flowed:
+        written = [" " + line if line.startswith(_STUFFED) else line for line in written]
+    gap = newline if text else ""
+    if text and not text.endswith("\n"):
+        gap += newline
+    if flowed and text.endswith(f" {newline}") and not text.endswith(f"-- {newline}"):
+        gap += newline  # the line was to be continued (RFC 3676 §4.2)
+    return gap + newline.join(written) + newline
+
+
+def as_html(lines: Sequence[FooterLine], language: str, newline: str) -> str:
+    """What is put at the end of a body element; on lines of its own, so that none grows too long."""
+    written = [_ABOVE, *map(_html_line, lines), _BELOW]
+    style = "clear:both;margin-top:1em;color:#666666;font-size:small"
+    inner = f"<br>{newline}".join(written)
+    return f'{newline}<div lang="{html.escape(language)}" style="{style}">{inner}</div>{newline}'
+
+
+def _html_line(line: FooterLine) -> str:
+    says = html.escape(_one_line(line.text))
+    return f'<a href="{html.escape(line.url)}">{says}</a>' if line.url else says
+
+
+def _label(text: str) -> str:
+    return text if text.endswith((":", "：")) else text + (":" if text.isascii() else "：")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST]

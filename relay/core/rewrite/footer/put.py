@@ -1,0 +1,217 @@
+"""The pass: signed links of the writer's own go from every text, the reader's footer comes below what is shown.
+
+Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer:
+a photo is the more a reason to be able to report it.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from relay.core import keyed
+from relay.core.rewrite import assemble, encodings, longlines, mime, textbody, words
+from relay.core.rewrite.footer import form
+from relay.core.rewrite.footer.links import OwnLinks, own_links
+from relay.core.rewrite.footer.quoted import removals
+from relay.core.rewrite.mime import Part
+from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.textbody import Recoded, Splice, TextBody
+
+_SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
+_SHOWN: Final = frozenset({"text/plain", "text/html"})
+_REMOVED: Final = "own link removed"
+_ADDED: Final = "footer added"
+_OWN: Final = "lets its holder act for the writer"
+_ASKED: Final = "the marketplace's footer"
+
+
+def apply(draft: Draft, plan: Plan) -> Draft:
+    """After the passes that hide something, before those that only shape lines."""
+    if plan.unsubscribe:
+        draft = _with_fields(
+            draft,
+            ("List-Unsubscribe", f" <{plan.unsubscribe}>\r\n".encode("ascii")),
+            ("List-Unsubscribe-Post", b" List-Unsubscribe=One-Click\r\n"),  # RFC 8058 §3.1
+        )
+    links = own_links(plan.link_prefix) if plan.link_prefix else None
+    shown = {part.path for part in _shown(draft.root)} if plan.footer else set()
+    if links:
+        draft = _without_in_header(draft, links)
+    for part in draft.root.walk():
+        footed = part.path in shown
+        if not part.children and (footed or (links and _is_text(part))):
+            draft = _text(draft, part, plan, links, footed=footed)
+    return _own_part(draft, plan) if plan.footer and not shown else draft
+
+
+def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
+    return draft._replace(fields=(*draft.fields, *fields))
+
+
+def _shown(part: Part) -> list[Part]:
+    """The text that every program shows, in each of its alternatives: the first one of parts that follow each other."""
+    kind = part.content_type
+    if not part.children:
+        is_attached = part.disposition == "attachment" or (part.filename and part.path)
+        return [part] if kind in _SHOWN and not is_attached else []
+    if kind in _SEALED or not kind.startswith("multipart/"):
+        return []
+    found = [_shown(child) for child in part.children]
+    if kind == "multipart/alternative":
+        return [text for texts in found for text in texts]
+    return next(filter(None, found), [])
+
+
+def _is_text(part: Part) -> bool:
+    """What programs show as text, or open as such."""
+    kind = part.content_type
+    return kind.startswith(("text/", "message/", "multipart/")) or kind.endswith(("xml", "json"))
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _text(draft: Draft, part: Part, plan: Plan, links: OwnLinks | None, *, footed: bool) -> Draft:
+    """One part's text as earlier passes left it."""
+    inside = [edit for edit in draft.edits if part.body_start <= edit.start and edit.end <= part.end]
+    raw = assemble.section(draft.content, part.body_start, part.end, inside)
+    body = textbody.read(raw, part)
+    splices = removals(body, links) if links else []
+    gone = bool(splices)
+    if footed:
+        splices = _below(body, splices, plan)
+    if not splices:
+        return draft
+    cuts, recoded = textbody.spliced(body, splices)
+    start = part.body_start
+    edits = [Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts]
+    if inside:
+        edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
+    others = [edit for edit in draft.edits if edit not in inside]
+    where = part.path, edits[0].start, edits[-1].end
+    changes = [Change(_REMOVED, *where, _OWN)] if gone else []
+    if footed:
+        changes.append(Change(_ADDED, *where, _ASKED))
+    if gone:
+        changes += _broken_signatures(draft, part)
+    draft = draft._replace(edits=(*others, *edits), changes=(*draft.changes, *changes))
+    return _recoded(draft, part, recoded) if recoded else draft
+
+
+def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice]:
+    """The removals, and the footer where the text ends."""
+    if body.is_html:
+        low = body.text.lower()
+        at = max(low.rfind("</body"), low.rfind("</html") if "</body" not in low else -1)
+        at = len(body.text) if at < 0 else at
+        at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
+        footer = form.as_html(plan.footer, plan.language, body.newline)
+        return sorted([*removed, Splice(at, at, footer)])
+    text = textbody.applied(body.text, removed)
+    flowed = body.part.params.get("format", "").lower() == "flowed"
+    end = len(body.text)
+    return [*removed, Splice(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
+
+
+def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
+    """The part's header, as earlier passes left it, names the new charset."""
+    if part is draft.root:
+        kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
+        kept = tuple(f for f in draft.fields if f[0] not in ("Content-Type", "Content-Transfer-Encoding"))
+        return _with_fields(
+            draft._replace(fields=kept),
+            ("Content-Type", textbody.redeclared(kind, recoded, part.content_type)),
+            ("Content-Transfer-Encoding", f" {recoded.encoding}\r\n".encode("ascii")),
+        )
+    start, end = part.header_start, part.body_start
+    inside = [edit for edit in draft.edits if start <= edit.start < end and edit.end <= end]
+    header = assemble.section(draft.content, start, end, inside)
+    others = [edit for edit in draft.edits if edit not in inside]
+    new = Edit(start, end, textbody.redeclared_header(header, recoded, part.content_type))
+    return draft._replace(edits=(*others, new))
+
+
+def _broken_signatures(draft: Draft, part: Part) -> list[Change]:
+    return [
+        Change("signature no longer valid", signed.path, signed.body_start, signed.end, "signed text changed")
+        for signed in draft.root.walk()
+        if signed.content_type == "multipart/signed" and signed.body_start <= part.body_start and part.end <= signed.end
+    ]
+
+
+# ---------------------------------------------------------------- headers
+
+
+def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
+    """Subjects are read by people, and a message inside the message may still have its own fields."""
+    fields = list(draft.fields)
+    changes: list[Change] = []
+    for at, (name, value) in enumerate(fields):
+        if name != "Subject":
+            continue
+        text = words.decode(words.unfold(value))
+        spans = links.find(text)
+        if spans:
+            text = textbody.applied(text, [Splice(start, end, "") for start, end in spans]).strip()
+            fields[at] = name, b" " + (text.encode("ascii") if text.isascii() else words.encode(text)) + b"\r\n"
+            old = draft.root.first("subject")
+            changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
+    edits: list[Edit] = []
+    kept = list(draft.edits)
+    for part in draft.root.walk():
+        for field in part.fields if part is not draft.root else ():
+            if links.find(words.decode(mime.raw_value(draft.content, field))):
+                kept = [edit for edit in kept if edit.end <= field.start or field.end <= edit.start]
+                edits.append(Edit(field.start, field.end, b""))
+                changes.append(Change(_REMOVED, part.path, field.start, field.end, _OWN))
+    return draft._replace(fields=tuple(fields), edits=(*kept, *edits), changes=(*draft.changes, *changes))
+
+
+# ---------------------------------------------------------------- mail without a text
+
+
+def _own_part(draft: Draft, plan: Plan) -> Draft:
+    root = draft.root
+    text = form.plain(plan.footer, "", "\r\n", flowed=False).encode("utf-8", "replace")
+    encoding = "7bit" if text.isascii() else "base64"
+    part = (
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
+        + f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode("ascii")
+        + textbody.encoded(text, encoding).removesuffix(b"\r\n")
+        + b"\r\n"
+    )
+    added = Change(_ADDED, root.path, root.end, root.end, _ASKED)
+    if root.content_type == "multipart/mixed" and root.children:
+        return _appended(draft, part, added)
+    if root.content_type.startswith("multipart/") or longlines.has_long_line(draft.content, root.body_start):
+        return draft
+    return _wrapped(draft, plan, part, added)
+
+
+def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
+    """A last part of a mail of parts."""
+    at = draft.root.children[-1].end + 2
+    kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
+    boundary = words.parameters(words.unfold(kind)).get("boundary", "")
+    if draft.content[at - 2 : at + 2] != b"\r\n--":
+        return draft  # cut off: nobody can tell where it ends
+    edit = Edit(at, at, mime.boundary_line(boundary) + b"\r\n" + part)
+    return draft._replace(edits=(*draft.edits, edit), changes=(*draft.changes, added._replace(start=at, end=at)))
+
+
+def _wrapped(draft: Draft, plan: Plan, part: bytes, added: Change) -> Draft:
+    """What was the whole mail becomes its first part, untouched."""
+    root = draft.root
+    boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'boundary', plan.message_id, size=15))}"
+    line = mime.boundary_line(boundary)
+    own = b"".join(n.encode("ascii") + b":" + value for n, value in draft.fields if n.startswith("Content-"))
+    kept = tuple(field for field in draft.fields if not field[0].startswith("Content-"))
+    kind = "multipart/mixed" + words.parameter("boundary", boundary)
+    edits = (
+        Edit(root.body_start, root.body_start, line + b"\r\n" + own + b"\r\n"),
+        Edit(root.end, root.end, b"\r\n" + line + b"\r\n" + part + line + b"--\r\n"),
+    )
+    return draft._replace(
+        fields=(*kept, ("Content-Type", f" {kind}\r\n".encode("ascii"))),
+        edits=(*draft.edits, *edits),
+        changes=(*draft.changes, added),
+    )

@@ -1,0 +1,173 @@
+"""What of a text was a footer of ours, or a signed link on its own: what goes before anybody else reads it.
+
+A footer is recognised by its marks, and by its links where one mark was cut off. What somebody wrote into the middle of
+a quoted footer is not taken for it: then the links alone go.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
+from relay.core.rewrite.footer.links import OwnLinks, Span, merged
+from relay.core.rewrite.scrub.layers import TAG
+from relay.core.rewrite.textbody import Splice, TextBody
+
+_MOST_LINES: Final = 40
+_MOST_WORDS: Final = 400  # characters beside the links
+_MOST_MARKUP: Final = 8_000
+_QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
+_LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
+_TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)")
+_GOES: Final = frozenset({"a", "br", "hr", "img", "wbr"})
+_ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
+_LONGEST_ANCHOR: Final = 2_000
+_OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
+
+
+def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
+    """What to do to the text; sorted, empty for nearly every text."""
+    params = body.part.params
+    is_delsp = params.get("format", "").lower() == "flowed" and params.get("delsp", "").lower() == "yes"
+    found = links.find(body.text, is_html=body.is_html, is_delsp=is_delsp)
+    if not found and SIGN not in body.text:
+        return []
+    return _in_html(body.text, found) if body.is_html else _in_plain(body.text, found)
+
+
+# ---------------------------------------------------------------- plain text
+
+
+def _in_plain(text: str, links: Sequence[Span]) -> list[Splice]:
+    spans = merged([*_plain_footers(text, links), *(_line_of(text, span) for span in links)])
+    return [Splice(start, end, "") for start, end in spans]
+
+
+def _plain_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+    for mark in ABOVE.finditer(text):
+        line_start = text.rfind("\n", 0, mark.start()) + 1
+        prefix = text[line_start : mark.start()]
+        end = _plain_end(text, mark.end(), prefix.count(">"), links)
+        if end and _QUOTE.fullmatch(prefix):
+            above = text.rfind("\n", 0, max(0, line_start - 1)) + 1
+            # The empty line that was put between mail and footer.
+            yield above if line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n")) else line_start, end
+        elif end:
+            yield mark.start(), end
+
+
+def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | None:
+    """Where the footer ends whose first mark ends at `at`; None for none."""
+    end, words = None, 0
+    for number in range(_MOST_LINES):
+        line_end = text.find("\n", at) + 1 or len(text)
+        inside = [span for span in _near(links, at, line_end) if span[0] < line_end and at < span[1]]
+        if inside:
+            line_end = max(line_end, text.find("\n", inside[-1][1] - 1) + 1 or len(text))
+        line = text[at:line_end]
+        below = BELOW.search(line)
+        if number and line.count(">") < depth and not inside:
+            return end
+        if below:
+            rest = line[below.end() :].strip()
+            return at + below.end() if rest else line_end
+        if inside:
+            end = line_end
+        else:
+            words += len(line.strip())
+        if words > _MOST_WORDS or line_end == len(text):
+            return end
+        at = line_end
+    return end
+
+
+def _near(links: Sequence[Span], start: int, end: int) -> list[Span]:
+    return [span for span in links if span[0] < end and start < span[1]]
+
+
+def _line_of(text: str, span: Span) -> Span:
+    """A link alone on its line takes the line along, and the line above that says what it does."""
+    start, end = span
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end) + 1 or len(text)
+    if text[end:line_end].strip() or not _QUOTE.fullmatch(text[line_start:start]):
+        return span
+    above = text.rfind("\n", 0, max(0, line_start - 1)) + 1
+    return (above if line_start and _LABEL.match(text[above:line_start]) else line_start), line_end
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def _in_html(text: str, links: Sequence[Span]) -> list[Splice]:
+    spans = merged([*_html_footers(text, links), *(_element(text, span) for span in links)])
+    return [Splice(start, end, _tags_left(text[start:end])) for start, end in spans]
+
+
+def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+    for mark in ABOVE.finditer(text):
+        below = BELOW.search(text, mark.end(), mark.end() + _MOST_MARKUP)
+        end = below.end() if below else _last_link(text, mark.end(), links)
+        if end and _is_footer(text[mark.end() : end]):
+            yield _emptied(text, mark.start(), end)
+
+
+def _last_link(text: str, at: int, links: Sequence[Span]) -> int | None:
+    end = None
+    for span in links:
+        if span[0] >= at:
+            element = _element(text, span)
+            if element[0] - at > _MOST_MARKUP // 10:
+                break
+            end = at = element[1]
+    return end
+
+
+def _is_footer(markup: str) -> bool:
+    return len(" ".join(TAG.sub(" ", markup).split())) <= _MOST_WORDS + markup.count("://") * 250
+
+
+def _element(text: str, span: Span) -> Span:
+    """The tag that a link stands in; of an anchor all up to its end."""
+    start, end = span
+    opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
+    if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
+        return span
+    tag = TAG.match(text, opened)
+    name = _TAG_NAME.match(text, opened)
+    if tag is None or name is None or tag.end() < end:
+        return span
+    if name[2].lower() == "a":
+        closed = _ANCHOR_END.search(text, tag.end(), tag.end() + _LONGEST_ANCHOR)
+        if closed and "<a " not in text[tag.end() : closed.start()].lower():
+            return opened, closed.end()
+    return opened, tag.end()
+
+
+def _emptied(text: str, start: int, end: int) -> Span:
+    """With the elements that hold nothing else."""
+    for _ in range(8):
+        opened = _OPENED.search(text[max(0, start - 500) : start])
+        if opened is None or _tags_left(text[start:end]):
+            break
+        closed = re.compile(rf"\s*</{opened[1]}\s*>(?:\r?\n)?", re.IGNORECASE).match(text, end)
+        if closed is None:
+            break
+        start, end = start - len(opened[0]), closed.end()
+    before = text[max(0, start - 2) : start]
+    return start - (2 if before == "\r\n" else before.endswith("\n")), end
+
+
+def _tags_left(markup: str) -> str:
+    """The tags of which only the one half stands in what goes, so that the rest keeps its shape."""
+    left: list[tuple[str, str]] = []
+    for match in TAG.finditer(markup):
+        name = _TAG_NAME.match(match[0])
+        if name is None or name[2].lower() in _GOES:
+            continue
+        kind = name[1] + name[2].lower()
+        if kind.startswith("/") and left and left[-1][0] == kind[1:]:
+            left.pop()
+        else:
+            left.append((kind, match[0]))
+    return "".join(tag for _, tag in left)

@@ -1,0 +1,214 @@
+"""Changing the decoded text of a part: splices of what people read in, cuts of the raw body out.
+
+The part keeps its charset and its transfer encoding wherever the new text can be written in them; HTML always can,
+with character references. Else the whole part becomes UTF-8, and its header must say so (`Recoded`). Text in a charset
+that cannot be read through is not recoded, for that would lose it: what is put in is then ASCII.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from relay.core.rewrite import charsets, encodings, words
+from relay.core.rewrite.encodings import Cut
+from relay.core.rewrite.mime import Part
+
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+_FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
+_BASE64_BYTES: Final = 57  # 76 digits a line (RFC 2045 §6.8)
+_TYPE: Final = "content-type"
+_ENCODING: Final = "content-transfer-encoding"
+
+
+class Splice(NamedTuple):
+    """Replace `text[start:end]`. Sorted and without overlap where there are several."""
+
+    start: int
+    end: int
+    replacement: str
+
+
+class Recoded(NamedTuple):
+    """What the part's header is to say from now on."""
+
+    charset: str
+    encoding: str
+
+
+class TextBody(NamedTuple):
+    """A body and what a client reads in it. `offsets` of policy are those of `text`."""
+
+    raw: bytes
+    part: Part
+    octets: bytes
+    codec: str
+    text: str
+
+    @property
+    def is_html(self) -> bool:
+        return self.part.content_type in ("text/html", "application/xhtml+xml")
+
+    @property
+    def newline(self) -> str:
+        return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
+
+
+def read(raw: bytes, part: Part) -> TextBody:
+    octets = encodings.decode(raw, part.encoding)
+    codec = encodings.codec_of(part.params.get("charset", ""), octets)
+    return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec))
+
+
+def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recoded | None]:
+    """Cuts of the raw body, sorted; None while charset and encoding stay as they are."""
+    if body.is_html:
+        splices = [splice._replace(replacement=_referenced(splice.replacement, body)) for splice in splices]
+    cuts = _in_place(body, splices)
+    if cuts is not None:
+        return cuts, None
+    try:
+        body.octets.decode(body.codec)
+    except UnicodeError:
+        plain = [s._replace(replacement=s.replacement.encode("ascii", "replace").decode()) for s in splices]
+        return _in_place(body, plain) or _anew(body, plain), None
+    octets = applied(body.text, splices).encode("utf-8", "replace")
+    encoding = body.part.encoding
+    if encoding == "7bit" and not octets.isascii():
+        encoding = "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
+    return [_whole(body, octets, encoding)], Recoded("utf-8", encoding)
+
+
+def applied(text: str, splices: Sequence[Splice]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for start, end, replacement in splices:
+        pieces += (text[at:start], replacement)
+        at = end
+    return "".join((*pieces, text[at:]))
+
+
+def encoded(octets: bytes, encoding: str) -> bytes:
+    """Octets of text in a transfer encoding, CRLF between lines (RFC 2045 §6.7, §6.8)."""
+    if encoding == "base64":
+        lines = (octets[at : at + _BASE64_BYTES] for at in range(0, len(octets), _BASE64_BYTES))
+        return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
+    if encoding == "quoted-printable":
+        return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(octets, istext=True))
+    return octets
+
+
+def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
+    """None where the new text cannot be written as the old one is."""
+    if not all(_fits(splice.replacement, body) for splice in splices):
+        return None
+    widened = [_widened(body.text, splice) for splice in splices]
+    inner = [splice for splice in widened if splice.start < splice.end]
+    spans = encodings.octet_spans(body.octets, body.codec, body.text, [(s.start, s.end) for s in inner])
+    cuts = [
+        encodings.encode_cut(body.octets, body.codec, start, end, splice.replacement)
+        for splice, (start, end) in zip(inner, spans, strict=True)
+    ]
+    end = len(body.octets)
+    tail = b"".join(
+        encodings.encode_cut(body.octets, body.codec, end, end, splice.replacement).replacement
+        for splice in widened
+        if splice.start == splice.end
+    )
+    octets = encodings.apply(body.octets, cuts) + tail
+    if encodings.decode_text(octets, body.codec) != applied(body.text, splices):
+        return None
+    if body.part.encoding == "base64":
+        return [_whole(body, octets, "base64")]
+    raw_cuts = encodings.cut_raw(body.raw, body.part.encoding, cuts)
+    if tail:
+        raw_cuts.append(Cut(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
+    if encodings.decode(encodings.apply(body.raw, raw_cuts), body.part.encoding) != octets:
+        return [_whole(body, octets, body.part.encoding)]
+    return raw_cuts
+
+
+def _anew(body: TextBody, splices: Sequence[Splice]) -> list[Cut]:
+    octets = applied(body.text, splices).encode(body.codec, "replace")
+    return [_whole(body, octets, body.part.encoding)]
+
+
+def _whole(body: TextBody, octets: bytes, encoding: str) -> Cut:
+    raw = encoded(octets, encoding)
+    if body.raw.endswith(b"\r\n") and not raw.endswith(b"\r\n"):
+        raw += b"\r\n"
+    return Cut(0, len(body.raw), raw)
+
+
+def _widened(text: str, splice: Splice) -> Splice:
+    """An insertion is led back to the octets of the character behind it; at the end there is none."""
+    if splice.start == splice.end < len(text):
+        return Splice(splice.start, splice.end + 1, splice.replacement + text[splice.end])
+    return splice
+
+
+def _writable(body: TextBody) -> str:
+    """The codec of what may be put in: what the header says, ASCII where it says nothing that is known, and where the
+    body must stay 7bit (RFC 2045 §2.7)."""
+    if not charsets.codec_of(body.part.params.get("charset", "")):
+        return "ascii"
+    if body.codec.startswith("iso2022_jp"):
+        return "iso2022_jp"  # what every reader of the name knows (RFC 1468)
+    return "ascii" if body.part.encoding == "7bit" else body.codec
+
+
+def _fits(replacement: str, body: TextBody) -> bool:
+    if replacement.isascii():
+        return True
+    try:
+        replacement.encode(_writable(body))
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _referenced(replacement: str, body: TextBody) -> str:
+    codec = _writable(body)
+    return replacement.encode(codec, "xmlcharrefreplace").decode(codec)
+
+
+# ---------------------------------------------------------------- the header of a part that was recoded
+
+
+def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
+    """A raw Content-Type value with the new charset; `default` is the type where it names none."""
+    value = words.unfold(value)
+    parameters = words.parameters(value) | {"charset": recoded.charset}
+    kind = value.partition(b";")[0].strip().decode("ascii", "replace") or default
+    written = "".join(words.parameter(name, text) for name, text in parameters.items() if words.is_token(name))
+    return f" {kind}{written}\r\n".encode("ascii", "replace")
+
+
+def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
+    """A part's header block, empty line included, that says so."""
+    kept: list[bytes] = []
+    kind = b""
+    for name, value, whole in _fields(header):
+        if name == _TYPE and not kind:
+            kind = value
+        elif name not in (_TYPE, _ENCODING):
+            kept.append(whole)
+    return b"".join(
+        (
+            *kept,
+            b"Content-Type:",
+            redeclared(kind, recoded, default),
+            f"Content-Transfer-Encoding: {recoded.encoding}\r\n\r\n".encode("ascii"),
+        )
+    )
+
+
+def without_content_fields(header: bytes) -> bytes:
+    """What a header block says beside its body, without the empty line."""
+    return b"".join(whole for name, _, whole in _fields(header) if not name.startswith("content-"))
+
+
+def _fields(header: bytes) -> Iterator[tuple[str, bytes, bytes]]:
+    for match in _FIELD.finditer(header):
+        if match[1]:
+            yield match[1].strip().lower().decode("latin-1"), match[2] or b"", match[0]
