@@ -66,6 +66,7 @@ class Importer:
                 items=row.items,
                 state=row.state,
                 fulfilled_by=row.fulfilled_by,
+                known=row.known or (known.known if known else ()),
             )
         )
 

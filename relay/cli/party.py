@@ -230,12 +230,11 @@ async def _described(store: Store, found: Party, *, reveal: bool) -> show.Row:
         "state": str(found.state),
         "locale": found.locale,
         "name": found.display_name,
+        "time_zone": found.settings.time_zone,
+        "quiet_hours": found.settings.quiet_hours,
+        "product_support": found.settings.product_support,
         "id": found.id,
     }
-    if found.role is Role.SELLER:
-        described["product_support"] = found.settings.product_support
-    else:
-        described |= {"time_zone": found.settings.time_zone, "quiet_hours": found.settings.quiet_hours}
     if reveal:
         described["mailbox"] = await store.mailbox(found.id)
     return described

@@ -27,6 +27,7 @@ COLUMNS: Final = {
     "items": "item codes, separated by ;",
     "state": "the marketplace's own word for the order's state",
     "fulfilled_by": "seller (default) or operator",
+    "known": "texts that may stand in its mail, such as tracking numbers, separated by ;",
 }
 _REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
 _WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"))
@@ -45,7 +46,8 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One order. None: the file does not say, what is known stays. `line` is where it begins in the file."""
+    """One order. None, and no `known`: the file does not say, what is known stays. `line` is where it begins in the
+    file."""
 
     line: int
     order_id: str
@@ -57,6 +59,7 @@ class Row:
     items: tuple[str, ...] = ()
     state: str = ""
     fulfilled_by: Fulfilment = Fulfilment.SELLER
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def cells(order: Order, pair: Pair) -> tuple[str, ...]:
         ";".join(order.items),
         order.state,
         str(order.fulfilled_by),
+        ";".join(order.known),
         pair.buyer.alias.address,
         pair.seller.alias.address,
     )
@@ -190,15 +194,20 @@ def _row(line: int, names: Sequence[str], found: Sequence[str]) -> Row:
         buyer_mailbox=_mailbox(values, "buyer_mailbox"),
         buyer_locale=_locale(values.get("buyer_locale", "")),
         seller_mailbox=_mailbox(values, "seller_mailbox"),
-        items=tuple(dict.fromkeys(item.strip() for item in values.get("items", "").split(";") if item.strip())),
+        items=_list(values.get("items", "")),
         state=values.get("state", ""),
         fulfilled_by=_fulfilment(values.get("fulfilled_by", "")),
+        known=_list(values.get("known", "")),
     )
+
+
+def _list(cell: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.strip() for one in cell.split(";") if one.strip()))
 
 
 def _value(name: str, cell: str) -> str:
     value = cell[1:] if _GUARDED.match(cell) else cell
-    if len(value) > _LONGEST_VALUE and name != "items":
+    if len(value) > _LONGEST_VALUE and name not in {"items", "known"}:
         raise _BadCellError(name, f"is longer than {_LONGEST_VALUE} characters")
     if not value.isprintable():
         raise _BadCellError(name, "holds a line end or another control character")
@@ -229,7 +238,8 @@ def _fulfilment(value: str) -> Fulfilment:
 
 
 def _joined(earlier: Row | None, row: Row) -> Row:
-    """Two lines of one order: its items together, all else from the later line, but between the same two parties."""
+    """Two lines of one order: its items and known texts together, all else from the later line, but between the same
+    two parties."""
     if earlier is None:
         return row
     if (earlier.buyer_ref, earlier.seller_ref) != (row.buyer_ref, row.seller_ref):
@@ -238,6 +248,7 @@ def _joined(earlier: Row | None, row: Row) -> Row:
         row,
         line=earlier.line,
         items=tuple(dict.fromkeys((*earlier.items, *row.items))),
+        known=tuple(dict.fromkeys((*earlier.known, *row.known))),
         buyer_mailbox=row.buyer_mailbox or earlier.buyer_mailbox,
         buyer_locale=row.buyer_locale or earlier.buyer_locale,
         seller_mailbox=row.seller_mailbox or earlier.seller_mailbox,

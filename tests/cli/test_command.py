@@ -44,6 +44,7 @@ def test_every_verb_that_shows_data_takes_json() -> None:
         ("party", "password", "revoke"),
         ("opt-out", "set"),
         ("opt-out", "clear"),
+        ("policy", "default"),
     }
     silent.add(("order", "export"))
     for path, command in COMMANDS:

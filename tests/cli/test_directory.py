@@ -171,7 +171,7 @@ def test_senders_are_flipped_and_never_deleted(town: Installation) -> None:
 def test_a_flip_of_someone_unlisted_flips_nobody(town: Installation) -> None:
     seller = ["--role", "seller", "--ref", "S1"]
     result = town.relay("sender", "block", *seller, "owner@private.example", "x@y.example", exit_code=1)
-    assert "does not list that address" in result.stderr
+    assert "does not list each of these addresses" in result.stderr
     assert [one["state"] for one in town.json("sender", "list", *seller)] == ["approved"]
 
 

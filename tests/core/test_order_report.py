@@ -87,6 +87,14 @@ def test_a_bad_row_names_line_column_and_why_and_the_other_rows_go_in(line: str,
     assert [row.order_id for row in report.rows] == ["O-1", "O-9"]
 
 
+def test_known_texts_are_a_list_that_may_be_left_out() -> None:
+    # R-POL-09
+    lines = (f"{HEADER},known", f"{GOOD},1234-5678-9012; 980円", f"{GOOD},980円;〒150-0001")
+    (row,) = read("\n".join(lines).encode()).rows
+    assert row.known == ("1234-5678-9012", "980円", "〒150-0001")
+    assert FULL.known == ()
+
+
 def test_an_error_does_not_repeat_the_cell() -> None:
     report = read(_file("O-1,B-1,hanako@@private.example,,S-1,,,,"))
     assert "private" not in str(report.errors[0])
@@ -206,4 +214,4 @@ def test_no_bytes_bring_more_than_a_report_error(data: bytes) -> None:
 
 
 def test_every_documented_column_is_read() -> None:
-    assert set(HEADER.split(",")) == set(COLUMNS)
+    assert {*HEADER.split(","), "known"} == set(COLUMNS)

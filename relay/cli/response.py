@@ -1,0 +1,43 @@
+"""`relay response`: how long a seller lets buyers' questions wait (R-REC-08)."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from relay.cli import show
+from relay.cli.session import Session, in_marketplace, known_party, with_store
+from relay.core.model.party import Role
+from relay.core.response import WINDOWS_DAYS, figures, questions
+from relay.ports import Store
+
+_BEFORE = timedelta(days=90)
+"""How much further back than the longest window is read: a question of a window may be part of an older one."""
+
+
+@click.command()
+@in_marketplace
+@click.argument("seller", metavar="SELLER")
+@show.as_json
+@with_store
+async def response(session: Session, store: Store, *, marketplace: str | None, seller: str, as_json: bool) -> None:
+    """Show a seller's response figures over 7, 30 and 90 days, and the questions that wait.
+
+    Messages that need no reply are left out: `relay message no-reply-needed`.
+    """
+    shop, now = session.marketplace(marketplace), datetime.now(UTC)
+    party = await known_party(store, shop, Role.SELLER, seller)
+    policy = shop.policy_at(now)
+    turns = await store.turns(party.id, now - timedelta(days=max(WINDOWS_DAYS)) - _BEFORE)
+    over: list[show.Row] = [{"days": days, **asdict(one)} for days, one in figures(turns, policy, now).items()]
+    waiting: list[show.Row] = [
+        {"message": one.message_id, "asked_at": one.asked_at, "waited_s": one.waited_s, "late": one.late}
+        for one in sorted(questions(turns, policy, now), key=lambda one: one.asked_at)
+        if one.answered_at is None
+    ]
+    if as_json:
+        show.one({"figures": over, "waiting": waiting}, as_json=True)
+        return
+    show.rows(over, as_json=False)
+    click.echo()
+    show.rows(waiting, as_json=False, empty="no question waits")
