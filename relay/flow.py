@@ -167,11 +167,7 @@ def reply(judged: Judged, judgement: Judgement) -> Reply:
     marketplace = judged.target.marketplace
     match judged.outcome:
         case Refusal(reason=reason):
-            # Which limit a message went over is said in words of our own; what From holds is its writer's.
-            values = dict(reason.values)
-            detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
-            detail = f"again from {values['reset']}" if reason.code in QUOTAS and "reset" in values else detail
-            return smtp_text.reply(reason.code, marketplace, detail=detail)
+            return smtp_text.reply_for_refusal(reason, marketplace)
         case Verdict() if judged.target.check:
             return Reply(250, "2.0.0", f"{judged.message_id} checked, not relayed; the answer follows by mail")
         case Verdict() as verdict:

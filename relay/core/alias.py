@@ -46,8 +46,8 @@ def is_valid(local_part: str, domain: str, key: bytes) -> bool:
 
 
 def untag(local_part: str) -> Tagged:
-    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"), `check+7kq2...+Tag` the same with `check`; case of the alias is folded,
-    of the tag kept."""
+    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"), `check+7kq2...+Tag` the same with `check`; the alias's case is folded,
+    the tag's kept."""
     alias, _, tag = local_part.partition("+")
     if alias.lower() == _CHECK and tag:
         return untag(tag)._replace(check=True)

@@ -39,6 +39,16 @@ _VERDICT_TYPES: Final = {
     Action.HOLD: NoticeType.HELD,
     Action.RELAY: NoticeType.WARNED,
 }
+_NO_FAULTS: Final = frozenset(
+    {
+        ReasonCode.ANSWER,
+        ReasonCode.MARKED_IMPORTANT,
+        ReasonCode.ADDITIONAL_INFORMATION,
+        ReasonCode.CRITICAL_KIND,
+        ReasonCode.QUIET_HOURS,
+    }
+)
+"""Reasons beside the one for a notice that ask nothing of its reader."""
 _LINKS: Final = {
     ReasonCode.SENDER_UNPROVEN: Purpose.CONFIRM,
     ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
@@ -98,9 +108,8 @@ async def about_verdict(house: House, told: Telling) -> OutgoingNotice:
     """The notice of a message that policy held, returned, or let pass with a warning."""
     verdict, reason = told.verdict, first_reason(told.verdict)
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
-    return await _of_verdict(
-        house, told, _VERDICT_TYPES[verdict.action], reason, tuple(other for other in rest if other is not reason)
-    )
+    others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
+    return await _of_verdict(house, told, _VERDICT_TYPES[verdict.action], reason, others)
 
 
 async def about_check(house: House, told: Telling) -> OutgoingNotice:

@@ -50,8 +50,14 @@ def test_what_is_no_alias_by_its_form_is_refused(text: str) -> None:
 
 
 def test_a_tag_is_split_off_and_the_alias_folded() -> None:  # R-ADR-05
-    assert alias.untag("7KQ2M5X4TN3WD6PA+Order-12+x") == ("7kq2m5x4tn3wd6pa", "Order-12+x")
-    assert alias.untag("7kq2m5x4tn3wd6pa") == ("7kq2m5x4tn3wd6pa", "")
+    assert alias.untag("7KQ2M5X4TN3WD6PA+Order-12+x") == ("7kq2m5x4tn3wd6pa", "Order-12+x", False)
+    assert alias.untag("7kq2m5x4tn3wd6pa") == ("7kq2m5x4tn3wd6pa", "", False)
+
+
+def test_a_check_names_the_alias_after_it() -> None:  # R-POL-19
+    assert alias.untag("check+7KQ2M5X4TN3WD6PA") == ("7kq2m5x4tn3wd6pa", "", True)
+    assert alias.untag("Check+7kq2m5x4tn3wd6pa+Order-12") == ("7kq2m5x4tn3wd6pa", "Order-12", True)
+    assert alias.untag("check") == ("check", "", False)
 
 
 def test_a_pseudonym_is_stable_and_differs_between_sellers() -> None:  # R-ADR-06

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.reason import ReasonCode
+from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.model.verdict import Action, Verdict
 
@@ -96,6 +96,16 @@ def reply(
         help_line = f"{line}; see {_ascii(marketplace.help_url)}"
         line = help_line if len(help_line) <= _LONGEST else line
     return Reply.refusing(code, line)
+
+
+def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
+    """The answer for a message that is not taken: which limit it went over, or when it may come again. What From holds
+    is its writer's, so nothing else of a reason's detail is said."""
+    values = dict(reason.values)
+    detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
+    if "reset" in values:
+        detail = f"again from {_minute(datetime.fromisoformat(values['reset']))}"
+    return reply(reason.code, marketplace, detail=detail)
 
 
 def reply_for_verdict(
