@@ -1,0 +1,139 @@
+"""Quotas, the price of marks of importance, opt-outs over time: counted once, durable, by whom they concern."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from relay.core.model.kind import Kind
+from relay.core.model.optout import OptOut
+from relay.ports import Misuse, OptOutChange, Record, UnavailableError, Use
+from tests.store.world import START, Place, World, make_pair
+
+TODAY = Use(scope="seller", subject_id="s", day="2026-03-01")
+PAIR = replace(TODAY, scope="pair")
+TOMORROW = replace(TODAY, day="2026-03-02")
+
+
+async def use(world: World, *uses: Use) -> None:
+    record = world.record()
+    await world.store.accept(world.acceptance(record, uses=uses))
+
+
+async def test_uses_are_counted_by_scope_subject_and_day(world: World, place: Place):  # R-POL-11
+    assert await world.store.used([TODAY, PAIR]) == [0, 0]
+    assert await world.store.used([]) == []
+    await use(world, TODAY, PAIR)
+    await use(world, TODAY, TOMORROW)
+    asked = [PAIR, TOMORROW, TODAY, replace(TODAY, subject_id="other"), TODAY]
+    async with place.node() as other:
+        assert await other.used(asked) == [1, 1, 2, 0, 2]
+
+
+async def test_many_at_once_on_two_nodes_lose_no_count(world: World, place: Place):  # R-POL-11 R-SCL-02
+    async with place.node() as other:
+        records = [world.record() for _ in range(60)]
+        uses = [(TODAY, PAIR, TODAY), (PAIR, TODAY, TODAY)]
+        await asyncio.gather(
+            *(
+                (world.store, other)[n % 2].accept(world.acceptance(record, uses=uses[n % 2]))
+                for n, record in enumerate(records)
+            )
+        )
+    assert await world.store.used([TODAY, PAIR]) == [120, 60]
+
+
+async def test_a_message_that_was_not_taken_costs_nothing(world: World):  # R-POL-11 R-IN-03
+    record = world.record()
+    refused = world.acceptance(record, events=(world.event("no such record"),), uses=(TODAY,))
+    with pytest.raises(UnavailableError):
+        await world.store.accept(refused)
+    assert await world.store.used([TODAY]) == [0]
+
+
+# ---------------------------------------------------------------- misuse
+
+
+def misuse(world: World, record: Record, cause: str = "not_important", points: int = 2) -> Misuse:
+    return Misuse(
+        message_id=record.id,
+        seller_id=world.pair.seller.party.id,
+        cause=cause,
+        points=points,
+        at=world.place.clock.now(),
+    )
+
+
+async def kept(world: World, *marks: str) -> Record:
+    record = world.record()
+    lines = tuple(misuse(world, record, cause, 3) for cause in marks)
+    await world.store.accept(world.acceptance(record, misuse=lines))
+    return record
+
+
+async def test_a_message_and_cause_count_once(world: World):  # R-POL-06
+    record, seller = await kept(world, "contradiction"), world.pair.seller.party.id
+    assert await world.store.misuse_score(seller, START) == 3
+    assert await world.store.add_misuse(misuse(world, record))
+    assert not await world.store.add_misuse(misuse(world, record, points=9))
+    assert not await world.store.add_misuse(misuse(world, record, "contradiction"))
+    assert await world.store.misuse_score(seller, START) == 5
+    assert await world.store.misuse_score(seller, START + timedelta(microseconds=1)) == 0
+    assert await world.store.misuse_score(world.pair.buyer.party.id, START) == 0
+
+
+async def test_one_word_said_on_two_nodes_counts_once(world: World, place: Place):  # R-POL-06
+    record = await kept(world)
+    async with place.node() as other:
+        said = await asyncio.gather(*(node.add_misuse(misuse(world, record)) for node in (world.store, other) * 5))
+    assert said.count(True) == 1
+
+
+async def test_a_restoration_ends_what_was_counted_and_stays_in_the_history(world: World):  # R-POL-06
+    seller, clock = world.pair.seller.party.id, world.place.clock
+    record = await kept(world, "contradiction")
+    clock.at += timedelta(seconds=1)
+    await world.store.restore_bypass(seller, "dana")
+    assert await world.store.misuse_score(seller, START) == 0
+    clock.at += timedelta(seconds=1)
+    await world.store.add_misuse(misuse(world, record))
+    assert await world.store.misuse_score(seller, START) == 2
+    clock.at += timedelta(seconds=1)
+    await world.store.restore_bypass(seller, "dana")
+    assert await world.store.misuse_score(seller, START) == 0
+    history = await world.store.misuse_history(seller)
+    assert [(line.cause, line.points, line.message_id) for line in history] == [
+        ("contradiction", 3, record.id),
+        ("restored by dana", 0, ""),
+        ("not_important", 2, record.id),
+        ("restored by dana", 0, ""),
+    ]
+    assert history[2].at == START + timedelta(seconds=2)
+
+
+async def test_a_line_about_nothing_is_refused(world: World):
+    with pytest.raises(ValueError, match="refuses the row"):
+        await world.store.add_misuse(misuse(world, world.record()))
+    with pytest.raises(ValueError, match="refuses the row"):
+        await world.store.restore_bypass("nobody", "dana")
+
+
+# ---------------------------------------------------------------- opt-outs
+
+
+async def test_every_change_of_an_opt_out_is_kept_with_its_source(world: World):  # R-POL-02
+    buyer, seller = world.pair.buyer.party.id, world.pair.seller.party.id
+    first = OptOut(buyer_id=buyer, seller_id=None, kind=None, source="page", changed_at=START)
+    second = replace(first, seller_id=seller, kind=Kind.PROMOTION, source="link", changed_at=START + timedelta(hours=1))
+    third = replace(first, source="staff", changed_at=START + timedelta(hours=2))
+    other = await make_pair(world.store, buyer="b-2")
+    await world.store.put_opt_out(replace(first, buyer_id=other.buyer.party.id), out=True)
+    for each, out in ((first, True), (second, True), (third, False)):
+        await world.store.put_opt_out(each, out=out)
+    assert await world.store.opt_out_history(buyer) == [
+        OptOutChange(opt_out=first, out=True),
+        OptOutChange(opt_out=second, out=True),
+        OptOutChange(opt_out=third, out=False),
+    ]
+    assert await world.store.opt_out_history("nobody") == []

@@ -1,0 +1,158 @@
+"""Sender lists: flipped at will, one or many, never deleted; who waits, and who is to be told of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from relay.core.model.event import EventType
+from relay.core.model.item import ItemState
+from relay.core.model.message import MessageState
+from relay.core.model.party import PartySettings, PartyState, Role
+from relay.core.model.sender import Sender, SenderState
+from relay.ports import Store, Told
+from tests.store.world import Place, World, make_pair
+
+A, B = "a@seller.example", "b@seller.example"
+
+
+async def pending(world: World, address: str = A) -> Sender:
+    return await world.store.put_sender(world.pair.seller.party.id, address, SenderState.UNKNOWN)
+
+
+async def hold(world: World, sender: Sender, **more: object) -> str:
+    record = world.record(state=MessageState.HELD, sender_id=sender.id)
+    await world.store.accept(world.acceptance(record, world.item(record, ItemState.HELD, **more)))
+    return record.id
+
+
+async def first_mail(world: World, address: str) -> Sender:
+    """The sender as the flow makes it: with the mail that it wrote first."""
+    party_id = world.pair.seller.party.id
+    sender = Sender(id=world.ids.new(), party_id=party_id, address=address, state=SenderState.UNKNOWN, added_by="mail")
+    record = world.record(state=MessageState.HELD, sender_id=sender.id)
+    await world.store.accept(world.acceptance(record, world.item(record, ItemState.HELD), new_senders=(sender,)))
+    return sender
+
+
+# ---------------------------------------------------------------- flips
+
+
+async def test_many_are_flipped_at_once_with_the_mail_of_each(world: World):  # R-SND-03
+    first, second = await pending(world, A), await pending(world, B)
+    ids = [await hold(world, sender) for sender in (first, second)]
+    world.place.clock.at += timedelta(seconds=1)
+    flipped = await world.store.flip_senders(first.party_id, [A.upper(), B], SenderState.APPROVED, by="owner")
+    assert flipped == [replace(each, state=SenderState.APPROVED) for each in (first, second)]
+    assert [item.message_id for item in await world.claim()] == ids
+    last = (await world.store.history(ids[0]))[-1]
+    assert (last.type, last.data) == (EventType.RELEASED, {"sender": "approved", "by": "owner"})
+
+
+async def test_many_are_flipped_all_or_none(world: World):  # R-SND-03
+    first = await pending(world, A)
+    with pytest.raises(ValueError, match="no such sender"):
+        await world.store.flip_senders(first.party_id, [A, "nobody@seller.example"], SenderState.APPROVED, by="x")
+    with pytest.raises(ValueError, match="no such sender"):  # another party's list
+        await world.store.flip_senders(world.pair.buyer.party.id, [A], SenderState.APPROVED, by="x")
+    assert await world.store.sender(first.id) == first
+    assert await world.store.flip_senders(first.party_id, [], SenderState.APPROVED, by="x") == []
+
+
+async def test_a_sender_is_flipped_at_will_by_its_id(world: World):  # R-SND-03
+    sender = await pending(world)
+    for state in (SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED, SenderState.APPROVED):
+        assert await world.store.flip_sender(sender.id, state, by="owner") == replace(sender, state=state)
+        assert await world.store.sender(sender.id) == replace(sender, state=state)
+    assert await world.store.flip_sender("nothing", SenderState.APPROVED, by="owner") is None
+    assert await world.store.sender("nothing") is None
+
+
+async def test_the_same_works_for_a_buyer(world: World):  # R-SND-05
+    buyer = world.pair.buyer.party.id
+    sender = await world.store.put_sender(buyer, "other@mail.example", SenderState.UNKNOWN)
+    record = world.record(Role.BUYER, state=MessageState.HELD, sender_id=sender.id)
+    await world.accepted(record, ItemState.HELD)
+    assert [each.sender for each in await world.store.pending(buyer)] == [sender]
+    await world.store.flip_sender(sender.id, SenderState.APPROVED, by="owner")
+    assert [item.message_id for item in await world.claim()] == [record.id]
+
+
+async def test_no_sender_is_ever_deleted(world: World):  # R-SND-03
+    with pytest.raises(Exception, match=r"never deleted|append-only"):
+        await world.store._engine.write(lambda: (yield "DELETE FROM sender", ()))
+    assert await world.store.senders(world.pair.seller.party.id) != []
+
+
+async def test_of_an_erased_partys_senders_nothing_is_told_or_flipped(world: World):  # R-SND-03
+    sender = await pending(world)
+    await world.store._engine.write(lambda: (yield "DELETE FROM holder_key WHERE holder_id = $1", (sender.party_id,)))
+    assert await world.store.sender(sender.id) is None
+    assert await world.store.flip_sender(sender.id, SenderState.APPROVED, by="x") is None
+    assert await world.store.pending(sender.party_id) == []
+
+
+# ---------------------------------------------------------------- who waits
+
+
+async def test_pending_senders_are_listed_longest_waiting_first_with_their_mail(world: World):  # R-SND-02
+    late = await pending(world, B)
+    world.place.clock.at += timedelta(hours=1)
+    await world.store.flip_sender(late.id, SenderState.APPROVED, by="x")
+    early = await first_mail(world, A)
+    early_at = world.place.clock.now()
+    world.place.clock.at += timedelta(hours=1)
+    await world.store.flip_sender(late.id, SenderState.UNKNOWN, by="x")
+    await hold(world, early)
+    await hold(world, early, awaits_sender=False)
+    found = await world.store.pending(early.party_id)
+    assert [(each.sender, each.since, each.held) for each in found] == [
+        (early, early_at, 2),
+        (late, world.place.clock.now(), 0),
+    ]
+    assert await world.store.pending(world.pair.buyer.party.id) == []
+
+
+async def test_a_retired_sender_who_writes_again_is_pending_again(world: World):  # R-SND-03
+    sender = await pending(world)
+    await world.store.flip_sender(sender.id, SenderState.RETIRED, by="x")
+    world.place.clock.at += timedelta(hours=1)
+    await hold(world, sender)
+    assert [(each.sender.id, each.since) for each in await world.store.pending(sender.party_id)] == [
+        (sender.id, world.place.clock.now())
+    ]
+
+
+async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: Store):  # R-SND-02
+    seller, clock = world.pair.seller.party.id, world.place.clock
+    assert await node.waiting_parties(clock.now()) == []
+    await first_mail(world, A)
+    assert await node.waiting_parties(clock.now()) == [seller]  # never told
+    await node.told(Told(party_id=seller, topic="pending", at=clock.now()))
+    clock.at += timedelta(hours=25)
+    assert await node.waiting_parties(clock.now()) == []  # nobody new
+    other = await first_mail(world, B)
+    assert await node.waiting_parties(clock.now() - timedelta(hours=26)) == []  # told too lately
+    assert await node.waiting_parties(clock.now()) == [seller]
+    await node.flip_sender(other.id, SenderState.BLOCKED, by="x")
+    assert await node.waiting_parties(clock.now()) == []
+
+
+async def test_a_partys_own_choices_stay_until_they_are_changed(world: World, place: Place):  # R-POL-12 R-POL-13
+    choices = PartySettings(time_zone="Asia/Tokyo", quiet_hours="22:00-07:00", product_support=True)
+    made = await world.store.put_party("m", Role.SELLER, "s-1", settings=choices)
+    assert made.settings == choices
+    await world.store.put_party("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
+    async with place.node() as other:
+        assert await other.party_by_id(made.id) == replace(made, state=PartyState.SUSPENDED)
+        assert (await other.pair(world.pair.id)).seller.party.settings == choices
+    assert (await world.store.party_by_id(world.pair.buyer.party.id)).settings == PartySettings()
+    assert await world.store.party_by_id("nobody") is None
+
+
+async def test_another_pair_of_the_seller_changes_nothing_here(world: World):  # R-ADR-09
+    other = await make_pair(world.store, marketplace="other")
+    sender = await pending(world)
+    assert await world.store.pending(other.seller.party.id) == []
+    assert await world.store.pending_senders(other.seller.party.id) == 0
+    assert await world.store.pending_senders(sender.party_id) == 1
