@@ -1,0 +1,179 @@
+"""Attachments (R-POL-07), whoever writes: judged by what they are, not by what they are called.
+
+A name must be on the list, and the content must be of a type on the list: a PDF called `.txt` harms nobody, a program
+called `.pdf` does. Archives and nested messages are looked into. Only first octets are decoded of what needs no more.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from relay.core.model.reason import ReasonCode
+from relay.core.policy.content import archives, filenames, signatures
+from relay.core.policy.content.archives import Budget, UnreadableError
+from relay.core.policy.policy import Attachments
+from relay.core.rewrite import encodings, mime
+from relay.core.rewrite.mime import MimeError, MimeLimits, Part
+
+_DEEPEST: Final = 2
+"""Archives within archives, messages within encoded messages."""
+_SIGNATURES: Final = frozenset(
+    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+)
+_REPORTS: Final = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
+_MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
+_LEFT_BY_SYSTEMS: Final = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_WORD_STREAM: Final = "WordDocument".encode("utf-16-le")
+_MACROS_STREAM: Final = "_VBA_PROJECT".encode("utf-16-le")
+
+
+class Fault(NamedTuple):
+    """What is wrong with the attachment in the part at `path`; `name` is fit to be shown."""
+
+    code: ReasonCode
+    path: str
+    name: str
+
+
+class _File(NamedTuple):
+    name: str
+    declared: str
+    head: bytes
+    whole: Callable[[], bytes]
+
+
+def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) -> Iterator[Fault]:
+    """`may_strip`: of too many octets the largest attachments are named that have to go, else one."""
+    found = list(_attachments(content, root))
+    judging = _Judging(policy)
+    for part in found:
+        if code := judging.of_part(content, part, 0):
+            yield Fault(code, part.path, _shown(part))
+    sizes = sorted(((_decoded_size(content, part), part) for part in found), key=lambda pair: -pair[0])
+    total = sum(size for size, _ in sizes)
+    for size, part in sizes:
+        if total <= policy.total_bytes:
+            return
+        yield Fault(ReasonCode.ATTACHMENT_TOO_BIG, part.path, _shown(part))
+        total -= size if may_strip else total
+
+
+def _attachments(content: bytes, root: Part) -> Iterator[Part]:
+    return (part for part in root.walk() if not part.children and _is_attachment(content, part))
+
+
+def _is_attachment(content: bytes, part: Part) -> bool:
+    kind = part.content_type
+    if kind.startswith("text/"):
+        return bool(part.filename) or part.disposition == "attachment"
+    if kind.startswith("multipart/") or kind in _SIGNATURES or kind in _REPORTS:
+        return False
+    return kind not in _MESSAGES or content[part.body_start : part.end].strip() != b""
+
+
+class _Judging:
+    """One message under way: what its archives may still cost."""
+
+    def __init__(self, policy: Attachments) -> None:
+        self._allowed = policy.extensions | ({"zip"} if policy.archives else frozenset())
+        self._budget = Budget()
+
+    def of_part(self, content: bytes, part: Part, depth: int) -> ReasonCode | None:
+        raw = content[part.body_start : part.end]
+        if part.content_type in _MESSAGES:
+            return self._of_message(encodings.decode(raw, part.encoding), depth)
+        head = encodings.decode(raw[: 2 * signatures.SNIFFED], part.encoding)[: signatures.SNIFFED]
+        return self._of_file(
+            _File(part.filename, part.content_type, head, lambda: encodings.decode(raw, part.encoding)), depth
+        )
+
+    def _of_message(self, message: bytes, depth: int) -> ReasonCode | None:
+        """One that is encoded, against RFC 2046 §5.2.1, is a message to some programs."""
+        if depth >= _DEEPEST:
+            return ReasonCode.ATTACHMENT_UNREADABLE
+        try:
+            root = mime.split(message, MimeLimits())
+        except MimeError:
+            return ReasonCode.ATTACHMENT_UNREADABLE
+        codes = (self.of_part(message, part, depth + 1) for part in _attachments(message, root))
+        return next((code for code in codes if code), None)
+
+    def _of_file(self, file: _File, depth: int) -> ReasonCode | None:
+        if filenames.is_trick(file.name, self._allowed):
+            return ReasonCode.ATTACHMENT_DISGUISED
+        declared = signatures.extension_of_type(file.declared)
+        sniffed = signatures.sniff(file.head)
+        if sniffed == "appledouble" or (
+            sniffed in {"data", "ole", "text"} and filenames.plain(file.name) in _LEFT_BY_SYSTEMS
+        ):
+            return None
+        extension = filenames.extension(file.name) or declared or ("txt" if sniffed == "text" else sniffed)
+        if extension not in self._allowed:
+            return ReasonCode.ATTACHMENT_TYPE
+        if declared in signatures.DANGEROUS_EXTENSIONS and declared not in {extension, "zip"}:
+            return ReasonCode.ATTACHMENT_DISGUISED
+        try:
+            return self._of_content(extension, sniffed, file, depth)
+        except UnreadableError:
+            return ReasonCode.ATTACHMENT_UNREADABLE
+
+    def _of_content(self, extension: str, sniffed: str, file: _File, depth: int) -> ReasonCode | None:
+        if sniffed == "zip":
+            return self._of_zip(extension, file.whole(), depth)
+        kind = _ole_type(file.whole()) if sniffed == "ole" else sniffed
+        if kind == "macros":
+            return ReasonCode.ATTACHMENT_TYPE
+        expected = signatures.expected(extension)
+        if kind in expected or (not expected and kind not in signatures.DANGEROUS):
+            return None
+        # A type on the list under the name of another one harms nobody.
+        is_allowed = ("txt" if kind == "text" else kind) in self._allowed
+        return None if is_allowed else ReasonCode.ATTACHMENT_DISGUISED
+
+    def _of_zip(self, extension: str, archive: bytes, depth: int) -> ReasonCode | None:
+        if depth >= _DEEPEST:
+            raise UnreadableError("archives within archives")
+        members = archives.members(archive, self._budget)
+        kind = archives.office_type(member.name for member in members)
+        if kind == "macros":
+            return ReasonCode.ATTACHMENT_TYPE
+        if kind not in self._allowed:
+            return ReasonCode.ATTACHMENT_TYPE if extension in {kind, "zip"} else ReasonCode.ATTACHMENT_DISGUISED
+        if kind != "zip":
+            return None if all(_is_plain_embedding(member.name) for member in members) else ReasonCode.ATTACHMENT_TYPE
+        if extension != "zip":
+            return ReasonCode.ATTACHMENT_DISGUISED
+        codes = (self._of_member(member, depth) for member in members)
+        return next((code for code in codes if code), None)
+
+    def _of_member(self, member: archives.Member, depth: int) -> ReasonCode | None:
+        whole = member.content()
+        return self._of_file(_File(member.name, "", whole[: signatures.SNIFFED], lambda: whole), depth + 1)
+
+
+def _is_plain_embedding(name: str) -> bool:
+    """What is embedded in an Office document runs with a double click."""
+    low = name.lower()
+    embedded = "/embeddings/" in low and filenames.extension(low) in signatures.DANGEROUS_EXTENSIONS
+    return not embedded
+
+
+def _ole_type(content: bytes) -> str:
+    """Installers and spreadsheets have the same first octets as Word's files."""
+    if _MACROS_STREAM in content:
+        return "macros"
+    return "doc" if _WORD_STREAM in content else "ole"
+
+
+def _decoded_size(content: bytes, part: Part) -> int:
+    start, end = part.body_start, part.end
+    if part.encoding == "base64":
+        digits = end - start - content.count(b"\n", start, end) - content.count(b"\r", start, end)
+        return max(0, digits - content.count(b"=", max(start, end - 6), end)) * 3 // 4
+    if part.encoding == "quoted-printable":
+        escapes = content.count(b"=", start, end)
+        return end - start - 2 * escapes - content.count(b"=\r\n", start, end)
+    return end - start
+
+
+def _shown(part: Part) -> str:
+    return filenames.shown(part.filename) or part.content_type

@@ -1,0 +1,220 @@
+"""All content rules over one message, each finding with the action that the policy has for it (R-POL-07..10)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.verdict import Strip
+from relay.core.policy import kinds, subject_marks
+from relay.core.policy.case import Case
+from relay.core.policy.content import attachments, clues, contacts, hosts, links, markup, phones, reading, wording
+from relay.core.policy.content.clues import Clue
+from relay.core.policy.content.finding import ContentFinding, Hit
+from relay.core.policy.content.markup import Owner
+from relay.core.policy.content.phrases import Phrase
+from relay.core.policy.content.reading import SUBJECT, Text
+from relay.core.policy.policy import Content, ContentAction, Rule
+
+_Seen = AbstractSet[Clue | Phrase]
+
+_ATTACHMENTS: Final = "R-POL-07"
+_RULES: Final = {
+    ReasonCode.CONTACT_DISGUISED: ("R-POL-09", "contact"),
+    ReasonCode.CONTACT_DATA: ("R-POL-08", "contact"),
+    ReasonCode.LINKED_LOGO: ("R-POL-08", "domain"),
+    ReasonCode.TRACKING_PIXEL: ("R-POL-08", "domain"),
+    ReasonCode.EXTERNAL_LINK: ("R-POL-08", "domain"),
+    ReasonCode.PROMOTION: ("R-POL-08", ""),
+    ReasonCode.STATUS_COPY: ("R-POL-10", ""),
+}
+"""The row of the requirements, and what of it a notice names; of two that overlap the one above counts."""
+_RANK: Final = {code: rank for rank, code in enumerate(_RULES)}
+_WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
+_MOST_CUTS: Final = 50
+"""In one text; where there is more to be cut out, all of it goes."""
+
+
+def judge(case: Case) -> Sequence[ContentFinding]:
+    """Every finding of the rules that apply, those of attachments first. What has to be cut out is named at each of its
+    places, anything else once."""
+    found = list(_attachments(case))
+    if case.by_seller:
+        found += _Writing(case).findings()
+    return found
+
+
+def contradicts(case: Case, findings: Iterable[ContentFinding]) -> bool:
+    """Whether a message that is marked important or critical advertises, or asks for a review (R-POL-06)."""
+    bypass = case.policy.bypass
+    subject = case.head.subject
+    if not (
+        kinds.said(case) in bypass.critical_kinds
+        or subject_marks.important(subject, bypass.brackets, bypass.important_words)
+        or subject_marks.additional_information(subject, bypass.additional_information)
+    ):
+        return False
+    return any(finding.reason.code is ReasonCode.PROMOTION for finding in findings) or (
+        case.by_seller and wording.asks_for_review(clues.seen(text.view) for text in reading.read(case))
+    )
+
+
+def _attachments(case: Case) -> Iterator[ContentFinding]:
+    policy = case.policy.attachments
+    if policy.action is ContentAction.ALLOW:
+        return
+    strips = policy.action is ContentAction.STRIP
+    for code, path, name in attachments.faults(case.incoming.content, case.root, policy, may_strip=strips):
+        reason = Reason(code=code, rule=_ATTACHMENTS, span=Span(part=path, start=0, end=0), values=(("name", name),))
+        yield ContentFinding(policy.action, reason, Strip(part=path, code=code, name=name) if strips else None)
+
+
+class _Writing:
+    """What the writer says, text by text."""
+
+    def __init__(self, case: Case) -> None:
+        self._content = case.policy.content
+        self._kind = kinds.kind_of(case)
+        self._is_answer = kinds.answers(case)
+        self._owner = Owner(contacts.own_addresses(case), hosts.allowed(case))
+        self._known = tuple(
+            text for order in case.facts.orders for text in (order.external_id, *order.items, *order.known) if text
+        )
+        self._texts = reading.read(case)
+        self._seen = [clues.seen(text.view) for text in self._texts]
+        self._told: set[tuple[ReasonCode, str]] = set()
+
+    def findings(self) -> Iterator[ContentFinding]:
+        hits: dict[str, list[Hit]] = {text.part: [] for text in self._texts}
+        for text, seen in zip(self._texts, self._seen, strict=True):
+            hits[text.part] += self._in_source(text, _apart(_in_text(text, seen, self._owner, self._known)))
+            if text.is_html:
+                hits[text.part] += _of_markup(text, self._owner)
+        for text, hit in self._of_message():
+            hits[text.part] += self._in_source(text, [hit])
+        for text in self._texts:
+            yield from self._as_findings(text, sorted(hits[text.part], key=lambda hit: (hit.start, -hit.end)))
+
+    def _of_message(self) -> Iterator[tuple[Text, Hit]]:
+        yield from wording.promotion(self._texts, self._seen)
+        if self._content.promotion_words:
+            yield from wording.operators_words(self._texts, self._content.promotion_words)
+        if not self._is_answer:
+            yield from wording.status_copy(self._texts, self._seen)
+
+    def _in_source(self, text: Text, hits: Iterable[Hit]) -> Iterator[Hit]:
+        for hit in hits:
+            start, end = hit.start, hit.end
+            if hit.code in _WHOLE_LINES and self._action(hit.code) is ContentAction.STRIP:
+                start = text.view.rfind("\n", 0, start) + 1
+                end = text.view.find("\n", end) if "\n" in text.view[end:] else len(text.view)
+            start, end = text.span(start, end)
+            yield hit._replace(start=start, end=end)
+
+    def _as_findings(self, text: Text, hits: Sequence[Hit]) -> Iterator[ContentFinding]:
+        cut_to = -1
+        cuts = 0
+        for hit in hits:
+            action = self._action(hit.code)
+            strip = None
+            if action is ContentAction.STRIP and text.part == SUBJECT:
+                action = ContentAction.HOLD  # nothing can be cut out of a subject
+            if action is ContentAction.STRIP:
+                if hit.end <= cut_to:
+                    continue  # gone with what is around it
+                cuts += 1
+                strip, cut_to = _strip(text, hit, whole=not hit.end or cuts > _MOST_CUTS), hit.end
+                if strip.end is None:
+                    cut_to = len(text.source)
+            elif action is ContentAction.ALLOW or (hit.code, hit.value) in self._told:
+                continue
+            self._told.add((hit.code, hit.value))
+            yield ContentFinding(action, _reason(text, hit), strip)
+
+    def _action(self, code: ReasonCode) -> ContentAction:
+        return _rule(self._content, code).action_for(self._kind)
+
+
+def _rule(content: Content, code: ReasonCode) -> Rule:
+    return {
+        ReasonCode.EXTERNAL_LINK: content.links,
+        ReasonCode.LINKED_LOGO: content.logos,
+        ReasonCode.TRACKING_PIXEL: content.pixels,
+        ReasonCode.CONTACT_DATA: content.contact,
+        ReasonCode.CONTACT_DISGUISED: content.disguised_contact,
+        ReasonCode.PROMOTION: content.promotion,
+        ReasonCode.STATUS_COPY: content.status_copy,
+    }[code]
+
+
+def _reason(text: Text, hit: Hit) -> Reason:
+    row, names = _RULES[hit.code]
+    return Reason(
+        code=hit.code,
+        rule=row,
+        span=Span(part=text.part, start=hit.start, end=hit.end),
+        values=((names, hit.value),) if names and hit.value else (),
+    )
+
+
+def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
+    """The whole part where the place is not known, or there are too many."""
+    if whole:
+        return Strip(part=text.part, code=hit.code, name=hit.value)
+    return Strip(part=text.part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
+
+
+def _in_text(text: Text, seen: _Seen, owner: Owner, known: tuple[str, ...]) -> Iterator[Hit]:
+    """Hits of the view, by the clues in it."""
+    view = text.view
+    if Clue.LINK in seen:
+        yield from (_in_disguise(text, hit) for hit in links.found(view, owner.domains))
+    if Clue.AT in seen:
+        yield from (_in_disguise(text, hit) for hit in contacts.addresses(view, owner.addresses, owner.domains))
+    if Clue.DIGITS in seen:
+        yield from (_in_disguise(text, hit) for hit in phones.found(view, known))
+    if Clue.ACCOUNT in seen:
+        yield from contacts.accounts(view)
+    if Clue.SPELT in seen or Clue.AT in seen:
+        yield from contacts.spelt_addresses(view)
+    if Clue.SPELT in seen:
+        yield from phones.spelt(view)
+    if Clue.LOOK_ALIKE in seen:
+        yield from _look_alikes(text)
+
+
+def _in_disguise(text: Text, hit: Hit) -> Hit:
+    """Contact data in full-width figures or with something in it that does not show; a link for the latter alone."""
+    odd = text.odd(hit.start, hit.end)
+    if hit.code is ReasonCode.EXTERNAL_LINK:
+        is_hidden = any(not char.isalnum() and char != "＠" for char in odd)
+        return hit._replace(code=ReasonCode.CONTACT_DISGUISED, value="other") if is_hidden else hit
+    return hit._replace(code=ReasonCode.CONTACT_DISGUISED) if odd else hit
+
+
+def _look_alikes(text: Text) -> Iterator[Hit]:
+    """What is a link or an address only when letters of other scripts are read as the Latin ones they look like."""
+    latin = text.look_alikes_as_latin()
+    for hit in (*links.found(latin, frozenset()), *contacts.addresses(latin, frozenset(), frozenset())):
+        if latin[hit.start : hit.end] != text.view[hit.start : hit.end]:
+            value = "email" if hit.value == "email" else "other"
+            yield Hit(ReasonCode.CONTACT_DISGUISED, hit.start, hit.end, value)
+
+
+def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
+    """A picture that reports back does so from within a quote too."""
+    for hit in markup.found(text.source, owner):
+        is_quoted = any(start <= hit.start < end for start, end in text.quoted)
+        if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:
+            yield hit
+
+
+def _apart(hits: Iterable[Hit]) -> list[Hit]:
+    """Of two that overlap the one that says more, then the longer one."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if kept and hit.start < kept[-1].end:
+            kept[-1] = min(kept[-1], hit, key=lambda hit: (_RANK[hit.code], hit.start - hit.end))
+        else:
+            kept.append(hit)
+    return kept

@@ -1,0 +1,147 @@
+"""What HTML leads to or loads: links, linked logos, tracking pixels. A real parser says what there is; where it stands
+in the source is found by its value. Too deep a tree (the parser is quadratic in depth) is read as text alone.
+"""
+
+import html
+import itertools
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from relay.core.model.reason import ReasonCode
+from relay.core.policy.content import contacts, hosts
+from relay.core.policy.content.finding import Hit
+from relay.core.policy.content.links import MOST
+
+_DEEPEST: Final = 256
+_LEADING: Final = ("href", "src", "action", "background", "srcset", "poster", "data")
+_SELECTED: Final = ",".join(f"[{name}]" for name in _LEADING)
+_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)")
+_FLAT: Final = frozenset(
+    "area base br col embed hr img input link meta param source track wbr p li td tr th dd dt option".split()
+)
+_VALUE: Final = re.compile(
+    rf"<[A-Za-z]|\b({'|'.join(_LEADING)})\s{{0,3}}=\s{{0,3}}(?:\"([^\"]{{0,4000}})\"|'([^']{{0,4000}})'|([^\s>\"']{{1,4000}}+))",
+    re.IGNORECASE,
+)
+_REMOTE: Final = re.compile(r"\s*(?:https?:[/\\]{1,3}|[/\\]{2})(.*)\Z", re.IGNORECASE | re.DOTALL)
+_HIDDEN: Final = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d]*[1-9])|(?<![-\w])(?:width|height)\s*:\s*[0-3](?:px)?\s*(?:;|!|\Z)",
+    re.IGNORECASE,
+)
+_TINY: Final = re.compile(r"\s*[0-3](?:px)?\s*\Z")
+_LEADS_OUT: Final = re.compile(
+    r"[/\\]{2}|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):", re.IGNORECASE
+)
+_DROPPED: Final = str.maketrans("", "", "\t\r\n")
+"""By whoever follows a URL, wherever they stand in it."""
+_STYLE_URL: Final = re.compile(r"url\(\s{0,3}[\"']?\s{0,3}(?:https?:)?//([^\s\"')]{1,500})", re.IGNORECASE)
+_A_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
+
+
+class Owner(NamedTuple):
+    """What is nobody else's: the pair's addresses and the domains that pass."""
+
+    addresses: frozenset[str]
+    domains: frozenset[str]
+
+
+def found(source: str, owner: Owner) -> Iterator[Hit]:
+    """Hits as spans of the source; (0, 0) where a value cannot be found in it."""
+    for match in _STYLE_URL.finditer(source):
+        host = hosts.of_url(match[1])
+        if host and not hosts.is_under(host, owner.domains):
+            yield Hit(ReasonCode.EXTERNAL_LINK, *match.span(), host)
+    if not _LEADS_OUT.search(source) or not _is_flat_enough(source):
+        return
+    places: dict[str, deque[tuple[int, int]]] | None = None
+    logo_ends = -1
+    judged = (item for node in LexborHTMLParser(source).css(_SELECTED) for item in _judged(node, owner))
+    for code, value, host in itertools.islice(judged, MOST):
+        places = _places(source) if places is None else places
+        start, end = _extent(source, places[value].popleft(), code) if places.get(value) else (0, 0)
+        if end and start < logo_ends:
+            continue  # it goes with the link around it
+        if code is ReasonCode.LINKED_LOGO:
+            logo_ends = end
+        yield Hit(code, start, end, host)
+
+
+def _judged(node: LexborNode, owner: Owner) -> Iterator[tuple[ReasonCode, str, str]]:
+    attributes = node.attributes
+    for name in _LEADING:
+        value = attributes.get(name)
+        if not value:
+            continue
+        url = value.translate(_DROPPED).strip()
+        scheme = url.partition(":")[0].lower()
+        if scheme == "mailto":
+            address = unquote(url.partition(":")[2].partition("?")[0]).strip()
+            if address and not contacts.is_own(address, owner.addresses, owner.domains):
+                yield ReasonCode.CONTACT_DATA, value, "email"
+        elif scheme in {"tel", "sms", "line", "skype", "whatsapp", "tg", "weixin", "fb-messenger"}:
+            yield ReasonCode.CONTACT_DATA, value, "phone" if scheme in {"tel", "sms"} else "account"
+        elif remote := _REMOTE.match(url):
+            yield from _remote(node, name, value, hosts.of_url(remote[1]), owner)
+
+
+def _remote(node: LexborNode, name: str, value: str, host: str, owner: Owner) -> Iterator[tuple[ReasonCode, str, str]]:
+    if not host:
+        return
+    is_allowed = hosts.is_under(host, owner.domains)
+    if node.tag == "img" and name in {"src", "srcset"} and _is_pixel(node):
+        if not is_allowed:
+            yield ReasonCode.TRACKING_PIXEL, value, host
+    elif hosts.leads_to_account(host) and node.tag == "a":
+        yield ReasonCode.CONTACT_DATA, value, "account"
+    elif not is_allowed:
+        is_logo = node.tag == "a" and node.css_first("img") is not None
+        yield ReasonCode.LINKED_LOGO if is_logo else ReasonCode.EXTERNAL_LINK, value, host
+
+
+def _is_pixel(node: LexborNode) -> bool:
+    attributes = node.attributes
+    width, height = attributes.get("width") or "", attributes.get("height") or ""
+    return (
+        bool(_TINY.match(width) and _TINY.match(height))
+        or "hidden" in attributes
+        or bool(_HIDDEN.search((attributes.get("style") or "")[:1_000]))
+    )
+
+
+def _is_flat_enough(source: str) -> bool:
+    if source.count("<") <= _DEEPEST:
+        return True
+    depth = 0
+    for tag in _TAG.finditer(source):
+        if tag[2].lower() in _FLAT:
+            continue
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > _DEEPEST:
+            return False
+    return True
+
+
+def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
+    """Attribute values as the parser gives them -> where the tags that have them begin, and the values end."""
+    places: dict[str, deque[tuple[int, int]]] = defaultdict(deque)
+    tag = 0
+    for match in _VALUE.finditer(source):
+        if match[1]:
+            places[html.unescape(match[2] or match[3] or match[4] or "")].append((tag, match.end()))
+        else:
+            tag = match.start()
+    return places
+
+
+def _extent(source: str, place: tuple[int, int], code: ReasonCode) -> tuple[int, int]:
+    """The tag; of a linked logo all up to `</a>`."""
+    start, value_end = place
+    end = source.find(">", value_end) + 1 or len(source)
+    if code is ReasonCode.LINKED_LOGO and (closing := _A_END.search(source, end)):
+        end = closing.end()
+    return start, end

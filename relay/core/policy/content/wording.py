@@ -1,0 +1,70 @@
+"""What a message is, by its words: promotion, a request for a review, or a repeat of the marketplace's own mail."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Final
+
+import re2
+
+from relay.core.model.reason import ReasonCode
+from relay.core.policy.content import clues, phrases
+from relay.core.policy.content.clues import Clue
+from relay.core.policy.content.finding import Hit
+from relay.core.policy.content.phrases import Phrase
+from relay.core.policy.content.reading import Text
+
+_ENOUGH: Final = 1.0
+_LONGEST_STATUS: Final = 1_200
+"""Characters: a longer mail says more than the marketplace's own."""
+
+
+def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
+    """The phrases of all texts together, each counted once, the heaviest first."""
+    present = {item for each in seen for item in each if isinstance(item, Phrase)}
+    if sum(phrase.weight for phrase in present) < _ENOUGH:
+        return
+    for phrase in sorted(present, key=lambda phrase: (-phrase.weight, phrase.pattern)):
+        for text, in_text in zip(texts, seen, strict=True):
+            if phrase in in_text and (span := clues.first((phrase.pattern,), text.view)):
+                yield text, Hit(ReasonCode.PROMOTION, *span)
+
+
+def asks_for_review(seen: Iterable[AbstractSet[Clue | Phrase]]) -> bool:
+    return any(phrase in each for each in seen for phrase in phrases.REVIEW)
+
+
+def operators_words(texts: Sequence[Text], patterns: tuple[str, ...]) -> Iterator[tuple[Text, Hit]]:
+    """What the marketplace itself counts as promotion, one match of a pattern and text."""
+    for text in texts:
+        for pattern in _compiled(patterns):
+            match = pattern.search(text.view)
+            if match and match.end() > match.start():
+                yield text, Hit(ReasonCode.PROMOTION, match.start(), match.end())
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
+    """A pattern that RE2 refuses finds nothing; the check of the policy file names it."""
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = False
+    found = []
+    for pattern in patterns:
+        try:
+            found.append(re2.compile(pattern, options))
+        except re2.error:
+            continue
+    return tuple(found)
+
+
+def status_copy(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
+    """A mail that says what the marketplace says itself, and nothing besides: no question, no trouble, not long."""
+    if not any(Clue.STATUS in each for each in seen) or any(Clue.BEYOND_STATUS in each for each in seen):
+        return
+    if max(len(text.view) for text in texts) > _LONGEST_STATUS:
+        return
+    for text, in_text in zip(texts, seen, strict=True):
+        if Clue.STATUS in in_text and (span := clues.first(phrases.STATUS, text.view)):
+            yield text, Hit(ReasonCode.STATUS_COPY, *span)
+            return
