@@ -3,9 +3,14 @@
 import asyncio
 import re
 
-from relay.edge.authenticate import arc
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from relay.edge.authenticate import arc, results
 from relay.edge.authenticate.fields import Message
 from tests.support.dns import Names
+from tests.support.signing import MAIL, published, record, rsa_key, sealed
 from tests.support.suites import suite
 
 
@@ -29,3 +34,43 @@ def test_every_case_of_the_validation_suite_gives_its_status() -> None:  # R-IN-
                 wrong.append((name, case["cv"], chain.outcome))
     assert wrong == []
     assert count == 171
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"]),
+    st.binary(max_size=60),
+    st.booleans(),
+)
+async def test_hostile_sets_raise_nothing(name: bytes, value: bytes, again: bool) -> None:  # R-IN-08
+    mail = sealed(MAIL, domain="list.example", results="dmarc=pass")
+    hostile = name + b": i=1; " + value.replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"
+    mail = hostile + mail if again else re.sub(name + rb": .*\r\n(?:[ \t].*\r\n)*", lambda _: hostile, mail)
+    published_keys = Names(published(("s", "list.example", record(rsa_key()))))
+    assert (await arc.verify(published_keys, Message(mail))).outcome in {"pass", "fail"}
+
+
+async def test_a_chain_that_does_not_cover_from_has_no_seals() -> None:  # R-IN-09
+    (document,) = (one for one in suite("arc/arc-draft-validation-tests.yml") if "ams_fields_h_empty" in one["tests"])
+    case = document["tests"]["ams_fields_h_empty"]
+    chain = await arc.verify(names(document["txt-records"]), Message(content(case["message"])))
+    assert chain == arc.Chain("pass")
+
+
+@pytest.mark.parametrize("sets", [51, 400])
+async def test_a_chain_of_more_sets_than_the_rfc_grants_fails(sets: int) -> None:  # RFC 8617 §5.1.1.1
+    resolver = Names({})
+    chain = await arc.verify(resolver, Message(b"ARC-Seal: i=1; d=a.example; s=s\r\n" * 3 * sets + MAIL))
+    assert (chain.outcome, resolver.asked) == ("fail", [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text('mx.example; spf=pas dkimrc/1()"\\<>@,:\t', max_size=120))
+@example("mx; " + "(" * 4_000)
+@example("mx; spf=pass " + "(a) " * 2_000)
+@example("mx; spf=pass" + " \t" * 4_000 + "x")
+@example('mx; spf=pass smtp.mailfrom="' + "\\a" * 4_000)
+@example("mx; " + "spf=pass; " * 800)
+def test_hostile_results_raise_nothing(text: str) -> None:
+    results.read(text)
+    results.sealed(f"i=1; {text}")

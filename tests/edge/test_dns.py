@@ -140,3 +140,30 @@ async def test_a_machine_without_resolver_configuration_still_starts(monkeypatch
     with pytest.raises(ResolveError) as error:
         await DnsResolver(dns=config.Dns()).mx("shop.example")
     assert not error.value.permanent
+
+
+async def test_single_records_come_as_text_and_absence_is_an_answer():
+    # R-IN-08
+    zone = ZONE + "1.2.0.192.in-addr.arpa. 60 IN PTR Mail.plain.example.\n"
+    async with MiniDns(zone, servfail=["down.example"]) as server:
+        names = resolver(server)
+        assert sorted(await names.lookup("both.example", "A")) == ["192.0.2.1", "192.0.2.2"]
+        assert await names.lookup("alias.example", "AAAA") == ["2001:db8::1"]
+        assert await names.lookup("shop.example", "MX") == ["mx1.shop.example", "mx2.shop.example"]
+        assert await names.lookup("null.example", "MX") == []
+        assert await names.lookup("1.2.0.192.in-addr.arpa", "PTR") == ["mail.plain.example"]
+        for nothing in ("plain.example", "nowhere.example", "a" * 70 + ".example", "a..b", "\x00.example"):
+            assert list(await names.lookup(nothing, "AAAA")) == []
+        with pytest.raises(ResolveError) as error:
+            await names.lookup("down.example", "A")
+        assert not error.value.permanent
+
+
+async def test_a_big_answer_is_not_kept():
+    # R-IN-08: what strangers publish does not fill the memory
+    zone = "big.example. 60 IN TXT " + " ".join(f'"{"x" * 250}"' for _ in range(40)) + "\n"
+    async with MiniDns(zone, truncated=["big.example"]) as server:
+        names = resolver(server)
+        for _ in range(2):
+            assert len((await names.txt("big.example"))[0]) == 10_000
+        assert not names._cache

@@ -117,12 +117,12 @@ class Check:
     async def _client_names(self) -> AsyncIterator[str]:
         """The client's names that lead back to it (RFC 7208 §5.5). A fault hides a name, it does not stop the check."""
         try:
-            names = await self._resolver.lookup(self._client.reverse_pointer, "PTR")
+            names = await self._found(self._client.reverse_pointer, "PTR")
         except ResolveError:
             return
         for name in names[:_NAMES]:
             try:
-                addresses = await self._resolver.lookup(name, self._address_type)
+                addresses = await self._hosts(name)
             except ResolveError:
                 continue
             if any(ip_address(one) == self._client for one in addresses):
