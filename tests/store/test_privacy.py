@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.core.model.order import Order
 from relay.core.model.sender import SenderState
 from relay.ports import DkimKey, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
@@ -23,6 +24,7 @@ PLAIN = [
     "ご注文",
     "could not deliver",
     "private-der",
+    "150-0001",
 ]
 
 
@@ -43,6 +45,9 @@ async def dump(world: World, place: Place) -> bytes:
 async def test_no_address_name_or_text_lies_open(world: World, place: Place):
     await world.store.put_sender(
         world.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
+    )
+    await world.store.put_order(
+        Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id="A-1", known=("150-0001",))
     )
     record = world.record(mail_from="bounce-to@x.example")
     acceptance = world.acceptance(record, world.item(record), notices=(world.notice(record),))

@@ -1,0 +1,143 @@
+"""A database that an older relay has filled goes on after the upgrade, on both engines."""
+
+from datetime import timedelta
+
+import pytest
+
+from relay.core.model.item import Hold, ItemState
+from relay.core.model.message import MessageState
+from relay.core.model.order import Order
+from relay.core.model.party import PartySettings
+from relay.core.model.sender import SenderState
+from relay.ports import Store
+from relay.store import postgres, sqlite
+from relay.store.base import to_us
+from relay.store.engine import Work
+from relay.store.senders import Entry, seal_entry
+from relay.store.statements import Table, insert, migrations
+from tests.store.world import START, Place
+
+AT = to_us(START)
+LEASE = AT + 300_000_000
+PENDING = '{"reasons":[{"code":"sender_pending","rule":"R-SND-02"}]}'
+UNPROVEN = '{"reasons":[{"code":"sender_unproven","rule":"R-IN-09"}]}'
+
+
+def table(name: str, columns: str) -> Table:
+    return Table(name, tuple(columns.split()))
+
+
+PARTY = table("party", "id marketplace_id role external_ref state locale sealed_name")
+PAIR = table("pair", "id marketplace_id buyer_id seller_id created_at")
+ALIAS = table("alias", "local_part domain pair_id party_id role")
+ORDER = table("order_", "id marketplace_id external_id pair_id items state fulfilled_by")
+SENDER = table("sender", "id party_id address_hash sealed is_domain shared state changed_at")
+MESSAGE = table(
+    "message",
+    "id state detail sender_id marketplace_id key_holder_id pair_id author_id author_role recipient_id order_id"
+    " kind automatic received_at size_bytes policy_version content_hash",
+)
+EVENT = table("event", "id message_id at type data leaf_hash")
+ITEM = table(
+    "item",
+    "id message_id state wake_at owner attempts marketplace_id kind recipient_id key_holder_id destination"
+    " queued_at due_at delay_noticed",
+)
+
+
+def fill(node: Store) -> Work[None]:
+    """A pair with an order, and mail in every state of its way, as version 1 wrote it."""
+    wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
+    entry = Entry("temp@seller.example", "", "")
+    sealed = seal_entry("sender", entry, node._vault.holder("seller", wrapped["seller"]))
+    yield "INSERT INTO marketplace (id) VALUES ('m')", ()
+    yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
+    yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])
+    yield from insert(PAIR, [("pair", "m", "buyer", "seller", AT)])
+    yield from insert(ALIAS, [(f"alias{who}", "market.example", "pair", who, who) for who in wrapped])
+    yield from insert(ORDER, [("order", "m", "A-1", "pair", '["SKU1"]', "", "seller")])
+    yield from insert(
+        SENDER, [("sender", "seller", node._vault.address_hash("m", entry.address), sealed, 0, 0, "unknown", AT)]
+    )
+    letters = [
+        ("pending", "held", PENDING, "held", None, None),
+        ("unproven", "held", UNPROVEN, "held", None, None),
+        ("queued", "queued", "{}", "queued", AT, None),
+        ("leased", "queued", "{}", "leased", LEASE, "node-0"),
+        ("done", "accepted", "{}", "accepted", None, None),
+    ]
+    about = ("sender", "m", "seller", "pair", "seller", "seller", "buyer", "order", "other", "no", AT, 4, "1", b"hash")
+    yield from insert(MESSAGE, [(name, state, detail, *about) for name, state, detail, *_ in letters])
+    yield from insert(EVENT, [(f"event-{name}", name, AT, "received", "{}", b"leaf") for name, *_ in letters])
+    way = ("m", "relay", "buyer", "seller", "mail.example", AT, AT, 0)
+    yield from insert(
+        ITEM,
+        [
+            (f"item-{name}", name, state, wake_at, owner, int(owner is not None), *way)
+            for name, _, _, state, wake_at, owner in letters
+        ],
+    )
+
+
+@pytest.fixture
+async def upgraded(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    with monkeypatch.context() as before:
+        for engine in (sqlite, postgres):
+            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:1])
+        async with place.node() as node:
+            await node._engine.write(lambda: fill(node))
+    return place
+
+
+async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Place):  # R-SND-02
+    async with upgraded.node() as node:
+        for name, awaits_sender in (("pending", True), ("unproven", False)):
+            item = await node.item(f"item-{name}")
+            assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.WORD, awaits_sender)
+            assert item.due_at == START + timedelta(days=14)
+        claimed = await node.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
+        assert {item.message_id: item.hold for item in claimed} == {
+            "pending": Hold.WORD,
+            "unproven": Hold.WORD,
+            "queued": None,
+            "leased": None,
+        }
+
+
+async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Place):  # R-SND-02
+    async with upgraded.node() as node:
+        assert [pending.held for pending in await node.pending("seller")] == [1]
+        await node.flip_sender("sender", SenderState.APPROVED, by="owner")
+        assert (await node.item("item-pending")).state is ItemState.QUEUED
+        assert (await node.item("item-unproven")).state is ItemState.HELD
+        assert await node.release_hold("unproven", "dana")
+
+
+async def test_leases_people_and_orders_are_as_they_were(upgraded: Place):
+    async with upgraded.node() as node:
+        leased = await node.item("item-leased")
+        assert (leased.state, leased.attempts) == (ItemState.LEASED, 1)
+        assert await node.release("node-0") == 1
+        claimed = await node.claim("n", START, limit=9, lease_s=60, horizon_s=864_000)
+        assert {item.id for item in claimed} == {"item-queued", "item-leased"}
+        assert (await node.item("item-done")).state is ItemState.ACCEPTED
+        assert (await node.summary("done")).state is MessageState.ACCEPTED
+        assert [event.id for event in await node.history("done")] == ["event-done"]
+        assert (await node.party_by_id("buyer")).settings == PartySettings()
+        assert await node.orders_of("pair") == [
+            Order(id="order", marketplace_id="m", pair_id="pair", external_id="A-1", items=("SKU1",))
+        ]
+        assert await node.thread_last_at("pair", "order") == START
+        assert [turn.no_reply_needed for turn in await node.turns("seller", START)] == [False] * 3
+
+
+async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place):
+    async with upgraded.node() as node:
+        if not place.is_sqlite:
+            names = await node._engine.read("SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
+            assert {"item_awake", "item_waiting", "item_parked", "item_by_message"} <= {row["name"] for row in names}
+            return
+        names = await node._engine.read("SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL")
+        expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
+        assert {row["name"] for row in names} == expected
+        assert await node._engine.read("PRAGMA foreign_key_check") == []
