@@ -16,7 +16,6 @@ from relay.core.rewrite.mime import Part
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
-_BASE64_BYTES: Final = 57  # 76 digits a line (RFC 2045 §6.8)
 _TYPE: Final = "content-type"
 _ENCODING: Final = "content-transfer-encoding"
 
@@ -44,20 +43,20 @@ class TextBody(NamedTuple):
     octets: bytes
     codec: str
     text: str
-
-    @property
-    def is_html(self) -> bool:
-        return self.part.content_type in ("text/html", "application/xhtml+xml")
+    is_html: bool
 
     @property
     def newline(self) -> str:
         return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
 
 
-def read(raw: bytes, part: Part) -> TextBody:
+def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
+    """`is_html` where it is known better than by the declared type."""
+    if is_html is None:
+        is_html = part.content_type in ("text/html", "application/xhtml+xml")
     octets = encodings.decode(raw, part.encoding)
     codec = encodings.codec_of(part.params.get("charset", ""), octets)
-    return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec))
+    return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec), is_html)
 
 
 def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recoded | None]:
@@ -91,8 +90,7 @@ def applied(text: str, splices: Sequence[Splice]) -> str:
 def encoded(octets: bytes, encoding: str) -> bytes:
     """Octets of text in a transfer encoding, CRLF between lines (RFC 2045 §6.7, §6.8)."""
     if encoding == "base64":
-        lines = (octets[at : at + _BASE64_BYTES] for at in range(0, len(octets), _BASE64_BYTES))
-        return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
+        return encodings.encode_base64(octets)
     if encoding == "quoted-printable":
         return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(octets, istext=True))
     return octets

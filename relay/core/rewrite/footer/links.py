@@ -4,6 +4,7 @@ else's link, with entities or tags inside.
 All begin alike, and in what somebody writes every one was his own: it lets its finder act for him, so it goes.
 """
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -33,8 +34,7 @@ _CONTINUED: Final = re.compile(
 )
 # The ways to write a host name so that it does not stand in the text: where none of them is, nothing need be decoded.
 _HIDDEN: Final = re.compile(
-    r"<wbr|[\u00ad\u200b-\u200d\u2060\ufeff]|=\r?\n|&#(?:8203|x200b)|(?:&#x?[0-9a-f]{2,6};?){2}"
-    r"|(?:%(?:25)*[2-7][0-9a-f]){3}|[\uff01-\uff5e]{3}"
+    r"<wbr|[\u00ad\u200b-\u200d\u2060\ufeff]|=\r?\n|&#(?:8203|x200b)|(?:%(?:25)*[2-7][0-9a-f]){3}|[\uff01-\uff5e]{3}"
 )
 
 
@@ -54,7 +54,9 @@ class OwnLinks:
     def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Span]:
         """Sorted, without overlap; with all of the link that one was wrapped into."""
         low = text.lower()
-        if self._host not in low and not is_delsp and not _HIDDEN.search(low):
+        if not (
+            self._host in low or is_delsp or _HIDDEN.search(low) or ("&" in low and self._host in html.unescape(low))
+        ):
             return []
         found = [_widened(text, *span) for span in self._in(text)]
         for way in _HTML if is_html else _DELSP if is_delsp else _PLAIN:

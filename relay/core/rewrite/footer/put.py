@@ -9,17 +9,22 @@ from typing import Final
 
 from relay.core import keyed
 from relay.core.rewrite import assemble, encodings, longlines, mime, textbody, words
+from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.footer import form
 from relay.core.rewrite.footer.links import OwnLinks, own_links
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.mime import Part
+from relay.core.rewrite.mime import MimeLimits, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.scrub import kinds
+from relay.core.rewrite.scrub.kinds import Kind
 from relay.core.rewrite.textbody import Recoded, Splice, TextBody
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
 _REMOVED: Final = "own link removed"
 _ADDED: Final = "footer added"
+_DEEPEST: Final = 4
+_LIMITS: Final = MimeLimits()
 _OWN: Final = "lets its holder act for the writer"
 _ASKED: Final = "the marketplace's footer"
 
@@ -37,9 +42,8 @@ def apply(draft: Draft, plan: Plan) -> Draft:
     if links:
         draft = _without_in_header(draft, links)
     for part in draft.root.walk():
-        footed = part.path in shown
-        if not part.children and (footed or (links and _is_text(part))):
-            draft = _text(draft, part, plan, links, footed=footed)
+        if not part.children:
+            draft = _leaf(draft, part, links, plan if part.path in shown else None)
     return _own_part(draft, plan) if plan.footer and not shown else draft
 
 
@@ -61,40 +65,55 @@ def _shown(part: Part) -> list[Part]:
     return next(filter(None, found), [])
 
 
-def _is_text(part: Part) -> bool:
-    """What programs show as text, or open as such."""
-    kind = part.content_type
-    return kind.startswith(("text/", "message/", "multipart/")) or kind.endswith(("xml", "json"))
-
-
 # ---------------------------------------------------------------- texts
 
 
-def _text(draft: Draft, part: Part, plan: Plan, links: OwnLinks | None, *, footed: bool) -> Draft:
-    """One part's text as earlier passes left it."""
+def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
+    """One part's text as earlier passes left it; `footer` where it gets one."""
+    kind = kinds.kind_of(draft.content, part)
+    if not footer and (not links or kind in (Kind.BINARY, Kind.SEALED)):
+        return draft
     inside = [edit for edit in draft.edits if part.body_start <= edit.start and edit.end <= part.end]
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
-    body = textbody.read(raw, part)
-    splices = removals(body, links) if links else []
-    gone = bool(splices)
-    if footed:
-        splices = _below(body, splices, plan)
-    if not splices:
+    if links and kind is Kind.MESSAGE and depth < _DEEPEST:
+        cuts, recoded, gone = _message(raw, part, links, depth), None, True
+    else:
+        body = textbody.read(raw, part, is_html=kind is Kind.HTML)
+        splices = removals(body, links) if links else []
+        gone = bool(splices)
+        cuts, recoded = textbody.spliced(body, _below(body, splices, footer) if footer else splices)
+    if not cuts:
         return draft
-    cuts, recoded = textbody.spliced(body, splices)
     start = part.body_start
     edits = [Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts]
     if inside:
         edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
     others = [edit for edit in draft.edits if edit not in inside]
     where = part.path, edits[0].start, edits[-1].end
-    changes = [Change(_REMOVED, *where, _OWN)] if gone else []
-    if footed:
+    changes = [Change(_REMOVED, *where, _OWN), *_broken_signatures(draft, part)] if gone else []
+    if footer:
         changes.append(Change(_ADDED, *where, _ASKED))
-    if gone:
-        changes += _broken_signatures(draft, part)
     draft = draft._replace(edits=(*others, *edits), changes=(*draft.changes, *changes))
     return _recoded(draft, part, recoded) if recoded else draft
+
+
+def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
+    """A message that stands encoded is gone through like the one around it."""
+    octets = encodings.decode(raw, part.encoding)
+    content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
+    try:
+        draft = Draft(content=content, root=mime.split(content, _LIMITS))
+    except mime.MimeError:
+        draft = Draft(content=content, root=mime.split(b"", _LIMITS))
+    for leaf in draft.root.walk():
+        if not leaf.children:
+            draft = _leaf(draft, leaf, links, None, depth + 1)
+    new = assemble.section(content, 0, len(content), draft.edits).decode("latin-1")
+    rest = links.find(new)  # in its headers, and where it is no message
+    if not draft.edits and not rest:
+        return []
+    new = textbody.applied(new, [Splice(start, end, "") for start, end in rest])
+    return encodings.cut_raw(raw, part.encoding, [Cut(0, len(octets), new.encode("latin-1"))])
 
 
 def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice]:

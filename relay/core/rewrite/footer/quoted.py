@@ -18,8 +18,9 @@ _MOST_WORDS: Final = 400  # characters beside the links
 _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
 _LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
-_TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)")
-_GOES: Final = frozenset({"a", "br", "hr", "img", "wbr"})
+_TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)")
+_VOID: Final = frozenset({"area", "base", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+_GOES: Final = _VOID | {"a", "http", "https"}  # the last two: a link in angle brackets, which only looks like a tag
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
@@ -128,7 +129,7 @@ def _is_footer(markup: str) -> bool:
 
 
 def _element(text: str, span: Span) -> Span:
-    """The tag that a link stands in; of an anchor all up to its end."""
+    """Of an anchor all up to its end, of a tag that has none the tag; of others the link alone."""
     start, end = span
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
@@ -141,7 +142,7 @@ def _element(text: str, span: Span) -> Span:
         closed = _ANCHOR_END.search(text, tag.end(), tag.end() + _LONGEST_ANCHOR)
         if closed and "<a " not in text[tag.end() : closed.start()].lower():
             return opened, closed.end()
-    return opened, tag.end()
+    return (opened, tag.end()) if name[2].lower() in _GOES else span
 
 
 def _emptied(text: str, start: int, end: int) -> Span:
