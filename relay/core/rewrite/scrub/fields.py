@@ -126,11 +126,23 @@ def parameters(
     hits: list[Hit] = []
     rebuilt = [kind]
     for name, value in known.items():
-        found = search(value)
+        said, found = _read_parameter(value, search)
         hits += found
         if words.is_token(name):
-            rebuilt.append(words.parameter(name, replaced(value, found)))
-    hits = hits or search(raw.decode("latin-1")) or (search(words.decode(words.unfold(raw))) if b"=?" in raw else hits)
+            rebuilt.append(words.parameter(name, replaced(said, found)))
+    hits = hits or search(raw.decode("latin-1"))
+    if not hits and (b"=?" in raw or not raw.isascii()):
+        hits = search(words.decode(words.unfold(raw)))
     if not hits and not force:
         return raw, hits
     return _ended(raw, "".join(rebuilt).encode("ascii", "replace")), hits
+
+
+def _read_parameter(value: str, search: Search) -> tuple[str, list[Hit]]:
+    """The value as it is to be read, and what is found in it: octets that stand bare may be those of a charset."""
+    found = search(value)
+    if not found and not value.isascii():
+        said = words.to_text(value.encode("latin-1", "replace"))
+        if found := search(said):
+            return said, found
+    return value, found

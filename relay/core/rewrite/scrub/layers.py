@@ -112,11 +112,12 @@ PERCENT: Final = Layer(
     _octets,
     lambda text: "%" in text,
 )
+_LOOKS_QUOTED: Final = re.compile(r"=(?:40|2E|2e|\r?\n|[0-9A-Fa-f]{2}=[0-9A-Fa-f]{2})")
 # Raw source pasted or forwarded as text. In a link `=4da` means itself: a reading beside the others, not above them.
 QUOTED_PRINTABLE: Final = Layer(
     re.compile(rf"{_quoted('=')}|=[ \t]*+\r?\n(?:> ?)*+"),
     _octets,
-    lambda text: "=40" in text or "=EF=BC=A0" in text or "=\r\n" in text or "=\n" in text,
+    lambda text: "=" in text and bool(_LOOKS_QUOTED.search(text)),
 )
 
 
