@@ -33,6 +33,7 @@ from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import (
     automatic,
     bypass,
+    content,
     fulfilment,
     hours,
     kinds,
@@ -45,8 +46,8 @@ from relay.core.policy import (
     threads,
 )
 from relay.core.policy.bypass import Lift
-from relay.core.policy.case import Case, Finding
-from relay.core.policy.facts import Facts
+from relay.core.policy.case import Case, Finding, acting
+from relay.core.policy.facts import Facts, Proof
 from relay.core.policy.policy import Policy
 from relay.core.rewrite.mime import Part
 
@@ -69,7 +70,10 @@ def decide(
     contradicted = False
     if _action(findings) is not Action.RETURN:
         findings += _standing(case, lift)
+        held = content.judge(case)
+        findings += [found for one in held if (found := acting(one.action, one.reason, one.strip))]
         findings += scanning.judge(case)
+        contradicted = lift.is_marked and case.writer.proof is not Proof.NONE and content.contradicts(case, held)
     if _action(findings) is not Action.RETURN:
         findings += _time(case, lift, _action(findings))
     return _verdict(case, lift, findings, contradicted=contradicted)

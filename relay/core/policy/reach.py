@@ -4,6 +4,7 @@ The answer is one word, without reason and without anything about the buyer. Wha
 there by itself, so it counts as open.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -39,18 +40,18 @@ def reach(facts: Facts, policy: Policy, now: datetime) -> Reach:
     an empty message of his from a registered address."""
     if _passes(_PLAIN, facts, policy, now):
         return Reach.OPEN
-    return Reach.CRITICAL_ONLY if _passes(_critical(policy), facts, policy, now) else Reach.CLOSED
+    critical = any(_passes(head, facts, policy, now) for head in _critical(policy))
+    return Reach.CRITICAL_ONLY if critical else Reach.CLOSED
 
 
-def _critical(policy: Policy) -> Head:
-    """A head with all that may lift an opt-out under this policy."""
+def _critical(policy: Policy) -> Iterator[Head]:
+    """A head for each thing that may lift an opt-out under this policy."""
     bypass = policy.bypass
-    mark = (
-        f"{bypass.brackets[0][0]}{bypass.important_words[0]}{bypass.brackets[0][1]}"
-        if (bypass.brackets and bypass.important_words)
-        else "".join(bypass.additional_information[:1])
-    )
-    return replace(_PLAIN, subject=mark, kind_mark=min(bypass.critical_kinds, default=""))
+    marks = (f"{pair[0]}{word}{pair[1]}" for pair in bypass.brackets[:1] for word in bypass.important_words[:1])
+    for subject in (*marks, *bypass.additional_information[:1]):
+        yield replace(_PLAIN, subject=subject)
+    for kind in sorted(bypass.critical_kinds):
+        yield replace(_PLAIN, kind_mark=kind)
 
 
 def _passes(head: Head, facts: Facts, policy: Policy, now: datetime) -> bool:
