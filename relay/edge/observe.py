@@ -36,6 +36,7 @@ COUNTERS: Final[Mapping[str, Metric]] = {
     "delivery_connections": Metric("Connections made to other servers, by TLS version.", ("tls",)),
     "bounces": Metric("Mails to a return path, by what they told.", ("outcome",)),
     "scans": Metric("Messages given to a scanner, by what it said.", ("scanner", "outcome")),
+    "links": Metric("Uses of signed links, by what they are for and what came of it.", ("purpose", "outcome")),
     "settled": Metric("Attempts to send, by what the item became.", ("state", "kind")),
     "parked": Metric("Items that cannot be read and wait for a person."),
     "internal_errors": Metric("Errors that nobody foresaw; each has a log entry.", ("where",)),

@@ -164,7 +164,7 @@ def plan(
     registered = {
         address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
     }
-    shown = _shown_name(house, facts.marketplace, facts.pair, author)
+    shown = shown_name(house, facts.marketplace, facts.pair, author)
     return Plan(
         domain=domain,
         from_address=author.alias.address,
@@ -195,7 +195,7 @@ def _whole_domains(side: Side) -> dict[str, str]:
     }
 
 
-def _shown_name(house: House, marketplace: Marketplace, pair: Pair, side: Side) -> str:
+def shown_name(house: House, marketplace: Marketplace, pair: Pair, side: Side) -> str:
     """What the other side reads as the writer's name: given by the marketplace, or a pseudonym (R-ADR-06)."""
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""

@@ -1,7 +1,9 @@
 """The relay's own letters on their way: each is a record of its own, and rides the queue like all mail."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from relay.core.link import Purpose
 from relay.core.model.event import Event, EventType
@@ -17,6 +19,9 @@ from relay.ports import Acceptance, Record, Told
 from relay.steps.footer import locale_of
 from relay.steps.house import House
 from relay.steps.queueing import domain_of
+
+_TURN_S: Final = 60
+"""How long a report has for its letter before the same one may try again."""
 
 
 async def pending_digest(house: House, party: Party, told: Told) -> bool:
@@ -70,12 +75,39 @@ async def to_party(
     return True
 
 
-async def to_operator(
-    house: House, marketplace: Marketplace, write: Callable[[Letterhead], bytes], word: str, now: datetime
-) -> None:
-    """Records and queues a letter to the marketplace's operator."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What somebody says of a message (R-REW-09). `order` is the marketplace's id, "" for none; `words` are the
+    reporter's; `event` is what the message's history keeps of it, without them."""
+
+    message_id: str
+    pair_id: str
+    order: str
+    reporter: Party
+    words: str
+    event: dict[str, str | int]
+
+
+async def report(house: House, said: Report, now: datetime) -> bool:
+    """To the operator: letter and mark in one transaction. False when the same report is just being written: of two
+    clicks at once one writes."""
+    marketplace = house.book.by_id[said.reporter.marketplace_id]
+    turn = Told(party_id=said.reporter.id, topic=f"report {said.message_id}", at=now)
+    if not await house.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S)):
+        return False
+    language = house.catalogue(marketplace.locales[0])
+    role = said.reporter.role
+
+    def write(head: Letterhead) -> bytes:
+        return letters.report_to_operator(
+            head, said.message_id, said.pair_id, said.order, role, language, words=said.words
+        )
+
     operator = marketplace.operator
-    await house.store.accept(_acceptance(house, marketplace, write, word, now, destination=operator, address=operator))
+    letter = _acceptance(house, marketplace, write, "report", now, destination=operator, address=operator)
+    marked = Event(id=house.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
+    await house.store.accept(replace(letter, events=(*letter.events, marked)))
+    return True
 
 
 def _acceptance(

@@ -98,14 +98,23 @@ def announcement(
 
 
 def report_to_operator(
-    letterhead: Letterhead, record_id: str, pair_id: str, order: str, reporter: Role, translations: Translations
+    letterhead: Letterhead,
+    record_id: str,
+    pair_id: str,
+    order: str,
+    reporter: Role,
+    translations: Translations,
+    *,
+    words: str = "",
 ) -> bytes:
-    """To the operator: somebody used a message's report link. `order` is the marketplace's id, "" for none."""
+    """To the operator: somebody used a message's report link. `order` is the marketplace's id, "" for none; `words` are
+    the reporter's, as typed."""
     said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
     names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
     blocks = (
         text(translations, "report.lead", said),
         "\n".join(text(translations, name, said) for name in names),
+        "\n".join((translations.gettext("report.words"), words)) if words else "",
         translations.gettext("report.again"),
     )
     return _letter(letterhead, text(translations, "report.subject", said), blocks, translations)

@@ -113,6 +113,7 @@ LETTERS: Final = (
     "report.order",
     "report.buyer",
     "report.seller",
+    "report.words",
     "report.again",
     "value.of_kind",
     "value.yes",

@@ -1,17 +1,17 @@
-"""The daemon's own pages: is it up, can it take mail, what has it counted (R-UI-11).
+"""The daemon's own pages: is it up, can it take mail, what has it counted (R-UI-11); and those behind signed links.
 
 `/healthz` answers as long as the process does; `/readyz` is 503 with one reason word while mail would be answered
 451, so that a load balancer looks elsewhere; `/metrics` is Prometheus text. None of them needs the store to answer.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from relay.core.model.reason import ReasonCode
 from relay.edge.web.headers import SecurityHeaders
@@ -19,8 +19,14 @@ from relay.edge.web.headers import SecurityHeaders
 _FRESH = {"Cache-Control": "no-store"}
 
 
-def build(*, observer_render: Callable[[], bytes], ready: Callable[[], Awaitable[str | None]]) -> Starlette:
-    """`ready()` gives None, or the word for why mail cannot be taken now; raising counts as not ready."""
+def build(
+    *,
+    observer_render: Callable[[], bytes],
+    ready: Callable[[], Awaitable[str | None]],
+    links: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """`ready()` gives None, or the word for why mail cannot be taken now; raising counts as not ready. `links` are the
+    routes of `edge.web.links`."""
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_FRESH)
@@ -36,6 +42,6 @@ def build(*, observer_render: Callable[[], bytes], ready: Callable[[], Awaitable
         return Response(observer_render(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4} | _FRESH)
 
     return Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)],
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics), *links],
         middleware=[Middleware(SecurityHeaders)],
     )

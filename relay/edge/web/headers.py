@@ -10,7 +10,7 @@ NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; f
 
 class SecurityHeaders:
     """ASGI middleware that sets the headers on every response, errors included. `csp` is the page's
-    Content-Security-Policy; the default lets a response load nothing at all."""
+    Content-Security-Policy; the default lets a response load nothing at all. What a response has set itself stays."""
 
     def __init__(self, app: ASGIApp, csp: str = NOTHING) -> None:
         self._app = app
@@ -25,7 +25,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
