@@ -118,12 +118,25 @@ def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
         return None
     if body.part.encoding == "base64":
         return [_whole(body, octets, "base64")]
-    raw_cuts = encodings.cut_raw(body.raw, body.part.encoding, cuts)
+    raw_cuts = _inserted_line(body, cuts) or encodings.cut_raw(body.raw, body.part.encoding, cuts)
     if tail:
         raw_cuts.append(Cut(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
     if encodings.decode(encodings.apply(body.raw, raw_cuts), body.part.encoding) != octets:
         return [_whole(body, octets, body.part.encoding)]
     return raw_cuts
+
+
+def _inserted_line(body: TextBody, cuts: Sequence[Cut]) -> list[Cut] | None:
+    """Lines put into quoted-printable before a tag near its end: found by a byte search, where it stands as it is, so
+    that the page need not be led back character by character."""
+    if body.part.encoding != "quoted-printable" or len(cuts) != 1:
+        return None
+    cut = cuts[0]
+    at = body.raw.rfind(body.octets[cut.start : cut.start + len("</body")])
+    is_lines = cut.replacement.startswith(b"\r\n") and cut.replacement.endswith(b"\r\n<") and cut.end == cut.start + 1
+    if not is_lines or at < 0 or encodings.decode(body.raw[:at], "quoted-printable") != body.octets[: cut.start]:
+        return None
+    return [Cut(at, at + 1, encoded(cut.replacement, "quoted-printable"))]
 
 
 def _anew(body: TextBody, splices: Sequence[Splice]) -> list[Cut]:

@@ -32,10 +32,9 @@ _CONTINUED: Final = re.compile(
     rf"{_BREAK}((?=[A-Za-z0-9_-]*(?:[0-9_]|[a-z-][A-Z]|[A-Z]{{2}})|[A-Za-z0-9_-]{{21}})[A-Za-z0-9_-]{{1,400}})"
     r"(?=[>)\]]?[ \t]*(?:\r?\n|\Z))"
 )
-# The ways to write a host name so that it does not stand in the text: where none of them is, nothing need be decoded.
-_HIDDEN: Final = re.compile(
-    r"<wbr|[\u00ad\u200b-\u200d\u2060\ufeff]|=\r?\n|&#(?:8203|x200b)|(?:%(?:25)*[2-7][0-9a-f]){3}|[\uff01-\uff5e]{3}"
-)
+# What a host name can be taken apart with: where none of it is, nothing need be decoded.
+_PERCENT: Final = re.compile(r"(?:%(?:25)*[2-7][0-9a-f]){3}")
+_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]|[\uff0e\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]{6}")
 
 
 class OwnLinks:
@@ -54,14 +53,22 @@ class OwnLinks:
     def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Span]:
         """Sorted, without overlap; with all of the link that one was wrapped into."""
         low = text.lower()
-        if not (
-            self._host in low or is_delsp or _HIDDEN.search(low) or ("&" in low and self._host in html.unescape(low))
-        ):
+        if not (self._host in low or is_delsp or self._may_hide(low)):
             return []
         found = [_widened(text, *span) for span in self._in(text)]
         for way in _HTML if is_html else _DELSP if is_delsp else _PLAIN:
             found += (_widened(text, *span) for span in self._read(text, way))
         return merged(found)
+
+    def _may_hide(self, low: str) -> bool:
+        return (
+            "<wbr" in low
+            or "=\n" in low
+            or "=\r\n" in low
+            or (("&#" in low or "&period" in low) and self._host in html.unescape(low))
+            or ("%" in low and bool(_PERCENT.search(low)))
+            or (not low.isascii() and bool(_UNSEEN.search(low)))
+        )
 
     def _in(self, text: str) -> Iterator[Span]:
         for match in self._pattern.finditer(text):
