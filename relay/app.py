@@ -26,9 +26,11 @@ from relay.edge.dns import DnsResolver
 from relay.edge.smtp_in import Guard, SmtpIn
 from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
+from relay.edge.web.links import routes as link_pages
 from relay.edge.web.server import WebServer
 from relay.housekeeping import Housekeeping
 from relay.intake import FrontDesk
+from relay.links import LinkDesk
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
 from relay.steps.house import Book, Departures, House, Settings
 from relay.steps.links import Links
@@ -246,7 +248,8 @@ class Daemon:
         await asyncio.gather(*(door.stop(_GRACE_S) for _, door in self._listeners))
 
     def _web_app(self) -> Starlette:
-        return build_web(observer_render=self._observer.render, ready=self._why_not_ready)
+        links = link_pages(LinkDesk(lambda: self._house), texts.load(), system.SystemClock(), self._observer)
+        return build_web(observer_render=self._observer.render, ready=self._why_not_ready, links=links)
 
     async def _why_not_ready(self) -> str | None:
         try:

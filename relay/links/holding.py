@@ -89,7 +89,7 @@ async def held(house: House, link: Link) -> Holding:
     if link.expires_at <= now and link.purpose not in _FOR_EVER:
         raise LinkError(Why.EXPIRED, locale=locale, help_url=marketplace.help_url)
     subject = await _subject(house, link, party)
-    if subject is None and link.purpose is not Purpose.PRODUCT_SUPPORT or not _may(link, party):
+    if (subject is None and link.purpose is not Purpose.PRODUCT_SUPPORT) or not _may(link, party):
         raise LinkError(Why.GONE, locale=locale, help_url=marketplace.help_url)
     return Holding(house=house, purpose=link.purpose, party=party, marketplace=marketplace, now=now, subject=subject)
 
