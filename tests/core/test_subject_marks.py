@@ -1,11 +1,15 @@
 """Marks in subjects: matching brackets, word alone, spans in the text as given, linear in its length."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.core.head import read_head
 from relay.core.policy import subject_marks
 from relay.core.policy.policy import Policy
+from relay.core.rewrite.mime import MimeLimits, split
 from tests.support.judging import Letter
 
 BRACKETS = Policy().bypass.brackets
@@ -100,3 +104,53 @@ def test_a_hostile_subject_is_no_more_than_long(hostile: str) -> None:
     """100 KB each; what is quadratic here takes minutes and runs into the time limit."""
     subject = hostile * (100_000 // len(hostile))
     assert Letter(subject=subject, opt_outs=({},)).verdict().action == "return"
+
+
+def _encoded(text: str, charset: str, encoding: str, pieces: int) -> bytes:
+    """`text` as encoded-words of `pieces` characters' groups, each with its own shifts, folded (RFC 2047 §2, §5)."""
+    size = -(-len(text) // pieces)
+    words = []
+    for start in range(0, len(text), size):
+        raw = text[start : start + size].encode(charset)
+        if encoding == "B":
+            words.append(f"=?{charset}?B?{base64.b64encode(raw).decode()}?=")
+        else:
+            words.append(f"=?{charset}?Q?{''.join(f'={byte:02X}' for byte in raw)}?=")
+    return "\r\n ".join(words).encode()
+
+
+def _subject(value: bytes) -> str:
+    content = b"From: shop@seller.example\r\nSubject: " + value + b"\r\n\r\nhello\r\n"
+    return read_head(content, split(content, MimeLimits())).subject
+
+
+@pytest.mark.parametrize("pair", BRACKETS)
+@pytest.mark.parametrize("charset", ["iso-2022-jp", "shift_jis", "euc-jp", "utf-8", "cp932"])
+@pytest.mark.parametrize("encoding", ["B", "Q"])
+@pytest.mark.parametrize("pieces", [1, 3, 7, 50])
+def test_a_mark_is_found_in_any_charset_and_however_it_is_split(
+    pair: str, charset: str, encoding: str, pieces: int
+) -> None:  # R-POL-04
+    for mark in (f"{pair[0]}重要{pair[1]}", f"{pair[0]} 重 要 {pair[1]}", f"{pair[0]}Important{pair[1]}"):
+        subject = _subject(_encoded(f"Re: {mark}お届け先のご確認", charset, encoding, pieces))
+        span = subject_marks.important(subject, BRACKETS, WORDS)
+        assert span is not None, subject
+        assert subject[span.start : span.end] == mark
+    harmless = _subject(_encoded(f"Re: {pair[0]}重要なお知らせ{pair[1]}", charset, encoding, pieces))
+    assert subject_marks.important(harmless, BRACKETS, WORDS) is None
+
+
+@pytest.mark.parametrize("charset", ["iso-2022-jp", "shift_jis", "euc-jp", "utf-8"])
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_a_phrase_is_found_in_any_charset_and_however_it_is_split(  # R-POL-04
+    charset: str, pieces: int, phrase: str
+) -> None:
+    subject = _subject(_encoded(f"Re: {phrase}", charset, "B", pieces))
+    assert subject_marks.additional_information(subject, PHRASES) is not None
+
+
+@pytest.mark.parametrize("pair", BRACKETS)
+def test_a_mark_is_found_in_raw_utf8(pair: str) -> None:  # R-POL-04, RFC 6532
+    mark = f"{pair[0]}重要{pair[1]}"
+    assert subject_marks.important(_subject(f"{mark}ご確認".encode()), BRACKETS, WORDS) is not None
