@@ -5,17 +5,19 @@ from dataclasses import dataclass
 
 from relay.core import dkim
 from relay.core.model.marketplace import Marketplace
-from relay.ports import DkimKey, Store
+from relay.ports import DkimKey, Resolver, Store
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """`purpose` is "MX", "SPF", "DKIM" or "DMARC"; `value` as it stands in a zone file, without quotes."""
+    """`purpose` is "MX", "SPF", "DKIM" or "DMARC"; `value` as it stands in a zone file, without quotes. `needed`: mail
+    of today is refused without it."""
 
     purpose: str
     name: str
     type: str
     value: str
+    needed: bool = True
 
 
 async def wanted(store: Store, marketplaces: Sequence[Marketplace], hostname: str) -> list[DnsRecord]:
@@ -32,10 +34,44 @@ def _of_domain(domain: str, hostname: str, keys: Sequence[DkimKey]) -> Iterator[
     yield DnsRecord("MX", domain, "MX", f"10 {hostname}.")
     # RFC 7208: whoever receives for the domain sends for it too; nobody else does.
     yield DnsRecord("SPF", domain, "TXT", "v=spf1 mx -all")
-    for key in keys:
-        loaded = dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector)
-        yield DnsRecord("DKIM", f"{key.selector}._domainkey.{domain}", "TXT", dkim.public_record(loaded))
-    yield DnsRecord("DMARC", f"_dmarc.{domain}", "TXT", "v=DMARC1; p=reject")
+    yield from (of_key(key) for key in keys if key.state.published)
+    yield DnsRecord("DMARC", f"_dmarc.{domain}", "TXT", "v=DMARC1; p=reject", needed=False)
+
+
+def of_key(key: DkimKey) -> DnsRecord:
+    """Raises KeyUnreadableError, as it does for a retired key."""
+    loaded = dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector)
+    return DnsRecord(
+        "DKIM",
+        f"{key.selector}._domainkey.{key.domain}",
+        "TXT",
+        dkim.public_record(loaded),
+        needed=key.state is dkim.KeyState.ACTIVE,
+    )
+
+
+async def is_published(resolver: Resolver, record: DnsRecord) -> bool:
+    """Raises ResolveError."""
+    match record.purpose:
+        case "MX":
+            target = record.value.split()[1].rstrip(".").lower()
+            return target in {host.name.rstrip(".").lower() for host in await resolver.mx(record.name)}
+        case "DKIM":
+            return _key(record.value) in {_key(text) for text in await _texts(resolver, record.name)}
+        case _:
+            # SPF and DMARC may be stricter or wider than ours; exactly one is what counts (RFC 7208 §4.5).
+            version = record.value.split()[0].rstrip(";").lower()
+            return sum(text.lower().startswith(version) for text in await _texts(resolver, record.name)) == 1
+
+
+async def _texts(resolver: Resolver, name: str) -> list[str]:
+    return [text.decode("ascii", "replace").strip() for text in await resolver.txt(name)]
+
+
+def _key(record: str) -> str:
+    """The `p=` tag of a DKIM record, white space off (RFC 6376 §3.6.1)."""
+    tags = (tag.partition("=") for tag in record.split(";"))
+    return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")
 
 
 def zone_line(record: DnsRecord) -> str:

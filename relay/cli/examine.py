@@ -12,14 +12,15 @@ from typing import Final
 from cryptography import x509
 
 from relay import app
-from relay.cli.dns_records import DnsRecord, wanted, zone_line
+from relay.cli.dns_records import DnsRecord, is_published, wanted, zone_line
+from relay.cli.keys import is_over
 from relay.config import Config
 from relay.core.address import fold_domain
-from relay.core.dkim import KeyUnreadableError
+from relay.core.dkim import KeyState, KeyUnreadableError
 from relay.core.model.marketplace import Marketplace
 from relay.edge.system import locked
 from relay.edge.tls import TlsError, server_context
-from relay.ports import ResolveError, Resolver, StoreError, UnavailableError
+from relay.ports import ResolveError, Resolver, Store, StoreError, UnavailableError
 
 _RENEW_BEFORE: Final = timedelta(days=14)
 
@@ -141,12 +142,7 @@ async def store(
             await opened.ping()
             findings = [Finding(Grade.GOOD, "store", config.store.partition(":")[0])]
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
-                there = {key.algorithm for key in await opened.dkim_keys(domain)}
-                findings += [
-                    Finding(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
-                    for algorithm in config.dkim.algorithms
-                    if algorithm not in there
-                ]
+                findings += await _keys(opened, config, domain)
             return await wanted(opened, marketplaces, config.hostname), findings
     except (StoreError, UnavailableError) as error:
         what, _, fix = str(error).partition("; ")
@@ -155,12 +151,26 @@ async def store(
         return (), [Finding(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
 
 
+async def _keys(opened: Store, config: Config, domain: str) -> list[Finding]:
+    keys = await opened.dkim_keys(domain)
+    active = {key.algorithm for key in keys if key.state is KeyState.ACTIVE}
+    return [
+        Finding(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
+        for algorithm in config.dkim.algorithms
+        if algorithm not in active
+    ] + [
+        Finding(Grade.WARNING, "DKIM", f"{key.selector} of {domain} has served its time", "run `relay keys retire`")
+        for key in keys
+        if is_over(key, config.dkim.expire_s)
+    ]
+
+
 async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[Finding]:
     """Whether the world can find what is to be published."""
     findings = [await _address(resolver, hostname)]
     for record in records:
         try:
-            right = await _published(resolver, record)
+            right = await is_published(resolver, record)
         except ResolveError as error:
             found = f"{record.name}: {error}"
             if not error.permanent:
@@ -170,7 +180,7 @@ async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -
         if right:
             findings.append(Finding(Grade.GOOD, record.purpose, f"{record.name} is published"))
         else:
-            grade = Grade.WARNING if record.purpose == "DMARC" else Grade.BAD
+            grade = Grade.BAD if record.needed else Grade.WARNING
             findings.append(Finding(grade, record.purpose, f"{record.name} is missing", f"publish {zone_line(record)}"))
     return findings
 
@@ -183,26 +193,3 @@ async def _address(resolver: Resolver, hostname: str) -> Finding:
     if not addresses:
         return Finding(Grade.BAD, "host name", f"{hostname} has no address", "publish it (A, AAAA)")
     return Finding(Grade.GOOD, "host name", f"{hostname} is at {', '.join(addresses)}")
-
-
-async def _published(resolver: Resolver, record: DnsRecord) -> bool:
-    match record.purpose:
-        case "MX":
-            target = record.value.split()[1].rstrip(".").lower()
-            return target in {host.name.rstrip(".").lower() for host in await resolver.mx(record.name)}
-        case "DKIM":
-            return _key(record.value) in {_key(text) for text in await _texts(resolver, record.name)}
-        case _:
-            # SPF and DMARC may be stricter or wider than ours; exactly one is what counts (RFC 7208 §4.5).
-            version = record.value.split()[0].rstrip(";").lower()
-            return sum(text.lower().startswith(version) for text in await _texts(resolver, record.name)) == 1
-
-
-async def _texts(resolver: Resolver, name: str) -> list[str]:
-    return [text.decode("ascii", "replace").strip() for text in await resolver.txt(name)]
-
-
-def _key(record: str) -> str:
-    """The `p=` tag of a DKIM record, white space off (RFC 6376 §3.6.1)."""
-    tags = (tag.partition("=") for tag in record.split(";"))
-    return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -46,6 +47,22 @@ _SIGNED: Final = frozenset(
     }
 )
 _B_LINE: Final = 72
+
+
+class KeyState(StrEnum):
+    """A key's life, in this order. Whoever verifies may meet a signature of a replaced key until it has expired, so
+    its record stays published as long; of a retired key nothing is left but its selector, which no other takes."""
+
+    PREPARED = "prepared"
+    """To be published; does not sign."""
+    ACTIVE = "active"
+    REPLACED = "replaced"
+    """Published still; does not sign any more."""
+    RETIRED = "retired"
+
+    @property
+    def published(self) -> bool:
+        return self is not KeyState.RETIRED
 
 
 class KeyUnreadableError(ValueError):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from relay.core.dkim import KeyState
 from relay.core.model.event import Event
 from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemState
@@ -194,7 +195,11 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimKey:
+    """`private_der` is PKCS#8, b"" once retired; `since` is when the state began, None for a key not stored yet."""
+
     domain: str
     selector: str
     algorithm: str
     private_der: bytes
+    state: KeyState = KeyState.ACTIVE
+    since: datetime | None = None

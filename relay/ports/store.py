@@ -296,6 +296,10 @@ class Records(Protocol):
 
     async def history(self, message_id: str) -> Sequence[Event]: ...
 
+    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+        """A VIEWED event, one for each time that somebody reads a body (R-REC-06)."""
+        ...
+
     async def notices(self, message_id: str) -> Sequence[bytes]:
         """The notices sent about a record, oldest first."""
         ...
@@ -307,9 +311,19 @@ class Secrets(Protocol):
 
     def secret(self, name: str) -> bytes: ...
 
-    async def dkim_keys(self, domain: str) -> Sequence["DkimKey"]: ...
+    async def dkim_keys(self, domain: str) -> Sequence["DkimKey"]:
+        """All of them, retired ones too."""
+        ...
 
     async def put_dkim_key(self, key: "DkimKey") -> None: ...
+
+    async def activate_dkim_key(self, domain: str, selector: str) -> bool:
+        """A prepared key signs from now on, those of its algorithm before it are replaced. False for any other key."""
+        ...
+
+    async def retire_dkim_key(self, domain: str, selector: str) -> bool:
+        """Destroys a prepared or replaced key; its selector stays taken. False for any other key."""
+        ...
 
 
 class Store(Directory, Facts, Queue, Records, Secrets, Protocol):

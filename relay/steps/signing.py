@@ -5,15 +5,19 @@ would have the two threads wait for one another.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 from relay.core import dkim
-from relay.ports import Clock, Secrets
+from relay.ports import Clock, DkimKey, Secrets, UnavailableError
 from relay.steps.offload import offload
 
-_LARGEST_BATCH = 16
+_LARGEST_BATCH: Final = 16
+_FRESH_S: Final = 30
+"""How long keys are used before the store is asked whether they still are the active ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +26,30 @@ class _Request:
     signed: asyncio.Future[bytes]
 
 
+@dataclass(slots=True)
+class _Ring:
+    """A domain's signing keys, as the store had them at `read_s`."""
+
+    stored: Sequence[DkimKey]
+    keys: Sequence[dkim.SigningKey]
+    read_s: float
+
+
 class BatchSigner:
-    """Implements `ports.Signer`. Keys are read from the store once per domain; `forget()` after they changed."""
+    """Implements `ports.Signer`. A rotation is seen within half a minute, or at once after `forget()`."""
 
     def __init__(self, *, secrets: Secrets, clock: Clock, algorithms: Sequence[str], expire_s: int) -> None:
         self._secrets = secrets
         self._clock = clock
         self._algorithms = frozenset(algorithms)
         self._expire_s = expire_s
-        self._keys: dict[str, Sequence[dkim.SigningKey]] = {}
+        self._rings: dict[str, _Ring] = {}
         self._waiting: list[_Request] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dkim")
         self._running: asyncio.Task[None] | None = None
 
     async def sign(self, domain: str, header: bytes, body: bytes) -> bytes:
-        keys = self._keys.get(domain)
-        if keys is None:
-            keys = self._keys[domain] = await self._load(domain)
+        keys = await self._keys(domain)
         if not keys:
             return b""
         now = self._clock.now()
@@ -50,18 +61,31 @@ class BatchSigner:
         return await signed
 
     def forget(self) -> None:
-        self._keys.clear()
+        self._rings.clear()
 
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    async def _load(self, domain: str) -> Sequence[dkim.SigningKey]:
-        stored = await self._secrets.dkim_keys(domain)
-        return tuple(
-            dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector)
-            for key in stored
-            if key.algorithm in self._algorithms
-        )
+    async def _keys(self, domain: str) -> Sequence[dkim.SigningKey]:
+        ring, now_s = self._rings.get(domain), self._clock.monotonic_s()
+        if ring is None:
+            stored = await self._stored(domain)
+            ring = self._rings[domain] = _Ring(stored, _loaded(stored), now_s)
+        elif now_s - ring.read_s > _FRESH_S:
+            ring.read_s = now_s
+            # Those at hand are good enough while the store is away: their records stay published for a while.
+            with contextlib.suppress(UnavailableError):
+                stored = await self._stored(domain)
+                if stored != ring.stored:  # loading costs far more than looking
+                    ring.stored, ring.keys = stored, _loaded(stored)
+        return ring.keys
+
+    async def _stored(self, domain: str) -> Sequence[DkimKey]:
+        return [
+            key
+            for key in await self._secrets.dkim_keys(domain)
+            if key.state is dkim.KeyState.ACTIVE and key.algorithm in self._algorithms
+        ]
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,6 +99,10 @@ class BatchSigner:
                     request.signed.set_result(outcome)
                 else:
                     request.signed.set_exception(outcome)
+
+
+def _loaded(stored: Sequence[DkimKey]) -> Sequence[dkim.SigningKey]:
+    return tuple(dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector) for key in stored)
 
 
 def _sign_all(batch: Sequence[_Request]) -> list[bytes | Exception]:

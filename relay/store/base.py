@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from relay.core.address import fold_domain
-from relay.ports import Clock, DkimKey, Ids, StoreError, UnavailableError
-from relay.store.crypto import Key, MasterKeys, UnreadableError, Vault, identity
+from relay.ports import Clock, Ids, StoreError, UnavailableError
+from relay.store.crypto import Key, MasterKeys, UnreadableError, Vault
 from relay.store.engine import Engine, Row, Work
 from relay.store.statements import queries
 
@@ -49,26 +48,6 @@ class Base:
     def secret(self, name: str) -> bytes:
         return self._vault.secret(name)
 
-    async def dkim_keys(self, domain: str) -> Sequence[DkimKey]:
-        return [
-            DkimKey(
-                domain=row["domain"],
-                selector=row["selector"],
-                algorithm=row["algorithm"],
-                private_der=self._vault.master.unwrap(_dkim_row(row["domain"], row["selector"]), row["wrapped"]),
-            )
-            for row in await self._read("dkim_keys", fold_domain(domain))
-        ]
-
-    async def put_dkim_key(self, key: DkimKey) -> None:
-        domain = fold_domain(key.domain)
-        wrapped = self._vault.master.wrap(_dkim_row(domain, key.selector), key.private_der)
-
-        def put() -> Work[None]:
-            yield self._sql["put_dkim_key"], (domain, key.selector, key.algorithm, wrapped)
-
-        await self._engine.write(put)
-
     def _root_secret(self) -> Work[bytes]:
         """The wrapped root, made by whoever opens a fresh database first."""
         if not (yield self._sql["secret"], ("root",)):
@@ -101,7 +80,3 @@ class Base:
 def _nothing() -> Work[None]:
     """An empty transaction: takes the write lock and gives it back."""
     yield from ()
-
-
-def _dkim_row(domain: str, selector: str) -> bytes:
-    return identity("dkim_key", domain, selector)

@@ -12,6 +12,7 @@ from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
 from relay.store.base import from_us, to_us
 from relay.store.crypto import UnreadableError
+from relay.store.dkim_keys import DkimKeyVerbs
 from relay.store.engine import Row
 from relay.store.limits import LimitVerbs
 from relay.store.parties import PartyVerbs
@@ -22,7 +23,7 @@ from relay.store.threads import ThreadVerbs
 _PAGE: Final = 200
 
 
-class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs):
+class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs, DkimKeyVerbs):
     """`relay.ports.Store`, but for the engine."""
 
     async def messages(

@@ -40,22 +40,25 @@ class TellingVerbs(Base):
             marks = yield self._sql["marks"], (message_id,)
             if any(msgspec.json.decode(row["data"]) == data for row in marks):
                 return False
-            yield from self._mark(message_id, data)
+            yield from self._note(message_id, EventType.MARKED, data)
             return True
 
         return await self._engine.write(mark)
+
+    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+        await self._engine.write(lambda: self._note(message_id, EventType.VIEWED, data))
 
     async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
         def mark() -> Work[bool]:
             if not (yield self._sql["mark_no_reply"], (message_id, int(not undo))):
                 return False
             word = "reply_needed" if undo else "no_reply_needed"
-            yield from self._mark(message_id, {"mark": word, "by": by})
+            yield from self._note(message_id, EventType.MARKED, {"mark": word, "by": by})
             return True
 
         return await self._engine.write(mark)
 
-    def _mark(self, message_id: str, data: dict[str, str | int]) -> Work[None]:
+    def _note(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> Work[None]:
         at = self._clock.now()
-        event = Event(id=self._ids.new(), message_id=message_id, at=at, type=EventType.MARKED, data=data)
+        event = Event(id=self._ids.new(), message_id=message_id, at=at, type=event_type, data=data)
         yield from insert(EVENT, [event_row(event)])

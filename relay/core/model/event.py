@@ -20,6 +20,8 @@ class EventType(StrEnum):
     """Its writer only asked what would become of it (R-POL-19)."""
     MARKED = "marked"
     """Somebody's word about it by a link or a verb: not important, no reply needed, reported."""
+    VIEWED = "viewed"
+    """Staff read its text; `data` says who, for which case and why (R-REC-06)."""
     COPY_MERGED = "copy_merged"
     """A further recipient of the same transaction was the same person: no second copy (R-REW-05)."""
 

@@ -1,0 +1,94 @@
+"""The signer among keys that change under it."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from relay.core import dkim
+from relay.core.dkim import KeyState
+from relay.ports import DkimKey, UnavailableError
+from relay.steps.signing import BatchSigner
+from tests.support.stand_ins import HandClock
+
+HEADER, BODY = b"From: a@m.example\r\n", b"text\r\n"
+
+
+class Safe:
+    """The store as the signer knows it."""
+
+    def __init__(self) -> None:
+        self.keys: list[DkimKey] = []
+        self.reads = 0
+        self.away = False
+
+    def put(self, selector: str, state: KeyState = KeyState.ACTIVE) -> None:
+        der = dkim.generate("ed25519-sha256")
+        key = DkimKey(domain="m.example", selector=selector, algorithm="ed25519-sha256", private_der=der, state=state)
+        self.keys.append(key)
+
+    async def dkim_keys(self, domain: str) -> Sequence[DkimKey]:
+        self.reads += 1
+        if self.away:
+            raise UnavailableError("away")
+        return list(self.keys)
+
+
+@pytest.fixture
+def safe() -> Safe:
+    safe = Safe()
+    safe.put("old")
+    return safe
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def signer(safe: Safe, clock: HandClock) -> AsyncIterator[BatchSigner]:
+    signer = BatchSigner(secrets=safe, clock=clock, algorithms=["ed25519-sha256"], expire_s=60)  # type: ignore[arg-type]
+    yield signer
+    signer.close()
+
+
+async def _selectors(signer: BatchSigner) -> list[bytes]:
+    signatures = await signer.sign("m.example", HEADER, BODY)
+    return [line.split(b";")[0].strip() for line in signatures.split(b"\r\n") if line.startswith(b" s=")]
+
+
+async def test_active_keys_sign_and_no_others(safe: Safe, signer: BatchSigner) -> None:  # R-REW-10
+    for state in (KeyState.PREPARED, KeyState.REPLACED, KeyState.RETIRED):
+        safe.put(str(state), state)
+    assert await _selectors(signer) == [b"s=old"]
+
+
+async def test_a_rotation_is_seen_within_half_a_minute_without_a_word(
+    safe: Safe, clock: HandClock, signer: BatchSigner
+) -> None:
+    await _selectors(signer)
+    safe.keys.clear()
+    safe.put("new")
+    clock.forward(29)
+    assert await _selectors(signer) == [b"s=old"]
+    assert safe.reads == 1
+    clock.forward(2)
+    assert await _selectors(signer) == [b"s=new"]
+
+
+async def test_a_rotation_is_seen_at_once_on_a_word(safe: Safe, signer: BatchSigner) -> None:
+    await _selectors(signer)
+    safe.keys.clear()
+    safe.put("new")
+    signer.forget()
+    assert await _selectors(signer) == [b"s=new"]
+
+
+async def test_known_keys_sign_on_while_the_store_is_away(safe: Safe, clock: HandClock, signer: BatchSigner) -> None:
+    await _selectors(signer)
+    safe.away = True
+    clock.forward(60)
+    assert await _selectors(signer) == [b"s=old"]
+    signer.forget()
+    with pytest.raises(UnavailableError):  # unsigned mail would not be taken for ours
+        await _selectors(signer)
