@@ -32,7 +32,7 @@ def item(house: House, judged: Judged, record: Record, *, address: str | None, v
         due_at=due_at,
         attempts=1 if leaves_now else 0,
         hold=hold,
-        awaits_sender=bool(reasons) and reasons[0].code is ReasonCode.SENDER_PENDING,
+        awaits_sender={reason.code for reason in reasons} == {ReasonCode.SENDER_PENDING},
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from relay.core import keyed
 from relay.core.identify import Writer
 from relay.core.model.event import Event, EventType
 from relay.core.model.head import Automatic
@@ -206,14 +207,17 @@ class _Page:
         )
 
     def _sender_id(self, judged: Judged, facts: Facts, writer: Writer, verdict: Verdict) -> str | None:
-        """The writer's entry; a proven writer who is held for being on no list gets a pending one (R-SND-02)."""
+        """The writer's entry; a proven writer who is held for being on no list gets a pending one (R-SND-02), under an
+        id that follows from who it is: two first mails at once are of one sender."""
         if writer.sender is not None:
             return writer.sender.id
         if verdict.action is not Action.HOLD or writer.proof is Proof.NONE or judged.target.check:
             return None
         party_id = facts.pair.side(writer.role).party.id
         fresh = Sender(
-            id=self.house.ids.new(),
+            id=keyed.base32hex(
+                keyed.tag(self.house.store.secret("sender"), "sender", party_id, facts.from_address, size=16)
+            ),
             party_id=party_id,
             address=facts.from_address,
             state=SenderState.UNKNOWN,
