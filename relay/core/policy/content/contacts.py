@@ -17,7 +17,7 @@ _MOST: Final = 300
 """Names of networks and signs of one text that are looked at."""
 
 _ADDRESS: Final = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
 )
 _NAME: Final = re.compile(
     r"(?<![A-Za-z])LINE(?![A-Za-z])|(?<![ァ-ヴー])ライン(?![ァ-ヴー])|"

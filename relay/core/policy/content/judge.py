@@ -1,5 +1,6 @@
 """All content rules over one message, each finding with the action that the policy has for it (R-POL-07..10)."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -96,7 +97,9 @@ class _Writing:
             yield from self._as_findings(text, sorted(hits[text.part], key=lambda hit: (hit.start, -hit.end)))
 
     def _of_message(self) -> Iterator[tuple[Text, Hit]]:
-        yield from wording.promotion(self._texts, self._seen)
+        found = wording.promotion(self._texts, self._seen)
+        strips = self._action(ReasonCode.PROMOTION) is ContentAction.STRIP
+        yield from found if strips else itertools.islice(found, 1)
         if self._content.promotion_words:
             yield from wording.operators_words(self._texts, self._content.promotion_words)
         if not self._is_answer:

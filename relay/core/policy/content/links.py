@@ -17,6 +17,8 @@ _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
 _URL: Final = re.compile(
     rf"(?:(?:https?|ftp):[/\\]{{1,3}}|(?<![A-Za-z0-9@._/-])(?=www\.))([^{_END}]{{3,2000}}+)", re.IGNORECASE
 )
+_PARTICLE: Final = re.compile("[ぁ-ん]")
+"""What follows a link in Japanese prose."""
 _BARE: Final = re.compile(
     rf"(?<![A-Za-z0-9@._%+/=-])[A-Za-z0-9-]{{1,63}}+\.[A-Za-z0-9.-]{{2,250}}+(?![@_])(/[^{_END}]*+)?"
 )
@@ -24,10 +26,11 @@ _BARE_IDN: Final = re.compile(rf"[^\x00-\x7f{_END}]{{1,30}}+\.(?:com|net|jp)/[^{
 
 
 def found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
-    end = 0
     for match in _URL.finditer(text):
-        end = match.end()
-        yield from _judged(hosts.of_url(match[1]), match.start(), end, allowed)
+        host = hosts.of_url(match[1])
+        particle = _PARTICLE.search(match[0]) if host.isascii() else None
+        end = match.start() + particle.start() if particle else match.end()
+        yield from _judged(host, match.start(), end, allowed)
     for match in _BARE.finditer(text):
         word = match[0].partition("/")[0].rstrip(".-")
         if hosts.is_host(word, has_path=bool(match[1])) and not word.lower().startswith("www."):

@@ -18,9 +18,9 @@ _MOST: Final = 300
 """Candidates of one text that are looked up: each costs 20 us."""
 
 _KANJI: Final = "〇零一二三四五六七八九"
-_BETWEEN: Final = r"[-\s.()/,‐-―−ーｰの・]"
+_FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
 _RUN: Final = re.compile(
-    rf"(?<![A-Za-z0-9_{_KANJI}])(?:\+ ?|\(|00(?=[1-9]))?[0-9oO{_KANJI}](?:[-.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+[0-9oO{_KANJI}]){{8,16}}+(?![A-Za-z0-9{_KANJI}])"
+    rf"(?<![A-Za-z0-9_{_KANJI}])(?:\+ ?|\(|00(?=[1-9]))?{_FIGURE}(?:[-.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{8,16}}+(?![A-Za-z0-9{_KANJI}])"
 )
 _WORD_DIGITS: Final = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
@@ -101,7 +101,7 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
         return True
     if _DATE.match(number) or (_LABEL.search(before) and not _MOBILE.match(number)):
         return True
-    line = text[max(text.rfind("\n", 0, start), start - 60) : end + 20]
+    line = text[max(0, text.rfind("\n", 0, start), start - 60) : end + 20]
     return bool(_FREE.match(number) and _CARRIERS.search(line))
 
 

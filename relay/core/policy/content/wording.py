@@ -20,14 +20,18 @@ _LONGEST_STATUS: Final = 1_200
 
 
 def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """The phrases of all texts together, each counted once, the heaviest first."""
+    """The phrases of all texts together, each counted once; the heaviest first, of equal ones the earliest."""
     present = {item for each in seen for item in each if isinstance(item, Phrase)}
     if sum(phrase.weight for phrase in present) < _ENOUGH:
         return
-    for phrase in sorted(present, key=lambda phrase: (-phrase.weight, phrase.pattern)):
-        for text, in_text in zip(texts, seen, strict=True):
-            if phrase in in_text and (span := clues.first((phrase.pattern,), text.view)):
-                yield text, Hit(ReasonCode.PROMOTION, *span)
+    found = [
+        (-phrase.weight, number, span)
+        for number, in_text in enumerate(seen)
+        for phrase in present & in_text
+        if (span := clues.first((phrase.pattern,), texts[number].view))
+    ]
+    for _, number, span in sorted(found):
+        yield texts[number], Hit(ReasonCode.PROMOTION, *span)
 
 
 def asks_for_review(seen: Iterable[AbstractSet[Clue | Phrase]]) -> bool:
