@@ -6,8 +6,9 @@ import time
 
 import click
 
-from relay.cli import show
+from relay.cli import difference, show
 from relay.cli.session import Session, in_marketplace, login_option, with_store
+from relay.core import redact
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
 from relay.core.rewrite.assemble import assemble
@@ -17,6 +18,7 @@ from relay.ports import MessageSummary, Store, StoredMessage
 _STATES = [str(state) for state in MessageState]
 _FINAL = {MessageState.BOUNCED, MessageState.RETURNED, MessageState.REFUSED}
 _POLL_S = 0.1
+_LONGEST_WORD = 200
 
 id_argument = click.argument("message_id", metavar="ID")
 
@@ -54,22 +56,35 @@ async def list_messages(
 @message.command("show")
 @id_argument
 @click.option("--body", type=click.Choice(["original", "relayed"]), help="Print these bytes and nothing else.")
-@click.option("--case", metavar="CASE", help="The case for which the body is read; required with --body.")
-@click.option("--reason", metavar="TEXT", help="Why the body is read; required with --body.")
+@click.option("--diff", is_flag=True, help="Show what was changed, as a person would read it.")
+@click.option("--case", metavar="CASE", help="The case for which the text is read; required with --body and --diff.")
+@click.option("--reason", metavar="TEXT", help="Why the text is read; required with --body and --diff.")
+@login_option
 @show.as_json
 @with_store
 async def show_message(
-    _: Session, store: Store, *, message_id: str, body: str | None, case: str | None, reason: str | None, as_json: bool
+    _: Session,
+    store: Store,
+    *,
+    message_id: str,
+    body: str | None,
+    diff: bool,
+    case: str | None,
+    reason: str | None,
+    by: str,
+    as_json: bool,
 ) -> None:
-    """Show a message's state and history. Its text is shown for a case and a reason only."""
-    if body:
-        # R-REC-06
-        if not (case and case.strip() and reason and reason.strip()):
-            raise click.UsageError("--body takes --case and --reason: a body is read for a dispute, and says for which")
-        stored = await store.message(message_id)
-        if stored is None:
-            raise _unknown(message_id)
-        sys.stdout.buffer.write(_bytes(stored, body))
+    """Show a message's state and history. Its text is shown for a case and a reason only, and who read it is kept."""
+    if body or diff:
+        if body and diff:
+            raise click.UsageError("--body prints one form, --diff compares the two; take one of them")
+        stored = await _stored(store, message_id)
+        content = _bytes(stored, body or "relayed")
+        await _note_view(store, message_id, what=body or "diff", case=case, reason=reason, by=by)
+        if diff:
+            difference.tell(stored.original, content, stored.changes, as_json=as_json)
+        else:
+            sys.stdout.buffer.write(content)
         return
     summary = await _summary(store, message_id)
     events = [_event(event) for event in await store.history(message_id)]
@@ -123,6 +138,25 @@ async def no_reply_needed(_: Session, store: Store, *, message_id: str, undo: bo
     await _summary(store, message_id)
     changed = await store.mark_no_reply(message_id, by=by, undo=undo)
     show.one({"message": message_id, "no_reply_needed": not undo, "changed": changed}, as_json=as_json)
+
+
+async def _note_view(
+    store: Store, message_id: str, *, what: str, case: str | None, reason: str | None, by: str
+) -> None:
+    """Before anything is shown (R-REC-06)."""
+    if not (case and case.strip() and reason and reason.strip()):
+        raise click.UsageError("a text is read for a dispute: say for which with --case, and why with --reason")
+    said = {"what": what, "case": case, "reason": reason, "by": by}
+    # Events hold no address, and these are people's words.
+    data = {name: redact.addresses(redact.clip(text.strip(), _LONGEST_WORD), set()) for name, text in said.items()}
+    await store.note_view(message_id, {**data})
+
+
+async def _stored(store: Store, message_id: str) -> StoredMessage:
+    stored = await store.message(message_id)
+    if stored is None:
+        raise _unknown(message_id)
+    return stored
 
 
 async def _summary(store: Store, message_id: str) -> MessageSummary:

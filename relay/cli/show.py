@@ -58,8 +58,12 @@ def _text(value: object) -> str:
         case Mapping():
             return "  ".join(f"{name}={_text(one)}" for name, one in value.items()) or "-"
         case _:
-            # What a mail brought must not steer the terminal.
-            return "".join(char if char.isprintable() else "�" for char in str(value))
+            return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """What a mail brought must not steer the terminal."""
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _width(text: str) -> int:

@@ -128,6 +128,36 @@ def test_a_body_is_read_for_a_case_and_a_reason_only(served: tuple[Installation,
         assert not re.search("xyzzy|Plugh|private", shown), verb
 
 
+def test_who_read_a_body_is_kept_with_case_and_reason(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-REC-06
+    installation, ports = served
+    record_id = _send(installation, ports)
+    why = ["--case", "C-1", "--reason", "hanako@private.example asked", "--by", "Staff"]
+    for _ in range(2):
+        installation.relay("message", "show", record_id, "--body", "original", *why)
+    installation.relay("message", "show", record_id, "--diff", *why)
+    viewed = [one["data"] for one in installation.json("message", "history", record_id) if one["type"] == "viewed"]
+    common = {"case": "C-1", "reason": "*** asked", "by": "Staff"}
+    assert viewed == [common | {"what": what} for what in ("original", "original", "diff")]
+
+
+def test_what_was_changed_is_shown_as_a_person_reads_it(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-REW-08, R-REC-06
+    installation, ports = served
+    record_id = _send(installation, ports, subject="=?utf-8?b?6Yy044Gu5Lu2?=")
+    assert "xyzzy" not in installation.relay("message", "show", record_id, "--diff", exit_code=2).output
+    why = ["--case", "C-1", "--reason", "dispute"]
+    shown = installation.json("message", "show", record_id, "--diff", *why)
+    assert ("header dropped", "from") in {(one["what"], one["where"]) for one in shown["changes"]}
+    assert all(one["why"] and re.fullmatch(r"\d+-\d+", one["bytes"]) for one in shown["changes"])
+    assert "-From: Shop <owner@private.example>" in shown["difference"]
+    text = installation.relay("message", "show", record_id, "--diff", *why).output
+    assert "built anew" in text
+    assert all(line in text for line in shown["difference"])
+    both = installation.relay("message", "show", record_id, "--diff", "--body", "original", *why, exit_code=2)
+    assert "take one of them" in both.stderr
+
+
 def test_an_unknown_message_is_told(town: Installation) -> None:
     for verb in (["show"], ["history"], ["wait", "--state", "held"]):
         assert "there is no message nope" in town.relay("message", *verb, "nope", exit_code=1).stderr
@@ -263,3 +293,21 @@ def test_a_simulation_that_makes_no_sense_is_told(
     town: Installation, letter: Path, options: list[str], exit_code: int, said: str
 ) -> None:
     assert said in town.relay("simulate", str(letter), *options, exit_code=exit_code).stderr
+
+
+def test_a_policy_is_tried_on_recorded_mail_without_a_word_of_it(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-POL-15
+    installation, ports = served
+    message_id = _send(installation, ports, subject="[Important] xyzzy")
+    candidate = installation.directory / "candidate.toml"
+    rules = 'version = "x"\neffective_at = 2099-01-01\n[limits]\nmessage_bytes = 10\n'
+    candidate.write_text(rules, encoding="utf-8")
+    before = installation.json("message", "show", message_id)
+    tried = installation.json("policy", "replay", "--policy", str(candidate))
+    assert (tried["messages"], tried["different"], tried["moves"]) == (1, 1, {"relay -> return": 1})
+    assert [(one["id"], one["then_because"]) for one in tried["differences"]] == [(message_id, ["too_big"])]
+    said = installation.relay("policy", "replay", "--policy", str(candidate))
+    assert message_id in said.stdout
+    for secret in ("private.example", "xyzzy"):
+        assert secret not in said.stdout + said.stderr + json.dumps(tried)
+    assert installation.json("message", "show", message_id)["events"][: len(before["events"])] == before["events"]

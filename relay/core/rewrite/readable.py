@@ -1,0 +1,45 @@
+"""A message as a person would read it, line by line: decoded fields, decoded text, attachments by name, size and hash.
+
+For showing what a rewrite has changed; nothing is ever made from it. Bytes that cannot be split are shown as they are.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from relay.core.rewrite import encodings, textbody, words
+from relay.core.rewrite.mime import MimeError, MimeLimits, Part, raw_value, split
+
+_HASH_DIGITS: Final = 16
+_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+"""What was taken in and rewritten has passed the limits; these are for what else is to be shown."""
+
+
+def lines(content: bytes) -> list[str]:
+    """Each part under a heading of its own, in their order."""
+    try:
+        root = split(content, _LIMITS)
+    except MimeError:
+        return words.to_text(content).splitlines()
+    return [line for part in root.walk() for line in _part(content, part)]
+
+
+def _part(content: bytes, part: Part) -> Iterator[str]:
+    if part.path:
+        yield f"[part {part.path}]"
+    for field in part.fields:
+        name = content[field.start : field.value_start].rstrip(b": \t").decode("latin-1")
+        yield f"{name}: {' '.join(words.decode(raw_value(content, field)).split())}"
+    yield ""
+    if part.children:
+        return
+    body = content[part.body_start : part.end]
+    if part.content_type.startswith("text/") and part.disposition != "attachment":
+        yield from textbody.read(body, part).text.splitlines()
+    else:
+        yield _attachment(encodings.decode(body, part.encoding), part)
+
+
+def _attachment(octets: bytes, part: Part) -> str:
+    digest = hashlib.sha256(octets).hexdigest()[:_HASH_DIGITS]
+    return f"[{part.filename or part.content_type}: {len(octets):,} bytes, SHA-256 {digest}…]"
