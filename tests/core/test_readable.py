@@ -25,7 +25,7 @@ def test_fields_and_text_are_decoded_and_attachments_named_measured_and_hashed()
 
 
 def test_a_changed_attachment_is_seen_by_its_hash() -> None:
-    changed = MAIL.replace(b"JVBERi0=", b"JVBERi1=")
+    changed = MAIL.replace(b"JVBERi0=", b"JVBERi4=")
     difference = compared(readable.lines(MAIL), readable.lines(changed))
     assert [line.partition(":")[0] for line in difference[3:] if line[0] in "-+"] == ["-[請求.pdf", "+[請求.pdf"]
 
