@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench soak format peers clean
+.PHONY: run test check bench bench-rewrite soak format peers clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ format: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev peers
 	$(BIN)/python -m bench
+
+bench-rewrite: $(VENV)/installed-dev
+	$(BIN)/python -m bench.rewrite
 
 soak: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest -m soak --override-ini timeout=5400

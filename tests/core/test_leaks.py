@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from relay.core.rewrite import assemble, mime
 from relay.core.rewrite.rewrite import rewrite
 from tests.support import leaks
+from tests.support.leak_reader import found
 from tests.support.scrubbing import BUYER, BUYER_ALIAS, CLIENT_IP, HELO, SELLER_ALIAS
 from tests.support.scrubbing import PLAN as PAIR
 
@@ -76,14 +77,14 @@ def test_there_are_enough_cases() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_of_the_writer_arrives(case: str) -> None:  # R-REW-01, R-REW-04
     secret, content = CASES[case]
-    assert leaks.found(content, [secret]), "the reader must see the leak in what was sent"
+    assert found(content, [secret]), "the reader must see the leak in what was sent"
     arrived = relayed(content)
-    assert leaks.found(arrived, [secret]) == set()
+    assert found(arrived, [secret]) == set()
 
 
 @pytest.mark.parametrize(("place", "content"), tuple(leaks.everywhere("someone@third.example")))
 def test_the_reader_sees_what_is_there_and_nothing_else(place: str, content: bytes) -> None:
-    assert leaks.found(content, [BUYER, "someone@third.example"]) == {"someone@third.example"}, place
+    assert found(content, [BUYER, "someone@third.example"]) == {"someone@third.example"}, place
 
 
 WRITINGS = st.sampled_from(sorted(leaks.HTML_WRITINGS))
@@ -109,7 +110,7 @@ def test_nothing_of_the_writer_arrives_in_any_mixture(
     arrived = relayed(HEADER + content)
     # What only an HTML reader puts together, no reader of plain text shows.
     shown = kind == "text/html" or writing in leaks.PLAIN_WRITINGS
-    assert leaks.found(arrived, [secret]) == set() or not shown
+    assert found(arrived, [secret]) == set() or not shown
     assert secret not in arrived.decode("latin-1")
 
 

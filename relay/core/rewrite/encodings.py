@@ -18,7 +18,7 @@ _QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
 _QP_PADDED_BREAK: Final = re.compile(rb"=[ \t]+(?=\r?\n)")
 _CRLF: Final = b"\r\n"
 _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
-_BASE64_NOISE: Final = re.compile(rb"[^A-Za-z0-9+/]+")
+_BASE64_NOISE: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _ASCII_ESCAPE: Final = b"\x1b(B"
 
@@ -90,7 +90,7 @@ def decode_base64(raw: bytes) -> bytes:
 
 
 def _decode_base64_run(run: bytes) -> bytes:
-    digits = _BASE64_NOISE.sub(b"", run)
+    digits = run.translate(None, _BASE64_NOISE)
     if len(digits) % 4 == 1:
         digits = digits[:-1]
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))

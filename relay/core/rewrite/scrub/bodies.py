@@ -76,7 +76,7 @@ class _Text:
     def cuts(self, octets: bytes) -> tuple[list[Cut], list[Hit]]:
         codec = encodings.codec_of(self._charset, octets)
         cuts, hits = self._cuts_by(codec, octets)
-        for other, at_sign in _WIDE_AT if not octets.isascii() else ():
+        for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
             # Whatever charset a client takes it for.
             if other != codec and at_sign in octets:
                 left = encodings.apply(octets, cuts)
@@ -119,6 +119,14 @@ class _Text:
                 break
             text = replaced(text, hits)
         return [Cut(0, len(octets), text.encode(codec, "replace"))]
+
+
+def _may_be_another(octets: bytes, codec: str) -> bool:
+    """Whether the charset that a text declares can be wrong: one of many octets a letter would not fit by chance."""
+    if octets.isascii():
+        return False
+    text = encodings.decode_text(octets, codec)
+    return len(text) == len(octets) or "\ufffd" in text
 
 
 def _machines(text: str) -> Iterator[Hit]:

@@ -46,8 +46,7 @@ class _Property:
 
 def search(text: str, secrets: Secrets) -> list[Hit]:
     """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
-    low = text.lower()
-    if "begin:v" not in low:
+    if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
     hits: list[Hit] = []
     card: list[_Property] = []

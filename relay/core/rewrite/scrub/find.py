@@ -78,9 +78,9 @@ class Addresses:
                 known += ((form, alias) for form in _forms(local.strip('"')))
         # Longer domains first: of two that begin alike the longer one is meant.
         found = sorted(by_domain, key=len, reverse=True)
-        self._literals = tuple(f"@{domain}" for domain in found)
+        self._literals = tuple(f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found)
         self._domains = tuple(_Domain(by_domain[domain], anybody.get(domain)) for domain in found)
-        names = "|".join(f"({re.escape(domain)})" for domain in found) or "(?!)"
+        names = "|".join(f"({_domain_pattern(domain)})" for domain in found) or "(?!)"
         self._whole = re.compile(rf"@(?:{names}){AFTER}", re.IGNORECASE)
         self._anywhere = re.compile(rf"@(?:{names})", re.IGNORECASE)
 
@@ -92,6 +92,11 @@ class Addresses:
             found = self._domains[match.lastindex - 1].before(text, match.start(), whole=whole)
             if found:
                 yield Hit(found[0], match.end(), found[1], "address")
+
+
+def _domain_pattern(domain: str) -> str:
+    pattern = re.escape(domain)
+    return pattern if domain.isascii() else pattern.replace(r"\.", "[.\u3002\uff61]")  # UTS 46
 
 
 def _spellings(domain: str) -> tuple[str, ...]:

@@ -55,16 +55,14 @@ _READ_AS: Final = {
     for first, end in _LOOK_ALIKES
     for char in map(chr, range(first, end))
     if (plain := unicodedata.normalize("NFKC", char)) != char and plain.isascii() and " " not in plain
-} | {
-    "\u3002": ".",  # IDNA takes these two for a dot (UTS 46)
-    "\uff61": ".",
-    **{chr(code): "" for first, end in _INVISIBLE for code in range(first, end)},
-}
+} | {chr(code): "" for first, end in _INVISIBLE for code in range(first, end)}
 # Apart, for a set that goes beyond the first plane is searched one by one.
 _FIRST_PLANE: Final = re.escape("".join(char for char in _READ_AS if char <= "\uffff"))
+# IDNA takes the full stop of Japanese for a dot (UTS 46); between kana and kanji only `find` can tell, by the domain.
+_FULL_STOP: Final = "(?<![\u3000-\u9fff])[\u3002\uff61](?![\u3000-\u9fff\r\n<])"
 FOLDED: Final = Layer(
-    re.compile(rf"[{_FIRST_PLANE}]|[\U0001d400-\U0001fbf9\U000e0000-\U000e01ef]"),
-    lambda match: _READ_AS.get(match[0], match[0]),
+    re.compile(rf"[{_FIRST_PLANE}]|{_FULL_STOP}|[\U0001d400-\U0001fbf9\U000e0000-\U000e01ef]"),
+    lambda match: _READ_AS.get(match[0], "." if match[0] in "\u3002\uff61" else match[0]),
     lambda text: not text.isascii() or len(text.encode("ascii").translate(None, _CONTROLS)) < len(text),
 )
 

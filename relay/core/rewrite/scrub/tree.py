@@ -125,7 +125,8 @@ class Tree:
             return
         if kind in {Kind.BINARY, Kind.SEALED}:
             # Only for these may the body be big: a byte search is all that it costs as a rule.
-            if all(self._content.find(sign, start, end) < 0 for sign in (b"@", b"=40")):
+            signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
+            if all(self._content.find(sign, start, end) < 0 for sign in signs):
                 return
             cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, kind, self._secrets)
         else:
