@@ -13,6 +13,7 @@ from relay.core.model.sender import SenderState
 from relay.core.notice import frame
 from relay.links.holding import Holding
 from relay.ports.links import Choice, Offer
+from relay.steps import letters
 from relay.steps.gather import shown_name
 from relay.steps.judgement import QUOTAS
 
@@ -76,8 +77,10 @@ async def _no_reply(holding: Holding) -> Offer:
 
 
 async def _report(holding: Holding) -> Offer:
-    about = (*_received(holding), ("record", holding.about.message.id))
-    if REPORTED in await holding.marks():
+    message_id = holding.about.message.id
+    about = (*_received(holding), ("record", message_id))
+    under_way = await letters.is_being_reported(holding.house, holding.party.id, message_id, holding.now)
+    if under_way or REPORTED in await holding.marks():
         return _offer(holding, "received", about=about)
     return _offer(holding, "open", Choice("report"), about=about)
 

@@ -92,7 +92,7 @@ async def report(house: House, said: Report, now: datetime) -> bool:
     """To the operator: letter and mark in one transaction. False when the same report is just being written: of two
     clicks at once one writes."""
     marketplace = house.book.by_id[said.reporter.marketplace_id]
-    turn = Told(party_id=said.reporter.id, topic=f"report {said.message_id}", at=now)
+    turn = Told(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
     if not await house.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S)):
         return False
     language = house.catalogue(marketplace.locales[0])
@@ -108,6 +108,15 @@ async def report(house: House, said: Report, now: datetime) -> bool:
     marked = Event(id=house.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
     await house.store.accept(replace(letter, events=(*letter.events, marked)))
     return True
+
+
+async def is_being_reported(house: House, party_id: str, message_id: str, now: datetime) -> bool:
+    told_at = await house.store.told_at(party_id, _report_topic(message_id))
+    return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
+
+
+def _report_topic(message_id: str) -> str:
+    return f"report {message_id}"
 
 
 def _acceptance(
