@@ -1,5 +1,7 @@
 """`relay marketplace`: what the configuration says about each."""
 
+from datetime import UTC, datetime
+
 import click
 
 from relay.cli import show
@@ -44,5 +46,5 @@ def _described(one: Marketplace) -> show.Row:
         "reject_at_data": one.reject_at_data,
         "show_seller_name": one.show_seller_name,
         "show_buyer_name": one.show_buyer_name,
-        "policy_version": one.policies[-1].version,
+        "policy_version": one.policy_at(datetime.now(UTC)).version,
     }

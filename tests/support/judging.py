@@ -18,6 +18,7 @@ from relay.core.model.party import Party, PartySettings, PartyState, Role
 from relay.core.model.reason import Reason
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Verdict
+from relay.core.policy.changes import settings
 from relay.core.policy.decide import decide
 from relay.core.policy.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
 from relay.core.policy.policy import Policy
@@ -82,6 +83,15 @@ def _order(external_id: str, *, by: str = "seller", items: Sequence[str] = (), k
         fulfilled_by=Fulfilment(by),
         known=tuple(known),
     )
+
+
+def _policy(tree: dict[str, Any]) -> Policy:
+    """Nested as in the policy file; a key that there is not is a mistake in the test."""
+    known = settings(Policy())
+    for section, keys in tree.items():
+        for key in keys if isinstance(keys, dict) else ():
+            assert any(path.startswith(f"{section}.{key}") for path in known), (section, key)
+    return msgspec.convert(tree, Policy)
 
 
 class Letter:
@@ -150,7 +160,7 @@ class Letter:
         )
         from_address = MAILBOX[role.other] if from_address is None else from_address
         party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
-        self.policy = msgspec.convert(policy or {}, Policy)
+        self.policy = _policy(policy or {})
         self.market = marketplace(fallback=Fallback(fallback), policies=(self.policy,))
         self.incoming = Incoming(
             peer=Peer(
