@@ -119,6 +119,39 @@ def test_machines_of_the_trace_are_hidden_in_text(name: str) -> None:  # R-REW-0
 
 
 @pytest.mark.parametrize(
+    "written",
+    ["2001:db8::17", "2001:0DB8:0:0:0:0:0:0017", "[IPv6:2001:db8::17]", "2001:db8:0:0::17", "::ffff:203.0.113.9"],
+)
+def test_an_ip_address_is_known_however_it_is_spelt(written: str) -> None:  # R-REW-01
+    assert "[hidden]" in text(f"from {written} at 10:15:00", header=TRACE)
+    assert "0.113" not in text(f"from {written}", header=TRACE)
+
+
+@pytest.mark.parametrize(
+    ("helo", "is_told"), [("alices-pc", False), ("desktop7", False), ("localhost", True), ("pc", True)]
+)
+def test_a_helo_of_one_label_is_hidden_unless_it_is_anybodys(helo: str, is_told: bool) -> None:  # R-REW-01
+    plan = dataclasses.replace(PLAN, hidden_hosts=frozenset({helo}))
+    assert text(f"my {helo} is slow", plan) == f"my {helo if is_told else '[hidden]'} is slow"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Alice (my name) <alice.buyer@example.net>", "alice.buyer (x) @ example.net", '"alice" . buyer@example.net'],
+)
+def test_comments_in_an_address_of_a_forwarded_message_hide_nothing(written: str) -> None:  # R-REW-01
+    content = f"Content-Type: message/rfc822\r\n\r\nFrom: {written}\r\n\r\nText\r\n"
+    assert scrubbed(content.encode()).endswith(f"\r\n\r\nFrom: {BUYER_ALIAS}\r\n\r\nText\r\n".encode())
+
+
+def test_an_unencoded_file_that_is_no_text_holds_no_address_either() -> None:  # R-REW-01
+    content = (
+        b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: binary\r\n\r\n%PDF-1.7\n\x00 " + BUYER.encode()
+    )
+    assert scrubbed(content).endswith(b"%PDF-1.7\n\x00 " + BUYER_ALIAS.encode())
+
+
+@pytest.mark.parametrize(
     "words",
     ["gmail.com", "mx.market.example", "3.5.6", "10:15:00", "2023.11.22", "203.0.113.90", "www.alices-shop.example"],
 )

@@ -144,7 +144,7 @@ def inner(secret: str, encoding: str = "base64") -> bytes:
 
 def uuencoded(octets: bytes) -> str:
     lines = (binascii.b2a_uu(octets[at : at + 45]).decode() for at in range(0, len(octets), 45))
-    return "begin 644 notes.txt\n" + "".join(lines) + "`\nend\n"
+    return ("begin 644 notes.txt\n" + "".join(lines) + "`\nend\n").replace("\n", "\r\n")
 
 
 def places(secret: str) -> Iterator[tuple[str, bytes]]:
