@@ -620,6 +620,7 @@ def test_languages_are_taken_in_the_reader_s_order(asked: str, accepted: str, la
 
 
 def test_every_page_has_its_texts_in_both_languages_and_no_text_is_idle() -> None:  # R-UI-09
+    assert set(WORDS) == set(Purpose)
     for language in texts.LANGUAGES:
         catalogue = CATALOGUE(language)
         assert not [name for name in KEYS if catalogue.gettext(name) == name]
