@@ -135,11 +135,13 @@ class _Page:
         )
 
     def _count(self, judged: Judged, facts: Facts, verdict: Verdict) -> None:
-        """What the message costs of quotas and score; one that does not leave costs no message."""
+        """What the message costs of quotas and score. One that does not leave costs no message; one that a quota holds
+        costs one of the day on which it leaves."""
         at = self.incoming.received_at
         if verdict.action is not Action.RETURN:
-            today = uses(facts.pair, facts.marketplace.policy_at(at), at)
-            self.uses += (use for use in today if (verdict.bypass if use.scope == "bypass" else verdict.counted))
+            leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
+            of_day = uses(facts.pair, facts.marketplace.policy_at(at), leaves_at)
+            self.uses += (use for use in of_day if (verdict.bypass if use.scope == "bypass" else verdict.counted))
         if verdict.misuse:
             seller_id = facts.pair.seller.party.id
             self.misuse.append(

@@ -49,7 +49,7 @@ def test_submission_with_starttls_and_login_takes_mail(scene, mechanism):
         S: 250 2.1.5 *
         C: DATA
         S: 354 *
-        S: 250 2.0.0 * recorded and queued
+        S: 250 2.0.0 * recorded and queued*
         C: QUIT
         S: 221 2.0.0 *
     """)
@@ -73,7 +73,7 @@ def test_submission_with_implicit_tls_takes_mail_of_the_mailbox_as_user_name(sce
     heard.shows("""
         S: 220 mx.market.example ESMTP relay
         S: 235 2.7.0 welcome
-        S: 250 2.0.0 * recorded and queued
+        S: 250 2.0.0 * recorded and queued*
     """)
     assert "STARTTLS" not in heard.output
     assert scene.letter(BUYER, "By implicit TLS")
@@ -89,7 +89,7 @@ def test_the_mx_port_takes_mail_and_offers_starttls_but_no_login(scene):
         S: 250-SMTPUTF8
         S: 250-ENHANCEDSTATUSCODES
         S: 250 STARTTLS
-        S: 250 2.0.0 * recorded and queued
+        S: 250 2.0.0 * recorded and queued*
     """)
     assert "AUTH" not in heard.output
     assert scene.letter(BUYER, "By MX")
@@ -234,7 +234,7 @@ def test_lmtp_answers_for_each_recipient_by_itself(scene):
         S: 220 mx.market.example LMTP relay
         C: LHLO *
         C: DATA
-        S: 250 2.0.0 * recorded and queued
+        S: 250 2.0.0 * recorded and queued*
         S: 550 5.1.1 Address unknown, or yours is not registered to write to it (address_unknown); *
         C: QUIT
     """)
@@ -308,7 +308,7 @@ def test_one_transaction_reaches_one_person_once_however_often_he_is_named(scene
         S: 250 2.1.5 *
         S: 250 2.1.5 *
         C: DATA
-        S: 250 2.0.0 * recorded and queued
+        S: 250 2.0.0 * recorded and queued*
     """)
     scene.becomes(heard.record_id, "accepted")
     scene.drained()
