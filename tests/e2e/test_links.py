@@ -1,0 +1,187 @@
+"""Signed links as mail programs and people use them: out of a delivered mail, over HTTP, to what the daemon then does."""
+
+import re
+import socket
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tests.e2e.scene import Scene, read
+from tests.support.daemon import PASSWORD
+from tests.support.peers import Transcript, swaks
+
+pytestmark = pytest.mark.peer("swaks")
+
+FORM = "application/x-www-form-urlencoded"
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+
+
+class Shop:
+    """A buyer and a seller of a test's own."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self.scene = scene
+        self.buyer, self.seller = f"{name}@phone.example", f"{name}-shop@pottery.example"
+        self.pair = scene.introduce(self.buyer, self.seller)
+
+    def write(self, subject: str, *options: str) -> Transcript:
+        return swaks(
+            self.scene.relay.mx, *options, mail_from=self.seller, to=self.pair.buyer.alias.address, subject=subject
+        )
+
+    def ask(self, subject: str) -> EmailMessage:
+        """A question of the buyer's as the seller got it."""
+        swaks(self.scene.relay.mx, mail_from=self.buyer, to=self.pair.seller.alias.address, subject=subject)
+        return read(self.scene.letter(self.seller, subject))
+
+    def unsubscribe_url(self, subject: str) -> str:
+        self.write(subject)
+        return one_click_url(read(self.scene.letter(self.buyer, subject)))
+
+
+def one_click_url(mail: EmailMessage) -> str:
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"  # RFC 8058 §3.1
+    found = re.fullmatch(r"<(http[^<>\s]+)>", mail["List-Unsubscribe"])
+    assert found
+    return found[1]
+
+
+def link_in(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return re.findall(r"http\S+/l/[\w-]+", body.get_content())[0]
+
+
+def request(url: str, data: bytes | None = None, content_type: str = FORM, method: str | None = None) -> int:
+    asked = urllib.request.Request(url, data, {"Content-Type": content_type} if data else {}, method=method)
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert answer.geturl() == url  # not led elsewhere
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def choose(url: str, choice: str) -> int:
+    return request(url, urlencode({"choice": choice}).encode())
+
+
+# R-POL-02, R-POL-03, RFC 8058
+def test_one_click_from_a_delivered_mail_stops_the_seller_but_not_his_answers(scene):
+    shop = Shop(scene, "one-click")
+    question = shop.ask("When does it come?")
+    shop.write("Special offers")
+    mail = read(scene.letter(shop.buyer, "Special offers"))
+    url = one_click_url(mail)
+    for signature in mail.get_all("DKIM-Signature"):  # RFC 8058 §4
+        signed = re.search(r"\bh=([^;]+)", re.sub(r"\s", "", signature))[1].lower().split(":")
+        assert {"list-unsubscribe", "list-unsubscribe-post"} <= {*signed}
+    assert (request(url), request(url, method="HEAD")) == (200, 200)
+    shop.write("Still welcome")
+    assert scene.letter(shop.buyer, "Still welcome")
+
+    assert request(url, ONE_CLICK) == 200
+    heard = shop.write("More offers")
+    notice = scene.letter(shop.seller, "More offers").content.decode()
+    assert "X-Relay-Reason: opted_out" in notice
+    assert "returned" in scene.events(heard.record_id)
+    shop.write("It comes today", "--h-In-Reply-To", question["Message-ID"])
+    assert scene.letter(shop.buyer, "It comes today")
+    assert not scene.letters(shop.buyer, "More offers")
+    history = scene.ask(lambda store: store.opt_out_history(shop.pair.buyer.party.id))
+    assert [(one.out, one.opt_out.source, one.opt_out.seller_id) for one in history] == [
+        (True, "one-click", shop.pair.seller.party.id)
+    ]
+
+
+# RFC 8058 §3.1: either encoding, by whatever writes to a socket
+def test_a_program_that_knows_only_sockets_opts_out(scene):
+    url = urlsplit(Shop(scene, "socket").unsubscribe_url("By the socket"))
+    body = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+    head = (
+        f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    header = answer.partition(b"\r\n\r\n")[0].lower()
+    assert header.startswith(b"http/1.1 200 ")
+    assert b"\r\nset-cookie:" not in header
+    assert b"\r\nlocation:" not in header
+
+
+# R-POL-02: takes effect on queued mail too
+def test_mail_in_the_queue_comes_back_when_its_reader_opts_out(scene):
+    shop = Shop(scene, "queued")
+    url = shop.unsubscribe_url("Before")
+    scene.sink.say("rcpt", "451 4.3.2 later", to=shop.buyer)
+    heard = shop.write("Stuck")
+    scene.becomes(heard.record_id, "deferred")
+    assert request(url, ONE_CLICK) == 200
+    scene.becomes(heard.record_id, "returned")
+    assert "X-Relay-Reason: opted_out" in scene.letter(shop.seller, "Stuck").content.decode()
+    assert not scene.letters(shop.buyer, "Stuck")
+
+
+# R-SND-02
+def test_a_pending_sender_is_approved_from_the_notice_and_its_mail_leaves_once(scene):
+    shop = Shop(scene, "approve")
+    login = ("--auth", "PLAIN", "--auth-user", shop.seller, "--auth-password", PASSWORD)
+    for number in (1, 2):
+        swaks(
+            scene.relay.submission,
+            *login,
+            mail_from="approve-helper@pottery.example",
+            to=shop.pair.buyer.alias.address,
+            subject=f"From the helper {number}",
+        )
+    notice = read(scene.letter(shop.seller, "From the helper 1"))
+    url = link_in(notice)
+    assert request(url) == 200
+    assert scene.letters(shop.buyer) == []
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(lambda _: choose(url, "approve"), range(8))] == [200] * 8
+    for number in (1, 2):
+        scene.letter(shop.buyer, f"From the helper {number}")
+    scene.drained()
+    assert len(scene.letters(shop.buyer)) == 2
+
+
+# R-REW-09
+def test_a_report_reaches_the_operator(scene):
+    shop = Shop(scene, "report")
+    heard = shop.write("Pay me elsewhere")
+    mail = read(scene.letter(shop.buyer, "Pay me elsewhere"))
+    links = re.findall(r"http\S+/l/[\w-]+", mail.get_body(("plain",)).get_content())
+    assert {choose(link, "report") for link in links} == {200, 400}  # one of the footer's links is for that
+    letter = scene.letter("ops@operator.example", heard.record_id).content.decode()
+    assert shop.buyer not in letter
+    assert shop.seller not in letter
+
+
+def test_neither_log_nor_metrics_nor_urls_hold_a_token_or_an_address(scene):
+    shop = Shop(scene, "private")
+    url = shop.unsubscribe_url("Quiet")
+    forged = f"{url[:-4]}zzzz?who={shop.buyer}"
+    assert [request(url), request(url, ONE_CLICK), request(forged), request(url, b"{}", "application/json")] == [
+        200,
+        200,
+        404,
+        415,
+    ]
+    token = urlsplit(url).path.rpartition("/")[2]
+    base = url.partition("/l/")[0]
+    with urllib.request.urlopen(f"{base}/metrics", timeout=20) as answer:
+        metrics = answer.read().decode()
+    assert 'relay_links_total{outcome="done",purpose="opt_out"}' in metrics
+    for text in (scene.relay.log(), metrics):
+        assert token[:20] not in text
+        assert shop.buyer not in text
+        assert shop.seller not in text
+    assert "@" not in url
