@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench bench-rewrite soak format peers clean
+.PHONY: run test check bench bench-policy bench-rewrite soak format peers clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ bench: $(VENV)/installed-dev peers
 
 bench-rewrite: $(VENV)/installed-dev
 	$(BIN)/python -m bench.rewrite
+
+bench-policy: $(VENV)/installed-dev
+	$(BIN)/python -m bench.policy
 
 soak: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest -m soak --override-ini timeout=5400

@@ -53,7 +53,7 @@ class Seen:
 def look(golden: dict[str, Any], **changes: Any) -> Seen:
     subject = golden.get("subject", "ご注文について")
     raw = mail(subject=subject, **{key: golden[key] for key in _BODY if key in golden})
-    letter = Letter(subject=subject, raw=raw, **golden.get("message", {}) | changes)
+    letter = Letter(**{"subject": subject, "raw": raw} | golden.get("message", {}) | changes)
     writer = letter.writer()
     assert isinstance(writer, Writer)
     case = Case(

@@ -14,7 +14,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 300
-"""Names of networks and signs of one text that are looked at."""
+"""Of one text: addresses that are told, names of networks and signs that are looked at."""
 
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
@@ -66,9 +66,9 @@ _HIDDEN_DOT: Final = re.compile(
 
 
 def addresses(text: str, own: frozenset[str], allowed: frozenset[str]) -> Iterator[Hit]:
-    for match in _ADDRESS.finditer(text):
-        if not is_own(match[0], own, allowed):
-            yield Hit(ReasonCode.CONTACT_DATA, *match.span(), "email")
+    others = (match.span() for match in _ADDRESS.finditer(text) if not is_own(match[0], own, allowed))
+    for start, end in itertools.islice(others, _MOST):
+        yield Hit(ReasonCode.CONTACT_DATA, start, end, "email")
 
 
 def own_addresses(case: Case) -> frozenset[str]:

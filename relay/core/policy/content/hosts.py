@@ -39,9 +39,11 @@ def is_host(word: str, *, has_path: bool) -> bool:
     ending = labels[-1].lower()
     if not all(labels) or len(word) > 253 or (labels[-1].istitle() and not labels[0].istitle()):
         return False
+    if labels[0].lower() == "www" and len(labels) > 2:
+        return True
     if ending in _ENDINGS:
         return len(labels[-2]) > 1 or len(labels) > 2
-    return ending in _WORDS and word.islower() and (has_path or len(labels) > 2 or labels[0] == "www")
+    return ending in _WORDS and word.islower() and (has_path or len(labels) > 2)
 
 
 def is_under(host: str, domains: frozenset[str]) -> bool:

@@ -1,6 +1,7 @@
 """All content rules over one message, each finding with the action that the policy has for it (R-POL-07..10)."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -32,6 +33,7 @@ _RULES: Final = {
 """The row of the requirements, and what of it a notice names; of two that overlap the one above counts."""
 _RANK: Final = {code: rank for rank, code in enumerate(_RULES)}
 _WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
+_LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
 """In one text; where there is more to be cut out, all of it goes."""
 
@@ -109,8 +111,7 @@ class _Writing:
         for hit in hits:
             start, end = hit.start, hit.end
             if hit.code in _WHOLE_LINES and self._action(hit.code) is ContentAction.STRIP:
-                start = text.view.rfind("\n", 0, start) + 1
-                end = text.view.find("\n", end) if "\n" in text.view[end:] else len(text.view)
+                start, end = _line(text.view, start, end)
             start, end = text.span(start, end)
             yield hit._replace(start=start, end=end)
 
@@ -136,6 +137,12 @@ class _Writing:
 
     def _action(self, code: ReasonCode) -> ContentAction:
         return _rule(self._content, code).action_for(self._kind)
+
+
+def _line(text: str, start: int, end: int) -> tuple[int, int]:
+    """The whole lines around a span, without their last line end."""
+    found = _LINE_END.search(text, end)
+    return text.rfind("\n", 0, start) + 1, found.start() if found else len(text)
 
 
 def _rule(content: Content, code: ReasonCode) -> Rule:

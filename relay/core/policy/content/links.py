@@ -1,7 +1,9 @@
 """Links in running text: URLs, and hosts without a scheme. Own and linear: ready-made finders miss a URL right after
-kana, which is where Japanese mail has it.
+kana, which is where Japanese mail has it. What is looked for is a sign, `:/` or a dot with a letter after it; from there
+the text is read both ways.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -13,36 +15,59 @@ from relay.core.policy.content.finding import Hit
 MOST: Final = 200
 """Of one text; with so many it is stopped for the first."""
 
+_SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)[A-Za-z0-9])")
+_SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
 _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
-_URL: Final = re.compile(
-    rf"(?:(?:https?|ftp):[/\\]{{1,3}}|(?<![A-Za-z0-9@._/-])(?=www\.))([^{_END}]{{3,2000}}+)", re.IGNORECASE
-)
+_REST: Final = re.compile(rf":[/\\]{{1,3}}([^{_END}]{{1,2000}}+)")
 _PARTICLE: Final = re.compile("[ぁ-ん]")
 """What follows a link in Japanese prose."""
-_BARE: Final = re.compile(
-    rf"(?<![A-Za-z0-9@._%+/=-])[A-Za-z0-9-]{{1,63}}+\.[A-Za-z0-9.-]{{2,250}}+(?![@_])(/[^{_END}]*+)?"
-)
-_BARE_IDN: Final = re.compile(rf"[^\x00-\x7f{_END}]{{1,30}}+\.(?:com|net|jp)/[^{_END}]*+")
+_LABEL_BACKWARDS: Final = re.compile(rf"[A-Za-z0-9-]{{1,63}}+|[^\x00-\x7f{_END}]{{1,30}}+")
+_NO_START: Final = re.compile(r"[A-Za-z0-9@._%+/=-]")
+_ADDRESS_SIGNS: Final = frozenset("@_")
+_LABELS: Final = re.compile(r"[A-Za-z0-9.-]*+")
+_PATH: Final = re.compile(rf"/[^{_END}ぁ-ん]*+")
+_IDN: Final = re.compile(r"\.(?:com|net|jp)\Z")
 
 
 def found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
-    for match in _URL.finditer(text):
-        host = hosts.of_url(match[1])
-        particle = _PARTICLE.search(match[0]) if host.isascii() else None
-        end = match.start() + particle.start() if particle else match.end()
-        yield from _judged(host, match.start(), end, allowed)
-    for match in _BARE.finditer(text):
-        word = match[0].partition("/")[0].rstrip(".-")
-        if hosts.is_host(word, has_path=bool(match[1])) and not word.lower().startswith("www."):
-            yield from _judged(
-                word.lower(), match.start(), match.end() if match[1] else match.start() + len(word), allowed
-            )
-    for match in _BARE_IDN.finditer(text):
-        yield from _judged(hosts.of_url(match[0]), match.start(), match.end(), allowed)
+    return itertools.islice(_found(text, allowed), MOST)
 
 
-def _judged(host: str, start: int, end: int, allowed: frozenset[str]) -> Iterator[Hit]:
-    if hosts.leads_to_account(host):
-        yield Hit(ReasonCode.CONTACT_DATA, start, end, "account")
-    elif host and not hosts.is_under(host, allowed):
-        yield Hit(ReasonCode.EXTERNAL_LINK, start, end, host)
+def _found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
+    done = 0
+    for sign in _SIGN.finditer(text):
+        at = sign.start()
+        if at < done:
+            continue
+        host, start, done = (_url if text[at] == ":" else _bare)(text, at, done)
+        if hosts.leads_to_account(host):
+            yield Hit(ReasonCode.CONTACT_DATA, start, done, "account")
+        elif host and not hosts.is_under(host, allowed):
+            yield Hit(ReasonCode.EXTERNAL_LINK, start, done, host)
+
+
+def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
+    """The host of the URL whose scheme ends at `at`, "" when there is none, and from where to where it goes."""
+    scheme = _SCHEME.search(text, max(done, at - 5), at)
+    rest = _REST.match(text, at) if scheme else None
+    if not scheme or not rest:
+        return "", at, at + 1
+    host = hosts.of_url(rest[1])
+    particle = _PARTICLE.search(text, at, rest.end()) if host.isascii() else None
+    return host, scheme.start(), particle.start() if particle else rest.end()
+
+
+def _bare(text: str, at: int, done: int) -> tuple[str, int, int]:
+    """The same for a word with its first dot at `at`."""
+    labels = _LABELS.match(text, at)
+    end = labels.end() if labels else at + 1
+    if text[end : end + 1] in _ADDRESS_SIGNS:
+        return "", at, end
+    label = _LABEL_BACKWARDS.match(text[max(done, at - 64) : at][::-1])
+    start = at - label.end() if label else at
+    if not label or (start and _NO_START.match(text[start - 1])):
+        return "", at, end
+    word = text[start:end].rstrip(".-")
+    path = _PATH.match(text, end)
+    is_host = hosts.is_host(word, has_path=bool(path)) if label[0].isascii() else bool(path and _IDN.search(word))
+    return word.lower() if is_host else "", start, path.end() if path and is_host else max(at + 1, start + len(word))

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import contacts, hosts
+from relay.core.policy.content import clues, contacts, hosts
 from relay.core.policy.content.finding import Hit
 from relay.core.policy.content.links import MOST
 
@@ -34,9 +34,7 @@ _HIDDEN: Final = re.compile(
     re.IGNORECASE,
 )
 _TINY: Final = re.compile(r"\s*[0-3](?:px)?\s*\Z")
-_LEADS_OUT: Final = re.compile(
-    r"[/\\]{2}|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):", re.IGNORECASE
-)
+_LEADS_OUT: Final = r"//|\\|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):"
 _DROPPED: Final = str.maketrans("", "", "\t\r\n")
 """By whoever follows a URL, wherever they stand in it."""
 _STYLE_URL: Final = re.compile(r"url\(\s{0,3}[\"']?\s{0,3}(?:https?:)?//([^\s\"')]{1,500})", re.IGNORECASE)
@@ -52,11 +50,14 @@ class Owner(NamedTuple):
 
 def found(source: str, owner: Owner) -> Iterator[Hit]:
     """Hits as spans of the source; (0, 0) where a value cannot be found in it."""
-    for match in _STYLE_URL.finditer(source):
-        host = hosts.of_url(match[1])
-        if host and not hosts.is_under(host, owner.domains):
-            yield Hit(ReasonCode.EXTERNAL_LINK, *match.span(), host)
-    if not _LEADS_OUT.search(source) or not _is_flat_enough(source):
+    if not clues.first((_LEADS_OUT,), source):
+        return
+    if clues.first((r"url\(",), source):
+        for match in itertools.islice(_STYLE_URL.finditer(source), MOST):
+            host = hosts.of_url(match[1])
+            if host and not hosts.is_under(host, owner.domains):
+                yield Hit(ReasonCode.EXTERNAL_LINK, *match.span(), host)
+    if not _is_flat_enough(source):
         return
     places: dict[str, deque[tuple[int, int]]] | None = None
     logo_ends = -1

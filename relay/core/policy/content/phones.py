@@ -14,13 +14,15 @@ import phonenumbers
 from relay.core.model.reason import ReasonCode
 from relay.core.policy.content.finding import Hit
 
-_MOST: Final = 300
-"""Candidates of one text that are looked up: each costs 20 us."""
+_MOST: Final = 1_000
+"""Numbers of one text that are looked up: each costs 20 us."""
 
 _KANJI: Final = "〇零一二三四五六七八九"
 _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
+# The first sign stands first in the pattern, what must not stand before it second: so the search skips what is none.
 _RUN: Final = re.compile(
-    rf"(?<![A-Za-z0-9_{_KANJI}])(?:\+ ?|\(|00(?=[1-9]))?{_FIGURE}(?:[-.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{8,16}}+(?![A-Za-z0-9{_KANJI}])"
+    rf"[+(0-9oO{_KANJI}](?<![A-Za-z0-9_{_KANJI}][\s\S])(?:(?<![+(oO])|(?<=[+(]) ?[0-9{_KANJI}]|(?<=[oO])(?=[-0-9oO]))"
+    rf"(?:[-.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}}+(?![A-Za-z0-9{_KANJI}])"
 )
 _WORD_DIGITS: Final = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
@@ -63,14 +65,22 @@ _FREE: Final = re.compile(r"0(?:120|800|570)")
 
 def found(text: str, known: tuple[str, ...]) -> Iterator[Hit]:
     """Hits of `text`; `known` are the pair's own texts."""
-    numbers = frozenset(_NOT_FIGURES.sub("", word) for word in known)
-    taken = _spans_of(text, known)
-    for match in itertools.islice(_RUN.finditer(text), _MOST):
+    runs = list(_RUN.finditer(text))
+    numbers = frozenset(_NOT_FIGURES.sub("", word) for word in known) if runs else frozenset()
+    taken = _spans_of(text, known) if runs else []
+    left = _MOST
+    for match in runs:
         start, end = match.span()
         figures = _NOT_FIGURES.sub("", match[0].translate(_FIGURES))
-        if figures in numbers or any(a < end and start < b for a, b in taken):
+        number, region = _dialled(text, start, match[0], figures)
+        if not number or figures in numbers or any(a < end and start < b for a, b in taken):
             continue
-        if _is_something_else(text, start, end, match[0]) or not _can_be_dialled(text, start, match[0], figures):
+        if _is_something_else(text, start, end, match[0]):
+            continue
+        left -= 1
+        if left < 0:
+            return
+        if not _is_valid(number, region):
             continue
         hidden = _is_hidden(match[0])
         yield Hit(ReasonCode.CONTACT_DISGUISED if hidden else ReasonCode.CONTACT_DATA, start, end, "phone")
@@ -105,16 +115,19 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
     return bool(_FREE.match(number) and _CARRIERS.search(line))
 
 
-def _can_be_dialled(text: str, start: int, number: str, figures: str) -> bool:
-    if number.startswith("+"):
-        return 8 <= len(figures) <= 15 and _is_valid("+" + figures, None)
-    if figures.startswith("00"):
-        return 10 <= len(figures) <= 17 and _is_valid("+" + figures[2:], None)
+def _dialled(text: str, start: int, number: str, figures: str) -> tuple[str, str | None]:
+    """What one would dial, and where from; "" when nobody would. Numbers of other lands need a `+` or a word."""
+    if number.startswith("+") and 8 <= len(figures) <= 15:
+        return "+" + figures, None
+    if figures.startswith("00") and 10 <= len(figures) <= 17:
+        return "+" + figures[2:], None
     if figures.startswith("0"):
-        return 10 <= len(figures) <= 11 and _is_valid(figures, "JP")
-    if figures.startswith("81") and len(figures) in {11, 12}:
-        return bool(_CALL.search(text[max(0, start - 30) : start])) and _is_valid("+" + figures, None)
-    return bool(_AMERICAN.match(number) and _CALL.search(text[max(0, start - 30) : start])) and _is_valid(figures, "US")
+        return (figures if 10 <= len(figures) <= 11 else ""), "JP"
+    if figures.startswith("81") and len(figures) in {11, 12} and _CALL.search(text[max(0, start - 30) : start]):
+        return "+" + figures, None
+    if _AMERICAN.match(number) and _CALL.search(text[max(0, start - 30) : start]):
+        return figures, "US"
+    return "", None
 
 
 def _is_valid(number: str, region: str | None) -> bool:

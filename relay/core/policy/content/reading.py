@@ -25,7 +25,8 @@ _NOT_WRITING: Final = frozenset({"text/calendar", "text/rfc822-headers", "text/c
 _INVISIBLE: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
 )
-_ODD: Final = re.compile(f"[\uff10-\uff19\uff20-\uff3a\uff41-\uff5a{_INVISIBLE}]")
+_ODD: Final = re.compile(f"[\uff10-\uff19\uff20-\uff3a\uff41-\uff5a\ud800-\udfff{_INVISIBLE}]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _FULL_WIDTH: Final = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)} | {"\u3000": " ", "\uff61": "."}
 # Letters of other scripts that look like Latin ones.
 _LOOK_ALIKES: Final = dict(
@@ -105,6 +106,7 @@ class Text:
         """Full-width forms stay as wide as they are; what does not show goes."""
         self._unfolded = self.view
         if not self.view.isascii() and _ODD.search(self.view):
+            self.view = _SURROGATE.sub("\ufffd", self.view)
             for char in _FULL_WIDTH.keys() & set(self.view):
                 self.view = self.view.replace(char, _FULL_WIDTH[char])
             self.through(_UNSEEN)
