@@ -3,6 +3,7 @@ edits of the content that the tree was split from."""
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -25,7 +26,7 @@ _WHY: Final = {
     "name": "the writer's real name",
 }
 # What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
-_ENCODED: Final = (b"=?", b"%", b"&", b"\\", b"*")
+_ENCODED: Final = re.compile(rb"=\?|[%&\\*]")
 _DEEPEST: Final = 4
 _LIMITS: Final = MimeLimits()
 
@@ -53,7 +54,7 @@ class Tree:
         """Which values cannot hold a secret: nothing in them is encoded, and nothing is found in any such one."""
         if self._secrets.content_ids:
             return [False] * len(values)
-        as_written = [value.isascii() and not any(sign in value for sign in _ENCODED) for value in values]
+        as_written = [value.isascii() and not _ENCODED.search(value) for value in values]
         text = b"".join(value for value, is_plain in zip(values, as_written, strict=True) if is_plain)
         found = self._secrets.find(text.decode("ascii"), whole=False, label=True)
         return [False] * len(values) if found else as_written
