@@ -12,7 +12,7 @@ from relay.config.problem import ConfigError, Problem
 from relay.config.sections import Config, MarketplaceSection
 from relay.config.tree import read
 from relay.core import address
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Naming
 from relay.core.policy.policy import Policy
 
 
@@ -79,6 +79,9 @@ def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace
         hide_names_in_text=section.hide_names_in_text,
         policies=tuple(_limited(one, message_bytes) for one in _policies(section)),
         footer=section.footer,
+        images=Naming(section.images),
+        documents=Naming(section.documents),
+        signatures=Naming(section.signatures),
     )
 
 

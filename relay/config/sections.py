@@ -205,6 +205,9 @@ class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     hide_names_in_text: bool = False
     policies: str = ""
     footer: bool = True
+    images: Literal["strip", "pass"] = "strip"
+    documents: Literal["strip", "pass"] = "strip"
+    signatures: Literal["strip", "pass", "return"] = "strip"
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,11 +16,21 @@ class Fallback(StrEnum):
     KNOWN_DOMAIN = "known_domain"
 
 
+class Naming(StrEnum):
+    """What is done with what names its maker or owner beside what is said (R-REW-06)."""
+
+    PASS = "pass"  # noqa: S105 - a setting
+    STRIP = "strip"
+    RETURN = "return"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Marketplace:
     """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured. `policies` are
     all versions known, the earliest to take effect first, never empty (R-POL-15). `footer`: whether relayed mail gets
-    its links (R-REW-09). `hide_names_in_text`: whether running text loses the writer's real name too (R-REW-01)."""
+    its links (R-REW-09). `hide_names_in_text`: whether running text loses the writer's real name too (R-REW-01).
+    `images`, `documents`: what attached files say of their maker; `signatures`: keys and signatures, which alone may be
+    RETURN (R-REW-06)."""
 
     id: str
     name: str
@@ -36,6 +46,9 @@ class Marketplace:
     show_buyer_name: bool
     policies: tuple[Policy, ...]
     footer: bool = True
+    images: Naming = Naming.STRIP
+    documents: Naming = Naming.STRIP
+    signatures: Naming = Naming.STRIP
     hide_names_in_text: bool = False
 
     @cached_property

@@ -9,15 +9,17 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from relay.core.rewrite import assemble, textbody
+from relay.core.rewrite import assemble, signed, textbody
+from relay.core.rewrite.documents import signatures
 from relay.core.rewrite.mime import MimeLimits, Part, split
-from relay.core.rewrite.plan import Change, Cutout, Edit
+from relay.core.rewrite.plan import Change, Cutout, Edit, Plan
 from relay.core.rewrite.textbody import Splice
 
 # What was within its limits as it came is not judged again; only nesting stays bounded, by the splitter itself.
 _LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _STRIPPED: Final = "stripped"
 _WHY: Final = "the marketplace's rules"
+_NAMES_OWNER: Final = "a signature names its owner"
 
 
 class Cut(NamedTuple):
@@ -29,24 +31,39 @@ class Cut(NamedTuple):
     changes: tuple[Change, ...]
 
 
-def apply(content: bytes, root: Part, cutouts: Iterable[Cutout]) -> Cut:
+def are_due(content: bytes, root: Part, plan: Plan) -> bool:
+    return bool(plan.cutouts or (plan.strip_signatures and signatures.names_owner(content, root)))
+
+
+def apply(content: bytes, root: Part, plan: Plan) -> Cut:
     """Raises ValueError for a path that names no part and for a span outside its text: what policy wants gone never
     passes by mistake."""
+    owned = signatures.names_owner(content, root) if plan.strip_signatures else []
+    over = {each.path for each in owned if each.is_signature and each.start is None}
     edits: list[Edit] = []
     changes: list[Change] = []
-    for part, listed in _by_part(root, cutouts):
-        whole = next((cutout for cutout in listed if cutout.start is None), None)
-        if whole:
-            edits += _replaced(content, part, whole.placeholder, is_root=part is root)
-            changes.append(Change(_STRIPPED, part.path, part.body_start, part.end, _WHY))
-        else:
-            found = _spliced(content, part, listed)
-            edits += found
-            changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in found if e.start >= part.body_start)
-    changes += _broken_signatures(root, edits)
+    gone: list[Part] = []
+    listed = _by_part(root, (*plan.cutouts, *signatures.cutouts(owned, plan.signature_placeholder)))
+    for part in root.walk():
+        if part.path in over and not _is_in(part, gone):
+            edits += signatures.unsigned(content, part)
+            changes.append(Change(_STRIPPED, part.path, part.children[0].end, part.children[-1].end, _NAMES_OWNER))
+            gone += part.children[1:]
+    for part, cuts in listed:
+        if _is_in(part, gone):
+            continue
+        whole = next((cutout for cutout in cuts if cutout.start is None), None)
+        made = _replaced(content, part, whole.placeholder) if whole else _spliced(content, part, cuts)
+        edits += made
+        changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in made if e.start >= part.body_start)
+        changes += (change for change in signed.broken(root, part.header_start, part.end) if change.where not in over)
     edits.sort()
     cut = assemble.section(content, 0, len(content), edits)
     return Cut(cut, split(cut, _LIMITS), tuple(edits), tuple(changes))
+
+
+def _is_in(part: Part, others: Iterable[Part]) -> bool:
+    return any(other.header_start <= part.header_start and part.end <= other.end for other in others)
 
 
 def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...]:
@@ -115,7 +132,7 @@ def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cut
     return found
 
 
-def _replaced(content: bytes, part: Part, placeholder: str, *, is_root: bool) -> tuple[Edit, Edit]:
+def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit]:
     """A part of its own kind gives way to a text; the boundary lines around it stay."""
     octets = placeholder.encode("utf-8", "replace") + b"\r\n"
     encoding = "7bit" if octets.isascii() else "base64"
@@ -126,9 +143,9 @@ def _replaced(content: bytes, part: Part, placeholder: str, *, is_root: bool) ->
         + b"Content-Disposition: inline\r\n\r\n"
     )
     body = textbody.encoded(octets, encoding)
-    if is_root and not body.endswith(b"\r\n"):
+    if not part.path and not body.endswith(b"\r\n"):
         body += b"\r\n"
-    return Edit(part.header_start, part.body_start, header), Edit(part.body_start, part.end, body)
+    return [Edit(part.header_start, part.body_start, header), Edit(part.body_start, part.end, body)]
 
 
 def _spliced(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit]:
@@ -151,9 +168,3 @@ def _spliced(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit
         new = textbody.redeclared_header(header, recoded, part.content_type)
         edits.insert(0, Edit(part.header_start, part.body_start, new))
     return edits
-
-
-def _broken_signatures(root: Part, edits: Sequence[Edit]) -> Iterable[Change]:
-    for part in root.walk():
-        if part.content_type == "multipart/signed" and any(part.body_start <= e.start < part.end for e in edits):
-            yield Change("signature no longer valid", part.path, part.body_start, part.end, "signed text changed")

@@ -40,6 +40,9 @@ class Plan:
     `cutouts` are what policy strips. `footer` is put below the mail, in the reader's language (`language`), and
     `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is what every signed link of ours begins
     with: in what the author wrote or quoted, such a link was his own, and goes, with the footer around it (R-REW-09).
+
+    `strip_images`, `strip_documents`: what pictures and documents say of their maker goes; `strip_signatures`: keys and
+    signatures go, a key with `signature_placeholder` in its place (R-REW-06).
     """
 
     domain: str
@@ -58,6 +61,10 @@ class Plan:
     language: str = "en"
     unsubscribe: str = ""
     link_prefix: str = ""
+    strip_images: bool = False
+    strip_documents: bool = False
+    strip_signatures: bool = False
+    signature_placeholder: str = "[key or signature removed]"
 
 
 class Edit(NamedTuple):

@@ -3,18 +3,25 @@
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.rewrite import cutouts, footer, headers, longlines, scrub, threads
+from relay.core.rewrite import cutouts, documents, footer, headers, longlines, scrub, threads
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
-PASSES: Final[tuple[Pass, ...]] = (headers.apply, threads.apply, *scrub.PASSES, footer.apply, longlines.apply)
+PASSES: Final[tuple[Pass, ...]] = (
+    headers.apply,
+    threads.apply,
+    *scrub.PASSES,
+    documents.apply,
+    footer.apply,
+    longlines.apply,
+)
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
     """The mail as the other side gets it, from the mail as it came and its parts."""
-    if not plan.cutouts:
+    if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
-    cut = cutouts.apply(content, root, plan.cutouts)
+    cut = cutouts.apply(content, root, plan)
     passed = _passed(cut.content, cut.root, plan, passes)
     return Rewritten(
         header=passed.header,

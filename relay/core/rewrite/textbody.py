@@ -7,7 +7,7 @@ that cannot be read through is not recoded, for that would lose it: what is put 
 
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from relay.core.rewrite import charsets, encodings, words
@@ -16,8 +16,6 @@ from relay.core.rewrite.mime import Part
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
-_TYPE: Final = "content-type"
-_ENCODING: Final = "content-transfer-encoding"
 
 
 class Splice(NamedTuple):
@@ -197,21 +195,21 @@ def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
 
 def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
     """A part's header block, empty line included, that says so."""
-    kept: list[bytes] = []
-    kind = b""
-    for name, value, whole in _fields(header):
-        if name == _TYPE and not kind:
-            kind = value
-        elif name not in (_TYPE, _ENCODING):
-            kept.append(whole)
-    return b"".join(
-        (
-            *kept,
-            b"Content-Type:",
-            redeclared(kind, recoded, default),
-            f"Content-Transfer-Encoding: {recoded.encoding}\r\n\r\n".encode("ascii"),
-        )
+    kind = next((value for name, value, _ in _fields(header) if name == "content-type"), b"")
+    return with_fields(
+        header,
+        {
+            "Content-Type": redeclared(kind, recoded, default),
+            "Content-Transfer-Encoding": f" {recoded.encoding}\r\n".encode("ascii"),
+        },
     )
+
+
+def with_fields(header: bytes, new: Mapping[str, bytes]) -> bytes:
+    """A header block with these fields in the place of any of their names; values as they stand after the colon."""
+    gone = {name.lower() for name in new}
+    kept = [whole for name, _, whole in _fields(header) if name not in gone]
+    return b"".join((*kept, *(name.encode("ascii") + b":" + value for name, value in new.items()), b"\r\n"))
 
 
 def without_content_fields(header: bytes) -> bytes:

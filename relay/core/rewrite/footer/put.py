@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite import assemble, encodings, longlines, mime, textbody, words
+from relay.core.rewrite import assemble, encodings, longlines, mime, signed, textbody, words
 from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.footer import form
 from relay.core.rewrite.footer.links import OwnLinks, own_links
@@ -90,7 +90,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
     others = [edit for edit in draft.edits if edit not in inside]
     where = part.path, edits[0].start, edits[-1].end
-    changes = [Change(_REMOVED, *where, _OWN), *_broken_signatures(draft, part)] if gone else []
+    changes = [Change(_REMOVED, *where, _OWN), *signed.broken(draft.root, part.header_start, part.end)] if gone else []
     if footer:
         changes.append(Change(_ADDED, *where, _ASKED))
     draft = draft._replace(edits=(*others, *edits), changes=(*draft.changes, *changes))
@@ -147,14 +147,6 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
     others = [edit for edit in draft.edits if edit not in inside]
     new = Edit(start, end, textbody.redeclared_header(header, recoded, part.content_type))
     return draft._replace(edits=(*others, new))
-
-
-def _broken_signatures(draft: Draft, part: Part) -> list[Change]:
-    return [
-        Change("signature no longer valid", signed.path, signed.body_start, signed.end, "signed text changed")
-        for signed in draft.root.walk()
-        if signed.content_type == "multipart/signed" and signed.body_start <= part.body_start and part.end <= signed.end
-    ]
 
 
 # ---------------------------------------------------------------- headers

@@ -1,0 +1,120 @@
+"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, all other members as packed.
+
+The archive is written anew around the members, in their order, so that nothing between them is left either.
+"""
+
+import re
+import struct
+import zipfile
+import zlib
+from io import BytesIO
+from typing import Final
+
+from relay.core.rewrite.documents.damage import UncleanableError
+
+_SIGNATURE: Final = b"PK\x03\x04"
+_MOST_MEMBERS: Final = 5_000
+_MOST_BYTES: Final = 20_000_000  # of the members that are opened, unpacked
+
+_LOCAL: Final = struct.Struct("<4s5H3L2H")
+_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
+_END: Final = struct.Struct("<4s4H2LH")
+_STREAMED, _ENCRYPTED = 0x0008, 0x0001
+_AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
+
+
+def _element(names: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(<(?:[A-Za-z0-9]+:)?(?:" + names + rb")(?:[ \t\r\n][^<>]*)?(?<!/)>)[^<]+(?=</)")
+
+
+def _attribute(names: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(\s(?:[A-Za-z0-9]+:)?(?:" + names + rb")\s*=\s*)(?:\"[^\"]+\"|'[^']+')")
+
+
+_NAMES: Final = _attribute(rb"author|initials|name|displayName|userId|providerId")
+_RULES: Final[tuple[tuple[re.Pattern[str], re.Pattern[bytes], bytes], ...]] = (
+    (re.compile(r"docProps/core\.xml"), _element(rb"creator|lastModifiedBy"), rb"\1"),
+    (re.compile(r"docProps/app\.xml"), _element(rb"Company|Manager"), rb"\1"),
+    (re.compile(r"word/[^/]+\.xml"), _attribute(rb"author|initials"), rb'\1"' + _AUTHOR + rb'"'),
+    (re.compile(r"word/people\.xml"), _NAMES, rb'\1"' + _AUTHOR + rb'"'),
+    (re.compile(r"xl/comments[^/]*\.xml|xl/comments/[^/]+\.xml"), _element(rb"author"), rb"\1" + _AUTHOR),
+    (re.compile(r"xl/persons/[^/]+\.xml|ppt/commentAuthors\.xml|ppt/authors\.xml"), _NAMES, rb'\1"' + _AUTHOR + rb'"'),
+)
+
+
+def is_ooxml(octets: bytes) -> bool:
+    return octets.startswith(_SIGNATURE) and b"[Content_Types].xml" in octets
+
+
+def clean(octets: bytes) -> bytes:
+    """Raises UncleanableError."""
+    try:
+        with zipfile.ZipFile(BytesIO(octets)) as archive:
+            members = archive.infolist()
+            if len(members) > _MOST_MEMBERS:
+                raise UncleanableError("the file has too many members")
+            if any(member.flag_bits & _ENCRYPTED for member in members):
+                raise UncleanableError("the file is encrypted")
+            changed = _changed(archive, members)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        if isinstance(error, UncleanableError):
+            raise
+        raise UncleanableError("the file is damaged") from error
+    return _written(octets, members, changed) if changed else octets
+
+
+def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[str, bytes]:
+    changed: dict[str, bytes] = {}
+    left = _MOST_BYTES
+    for member in members:
+        rules = [(pattern, new) for names, pattern, new in _RULES if names.fullmatch(member.filename)]
+        if not rules:
+            continue
+        left -= member.file_size
+        if left < 0:
+            raise UncleanableError("the file is too big when unpacked")
+        with archive.open(member) as opened:
+            old = content = opened.read(member.file_size)
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise UncleanableError("the file is written in an unusual way")
+        for pattern, new in rules:
+            content = pattern.sub(new, content)
+        if content != old:
+            changed[member.filename] = content
+    return changed
+
+
+def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, bytes]) -> bytes:
+    """Names, times and packed octets of what did not change stay."""
+    files: list[bytes] = []
+    directory: list[bytes] = []
+    at = 0
+    for member in members:
+        packed, crc, size = _packed(octets, member), member.CRC, member.file_size
+        if member.filename in changed:
+            new = changed[member.filename]
+            packed, crc, size = _compressed(new, member), zlib.crc32(new), len(new)
+        name = member.orig_filename.encode("utf-8" if member.flag_bits & 0x0800 else "cp437")
+        year, month, day, hour, minute, second = member.date_time
+        when = (hour << 11 | minute << 5 | second // 2, max(0, year - 1980) << 9 | month << 5 | day)
+        shape = (member.flag_bits & ~_STREAMED, member.compress_type, *when, crc, len(packed), size, len(name))
+        files += (_LOCAL.pack(_SIGNATURE, 20, *shape, 0), name, packed)
+        head = _CENTRAL.pack(b"PK\x01\x02", 20, 20, *shape, 0, 0, 0, member.internal_attr, member.external_attr, at)
+        directory += (head, name)
+        at += _LOCAL.size + len(name) + len(packed)
+    entries = b"".join(directory)
+    end = _END.pack(b"PK\x05\x06", 0, 0, len(members), len(members), len(entries), at, 0)
+    return b"".join((*files, entries, end))
+
+
+def _packed(octets: bytes, member: zipfile.ZipInfo) -> bytes:
+    *_, named, extra = _LOCAL.unpack_from(octets, member.header_offset)
+    start = member.header_offset + _LOCAL.size + named + extra
+    return octets[start : start + member.compress_size]
+
+
+def _compressed(content: bytes, member: zipfile.ZipInfo) -> bytes:
+    if member.compress_type == zipfile.ZIP_STORED:
+        return content
+    packing = zlib.compressobj(wbits=-15)
+    return packing.compress(content) + packing.flush()
