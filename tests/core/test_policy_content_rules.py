@@ -111,6 +111,20 @@ def test_the_operators_words_may_be_any_pattern() -> None:  # R-POL-08
     assert [finding.reason.code for finding in seen.findings] == [ReasonCode.PROMOTION]
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\ncall 090-1234-5678\r\n",
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.b64encode(b"Subject: x\r\n\r\ncall 090-1234-5678\r\n"),
+        b"Content-Type: text/plain; name=a.txt\r\n\r\ncall 090-1234-5678\r\n",
+    ],
+)
+def test_whatever_is_shown_as_text_is_read(raw: bytes) -> None:  # R-POL-08
+    seen = look({}, raw=raw)
+    assert [(f.reason.code, seen.marked(f)) for f in seen.findings] == [(ReasonCode.CONTACT_DATA, "090-1234-5678")]
+
+
 # ---------------------------------------------------------------- the bypass
 
 

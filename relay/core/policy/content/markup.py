@@ -28,7 +28,7 @@ _VALUE: Final = re.compile(
     rf"<[A-Za-z]|\b({'|'.join(_LEADING)})\s{{0,3}}=\s{{0,3}}(?:\"([^\"]{{0,4000}})\"|'([^']{{0,4000}})'|([^\s>\"']{{1,4000}}+))",
     re.IGNORECASE,
 )
-_REMOTE: Final = re.compile(r"\s*(?:https?:[/\\]{1,3}|[/\\]{2})(.*)\Z", re.IGNORECASE | re.DOTALL)
+_REMOTE: Final = re.compile(r"\s*(?:https?:[/\\]*+|[/\\]{2,}+)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _HIDDEN: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d]*[1-9])|(?<![-\w])(?:width|height)\s*:\s*[0-3](?:px)?\s*(?:;|!|\Z)",
     re.IGNORECASE,

@@ -22,7 +22,7 @@ _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
 # The first sign stands first in the pattern, what must not stand before it second: so the search skips what is none.
 _RUN: Final = re.compile(
     rf"[+(0-9oO{_KANJI}](?<![A-Za-z0-9_{_KANJI}][\s\S])(?:(?<![+(oO])|(?<=[+(]) ?[0-9{_KANJI}]|(?<=[oO])(?=[-0-9oO]))"
-    rf"(?:[-.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}}+(?![A-Za-z0-9{_KANJI}])"
+    rf"(?:[-_.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}}+(?![A-Za-z0-9{_KANJI}])"
 )
 _WORD_DIGITS: Final = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",

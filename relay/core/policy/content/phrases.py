@@ -70,13 +70,14 @@ PROMOTION: Final = (
     ),
     Phrase(r"(gift ?card|cash ?back|free gift|free sample)s?", 0.5),
     Phrase(r"(5|five)[- ]stars?", 0.3),
+    Phrase(r"(レビュー|口コミ|クチコミ)(で|投稿で|記入で|記載で)", 0.5),
     Phrase(r"(プレゼント|進呈|差し上げ|キャッシュバック|ギフト券|ギフトカード|特典|謝礼|粗品)", 0.5),
     Phrase(r"(星5|星５|星五つ|★★★★★|☆5|高評価)", 0.3),
 )
 
 REVIEW: Final = (
     Phrase(
-        r"(leave|write|post|give|submit|share) (us |me )?(a|an|your) (good |positive |honest |kind |short |quick |5[- ]star |five[- ]star )*(review|rating|feedback)",
+        r"(leave|write|post|give|submit|share) (us |me )?(a |an |your )?(good |positive |honest |kind |short |quick |5[- ]star |five[- ]star )*(review|rating|feedback)",
         0.5,
     ),
     Phrase(r"(rate|review) (us|our (shop|store|product)|your purchase|the product)\b", 0.5),

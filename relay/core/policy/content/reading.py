@@ -20,6 +20,8 @@ SUBJECT: Final = "subject"
 _MOST_CHARS: Final = 1_000_000
 """Of one text; nobody reads on."""
 
+# What could not be split is shown as it stands.
+_TEXT: Final = ("text/", "multipart/", "message/rfc822", "message/global")
 _NOT_WRITING: Final = frozenset({"text/calendar", "text/rfc822-headers", "text/css", "text/javascript"})
 
 _INVISIBLE: Final = (
@@ -160,7 +162,7 @@ def _written(root: Part) -> Iterator[Part]:
     return (
         part
         for part in root.walk()
-        if part.content_type.startswith("text/") and not part.children and part.content_type not in _NOT_WRITING
+        if part.content_type.startswith(_TEXT) and not part.children and part.content_type not in _NOT_WRITING
     )
 
 
