@@ -51,6 +51,7 @@ async def _all(session: Session, *, offline: bool) -> list[Finding]:
     findings = [Finding(Grade.GOOD, "configuration", str(session.config_path))]
     findings += examine.files(config, session.data_dir)
     findings += examine.certificate(config, session.data_dir)
+    findings += examine.links(config)
     findings += examine.doors(config, session.data_dir)
     records, about_store = await examine.store(config, session.base, session.marketplaces)
     findings += about_store

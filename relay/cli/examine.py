@@ -108,6 +108,19 @@ def _names(leaf: x509.Certificate, hostname: str) -> bool:
     return folded in listed or f"*.{folded.partition('.')[2]}" in listed
 
 
+def links(config: Config) -> Iterator[Finding]:
+    """Whether readers of mails can follow the signed links in them."""
+    url = config.web.public_url
+    if not url:
+        found = f"the links in mails lead to {config.web.host} port {config.web.port}, where no reader gets"
+        yield Finding(Grade.WARNING, "links", found, "set web.public_url, see docs/links.md")
+    elif not url.startswith("https://"):
+        found = "web.public_url is not https: mail programs offer no one-click unsubscribing (RFC 8058)"
+        yield Finding(Grade.WARNING, "links", found, "put a proxy with TLS in front, see docs/links.md")
+    else:
+        yield Finding(Grade.GOOD, "links", url)
+
+
 def doors(config: Config, data_dir: Path) -> Iterator[Finding]:
     """Whether every port can be taken; while a relay runs here, they are taken by it."""
     try:

@@ -44,7 +44,7 @@ tls = "implicit"
 [authentication]
 verify = {verify}
 
-# Health and metrics.
+# Signed links, health and metrics. Set public_url to where readers of mails reach the links (docs/links.md).
 [web]
 host = "127.0.0.1"
 port = 8080

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from relay.cli import examine
 from relay.cli.dns_records import DnsRecord
 from relay.cli.examine import Finding, Grade
-from relay.config import Dns, load, marketplaces
+from relay.config import Config, Dns, Web, load, marketplaces
 from relay.edge.dns import DnsResolver
 from relay.edge.system import locked
 from tests.cli.conftest import Installation
@@ -32,6 +32,20 @@ def test_a_sound_installation_has_nothing_to_fix(installation: Installation) -> 
     findings = installation.json("check", "--offline")
     assert {one["what"] for one in findings} >= {"configuration", "data directory", "TLS", "ports", "store"}
     assert all(one["fix"] for one in findings if one["grade"] != "good")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "grade"),
+    [
+        ("", Grade.WARNING),
+        ("http://links.shop.example", Grade.WARNING),
+        ("https://links.shop.example", Grade.GOOD),
+    ],
+)
+def test_links_that_readers_cannot_use_are_warned_of(public_url: str, grade: Grade) -> None:  # R-POL-02
+    [finding] = examine.links(Config(web=Web(public_url=public_url)))
+    assert (finding.what, finding.grade) == ("links", grade)
+    assert bool(finding.fix) == (grade is Grade.WARNING)
 
 
 def test_each_problem_of_the_configuration_is_a_finding(installation: Installation) -> None:

@@ -116,6 +116,17 @@ def test_a_program_that_knows_only_sockets_opts_out(scene):
     assert b"\r\nlocation:" not in header
 
 
+def test_a_client_that_leaves_half_way_changes_nothing_and_is_no_error(scene):
+    shop = Shop(scene, "leaves")
+    url = urlsplit(shop.unsubscribe_url("Half a form"))
+    head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 26\r\n\r\n"
+    with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
+        connection.sendall(head.encode() + ONE_CLICK[:-1])
+    assert request(url.geturl()) == 200
+    assert scene.ask(lambda store: store.opt_out_history(shop.pair.buyer.party.id)) == []
+    assert "Traceback" not in scene.relay.log()
+
+
 # R-POL-02: takes effect on queued mail too
 def test_mail_in_the_queue_comes_back_when_its_reader_opts_out(scene):
     shop = Shop(scene, "queued")

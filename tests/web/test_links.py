@@ -268,6 +268,18 @@ async def test_approving_a_sender_releases_its_mail_once_however_many_click(
         assert len(released) == (1 if message.pair_id else 0)
 
 
+async def test_of_two_words_at_once_each_message_hears_one(market: Town, web: httpx2.AsyncClient) -> None:  # R-SND-02
+    sender_id = await from_helper(market)
+    await from_helper(market, 2)
+    await market.deliver_due()
+    url = path(market, Purpose.SENDER, Role.SELLER, sender_id)
+    await asyncio.gather(*(web.post(url, data={"choice": choice}) for choice in ("approve", "block") * 3))
+    market.clock.forward(1)
+    relayed = len([mail for mail in await market.deliver_due() if mail.rcpt_to == BUYER])
+    states = [message.state for message in await market.store.messages() if message.pair_id]
+    assert sorted(states) == sorted([MessageState.ACCEPTED] * relayed + [MessageState.RETURNED] * (2 - relayed))
+
+
 async def test_a_blocked_sender_s_mail_goes_back_and_the_word_can_be_changed(
     market: Town, web: httpx2.AsyncClient
 ) -> None:  # R-SND-02 R-SND-03
@@ -391,6 +403,13 @@ async def test_a_post_that_chooses_nothing_of_the_link_s_changes_nothing(market:
         if purpose is not Purpose.OPT_OUT:
             assert (await web.post(url, data=ONE_CLICK)).status_code == 400
     assert await books(market) == before
+
+
+async def test_a_token_is_not_said_again_in_a_redirect(market: Town, web: httpx2.AsyncClient) -> None:
+    url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
+    answer = await web.post(f"{url}/", data=ONE_CLICK)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
 
 
 async def test_only_small_forms_are_read(market: Town, web: httpx2.AsyncClient) -> None:

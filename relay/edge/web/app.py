@@ -41,7 +41,9 @@ def build(
     async def metrics(_: Request) -> Response:
         return Response(observer_render(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4} | _FRESH)
 
-    return Starlette(
+    app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics), *links],
         middleware=[Middleware(SecurityHeaders)],
     )
+    app.router.redirect_slashes = False  # a token is not to be said again in a Location
+    return app
