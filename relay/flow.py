@@ -79,11 +79,14 @@ async def scan(house: House, incoming: Incoming) -> tuple[Scan, ...]:
 
 def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
     """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
-    program keeps the mail until the reset (R-POL-11)."""
+    program keeps the mail until the reset (R-POL-11). A check is answered at once."""
     if incoming.peer.login_party_id is None:
         return judged
     over = [
-        isinstance(one.outcome, Verdict) and one.outcome.reasons[:1] and one.outcome.reasons[0].code in QUOTAS
+        not one.target.check
+        and isinstance(one.outcome, Verdict)
+        and one.outcome.reasons[:1]
+        and one.outcome.reasons[0].code in QUOTAS
         for one in judged
         if one.merged_into is None
     ]
@@ -96,17 +99,18 @@ def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
 
 
 def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
-    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05)."""
-    reached: dict[tuple[str, Role], str] = {
-        (one.facts.pair.id, one.facts.to): one.message_id for one in reversed(judged) if one.facts
+    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check goes to
+    nobody, so it stands apart."""
+    reached: dict[tuple[str, Role, bool], str] = {
+        (one.facts.pair.id, one.facts.to, one.target.check): one.message_id for one in reversed(judged) if one.facts
     }
     for one in judged:
         into = None
         if one.facts:
-            pair_id, to = one.facts.pair.id, one.facts.to
+            pair_id, to, check = one.facts.pair.id, one.facts.to, one.target.check
             to_oneself = one.writer is not None and one.writer.role is to
-            into = reached.get((pair_id, to.other)) if to_oneself else None
-            into = into or reached[pair_id, to]
+            into = reached.get((pair_id, to.other, check)) if to_oneself else None
+            into = into or reached[pair_id, to, check]
         merged = into is not None and into != one.message_id
         yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
 

@@ -61,7 +61,7 @@ class Judgement:
     def rejects(self) -> bool:
         """Whether what is returned is said as 5xx in the dialogue and by no notice: the marketplace wants it so, and
         all recipients agree (`reject_at_data`)."""
-        outcomes = [judged.outcome for judged in self.judged if judged.merged_into is None]
+        outcomes = [None if one.target.check else one.outcome for one in self.judged if one.merged_into is None]
         first_reasons = {
             outcome.reasons[0].code if isinstance(outcome, Verdict) and outcome.action is Action.RETURN else None
             for outcome in outcomes

@@ -181,3 +181,22 @@ async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # 
     [closed] = await market.deliver_due()
     assert parsed(closed).get_content() != parsed(answer).get_content()
     assert {one.state for one in await market.store.messages()} == {MessageState.RETURNED}
+
+
+async def test_over_quota_a_check_is_answered_at_once(market: Town) -> None:  # R-POL-19
+    await use(market, SMALL)
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    await market.deliver_due()
+    [reply] = await market.send(SELLER, f"check+{market.buyer_alias}", login=Role.SELLER, trusted=False)
+    assert reply.code == 250
+    [answer] = await market.deliver_due()
+    assert (answer.rcpt_to, "quota_pair" in answer.content.decode("ascii")) == (SELLER, True)
+
+
+async def test_a_check_beside_a_returned_mail_hides_neither(market: Town) -> None:  # R-IN-05 R-POL-19
+    await market.set_marketplace(reject_at_data=True)
+    await opt_out(market)
+    replies = await market.send(SELLER, market.buyer_alias, f"check+{market.buyer_alias}")
+    assert [reply.code for reply in replies] == [250, 250]
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER, SELLER]
