@@ -225,10 +225,11 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
 
 
 def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
+    rule = f"{reason.rule} ({reason.code})"  # the word that SMTP answers and records have for it (R-POL-16)
     if reason.span and _is_field(reason.span):
-        yield words.say("rule.field", rule=reason.rule, field=reason.span.part.capitalize())
+        yield words.say("rule.field", rule=rule, field=reason.span.part.capitalize())
     else:
-        yield words.say("rule.id", rule=reason.rule)
+        yield words.say("rule.id", rule=rule)
     if quoted := values.shown(request.excerpt, request.marketplace, _EXCERPT_CHARS):
         yield words.say("rule.place", excerpt=quoted)
 
