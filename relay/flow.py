@@ -99,8 +99,8 @@ def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
 
 
 def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
-    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check goes to
-    nobody, so it stands apart."""
+    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check
+    goes to nobody, so it stands apart."""
     reached: dict[tuple[str, Role, bool], str] = {
         (one.facts.pair.id, one.facts.to, one.target.check): one.message_id for one in reversed(judged) if one.facts
     }
