@@ -139,6 +139,11 @@ def test_html_keeps_its_end_and_its_letters_are_escaped() -> None:  # R-REW-09
     assert out.isascii()
 
 
+def test_a_comment_without_an_end_does_not_hide_it() -> None:  # R-REW-09
+    out, _ = sent(mail("<p>x</p><!-- hm", kind="text/html"), plan("en"))
+    assert "<!-- hm-->" in shown(out)[0]
+
+
 def test_each_alternative_has_its_footer_and_attached_texts_have_none() -> None:  # R-REW-09
     message = EmailMessage()
     message["From"] = "a@x.example"
@@ -492,6 +497,23 @@ def test_forwarded_and_signed_mails_are_looked_into() -> None:  # R-REW-09
 def test_subjects_carry_no_link() -> None:  # R-REW-09
     out, _ = sent(f"Subject: Fwd: {LINK} 1\r\n".encode() + mail("x\r\n"), plan())
     assert message_from_bytes(out)["Subject"].split() == ["Fwd:", "1"]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=60).map(lambda o: o.replace(b"\r", b"").replace(b"\n", b"\r\n")), min_size=1, max_size=4
+    )
+)
+def test_other_parts_stay_byte_for_byte(bodies: list[bytes]) -> None:  # R-REW-04 R-REW-09
+    head = b"From: a@x.example\r\nContent-Type: multipart/mixed; boundary=b-b\r\n\r\n"
+    text = b"--b-b\r\nContent-Type: text/plain\r\n\r\nhello\r\n> " + LINK.encode() + b"\r\n"
+    rest = b"".join(
+        b"\r\n--b-b\r\nContent-Type: application/x; name=f.bin\r\nContent-Transfer-Encoding: binary\r\n\r\n\0" + body
+        for body in bodies
+    )
+    out, _ = sent(head + text + rest + b"\r\n--b-b--\r\n", plan("ja"))
+    assert out.endswith(rest + b"\r\n--b-b--\r\n")
 
 
 @settings(deadline=None)

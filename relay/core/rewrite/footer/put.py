@@ -124,6 +124,8 @@ def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice
         at = len(body.text) if at < 0 else at
         at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
+        if low.rfind("<!--", 0, at) > low.rfind("-->", 0, at):
+            footer = "-->" + footer  # else nobody would see it
         return sorted([*removed, Splice(at, at, footer)])
     text = textbody.applied(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
