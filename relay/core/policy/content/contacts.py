@@ -59,8 +59,8 @@ _PROVIDER: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN_DOT: Final = re.compile(
-    r"(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63}(?:\s?[(\[{<]\s?(?:dot|ドット|\.)\s?[)\]}>]\s?|\s?ドット\s?)(?:com|net|org|jp|co|info|biz|shop|コム|ネット)(?![A-Za-z])"
-    r"|(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63} dot (?:com|co dot jp|co dot uk|jp|org)(?![A-Za-z])",
+    r"(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63}+(?:\s?[(\[{<]\s?(?:dot|ドット|\.)\s?[)\]}>]\s?|\s?ドット\s?)(?:com|net|org|jp|co|info|biz|shop|コム|ネット)(?![A-Za-z])"
+    r"|(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63}+ dot (?:com|co dot jp|co dot uk|jp|org)(?![A-Za-z])",
     re.IGNORECASE,
 )
 

@@ -90,7 +90,8 @@ def spelt(text: str) -> Iterator[Hit]:
     """Numbers in words."""
     for match in itertools.islice(_SPELT.finditer(text), _MOST):
         figures = "".join(_WORD_DIGITS[word.lower()] for word in _ONE_WORD.findall(match[0]))
-        if _is_valid(figures, "JP") or _is_valid(figures, "US"):
+        region = "JP" if figures.startswith("0") else "US"
+        if len(figures) in {10, 11} and _is_valid(figures, region):
             yield Hit(ReasonCode.CONTACT_DISGUISED, *match.span(), "phone")
 
 
