@@ -94,10 +94,10 @@ def test_a_domain_without_mx_gets_its_mail_at_its_address(world):
 @pytest.mark.parametrize("domain", ["nomail.example", "gone.example"])
 def test_a_domain_that_takes_no_mail_is_told_to_the_writer_at_once(world, domain):
     buyer = f"nobody.{domain[:4]}@{domain}"
-    heard = world.write(buyer, f"To {domain}")
-    notice = world.scene.letter(_seller(buyer), f"To {domain}").content.decode()
+    heard = world.write(buyer, f"To {domain[:4]}")
+    notice = world.scene.letter(_seller(buyer), f"To {domain[:4]}").content.decode()
     assert "X-Relay-Reason: host_unknown" in notice
-    assert domain not in notice.replace(f"To {domain}", "")
+    assert domain not in notice
     world.scene.becomes(heard.record_id, "bounced")
 
 

@@ -92,10 +92,22 @@ help_url = "https://market.example/help"
 """
 
 
+_UNLIMITED = """
+version = "test-1"
+effective_at = 2026-01-01
+
+[quotas]
+seller_per_day = 0
+pair_per_day = 0
+buyer_per_day = 0
+"""
+
+
 @dataclass
 class Relay:
     """`delivery`, `retry`, `authentication`, `marketplace` are TOML lines over those of the generated configuration's tables; `extra` is
-    appended to the file as it is. Without a route of its own, all mail goes to `sink_port`."""
+    appended to the file as it is. Without a route of its own, all mail goes to `sink_port`. `policy` is the policy file's
+    text; by default the shipped policy without quotas, which a burst would use up."""
 
     directory: Path
     sink_port: int
@@ -105,6 +117,7 @@ class Relay:
     authentication: str = ""
     marketplace: str = ""
     extra: str = ""
+    policy: str = _UNLIMITED
     under: tuple[str, ...] = ()
     """The command that the daemon is started by, a tracer for instance."""
     env: dict[str, str] = field(default_factory=dict)
@@ -160,7 +173,9 @@ class Relay:
         tree["delivery"]["retry"] |= tomllib.loads(self.retry)
         tree["authentication"] |= tomllib.loads(self.authentication)
         tree["delivery"].setdefault("route", [_route(self.sink_port)])
-        tree["marketplace"][0] |= tomllib.loads(self.marketplace)
+        tree["marketplace"][0] |= {"policies": "policies"} | tomllib.loads(self.marketplace)
+        (self.directory / "policies").mkdir(exist_ok=True)
+        (self.directory / "policies/now.toml").write_text(self.policy)
         self.config_path.write_text("\n".join(_toml(tree)) + self.extra)
 
     def opened(self) -> Any:
