@@ -4,7 +4,9 @@ A footer is recognised by its marks, and by its links where one mark was cut off
 a quoted footer is not taken for it: then the links alone go.
 """
 
+import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,7 +15,9 @@ from relay.core.rewrite.footer.links import OwnLinks, Span, merged
 from relay.core.rewrite.scrub.layers import TAG
 from relay.core.rewrite.textbody import Splice, TextBody
 
+_MOST_FOOTERS: Final = 100  # whoever quotes more of them only loses the links
 _MOST_LINES: Final = 40
+_LONGEST_LINE: Final = 2_000
 _MOST_WORDS: Final = 400  # characters beside the links
 _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
@@ -45,12 +49,12 @@ def _in_plain(text: str, links: Sequence[Span]) -> list[Splice]:
 
 
 def _plain_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
-    for mark in ABOVE.finditer(text):
-        line_start = text.rfind("\n", 0, mark.start()) + 1
+    for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
+        line_start = _line_start(text, mark.start())
         prefix = text[line_start : mark.start()]
         end = _plain_end(text, mark.end(), prefix.count(">"), links)
         if end and _QUOTE.fullmatch(prefix):
-            above = text.rfind("\n", 0, max(0, line_start - 1)) + 1
+            above = _line_start(text, line_start - 1)
             # The empty line that was put between mail and footer.
             yield above if line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n")) else line_start, end
         elif end:
@@ -61,17 +65,16 @@ def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | N
     """Where the footer ends whose first mark ends at `at`; None for none."""
     end, words = None, 0
     for number in range(_MOST_LINES):
-        line_end = text.find("\n", at) + 1 or len(text)
-        inside = [span for span in _near(links, at, line_end) if span[0] < line_end and at < span[1]]
+        line_end = _line_end(text, at)
+        inside = _overlapping(links, at, line_end)
         if inside:
-            line_end = max(line_end, text.find("\n", inside[-1][1] - 1) + 1 or len(text))
+            line_end = max(line_end, _line_end(text, inside[-1][1] - 1))
         line = text[at:line_end]
         below = BELOW.search(line)
         if number and line.count(">") < depth and not inside:
             return end
         if below:
-            rest = line[below.end() :].strip()
-            return at + below.end() if rest else line_end
+            return at + below.end() if line[below.end() :].strip() else line_end
         if inside:
             end = line_end
         else:
@@ -82,19 +85,29 @@ def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | N
     return end
 
 
-def _near(links: Sequence[Span], start: int, end: int) -> list[Span]:
-    return [span for span in links if span[0] < end and start < span[1]]
+def _overlapping(links: Sequence[Span], start: int, end: int) -> list[Span]:
+    first = max(0, bisect_right(links, (start,)) - 1)
+    near = itertools.takewhile(lambda span: span[0] < end, itertools.islice(links, first, first + _MOST_LINES))
+    return [span for span in near if start < span[1]]
 
 
 def _line_of(text: str, span: Span) -> Span:
     """A link alone on its line takes the line along, and the line above that says what it does."""
     start, end = span
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", end) + 1 or len(text)
-    if text[end:line_end].strip() or not _QUOTE.fullmatch(text[line_start:start]):
+    line_start, line_end = _line_start(text, start), _line_end(text, end)
+    if text[end:line_end].strip() or not _QUOTE.fullmatch(text, line_start, start):
         return span
-    above = text.rfind("\n", 0, max(0, line_start - 1)) + 1
-    return (above if line_start and _LABEL.match(text[above:line_start]) else line_start), line_end
+    above = _line_start(text, line_start - 1)
+    return (above if line_start and _LABEL.match(text, above, line_start) else line_start), line_end
+
+
+def _line_start(text: str, at: int) -> int:
+    """Of a line too long to be one of a footer, some place in it."""
+    return text.rfind("\n", max(0, at - _LONGEST_LINE), max(0, at)) + 1 or max(0, at - _LONGEST_LINE)
+
+
+def _line_end(text: str, at: int) -> int:
+    return text.find("\n", at, at + _LONGEST_LINE) + 1 or min(len(text), at + _LONGEST_LINE)
 
 
 # ---------------------------------------------------------------- HTML
@@ -106,7 +119,7 @@ def _in_html(text: str, links: Sequence[Span]) -> list[Splice]:
 
 
 def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
-    for mark in ABOVE.finditer(text):
+    for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
         below = BELOW.search(text, mark.end(), mark.end() + _MOST_MARKUP)
         end = below.end() if below else _last_link(text, mark.end(), links)
         if end and _is_footer(text[mark.end() : end]):
@@ -115,12 +128,12 @@ def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
 
 def _last_link(text: str, at: int, links: Sequence[Span]) -> int | None:
     end = None
-    for span in links:
-        if span[0] >= at:
-            element = _element(text, span)
-            if element[0] - at > _MOST_MARKUP // 10:
-                break
-            end = at = element[1]
+    first = bisect_right(links, (at,))
+    for span in itertools.islice(links, first, first + _MOST_LINES):
+        element = _element(text, span)
+        if element[0] - at > _MOST_MARKUP // 10:
+            break
+        end = at = element[1]
     return end
 
 
@@ -134,9 +147,9 @@ def _element(text: str, span: Span) -> Span:
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
         return span
-    tag = TAG.match(text, opened)
+    tag = TAG.match(text, opened, end + _LONGEST_ANCHOR)
     name = _TAG_NAME.match(text, opened)
-    if tag is None or name is None or tag.end() < end:
+    if tag is None or name is None or tag.end() < end or not tag[0].endswith(">"):
         return span
     if name[2].lower() == "a":
         closed = _ANCHOR_END.search(text, tag.end(), tag.end() + _LONGEST_ANCHOR)
