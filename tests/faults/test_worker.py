@@ -14,7 +14,7 @@ from relay.core.model.sender import SenderState
 from relay.ports import Delivery, Outgoing, UnavailableError
 from relay.worker import Worker
 from tests.support.daemon import eventually
-from tests.support.town import ACCEPTED, BUYER, DOMAIN, SELLER, Town, town
+from tests.support.town import ACCEPTED, BUYER, DOMAIN, SELLER, Town, parsed, town
 
 _NOT_NOW = Delivery(
     accepted=False, permanent=False, code=0, enhanced="", text="no answer", phase="connect", host="mx", tls=""
@@ -96,7 +96,7 @@ async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
     courier = place.house.courier
     courier.hold(BUYER)
     async with at_work(place):
-        for _ in range(40):
+        for _ in range(20):
             await place.send(SELLER, place.buyer_alias)
         await eventually(lambda: courier.dialled)
         await place.send(BUYER, place.seller_alias)
@@ -104,7 +104,7 @@ async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
         assert courier.count(BUYER) == 2, "as many as there may be connections"
         courier.let_go(BUYER)
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
-    assert courier.count(BUYER) == 40
+    assert courier.count(BUYER) == 20
 
 
 # R-OUT-02
@@ -211,3 +211,26 @@ async def _attempts_are(place: Town, wanted: list[int]) -> bool:
 
 async def _states_are(place: Town, wanted: set[ItemState]) -> bool:
     return await states(place) == wanted
+
+
+# R-SND-02
+async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(place):
+    courier = place.house.courier
+    seller_id, helper = place.pair.seller.party.id, "helper@pottery.example"
+    for number in range(4):
+        await place.send(helper, place.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")
+    courier.hold(BUYER)
+    async with at_work(place):
+        await place.store.put_sender(seller_id, helper, SenderState.APPROVED)
+        await eventually(lambda: courier.count(BUYER))
+        await place.send(SELLER, place.buyer_alias, Subject="Not held")
+        await eventually(lambda: courier.count(BUYER) == 2)
+        assert _numbers(courier) == ["Number 0"]
+        courier.let_go(BUYER)
+        await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
+    assert _numbers(courier) == [f"Number {number}" for number in range(4)]
+
+
+def _numbers(courier: Held) -> list[str]:
+    subjects = [str(parsed(mail)["Subject"]) for mail in courier.dialled if mail.rcpt_to == BUYER]
+    return [subject for subject in subjects if subject.startswith("Number")]
