@@ -33,7 +33,7 @@ _CONTINUED: Final = re.compile(
     r"(?=[>)\]]?[ \t]*(?:\r?\n|\Z))"
 )
 # What a host name can be taken apart with: where none of it is, nothing need be decoded.
-_PERCENT: Final = re.compile(r"(?:%(?:25)*[2-7][0-9a-f]){3}")
+_PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")  # begins with a literal: quick
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]|[\uff0e\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]{6}")
 
 

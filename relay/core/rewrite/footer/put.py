@@ -81,6 +81,8 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         body = textbody.read(raw, part, is_html=kind is Kind.HTML)
         splices = removals(body, links) if links else []
         gone = bool(splices)
+        if not gone and not footer:
+            return draft
         cuts, recoded = textbody.spliced(body, _below(body, splices, footer) if footer else splices)
     if not cuts:
         return draft
