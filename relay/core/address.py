@@ -11,6 +11,8 @@ import idna
 
 _ATOMS: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+"
 _LOCAL: Final = re.compile(rf"(?:{_ATOMS}|\"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*\")\Z")
+_BARE: Final = re.compile(rf"{_ATOMS}\Z")
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _DOT_STRING: Final = re.compile(r"[^.]+(?:\.[^.]+)*\Z")
 _LABEL: Final = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff_-]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
@@ -50,9 +52,12 @@ def fold_domain(domain: str) -> str:
 
 
 def fold(address: str) -> str:
-    """The form in which addresses are compared and hashed: both parts lower case, domain as A-labels.
+    """The form in which addresses are compared and hashed: both parts lower case, quotes only where they are needed,
+    domain as A-labels.
 
-    Local parts are formally case-sensitive (RFC 5321 §2.4); no mailbox provider of our parties treats them so.
+    Local parts are formally case-sensitive (RFC 5321 §2.4); no mailbox provider of our parties treats them so. Quotes
+    change nothing (§4.1.2), and servers on the way put them around the carriers' `a..b`.
     """
     local, domain = split(address)
-    return f"{local.lower()}@{fold_domain(domain)}"
+    bare = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local
+    return f"{(bare if _BARE.match(bare) else local).lower()}@{fold_domain(domain)}"

@@ -4,7 +4,8 @@ Addresses pass the strict grammar of `core.address` first, which has no control 
 bracket, so that nothing in them can end a command or add a parameter.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from relay.core import address
 from relay.edge.smtp_session import Phase, Session
@@ -13,7 +14,8 @@ from relay.ports import Delivery, Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """`domain` is the recipient's, folded; addresses are as they go out, without brackets."""
+    """`domain` is the recipient's, folded; addresses are as they go out, without brackets. `downgrade` is for servers
+    that offer less than the content needs (`Outgoing.downgraded`)."""
 
     mail_from: str
     rcpt_to: str
@@ -21,6 +23,7 @@ class Envelope:
     needs_smtputf8: bool
     has_8bit: bool
     content: bytes
+    downgrade: Callable[[bool], Awaitable[bytes]] | None = None
 
     @classmethod
     def of(cls, outgoing: Outgoing) -> "Envelope | Delivery":
@@ -37,10 +40,18 @@ class Envelope:
             mail_from=mail_from,
             rcpt_to=rcpt_to,
             domain=rcpt_to.rpartition("@")[2],
-            needs_smtputf8=outgoing.needs_smtputf8 or not (mail_from + rcpt_to).isascii(),
+            needs_smtputf8=not (mail_from + rcpt_to).isascii(),
             has_8bit=not outgoing.content.isascii(),
             content=outgoing.content,
+            downgrade=outgoing.downgraded,
         )
+
+    async def fitted(self, offers: dict[str, str]) -> "Envelope":
+        """With content that a server with these offers may be sent; itself where that is as it is."""
+        if self.downgrade is None or not self.has_8bit or "smtputf8" in offers:
+            return self
+        content = await self.downgrade("8bitmime" in offers)
+        return self if content is self.content else replace(self, content=content, has_8bit=not content.isascii())
 
     def unfit(self, session: Session) -> Delivery | None:
         """The refusal that this server would give, from what it offers; None when it may be tried."""

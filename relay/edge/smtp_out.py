@@ -173,13 +173,18 @@ class SmtpOut:
         if unfit is not None:
             self._pool.give(target, session)
             return _Outcome(unfit, final=True)
-        answer = await session.transact(envelope.mail(session.offers), envelope.rcpt(), envelope.content)
+        try:
+            fitted = await envelope.fitted(session.offers)
+        except BaseException:
+            session.abort()
+            raise
+        answer = await session.transact(fitted.mail(session.offers), fitted.rcpt(), fitted.content)
         self._pool.give(target, session)
-        delivery = _delivery(answer, session)
+        delivery = _delivery(answer, session, downgraded=fitted is not envelope)
         return _Outcome(delivery, final=not answer.closing or answer.phase == "end_of_data")
 
 
-def _delivery(answer: Answer, session: Session) -> Delivery:
+def _delivery(answer: Answer, session: Session, *, downgraded: bool) -> Delivery:
     return Delivery(
         accepted=answer.accepted,
         permanent=answer.reply.code >= 500,
@@ -189,6 +194,7 @@ def _delivery(answer: Answer, session: Session) -> Delivery:
         phase=answer.phase,
         host=session.host,
         tls=session.tls,
+        downgraded=downgraded,
     )
 
 

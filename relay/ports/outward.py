@@ -1,26 +1,28 @@
 """The way out: carrying a message to another server, finding that server, signing."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One transaction to be made with another server. `content` is CRLF-ended and signed, not dot-stuffed.
-    `needs_smtputf8`: the next hop must offer it (the courier answers 5.6.7 when it does not)."""
+    """One transaction to be made with another server. `content` is CRLF-ended and signed, not dot-stuffed; it may hold
+    8-bit text. `downgraded(eight_bit)` makes and signs the form for a server without SMTPUTF8, in 7 bit unless it
+    offers 8BITMIME. A local part that is not ASCII has no such form: the courier answers 5.6.7."""
 
     mail_from: str
     rcpt_to: str
     content: bytes
-    needs_smtputf8: bool = False
+    downgraded: Callable[[bool], Awaitable[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """The outcome of one attempt. `code`/`enhanced`/`text` are the remote server's last words ("" and 0 when it never
     spoke), `phase` where they were said (`connect`, `tls`, `mail`, `rcpt`, `data`, `end_of_data`, `dns`); `host` is
-    the remote's name; `tls` its protocol version or "". `permanent`: trying again cannot help."""
+    the remote's name; `tls` its protocol version or "". `permanent`: trying again cannot help; `downgraded`: what was
+    offered was that form of the content."""
 
     accepted: bool
     permanent: bool
@@ -30,6 +32,7 @@ class Delivery:
     phase: str
     host: str
     tls: str
+    downgraded: bool = False
 
 
 class Courier(Protocol):

@@ -18,10 +18,12 @@ from relay.core.retry import delayed_notice_due, next_attempt
 from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
+from relay.core.rewrite.downgrade import downgraded as downgrade
 from relay.core.rewrite.mime import body_start
 from relay.ports import Delivery, Letter, Outgoing, OutgoingNotice, Settlement
 from relay.steps import telling
 from relay.steps.house import House
+from relay.steps.offload import offload
 
 UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
 _ENDED_HOLDS: Final = {
@@ -83,9 +85,22 @@ async def compose(house: House, item: Item, letter: Letter, to: str, now: dateti
         expires_at = now + timedelta(seconds=house.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, house.store.secret('verp'))}@{domain}"
     header, body = _halves(house, item, letter, to, now)
-    signature = await house.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
-    content = b"".join((signature, header, b"\r\n", body))
-    return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, needs_smtputf8=not to.isascii())
+
+    async def signed(header: bytes, body: bytes) -> bytes:
+        signature = await house.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
+        return b"".join((signature, header, b"\r\n", body))
+
+    content = await signed(header, body)
+
+    async def downgraded(eight_bit: bool) -> bytes:
+        unsigned = b"".join((header, b"\r\n", body))
+        fitted = await offload(len(unsigned), downgrade, unsigned, eight_bit=eight_bit)
+        if fitted is unsigned:
+            return content
+        start = body_start(fitted)
+        return await signed(fitted[: start - 2], fitted[start:])
+
+    return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, downgraded=downgraded)
 
 
 def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) -> tuple[bytes, bytes]:
@@ -208,4 +223,4 @@ def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | Non
         "tls": delivery.tls,
         "text": redact.answer(delivery.text, (mailbox,)),
     }
-    return data | {"reason": reason} if reason else data
+    return data | ({"reason": reason} if reason else {}) | ({"downgraded": 1} if delivery.downgraded else {})

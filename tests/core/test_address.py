@@ -70,3 +70,21 @@ def test_no_text_raises_anything_but_address_error(text: str) -> None:
     except AddressError:
         return
     assert fold(folded) == folded
+
+
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [
+        ('"Ha..na"@x.example', "ha..na@x.example"),
+        ('"hanako."@x.example', "hanako.@x.example"),
+        ('"h\\a"@x.example', "ha@x.example"),
+        ('"花子"@x.example', "花子@x.example"),
+        ('"a b"@x.example', '"a b"@x.example'),
+        ('"a\\"b"@x.example', '"a\\"b"@x.example'),
+        ('""@x.example', '""@x.example'),
+    ],
+)
+def test_quotes_count_only_where_they_are_needed(written: str, folded: str) -> None:
+    # R-ADR-03
+    assert fold(written) == folded
+    assert fold(folded) == folded

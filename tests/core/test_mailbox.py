@@ -31,7 +31,7 @@ from relay.core.mailbox import MailboxError
         # Odd local parts of Japanese carriers (R-ADR-03), quoted or not.
         ("a..b@docomo.ne.jp", "", "a..b@docomo.ne.jp"),
         ("x <a.@ezweb.ne.jp>", "x", "a.@ezweb.ne.jp"),
-        ('"a..b"@docomo.ne.jp', "", '"a..b"@docomo.ne.jp'),
+        ('"a..b"@docomo.ne.jp', "", "a..b@docomo.ne.jp"),
         ("用户@例え.jp", "", "用户@xn--r8jz45g.jp"),
         ("o'neil+tag@x.example", "", "o'neil+tag@x.example"),
     ],

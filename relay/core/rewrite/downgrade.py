@@ -1,0 +1,135 @@
+"""A message for a next hop that cannot take it as it is: header fields in ASCII where it lacks SMTPUTF8, bodies in
+7 bit where it lacks 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). What is read stays the same, what is ASCII byte for byte.
+
+Signed parts are converted too: they must be 7 bit to begin with (RFC 1847 §2.1), and one that is not would be broken by
+the next hop, or refused. The relay's own signature is made afterwards.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from relay.core import address
+from relay.core.rewrite import encodings, mime, textbody, words
+from relay.core.rewrite.assemble import section
+from relay.core.rewrite.mime import Field, MimeLimits, Part, raw_value, split
+from relay.core.rewrite.plan import Edit
+
+_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+_ENCODING: Final = "content-transfer-encoding"
+_ADDRESSES: Final = frozenset(
+    f"{resent}{name}" for resent in ("", "resent-") for name in ("from", "to", "cc", "bcc", "sender", "reply-to")
+)
+# What may be more than ASCII in a list of mailboxes: a quoted string, a domain, words with but space between them.
+_PHRASE: Final = re.compile(
+    rb"""(?sx) ("(?:[^"\\]|\\.)*+"?) | (@[^\s"()<>@,;:\\]++)
+    | [^\s"()<>@,;:\\]++ (?: [\ \t]++ (?=[^\s"()<>@,;:\\\x80-\xff]*+[\x80-\xff]) [^\s"()<>@,;:\\]++ )*+"""
+)
+_ESCAPED: Final = re.compile(r"(?s)\\(.)")
+_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_FIELD_LINE: Final = 78
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_GLOBAL: Final = re.compile(rb"(?i)message/global")
+
+
+def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
+    """The message with ASCII header fields, of nested messages too, and unless `eight_bit` with 7-bit bodies; the
+    same object where that changes nothing. Linear; raises MimeError for what never was taken in."""
+    if content.isascii():
+        return content
+    root = split(content, _LIMITS)
+    edits = [edit for part in root.walk() for edit in _part(content, part, eight_bit=eight_bit)]
+    return section(content, 0, len(content), edits) if edits else content
+
+
+def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
+    encoding = None if eight_bit else _new_encoding(content, part)
+    for field in part.fields:
+        if field.name == _ENCODING and encoding:
+            yield Edit(field.start, field.end, b"")
+        elif not content[field.start : field.end].isascii():
+            yield Edit(field.start, field.end, _field(content, part, field))
+        elif field.name == "content-type" and _is_international(part):
+            yield Edit(field.start, field.end, _GLOBAL.sub(b"message/rfc822", content[field.start : field.end]))
+    if encoding:
+        old = part.first(_ENCODING)
+        at = old.end if old else part.header_start
+        end = b"\r\n\r\n" if part.body_start == part.header_start else b"\r\n"
+        yield Edit(at, at, b"Content-Transfer-Encoding: " + encoding.encode("ascii") + end)
+        yield from _body(content, part, encoding)
+
+
+def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit]:
+    if encoding != "7bit":
+        octets = encodings.decode(content[part.body_start : part.end], part.encoding)
+        yield Edit(part.body_start, part.end, textbody.encoded(octets, encoding))
+    elif part.content_type.startswith("multipart/"):
+        # What no program shows, or can.
+        hidden = mime.surroundings(content, part) if part.children else ((part.body_start, part.end),)
+        yield from (Edit(start, end, _NOT_ASCII.sub(b"?", content[start:end])) for start, end in hidden)
+
+
+def _new_encoding(content: bytes, part: Part) -> str | None:
+    """What a part whose body is not ASCII is to be encoded in; None for one that may stay."""
+    body = content[part.body_start : part.end]
+    if body.isascii():
+        return None
+    if part.children or part.content_type.startswith("multipart/"):
+        return "7bit"  # composite types are never encoded (RFC 2045 §6.4); the parts in them are
+    if part.encoding in ("base64", "quoted-printable"):
+        return part.encoding
+    is_western = b"\0" not in body and len(body) <= 2 * len(body.decode("ascii", "ignore"))
+    return "quoted-printable" if is_western and part.content_type.startswith("text/") else "base64"
+
+
+def _is_international(part: Part) -> bool:
+    """A nested message that its fields make an ordinary one from now on (RFC 6532 §3.7); not one that is encoded."""
+    return part.content_type == "message/global" and bool(part.children)
+
+
+def _field(content: bytes, part: Part, field: Field) -> bytes:
+    """A whole field in ASCII; a line that is none goes."""
+    if not field.name:
+        return b""
+    value = raw_value(content, field)
+    name = content[field.start : field.value_start].rstrip(b": \t")
+    if field.name in ("content-type", "content-disposition"):
+        kind = part.content_type if field.name == "content-type" else part.disposition
+        kind = "message/rfc822" if kind == part.content_type and _is_international(part) else kind
+        written = words.parameters(value).items()
+        value = b"".join(words.parameter(key, text).encode("ascii") for key, text in written if words.is_token(key))
+        value = kind.encode("ascii", "replace") + value
+    elif field.name in _ADDRESSES:
+        value = _folded(_PHRASE.sub(_phrase, value))
+    else:
+        value = words.encode(_UNPRINTABLE.sub(" ", words.decode(value)))
+    return name + b": " + value + b"\r\n"
+
+
+def _phrase(found: re.Match[bytes]) -> bytes:
+    """A piece of a list of mailboxes. Domains as A-labels; a local part has no ASCII form, and is shown as a word."""
+    piece, value = found[0], found.string
+    if piece.isascii():
+        return piece
+    text = words.to_text(piece)
+    if found[2]:
+        try:
+            return f"@{address.fold_domain(text[1:])}".encode("ascii")
+        except address.AddressError:
+            return b"@invalid"
+    if found[1]:
+        text = _ESCAPED.sub(r"\1", text.strip('"'))
+    before = b"" if value[max(0, found.start() - 1) : found.start()] in (b"", b" ", b"\t", b"(") else b" "
+    after = b"" if value[found.end() : found.end() + 1] in (b"", b" ", b"\t", b")", b"@") else b" "
+    return before + words.encode(_UNPRINTABLE.sub(" ", text)) + after
+
+
+def _folded(value: bytes) -> bytes:
+    """Greedily, at single spaces (RFC 5322 §2.2.3)."""
+    lines = [b""]
+    for word in value.split(b" "):
+        if lines[-1] and word and len(lines[-1]) + len(word) >= _FIELD_LINE:
+            lines.append(word)
+        else:
+            lines[-1] += b" " + word if lines[-1] else word
+    return b"\r\n ".join(lines)
