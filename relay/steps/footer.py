@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from relay.core.link import Purpose
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
+from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Verdict
 from relay.core.notice.texts import Part, Translations, key, text
 from relay.core.policy.facts import Facts
@@ -77,6 +78,12 @@ def cutouts(house: House, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
         )
         for strip in verdict.strips
     )
+
+
+def signature_placeholder(house: House, facts: Facts) -> str:
+    """What stands for a key or signature that names its owner (R-REW-06)."""
+    say = house.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    return text(say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, Part.TITLE))})
 
 
 def locale_of(marketplace: Marketplace, party: Party) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from relay.core import alias
 from relay.core.address import AddressError, fold, fold_domain, split
 from relay.core.model.head import Automatic, Head
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Naming
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
@@ -178,11 +178,22 @@ def plan(
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
         cutouts=footer.cutouts(house, facts, verdict),
+        strip_images=facts.marketplace.images is Naming.STRIP,
+        strip_documents=facts.marketplace.documents is Naming.STRIP,
+        strip_signatures=facts.marketplace.signatures is Naming.STRIP,
+        signature_placeholder=footer.signature_placeholder(house, facts),
         footer=below.lines,
         unsubscribe=below.unsubscribe,
+        mobile=_is_mobile(facts.marketplace, facts.pair.side(facts.to)),
         language=footer.locale_of(facts.marketplace, facts.pair.side(facts.to).party),
         link_prefix=house.links.prefix,
     )
+
+
+def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
+    """By the mailbox of now, whatever domain the alias has had from the first; held mail keeps the profile of the day
+    it was written."""
+    return reader.mailbox is not None and marketplace.at_carrier(fold_domain(reader.mailbox.rpartition("@")[2]))
 
 
 def _whole_domains(side: Side) -> dict[str, str]:

@@ -44,6 +44,8 @@ class ReasonCode(StrEnum):
     ATTACHMENT_TOO_BIG = "attachment_too_big"
     ATTACHMENT_UNREADABLE = "attachment_unreadable"
     """An archive that is encrypted, damaged or nested too deep to be looked into."""
+    SIGNATURE_NAMES_OWNER = "signature_names_owner"
+    """A PGP or S/MIME key or signature, which says whose it is."""
     EXTERNAL_LINK = "external_link"
     LINKED_LOGO = "linked_logo"
     TRACKING_PIXEL = "tracking_pixel"
@@ -122,6 +124,7 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.ATTACHMENT_DISGUISED: SmtpNumbers(554, "5.6.1"),
     ReasonCode.ATTACHMENT_TOO_BIG: SmtpNumbers(552, "5.3.4"),
     ReasonCode.ATTACHMENT_UNREADABLE: SmtpNumbers(554, "5.6.1"),
+    ReasonCode.SIGNATURE_NAMES_OWNER: SmtpNumbers(554, "5.6.0"),
     ReasonCode.EXTERNAL_LINK: SmtpNumbers(550, "5.7.1"),
     ReasonCode.LINKED_LOGO: SmtpNumbers(550, "5.7.1"),
     ReasonCode.TRACKING_PIXEL: SmtpNumbers(550, "5.7.1"),

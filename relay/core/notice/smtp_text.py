@@ -47,6 +47,7 @@ SUMMARY: Final[dict[ReasonCode, str]] = {
     ReasonCode.ATTACHMENT_DISGUISED: "An attachment is not what its name says",
     ReasonCode.ATTACHMENT_TOO_BIG: "Attachments too big",
     ReasonCode.ATTACHMENT_UNREADABLE: "An attachment cannot be looked into",
+    ReasonCode.SIGNATURE_NAMES_OWNER: "A digital signature or key names its owner",
     ReasonCode.EXTERNAL_LINK: "A link that leads off the marketplace",
     ReasonCode.LINKED_LOGO: "A picture that links off the marketplace",
     ReasonCode.TRACKING_PIXEL: "A picture that tells when it is read",

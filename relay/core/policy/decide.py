@@ -3,7 +3,7 @@
 The live path, the simulator and the pre-send check call `decide` with the same values and get the same verdict: there
 is no clock, no look-up and no chance in it.
 
-    gates       loops, size, the author, automatic replies: the first that returns the mail ends it, nothing else counts
+    gates       loops, size, the author, automatic replies, keys and signatures: the first that returns the mail ends it
     standing    operator's orders, the recipient, closed threads, opt-out: for registered writers only
     content     what the message holds, and what scanners say of it: for everybody
     time        quotas, quiet hours and delay: for what nothing has returned
@@ -42,6 +42,7 @@ from relay.core.policy import (
     parties,
     quotas,
     scanning,
+    signatures,
     size,
     threads,
 )
@@ -51,7 +52,7 @@ from relay.core.policy.facts import Facts, Proof
 from relay.core.policy.policy import Policy
 from relay.core.rewrite.mime import Part
 
-GATES: Final = (loops.judge, size.judge, parties.author, automatic.judge)
+GATES: Final = (loops.judge, size.judge, parties.author, automatic.judge, signatures.judge)
 _SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
 
 
