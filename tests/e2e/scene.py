@@ -1,6 +1,8 @@
 """A running relay with a sink behind it, and one buyer and one seller to begin with: where the tests of a file play."""
 
 import asyncio
+import signal
+import smtplib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.core.model.pair import Pair
-from tests.support.daemon import Relay
+from tests.support.daemon import PASSWORD, Relay
 from tests.support.peers import Aside, until
 from tests.support.sink import Letter, Sink
 
@@ -62,8 +64,33 @@ class Scene:
     def becomes(self, record_id: str, state: str) -> None:
         until(lambda: self.state(record_id) == state, step_s=0.1)
 
+    def policy(self, text: str, *, name: str = "now") -> None:
+        """The running daemon judges by this policy from now on; `name` is its file's."""
+        (self.relay.directory / f"policies/{name}.toml").write_text(text, encoding="utf-8")
+        reloads = self.relay.log().count('"reloaded"')
+        assert self.relay.process is not None
+        self.relay.process.send_signal(signal.SIGHUP)
+        until(lambda: self.relay.log().count('"reloaded"') > reloads)
+
+    def hand_in(self, user: str, mail_from: str, to: str, *mails: str | bytes) -> list[str]:
+        """By a login, in one session: what is answered to each. A text is a subject."""
+        answers = []
+        with smtplib.SMTP("127.0.0.1", self.relay.submission, timeout=60) as smtp:
+            smtp.login(user, PASSWORD)
+            for mail in mails:
+                content = plain(mail_from, to, mail) if isinstance(mail, str) else mail
+                assert smtp.mail(mail_from)[0] == 250
+                assert smtp.rcpt(to)[0] == 250
+                code, text = smtp.data(content)
+                answers.append(f"{code} {text.decode()}")
+        return answers
+
     def events(self, record_id: str) -> list[str]:
         return [str(event.type) for event in self.ask(lambda store: store.history(record_id))]
+
+
+def plain(mail_from: str, to: str, subject: str, text: str = "") -> bytes:
+    return f"From: {mail_from}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\n{text or subject}\r\n".encode()
 
 
 def read(letter: Letter) -> EmailMessage:
