@@ -31,13 +31,13 @@ _PORT = click.IntRange(0, 65_535)
 @click.option("--port", type=_PORT, default=8080, show_default=True, help="The page in the browser; 0: a free one.")
 @click.option("--mx-port", type=_PORT, default=2525, show_default=True, help="Where other mail servers deliver.")
 @click.option("--submission-port", type=_PORT, default=2587, show_default=True, help="Where sellers log in.")
-@click.option("--health-port", type=_PORT, default=8081, show_default=True, help="The daemon's health and metrics.")
-def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, health_port: int) -> None:
+@click.option("--web-port", type=_PORT, default=8081, show_default=True, help="The daemon's links, health, metrics.")
+def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, web_port: int) -> None:
     """Start a relay with a few parties and their mailboxes, and watch messages cross.
 
     Everything stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
     """
-    wanted = town.Ports(mx=mx_port, submission=submission_port, web=health_port, sink=0)
+    wanted = town.Ports(mx=mx_port, submission=submission_port, web=web_port, sink=0)
     try:
         if scripted:
             sys.exit(0 if asyncio.run(script.play(_say)) else 1)

@@ -87,6 +87,7 @@ PURCHASES: Final = (
     Purchase("250-1002", "alice", "carol", "BOOK-TIDES"),
     Purchase("250-1003", "alice", "dave", "BOOK-KNOTS"),
     Purchase("250-1004", "alice", "hanako", "BOOK-STARS"),
-    Purchase("250-2001", "kaede", "hanako", "KANNA-70"),
+    # Looks like the number of a mobile phone, and is known for an order (R-POL-09).
+    Purchase("090-1234-5678", "kaede", "hanako", "KANNA-70"),
     Purchase("250-2002", "kaede", "bob", "NOKO-240"),
 )

@@ -24,6 +24,11 @@ class Ports:
     submission: int
     web: int
 
+    @property
+    def links(self) -> str:
+        """Where the links in mails lead."""
+        return f"http://127.0.0.1:{self.web}"
+
 
 class Daemon:
     """`relay serve` on `config`; its log goes to the file `log`."""

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from relay.demo.cast import ALICE, BOB, CAROL
+from relay.demo.cast import ALICE, BOB, CAROL, MARKETPLACE
 from relay.demo.life import Life
 from relay.demo.post import misspelt
 
@@ -20,7 +20,7 @@ The relay demo is running. Ctrl-C ends it.
   As seller      {ALICE.mailbox}, password {ALICE.password}
                  SMTP 127.0.0.1 port {life.ports.submission}, STARTTLS (self-signed) or none
   As mail server 127.0.0.1 port {life.ports.mx}
-  Health         http://127.0.0.1:{life.ports.web}/healthz  /readyz  /metrics
+  Web server     {life.ports.links}/healthz  /readyz  /metrics, /l/ behind the links in mails, /policy/{MARKETPLACE}
   Mailboxes      {life.town.directory / "mailboxes"}
 
 Try this, and watch the page:
@@ -34,10 +34,20 @@ Try this, and watch the page:
   # ... but a mail that is marked as important passes
   {_swaks(life, carol, "[重要] Your order 250-1002")}
 
+  # ... and asking first costs nothing: the answer comes by mail
+  {_swaks(life, f"check+{carol}", "New arrivals")}
+
+  # A phone number comes back, and the notice shows the place
+  {_swaks(life, bob, "Your order 250-1001", "Please call me: 03-1234-5678")}
+
+  # An address that is not on her list: the notice has a link to approve it
+  {_swaks(life, bob, "Your order 250-1001", sender=ALICE.stranger)}
+
   # One letter of the alias is wrong
   {_swaks(life, misspelt(bob), "Your order 250-1001")}
 
   # The record, as staff see it
+  {relay} pair check --buyer {CAROL.ref} --seller {ALICE.ref}
   {relay} message list
   {relay} queue list
 """
@@ -49,13 +59,13 @@ def _ourselves() -> str:
     return shlex.quote(str(called)) if called.name == "relay" else f"{shlex.quote(sys.executable)} -m relay"
 
 
-def _swaks(life: Life, to: str, subject: str) -> str:
+def _swaks(life: Life, to: str, subject: str, text: str = "Hello from Alice", *, sender: str = ALICE.mailbox) -> str:
     words = (
         "swaks",
         *("--server", f"127.0.0.1:{life.ports.submission}"),
         *("--auth", "PLAIN", "--auth-user", ALICE.mailbox, "--auth-password", ALICE.password),
-        *("--from", ALICE.mailbox, "--to", to),
+        *("--from", sender, "--to", to),
         *("--header", f"Subject: {subject}"),
-        *("--body", "Hello from Alice"),
+        *("--body", text),
     )
     return shlex.join(words)

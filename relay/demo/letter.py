@@ -1,29 +1,44 @@
 """Mail as a mail program writes it and reads it: composing, answering, showing."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.header import Header
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr, make_msgid, parseaddr
 from typing import Final
 
 import nh3
+from markupsafe import Markup
 
 from relay.core.address import split
 
 _TAGS: Final = {
     *("h1", "h2", "h3", "p", "div", "span", "br", "hr", "pre", "blockquote", "ul", "ol", "li"),
-    *("table", "tbody", "tr", "th", "td", "b", "i", "u", "em", "strong", "code"),
+    *("table", "tbody", "tr", "th", "td", "b", "i", "u", "em", "strong", "code", "a"),
 }
 _MOST_TAGS: Final = 5_000
+_A: Final = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>')
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    content: bytes
+
+
+PROGRAM: Final = Attachment("invoice.pdf", b"MZ" + bytes(62))
+"""What a program for Windows begins with, under the name of a document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A mail as its reader sees it, all text decoded. `text` is "" when there is only HTML; `others` names the
-    remaining parts."""
+    """A mail as its reader sees it, all text decoded. `text` is "" when there is only HTML; `unsubscribe` is the link
+    that a mail program's button of that name posts to; `others` names the remaining parts."""
 
     sender: str = ""
     reply_to: str = ""
@@ -33,6 +48,7 @@ class Reading:
     message_id: str = ""
     in_reply_to: str = ""
     references: str = ""
+    unsubscribe: str = ""
     text: str = ""
     html: str = ""
     others: tuple[str, ...] = ()
@@ -51,7 +67,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the person typed. `answers` is the mail being replied to."""
+    """What the person typed, and attached. `answers` is the mail being replied to."""
 
     name: str
     address: str
@@ -59,12 +75,19 @@ class Draft:
     subject: str
     text: str
     answers: Reading | None = None
+    attachment: Attachment | None = None
 
 
 def compose(draft: Draft, now: datetime) -> bytes:
     """The mail, CRLF-ended, with the thread kept as RFC 5322 §3.6.4 tells a program that answers."""
     charset = "us-ascii" if draft.text.isascii() else "utf-8"
-    mail = MIMEText(draft.text.rstrip() + "\n", "plain", charset)
+    text = MIMEText(draft.text.rstrip() + "\n", "plain", charset)
+    mail: Message = text
+    if draft.attachment:
+        name = draft.attachment.name
+        file = MIMEApplication(draft.attachment.content, name.rpartition(".")[2])
+        file.add_header("Content-Disposition", "attachment", filename=name)
+        mail = MIMEMultipart(_subparts=(text, file))
     mail["From"] = formataddr((draft.name, draft.address))
     mail["To"] = draft.to
     mail["Subject"] = Header(draft.subject, "us-ascii" if draft.subject.isascii() else "utf-8").encode()
@@ -85,25 +108,49 @@ def quote(reading: Reading) -> str:
     return "\n".join(("> " + line).rstrip() for line in reading.text.splitlines())
 
 
-def read(content: bytes) -> Reading:
-    """Any bytes at all can be read: what cannot be decoded is shown by the raw source only."""
+def own_links(own: str) -> re.Pattern[str]:
+    """The addresses of the pages behind links, on the relay's web server at `own`."""
+    return re.compile(rf"({re.escape(own)}/(?:l|policy)/[\w-]+)")
+
+
+def linked(text: str, own: str) -> Markup:
+    """The text with the relay's own links to click on; any other address stays text."""
+    pieces = enumerate(own_links(own).split(text))
+    return Markup().join(_A.format(piece) if number % 2 else piece for number, piece in pieces)
+
+
+def read(content: bytes, own: str = "") -> Reading:
+    """Any bytes at all can be read: what cannot be decoded is shown by the raw source only. In HTML, links to the
+    relay's web server at `own` can be clicked on."""
     try:
         mail = message_from_bytes(content, policy=policy.default)
-        return _read(mail)
+        return _read(mail, own)
     except Exception:  # noqa: BLE001 - the email package raises what it likes on hostile mail; the raw source remains
         return Reading(subject="?")
 
 
-def harmless(html: str) -> str:
-    """Text and its layout, nothing to load and nowhere to go: a browser connects to what a page names before it asks
-    the page's policy. Too deep or long a text is left to the raw source, for sanitising grows with the depth's
-    square."""
+def harmless(html: str, own: str = "") -> str:
+    """Text and its layout, nothing to load and nowhere to go but the relay's own links, `own` as in `read`: a browser
+    connects to what a page names before it asks the page's policy. Too deep or long a text is left to the raw source,
+    for sanitising grows with the depth's square."""
     if html.count("<") > _MOST_TAGS:
         return ""
-    return nh3.clean(html, tags=_TAGS, attributes={}, clean_content_tags={"script", "style", "title"})
+    ours = own_links(own)
+
+    def kept(_tag: str, attribute: str, value: str) -> str | None:
+        return value if attribute != "href" or (own and ours.fullmatch(value)) else None
+
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes={"a": {"href"}},
+        attribute_filter=kept,
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        clean_content_tags={"script", "style", "title"},
+    )
 
 
-def _read(mail: EmailMessage) -> Reading:
+def _read(mail: EmailMessage, own: str) -> Reading:
     bodies = {kind: mail.get_body((kind,)) for kind in ("plain", "html")}
     texts = {kind: str(body.get_content()) if body else "" for kind, body in bodies.items()}
     others = (part for part in mail.walk() if not part.is_multipart() and part not in bodies.values())
@@ -120,7 +167,8 @@ def _read(mail: EmailMessage) -> Reading:
         message_id=value("message-id"),
         in_reply_to=value("in-reply-to"),
         references=value("references"),
+        unsubscribe=value("list-unsubscribe").strip("<>"),
         text=texts["plain"].strip(),
-        html=harmless(texts["html"]),
+        html=harmless(texts["html"], own),
         others=tuple(part.get_filename() or part.get_content_type() for part in others),
     )

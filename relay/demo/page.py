@@ -21,9 +21,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from relay.core.address import AddressError, split
-from relay.core.model.sender import SenderState
-from relay.demo import chronicle, view
-from relay.demo.cast import BY_REF, CAST, MARKETPLACE, OPERATOR, Character
+from relay.demo import browser, chronicle, letter, view
+from relay.demo.cast import BY_REF, CAST, OPERATOR, Character
 from relay.demo.life import Life
 from relay.demo.texts import LANGUAGES, language, translator
 from relay.demo.view import Form
@@ -46,7 +45,8 @@ def build(life: Life) -> Starlette:
         routes=[
             Route("/", page.show),
             Route("/send", page.send, methods=["POST"]),
-            Route("/approve", page.approve, methods=["POST"]),
+            Route("/release", page.release, methods=["POST"]),
+            Route("/unsubscribe", page.unsubscribe, methods=["POST"]),
             Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
         ],
         middleware=[
@@ -59,6 +59,7 @@ def build(life: Life) -> Starlette:
 class Page:
     def __init__(self, life: Life) -> None:
         self._life = life
+        self._own = life.ports.links
         self._said: deque[tuple[int, Dialogue]] = deque(maxlen=50)
         environment = Environment(
             loader=PackageLoader("relay.demo"),
@@ -67,6 +68,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.filters["linked"] = lambda text: letter.linked(text, self._own)
         self._template = environment.get_template("page.html")
 
     async def show(self, request: Request) -> Response:
@@ -78,41 +80,50 @@ class Page:
         writer, typed, problem = self._typed(fields)
         if writer is None or problem:
             return await self._render(request, fields, typed=typed, problem=problem)
-        answered = next((m for m in view.mails(self._life.sink, writer.ref) if m.number == typed.answers), None)
         dialogue = await self._life.post.write(
             writer,
             typed.to,
             typed.subject,
             typed.text,
             from_address=writer.stranger if typed.stranger else "",
-            answers=answered.reading if answered else None,
+            answers=self._reading(writer.ref, typed.answers),
+            attachment=letter.PROGRAM if typed.attached else None,
         )
+        return self._told(dialogue, fields)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """As a mail program does it, for mail that offers it."""
+        fields = await _form(request)
+        reading = self._reading(fields.get("box", ""), _number(fields.get("mail", "")))
+        if reading is None or not letter.own_links(self._own).fullmatch(reading.unsubscribe):
+            raise HTTPException(400)
+        return self._told((await browser.unsubscribe(reading.unsubscribe)).dialogue, fields)
+
+    async def release(self, request: Request) -> Response:
+        """The word of staff on one held message."""
+        fields = await _form(request)
+        await self._life.store.release_hold(fields.get("message", ""), by="demo")
+        return _back(fields)
+
+    def _reading(self, ref: str, number: int) -> letter.Reading | None:
+        shown = view.mails(self._life.sink, ref, self._own)
+        return next((mail.reading for mail in shown if mail.number == number), None)
+
+    def _told(self, dialogue: Dialogue, fields: Mapping[str, str]) -> Response:
         number = self._said[-1][0] + 1 if self._said else 1
         self._said.append((number, dialogue))
-        return _back(writer.ref, fields.get("lang", ""), said=str(number))
-
-    async def approve(self, request: Request) -> Response:
-        """The owner's word for the pending senders of one party; what was held for them goes out."""
-        fields = await _form(request)
-        owner = BY_REF.get(fields.get("owner", ""))
-        party = await self._life.store.party(MARKETPLACE, owner.role, owner.ref) if owner else None
-        if party is None:
-            raise HTTPException(400)
-        for sender in await self._life.store.senders(party.id):
-            if sender.state is SenderState.UNKNOWN:
-                await self._life.store.put_sender(party.id, sender.address, SenderState.APPROVED, added_by="demo")
-        return _back(fields.get("box", ""), fields.get("lang", ""))
+        return _back(fields, said=str(number))
 
     def _typed(self, fields: Mapping[str, str]) -> tuple[Character | None, Form, str]:
         """Who writes, what was typed, and the text key of what is wrong with it ("" when nothing is)."""
         writer = BY_REF.get(fields.get("box", ""))
-        answers = fields.get("answers", "")
         typed = Form(
             to=fields.get("to", "").strip(),
             stranger=fields.get("from") == "stranger" and bool(writer and writer.stranger),
+            attached="attach" in fields,
             subject=fields.get("subject", "").strip(),
             text=fields.get("text", "").replace("\r\n", "\n"),
-            answers=int(answers) if answers.isdecimal() and len(answers) < 9 else 0,
+            answers=_number(fields.get("answers", "")),
         )
         checks = {
             "bad.who": writer is not None,
@@ -133,9 +144,8 @@ class Page:
         ref = writer.ref if writer else OPERATOR
         form = typed
         if writer and not form:
-            answer = asked.get("reply", "")
-            number = int(answer) if answer.isdecimal() and len(answer) < 9 else 0
-            form = view.form(life.town, life.sink, writer, t, preset=asked.get("try", ""), answer=number)
+            answer = _number(asked.get("reply", ""))
+            form = view.form(life.town, life.sink, writer, t, preset=asked.get("try", ""), answer=answer)
         html = self._template.render(
             t=t,
             lang=code,
@@ -146,7 +156,8 @@ class Page:
             boxes=view.boxes(life.sink, t),
             ref=ref,
             writer=writer,
-            mails=view.mails(life.sink, ref),
+            mails=view.mails(life.sink, ref, self._own),
+            program=letter.PROGRAM.name,
             choices=view.choices(writer, life.town.aliases) if writer else [],
             form=form,
             problem=t("bad", why=t(problem)) if problem else "",
@@ -156,9 +167,15 @@ class Page:
         return HTMLResponse(html, status_code=422 if problem else 200, headers={"Cache-Control": "no-store"})
 
 
-def _back(box: str, lang: str, **more: str) -> Response:
+def _back(fields: Mapping[str, str], **more: str) -> Response:
     """See Other, so that a reload of the page does not send the form again."""
-    return RedirectResponse("/?" + urlencode({"box": box, "lang": lang} | more), status_code=303)
+    query = {name: fields.get(name, "") for name in ("box", "lang")} | more
+    return RedirectResponse("/?" + urlencode(query), status_code=303)
+
+
+def _number(text: str) -> int:
+    """0 for what is none."""
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -6,7 +6,7 @@ from relay.core.model.party import Role
 from relay.demo import wire
 from relay.demo.cast import Character
 from relay.demo.daemon import Ports
-from relay.demo.letter import Draft, Reading, compose
+from relay.demo.letter import Attachment, Draft, Reading, compose
 from relay.demo.town import Town
 from relay.demo.wire import Dialogue, Door
 
@@ -36,10 +36,19 @@ class Post:
         *,
         from_address: str = "",
         answers: Reading | None = None,
+        attachment: Attachment | None = None,
     ) -> Dialogue:
         """`to` is an alias; `from_address` another address than the registered mailbox, in envelope and header."""
         address = from_address or writer.mailbox
-        draft = Draft(name=writer.name, address=address, to=to, subject=subject, text=text, answers=answers)
+        draft = Draft(
+            name=writer.name,
+            address=address,
+            to=to,
+            subject=subject,
+            text=text,
+            answers=answers,
+            attachment=attachment,
+        )
         return await wire.send(self.door(writer), address, to, compose(draft, datetime.now(UTC)))
 
     def alias(self, writer: Character, to: Character) -> str:

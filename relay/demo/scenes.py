@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core.model.message import MessageState
-from relay.demo.cast import ALICE, BOB, CAROL, DAVE, HANAKO, KAEDE, MOBILE_DOMAIN
-from relay.demo.letter import answer_subject, quote
+from relay.demo.cast import ALICE, BOB, CAROL, DAVE, HANAKO, KAEDE, MOBILE_DOMAIN, PURCHASES
+from relay.demo.letter import PROGRAM, answer_subject, quote
 from relay.demo.post import misspelt
 from relay.demo.stage import Stage
 
@@ -69,13 +69,13 @@ async def unlisted_sender(stage: Stage) -> None:
     to = stage.post.alias(ALICE, BOB)
     said = await stage.write(ALICE, to, "Parcel number", "It is on its way.", from_address=ALICE.stranger)
     stage.check(said.accepted, "the relay took the message")
-    await stage.mail(ALICE, automatic=True)
+    _, notice = await stage.mail(ALICE, automatic=True)
     entry = await stage.record()
     stage.check(entry.state is MessageState.HELD, "it is held until the owner says who this is")
     stage.check(stage.mailbox_is_empty(BOB), "Bob has got nothing yet")
 
-    stage.tell("The owner approves the address; what was held for it goes out.")
-    await stage.command("sender", "approve", "--role", ALICE.role, "--ref", ALICE.ref, ALICE.stranger)
+    stage.tell("She follows the link in the notice and approves the address; what was held for it goes out.")
+    await stage.follow(notice, "approve")
     mail, _ = await stage.mail(BOB)
     stage.check(ALICE.stranger.encode() not in mail.content, "the new address is hidden, too")
     await stage.record()
@@ -109,11 +109,76 @@ async def carrier_mailbox(stage: Stage) -> None:
     alias = stage.post.alias(KAEDE, HANAKO)
     stage.check(alias.endswith("@" + MOBILE_DOMAIN), f"Hanako's alias is under {MOBILE_DOMAIN}")
     text = f"佐藤様\n\nご注文の鉋は明日発送いたします。\n\n{KAEDE.name}\n{KAEDE.mailbox}\n"
-    said = await stage.write(KAEDE, alias, "ご注文 250-2001 について", text)
+    said = await stage.write(KAEDE, alias, "ご注文について", text)
     stage.check(said.accepted, "the relay took the message")
     _, reading = await stage.mail(HANAKO)
     stage.check("鉋は明日発送" in reading.text, "the text is whole")
     stage.check(KAEDE.mailbox not in reading.text, "the shop's real address is not in it")
+    await stage.record()
+
+
+async def false_document(stage: Stage) -> None:
+    stage.tell("Alice attaches a program that somebody has called invoice.pdf. What counts is what is in it.")
+    to = stage.post.alias(ALICE, BOB)
+    said = await stage.write(ALICE, to, "Your invoice", "Here is the invoice.", attachment=PROGRAM)
+    stage.check("notice" in said.reply, "the answer says: recorded, not delivered, notice follows")
+    _, notice = await stage.mail(ALICE, automatic=True)
+    stage.check(PROGRAM.name in notice.text, "the notice names the file")
+    entry = await stage.record()
+    stage.check(entry.reasons == ("attachment_disguised",), "the reason is attachment_disguised")
+    stage.check(stage.mailbox_is_empty(BOB), "Bob has got nothing")
+
+
+async def phone_number(stage: Stage) -> None:
+    stage.tell("電話番号は取り次がれません。The shop asks Hanako to call it: contact data come back.")
+    to = stage.post.alias(KAEDE, HANAKO)
+    await stage.write(KAEDE, to, "ご連絡のお願い", "03-1234-5678までお電話ください。")
+    _, notice = await stage.mail(KAEDE, automatic=True)
+    stage.check("03-1234-5678" in notice.text, "the notice, in Japanese, shows the place")
+    entry = await stage.record()
+    stage.check(entry.reasons == ("contact_data",), "the reason is contact_data")
+
+    order = next(purchase.order for purchase in PURCHASES if (purchase.seller, purchase.buyer) == ("kaede", "hanako"))
+    stage.tell(f"{order} could be a phone, too. But it is an order of these two, so it passes.")
+    await stage.write(KAEDE, to, f"ご注文 {order}", f"{order}の鉋は明日届きます。")
+    _, reading = await stage.mail(HANAKO)
+    stage.check(order in reading.text, "Hanako reads the order's number")
+    await stage.record()
+
+
+async def asking_first(stage: Stage) -> None:
+    stage.tell(
+        "May Alice write to Carol, who has opted out? Mail to check+ALIAS is judged, answered and not passed on."
+    )
+    said = await stage.write(ALICE, "check+" + stage.post.alias(ALICE, CAROL), "New arrivals", "Our new books!")
+    stage.check(said.accepted, "the relay took the question")
+    _, answer = await stage.mail(ALICE, automatic=True)
+    stage.check("[Important] New arrivals" in answer.text, "the answer says what would come back, and what would pass")
+    entry = await stage.record()
+    stage.check(entry.action == "check", "the record says that it was a question")
+    stage.check(stage.mailbox_is_empty(CAROL), "Carol has got nothing")
+
+
+async def one_click(stage: Stage) -> None:
+    stage.tell("Bob has read enough of Alice. His mail program has a button for that: List-Unsubscribe, one click.")
+    to = stage.post.alias(ALICE, BOB)
+    await stage.write(ALICE, to, "A question", "Do you sail yourself, or is the book a present?")
+    _, reading = await stage.mail(BOB)
+    await stage.record()
+    await stage.unsubscribe(reading)
+
+    stage.tell("Her next mail comes back.")
+    await stage.write(ALICE, to, "Another question", "Where do you sail?")
+    await stage.mail(ALICE, automatic=True)
+    entry = await stage.record()
+    stage.check(entry.reasons[:1] == ("opted_out",), "the reason is opted_out")
+    stage.check(stage.mailbox_is_empty(BOB), "Bob has got nothing")
+
+    stage.tell("What he must know still reaches him, and he can say that it was not important.")
+    text = "The parcel came back. Is the address right?"
+    await stage.write(ALICE, to, "[Important] Your order 250-1001", text)
+    _, reading = await stage.mail(BOB)
+    stage.check("not important" in reading.text, "the mail has a link for that")
     await stage.record()
 
 
@@ -126,4 +191,8 @@ SCENES: Final = (
     Scene("A wrong alias", wrong_alias),
     Scene("A mailbox that refuses", refused_mailbox),
     Scene("A mailbox at a mobile carrier", carrier_mailbox),
+    Scene("A program under a false name", false_document),
+    Scene("A phone number, and an order that looks like one", phone_number),
+    Scene("Asking before writing", asking_first),
+    Scene("One click stops such mail", one_click),
 )

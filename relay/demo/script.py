@@ -17,7 +17,7 @@ async def play(say: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> 
     failed = 0
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as directory:
         async with alive(Path(directory), town.Ports(mx=0, submission=0, web=0, sink=0)) as life:
-            stage = Stage(post=life.post, sink=life.sink, store=life.store, daemon=life.daemon, say=say)
+            stage = Stage(life, say)
             for number, scene in enumerate(scenes, 1):
                 title = f"{number}. {scene.title}"
                 say(f"\n{title}\n{'=' * len(title)}")

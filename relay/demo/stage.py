@@ -1,20 +1,21 @@
 """Where a scene is played: it writes, looks into mailboxes and the record, prints what it sees, and checks it."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
-from relay.demo import chronicle
+from relay.demo import browser, chronicle
+from relay.demo.browser import Sheet
 from relay.demo.cast import Character
 from relay.demo.chronicle import Entry
-from relay.demo.daemon import Daemon
-from relay.demo.letter import Reading, read
-from relay.demo.post import Post
-from relay.demo.sink import Mail, Sink
+from relay.demo.letter import Attachment, Reading, own_links, read
+from relay.demo.life import Life
+from relay.demo.sink import Mail
 from relay.demo.wire import Dialogue
-from relay.ports import Store
 
 _PATIENCE_S = 30
 _LOOK_AGAIN_S = 0.05
+_LONG_FIELD = re.compile(r"(?m)^(DKIM-Signature: .*)(?:\r\n[ \t].*)+")
 
 
 class SceneError(Exception):
@@ -24,11 +25,12 @@ class SceneError(Exception):
 class Stage:
     """`say` takes one line of the transcript."""
 
-    def __init__(self, *, post: Post, sink: Sink, store: Store, daemon: Daemon, say: Callable[[str], None]) -> None:
-        self.post = post
-        self.daemon = daemon
-        self._sink = sink
-        self._store = store
+    def __init__(self, life: Life, say: Callable[[str], None]) -> None:
+        self.post = life.post
+        self._daemon = life.daemon
+        self._links = life.ports.links
+        self._sink = life.sink
+        self._store = life.store
         self._say = say
         self._opened: set[tuple[str, int]] = set()
 
@@ -50,14 +52,37 @@ class Stage:
         *,
         from_address: str = "",
         answers: Reading | None = None,
+        attachment: Attachment | None = None,
     ) -> Dialogue:
         """Sends over real SMTP and shows the dialogue."""
-        dialogue = await self.post.write(writer, to, subject, text, from_address=from_address, answers=answers)
+        dialogue = await self.post.write(
+            writer, to, subject, text, from_address=from_address, answers=answers, attachment=attachment
+        )
         self._show(f"SMTP dialogue, {dialogue.door.name} port", [str(line) for line in dialogue.lines])
         return dialogue
 
+    async def follow(self, reading: Reading, choice: str) -> None:
+        """The first of the relay's links in the mail: looks at its page, then presses the button `choice`."""
+        link = own_links(self._links).search(reading.text)
+        self.check(link is not None, "the mail has a link")
+        assert link
+        page = self._page(await browser.show(link[0]))
+        self.check(choice in page.buttons, "the page offers it, and opening it has changed nothing")
+        self._page(await browser.press(link[0], choice))
+
+    async def unsubscribe(self, reading: Reading) -> None:
+        """As a mail program does when its reader presses the button."""
+        self._page(await browser.unsubscribe(reading.unsubscribe))
+
+    def _page(self, sheet: Sheet) -> Sheet:
+        buttons = [f"[ {label} ]" for label in sheet.buttons.values()]
+        self._show("HTTP dialogue, web port", [*map(str, sheet.dialogue.lines), "", *sheet.words, *buttons])
+        self.check(sheet.dialogue.accepted, "the relay answered")
+        return sheet
+
     async def mail(self, box: Character, *, automatic: bool = False) -> tuple[Mail, Reading]:
-        """The next unopened mail of a mailbox, shown as received; `automatic` asks for a notice."""
+        """The next unopened mail of a mailbox, shown as received but for its signatures; `automatic` asks for a
+        notice."""
 
         def wanted(mail: Mail) -> bool:
             return (mail.box, mail.number) not in self._opened and mail.is_automatic is automatic
@@ -68,7 +93,9 @@ class Stage:
             raise SceneError(f"no {what} came to {box.ref}'s mailbox within {_PATIENCE_S} s")
         self._opened.add((mail.box, mail.number))
         reading = read(mail.content)
-        header = mail.content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n")
+        header = _LONG_FIELD.sub(r"\1 ...", mail.content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")).split(
+            "\r\n"
+        )
         body = (reading.text or reading.html).splitlines()
         self._show(f"{what} {mail.number} in {box.ref}'s mailbox", [*header, "", *body])
         return mail, reading
@@ -93,7 +120,7 @@ class Stage:
 
     async def command(self, *arguments: str) -> None:
         """Runs `relay ...` beside the daemon, as staff would."""
-        output = await self.daemon.run(*arguments)
+        output = await self._daemon.run(*arguments)
         self._show(f"$ relay {' '.join(arguments)}", output.splitlines())
 
     async def _newest(self) -> Entry:

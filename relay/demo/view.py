@@ -1,7 +1,7 @@
 """What the page shows, as plain values: mailboxes, the open mailbox, the form as it should stand, the record."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -22,14 +22,17 @@ _reading = lru_cache(maxsize=256)(read)
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One of the things to try: who writes to whom, from where, with which words."""
+    """One of the things to try: who writes to whom, from where, with which words. `subject` and `text` are text keys,
+    `note` is the choice's."""
 
     name: str
     writer: str
     to: str
     subject: str = "sample.subject"
+    text: str = "sample.text"
+    note: str = ""
     stranger: bool = False
-    wrong: bool = False
+    attached: bool = False
 
 
 PRESETS: Final = (
@@ -37,9 +40,12 @@ PRESETS: Final = (
     Preset("opted_out", "alice", "carol", subject="sample.promotion"),
     Preset("important", "alice", "carol", subject="sample.important"),
     Preset("unlisted", "alice", "bob", stranger=True),
-    Preset("wrong", "alice", "bob", wrong=True),
+    Preset("attachment", "alice", "bob", attached=True),
+    Preset("contact", "kaede", "hanako", text="sample.contact"),
+    Preset("number", "kaede", "hanako"),
+    Preset("check", "alice", "carol", note="check"),
+    Preset("wrong", "alice", "bob", note="wrong"),
     Preset("gone", "alice", "dave"),
-    Preset("mobile", "kaede", "hanako"),
 )
 
 
@@ -70,12 +76,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An address to write to."""
+    """An address to write to: that of `ref`. `note` is the text key of what is odd about it."""
 
     address: str
-    name: str
+    ref: str
     order: str
-    wrong: bool = False
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return BY_REF[self.ref].name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,7 @@ class Form:
 
     to: str = ""
     stranger: bool = False
+    attached: bool = False
     subject: str = ""
     text: str = ""
     answers: int = 0
@@ -124,27 +135,29 @@ def _newest_subject(sink: Sink, ref: str) -> str:
     return _reading(mails[-1].content).subject if mails else ""
 
 
-def mails(sink: Sink, ref: str) -> list[Shown]:
-    """Newest first."""
-    return [_shown(mail) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
+def mails(sink: Sink, ref: str, own: str) -> list[Shown]:
+    """Newest first; `own` as in `letter.read`."""
+    return [_shown(mail, own) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
 
 
-def _shown(mail: Mail) -> Shown:
-    reading = _reading(mail.content)
+def _shown(mail: Mail, own: str) -> Shown:
+    reading = _reading(mail.content, own)
     raw = mail.content[:_RAW_BYTES].decode("utf-8", "replace")
     answerable = mail.box in BY_REF and not mail.is_automatic
     return Shown(mail.number, mail.received_at, reading, raw, mail.is_automatic, answerable)
 
 
 def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[Choice]:
-    """Whom this character can write to, and last a mistyped address."""
+    """Whom this character can write to; last a mistyped address, and for sellers those that only ask."""
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
         if writer.ref in (purchase.seller, purchase.buyer)
     ]
-    right = [Choice(aliases[writer.ref, other], BY_REF[other].name, purchase.order) for purchase, other in others]
-    return [*right, Choice(misspelt(right[0].address), right[0].name, right[0].order, wrong=True)]
+    right = [Choice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
+    wrong = replace(right[0], address=misspelt(right[0].address), note="wrong")
+    checks = [replace(choice, address="check+" + choice.address, note="check") for choice in right]
+    return [*right, wrong, *(checks if writer.role is Role.SELLER else ())]
 
 
 def form(town: Town, sink: Sink, writer: Character, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
@@ -157,17 +170,15 @@ def form(town: Town, sink: Sink, writer: Character, t: Translate, *, preset: str
             text="\n\n" + quote(reading),
             answers=answer,
         )
-    chosen = next((p for p in PRESETS if p.name == preset and p.writer == writer.ref), None)
     options: Sequence[Choice] = choices(writer, town.aliases)
-    option = options[0]
-    if chosen:
-        wanted = town.aliases[writer.ref, chosen.to]
-        option = next(o for o in options if (o.wrong if chosen.wrong else o.address == wanted))
-    sample = "sample.text" if writer.role is Role.SELLER else "sample.buyer"
-    address = writer.stranger if chosen and chosen.stranger else writer.mailbox
+    text = "sample.text" if writer.role is Role.SELLER else "sample.buyer"
+    first = Preset("", writer.ref, options[0].ref, text=text)
+    chosen = next((p for p in PRESETS if p.name == preset and p.writer == writer.ref), first)
+    option = next(o for o in options if (o.ref, o.note) == (chosen.to, chosen.note))
     return Form(
         to=option.address,
-        stranger=bool(chosen and chosen.stranger),
-        subject=t(chosen.subject if chosen else "sample.subject", order=option.order),
-        text=t(sample, name=writer.name, address=address),
+        stranger=chosen.stranger,
+        attached=chosen.attached,
+        subject=t(chosen.subject, order=option.order),
+        text=t(chosen.text, name=writer.name, address=writer.stranger if chosen.stranger else writer.mailbox),
     )

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.demo import script
+from relay.demo import scenes, script
 from relay.demo.cast import CAST
 from relay.demo.scenes import SCENES, Scene
 from tests.web.demo_life import put_mail
 
 RELAY = (sys.executable, "-m", "relay")
-FREE_PORTS = ("--port", "0", "--mx-port", "0", "--submission-port", "0", "--health-port", "0")
+FREE_PORTS = ("--port", "0", "--mx-port", "0", "--submission-port", "0", "--web-port", "0")
 
 
 async def _run(*command, env=None):
@@ -33,8 +33,9 @@ def transcript():
     return out
 
 
-def _scene(transcript, number):
+def _scene(transcript, play):
     """One scene's lines, leading spaces cut."""
+    number = next(number for number, scene in enumerate(SCENES, 1) if scene.play is play)
     start = transcript.index(f"\n{number}. {SCENES[number - 1].title}\n")
     end = transcript.find(f"\n{number + 1}. ", start)
     return [line.strip() for line in transcript[start : end if end > 0 else None].splitlines()]
@@ -56,7 +57,7 @@ def test_every_scene_goes_as_told(transcript):
 
 # R-REW-03
 def test_the_answer_comes_back_in_the_thread(transcript):
-    lines = _scene(transcript, 1)
+    lines = _scene(transcript, scenes.message_and_answer)
     sent_id = next(line.removeprefix("C: Message-ID: ") for line in lines if line.startswith("C: Message-ID: "))
     answer, text = _received(lines, "mail 1 in alice's mailbox")
     assert answer["In-Reply-To"] == sent_id
@@ -76,8 +77,8 @@ def test_no_mail_to_the_other_side_holds_a_real_address(transcript):
 
 # R-POL-03, R-OUT-05
 def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript):
-    for number in (2, 7):
-        lines = _scene(transcript, number)
+    for play in (scenes.opted_out, scenes.refused_mailbox, scenes.false_document):
+        lines = _scene(transcript, play)
         (title,) = (line.removeprefix("--- ") for line in lines if line.startswith("--- notice"))
         notice, text = _received(lines, title)
         assert notice["Auto-Submitted"] == "auto-replied"
@@ -87,10 +88,44 @@ def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript):
 
 # R-ADR-02
 def test_the_wrong_alias_is_refused_at_rcpt(transcript):
-    lines = _scene(transcript, 6)
+    lines = _scene(transcript, scenes.wrong_alias)
     asked = next(n for n, line in enumerate(lines) if line.startswith("C: RCPT TO:"))
     assert lines[asked + 1].startswith("S: 550 5.1.1 ")
     assert "C: DATA" not in lines
+
+
+# R-SND-02, R-REW-09
+def test_the_link_of_the_notice_is_looked_at_then_acted_on_and_the_held_mail_goes_out(transcript):
+    lines = _scene(transcript, scenes.unlisted_sender)
+    held, released = ("\n".join(lines).index(f"\n{word}") for word in ("--- notice", "--- mail"))
+    requests = re.findall(r"\nC: (GET|POST) (/l/[\w-]+)", "\n".join(lines)[held:released])
+    assert [method for method, _ in requests] == ["GET", "POST"]
+    assert len({path for _, path in requests}) == 1
+    assert "[ Approve and pass its mail on ]" in lines
+    assert any("(sender_pending)" in line for line in lines)
+
+
+# R-POL-02, R-POL-03
+def test_one_click_stops_the_next_mail_but_not_the_important_one(transcript):
+    text = "\n".join(_scene(transcript, scenes.one_click))
+    states = re.findall(r"--- the relay's record: alice to bob, state (\w+)", text)
+    assert states == ["accepted", "returned", "accepted"]
+    assert "C: List-Unsubscribe=One-Click\nS: 200 OK" in text
+    assert "reasons=opted_out" in text
+    assert "reasons=marked_important" in text
+
+
+# R-POL-07, R-POL-08, R-POL-09, R-POL-19
+def test_content_comes_back_with_its_reason_and_an_orders_number_does_not(transcript):
+    document = "\n".join(_scene(transcript, scenes.false_document))
+    assert 'filename="invoice.pdf"' in document
+    assert "Rule: R-POL-07 (attachment_disguised)" in document
+    number = "\n".join(_scene(transcript, scenes.phone_number))
+    assert "規則：R-POL-08 (contact_data)" in number
+    assert re.findall(r"record: kaede to hanako, state (\w+)", number) == ["returned", "accepted"]
+    question = "\n".join(_scene(transcript, scenes.asking_first))
+    assert "checked, not relayed" in question
+    assert "Subject: Check, nothing was sent: New arrivals" in question
 
 
 async def test_a_scene_that_fails_is_told_and_the_next_one_is_played():
@@ -182,13 +217,15 @@ async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path):
     async with _demo(tmp_path / "demo") as (_, printed):
         commands = re.findall(r"^  (swaks .*)$", printed, re.MULTILINE)
         said = [await _run(*shlex.split(command)) for command in commands]
-        assert [code == 0 for code, _ in said] == [True, True, True, False]
-        assert "notice follows" in said[1][1]
-        assert "recorded and queued" in said[2][1]
-        assert "550 5.1.1" in said[3][1]
+        heard = ("queued", "(opted_out)", "queued", "checked, not", "(contact_data)", "(sender_pending)", "550 5.1.1")
+        assert len(said) == len(heard)
+        for (code, out), words in zip(said, heard, strict=True):
+            assert words in out
+            assert (code == 0) is not words.startswith("5")
         shown = [await _run(*shlex.split(line)) for line in printed.splitlines() if " --config " in line]
-        assert [code for code, _ in shown] == [0, 0]
-        assert "returned" in shown[0][1]
+        assert [code for code, _ in shown] == [0, 0, 0]
+        assert "critical_only" in shown[0][1]
+        assert "returned" in shown[1][1]
         metrics = await _get(_urls(printed)[1].replace("healthz", "metrics"))
         assert "relay_" in metrics
         assert not re.findall(r"@|example|alice|" + "|".join(re.findall(r"--to (\w+)", printed)), metrics)
@@ -213,7 +250,7 @@ async def test_a_second_start_keeps_aliases_passwords_and_mailboxes(tmp_path):
 async def test_a_port_in_use_is_told_in_one_line_and_leaves_no_daemon(tmp_path):
     async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
         taken = str(server.sockets[0].getsockname()[1])
-        for option in ("--port", "--mx-port", "--health-port"):
+        for option in ("--port", "--mx-port", "--web-port"):
             ports = dict(zip(FREE_PORTS[::2], FREE_PORTS[1::2], strict=True)) | {option: taken}
             options = [word for pair in ports.items() for word in pair]
             code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path / "demo"), *options)

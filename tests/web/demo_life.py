@@ -8,9 +8,10 @@ from relay.core.address import fold
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.core.model.sender import Sender, SenderState
 from relay.core.rewrite.plan import Change
 from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES
+from relay.demo.daemon import Ports
+from relay.demo.letter import Attachment
 from relay.demo.sink import Sink
 from relay.demo.wire import Dialogue, Door, Line
 from relay.ports import MessageSummary, StoredMessage
@@ -47,8 +48,7 @@ class Record:
     def __init__(self) -> None:
         self.stored: list[StoredMessage] = []
         self.pairs: dict[str, SimpleNamespace] = {}
-        self.pending: list[Sender] = []
-        self.approved: list[tuple[str, str]] = []
+        self.released: list[tuple[str, str]] = []
 
     def add(self, seller: str, buyer: str, subject: str, state: MessageState, reasons: tuple[str, ...] = ()) -> str:
         """A message from the seller to the buyer."""
@@ -106,15 +106,8 @@ class Record:
     async def pair(self, pair_id: str):
         return self.pairs[pair_id]
 
-    async def party(self, _marketplace: str, _role: Role, ref: str):
-        return SimpleNamespace(id=ref)
-
-    async def senders(self, party_id: str):
-        return [sender for sender in self.pending if sender.party_id == party_id]
-
-    async def put_sender(self, party_id: str, address: str, state: SenderState, *, added_by: str = ""):
-        assert (state, added_by) == (SenderState.APPROVED, "demo")
-        self.approved.append((party_id, address))
+    async def release_hold(self, message_id: str, by: str):
+        self.released.append((message_id, by))
 
 
 class Post:
@@ -122,10 +115,12 @@ class Post:
 
     def __init__(self) -> None:
         self.written: list[tuple] = []
+        self.attached: list[Attachment | None] = []
         self.reply = "250 2.0.0 abc recorded"
 
-    async def write(self, writer, to, subject, text, *, from_address="", answers=None):
+    async def write(self, writer, to, subject, text, *, from_address="", answers=None, attachment=None):
         self.written.append((writer.ref, to, subject, text, from_address, answers))
+        self.attached.append(attachment)
         lines = [Line("S", "220 relay.demo.example ESMTP"), Line("C", f"RCPT TO:<{to}>"), Line("S", self.reply)]
         return Dialogue(Door(name="submission", port=2587), lines, self.reply)
 
@@ -136,8 +131,8 @@ def put_mail(directory: Path, box: str, content: bytes) -> None:
     (folder / f"{len(list(folder.iterdir())) + 1:04}.eml").write_bytes(content)
 
 
-def life(directory: Path):
-    """What `relay.demo.page.build` needs, over `directory`."""
+def life(directory: Path, web: int = 8081):
+    """What `relay.demo.page.build` needs, over `directory`; links lead to the port `web`."""
     aliases = {}
     for purchase in PURCHASES:
         domain = "m.demo.example" if BY_REF[purchase.buyer].mobile else "demo.example"
@@ -146,5 +141,9 @@ def life(directory: Path):
     boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
     gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
     return SimpleNamespace(
-        town=SimpleNamespace(aliases=aliases), sink=Sink(directory, boxes, gone), store=Record(), post=Post()
+        town=SimpleNamespace(aliases=aliases),
+        ports=Ports(mx=2525, submission=2587, web=web),
+        sink=Sink(directory, boxes, gone),
+        store=Record(),
+        post=Post(),
     )

@@ -48,10 +48,10 @@ async def browser():
 
 
 @asynccontextmanager
-async def _visit(browser, tmp_path, path, *, blocked="about:srcdoc", **context):
+async def _visit(browser, tmp_path, path, *, blocked="about:srcdoc", web=8081, **context):
     """A page open in Chromium; yields (page, the demo's life, all requested addresses). Chromium may name a request
     that it then blocks: those under `blocked` are for the test to look for on the wire."""
-    the_life = life(tmp_path)
+    the_life = life(tmp_path, web)
     the_life.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
     server = WebServer(build(the_life), "127.0.0.1", 0)
     own = f"http://127.0.0.1:{await server.start()}/"
@@ -92,7 +92,7 @@ async def test_a_form_is_filled_in_and_sent_by_keyboard_alone(browser, tmp_path,
         await page.keyboard.press("Enter")
         await page.locator(".said").wait_for()
         assert the_life.post.written[0][0] == "alice"
-        assert "The relay took the message." in await page.locator(".said").inner_text()
+        assert "The relay took it." in await page.locator(".said").inner_text()
 
 
 # R-UI-09
@@ -131,6 +131,30 @@ async def test_script_and_remote_content_of_a_mail_do_nothing(browser, tmp_path)
         assert await frame.locator("p").inner_text() == "Hello"
     assert connections == []
     elsewhere.close()
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+async def test_a_link_of_the_relay_opens_in_a_window_of_its_own(browser, tmp_path, kind):
+    async def answer(_, writer):
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<h1>May this one write?</h1>"
+        )
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        link = f"http://127.0.0.1:{port}/l/abc"
+        text = f'<p><a href="{link}">{link}</a></p>' if kind == "html" else link
+        put_mail(tmp_path, "bob", f"Subject: held\r\nContent-Type: text/{kind}\r\n\r\n{text}\r\n".encode())
+        async with _visit(browser, tmp_path, "?box=bob", web=port) as (page, _, _):
+            shown = page.frame_locator("iframe").first if kind == "html" else page
+            async with page.expect_popup() as opened:
+                await shown.get_by_role("link", name=link).click()
+            window = await opened.value
+            assert await window.get_by_role("heading").inner_text() == "May this one write?"
+            assert await window.evaluate("window.opener") is None
+            await window.close()
 
 
 # R-UI-09

@@ -1,16 +1,17 @@
 """The demo's page, without its daemon: what it shows, what it takes, what it lets nobody do."""
 
+import asyncio
 import re
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from relay.core.model.message import MessageState
 from relay.core.model.reason import ReasonCode
-from relay.core.model.sender import Sender, SenderState
-from relay.demo import texts
+from relay.demo import browser, letter, texts
 from relay.demo.cast import ALICE, BY_REF, CAST
 from relay.demo.page import build
 from relay.demo.view import PRESETS
@@ -149,7 +150,7 @@ def test_html_mail_stands_in_a_frame_that_may_do_nothing(tmp_path):
     put_mail(tmp_path, "bob", b"Subject: h\r\nContent-Type: text/html\r\n\r\n<b>hi</b><script>x()</script>\r\n")
     html = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text
     (frame,) = _Page(html).all("iframe")
-    assert frame["sandbox"] is None  # the attribute without a value: every restriction holds
+    assert frame["sandbox"] == "allow-popups allow-popups-to-escape-sandbox"  # a link opens elsewhere, no more
     assert "<b>hi</b>" in frame["srcdoc"]
     assert "script" not in frame["srcdoc"]
     assert "<script>x()" not in html
@@ -186,23 +187,31 @@ def test_each_thing_to_try_fills_in_the_form(client, town, preset):
     html = client.get(f"/?box={preset.writer}&try={preset.name}&lang=en").text
     chosen = [option["value"] for option in _Page(html).all("option") if "selected" in option]
     right = town.town.aliases[preset.writer, preset.to]
-    assert (right in chosen) is not preset.wrong
+    assert (right in chosen) is (preset.note == "")
+    assert ("check+" + right in chosen) is (preset.note == "check")
     assert ("stranger" in chosen) is preset.stranger
+    assert ("checked" in next(a for a in _Page(html).all("input") if a["name"] == "attach")) is preset.attached
 
 
 def test_sending_submits_as_the_party_and_shows_what_was_said(client, town):
     answer = _send(client, to="bob2alice2xxxx@demo.example", subject="Your order")
     assert answer.status_code == 303
     assert town.post.written == [("alice", "bob2alice2xxxx@demo.example", "Your order", "Hello\nthere", "", None)]
+    assert town.post.attached == [None]
     html = client.get(answer.headers["location"]).text
     assert "S: 220 relay.demo.example ESMTP" in html
-    assert "The relay took the message." in html
+    assert "The relay took it." in html
+
+
+def test_a_program_under_a_documents_name_goes_along_when_asked_for(client, town):
+    _send(client, attach="on")
+    assert town.post.attached == [letter.PROGRAM]
 
 
 def test_a_refusal_is_shown_as_one(client, town):
     town.post.reply = "550 5.1.1 no such address"
     html = client.get(_send(client).headers["location"]).text
-    assert "The relay refused the message." in html
+    assert "The relay refused it." in html
     assert "550 5.1.1 no such address" in html
 
 
@@ -245,7 +254,7 @@ def test_a_bad_form_is_explained_and_nothing_is_sent(client, town, changed, said
     assert not town.post.written
 
 
-@pytest.mark.parametrize("path", ["/send", "/approve"])
+@pytest.mark.parametrize("path", ["/send", "/release", "/unsubscribe"])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -256,10 +265,10 @@ def test_a_bad_form_is_explained_and_nothing_is_sent(client, town, changed, said
     ],
 )
 def test_a_form_of_another_site_is_refused(client, town, path, headers):
-    answer = client.post(path, content="box=alice&to=a@demo.example&text=x&owner=alice", headers=headers)
+    answer = client.post(path, content="box=alice&to=a@demo.example&text=x&message=1&mail=1", headers=headers)
     assert answer.status_code == 403
     assert not town.post.written
-    assert not town.store.approved
+    assert not town.store.released
 
 
 def test_a_name_that_is_not_ours_is_refused(client):
@@ -271,17 +280,75 @@ def test_a_body_that_is_no_form_is_refused(client, body, status):
     assert client.post("/send", content=body).status_code == status
 
 
-def test_approving_flips_the_pending_senders_of_that_owner_only(client, town):
-    town.store.pending = [
-        Sender(id="1", party_id="alice", address=ALICE.stranger, state=SenderState.UNKNOWN),
-        Sender(id="2", party_id="alice", address="bad@evil.example", state=SenderState.BLOCKED),
-        Sender(id="3", party_id="bob", address="bob@bobs-office.example", state=SenderState.UNKNOWN),
-    ]
-    town.store.add("alice", "bob", "Parcel", MessageState.HELD, (ReasonCode.SENDER_PENDING,))
-    assert "Approve this sender" in client.get("/").text
-    assert client.post("/approve", content="owner=alice&box=alice&lang=en").status_code == 303
-    assert town.store.approved == [("alice", ALICE.stranger)]
-    assert client.post("/approve", content="owner=nobody").status_code == 400
+def test_staff_release_what_is_held_and_nothing_else_offers_it(client, town):
+    assert "Release it" not in client.get("/").text
+    held = town.store.add("alice", "bob", "Parcel", MessageState.HELD, (ReasonCode.CONTACT_DISGUISED,))
+    assert "Release it" in client.get("/").text
+    assert client.post("/release", content=f"message={held}&box=alice&lang=en").status_code == 303
+    assert town.store.released == [(held, "demo")]
+
+
+LINK = "http://127.0.0.1:8081/l/abc-_D0"
+ELSEWHERE = (
+    "http://127.0.0.1:8080/l/abc",
+    "http://127.0.0.1:8081.evil.example/l/abc",
+    "http://127.0.0.1:8081/healthz",
+    "https://evil.example/l/abc",
+    "javascript:alert(1)",
+)
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_links_of_the_relay_and_no_others_can_be_clicked_on(tmp_path, kind):
+    lines = [f'<a href="{url}" onclick=x>{url}</a>' if kind == "html" else url for url in (LINK, *ELSEWHERE)]
+    mail = f"Subject: h\r\nContent-Type: text/{kind}\r\n\r\n" + "\r\n".join(lines)
+    put_mail(tmp_path, "bob", mail.encode())
+    page = _Page(TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text)
+    shown = _Page(page.all("iframe")[0]["srcdoc"]) if kind == "html" else page
+    links = [a for a in shown.all("a") if a.get("href", "/").startswith(("http", "java")) and "href" in a]
+    assert links == [{"href": LINK, "target": "_blank", "rel": "noopener noreferrer"}]
+
+
+def _mail_with(tmp_path, unsubscribe):
+    mail = MAIL.replace(b"\r\n\r\n", f"\r\nList-Unsubscribe: <{unsubscribe}>\r\n\r\n".encode(), 1)
+    put_mail(tmp_path, "bob", mail)
+
+
+async def test_one_click_posts_as_a_mail_program_does_and_shows_the_answer(tmp_path):
+    """RFC 8058 §3.2"""
+    heard = []
+
+    async def answer(reader, writer):
+        heard.append(await reader.readuntil(b"One-Click"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        _mail_with(tmp_path, f"http://127.0.0.1:{port}/l/abc")
+        transport = httpx2.ASGITransport(build(life(tmp_path, port)))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as reader:
+            assert "Unsubscribe" in (await reader.get("/?box=bob&lang=en")).text
+            sent = await reader.post("/unsubscribe", content="box=bob&mail=1&lang=en")
+            html = (await reader.get(sent.headers["location"])).text
+    assert heard[0].startswith(b"POST /l/abc HTTP/1.1\r\n")
+    assert heard[0].endswith(b"\r\n\r\nList-Unsubscribe=One-Click")
+    assert "S: 200 OK" in html
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_one_click_goes_nowhere_but_to_the_relay(tmp_path, url):
+    _mail_with(tmp_path, url)
+    client = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1")
+    assert client.post("/unsubscribe", content="box=bob&mail=1").status_code == 400
+    assert client.post("/unsubscribe", content="box=bob&mail=2").status_code == 400
+
+
+async def test_a_link_to_a_server_that_is_not_there_is_a_dialogue_without_a_reply():
+    sheet = await browser.show("http://127.0.0.1:1/l/abc")
+    assert (sheet.dialogue.reply, sheet.words, sheet.buttons) == ("", (), {})
+    assert str(sheet.dialogue.lines[-1]).startswith("*: the connection ended")
 
 
 def test_the_cast_is_sound():

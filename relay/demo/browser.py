@@ -1,0 +1,63 @@
+"""A party's browser, and the button of a mail program that unsubscribes: HTTP to the pages behind signed links.
+
+Every line of it is written down, as `wire` does for SMTP.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+from selectolax.lexbor import LexborHTMLParser
+
+from relay.demo.wire import Dialogue, Door, Line
+
+_TIMEOUT_S: Final = 15
+_SHOWN: Final = "h1, .done, .state, dt, dd"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page as its reader sees it: its words line by line, and its buttons' labels by the value that each sends."""
+
+    dialogue: Dialogue
+    words: tuple[str, ...] = ()
+    buttons: Mapping[str, str] = field(default_factory=dict)
+
+
+async def show(url: str) -> Sheet:
+    """What following a link does: nothing but show."""
+    return await _ask("GET", url, {})
+
+
+async def press(url: str, choice: str) -> Sheet:
+    """A button of that page."""
+    return await _ask("POST", url, {"choice": choice})
+
+
+async def unsubscribe(url: str) -> Sheet:
+    """What a mail program does by itself when its reader unsubscribes (RFC 8058 §3.2)."""
+    return await _ask("POST", url, {"List-Unsubscribe": "One-Click"})
+
+
+async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
+    """Never raises for what the other side does."""
+    parts = urlsplit(url)
+    dialogue = Dialogue(Door(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
+    if fields:
+        dialogue.lines.append(Line("C", urlencode(fields)))
+    try:
+        async with httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+            answer = await client.request(method, url, data=dict(fields) or None)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        dialogue.lines.append(Line("*", f"the connection ended: {type(error).__name__}"))
+        return Sheet(dialogue)
+    dialogue.reply = f"{answer.status_code} {answer.reason_phrase}"
+    dialogue.lines.append(Line("S", dialogue.reply))
+    page = LexborHTMLParser(answer.text)
+    return Sheet(
+        dialogue,
+        words=tuple(" ".join(node.text().split()) for node in page.css(_SHOWN)),
+        buttons={node.attributes.get("value") or "": node.text(strip=True) for node in page.css("button")},
+    )
