@@ -3,7 +3,6 @@
 from relay.core import bounce
 from relay.core.bounce import BounceAction
 from relay.core.model.event import Event, EventType
-from relay.core.model.item import ItemKind
 from relay.core.model.message import Incoming
 from relay.core.model.reply import Reply
 from relay.core.notice.compose import NoticeType
@@ -28,7 +27,7 @@ async def take(house: House, incoming: Incoming, item_id: str) -> Reply:
         data={"reason": report.reason, "status": report.status, "by": "report"},
     )
     notice = None
-    if item.kind is ItemKind.RELAY:
+    if not item.is_ours:
         reason = telling.failure(report.reason)
         notice = await telling.about_item(house, item, NoticeType.UNDELIVERABLE, reason, incoming.received_at)
     if await house.store.bounce(item_id, (event,), notice):

@@ -98,10 +98,9 @@ class _Page:
         self.records.append(the_record)
         self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
         self._event(judged.message_id, event_type, evidence.why(verdict.reasons, verdict.policy_version))
-        if verdict.to_operator and verdict.action is Action.RELAY:
-            self._enqueue_to_operator(judged, the_record, facts.marketplace)
-        elif verdict.action is not Action.RETURN:
-            self._enqueue(judged, the_record, verdict=verdict)
+        if verdict.action is not Action.RETURN:
+            service = self._service_address(facts.marketplace) if verdict.to_operator else None
+            self._enqueue(judged, the_record, address=service, verdict=verdict)
         self._count(judged, facts, verdict)
         if verdict.notify and not self.judgement.rejects:
             await self._tell(judged, mail, facts, writer, verdict)
@@ -296,11 +295,11 @@ class _Page:
         )
         self.records.append(the_record)
         self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
-        self._enqueue_to_operator(judged, the_record, marketplace)
+        self._enqueue(judged, the_record, address=marketplace.operator)
 
-    def _enqueue_to_operator(self, judged: Judged, the_record: Record, marketplace: Marketplace) -> None:
-        service = marketplace.policy_at(self.incoming.received_at).fulfilment.operator if judged.facts else ""
-        self._enqueue(judged, the_record, address=service or marketplace.operator)
+    def _service_address(self, marketplace: Marketplace) -> str:
+        """Who answers for the orders that the operator fulfils (R-POL-13)."""
+        return marketplace.policy_at(self.incoming.received_at).fulfilment.operator or marketplace.operator
 
     def _enqueue(
         self, judged: Judged, the_record: Record, *, address: str | None = None, verdict: Verdict | None = None

@@ -30,7 +30,6 @@ _ENDED_HOLDS: Final = {
     Hold.WORD: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
     Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
 }
-_OWN_LETTERS: Final = frozenset({ItemKind.NOTICE, ItemKind.LETTER})
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
@@ -49,7 +48,7 @@ async def look_again(house: House, item: Item, letter: Letter, *, just_judged: b
     if item.address is not None:
         return item.address
     pair = letter.pair
-    if pair is None or item.kind in _OWN_LETTERS:  # what stands against a message is what its notice tells
+    if pair is None or item.is_ours:  # what stands against a message is what its notice tells
         return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
     if not just_judged:
         pair = await house.store.pair(pair.id) or pair
@@ -81,7 +80,7 @@ async def compose(house: House, item: Item, letter: Letter, to: str, now: dateti
     if item.kind is ItemKind.RELAY and letter.pair is not None:
         author = letter.pair.seller if item.recipient_id == letter.pair.buyer.party.id else letter.pair.buyer
         domain = author.alias.domain
-    if item.kind not in _OWN_LETTERS:
+    if not item.is_ours:
         expires_at = now + timedelta(seconds=house.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, house.store.secret('verp'))}@{domain}"
     header, body = _halves(house, item, letter, to, now)
@@ -110,6 +109,8 @@ def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) ->
     trace = received(by=house.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
         return f"Received: {trace}\r\n".encode() + own_header, letter.original[start:]
+    if item.kind is ItemKind.RELAY and letter.header is None:
+        raise ValueError("nothing leaves for the other side as it came")
     body = section(letter.original, start, len(letter.original), letter.edits)
     # A mail without a readable Date gets one, the same at each attempt.
     return compose_header(letter.header or own_header, to=to, received=trace, at=item.queued_at), body
@@ -139,7 +140,7 @@ async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now
     elif not item.delay_noticed and delayed_notice_due(schedule, item.attempts, item.queued_at, now):
         notice_type = NoticeType.DELAYED
     notice = None
-    if notice_type and item.kind is ItemKind.RELAY:
+    if notice_type and not item.is_ours:
         why = telling.failure(ReasonCode.DELAYED if due_at else reason)
         notice = await telling.about_item(house, item, notice_type, why, now, delivery)
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
@@ -149,7 +150,7 @@ async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now
 async def returned(house: House, item: Item, reason: Reason, now: datetime) -> Settlement:
     """An item that dispatch turned back."""
     notice = None
-    if item.kind is ItemKind.RELAY:
+    if not item.is_ours:
         notice = await telling.about_item(house, item, NoticeType.RETURNED, reason, now)
     return _settlement(house, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 
@@ -9,9 +11,9 @@ from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.party import PartySettings, Role
-from relay.core.policy.policy import Bypass, Hours, Policy, Quotas
+from relay.core.policy.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.ports import Misuse
-from tests.support.town import BUYER, SELLER, START, Town, parsed
+from tests.support.town import ACCEPTED, BUYER, SELLER, START, Town, parsed
 
 SMALL = Policy(quotas=Quotas(seller_per_day=10, pair_per_day=2, buyer_per_day=10))
 
@@ -200,3 +202,29 @@ async def test_a_check_beside_a_returned_mail_hides_neither(market: Town) -> Non
     replies = await market.send(SELLER, market.buyer_alias, f"check+{market.buyer_alias}")
     assert [reply.code for reply in replies] == [250, 250]
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER, SELLER]
+
+
+async def test_a_service_question_that_is_held_still_goes_to_the_operator(market: Town) -> None:  # R-POL-13
+    held = Attachments(action=ContentAction.HOLD)
+    await use(market, Policy(attachments=held))
+    await operators_order(market)
+    await market.send_raw(_with_attachment("plan.exe"), BUYER, market.seller_alias)
+    [message] = await market.store.messages(state=MessageState.HELD)
+    await market.deliver_due()
+    await market.store.release_hold(message.id, by="staff")
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == ["ops@operator.example"]
+
+
+async def test_a_buyer_hears_when_the_operator_cannot_be_reached(market: Town) -> None:  # R-POL-13 R-OUT-05
+    await operators_order(market)
+    market.mailboxes.answers["ops@operator.example"] = replace(ACCEPTED, accepted=False, permanent=True, code=550)
+    await market.send(BUYER, market.seller_alias, Subject="Where is it?")
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+def _with_attachment(name: str) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["Subject"] = BUYER, "Where is it?"
+    message.set_content("See the plan")
+    message.add_attachment(b"MZ\x90\x00", maintype="application", subtype="octet-stream", filename=name)
+    return bytes(message)

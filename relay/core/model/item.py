@@ -84,3 +84,8 @@ class Item:
     delay_noticed: bool = False
     hold: Hold | None = None
     awaits_sender: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it carries words of the relay's own: nobody is told when those do not arrive."""
+        return self.kind in (ItemKind.NOTICE, ItemKind.LETTER)
