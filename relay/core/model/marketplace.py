@@ -61,8 +61,10 @@ class Marketplace:
 
     def alias_domain(self, mailbox_domain: str) -> str:
         """The domain for a new alias of a party whose mailbox is at `mailbox_domain` (folded) (R-ADR-03)."""
-        if self.mobile_domain and any(
+        return self.mobile_domain if self.mobile_domain and self.at_carrier(mailbox_domain) else self.domain
+
+    def at_carrier(self, mailbox_domain: str) -> bool:
+        """Whether a mailbox at that domain (folded) is a mobile carrier's."""
+        return any(
             mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
-        ):
-            return self.mobile_domain
-        return self.domain
+        )

@@ -41,6 +41,8 @@ class Plan:
     `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is what every signed link of ours begins
     with: in what the author wrote or quoted, such a link was his own, and goes, with the footer around it (R-REW-09).
 
+    `mobile`: the reader's mailbox is at a mobile carrier, whose profile shows text first (R-ADR-03).
+
     `strip_images`, `strip_documents`: what pictures and documents say of their maker goes; `strip_signatures`: keys and
     signatures go, a key with `signature_placeholder` in its place (R-REW-06).
     """
@@ -60,6 +62,7 @@ class Plan:
     footer: tuple[FooterLine, ...] = ()
     language: str = "en"
     unsubscribe: str = ""
+    mobile: bool = False
     link_prefix: str = ""
     strip_images: bool = False
     strip_documents: bool = False

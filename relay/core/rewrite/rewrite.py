@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.rewrite import cutouts, documents, footer, headers, longlines, scrub, threads
+from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, scrub, threads
 from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
@@ -14,6 +14,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     documents.apply,
     footer.apply,
     longlines.apply,
+    mobile.apply,
 )
 
 

@@ -1,0 +1,107 @@
+"""What HTML says, as plain text: for readers whose program shows nothing else.
+
+Blocks become lines, links keep where they lead, pictures their description. A tree too deep for the parser, which is
+quadratic in depth, loses its tags and nothing more.
+"""
+
+import html
+import re
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_DEEPEST: Final = 256
+_TAG: Final = re.compile(r"<!--(?:(?!-->).)*+(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
+_ENDS: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)[^<>]*+")
+_NO_DEPTH: Final = re.compile(
+    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
+)
+"""What has no content, or ends where the next of its kind begins."""
+_UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})
+_SPACED: Final = re.compile("blockquote|h[1-6]|ol|p|pre|table|ul")
+_BLOCK: Final = re.compile(
+    "address|article|aside|center|d[dlt]|div|fieldset|figure|footer|form|header|hr|li|main|nav|section|tr"
+)
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+_LINE, _PARAGRAPH = "\x1e", "\x1d"
+"""Where a block begins or ends; several together are one."""
+_BREAKS: Final = re.compile(r" *[\n\x1d\x1e][ \n\x1d\x1e]*")
+
+
+def of_html(source: str) -> str:
+    """Lines that end in LF; "" when it shows no text."""
+    if not _is_flat_enough(source):
+        return _tidy(html.unescape(_TAG.sub(" ", source)))
+    root = LexborHTMLParser(source).root
+    pieces: list[str] = []
+    if root is not None:
+        _read(root, pieces)
+    return _tidy("".join(pieces))
+
+
+def _read(root: LexborNode, pieces: list[str]) -> None:
+    """Each node is met twice: before its children, and behind them with where their text began."""
+    waiting: list[tuple[LexborNode, int]] = [(root, -1)]
+    while waiting:
+        node, start = waiting.pop()
+        tag = node.tag or ""
+        if start >= 0:
+            if tag == "a":
+                pieces.append(_target(node, "".join(pieces[start:])))
+            pieces.append(_gap(tag))
+        elif tag == "-text":
+            pieces.append(_SPACE.sub(" ", node.text_content or ""))
+        elif tag not in _UNSEEN:
+            pieces += (_gap(tag), _opening(node, tag))
+            waiting.append((node, len(pieces)))
+            waiting += [(child, -1) for child in reversed([*node.iter(include_text=True)])]
+
+
+def _gap(tag: str) -> str:
+    return _PARAGRAPH if _SPACED.fullmatch(tag) else _LINE if _BLOCK.fullmatch(tag) else ""
+
+
+def _opening(node: LexborNode, tag: str) -> str:
+    match tag:
+        case "br":
+            return "\n"
+        case "li":
+            return "- "
+        case "td" | "th":
+            return " "
+        case "img":
+            return node.attributes.get("alt") or ""
+        case _:
+            return ""
+
+
+def _target(node: LexborNode, shown: str) -> str:
+    """Where a link leads, unless its text says so."""
+    target = (node.attributes.get("href") or "").strip().removeprefix("mailto:")
+    leads_out = target and target not in shown and not target.startswith(("#", "javascript:", "cid:"))
+    return f" <{target}>" if leads_out else ""
+
+
+def _is_flat_enough(source: str) -> bool:
+    """By a bound from above: an end tag that does not fit what is open is taken for one that closes nothing."""
+    still_open: list[str] = []
+    for match in _ENDS.finditer(source):
+        name = match[2].lower()
+        if _NO_DEPTH.fullmatch(name):
+            continue
+        if not match[1]:
+            still_open.append(name)
+        elif still_open and still_open[-1] == name:
+            still_open.pop()
+        if len(still_open) > _DEEPEST:
+            return False
+    return True
+
+
+def _tidy(text: str) -> str:
+    text = _BREAKS.sub(_break, re.sub(r"[ \t\xa0]+", " ", text)).strip()
+    return text + "\n" if text else ""
+
+
+def _break(found: re.Match[str]) -> str:
+    return "\n\n" if _PARAGRAPH in found[0] or found[0].count("\n") > 1 else "\n"
