@@ -4,13 +4,20 @@ import subprocess
 
 import pytest
 
-from tests.e2e.scene import read
+from tests.e2e.scene import played, read
 from tests.support.daemon import BUYER, FRONT, PASSWORD, SELLER
 from tests.support.peers import swaks, until
 
 pytestmark = pytest.mark.peer("swaks")
 
 STRANGER = "someone@elsewhere.example"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """Each unlisted sender is told of at once."""
+    with played(tmp_path_factory.mktemp("relay"), extra="\n[notices]\ndigest_s = 0.01\n") as scene:
+        yield scene
 
 
 def _login(scene, mechanism="PLAIN", user="S1", password=PASSWORD):
