@@ -99,7 +99,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "お客様\n\nご注文の品は明日発送いたします。ご在宅のお時間をお知らせください。\n\n-- \n{name}\n{address}",
     ),
     "sample.contact": (
-        "Hello,\n\nplease call me about your order: 03-1234-5678.\n\n-- \n{name}\n{address}",
+        "Hello,\n\nplease call me at 03-1234-5678 about your order.\n\n-- \n{name}\n{address}",
         "お客様\n\nご注文の件で、03-1234-5678までお電話ください。\n\n-- \n{name}\n{address}",
     ),
     "sample.promotion": ("New arrivals this week", "今週の新着のご案内"),

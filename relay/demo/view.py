@@ -180,5 +180,5 @@ def form(town: Town, sink: Sink, writer: Character, t: Translate, *, preset: str
         stranger=chosen.stranger,
         attached=chosen.attached,
         subject=t(chosen.subject, order=option.order),
-        text=t(chosen.text, name=writer.name, address=writer.stranger if chosen.stranger else writer.mailbox),
+        text=t(chosen.text, name=writer.name, address=writer.mailbox),
     )
