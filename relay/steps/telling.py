@@ -113,9 +113,9 @@ async def about_verdict(house: House, told: Telling) -> OutgoingNotice:
 
 
 async def about_check(house: House, told: Telling) -> OutgoingNotice:
-    """The answer to mail to `check+ALIAS` (R-POL-19)."""
+    """The answer to mail to `check+ALIAS` (R-POL-19), which does not tell the hours in which the buyer sleeps."""
     verdict = told.verdict
-    reasons = (*verdict.reasons, *verdict.warnings)
+    reasons = tuple(one for one in (*verdict.reasons, *verdict.warnings) if one.code is not ReasonCode.QUIET_HOURS)
     return await _of_verdict(
         house,
         told,
@@ -161,7 +161,7 @@ async def _of_verdict(
         others=others,
         excerpt=excerpt(incoming.content, told.mail.root, reason.span) if reason and reason.span else "",
         strips=told.verdict.strips,
-        not_before=told.verdict.not_before,
+        not_before=told.verdict.outlook,
         remaining=told.verdict.remaining,
         **more,
     )

@@ -63,6 +63,7 @@ class Finding:
     warnings: tuple[Reason, ...] = ()
     strips: tuple[Strip, ...] = ()
     not_before: datetime | None = None
+    outlook: datetime | None = None
     counted: bool = False
     remaining: int | None = None
     bypass: bool = False

@@ -123,6 +123,7 @@ def _verdict(case: Case, lift: Lift, findings: Sequence[Finding], *, contradicte
     if case.writer.registered:
         warnings += bypass.warnings(case, used=used, contradicted=contradicted)
     deciding = [finding for finding in findings if finding.action is action]
+    not_before = _not_before(action, deciding)
     reasons = [reason for finding in sorted(findings, key=_mildness) for reason in finding.reasons]
     quota = next((finding for finding in findings if finding.counted or finding.remaining is not None), Finding(action))
     return Verdict(
@@ -134,7 +135,8 @@ def _verdict(case: Case, lift: Lift, findings: Sequence[Finding], *, contradicte
         unsolicited=case.by_seller and not lift.reasons,
         warnings=tuple(dict.fromkeys(warnings)),
         strips=tuple(strip for finding in findings for strip in finding.strips),
-        not_before=_not_before(action, deciding),
+        not_before=not_before,
+        outlook=max((f.outlook for f in deciding if f.outlook), default=None) if not_before else None,
         counted=quota.counted,
         bypass=used,
         misuse=case.policy.bypass.points_contradiction if contradicted else 0,

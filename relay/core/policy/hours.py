@@ -1,6 +1,6 @@
 """Quiet hours and delay (R-POL-12): seller mail that is neither an answer nor critical waits, on the buyer's clock.
 
-The reason names no time: when it is night where the buyer lives is his own affair.
+The writer hears of the marketplace's delay alone: when it is night where the buyer lives is his own affair.
 """
 
 from datetime import datetime, timedelta, tzinfo
@@ -21,7 +21,8 @@ def judge(case: Case, lift: Lift) -> Finding | None:
     due = case.now + timedelta(seconds=case.policy.hours.delay_s)
     calm = awake(case, due)
     reasons = (Reason(code=ReasonCode.QUIET_HOURS, rule="R-POL-12"),) if calm > due else ()
-    return Finding(Action.RELAY, reasons, not_before=calm) if calm > case.now else None
+    outlook = due if due > case.now else None
+    return Finding(Action.RELAY, reasons, not_before=calm, outlook=outlook) if calm > case.now else None
 
 
 def awake(case: Case, at: datetime) -> datetime:

@@ -25,10 +25,12 @@ def judge(case: Case, lift: Lift) -> Finding | None:
     if lift.is_marked:
         return Finding(Action.RELAY, lift.reasons, remaining=_remaining(case, 0), bypass=True) if over else None
     if over:
+        reset_at = days.reset_at(case.now, case.policy)
         return Finding(
             Action.HOLD,
             over,
-            not_before=hours.awake(case, days.reset_at(case.now, case.policy)),
+            not_before=hours.awake(case, reset_at),
+            outlook=reset_at,
             counted=True,
             remaining=0,
         )

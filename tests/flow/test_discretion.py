@@ -1,0 +1,55 @@
+"""What a writer is told says nothing about the other side's life, nor about an account that is not his."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.core.model.party import PartySettings, Role
+from relay.core.policy.policy import Hours, Policy, Quotas
+from tests.support.town import BUYER, SELLER, Town, parsed
+
+ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
+
+
+async def quiet(market: Town, hours: str) -> None:
+    await market.store.put_party(
+        "market", Role.BUYER, "B1", settings=PartySettings(time_zone="Asia/Tokyo", quiet_hours=hours)
+    )
+
+
+async def heard(market: Town) -> str:
+    """All that a seller reads who writes, asks, and writes over his quota."""
+    replies = [
+        *await market.send(SELLER, market.buyer_alias, body="see https://elsewhere.example/"),
+        *await market.send(SELLER, f"check+{market.buyer_alias}"),
+        *await market.send(SELLER, market.buyer_alias),
+    ]
+    notices = [parsed(mail).get_content() for mail in await market.deliver_due() if mail.rcpt_to == SELLER]
+    assert len(notices) == 3
+    return "\n".join([*(reply.text for reply in replies), *notices])
+
+
+@pytest.mark.parametrize("delay_s", [0, 3_600])
+async def test_nobody_hears_when_a_buyer_sleeps(market: Town, delay_s: int) -> None:  # R-POL-12 R-POL-19
+    await market.set_marketplace(policies=(replace(ONE_A_DAY, hours=Hours(delay_s=delay_s)),))
+    await quiet(market, "09:00-12:00")
+    said = await heard(market)
+    assert "quiet" not in said
+    assert "12:00" not in said
+    assert "03:00" not in said
+    assert ("02:00 UTC" in said) is bool(delay_s)  # the marketplace's own delay
+    market.clock.forward(86_400 * 2)
+    assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 2
+
+
+async def test_a_quotas_hold_names_the_reset_and_keeps_the_night(market: Town) -> None:  # R-POL-11 R-POL-12
+    await market.set_marketplace(policies=(ONE_A_DAY,))
+    await quiet(market, "22:00-07:00")
+    await market.send(SELLER, market.buyer_alias)
+    [reply] = await market.send(SELLER, market.buyer_alias)
+    assert "held until 2026-11-23 15:00 UTC" in reply.text  # midnight in Tokyo
+    await market.deliver_due()
+    market.clock.forward(15 * 3_600)
+    assert await market.deliver_due() == []
+    market.clock.forward(6 * 3_600 + 60)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
