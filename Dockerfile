@@ -2,14 +2,16 @@
 #
 #   docker build -t relay .
 #   docker run -v relay-data:/var/lib/relay relay init --domain shop.example --operator ops@company.example /var/lib/relay
-#   docker run -v relay-data:/var/lib/relay -p 25:25 -p 587:587 -p 465:465 relay
+#   docker run -v relay-data:/var/lib/relay -p 25:25 -p 587:587 -p 465:465 -p 127.0.0.1:8080:8080 relay
+#
+# 8080 is for a proxy with TLS (docs/links.md); set web.host = "0.0.0.0" for it.
 
 FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/relay
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY relay ./relay
-RUN /opt/relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[postgres]"
+RUN /opt/relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[pdf,postgres]"
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10025 --home-dir /var/lib/relay --shell /usr/sbin/nologin relay \
