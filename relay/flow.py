@@ -7,8 +7,9 @@ half of `accept`, without side effect: what `relay simulate` shows by it is what
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from relay.core.head import HeadError, hops, read_head
@@ -25,9 +26,9 @@ from relay.core.policy.facts import Authentication, Scan
 from relay.core.policy.reach import reach
 from relay.core.rewrite.mime import MimeError, split
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import Letter, Settlement
+from relay.ports import Letter, Settlement, Use
 from relay.steps import record, settling
-from relay.steps.gather import Target, find_target, gather, plan
+from relay.steps.gather import Target, find_target, gather, plan, spends
 from relay.steps.house import House
 from relay.steps.judgement import QUOTAS, Judged, Judgement, Mail, Refusal
 from relay.steps.offload import offload
@@ -63,10 +64,30 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
     scans = await scan(house, incoming) if any(target.pair for target in targets) else ()
-    judged = [await _judge_one(house, incoming, mail, authentication, scans, target) for target in targets]
+    judged, spent = [], _Spent()
+    for target in targets:
+        one = await _judge_one(house, incoming, mail, authentication, scans, target, spent.uses)
+        spent.add(one, incoming)
+        judged.append(one)
     return Judgement(
         mail=mail, authentication=authentication, judged=tuple(_put_off(incoming, list(_merge_copies(judged))))
     )
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What the recipients so far use up of quotas: the next one finds that much less (R-POL-11)."""
+
+    uses: Counter[Use] = field(default_factory=Counter)
+    served: set[tuple[str, Role]] = field(default_factory=set)
+
+    def add(self, judged: Judged, incoming: Incoming) -> None:
+        facts, verdict = judged.facts, judged.outcome
+        if facts is None or not isinstance(verdict, Verdict) or judged.target.check:
+            return
+        if (facts.pair.id, facts.to) not in self.served:  # a further copy will be merged
+            self.served.add((facts.pair.id, facts.to))
+            self.uses.update(spends(facts, verdict, incoming.received_at))
 
 
 async def scan(house: House, incoming: Incoming) -> tuple[Scan, ...]:
@@ -136,6 +157,7 @@ async def _judge_one(
     authentication: Authentication,
     scans: tuple[Scan, ...],
     target: Target,
+    spent: Counter[Use],
 ) -> Judged:
     if target.is_operator:
         return _to_operator(house, incoming, target)
@@ -143,7 +165,7 @@ async def _judge_one(
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
         return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
-    facts = await gather(house, incoming, mail.head, authentication, scans, target)
+    facts = await gather(house, incoming, mail.head, authentication, scans, target, spent)
     writer = identify(incoming, mail.head, facts)
     if isinstance(writer, Reason):
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))

@@ -1,9 +1,11 @@
 """Gathering the facts: every look-up that a decision may need, done first and frozen (`Facts`)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from relay.core import alias
 from relay.core.address import AddressError, fold, fold_domain, split
@@ -14,7 +16,7 @@ from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
-from relay.core.model.verdict import Verdict
+from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import days
 from relay.core.policy.case import automatic
 from relay.core.policy.facts import Authentication, Facts, Scan, ThreadRef, Usage
@@ -24,7 +26,8 @@ from relay.ports import Store, UnavailableError, Use
 from relay.steps import footer
 from relay.steps.house import House
 
-OPERATOR_LOCAL_PARTS = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
+_NOTHING_SPENT: Final[Counter[Use]] = Counter()
+OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +83,9 @@ async def gather(
     authentication: Authentication,
     scans: tuple[Scan, ...],
     target: Target,
+    spent: Counter[Use],
 ) -> Facts:
-    """The facts about one alias of one message. Raises UnavailableError."""
+    """The facts about one alias of one message; `spent`: what its other recipients use up. Raises UnavailableError."""
     pair, to = target.pair, target.to
     if pair is None or to is None:
         raise ValueError("facts are about an alias of a pair")
@@ -114,7 +118,7 @@ async def gather(
             else 0
         ),
         orders=orders,
-        usage=await usage(store, pair, policy, now) if to is Role.BUYER else Usage(),
+        usage=await usage(store, pair, policy, now, spent) if to is Role.BUYER else Usage(),
         misuse=(
             await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
             if to is Role.BUYER
@@ -145,8 +149,20 @@ def uses(pair: Pair, policy: Policy, now: datetime) -> tuple[Use, Use, Use, Use]
     )
 
 
-async def usage(store: Store, pair: Pair, policy: Policy, now: datetime) -> Usage:
-    seller, of_pair, buyer, bypass = await store.used(uses(pair, policy, now))
+def spends(facts: Facts, verdict: Verdict, at: datetime) -> Sequence[Use]:
+    """What a message costs of quotas: nothing when it does not leave, and one of the day on which it leaves when a
+    quota holds it."""
+    if verdict.action is Action.RETURN:
+        return ()
+    leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
+    of_day = uses(facts.pair, facts.marketplace.policy_at(at), leaves_at)
+    return [use for use in of_day if (verdict.bypass if use.scope == "bypass" else verdict.counted)]
+
+
+async def usage(store: Store, pair: Pair, policy: Policy, now: datetime, spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
+    counted = uses(pair, policy, now)
+    used = await store.used(counted)
+    seller, of_pair, buyer, bypass = (many + spent[use] for many, use in zip(used, counted, strict=True))
     return Usage(seller=seller, pair=of_pair, buyer=buyer, bypass=bypass)
 
 

@@ -17,7 +17,7 @@ from relay.core.policy.case import automatic
 from relay.core.policy.facts import Facts, Proof
 from relay.ports import Acceptance, Letter, Misuse, OutgoingNotice, Record, Told, Use
 from relay.steps import evidence, queueing, telling
-from relay.steps.gather import uses
+from relay.steps.gather import spends
 from relay.steps.house import House
 from relay.steps.judgement import Judged, Judgement, Mail, Refusal
 
@@ -111,9 +111,7 @@ class _Page:
             return  # the owner knows of this sender
         told = telling.topic(facts, writer, verdict, self.incoming.received_at)
         if told is not None:
-            told_at = await self.house.store.told_at(told.party_id, told.topic)
-            gap = timedelta(seconds=self.house.settings.digest_s)
-            if told_at is not None and told.at - told_at < gap:
+            if told in self.told or await telling.is_fresh(self.house, told, facts, verdict):
                 return
             self.told.append(told)
         self.notices.append(
@@ -134,13 +132,9 @@ class _Page:
         )
 
     def _count(self, judged: Judged, facts: Facts, verdict: Verdict) -> None:
-        """What the message costs of quotas and score. One that does not leave costs no message; one that a quota holds
-        costs one of the day on which it leaves."""
+        """What the message costs of quotas and score."""
         at = self.incoming.received_at
-        if verdict.action is not Action.RETURN:
-            leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
-            of_day = uses(facts.pair, facts.marketplace.policy_at(at), leaves_at)
-            self.uses += (use for use in of_day if (verdict.bypass if use.scope == "bypass" else verdict.counted))
+        self.uses += spends(facts, verdict, at)
         if verdict.misuse:
             seller_id = facts.pair.seller.party.id
             self.misuse.append(

@@ -19,6 +19,7 @@ from relay.core.model.pair import Side
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
+from relay.core.policy import days
 from relay.core.policy.facts import Facts
 from relay.core.policy.reach import Reach
 from relay.core.rewrite.mime import MimeError
@@ -96,12 +97,29 @@ def first_reason(verdict: Verdict) -> Reason:
 
 
 def topic(facts: Facts, writer: Writer, verdict: Verdict, now: datetime) -> Told | None:
-    """What is not said again of the next message: an unlisted sender (a digest names those that follow, R-SND-02), a
-    used-up quota (R-POL-11), a warning. None for what is said of each."""
+    """What is not said again of the next message: an unlisted sender (a digest names those that follow, R-SND-02); to
+    one of several staff, a used-up quota, of each recipient where it is that one's (R-POL-11), and a warning. None for
+    what is said of each."""
     code = first_reason(verdict).code
-    once = code in QUOTAS or verdict.action is Action.RELAY
-    word = PENDING if code is ReasonCode.SENDER_PENDING else str(code) if once else ""
-    return Told(party_id=facts.pair.side(writer.role).party.id, topic=word, at=now) if word else None
+    if code is ReasonCode.SENDER_PENDING:
+        words = [PENDING]
+    elif code in QUOTAS or verdict.action is Action.RELAY:
+        words = [code, facts.pair.id if code in QUOTAS - {ReasonCode.QUOTA_SELLER} else ""]
+        words.append(writer.sender.id if writer.sender else "")
+    else:
+        return None
+    return Told(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
+
+
+async def is_fresh(house: House, told: Told, facts: Facts, verdict: Verdict) -> bool:
+    """Whether it was told a short while ago; of a quota, whether on the same day. A clock may have jumped meanwhile."""
+    told_at = await house.store.told_at(told.party_id, told.topic)
+    if told_at is None:
+        return False
+    if first_reason(verdict).code in QUOTAS:
+        policy = facts.marketplace.policy_at(told.at)
+        return days.day_of(told_at, policy) == days.day_of(told.at, policy)
+    return abs(told.at - told_at) < timedelta(seconds=house.settings.digest_s)
 
 
 async def about_verdict(house: House, told: Telling) -> OutgoingNotice:

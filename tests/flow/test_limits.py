@@ -11,6 +11,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.party import PartySettings, Role
+from relay.core.model.sender import SenderState
 from relay.core.policy.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.ports import Misuse
 from tests.support.town import ACCEPTED, BUYER, SELLER, START, Town, parsed
@@ -228,3 +229,64 @@ def _with_attachment(name: str) -> bytes:
     message.set_content("See the plan")
     message.add_attachment(b"MZ\x90\x00", maintype="application", subtype="octet-stream", filename=name)
     return bytes(message)
+
+
+async def more_buyers(market: Town, number: int) -> list[str]:
+    """Aliases of further buyers of the same seller."""
+    aliases = []
+    for each in range(number):
+        buyer = await market.store.put_party("market", Role.BUYER, f"more-{each}", mailbox=f"more{each}@phone.example")
+        pair = await market.store.put_pair(
+            "market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, "market.example")
+        )
+        aliases.append(pair.buyer.alias.address)
+    return aliases
+
+
+async def test_many_recipients_of_one_mail_are_many_messages_for_a_quota(market: Town) -> None:  # R-POL-11 R-IN-05
+    await use(market, Policy(quotas=Quotas(seller_per_day=2, pair_per_day=0, buyer_per_day=0)))
+    one, two, three, four = await more_buyers(market, 4)
+    replies = await market.send(SELLER, one, one.replace("@", "+again@"), two, three, four)
+    assert ["queued" in reply.text for reply in replies] == [True, True, True, False, False]
+    assert "0 more today" in replies[2].text
+    mails = await market.deliver_due()
+    assert sorted(mail.rcpt_to for mail in mails) == ["more0@phone.example", "more1@phone.example", SELLER]
+    await market.send(SELLER, three, four)
+    assert await market.deliver_due() == []  # told already
+
+
+async def test_many_recipients_of_one_marked_mail_are_many_uses_of_the_mark(market: Town) -> None:  # R-POL-06 R-IN-05
+    await use(market, Policy(bypass=Bypass(per_day=1)))
+    aliases = await more_buyers(market, 2)
+    for ref in ("more-0", "more-1"):
+        buyer = await market.store.party("market", Role.BUYER, ref)
+        assert buyer is not None
+        await market.store.put_opt_out(
+            OptOut(buyer_id=buyer.id, seller_id=None, kind=None, source="page", changed_at=START), out=True
+        )
+    replies = await market.send(SELLER, *aliases, Subject="[Important] your address")
+    assert ["queued" in reply.text for reply in replies] == [True, False]
+
+
+async def test_each_recipients_own_quota_is_told_of_each_day(market: Town) -> None:  # R-POL-11 R-OUT-07
+    await use(market, Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0)))
+    aliases = await more_buyers(market, 2)
+    market.clock.forward(13 * 3_600)  # an hour before midnight in Tokyo
+    for again in range(2):
+        for alias in aliases:
+            await market.send(SELLER, alias)
+            await market.send(SELLER, alias)
+        assert [mail.rcpt_to for mail in await market.deliver_due()].count(SELLER) == 2, again
+        market.clock.forward(20 * 3_600)
+
+
+async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> None:  # R-POL-11 R-OUT-07
+    await use(market, SMALL)
+    await market.store.put_sender(market.pair.seller.party.id, "staff@pottery.example", SenderState.APPROVED)
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    for writer in (SELLER, "staff@pottery.example"):
+        for _ in range(2):
+            await market.send(writer, market.buyer_alias)
+        assert [mail.rcpt_to for mail in await market.deliver_due()] == [writer]

@@ -134,3 +134,13 @@ async def test_who_of_several_staff_wrote_is_recorded(market: Town) -> None:  # 
     turns = await market.store.turns(party_id, market.clock.now() - timedelta(days=1))
     assert len(turns) == 2
     assert set(labels.values()) >= {"ann", "bob"}
+
+
+async def test_one_mail_to_several_asks_the_owner_once(market: Town) -> None:  # R-SND-02
+    other = await market.store.put_party("market", Role.BUYER, "B2", mailbox="jiro@phone.example")
+    pair = await market.store.put_pair(
+        "market", other.id, market.pair.seller.party.id, dict.fromkeys(Role, "market.example")
+    )
+    await market.send(HELPER, market.buyer_alias, pair.buyer.alias.address, login=Role.SELLER, trusted=False)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+    assert await states(market) == [MessageState.HELD] * 2

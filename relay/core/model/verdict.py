@@ -35,8 +35,9 @@ class Verdict:
 
     `not_before`: when it may leave by itself; with HOLD, when the hold ends by itself (R-POL-11, R-POL-12). `outlook`:
     what the writer may know of that; the end of a buyer's quiet hours would tell where he lives. `counted`: uses up a
-    message of the day's quotas; `bypass`: uses up a mark of importance; `misuse`: points that the mark costs (R-POL-06).
-    `remaining`: messages left today after this one, None without a quota. `to_operator`: goes to the operator in the recipient's place (R-POL-13)."""
+    message of the day's quotas; `bypass`: uses up a mark of importance; `misuse`: points that the mark costs
+    (R-POL-06). `remaining`: messages left today after this one, None without a quota. `to_operator`: goes to the
+    operator in the recipient's place (R-POL-13)."""
 
     action: Action
     reasons: tuple[Reason, ...]
