@@ -433,6 +433,32 @@ def test_in_html_the_element_goes_with_the_link(page: str, left: str) -> None:  
     assert shown(out) == [left]
 
 
+def word(page: str) -> str:
+    """Each line a paragraph of its own with the colour of the block, as Word makes them."""
+    lines = re.sub(r"</?div[^>]*>", "", page).replace("<br>", "").split("\n")
+    spans = [f"<p class=MsoNormal><span style='color:#666'>{line}<o:p></o:p></span></p>" for line in lines if line]
+    return "<div style='margin-top:12.0pt'>\r\n" + "\r\n".join(spans) + "\r\n</div>\r\n"
+
+
+def test_no_empty_paragraph_stays_where_a_footer_was() -> None:  # R-REW-09
+    received, _ = sent(mail("", kind="text/html"), plan("en"))
+    page = f"<p>new</p>\r\n{word(shown(received)[0])}<p>Shop</p>\r\n"
+    out, _ = sent(mail(page, kind="text/html"), plan())
+    assert shown(out) == ["<p>new</p><p>Shop</p>\n"]
+
+
+def test_paragraphs_keep_what_is_written_beside_a_footer() -> None:  # R-REW-09
+    received, _ = sent(mail("", kind="text/html"), plan("en"))
+    inner = word(shown(received)[0])
+    inner = inner.replace("'>.:--", "'>before .:--").replace("__:.<", "__:. after<")
+    out, _ = sent(mail(inner, kind="text/html"), plan())
+    (page,) = shown(out)
+    assert "".join(page.split("\n")) == (
+        "<div style='margin-top:12.0pt'><p class=MsoNormal><span style='color:#666'>before </span></p>"
+        "<p class=MsoNormal><span style='color:#666'> after<o:p></o:p></span></p></div>"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

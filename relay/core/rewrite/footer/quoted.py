@@ -28,6 +28,9 @@ _GOES: Final = _VOID | {"a", "http", "https"}  # the last two: a link in angle b
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
+# Word ends each of its paragraphs with an empty element of its own.
+_CLOSED: Final = re.compile(r"(?:\s|<o:p>(?:\s|&nbsp;)*</o:p>)*</([a-z]+)\s*>(?:\r?\n)?", re.IGNORECASE)
+_DEEPEST: Final = 8
 
 
 def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
@@ -159,21 +162,31 @@ def _element(text: str, span: Span) -> Span:
 
 
 def _emptied(text: str, start: int, end: int) -> Span:
-    """With the elements that hold nothing else."""
-    for _ in range(8):
+    """With the elements that hold nothing else: one around all of it, or those that it begins and ends in."""
+    for _ in range(_DEEPEST):
+        left = [kind for kind, _tag in _halves(text[start:end])]
         opened = _OPENED.search(text[max(0, start - 500) : start])
-        if opened is None or _tags_left(text[start:end]):
+        closed = _CLOSED.match(text, end, end + 500)
+        before = opened[1].lower() if opened else ""
+        after = closed[1].lower() if closed else ""
+        if opened and left[:1] == [f"/{before}"]:
+            start -= len(opened[0])
+        elif closed and left[-1:] == [after]:
+            end = closed.end()
+        elif opened and closed and before == after and not left:
+            start, end = start - len(opened[0]), closed.end()
+        else:
             break
-        closed = re.compile(rf"\s*</{opened[1]}\s*>(?:\r?\n)?", re.IGNORECASE).match(text, end)
-        if closed is None:
-            break
-        start, end = start - len(opened[0]), closed.end()
     before = text[max(0, start - 2) : start]
     return start - (2 if before == "\r\n" else before.endswith("\n")), end
 
 
 def _tags_left(markup: str) -> str:
     """The tags of which only the one half stands in what goes, so that the rest keeps its shape."""
+    return "".join(tag for _, tag in _halves(markup))
+
+
+def _halves(markup: str) -> list[tuple[str, str]]:
     left: list[tuple[str, str]] = []
     for match in TAG.finditer(markup):
         name = _TAG_NAME.match(match[0])
@@ -184,4 +197,4 @@ def _tags_left(markup: str) -> str:
             left.pop()
         else:
             left.append((kind, match[0]))
-    return "".join(tag for _, tag in left)
+    return left
