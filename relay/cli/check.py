@@ -24,7 +24,7 @@ _MARKS = {Grade.GOOD: "ok  ", Grade.WARNING: "warn", Grade.BAD: "FIX "}
 @show.as_json
 @click.pass_obj
 def check(session: Session, *, offline: bool, live: bool, as_json: bool) -> None:
-    """Check configuration, keys, TLS files, store, ports, and the DNS records of every alias domain.
+    """Check configuration, keys, TLS files, links, store, ports, and the DNS records of every alias domain.
 
     Changes nothing but a missing database, which is made. Exit code 1: something must be fixed; warnings leave it 0.
     """

@@ -35,7 +35,8 @@ _PORT = click.IntRange(0, 65_535)
 def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, web_port: int) -> None:
     """Start a relay with a few parties and their mailboxes, and watch messages cross.
 
-    Everything stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
+    The page shows mailboxes and record side by side; links in mails lead to the daemon's own web server. Everything
+    stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
     """
     wanted = town.Ports(mx=mx_port, submission=submission_port, web=web_port, sink=0)
     try:

@@ -71,7 +71,9 @@ _LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissio
     show_default=True,
     help="Gets the mail to postmaster@ and abuse@; not at an alias domain.",
 )
-@click.option("--id", "marketplace_id", default="shop", show_default=True, help="The marketplace in commands.")
+@click.option(
+    "--id", "marketplace_id", default="shop", show_default=True, help="The marketplace in commands and records."
+)
 @click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mails.")
 @click.option("--help-url", help="Shown to whoever could not be helped.  [default: made from the domain]")
 @click.option("--local", is_flag=True, help="High ports on the loopback interface, to try it without root.")

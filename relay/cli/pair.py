@@ -81,7 +81,10 @@ async def check(
     order_id: str | None,
     as_json: bool,
 ) -> None:
-    """Say whether the seller may write to the buyer now: open, critical_only or closed; never why (R-POL-19)."""
+    """Say whether the seller may write to the buyer now: open, critical_only or closed.
+
+    Never why: that is the buyer's business. A seller asks by mail to `check+` and the alias.
+    """  # R-POL-19
     shop = session.marketplace(marketplace)
     found = await known_pair(store, shop, buyer, seller)
     order = await store.order(shop.id, order_id) if order_id else None

@@ -22,6 +22,7 @@ from relay.steps.replay import Replayed, replay
 
 _BUILT_IN = "builtin-1"
 _PROGRESS_EVERY = 200
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 locale_option = click.option(
     "--locale", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="The words' language."
@@ -136,8 +137,8 @@ def show_changelog(session: Session, *, marketplace: str | None, locale: str, as
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The policy to try.",
 )
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on (UTC); 30 days ago when left out.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to the end of this day (UTC).")
+@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="From this day on (UTC); 30 days ago when left out.")
+@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="Up to the end of this day (UTC).")
 @show.as_json
 @with_store
 async def replay_policy(

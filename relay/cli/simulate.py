@@ -62,8 +62,8 @@ async def simulate(
 ) -> None:
     """Judge and rewrite the mail in FILE (- for standard input) as if it came in now, and change nothing.
 
-    What DNS says is asked anew, as [authentication] of the configuration tells. Prints verdict, reasons and SMTP answer
-    per recipient, and the mail as it would be relayed, before it is signed.
+    DNS and scanners are asked, as the configuration tells. Prints verdict, reasons and SMTP answer per recipient, and
+    the mail as it would be relayed, before it is signed.
     """
     if mail_from not in {"", "<>"}:
         MailAddress().convert(mail_from, None, None)
