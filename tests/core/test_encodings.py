@@ -83,6 +83,14 @@ def test_iso_2022_jp_keeps_its_shift_states_around_a_full_width_address() -> Non
     assert new.decode("iso-2022-jp") == "連絡はx@y.exampleです"
 
 
+@pytest.mark.parametrize("octets", [b"\x1b$B4o\x1b(B\r\n", b"\x1b$B4o\r\n", b"\x1b$B4o"])
+def test_what_is_put_below_a_japanese_text_ends_in_ascii(octets: bytes) -> None:  # R-REW-04 R-REW-10
+    end = len(octets)
+    new = encodings.apply(octets, [encodings.encode_cut(octets, "iso2022_jp", end, end, "below 器 it\r\n")])
+    assert new.decode("iso-2022-jp") == octets.decode("iso-2022-jp") + "below 器 it\r\n"
+    assert new.endswith(b"\x1b(B it\r\n")
+
+
 @pytest.mark.parametrize(
     "charset", ["", "rot13", "zip", "idna", "unicode_escape", "undefined", "\0", "utf_8\0", "é" * 99]
 )

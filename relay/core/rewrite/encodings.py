@@ -250,10 +250,11 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
 
 
 def encode_cut(octets: bytes, codec: str, start: int, end: int, replacement: str) -> Cut:
-    """A cut whose replacement is encoded as the octets around it are."""
+    """A cut whose replacement is encoded as the octets around it are; a text ends in ASCII (RFC 1468), even where its
+    writer has left that out."""
     new = replacement.encode(codec, "replace")
     if codec.startswith("iso2022"):
-        before, after = _shift(octets, start), _shift(octets, end)
+        before, after = _shift(octets, start), _shift(octets, end) if end < len(octets) else _ASCII_ESCAPE
         new = (_ASCII_ESCAPE if before != _ASCII_ESCAPE else b"") + new + (after if after != _ASCII_ESCAPE else b"")
     return Cut(start, end, new)
 
