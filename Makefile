@@ -45,5 +45,9 @@ bench-policy: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest -m soak --override-ini timeout=5400
 
+FUZZ_S ?= 60
+fuzz: $(VENV)/installed-dev # FUZZ_S: seconds for each target
+	$(BIN)/python -m tests.fuzz $(FUZZ_S)
+
 clean:
 	rm -rf $(VENV) var build *.egg-info

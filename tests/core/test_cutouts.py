@@ -161,5 +161,7 @@ def test_any_span_of_any_text(text: str, charset: str, coded: bool, data: st.Dat
     out, _ = sent(content, Cutout("", start, end, "〔x〕"))
     payload = message_from_bytes(out).get_payload(decode=True)
     assert isinstance(payload, bytes)
+    if not coded and b"Transfer-Encoding: base64" in out:  # half a line end is left
+        charset, coded = "utf-8", True
     body = payload.decode(charset) if coded else out[mime.body_start(out) :].decode(charset)
     assert body.removesuffix("\r\n") == (text[:start] + "〔x〕" + text[end:]).removesuffix("\r\n")

@@ -201,7 +201,8 @@ def decode_text(octets: bytes, codec: str) -> str:
 
 
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans of `text`, which is `octets` decoded, as spans of the octets. Sorted, without overlap."""
+    """Spans of `text`, which is `octets` decoded, as spans of the octets. Sorted, without overlap; of broken ISO-2022 a
+    guess, to be checked by decoding what was made of it."""
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
     measured = _measured(octets, codec, text, spans)
@@ -236,7 +237,11 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
     at = start = 0
     while at < len(octets):
         end = escapes.get(at, at + 1)
-        emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
+        try:
+            emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
+        except UnicodeError:  # it would keep back more than it has room for; a guess, which whoever asks must check
+            decoder.reset()
+            emitted = 1
         is_escape = end - at > 1
         at = end
         if not emitted and not is_escape:

@@ -15,6 +15,8 @@ from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.mime import Part
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+_BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_ENCODED: Final = frozenset({"base64", "quoted-printable"})
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
 
 
@@ -61,19 +63,27 @@ def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recod
     """Cuts of the raw body, sorted; None while charset and encoding stay as they are."""
     if body.is_html:
         splices = [splice._replace(replacement=_referenced(splice.replacement, body)) for splice in splices]
-    cuts = _in_place(body, splices)
+    cuts = None if splices and _is_wide(body) else _in_place(body, splices)
     if cuts is not None:
         return cuts, None
-    try:
-        body.octets.decode(body.codec)
-    except UnicodeError:
+    if not _is_wide(body) and not _is_read_through(body):
         plain = [s._replace(replacement=s.replacement.encode("ascii", "replace").decode()) for s in splices]
         return _in_place(body, plain) or _anew(body, plain), None
     octets = applied(body.text, splices).encode("utf-8", "replace")
-    encoding = body.part.encoding
-    if encoding == "7bit" and not octets.isascii():
+    encoding = body.part.encoding if body.part.encoding in _ENCODED | {"7bit", "8bit"} else "8bit"
+    if encoding not in _ENCODED and _BARE_END.search(octets):
+        encoding = "base64"
+    elif encoding == "7bit" and not octets.isascii():
         encoding = "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
     return [_whole(body, octets, encoding)], Recoded("utf-8", encoding)
+
+
+def _is_read_through(body: TextBody) -> bool:
+    try:
+        body.octets.decode(body.codec)
+    except UnicodeError:
+        return False
+    return True
 
 
 def applied(text: str, splices: Sequence[Splice]) -> str:
@@ -90,8 +100,15 @@ def encoded(octets: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return encodings.encode_base64(octets)
     if encoding == "quoted-printable":
-        return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(octets, istext=True))
-    return octets
+        if b"\0" not in octets:  # in UTF-16 a line feed is half a character
+            octets = _BARE_LF.sub(b"\r\n", octets)
+        return b"\r\n".join(map(_quoted_printable, octets.split(b"\r\n")))
+    return _BARE_END.sub(b"\r\n", octets)
+
+
+def _quoted_printable(line: bytes) -> bytes:
+    """No octet in it ends a line; binascii ends its soft breaks with LF."""
+    return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 
 def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
@@ -119,7 +136,11 @@ def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
     raw_cuts = _inserted_line(body, cuts) or encodings.cut_raw(body.raw, body.part.encoding, cuts)
     if tail:
         raw_cuts.append(Cut(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
-    if encodings.decode(encodings.apply(body.raw, raw_cuts), body.part.encoding) != octets:
+    raw = encodings.apply(body.raw, raw_cuts)
+    half_a_line_end = _BARE_END.search(raw) and not _BARE_END.search(body.raw)
+    if half_a_line_end and body.part.encoding not in _ENCODED:
+        return None
+    if half_a_line_end or encodings.decode(raw, body.part.encoding) != octets:
         return [_whole(body, octets, body.part.encoding)]
     return raw_cuts
 
@@ -135,6 +156,11 @@ def _inserted_line(body: TextBody, cuts: Sequence[Cut]) -> list[Cut] | None:
     if not is_lines or at < 0 or encodings.decode(body.raw[:at], "quoted-printable") != body.octets[: cut.start]:
         return None
     return [Cut(at, at + 1, encoded(cut.replacement, "quoted-printable"))]
+
+
+def _is_wide(body: TextBody) -> bool:
+    """In UTF-16 a line end is four octets, which no body may hold that is not encoded."""
+    return body.codec.startswith(("utf_16", "utf_32")) and body.part.encoding not in _ENCODED
 
 
 def _anew(body: TextBody, splices: Sequence[Splice]) -> list[Cut]:
