@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench bench-policy bench-rewrite soak format peers clean
+.PHONY: run test check bench bench-policy bench-rewrite soak fuzz format peers clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

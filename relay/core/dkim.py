@@ -24,6 +24,7 @@ Algorithm = Literal["rsa-sha256", "ed25519-sha256"]
 _RSA_BITS: Final = 2_048
 _OVERSIGNED: Final = (
     b"from",
+    b"sender",  # programs show "on behalf of"
     b"to",
     b"subject",
     b"date",
@@ -34,13 +35,12 @@ _OVERSIGNED: Final = (
     b"references",
     b"mime-version",
     b"content-type",
+    b"content-transfer-encoding",
     b"list-unsubscribe",  # RFC 8058 §4: one click acts on what these say
     b"list-unsubscribe-post",
 )
 _SIGNED: Final = frozenset(
     {
-        b"sender",
-        b"content-transfer-encoding",
         b"content-disposition",
         b"auto-submitted",
         b"x-relay-loop",

@@ -98,7 +98,23 @@ def test_a_changed_byte_fails(word: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [b"From", b"To", b"Subject", b"Date", b"Reply-To", b"Cc", b"References", b"Content-Type"]
+    "field",
+    [
+        b"From",
+        b"Sender",
+        b"To",
+        b"Subject",
+        b"Date",
+        b"Reply-To",
+        b"Cc",
+        b"References",
+        b"Content-Type",
+        b"MIME-Version",
+        b"Message-ID",
+        b"Content-Transfer-Encoding",
+        b"List-Unsubscribe",
+        b"List-Unsubscribe-Post",
+    ],
 )
 def test_a_field_added_later_fails(field: bytes) -> None:  # R-REW-10
     signature = dkim.sign(HEADER, b"body", KEYS, NOW, 3_600)
