@@ -144,3 +144,61 @@ async def test_one_mail_to_several_asks_the_owner_once(market: Town) -> None:  #
     await market.send(HELPER, market.buyer_alias, pair.buyer.alias.address, login=Role.SELLER, trusted=False)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
     assert await states(market) == [MessageState.HELD] * 2
+
+
+async def test_approving_a_domain_is_a_word_for_those_who_wait_there(market: Town) -> None:  # R-SND-01 R-SND-02
+    seller_id = market.pair.seller.party.id
+    await from_helper(market, 1)
+    await from_helper(market, 1, "other@elsewhere.example")
+    await market.deliver_due()
+    for _ in range(2):
+        await market.store.put_sender(seller_id, "@pottery.example", SenderState.APPROVED)
+    market.clock.forward(1)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+    assert [one.sender.address for one in await market.store.pending(seller_id)] == ["other@elsewhere.example"]
+    [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert "queued" in reply.text
+    await market.store.flip_senders(seller_id, ["@pottery.example"], SenderState.BLOCKED, by="cli")
+    [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+
+
+async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: Town) -> None:  # R-SND-03
+    seller_id = market.pair.seller.party.id
+    await market.store.put_sender(seller_id, "@big.example", SenderState.RETIRED)
+    await from_helper(market, 1, "somebody@big.example")
+    [pending] = await market.store.pending(seller_id)
+    assert pending.sender.address == "somebody@big.example"
+    await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+    await from_helper(market, 1, "else@big.example")
+
+
+async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: Town) -> None:  # R-SND-02 R-SND-03
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.RETIRED)
+    other = await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    await market.store.put_sender(other.id, HELPER, SenderState.APPROVED)
+    [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert (reply.code, reply.enhanced) == (553, "5.7.1")
+    await market.store.put_sender(other.id, HELPER, SenderState.RETIRED)
+    for number in range(10):
+        await from_helper(market, number, f"helper{number}@pottery.example")
+    [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+    assert reply.code == 550
+
+
+async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_any_more(market: Town) -> None:
+    """R-SND-02: what is held is told of, or it would come back unseen."""
+    await from_helper(market, 1)
+    market.clock.forward(DAY)
+    await from_helper(market, 2)
+    assert len(await market.deliver_due()) == 1
+    market.clock.forward(20 * DAY)
+    assert len(await market.deliver_due()) == 2  # both have expired
+    await from_helper(market, 3)
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, HELPER in parsed(notice).get_content()) == (SELLER, True)
+
+
+async def test_a_colleague_may_sign_with_the_address_that_waits(market: Town) -> None:  # R-SND-02 R-POL-08
+    await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False, body=f"Yours\n{HELPER}")
+    assert await states(market) == [MessageState.HELD]

@@ -74,7 +74,9 @@ def addresses(text: str, own: frozenset[str], allowed: frozenset[str]) -> Iterat
 def own_addresses(case: Case) -> frozenset[str]:
     pair = case.facts.pair
     both = pair.buyer.addresses | pair.seller.addresses
-    return both | {pair.buyer.alias.address, pair.seller.alias.address, case.facts.marketplace.operator.lower()}
+    aliases = {pair.buyer.alias.address, pair.seller.alias.address}
+    # The rewrite puts the alias for From too, which may be on no list yet.
+    return both | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
 
 
 def is_own(address: str, own: frozenset[str], allowed: frozenset[str]) -> bool:

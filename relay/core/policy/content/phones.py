@@ -55,6 +55,7 @@ _MONEY_AFTER: Final = re.compile(r"\s?(?:円|yen\b|jpy\b|usd\b|ドル|ユーロ|
 _CALL: Final = re.compile(
     r"(?:call|phone|tel|mobile|cell|text|ring|dial|電話|携帯|ＴＥＬ|℡)[^\n]{0,20}\Z", re.IGNORECASE
 )
+_CALL_ME: Final = re.compile(r"\b(?:call|ring|dial) (?:me|us)\b|お電話", re.IGNORECASE)
 _AMERICAN: Final = re.compile(r"\(?[2-9][0-9]{2}\)?[-.\s]{1,2}[2-9][0-9]{2}[-.\s][0-9]{4}\Z")
 _CARRIERS: Final = re.compile(
     r"ヤマト|クロネコ|佐川|日本郵便|郵便局|ゆうパック|西濃|福山通運|yamato|sagawa|japan post|dhl|fedex|\bups\b",
@@ -110,7 +111,9 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
     before = text[max(0, start - 40) : start]
     if _MONEY_BEFORE.search(before) or _MONEY_AFTER.match(text, end):
         return True
-    if _DATE.match(number) or (_LABEL.search(before) and not _MOBILE.match(number)):
+    if _DATE.match(number):
+        return True
+    if _LABEL.search(before) and not _MOBILE.match(number) and not _CALL_ME.search(before):
         return True
     line = text[max(0, text.rfind("\n", 0, start), start - 60) : end + 20]
     return bool(_FREE.match(number) and _CARRIERS.search(line))
