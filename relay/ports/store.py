@@ -148,8 +148,8 @@ class Directory(Protocol):
     async def revoke_app_password(self, password_id: str) -> bool: ...
 
     async def app_passwords(self, username: str) -> Sequence[tuple[str, str]]:
-        """(party id, argon2 hash) of each live password of the active party whose mailbox or external reference the
-        username is, over all marketplaces."""
+        """(party id, argon2 hash) of each live password of the party whose mailbox or external reference the username
+        is, over all marketplaces; of a suspended one too, who is to hear why his mail is not taken (R-SND-07)."""
         ...
 
 

@@ -1,17 +1,21 @@
 """A running relay with a sink behind it, and one buyer and one seller to begin with: where the tests of a file play."""
 
 import asyncio
+import re
 import signal
 import smtplib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from relay.core.model.pair import Pair
+from relay.ports import QueueLine
 from tests.support.daemon import PASSWORD, Relay
 from tests.support.peers import Aside, until
 from tests.support.sink import Letter, Sink
@@ -56,7 +60,12 @@ class Scene:
     def drained(self) -> None:
         """Once nothing is on its way out any more."""
         waiting = {"queued", "leased"}
-        until(lambda: not [one for one in self.ask(lambda store: store.queue()) if str(one.state) in waiting])
+
+        def leaving() -> list[QueueLine]:
+            lines = self.ask(lambda store: store.queue())
+            return [one for one in lines if str(one.state) in waiting and one.next_due_at <= datetime.now(UTC)]
+
+        until(lambda: not leaving())
 
     def state(self, record_id: str) -> str:
         return str(self.ask(lambda store: store.summary(record_id)).state)
@@ -67,10 +76,12 @@ class Scene:
     def policy(self, text: str, *, name: str = "now") -> None:
         """The running daemon judges by this policy from now on; `name` is its file's."""
         (self.relay.directory / f"policies/{name}.toml").write_text(text, encoding="utf-8")
-        reloads = self.relay.log().count('"reloaded"')
+        said = re.compile('"(reloaded|reload_refused)"')
+        before = len(said.findall(self.relay.log()))
         assert self.relay.process is not None
         self.relay.process.send_signal(signal.SIGHUP)
-        until(lambda: self.relay.log().count('"reloaded"') > reloads)
+        (word, *_) = until(lambda: said.findall(self.relay.log())[before:])
+        assert word == "reloaded", self.relay.log()[-2000:]
 
     def hand_in(self, user: str, mail_from: str, to: str, *mails: str | bytes) -> list[str]:
         """By a login, in one session: what is answered to each. A text is a subject."""
@@ -91,6 +102,29 @@ class Scene:
 
 def plain(mail_from: str, to: str, subject: str, text: str = "") -> bytes:
     return f"From: {mail_from}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\n{text or subject}\r\n".encode()
+
+
+_BUYERS, _SELLERS = "@phone.example", "@(pottery|glass).example"
+_URL = re.compile(r"https?://[^\s\"<>]+")
+
+
+def disclosed(scene: Scene) -> Iterator[str]:
+    """Where the play has shown an address: of the other side in a mail, of anybody in a URL, in the log, on the metrics
+    page, in what commands printed without being told to reveal."""
+    with urlopen(f"http://127.0.0.1:{scene.relay.web}/metrics", timeout=10) as page:
+        shown = {"log": scene.relay.log(), "metrics": page.read().decode(), "commands": "".join(scene.relay.printed)}
+    yield from (where for where, text in shown.items() if re.search(f"{_BUYERS}|{_SELLERS}", text))
+    for letter in scene.sink.letters:
+        (to,) = letter.rcpt_to
+        if to.endswith("@operator.example"):  # gets mail as it came
+            continue
+        mail = read(letter)
+        del mail["To"]
+        texts = [part.get_payload(decode=True) or b"" for part in mail.walk() if not part.is_multipart()]
+        text = "\n".join([*map(str, mail.values()), *(one.decode("utf-8", "replace") for one in texts)])
+        urls = " ".join(_URL.findall(text))
+        if re.search(_SELLERS if to.endswith(_BUYERS) else _BUYERS, text) or re.search(f"{_BUYERS}|{_SELLERS}", urls):
+            yield f"mail to {to}: {mail['Subject']}"
 
 
 def read(letter: Letter) -> EmailMessage:

@@ -123,6 +123,8 @@ class Relay:
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     ports: dict[str, Any] = field(default_factory=dict)
+    printed: list[str] = field(default_factory=list)
+    """What `run` has printed so far."""
 
     @property
     def config_path(self) -> Path:
@@ -257,13 +259,15 @@ class Relay:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`relay ARGUMENTS`, as an operator runs it."""
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "relay", "--config", str(self.config_path), *arguments],
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+        self.printed += done.stdout, done.stderr
+        return done
 
     def cli(self, *arguments: str, check: bool = True) -> Any:
         """`relay ARGUMENTS --json`, parsed."""

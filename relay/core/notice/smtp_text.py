@@ -128,7 +128,8 @@ def reply_for_verdict(
 
 
 def _warning(verdict: Verdict) -> str:
-    return f" (warning: {verdict.warnings[0].code})" if verdict.warnings else ""
+    codes = ", ".join(dict.fromkeys(reason.code for reason in verdict.warnings))
+    return f" (warning: {codes})" if codes else ""
 
 
 def _outlook(verdict: Verdict) -> Iterator[str]:

@@ -91,7 +91,7 @@ UPDATE app_password SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNI
 -- name: app_passwords
 SELECT party.id, app_password.hash
 FROM app_password JOIN party ON party.id = app_password.party_id
-WHERE app_password.ended_at IS NULL AND party.state = 'active' AND party.id IN (
+WHERE app_password.ended_at IS NULL AND party.state <> 'erased' AND party.id IN (
     SELECT id FROM party WHERE external_ref = $1
     UNION
     SELECT party.id FROM mailbox JOIN party ON party.id = mailbox.party_id AND party.mailbox_id = mailbox.id
