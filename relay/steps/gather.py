@@ -92,6 +92,7 @@ async def gather(
     store, marketplace = house.store, target.marketplace
     writing = pair.side(to.other).party
     sender = pair.side(to.other).sender_for(head.from_address)
+    unlisted = sender is None or sender.state is SenderState.RETIRED
     opt_outs = await store.opt_outs(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
     now = incoming.received_at
     policy = marketplace.policy_at(now)
@@ -107,8 +108,8 @@ async def gather(
         authentication=authentication,
         from_address=head.from_address,
         sender=sender,
-        listed_elsewhere=sender is None and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
-        pending_senders=0 if sender else await store.pending_senders(writing.id),
+        listed_elsewhere=unlisted and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
+        pending_senders=await store.pending_senders(writing.id) if unlisted else 0,
         opt_outs=tuple(opt_outs),
         thread_refs=thread_refs,
         open_question=to is Role.BUYER and await store.open_question(pair.id),

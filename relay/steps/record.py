@@ -107,11 +107,9 @@ class _Page:
 
     async def _tell(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> None:
         """The notice, unless the same was told a short while ago."""
-        if telling.first_reason(verdict).code is ReasonCode.SENDER_PENDING and writer.sender is not None:
-            return  # the owner knows of this sender
         told = telling.topic(facts, writer, verdict, self.incoming.received_at)
         if told is not None:
-            if told in self.told or await telling.is_fresh(self.house, told, facts, verdict):
+            if told in self.told or await telling.is_fresh(self.house, told, facts, writer, verdict):
                 return
             self.told.append(told)
         self.notices.append(

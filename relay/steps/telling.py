@@ -98,21 +98,29 @@ def first_reason(verdict: Verdict) -> Reason:
 
 def topic(facts: Facts, writer: Writer, verdict: Verdict, now: datetime) -> Told | None:
     """What is not said again of the next message: an unlisted sender (a digest names those that follow, R-SND-02); to
-    one of several staff, a used-up quota, of each recipient where it is that one's (R-POL-11), and a warning. None for
-    what is said of each."""
+    one of several staff, a used-up quota, of each recipient where it is that one's (R-POL-11), and the same warnings.
+    None for what is said of each, misused marks among it (R-POL-06)."""
     code = first_reason(verdict).code
     if code is ReasonCode.SENDER_PENDING:
         words = [PENDING]
     elif code in QUOTAS or verdict.action is Action.RELAY:
-        words = [code, facts.pair.id if code in QUOTAS - {ReasonCode.QUOTA_SELLER} else ""]
+        warned = {reason.code for reason in verdict.warnings if verdict.action is Action.RELAY}
+        if ReasonCode.BYPASS_MISUSED in warned:
+            return None
+        words = [" ".join(sorted(warned)) or code, facts.pair.id if code in QUOTAS - {ReasonCode.QUOTA_SELLER} else ""]
         words.append(writer.sender.id if writer.sender else "")
     else:
         return None
     return Told(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
 
 
-async def is_fresh(house: House, told: Told, facts: Facts, verdict: Verdict) -> bool:
-    """Whether it was told a short while ago; of a quota, whether on the same day. A clock may have jumped meanwhile."""
+async def is_fresh(house: House, told: Told, facts: Facts, writer: Writer, verdict: Verdict) -> bool:
+    """Whether it was told a short while ago; of a quota, whether on the same day; of a sender, whether more of his mail
+    waits. A clock may have jumped meanwhile."""
+    if first_reason(verdict).code is ReasonCode.SENDER_PENDING and writer.sender is not None:
+        waiting = await house.store.pending(told.party_id)
+        if any(one.held and one.sender.id == writer.sender.id for one in waiting):
+            return True
     told_at = await house.store.told_at(told.party_id, told.topic)
     if told_at is None:
         return False

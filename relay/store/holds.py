@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
-from relay.core.model.sender import SenderState
+from relay.core.model.sender import WORDS, SenderState
 from relay.store.base import Base, to_us
 from relay.store.contents import EVENT, event_row
 from relay.store.engine import Row, Work
@@ -46,7 +46,7 @@ class HoldVerbs(Base):
     def _resolve_held(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
         """Approval releases what waits for the sender, in the order it came, and nothing that waits for another word;
         a block returns all of the sender's."""
-        if state not in (SenderState.APPROVED, SenderState.BLOCKED):
+        if state not in WORDS:
             return
         held = yield self._sql["held_of_sender"], (sender_id,)
         data = {"sender": str(state.value), **data}

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from relay.core.address import fold, fold_domain
-from relay.core.model.sender import Sender, SenderState
+from relay.core.model.sender import WORDS, Sender, SenderState
 from relay.ports import Pending
 from relay.store.base import from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
@@ -91,6 +91,8 @@ class SenderVerbs(HoldVerbs):
                 self._sql["add_sender"],
                 (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now),
             )
+            if is_domain:
+                yield from self._flip(sender_id, state, {})
         else:
             sender_id = known[0]["id"]
             old = entry_of(sender_id, known[0]["sealed"], key)
@@ -138,9 +140,18 @@ class SenderVerbs(HoldVerbs):
         return await self._engine.write(flip)
 
     def _flip(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
-        """The entry, and what the flip means for the mail that is held. The same state again finds nothing held."""
-        yield self._sql["flip_sender"], (sender_id, state.value, to_us(self._clock.now()))
+        """The entry, and what the flip means for the mail that is held. The same state again finds nothing held. A
+        word about a domain is one about those who wait there for theirs, and they leave the list for it."""
+        now = to_us(self._clock.now())
+        yield self._sql["flip_sender"], (sender_id, state.value, now)
         yield from self._resolve_held(sender_id, state, data)
+        if state in WORDS:
+            rows = yield self._sql["pending_beside"], (sender_id,)
+            whole = _readable([row for row in rows if row["id"] == sender_id], self._vault)
+            for sender in _readable(rows, self._vault) if whole else ():
+                if sender.address.endswith(whole[0].address) and sender.id != sender_id:
+                    yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
+                    yield from self._resolve_held(sender.id, state, data)
 
     async def sender(self, sender_id: str) -> Sender | None:
         found = _readable(await self._read("sender", sender_id), self._vault)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.core.model.party import Party, Role
-from relay.core.model.sender import Sender
+from relay.core.model.sender import WORDS, Sender, SenderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,14 @@ class Side:
     senders: tuple[Sender, ...] = ()
 
     def sender_for(self, address: str) -> Sender | None:
-        """The entry that fits a folded address: the exact one before its domain's."""
+        """The entry that fits a folded address: the exact one before its domain's, and the owner's word, in either,
+        before what waits for one. A domain that was retired covers nobody; who writes from there stands for himself."""
         domain = address[address.rindex("@") :]
         fitting = {sender.address: sender for sender in self.senders if sender.address in {address, domain}}
-        return fitting.get(address) or fitting.get(domain)
+        exact, whole = fitting.get(address), fitting.get(domain)
+        if whole is None or whole.state is SenderState.RETIRED:
+            return exact
+        return exact if exact and (exact.state in WORDS or whole.state not in WORDS) else whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

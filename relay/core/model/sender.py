@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class SenderState(StrEnum):
@@ -10,6 +11,10 @@ class SenderState(StrEnum):
     UNKNOWN = "unknown"
     """Pending: seen, proven, waiting for the account owner's word."""
     RETIRED = "retired"
+
+
+WORDS: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
+"""What an account's owner says of a sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,13 @@ UPDATE sender SET sealed = $2, shared = $3 WHERE id = $1
 -- Also takes the entry's lock, for which mail that is being held for it waits.
 UPDATE sender SET state = $2, changed_at = CASE WHEN state = $2 THEN changed_at ELSE $3 END WHERE id = $1
 
+-- name: pending_beside
+-- A domain's entry, with those of the same list that wait; none for an address's own.
+SELECT sender.*, holder_key.wrapped
+FROM sender AS whole JOIN sender ON sender.party_id = whole.party_id
+LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
+WHERE whole.id = $1 AND whole.is_domain = 1 AND (sender.state = 'unknown' OR sender.id = $1) ORDER BY sender.id
+
 -- name: senders
 SELECT sender.*, holder_key.wrapped
 FROM sender LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id
