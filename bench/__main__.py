@@ -1,6 +1,8 @@
 """Postfix and relay in turn, doing the same work, in one run: smtp-source -> server -> smtp-sink, all on 127.0.0.1.
 
-A case is size:sessions:{one|many}: `one` is a new session for each message, `many` keeps the session. Told per case:
+A case is size:sessions:{one|many}: `one` is a new session for each message, `many` keeps the session. Nothing is
+verified in these; then, unless --no-verify is given, ten signed mails are sent in turn to relay with authentication on
+and to Postfix with OpenDKIM and an SPF policy service (`bench.postfix_verifying`). Told per case:
 accepted per second (until the last 250), relayed per second (until the sink has the last message), drained per second
 (until the server's queue is empty), and CPU milliseconds per message of all the server's processes. What counts are
 the ratios: absolute figures drift on a shared machine. The two differ in this: Postfix spreads the mail over 100,000
@@ -10,24 +12,29 @@ aliases, relay gets all of it for one pair.
 import argparse
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from bench import cpu, messages
+from bench.nameserver import NameServer
 from bench.postfix import Postfix
+from bench.postfix_verifying import REINJECT_PORT, VerifyingPostfix
 from bench.relay_side import Relay
 
 PORT: Final = 2525
 SINK_PORT: Final = 2626
 CASES: Final = "5k:10:many,5k:50:one,50k:10:many"
+VERIFYING: Final = "signed:10:many"
+POLICY_SERVICE: Final = Path("/usr/bin/policyd-spf")
 
 
 class Server(Protocol):
@@ -39,6 +46,7 @@ class Server(Protocol):
     def processes(self) -> list[int]: ...
     def forget(self) -> None: ...
     def drained(self) -> bool: ...
+    def verified(self) -> int: ...
     def stop(self) -> None: ...
 
 
@@ -63,27 +71,33 @@ def run_case(server: Server, directory: Path, case: str, count: int) -> Figures:
         try:
             wait_port(SINK_PORT)
             before, started = cpu.used_ms(server.processes()), time.perf_counter()
-            keep = ["-d"] if mode == "many" else []
-            source = ["smtp-source", "-M", "client.test", "-f", messages.WRITER, "-t", server.recipient]
-            source += [*server.per_recipient_flag, *keep, "-F", str(directory / f"m{size}.eml"), "-m", str(count)]
-            done = subprocess.run(
-                [*source, "-s", sessions, "-C", "20", f"127.0.0.1:{PORT}"],
-                capture_output=True,
-                timeout=600,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise SystemExit(f"{server.name} {case}: {done.stderr.decode()[:500]}")
+            files = sorted(directory.glob(f"{size}-*.eml")) or [directory / f"m{size}.eml"]
+            _send(server, files, count, sessions=int(sessions), keep=mode == "many")
             accepted = time.perf_counter() - started
             _wait(lambda: _sunk(counted.fileno()) >= count, f"{server.name} {case}: the sink misses messages", 0.003)
             relayed = time.perf_counter() - started
             _wait(server.drained, f"{server.name} {case}: the queue does not empty", 0.02)
             drained = time.perf_counter() - started
             used = cpu.used_ms(server.processes()) - before
+            if case == VERIFYING and server.verified() < count:
+                raise SystemExit(f"{server.name} {case}: {server.verified()} of {count} mails were found genuine")
         finally:
             sink.kill()
             sink.wait()
     return Figures(count / accepted, count / relayed, count / drained, used / count)
+
+
+def _send(server: Server, files: Sequence[Path], count: int, *, sessions: int, keep: bool) -> None:
+    """Side by side one smtp-source for each file, which share the messages and the sessions."""
+    share = [str(number // len(files)) for number in (count, sessions)]
+    command = ["smtp-source", "-M", "client.test", "-f", messages.WRITER, "-t", server.recipient, "-C", "20"]
+    command += [*server.per_recipient_flag, *(["-d"] if keep else []), "-m", share[0], "-s", share[1]]
+    running = [
+        subprocess.Popen([*command, "-F", str(file), f"127.0.0.1:{PORT}"], stderr=subprocess.PIPE) for file in files
+    ]
+    told = [one.communicate(timeout=600)[1] for one in running]
+    if any(one.returncode for one in running):
+        raise SystemExit(f"{server.name}: {b' '.join(told).decode()[:500]}")
 
 
 def _sunk(descriptor: int) -> int:
@@ -105,33 +119,51 @@ def _wait(condition: Callable[[], bool], problem: str, step_s: float, timeout_s:
 
 
 def wait_port(port: int) -> None:
-    def answers() -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                connection.recv(100)
-                connection.sendall(b"QUIT\r\n")
-                return bool(connection.recv(100))
-        except OSError:
-            return False
-
-    _wait(answers, f"port {port} does not answer", 0.05, 30)
+    _wait(lambda: _answers(port), f"port {port} does not answer", 0.05, 30)
 
 
-def compare(directory: Path, cases: Sequence[str], rounds: int, count: int) -> dict[str, dict[str, list[Figures]]]:
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.recv(100)
+            connection.sendall(b"QUIT\r\n")
+            return bool(connection.recv(100))
+    except OSError:
+        return False
+
+
+def compare(
+    servers: Sequence[Server], directory: Path, cases: Sequence[str], rounds: int, count: int
+) -> dict[str, dict[str, list[Figures]]]:
     """By case and server: its figures, one a round; the servers run in turn."""
-    found: dict[str, dict[str, list[Figures]]] = {case: {"postfix": [], "relay": []} for case in cases}
+    found: dict[str, dict[str, list[Figures]]] = {case: {one.name: [] for one in servers} for case in cases}
     for _ in range(rounds):
-        for server in (Postfix(directory, PORT, SINK_PORT), Relay(directory, PORT, SINK_PORT)):
+        for server in servers:
             server.start()
             try:
                 wait_port(PORT)
                 for case in cases:
-                    figures = run_case(server, directory, case, count if case.startswith("5k") else count // 2)
+                    figures = run_case(server, directory, case, count // 2 if case.startswith("50k") else count)
                     found[case][server.name].append(figures)
-                    print(f"  {server.name:8s} {case:12s} {_line(figures)}", flush=True)
+                    print(f"  {server.name:8s} {case:14s} {_line(figures)}", flush=True)
             finally:
                 server.stop()
     return found
+
+
+def verifying(directory: Path, rounds: int, count: int) -> None:
+    """Both sides with inbound verification; fails when a mail is not found to be genuine."""
+    if not POLICY_SERVICE.exists():
+        raise SystemExit("no SPF policy service to compare with: apt-get install postfix-policyd-spf-python")
+    records = messages.write_signed(directory)
+    with NameServer(records) as names:
+        servers = (
+            VerifyingPostfix(directory, PORT, SINK_PORT, dns_port=names.port, passes=2),
+            VerifyingPostfix(directory, PORT, SINK_PORT, dns_port=names.port, passes=1),
+            Relay(directory, PORT, SINK_PORT, dns_port=names.port),
+        )
+        _report(compare(servers, directory, [VERIFYING], rounds, count - count % messages.SIGNED))
+        print(f"DNS, not counted: {names.used_ms():.0f} ms of CPU in all")
 
 
 def aliases(directory: Path, rounds: int, count: int, stored: int) -> None:
@@ -181,11 +213,16 @@ def _median(figures: Sequence[Figures]) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--cases", default=CASES)
+    parser.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=1_500, help="per 5k case and round; half of it at 50k")
+    parser.add_argument("--messages", type=int, default=1_500, help="per case and round; half of it at 50k")
     parser.add_argument("--aliases", type=int, default=0, help="instead: relay with that many aliases stored")
     parser.add_argument("--memory", type=int, default=0, help="instead: relay's memory over that many messages")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no server is left behind
+    for port in (PORT, SINK_PORT, REINJECT_PORT):
+        if _answers(port):
+            raise SystemExit(f"another server answers on port {port}")
     with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -195,21 +232,26 @@ def main() -> None:
         elif arguments.memory:
             memory(directory, arguments.memory)
         else:
-            found = compare(directory, arguments.cases.split(","), arguments.rounds, arguments.messages)
-            _report(found)
+            rounds, count = arguments.rounds, arguments.messages
+            if arguments.cases:
+                servers = (Postfix(directory, PORT, SINK_PORT), Relay(directory, PORT, SINK_PORT))
+                _report(compare(servers, directory, arguments.cases.split(","), rounds, count))
+            if arguments.verify:
+                verifying(directory, rounds, count)
 
 
-def _report(found: dict[str, dict[str, list[Figures]]]) -> None:
-    print("\nmedians of the rounds; ratio = relay / postfix")
+def _report(found: Mapping[str, Mapping[str, Sequence[Figures]]]) -> None:
+    print("\nmedians of the rounds; ratios = relay / the other")
     for case, by_server in found.items():
-        postfix, relay = _median(by_server["postfix"]), _median(by_server["relay"])
-        print(f"{case:12s} postfix  {_line(postfix)}")
-        print(f"{'':12s} relay    {_line(relay)}")
-        print(
-            f"{'':12s} ratio    {relay.relayed / postfix.relayed:.2f} relayed, {relay.cpu_ms / postfix.cpu_ms:.2f} CPU"
-        )
-        print(json.dumps({"case": case, "ratio": relay.relayed / postfix.relayed, "cpu_ms": relay.cpu_ms}))
+        medians = {name: _median(figures) for name, figures in by_server.items()}
+        for name, figures in medians.items():
+            print(f"{case:14s} {name:8s} {_line(figures)}")
+        relay = medians.pop("relay")
+        for name, other in medians.items():
+            ratio = relay.relayed / other.relayed
+            print(f"{case:14s} ratio    {ratio:.2f} relayed, {relay.cpu_ms / other.cpu_ms:.2f} CPU, to {name}")
+            print(json.dumps({"case": case, "to": name, "ratio": ratio, "cpu_ms": relay.cpu_ms}))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

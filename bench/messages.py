@@ -1,12 +1,24 @@
-"""The mails that are sent: a marketplace question as a big webmail provider would send it, at 5 KB and at 50 KB."""
+"""The mails that are sent: a marketplace question as a big webmail provider would send it, at 5 KB and at 50 KB; and
+such questions with a signature that holds, and what their domain publishes.
+"""
 
 import base64
 import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from relay.core import dkim
+
 SIZES: Final = {"5k": 5_120, "50k": 51_200}
 WRITER: Final = "alice.buyer@example.net"
+SIGNED: Final = 10
+"""How many different mails are signed."""
+
+_WEEK_S: Final = 604_800
+_SIGNATURE: Final = re.compile(r"DKIM-Signature:.*\n(?:[ \t].*\n)+")
 
 _WORDS: Final = """the table you show has four legs and a drawer could you tell me how deep that is and whether it fits
 behind a door of eighty centimetres i would pick it up on saturday if the rain stops many thanks""".split()  # noqa: SIM905
@@ -16,6 +28,25 @@ def write_all(directory: Path) -> None:
     """`m5k.eml` and `m50k.eml` with LF line ends, the way smtp-source takes them; the same bytes in each run."""
     for name, size in SIZES.items():
         (directory / f"m{name}.eml").write_text(_message(size, random.Random(7)), encoding="ascii")
+
+
+def write_signed(directory: Path) -> Mapping[str, str]:
+    """`signed-0.eml` and so on, about 5 KB; no two have a line of text in common. Returns the TXT records that prove
+    them, by name: SPF by way of one include, as big providers have it."""
+    domain = WRITER.rpartition("@")[2]
+    key = dkim.SigningKey.load(dkim.generate("rsa-sha256"), domain=domain, selector="s1")
+    for number in range(SIGNED):
+        text = _SIGNATURE.sub("", _message(SIZES["5k"], random.Random(number)))
+        content = text.replace("CAAbcd1234xyz", f"CAAbcd1234xyz{number}").replace("\n", "\r\n").encode("ascii")
+        header, _, body = content.partition(b"\r\n\r\n")
+        field = dkim.sign(header + b"\r\n", body, [key], datetime.now(UTC), _WEEK_S)
+        (directory / f"signed-{number}.eml").write_bytes((field + content).replace(b"\r\n", b"\n"))
+    return {
+        domain: f"v=spf1 include:_spf.{domain} -all",
+        f"_spf.{domain}": "v=spf1 ip4:192.0.2.0/24 ip4:127.0.0.0/8 -all",
+        f"s1._domainkey.{domain}": dkim.public_record(key),
+        f"_dmarc.{domain}": "v=DMARC1; p=reject; adkim=r; aspf=r",
+    }
 
 
 def _message(size: int, chance: random.Random) -> str:

@@ -58,7 +58,7 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{uid}
 virtual_minimum_uid = 1
 virtual_destination_concurrency_limit = 20
-smtpd_milters = unix:{d}/opendkim.sock
+smtpd_milters = unix:{d}/opendkim0.sock
 milter_default_action = tempfail
 """
 _HEADER_CHECKS: Final = """\
@@ -66,13 +66,11 @@ _HEADER_CHECKS: Final = """\
 /^From:.*<(.*)>/ REPLACE From: "Buyer via Market" <b.7f3k9q@relay.test>
 /^To:/ REPLACE To: <user@mailbox.test>
 """
-_OPENDKIM: Final = """\
+SIGNING: Final = """\
 Syslog no
-Mode s
 Canonicalization relaxed/relaxed
-Socket local:{d}/opendkim.sock
+Socket local:{d}/opendkim{n}.sock
 UMask 000
-InternalHosts 127.0.0.1
 Background no
 UserID 0
 RequireSafeKeys no
@@ -88,13 +86,13 @@ class Postfix:
     """A server under test: `start`, `recipient`, `processes`, `drained`, `stop`."""
 
     name = "postfix"
-    per_recipient_flag = ("-N",)  # smtp-source numbers the recipient: 1pair@, 2pair@ ...
+    per_recipient_flag: tuple[str, ...] = ("-N",)  # smtp-source numbers the recipient: 1pair@, 2pair@ ...
     recipient = "pair@relay.test"
 
     def __init__(self, directory: Path, port: int, sink_port: int) -> None:
         self._dir = directory / "postfix"
         self._port, self._sink_port = port, sink_port
-        self._milter: subprocess.Popen[bytes] | None = None
+        self._milters: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         shutil.rmtree(self._dir, ignore_errors=True)
@@ -110,7 +108,7 @@ class Postfix:
 
     def _configure(self, uid: int) -> None:
         etc = self._dir / "etc"
-        (etc / "main.cf").write_text(_MAIN.format(d=self._dir, sink=self._sink_port, uid=uid))
+        (etc / "main.cf").write_text(_MAIN.format(d=self._dir, sink=self._sink_port, uid=uid) + self._more_settings())
         (etc / "sender").write_text("/^alice\\.buyer@example\\.net$/ b.7f3k9q@relay.test\n")
         (etc / "header_checks").write_text(_HEADER_CHECKS)
         lines = [f"{i}pair@relay.test user{i % MAILBOXES}@mailbox.test\n" for i in range(ALIASES)]
@@ -122,13 +120,24 @@ class Postfix:
                 continue
             if fields[:2] == ["smtp", "inet"]:
                 fields[0] = f"127.0.0.1:{self._port}"
+                fields += self._smtpd_options()
             elif fields[1] == "inet":
                 continue
             fields[4] = "n"  # no chroot
             services.append("\t".join(fields))
+        services += self._more_services()
         (etc / "master.cf").write_text("\n".join(services) + "\n")
         shutil.copy("/etc/postfix/dynamicmaps.cf", etc)
-        subprocess.run(["postmap", "-c", etc, f"hash:{etc}/aliases"], check=True)
+        subprocess.run(["postmap", "-c", etc, f"hash:{etc}/aliases"], check=True, capture_output=True)
+
+    def _more_settings(self) -> str:
+        return ""
+
+    def _smtpd_options(self) -> list[str]:
+        return []
+
+    def _more_services(self) -> list[str]:
+        return []
 
     def _start_opendkim(self) -> None:
         key = self._dir / "key.pem"
@@ -137,19 +146,28 @@ class Postfix:
         key.chmod(0o600)
         (self._dir / "signing").write_text("* s1\n")
         (self._dir / "keys").write_text(f"s1 relay.test:s1:{key}\n")
-        conf = self._dir / "opendkim.conf"
-        conf.write_text(_OPENDKIM.format(d=self._dir))
-        self._milter = subprocess.Popen(["opendkim", "-f", "-x", conf], stderr=subprocess.DEVNULL)
-        while not (self._dir / "opendkim.sock").exists():
-            time.sleep(0.05)
+        for number, text in enumerate(self._filters()):
+            conf = self._dir / f"opendkim{number}.conf"
+            conf.write_text(text)
+            self._milters.append(subprocess.Popen(["opendkim", "-f", "-x", conf], stderr=subprocess.DEVNULL))
+            while not (self._dir / f"opendkim{number}.sock").exists():
+                time.sleep(0.05)
+
+    def _filters(self) -> list[str]:
+        """The configuration of each OpenDKIM; the socket of the nth is `opendkim<n>.sock`."""
+        return [SIGNING.format(d=self._dir, n=0) + "Mode s\nInternalHosts 127.0.0.1\n"]
 
     def processes(self) -> list[int]:
         master = int((self._dir / "spool/pid/master.pid").read_text(encoding="ascii"))
-        return [master] + ([self._milter.pid] if self._milter else [])
+        return [master] + [milter.pid for milter in self._milters]
 
     def drained(self) -> bool:
         queues = (self._dir / "spool" / name for name in ("incoming", "active", "deferred", "maildrop"))
         return not any(files for queue in queues for _, _, files in os.walk(queue))
+
+    def verified(self) -> int:
+        """How many mails were found genuine since `forget`."""
+        return 0
 
     def forget(self) -> None:
         """Empties the archive between cases, as a rotation would."""
@@ -158,6 +176,7 @@ class Postfix:
 
     def stop(self) -> None:
         subprocess.run(["postfix", "-c", self._dir / "etc", "stop"], check=False, capture_output=True)
-        if self._milter is not None:
-            self._milter.terminate()
-            self._milter.wait()
+        for milter in self._milters:
+            milter.terminate()
+            milter.wait()
+        self._milters.clear()

@@ -26,8 +26,8 @@ port = {port}
 tls = "none"
 
 [authentication]
-verify = false
-
+verify = {verify}
+{dns}
 [limits]
 connections_per_client = 1000
 commands_per_session = 10000000
@@ -69,24 +69,28 @@ _SELLERS: Final = 1_000
 
 
 class Relay:
-    """A server under test: `start`, `recipient`, `processes`, `drained`, `stop`. `aliases`: how many are stored."""
+    """A server under test. `aliases`: how many are stored; `dns_port`: verifies mail, asking the DNS on that port."""
 
     name = "relay"
     per_recipient_flag: tuple[str, ...] = ()
 
-    def __init__(self, directory: Path, port: int, sink_port: int, *, aliases: int = 2) -> None:
+    def __init__(
+        self, directory: Path, port: int, sink_port: int, *, aliases: int = 2, dns_port: int | None = None
+    ) -> None:
         self._dir = directory / "relay"
         self._port, self._sink_port, self._aliases = port, sink_port, aliases
         self._process: subprocess.Popen[bytes] | None = None
+        self._dns_port = dns_port
         self._web = 0
         self._settled_before = 0
+        self._passed_before = [0, 0, 0]
         self._expected = 0
         self.recipient = ""
 
     def start(self) -> None:
         shutil.rmtree(self._dir, ignore_errors=True)
         (self._dir / "var/keys").mkdir(parents=True)
-        (self._dir / "config.toml").write_text(_CONFIG.format(port=self._port, sink=self._sink_port))
+        (self._dir / "config.toml").write_text(self._config())
         MasterKeys.create(self._dir / "var/keys/master.key")
         self.recipient = asyncio.run(self._furnish())
         command = [sys.executable, "-m", "relay", "--config", str(self._dir / "config.toml"), "serve"]
@@ -94,6 +98,11 @@ class Relay:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None
         self._web = json.loads(self._process.stdout.readline())["ports"]["web"]
+
+    def _config(self) -> str:
+        dns = f'\n[dns]\nservers = ["127.0.0.1"]\nport = {self._dns_port}\n' if self._dns_port else ""
+        verify = "true" if self._dns_port else "false"
+        return _CONFIG.format(port=self._port, sink=self._sink_port, verify=verify, dns=dns)
 
     async def _furnish(self) -> str:
         path = self._dir / "config.toml"
@@ -112,14 +121,27 @@ class Relay:
     def processes(self) -> list[int]:
         return [self._process.pid] if self._process else []
 
-    def settled(self) -> int:
-        """How many deliveries the daemon has settled since it started."""
+    def _counted(self, *beginnings: str) -> list[int]:
+        """For each beginning of a metric's line: what was counted since the daemon started."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._web}/metrics", timeout=10) as page:
             lines = page.read().decode().splitlines()
-        return int(sum(float(line.split()[-1]) for line in lines if line.startswith("relay_settled_total{")))
+        return [int(sum(float(line.split()[-1]) for line in lines if line.startswith(one))) for one in beginnings]
+
+    def settled(self) -> int:
+        """How many deliveries the daemon has settled since it started."""
+        return self._counted("relay_settled_total{")[0]
+
+    def verified(self) -> int:
+        """How many mails passed SPF, DKIM and DMARC since `forget`."""
+        return min(now - before for now, before in zip(self._passed(), self._passed_before, strict=True))
+
+    def _passed(self) -> list[int]:
+        lines = (f'relay_authentications_total{{method="{one}",result="pass"}}' for one in ("spf", "dkim", "dmarc"))
+        return self._counted(*lines)
 
     def forget(self) -> None:
         self._settled_before = self.settled()
+        self._passed_before = self._passed()
         self._expected = 0
 
     def expect(self, messages: int) -> None:
