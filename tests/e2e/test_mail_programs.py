@@ -1,6 +1,9 @@
 """Ordinary mail programs on both sides: s-nail and neomutt send, get, answer with "Reply", and notice nothing."""
 
 import html
+import re
+import struct
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from urllib.parse import quote
 
@@ -8,15 +11,20 @@ import pytest
 
 from relay.core.model.optout import OptOut
 from relay.edge.system import SystemClock
-from tests.e2e.scene import read
+from tests.e2e.scene import Scene, read
 from tests.support.daemon import BUYER, PASSWORD, SELLER
 from tests.support.mua import MailProgram, NeoMutt, Server, SNail
+from tests.support.peers import until
 from tests.support.scrubbing import readings
+from tests.support.sink import Letter
 
 pytestmark = [pytest.mark.peer("s-nail"), pytest.mark.peer("neomutt")]
 
-ROUNDS = 10
+ROUNDS = 12
 SHOP_PC = "shop-pc.workshop.pottery.example"
+CLIENT = "127.0.0.1"
+_LINES_A_ROUND = 2
+"""The new line, and one that says who wrote what is below."""
 LAPTOP = "hanakos-laptop.home.phone.example"
 
 
@@ -58,7 +66,7 @@ def test_a_buyers_mail_program_sends_by_the_mx_port(scene, tmp_path, kind):
     buyer.send(scene.seller_alias, subject, "Is it blue?")
     mail = read(scene.letter(SELLER, subject))
     assert scene.buyer_alias in mail["From"]
-    assert mail.get_content().strip() == "Is it blue?"
+    assert _said(mail) == "Is it blue?"
 
 
 # R-REW-04: text in the charsets of Japanese mail stays legible, without the address in it
@@ -72,21 +80,21 @@ def test_a_japanese_mail_arrives_legible_and_without_the_address_in_it(scene, tm
     letter = scene.letter(BUYER, subject)
     mail = read(letter)
     assert mail.get_content_charset() == charset
-    assert mail.get_content().strip() == f"お問い合わせは {scene.seller_alias} までどうぞ。よろしくお願いします。"
-    assert not _disclosed(letter.content, of=seller)
+    assert _said(mail) == f"お問い合わせは {scene.seller_alias} までどうぞ。よろしくお願いします。"
+    assert not _disclosed(scene, letter.content, of=seller)
 
 
 # R-REW-04: an attachment arrives byte for byte, its name without the address in it
 def test_attachments_arrive_byte_for_byte(scene, tmp_path):
     seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
-    picture = tmp_path / f"器 of {SELLER}.bin"
-    picture.write_bytes(bytes(range(256)) * 400)
+    picture = tmp_path / f"器 of {SELLER}.bmp"
+    picture.write_bytes(_bitmap())
     seller.send(scene.buyer_alias, "With a picture", "Here it is.", attached=[picture])
     letter = scene.letter(BUYER, "With a picture")
     (attached,) = read(letter).iter_attachments()
     assert attached.get_content() == picture.read_bytes()
-    assert attached.get_filename() == f"器 of {scene.seller_alias}.bin"
-    assert not _disclosed(letter.content, of=seller)
+    assert attached.get_filename() == f"器 of {scene.seller_alias}.bmp"
+    assert not _disclosed(scene, letter.content, of=seller)
 
 
 # R-REW-05: who copies himself in is not served twice, and nobody learns who he is
@@ -100,19 +108,18 @@ def test_a_copy_to_oneself_goes_to_the_other_side_once(scene, tmp_path):
     assert not scene.letters(SELLER, "With a copy")
 
 
-# R-REW-01, R-REW-03, R-REW-04
-def test_ten_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(scene, tmp_path):
+# R-REW-01, R-REW-03, R-REW-04, R-REW-09
+def test_twelve_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(scene, tmp_path):
     seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
     buyer = SNail(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=scene.relay.mx))
     subject = "Blue bowl 青い器"
-    seller.send(scene.buyer_alias, subject, f"Your bowl is ready. Write to {SELLER} any time.")
+    seller.send(scene.buyer_alias, subject, f"Round 01: Your bowl is ready. Write to {SELLER} any time.")
     delivered = []
     for number in range(1, ROUNDS + 1):
         for writer, reader in ((seller, buyer), (buyer, seller)):
             if delivered:
                 writer.reply(_text(number, writer.address, reader.address))
-            letter = scene.letter(reader.address, subject, number)
-            assert letter.mail_from.endswith("@market.example")
+            letter = _relayed(scene, reader.address, subject, number)
             reader.deliver(letter.content)
             delivered.append((reader.address, letter.content))
     assert len(delivered) == 2 * ROUNDS
@@ -121,13 +128,14 @@ def test_ten_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(sce
         assert (len(inbox), len(sent)) == (ROUNDS, ROUNDS)
         _is_one_thread([*inbox, *sent])
         assert {mail["Subject"].removeprefix("Re: ") for mail in inbox} == {subject}
+    _say_each_thing_once_above_one_footer([content for _, content in delivered])
     for to, content in delivered:
-        found = _disclosed(content, of=seller if to == BUYER else buyer)
+        found = _disclosed(scene, content, of=seller if to == BUYER else buyer)
         assert not found, content
     # The search finds what there was to find.
     for program in (seller, buyer):
         assert all(
-            _disclosed(mail.as_bytes(), of=program) >= {program.address, program.machine}
+            _disclosed(scene, mail.as_bytes(), of=program) >= {program.address, program.machine}
             for mail in program.mails(program.sent)
         )
 
@@ -168,7 +176,20 @@ def _text(number: int, own: str, other: str) -> str:
         html.escape(own).replace("@", "&#64;"),
         f"Is yours {other}? Mine is {own}",
     )
-    return f"Round {number}: {forms[number % len(forms)]}"
+    return f"Round {number:02}: {forms[number % len(forms)]}"
+
+
+def _said(mail: EmailMessage) -> str:
+    """What stands above the footer."""
+    assert ".:---" in mail.get_content()
+    return _above(mail.get_content()).strip()
+
+
+def _bitmap() -> bytes:
+    """256 grey pixels in each of 400 lines."""
+    size = 54 + 3 * 256 * 400
+    header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", size, 0, 54, 40, 256, 400, 1, 24, 0, 0, 2835, 2835, 0, 0)
+    return header + bytes(level for level in range(256) for _ in range(3)) * 400
 
 
 def _ids(value: str | None) -> list[str]:
@@ -182,24 +203,48 @@ def _is_one_thread(mails: list[EmailMessage]) -> None:
     parents = {mail["Message-ID"]: {*_ids(mail["In-Reply-To"]), *_ids(mail["References"])} for mail in mails}
     assert not set().union(*parents.values()) - own
     (root,) = (mail_id for mail_id, above in parents.items() if not above)
-    assert all(
-        root in above or any(root in parents[one] for one in above)
-        for mail_id, above in parents.items()
-        if mail_id != root
-    )
+    assert all(root in _all_above(mail_id, parents) for mail_id in own - {root})
 
 
-def _disclosed(content: bytes, *, of: MailProgram) -> set[str]:
+def _all_above(mail_id: str, parents: dict[str, set[str]]) -> set[str]:
+    """Its ancestors by whatever way: s-nail names the newest mails of a long thread alone."""
+    found: set[str] = set()
+    new = {mail_id}
+    while new:
+        new = set().union(*(parents[one] for one in new)) - found
+        found |= new
+    return found
+
+
+def _relayed(scene: Scene, to: str, subject: str, number: int) -> Letter:
+    """The `number`th letter that somebody wrote; the relay itself may have a word about one of them."""
+    return until(lambda: [one for one in scene.letters(to, subject) if one.mail_from][number - 1 : number])[0]
+
+
+def _say_each_thing_once_above_one_footer(mails: list[bytes]) -> None:
+    """`mails` are a thread in its order, each the whole one before it with a new line."""
+    texts = [message_from_bytes(mail, policy=policy.default).get_content() for mail in mails]
+    links = [re.findall(r"http://127\.0\.0\.1:\d+/l/[\w-]+", text) for text in texts]
+    assert [len(found) for found in links] == [2] * len(mails)
+    assert len({link for found in links for link in found}) == 2 * len(mails)
+    for number, text in enumerate(texts, 1):
+        assert text.count(".:---") == text.count("___:.") == 1
+        above = _above(text)
+        assert [above.count(f"Round {n:02}:") for n in range(1, number // 2 + 1)] == [2] * (number // 2)
+        assert len([line for line in above.splitlines() if line.strip("> \t")]) <= _LINES_A_ROUND * number, above
+
+
+def _above(text: str) -> str:
+    return text.partition(".:---")[0]
+
+
+def _disclosed(scene: Scene, content: bytes, *, of: MailProgram) -> set[str]:
     """What a mail, read in every way, says of whose program it came from."""
     local_part, _, domain = of.address.partition("@")
-    secrets = {
-        of.address,
-        f"{local_part}@",
-        domain,
-        of.machine,
-        of.machine.partition(".")[0],
-        of.name.lower(),
-        "127.0.0.1",
-    }
+    secrets = {of.address, f"{local_part}@", domain, of.machine, of.machine.partition(".")[0], of.name.lower()}
     read_as = readings(content)
-    return {secret for secret in secrets if secret in read_as}
+    found = {secret for secret in secrets if secret in read_as}
+    mail = message_from_bytes(content)
+    texts = [str(mail.items()), *(str(part.get_payload(decode=True)) for part in mail.walk())]
+    # The links of this relay are on this machine too.
+    return found | {CLIENT for text in texts if CLIENT in text.replace(f"{CLIENT}:{scene.relay.web}", "")}
