@@ -10,13 +10,9 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_DEEPEST: Final = 256
+from relay.core.rewrite.html_depth import is_flat_enough
+
 _TAG: Final = re.compile(r"<!--(?:(?!-->).)*+(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
-_ENDS: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)[^<>]*+")
-_NO_DEPTH: Final = re.compile(
-    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
-)
-"""What has no content, or ends where the next of its kind begins."""
 _UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})
 _SPACED: Final = re.compile("blockquote|h[1-6]|ol|p|pre|table|ul")
 _BLOCK: Final = re.compile(
@@ -30,7 +26,7 @@ _BREAKS: Final = re.compile(r" *[\n\x1d\x1e][ \n\x1d\x1e]*")
 
 def of_html(source: str) -> str:
     """Lines that end in LF; "" when it shows no text."""
-    if not _is_flat_enough(source):
+    if not is_flat_enough(source):
         return _tidy(html.unescape(_TAG.sub(" ", source)))
     root = LexborHTMLParser(source).root
     pieces: list[str] = []
@@ -80,22 +76,6 @@ def _target(node: LexborNode, shown: str) -> str:
     target = (node.attributes.get("href") or "").strip().removeprefix("mailto:")
     leads_out = target and target not in shown and not target.startswith(("#", "javascript:", "cid:"))
     return f" <{target}>" if leads_out else ""
-
-
-def _is_flat_enough(source: str) -> bool:
-    """By a bound from above: an end tag that does not fit what is open is taken for one that closes nothing."""
-    still_open: list[str] = []
-    for match in _ENDS.finditer(source):
-        name = match[2].lower()
-        if _NO_DEPTH.fullmatch(name):
-            continue
-        if not match[1]:
-            still_open.append(name)
-        elif still_open and still_open[-1] == name:
-            still_open.pop()
-        if len(still_open) > _DEEPEST:
-            return False
-    return True
 
 
 def _tidy(text: str) -> str:

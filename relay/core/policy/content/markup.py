@@ -16,14 +16,10 @@ from relay.core.model.reason import ReasonCode
 from relay.core.policy.content import clues, contacts, hosts
 from relay.core.policy.content.finding import Hit
 from relay.core.policy.content.links import MOST
+from relay.core.rewrite.html_depth import is_flat_enough
 
-_DEEPEST: Final = 256
 _LEADING: Final = ("href", "src", "action", "background", "srcset", "poster", "data")
 _SELECTED: Final = ",".join(f"[{name}]" for name in _LEADING)
-_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)")
-_FLAT: Final = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li td tr th dd dt option".split()
-)
 _VALUE: Final = re.compile(
     rf"<[A-Za-z]|\b({'|'.join(_LEADING)})\s{{0,3}}=\s{{0,3}}(?:\"([^\"]{{0,4000}})\"|'([^']{{0,4000}})'|([^\s>\"']{{1,4000}}+))",
     re.IGNORECASE,
@@ -57,7 +53,7 @@ def found(source: str, owner: Owner) -> Iterator[Hit]:
             host = hosts.of_url(match[1])
             if host and not hosts.is_under(host, owner.domains):
                 yield Hit(ReasonCode.EXTERNAL_LINK, *match.span(), host)
-    if not _is_flat_enough(source):
+    if not is_flat_enough(source):
         return
     places: dict[str, deque[tuple[int, int]]] | None = None
     logo_ends = -1
@@ -112,19 +108,6 @@ def _is_pixel(node: LexborNode) -> bool:
         or "hidden" in attributes
         or bool(_HIDDEN.search((attributes.get("style") or "")[:1_000]))
     )
-
-
-def _is_flat_enough(source: str) -> bool:
-    if source.count("<") <= _DEEPEST:
-        return True
-    depth = 0
-    for tag in _TAG.finditer(source):
-        if tag[2].lower() in _FLAT:
-            continue
-        depth = max(0, depth - 1) if tag[1] else depth + 1
-        if depth > _DEEPEST:
-            return False
-    return True
 
 
 def _places(source: str) -> dict[str, deque[tuple[int, int]]]:

@@ -1,0 +1,30 @@
+"""How deep an HTML text nests at most: readers of it are quadratic in depth, so a text that nests too deep is not given
+to one."""
+
+import re
+from typing import Final
+
+_DEEPEST: Final = 256
+_ENDS: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)")
+_NO_DEPTH: Final = re.compile(
+    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
+)
+"""What has no content, or ends where the next of its kind begins."""
+
+
+def is_flat_enough(source: str) -> bool:
+    """By a bound from above: an end tag that does not fit what is open is taken for one that closes nothing."""
+    if source.count("<") <= _DEEPEST:
+        return True
+    still_open: list[str] = []
+    for match in _ENDS.finditer(source):
+        name = match[2].lower()
+        if _NO_DEPTH.fullmatch(name):
+            continue
+        if not match[1]:
+            still_open.append(name)
+        elif still_open and still_open[-1] == name:
+            still_open.pop()
+        if len(still_open) > _DEEPEST:
+            return False
+    return True
