@@ -40,7 +40,8 @@ class Received:
         self.name, self.address, self.to = sender.display_name, sender.addr_spec, to.addr_spec
         page, text = message.get_body(("html",)), message.get_body(("plain",))
         shown = page.get_content() if page else as_page(unflowed(text) if text else "")
-        self.page = re.sub(r"(?is).*<body\b[^>]*>|</body>.*", "", shown)
+        inside = re.search(r"(?is)<body\b[^>]*>(.*)</body>", shown)
+        self.page = inside[1] if inside else shown
         self.text = unflowed(text) if text else as_text(self.page)
 
 
