@@ -1,0 +1,67 @@
+"""Mail past the real ClamAV and Rspamd, and what happens while one of them is away (R-POL-17)."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from email import policy
+from email.message import EmailMessage
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.scene import Scene, plain, played, read
+from tests.store.cluster import free_port
+from tests.support import scanners
+from tests.support.daemon import BUYER, SELLER
+from tests.support.scanners import EICAR, GTUBE
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        clamd, rspamd = stack.enter_context(scanners.clamd()), stack.enter_context(scanners.rspamd())
+        sections = _section("clamav", clamd.address) + _section("rspamd", rspamd)
+        yield stack.enter_context(played(tmp_path_factory.mktemp("relay"), extra=sections))
+
+
+def _section(kind: str, address: str, when_away: str = "hold") -> str:
+    return f'\n[[scanner]]\nkind = "{kind}"\naddress = "{address}"\nwhen_away = "{when_away}"\ntimeout_s = 5\n'
+
+
+def infected(scene: Scene) -> bytes:
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["From"], mail["To"], mail["Subject"] = SELLER, scene.buyer_alias, "The bill"
+    mail.set_content("See the file.\n")
+    mail.add_attachment(EICAR, maintype="text", subtype="plain", filename="bill.txt")
+    return bytes(mail)
+
+
+# R-POL-17
+@pytest.mark.peer("clamd", "rspamd")
+def test_a_virus_comes_back_with_a_notice_spam_waits_for_staff_and_clean_mail_passes(scene: Scene) -> None:
+    spam = plain(SELLER, scene.buyer_alias, "A letter", GTUBE.decode())
+    virus, waits, passes = scene.hand_in("S1", SELLER, scene.buyer_alias, infected(scene), spam, "About the table")
+    assert "recorded, not delivered (virus_found), notice follows" in virus
+    assert "held" in waits
+    assert "spam_found" in waits
+    assert "recorded and queued" in passes
+    notice = read(scene.letter(SELLER, "The bill"))
+    assert "virus_found" in notice.as_string() + notice.get_body().get_content()
+    assert EICAR not in scene.letter(SELLER, "The bill").content
+    assert scene.letter(BUYER, "About the table")
+    scene.drained()
+    assert len(scene.letters(BUYER)) == 1
+    scene.relay.cli("hold", "release", waits.split()[2], "--by", "ann")
+    assert GTUBE in scene.letter(BUYER, "A letter").content
+
+
+# R-POL-17
+@pytest.mark.parametrize(
+    ("when_away", "said"),
+    [("hold", "250 2.0.0 * held*(scanner_away)"), ("pass", "250 2.0.0 * recorded and queued*"), ("tempfail", "451 *")],
+)
+def test_while_a_scanner_is_away_the_setting_decides(tmp_path: Path, when_away: str, said: str) -> None:
+    with played(tmp_path, extra=_section("clamav", f"127.0.0.1:{free_port()}", when_away)) as scene:
+        (answer,) = scene.hand_in("S1", SELLER, scene.buyer_alias, "About the table")
+        assert fnmatch(answer, said)
+        assert len(scene.ask(lambda store: store.messages())) == (when_away != "tempfail")
