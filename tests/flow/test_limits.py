@@ -290,3 +290,14 @@ async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> No
         for _ in range(2):
             await market.send(writer, market.buyer_alias)
         assert [mail.rcpt_to for mail in await market.deliver_due()] == [writer]
+
+
+async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) -> None:  # R-POL-13 R-POL-04 R-REC-08
+    await market.store.put_order(
+        Order(
+            id="1", marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=Fulfilment.OPERATOR
+        )
+    )
+    await market.send(BUYER, market.seller_alias, Subject="Where is it?")
+    assert not await market.store.open_question(market.pair.id)
+    assert await market.store.turns(market.pair.seller.party.id, START - timedelta(days=1)) == []

@@ -41,8 +41,10 @@ WHERE message.id IN ($1...)
 SELECT id, original_id_hash, order_id FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
 
 -- name: open_question
+-- What went to the operator asks the seller nothing (R-POL-13).
 SELECT author_role FROM message
 WHERE pair_id = $1 AND automatic = 'no' AND state IN ('queued', 'deferred', 'accepted')
+  AND detail NOT LIKE '%"to_operator":true%'
 ORDER BY received_at DESC, id DESC LIMIT 1
 
 -- name: auto_replies_since
@@ -69,7 +71,7 @@ SELECT message.id, message.pair_id, message.author_role, message.received_at, me
        message.no_reply_needed
 FROM pair JOIN message ON message.pair_id = pair.id
 WHERE pair.seller_id = $1 AND message.received_at >= $2 AND message.author_role IS NOT NULL
-  AND message.state IN ('queued', 'deferred', 'accepted')
+  AND message.state IN ('queued', 'deferred', 'accepted') AND message.detail NOT LIKE '%"to_operator":true%'
 ORDER BY message.pair_id, message.received_at, message.id
 
 -- name: holder_key
