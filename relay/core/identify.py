@@ -10,7 +10,7 @@ from relay.core import address
 from relay.core.model.head import Head
 from relay.core.model.marketplace import Fallback
 from relay.core.model.message import Incoming
-from relay.core.model.party import Role
+from relay.core.model.party import PartyState, Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.policy.facts import Facts, Proof
@@ -84,14 +84,18 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
     if state is None and head.from_address in facts.pair.side(facts.to).addresses:
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
-    if proof is Proof.ALIGNED and (state is SenderState.UNKNOWN or _may_wait(facts, policy)):
+    if proof is Proof.ALIGNED and _may_wait(facts, state, policy):
         return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
     return _stranger()
 
 
-def _may_wait(facts: Facts, policy: Policy) -> bool:
-    """Whether an unlisted address may be put on the writing party's list to wait for its word (R-SND-02)."""
-    return not facts.listed_elsewhere and facts.pending_senders < policy.senders.pending
+def _may_wait(facts: Facts, state: SenderState | None, policy: Policy) -> bool:
+    """Whether an unlisted address may wait, on the writing party's list, for its word (R-SND-02). Nobody waits for a
+    party that is away: who is not known to be of its account hears nothing of that."""
+    if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
+        return False
+    room = not facts.listed_elsewhere and facts.pending_senders < policy.senders.pending
+    return room or state is SenderState.UNKNOWN
 
 
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
