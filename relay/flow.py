@@ -63,7 +63,7 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
         ]
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
-    scans = await scan(house, incoming) if any(target.pair for target in targets) else ()
+    scans = _Scans(house, incoming)
     judged, spent = [], _Spent()
     for target in targets:
         one = await _judge_one(house, incoming, mail, authentication, scans, target, spent.uses)
@@ -90,12 +90,20 @@ class _Spent:
             self.uses.update(spends(facts, verdict, incoming.received_at))
 
 
-async def scan(house: House, incoming: Incoming) -> tuple[Scan, ...]:
-    """All scanners side by side (R-POL-17). Raises UnavailableError where one is away and the setting says so."""
-    if not house.scanners:
-        return ()
-    found = await asyncio.gather(*(scanner.scan(incoming.content) for scanner in house.scanners))
-    return tuple(one for one in found if one is not None)
+@dataclass(slots=True)
+class _Scans:
+    """What the scanners find, asked once and only for a writer who is somebody: strangers' mail costs no scan."""
+
+    house: House
+    incoming: Incoming
+    found: tuple[Scan, ...] | None = None
+
+    async def get(self) -> tuple[Scan, ...]:
+        """All scanners side by side (R-POL-17). Raises UnavailableError where one is away and the setting says so."""
+        if self.found is None:
+            asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.house.scanners))
+            self.found = tuple(one for one in asked if one is not None)
+        return self.found
 
 
 def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
@@ -155,7 +163,7 @@ async def _judge_one(
     incoming: Incoming,
     mail: Mail,
     authentication: Authentication,
-    scans: tuple[Scan, ...],
+    scans: _Scans,
     target: Target,
     spent: Counter[Use],
 ) -> Judged:
@@ -165,10 +173,11 @@ async def _judge_one(
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
         return Judged(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
-    facts = await gather(house, incoming, mail.head, authentication, scans, target, spent)
+    facts = await gather(house, incoming, mail.head, authentication, target, spent)
     writer = identify(incoming, mail.head, facts)
     if isinstance(writer, Reason):
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
+    facts = replace(facts, scans=await scans.get())
     now = incoming.received_at
     policy, size = facts.marketplace.policy_at(now), len(incoming.content)
     verdict = await offload(size, decide, incoming, mail.head, mail.root, facts, writer, policy, now)

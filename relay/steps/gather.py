@@ -19,7 +19,7 @@ from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import days
 from relay.core.policy.case import automatic
-from relay.core.policy.facts import Authentication, Facts, Scan, ThreadRef, Usage
+from relay.core.policy.facts import Authentication, Facts, ThreadRef, Usage
 from relay.core.policy.policy import Policy
 from relay.core.rewrite.plan import Plan
 from relay.ports import Store, UnavailableError, Use
@@ -81,11 +81,11 @@ async def gather(
     incoming: Incoming,
     head: Head,
     authentication: Authentication,
-    scans: tuple[Scan, ...],
     target: Target,
     spent: Counter[Use],
 ) -> Facts:
-    """The facts about one alias of one message; `spent`: what its other recipients use up. Raises UnavailableError."""
+    """The facts about one alias of one message, without scans; `spent`: what its other recipients use up. Raises
+    UnavailableError."""
     pair, to = target.pair, target.to
     if pair is None or to is None:
         raise ValueError("facts are about an alias of a pair")
@@ -126,7 +126,6 @@ async def gather(
             else 0
         ),
         thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
-        scans=scans,
     )
 
 

@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from relay.core.model.party import PartySettings, Role
+from relay.core.model.message import Incoming
+from relay.core.model.party import PartySettings, PartyState, Role
+from relay.core.model.reason import ReasonCode
+from relay.core.model.sender import SenderState
+from relay.core.notice import smtp_text
+from relay.core.policy.facts import Authentication, Proof, Scan, ScanOutcome
 from relay.core.policy.policy import Hours, Policy, Quotas
 from tests.support.town import BUYER, SELLER, Town, parsed
 
@@ -53,3 +58,45 @@ async def test_a_quotas_hold_names_the_reset_and_keeps_the_night(market: Town) -
     assert await market.deliver_due() == []
     market.clock.forward(6 * 3_600 + 60)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+class Proven:
+    """An authenticator to whom every From is proven, or none."""
+
+    def __init__(self, proof: Proof) -> None:
+        self._proof = proof
+
+    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+        return Authentication(proof=self._proof)
+
+
+async def test_who_is_on_no_list_does_not_hear_that_an_account_is_away(market: Town) -> None:  # R-SND-07 R-ADR-07
+    market.house.authenticator = Proven(Proof.ALIGNED)
+    await market.store.put_sender(market.pair.seller.party.id, "waits@big.example", SenderState.UNKNOWN)
+    for state in set(PartyState) - {PartyState.ACTIVE}:
+        await market.store.put_party("market", Role.SELLER, "S1", state=state)
+        for address in ("anybody@big.example", "waits@big.example"):
+            [reply] = await market.send(address, market.buyer_alias, trusted=False)
+            assert reply == smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, market.house.book.by_id["market"])
+        [reply] = await market.send(SELLER, market.buyer_alias, trusted=False)
+        assert "sender_suspended" in reply.text
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def scan(self, content: bytes) -> Scan:
+        self.asked += 1
+        return Scan(scanner="counting", outcome=ScanOutcome.CLEAN)
+
+    async def close(self) -> None: ...
+
+
+async def test_a_strangers_mail_is_not_scanned_and_a_writers_once(market: Town) -> None:  # R-POL-17 R-ADR-07
+    scanner = Counting()
+    market.house.scanners = (scanner,)
+    await market.send("stranger@big.example", market.buyer_alias, trusted=False)
+    assert scanner.asked == 0
+    await market.send(SELLER, market.buyer_alias, market.buyer_alias.replace("@", "+again@"))
+    assert scanner.asked == 1
