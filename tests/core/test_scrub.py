@@ -272,6 +272,13 @@ SIGNED = (
 )
 
 
+def test_text_that_calls_itself_a_signature_is_read_as_what_it_is() -> None:  # R-REW-01
+    block = "-----BEGIN PGP SIGNATURE-----\r\nComment: {}\r\n\r\niQEzBAEBCAAdFiEE\r\n-----END PGP SIGNATURE-----\r\n"
+    mail = "Content-Type: application/pgp-signature\r\n\r\n" + block
+    assert BUYER_ALIAS.encode() in scrubbed(mail.format(BUYER).encode())
+    assert block.format("by nobody").encode() in scrubbed(mail.format("by nobody").encode())
+
+
 def test_a_signed_part_without_secrets_stays_whole() -> None:  # R-REW-01
     content = SIGNED.format("Text").replace("Content-ID: <1@alices-mac.local>\r\n", "").encode()
     assert rewritten(content).edits == ()

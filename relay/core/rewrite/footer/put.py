@@ -71,7 +71,7 @@ def _shown(part: Part) -> list[Part]:
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
     """One part's text as earlier passes left it; `footer` where it gets one."""
     kind = kinds.kind_of(draft.content, part)
-    if not footer and (not links or kind in (Kind.BINARY, Kind.SEALED)):
+    if not footer and (not links or kind is Kind.BINARY):
         return draft
     inside = [edit for edit in draft.edits if part.body_start <= edit.start and edit.end <= part.end]
     raw = assemble.section(draft.content, part.body_start, part.end, inside)

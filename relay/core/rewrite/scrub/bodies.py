@@ -28,7 +28,7 @@ _WIDE_AT: Final = tuple(
 
 def is_text(part: Part) -> bool:
     """A leaf that clients show or open as text. What could not be split is shown as it stands."""
-    return declared_kind(part) not in {None, Kind.SEALED}
+    return declared_kind(part) is not None
 
 
 def scrub(raw: bytes, part: Part, kind: Kind, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
@@ -40,9 +40,9 @@ def scrub(raw: bytes, part: Part, kind: Kind, secrets: Secrets) -> tuple[list[Cu
     return hidden_in_noise(raw, part.encoding, secrets)
 
 
-def scrub_binary(raw: bytes, encoding: str, kind: Kind, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+def scrub_binary(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
     """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
-    if encoding == "base64" or kind is Kind.SEALED:
+    if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
     octets = encodings.decode(raw, encoding)
     hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.what == "address"]

@@ -16,8 +16,6 @@ class Kind(Enum):
     MESSAGE = auto()
     """A message or a multipart that stands encoded, so that its parts were not split."""
     BINARY = auto()
-    SEALED = auto()
-    """Keys and signatures: as they are, by R-REW-06."""
 
 
 _BY_TYPE: Final = {
@@ -47,7 +45,6 @@ _BY_NAME: Final = {
     "xml": Kind.HTML,
     "svg": Kind.HTML,
 }
-_SEALED: Final = re.compile(r"application/(?:pgp-|(?:x-)?pkcs)")
 _LOOK: Final = 512
 _RAW_LOOK: Final = 2_048  # three octets of quoted-printable for one, and lines of white space
 _NOT_TEXT: Final = bytes((*range(9), 0x0B, *range(0x10, 0x1B), *range(0x1C, 0x20), 0x7F))  # ISO-2022 shifts
@@ -83,7 +80,7 @@ def declared_kind(part: Part) -> Kind | None:
         return _BY_TYPE.get(kind, Kind.TEXT)
     if kind.endswith("+xml"):
         return Kind.HTML
-    return Kind.SEALED if _SEALED.match(kind) else _BY_TYPE.get(kind)
+    return _BY_TYPE.get(kind)
 
 
 def looks_like_text(octets: bytes) -> bool:

@@ -124,12 +124,12 @@ class Tree:
         kind = kinds.kind_of(self._content, part)
         if kind is Kind.MESSAGE and self._depth < _DEEPEST and self._message(part):
             return
-        if kind in {Kind.BINARY, Kind.SEALED}:
+        if kind is Kind.BINARY:
             # Only for these may the body be big: a byte search is all that it costs as a rule.
             signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
             if all(self._content.find(sign, start, end) < 0 for sign in signs):
                 return
-            cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, kind, self._secrets)
+            cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, self._secrets)
         else:
             cuts, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
         self._take(part, cuts, hits)
