@@ -45,10 +45,10 @@ SHOP: Final = Writer(
 HOME: Final = Writer(
     name="Hanae Yamada-Ito", address=BUYER, machine="sp-77.home.phone.example", ip="203.0.113.200", japanese=True
 )
-EUROPEAN: Final = "The café’s “bowl” no. {:02} costs €5 – right?"
-ASCII: Final = "Here is answer no. {:02} of the shop."
-OF_SHOP: Final = "{:02}回目のご返信をありがとうございます。器は明日お届けします。"
-OF_BUYER: Final = "第{:02}信です。器はいつ届きますか？"
+EUROPEAN: Final = "The café’s “bowl” no. {:02} costs €5 – right? I am {}."
+ASCII: Final = "Here is answer no. {:02} of the shop, {} as ever."
+OF_SHOP: Final = "{:02}回目のご返信をありがとうございます。器は明日お届けします。{}まで"
+OF_BUYER: Final = "第{:02}信です。器はいつ届きますか？{}まで"
 WORDS: Final = {
     Role.SELLER: ("返信は不要", "No reply needed"),
     Role.BUYER: ("このようなメッセージの受信を停止", "Stop such messages"),
@@ -87,6 +87,10 @@ class Side:
     sent: list[bytes] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
 
+    def said(self, number: int) -> str:
+        """With the own address in it."""
+        return self.words.format(number, self.writer.address)
+
 
 Carrier = Callable[[Side, Side, bytes], Awaitable[bytes]]
 """Brings a mail of the first to the second: as it arrives."""
@@ -97,7 +101,7 @@ async def play(seller: Side, buyer: Side, carry: Carrier, first_to: tuple[str, s
     for number in range(1, ROUNDS + 1):
         for writer, reader in ((seller, buyer), (buyer, seller)):
             at += timedelta(minutes=7)
-            new = writer.words.format(number)
+            new = writer.said(number)
             if writer.received:
                 mail = writer.program.reply(writer.writer, writer.received[-1], new, at, number)
             else:
@@ -115,7 +119,7 @@ async def test_after_twelve_rounds_each_side_reads_what_it_would_without_a_relay
     plain = seated(pair, market, shown)
     await play(*plain, from_hand_to_hand, (shown[Role.BUYER], market.buyer_alias))
 
-    for (side, other), alone in zip(both(*relayed), plain, strict=True):
+    for (side, other), (alone, another) in zip(both(*relayed), both(*plain), strict=True):
         assert len(side.received) == len(side.sent) == ROUNDS
         is_one_thread(side, other)
         discloses_nobody(side, other)
@@ -124,9 +128,7 @@ async def test_after_twelve_rounds_each_side_reads_what_it_would_without_a_relay
             is_valid(content)
             keeps_subject_and_charset(content, other.sent[number])
             shown_words = words_of(content)
-            assert [shown_words.count(squeezed(other.words.format(n))) for n in range(1, number + 2)] == [1] * (
-                number + 1
-            )
+            assert [shown_words.count(squeezed(another.said(n))) for n in range(1, number + 2)] == [1] * (number + 1)
             is_alike(content, alone.received[number])
 
 
