@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support import scanners
 
 _PROGRAMS = {
     "postfix": "/usr/sbin/postfix",
@@ -20,11 +23,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
 
 
-@pytest.fixture(autouse=True)
-def _peers(request: pytest.FixtureRequest) -> None:
-    for marker in request.node.iter_markers("peer"):
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the fixtures that start a peer."""
+    for marker in item.iter_markers("peer"):
         for name in marker.args:
             path = _PROGRAMS.get(name)
             if (Path(path).exists() if path else shutil.which(name)) or os.environ.get("CI"):
                 continue
             pytest.skip(f"{name} is not installed")
+
+
+@pytest.fixture(scope="session")
+def clam() -> Iterator[scanners.Clamd]:
+    with scanners.clamd() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rspamd_url() -> Iterator[str]:
+    with scanners.rspamd() as url:
+        yield url

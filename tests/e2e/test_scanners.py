@@ -1,7 +1,6 @@
 """Mail past the real ClamAV and Rspamd, and what happens while one of them is away (R-POL-17)."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from email import policy
 from email.message import EmailMessage
 from fnmatch import fnmatch
@@ -11,17 +10,15 @@ import pytest
 
 from tests.e2e.scene import Scene, plain, played, read
 from tests.store.cluster import free_port
-from tests.support import scanners
 from tests.support.daemon import BUYER, SELLER
-from tests.support.scanners import EICAR, GTUBE
+from tests.support.scanners import EICAR, GTUBE, Clamd
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with ExitStack() as stack:
-        clamd, rspamd = stack.enter_context(scanners.clamd()), stack.enter_context(scanners.rspamd())
-        sections = _section("clamav", clamd.address) + _section("rspamd", rspamd)
-        yield stack.enter_context(played(tmp_path_factory.mktemp("relay"), extra=sections))
+def scene(tmp_path_factory: pytest.TempPathFactory, clam: Clamd, rspamd_url: str) -> Iterator[Scene]:
+    sections = _section("clamav", clam.address) + _section("rspamd", rspamd_url)
+    with played(tmp_path_factory.mktemp("relay"), extra=sections) as scene:
+        yield scene
 
 
 def _section(kind: str, address: str, when_away: str = "hold") -> str:

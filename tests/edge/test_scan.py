@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,6 @@ from tests.support.scanners import (
     STREAM_LIMIT_BYTES,
     BadPeer,
     Clamd,
-    clamd,
-    rspamd,
 )
 from tests.support.stand_ins import Tally
 
@@ -43,18 +41,6 @@ RSPAMD_CLEAN = Scan(scanner="rspamd", outcome=ScanOutcome.CLEAN)
 VIRUS = Scan(scanner="clamav", outcome=ScanOutcome.VIRUS, found="Local.Eicar.Test.UNOFFICIAL")
 SPAM = Scan(scanner="rspamd", outcome=ScanOutcome.SPAM, found="reject, score 15.0")
 SETTINGS = ["hold", "pass", "tempfail"]
-
-
-@pytest.fixture(scope="session")
-def clam() -> Iterator[Clamd]:
-    with clamd() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def rspamd_url() -> Iterator[str]:
-    with rspamd() as url:
-        yield url
 
 
 @asynccontextmanager
