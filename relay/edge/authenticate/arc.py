@@ -1,6 +1,5 @@
-"""ARC chains of mail that comes in (RFC 8617 §5.2), verified by dkimpy in a thread with keys fetched beforehand."""
+"""ARC chains of mail that comes in (RFC 8617 §5.2), verified by dkimpy with keys fetched beforehand."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -9,7 +8,7 @@ import dkim
 
 from relay.core import taglist
 from relay.edge.authenticate import keys
-from relay.edge.authenticate.dkim import QUIET, OwnBodyHash, folded, signed_names
+from relay.edge.authenticate.dkim import QUIET, OwnArithmetic, folded, signed_names
 from relay.edge.authenticate.fields import Message, is_plain
 from relay.edge.authenticate.keys import Keys
 from relay.ports import Resolver
@@ -34,7 +33,7 @@ class Chain:
     seals: tuple[Seal, ...] = ()
 
 
-class _Verifier(OwnBodyHash, dkim.ARC):  # type: ignore[misc]
+class _Verifier(OwnArithmetic, dkim.ARC):  # type: ignore[misc]
     pass
 
 
@@ -47,7 +46,7 @@ async def verify(resolver: Resolver, message: Message) -> Chain:
     tags = list(_tags(message))
     wanted = [where for one in tags if (where := keys.name(one))]
     fetched = await keys.fetch(resolver, wanted)
-    chain = await asyncio.to_thread(_verified, message, tags, fetched)
+    chain = await message.apart(_verified, message, tags, fetched)
     if chain.outcome == "fail" and None in fetched.values():
         return Chain("temperror")
     return chain

@@ -3,17 +3,25 @@
 All of it linear: what is handed to dkimpy is made small and plain before, because its patterns are not.
 """
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeVar
 
 from relay.core import dkim
 from relay.core.rewrite.mime import body_start
 
+_T = TypeVar("_T")
+
 _FIELD: Final = re.compile(rb"^([!-9;-~]++):[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+", re.MULTILINE)
 _MOST_LINES: Final = 5_000
 _LONGEST_SIGNATURE: Final = 16_384
+_SIGNING: Final = frozenset({b"dkim-signature", b"arc-seal", b"arc-message-signature", b"arc-authentication-results"})
+_LIGHT_CONTENT: Final = 65_536
+_LIGHT_FIELDS: Final = 64
+_LIGHT_SIGNATURES: Final = 6
+_LIGHT_SIGNATURE: Final = 1_536
 _LONGEST_SPACE: Final = re.compile(rb"\s{65}")
 
 
@@ -36,8 +44,21 @@ class Message:
         # A header that ends with the message may lack its last line end, and fields never span the empty line.
         header = content[:start] if content[:start].endswith(b"\r\n") else content[:start] + b"\r\n"
         self.fields = [Field(match[1].lower(), match[0]) for match in _FIELD.finditer(header)]
+        self._content = content
         self._body = memoryview(content)[start:]
         self._hashes: dict[str, bytes] = {}
+
+    async def apart(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """`work` on this message: in a thread, unless it is over before one has been handed the interpreter."""
+        signatures = [field for field in self.fields if field.name in _SIGNING]
+        if (
+            len(self._content) <= _LIGHT_CONTENT
+            and len(self.fields) <= _LIGHT_FIELDS
+            and len(signatures) <= _LIGHT_SIGNATURES
+            and all(len(field.raw) <= _LIGHT_SIGNATURE for field in signatures)
+        ):
+            return work(*arguments)
+        return await asyncio.to_thread(work, *arguments)
 
     def named(self, name: bytes) -> list[Field]:
         return [field for field in self.fields if field.name == name]

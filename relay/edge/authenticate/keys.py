@@ -1,6 +1,7 @@
-"""Public keys of DKIM and ARC: fetched all at once before a thread verifies, refused unless fit for mail.
+"""Public keys of DKIM and ARC: fetched all at once before anything is verified, refused unless fit for mail.
 
-A key is anybody's text: its size and form are checked before any arithmetic is done with it.
+A key is anybody's text: its size and form are checked before any arithmetic is done with it. Reading one costs as much
+as verifying with it, so the latest are kept.
 """
 
 import asyncio
@@ -8,10 +9,14 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from relay.core import taglist
@@ -21,10 +26,12 @@ _FEWEST_BITS: Final = 1_024  # RFC 8301 §3.2
 _MOST_BITS: Final = 4_096
 _LARGEST_EXPONENT: Final = 2**33
 _LONGEST_TEXT: Final = 2_000
+_KEPT: Final = 1_000
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\Z"
 )
 
+PublicKey = rsa.RSAPublicKey | Ed25519PublicKey
 Keys = Mapping[str, bytes | None]
 """By name: a record, b"" when there is none that fits, None when DNS failed."""
 
@@ -37,6 +44,8 @@ def name(tags: Mapping[str, str]) -> str | None:
 
 async def fetch(resolver: Resolver, names: Iterable[str]) -> Keys:
     wanted = sorted(set(names))
+    if len(wanted) == 1:
+        return {wanted[0]: await _fetch(resolver, wanted[0])}
     return dict(zip(wanted, await asyncio.gather(*(_fetch(resolver, one) for one in wanted)), strict=True))
 
 
@@ -45,39 +54,51 @@ async def _fetch(resolver: Resolver, one: str) -> bytes | None:
         texts = await resolver.txt(one)
     except ResolveError:
         return None
-    return next((text for text in texts if _fits(text)), b"")
+    return next((text for text in texts if len(text) <= _LONGEST_TEXT and public(text)), b"")
 
 
-def _fits(text: bytes) -> bool:
-    """RFC 6376 §3.6.1, RFC 8301, RFC 8463. A revoked key (empty `p=`) does not fit."""
-    if len(text) > _LONGEST_TEXT:
-        return False
+@lru_cache(maxsize=_KEPT)
+def public(record: bytes) -> PublicKey | None:
+    """The key of a record (RFC 6376 §3.6.1, RFC 8301, RFC 8463), None when it does not fit. A revoked one (empty `p=`)
+    does not."""
     try:
-        tags = taglist.read(text.decode("utf-8"))
+        tags = taglist.read(record.decode("utf-8"))
         key = base64.b64decode("".join(tags.get("p", "").split()), validate=True)
     except (taglist.TagListError, UnicodeDecodeError, binascii.Error):
-        return False
+        return None
     if tags.get("v", "DKIM1") != "DKIM1" or not _offers(tags.get("s", "*"), {"*", "email"}):
-        return False
+        return None
     if not _offers(tags.get("h", "sha256"), {"sha256"}):
-        return False
+        return None
     if tags.get("k", "rsa") == "ed25519":
-        return len(key) == 32
-    return tags.get("k", "rsa") == "rsa" and _is_rsa(key)
+        return Ed25519PublicKey.from_public_bytes(key) if len(key) == 32 else None
+    return _rsa(key) if tags.get("k", "rsa") == "rsa" else None
+
+
+def holds(key: PublicKey, digest: bytes, signature: bytes) -> bool:
+    """Whether `signature` is this key's for a SHA-256 `digest`."""
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
+        else:
+            key.verify(signature, digest)  # RFC 8463 §3
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _offers(listed: str, wanted: set[str]) -> bool:
     return any(one.strip() in wanted for one in listed.split(":"))
 
 
-def _is_rsa(der: bytes) -> bool:
+def _rsa(der: bytes) -> rsa.RSAPublicKey | None:
     try:
         key = load_der_public_key(der)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
+        return None
     if not isinstance(key, rsa.RSAPublicKey) or not _FEWEST_BITS <= key.key_size <= _MOST_BITS:
-        return False
-    return key.public_numbers().e < _LARGEST_EXPONENT
+        return None
+    return key if key.public_numbers().e < _LARGEST_EXPONENT else None
 
 
 def is_strict(record: bytes) -> bool:

@@ -6,6 +6,7 @@ queries, and it has a time limit. Every outcome is a result; nothing is raised.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -17,6 +18,10 @@ _TERMS: Final = 10
 _VOID_LOOKUPS: Final = 2
 _NAMES: Final = 10
 _LONGEST_S: Final = 20  # RFC 7208 §4.6.4
+
+_KEPT_BYTES: Final = 1_000
+_kept: Final = lru_cache(maxsize=1_000)(spf.read)
+"""Records cost more to read than to obey."""
 
 
 class _PermanentError(Exception):
@@ -54,7 +59,7 @@ class Check:
             return Result.NONE
         if len(records) > 1:
             raise _PermanentError
-        return await self._evaluate(spf.read(records[0]), domain)
+        return await self._evaluate(_read(records[0]), domain)
 
     async def _evaluate(self, record: Record, domain: str) -> Result:
         for mechanism in record.mechanisms:
@@ -173,6 +178,10 @@ class Check:
             (name for name in names if name == own),
             next((name for name in names if name.endswith(f".{own}")), names[0] if names else "unknown"),
         )
+
+
+def _read(text: bytes) -> Record:
+    return _kept(text) if len(text) <= _KEPT_BYTES else spf.read(text)
 
 
 def _is_name(domain: str) -> bool:
