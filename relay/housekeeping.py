@@ -60,11 +60,13 @@ class Housekeeping:
             for policy in marketplace.policies:
                 announced = (marketplace.id, policy.version)
                 starts_at = policy.effective_at - timedelta(seconds=policy.announce_s)
-                if starts_at <= now < policy.effective_at and announced not in self._announced:
-                    await self._announce(house, marketplace, policy, now)
+                due = starts_at <= now < policy.effective_at and announced not in self._announced
+                if due and await self._announce(house, marketplace, policy, now):
                     self._announced.add(announced)
 
-    async def _announce(self, house: House, marketplace: Marketplace, policy: Policy, now: datetime) -> None:
+    async def _announce(self, house: House, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
+        """Whether nobody is left: a letter that another node has begun may still be lost with it."""
+        nobody_left = True
         topic = f"policy {policy.version}"
 
         async def write(house: House, party: Party, told: Told) -> bool:
@@ -73,7 +75,8 @@ class Housekeeping:
         for party in await house.store.parties(marketplace.id, Role.SELLER):
             told = party.state is not PartyState.ACTIVE or await house.store.told_at(party.id, topic)
             if not told:
-                await self._in_turn(house, party, topic, now, write)
+                nobody_left &= await self._in_turn(house, party, topic, now, write)
+        return nobody_left
 
     async def _in_turn(
         self,
@@ -82,12 +85,13 @@ class Housekeeping:
         topic: str,
         now: datetime,
         write: Callable[[House, Party, Told], Coroutine[object, object, bool]],
-    ) -> None:
-        """Writes a letter unless another node is just doing so."""
+    ) -> bool:
+        """Writes a letter unless another node is just doing so; whether it was our turn."""
         turn = Told(party_id=party.id, topic=f"{topic} (turn)", at=now)
         first = await house.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
         if first and await write(house, party, Told(party_id=party.id, topic=topic, at=now)):
             house.departures.wake()
+        return first
 
 
 async def _survive(sweep: Callable[[House], Coroutine[object, object, None]], house: House) -> None:
