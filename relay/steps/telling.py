@@ -116,14 +116,15 @@ def topic(facts: Facts, writer: Writer, verdict: Verdict, now: datetime) -> Told
 
 async def is_fresh(house: House, told: Told, facts: Facts, writer: Writer, verdict: Verdict) -> bool:
     """Whether it was told a short while ago; of a quota, whether on the same day; of a sender, whether more of his mail
-    waits. A clock may have jumped meanwhile."""
-    if first_reason(verdict).code is ReasonCode.SENDER_PENDING and writer.sender is not None:
-        waiting = await house.store.pending(told.party_id)
-        if any(one.held and one.sender.id == writer.sender.id for one in waiting):
-            return True
+    waits, or the next digest will name him beside others. A clock may have jumped meanwhile."""
     told_at = await house.store.told_at(told.party_id, told.topic)
     if told_at is None:
         return False
+    if first_reason(verdict).code is ReasonCode.SENDER_PENDING:
+        waiting = await house.store.pending(told.party_id)
+        own = writer.sender.id if writer.sender else ""
+        if any(one.since > told_at or (one.held and one.sender.id == own) for one in waiting):
+            return True
     if first_reason(verdict).code in QUOTAS:
         policy = facts.marketplace.policy_at(told.at)
         return days.day_of(told_at, policy) == days.day_of(told.at, policy)

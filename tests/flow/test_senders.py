@@ -202,3 +202,17 @@ async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_an
 async def test_a_colleague_may_sign_with_the_address_that_waits(market: Town) -> None:  # R-SND-02 R-POL-08
     await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False, body=f"Yours\n{HELPER}")
     assert await states(market) == [MessageState.HELD]
+
+
+async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: Town) -> None:  # R-SND-02
+    """A day after the last word, and before the sweep that would have named the second, a third one writes."""
+    await from_helper(market, 1)
+    market.clock.forward(60)
+    await from_helper(market, 1, "second@pottery.example")
+    assert len(await market.deliver_due()) == 1
+    market.clock.forward(DAY)
+    await from_helper(market, 1, "third@pottery.example")
+    await Housekeeping().digests(market.house)
+    [digest] = await market.deliver_due()
+    text = parsed(digest).get_content()
+    assert all(f"{name}@pottery.example" in text for name in ("second", "third"))
