@@ -166,7 +166,9 @@ class Facts(Protocol):
         """Whether another party of the marketplace lists exactly this folded address."""
         ...
 
-    async def pending_senders(self, party_id: str) -> int: ...
+    async def pending_senders(self, party_id: str) -> int:
+        """How many of the party's senders have mail that waits."""
+        ...
 
     async def opt_outs(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
         """Those in force that touch this seller's mail."""

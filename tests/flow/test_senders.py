@@ -216,3 +216,11 @@ async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: Town
     [digest] = await market.deliver_due()
     text = parsed(digest).get_content()
     assert all(f"{name}@pottery.example" in text for name in ("second", "third"))
+
+
+async def test_who_waits_for_nothing_any_more_takes_no_place(market: Town) -> None:  # R-SND-02
+    for number in range(10):
+        await from_helper(market, number, f"helper{number}@pottery.example")
+    market.clock.forward(15 * DAY)
+    await market.deliver_due()
+    await from_helper(market, 1)

@@ -18,7 +18,10 @@ SELECT id, party_id, sealed, state, shared FROM sender WHERE party_id IN ($1...)
 SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1
 
 -- name: pending_senders
-SELECT COUNT(*) AS pending FROM sender WHERE party_id = $1 AND state = 'unknown'
+-- Whose mail has come back takes no place: a list full of those would stay full.
+SELECT COUNT(*) AS pending FROM sender
+WHERE party_id = $1 AND state = 'unknown'
+  AND EXISTS (SELECT 1 FROM message WHERE message.sender_id = sender.id AND message.state = 'held')
 
 -- name: order
 SELECT * FROM order_entry WHERE marketplace_id = $1 AND external_id = $2
