@@ -125,6 +125,7 @@ async def gather(
             if to is Role.BUYER
             else 0
         ),
+        link_prefix=house.links.prefix,
         thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
     )
 

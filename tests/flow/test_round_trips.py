@@ -152,8 +152,8 @@ def through(market: Town) -> Carrier:
         to = market.seller_alias if reader.role is Role.SELLER else market.buyer_alias
         (reply,) = await market.send_raw(traced(writer, content), writer.writer.address, to)
         assert reply.code == 250, reply
-        # A seller may be warned of what a scanner made of a link; that is policy's business.
-        (arrived,) = (one for one in await market.deliver_due() if one.rcpt_to == reader.writer.address)
+        (arrived,) = await market.deliver_due()
+        assert arrived.rcpt_to == reader.writer.address
         return arrived.content
 
     return carry

@@ -81,6 +81,7 @@ class Facts:
     and the seller has not answered. `order` is what the tag names, else what the thread is about, if anything;
     `orders` are all of the pair. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had its
     last mail or was reopened, None for a new one. `scans`: what the scanners found.
+    `link_prefix`: how signed links of ours begin, which the rewrite takes out of what an author quotes.
     """
 
     marketplace: Marketplace
@@ -102,3 +103,4 @@ class Facts:
     misuse: int = 0
     thread_last_at: datetime | None = None
     scans: tuple[Scan, ...] = ()
+    link_prefix: str = ""

@@ -17,6 +17,7 @@ from relay.core.policy.content.markup import Owner
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
 from relay.core.policy.policy import Content, ContentAction, Rule
+from relay.core.rewrite.footer.links import OwnLinks
 
 _Seen = AbstractSet[Clue | Phrase]
 
@@ -33,6 +34,7 @@ _RULES: Final = {
 """The row of the requirements, and what of it a notice names; of two that overlap the one above counts."""
 _RANK: Final = {code: rank for rank, code in enumerate(_RULES)}
 _WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
+_OF_LINKS: Final = frozenset({ReasonCode.EXTERNAL_LINK, ReasonCode.LINKED_LOGO})
 _LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
 """In one text; where there is more to be cut out, all of it goes."""
@@ -83,6 +85,7 @@ class _Writing:
         self._known = tuple(
             text for order in case.facts.orders for text in (order.external_id, *order.items, *order.known) if text
         )
+        self._link_prefix = case.facts.link_prefix
         self._texts = reading.read(case)
         self._seen = [clues.seen(text.view) for text in self._texts]
         self._told: set[tuple[ReasonCode, str]] = set()
@@ -96,7 +99,8 @@ class _Writing:
         for text, hit in self._of_message():
             hits[text.part] += self._in_source(text, [hit])
         for text in self._texts:
-            yield from self._as_findings(text, sorted(hits[text.part], key=lambda hit: (hit.start, -hit.end)))
+            ordered = sorted(hits[text.part], key=lambda hit: (hit.start, -hit.end))
+            yield from self._as_findings(text, list(self._but_ours(text, ordered)))
 
     def _of_message(self) -> Iterator[tuple[Text, Hit]]:
         found = wording.promotion(self._texts, self._seen)
@@ -114,6 +118,14 @@ class _Writing:
                 start, end = _line(text.view, start, end)
             start, end = text.span(start, end)
             yield hit._replace(start=start, end=end)
+
+    def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
+        """Without links of ours, a scanner's wrapping around them included: the rewrite takes those out of what is
+        quoted (R-REW-09)."""
+        ours = OwnLinks(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
+        for hit in hits:
+            if hit.code not in _OF_LINKS or not any(start < hit.end and hit.start < end for start, end in ours):
+                yield hit
 
     def _as_findings(self, text: Text, hits: Sequence[Hit]) -> Iterator[ContentFinding]:
         cut_to = -1
