@@ -59,6 +59,12 @@ HTML_WRITINGS: dict[str, Callable[[str], str]] = PLAIN_WRITINGS | {
     "span with a bracket in quotes": _between('<span title="a>b"></span>'),
     "comments between": _between("<!-- > -->"),
     "unseen words between": _between('<span style="display:none">zz</span>', 5),
+    "a script between": _between("<script>zz</script>", 5),
+    "a style between": _between("<style>zz{}</style>", 5),
+    "an end tag with a bracket in quotes": _between('</b title=">">', 5),
+    "an attribute whose name is an equals sign": _between('<b =">', 5),
+    "two equals signs": _between('<b a==">', 5),
+    "entities of entities": lambda secret: "".join(f"&amp;#{ord(char)};" for char in secret),
     "data URL": lambda secret: f'<iframe src="data:text/plain;base64,{base64.b64encode(secret.encode()).decode()}">',
 }
 
@@ -155,6 +161,7 @@ def places(secret: str) -> Iterator[tuple[str, bytes]]:
         yield f"HTML, {writing}", text(f"<p>Hello {write(secret)} bye</p>", "utf-8", "quoted-printable", "text/html")
     for encoding in ENCODINGS:
         yield f"XML, {encoding}", text(f"<a>{entities(secret)}</a>", "utf-8", encoding, "application/xml")
+        yield f"enriched, {encoding}", text(_between("<bold></bold>")(secret), "utf-8", encoding, "text/enriched")
         yield f"calendar, {encoding}", text(calendar(secret), "utf-8", encoding, "text/calendar")
         yield f"vCard, {encoding}", text(vcard(secret), "utf-8", encoding, "text/vcard")
         yield f"message inside, {encoding}", mixed(leaf("message/rfc822", inner(secret), encoding))

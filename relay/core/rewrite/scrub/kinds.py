@@ -23,6 +23,8 @@ _BY_TYPE: Final = {
     "application/xhtml+xml": Kind.HTML,
     "application/xml": Kind.HTML,
     "text/xml": Kind.HTML,
+    "text/enriched": Kind.HTML,
+    "text/richtext": Kind.HTML,
     "text/calendar": Kind.CARDS,
     "application/ics": Kind.CARDS,
     "text/vcard": Kind.CARDS,

@@ -144,24 +144,35 @@ CSS: Final = Layer(
 FLOWED: Final = Layer(re.compile(r" \r?\n>* ?"), _nothing, lambda text: " \r\n" in text)  # RFC 3676 §4, DelSp
 FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in text or "\n\t" in text)
 
-# As the HTML standard reads them: a value in quotes may hold `>`, and what has no end goes on to the end of the text,
-# so the search stays linear.
+# As the HTML standard reads them (§13.2.5): a value in quotes may hold `>`, an equals sign where a name begins is a part
+# of that name, and what has no end goes on to the end of the text, so the search stays linear.
 TAG: Final = re.compile(
-    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?/][^>]*+(?:>|\Z)"
-    r"|<[A-Za-z](?:[^>=]++|=[ \t\r\n\f]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?+)*+(?:>|\Z)",
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"
+    r"|</?[A-Za-z][^ \t\r\n\f/>]*+(?:[ \t\r\n\f/]++|[^ \t\r\n\f/>][^ \t\r\n\f/>=]*+"
+    r"(?:[ \t\r\n\f]*+=[ \t\r\n\f]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^ \t\r\n\f>]*+))?+)*+(?:>|\Z)",
     re.DOTALL,
 )
-TAGS: Final = Layer(TAG, _nothing, lambda text: "<" in text)
+# Words in these elements are never shown, by no program.
+_SILENT: Final = r"<(script|style|title)(?=[ \t\r\n\f/>])[^<>]{0,300}>.{0,300}?</\1[ \t\r\n\f]*+>"
+TAGS: Final = Layer(
+    re.compile(rf"(?i:{_SILENT})|{TAG.pattern}", re.DOTALL),
+    _nothing,
+    lambda text: "<" in text,
+)
+CDATA: Final = Layer(re.compile(r"<!\[CDATA\[|\]\]>"), _nothing, lambda text: "<![CDATA[" in text)
 _UNSEEN: Final = re.compile(
-    r"<([A-Za-z]{1,20})\b[^<>]{0,300}?(?:\bhidden\b|display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden"
-    r"|font-size\s{0,9}:\s{0,9}0)[^<>]{0,300}>[^<>]{0,300}</\1\s{0,9}>",
-    re.IGNORECASE,
+    r"<(?:(noscript|template)\b[^<>]{0,300}"
+    r"|([A-Za-z]{1,20})\b[^<>]{0,300}?(?:\bhidden\b|display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden"
+    r"|font-size\s{0,9}:\s{0,9}0)[^<>]{0,300})>.{0,300}?</(?:\1|\2)\s{0,9}>",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
 def _may_hide(text: str) -> bool:
     low = text.lower()
-    return "hidden" in low or ("display" in low and "none" in low) or "font-size:0" in low or "font-size: 0" in low
+    if "hidden" in low or ("display" in low and "none" in low) or "font-size:0" in low or "font-size: 0" in low:
+        return True
+    return "<noscript" in low or "<template" in low
 
 
 UNSEEN: Final = Layer(_UNSEEN, _nothing, _may_hide)

@@ -9,6 +9,7 @@ from relay.core.rewrite.encodings import origin_of
 from relay.core.rewrite.scrub.find import Secrets
 from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.layers import (
+    CDATA,
     CSS,
     ENTITIES,
     ESCAPES,
@@ -25,13 +26,14 @@ from relay.core.rewrite.scrub.layers import (
 
 Ways = Sequence[Sequence[Layer]]
 
-PLAIN: Final[Ways] = ((ENTITIES, PERCENT, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDED))
+PLAIN: Final[Ways] = ((ENTITIES, PERCENT, ENTITIES, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDED))
 """The first way is always read; another one only where its first layer changes the text, for else it says no more."""
 DELSP: Final[Ways] = (*PLAIN, (FLOWED, ENTITIES, PERCENT, ESCAPES, FOLDED))
 HTML: Final[Ways] = (
     *PLAIN,
     (TAGS, ENTITIES, FOLDED),
     (UNSEEN, TAGS, ENTITIES, FOLDED),
+    (CDATA, TAGS, ENTITIES, FOLDED),
     (QUOTED_PRINTABLE, TAGS, ENTITIES, FOLDED),
     (CSS, FOLDED),
 )
