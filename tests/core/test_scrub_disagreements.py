@@ -1,6 +1,12 @@
 """Where programs do not agree on what a message says, none of their readings holds a secret."""
 
-from tests.support.scrubbing import BUYER, BUYER_ALIAS, scrubbed
+import base64
+
+import pytest
+
+from relay.core.rewrite import words
+from tests.support.leak_reader import found
+from tests.support.scrubbing import BUYER, BUYER_ALIAS, rewritten, scrubbed
 
 LOCAL, DOMAIN = BUYER.encode().split(b"@")
 
@@ -10,3 +16,38 @@ def test_a_section_of_xml_hides_no_part_of_an_address() -> None:  # R-REW-01, R-
     out = scrubbed(content)
     assert DOMAIN not in out
     assert b"<to>" + BUYER_ALIAS.encode() in out
+
+
+def _mixed(parameters: bytes, encoding: bytes = b"base64") -> bytes:
+    return (
+        b"Content-Type: multipart/mixed; boundary=out\r\n\r\n--out\r\nContent-Type: multipart/mixed; %b\r\n\r\n"
+        b"--in\r\nContent-Transfer-Encoding: %b\r\n\r\n%b\r\n--in--\r\n--out--\r\n"
+    ) % (parameters, encoding, base64.b64encode(BUYER.encode()))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        b"boundary=in; boundary*0=other",
+        b"boundary=in; boundary*=us-ascii''other",
+        b"boundary=other; boundary=in",
+        b"(boundary=other;) boundary=in",
+    ],
+)
+def test_of_two_boundaries_all_programs_read_the_one_that_was_read_here(parameters: bytes) -> None:  # R-REW-01
+    content = _mixed(parameters)
+    assert not found(scrubbed(content), [BUYER])
+    assert [change.why for change in rewritten(content).changes] == ["mail programs do not agree on how to read it"]
+    whole = content.replace(b"boundary=out", parameters).replace(b"--out", b"--other")
+    assert not found(scrubbed(whole), [BUYER])
+
+
+@pytest.mark.parametrize("encoding", [b'"base64"', b"base64, 8bit", b"(a (b)) base64"])
+def test_a_transfer_encoding_is_said_as_it_was_read(encoding: bytes) -> None:  # R-REW-01
+    out = scrubbed(_mixed(b"boundary=in", encoding))
+    assert b"base64" not in out
+    assert not found(out, [BUYER])
+
+
+def test_a_boundary_is_never_said_in_sections() -> None:  # R-REW-10
+    assert words.parameter("boundary", "b" * 70) == f";\r\n boundary={'b' * 70}"

@@ -105,7 +105,8 @@ def _structured(content: bytes, field: Field, root: Part) -> bytes | None:
     is_type = field.name == "content-type"
     if is_type and not mime.read_type(raw_value(content, field)):
         return None
-    if b"(" not in value and _is_plain(value):
+    is_disputed = is_type and words.are_disputed(raw_value(content, field))
+    if b"(" not in value and _is_plain(value) and not is_disputed:
         return value if value[:1] in b" \t" else b" " + value
     kind = root.content_type if is_type else root.disposition
     parameters = root.params if is_type else words.parameters(raw_value(content, field))

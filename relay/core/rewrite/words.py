@@ -17,10 +17,13 @@ _PARAMETER: Final = re.compile(
 )
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION: Final = re.compile(r"([^*]+)\*(?:([0-9]{1,3})(\*)?)?\Z")
+_QUOTED_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRUCTURAL: Final = (b"boundary", b"charset")
 _SHOWN: Final = frozenset({"name", "filename"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+\Z")
 _ENCODED_WORD_BYTES: Final = 45  # 60 characters of base64: with `=?utf-8?b?` and `?=` below 75 (RFC 2047 §2)
 _PARAMETER_CHARS: Final = 60
+_LONGEST_BOUNDARY: Final = 400  # 70 by RFC 2046 §5.1.1
 
 
 def to_text(raw: bytes, charset: str = "") -> str:
@@ -114,6 +117,15 @@ def parameters(raw: bytes) -> dict[str, str]:
     return plain
 
 
+def are_disputed(raw: bytes) -> bool:
+    """Whether programs read different structures in an unfolded Content-Type: its boundary or charset is said twice, or
+    in a form that not all of them know, or there are comments."""
+    said = [match[1].lower() for match in _PARAMETER.finditer(raw)]
+    forms = {base: [name for name in said if name.partition(b"*")[0] == base] for base in _STRUCTURAL}
+    has_comment = b"(" in raw and b"(" in _QUOTED_STRING.sub(b"", raw)
+    return has_comment or any(names not in ([], [base]) for base, names in forms.items())
+
+
 def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
     """RFC 2231 §3 and §4: `charset'language'percent-encoded` in the first section, the rest follows it."""
     charset = ""
@@ -140,8 +152,10 @@ def is_token(text: str) -> bool:
 
 
 def parameter(name: str, value: str) -> str:
-    """`; name=value`, folded in front; quoted where it must be, RFC 2231 sections where it is long or not ASCII."""
-    if value.isascii() and value.isprintable() and len(value) <= _PARAMETER_CHARS:
+    """`; name=value`, folded in front; quoted where it must be, RFC 2231 sections where it is long or not ASCII, which
+    in a boundary few programs know."""
+    longest = _LONGEST_BOUNDARY if name == "boundary" else _PARAMETER_CHARS
+    if value.isascii() and value.isprintable() and len(value) <= longest:
         if not is_token(value):
             value = quoted(value)
         return f";\r\n {name}={value}"

@@ -144,7 +144,7 @@ CSS: Final = Layer(
 FLOWED: Final = Layer(re.compile(r" \r?\n>* ?"), _nothing, lambda text: " \r\n" in text)  # RFC 3676 §4, DelSp
 FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in text or "\n\t" in text)
 
-# As the HTML standard reads them (§13.2.5): a value in quotes may hold `>`, an equals sign where a name begins is a part
+# As the HTML standard reads them (§13.2.5): a value in quotes may hold `>`, an equals sign where a name begins is part
 # of that name, and what has no end goes on to the end of the text, so the search stays linear.
 TAG: Final = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))|<(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"

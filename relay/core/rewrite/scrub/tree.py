@@ -25,6 +25,8 @@ _WHY: Final = {
     "content-id": "may name a machine of the writer's",
     "name": "the writer's real name",
 }
+_STRUCTURE: Final = frozenset({"content-type", "content-transfer-encoding"})
+_DISPUTED: Final = "mail programs do not agree on how to read it"
 # What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
 _ENCODED: Final = re.compile(rb"=\?|[%&\\*]")
 _DEEPEST: Final = 4
@@ -65,7 +67,8 @@ class Tree:
         quiet = not boundary and all(self.quiet([self._content[part.header_start : part.body_start]]))
         seen: set[str] = set()
         for field in part.fields:
-            if not structure.may_stay(field.name, place) or (field.name in seen and not place.signed):
+            again = field.name in seen and not (place.signed and field.name not in _STRUCTURE)
+            if again or not structure.may_stay(field.name, place):
                 self.edits.append(Edit(field.start, field.end, b""))
                 self.changes.append(
                     Change("header dropped", part.path, field.start, field.end, "not on the list of what may pass")
@@ -73,14 +76,25 @@ class Tree:
                 continue
             seen.add(field.name)
             # Comments and folding let an address field say what no search of its bytes finds.
-            if not quiet or (field.name in structure.ADDRESS_FIELDS and place.is_message):
+            looked_at = not quiet or (field.name in structure.ADDRESS_FIELDS and place.is_message)
+            if looked_at or self._is_disputed(part, field):
                 self._part_field(part, field, boundary)
+
+    def _is_disputed(self, part: Part, field: Field) -> bool:
+        """Whether programs do not agree with us on what a structure is: it is then said in the way that all read."""
+        if field.name == "content-type":
+            return words.are_disputed(mime.raw_value(self._content, field))
+        if field.name == "content-transfer-encoding":
+            return mime.raw_value(self._content, field).lower() != _encoding(part)
+        return False
 
     def _part_field(self, part: Part, field: Field, boundary: str | None) -> None:
         raw = self._content[field.value_start : field.end]
         new, hits = self.value(field.name, raw, part, boundary)
         if new != raw:
             self.edits.append(Edit(field.value_start, field.end, new))
+        if new != raw and not hits:
+            self.changes.append(Change("header rewritten", part.path, field.start, field.end, _DISPUTED))
         for hit in hits:
             self.note(hit, part.path, field.start, field.end)
 
@@ -88,6 +102,9 @@ class Tree:
         """The new value of a field and what was hidden in it."""
         if name == "content-type":
             return self._content_type(raw, part, boundary)
+        if name == "content-transfer-encoding":
+            is_said = words.unfold(raw).lower() == _encoding(part)
+            return (raw if is_said else b" " + _encoding(part) + b"\r\n"), []
         if name == "content-disposition":
             known = words.parameters(words.unfold(raw))
             return fields.parameters(part.disposition or "attachment", raw, known, self._search(whole=False))
@@ -110,8 +127,8 @@ class Tree:
             known["start"] = f"<{start}>"
         if boundary:
             known["boundary"] = boundary
-        search = self._search(whole=False)
-        return fields.parameters(part.content_type, raw, known, search, force=bool(start or boundary))
+        is_new = bool(start or boundary) or words.are_disputed(words.unfold(raw))
+        return fields.parameters(part.content_type, raw, known, self._search(whole=False), force=is_new)
 
     # ------------------------------------------------------------ bodies
 
@@ -207,3 +224,8 @@ class Tree:
 
     def note(self, hit: Hit, where: str, start: int, end: int) -> None:
         self.changes.append(Change(f"{hit.what} replaced", where, start, end, _WHY[hit.what]))
+
+
+def _encoding(part: Part) -> bytes:
+    """How a part's transfer encoding is written; one that is no word is none (RFC 2045 §6.4)."""
+    return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"
