@@ -1,6 +1,7 @@
 """Where programs do not agree on what a message says, none of their readings holds a secret."""
 
 import base64
+import email
 
 import pytest
 
@@ -51,3 +52,12 @@ def test_a_transfer_encoding_is_said_as_it_was_read(encoding: bytes) -> None:  #
 
 def test_a_boundary_is_never_said_in_sections() -> None:  # R-REW-10
     assert words.parameter("boundary", "b" * 70) == f";\r\n boundary={'b' * 70}"
+
+
+def test_text_around_the_parts_that_speaks_of_the_boundary_is_no_boundary_line() -> None:  # R-REW-04
+    content = (
+        b"Content-Type: multipart/mixed; boundary=1.pc.example\r\n\r\nnot --1.pc.example\r\n"
+        b"--1.pc.example\r\n\r\none\r\n--1.pc.example\r\n\r\ntwo\r\n--1.pc.example--\r\nnor --1.pc.example\r\n"
+    )
+    parts = email.message_from_bytes(scrubbed(content)).get_payload()
+    assert [part.get_payload() for part in parts] == ["one", "two"]

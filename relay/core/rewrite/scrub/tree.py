@@ -203,8 +203,9 @@ class Tree:
         if new is None:
             return None
         line = mime.boundary_line(old)
-        for start, end in structure.gaps(part):
-            at = self._content.find(line, start, end)
+        for number, (start, end) in enumerate(structure.gaps(part)):
+            # What stands before the first one may speak of the boundary too, and what stands behind the last one.
+            at = self._content.find(line, start, end) if number else self._content.rfind(line, start, end)
             if at >= 0:
                 self.edits.append(Edit(at + 2, at + len(line), new.encode("ascii")))
         self.changes.append(Change("boundary renewed", part.path, part.body_start, part.end, _WHY["content-id"]))
