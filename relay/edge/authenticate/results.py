@@ -91,7 +91,9 @@ def of_front(message: Message, server: str) -> Told | None:
     for field in message.fields:
         if field.name == b"received" and told:
             break
-        one = read(field.value) if field.name == b"authentication-results" else None
+        if field.name != b"authentication-results" or not field.value.lower().startswith(server.lower()):
+            continue  # what anybody may have written by the hundred is not worth a parser's time
+        one = read(field.value)
         if one and one.server == server.lower():
             told.append(one)
     if not told:
