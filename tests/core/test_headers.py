@@ -72,6 +72,18 @@ no field at all private.example
     assert receipts == ["disposition-notification-to", "return-receipt-to", "x-confirm-reading-to"]
 
 
+def test_a_field_that_is_said_anew_is_a_change_and_one_that_stays_is_none() -> None:  # R-REW-08
+    draft = apply(
+        "Date: Mon, 23 Nov 2026 10:00:00 +0900 (JST)\nSubject: Grüße\nContent-Type: text/plain\n"
+        "Content-Transfer-Encoding: 8bit (really)\nImportance:high\n"
+    )
+    assert [(change.what, change.where) for change in draft.changes] == [
+        ("header rewritten", "date"),
+        ("header rewritten", "subject"),
+        ("header rewritten", "content-transfer-encoding"),
+    ]
+
+
 def test_there_is_one_of_each() -> None:  # R-REW-10
     draft = apply("MIME-Version: 1.0\nMIME-Version: 1.0\nSubject: a\nSubject: b\nDate: 1 Jan 2026 00:00 GMT\nDate: x\n")
     names = [name for name, _ in draft.fields]

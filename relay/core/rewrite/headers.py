@@ -54,6 +54,8 @@ def apply(draft: Draft, plan: Plan) -> Draft:
             continue
         if field.name != _LOOP_MARK:
             seen.add(field.name)
+        if value.strip() != draft.content[field.value_start : field.end].strip():
+            changes.append(Change("header rewritten", field.name, field.start, field.end, _SAID_ANEW))
         fields.append((listed[0], value))
     automatic = _AUTO_SUBMITTED.get(head.automatic(draft.content, draft.root))
     if automatic:
@@ -139,6 +141,7 @@ _ALLOWED: Final[dict[str, tuple[str, _Form]]] = {
 }
 _RECEIPT: Final = "asks for a receipt, which would reach across"
 _REBUILT: Final = "built anew"
+_SAID_ANEW: Final = "said in its plainest form"
 _WHY: Final = {
     "disposition-notification-to": _RECEIPT,
     "disposition-notification-options": _RECEIPT,
