@@ -103,6 +103,11 @@ def test_the_text_says_what_the_reader_gets_after_all_other_passes() -> None:  #
     assert "https://market.example/l/1" in text
 
 
+def test_an_address_is_not_put_together_by_the_text() -> None:  # R-REW-01
+    body = _HTML_PART.replace("Second", "<img alt='alice' src='x'>@private.example")
+    assert "private" not in _first(_mail(body))
+
+
 def test_what_policy_cut_out_is_not_in_the_text() -> None:
     at = _HTML.index("Second")
     text = _first(_mail(_HTML_PART, cutouts=(Cutout("", at, at + 6, "[removed]"),)))

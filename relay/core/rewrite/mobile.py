@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite import assemble, mime, plaintext, textbody, words
+from relay.core.rewrite import assemble, mime, plaintext, scrub, textbody, words
 from relay.core.rewrite.mime import MimeLimits, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
@@ -64,7 +64,7 @@ def _with_text(draft: Draft, plan: Plan, part: Part) -> Draft:
     own = b"".join(name.encode("ascii") + b":" + value for name, value in draft.fields if _is_content(name))
     if is_root:
         entity = own + b"\r\n" + entity
-    text = plaintext.of_html(_html(entity))
+    text = scrub.in_text(draft, plan, plaintext.of_html(_html(entity)))
     if not text:
         return draft
     boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'text', plan.message_id + part.path, size=15))}"

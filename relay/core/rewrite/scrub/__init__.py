@@ -8,6 +8,8 @@ they stand; `scrub` goes through a message once and gathers the edits.
 from typing import Final
 
 from relay.core.rewrite.plan import Pass
-from relay.core.rewrite.scrub.scrub import apply
+from relay.core.rewrite.scrub.scrub import apply, in_text
+
+__all__ = ["PASSES", "in_text"]
 
 PASSES: Final[tuple[Pass, ...]] = (apply,)

@@ -3,8 +3,9 @@
 from typing import Final
 
 from relay.core.rewrite.plan import Change, Draft, Plan
-from relay.core.rewrite.scrub import structure, trace
+from relay.core.rewrite.scrub import reading, structure, trace
 from relay.core.rewrite.scrub.find import Secrets, addresses
+from relay.core.rewrite.scrub.hit import replaced
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
 from relay.core.rewrite.scrub.structure import Place
@@ -29,6 +30,11 @@ def apply(draft: Draft, plan: Plan) -> Draft:
     tree.walk(root, is_message=False)
     _note_signatures(tree, draft)
     return draft._replace(fields=outgoing, edits=(*draft.edits, *tree.edits), changes=(*draft.changes, *tree.changes))
+
+
+def in_text(draft: Draft, plan: Plan, text: str) -> str:
+    """Of a text that another pass has made of the message: what stands apart there may have met in it."""
+    return replaced(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
 
 
 def _secrets(draft: Draft, plan: Plan) -> Secrets:
