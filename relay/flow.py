@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from relay.core.head import HeadError, hops, read_head
 from relay.core.identify import identify
@@ -28,6 +28,7 @@ from relay.core.rewrite.mime import MimeError, split
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import Letter, Settlement, Use
 from relay.steps import record, settling
+from relay.steps.again import Way, look_again
 from relay.steps.gather import Target, find_target, gather, plan, spends
 from relay.steps.house import House
 from relay.steps.judgement import QUOTAS, Judged, Judgement, Mail, Refusal
@@ -221,9 +222,12 @@ async def dispatch(house: House, item: Item, letter: Letter | None) -> Settlemen
     letter = letter or await house.store.letter(item)
     if letter is None:
         return settling.parked(house, item, now)
-    mailbox = await settling.look_again(house, item, letter, just_judged=just_judged)
-    if isinstance(mailbox, Reason):
-        return await settling.returned(house, item, mailbox, now)
-    outgoing = await settling.compose(house, item, letter, mailbox, now)
-    delivery = await house.courier.deliver(outgoing)
-    return await settling.settle(house, item, mailbox, delivery, house.clock.now())
+    match await look_again(house, item, letter, now, just_judged=just_judged):
+        case Reason() as reason:
+            return await settling.returned(house, item, reason, now)
+        case datetime() as until:
+            return settling.put_aside(house, item, until)
+        case Way(item=item, mailbox=mailbox):
+            outgoing = await settling.compose(house, item, letter, mailbox, now)
+            delivery = await house.courier.deliver(outgoing)
+            return await settling.settle(house, item, mailbox, delivery, house.clock.now())

@@ -11,21 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from relay.core.head import HeadError, read_head
-from relay.core.identify import Writer
-from relay.core.model.head import Automatic, Head
+from relay.core.model.head import Automatic
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.message import Incoming, Peer, Port
-from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import days
 from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Authentication, Facts, Proof, Usage
+from relay.core.policy.facts import Usage
 from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import MimeError, MimeLimits, Part, split
-from relay.ports import MessageSummary, Store, StoredMessage
+from relay.ports import Store, StoredMessage
+from relay.steps.recorded import Recorded, recall
 
 _DAY: Final = timedelta(days=1)
 
@@ -54,8 +50,9 @@ class _Course:
     asked: dict[str, bool] = field(default_factory=dict)
     machines: dict[tuple[str, Role], list[datetime]] = field(default_factory=dict)
 
-    def judge(self, incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer) -> Verdict:
-        at, pair, policy = incoming.received_at, facts.pair, self.policy
+    def judge(self, recorded: Recorded) -> Verdict:
+        incoming, writer, facts, policy = recorded.incoming, recorded.writer, recorded.facts, self.policy
+        at, pair = incoming.received_at, facts.pair
         order_id = facts.order.id if facts.order else None
         day = days.day_of(at, policy).isoformat()
         counters = {
@@ -72,11 +69,11 @@ class _Course:
             open_question=facts.to is Role.BUYER and self.asked.get(pair.id, False),
             auto_replies_today=sum(at - one < _DAY for one in machines),
         )
-        verdict = decide(incoming, head, root, facts, writer, policy, at)
+        verdict = decide(incoming, recorded.head, recorded.root, facts, writer, policy, at)
         self.used.update({(scope, *counters[scope]): 1 for scope in _scopes(verdict)})
         if verdict.action is not Action.RETURN:
             self.last_at |= {(pair.id, order_id): at, (pair.id, None): at}
-            kind = automatic(incoming, head)
+            kind = automatic(incoming, recorded.head)
             if kind is Automatic.NO:
                 self.asked[pair.id] = writer.role is Role.BUYER and not verdict.to_operator
             elif kind is Automatic.REPLY:
@@ -101,77 +98,11 @@ async def replay(
 async def _judged(
     store: Store, marketplace: Marketplace, stored: StoredMessage, courses: tuple[_Course, _Course], now: datetime
 ) -> tuple[Verdict | None, Verdict | None]:
-    summary = stored.summary
-    pair = await store.pair(summary.pair_id) if summary.pair_id else None
-    writer = _writer(summary)
-    try:
-        root = split(stored.original, MimeLimits())
-        head = read_head(stored.original, root)
-    except (HeadError, MimeError):
+    recorded = await recall(store, marketplace, stored, now)
+    if recorded is None:
         return None, None
-    if pair is None or writer is None or not stored.original:
-        return None, None
-    incoming = _incoming(stored, pair, writer)
-    facts = await _facts(store, marketplace, summary, pair, head, writer, now)
-    current, candidate = (course.judge(incoming, head, root, facts, writer) for course in courses)
+    current, candidate = (course.judge(recorded) for course in courses)
     return current, candidate
-
-
-def _writer(summary: MessageSummary) -> Writer | None:
-    detail = summary.detail
-    if summary.author_role is None or "proof" not in detail:
-        return None
-    return Writer(
-        role=summary.author_role,
-        sender=None,
-        proof=Proof(str(detail["proof"])),
-        registered=bool(detail.get("registered")),
-    )
-
-
-def _incoming(stored: StoredMessage, pair: Pair, writer: Writer) -> Incoming:
-    return Incoming(
-        peer=Peer(port=Port(str(stored.summary.detail.get("port", Port.MX))), client_ip="", helo="", tls=True),
-        mail_from=stored.mail_from,
-        rcpt_to=(pair.side(writer.role.other).alias.address,),
-        smtputf8=False,
-        content=stored.original,
-        received_at=stored.summary.received_at,
-    )
-
-
-async def _facts(
-    store: Store,
-    marketplace: Marketplace,
-    summary: MessageSummary,
-    pair: Pair,
-    head: Head,
-    writer: Writer,
-    now: datetime,
-) -> Facts:
-    to = Role(str(summary.detail.get("to") or writer.role.other))
-    orders = tuple(await store.orders_of(pair.id))
-    order = next((one for one in orders if one.external_id == summary.order_external_id), None)
-    policy = marketplace.policy_at(now)
-    seller_id = pair.seller.party.id
-    return Facts(
-        marketplace=marketplace,
-        pair=pair,
-        to=to,
-        tag=summary.kind if summary.detail.get("tagged") else "",
-        order=order,
-        authentication=Authentication(proof=writer.proof),
-        from_address=head.from_address,
-        sender=None,
-        listed_elsewhere=False,
-        pending_senders=0,
-        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
-        thread_refs=tuple(await store.thread_refs(pair, writer.role, head.references)) if head.references else (),
-        open_question=False,
-        auto_replies_today=0,
-        orders=orders,
-        misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
-    )
 
 
 def _scopes(verdict: Verdict) -> tuple[str, ...]:

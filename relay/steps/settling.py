@@ -1,5 +1,6 @@
 """The second half of the flow in its parts: look again, compose, and what an attempt's outcome means for its item."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,12 +9,8 @@ from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
-from relay.core.model.kind import Kind
-from relay.core.model.pair import Pair
-from relay.core.model.party import PartyState, Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.compose import NoticeType
-from relay.core.policy import optout
 from relay.core.retry import delayed_notice_due, next_attempt
 from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
@@ -25,11 +22,6 @@ from relay.steps import telling
 from relay.steps.house import House
 from relay.steps.offload import offload
 
-UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
-_ENDED_HOLDS: Final = {
-    Hold.WORD: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
-    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
-}
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
@@ -37,40 +29,6 @@ _EVENTS: Final = {
     ItemState.DEFERRED: EventType.DEFERRED,
     ItemState.RETURNED: EventType.RETURNED,
 }
-
-
-async def look_again(house: House, item: Item, letter: Letter, *, just_judged: bool) -> str | Reason:
-    """Where the item goes now: the party's current mailbox (R-ADR-04) or a fixed address; or what has changed since
-    the message was accepted and stands against it: a hold that ended without the word it waited for, parties' states,
-    an opt-out."""
-    if item.hold in _ENDED_HOLDS:
-        return _ENDED_HOLDS[item.hold]
-    if item.address is not None:
-        return item.address
-    pair = letter.pair
-    if pair is None or item.is_ours:  # what stands against a message is what its notice tells
-        return await house.store.mailbox(item.recipient_id or "") or UNAVAILABLE
-    if not just_judged:
-        pair = await house.store.pair(pair.id) or pair
-        if objection := await _objection(house, item, pair):
-            return objection
-    side = pair.buyer if item.recipient_id == pair.buyer.party.id else pair.seller
-    return side.mailbox or UNAVAILABLE
-
-
-async def _objection(house: House, item: Item, pair: Pair) -> Reason | None:
-    to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
-    if pair.side(to).party.state is not PartyState.ACTIVE:
-        return UNAVAILABLE
-    if pair.side(to.other).party.state is not PartyState.ACTIVE:
-        return Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07")
-    if to is Role.BUYER and (opt_outs := await house.store.opt_outs(pair.buyer.party.id, pair.seller.party.id)):
-        summary = await house.store.summary(item.message_id)
-        if summary is not None and summary.detail.get("unsolicited"):
-            kind = Kind(summary.kind)
-            if any(optout.touches(opt_out, pair, kind) for opt_out in opt_outs):
-                return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
-    return None
 
 
 async def compose(house: House, item: Item, letter: Letter, to: str, now: datetime) -> Outgoing:
@@ -159,6 +117,12 @@ def parked(house: House, item: Item, now: datetime) -> Settlement:
     """An item whose content cannot be read: kept and shown by `relay queue`."""
     house.observer.count("parked")
     return Settlement(item=item, owner=house.settings.owner, state=ItemState.PARKED, due_at=now, events=())
+
+
+def put_aside(house: House, item: Item, until: datetime) -> Settlement:
+    """An item that was not dialled: its recipient wants quiet until then (R-POL-12)."""
+    owner, waiting = house.settings.owner, replace(item, hold=Hold.TIME)
+    return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 
 
 def put_off(house: House, item: Item, until: datetime) -> Settlement:

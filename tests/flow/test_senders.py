@@ -1,13 +1,15 @@
 """Unlisted senders on their way through the flow: held, told of once, released once and in order, given back in time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
-from relay.core.model.party import Role
+from relay.core.model.order import Fulfilment, Order
+from relay.core.model.party import PartySettings, Role
 from relay.core.model.sender import SenderState
 from relay.housekeeping import Housekeeping
-from tests.support.town import BUYER, SELLER, Town, parsed
+from tests.support.town import ACCEPTED, BUYER, SELLER, Town, parsed
 
 HELPER = "helper@pottery.example"
 DAY = 86_400
@@ -224,3 +226,53 @@ async def test_who_waits_for_nothing_any_more_takes_no_place(market: Town) -> No
     market.clock.forward(15 * DAY)
     await market.deliver_due()
     await from_helper(market, 1)
+
+
+async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) -> None:  # R-SND-02 R-POL-13
+    await from_helper(market)
+    await market.deliver_due()
+    order = Order(
+        id="", marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+    )
+    await market.store.put_order(order)
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "channel_off" in notice.content.decode("ascii")) == (SELLER, True)
+
+
+async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
+    await market.store.put_order(
+        Order(
+            id="", marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+        )
+    )
+    await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
+    await market.deliver_due()
+    await market.store.put_sender(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
+    [mail] = await market.deliver_due()
+    assert mail.rcpt_to == "ops@operator.example"
+
+
+async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> None:  # R-POL-12
+    await from_helper(market)
+    await market.deliver_due()
+    settings = PartySettings(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")  # it is ten there
+    await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    assert await market.deliver_due() == []
+    market.clock.forward(3_600)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+async def test_what_waits_in_the_queue_respects_quiet_hours_that_have_begun(market: Town) -> None:  # R-POL-12
+    busy = replace(ACCEPTED, accepted=False, permanent=False, code=450)
+    market.mailboxes.answers[BUYER] = busy
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    del market.mailboxes.answers[BUYER]
+    settings = PartySettings(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")
+    await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
+    market.clock.forward(120)
+    assert await market.deliver_due() == []
+    market.clock.forward(3_600)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]

@@ -22,6 +22,7 @@ COPY_MERGED instead of acting on the verdict (R-REW-05).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -78,6 +79,20 @@ def decide(
     if _action(findings) is not Action.RETURN:
         findings += _time(case, lift, _action(findings))
     return _verdict(case, lift, findings, contradicted=contradicted)
+
+
+def released(
+    incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
+) -> Verdict:
+    """What is left to ask when somebody's word has let a held message go: what concerns the recipient, who was not
+    looked at while its writer was not registered, and the hour."""
+    writer = replace(writer, registered=True)
+    case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
+    lift = bypass.lift(case)
+    findings = list(_standing(case, lift))
+    if _action(findings) is Action.RELAY and (later := hours.judge(case, lift)):
+        findings.append(later)
+    return _verdict(case, lift, findings, contradicted=False)
 
 
 def _gates(case: Case) -> Iterator[Finding]:

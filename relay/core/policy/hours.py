@@ -19,15 +19,14 @@ def judge(case: Case, lift: Lift) -> Finding | None:
     if not case.by_seller or lift.is_answer or lift.is_marked:
         return None
     due = case.now + timedelta(seconds=case.policy.hours.delay_s)
-    calm = awake(case, due)
+    calm = awake(case.facts.pair.buyer.party.settings, case.policy.hours, due)
     reasons = (Reason(code=ReasonCode.QUIET_HOURS, rule="R-POL-12"),) if calm > due else ()
     outlook = due if due > case.now else None
     return Finding(Action.RELAY, reasons, not_before=calm, outlook=outlook) if calm > case.now else None
 
 
-def awake(case: Case, at: datetime) -> datetime:
-    """`at`, or when the buyer's quiet hours around it are over."""
-    settings, hours = case.facts.pair.buyer.party.settings, case.policy.hours
+def awake(settings: PartySettings, hours: Hours, at: datetime) -> datetime:
+    """`at`, or when the quiet hours around it are over: of a buyer with these settings, else the policy's."""
     quiet = settings.quiet_hours or hours.quiet
     if quiet in {"", "off"}:
         return at

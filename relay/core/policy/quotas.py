@@ -29,7 +29,7 @@ def judge(case: Case, lift: Lift) -> Finding | None:
         return Finding(
             Action.HOLD,
             over,
-            not_before=hours.awake(case, reset_at),
+            not_before=hours.awake(case.facts.pair.buyer.party.settings, case.policy.hours, reset_at),
             outlook=reset_at,
             counted=True,
             remaining=0,

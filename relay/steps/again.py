@@ -1,0 +1,105 @@
+"""Looking again before an item is sent: what has changed since it was accepted, and what was not looked at then because
+nobody had vouched for its writer (design, "Dispatch looks again")."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from relay.core.model.item import Hold, Item, ItemKind
+from relay.core.model.kind import Kind
+from relay.core.model.pair import Pair
+from relay.core.model.party import PartyState, Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action, Verdict
+from relay.core.policy import hours, optout
+from relay.core.policy.decide import released
+from relay.ports import Letter, MessageSummary
+from relay.steps.house import House
+from relay.steps.recorded import recall
+
+_UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
+_ENDED_HOLDS: Final = {
+    Hold.WORD: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
+    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
+}
+
+
+class Way(NamedTuple):
+    """Where an item goes; `item` is of another kind than it was where somebody else is to answer it (R-POL-13)."""
+
+    item: Item
+    mailbox: str
+
+
+async def look_again(
+    house: House, item: Item, letter: Letter, now: datetime, *, just_judged: bool
+) -> Way | Reason | datetime:
+    """The way to the party's current mailbox (R-ADR-04) or to a fixed address; why it does not go; or until when it
+    waits (R-POL-12). Raises UnavailableError."""
+    if item.hold in _ENDED_HOLDS:
+        return _ENDED_HOLDS[item.hold]
+    if item.address is not None:
+        return Way(item, item.address)
+    pair = letter.pair
+    if pair is None or item.is_ours:  # what stands against a message is what its notice tells
+        mailbox = await house.store.mailbox(item.recipient_id or "")
+        return Way(item, mailbox) if mailbox else _UNAVAILABLE
+    if not just_judged:
+        pair = await house.store.pair(pair.id) or pair
+        stops = await _stops(house, item, pair, now)
+        if stops is not None:
+            return stops
+    side = pair.buyer if item.recipient_id == pair.buyer.party.id else pair.seller
+    return Way(item, side.mailbox) if side.mailbox else _UNAVAILABLE
+
+
+async def _stops(house: House, item: Item, pair: Pair, now: datetime) -> Way | Reason | datetime | None:
+    to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
+    if pair.side(to).party.state is not PartyState.ACTIVE:
+        return _UNAVAILABLE
+    if pair.side(to.other).party.state is not PartyState.ACTIVE:
+        return Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07")
+    summary = await house.store.summary(item.message_id)
+    if summary is None:
+        return None
+    if summary.detail.get("action") == Action.HOLD and not summary.detail.get("registered"):
+        return await _after_a_word(house, item, summary, now)
+    return await _unsolicited(house, summary, pair, now) if to is Role.BUYER else None
+
+
+async def _after_a_word(
+    house: House, item: Item, summary: MessageSummary, now: datetime
+) -> Way | Reason | datetime | None:
+    """Mail whose writer was not registered: nothing about its recipient has been asked yet."""
+    marketplace = house.book.by_id[item.marketplace_id]
+    stored = await house.store.message(item.message_id)
+    recorded = await recall(house.store, marketplace, stored, now) if stored else None
+    if recorded is None:
+        return None
+    policy = marketplace.policy_at(now)
+    # Whether it was an answer is of the time when it came.
+    answered = recorded.writer.role is Role.SELLER and not summary.detail.get("unsolicited")
+    facts = replace(recorded.facts, open_question=answered)
+    verdict = released(recorded.incoming, recorded.head, recorded.root, facts, recorded.writer, policy, now)
+    return _outcome(item, verdict, policy.fulfilment.operator or marketplace.operator)
+
+
+def _outcome(item: Item, verdict: Verdict, operator: str) -> Way | Reason | datetime | None:
+    if verdict.action is Action.RETURN:
+        return verdict.reasons[0]
+    if verdict.to_operator:
+        return Way(replace(item, kind=ItemKind.OPERATOR), operator)
+    return verdict.not_before
+
+
+async def _unsolicited(house: House, summary: MessageSummary, pair: Pair, now: datetime) -> Reason | datetime | None:
+    """Opt-outs (R-POL-02) and quiet hours that have begun meanwhile."""
+    if not summary.detail.get("unsolicited"):
+        return None
+    buyer, kind = pair.buyer.party, Kind(summary.kind)
+    for opt_out in await house.store.opt_outs(buyer.id, pair.seller.party.id):
+        if optout.touches(opt_out, pair, kind):
+            return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
+    policy = house.book.by_id[pair.marketplace_id].policy_at(now)
+    calm = hours.awake(buyer.settings, policy.hours, now)
+    return calm if calm > now else None
