@@ -61,3 +61,10 @@ def test_text_around_the_parts_that_speaks_of_the_boundary_is_no_boundary_line()
     )
     parts = email.message_from_bytes(scrubbed(content)).get_payload()
     assert [part.get_payload() for part in parts] == ["one", "two"]
+
+
+def test_a_message_that_is_encoded_anew_still_ends_in_a_line_end() -> None:  # R-REW-10
+    content = b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(BUYER.encode()).replace(b"\n", b"\r\n")
+    out = scrubbed(content)
+    assert not found(out, [BUYER])
+    assert out.endswith(b"\r\n")

@@ -101,7 +101,8 @@ def cut_raw(raw: bytes, encoding: str, cuts: Sequence[Cut]) -> list[Cut]:
     if encoding == "quoted-printable":
         return list(_cut_quoted_printable(raw, cuts))
     if encoding == "base64":
-        return [Cut(0, len(raw), encode_base64(apply(decode_base64(raw), cuts)))]
+        last = b"\r\n" if raw.endswith(b"\r\n") else b""
+        return [Cut(0, len(raw), encode_base64(apply(decode_base64(raw), cuts)) + last)]
     return list(cuts)
 
 
