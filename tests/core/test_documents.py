@@ -190,7 +190,10 @@ MEMBERS = {
     "word/document.xml": b'<w:document><w:ins w:id="1" w:author="Alice Private"><w:t>by author="x" me</w:t></w:ins></w:document>',
     "word/comments.xml": b"<w:comments><w:comment w:author=\"Alice Private\" w:initials='AP'>hm</w:comment></w:comments>",
     "word/people.xml": b'<p><w15:person w15:author="Alice Private"><w15:presenceInfo w15:userId="Alice Private"/></w15:person></p>',
+    "docProps/custom.xml": b'<Properties><property fmtid="{D}" pid="2" name="_AuthorEmail"><vt:lpwstr>Alice Private</vt:lpwstr>'
+    b'</property><property fmtid="{D}" pid="3" name="Project"><vt:lpwstr>Vase</vt:lpwstr></property></Properties>',
     "word/media/image1.png": b"\x89PNG" + bytes(200),
+    "word/media/image2.jpeg": photo("JPEG"),
 }
 
 
@@ -213,6 +216,12 @@ def test_word_files_lose_their_authors_and_nothing_else() -> None:  # R-REW-06 R
     assert b"<Application>W</Application>" in contents["docProps/app.xml"]
     assert b'w:id="1" w:author="Author"' in contents["word/document.xml"]
     assert contents["word/media/image1.png"] == MEMBERS["word/media/image1.png"]
+    assert b"<vt:lpwstr>Vase<" in contents["docProps/custom.xml"]
+    before, after = (
+        Image.open(BytesIO(MEMBERS["word/media/image2.jpeg"])),
+        Image.open(BytesIO(contents["word/media/image2.jpeg"])),
+    )
+    assert after.tobytes() == before.tobytes()
     assert "author data removed" in {change.what for change in changes}
 
 

@@ -1,4 +1,5 @@
-"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, all other members as packed.
+"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, pictures in them cleaned as any other, all
+other members as packed.
 
 The archive is written anew around the members, in their order, so that nothing between them is left either.
 """
@@ -7,9 +8,11 @@ import re
 import struct
 import zipfile
 import zlib
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
+from relay.core.rewrite.documents import images
 from relay.core.rewrite.documents.damage import UncleanableError
 
 _SIGNATURE: Final = b"PK\x03\x04"
@@ -31,10 +34,17 @@ def _attribute(names: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(\s(?:[A-Za-z0-9]+:)?(?:" + names + rb")\s*=\s*)(?:\"[^\"]+\"|'[^']+')")
 
 
+# Office writes `_AuthorEmail` and the name to it where a file was once sent for review.
+_PERSONS: Final = re.compile(
+    rb"(<property\b[^<>]{0,400}\bname=\"(?:_Author[^\"<>]*|Checked by|Editor|Owner|Recorded by|Typist)\"[^<>]{0,400}>"
+    rb"[ \t\r\n]{0,80}<vt:[a-z]{1,20}>)[^<]+"
+)
+_PICTURE: Final = re.compile(r"(?:word|xl|ppt)/media/[^/]+|docProps/thumbnail\.[A-Za-z]+")
 _NAMES: Final = _attribute(rb"author|initials|name|displayName|userId|providerId")
 _RULES: Final[tuple[tuple[re.Pattern[str], re.Pattern[bytes], bytes], ...]] = (
     (re.compile(r"docProps/core\.xml"), _element(rb"creator|lastModifiedBy"), rb"\1"),
     (re.compile(r"docProps/app\.xml"), _element(rb"Company|Manager"), rb"\1"),
+    (re.compile(r"docProps/custom\.xml"), _PERSONS, rb"\1"),
     (re.compile(r"word/[^/]+\.xml"), _attribute(rb"author|initials"), rb'\1"' + _AUTHOR + rb'"'),
     (re.compile(r"word/people\.xml"), _NAMES, rb'\1"' + _AUTHOR + rb'"'),
     (re.compile(r"xl/comments[^/]*\.xml|xl/comments/[^/]+\.xml"), _element(rb"author"), rb"\1" + _AUTHOR),
@@ -68,20 +78,32 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[s
     left = _MOST_BYTES
     for member in members:
         rules = [(pattern, new) for names, pattern, new in _RULES if names.fullmatch(member.filename)]
-        if not rules:
+        is_picture = bool(_PICTURE.fullmatch(member.filename)) and member.file_size <= left
+        if not rules and not is_picture:
             continue
         left -= member.file_size
         if left < 0:
             raise UncleanableError("the file is too big when unpacked")
         with archive.open(member) as opened:
             old = content = opened.read(member.file_size)
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if rules and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UncleanableError("the file is written in an unusual way")
         for pattern, new in rules:
             content = pattern.sub(new, content)
+        if is_picture:
+            content = _cleaned(content)
         if content != old:
             changed[member.filename] = content
     return changed
+
+
+def _cleaned(picture: bytes) -> bytes:
+    """One that cannot be cleaned stays, as it would beside the text."""
+    cleaner = images.cleaner(picture)
+    if cleaner:
+        with suppress(UncleanableError):
+            return cleaner(picture)
+    return picture
 
 
 def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, bytes]) -> bytes:
