@@ -17,7 +17,7 @@ from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import days
+from relay.core.policy import days, quotas
 from relay.core.policy.case import automatic
 from relay.core.policy.facts import Authentication, Facts, ThreadRef, Usage
 from relay.core.policy.policy import Policy
@@ -27,6 +27,7 @@ from relay.steps import footer
 from relay.steps.house import House
 
 _NOTHING_SPENT: Final[Counter[Use]] = Counter()
+_DAYS_AHEAD: Final = range(1, 15)
 OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
 
 
@@ -99,6 +100,8 @@ async def gather(
     thread_refs = tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else ()
     orders = tuple(await store.orders_of(pair.id))
     order = _order(orders, target.tag, thread_refs)
+    used = await usage(store, pair, policy, now, spent) if to is Role.BUYER else Usage()
+    is_full = quotas.are_full(policy.quotas, used)
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -119,7 +122,8 @@ async def gather(
             else 0
         ),
         orders=orders,
-        usage=await usage(store, pair, policy, now, spent) if to is Role.BUYER else Usage(),
+        usage=used,
+        coming=await _coming(store, pair, policy, now, spent) if is_full else (),
         misuse=(
             await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
             if to is Role.BUYER
@@ -131,9 +135,11 @@ async def gather(
 
 
 def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) -> Order | None:
-    """The order that the tag names, else the one that the thread is about; always one of the pair's own (R-ADR-05)."""
-    if named := next((order for order in orders if tag and order.external_id == tag), None):
-        return named
+    """The order that the tag names, else the one that the thread is about; always one of the pair's own (R-ADR-05).
+    Some mail programs write addresses in lower case, so case counts only between orders that differ by nothing else."""
+    named = [order for order in orders if tag and order.external_id.casefold() == tag.casefold()]
+    if exact := next((order for order in named if order.external_id == tag or len(named) == 1), None):
+        return exact
     threads = {ref.order_id for ref in thread_refs}
     return next((order for order in orders if order.id in threads), None)
 
@@ -165,6 +171,10 @@ async def usage(store: Store, pair: Pair, policy: Policy, now: datetime, spent: 
     used = await store.used(counted)
     seller, of_pair, buyer, bypass = (many + spent[use] for many, use in zip(used, counted, strict=True))
     return Usage(seller=seller, pair=of_pair, buyer=buyer, bypass=bypass)
+
+
+async def _coming(store: Store, pair: Pair, policy: Policy, now: datetime, spent: Counter[Use]) -> tuple[Usage, ...]:
+    return tuple([await usage(store, pair, policy, now + timedelta(days=ahead), spent) for ahead in _DAYS_AHEAD])
 
 
 def plan(

@@ -100,7 +100,11 @@ TERMS = [
     "nonsense", "a:", "mx:shop", "a:%{h}", "A", "IP4:192.0.2.1", "-", "",
 ]  # fmt: skip
 CLIENTS = ["192.0.2.1", "192.0.2.9", "198.51.100.1", "2001:db8::1", "2001:db8:ffff::1"]
-_records = st.lists(st.tuples(st.sampled_from(["", "+", "-", "~", "?"]), st.sampled_from(TERMS)), max_size=5, unique_by=lambda one: one[1])
+_records = st.lists(
+    st.tuples(st.sampled_from(["", "+", "-", "~", "?"]), st.sampled_from(TERMS)),
+    max_size=5,
+    unique_by=lambda one: one[1],
+)
 
 
 def _other_opinion(table: dict[str, dict[str, list[Any]]], client: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -153,7 +157,9 @@ async def test_a_record_made_to_be_slow_is_not(text: bytes) -> None:
 
 
 async def test_a_record_costs_a_bounded_number_of_queries() -> None:  # RFC 7208 §4.6.4
-    table = {f"{n}.example": {"TXT": [b"v=spf1 " + f"include:{n + 1}.example ".encode() * 9 + b"-all"]} for n in range(30)}
+    table = {
+        f"{n}.example": {"TXT": [b"v=spf1 " + f"include:{n + 1}.example ".encode() * 9 + b"-all"]} for n in range(30)
+    }
     names = Names({"shop.example": {"TXT": [b"v=spf1 include:0.example -all"]}} | table)
     assert await judge(names) is Result.PERMERROR
     assert len(names.asked) <= 12

@@ -301,3 +301,28 @@ async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) 
     await market.send(BUYER, market.seller_alias, Subject="Where is it?")
     assert not await market.store.open_question(market.pair.id)
     assert await market.store.turns(market.pair.seller.party.id, START - timedelta(days=1)) == []
+
+
+async def test_what_a_quota_holds_leaves_a_quota_a_day(market: Town) -> None:  # R-POL-11
+    await use(market, SMALL)
+    for _ in range(6):
+        await market.send(SELLER, market.buyer_alias)
+    delivered = []
+    for _ in range(4):
+        delivered.append([mail.rcpt_to for mail in await market.deliver_due()].count(BUYER))
+        market.clock.forward(86_400)
+    assert delivered == [2, 2, 2, 0]
+    market.clock.forward(86_400)
+    for _ in range(50):
+        await market.send(SELLER, market.buyer_alias)  # more than the days that are looked at have room for
+    for _ in range(15):
+        market.clock.forward(86_400)
+        await market.deliver_due()
+    assert await market.store.messages(state=MessageState.HELD) == []
+
+
+async def test_an_order_is_known_by_a_tag_in_lower_case(market: Town) -> None:  # R-ADR-05
+    await operators_order(market)
+    local_part, _, domain = market.buyer_alias.partition("@")
+    await market.send(SELLER, f"{local_part}+a-1@{domain}")
+    assert {one.order_external_id for one in await market.store.messages()} == {"A-1"}

@@ -79,9 +79,10 @@ class Facts:
     side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
     listed for another party of this marketplace. `thread_refs`: known ids only. `open_question`: the buyer wrote last
     and the seller has not answered. `order` is what the tag names, else what the thread is about, if anything;
-    `orders` are all of the pair. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had its
-    last mail or was reopened, None for a new one. `scans`: what the scanners found.
-    `link_prefix`: how signed links of ours begin, which the rewrite takes out of what an author quotes.
+    `orders` are all of the pair. `coming`: the counters of the days after today, where today's are full: mail that a
+    quota holds has its place there. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had
+    its last mail or was reopened, None for a new one. `scans`: what the scanners found. `link_prefix`: how
+    signed links of ours begin, which the rewrite takes out of what an author quotes.
     """
 
     marketplace: Marketplace
@@ -100,6 +101,7 @@ class Facts:
     auto_replies_today: int
     orders: tuple[Order, ...] = ()
     usage: Usage = Usage()
+    coming: tuple[Usage, ...] = ()
     misuse: int = 0
     thread_last_at: datetime | None = None
     scans: tuple[Scan, ...] = ()

@@ -10,9 +10,9 @@ _BY_NAME = {kind.value: kind for kind in Kind}
 def said(case: Case) -> Kind | None:
     """The kind named by `alias+KIND`, else by `X-Relay-Kind`. What names no kind is ignored (R-ADR-05); a tag that
     names an order says nothing of the kind."""
-    order = case.facts.order
-    tag = None if order and order.external_id == case.facts.tag else _BY_NAME.get(_name(case.facts.tag))
-    return tag or _BY_NAME.get(_name(case.head.kind_mark))
+    order, named = case.facts.order, case.facts.tag
+    is_order = order is not None and order.external_id.casefold() == named.casefold()
+    return (None if is_order else _BY_NAME.get(_name(named))) or _BY_NAME.get(_name(case.head.kind_mark))
 
 
 def kind_of(case: Case) -> Kind:

@@ -1,9 +1,12 @@
 """Quotas of seller mail that is neither an answer nor critical: per seller, per pair, and per buyer over all sellers
-(R-POL-11). What is over waits for the next day by itself.
+(R-POL-11). What is over waits by itself for the next day with room.
 
 An automatic reply has a limit of its own (`automatic`), so it is not counted; bulk mail is. `remaining` says nothing of
 the buyer's own limit: it would tell how much others write to him.
 """
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from relay.core.model.head import Automatic
 from relay.core.model.reason import Reason, ReasonCode
@@ -11,7 +14,8 @@ from relay.core.model.verdict import Action
 from relay.core.policy import days, hours
 from relay.core.policy.bypass import Lift
 from relay.core.policy.case import Case, Finding
-from relay.core.policy.facts import Proof
+from relay.core.policy.facts import Proof, Usage
+from relay.core.policy.policy import Quotas
 
 
 def judge(case: Case, lift: Lift) -> Finding | None:
@@ -25,7 +29,7 @@ def judge(case: Case, lift: Lift) -> Finding | None:
     if lift.is_marked:
         return Finding(Action.RELAY, lift.reasons, remaining=_remaining(case, 0), bypass=True) if over else None
     if over:
-        reset_at = days.reset_at(case.now, case.policy)
+        reset_at = _reset_at(case)
         return Finding(
             Action.HOLD,
             over,
@@ -37,19 +41,33 @@ def judge(case: Case, lift: Lift) -> Finding | None:
     return Finding(Action.RELAY, counted=True, remaining=_remaining(case, 1))
 
 
-def _over(case: Case) -> list[Reason]:
-    quotas, usage = case.policy.quotas, case.facts.usage
+def are_full(quotas: Quotas, usage: Usage) -> bool:
+    return any(_full(quotas, usage))
+
+
+def _full(quotas: Quotas, usage: Usage) -> Iterator[tuple[ReasonCode, int]]:
     counters = (
         (ReasonCode.QUOTA_SELLER, usage.seller, quotas.seller_per_day),
         (ReasonCode.QUOTA_PAIR, usage.pair, quotas.pair_per_day),
         (ReasonCode.QUOTA_BUYER, usage.buyer, quotas.buyer_per_day),
     )
-    reset = days.reset_at(case.now, case.policy).isoformat()
-    return [
-        Reason(code=code, rule="R-POL-11", values=(("limit", str(limit)), ("reset", reset)))
-        for code, used, limit in counters
-        if limit and used >= limit
-    ]
+    return ((code, limit) for code, used, limit in counters if limit and used >= limit)
+
+
+def _over(case: Case) -> Iterator[Reason]:
+    for code, limit in _full(case.policy.quotas, case.facts.usage):
+        values = (("limit", str(limit)), ("reset", _reset_at(case).isoformat()))
+        yield Reason(code=code, rule="R-POL-11", values=values)
+
+
+def _reset_at(case: Case) -> datetime:
+    """The beginning of the first day with room: what others wait for takes its place there. Beyond the days that are
+    looked at there is none better than the last."""
+    ahead = next(
+        (day for day, usage in enumerate(case.facts.coming) if not are_full(case.policy.quotas, usage)),
+        max(len(case.facts.coming) - 1, 0),
+    )
+    return days.reset_at(case.now + timedelta(days=ahead), case.policy)
 
 
 def _remaining(case: Case, this: int) -> int | None:
