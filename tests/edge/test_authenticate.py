@@ -103,6 +103,14 @@ async def test_what_is_not_aligned_proves_nothing_and_fails_where_a_record_is(
     assert (with_record.proof, with_record.dmarc_fail) == (Proof.NONE, True)
 
 
+async def test_what_the_very_domain_proves_waits_for_nobody_elses_dns() -> None:  # R-IN-08
+    table = KEYS | {"list.example": SPF_PASS["shop.example"]}
+    names = Names(table, {"_dmarc.list.example"})
+    incoming = replace(INCOMING, content=signed(), mail_from="bounce@list.example")
+    assert (await MailAuthenticator(names, Tally()).authenticate(incoming, FROM)).proof is Proof.ALIGNED
+    assert ("_dmarc.list.example", "TXT") not in names.asked
+
+
 @pytest.mark.parametrize("policy", ["none", "quarantine", "reject"])
 @pytest.mark.parametrize("more", ["", "; t=y", "; sp=none; np=none"])
 async def test_dmarc_fails_whatever_policy_is_asked_for(policy: str, more: str) -> None:  # R-IN-09

@@ -139,7 +139,8 @@ class MailAuthenticator(SessionAuthenticator):
     async def _any_aligned(self, author: Discovery, identifiers: Sequence[Identifier]) -> bool:
         """Raises ResolveError when none is, and one might be whose outcome or organization DNS did not tell."""
         fault: ResolveError | None = None
-        for one in identifiers:
+        # The very domain first: what it proves takes no walk through the DNS of others.
+        for one in sorted(identifiers, key=lambda each: each.domain != author.domain):
             if one.outcome not in {"pass", "temperror"} or not one.domain:
                 continue
             try:
