@@ -32,7 +32,7 @@ from relay.steps.again import Way, look_again
 from relay.steps.gather import Target, find_target, gather, plan, spends
 from relay.steps.house import House
 from relay.steps.judgement import QUOTAS, Judged, Judgement, Mail, Refusal
-from relay.steps.offload import offload
+from relay.steps.offload import offload, weight
 
 
 async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
@@ -180,7 +180,7 @@ async def _judge_one(
         return Judged(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
     facts = replace(facts, scans=await scans.get())
     now = incoming.received_at
-    policy, size = facts.marketplace.policy_at(now), len(incoming.content)
+    policy, size = facts.marketplace.policy_at(now), weight(incoming.content, mail.root)
     verdict = await offload(size, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
     rewritten = None
     if verdict.action is not Action.RETURN and not verdict.to_operator and not target.check:
