@@ -46,7 +46,7 @@ def test_a_span_of_text_is_cut_exactly_in_its_octets(charset: str) -> None:  # R
     text = encodings.decode_text(octets, codec)
     start = text.index("alice@example.net")
     [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, start + 17)])
-    new = encodings.apply(octets, [encodings.encode_cut(octets, codec, at, to, "x@y.example")])
+    new = encodings.apply(octets, encodings.encode_cuts(octets, codec, [(at, to, "x@y.example")]))
     assert encodings.decode_text(new, codec) == text.replace("alice@example.net", "x@y.example")
     assert new[:at] == octets[:at]
     assert new.endswith(octets[to:])
@@ -79,14 +79,14 @@ def test_iso_2022_jp_keeps_its_shift_states_around_a_full_width_address() -> Non
     start = text.index("ａ")
     end = text.index("で")
     [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, end)])
-    new = encodings.apply(octets, [encodings.encode_cut(octets, codec, at, to, "x@y.example")])
+    new = encodings.apply(octets, encodings.encode_cuts(octets, codec, [(at, to, "x@y.example")]))
     assert new.decode("iso-2022-jp") == "連絡はx@y.exampleです"
 
 
 @pytest.mark.parametrize("octets", [b"\x1b$B4o\x1b(B\r\n", b"\x1b$B4o\r\n", b"\x1b$B4o"])
 def test_what_is_put_below_a_japanese_text_ends_in_ascii(octets: bytes) -> None:  # R-REW-04 R-REW-10
     end = len(octets)
-    new = encodings.apply(octets, [encodings.encode_cut(octets, "iso2022_jp", end, end, "below 器 it\r\n")])
+    new = encodings.apply(octets, encodings.encode_cuts(octets, "iso2022_jp", [(end, end, "below 器 it\r\n")]))
     assert new.decode("iso-2022-jp") == octets.decode("iso-2022-jp") + "below 器 it\r\n"
     assert new.endswith(b"\x1b(B it\r\n")
 

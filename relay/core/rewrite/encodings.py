@@ -7,8 +7,8 @@ cuts in the raw body: exactly the region in quoted-printable and unencoded text,
 import binascii
 import codecs
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -255,17 +255,21 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
     return origin
 
 
-def encode_cut(octets: bytes, codec: str, start: int, end: int, replacement: str) -> Cut:
-    """A cut whose replacement is encoded as the octets around it are; a text ends in ASCII (RFC 1468), even where its
-    writer has left that out."""
-    new = replacement.encode(codec, "replace")
-    if codec.startswith("iso2022"):
-        before, after = _shift(octets, start), _shift(octets, end) if end < len(octets) else _ASCII_ESCAPE
-        new = (_ASCII_ESCAPE if before != _ASCII_ESCAPE else b"") + new + (after if after != _ASCII_ESCAPE else b"")
-    return Cut(start, end, new)
+def encode_cuts(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]]) -> list[Cut]:
+    """Cuts (start, end, replacement) whose replacements are encoded as the octets around them are; a text ends in ASCII
+    (RFC 1468), even where its writer has left that out."""
+    if not codec.startswith("iso2022"):
+        return [Cut(start, end, new.encode(codec, "replace")) for start, end, new in pieces]
+    escapes = [(match.start(), match[0]) for match in _ESCAPE.finditer(octets)]
 
+    def shift(at: int) -> bytes:
+        """The escape sequence in force at an offset."""
+        before = bisect_left(escapes, (at, b""))
+        return escapes[before - 1][1] if before else _ASCII_ESCAPE
 
-def _shift(octets: bytes, at: int) -> bytes:
-    """The escape sequence in force at an offset (RFC 1468)."""
-    match = _ESCAPE.match(octets, octets.rfind(b"\x1b", 0, at)) if b"\x1b" in octets[:at] else None
-    return match[0] if match else _ASCII_ESCAPE
+    cuts = []
+    for start, end, replacement in pieces:
+        before, after = shift(start), shift(end) if end < len(octets) else _ASCII_ESCAPE
+        new = (_ASCII_ESCAPE if before != _ASCII_ESCAPE else b"") + replacement.encode(codec, "replace")
+        cuts.append(Cut(start, end, new + (after if after != _ASCII_ESCAPE else b"")))
+    return cuts

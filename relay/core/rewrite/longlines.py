@@ -100,11 +100,10 @@ def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
 
 def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
     """Puts one edit where a long line is, made from what earlier edits left there."""
-    inside = tuple(edit for edit in draft.edits if start <= edit.start and edit.end <= end)
+    inside, others = assemble.parted(draft.edits, start, end)
     text = assemble.section(draft.content, start, end, inside)
     if not has_long_line(text):
         return draft
-    others = tuple(edit for edit in draft.edits if edit not in inside)
     return draft._replace(
         edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
         changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),

@@ -117,6 +117,5 @@ def _swapped(draft: Draft, html: Part, text: Part) -> Draft:
 
 def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit, ...]]:
     """A stretch as earlier passes left it, and the edits outside it."""
-    inside = [edit for edit in draft.edits if start <= edit.start and edit.end <= end]
-    others = tuple(edit for edit in draft.edits if edit not in inside)
-    return assemble.section(draft.content, start, end, inside), others
+    inside, others = assemble.parted(draft.edits, start, end)
+    return assemble.section(draft.content, start, end, inside), tuple(others)

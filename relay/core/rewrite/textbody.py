@@ -123,16 +123,11 @@ def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
     widened = [_widened(body.text, splice) for splice in splices]
     inner = [splice for splice in widened if splice.start < splice.end]
     spans = encodings.octet_spans(body.octets, body.codec, body.text, [(s.start, s.end) for s in inner])
-    cuts = [
-        encodings.encode_cut(body.octets, body.codec, start, end, splice.replacement)
-        for splice, (start, end) in zip(inner, spans, strict=True)
-    ]
+    pieces = ((*span, splice.replacement) for splice, span in zip(inner, spans, strict=True))
+    cuts = encodings.encode_cuts(body.octets, body.codec, pieces)
     end = len(body.octets)
-    tail = b"".join(
-        encodings.encode_cut(body.octets, body.codec, end, end, splice.replacement).replacement
-        for splice in widened
-        if splice.start == splice.end
-    )
+    below = [(end, end, splice.replacement) for splice in widened if splice.start == splice.end]
+    tail = b"".join(cut.replacement for cut in encodings.encode_cuts(body.octets, body.codec, below))
     octets = encodings.apply(body.octets, cuts) + tail
     if encodings.decode_text(octets, body.codec) != applied(body.text, splices):
         return None

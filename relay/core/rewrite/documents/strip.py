@@ -52,7 +52,7 @@ def _is_concerned(part: Part, plan: Plan) -> bool:
 
 def _cleaned(draft: Draft, part: Part) -> Draft:
     start, end = part.body_start, part.end
-    inside = [edit for edit in draft.edits if start <= edit.start and edit.end <= end]
+    inside, kept = assemble.parted(draft.edits, start, end)
     raw = assemble.section(draft.content, start, end, inside)
     octets = encodings.decode(raw, part.encoding)
     try:
@@ -65,7 +65,6 @@ def _cleaned(draft: Draft, part: Part) -> Draft:
     body = encodings.apply(raw, cuts)
     if raw.endswith(b"\r\n") and not body.endswith(b"\r\n"):
         body += b"\r\n"
-    kept = [edit for edit in draft.edits if edit not in inside]
     return draft._replace(
         edits=(*kept, Edit(start, end, body)),
         changes=(

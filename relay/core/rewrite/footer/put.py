@@ -73,7 +73,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
     kind = kinds.kind_of(draft.content, part)
     if not footer and (not links or kind is Kind.BINARY):
         return draft
-    inside = [edit for edit in draft.edits if part.body_start <= edit.start and edit.end <= part.end]
+    inside, others = assemble.parted(draft.edits, part.body_start, part.end)
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
     if links and kind is Kind.MESSAGE and depth < _DEEPEST:
         cuts, recoded, gone = _message(raw, part, links, depth), None, True
@@ -90,7 +90,6 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
     edits = [Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts]
     if inside:
         edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
-    others = [edit for edit in draft.edits if edit not in inside]
     where = part.path, edits[0].start, edits[-1].end
     changes = [Change(_REMOVED, *where, _OWN), *signed.broken(draft.root, part.header_start, part.end)] if gone else []
     if footer:

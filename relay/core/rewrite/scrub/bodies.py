@@ -136,5 +136,5 @@ def _machines(text: str) -> Iterator[Hit]:
 
 def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cut]]:
     """What a client would read after the cuts, and the cuts."""
-    cuts = [encodings.encode_cut(octets, codec, hit.start, hit.end, hit.replacement) for hit in hits]
+    cuts = encodings.encode_cuts(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
     return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts
