@@ -6,7 +6,9 @@ this is done.
 """
 
 import html
-from collections.abc import Iterable, Sequence
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from relay.core.rewrite import assemble, signed, textbody
@@ -79,37 +81,36 @@ def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...
     ranges += ((edit.start, edit.end, 0, edit) for edit in edits)
     ranges.sort(key=lambda each: each[:2])
     merged: list[Edit] = []
-    while ranges:
+    done = 0
+    while done < len(ranges):
         # What touches becomes one edit.
-        start, end, before, count = ranges[0][0], ranges[0][1], drift, 0
-        while count < len(ranges) and ranges[count][0] <= end:
-            end = max(end, ranges[count][1])
-            drift += ranges[count][2]
-            count += 1
-        inside = [edit for *_, edit in ranges[:count] if edit]
+        (start, end, *_), before = ranges[done], drift
+        inside: list[Edit] = []
+        while done < len(ranges) and ranges[done][0] <= end:
+            _, stop, growth, replacing = ranges[done]
+            end, drift, done = max(end, stop), drift + growth, done + 1
+            inside += [replacing] if replacing else []
         merged.append(Edit(start - before, end - drift, assemble.section(cut.content, start, end, inside)))
-        del ranges[:count]
     return tuple(merged)
 
 
 def led_back(cut: Cut, changes: Iterable[Change]) -> tuple[Change, ...]:
     """Changes of the cut message with their ranges in the original."""
+    lengths = [len(edit.replacement) for edit in cut.edits]
+    growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
+    drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one
+    starts = [edit.start + drift for edit, drift in zip(cut.edits, drifts, strict=False)]
+
+    def place(at: int, *, at_end: bool) -> int:
+        before = (bisect_right if at_end else bisect_left)(starts, at)
+        if before and at < starts[before - 1] + lengths[before - 1]:
+            return cut.edits[before - 1].end if at_end else cut.edits[before - 1].start
+        return at - drifts[before]
+
     return tuple(
-        change._replace(start=_led_back(cut.edits, change.start, at_end=False), end=_led_back(cut.edits, change.end))
+        change._replace(start=place(change.start, at_end=False), end=place(change.end, at_end=True))
         for change in changes
     )
-
-
-def _led_back(edits: Sequence[Edit], at: int, *, at_end: bool = True) -> int:
-    drift = 0
-    for edit in edits:
-        start = edit.start + drift
-        if at < start or (at == start and not at_end):
-            break
-        if at < start + len(edit.replacement):
-            return edit.end if at_end else edit.start
-        drift += len(edit.replacement) - (edit.end - edit.start)
-    return at - drift
 
 
 def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:
