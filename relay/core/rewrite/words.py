@@ -120,6 +120,9 @@ def parameters(raw: bytes) -> dict[str, str]:
 def are_disputed(raw: bytes) -> bool:
     """Whether programs read different structures in an unfolded Content-Type: its boundary or charset is said twice, or
     in a form that not all of them know, or there are comments."""
+    low = raw.lower()
+    if not any(sign in low for sign in (b"(", b"*")) and all(low.count(base) < 2 for base in _STRUCTURAL):
+        return False
     said = [match[1].lower() for match in _PARAMETER.finditer(raw)]
     forms = {base: [name for name in said if name.partition(b"*")[0] == base] for base in _STRUCTURAL}
     has_comment = b"(" in raw and b"(" in _QUOTED_STRING.sub(b"", raw)
