@@ -146,14 +146,18 @@ FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in 
 
 # As the HTML standard reads them (§13.2.5): a value in quotes may hold `>`, an equals sign where a name begins is part
 # of that name, and what has no end goes on to the end of the text, so the search stays linear.
+_GAP: Final = r"[ \t\r\n\f]"
+_NAME: Final = r"[^ \t\r\n\f/>]"
+_VALUE: Final = r"(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^ \t\r\n\f>]*+)"
 TAG: Final = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))|<(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"
-    r"|</?[A-Za-z][^ \t\r\n\f/>]*+(?:[ \t\r\n\f/]++|[^ \t\r\n\f/>][^ \t\r\n\f/>=]*+"
-    r"(?:[ \t\r\n\f]*+=[ \t\r\n\f]*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^ \t\r\n\f>]*+))?+)*+(?:>|\Z)",
+    # As nearly all attributes are written, then as any may be.
+    rf"|</?[A-Za-z]{_NAME}*+(?:{_GAP}++(?:[A-Za-z-]++=\"[^\"]*+\")?+"
+    rf"|/++|{_NAME}[^ \t\r\n\f/>=]*+(?:{_GAP}*+={_GAP}*+{_VALUE})?+)*+(?:>|\Z)",
     re.DOTALL,
 )
 # Words in these elements are never shown, by no program.
-_SILENT: Final = r"<(script|style|title)(?=[ \t\r\n\f/>])[^<>]{0,300}>.{0,300}?</\1[ \t\r\n\f]*+>"
+_SILENT: Final = r"<(?=[st])(script|style|title)(?=[ \t\r\n\f/>])[^<>]{0,300}>.{0,300}?</\1[ \t\r\n\f]*+>"
 TAGS: Final = Layer(
     re.compile(rf"(?i:{_SILENT})|{TAG.pattern}", re.DOTALL),
     _nothing,
