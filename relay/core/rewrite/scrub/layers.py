@@ -149,20 +149,17 @@ FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in 
 _GAP: Final = r"[ \t\r\n\f]"
 _NAME: Final = r"[^ \t\r\n\f/>]"
 _VALUE: Final = r"(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^ \t\r\n\f>]*+)"
-TAG: Final = re.compile(
-    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"
-    # As nearly all attributes are written, then as any may be.
-    rf"|</?[A-Za-z]{_NAME}*+(?:{_GAP}++(?:[A-Za-z-]++=\"[^\"]*+\")?+"
-    rf"|/++|{_NAME}[^ \t\r\n\f/>=]*+(?:{_GAP}*+={_GAP}*+{_VALUE})?+)*+(?:>|\Z)",
-    re.DOTALL,
+_ANY: Final = (
+    # As most tags are written, then as any may be.
+    r"/?[A-Za-z][A-Za-z0-9]*+>"
+    rf"|/?[A-Za-z]{_NAME}*+(?:{_GAP}++(?:[A-Za-z-]++=\"[^\"]*+\")?+"
+    rf"|/++|{_NAME}[^ \t\r\n\f/>=]*+(?:{_GAP}*+={_GAP}*+{_VALUE})?+)*+(?:>|\Z)"
+    r"|!--(?:-?>|.*?(?:--!?>|\Z))|(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"
 )
+TAG: Final = re.compile(f"<(?:{_ANY})", re.DOTALL)
 # Words in these elements are never shown, by no program.
-_SILENT: Final = r"<(?=[st])(script|style|title)(?=[ \t\r\n\f/>])[^<>]{0,300}>.{0,300}?</\1[ \t\r\n\f]*+>"
-TAGS: Final = Layer(
-    re.compile(rf"(?i:{_SILENT})|{TAG.pattern}", re.DOTALL),
-    _nothing,
-    lambda text: "<" in text,
-)
+_SILENT: Final = rf"(?=[STst])(?i:(script|style|title)(?={_GAP}|[/>])[^<>]{{0,300}}>.{{0,300}}?</\1{_GAP}*+>)"
+TAGS: Final = Layer(re.compile(f"<(?:{_SILENT}|{_ANY})", re.DOTALL), _nothing, lambda text: "<" in text)
 CDATA: Final = Layer(re.compile(r"<!\[CDATA\[|\]\]>"), _nothing, lambda text: "<![CDATA[" in text)
 _UNSEEN: Final = re.compile(
     r"<(?:(noscript|template)\b[^<>]{0,300}"
