@@ -60,4 +60,11 @@ def fold(address: str) -> str:
     """
     local, domain = split(address)
     bare = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local
-    return f"{(bare if _BARE.match(bare) else local).lower()}@{fold_domain(domain)}"
+    return f"{_lower(bare if _BARE.match(bare) else local)}@{fold_domain(domain)}"
+
+
+def _lower(local: str) -> str:
+    """What is not ASCII never becomes it: the Kelvin sign in lower case is a `k`, and another mailbox's."""
+    if local.isascii():
+        return local.lower()
+    return "".join(char.lower() if char.isascii() or not char.lower().isascii() else char for char in local)

@@ -88,3 +88,8 @@ def test_quotes_count_only_where_they_are_needed(written: str, folded: str) -> N
     # R-ADR-03
     assert fold(written) == folded
     assert fold(folded) == folded
+
+
+def test_no_letter_beyond_ascii_is_taken_for_one_of_it() -> None:  # R-IN-09, R-REW-11
+    assert fold("\u212aate@shop.example") == "\u212aate@shop.example"
+    assert fold("\u00c9mile.K@shop.example") == "\u00e9mile.k@shop.example"
