@@ -4,6 +4,7 @@ Nothing is put inside a signature or an encryption. A mail that shows no text ge
 a photo is the more a reason to be able to report it.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -169,15 +170,25 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
             fields[at] = name, b" " + (text.encode("ascii") if text.isascii() else words.encode(text)) + b"\r\n"
             old = draft.root.first("subject")
             changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
-    edits: list[Edit] = []
-    kept = list(draft.edits)
+    gone: list[Edit] = []
     for part in draft.root.walk():
         for field in part.fields if part is not draft.root else ():
             if links.find(words.decode(mime.raw_value(draft.content, field))):
-                kept = [edit for edit in kept if edit.end <= field.start or field.end <= edit.start]
-                edits.append(Edit(field.start, field.end, b""))
+                gone.append(Edit(field.start, field.end, b""))
                 changes.append(Change(_REMOVED, part.path, field.start, field.end, _OWN))
-    return draft._replace(fields=tuple(fields), edits=(*kept, *edits), changes=(*draft.changes, *changes))
+    kept = _beside(draft.edits, gone) if gone else draft.edits
+    return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
+
+
+def _beside(edits: Sequence[Edit], gone: Sequence[Edit]) -> list[Edit]:
+    """The edits that touch nothing of what goes, which is sorted."""
+    starts = [edit.start for edit in gone]
+
+    def is_beside(edit: Edit) -> bool:
+        before = bisect_left(starts, edit.end)
+        return not before or gone[before - 1].end <= edit.start
+
+    return [edit for edit in edits if is_beside(edit)]
 
 
 # ---------------------------------------------------------------- mail without a text
