@@ -49,6 +49,10 @@ def write_signed(directory: Path) -> Mapping[str, str]:
     }
 
 
+_JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xda\x00\x02"
+"""Without its beginning a file called photo.jpg comes back: it is not what its name says."""
+
+
 def _message(size: int, chance: random.Random) -> str:
     header = _header(chance)
     if size <= SIZES["5k"]:
@@ -56,7 +60,8 @@ def _message(size: int, chance: random.Random) -> str:
         return header + _alternative(size - len(header) - 250, chance)
     header += 'Content-Type: multipart/mixed; boundary="mix1"\n\n'
     text = '--mix1\nContent-Type: multipart/alternative; boundary="alt1"\n\n' + _alternative(3_000, chance)
-    photo = base64.encodebytes(chance.randbytes(int((size - len(header) - len(text) - 260) * 57 / 77))).decode()
+    pixels = chance.randbytes(int((size - len(header) - len(text) - 260) * 57 / 77))
+    photo = base64.encodebytes(_JPEG + pixels).decode()
     part = (
         '\n--mix1\nContent-Type: image/jpeg; name="photo.jpg"\n'
         'Content-Disposition: attachment; filename="photo.jpg"\nContent-Transfer-Encoding: base64\n\n'
