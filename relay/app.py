@@ -34,8 +34,8 @@ from relay.links import LinkDesk
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
 from relay.steps.house import Book, Departures, House, Settings
 from relay.steps.links import Links
+from relay.steps.notice_quota import NoticeQuota
 from relay.steps.signing import BatchSigner
-from relay.steps.telling import NoticeQuota
 from relay.store import connect
 from relay.store.crypto import MasterKeys
 from relay.worker import Worker

@@ -6,10 +6,9 @@
 half of `accept`, without side effect: what `relay simulate` shows by it is what the live path does (R-POL-01).
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from relay.core.head import HeadError, hops, read_head
@@ -22,17 +21,19 @@ from relay.core.model.reply import Reply
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Authentication, Scan
+from relay.core.policy.facts import Authentication
 from relay.core.policy.reach import reach
 from relay.core.rewrite.mime import MimeError, split
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import Letter, Settlement, Use
 from relay.steps import record, settling
 from relay.steps.again import Way, look_again
-from relay.steps.gather import Target, find_target, gather, plan, spends
+from relay.steps.gather import Target, find_target, gather, plan
 from relay.steps.house import House
-from relay.steps.judgement import QUOTAS, Judged, Judgement, Mail, Refusal
+from relay.steps.judgement import Judged, Judgement, Mail, Refusal
 from relay.steps.offload import offload, weight
+from relay.steps.recipients import Spent, together
+from relay.steps.scanning import Scans
 
 
 async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
@@ -64,85 +65,13 @@ async def judge(house: House, incoming: Incoming) -> Judgement:
         ]
         return Judgement(mail=None, judged=tuple(judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
-    scans = _Scans(house, incoming)
-    judged, spent = [], _Spent()
+    scans = Scans(house, incoming)
+    judged, spent = [], Spent()
     for target in targets:
         one = await _judge_one(house, incoming, mail, authentication, scans, target, spent.uses)
         spent.add(one, incoming)
         judged.append(one)
-    return Judgement(
-        mail=mail, authentication=authentication, judged=tuple(_put_off(incoming, list(_merge_copies(judged))))
-    )
-
-
-@dataclass(slots=True)
-class _Spent:
-    """What the recipients so far use up of quotas: the next one finds that much less (R-POL-11)."""
-
-    uses: Counter[Use] = field(default_factory=Counter)
-    served: set[tuple[str, Role]] = field(default_factory=set)
-
-    def add(self, judged: Judged, incoming: Incoming) -> None:
-        facts, verdict = judged.facts, judged.outcome
-        if facts is None or not isinstance(verdict, Verdict) or judged.target.check:
-            return
-        if (facts.pair.id, facts.to) not in self.served:  # a further copy will be merged
-            self.served.add((facts.pair.id, facts.to))
-            self.uses.update(spends(facts, verdict, incoming.received_at))
-
-
-@dataclass(slots=True)
-class _Scans:
-    """What the scanners find, asked once and only for a writer who is somebody: strangers' mail costs no scan."""
-
-    house: House
-    incoming: Incoming
-    found: tuple[Scan, ...] | None = None
-
-    async def get(self) -> tuple[Scan, ...]:
-        """All scanners side by side (R-POL-17). Raises UnavailableError where one is away and the setting says so."""
-        if self.found is None:
-            asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.house.scanners))
-            self.found = tuple(one for one in asked if one is not None)
-        return self.found
-
-
-def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
-    """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
-    program keeps the mail until the reset (R-POL-11). A check is answered at once."""
-    if incoming.peer.login_party_id is None:
-        return judged
-    over = [
-        not one.target.check
-        and isinstance(one.outcome, Verdict)
-        and one.outcome.reasons[:1]
-        and one.outcome.reasons[0].code in QUOTAS
-        for one in judged
-        if one.merged_into is None
-    ]
-    if not all(over):
-        return judged
-    return [
-        replace(one, outcome=Refusal(reason=one.outcome.reasons[0])) if isinstance(one.outcome, Verdict) else one
-        for one in judged
-    ]
-
-
-def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
-    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check
-    goes to nobody, so it stands apart."""
-    reached: dict[tuple[str, Role, bool], str] = {
-        (one.facts.pair.id, one.facts.to, one.target.check): one.message_id for one in reversed(judged) if one.facts
-    }
-    for one in judged:
-        into = None
-        if one.facts:
-            pair_id, to, check = one.facts.pair.id, one.facts.to, one.target.check
-            to_oneself = one.writer is not None and one.writer.role is to
-            into = reached.get((pair_id, to.other, check)) if to_oneself else None
-            into = into or reached[pair_id, to, check]
-        merged = into is not None and into != one.message_id
-        yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
+    return Judgement(mail=mail, authentication=authentication, judged=together(incoming, judged))
 
 
 def _to_operator(house: House, incoming: Incoming, target: Target) -> Judged:
@@ -164,7 +93,7 @@ async def _judge_one(
     incoming: Incoming,
     mail: Mail,
     authentication: Authentication,
-    scans: _Scans,
+    scans: Scans,
     target: Target,
     spent: Counter[Use],
 ) -> Judged:

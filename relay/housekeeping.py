@@ -17,7 +17,7 @@ from relay.core.policy.policy import Policy
 from relay.ports import Told, UnavailableError
 from relay.steps import letters
 from relay.steps.house import House
-from relay.steps.telling import PENDING
+from relay.steps.told import PENDING
 
 log = structlog.get_logger()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from relay.config.file import read_text
 from relay.config.policy_sections import WEEK, PolicyFile
 from relay.config.problem import ConfigError, Problem
 from relay.config.tree import read
@@ -39,12 +40,12 @@ def policy(text: str, *, source: str) -> Policy:
 def policies(path: Path) -> tuple[Policy, ...]:
     """The versions in a directory, or the one in a file, the earliest to take effect first. Raises ConfigError."""
     if not path.is_dir():
-        return (policy(_text(path), source=str(path)),)
+        return (policy(read_text(path, if_missing="see `relay policy default`"), source=str(path)),)
     found: dict[str, Policy] = {}
     problems: list[Problem] = []
     for one in sorted(path.glob("*.toml")):
         try:
-            found[one.name] = policy(_text(one), source=one.name)
+            found[one.name] = policy(read_text(one, if_missing="see `relay policy default`"), source=one.name)
         except ConfigError as error:
             problems += (Problem(f"{one.name}: {p.key}", p.what, p.fix) for p in error.problems)
     if not found and not problems:
@@ -60,19 +61,6 @@ def with_builtin(found: Iterable[Policy]) -> tuple[Policy, ...]:
     ordered = sorted(found, key=lambda one: one.effective_at)
     builtin = Policy()
     return tuple(ordered) if ordered[0].effective_at <= builtin.effective_at else (builtin, *ordered)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(str(path), [Problem("file", "does not exist", "see `relay policy default`")]) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(str(path), [Problem("file", reason, "let this user read it")]) from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None
 
 
 def _parsed(text: str, problems: list[Problem]) -> Policy | None:

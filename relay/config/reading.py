@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import structs
 
 from relay.config.checks import across
+from relay.config.file import read_text
 from relay.config.policies import policies
 from relay.config.problem import ConfigError, Problem
 from relay.config.sections import Config, MarketplaceSection
@@ -34,17 +35,8 @@ def parse(text: str, *, source: str = "config") -> Config:
 
 def load(path: Path) -> Config:
     """The configuration in a file. Raises ConfigError, also when it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
-        raise ConfigError(str(path), [Problem("file", "does not exist", fix)]) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(str(path), [Problem("file", reason, "let this user read it")]) from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None
+    fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
+    text = read_text(path, if_missing=fix)
     config = parse(text, source=str(path))
     return structs.replace(config, marketplace=tuple(_found_from(path, section) for section in config.marketplace))
 

@@ -16,7 +16,7 @@ from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.case import automatic
 from relay.core.policy.facts import Facts, Proof
 from relay.ports import Acceptance, Letter, Misuse, OutgoingNotice, Record, Told, Use
-from relay.steps import evidence, queueing, telling
+from relay.steps import evidence, queueing, telling, told
 from relay.steps.gather import spends
 from relay.steps.house import House
 from relay.steps.judgement import Judged, Judgement, Mail, Refusal
@@ -107,15 +107,16 @@ class _Page:
 
     async def _tell(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> None:
         """The notice, unless the same was told a short while ago."""
-        told = telling.topic(facts, writer, verdict, self.incoming.received_at)
-        if told is not None:
-            if told in self.told or await telling.is_fresh(self.house, told, facts, writer, verdict):
+        telling_now = told.topic(facts, writer, verdict, self.incoming.received_at)
+        if telling_now is not None:
+            said = telling_now in self.told
+            if said or await told.was_just_told(self.house, telling_now, facts, writer, verdict):
                 return
-            self.told.append(told)
+            self.told.append(telling_now)
         self.notices.append(
             await telling.about_verdict(self.house, self._telling(judged, mail, facts, writer, verdict))
         )
-        self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": telling.first_reason(verdict).code})
+        self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": verdict.main_reason.code})
 
     def _telling(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> telling.Telling:
         return telling.Telling(

@@ -1,6 +1,5 @@
 """Telling the writer what became of a message: one notice per failure, to an address that was proven (R-OUT-07)."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,21 +18,16 @@ from relay.core.model.pair import Side
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
-from relay.core.policy import days
 from relay.core.policy.facts import Facts
 from relay.core.policy.reach import Reach
 from relay.core.rewrite.mime import MimeError
 from relay.core.rewrite.mime import split as split_mime
-from relay.ports import Delivery, OutgoingNotice, Store, Told
+from relay.ports import Delivery, OutgoingNotice
 from relay.steps.excerpt import excerpt
 from relay.steps.footer import locale_of
 from relay.steps.gather import Target
 from relay.steps.house import House
-from relay.steps.judgement import QUOTAS, Mail
-
-_PARTIES: Final = 10_000
-PENDING: Final = "pending"
-"""The topic of unlisted senders that wait."""
+from relay.steps.judgement import Mail
 
 _VERDICT_TYPES: Final = {
     Action.RETURN: NoticeType.RETURNED,
@@ -91,49 +85,9 @@ class About:
     pending_id: str | None = None
 
 
-def first_reason(verdict: Verdict) -> Reason:
-    """The one that a notice names."""
-    return verdict.warnings[0] if verdict.action is Action.RELAY else verdict.reasons[0]
-
-
-def topic(facts: Facts, writer: Writer, verdict: Verdict, now: datetime) -> Told | None:
-    """What is not said again of the next message: an unlisted sender (a digest names those that follow, R-SND-02); to
-    one of several staff, a used-up quota, of each recipient where it is that one's (R-POL-11), and the same warnings.
-    None for what is said of each, misused marks among it (R-POL-06)."""
-    code = first_reason(verdict).code
-    if code is ReasonCode.SENDER_PENDING:
-        words = [PENDING]
-    elif code in QUOTAS or verdict.action is Action.RELAY:
-        warned = {reason.code for reason in verdict.warnings if verdict.action is Action.RELAY}
-        if ReasonCode.BYPASS_MISUSED in warned:
-            return None
-        words = [" ".join(sorted(warned)) or code, facts.pair.id if code in QUOTAS - {ReasonCode.QUOTA_SELLER} else ""]
-        words.append(writer.sender.id if writer.sender else "")
-    else:
-        return None
-    return Told(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
-
-
-async def is_fresh(house: House, told: Told, facts: Facts, writer: Writer, verdict: Verdict) -> bool:
-    """Whether it was told a short while ago; of a quota, whether on the same day; of a sender, whether more of his mail
-    waits, or the next digest will name him beside others. A clock may have jumped meanwhile."""
-    told_at = await house.store.told_at(told.party_id, told.topic)
-    if told_at is None:
-        return False
-    if first_reason(verdict).code is ReasonCode.SENDER_PENDING:
-        waiting = await house.store.pending(told.party_id)
-        own = writer.sender.id if writer.sender else ""
-        if any(one.since > told_at or (one.held and one.sender.id == own) for one in waiting):
-            return True
-    if first_reason(verdict).code in QUOTAS:
-        policy = facts.marketplace.policy_at(told.at)
-        return days.day_of(told_at, policy) == days.day_of(told.at, policy)
-    return abs(told.at - told_at) < timedelta(seconds=house.settings.digest_s)
-
-
 async def about_verdict(house: House, told: Telling) -> OutgoingNotice:
     """The notice of a message that policy held, returned, or let pass with a warning."""
-    verdict, reason = told.verdict, first_reason(told.verdict)
+    verdict, reason = told.verdict, told.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
     others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
     return await _of_verdict(house, told, _VERDICT_TYPES[verdict.action], reason, others)
@@ -328,28 +282,6 @@ def _domain(mailbox: str | None) -> str:
         return fold_domain(split(mailbox or "")[1])
     except AddressError:
         return ""
-
-
-class NoticeQuota:
-    """At most so many notices an hour per person (R-OUT-07): more are not lost but wait for the next hour. Counted by
-    the store, so that it holds over restarts and for all nodes; what is not committed yet is remembered here."""
-
-    def __init__(self, store: Store, per_hour: int) -> None:
-        self._store = store
-        self._gap = timedelta(hours=1)
-        self._per_hour = per_hour
-        self._promised: dict[str, list[datetime]] = {}
-
-    async def next_free(self, party_id: str, now: datetime) -> datetime:
-        since = now - self._gap
-        stored = await self._store.notices_since(party_id, since)
-        promised = [at for at in self._promised.get(party_id, ()) if at > since]
-        due = sorted((Counter(stored) | Counter(promised)).elements())
-        at = now if len(due) < self._per_hour else max(now, due[-self._per_hour] + self._gap)
-        if len(self._promised) >= _PARTIES:
-            self._promised.clear()
-        self._promised[party_id] = [*promised, at]
-        return at
 
 
 def failure(code: ReasonCode) -> Reason:

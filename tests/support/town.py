@@ -25,8 +25,8 @@ from relay.intake import FrontDesk
 from relay.ports import Delivery, DkimKey, Letter, Outgoing, Store
 from relay.steps.house import Book, House, Settings
 from relay.steps.links import Links
+from relay.steps.notice_quota import NoticeQuota
 from relay.steps.signing import BatchSigner
-from relay.steps.telling import NoticeQuota
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
 from tests.support.stand_ins import HandClock, Tally

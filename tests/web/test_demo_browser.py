@@ -11,19 +11,11 @@ from relay.core.model.message import MessageState
 from relay.demo.page import build
 from relay.demo.sink import Sink
 from relay.edge.web.server import WebServer
+from tests.support.browser import SWITCHES
 from tests.web.demo_life import MAIL, life, put_mail
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
-_SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 HOSTILE = b"""\
 From: Eve <eve2bob2xxxxxxxx@demo.example>\r
@@ -44,7 +36,7 @@ Content-Type: text/html; charset=utf-8\r
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser():
     async with async_playwright() as playwright:
-        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_SWITCHES)
+        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
 
 
 @asynccontextmanager

@@ -17,19 +17,11 @@ from relay.edge.web.app import build
 from relay.edge.web.links import routes
 from relay.edge.web.server import WebServer
 from relay.links import LinkDesk
+from tests.support.browser import SWITCHES
 from tests.support.town import BUYER, SELLER, Town, town
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
-_SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HELPER = "helper@pottery.example"
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 _CONTRAST = """() => {
@@ -47,7 +39,7 @@ _CONTRAST = """() => {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_SWITCHES)
+        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
 
 
 @asynccontextmanager

@@ -54,3 +54,8 @@ class Verdict:
     misuse: int = 0
     remaining: int | None = None
     to_operator: bool = False
+
+    @property
+    def main_reason(self) -> Reason:
+        """The one that a notice names; there is one whenever `notify` is set."""
+        return self.warnings[0] if self.action is Action.RELAY else self.reasons[0]

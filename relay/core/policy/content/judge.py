@@ -17,7 +17,7 @@ from relay.core.policy.content.markup import Owner
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
 from relay.core.policy.policy import Content, ContentAction, Rule
-from relay.core.rewrite.footer.links import OwnLinks
+from relay.core.rewrite.footer.links import own_links
 
 _Seen = AbstractSet[Clue | Phrase]
 
@@ -122,7 +122,9 @@ class _Writing:
     def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
         """Without links of ours, a scanner's wrapping around them included: the rewrite takes those out of what is
         quoted (R-REW-09)."""
-        ours = OwnLinks(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
+        ours = (
+            own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
+        )
         for hit in hits:
             if hit.code not in _OF_LINKS or not any(start < hit.end and hit.start < end for start, end in ours):
                 yield hit

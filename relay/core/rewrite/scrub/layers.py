@@ -13,12 +13,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """`pattern.sub(value, text)` is the next reading; `value` gives what a client reads there, as few characters as it
+    """`read(text)` is the next reading of a text; `value` gives what a client reads there, as few characters as it
     may be. `sign` is in every text that the layer changes."""
 
     pattern: re.Pattern[str]
     value: Callable[[re.Match[str]], str]
     sign: Callable[[str], bool]
+
+    def read(self, text: str) -> str:
+        return self.pattern.sub(self.value, text) if self.sign(text) else text
 
 
 def _nothing(_: re.Match[str]) -> str:

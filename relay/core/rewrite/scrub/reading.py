@@ -64,7 +64,7 @@ def _search(text: str, secrets: Secrets, ways: Ways, *, whole: bool, label: bool
         below: list[tuple[Layer, str]] = []
         view = text
         for layer in way:
-            above = layer.pattern.sub(layer.value, view) if layer.sign(view) else view
+            above = layer.read(view)
             if above != view:
                 below.append((layer, view))
                 view = above

@@ -1,0 +1,19 @@
+"""Reading a file of settings."""
+
+from pathlib import Path
+
+from relay.config.problem import ConfigError, Problem
+
+
+def read_text(path: Path, *, if_missing: str) -> str:
+    """UTF-8, with or without its mark. Raises ConfigError; `if_missing` says what to do then."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(str(path), [Problem("file", "does not exist", if_missing)]) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(str(path), [Problem("file", reason, "let this user read it")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), [Problem("file", f"not UTF-8 in line {line}", "save it as UTF-8")]) from None

@@ -1,0 +1,72 @@
+"""What the recipients of one transaction have to do with each other: each is judged by itself, but nobody is served
+twice, and all draw on the same quotas (R-IN-05, R-REW-05, R-POL-11)."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from relay.core.model.message import Incoming
+from relay.core.model.party import Role
+from relay.core.model.verdict import Verdict
+from relay.ports import Use
+from relay.steps.gather import spends
+from relay.steps.judgement import QUOTAS, Judged, Refusal
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the recipients so far use up of quotas: the next one finds that much less (R-POL-11)."""
+
+    uses: Counter[Use] = field(default_factory=Counter)
+    served: set[tuple[str, Role]] = field(default_factory=set)
+
+    def add(self, judged: Judged, incoming: Incoming) -> None:
+        facts, verdict = judged.facts, judged.outcome
+        if facts is None or not isinstance(verdict, Verdict) or judged.target.check:
+            return
+        if (facts.pair.id, facts.to) not in self.served:  # a further copy will be merged
+            self.served.add((facts.pair.id, facts.to))
+            self.uses.update(spends(facts, verdict, incoming.received_at))
+
+
+def together(incoming: Incoming, judged: Sequence[Judged]) -> tuple[Judged, ...]:
+    """The outcomes as they stand beside each other."""
+    return tuple(_put_off(incoming, list(_merge_copies(judged))))
+
+
+def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
+    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check
+    goes to nobody, so it stands apart."""
+    reached: dict[tuple[str, Role, bool], str] = {
+        (one.facts.pair.id, one.facts.to, one.target.check): one.message_id for one in reversed(judged) if one.facts
+    }
+    for one in judged:
+        into = None
+        if one.facts:
+            pair_id, to, check = one.facts.pair.id, one.facts.to, one.target.check
+            to_oneself = one.writer is not None and one.writer.role is to
+            into = reached.get((pair_id, to.other, check)) if to_oneself else None
+            into = into or reached[pair_id, to, check]
+        merged = into is not None and into != one.message_id
+        yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
+
+
+def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
+    """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
+    program keeps the mail until the reset (R-POL-11). A check is answered at once."""
+    if incoming.peer.login_party_id is None:
+        return judged
+    over = [
+        not one.target.check
+        and isinstance(one.outcome, Verdict)
+        and one.outcome.reasons[:1]
+        and one.outcome.reasons[0].code in QUOTAS
+        for one in judged
+        if one.merged_into is None
+    ]
+    if not all(over):
+        return judged
+    return [
+        replace(one, outcome=Refusal(reason=one.outcome.reasons[0])) if isinstance(one.outcome, Verdict) else one
+        for one in judged
+    ]
