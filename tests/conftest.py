@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import scanners
+from tests.support import scanners, scores
 
 _PROGRAMS = {
     "postfix": "/usr/sbin/postfix",
@@ -43,3 +43,13 @@ def clam() -> Iterator[scanners.Clamd]:
 def rspamd_url() -> Iterator[str]:
     with scanners.rspamd() as url:
         yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """From the reports, which come here from other processes too."""
+    tried = (one for how in ("passed", "failed") for one in terminalreporter.getreports(how) if one.when == "call")
+    lines = list(scores.lines(tried))
+    if lines:
+        terminalreporter.section("content rules over tests/golden/policy")
+        for line in lines:
+            terminalreporter.write_line(line)

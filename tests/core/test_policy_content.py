@@ -1,6 +1,7 @@
 """Cases of content as data (`tests/golden/policy/content-*.toml`), and what must hold of every case."""
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,11 @@ def look(golden: dict[str, Any], **changes: Any) -> Seen:
 
 # R-POL-07 R-POL-08 R-POL-09 R-POL-10 R-POL-16
 @pytest.mark.parametrize("name", CASES)
-def test_golden_case(name: str) -> None:
+def test_golden_case(name: str, record_property: Callable[[str, object], None]) -> None:
     golden = CASES[name]
     seen = look(golden)
     found = any(finding.reason.code == golden["rule"] for finding in seen.findings)
-    scores.note(golden["rule"], harmful=golden["harmful"], found=found)
+    scores.note(record_property, golden["rule"], harmful=golden["harmful"], found=found)
     assert seen.told() == golden.get("expect", [])
     assert (found is golden["harmful"]) is not golden.get("known_miss", False)
 

@@ -114,7 +114,20 @@ async def test_a_signature_that_proves_nothing_says_why(mail: bytes, outcome: st
         record(edwards_key(), k="rsa"),
         record(edwards_key()),
     ],
-    ids=str,
+    ids=[
+        "empty",
+        "revoked",
+        "version",
+        "base64",
+        "octets",
+        "sha1",
+        "service",
+        "rsa as ed25519",
+        "dsa",
+        "long",
+        "ed25519 as rsa",
+        "ed25519 as default",
+    ],
 )
 async def test_a_key_that_does_not_fit_proves_nothing(text: bytes) -> None:  # R-IN-08
     assert await outcomes(signed(), text) == ["permerror"]

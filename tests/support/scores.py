@@ -1,18 +1,26 @@
-"""Precision and recall of the content rules over the golden table, gathered while its test runs."""
+"""Precision and recall of the content rules over the golden table, out of what its tests note with their reports."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-_SEEN: defaultdict[str, Counter[tuple[bool, bool]]] = defaultdict(Counter)
+import pytest
 
-
-def note(rule: str, *, harmful: bool, found: bool) -> None:
-    _SEEN[rule][harmful, found] += 1
+_PROPERTY = "content rule"
 
 
-def lines() -> Iterator[str]:
+def note(record_property: Callable[[str, object], None], rule: str, *, harmful: bool, found: bool) -> None:
+    record_property(_PROPERTY, (rule, harmful, found))
+
+
+def lines(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
     """One per rule that was tried: of what it found how much is harmful, of what is harmful how much it found."""
-    for rule, seen in sorted(_SEEN.items()):
+    tried: defaultdict[str, Counter[tuple[bool, bool]]] = defaultdict(Counter)
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == _PROPERTY and isinstance(value, tuple | list):
+                rule, harmful, found = value
+                tried[rule][harmful, found] += 1
+    for rule, seen in sorted(tried.items()):
         right, wrong, missed = seen[True, True], seen[False, True], seen[True, False]
         precision = right / (right + wrong) if right + wrong else 1.0
         recall = right / (right + missed) if right + missed else 1.0
