@@ -6,8 +6,8 @@ import os
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from relay.edge.web.app import build as build_web
 from relay.edge.web.links import routes as link_pages
 from relay.edge.web.server import WebServer
 from relay.housekeeping import Housekeeping
+from relay.installation import data_dir, opened
 from relay.intake import FrontDesk
 from relay.links import LinkDesk
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
@@ -36,8 +37,6 @@ from relay.steps.house import Book, Departures, House, Settings
 from relay.steps.links import Links
 from relay.steps.notice_quota import NoticeQuota
 from relay.steps.signing import BatchSigner
-from relay.store import connect
-from relay.store.crypto import MasterKeys
 from relay.worker import Worker
 
 log = structlog.get_logger()
@@ -45,24 +44,6 @@ log = structlog.get_logger()
 _GRACE_S: Final = 20
 _GARBAGE_OBJECTS: Final = 20_000
 """A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
-
-
-def data_dir(config: Config, base: Path) -> Path:
-    """`base` is the configuration file's directory; relative paths start from it."""
-    return base / config.data_dir
-
-
-@asynccontextmanager
-async def opened(config: Config, base: Path) -> AsyncIterator[Store]:
-    """The store with its keys, open. Raises StoreError with cause and fix."""
-    directory = data_dir(config, base)
-    master = MasterKeys.load(directory / config.master_key)
-    store = connect(config.store, directory, master, system.SystemClock(), system.SystemIds())
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def house(

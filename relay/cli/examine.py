@@ -11,7 +11,7 @@ from typing import Final
 
 from cryptography import x509
 
-from relay import app
+from relay import installation
 from relay.cli.dns_records import DnsRecord, is_published, wanted, zone_line
 from relay.cli.keys import is_over
 from relay.config import Config
@@ -151,7 +151,7 @@ async def store(
 ) -> tuple[Sequence[DnsRecord], list[Finding]]:
     """Whether the store opens and takes writes, and holds a DKIM key for every domain; the records to publish."""
     try:
-        async with app.opened(config, base) as opened:
+        async with installation.opened(config, base) as opened:
             await opened.ping()
             findings = [Finding(Grade.GOOD, "store", config.store.partition(":")[0])]
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):

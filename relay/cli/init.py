@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from relay import app
+from relay import installation
 from relay.cli.dns_records import wanted, zone_line
 from relay.cli.keys import make_dkim_keys
 from relay.cli.session import MailAddress, Session
@@ -136,7 +136,7 @@ def _make_files(config: Config, data_dir: Path) -> None:
 
 
 async def _make_keys(session: Session) -> list[str]:
-    async with app.opened(session.config, session.base) as store:
+    async with installation.opened(session.config, session.base) as store:
         for key in await make_dkim_keys(store, session.marketplaces, session.config.dkim.algorithms):
             click.echo(f"made   DKIM key {key.selector} for {key.domain}")
         return [zone_line(one) for one in await wanted(store, session.marketplaces, session.config.hostname)]

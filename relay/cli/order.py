@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from relay import app
+from relay import installation
 from relay.cli import show
 from relay.cli.order_import import Importer
 from relay.cli.session import (
@@ -161,7 +161,7 @@ def import_orders(session: Session, *, marketplace: str | None, file: BinaryIO, 
 async def _import(
     session: Session, marketplace: Marketplace, report: order_report.Report, *, dry_run: bool
 ) -> Importer:
-    async with app.opened(session.config, session.base) as store:
+    async with installation.opened(session.config, session.base) as store:
         importer = Importer(store, marketplace, dry_run=dry_run)
         with click.progressbar(report.rows, label="orders", file=sys.stderr, hidden=not sys.stderr.isatty()) as rows:
             for row in rows:

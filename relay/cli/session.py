@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from relay import app
+from relay import installation
 from relay.config import Config, load, marketplaces
 from relay.core.address import AddressError, fold, fold_domain
 from relay.core.model.marketplace import Marketplace
@@ -35,7 +35,7 @@ class Session:
 
     @property
     def data_dir(self) -> Path:
-        return app.data_dir(self.config, self.base)
+        return installation.data_dir(self.config, self.base)
 
     @functools.cached_property
     def marketplaces(self) -> tuple[Marketplace, ...]:
@@ -61,7 +61,7 @@ def with_store(
     @functools.wraps(work)
     def verb(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> None:
         async def opened() -> None:
-            async with app.opened(session.config, session.base) as store:
+            async with installation.opened(session.config, session.base) as store:
                 await work(session, store, *args, **kwargs)
 
         asyncio.run(opened())

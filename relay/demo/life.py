@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relay.app import opened
 from relay.core.address import fold
 from relay.demo import town
 from relay.demo.cast import CAST, OPERATOR, OPERATOR_MAILBOX
@@ -13,6 +12,7 @@ from relay.demo.daemon import Daemon, Ports
 from relay.demo.post import Post
 from relay.demo.sink import Sink
 from relay.demo.town import Town
+from relay.installation import opened
 from relay.ports import Store
 
 

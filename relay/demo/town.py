@@ -10,7 +10,6 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from relay.app import opened
 from relay.config import Config, parse
 from relay.core.model.optout import OptOut
 from relay.core.model.order import Order
@@ -20,6 +19,7 @@ from relay.demo import cast
 from relay.demo.cast import CAST, Character
 from relay.edge.system import SystemClock, locked
 from relay.edge.tls import make_self_signed
+from relay.installation import opened
 from relay.ports import Store
 from relay.store.crypto import MasterKeys
 

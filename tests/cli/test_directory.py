@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from argon2 import PasswordHasher
 
-from relay import app
+from relay import installation
 from relay.config import load
 from tests.cli.conftest import Installation
 
@@ -147,7 +147,7 @@ def test_an_app_password_opens_the_door_that_it_is_for(town: Installation) -> No
     made = town.json("party", "password", "add", "--ref", "S1")
 
     async def stored() -> list[str]:
-        async with app.opened(load(town.config), town.directory) as store:
+        async with installation.opened(load(town.config), town.directory) as store:
             return [password_hash for _, password_hash in await store.app_passwords(made["username"])]
 
     (password_hash,) = asyncio.run(stored())

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from relay import app
+from relay import installation
 from relay.config import load
 from relay.core.model.party import Role
 from tests.cli.conftest import Installation
@@ -117,7 +117,7 @@ def test_settings_survive_another_change(town: Installation) -> None:
     assert town.json("party", "set", *SELLER, "--name", "Pots")["product_support"]
 
     async def stored() -> bool:
-        async with app.opened(load(town.config), town.directory) as store:
+        async with installation.opened(load(town.config), town.directory) as store:
             party = await store.party("shop", Role.SELLER, "S1")
             return party is not None and party.settings.product_support
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from relay import app, config
+from relay import config, installation
 from relay.core import dkim
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
@@ -181,7 +181,7 @@ class Relay:
         self.config_path.write_text("\n".join(_toml(tree)) + self.extra)
 
     def opened(self) -> Any:
-        return app.opened(config.load(self.config_path), self.directory)
+        return installation.opened(config.load(self.config_path), self.directory)
 
     async def furnish(self) -> Pair:
         """One seller and one buyer with app passwords, their pair, and DKIM keys."""
