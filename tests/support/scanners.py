@@ -41,6 +41,7 @@ options {{
   filters = "";
   enable_test_patterns = true;
   disable_hyperscan = true;
+  url_tld = "{home}/tld";
   cache_file = "{home}/symbols.cache";
   hs_cache_dir = "{home}";
   control_socket = "{home}/control.sock mode=0600";
@@ -78,6 +79,7 @@ def rspamd() -> Iterator[str]:
     """Its URL. Knows the test patterns only."""
     with home() as directory:
         url = f"http://127.0.0.1:{free_port()}"
+        (directory / "tld").write_text("example\n")
         (directory / "rspamd.conf").write_text(_RSPAMD.format(home=directory, port=url.rpartition(":")[2]))
         with _running(directory, "rspamd", "-f", "-i", "-c", str(directory / "rspamd.conf")):
             until(lambda: _pong(url), timeout_s=60)
