@@ -117,7 +117,7 @@ def locked(place: Place) -> Iterator[None]:
 async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: Place):  # R-IN-07
     async with sqlite_place.node() as node:
         world = await World.of(sqlite_place, node)
-        node._engine._writer.execute("PRAGMA busy_timeout = 0")
+        node._engine._busy_s = 0
         with locked(sqlite_place):
             outcomes = await asyncio.gather(*(accept(world) for _ in range(5)), return_exceptions=True)
             assert [type(each) for each in outcomes] == [UnavailableError] * 5
