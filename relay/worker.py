@@ -6,8 +6,8 @@ the usual message costs no claim and no read. Whatever does not fit in is left t
 Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. One that
 answers slowly fills its own lane; the mail of others passes it by.
 
-Mail that waited for its sender's approval leaves one by one for each recipient, so that it arrives in the order in
-which it was written (R-SND-02).
+Mail that waited for its sender's approval comes one by one for each recipient, so that it arrives in the order in which
+it was written (R-SND-02): the end of one calls for the next.
 """
 
 import asyncio
@@ -49,8 +49,6 @@ class Worker:
         self._house: House | None = None
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, _Lane] = {}
-        self._approved: dict[str, asyncio.Task[None]] = {}
-        """The last one in hand, by recipient, that its sender's approval has released."""
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(1)
         self._back_off: dict[str, datetime] = {}
@@ -114,6 +112,7 @@ class Worker:
             limit=room,
             lease_s=settings.lease_s,
             horizon_s=max(horizon_s(settings.schedule), settings.lease_s) * 2,
+            late_s=settings.schedule.delayed_notice_s,
             but_for=self._full_lanes(),
         )
         # One that is in hand still has lost its lease while the store was away, and is not to be sent again (R-IN-03).
@@ -157,34 +156,25 @@ class Worker:
         places = self.house.settings.concurrency_per_destination
         lane = self._lanes.setdefault(item.destination, _Lane(asyncio.Semaphore(places)))
         lane.items += 1
-        recipient_id = item.recipient_id if item.awaits_sender else None
-        before = self._approved.get(recipient_id) if recipient_id else None
-        task = asyncio.create_task(self._attempt(item, letter, lane, before))
-        if recipient_id:
-            self._approved[recipient_id] = task
-        self._in_hand[item.id] = task
+        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, letter, lane))
         task.add_done_callback(lambda _: self._let_go(item, lane))
 
     def _let_go(self, item: Item, lane: _Lane) -> None:
         if not self.has_room(item.destination):
             self._wake.set()
-        task = self._in_hand.pop(item.id)
-        if item.recipient_id and self._approved.get(item.recipient_id) is task:
-            del self._approved[item.recipient_id]
+        del self._in_hand[item.id]
         lane.items -= 1
         if not lane.items:
             del self._lanes[item.destination]
 
     # ------------------------------------------------------------ one item
 
-    async def _attempt(self, item: Item, letter: Letter | None, lane: _Lane, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait((before,))
+    async def _attempt(self, item: Item, letter: Letter | None, lane: _Lane) -> None:
         async with lane.places, self._slots:
             if self._stopping:
                 return
             settlement = await self._outcome(item, letter)
-        if await self._settle(settlement) and settlement.notice is not None:
+        if await self._settle(settlement) and (settlement.notice is not None or item.awaits_sender):
             self.wake()
 
     async def _outcome(self, item: Item, letter: Letter | None) -> Settlement:

@@ -227,12 +227,14 @@ class Queue(Protocol):
         limit: int,
         lease_s: float,
         horizon_s: float,
+        late_s: float = 14_400,
         but_for: Sequence[str] = (),
     ) -> Sequence[Item]:
         """Leases due items, held ones too (`Item.hold`), and counts their attempt, in one statement. Due: `due_at`
         reached, or the lease run out;
-        a time further ahead than `horizon_s` is a clock that jumped back and counts as due. Items for the
-        destinations `but_for` stay where they are."""
+        a time further ahead than `horizon_s` is a clock that jumped back and counts as due. What one word has released
+        to one recipient comes one by one: the next when the one before it is done with, or was due `late_s` ago
+        (R-SND-02). Items for the destinations `but_for` stay where they are."""
         ...
 
     async def letter(self, item: Item) -> Letter | None:

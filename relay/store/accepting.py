@@ -186,7 +186,7 @@ class AcceptVerbs(SenderVerbs):
             for sender in (yield spread(self._sql["lock_senders"], (), sorted(held))):
                 if sender["state"] == SenderState.RETIRED:
                     yield self._sql["unretire_sender"], (sender["id"], held[sender["id"]])
-                yield from self._resolve_held(sender["id"], SenderState(sender["state"]), {})
+                yield from self._resolve_held([sender["id"]], SenderState(sender["state"]), {})
 
 
 def _count(batch: Sequence[Rows]) -> Work[None]:

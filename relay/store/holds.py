@@ -9,7 +9,7 @@ from relay.core.model.sender import WORDS, SenderState
 from relay.store.base import Base, to_us
 from relay.store.contents import EVENT, event_row
 from relay.store.engine import Row, Work
-from relay.store.statements import insert, values
+from relay.store.statements import insert, spread, values
 
 Data = dict[str, str | int]
 
@@ -43,12 +43,12 @@ class HoldVerbs(Base):
 
         return await self._engine.write(say)
 
-    def _resolve_held(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
-        """Approval releases what waits for the sender, in the order it came, and nothing that waits for another word;
-        a block returns all of the sender's."""
-        if state not in WORDS:
+    def _resolve_held(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
+        """Approval releases what waits for the senders, in the order it came, and nothing that waits for another word;
+        a block returns all of theirs."""
+        if state not in WORDS or not sender_ids:
             return
-        held = yield self._sql["held_of_sender"], (sender_id,)
+        held = yield spread(self._sql["held_of_senders"], (), sender_ids)
         data = {"sender": str(state.value), **data}
         if state is SenderState.BLOCKED:
             yield from self._move_held(held, _RETURNED, data)
@@ -56,14 +56,18 @@ class HoldVerbs(Base):
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
 
     def _move_held(self, held: Sequence[Row], word: _Word, data: Data) -> Work[int]:
-        """Moves the items with their messages and an event each; how many."""
+        """Moves the items with their messages and an event each; how many. What is released to one recipient leaves
+        one by one (see `claim`)."""
         now = self._clock.now()
         moved: list[str] = []
-        for ahead, row in zip(reversed(range(len(held))), held, strict=True):
-            # All due by now, one microsecond apart, so that they leave in that order.
-            due_at = () if word is _RETURNED else (to_us(now) - ahead,)
-            if (yield self._sql[word.move], (row["id"], *due_at)):
+        last: dict[str, str] = {}
+        for row in held:
+            params: tuple[object, ...] = () if word is _RETURNED else (to_us(now),)
+            if word is _RELEASED:
+                params = (*params, last.get(row["recipient_id"]))
+            if (yield self._sql[word.move], (row["id"], *params)):
                 moved.append(row["message_id"])
+                last[row["recipient_id"]] = row["id"]
         if moved:
             states = [(message_id, word.state.value) for message_id in moved]
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), states)

@@ -42,12 +42,14 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         limit: int,
         lease_s: float,
         horizon_s: float,
+        late_s: float = 14_400,
         but_for: Sequence[str] = (),
     ) -> Sequence[Item]:
         at = to_us(now)
         lease_until = to_us(now + timedelta(seconds=lease_s))
         horizon = to_us(now + timedelta(seconds=horizon_s))
-        fixed = (owner, lease_until, at, horizon, to_us(now + _LONGEST_WAIT), limit)
+        late = to_us(now - timedelta(seconds=late_s))
+        fixed = (owner, lease_until, at, horizon, to_us(now + _LONGEST_WAIT), limit, late)
 
         def claim() -> Work[Sequence[Row]]:
             # A list of none is no SQL; a blank is no destination ("" is one: that of a party whose mailbox is gone).

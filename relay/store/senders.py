@@ -92,14 +92,14 @@ class SenderVerbs(HoldVerbs):
                 (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now),
             )
             if is_domain:
-                yield from self._flip(sender_id, state, {})
+                yield from self._flip([sender_id], state, {})
         else:
             sender_id = known[0]["id"]
             old = entry_of(sender_id, known[0]["sealed"], key)
             entry = Entry(folded, label or old.label, added_by or old.added_by)
             shared = shared or bool(known[0]["shared"])
             yield self._sql["change_sender"], (sender_id, seal_entry(sender_id, entry, key), int(shared))
-            yield from self._flip(sender_id, state, {})
+            yield from self._flip([sender_id], state, {})
         rows = yield self._sql["sender_entry"], (party_id, address_hash)
         return sender_of(rows[0], key)
 
@@ -123,8 +123,8 @@ class SenderVerbs(HoldVerbs):
                 if not found:
                     raise ValueError("the party's list has no such sender")
                 entries += found
-            for sender_id in sorted({row["id"] for row in entries}):  # one order, so that no two wait for each other
-                yield from self._flip(sender_id, state, {"by": by})
+            # In one order, so that no two wait for each other.
+            yield from self._flip(sorted({row["id"] for row in entries}), state, {"by": by})
             return [replace(sender_of(row, key), state=state) for row in entries]
 
         return await self._engine.write(flip)
@@ -134,24 +134,26 @@ class SenderVerbs(HoldVerbs):
             found = _readable((yield self._sql["sender"], (sender_id,)), self._vault)
             if not found:
                 return None
-            yield from self._flip(sender_id, state, {"by": by})
+            yield from self._flip([sender_id], state, {"by": by})
             return replace(found[0], state=state)
 
         return await self._engine.write(flip)
 
-    def _flip(self, sender_id: str, state: SenderState, data: Data) -> Work[None]:
-        """The entry, and what the flip means for the mail that is held. The same state again finds nothing held. A
+    def _flip(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
+        """The entries, and what the flip means for the mail that is held. The same state again finds nothing held. A
         word about a domain is one about those who wait there for theirs, and they leave the list for it."""
         now = to_us(self._clock.now())
-        yield self._sql["flip_sender"], (sender_id, state.value, now)
-        yield from self._resolve_held(sender_id, state, data)
-        if state in WORDS:
-            rows = yield self._sql["pending_beside"], (sender_id,)
-            whole = _readable([row for row in rows if row["id"] == sender_id], self._vault)
-            for sender in _readable(rows, self._vault) if whole else ():
-                if sender.address.endswith(whole[0].address) and sender.id != sender_id:
-                    yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
-                    yield from self._resolve_held(sender.id, state, data)
+        meant = list(sender_ids)
+        for sender_id in sender_ids:
+            yield self._sql["flip_sender"], (sender_id, state.value, now)
+            if state in WORDS:
+                rows = yield self._sql["pending_beside"], (sender_id,)
+                whole = _readable([row for row in rows if row["id"] == sender_id], self._vault)
+                for sender in _readable(rows, self._vault) if whole else ():
+                    if sender.address.endswith(whole[0].address) and sender.id != sender_id:
+                        yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
+                        meant.append(sender.id)
+        yield from self._resolve_held(meant, state, data)
 
     async def sender(self, sender_id: str) -> Sender | None:
         found = _readable(await self._read("sender", sender_id), self._vault)

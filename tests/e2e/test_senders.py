@@ -132,6 +132,19 @@ def test_over_a_kill_each_released_message_arrives_once_and_in_order(scene: Scen
     assert len(arrived) - len(wanted) <= (delay_s is not None)
 
 
+# R-SND-02, R-OUT-02
+def test_what_is_released_arrives_in_its_order_though_the_first_is_put_off(scene: Scene) -> None:
+    mailbox = "b.greylisted@phone.example"
+    pair = scene.introduce(mailbox, "s.greylisted@glass.example")
+    writer, wanted = "patient@glass.example", [f"Number {number}" for number in range(4)]
+    first, *_ = scene.hand_in("s.greylisted", writer, pair.buyer.alias.address, *wanted)
+    scene.sink.say("rcpt", "451 4.7.1 try again later", to=mailbox, times=2)
+    flip(scene, "approve", "s.greylisted", writer)
+    assert scene.letter(mailbox, "Number 3")
+    assert subjects(scene, mailbox) == wanted
+    assert scene.events(record_id(first)).count("deferred") == 2
+
+
 # R-SND-02
 def test_of_two_who_release_at_once_one_does(scene: Scene) -> None:
     mailbox = "b.race@phone.example"

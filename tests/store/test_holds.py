@@ -10,9 +10,9 @@ from relay.core.model.event import EventType
 from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
-from relay.ports import Settlement, UnavailableError
+from relay.ports import UnavailableError
 from tests.store import elsewhere
-from tests.store.world import Place, World
+from tests.store.world import Place, World, make_pair
 
 WEEKS = timedelta(days=14)
 
@@ -37,9 +37,8 @@ async def held_for_sender(world: World, count: int) -> tuple[str, list[Item]]:
     return sender.id, items
 
 
-def ended(world: World, item: Item, state: ItemState, **more: object) -> Settlement:
-    made = Settlement(item=item, owner="node-1", state=state, due_at=world.place.clock.now(), events=())
-    return replace(made, **more)  # type: ignore[arg-type]
+def ids(rounds: list[list[Item]]) -> list[list[str]]:
+    return [[item.id for item in claimed] for claimed in rounds]
 
 
 async def types(world: World, item: Item) -> list[EventType]:
@@ -109,7 +108,7 @@ async def test_a_refusal_makes_it_due_to_go_back_once(world: World):  # R-UI-03
     assert (last.type, last.data) == (EventType.MARKED, {"mark": "refused", "by": "dana"})
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.hold) == (item.id, Hold.REFUSED)
-    assert await world.store.settle(ended(world, claimed, ItemState.RETURNED))
+    assert await world.store.settle(world.ended(claimed, ItemState.RETURNED))
     assert (await world.store.item(item.id)).hold is None
     assert (await world.store.summary(item.message_id)).state is MessageState.RETURNED
 
@@ -130,6 +129,79 @@ async def test_approving_a_sender_releases_nothing_that_waits_for_another_word(w
     assert [item.id for item in await world.claim()] == [waiting.id]
     assert (await world.store.item(other.id)).hold is hold
     assert await world.store.release_hold(other.message_id, "dana")
+
+
+MINUTE, LATE = timedelta(minutes=1), timedelta(hours=4)
+
+
+async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World):  # R-SND-02
+    sender_id, (first, second, third) = await held_for_sender(world, 3)
+    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    for _ in range(2):
+        (claimed,) = await world.claim()
+        assert claimed.id == first.id
+        assert await world.claim("node-2") == []
+        later = world.place.clock.now() + MINUTE
+        assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED, due_at=later))
+        assert await world.claim() == []
+        world.place.clock.at = later
+    assert ids(await world.drained()) == [[first.id], [second.id], [third.id]]
+
+
+@pytest.mark.parametrize("state", [ItemState.RETURNED, ItemState.BOUNCED, ItemState.PARKED])
+async def test_the_next_goes_whatever_became_of_the_one_before(world: World, state: ItemState):  # R-SND-02
+    sender_id, (_, second) = await held_for_sender(world, 2)
+    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    (claimed,) = await world.claim()
+    assert await world.store.settle(world.ended(claimed, state))
+    assert [item.id for item in await world.claim()] == [second.id]
+
+
+async def test_one_that_is_late_holds_up_the_others_no_longer(world: World):  # R-SND-02 R-OUT-02
+    sender_id, (_, second, third) = await held_for_sender(world, 3)
+    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    released_at = world.place.clock.now()
+    (claimed,) = await world.claim()
+    assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED, due_at=released_at + 2 * LATE))
+    world.place.clock.at = released_at + LATE - MINUTE
+    assert await world.claim() == []
+    world.place.clock.at = released_at + LATE
+    assert [item.id for item in await world.claim()] == [second.id, third.id]
+
+
+async def test_quiet_hours_make_nothing_late(world: World):  # R-SND-02 R-OUT-02 R-POL-12
+    sender_id, (first, second) = await held_for_sender(world, 2)
+    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    morning = world.place.clock.now() + 2 * LATE
+    (claimed,) = await world.claim()
+    aside = world.ended(replace(claimed, hold=Hold.TIME), ItemState.HELD, due_at=morning, dialled=False)
+    assert await world.store.settle(aside)
+    world.place.clock.at = morning
+    (claimed,) = await world.claim()
+    assert (claimed.id, claimed.queued_at) == (first.id, morning)
+    assert await world.store.settle(world.ended(claimed, ItemState.ACCEPTED))
+    assert [item.id for item in await world.claim()] == [second.id]
+
+
+async def test_what_goes_to_somebody_else_waits_for_nobody(world: World):  # R-SND-02
+    other = await make_pair(world.store, buyer="b-2")
+    sender_id, (first, _) = await held_for_sender(world, 2)
+    record = world.record(state=MessageState.HELD, sender_id=sender_id, pair=other)
+    beside = await world.accepted(record, ItemState.HELD)
+    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    assert {item.id for item in await world.claim()} == {first.id, beside.id}
+
+
+async def test_a_word_about_a_domain_releases_its_writers_mail_in_one_order(world: World):  # R-SND-01 R-SND-02
+    seller_id = world.pair.seller.party.id
+    names = [f"{name}@seller.example" for name in ("zoe", "ann")]
+    senders = [await world.store.put_sender(seller_id, name, SenderState.UNKNOWN) for name in names]
+    items = []
+    for sender in (*senders, *senders):
+        items.append(await world.accepted(world.record(state=MessageState.HELD, sender_id=sender.id), ItemState.HELD))
+        world.place.clock.at += MINUTE
+    await world.store.put_sender(seller_id, "@seller.example", SenderState.APPROVED)
+    assert ids(await world.drained()) == [[item.id] for item in items]
 
 
 async def test_blocking_a_sender_returns_all_that_is_held_of_it(world: World):  # R-SND-02
@@ -189,7 +261,7 @@ async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World
     world.place.clock.at += WEEKS
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(minutes=5)
-    assert await world.store.settle(ended(world, claimed, state, due_at=later, dialled=False))
+    assert await world.store.settle(world.ended(claimed, state, due_at=later, dialled=False))
     assert await world.store.item(item.id) == replace(item, due_at=later)
     assert (await world.store.summary(item.message_id)).state is MessageState.HELD
     assert await world.claim() == []
@@ -200,14 +272,14 @@ async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World
 async def test_what_is_parked_keeps_what_it_waited_for(world: World):
     item = await held(world, due_in=timedelta(0))
     (claimed,) = await world.claim()
-    assert await world.store.settle(ended(world, claimed, ItemState.PARKED))
+    assert await world.store.settle(world.ended(claimed, ItemState.PARKED))
     assert (await world.store.item(item.id)).hold is Hold.WORD
 
 
 async def test_a_time_that_has_come_is_over_when_the_item_goes_on(world: World):  # R-POL-11
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
-    assert await world.store.settle(ended(world, claimed, ItemState.DEFERRED))
+    assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED))
     kept = await world.store.item(item.id)
     assert (kept.state, kept.hold) == (ItemState.DEFERRED, None)
     assert (await world.store.summary(item.message_id)).state is MessageState.DEFERRED
@@ -217,7 +289,7 @@ async def test_an_item_may_be_held_again_by_what_it_waited_for(world: World):
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(hours=1)
-    assert await world.store.settle(ended(world, claimed, ItemState.HELD, due_at=later))
+    assert await world.store.settle(world.ended(claimed, ItemState.HELD, due_at=later))
     assert await world.claim() == []
     assert (await world.store.item(item.id)).hold is Hold.TIME
 
@@ -253,9 +325,9 @@ async def test_two_processes_that_release_one_message_release_it_once(world: Wor
 async def test_two_processes_that_approve_one_sender_release_its_mail_once(world: World, place: Place):  # R-SND-02
     sender_id, items = await held_for_sender(world, 20)
     assert await elsewhere.at_once(place, *[(elsewhere.approve, sender_id)] * 2) == [0, 0]
-    assert [item.id for item in await world.claim(limit=50)] == [item.id for item in items]
     for item in items:
         assert await types(world, item) == [EventType.RECEIVED, EventType.RELEASED]
+    assert ids(await world.drained()) == [[item.id] for item in items]
 
 
 async def test_a_crash_in_the_middle_of_an_approval_releases_all_or_nothing(world: World, place: Place):  # R-SND-02
@@ -264,7 +336,7 @@ async def test_a_crash_in_the_middle_of_an_approval_releases_all_or_nothing(worl
     assert (await world.store.sender(sender_id)).state is SenderState.UNKNOWN
     assert await world.claim() == []
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
-    assert [item.id for item in await world.claim()] == [item.id for item in items]
+    assert ids(await world.drained()) == [[item.id] for item in items]
 
 
 async def test_mail_that_is_being_held_while_its_sender_is_approved_does_not_stay_held(world: World, place: Place):
@@ -277,4 +349,4 @@ async def test_mail_that_is_being_held_while_its_sender_is_approved_does_not_sta
         ]
         accepts.insert(10, other.flip_sender(sender.id, SenderState.APPROVED, by="link"))
         await asyncio.gather(*accepts)
-    assert len(await world.claim(limit=50)) == 20
+    assert sum(map(len, await world.drained())) == 20

@@ -44,7 +44,7 @@ async def test_many_are_flipped_at_once_with_the_mail_of_each(world: World):  # 
     world.place.clock.at += timedelta(seconds=1)
     flipped = await world.store.flip_senders(first.party_id, [A.upper(), B], SenderState.APPROVED, by="owner")
     assert flipped == [replace(each, state=SenderState.APPROVED) for each in (first, second)]
-    assert [item.message_id for item in await world.claim()] == ids
+    assert [item.message_id for claimed in await world.drained() for item in claimed] == ids
     last = (await world.store.history(ids[0]))[-1]
     assert (last.type, last.data) == (EventType.RELEASED, {"sender": "approved", "by": "owner"})
 

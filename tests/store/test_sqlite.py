@@ -205,7 +205,7 @@ _HOT = [
     "history",
     "notices",
     "held",
-    "held_of_sender",
+    "held_of_senders",
     "release_held",
     "return_held",
     "refuse_held",

@@ -15,7 +15,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change, Edit
-from relay.ports import Acceptance, OutgoingNotice, Record, Store
+from relay.ports import Acceptance, OutgoingNotice, Record, Settlement, Store
 from relay.store.crypto import MasterKeys
 from tests.support.stand_ins import HandClock
 
@@ -161,10 +161,24 @@ class World:
         await self.store.accept(self.acceptance(record, item))
         return item
 
+    def ended(self, item: Item, state: ItemState, **more: object) -> Settlement:
+        """The end of an attempt of node-1's."""
+        made = Settlement(item=item, owner="node-1", state=state, due_at=self.place.clock.now(), events=())
+        return replace(made, **more)  # type: ignore[arg-type]
+
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
         return list(
             await (node or self.store).claim(owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000)
         )
+
+    async def drained(self) -> list[list[Item]]:
+        """Claims and delivers until nothing is due: what came together."""
+        rounds = []
+        while claimed := await self.claim(limit=50):
+            rounds.append(claimed)
+            for item in claimed:
+                assert await self.store.settle(self.ended(item, ItemState.ACCEPTED))
+        return rounds
 
 
 async def make_pair(node: Store, marketplace: str = "m", buyer: str = "b-1", seller: str = "s-1") -> Pair:

@@ -1,18 +1,18 @@
 -- Mail that waits for somebody's word. A word counts once: what was refused is on its way back.
 
 -- name: held
-SELECT id, message_id FROM item WHERE message_id = $1 AND state = 'held' AND hold <> 'refused' AND kind <> 'notice'
+SELECT id, message_id, recipient_id FROM item WHERE message_id = $1 AND state = 'held' AND hold <> 'refused' AND kind <> 'notice'
 
--- name: held_of_sender
+-- name: held_of_senders
 -- The order in which it came.
-SELECT item.id, item.message_id, item.awaits_sender
+SELECT item.id, item.message_id, item.recipient_id, item.awaits_sender
 FROM message JOIN item ON item.message_id = message.id
-WHERE message.sender_id = $1 AND message.state = 'held'
+WHERE message.sender_id IN ($1...) AND message.state = 'held'
   AND item.state = 'held' AND item.hold <> 'refused' AND item.kind <> 'notice'
 ORDER BY message.received_at, item.id
 
 -- name: release_held
-UPDATE item SET state = 'queued', hold = NULL, queued_at = $2, due_at = $2, wake_at = $2
+UPDATE item SET state = 'queued', hold = NULL, queued_at = $2, due_at = $2, wake_at = $2, after_id = $3
 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
 
 -- name: return_held

@@ -5,6 +5,7 @@ WITH settled (id, owner, state, hold, due_at, wake_at, delay_noticed, undialled)
 UPDATE item SET
     state = settled.state, hold = settled.hold, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
     attempts = item.attempts - settled.undialled,
+    queued_at = CASE WHEN settled.hold = 'time' THEN settled.due_at ELSE item.queued_at END,
     delay_noticed = CASE WHEN settled.delay_noticed = 1 THEN 1 ELSE item.delay_noticed END
 FROM settled
 WHERE item.id = settled.id AND item.owner = settled.owner AND item.state = 'leased'
