@@ -6,6 +6,7 @@ from typing import Final
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
 _MOST_FIELDS: Final = 500
+SILENT: Final = struct.pack(">4sLHL", b"MM\0*", 8, 0, 0)  # where one must be
 
 
 def orientation(tiff: bytes) -> int:

@@ -1,4 +1,5 @@
-"""Pictures without what was written into them: segments of JPEG, chunks of PNG and WebP, blocks of GIF.
+"""Pictures without what was written into them: segments of JPEG, chunks of PNG and WebP, blocks of GIF; TIFF and HEIF,
+where all is found by offsets, have rooms of their own.
 
 A list of what may stay, as with header fields: what draws the picture. What follows a picture's end goes too; phones
 put films and thumbnails there.
@@ -10,12 +11,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from relay.core.rewrite.documents import exif
+from relay.core.rewrite.documents import exif, heif, tiff
 from relay.core.rewrite.documents.damage import UncleanableError
 
 Cleaner = Callable[[bytes], bytes]
 
 _DAMAGED: Final = "the picture is damaged"
+_TOO_MANY: Final = "the picture has too many pieces"
+_MOST_PIECES: Final = 50_000  # segments, chunks, blocks; a film of a GIF has some thousands
+_MOST_SUB_BLOCKS: Final = 1_000_000
 
 
 def cleaner(octets: bytes) -> Cleaner | None:
@@ -28,13 +32,18 @@ def cleaner(octets: bytes) -> Cleaner | None:
         return gif
     if octets.startswith(b"RIFF") and octets[8:12] == b"WEBP":
         return webp
+    if octets.startswith(tiff.SIGNATURES):
+        return tiff.clean
+    if octets[4:8] == heif.SIGNATURE:
+        return heif.clean
     return None
 
 
 # ---------------------------------------------------------------- JPEG (ITU-T T.81 Annex B)
 
 _SOI, _EOI, _SOS, _COM, _APP0, _APP1, _APP2, _APP14, _APP15 = 0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
-_MARKER: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_MARKER: Final = re.compile(rb"\xff++[^\x00\xd0-\xd7]")
+_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # searched for: with `++` it were quadratic
 _EXIF: Final = b"Exif\0\0"
 
 
@@ -44,7 +53,7 @@ def jpeg(octets: bytes) -> bytes:
     turned = 1
     place = 1
     at = 2
-    while True:
+    for _ in range(_MOST_PIECES):
         match = _MARKER.match(octets, at)
         if match is None:
             raise UncleanableError(_DAMAGED)
@@ -63,12 +72,14 @@ def jpeg(octets: bytes) -> bytes:
             place = len(kept) if kind == _APP0 else place  # JFIF comes first where it stands
         at = end
         if kind == _SOS:
-            after = _MARKER.search(octets, at)
+            after = _NEXT_MARKER.search(octets, at)
             if after is None:  # cut off, as programs still show it
                 kept.append(octets[at:])
                 break
             kept.append(octets[at : after.start()])
             at = after.start()
+    else:
+        raise UncleanableError(_TOO_MANY)
     tiff = exif.upright(turned)
     if tiff:
         kept.insert(place, struct.pack(">BBH", 0xFF, _APP1, len(_EXIF) + len(tiff) + 2) + _EXIF + tiff)
@@ -95,8 +106,7 @@ _ANCILLARY: Final = 0x20
 def png(octets: bytes) -> bytes:
     kept = [_PNG]
     at = len(_PNG)
-    kind = b""
-    while kind != b"IEND":
+    for _ in range(_MOST_PIECES):
         length, kind = struct.unpack_from(">L4s", octets, at) if at + 12 <= len(octets) else (len(octets), b"")
         end = at + 12 + length
         if end > len(octets):
@@ -106,8 +116,10 @@ def png(octets: bytes) -> bytes:
             kept.append(_chunk(b"eXIf", tiff) if tiff else b"")
         elif not kind[0] & _ANCILLARY or kind in _PNG_DRAWS:
             kept.append(octets[at:end])
+        if kind == b"IEND":
+            return b"".join(kept)
         at = end
-    return b"".join(kept)
+    raise UncleanableError(_TOO_MANY)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -126,7 +138,7 @@ def gif(octets: bytes) -> bytes:
         raise UncleanableError(_DAMAGED)
     at = 13 + _colours(octets[10])
     kept = [octets[:at]]
-    while True:
+    for _ in range(_MOST_PIECES):
         kind = octets[at] if at < len(octets) else None
         if kind == _TRAILER:
             kept.append(octets[at : at + 1])
@@ -142,6 +154,7 @@ def gif(octets: bytes) -> bytes:
         else:
             raise UncleanableError(_DAMAGED)
         at = end
+    raise UncleanableError(_TOO_MANY)
 
 
 def _colours(packed: int) -> int:
@@ -149,11 +162,13 @@ def _colours(packed: int) -> int:
 
 
 def _blocks_end(octets: bytes, at: int) -> int:
-    while at < len(octets) and octets[at]:
+    for _ in range(_MOST_SUB_BLOCKS):
+        if at >= len(octets):
+            raise UncleanableError(_DAMAGED)
+        if not octets[at]:
+            return at + 1
         at += octets[at] + 1
-    if at >= len(octets):
-        raise UncleanableError(_DAMAGED)
-    return at + 1
+    raise UncleanableError(_TOO_MANY)
 
 
 # ---------------------------------------------------------------- WebP (RFC 9649)
@@ -185,7 +200,9 @@ def _riff(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
     stop = 8 + int.from_bytes(octets[4:8], "little")
     if stop > len(octets):
         raise UncleanableError(_DAMAGED)
-    while at < stop:
+    for _ in range(_MOST_PIECES):
+        if at == stop:
+            return
         if at + 8 > stop:
             raise UncleanableError(_DAMAGED)
         kind, length = struct.unpack_from("<4sL", octets, at)
@@ -194,3 +211,4 @@ def _riff(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise UncleanableError(_DAMAGED)
         yield kind, octets[at:end]
         at = end
+    raise UncleanableError(_TOO_MANY)

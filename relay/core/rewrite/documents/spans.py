@@ -1,0 +1,32 @@
+"""What is read by offsets cannot be cut: all that nothing shows becomes zeros, and all else stays where it is."""
+
+from collections.abc import Iterable, Iterator
+
+from relay.core.rewrite.documents.damage import UncleanableError
+
+
+def only(octets: bytes, kept: Iterable[tuple[int, int]], anew: Iterable[tuple[int, bytes]]) -> bytes:
+    """Zeros but for the spans `kept`, which may overlap, and for what is written `anew`, which may touch nothing else.
+
+    Linear in both whatever they overlap. Raises UncleanableError.
+    """
+    new = bytearray(len(octets))
+    done, is_anew = 0, False
+    spans = sorted((*((*span, None) for span in kept), *_placed(anew)), key=lambda span: span[:2])
+    for start, end, written in spans:
+        if start >= end:
+            continue
+        if start < done and (is_anew or written is not None):
+            raise UncleanableError("the picture is written in an unusual way")
+        if written is not None:
+            new[start:end] = written
+        elif end > done:
+            new[max(start, done) : end] = octets[max(start, done) : end]
+        if end > done:
+            done, is_anew = end, written is not None
+    return bytes(new)
+
+
+def _placed(anew: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+    for start, written in anew:
+        yield start, start + len(written), written
