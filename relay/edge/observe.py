@@ -87,7 +87,7 @@ _REDACTED: Final = "<address>"
 _TOKEN: Final = r"[^\s@＠<>()\[\],;:\"\\]"  # noqa: S105 - a pattern
 # Possessive and anchored at a token's start, so that a long text without a hit costs one pass.
 _ADDRESS: Final = re.compile(
-    rf'(?:"[^"\n]{{0,64}}"|(?<!{_TOKEN})(?:(?!%40){_TOKEN})++)(?:(?:@|＠|%40){_TOKEN}++)++', re.IGNORECASE
+    rf'(?:"[^"\n]{{0,64}}"|(?<!{_TOKEN})(?>(?:(?!%40){_TOKEN})+))(?>(?:(?:@|＠|%40){_TOKEN}++)+)', re.IGNORECASE
 )
 
 

@@ -13,7 +13,7 @@ from relay.core.model.reason import Span
 
 _BRACKETED_CHARS: Final = 64
 _REPLY_CHAIN: Final = re.compile(
-    r"(?:\s*+(?:[RrＲｒ][EeＥｅ]|返信)\s*+(?:[\[(［（]\d{1,4}[\])］）]|[\^*]\d{1,4})?+\s*+[:：])*+\s*+"
+    r"(?>(?:\s*+(?:[RrＲｒ][EeＥｅ]|返信)\s*+(?>(?:[\[(［（]\d{1,4}[\])］）]|[\^*]\d{1,4})?)\s*+[:：])*)\s*+"
 )
 
 

@@ -22,8 +22,8 @@ _ADDRESSES: Final = frozenset(
 )
 # What may be more than ASCII in a list of mailboxes: a quoted string, a domain, words with but space between them.
 _PHRASE: Final = re.compile(
-    rb"""(?sx) ("(?:[^"\\]|\\.)*+"?) | (@[^\s"()<>@,;:\\]++)
-    | [^\s"()<>@,;:\\]++ (?: [\ \t]++ (?=[^\s"()<>@,;:\\\x80-\xff]*+[\x80-\xff]) [^\s"()<>@,;:\\]++ )*+"""
+    rb"""(?sx) ("(?>(?:[^"\\]|\\.)*)"?) | (@[^\s"()<>@,;:\\]++)
+    | [^\s"()<>@,;:\\]++ (?>(?: [\ \t]++ (?=[^\s"()<>@,;:\\\x80-\xff]*+[\x80-\xff]) [^\s"()<>@,;:\\]++ )*)"""
 )
 _ESCAPED: Final = re.compile(r"(?s)\\(.)")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

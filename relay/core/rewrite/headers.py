@@ -17,7 +17,7 @@ from relay.core.rewrite.plan import Change, Draft, Plan
 
 _MAX_NAME: Final = 128
 _LONGEST_KEPT: Final = 900  # leaves room below 998 (RFC 5322 §2.1.1) for the name and for what scrubbing makes longer
-_PLAIN: Final = re.compile(rb"(?:[\t ]*+[!-~][\t -~]*+\r\n)++\Z")
+_PLAIN: Final = re.compile(rb"(?>(?:[\t ]*+[!-~][\t -~]*+\r\n)+)\Z")
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _COMMENT: Final = re.compile(rb"[ \t]*\([^()]*\)[ \t]*")

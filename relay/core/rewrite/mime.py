@@ -73,7 +73,7 @@ _DEEPEST: Final = 100
 
 # A name, the white space that RFC 5322 §4.5 once allowed before the colon, then lines up to one that is not folded.
 _FIELD: Final = re.compile(
-    rb"(?:([!-9;-~]++)[ \t]*+(:))?[^\r]*+(?:\r(?!\n)[^\r]*+|\r\n[ \t][^\r]*+)*+(?:\r\n|\Z)",
+    rb"(?:([!-9;-~]++)[ \t]*+(:))?[^\r]*+(?>(?:\r(?!\n)[^\r]*+|\r\n[ \t][^\r]*+)*)(?:\r\n|\Z)",
 )
 _TYPE: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*/[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 _WORD: Final = re.compile(rb"[ \t]*(?:\([^()]*\))?[ \t]*([^\s;()]+)")

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.core.rewrite.html_depth import is_flat_enough
 
-_TAG: Final = re.compile(r"<!--(?:(?!-->).)*+(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
+_TAG: Final = re.compile(r"<!--(?>(?:(?!-->).)*)(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
 _UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})
 _SPACED: Final = re.compile("blockquote|h[1-6]|ol|p|pre|table|ul")
 _BLOCK: Final = re.compile(

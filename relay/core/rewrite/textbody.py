@@ -17,6 +17,10 @@ from relay.core.rewrite.mime import Part
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _ENCODED: Final = frozenset({"base64", "quoted-printable"})
+_STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
+"""Codecs in which a line of ASCII is not everywhere the same octets, or a body not the same lines."""
+_NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=", b"\r", b"\n")
+"""A blank would be lost there, the rest make it another line end than it is."""
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
 
 
@@ -63,7 +67,7 @@ def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recod
     """Cuts of the raw body, sorted; None while charset and encoding stay as they are."""
     if body.is_html:
         splices = [splice._replace(replacement=_referenced(splice.replacement, body)) for splice in splices]
-    cuts = None if splices and _is_wide(body) else _in_place(body, splices)
+    cuts = _put_in(body, splices) or (None if splices and _is_wide(body) else _in_place(body, splices))
     if cuts is not None:
         return cuts, None
     if not _is_wide(body) and not _is_read_through(body):
@@ -133,7 +137,7 @@ def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
         return None
     if body.part.encoding == "base64":
         return [_whole(body, octets, "base64")]
-    raw_cuts = _inserted_line(body, cuts) or encodings.cut_raw(body.raw, body.part.encoding, cuts)
+    raw_cuts = encodings.cut_raw(body.raw, body.part.encoding, cuts)
     if tail:
         raw_cuts.append(Cut(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
     raw = encodings.apply(body.raw, raw_cuts)
@@ -145,17 +149,28 @@ def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
     return raw_cuts
 
 
-def _inserted_line(body: TextBody, cuts: Sequence[Cut]) -> list[Cut] | None:
-    """Lines put into quoted-printable before a tag near its end: found by a byte search, where it stands as it is, so
-    that the page need not be led back character by character."""
-    if body.part.encoding != "quoted-printable" or len(cuts) != 1:
+def _put_in(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
+    """Whole lines of ASCII, below the text or before one of its last tags: their place is found by a byte search, so
+    that the body need be neither led back character by character nor read again. None where it is not as simple."""
+    encoding = body.part.encoding
+    if len(splices) != 1 or encoding == "base64" or body.codec.startswith(_STATEFUL):
         return None
-    cut = cuts[0]
-    at = body.raw.rfind(body.octets[cut.start : cut.start + len("</body")])
-    is_lines = cut.replacement.startswith(b"\r\n") and cut.replacement.endswith(b"\r\n<") and cut.end == cut.start + 1
-    if not is_lines or at < 0 or encodings.decode(body.raw[:at], "quoted-printable") != body.octets[: cut.start]:
+    start, end, new = splices[0]
+    if start < end or not (new.isascii() and new.startswith("\r\n") and new.endswith("\r\n")):
         return None
-    return [Cut(at, at + 1, encoded(cut.replacement, "quoted-printable"))]
+    at = len(body.raw) if start == len(body.text) else _place_of(body, start)
+    begins_a_line = body.raw.endswith(b"\r\n", 0, max(0, at))
+    if at < 0 or (not begins_a_line and body.raw[max(0, at - 1) : at] in _NOT_BEFORE_A_LINE_END):
+        return None
+    return [Cut(at, at, encoded(new.encode("ascii"), encoding))]
+
+
+def _place_of(body: TextBody, start: int) -> int:
+    """Where a tag near the end of the text stands in the raw body as it is; -1 for nowhere."""
+    before = len(body.text[:start].encode(body.codec, "replace"))
+    at = body.raw.rfind(body.octets[before : before + len("</body")])
+    found = at >= 0 and encodings.decode(body.raw[:at], body.part.encoding) == body.octets[:before]
+    return at if found else -1
 
 
 def _is_wide(body: TextBody) -> bool:

@@ -13,11 +13,11 @@ from relay.core.rewrite import charsets
 
 _ENCODED_WORD: Final = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\r\n]*)\?=")
 _PARAMETER: Final = re.compile(
-    rb';[ \t\r\n]*([^\s=;"()]++)[ \t\r\n]*=[ \t\r\n]*(?:"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|([^;\s]*+))', re.DOTALL
+    rb';[ \t\r\n]*([^\s=;"()]++)[ \t\r\n]*=[ \t\r\n]*(?:"((?>(?:[^"\\]|\\.)*))(?:"|\\?\Z)|([^;\s]*+))', re.DOTALL
 )
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION: Final = re.compile(r"([^*]+)\*(?:([0-9]{1,3})(\*)?)?\Z")
-_QUOTED_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_QUOTED_STRING: Final = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"', re.DOTALL)
 _STRUCTURAL: Final = (b"boundary", b"charset")
 _SHOWN: Final = frozenset({"name", "filename"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+\Z")

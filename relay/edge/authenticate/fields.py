@@ -14,7 +14,7 @@ from relay.core.rewrite.mime import body_start
 
 _T = TypeVar("_T")
 
-_FIELD: Final = re.compile(rb"^([!-9;-~]++):[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+", re.MULTILINE)
+_FIELD: Final = re.compile(rb"^([!-9;-~]++):[^\r\n]*+\r\n(?>(?:[ \t][^\r\n]*+\r\n)*)", re.MULTILINE)
 _MOST_LINES: Final = 5_000
 _LONGEST_SIGNATURE: Final = 16_384
 _SIGNING: Final = frozenset({b"dkim-signature", b"arc-seal", b"arc-message-signature", b"arc-authentication-results"})

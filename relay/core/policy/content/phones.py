@@ -22,7 +22,7 @@ _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
 # The first sign stands first in the pattern, what must not stand before it second: so the search skips what is none.
 _RUN: Final = re.compile(
     rf"[+(0-9oO{_KANJI}](?<![A-Za-z0-9_{_KANJI}][\s\S])(?:(?<![+(oO])|(?<=[+(]) ?[0-9{_KANJI}]|(?<=[oO])(?=[-0-9oO]))"
-    rf"(?:[-_.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}}+(?![A-Za-z0-9{_KANJI}])"
+    rf"(?>(?:[-_.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}})(?![A-Za-z0-9{_KANJI}])"
 )
 _WORD_DIGITS: Final = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
@@ -31,7 +31,7 @@ _WORD_DIGITS: Final = {
 }  # fmt: skip
 _WORD: Final = "|".join(sorted(_WORD_DIGITS, key=len, reverse=True))
 _SPELT: Final = re.compile(
-    rf"(?<![A-Za-zァ-ヴ])(?:{_WORD})(?:[\s,、・ー-]{{0,3}}+(?:{_WORD})){{8,14}}+(?![A-Za-zァ-ヴ])", re.IGNORECASE
+    rf"(?<![A-Za-zァ-ヴ])(?:{_WORD})(?>(?:[\s,、・ー-]{{0,3}}+(?:{_WORD})){{8,14}})(?![A-Za-zァ-ヴ])", re.IGNORECASE
 )
 _ONE_WORD: Final = re.compile(_WORD, re.IGNORECASE)
 _FIGURES: Final = {ord(kanji): figure for kanji, figure in zip(_KANJI, "00123456789", strict=True)} | {

@@ -17,11 +17,11 @@ from relay.core.rewrite.scrub import reading, trace
 from relay.core.rewrite.scrub.find import Secrets
 from relay.core.rewrite.scrub.hit import Hit, replaced
 
-_LINE: Final = re.compile(r"[^\r\n]++(?:\r?\n[ \t][^\r\n]*+)*+")
+_LINE: Final = re.compile(r"[^\r\n]++(?>(?:\r?\n[ \t][^\r\n]*+)*)")
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
 _SOFT_BREAK: Final = re.compile(r"=[ \t]*\r?\n[ \t]*")
 _PROPERTY: Final = re.compile(
-    r"(?:[A-Za-z0-9-]+\.)?([A-Za-z0-9-]+)((?:;(?:[^;:\"]++|\"[^\"]*+\")*+)*+):(.*)\Z", re.DOTALL
+    r"(?:[A-Za-z0-9-]+\.)?([A-Za-z0-9-]+)((?>(?:;(?>(?:[^;:\"]++|\"[^\"]*+\")*))*)):(.*)\Z", re.DOTALL
 )
 _NAMING: Final = re.compile(r";(?:CN|X-[A-Z-]*NAME)=(?:\"[^\"]*+\"|[^;:\"]*+)", re.IGNORECASE)
 _ENCODING: Final = re.compile(r";(?:ENCODING=)?(?:QUOTED-PRINTABLE|BASE64|B)(?=[;:]|\Z)", re.IGNORECASE)

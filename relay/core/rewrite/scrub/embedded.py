@@ -13,7 +13,7 @@ from relay.core.rewrite.scrub.find import Secrets
 from relay.core.rewrite.scrub.hit import Hit, replaced
 
 _UUENCODED: Final = re.compile(
-    r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?:(?!end\r?$|====)[^\r\n]*+\r?\n)*+)", re.MULTILINE
+    r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
 )
 _DATA_URL: Final = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=%\s_-]{8,}", re.IGNORECASE)
 _Encode = Callable[[bytes], str]

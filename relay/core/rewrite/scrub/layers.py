@@ -116,7 +116,7 @@ PERCENT: Final = Layer(
 _LOOKS_QUOTED: Final = re.compile(r"=(?:40|2E|2e|\r?\n|[0-9A-Fa-f]{2}=[0-9A-Fa-f]{2})")
 # Raw source pasted or forwarded as text. In a link `=4da` means itself: a reading beside the others, not above them.
 QUOTED_PRINTABLE: Final = Layer(
-    re.compile(rf"{_quoted('=')}|=[ \t]*+\r?\n(?:> ?)*+"),
+    re.compile(rf"{_quoted('=')}|=[ \t]*+\r?\n(?>(?:> ?)*)"),
     _octets,
     lambda text: "=" in text and bool(_LOOKS_QUOTED.search(text)),
 )
@@ -155,8 +155,8 @@ _VALUE: Final = r"(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^ \t\r\n\f>]*+)"
 _ANY: Final = (
     # As most tags are written, then as any may be.
     r"/?[A-Za-z][A-Za-z0-9]*+>"
-    rf"|/?[A-Za-z]{_NAME}*+(?:{_GAP}++(?:[A-Za-z-]++=\"[^\"]*+\")?+"
-    rf"|/++|{_NAME}[^ \t\r\n\f/>=]*+(?:{_GAP}*+={_GAP}*+{_VALUE})?+)*+(?:>|\Z)"
+    rf"|/?[A-Za-z]{_NAME}*+(?>(?:{_GAP}++(?>(?:[A-Za-z-]++=\"[^\"]*+\")?)"
+    rf"|/++|{_NAME}[^ \t\r\n\f/>=]*+(?>(?:{_GAP}*+={_GAP}*+{_VALUE})?))*)(?:>|\Z)"
     r"|!--(?:-?>|.*?(?:--!?>|\Z))|(?:[!?]|/(?![A-Za-z]))[^>]*+(?:>|\Z)"
 )
 TAG: Final = re.compile(f"<(?:{_ANY})", re.DOTALL)

@@ -27,6 +27,7 @@ FIELDS: Final = frozenset(
         "x-source-ip",
     }
 )
+_TELLING: Final = FIELDS | {"message-id"}
 _TRACE_BYTES: Final = 16_384  # each name costs a look at the whole text; of endless trace fields the newest count
 # Everything that no host name or IP address holds, as one table for bytes.translate.
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
@@ -63,10 +64,11 @@ def hosts(
 ) -> tuple[str, ...]:
     """Lower-case names and IPs to hide, longest first: of the message, and of those inside it, which are as a rule the
     writer's too. Names at `own` domains are the relay's and stay."""
-    fields = [(field.name, content[field.value_start : field.end]) for part in root.walk() for field in part.fields]
-    trace = b" ".join(value for name, value in fields if name in FIELDS)[:_TRACE_BYTES]
+    told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
+    values = [(field.name, content[field.value_start : field.end]) for field in told]
+    trace = b" ".join([value for name, value in values if name in FIELDS])[:_TRACE_BYTES]
     # RFC 5322 §3.6.4 lets anything stand on the right side of an id.
-    ids = [value for name, value in fields if name == "message-id"][:_MESSAGE_IDS]
+    ids = [value for name, value in values if name == "message-id"][:_MESSAGE_IDS]
     right_sides = [each.rpartition(b"@")[2] for each in (*ids, *(i.encode("latin-1") for i in content_ids))]
     clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
