@@ -196,7 +196,7 @@ class Facts(Protocol):
 
     async def thread_last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
         """When the order's thread (None: the pair as a whole) had its newest mail that was not returned or refused, or
-        was reopened, whichever is later; None when it never had any."""
+        was reopened, whichever is later; None when it never had any. Mail that was held counts once it has passed."""
         ...
 
     async def told_at(self, party_id: str, topic: str) -> datetime | None:

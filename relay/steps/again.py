@@ -15,7 +15,7 @@ from relay.core.policy import hours, optout
 from relay.core.policy.decide import released
 from relay.ports import Letter, MessageSummary
 from relay.steps.house import House
-from relay.steps.recorded import recall
+from relay.steps.recorded import Recorded, recall
 
 _UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
 _ENDED_HOLDS: Final = {
@@ -62,24 +62,30 @@ async def _stops(house: House, item: Item, pair: Pair, now: datetime) -> Way | R
     summary = await house.store.summary(item.message_id)
     if summary is None:
         return None
-    if summary.detail.get("action") == Action.HOLD and not summary.detail.get("registered"):
-        return await _after_a_word(house, item, summary, now)
+    if summary.detail.get("action") == Action.HOLD and (recorded := await _recorded(house, item, now)):
+        return await _after_a_hold(house, item, recorded, summary, now)
     return await _unsolicited(house, summary, pair, now) if to is Role.BUYER else None
 
 
-async def _after_a_word(
-    house: House, item: Item, summary: MessageSummary, now: datetime
-) -> Way | Reason | datetime | None:
-    """Mail whose writer was not registered: nothing about its recipient has been asked yet."""
-    marketplace = house.book.by_id[item.marketplace_id]
+async def _recorded(house: House, item: Item, now: datetime) -> Recorded | None:
     stored = await house.store.message(item.message_id)
-    recorded = await recall(house.store, marketplace, stored, now) if stored else None
-    if recorded is None:
-        return None
+    return await recall(house.store, house.book.by_id[item.marketplace_id], stored, now) if stored else None
+
+
+async def _after_a_hold(
+    house: House, item: Item, recorded: Recorded, summary: MessageSummary, now: datetime
+) -> Way | Reason | datetime | None:
+    """As new mail would be answered now: what concerns its recipient and its thread has changed since it came, or was
+    not asked, where its writer was not registered."""
+    marketplace = house.book.by_id[item.marketplace_id]
     policy = marketplace.policy_at(now)
-    # Whether it was an answer is of the time when it came.
-    answered = recorded.writer.role is Role.SELLER and not summary.detail.get("unsolicited")
-    facts = replace(recorded.facts, open_question=answered)
+    order_id = recorded.facts.order.id if recorded.facts.order else None
+    facts = replace(
+        recorded.facts,
+        # Whether it was an answer is of the time when it came.
+        open_question=recorded.writer.role is Role.SELLER and not summary.detail.get("unsolicited"),
+        thread_last_at=await house.store.thread_last_at(recorded.facts.pair.id, order_id),
+    )
     verdict = released(recorded.incoming, recorded.head, recorded.root, facts, recorded.writer, policy, now)
     return _outcome(item, verdict, policy.fulfilment.operator or marketplace.operator)
 

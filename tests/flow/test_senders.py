@@ -240,6 +240,45 @@ async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) 
     assert (notice.rcpt_to, "channel_off" in notice.content.decode("ascii")) == (SELLER, True)
 
 
+async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(market: Town) -> None:  # R-POL-18 R-SND-02
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    market.clock.forward(181 * DAY)
+    for number in (1, 2):
+        await from_helper(market, number)
+    await market.deliver_due()
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    notices = await market.deliver_due()
+    assert [(one.rcpt_to, "thread_closed" in one.content.decode("ascii")) for one in notices] == [(SELLER, True)] * 2
+    await market.send(SELLER, market.buyer_alias)
+    [notice] = await market.deliver_due()
+    assert "thread_closed" in notice.content.decode("ascii")
+
+
+async def test_a_thread_that_was_reopened_meanwhile_takes_what_waited(market: Town) -> None:  # R-POL-18
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    market.clock.forward(181 * DAY)
+    await from_helper(market)
+    await market.deliver_due()
+    await market.store.reopen_thread(market.pair.id, by="link")
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: Town) -> None:  # R-POL-18
+    await market.send(SELLER, market.buyer_alias)
+    await market.deliver_due()
+    market.clock.forward(175 * DAY)
+    await market.send(SELLER, market.buyer_alias, trusted=False)  # not proven
+    [_] = await market.deliver_due()
+    [held] = await market.store.messages(state=MessageState.HELD)
+    market.clock.forward(10 * DAY)
+    assert await market.store.release_hold(held.id, by="staff")
+    [notice] = await market.deliver_due()
+    assert "thread_closed" in notice.content.decode("ascii")
+
+
 async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
     await market.store.put_order(
         Order(

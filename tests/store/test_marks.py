@@ -142,6 +142,24 @@ async def test_a_thread_was_last_alive_with_its_newest_mail(world: World):  # R-
     assert await store.thread_last_at(world.pair.id, two.id) is None
 
 
+async def test_held_mail_keeps_a_thread_open_once_it_has_passed(world: World):  # R-POL-18
+    one, clock, store = await order(world), world.place.clock, world.store
+    await kept(world, order_id=one.id)
+    clock.at += HOUR
+    held = world.record(order_id=one.id, state=MessageState.HELD, detail={"action": "hold"})
+    await world.accepted(held, ItemState.HELD)
+    before = await store.thread_last_at(world.pair.id, one.id), await store.thread_last_at(world.pair.id, None)
+    assert before == (START, START)
+    assert await store.release_hold(held.id, "dana")
+    assert before == (
+        await store.thread_last_at(world.pair.id, one.id),
+        await store.thread_last_at(world.pair.id, None),
+    )
+    await world.drained()
+    assert await store.thread_last_at(world.pair.id, one.id) == START + HOUR
+    assert await store.thread_last_at(world.pair.id, None) == START + HOUR
+
+
 async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(world: World):  # R-POL-18
     one, two, clock, store = await order(world), await order(world, "A-2"), world.place.clock, world.store
     await store.reopen_thread(world.pair.id, "sato")

@@ -56,14 +56,17 @@ WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 'r
   AND state IN ('held', 'queued', 'deferred', 'accepted', 'bounced')
 
 -- name: thread_last_at
+-- What was held keeps nothing open before it has passed.
 SELECT
-    (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused')
+    (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused', 'held')
+       AND (state NOT IN ('queued', 'deferred') OR detail NOT LIKE '%"action":"hold"%')
      ORDER BY received_at DESC, id DESC LIMIT 1) AS mail_at,
     (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
 
 -- name: order_thread_last_at
 SELECT
-    (SELECT MAX(received_at) FROM message WHERE order_id = $2 AND state NOT IN ('returned', 'refused')) AS mail_at,
+    (SELECT MAX(received_at) FROM message WHERE order_id = $2 AND state NOT IN ('returned', 'refused', 'held')
+       AND (state NOT IN ('queued', 'deferred') OR detail NOT LIKE '%"action":"hold"%')) AS mail_at,
     (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
 
 -- name: reopen_thread
