@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from msgspec import structs
 from starlette.applications import Starlette
 
 from relay import config as configuration
@@ -42,6 +43,8 @@ from relay.worker import Worker
 log = structlog.get_logger()
 
 _GRACE_S: Final = 20
+_RELOADED: Final = frozenset({"tls", "authentication", "marketplace"})
+"""What of the configuration a reload takes; the rest waits for a restart."""
 _GARBAGE_OBJECTS: Final = 20_000
 """A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
 
@@ -240,12 +243,12 @@ class Daemon:
         return None
 
     def reload(self) -> None:
-        """Reads the configuration again: marketplaces, policies, TLS files and DKIM keys change under open
-        connections; ports, store and limits keep what they were started with. A broken file changes nothing."""
+        """Reads the configuration again: `_RELOADED`, policies and DKIM keys change under open connections; all else
+        keeps what it was started with, and the log names what differs. A broken file changes nothing."""
         try:
             fresh = configuration.load(self._path)
-            book = Book.of(configuration.marketplaces(fresh), fresh.hostname)
-            directory = data_dir(fresh, self._base)
+            book = Book.of(configuration.marketplaces(fresh), self._config.hostname)
+            directory = data_dir(self._config, self._base)
             if any(kind != "none" for kind, _ in self._listeners):
                 context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
                 for kind, door in self._listeners:
@@ -254,9 +257,14 @@ class Daemon:
         except (configuration.ConfigError, tls.TlsError, OSError) as error:
             log.warning("reload_refused", problem=str(error))
             return
+        others_are_believed = fresh.authentication != self._config.authentication
+        self._config = structs.replace(self._config, **{name: getattr(fresh, name) for name in _RELOADED})
         self._house.book = book
+        if others_are_believed:
+            self._house.authenticator = _authenticator(self._config, self._observer)
         self._signer.forget()
-        log.info("reloaded", marketplaces=len(fresh.marketplace))
+        waits = [name for name in fresh.__struct_fields__ if getattr(fresh, name) != getattr(self._config, name)]
+        log.info("reloaded", marketplaces=len(fresh.marketplace), **({"waits_for_restart": waits} if waits else {}))
 
     async def stop(self) -> None:
         """Closes the doors, lets what is under way end, gives the rest back to the queue."""

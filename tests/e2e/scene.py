@@ -76,6 +76,10 @@ class Scene:
     def policy(self, text: str, *, name: str = "now") -> None:
         """The running daemon judges by this policy from now on; `name` is its file's."""
         (self.relay.directory / f"policies/{name}.toml").write_text(text, encoding="utf-8")
+        self.reload()
+
+    def reload(self) -> None:
+        """The running daemon has read its files again."""
         said = re.compile('"(reloaded|reload_refused)"')
         before = len(said.findall(self.relay.log()))
         assert self.relay.process is not None

@@ -101,6 +101,29 @@ def test_mail_that_a_believed_list_has_changed_and_sealed_is_relayed(world: Worl
     assert world.scene.letter(BUYER, "By ARC")
 
 
+# R-IN-09, R-UI-11
+def test_a_reload_changes_who_is_believed_and_says_what_waits_for_a_restart(world: World) -> None:
+    relay = world.scene.relay
+    content = sealed(mail(SELLER, "Believed"), domain="list.example", results="dmarc=pass header.from=pottery.example")
+
+    def handed_in(authentication: str, extra: str = "") -> int:
+        """What is answered once the daemon has read that."""
+        relay.authentication, relay.extra = authentication, world_extra + extra
+        relay.configure()
+        world.scene.reload()
+        to = world.scene.buyer_alias
+        return world.send(content, mail_from="list@list.example", to=to, client_ip=ELSEWHERE)[0]
+
+    world_extra = relay.extra
+    assert handed_in("verify = true") == 550
+    assert "waits_for_restart" not in relay.log()
+    assert handed_in(AUTHENTICATION, "\n[log]\nlevel = 'debug'\n[notices]\ndigest_s = 7\n") == 250
+    assert '"waits_for_restart": ["notices", "log"]' in relay.log()
+    relay.extra = world_extra
+    relay.configure()
+    world.scene.reload()
+
+
 # R-IN-09, R-REC-01
 @pytest.mark.parametrize("writer", [SELLER, "nobody@pottery.example"])
 def test_a_forged_from_is_refused_recorded_and_told_to_nobody(world: World, writer: str) -> None:
