@@ -20,8 +20,11 @@ run: $(VENV)/installed
 peers:
 	deploy/install-peers
 
+# Hundreds of daemons and commands start: their bytecode is kept, and on two cores a third process works while others wait.
+JOBS ?= 3
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed-dev peers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

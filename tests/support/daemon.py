@@ -10,7 +10,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +187,8 @@ class Relay:
         """One seller and one buyer with app passwords, their pair, and DKIM keys."""
         async with self.opened() as store:
             for algorithm, selector in (("rsa-sha256", "r1"), ("ed25519-sha256", "e1")):
-                der = dkim.generate(algorithm)
                 await store.put_dkim_key(
-                    DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=der)
+                    DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=_dkim_key(algorithm))
                 )
         return await self.introduce("B1", BUYER, "S1", SELLER, buyer_locale="ja")
 
@@ -275,6 +274,11 @@ class Relay:
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+@cache
+def _dkim_key(algorithm: str) -> bytes:
+    return dkim.generate(algorithm)
 
 
 def _route(port: int) -> dict[str, Any]:
