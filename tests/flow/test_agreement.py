@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from email import policy as mail_policy
 from email.message import EmailMessage
@@ -270,7 +270,7 @@ def incoming(market: Town, world: World, letter: Letter) -> Incoming:
 
 def dump(directory: Path) -> list[str]:
     """All that the store holds."""
-    with sqlite3.connect(f"file:{directory / 'relay.db'}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{directory / 'relay.db'}?mode=ro", uri=True)) as database:
         return list(database.iterdump())
 
 

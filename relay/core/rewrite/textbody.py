@@ -19,8 +19,8 @@ _BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _ENCODED: Final = frozenset({"base64", "quoted-printable"})
 _STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
 """Codecs in which a line of ASCII is not everywhere the same octets, or a body not the same lines."""
-_NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=", b"\r", b"\n")
-"""A blank would be lost there, the rest make it another line end than it is."""
+_NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=")
+"""In quoted-printable a blank would be lost there, and the sign would take the line end away."""
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
 
 
@@ -153,7 +153,7 @@ def _put_in(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
     """Whole lines of ASCII, below the text or before one of its last tags: their place is found by a byte search, so
     that the body need be neither led back character by character nor read again. None where it is not as simple."""
     encoding = body.part.encoding
-    if len(splices) != 1 or encoding == "base64" or body.codec.startswith(_STATEFUL):
+    if len(splices) != 1 or encoding == "base64" or body.codec.startswith(_STATEFUL) or _has_bare_end(body.raw):
         return None
     start, end, new = splices[0]
     if start < end or not (new.isascii() and new.startswith("\r\n") and new.endswith("\r\n")):
