@@ -1,5 +1,5 @@
-"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, pictures in them cleaned as any other, all
-other members as packed.
+"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, what joins them with other files of the
+same person gone, pictures in them cleaned as any other, all other members as packed.
 
 The archive is written anew around the members, in their order, so that nothing between them is left either.
 """
@@ -8,7 +8,9 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import Final
 
@@ -23,32 +25,60 @@ _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _END: Final = struct.Struct("<4s4H2LH")
 _STREAMED, _ENCRYPTED = 0x0008, 0x0001
+_Rule = Callable[[bytes], bytes]
 _AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
 
 
-def _element(names: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(<(?:[A-Za-z0-9]+:)?(?:" + names + rb")(?:[ \t\r\n][^<>]*)?(?<!/)>)[^<]+(?=</)")
+# Possessive throughout: what has failed once would fail again, at the cost of a square.
+_TAG: Final = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_PREFIX: Final = rb"(?:[A-Za-z0-9]+:)?"
 
 
-def _attribute(names: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(\s(?:[A-Za-z0-9]+:)?(?:" + names + rb")\s*=\s*)(?:\"[^\"]+\"|'[^']+')")
+def _element(names: bytes, new: bytes = b"") -> _Rule:
+    pattern = re.compile(rb"(<" + _PREFIX + rb"(?:" + names + rb")(?:[ \t\r\n][^<>]*)?(?<!/)>)[^<]+(?=</)")
+    return partial(pattern.sub, rb"\1" + new)
+
+
+def _attribute(names: bytes, new: bytes = _AUTHOR) -> _Rule:
+    """In tags alone: text may say `author="me"` too."""
+    pattern = re.compile(rb"(\s" + _PREFIX + rb"(?:" + names + rb")\s*=\s*)(?:\"[^\"]+\"|'[^']+')")
+    quoted = rb'\1"' + new + rb'"'
+    return lambda content: (
+        _TAG.sub(lambda tag: pattern.sub(quoted, tag[0]), content) if pattern.search(content) else content
+    )
+
+
+def _gone(pattern: bytes, new: bytes = b"") -> _Rule:
+    return partial(re.compile(pattern).sub, new)
 
 
 # Office writes `_AuthorEmail` and the name to it where a file was once sent for review.
-_PERSONS: Final = re.compile(
+_PERSONS: Final = (
     rb"(<property\b[^<>]{0,400}\bname=\"(?:_Author[^\"<>]*|Checked by|Editor|Owner|Recorded by|Typist)\"[^<>]{0,400}>"
     rb"[ \t\r\n]{0,80}<vt:[a-z]{1,20}>)[^<]+"
 )
+# What templates and programs note down; numbers that are shared by files of one sitting, or copied from one another.
+_VARIABLES: Final = rb"<" + _PREFIX + rb"(?:docVar|rsid|rsidRoot|docId)[ \t\r\n][^<>]*(?:/>|(?<!/)></[^<>]*>)"
+_SITTINGS: Final = rb"[ \t\r\n]" + _PREFIX + rb"rsid[A-Za-z]{0,8}=\"[0-9A-Fa-f]{8}\""
+_FOLDERS: Final = rb"([ \t\r\n]Target=[\"'])file:[^\"'<>]*[/\\]"  # of a template or a linked file, below a home
 _PICTURE: Final = re.compile(r"(?:word|xl|ppt)/media/[^/]+|docProps/thumbnail\.[A-Za-z]+")
 _NAMES: Final = _attribute(rb"author|initials|name|displayName|userId|providerId")
-_RULES: Final[tuple[tuple[re.Pattern[str], re.Pattern[bytes], bytes], ...]] = (
-    (re.compile(r"docProps/core\.xml"), _element(rb"creator|lastModifiedBy"), rb"\1"),
-    (re.compile(r"docProps/app\.xml"), _element(rb"Company|Manager"), rb"\1"),
-    (re.compile(r"docProps/custom\.xml"), _PERSONS, rb"\1"),
-    (re.compile(r"word/[^/]+\.xml"), _attribute(rb"author|initials"), rb'\1"' + _AUTHOR + rb'"'),
-    (re.compile(r"word/people\.xml"), _NAMES, rb'\1"' + _AUTHOR + rb'"'),
-    (re.compile(r"xl/comments[^/]*\.xml|xl/comments/[^/]+\.xml"), _element(rb"author"), rb"\1" + _AUTHOR),
-    (re.compile(r"xl/persons/[^/]+\.xml|ppt/commentAuthors\.xml|ppt/authors\.xml"), _NAMES, rb'\1"' + _AUTHOR + rb'"'),
+_RULES: Final[tuple[tuple[re.Pattern[str], _Rule], ...]] = (
+    (re.compile(r"docProps/core\.xml"), _element(rb"creator|lastModifiedBy")),
+    (re.compile(r"docProps/app\.xml"), _element(rb"Company|Manager")),
+    (re.compile(r"docProps/custom\.xml"), _gone(_PERSONS, rb"\1")),
+    (re.compile(r"word/[^/]+\.xml"), _attribute(rb"author|initials")),
+    (re.compile(r"word/[^/]+\.xml"), _gone(_VARIABLES)),
+    (re.compile(r"word/[^/]+\.xml"), _gone(_SITTINGS)),
+    (re.compile(r"word/people\.xml"), _NAMES),
+    (re.compile(r"xl/comments[^/]*\.xml|xl/comments/[^/]+\.xml"), _element(rb"author", _AUTHOR)),
+    (re.compile(r"xl/persons/[^/]+\.xml|ppt/commentAuthors\.xml|ppt/authors\.xml"), _NAMES),
+    (re.compile(r"xl/workbook\.xml|xl/revisions/[^/]+\.xml"), _attribute(rb"userName")),
+    (
+        re.compile(r"xl/workbook\.xml"),
+        _gone(rb"(<" + _PREFIX + rb"absPath[ \t\r\n][^<>]*\burl=)\"[^\"<>]*\"", rb'\1""'),
+    ),
+    (re.compile(r"(?:[^/]+/)*_rels/[^/]*\.rels"), _gone(_FOLDERS, rb"\1file:///")),
 )
 
 
@@ -77,7 +107,7 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[s
     changed: dict[str, bytes] = {}
     left = _MOST_BYTES
     for member in members:
-        rules = [(pattern, new) for names, pattern, new in _RULES if names.fullmatch(member.filename)]
+        rules = [rule for names, rule in _RULES if names.fullmatch(member.filename)]
         is_picture = bool(_PICTURE.fullmatch(member.filename)) and member.file_size <= left
         if not rules and not is_picture:
             continue
@@ -88,8 +118,8 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[s
             old = content = opened.read(member.file_size)
         if rules and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UncleanableError("the file is written in an unusual way")
-        for pattern, new in rules:
-            content = pattern.sub(new, content)
+        for rule in rules:
+            content = rule(content)
         if is_picture:
             content = _cleaned(content)
         if content != old:
