@@ -3,7 +3,10 @@
 import zipfile
 from io import BytesIO
 
+import pytest
+
 from relay.core.rewrite.documents import ooxml
+from relay.core.rewrite.documents.damage import UncleanableError
 from tests.core.test_documents import SECRET, attached, attachment, docx, sent
 
 W = b'xmlns:w="w" xmlns:w14="w14"'
@@ -45,3 +48,9 @@ def test_what_joins_a_file_with_its_writer_goes_and_its_text_stays() -> None:  #
     assert SECRET not in attachment(out)
     assert "author data removed" in {change.what for change in changes}
     assert ooxml.clean(attachment(out)) == attachment(out)
+
+
+def test_a_file_of_nothing_but_authors_is_not_read_to_its_end() -> None:  # R-IN-06
+    members = {"[Content_Types].xml": b"<Types/>", "word/document.xml": b'<a author="x">' * 1_000_000}
+    with pytest.raises(UncleanableError, match="too many"):
+        ooxml.clean(docx(members))

@@ -19,6 +19,7 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 _SIGNATURE: Final = b"PK\x03\x04"
 _MOST_MEMBERS: Final = 5_000
+_MOST_PIECES: Final = 200_000
 _MOST_BYTES: Final = 20_000_000  # of the members that are opened, unpacked
 
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
@@ -27,10 +28,11 @@ _END: Final = struct.Struct("<4s4H2LH")
 _STREAMED, _ENCRYPTED = 0x0008, 0x0001
 _Rule = Callable[[bytes], bytes]
 _AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
+_QUOTED_AUTHOR: Final = b'"' + _AUTHOR + b'"'
 
 
-# Possessive throughout: what has failed once would fail again, at the cost of a square.
-_TAG: Final = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+# A tag up to here, or more of one. Possessive: what has failed once would fail again, at the cost of a square.
+_INSIDE: Final = re.compile(rb"<?(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+")
 _PREFIX: Final = rb"(?:[A-Za-z0-9]+:)?"
 
 
@@ -39,13 +41,23 @@ def _element(names: bytes, new: bytes = b"") -> _Rule:
     return partial(pattern.sub, rb"\1" + new)
 
 
-def _attribute(names: bytes, new: bytes = _AUTHOR) -> _Rule:
+def _attribute(names: bytes) -> _Rule:
     """In tags alone: text may say `author="me"` too."""
-    pattern = re.compile(rb"(\s" + _PREFIX + rb"(?:" + names + rb")\s*=\s*)(?:\"[^\"]+\"|'[^']+')")
-    quoted = rb'\1"' + new + rb'"'
-    return lambda content: (
-        _TAG.sub(lambda tag: pattern.sub(quoted, tag[0]), content) if pattern.search(content) else content
-    )
+    pattern = re.compile(rb"(\s" + _PREFIX + rb"(?:" + names + rb")\s*=\s*)(?:\"[^\"<]+\"|'[^'<]+')")
+
+    def named_anew(content: bytes) -> bytes:
+        pieces: list[bytes] = []
+        done, inside = 0, False
+        for found in pattern.finditer(content):
+            tag = content.rfind(b"<", done, found.start())
+            inside = (inside or tag >= 0) and bool(_INSIDE.fullmatch(content, max(tag, done), found.start()))
+            pieces += (content[done : found.end(1)], _QUOTED_AUTHOR if inside else content[found.end(1) : found.end()])
+            done = found.end()
+            if len(pieces) > _MOST_PIECES:
+                raise UncleanableError("the file has too many authors")
+        return b"".join((*pieces, content[done:]))
+
+    return named_anew
 
 
 def _gone(pattern: bytes, new: bytes = b"") -> _Rule:
