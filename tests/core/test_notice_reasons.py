@@ -263,7 +263,6 @@ def test_a_check_of_a_faultless_message_says_how_the_buyer_may_be_written_to(sta
     [
         (ReasonCode.QUOTA_SELLER, "500 "),
         (ReasonCode.QUOTA_PAIR, "20 "),
-        (ReasonCode.QUOTA_BUYER, "50 "),
         (ReasonCode.BYPASS_QUOTA, "20 "),
         (ReasonCode.ATTACHMENT_TYPE, "10 MB"),
         (ReasonCode.ATTACHMENT_TOO_BIG, "10 MB"),
@@ -275,6 +274,15 @@ def test_a_limit_that_the_rule_does_not_give_is_the_policys(code: ReasonCode, li
     assert re.search(rf"\b{limit}", text_of(read(notice(bare))))
     given = replace(RETURNED, reason=Reason(code=code, rule="R-POL-07", values=(("limit", "7"),)))
     assert re.search(r"\b7\b", text_of(read(notice(given))))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("kind", [kind for kind in NoticeType if ReasonCode.QUOTA_BUYER in OCCURS[kind]])
+def test_a_buyers_quota_tells_a_seller_nothing_of_what_others_write(kind: NoticeType, language: str) -> None:
+    # R-POL-11: neither how many are passed on nor that there are others
+    given = Reason(code=ReasonCode.QUOTA_BUYER, rule="R-POL-11", values=(("limit", "61"),))
+    told = text_of(read(notice(replace(of(ReasonCode.QUOTA_BUYER, kind), reason=given), language)))
+    assert not re.search(r"\b61\b|together|all senders|すべての送信者|合計", told)
 
 
 @pytest.mark.parametrize("code", sorted(QUOTAS | {ReasonCode.BYPASS_QUOTA}))

@@ -42,7 +42,7 @@ SUMMARY: Final[dict[ReasonCode, str]] = {
     ReasonCode.BYPASS_MISUSED: "Marked as important, and looks like something else",
     ReasonCode.QUOTA_SELLER: "Too many messages from this account today",
     ReasonCode.QUOTA_PAIR: "Too many messages to this recipient today",
-    ReasonCode.QUOTA_BUYER: "The recipient has got enough messages today",
+    ReasonCode.QUOTA_BUYER: "No more messages to this recipient today",
     ReasonCode.ATTACHMENT_TYPE: "An attachment of a type that is not taken",
     ReasonCode.ATTACHMENT_DISGUISED: "An attachment is not what its name says",
     ReasonCode.ATTACHMENT_TOO_BIG: "Attachments too big",

@@ -58,8 +58,6 @@ def _limit(code: ReasonCode, policy: Policy) -> str:
             return str(policy.quotas.seller_per_day)
         case ReasonCode.QUOTA_PAIR:
             return str(policy.quotas.pair_per_day)
-        case ReasonCode.QUOTA_BUYER:
-            return str(policy.quotas.buyer_per_day)
         case ReasonCode.BYPASS_QUOTA:
             return str(policy.bypass.per_day)
         case (
