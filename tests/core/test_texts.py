@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
@@ -12,7 +12,7 @@ from relay import texts
 from relay.core.model.reason import ReasonCode
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeType
-from relay.core.notice.texts import KEYS, NOTICES, REASON_VALUES, RELAYED, Part, key
+from relay.core.notice.texts import COUNTED, KEYS, NOTICES, REASON_VALUES, RELAYED, Part, key, text
 
 LOCALE = Path(texts.__file__).parent / "locale"
 CATALOGUE = texts.load()
@@ -24,6 +24,14 @@ def po(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
+def _name(message: Message) -> str:
+    return message.id if isinstance(message.id, str) else message.id[0]
+
+
+def _forms(message: Message) -> tuple[str, ...]:
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+
+
 def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
@@ -32,21 +40,48 @@ def placeholders(text: str) -> set[str]:
 def test_the_compiled_catalogue_is_the_source(language: str) -> None:
     """`pybabel compile -D relay -d relay/locale` after every change of a `.po`."""
     with (LOCALE / language / "LC_MESSAGES" / "relay.mo").open("rb") as file:
-        compiled = {message.id: message.string for message in read_mo(file) if message.id}
-    assert compiled == {message.id: message.string for message in po(language) if message.id}
+        compiled = {_name(message): _forms(message) for message in read_mo(file) if message.id}
+    assert compiled == {_name(message): _forms(message) for message in po(language) if message.id}
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_every_key_has_a_text_and_no_text_lacks_a_key(language: str) -> None:  # R-POL-16
-    messages = {message.id: message.string for message in po(language) if message.id}
+    messages = {_name(message): _forms(message) for message in po(language) if message.id}
     assert {name for name in messages if not name.startswith("page.")} == set(KEYS)
-    assert all(text.strip() for text in messages.values())
+    assert all(text.strip() for forms in messages.values() for text in forms)
     assert not any(message.fuzzy for message in po(language) if message.id)
 
 
 @pytest.mark.parametrize("name", KEYS)
 def test_both_languages_name_the_same_values(name: str) -> None:
     assert placeholders(ENGLISH.gettext(name)) == placeholders(JAPANESE.gettext(name))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_number_of_things_has_all_forms_of_its_language(language: str) -> None:  # R-UI-09
+    catalog = po(language)
+    counted = {_name(message): message for message in catalog if message.pluralizable}
+    assert set(counted) == set(COUNTED)
+    for name, message in counted.items():
+        assert tuple(message.id) == (name, name)
+        assert len(_forms(message)) == catalog.num_plurals
+        assert all(COUNTED[name] in placeholders(form) for form in _forms(message))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "one", "two"),
+    [
+        ("quota_pair.rule", "limit", "1 message a day may", "2 messages a day may"),
+        ("quota_seller.rule", "limit", "1 message a day may", "2 messages a day may"),
+        ("bypass_quota.rule", "limit", "1 message a day may", "2 messages a day may"),
+        ("thread_closed.what", "days", "for 1 day.", "for 2 days."),
+        ("value.hours", "number", "1 hour", "2 hours"),
+    ],
+)
+def test_one_is_told_from_many(name: str, values: str, one: str, two: str) -> None:
+    assert one in text(ENGLISH, name, {values: "1"})
+    assert two in text(ENGLISH, name, {values: "2"})
+    assert "2" in text(JAPANESE, name, {values: "2"})
 
 
 @pytest.mark.parametrize("code", ReasonCode)

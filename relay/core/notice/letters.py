@@ -15,14 +15,14 @@ from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.notice import encode, frame, values
-from relay.core.notice.texts import Translations, settings, text
+from relay.core.notice.texts import UNITS, Translations, settings, text
 from relay.core.policy.policy import ContentAction, Policy
 
 _LONGEST_ADDRESS: Final = 320
 _LONGEST_VALUE: Final = 1_000
 _KINDS: Final = frozenset(Kind)
 _ACTIONS: Final = frozenset(ContentAction)
-_DURATIONS: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
+_DURATIONS: Final = tuple(zip((86_400, 3_600, 60, 1), UNITS, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,6 @@ def _value(path: str, value: object, translations: Translations) -> str:
 
 
 def _duration(seconds: int, translations: Translations) -> str:
-    """In the largest unit of which there are whole ones, and more than one."""
-    whole = ((size, unit) for size, unit in _DURATIONS if seconds % size == 0 and seconds != size)
-    size, unit = next(whole, _DURATIONS[-1])
+    """In the largest unit of which there are whole ones."""
+    size, unit = next((size, unit) for size, unit in _DURATIONS if seconds % size == 0)
     return text(translations, f"value.{unit}", {"number": str(seconds // size)})

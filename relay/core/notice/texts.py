@@ -25,6 +25,8 @@ class Translations(Protocol):
 
     def gettext(self, message: str, /) -> str: ...
 
+    def ngettext(self, singular: str, plural: str, n: int, /) -> str: ...
+
 
 class Catalogue(Protocol):
     """All languages: a party's locale gives its translations, the default language where there are none for it."""
@@ -93,6 +95,7 @@ FRAME: Final = (
     *(f"kind.{kind}" for kind in Kind),
     *(f"contact.{contact}" for contact in CONTACTS),
 )
+UNITS: Final = ("days", "hours", "minutes", "seconds")
 LETTERS: Final = (
     "pending.subject",
     "pending.lead",
@@ -120,10 +123,7 @@ LETTERS: Final = (
     "value.no",
     "value.none",
     "value.megabytes",
-    "value.days",
-    "value.hours",
-    "value.minutes",
-    "value.seconds",
+    *(f"value.{unit}" for unit in UNITS),
     *(f"value.{action}" for action in ContentAction),
 )
 RELAYED: Final = (
@@ -137,6 +137,16 @@ RELAYED: Final = (
     "footer.from",
 )
 """What the relay adds to mail that it passes on."""
+
+COUNTED: Final[Mapping[str, str]] = {
+    "thread_closed.what": "days",
+    "bypass_quota.rule": "limit",
+    "quota_seller.rule": "limit",
+    "quota_pair.rule": "limit",
+    **{f"value.{unit}": "number" for unit in UNITS},
+}
+"""The texts in which a number of things stands, by the value that is the number: each has a form for every number that
+its language tells apart (gettext's plural forms)."""
 
 
 def key(code: ReasonCode, part: Part) -> str:
@@ -164,4 +174,6 @@ KEYS: Final = (
 
 def text(translations: Translations, name: str, values: Mapping[str, str]) -> str:
     """The text under a key with its values in place. Values are never read as templates."""
-    return translations.gettext(name).format_map(values)
+    number = values[COUNTED[name]] if name in COUNTED else ""
+    template = translations.ngettext(name, name, int(number)) if number.isdecimal() else translations.gettext(name)
+    return template.format_map(values)
