@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.messages import WRITER
-from relay import app, config
+from relay import config, installation
 from relay.core import dkim
 from relay.core.model.party import Role
 from relay.ports import DkimKey, Store
@@ -106,7 +106,7 @@ class Relay:
 
     async def _furnish(self) -> str:
         path = self._dir / "config.toml"
-        async with app.opened(config.load(path), self._dir) as store:
+        async with installation.opened(config.load(path), self._dir) as store:
             der = dkim.generate("rsa-sha256")
             await store.put_dkim_key(
                 DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
