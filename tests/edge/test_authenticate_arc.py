@@ -64,6 +64,30 @@ async def test_a_chain_of_more_sets_than_the_rfc_grants_fails(sets: int) -> None
     assert (chain.outcome, resolver.asked) == ("fail", [])
 
 
+def chain_of(domains: list[str]) -> bytes:
+    mail = MAIL
+    for domain in domains:
+        mail = sealed(mail, domain=domain, results="dmarc=pass")
+    return mail
+
+
+@pytest.mark.parametrize(("sealers", "outcome", "asked"), [(12, "pass", 12), (13, "fail", 0)])
+async def test_a_chain_makes_us_ask_for_a_dozen_keys_at_most(sealers: int, outcome: str, asked: int) -> None:
+    # R-IN-08
+    domains = [f"list{number}.example" for number in range(sealers)]
+    resolver = Names(published(*(("s", domain, record(rsa_key())) for domain in domains)))
+    chain = await arc.verify(resolver, Message(chain_of(domains)))
+    assert (chain.outcome, len(resolver.asked), len(chain.seals)) == (outcome, asked, asked)
+
+
+async def test_the_keys_of_older_signatures_are_not_asked_for() -> None:  # R-IN-08, RFC 8617 §5.2
+    mail = chain_of(["list.example"] * 3)
+    mail = re.sub(rb"(ARC-Message-Signature: i=(\d);[^:]*? s=)s;", rb"\g<1>s\g<2>;", mail)
+    resolver = Names({})
+    assert (await arc.verify(resolver, Message(mail))).outcome == "fail"
+    assert {name for name, _ in resolver.asked} == {"s._domainkey.list.example", "s3._domainkey.list.example"}
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text('mx.example; spf=pas dkimrc/1()"\\<>@,:\t', max_size=120))
 @example("mx; " + "(" * 4_000)

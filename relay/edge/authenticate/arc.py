@@ -1,4 +1,6 @@
-"""ARC chains of mail that comes in (RFC 8617 §5.2), verified by dkimpy with keys fetched beforehand."""
+"""ARC chains of mail that comes in (RFC 8617 §5.2), verified by dkimpy with keys fetched beforehand: those of all seals
+and of the newest signature, which is the only one that must hold.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from relay.edge.authenticate.keys import Keys
 from relay.ports import Resolver
 
 _MOST_SETS: Final = 50  # RFC 8617 §5.1.1.1 bids no more
+_MOST_KEYS: Final = 12
+"""Mail passes through a few hands; a chain that names more keys makes us ask on a stranger's behalf, and fails."""
 _SEAL, _SIGNATURE, _RESULTS = b"arc-seal", b"arc-message-signature", b"arc-authentication-results"
 
 
@@ -43,22 +47,31 @@ async def verify(resolver: Resolver, message: Message) -> Chain:
         return Chain("none")
     if len(fields) > 3 * _MOST_SETS or not all(map(is_plain, fields)):
         return Chain("fail")
-    tags = list(_tags(message))
-    wanted = [where for one in tags if (where := keys.name(one))]
+    seals, signatures = list(_tags(message, _SEAL)), list(_tags(message, _SIGNATURE))
+    newest = max(map(_instance, signatures), default=0)
+    weighed = (*seals, *(one for one in signatures if _instance(one) == newest))
+    wanted = {where for one in weighed if (where := keys.name(one))}
+    if len(wanted) > _MOST_KEYS:
+        return Chain("fail")
     fetched = await keys.fetch(resolver, wanted)
-    chain = await message.apart(_verified, message, tags, fetched)
+    chain = await message.apart(_verified, message, [*seals, *signatures], fetched)
     if chain.outcome == "fail" and None in fetched.values():
         return Chain("temperror")
     return chain
 
 
-def _tags(message: Message) -> Iterator[Mapping[str, str]]:
-    """Of seals and signatures, as far as they can be read; dkimpy finds fault with the rest."""
-    for field in (*message.named(_SEAL), *message.named(_SIGNATURE)):
+def _tags(message: Message, name: bytes) -> Iterator[Mapping[str, str]]:
+    """Of seals or signatures, as far as they can be read; dkimpy finds fault with the rest."""
+    for field in message.named(name):
         try:
             yield taglist.read(field.value)
         except taglist.TagListError:
             continue
+
+
+def _instance(tags: Mapping[str, str]) -> int:
+    given = tags.get("i", "")
+    return int(given) if given.isdecimal() and len(given) < 4 else 0
 
 
 def _verified(message: Message, tags: list[Mapping[str, str]], fetched: Keys) -> Chain:
