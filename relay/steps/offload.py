@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
+from relay.core.policy.content import signatures
+from relay.core.rewrite import encodings
 from relay.core.rewrite.mime import Part
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _FLAT: Final = ("text/", "multipart/", "message/")
+_FLAT_FILES: Final = frozenset({"text", "jpg", "png", "gif", "bmp"})
+_HEAD: Final = 2 * signatures.SNIFFED  # in base64 as much as is looked at, and more
 THREAD_BYTES: Final = 200_000
 
 
@@ -23,5 +27,12 @@ async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs
 def weight(content: bytes, root: Part) -> int:
     """What reading a message may come to, in bytes: of one with files in it more than a turn of the loop, for a few
     kilobytes of archive or document unpack to megabytes."""
-    has_files = any(part.filename or not part.content_type.startswith(_FLAT) for part in root.walk())
-    return max(len(content), THREAD_BYTES + 1) if has_files else len(content)
+    is_heavy = any(not part.children and _may_unpack(content, part) for part in root.walk())
+    return max(len(content), THREAD_BYTES + 1) if is_heavy else len(content)
+
+
+def _may_unpack(content: bytes, part: Part) -> bool:
+    if not part.filename and part.content_type.startswith(_FLAT):
+        return False
+    head = encodings.decode(content[part.body_start : min(part.end, part.body_start + _HEAD)], part.encoding)
+    return signatures.sniff(head) not in _FLAT_FILES

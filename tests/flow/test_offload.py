@@ -24,6 +24,10 @@ def packed() -> bytes:
         (b"Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n\r\nHello\r\n--b--\r\n", False),
         (b"Content-Type: application/zip\r\n", packed(), True),
         (b"Content-Type: text/plain; name=a.docx\r\n", packed(), True),
+        (b"Content-Type: image/jpeg; name=a.jpg\r\n", packed(), True),
+        (b"Content-Type: image/jpeg; name=a.jpg\r\n", b"\xff\xd8\xff\xe0" + b"\0" * 9_000, False),
+        (b"Content-Type: application/octet-stream; name=a.txt\r\n", b"Hello", False),
+        (b"Content-Type: application/octet-stream; name=a.txt\r\n", b" " * 1_000 + b"%PDF-1.7", True),
     ],
 )
 async def test_a_small_file_that_may_unpack_to_a_big_one_is_not_read_on_the_loop(
