@@ -9,6 +9,7 @@ import codecs
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,6 +87,9 @@ def decode(raw: bytes, encoding: str) -> bytes:
 
 def decode_base64(raw: bytes) -> bytes:
     """Every client skips noise; some stop at padding and some go on, so what follows padding is read too."""
+    if b"=" not in raw.rstrip(b"=\r\n"):
+        with suppress(binascii.Error):
+            return binascii.a2b_base64(raw)
     return b"".join(_decode_base64_run(run) for run in raw.split(b"="))
 
 
