@@ -1,7 +1,6 @@
 """Pictures and documents lose what names their maker and nothing else; keys and signatures follow the setting."""
 
 import base64
-import struct
 import sys
 import zipfile
 from contextlib import suppress
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
 from relay.core.rewrite import assemble, mime
-from relay.core.rewrite.documents import exif, images, ole, ooxml, pdf, signatures
+from relay.core.rewrite.documents import exif, images, ooxml, pdf, signatures
 from relay.core.rewrite.documents.damage import UncleanableError
 from relay.core.rewrite.plan import Change, Plan
 from relay.core.rewrite.rewrite import rewrite
@@ -249,42 +248,6 @@ def test_a_small_file_cannot_unpack_to_a_big_one() -> None:  # R-IN-06
     octets = docx({"[Content_Types].xml": b"", "word/document.xml": bytes(21_000_000)})
     with pytest.raises(UncleanableError, match="too big"):
         ooxml.clean(octets)
-
-
-def property_set(format_id: str, fields: dict[int, bytes]) -> bytes:
-    table, values = b"", b""
-    for field, text in fields.items():
-        table += struct.pack("<LL", field, 8 + 8 * len(fields) + len(values))
-        value = text + b"\0"
-        values += struct.pack("<LL", 30, len(value)) + value + bytes(-len(value) % 4)
-    section = struct.pack("<LL", 8 + len(table) + len(values), len(fields)) + table + values
-    return (
-        b"\xfe\xff\0\0\x05\x01\x02\0"
-        + bytes(16)
-        + struct.pack("<L", 1)
-        + bytes.fromhex(format_id)
-        + struct.pack("<L", 48)
-        + section
-    )
-
-
-def test_old_word_files_have_their_author_fields_blanked_in_place() -> None:  # R-REW-06
-    summary = property_set("e0859ff2f94f6810ab9108002b27b3d9", {2: b"Title", 4: SECRET, 8: SECRET})
-    company = property_set("02d5cdd59c2e1b10939708002b2cf9ae", {15: SECRET, 14: SECRET})
-    octets = ole.SIGNATURE + bytes(504) + summary.ljust(4_096, b"\0") + company.ljust(4_096, b"\0")
-    new = attachment(sent(attached(octets, "application/msword", "a.doc"))[0])
-    assert len(new) == len(octets)
-    assert SECRET not in new
-    assert b"Title" in new
-    with pytest.raises(UncleanableError):
-        ole.clean(ole.SIGNATURE + bytes(100))
-
-
-@given(st.binary(max_size=120))
-def test_hostile_old_files_raise_one_error_alone(octets: bytes) -> None:  # R-IN-06
-    whole = ole.SIGNATURE + b"\xfe\xff" + bytes(26) + bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9") + octets
-    with suppress(UncleanableError):
-        assert len(ole.clean(whole)) == len(whole)
 
 
 def paper(**encryption: object) -> bytes:

@@ -26,6 +26,18 @@ _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _END: Final = struct.Struct("<4s4H2LH")
 _STREAMED, _ENCRYPTED = 0x0008, 0x0001
+_DAMAGED: Final = "the file is damaged"
+_OF_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+)
 _Rule = Callable[[bytes], bytes]
 _AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
 _QUOTED_AUTHOR: Final = b'"' + _AUTHOR + b'"'
@@ -108,11 +120,11 @@ def clean(octets: bytes) -> bytes:
             if any(member.flag_bits & _ENCRYPTED for member in members):
                 raise UncleanableError("the file is encrypted")
             changed = _changed(archive, members)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        return _written(octets, members, changed) if changed else octets
+    except _OF_DAMAGE as error:
         if isinstance(error, UncleanableError):
             raise
-        raise UncleanableError("the file is damaged") from error
-    return _written(octets, members, changed) if changed else octets
+        raise UncleanableError(_DAMAGED) from error
 
 
 def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[str, bytes]:
@@ -150,6 +162,8 @@ def _cleaned(picture: bytes) -> bytes:
 
 def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, bytes]) -> bytes:
     """Names, times and packed octets of what did not change stay."""
+    if sum(member.compress_size for member in members) > len(octets):
+        raise UncleanableError(_DAMAGED)  # some lie in one another: together they would be any size
     files: list[bytes] = []
     directory: list[bytes] = []
     at = 0
@@ -174,6 +188,8 @@ def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, b
 def _packed(octets: bytes, member: zipfile.ZipInfo) -> bytes:
     *_, named, extra = _LOCAL.unpack_from(octets, member.header_offset)
     start = member.header_offset + _LOCAL.size + named + extra
+    if start + member.compress_size > len(octets):
+        raise UncleanableError(_DAMAGED)
     return octets[start : start + member.compress_size]
 
 
