@@ -2,7 +2,7 @@
 nobody had vouched for its writer (design, "Dispatch looks again")."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from relay.core.model.item import Hold, Item, ItemKind
@@ -13,6 +13,7 @@ from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import hours, optout
 from relay.core.policy.decide import released
+from relay.core.policy.policy import Policy
 from relay.ports import Letter, MessageSummary
 from relay.steps.house import House
 from relay.steps.recorded import Recorded, recall
@@ -78,7 +79,7 @@ async def _after_a_hold(
     """As new mail would be answered now: what concerns its recipient and its thread has changed since it came, or was
     not asked, where its writer was not registered."""
     marketplace = house.book.by_id[item.marketplace_id]
-    policy = marketplace.policy_at(now)
+    policy = _what_is_left(marketplace.policy_at(now), now - recorded.incoming.received_at)
     order_id = recorded.facts.order.id if recorded.facts.order else None
     facts = replace(
         recorded.facts,
@@ -88,6 +89,12 @@ async def _after_a_hold(
     )
     verdict = released(recorded.incoming, recorded.head, recorded.root, facts, recorded.writer, policy, now)
     return _outcome(item, verdict, policy.fulfilment.operator or marketplace.operator)
+
+
+def _what_is_left(policy: Policy, waited: timedelta) -> Policy:
+    """Time in a hold counts as delay, or what is put off would be put off again at each look (R-POL-12)."""
+    left_s = max(policy.hours.delay_s - int(waited.total_seconds()), 0)
+    return replace(policy, hours=replace(policy.hours, delay_s=left_s))
 
 
 def _outcome(item: Item, verdict: Verdict, operator: str) -> Way | Reason | datetime | None:

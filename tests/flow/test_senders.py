@@ -8,6 +8,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import Fulfilment, Order
 from relay.core.model.party import PartySettings, Role
 from relay.core.model.sender import SenderState
+from relay.core.policy.policy import Hours, Policy
 from relay.housekeeping import Housekeeping
 from tests.support.town import ACCEPTED, BUYER, SELLER, Town, parsed
 
@@ -300,6 +301,19 @@ async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> 
     await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     assert await market.deliver_due() == []
     market.clock.forward(3_600)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+async def test_time_in_a_hold_counts_as_delay(market: Town) -> None:  # R-POL-12 R-SND-02
+    await market.set_marketplace(policies=(Policy(hours=Hours(delay_s=3_600)),))
+    await from_helper(market)
+    await market.deliver_due()
+    market.clock.forward(600)
+    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    assert await market.deliver_due() == []
+    market.clock.forward(2_999)
+    assert await market.deliver_due() == []
+    market.clock.forward(1)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
