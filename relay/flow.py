@@ -25,7 +25,7 @@ from relay.core.policy.facts import Authentication
 from relay.core.policy.reach import reach
 from relay.core.rewrite.mime import MimeError, split
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import Letter, Settlement, Use
+from relay.ports import Letter, OvertakenError, Settlement, Use
 from relay.steps import record, settling
 from relay.steps.again import Way, look_again
 from relay.steps.gather import Target, find_target, gather, plan
@@ -36,12 +36,17 @@ from relay.steps.recipients import Spent, together
 from relay.steps.scanning import Scans
 
 
-async def accept(house: House, incoming: Incoming) -> Sequence[Reply]:
+async def accept(house: House, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
     """Takes one message in; the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
     judgement = await judge(house, incoming)
     replies = [reply(judged, judgement) for judged in judgement.judged]
     entry = await record.entry(house, incoming, judgement)
-    await house.store.accept(entry.acceptance)
+    try:
+        await house.store.accept(entry.acceptance)
+    except OvertakenError:
+        if again:
+            raise
+        return await accept(house, incoming, again=True)
     # Nothing from here on may fail: a 451 for what is durable would make the client send it again.
     house.departures.depart(entry.departing)
     if entry.acceptance.notices:

@@ -2,7 +2,7 @@
 normalises. `edge`, `store` and `intake` implement them, the steps and the edges use them, `app` joins the two.
 """
 
-from relay.ports.inward import Authenticator, Intake, Scanner, UnavailableError
+from relay.ports.inward import Authenticator, Intake, OvertakenError, Scanner, UnavailableError
 from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
@@ -43,6 +43,7 @@ __all__ = [
     "OptOutChange",
     "Outgoing",
     "OutgoingNotice",
+    "OvertakenError",
     "Pending",
     "Queue",
     "QueueLine",

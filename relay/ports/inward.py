@@ -12,6 +12,10 @@ class UnavailableError(Exception):
     """A thing outside is away for now: answer 451, keep nothing, try again later."""
 
 
+class OvertakenError(UnavailableError):
+    """Another took the last place of a quota meanwhile: the message is to be judged again."""
+
+
 class Intake(Protocol):
     """What the receiving edge asks and tells; `intake` answers. Any exception is the caller's 451."""
 

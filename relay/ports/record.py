@@ -61,11 +61,12 @@ class OutgoingNotice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """One message of a day's quota (R-POL-11): `scope` is "seller", "pair", "buyer" or "bypass", `subject_id` whose,
-    `day` an ISO date in the policy's time zone."""
+    `day` an ISO date in the policy's time zone; `limit`: the day's count that it must not exceed, 0 for none."""
 
     scope: str
     subject_id: str
     day: str
+    limit: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,7 +216,8 @@ class Queue(Protocol):
     """The record's and the queue's writes. Any failure raises UnavailableError and has written nothing."""
 
     async def accept(self, acceptance: Acceptance) -> None:
-        """Durable on return (fsynced): what 250 is answered for."""
+        """Durable on return (fsynced): what 250 is answered for. Raises OvertakenError, with nothing written, when a
+        use would exceed its limit."""
         ...
 
     async def claim(

@@ -1,6 +1,6 @@
 """From a judgement to what is written: records, events, queue items and notices of one transaction."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from relay.core import keyed
@@ -13,6 +13,7 @@ from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
+from relay.core.policy import quotas
 from relay.core.policy.case import automatic
 from relay.core.policy.facts import Facts, Proof
 from relay.ports import Acceptance, Letter, Misuse, OutgoingNotice, Record, Told, Use
@@ -131,9 +132,14 @@ class _Page:
         )
 
     def _count(self, judged: Judged, facts: Facts, verdict: Verdict) -> None:
-        """What the message costs of quotas and score."""
+        """What the message costs of quotas and score. What passes for having room must still have it when it is
+        written: others of the same seller are judged at the same time."""
         at = self.incoming.received_at
-        self.uses += spends(facts, verdict, at)
+        uses = spends(facts, verdict, at)
+        if verdict.action is Action.RELAY and judged.writer is not None and judged.writer.registered:
+            most = quotas.limits(facts.marketplace.policy_at(at), facts.misuse)
+            uses = [replace(use, limit=most[use.scope]) for use in uses]
+        self.uses += uses
         if verdict.misuse:
             seller_id = facts.pair.seller.party.id
             self.misuse.append(

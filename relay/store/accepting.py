@@ -9,7 +9,7 @@ from typing import Final
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import Acceptance, OutgoingNotice, Record, UnavailableError
+from relay.ports import Acceptance, OutgoingNotice, OvertakenError, Record, UnavailableError
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import to_us
 from relay.store.contents import (
@@ -39,6 +39,10 @@ _RECEIVED_AT: Final = MESSAGE.columns.index("received_at")
 SqlRow = tuple[object, ...]
 
 
+class _FullError(Exception):
+    """A use has exceeded its limit."""
+
+
 @dataclass(slots=True)
 class Rows:
     """Rows by table, ready to be written together with those of others."""
@@ -50,6 +54,7 @@ class Rows:
     items: list[SqlRow] = field(default_factory=list)
     events: list[SqlRow] = field(default_factory=list)
     uses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    limits: dict[tuple[str, str, str], int] = field(default_factory=dict)
     misuse: list[SqlRow] = field(default_factory=list)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -66,6 +71,8 @@ class AcceptVerbs(SenderVerbs):
             await self._engine.write_together(self._accept_all, rows, heavy=heavy)
         except UnavailableError:
             raise
+        except _FullError as error:
+            raise OvertakenError("a quota was used up meanwhile") from error
         except Exception as error:
             raise UnavailableError(f"the record refused the message ({type(error).__name__})") from error
 
@@ -96,7 +103,11 @@ class AcceptVerbs(SenderVerbs):
         for event in acceptance.events:
             covered = hashes.get(event.message_id, b"") if event.type is EventType.RECEIVED else b""
             rows.events.append(event_row(event, covered))
-        rows.uses.update((use.scope, use.subject_id, use.day) for use in acceptance.uses)
+        for use in acceptance.uses:
+            key = use.scope, use.subject_id, use.day
+            rows.uses[key] += 1
+            if use.limit:
+                rows.limits[key] = use.limit
         rows.misuse += [misuse_row(self._ids.new(), misuse) for misuse in acceptance.misuse]
         rows.told.update({(told.party_id, told.topic): to_us(told.at) for told in acceptance.told})
         seen_at = {record.sender_id: record.received_at for record in acceptance.records}
@@ -190,12 +201,18 @@ class AcceptVerbs(SenderVerbs):
 
 
 def _count(batch: Sequence[Rows]) -> Work[None]:
-    """Last, for the rows of a busy seller's day are shared by all who write for him. One row a key, in one order."""
+    """Last, for the rows of a busy seller's day are shared by all who write for him. One row a key, in one order.
+    Raises _FullError, upon which each of the batch is written alone."""
     uses: Counter[tuple[str, str, str]] = Counter()
+    limits: dict[tuple[str, str, str], int] = {}
     told: dict[tuple[str, str], int] = {}
     for rows in batch:
         uses.update(rows.uses)
+        limits.update(rows.limits)
         told.update(rows.told)
-    yield from insert(QUOTA_USE, [(*key, used) for key, used in sorted(uses.items())])
+    counted = yield from insert(QUOTA_USE, [(*key, used) for key, used in sorted(uses.items())])
+    for scope, subject_id, day, used in counted:
+        if used > limits.get((scope, subject_id, day), used):
+            raise _FullError
     yield from insert(MISUSE, [row for rows in batch for row in rows.misuse])
     yield from insert(TOLD, [(*key, at) for key, at in sorted(told.items())])

@@ -14,7 +14,8 @@ from relay.store.statements import Table, values
 QUOTA_USE: Final = Table(
     "quota_use",
     ("scope", "subject_id", "day", "used"),
-    "(scope, subject_id, day) DO UPDATE SET used = quota_use.used + excluded.used",
+    "(scope, subject_id, day) DO UPDATE SET used = quota_use.used + excluded.used"
+    " RETURNING scope, subject_id, day, used",
 )
 MISUSE: Final = Table("misuse", ("id", "message_id", "seller_id", "cause", "points", "at"), "DO NOTHING")
 

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Final, NamedTuple
 
 from relay.ports import StoreError
-from relay.store.engine import Statement, Work
+from relay.store.engine import Row, Statement, Work
 
 _SQL: Final = resources.files("relay.store") / "sql"
 _NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -55,12 +55,14 @@ class Table(NamedTuple):
     on_conflict: str = ""
 
 
-def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[None]:
-    """All rows in as few statements as the engines take."""
+def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[Sequence[Row]]:
+    """All rows in as few statements as the engines take; what `on_conflict` returns."""
+    returned: list[Row] = []
     most = _MOST_PARAMS // len(table.columns)
     for start in range(0, len(rows), most):
         chunk = rows[start : start + most]
-        yield _insert(table, len(chunk)), [value for row in chunk for value in row]
+        returned += yield _insert(table, len(chunk)), [value for row in chunk for value in row]
+    return returned
 
 
 def spread(sql: str, fixed: Sequence[object], values: Sequence[object]) -> Statement:

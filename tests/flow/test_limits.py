@@ -1,5 +1,6 @@
 """What passes today and what waits: quotas, the price of a mark, quiet hours, closed threads, the operator's orders."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -52,6 +53,23 @@ async def test_over_quota_a_login_is_told_when_to_come_again(market: Town) -> No
     assert (replies[2].enhanced, "quota_pair" in replies[2].text) == ("4.7.1", True)
     assert START.astimezone(UTC).strftime("%Y") in replies[2].text
     assert len(await market.deliver_due()) == 2
+
+
+@pytest.mark.parametrize("login", [Role.SELLER, None])
+async def test_sessions_at_one_instant_overshoot_no_quota(market: Town, login: Role | None) -> None:  # R-POL-11
+    await use(market, SMALL)
+    sent = (market.send(SELLER, market.buyer_alias, login=login, trusted=not login) for _ in range(6))
+    codes = sorted(reply.code for [reply] in await asyncio.gather(*sent))
+    assert codes == ([250] * 2 + [450] * 4 if login else [250] * 6)
+    assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 2
+
+
+async def test_marks_at_one_instant_overshoot_no_quota(market: Town) -> None:  # R-POL-06
+    await opt_out(market)
+    await use(market, Policy(bypass=Bypass(per_day=1)))
+    sent = (market.send(SELLER, market.buyer_alias, Subject="[Important] your address") for _ in range(3))
+    await asyncio.gather(*sent)
+    assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 1
 
 
 async def test_answers_and_critical_mail_use_up_no_quota(market: Town) -> None:  # R-POL-11

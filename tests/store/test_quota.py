@@ -8,7 +8,7 @@ import pytest
 
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.ports import Misuse, OptOutChange, Record, UnavailableError, Use
+from relay.ports import Misuse, OptOutChange, OvertakenError, Record, UnavailableError, Use
 from tests.store.world import START, Place, World, make_pair
 
 TODAY = Use(scope="seller", subject_id="s", day="2026-03-01")
@@ -42,6 +42,32 @@ async def test_many_at_once_on_two_nodes_lose_no_count(world: World, place: Plac
             )
         )
     assert await world.store.used([TODAY, PAIR]) == [120, 60]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_of_many_at_once_no_more_pass_than_a_limit_allows(world: World, place: Place, limit: int):
+    # R-POL-11 R-SCL-02: and what is not taken leaves nothing behind
+    use, beside = replace(TODAY, limit=limit), replace(TODAY, subject_id="beside")
+    async with place.node() as other:
+        nodes, records = (world.store, other), [world.record() for _ in range(12)]
+        outcomes = await asyncio.gather(
+            *(nodes[n % 2].accept(world.acceptance(one, uses=(use, beside))) for n, one in enumerate(records)),
+            world.store.accept(world.acceptance(world.record(), uses=(beside,))),
+            return_exceptions=True,
+        )
+    assert [outcome for outcome in outcomes if outcome is not None and type(outcome) is not OvertakenError] == []
+    assert outcomes.count(None) == limit + 1
+    assert await world.store.used([TODAY, beside]) == [limit, limit + 1]
+    assert len(await world.store.messages(limit=50)) == limit + 1
+
+
+async def test_a_use_without_a_limit_is_counted_beyond_it(world: World):  # R-POL-11
+    for _ in range(2):
+        await use(world, replace(TODAY, limit=2))
+    await use(world, TODAY)
+    with pytest.raises(OvertakenError):
+        await use(world, replace(TODAY, limit=2))
+    assert await world.store.used([TODAY]) == [3]
 
 
 async def test_a_message_that_was_not_taken_costs_nothing(world: World):  # R-POL-11 R-IN-03

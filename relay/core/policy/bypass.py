@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.policy import days, kinds, subject_marks
 from relay.core.policy.case import Case
+from relay.core.policy.policy import Bypass
 
 _RULE = "R-POL-04"
 _PRICE = "R-POL-06"
@@ -63,11 +64,16 @@ def _denied(case: Case) -> Reason | None:
     bypass, score = case.policy.bypass, case.facts.misuse
     if score >= bypass.off_at:
         return Reason(code=ReasonCode.BYPASS_OFF, rule=_PRICE, values=(("score", str(score)),))
-    per_day = bypass.smaller_per_day if score >= bypass.smaller_at else bypass.per_day
-    if per_day and case.facts.usage.bypass >= per_day:
+    most = per_day(bypass, score)
+    if most and case.facts.usage.bypass >= most:
         reset = days.reset_at(case.now, case.policy).isoformat()
-        return Reason(code=ReasonCode.BYPASS_QUOTA, rule=_PRICE, values=(("limit", str(per_day)), ("reset", reset)))
+        return Reason(code=ReasonCode.BYPASS_QUOTA, rule=_PRICE, values=(("limit", str(most)), ("reset", reset)))
     return None
+
+
+def per_day(bypass: Bypass, score: int) -> int:
+    """How many marks a seller with that score has a day; 0 for any number."""
+    return bypass.smaller_per_day if score >= bypass.smaller_at else bypass.per_day
 
 
 def _marks(case: Case) -> Iterator[Reason]:

@@ -5,17 +5,17 @@ An automatic reply has a limit of its own (`automatic`), so it is not counted; b
 the buyer's own limit: it would tell how much others write to him.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from relay.core.model.head import Automatic
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy import days, hours
-from relay.core.policy.bypass import Lift
+from relay.core.policy.bypass import Lift, per_day
 from relay.core.policy.case import Case, Finding
 from relay.core.policy.facts import Proof, Usage
-from relay.core.policy.policy import Quotas
+from relay.core.policy.policy import Policy, Quotas
 
 
 def judge(case: Case, lift: Lift) -> Finding | None:
@@ -39,6 +39,16 @@ def judge(case: Case, lift: Lift) -> Finding | None:
             remaining=0,
         )
     return Finding(Action.RELAY, counted=True, remaining=_remaining(case, 1))
+
+
+def limits(policy: Policy, score: int) -> Mapping[str, int]:
+    """The most of a day by scope, for a seller with that score (R-POL-06); 0 for any number."""
+    return {
+        "seller": policy.quotas.seller_per_day,
+        "pair": policy.quotas.pair_per_day,
+        "buyer": policy.quotas.buyer_per_day,
+        "bypass": per_day(policy.bypass, score),
+    }
 
 
 def are_full(quotas: Quotas, usage: Usage) -> bool:
