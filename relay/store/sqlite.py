@@ -126,12 +126,16 @@ class SqliteEngine(Engine):
             self._path, timeout=busy_s, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA foreign_keys = ON")
-        if query_only:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            self._to_wal(connection)
-            connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            if query_only:
+                connection.execute("PRAGMA query_only = ON")
+            else:
+                self._to_wal(connection)
+                connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:  # the file may be no database
+            connection.close()
+            raise
         return connection
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
