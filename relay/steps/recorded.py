@@ -13,6 +13,7 @@ from relay.core.model.party import Role
 from relay.core.policy.facts import Authentication, Facts, Proof
 from relay.core.rewrite.mime import MimeError, MimeLimits, Part, split
 from relay.ports import MessageSummary, Store, StoredMessage
+from relay.steps.offload import offload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ async def recall(store: Store, marketplace: Marketplace, stored: StoredMessage, 
     if pair is None or writer is None or not stored.original:
         return None
     try:
-        root = split(stored.original, MimeLimits())
+        root = await offload(len(stored.original), split, stored.original, MimeLimits())
         head = read_head(stored.original, root)
     except (HeadError, MimeError):
         return None
