@@ -22,7 +22,7 @@ else:
 @click.command()
 @click.pass_obj
 def serve(session: Session) -> None:
-    """Run the relay until SIGTERM or SIGINT; SIGHUP reads marketplaces, policies and certificates again.
+    """Run the relay until SIGTERM or SIGINT; SIGHUP reads marketplaces, policies, [authentication], certificates again.
 
     When all doors are open, one JSON line on standard output names the ports: {"ready": true, "ports": {...}}.
     The log goes to standard error. A stop lets what is under way end and loses nothing.

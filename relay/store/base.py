@@ -35,8 +35,12 @@ class Base:
         await self._engine.open()
         try:
             self._vault.unlock(await self._engine.write(self._root_secret))
-        except UnavailableError as error:
-            raise StoreError(f"the store cannot be written ({error}); check its disk and who else uses it") from error
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, UnavailableError):
+                problem = f"the store cannot be written ({error}); check its disk and who else uses it"
+                raise StoreError(problem) from error
+            raise
 
     async def close(self) -> None:
         await self._engine.finish()
