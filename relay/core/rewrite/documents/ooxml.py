@@ -43,8 +43,8 @@ _AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
 _QUOTED_AUTHOR: Final = b'"' + _AUTHOR + b'"'
 
 
-# A tag up to here, or more of one. Possessive: what has failed once would fail again, at the cost of a square.
-_INSIDE: Final = re.compile(rb"<?(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+")
+# A tag up to here, or more of one. Atomic: what has failed once would fail again, at the cost of a square.
+_INSIDE: Final = re.compile(rb"<?(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)")
 _PREFIX: Final = rb"(?:[A-Za-z0-9]+:)?"
 
 
