@@ -4,6 +4,7 @@ import dataclasses
 import email
 import itertools
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -198,6 +199,22 @@ def test_a_real_name_goes_from_text_where_the_marketplace_wants_it(before: str, 
     content = leaks.text(before, "utf-8", "8bit")
     assert _body(relayed(HEADER + content)).decode() == before
     assert _body(relayed(HEADER + content, dataclasses.replace(PLAN, hide_names_in_text=True))).decode() == after
+
+
+@pytest.mark.parametrize(
+    "name", ["ヤマダ ハナコ", "ﾔﾏﾀﾞ ﾊﾅｺ", "ﾔﾏﾀﾞﾊﾅｺ", "ヤマタ\u3099・ハナコ", "Jose\u0301 Mun\u0303oz", "Muñoz, José"]
+)
+def test_a_real_name_is_known_in_each_width_and_with_its_marks_apart(name: str) -> None:  # R-REW-01
+    plan = dataclasses.replace(PLAN, hidden_names={"ヤマダ　ハナコ": SHOWN, "José Muñoz": SHOWN})
+    field = f"Content-Disposition: attachment; filename*=utf-8''{quote(f'資料 {name} 1.txt')}\r\n\r\nText"
+    part = email.message_from_bytes(relayed(HEADER + leaks.mixed(field.encode()), plan)).get_payload(1)
+    assert part.get_filename() == f"資料 {SHOWN} 1.txt"
+
+
+def test_a_name_that_ends_within_another_word_is_none() -> None:  # R-REW-04
+    plan = dataclasses.replace(PLAN, hidden_names={"ヤマダ ハナコ": SHOWN}, hide_names_in_text=True)
+    content = leaks.text("ﾔﾏﾀﾞ ﾊﾅｺｯﾍﾟ ヤマダハナコラ", "utf-8", "8bit")
+    assert _body(relayed(HEADER + content, plan)) == _body(content)
 
 
 # ---------------------------------------------------------------- hostile input

@@ -79,6 +79,12 @@ def test_an_international_domain_is_known_in_both_spellings() -> None:  # R-REW-
     assert text("alice@例え.example alice@XN--R8JZ45G.example", plan) == f"{BUYER_ALIAS} {BUYER_ALIAS}"
 
 
+@pytest.mark.parametrize("domain", ["ガラス", "ｶﾞﾗｽ", "カ\u3099ラス"])
+def test_an_international_domain_is_known_in_each_width(domain: str) -> None:  # R-REW-04, R-REW-11
+    plan = dataclasses.replace(PLAN, disguise={"alice@xn--mck0a9j.example": BUYER_ALIAS})
+    assert text(f"alice@{domain}.example", plan) == BUYER_ALIAS
+
+
 def test_odd_carrier_local_parts_are_known() -> None:  # R-ADR-03, R-REW-04
     plan = dataclasses.replace(PLAN, disguise={"a..b.@docomo.ne.jp": BUYER_ALIAS, "o'b&c@x.example": SELLER_ALIAS})
     assert text("a..b.@docomo.ne.jp o'b&c@x.example o&#39;b&amp;c@x.example", plan) == (

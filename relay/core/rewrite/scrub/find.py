@@ -5,7 +5,6 @@ text costs more than its length.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from relay.core import keyed
 from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.machines import AFTER, Machines
 from relay.core.rewrite.scrub.names import Names
+from relay.core.rewrite.scrub.spellings import spellings
 
 # An address is a whole token: what mailbox names go on with may not touch it. Non-ASCII letters do touch addresses in
 # Japanese prose.
@@ -75,7 +75,7 @@ class Addresses:
             local, _, domain = address.rpartition("@")
             for spelling in _spellings(domain):
                 known = by_domain.setdefault(spelling, [])
-                known += ((form, alias) for form in _forms(local.strip('"')))
+                known += ((form, alias) for form in spellings(local.strip('"')))
         # Longer domains first: of two that begin alike the longer one is meant.
         found = sorted(by_domain, key=len, reverse=True)
         self._literals = tuple(f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found)
@@ -104,14 +104,9 @@ def _spellings(domain: str) -> tuple[str, ...]:
     if "xn--" not in domain:
         return (domain,)
     try:
-        return domain, *_forms(idna.decode(domain).lower())
+        return domain, *spellings(idna.decode(domain).lower())
     except idna.IDNAError:
         return (domain,)
-
-
-def _forms(text: str) -> tuple[str, ...]:
-    """As one code point a letter and as letter and mark apart: they look alike and mean the same (RFC 6532 §3.1)."""
-    return tuple(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text), text)))
 
 
 @lru_cache(maxsize=4096)

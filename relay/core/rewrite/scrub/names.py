@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Final
 
 from relay.core.rewrite.scrub.hit import Hit
+from relay.core.rewrite.scrub.spellings import spellings
 
 _LETTERS: Final = r"0-9A-Za-z\u00aa-\u02ff\u0370-\u10ff\u1e00-\u1fff"
 _KANJI: Final = r"\u3400-\u9fff\uf900-\ufaff\u3005\u3006"
@@ -48,7 +49,12 @@ class Names:
 
     def __init__(self, hidden: Iterable[tuple[str, str]]) -> None:
         known = {_words(name): shown for name, shown in hidden if "@" not in name}
-        known = {words: shown for words, shown in known.items() if len("".join(words)) >= _SHORTEST}
+        known = {
+            tuple(spelt.split(" ")): shown
+            for words, shown in known.items()
+            if len("".join(words)) >= _SHORTEST
+            for spelt in spellings(" ".join(words))
+        }
         self._shown = tuple(known.values())
         self._words = tuple(tuple(word.lower() for word in words) for words in known)
         self._pattern = re.compile("|".join(f"({_pattern(words)})" for words in known) or "(?!)", re.IGNORECASE)
@@ -82,6 +88,7 @@ def _pattern(words: tuple[str, ...]) -> str:
 
 
 def _token(first: str, pattern: str, last: str) -> str:
+    last = unicodedata.normalize("NFC", last)  # a mark apart is of no script of its own
     before = next((before for script, before, _ in _EDGES if script.match(first[0])), "")
     after = next((after for script, _, after in _EDGES if script.match(last[-1])), "")
     return f"{before}{pattern}{after}"

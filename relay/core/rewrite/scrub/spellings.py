@@ -1,0 +1,15 @@
+"""The spellings of one word that look alike and mean the same (RFC 6532 §3.1): letter and mark as one code point or
+apart, as file names from a Mac have them, and kana in half width, as old Japanese programs write them."""
+
+import unicodedata
+from typing import Final
+
+_HALF_WIDTH: Final = {ord(unicodedata.normalize("NFKC", char)): char for char in map(chr, range(0xFF66, 0xFFA0))}
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Each once; ASCII has one."""
+    if text.isascii():
+        return (text,)
+    composed, apart = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)
+    return tuple(dict.fromkeys((composed, apart, text, apart.translate(_HALF_WIDTH))))
