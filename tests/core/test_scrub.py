@@ -79,6 +79,12 @@ def test_an_international_domain_is_known_in_both_spellings() -> None:  # R-REW-
     assert text("alice@例え.example alice@XN--R8JZ45G.example", plan) == f"{BUYER_ALIAS} {BUYER_ALIAS}"
 
 
+@pytest.mark.parametrize("host", ["mail.例え.example", "mail.xn--r8jz45g.example"])
+def test_an_international_host_is_hidden_in_both_spellings(host: str) -> None:  # R-REW-01, R-REW-11
+    plan = dataclasses.replace(PLAN, hidden_hosts=frozenset({"mail.xn--r8jz45g.example"}))
+    assert host not in text(f"by {host} today", plan)
+
+
 @pytest.mark.parametrize("domain", ["ガラス", "ｶﾞﾗｽ", "カ\u3099ラス"])
 def test_an_international_domain_is_known_in_each_width(domain: str) -> None:  # R-REW-04, R-REW-11
     plan = dataclasses.replace(PLAN, disguise={"alice@xn--mck0a9j.example": BUYER_ALIAS})

@@ -19,6 +19,19 @@ def test_a_section_of_xml_hides_no_part_of_an_address() -> None:  # R-REW-01, R-
     assert b"<to>" + BUYER_ALIAS.encode() in out
 
 
+@pytest.mark.parametrize("sign", [";base64,", "; base64 ,", ";BASE64,", ";Base64\r\n,"])
+def test_a_data_url_is_opened_however_it_is_spelt(sign: str) -> None:  # R-REW-01
+    data = base64.b64encode(f"I am {BUYER}.".encode()).decode()
+    content = f'Content-Type: text/html\r\n\r\n<img src="data:text/plain{sign}{data}">\r\n'.encode()
+    assert data.encode() not in scrubbed(content)
+    assert base64.b64encode(f"I am {BUYER_ALIAS}.".encode()) in scrubbed(content)
+
+
+def test_pages_that_only_some_programs_show_are_read_as_pages() -> None:  # R-REW-01
+    content = b"Content-Type: text/x-amp-html\r\n\r\n<p>" + LOCAL + b"@<wbr>" + DOMAIN + b"</p>\r\n"
+    assert DOMAIN not in scrubbed(content)
+
+
 def _mixed(parameters: bytes, encoding: bytes = b"base64") -> bytes:
     return (
         b"Content-Type: multipart/mixed; boundary=out\r\n\r\n--out\r\nContent-Type: multipart/mixed; %b\r\n\r\n"

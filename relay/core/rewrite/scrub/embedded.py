@@ -15,7 +15,7 @@ from relay.core.rewrite.scrub.hit import Hit, replaced
 _UUENCODED: Final = re.compile(
     r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
 )
-_DATA_URL: Final = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=%\s_-]{8,}", re.IGNORECASE)
+_DATA_URL: Final = re.compile(r";\s{0,9}base64\s{0,9},([A-Za-z0-9+/=%\s_-]{8,})", re.IGNORECASE)
 _Encode = Callable[[bytes], str]
 _WORDS: Final = re.compile(
     r"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*+\?=(?:[ \t\r\n]+=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*+\?=)*"
@@ -26,10 +26,10 @@ def search(text: str, secrets: Secrets) -> Iterator[Hit]:
     if "begin" in text:
         for match in _UUENCODED.finditer(text):
             yield from _file(match, secrets)
-    if "base64," in text:
+    if "64" in text and ";" in text:
         for match in _DATA_URL.finditer(text):
-            octets = encodings.decode_base64(unquote_to_bytes(match[0]))
-            yield from _changed(match.start(), match.end(), octets, _base64, secrets)
+            octets = encodings.decode_base64(unquote_to_bytes(match[1]))
+            yield from _changed(match.start(1), match.end(), octets, _base64, secrets)
     if "=?" in text:
         for match in _WORDS.finditer(text):
             value = words.decode(match[0].encode("utf-8", "replace"))

@@ -20,6 +20,7 @@ class Kind(Enum):
 
 _BY_TYPE: Final = {
     "text/html": Kind.HTML,
+    "text/x-amp-html": Kind.HTML,
     "application/xhtml+xml": Kind.HTML,
     "application/xml": Kind.HTML,
     "text/xml": Kind.HTML,

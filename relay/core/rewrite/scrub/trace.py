@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import idna
+
 from relay.core.rewrite.mime import Part
+from relay.core.rewrite.scrub.spellings import spellings
 
 FIELDS: Final = frozenset(
     {
@@ -37,6 +40,7 @@ _HOST_OR_IP: Final = re.compile(
     r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
     r"|(?=[^:]*:(?:[^:]*:){6}|.*::)[0-9a-f:]{3,45}\Z"
 )
+_LONGEST_HOST: Final = 253  # RFC 1035 §2.3.4
 _LABEL: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{4,63}\Z")
 _COMMON: Final = frozenset(
     """
@@ -74,12 +78,22 @@ def hosts(
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
     found = {_bare(name) for name in (*clients, *_names(trace), *_names(b" ".join(right_sides))) if _is_full(name)}
     found.update(name for name in single if _is_telling_label(name))
-    return tuple(sorted((n for n in found - _PUBLIC if not _is_own(n, own)), key=lambda n: (-len(n), n)))
+    foreign = {name for name in found - _PUBLIC if not _is_own(name, own)}
+    foreign.update(name for host in tuple(foreign) if "xn--" in host for name in _as_people_see(host))
+    return tuple(sorted(foreign, key=lambda n: (-len(n), n)))
 
 
 def is_public(host: str) -> bool:
     """Shared by so many that it tells nobody's name."""
     return host in _PUBLIC or host in _CALENDARS
+
+
+def _as_people_see(host: str) -> tuple[str, ...]:
+    """The U-labels of a host (RFC 5890 §2.3.2.1)."""
+    try:
+        return spellings(idna.decode(host).lower()) if len(host) <= _LONGEST_HOST else ()
+    except UnicodeError:
+        return ()
 
 
 def _bare(name: str) -> str:
