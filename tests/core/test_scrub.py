@@ -132,7 +132,14 @@ def test_machines_of_the_trace_are_hidden_in_text(name: str) -> None:  # R-REW-0
 
 @pytest.mark.parametrize(
     "written",
-    ["2001:db8::17", "2001:0DB8:0:0:0:0:0:0017", "[IPv6:2001:db8::17]", "2001:db8:0:0::17", "::ffff:203.0.113.9"],
+    [
+        "2001:db8::17",
+        "2001:0DB8:0:0:0:0:0:0017",
+        "[IPv6:2001:db8::17]",
+        "2001:db8:0:0::17",
+        "::ffff:203.0.113.9",
+        "::FFFF:cb00:7109",
+    ],
 )
 def test_an_ip_address_is_known_however_it_is_spelt(written: str) -> None:  # R-REW-01
     assert "[hidden]" in text(f"from {written} at 10:15:00", header=TRACE)

@@ -21,6 +21,8 @@ _IPV6: Final = re.compile(
     re.IGNORECASE,
 )
 
+_MAPPED: Final = "ffff:"  # an IPv4 address as an IPv6 one (RFC 4291 §2.5.5.2)
+
 
 class Machines:
     """`names` are lower case, longest first: host names and IP addresses."""
@@ -33,7 +35,7 @@ class Machines:
         hits: list[Hit] = []
         if any([name in low for name in self.names]):  # noqa: C419 - a generator costs more than the few that it spares
             hits += self._named(text, whole=whole)
-        if self._ips and low.count(":") > 1:
+        if (self._ips or _MAPPED in low) and low.count(":") > 1:
             hits += self._spelt_otherwise(text)
         return hits
 
@@ -44,7 +46,8 @@ class Machines:
 
     def _spelt_otherwise(self, text: str) -> Iterator[Hit]:
         for match in _IPV6.finditer(text):
-            if _ip(match[0]) in self._ips:
+            ip = _ip(match[0])
+            if ip in self._ips or (ip and ip.ipv4_mapped and str(ip.ipv4_mapped) in self.names):
                 yield Hit(match.start(), match.end(), HIDDEN, "host")
 
 
