@@ -1,7 +1,7 @@
 """Changing the decoded text of a part in place."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.core.rewrite import encodings, mime, textbody
@@ -17,6 +17,8 @@ def body_of(raw: bytes, encoding: str) -> textbody.TextBody:
 
 
 @pytest.mark.parametrize("encoding", ["quoted-printable", "8bit", "7bit"])
+@example(raw="=aa</body>", above_a_tag=True)
+@example(raw="=\ra", above_a_tag=False)
 @given(raw=st.lists(st.sampled_from(PIECES), max_size=12).map("".join), above_a_tag=st.booleans())
 def test_lines_put_into_a_text_are_read_where_they_were_put_and_nothing_else_changes(
     encoding: str, raw: str, above_a_tag: bool

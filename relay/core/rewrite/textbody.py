@@ -166,7 +166,10 @@ def _put_in(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
 
 
 def _place_of(body: TextBody, start: int) -> int:
-    """Where a tag near the end of the text stands in the raw body as it is; -1 for nowhere."""
+    """Where a tag near the end of the text stands in the raw body as it is; -1 for nowhere, and where the text is broken
+    before it, for then its octets are not those that it would be encoded to."""
+    if "\ufffd" in body.text[:start]:
+        return -1
     before = len(body.text[:start].encode(body.codec, "replace"))
     at = body.raw.rfind(body.octets[before : before + len("</body")])
     found = at >= 0 and encodings.decode(body.raw[:at], body.part.encoding) == body.octets[:before]
