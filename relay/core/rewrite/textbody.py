@@ -166,8 +166,8 @@ def _put_in(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
 
 
 def _place_of(body: TextBody, start: int) -> int:
-    """Where a tag near the end of the text stands in the raw body as it is; -1 for nowhere, and where the text is broken
-    before it, for then its octets are not those that it would be encoded to."""
+    """Where a tag near the end of the text stands in the raw body as it is. -1 for nowhere, and for a text that is
+    broken before it: its octets are not those that it would be encoded to."""
     if "\ufffd" in body.text[:start]:
         return -1
     before = len(body.text[:start].encode(body.codec, "replace"))
