@@ -92,8 +92,8 @@ class _Text:
         found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
         if found and _after(octets, codec, found)[0] != replaced(text, hits):
             return self._anew(octets, text, codec), found
-        if len(text) != len(octets):
-            # The plain octets do not hold an address either.
+        if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
+            # The plain octets do not hold an address either; those of sound UTF-8 say no more than the text.
             found = merged(found + self._secrets.find(octets.decode("latin-1")))
         if not found:
             return [], []

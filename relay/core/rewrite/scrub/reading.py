@@ -40,7 +40,8 @@ HTML: Final[Ways] = (
 CARDS: Final[Ways] = (*PLAIN, (FOLDS, ENTITIES, PERCENT, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDS, FOLDED))
 
 # An override shows what follows it backwards (UAX #9); so do `<bdo>` and its style.
-_OVERRIDES: Final = ("\u202e", "\u2067", "\u202b", "&#8238", "&#x202e", "bdo", "bidi-override")
+_OVERRIDES: Final = ("\u202e", "\u2067", "\u202b")
+_OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 
 
 def search(text: str, secrets: Secrets, ways: Ways, *, whole: bool = True, label: bool = False) -> list[Hit]:
@@ -55,7 +56,11 @@ def search(text: str, secrets: Secrets, ways: Ways, *, whole: bool = True, label
 
 def _may_run_backwards(text: str) -> bool:
     low = text.lower()
-    return any([sign in low for sign in _OVERRIDES])  # noqa: C419 - a generator costs more than the few that it spares
+    if "bdo" in low or "bidi-override" in low:
+        return True
+    if "&#" in low and any(sign in low for sign in _OVERRIDE_ENTITIES):
+        return True
+    return not text.isascii() and any(sign in text for sign in _OVERRIDES)
 
 
 def _search(text: str, secrets: Secrets, ways: Ways, *, whole: bool, label: bool) -> list[Hit]:

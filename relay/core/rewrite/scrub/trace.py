@@ -36,10 +36,9 @@ _TRACE_BYTES: Final = 16_384  # each name costs a look at the whole text; of end
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
 _TO_WORDS: Final = bytes(octet if octet in _NAME_OCTETS else 0x20 for octet in bytes(range(256)).lower())
 # A name ends in letters, unlike version numbers and dates; an IPv6 address has eight groups or a gap, unlike a time.
-_HOST_OR_IP: Final = re.compile(
-    r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
-    r"|(?=[^:]*:(?:[^:]*:){6}|.*::)[0-9a-f:]{3,45}\Z"
-)
+_HOST_OR_IPV4: Final = re.compile(r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_IPV6: Final = re.compile(r"[0-9a-f:]{3,45}\Z")
+_COLONS: Final = 7
 _LONGEST_HOST: Final = 253  # RFC 1035 §2.3.4
 _LABEL: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{4,63}\Z")
 _COMMON: Final = frozenset(
@@ -111,11 +110,15 @@ def _is_telling_label(name: str) -> bool:
 
 def _names(text: bytes) -> Iterator[str]:
     for octets in set(text.translate(_TO_WORDS).split()):
-        if b"." in octets or b":" in octets:
+        if b":" in octets:
+            pattern = _IPV6 if b"::" in octets or octets.count(b":") >= _COLONS else None
+        else:
+            pattern = _HOST_OR_IPV4 if b"." in octets else None
+        if pattern:
             word = octets.decode("ascii").removeprefix("ipv6:").strip(".-")
-            if _HOST_OR_IP.match(word):
+            if pattern.match(word):
                 yield word
 
 
 def _is_own(name: str, own: frozenset[str]) -> bool:
-    return any(name == domain or name.endswith("." + domain) for domain in own)
+    return name in own or name.endswith(tuple([f".{domain}" for domain in own]))
