@@ -578,3 +578,17 @@ def test_no_shape_of_it_breaks_anything(text: str, kind: str, language: str) -> 
     whole = message_from_bytes(out).get_payload(decode=True)
     assert isinstance(whole, bytes)
     assert whole.count(TOKEN.encode()) == (1 if language else 0)
+
+
+def test_a_file_named_by_a_link_of_the_writers_own_loses_the_name_alone() -> None:  # R-REW-09 R-REW-04
+    part = (
+        f'Content-Type: text/csv; name="{LINK}.csv"; charset=shift_jis\r\n'
+        f'Content-Disposition: attachment; filename="{LINK}.csv"\r\nContent-Description: {LINK}\r\n'
+    ).encode()
+    content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part + b"\r\n\x8a\xbf,1\r\n--b--\r\n"
+    out, changes = sent(content, plan())
+    [file] = message_from_bytes(out, policy=policy.default).iter_attachments()
+    assert TOKEN.encode() not in out
+    assert (file.get_content_type(), file.get_content_charset(), file.get_filename()) == ("text/csv", "shift_jis", None)
+    assert file["Content-Description"] is None
+    assert len([change for change in changes if change.where == "1"]) == 3

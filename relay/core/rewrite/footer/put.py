@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite import assemble, encodings, longlines, mime, signed, textbody, words
+from relay.core.rewrite import assemble, charsets, encodings, longlines, mime, signed, textbody, words
 from relay.core.rewrite.encodings import Cut
 from relay.core.rewrite.footer import form
 from relay.core.rewrite.footer.links import OwnLinks, own_links
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.mime import MimeLimits, Part
+from relay.core.rewrite.mime import Field, MimeLimits, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 from relay.core.rewrite.scrub import kinds
 from relay.core.rewrite.scrub.kinds import Kind
@@ -174,10 +174,20 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
     for part in draft.root.walk():
         for field in part.fields if part is not draft.root else ():
             if links.find(words.decode(mime.raw_value(draft.content, field))):
-                gone.append(Edit(field.start, field.end, b""))
+                gone.append(_unlinked(field, part))
                 changes.append(Change(_REMOVED, part.path, field.start, field.end, _OWN))
     kept = _beside(draft.edits, gone) if gone else draft.edits
     return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
+
+
+def _unlinked(field: Field, part: Part) -> Edit:
+    """A field without the link in it: of what says how the part is to be read, that alone is left; any other goes."""
+    kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
+    if part.children or not words.is_token(kind.replace("/", "")):
+        return Edit(field.start, field.end, b"")
+    charset = part.params.get("charset", "") if field.name == "content-type" else ""
+    written = kind + (words.parameter("charset", charset) if charsets.codec_of(charset) else "")
+    return Edit(field.value_start, field.end, f" {written}\r\n".encode("ascii", "replace"))
 
 
 def _beside(edits: Sequence[Edit], gone: Sequence[Edit]) -> list[Edit]:
