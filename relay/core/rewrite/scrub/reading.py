@@ -58,7 +58,7 @@ def _may_run_backwards(text: str) -> bool:
     low = text.lower()
     if "bdo" in low or "bidi-override" in low:
         return True
-    if "&#" in low and any(sign in low for sign in _OVERRIDE_ENTITIES):
+    if "&" in low and any(sign in low for sign in _OVERRIDE_ENTITIES):
         return True
     return not text.isascii() and any(sign in text for sign in _OVERRIDES)
 
