@@ -144,6 +144,25 @@ def test_a_comment_without_an_end_does_not_hide_it() -> None:  # R-REW-09
     assert "<!-- hm-->" in shown(out)[0]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body><p>x</p></body></html><!-- </body> made by y -->\r\n",
+        "<html><body><!-- </body> --><p>x</p>\r\n",
+        "<html><body><p>x</p><!--[if mso]></table></body></html><![endif]-->\r\n",
+        "<html><body><p>x</p></body></html><script>var y = '</body>';</script>\r\n",
+        "<html><body><p>x</p><style>/* </body> */</style>\r\n",
+        '<html><body><p>x</p><img alt="</body>">\r\n',
+        "<html><body><p>x</p></body></html>\r\n<p>a scanner's word</p>\r\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["8bit", "quoted-printable", "base64"])
+def test_a_tag_that_ends_no_body_draws_no_footer_to_it(page: str, encoding: str) -> None:  # R-REW-04 R-REW-09
+    (body,) = shown(sent(mail(page, "utf-8", encoding, "text/html"), plan("en"))[0])
+    assert body.startswith(page.replace("\r\n", "\n"))
+    assert body.endswith("</div>\n")
+
+
 def test_each_alternative_has_its_footer_and_attached_texts_have_none() -> None:  # R-REW-09
     message = EmailMessage()
     message["From"] = "a@x.example"

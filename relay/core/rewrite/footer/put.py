@@ -4,6 +4,7 @@ Nothing is put inside a signature or an encryption. A mail that shows no text ge
 a photo is the more a reason to be able to report it.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
@@ -25,6 +26,9 @@ _SHOWN: Final = frozenset({"text/plain", "text/html"})
 _REMOVED: Final = "own link removed"
 _ADDED: Final = "footer added"
 _DEEPEST: Final = 4
+# Any other such tag may stand in a comment, a script or a value, and with text below it; what follows the last one is
+# shown at the end of the body (HTML standard, "after after body").
+_LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?+|html\s*+>\s*+)\Z")
 _LIMITS: Final = MimeLimits()
 _OWN: Final = "lets its holder act for the writer"
 _ASKED: Final = "the marketplace's footer"
@@ -123,7 +127,8 @@ def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice
     if body.is_html:
         low = body.text.lower()
         at = max(low.rfind("</body"), low.rfind("</html") if "</body" not in low else -1)
-        at = len(body.text) if at < 0 else at
+        if at < 0 or not _LAST_TAGS.match(low, at):
+            at = len(body.text)
         at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
         if low.rfind("<!--", 0, at) > low.rfind("-->", 0, at):
