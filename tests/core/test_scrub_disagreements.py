@@ -81,3 +81,71 @@ def test_a_message_that_is_encoded_anew_still_ends_in_a_line_end() -> None:  # R
     out = scrubbed(content)
     assert not found(out, [BUYER])
     assert out.endswith(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [
+        ("csUnicode11UTF7", "utf-7"),
+        ("x-unicode-2-0-utf-7", "utf-7"),
+        ("IBM01140", "cp1140"),
+        ("IBM1047", "cp037"),
+        ("cp875", "cp875"),
+        ("utf-32", "utf-16"),
+        ("utf-8", "utf-32"),
+    ],
+)
+def test_a_charset_is_read_by_all_its_names(charset: str, codec: str) -> None:  # R-REW-04
+    words_sent = f"Write to {BUYER} soon, please.\r\n"
+    octets = words_sent.replace("@", "+AEA-").encode() if codec == "utf-7" else words_sent.encode(codec)
+    head = f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    out = email.message_from_bytes(scrubbed(head.encode() + base64.encodebytes(octets).replace(b"\n", b"\r\n")))
+    body = out.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    read = body.decode("utf-32-le" if body.endswith(b"\n\0\0\0") else codec)
+    assert read.lstrip("\ufeff") == words_sent.replace(BUYER, BUYER_ALIAS)
+
+
+@pytest.mark.parametrize("codec", ["utf-32-le", "utf-32-be"])
+def test_a_file_of_wide_characters_is_a_text(codec: str) -> None:  # R-REW-04
+    head = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    out = scrubbed(head + base64.encodebytes(f"I am {BUYER}.".encode(codec)).replace(b"\n", b"\r\n"))
+    body = email.message_from_bytes(out).get_payload(decode=True)
+    assert isinstance(body, bytes)
+    assert body.decode(codec) == f"I am {BUYER_ALIAS}."
+
+
+@pytest.mark.parametrize("spelling", [r"\x{40}", r"\u64?", r"\u64 ", r"\u64\'3f"])
+def test_escapes_of_reports_and_of_rich_text_hide_no_at_sign(spelling: str) -> None:  # R-REW-04
+    content = b"Content-Type: text/rtf\r\n\r\n" + LOCAL + spelling.encode() + DOMAIN + b" bye\r\n"
+    assert scrubbed(content).endswith(f"\r\n\r\n{BUYER_ALIAS} bye\r\n".encode())
+
+
+def test_a_message_in_many_wrappings_is_unwrapped() -> None:  # R-REW-01
+    content = f"Subject: x\r\n\r\n{BUYER}\r\n".encode()
+    for _ in range(8):
+        wrapped = base64.encodebytes(content).replace(b"\n", b"\r\n")
+        content = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + wrapped
+    out = scrubbed(content)
+    for _ in range(8):
+        out = base64.b64decode(out.split(b"\r\n\r\n", 1)[1])
+    assert out.endswith(f"\r\n\r\n{BUYER_ALIAS}\r\n".encode())
+
+
+def test_a_disposition_that_nobody_knows_is_an_attachment() -> None:  # R-REW-01
+    part = f"Content-Disposition: {BUYER}; filename=x\r\n\r\nHi\r\n".encode()
+    out = scrubbed(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part + b"--b--\r\n")
+    assert not found(out, [BUYER])
+    assert b"Content-Disposition: attachment;\r\n filename=x\r\n" in out
+
+
+def test_a_part_of_a_message_is_a_message() -> None:  # R-REW-04
+    head = b"Content-Type: message/partial; number=1; total=1; id=x\r\n\r\n"
+    inside = b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(BUYER.encode())
+    assert base64.b64encode(BUYER_ALIAS.encode()) in scrubbed(head + inside)
+
+
+@pytest.mark.parametrize("kind", ["global-delivery-status", "tracking-status"])
+def test_reports_of_every_kind_name_no_machine(kind: str) -> None:  # R-REW-01
+    out = scrubbed(f"Content-Type: message/{kind}\r\n\r\nReporting-MTA: dns; desk.home.example\r\n".encode())
+    assert b"desk.home" not in out

@@ -23,6 +23,14 @@ _AS_SENT: Final = {
     "gbk": "gb18030",
     "big5": "cp950",
     "euc_kr": "cp949",
+    "csunicode11utf7": "utf_7",
+    "x_unicode_2_0_utf_7": "utf_7",
+    "unicode_2_0_utf_7": "utf_7",
+    "cp875": "cp875",
+    "ibm875": "cp875",
+    "ibm01140": "cp1140",
+    "ibm1047": "cp037",  # the same but for brackets and the like
+    "cp1047": "cp037",
 }
 _PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
 # Only names from here are ever looked up: a look-up of a strange name imports files and is remembered for ever.

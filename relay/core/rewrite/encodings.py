@@ -176,8 +176,11 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 def codec_of(charset: str, octets: bytes) -> str:
     """Python's name of the codec to read `octets` with; an unknown charset is read byte by byte ("latin_1")."""
     codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
-    if b"\0" in octets and not codec.startswith(("utf_16", "utf_32")):
-        codec = "utf_16" if is_utf_16(octets) else codec
+    if b"\0" in octets and not codec.startswith("utf_16"):
+        if is_utf_16(octets):
+            codec = "utf_16"
+        elif not codec.startswith("utf_32") and is_utf_32(octets):
+            codec = "utf_32"
     elif b"\x1b$" in octets and codec in {"latin_1", "utf_8"}:
         codec = "iso2022_jp_ext"  # sent bare, as old Japanese programs do
     if codec in ("utf_16", "utf_32"):
@@ -191,6 +194,14 @@ def is_utf_16(octets: bytes) -> bool:
     """By the zero octets that all ASCII has in every other place."""
     low, high = octets[:512:2].count(0), octets[1:512:2].count(0)
     return (low == 0) != (high == 0) and max(low, high) * 16 >= min(len(octets), 512)
+
+
+def is_utf_32(octets: bytes) -> bool:
+    """By the zero octets that half of every character is, the first ones or the last."""
+    first, second, third, last = (octets[at:512:4] for at in range(4))
+    if 0 not in first:
+        return bool(third) and not (any(third) or any(last))
+    return 0 not in last and bool(last) and not (any(first) or any(second))
 
 
 def _byte_order(octets: bytes) -> str:

@@ -13,7 +13,15 @@ from relay.core.rewrite.scrub.hit import HIDDEN, Hit, merged, replaced
 from relay.core.rewrite.scrub.kinds import Kind, declared_kind
 
 _ROUNDS: Final = 3
-_REPORTS: Final = frozenset({"message/disposition-notification", "message/delivery-status"})
+_REPORTS: Final = frozenset(
+    {
+        "message/disposition-notification",
+        "message/delivery-status",
+        "message/global-disposition-notification",
+        "message/global-delivery-status",
+        "message/tracking-status",
+    }
+)
 _MACHINE: Final = re.compile(
     r"^(?:reporting-ua|(?:reporting|received-from|remote)-mta|(?:dsn|mdn)-gateway)[ \t]*:[ \t]*+(?!\[hidden\])"
     r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",

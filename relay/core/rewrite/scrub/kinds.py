@@ -35,6 +35,7 @@ _BY_TYPE: Final = {
     "message/rfc822": Kind.MESSAGE,
     "message/global": Kind.MESSAGE,
     "message/news": Kind.MESSAGE,
+    "message/partial": Kind.MESSAGE,
 }
 _BY_NAME: Final = {
     "eml": Kind.MESSAGE,
@@ -87,10 +88,10 @@ def declared_kind(part: Part) -> Kind | None:
 
 
 def looks_like_text(octets: bytes) -> bool:
-    """Of its first octets, none is a control character; or they are UTF-16."""
+    """Of its first octets, none is a control character; or they are UTF-16 or UTF-32."""
     if octets.startswith(_BINARY_SIGNATURES):
         return False
-    if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} or encodings.is_utf_16(octets):
+    if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} or encodings.is_utf_16(octets) or encodings.is_utf_32(octets):
         return True
     return len(octets.translate(None, _NOT_TEXT)) == len(octets)
 

@@ -126,12 +126,18 @@ def _escaped(match: re.Match[str]) -> str:
     digits = match[1] or match[2]
     if digits:
         return chr(int(digits, 16))
-    return "\n" if match[3] else match[4]
+    if match[3]:
+        return chr(int(match[3]))
+    return "\n" if match[4] else match[5]
 
 
-# JSON, scripts, RTF, and what iCalendar and vCard put before commas and line ends.
+# JSON, scripts, RTF (its `\u64?` is decimal), RFC 6533's `\x{40}`, and what iCalendar and vCard put before commas and
+# line ends.
 ESCAPES: Final = Layer(
-    re.compile(r"[\\%]u([0-9A-Fa-f]{4})|\\(?:[x']([0-9A-Fa-f]{2})|([nNrt])|([!-/:-@\[-`{-~]))"),
+    re.compile(
+        r"[\\%]u([0-9A-Fa-f]{4})|\\(?:(?:[x']|x\{(?=[0-9A-Fa-f]{2}\}))([0-9A-Fa-f]{2})(?:(?<=\{..)\})?"
+        r"|u([0-9]{2,3})(?![0-9A-Fa-f]) ?(?:\?|\\'3[Ff])?|([nNrt])|([!-/:-@\[-`{-~]))"
+    ),
     _escaped,
     lambda text: "\\" in text or ("%" in text and "%u" in text),  # one character is found ten times as fast
 )

@@ -29,7 +29,7 @@ _STRUCTURE: Final = frozenset({"content-type", "content-transfer-encoding"})
 _DISPUTED: Final = "mail programs do not agree on how to read it"
 # What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
 _ENCODED: Final = re.compile(rb"=\?|[%&\\*]")
-_DEEPEST: Final = 4
+_DISPOSITIONS: Final = frozenset({"inline", "attachment", "form-data"})
 _LIMITS: Final = MimeLimits()
 
 
@@ -107,7 +107,9 @@ class Tree:
             return (raw if is_said else b" " + _encoding(part) + b"\r\n"), []
         if name == "content-disposition":
             known = words.parameters(words.unfold(raw))
-            return fields.parameters(part.disposition or "attachment", raw, known, self._search(whole=False))
+            shown = part.disposition if part.disposition in _DISPOSITIONS else "attachment"  # RFC 2183 §2.8
+            is_new = bool(part.disposition) and shown != part.disposition
+            return fields.parameters(shown, raw, known, self._search(whole=False), force=is_new)
         if name == "content-id":
             new = self._secrets.content_ids.get(structure.content_id(raw))
             return (f" <{new}>\r\n".encode("ascii"), [Hit(0, 0, "", "content-id")]) if new else (raw, [])
@@ -139,7 +141,7 @@ class Tree:
             return
         start, end = part.body_start, part.end
         kind = kinds.kind_of(self._content, part)
-        if kind is Kind.MESSAGE and self._depth < _DEEPEST and self._message(part):
+        if kind is Kind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
             return
         if kind is Kind.BINARY:
             # Only for these may the body be big: a byte search is all that it costs as a rule.
