@@ -139,6 +139,12 @@ def test_html_keeps_its_end_and_its_letters_are_escaped() -> None:  # R-REW-09
     assert out.isascii()
 
 
+def test_letters_that_grow_when_small_do_not_move_it() -> None:  # R-REW-04 R-REW-09
+    (body,) = shown(sent(mail("<body><p>İstanbul İİİİ</p></body>\r\n", kind="text/html"), plan("en"))[0])
+    assert body.startswith("<body><p>İstanbul İİİİ</p>\n<div ")
+    assert body.endswith("</div>\n</body>\n")
+
+
 def test_a_comment_without_an_end_does_not_hide_it() -> None:  # R-REW-09
     out, _ = sent(mail("<p>x</p><!-- hm", kind="text/html"), plan("en"))
     assert "<!-- hm-->" in shown(out)[0]

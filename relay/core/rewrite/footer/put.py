@@ -127,11 +127,11 @@ def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice
     if body.is_html:
         low = body.text.lower()
         at = max(low.rfind("</body"), low.rfind("</html") if "</body" not in low else -1)
-        if at < 0 or not _LAST_TAGS.match(low, at):
-            at = len(body.text)
+        below = len(low) - at if at >= 0 and _LAST_TAGS.match(low, at) else 0
+        at = len(body.text) - below  # from the end: a capital may be longer when it is small (U+0130)
         at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
-        if low.rfind("<!--", 0, at) > low.rfind("-->", 0, at):
+        if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
             footer = "-->" + footer  # else nobody would see it
         return sorted([*removed, Splice(at, at, footer)])
     text = textbody.applied(body.text, removed)
