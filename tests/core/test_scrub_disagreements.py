@@ -149,3 +149,31 @@ def test_a_part_of_a_message_is_a_message() -> None:  # R-REW-04
 def test_reports_of_every_kind_name_no_machine(kind: str) -> None:  # R-REW-01
     out = scrubbed(f"Content-Type: message/{kind}\r\n\r\nReporting-MTA: dns; desk.home.example\r\n".encode())
     assert b"desk.home" not in out
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<td>foo</td><td>{name}@<b>{domain}</b></td><td>bar</td>",
+        "<p>Mail</p><p>{name}@<wbr>{domain}</p><p>bar</p>foo",
+        "foo<br>{name}<i>@</i>{domain}<br/>bar",
+        "<svg><tspan>foo</tspan><text>{name}@<a>{domain}</a></text></svg>",
+        "<li>foo<li><span hidden>x</span>{name}@<b>{domain}</b></ul>bar",
+    ],
+)
+def test_what_touches_an_address_in_another_block_is_no_part_of_it(page: str) -> None:  # R-REW-01, R-REW-04
+    shown = page.format(name=LOCAL.decode(), domain=DOMAIN.decode())
+    out = scrubbed(f"Content-Type: text/html\r\n\r\n{shown}\r\n".encode())
+    assert DOMAIN not in out
+    assert BUYER_ALIAS.encode() in out
+    assert b"foo" in out
+
+
+def test_a_picture_whose_id_is_an_address_is_found_by_its_page() -> None:  # R-REW-01, R-REW-04
+    content = (
+        b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+        b'<img src="cid:%b">\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <%b>\r\n\r\n\0\r\n--b--\r\n'
+    ) % (BUYER.encode(), BUYER.encode())
+    page, picture = email.message_from_bytes(scrubbed(content)).get_payload()
+    assert picture["Content-ID"].strip("<>") in page.get_payload()
+    assert not found(scrubbed(content), [BUYER])

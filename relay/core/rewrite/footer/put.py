@@ -28,7 +28,7 @@ _ADDED: Final = "footer added"
 _DEEPEST: Final = 4
 # Any other such tag may stand in a comment, a script or a value, and with text below it; what follows the last one is
 # shown at the end of the body (HTML standard, "after after body").
-_LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?+|html\s*+>\s*+)\Z")
+_LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?|html\s*+>\s*+)\Z")
 _LIMITS: Final = MimeLimits()
 _OWN: Final = "lets its holder act for the writer"
 _ASKED: Final = "the marketplace's footer"

@@ -17,11 +17,12 @@ class Hit:
     what: str
 
 
-_RANK: Final = {"address": 0, "content-id": 1, "name": 2, "host": 3}
+_RANK: Final = {"content-id": 0, "address": 1, "name": 2, "host": 3}
 
 
 def merged(hits: Iterable[Hit]) -> list[Hit]:
-    """Sorted, without overlap: of two that overlap the longer one wins, and of two alike the address."""
+    """Sorted, without overlap: of two that overlap the longer one wins, and of two alike the id, which must
+    stay that of its part, then the address."""
     kept: list[Hit] = []
     for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
         if not kept or hit.start >= kept[-1].end:

@@ -169,6 +169,14 @@ TAG: Final = re.compile(f"<(?:{_ANY})", re.DOTALL)
 # Words in these elements are never shown, by no program.
 _SILENT: Final = rf"(?=[STst])(?i:(script|style|title)(?={_GAP}|[/>])[^<>]{{0,300}}>.{{0,300}}?</\1{_GAP}*+>)"
 TAGS: Final = Layer(re.compile(f"<(?:{_SILENT}|{_ANY})", re.DOTALL), _nothing, lambda text: "<" in text)
+_BLOCK: Final = re.compile(
+    r"</?(?:t[dhr]|table|tbody|caption|p|br|hr|div|li|[uod]l|d[td]|h[1-6]|pre|blockquote|center|section|article|header"
+    r"|footer|main|nav|aside|address|form|fieldset|legend|option|button|label|details|summary|figure|figcaption"
+    r"|text|tspan|desc|metadata)(?![A-Za-z0-9-])",
+    re.IGNORECASE,
+)
+BLOCKS: Final = Layer(TAGS.pattern, lambda match: "\n" if _BLOCK.match(match[0]) else "", TAGS.sign)
+"""As TAGS, but what stands in another block is shown apart, so that it is no part of an address."""
 CDATA: Final = Layer(re.compile(r"<!\[CDATA\[|\]\]>"), _nothing, lambda text: "<![CDATA[" in text)
 _UNSEEN: Final = re.compile(
     r"<(?:(noscript|template)\b[^<>]{0,300}"

@@ -9,6 +9,7 @@ from relay.core.rewrite.encodings import origin_of
 from relay.core.rewrite.scrub.find import Secrets
 from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.layers import (
+    BLOCKS,
     CDATA,
     CSS,
     ENTITIES,
@@ -32,7 +33,9 @@ DELSP: Final[Ways] = (*PLAIN, (FLOWED, ENTITIES, PERCENT, ESCAPES, FOLDED))
 HTML: Final[Ways] = (
     *PLAIN,
     (TAGS, ENTITIES, FOLDED),
+    (BLOCKS, ENTITIES, FOLDED),
     (UNSEEN, TAGS, ENTITIES, FOLDED),
+    (UNSEEN, BLOCKS, ENTITIES, FOLDED),
     (CDATA, TAGS, ENTITIES, FOLDED),
     (QUOTED_PRINTABLE, TAGS, ENTITIES, FOLDED),
     (CSS, FOLDED),
@@ -87,7 +90,7 @@ def _led_back(hits: list[Hit], below: Sequence[tuple[Layer, str]]) -> list[Hit]:
             Hit(
                 start,
                 end,
-                hit.replacement + (_tags_between(text[start:end]) if layer in (TAGS, UNSEEN) else ""),
+                hit.replacement + (_tags_between(text[start:end]) if layer in (TAGS, BLOCKS, UNSEEN) else ""),
                 hit.what,
             )
             for hit, (start, end) in zip(hits, spans, strict=True)
