@@ -25,10 +25,10 @@ _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
 _REMOVED: Final = "own link removed"
 _ADDED: Final = "footer added"
-_DEEPEST: Final = 4
 # Any other such tag may stand in a comment, a script or a value, and with text below it; what follows the last one is
 # shown at the end of the body (HTML standard, "after after body").
-_LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?|html\s*+>\s*+)\Z")
+_LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?|html\s*+>\s*+)\Z", re.IGNORECASE)
+_LAST: Final = 200
 _LIMITS: Final = MimeLimits()
 _OWN: Final = "lets its holder act for the writer"
 _ASKED: Final = "the marketplace's footer"
@@ -80,7 +80,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         return draft
     inside, others = assemble.parted(draft.edits, part.body_start, part.end)
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
-    if links and kind is Kind.MESSAGE and depth < _DEEPEST:
+    if links and kind is Kind.MESSAGE and depth < _LIMITS.depth:
         cuts, recoded, gone = _message(raw, part, links, depth), None, True
     else:
         body = textbody.read(raw, part, is_html=kind is Kind.HTML)
@@ -125,10 +125,9 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
 def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice]:
     """The removals, and the footer where the text ends."""
     if body.is_html:
-        low = body.text.lower()
-        at = max(low.rfind("</body"), low.rfind("</html") if "</body" not in low else -1)
-        below = len(low) - at if at >= 0 and _LAST_TAGS.match(low, at) else 0
-        at = len(body.text) - below  # from the end: a capital may be longer when it is small (U+0130)
+        end = len(body.text)
+        tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
+        at = tags.start() if tags else end
         at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
         if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
