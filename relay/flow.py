@@ -57,31 +57,36 @@ async def accept(house: House, incoming: Incoming, *, again: bool = False) -> Se
 async def judge(house: House, incoming: Incoming) -> Judgement:
     """Receive, identify, decide and rewrite, for each recipient by itself (R-IN-05)."""
     targets = [await find_target(house, address) for address in incoming.rcpt_to]
+    content = incoming.content
+    hop_count = await offload(len(content), hops, content) if any(target.is_operator for target in targets) else 0
     try:
         mail = await receive(house, incoming)
     except (HeadError, MimeError) as error:
         code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
         refusal = Refusal(reason=Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),)))
         judged = [
-            _to_operator(house, incoming, target)
+            _to_operator(house, incoming, target, hop_count)
             if target.is_operator
             else Judged(target=target, message_id=house.ids.new(), outcome=refusal)
             for target in targets
         ]
-        return Judgement(mail=None, judged=tuple(judged))
+        return Judgement(mail=None, judged=together(incoming, judged))
     authentication = await house.authenticator.authenticate(incoming, mail.head.from_address)
     scans = Scans(house, incoming)
     judged, spent = [], Spent()
     for target in targets:
+        if target.is_operator:
+            judged.append(_to_operator(house, incoming, target, hop_count))
+            continue
         one = await _judge_one(house, incoming, mail, authentication, scans, target, spent.uses)
         spent.add(one, incoming)
         judged.append(one)
     return Judgement(mail=mail, authentication=authentication, judged=together(incoming, judged))
 
 
-def _to_operator(house: House, incoming: Incoming, target: Target) -> Judged:
+def _to_operator(house: House, incoming: Incoming, target: Target, hop_count: int) -> Judged:
     """The operator takes mail that cannot be read too (R-IN-10), but none that goes round (R-OUT-08)."""
-    goes_round = hops(incoming.content) > target.marketplace.policy_at(incoming.received_at).limits.hop_limit
+    goes_round = hop_count > target.marketplace.policy_at(incoming.received_at).limits.hop_limit
     refusal = Refusal(reason=Reason(code=ReasonCode.LOOP, rule="R-OUT-08")) if goes_round else None
     return Judged(target=target, message_id=house.ids.new(), outcome=refusal)
 
@@ -102,8 +107,6 @@ async def _judge_one(
     target: Target,
     spent: Counter[Use],
 ) -> Judged:
-    if target.is_operator:
-        return _to_operator(house, incoming, target)
     message_id = house.ids.new()
     if target.pair is None or target.to is None:
         unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")

@@ -36,7 +36,7 @@ QUOTAS = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.Q
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """One recipient's outcome. `rewritten` is there when the mail is to be relayed, now or after a hold. `merged_into`
-    names the record of another recipient of the transaction that reaches the same person (R-REW-05). Without outcome
+    names the record of another recipient of the transaction that reaches the same mailbox (R-REW-05). Without outcome
     and merge it is the operator's mail. `reach` is a part of the answer to a check (R-POL-19)."""
 
     target: Target

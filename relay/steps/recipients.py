@@ -2,14 +2,14 @@
 twice, and all draw on the same quotas (R-IN-05, R-REW-05, R-POL-11)."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
 from relay.core.model.verdict import Verdict
 from relay.ports import Use
-from relay.steps.gather import spends
+from relay.steps.gather import Target, spends
 from relay.steps.judgement import QUOTAS, Judged, Refusal
 
 
@@ -35,20 +35,28 @@ def together(incoming: Incoming, judged: Sequence[Judged]) -> tuple[Judged, ...]
 
 
 def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
-    """No one gets one transaction twice, nor a copy of what they wrote beside the mail itself (R-REW-05). A check
-    goes to nobody, so it stands apart."""
-    reached: dict[tuple[str, Role, bool], str] = {
-        (one.facts.pair.id, one.facts.to, one.target.check): one.message_id for one in reversed(judged) if one.facts
-    }
+    """Yields the outcomes, with every further recipient that reaches the same mailbox as an earlier one merged into it
+    (R-REW-05), so that one transaction is recorded, queued and delivered once for each. A party gets no copy of its own
+    mail either, when the other side of the pair gets the mail itself."""
+    first = {_reached(one.target): one.message_id for one in reversed(judged)}
     for one in judged:
-        into = None
-        if one.facts:
-            pair_id, to, check = one.facts.pair.id, one.facts.to, one.target.check
-            to_oneself = one.writer is not None and one.writer.role is to
-            into = reached.get((pair_id, to.other, check)) if to_oneself else None
-            into = into or reached[pair_id, to, check]
-        merged = into is not None and into != one.message_id
-        yield Judged(target=one.target, message_id=one.message_id, merged_into=into) if merged else one
+        target = one.target
+        into = first[_reached(target)]
+        if target.pair and target.to and one.writer and one.writer.role is target.to:
+            into = first.get((target.pair.id, target.to.other, target.check), into)
+        merged = into != one.message_id
+        yield Judged(target=target, message_id=one.message_id, merged_into=into) if merged else one
+
+
+def _reached(target: Target) -> Hashable:
+    """A key that is equal for two recipients of a transaction that reach the same mailbox: the operator of one
+    marketplace, or one side of a pair. A check reaches nobody, so it has a key of its own. Addresses of nobody are
+    equal when only case or tag differ."""
+    if target.is_operator:
+        return target.marketplace.id
+    if target.pair and target.to:
+        return target.pair.id, target.to, target.check
+    return target.marketplace.id, target.local_part, target.domain
 
 
 def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:

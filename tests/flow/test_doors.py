@@ -1,12 +1,16 @@
 """Who is let in, and to whom: aliases, tags, strangers, blocked senders, the operator; over a real store."""
 
+from dataclasses import replace
+
 import pytest
 
+from relay.core.model.event import EventType
 from relay.core.model.marketplace import Fallback
-from relay.core.model.message import MessageState, Peer, Port
+from relay.core.model.message import Incoming, MessageState, Peer, Port
 from relay.core.model.order import Order
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
+from relay.steps.house import Book
 from tests.support.town import BUYER, DOMAIN, SELLER, Town
 
 
@@ -108,6 +112,104 @@ async def test_the_operator_gets_what_cannot_be_read_but_not_what_goes_round(mar
     [reply] = await market.send_raw(b"Received: from a by b\r\n" * 31 + broken, "", abuse)
     assert (reply.code, reply.enhanced) == (554, "5.4.6")
     assert await market.deliver_due() == []
+
+
+BROKEN = b"From: MAILER-DAEMON (nobody)\r\nSubject: x\r\n\r\nPlease help\r\n"
+READABLE = b"From: x@y.example\r\nSubject: x\r\n\r\nPlease help\r\n"
+
+
+@pytest.mark.parametrize("raw", [READABLE, BROKEN])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"postmaster+{number}" for number in range(100)],
+        ["abuse"] * 100,
+        ["Abuse", "postmaster", "POSTMASTER+x", "check+abuse"],
+    ],
+)
+async def test_the_operator_gets_one_transaction_once(market: Town, raw: bytes, names: list[str]) -> None:
+    # R-IN-06, R-IN-10, R-REW-05
+    replies = await market.send_raw(raw, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
+    [summary] = await market.store.messages()
+    assert len(replies) == len(names)
+    assert {(reply.code, reply.text) for reply in replies} == {(250, replies[0].text)}
+    assert summary.id in replies[0].text
+    events = [event.type for event in await market.store.history(summary.id)]
+    assert events.count(EventType.COPY_MERGED) == len(names) - 1
+    [mail] = await market.deliver_due()
+    assert (mail.rcpt_to, b"Please help" in mail.content) == ("ops@operator.example", True)
+
+
+@pytest.mark.parametrize("raw", [READABLE, BROKEN])
+async def test_a_loop_to_the_operator_is_recorded_once(market: Town, raw: bytes) -> None:  # R-OUT-08, R-REW-05
+    names = ("postmaster", "postmaster+1", "abuse", "abuse")
+    looping = b"Received: from a by b\r\n" * 31 + raw
+    replies = await market.send_raw(looping, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
+    assert [(reply.code, reply.enhanced) for reply in replies] == [(554, "5.4.6")] * 4
+    [summary] = await market.store.messages()
+    assert summary.state is MessageState.REFUSED
+    assert await market.deliver_due() == []
+
+
+@pytest.mark.parametrize("raw", [READABLE, BROKEN])
+async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: Town, raw: bytes) -> None:
+    # R-ADR-09, R-REW-05
+    here = market.house.book.by_id["market"]
+    there = replace(here, id="other", domain="other.example", operator="ops@other-operator.example")
+    market.house.book = Book.of([here, there], "mx.market.example")
+    addresses = [f"{name}@{domain}" for name in ("abuse", "postmaster") for domain in (DOMAIN, "other.example")]
+    replies = await market.send_raw(raw, "x@y.example", *addresses)
+    assert [reply.code for reply in replies] == [250] * 4
+    assert [reply.text for reply in replies[:2]] == [reply.text for reply in replies[2:]]
+    assert len({reply.text for reply in replies}) == 2
+    mails = await market.deliver_due()
+    assert sorted(mail.rcpt_to for mail in mails) == ["ops@operator.example", "ops@other-operator.example"]
+    assert sorted(one.marketplace_id for one in await market.store.messages()) == ["market", "other"]
+
+
+async def test_the_operator_and_a_party_get_the_same_mail(market: Town) -> None:  # R-IN-05, R-REW-05
+    to = [f"postmaster@{DOMAIN}", market.buyer_alias, f"abuse@{DOMAIN}", market.buyer_alias]
+    replies = await market.send(SELLER, *to)
+    assert [reply.text for reply in replies[:2]] == [reply.text for reply in replies[2:]]
+    assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == [BUYER, "ops@operator.example"]
+    assert len(await market.store.messages()) == 2
+
+
+@pytest.mark.parametrize("raw", [READABLE, BROKEN])
+async def test_lmtp_has_an_answer_for_each_recipient_that_is_merged(market: Town, raw: bytes) -> None:
+    # R-IN-01, R-REW-05
+    names = ("postmaster", "a" * 16, "abuse", "postmaster+1", "a" * 16)
+    incoming = Incoming(
+        peer=replace(_peer(market), port=Port.LMTP),
+        mail_from="x@y.example",
+        rcpt_to=tuple(f"{name}@{DOMAIN}" for name in names),
+        smtputf8=False,
+        content=raw,
+        received_at=market.clock.now(),
+    )
+    replies = await market.desk.data(incoming)
+    assert [reply.code // 100 for reply in replies] == [2, 5, 2, 2, 5]
+    assert len({reply.text for reply in replies}) == 2
+    assert len(await market.store.messages()) == 2
+
+
+async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: Town) -> None:  # R-REC-01, R-REW-05
+    to = [market.buyer_alias.replace("@", f"+{number}@") for number in range(50)] + [market.buyer_alias] * 50
+    replies = await market.send_raw(BROKEN, SELLER, *to, login=Role.SELLER)
+    assert len(replies) == 100
+    assert {(reply.code, reply.text) for reply in replies} == {(replies[0].code, replies[0].text)}
+    [summary] = await market.store.messages()
+    stored = await market.store.message(summary.id)
+    assert stored
+    assert (summary.state, stored.original) == (MessageState.REFUSED, BROKEN)
+
+
+async def test_an_address_of_nobody_is_recorded_once_however_it_is_tagged(market: Town) -> None:  # R-ADR-07, R-REW-05
+    nobody = "a" * 16
+    names = (nobody, nobody, nobody.upper(), f"{nobody}+1", "b" * 16)
+    replies = await market.send(SELLER, *(f"{name}@{DOMAIN}" for name in names), login=Role.SELLER)
+    assert [(reply.code, reply.enhanced) for reply in replies] == [(550, "5.1.1")] * 5
+    assert [summary.state for summary in await market.store.messages()] == [MessageState.REFUSED] * 2
 
 
 async def test_other_domains_are_refused_with_and_without_a_login(market: Town) -> None:  # R-ADR-08
