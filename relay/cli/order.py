@@ -22,7 +22,7 @@ from relay.cli.session import (
 )
 from relay.core import order_report
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.order import Fulfilment, Order
+from relay.core.model.order import Fulfilment, Order, OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.ports import Store
@@ -40,20 +40,18 @@ def order() -> None:
 @click.argument("order_id", metavar="ORDER")
 @buyer_option
 @seller_option
-@click.option("--item", "items", multiple=True, metavar="CODE", help="SKU, ASIN or JAN; may be repeated.")
-@click.option("--state", default="", help="The marketplace's own word.")
+@click.option("--item", "items", multiple=True, metavar="CODE", help='SKU, ASIN or JAN; may be repeated; "" for none.')
+@click.option("--state", help="The marketplace's own name for the order's state; \"\" for none.")
 @click.option(
     "--known",
     multiple=True,
     metavar="TEXT",
-    help="What may stand in its mail: tracking numbers, prices, dates, postcodes; may be repeated.",
+    help='Texts that may stand in its mail: tracking numbers, prices, dates, postcodes; may be repeated; "" for none.',
 )
 @click.option(
     "--fulfilled-by",
     type=click.Choice([str(one) for one in Fulfilment]),
-    default=str(Fulfilment.SELLER),
-    show_default=True,
-    help="Whose service questions are.",
+    help="The side that answers service questions. A new order: seller.",
 )
 @show.as_json
 @with_store
@@ -66,12 +64,15 @@ async def add(
     buyer: str,
     seller: str,
     items: tuple[str, ...],
-    state: str,
+    state: str | None,
     known: tuple[str, ...],
-    fulfilled_by: str,
+    fulfilled_by: str | None,
     as_json: bool,
 ) -> None:
-    """Add or update an order; its buyer and seller become a pair if they are none yet."""
+    """Add or update an order; its buyer and seller become a pair if they are none yet.
+
+    Safe to run again: an option that is left out leaves the value of an existing order as it is.
+    """
     shop = session.marketplace(marketplace)
     if any(";" in text for text in (*items, *known)):
         raise click.UsageError("--item, --known: neither holds a ;")
@@ -82,15 +83,14 @@ async def add(
     if before and before.pair_id != pair.id:
         raise click.ClickException(f"order {order_id} is another buyer's or seller's already")
     put = await store.put_order(
-        Order(
-            id=before.id if before else "",
+        OrderUpdate(
             marketplace_id=shop.id,
             pair_id=pair.id,
             external_id=order_id,
-            items=items,
+            items=_values(items),
             state=state,
-            fulfilled_by=Fulfilment(fulfilled_by),
-            known=known,
+            fulfilled_by=Fulfilment(fulfilled_by) if fulfilled_by else None,
+            known=_values(known),
         )
     )
     show.one(_described(put, pair), as_json=as_json)
@@ -124,8 +124,9 @@ async def show_order(session: Session, store: Store, *, marketplace: str | None,
     "import",
     help=f"""Take in an order report: CSV or TSV, UTF-8 or CP932, FILE or - for standard input.
 
-    Safe to run again. Rows that are wrong are named and left out, the others go in; exit code 1 tells that there were
-    some. The first line names the columns:
+    Safe to run again: a column that the file does not have leaves the values of existing orders as they are; an empty
+    cell clears the order's value, where the column's line below says nothing else. Rows that are wrong are named and
+    left out, the others go in; exit code 1 tells that there were some. The first line names the columns:
 
     \b
     {_COLUMNS.replace(chr(10), chr(10) + "    ")}
@@ -199,6 +200,11 @@ async def export_orders(
         char = error.object[error.start]
         raise click.ClickException(f'CP932 has no "{char}", which an order holds; use --encoding utf-8-sig') from error
     file.write(encoded)
+
+
+def _values(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Returns the values of an option that may be repeated, without empty ones; None when the option is left out."""
+    return tuple(filter(None, given)) if given else None
 
 
 def _described(found: Order, pair: Pair) -> show.Row:

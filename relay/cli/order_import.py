@@ -2,7 +2,7 @@
 
 from relay.cli.session import introduce
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.order import Order
+from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Party, Role
 from relay.core.order_report import Row, RowError
 from relay.ports import Store
@@ -29,7 +29,7 @@ class Importer:
             self.errors.append(objection)
             return
         if not self._dry_run:
-            await self._put(row, known)
+            await self._put(row)
         if known:
             self.updated += 1
         else:
@@ -53,20 +53,19 @@ class Importer:
         self._coming |= {(Role.BUYER, row.buyer_ref), (Role.SELLER, row.seller_ref)}
         return None
 
-    async def _put(self, row: Row, known: Order | None) -> None:
+    async def _put(self, row: Row) -> None:
         buyer = await self._party(Role.BUYER, row.buyer_ref, row.buyer_mailbox, row.buyer_locale)
         seller = await self._party(Role.SELLER, row.seller_ref, row.seller_mailbox, None)
         pair = await introduce(self._store, self._marketplace, buyer, seller)
         await self._store.put_order(
-            Order(
-                id=known.id if known else "",
+            OrderUpdate(
                 marketplace_id=self._marketplace.id,
                 pair_id=pair.id,
                 external_id=row.order_id,
                 items=row.items,
                 state=row.state,
                 fulfilled_by=row.fulfilled_by,
-                known=row.known or (known.known if known else ()),
+                known=row.known,
             )
         )
 

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 
 import click
 from argon2 import PasswordHasher
@@ -18,7 +17,7 @@ from relay.cli.session import (
     role_option,
     with_store,
 )
-from relay.core.model.party import Party, PartySettings, PartyState, Role
+from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.core.policy import days
 from relay.ports import Store
 
@@ -198,21 +197,19 @@ def _check_locale(locale: str | None, locales: tuple[str, ...]) -> None:
 
 def _settings(
     known: Party, time_zone: str | None, quiet_hours: str | None, product_support: str | None
-) -> PartySettings | None:
-    """None: as they are."""
+) -> SettingsUpdate:
+    """Returns the settings that the options change. Raises UsageError when one is wrong or for the other role."""
     asked = {"--time-zone": time_zone, "--quiet-hours": quiet_hours, "--product-support": product_support}
     ours = ("--product-support",) if known.role is Role.SELLER else ("--time-zone", "--quiet-hours")
     if foreign := [name for name, value in asked.items() if value is not None and name not in ours]:
         raise click.UsageError(f"{foreign[0]} is not for a {known.role}")
     _check(time_zone, days.zone, "--time-zone: an IANA time zone, such as Asia/Tokyo")
     _check(quiet_hours if quiet_hours != "off" else None, days.stretch, '--quiet-hours: such as 22:00-07:00, or "off"')
-    settings = replace(
-        known.settings,
-        time_zone=known.settings.time_zone if time_zone is None else time_zone,
-        quiet_hours=known.settings.quiet_hours if quiet_hours is None else quiet_hours,
-        product_support=known.settings.product_support if product_support is None else product_support == "on",
+    return SettingsUpdate(
+        time_zone=time_zone,
+        quiet_hours=quiet_hours,
+        product_support=None if product_support is None else product_support == "on",
     )
-    return settings if settings != known.settings else None
 
 
 def _check(value: str | None, accepts: Callable[[str], object], expected: str) -> None:

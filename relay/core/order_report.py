@@ -25,8 +25,8 @@ COLUMNS: Final = {
     "seller_ref": "the seller's account reference (required)",
     "seller_mailbox": "the seller's mail address; empty keeps the known one",
     "items": "item codes, separated by ;",
-    "state": "the marketplace's own word for the order's state",
-    "fulfilled_by": "seller (default) or operator",
+    "state": "the marketplace's own name for the order's state",
+    "fulfilled_by": "seller or operator; empty means seller",
     "known": "texts that may stand in its mail, such as tracking numbers, separated by ;",
 }
 _REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
@@ -46,8 +46,8 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One order. None, and no `known`: the file does not say, what is known stays. `line` is where it begins in the
-    file."""
+    """One order. None: the file has no such column, or its cell is empty where the column keeps the known value; the
+    value that is stored stays. `line` is the line of the file at which the order begins."""
 
     line: int
     order_id: str
@@ -56,10 +56,10 @@ class Row:
     buyer_mailbox: str | None = None
     buyer_locale: str | None = None
     seller_mailbox: str | None = None
-    items: tuple[str, ...] = ()
-    state: str = ""
-    fulfilled_by: Fulfilment = Fulfilment.SELLER
-    known: tuple[str, ...] = ()
+    items: tuple[str, ...] | None = None
+    state: str | None = None
+    fulfilled_by: Fulfilment | None = None
+    known: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +194,15 @@ def _row(line: int, names: Sequence[str], found: Sequence[str]) -> Row:
         buyer_mailbox=_mailbox(values, "buyer_mailbox"),
         buyer_locale=_locale(values.get("buyer_locale", "")),
         seller_mailbox=_mailbox(values, "seller_mailbox"),
-        items=_list(values.get("items", "")),
-        state=values.get("state", ""),
-        fulfilled_by=_fulfilment(values.get("fulfilled_by", "")),
-        known=_list(values.get("known", "")),
+        items=_list(values.get("items")),
+        state=values.get("state"),
+        fulfilled_by=_fulfilment(values.get("fulfilled_by")),
+        known=_list(values.get("known")),
     )
 
 
-def _list(cell: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.strip() for one in cell.split(";") if one.strip()))
+def _list(cell: str | None) -> tuple[str, ...] | None:
+    return None if cell is None else tuple(dict.fromkeys(one.strip() for one in cell.split(";") if one.strip()))
 
 
 def _value(name: str, cell: str) -> str:
@@ -230,7 +230,9 @@ def _locale(value: str) -> str | None:
     return value.lower() or None
 
 
-def _fulfilment(value: str) -> Fulfilment:
+def _fulfilment(value: str | None) -> Fulfilment | None:
+    if value is None:
+        return None
     try:
         return Fulfilment(value.lower()) if value else Fulfilment.SELLER
     except ValueError:
@@ -247,9 +249,13 @@ def _joined(earlier: Row | None, row: Row) -> Row:
     return replace(
         row,
         line=earlier.line,
-        items=tuple(dict.fromkeys((*earlier.items, *row.items))),
-        known=tuple(dict.fromkeys((*earlier.known, *row.known))),
+        items=_union(earlier.items, row.items),
+        known=_union(earlier.known, row.known),
         buyer_mailbox=row.buyer_mailbox or earlier.buyer_mailbox,
         buyer_locale=row.buyer_locale or earlier.buyer_locale,
         seller_mailbox=row.seller_mailbox or earlier.seller_mailbox,
     )
+
+
+def _union(earlier: tuple[str, ...] | None, later: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if later is None else tuple(dict.fromkeys((*(earlier or ()), *later)))

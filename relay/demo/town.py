@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 
 from relay.config import Config, parse
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Order
+from relay.core.model.order import OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
 from relay.demo import cast
@@ -194,8 +194,7 @@ async def _introduce(store: Store, purchase: cast.Purchase, parties: Mapping[str
     domains = {Role.BUYER: cast.MOBILE_DOMAIN if mobile else cast.DOMAIN, Role.SELLER: cast.DOMAIN}
     pair = await store.put_pair(cast.MARKETPLACE, buyer.id, seller.id, domains)
     await store.put_order(
-        Order(
-            id="",
+        OrderUpdate(
             marketplace_id=cast.MARKETPLACE,
             pair_id=pair.id,
             external_id=purchase.order,

@@ -1,12 +1,12 @@
 """What each choice does. Choosing again what was chosen already does nothing."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from relay.core.link import Purpose
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
+from relay.core.model.party import SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.links import offers
 from relay.links.holding import Holding
@@ -106,7 +106,7 @@ async def _reopen(holding: Holding, _: str, __: str) -> None:
 async def _product_support(holding: Holding, choice: str, _: str) -> None:
     party, on = holding.party, choice == "turn_on"
     if party.settings.product_support is not on:
-        settings = replace(party.settings, product_support=on)
+        settings = SettingsUpdate(product_support=on)
         await holding.house.store.put_party(party.marketplace_id, party.role, party.external_ref, settings=settings)
 
 

@@ -8,9 +8,9 @@ from relay.core.model.event import Event
 from relay.core.model.item import Item
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Order
+from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.pair import Alias, Pair
-from relay.core.model.party import Party, PartySettings, PartyState, Role
+from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
 from relay.core.policy.facts import ThreadRef
 from relay.core.response import Turn
@@ -45,7 +45,7 @@ class Directory(Protocol):
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
-        settings: PartySettings | None = None,
+        settings: SettingsUpdate | None = None,
     ) -> Party:
         """Creates or updates; None leaves a value as it is. A new mailbox becomes the current one, the old one stays
         in the history (R-ADR-04), and is listed as an approved sender of the party."""
@@ -69,8 +69,9 @@ class Directory(Protocol):
 
     async def pairs(self, marketplace_id: str) -> Sequence[Pair]: ...
 
-    async def put_order(self, order: Order) -> Order:
-        """Creates or updates by (marketplace, external id); `order.id` "" asks for a new one."""
+    async def put_order(self, update: OrderUpdate) -> Order:
+        """Creates the order, or updates in one statement the values that `update` names; returns the order as it is
+        stored then. Raises ValueError when the order belongs to another pair or the pair to another marketplace."""
         ...
 
     async def order(self, marketplace_id: str, external_id: str) -> Order | None: ...

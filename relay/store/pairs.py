@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -10,7 +9,7 @@ import msgspec
 
 from relay.core import alias
 from relay.core.address import fold_domain
-from relay.core.model.order import Fulfilment, Order
+from relay.core.model.order import Fulfilment, Order, OrderUpdate
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
@@ -140,31 +139,33 @@ class PairVerbs(Base):
             senders=tuple(senders),
         )
 
-    async def put_order(self, order: Order) -> Order:
+    async def put_order(self, update: OrderUpdate) -> Order:
         row = (
-            order.id or self._ids.new(),
-            order.marketplace_id,
-            order.external_id,
-            order.pair_id,
-            msgspec.json.encode(order.items).decode(),
-            order.state,
-            order.fulfilled_by.value,
+            self._ids.new(),
+            update.marketplace_id,
+            update.external_id,
+            update.pair_id,
+            None if update.items is None else msgspec.json.encode(update.items).decode(),
+            update.state,
+            update.fulfilled_by and update.fulfilled_by.value,
         )
 
-        def put() -> Work[str]:
-            pair = yield self._sql["pair_of_order"], (order.pair_id,)
-            if not pair or pair[0]["marketplace_id"] != order.marketplace_id:
+        def put() -> Work[Order]:
+            pair = yield self._sql["pair_of_order"], (update.pair_id,)
+            if not pair or pair[0]["marketplace_id"] != update.marketplace_id:
                 raise ValueError("an order belongs to a pair of its own marketplace")
-            known = None
-            if order.known:
+            known = None if update.known is None else b""
+            if update.known:
                 key = self._vault.holder(pair[0]["buyer_id"], pair[0]["wrapped"])
-                known = key.seal(_order_row(order.marketplace_id, order.external_id), msgspec.json.encode(order.known))
+                name = _order_row(update.marketplace_id, update.external_id)
+                known = key.seal(name, msgspec.json.encode(update.known))
             rows = yield self._sql["put_order"], (*row, known)
-            if rows[0]["pair_id"] != order.pair_id:
+            if rows[0]["pair_id"] != update.pair_id:
                 raise ValueError("the order belongs to another pair already")
-            return str(rows[0]["id"])
+            rows = yield self._sql["order"], (update.marketplace_id, update.external_id)
+            return self._order_of(rows[0])
 
-        return replace(order, id=await self._engine.write(put))
+        return await self._engine.write(put)
 
     async def order(self, marketplace_id: str, external_id: str) -> Order | None:
         row = await self._first("order", marketplace_id, external_id)
@@ -189,7 +190,7 @@ class PairVerbs(Base):
     def _order_of(self, row: Row) -> Order:
         """From an `order_entry` row; of an erased buyer's nothing more is known."""
         known: tuple[str, ...] = ()
-        if row["sealed_known"] is not None:
+        if row["sealed_known"]:
             try:
                 key = self._vault.holder(row["buyer_id"], row["wrapped"])
                 plain = key.open(_order_row(row["marketplace_id"], row["external_id"]), row["sealed_known"])

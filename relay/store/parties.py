@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from relay.core.address import AddressError, fold
-from relay.core.model.party import Party, PartySettings, PartyState, Role
+from relay.core.model.party import Party, PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.store.base import to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
@@ -40,8 +40,12 @@ def named_party(party_id: str, row: Row, name: str) -> Party:
         state=PartyState(row["state"]),
         locale=row["locale"],
         display_name=name,
-        settings=msgspec.json.decode(row["settings"], type=PartySettings),
+        settings=_settings_of(row),
     )
+
+
+def _settings_of(row: Row) -> PartySettings:
+    return msgspec.json.decode(row["settings"], type=PartySettings)
 
 
 class PartyVerbs(SenderVerbs):
@@ -55,17 +59,16 @@ class PartyVerbs(SenderVerbs):
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
-        settings: PartySettings | None = None,
+        settings: SettingsUpdate | None = None,
     ) -> Party:
         folded = fold(mailbox) if mailbox is not None else ""
-        settings_text = msgspec.json.encode(settings).decode() if settings is not None else None
 
         def put() -> Work[Party]:
             fresh_id = self._ids.new()
             yield self._sql["add_marketplace"], (marketplace_id,)
             rows = yield (
                 self._sql["put_party"],
-                (fresh_id, marketplace_id, role.value, external_ref, state and state.value, locale, b"", settings_text),
+                (fresh_id, marketplace_id, role.value, external_ref, state and state.value, locale, b""),
             )
             party_id = rows[0]["id"]
             if party_id == fresh_id:
@@ -75,6 +78,9 @@ class PartyVerbs(SenderVerbs):
             if display_name is not None:
                 sealed = key.seal(identity("party", party_id), display_name.encode()) if display_name else b""
                 yield self._sql["set_party_name"], (party_id, sealed)
+            if settings is not None:  # the row is locked since `put_party`, so no other command's values are lost
+                changed = settings.applied_to(_settings_of(rows[0]))
+                yield self._sql["set_party_settings"], (party_id, msgspec.json.encode(changed).decode())
             if mailbox is not None:
                 yield from self._change_mailbox(rows[0], key, mailbox, folded)
             rows = yield self._sql["party"], (party_id,)

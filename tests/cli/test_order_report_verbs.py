@@ -39,6 +39,79 @@ def test_a_report_goes_in_and_again_without_a_difference(installation: Installat
     assert (order["items"], order["state"], order["fulfilled_by"]) == (["JAN1", "JAN2"], "発送済み", "operator")
 
 
+FULL = {"items": ["JAN1", "JAN2"], "state": "shipped", "fulfilled_by": "operator", "known": ["1234-5678", "980円"]}
+CLEARED: dict[str, object] = {"items": [], "state": "", "fulfilled_by": "seller", "known": []}
+
+
+@pytest.fixture
+def full_order(installation: Installation) -> Installation:
+    columns = "order_id,buyer_ref,buyer_mailbox,seller_ref,seller_mailbox,items,state,fulfilled_by,known"
+    row = "O-1,B1,hanako@private.example,S1,owner@private.example,JAN1;JAN2,shipped,operator,1234-5678;980円"
+    installation.json("order", "import", "-", stdin=f"{columns}\n{row}\n".encode())
+    assert _values(installation) == FULL
+    return installation
+
+
+def _values(installation: Installation) -> dict[str, object]:
+    shown = installation.json("order", "show", "O-1")
+    return {name: shown[name] for name in FULL}
+
+
+def test_a_column_that_a_report_does_not_have_leaves_the_values(full_order: Installation) -> None:
+    assert full_order.json("order", "import", "-", stdin=b"order_id,buyer_ref,seller_ref\nO-1,B1,S1\n")["updated"] == 1
+    assert _values(full_order) == FULL
+
+
+@pytest.mark.parametrize("column", FULL)
+def test_an_empty_cell_clears_the_value_of_its_column_alone(full_order: Installation, column: str) -> None:
+    full_order.json("order", "import", "-", stdin=f"order_id,buyer_ref,seller_ref,{column}\nO-1,B1,S1,\n".encode())
+    assert _values(full_order) == FULL | {column: CLEARED[column]}
+
+
+ADD = ("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ((), {}),
+        (("--state", "returned"), {"state": "returned"}),
+        (("--state", ""), {"state": ""}),
+        (("--item", "JAN9"), {"items": ["JAN9"]}),
+        (("--item", ""), {"items": []}),
+        (("--known", "1", "--known", "2"), {"known": ["1", "2"]}),
+        (("--known", ""), {"known": []}),
+        (("--fulfilled-by", "seller"), {"fulfilled_by": "seller"}),
+    ],
+)
+def test_adding_an_order_again_changes_the_options_that_are_given(
+    full_order: Installation, options: tuple[str, ...], changed: dict[str, object]
+) -> None:
+    shown = full_order.json(*ADD, *options)
+    assert {name: shown[name] for name in FULL} == _values(full_order) == FULL | changed
+
+
+def test_a_new_order_without_options_has_the_defaults(full_order: Installation) -> None:
+    shown = full_order.json("order", "add", "O-2", "--buyer", "B1", "--seller", "S1")
+    assert {name: shown[name] for name in FULL} == CLEARED
+
+
+def test_adding_a_party_or_a_sender_again_leaves_what_is_not_given(full_order: Installation) -> None:
+    # R-POL-12, R-SND-01
+    buyer = ("--role", "buyer", "--ref", "B1")
+    hours = ("--time-zone", "Asia/Tokyo", "--quiet-hours", "22:00-07:00")
+    full_order.json("party", "set", *buyer, *hours, "--name", "Hanako", "--locale", "ja", "--state", "suspended")
+    before = full_order.json("party", "show", *buyer, "--reveal")
+    for verb in ("add", "set"):
+        full_order.json("party", verb, *buyer)
+        assert full_order.json("party", "show", *buyer, "--reveal") == before
+    full_order.json("party", "set", *buyer, "--quiet-hours", "off")
+    assert full_order.json("party", "show", *buyer, "--reveal") == before | {"quiet_hours": "off"}
+    sender = ("sender", "add", *buyer, "office@private.example")
+    made = full_order.json(*sender, "--label", "Office", "--shared", "--by", "ann")
+    assert full_order.json(*sender, "--by", "ann") == made
+
+
 def test_a_dry_run_says_the_same_and_changes_nothing(installation: Installation, report: Path) -> None:
     report.write_text("\n".join((HEADER, *ROWS, "O-4,B9,,,S1,,,,")), encoding="utf-8")
     dry = installation.json("order", "import", "--dry-run", str(report), exit_code=1)

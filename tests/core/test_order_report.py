@@ -55,6 +55,31 @@ def test_optional_columns_may_be_missing_and_headers_differ_in_form() -> None:
     assert report.rows == (Row(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"),)
 
 
+def test_an_empty_cell_of_a_column_differs_from_a_column_that_is_missing() -> None:
+    # R-UI-07
+    (row,) = read(f"{HEADER},known\nO-1,B-1,,,S-1,,,,,\n".encode()).rows
+    assert (row.items, row.state, row.fulfilled_by, row.known) == ((), "", Fulfilment.SELLER, ())
+    assert (row.buyer_mailbox, row.buyer_locale, row.seller_mailbox) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "value"),
+    [
+        ("items", ("A", "B;A"), ("A", "B")),
+        ("known", ("", "1;2"), ("1", "2")),
+        ("state", ("new", "shipped"), "shipped"),
+        ("fulfilled_by", ("seller", "operator"), Fulfilment.OPERATOR),
+    ],
+)
+def test_one_optional_column_alone_says_nothing_of_the_others(
+    column: str, cells: tuple[str, str], value: object
+) -> None:
+    lines = (f"order_id,buyer_ref,seller_ref,{column}", *(f"O-1,B-1,S-1,{cell}" for cell in cells))
+    assert read("\n".join(lines).encode()).rows == (
+        replace(Row(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"), **{column: value}),
+    )
+
+
 def test_other_columns_are_left_unread_and_named_but_our_own_aliases_are_not() -> None:
     report = read(b"order_id,buyer_ref,seller_ref,price,buyer_alias\nO-1,B-1,S-1,300,x@y.example\n")
     assert report.unread_columns == ("price",)
@@ -92,7 +117,8 @@ def test_known_texts_are_a_list_that_may_be_left_out() -> None:
     lines = (f"{HEADER},known", f"{GOOD},1234-5678-9012; 980円", f"{GOOD},980円;〒150-0001")
     (row,) = read("\n".join(lines).encode()).rows
     assert row.known == ("1234-5678-9012", "980円", "〒150-0001")
-    assert FULL.known == ()
+    (row,) = read(_file(GOOD)).rows
+    assert row.known is None
 
 
 def test_an_error_does_not_repeat_the_cell() -> None:

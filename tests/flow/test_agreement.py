@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, Order
-from relay.core.model.party import PartySettings, PartyState, Role
+from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.party import PartyState, Role, SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Verdict
 from relay.core.policy.facts import Scan, ScanOutcome
@@ -214,9 +214,9 @@ async def furnish(market: Town, world: World) -> None:
     if world.order:
         external_id = f"A-{pair.id}"
         await store.put_order(
-            Order(id="", marketplace_id="market", pair_id=pair.id, external_id=external_id, fulfilled_by=world.order)
+            OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=external_id, fulfilled_by=world.order)
         )
-    supports = PartySettings(product_support=world.product_support)
+    supports = SettingsUpdate(product_support=world.product_support)
     seller_state, buyer_state = world.states
     await store.put_party("market", Role.SELLER, seller.external_ref, state=seller_state, settings=supports)
     await store.put_party("market", Role.BUYER, buyer.external_ref, state=buyer_state)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.core.model.message import Incoming
-from relay.core.model.party import PartySettings, PartyState, Role
+from relay.core.model.party import PartyState, Role, SettingsUpdate
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import smtp_text
@@ -18,7 +18,7 @@ ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day
 
 async def quiet(market: Town, hours: str) -> None:
     await market.store.put_party(
-        "market", Role.BUYER, "B1", settings=PartySettings(time_zone="Asia/Tokyo", quiet_hours=hours)
+        "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours=hours)
     )
 
 

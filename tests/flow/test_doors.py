@@ -7,7 +7,7 @@ import pytest
 from relay.core.model.event import EventType
 from relay.core.model.marketplace import Fallback
 from relay.core.model.message import Incoming, MessageState, Peer, Port
-from relay.core.model.order import Order
+from relay.core.model.order import OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.steps.house import Book
@@ -68,7 +68,7 @@ async def test_a_tag_names_no_order_of_another_pair(market: Town) -> None:  # R-
     seller = market.pair.seller.party.id
     other = await market.store.put_pair("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
     for pair, name in ((other, "O9"), (market.pair, "O1")):
-        await market.store.put_order(Order(id="", marketplace_id="market", pair_id=pair.id, external_id=name))
+        await market.store.put_order(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
     for tag in ("+O9@", "+O1@"):
         [reply] = await market.send(SELLER, market.buyer_alias.replace("@", tag))
         assert reply.code == 250

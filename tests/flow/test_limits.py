@@ -10,8 +10,8 @@ import pytest
 
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, Order
-from relay.core.model.party import PartySettings, Role
+from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.core.policy.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.ports import Misuse
@@ -97,7 +97,7 @@ async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
 async def test_quiet_hours_are_the_buyers(market: Town) -> None:  # R-POL-12
     await use(market, Policy(hours=Hours(time_zone="Asia/Tokyo", quiet="22:00-07:00")))
     await market.store.put_party(
-        "market", Role.BUYER, "B1", settings=PartySettings(time_zone="Europe/Berlin", quiet_hours="")
+        "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Europe/Berlin", quiet_hours="")
     )
     # 10:00 in Tokyo, 02:00 in Berlin
     await market.send(SELLER, market.buyer_alias)
@@ -151,8 +151,7 @@ async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-1
 
 async def operators_order(market: Town) -> None:
     await market.store.put_order(
-        Order(
-            id="",
+        OrderUpdate(
             marketplace_id="market",
             pair_id=market.pair.id,
             external_id="A-1",
@@ -175,7 +174,7 @@ async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: 
 
 async def test_with_product_support_product_questions_reach_the_seller(market: Town) -> None:  # R-POL-13
     await operators_order(market)
-    await market.store.put_party("market", Role.SELLER, "S1", settings=PartySettings(product_support=True))
+    await market.store.put_party("market", Role.SELLER, "S1", settings=SettingsUpdate(product_support=True))
     await market.send(BUYER, market.seller_alias, Subject="Which glaze?", X_Relay_Kind="customisation")
     await market.send(BUYER, market.seller_alias, Subject="Where is it?", X_Relay_Kind="order_problem")
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["ops@operator.example", SELLER]
@@ -312,8 +311,8 @@ async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> No
 
 async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) -> None:  # R-POL-13 R-POL-04 R-REC-08
     await market.store.put_order(
-        Order(
-            id="1", marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=Fulfilment.OPERATOR
+        OrderUpdate(
+            marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=Fulfilment.OPERATOR
         )
     )
     await market.send(BUYER, market.seller_alias, Subject="Where is it?")

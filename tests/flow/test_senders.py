@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
-from relay.core.model.order import Fulfilment, Order
-from relay.core.model.party import PartySettings, Role
+from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.core.policy.policy import Hours, Policy
 from relay.housekeeping import Housekeeping
@@ -232,8 +232,8 @@ async def test_who_waits_for_nothing_any_more_takes_no_place(market: Town) -> No
 async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) -> None:  # R-SND-02 R-POL-13
     await from_helper(market)
     await market.deliver_due()
-    order = Order(
-        id="", marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+    order = OrderUpdate(
+        marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
     )
     await market.store.put_order(order)
     await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
@@ -282,8 +282,8 @@ async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: T
 
 async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
     await market.store.put_order(
-        Order(
-            id="", marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+        OrderUpdate(
+            marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
         )
     )
     await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
@@ -296,7 +296,7 @@ async def test_a_released_service_question_goes_to_the_operator(market: Town) ->
 async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> None:  # R-POL-12
     await from_helper(market)
     await market.deliver_due()
-    settings = PartySettings(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")  # it is ten there
+    settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")  # it is ten there
     await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
     await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     assert await market.deliver_due() == []
@@ -323,7 +323,7 @@ async def test_what_waits_in_the_queue_respects_quiet_hours_that_have_begun(mark
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     del market.mailboxes.answers[BUYER]
-    settings = PartySettings(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")
+    settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")
     await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
     market.clock.forward(120)
     assert await market.deliver_due() == []

@@ -9,7 +9,7 @@ import pytest
 from relay.core.model.event import EventType
 from relay.core.model.item import ItemKind, ItemState
 from relay.core.model.message import MessageState
-from relay.core.model.order import Order
+from relay.core.model.order import OrderUpdate
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Store, UnavailableError
@@ -18,7 +18,7 @@ from tests.store.world import Place, World
 
 async def test_a_record_comes_back_as_it_went_in(world: World, place: Place):  # R-REC-01
     order = await world.store.put_order(
-        Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=())
+        OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=())
     )
     record = world.record(order_id=order.id, detail={"tls": True, "size_bytes": 48, "reasons": [{"code": "x"}]})
     acceptance = world.acceptance(record, world.item(record), notices=(world.notice(record),))

@@ -1,5 +1,6 @@
 """Who is who: parties, mailboxes, pairs, aliases, orders, senders, opt-outs, app passwords."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from relay.core import alias
 from relay.core.address import AddressError
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, Order
+from relay.core.model.order import Fulfilment, Order, OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Store
@@ -113,18 +114,58 @@ async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(worl
     assert await world.store.alias(old.local_part, old.domain) is not None
 
 
-def order_of(world: World, **more: object) -> Order:
-    order = Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=("SKU1", "ASIN2"))
+def order_of(world: World, **more: object) -> OrderUpdate:
+    order = OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=("SKU1", "ASIN2"))
     return replace(order, **more)  # type: ignore[arg-type]
 
 
 async def test_an_order_is_put_by_its_external_id(world: World):
     made = await world.store.put_order(order_of(world))
     assert made.id
-    changed = replace(made, state="shipped", items=("SKU1",), fulfilled_by=Fulfilment.OPERATOR)
-    assert await world.store.put_order(replace(changed, id="")) == changed
+    values = {"state": "shipped", "items": ("SKU1",), "fulfilled_by": Fulfilment.OPERATOR, "known": ("150-0001",)}
+    changed = replace(made, **values)
+    assert await world.store.put_order(order_of(world, **values)) == changed
     assert await world.store.order("m", "A-1") == changed
     assert await world.store.order("other", "A-1") is None  # R-ADR-09
+
+
+ORDER_VALUES = {
+    "items": ("SKU1", "ASIN2"),
+    "state": "shipped",
+    "fulfilled_by": Fulfilment.OPERATOR,
+    "known": ("150-0001",),
+}
+
+
+def update_of(world: World, **values: object) -> OrderUpdate:
+    return OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ORDER_VALUES)
+async def test_an_update_of_an_order_changes_the_values_that_it_names(world: World, name: str):  # R-UI-07
+    made = await world.store.put_order(update_of(world))
+    assert made == Order(id=made.id, marketplace_id="m", pair_id=world.pair.id, external_id="A-1")
+    full = await world.store.put_order(update_of(world, **ORDER_VALUES))
+    assert full == replace(made, **ORDER_VALUES)
+    assert await world.store.put_order(update_of(world)) == full
+    default = getattr(made, name)
+    cleared = await world.store.put_order(update_of(world, **{name: default}))
+    assert cleared == replace(full, **{name: default})
+    assert await world.store.put_order(update_of(world, **{name: ORDER_VALUES[name]})) == full
+    assert await world.store.order("m", "A-1") == full
+
+
+async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: Place):  # R-UI-07
+    async with place.node() as other:
+        for number in range(5):
+            external_id = f"A-{number}"
+            nodes = (world.store, other, world.store, other)
+            updates = [
+                replace(update_of(world, **{name: v}), external_id=external_id) for name, v in ORDER_VALUES.items()
+            ]
+            await asyncio.gather(*(node.put_order(one) for node, one in zip(nodes, updates, strict=True)))
+            stored = await world.store.order("m", external_id)
+            assert {name: getattr(stored, name) for name in ORDER_VALUES} == ORDER_VALUES
 
 
 async def test_an_order_stays_with_its_pair_and_marketplace(world: World):  # R-ADR-09

@@ -10,7 +10,7 @@ from relay.core.model.event import EventType
 from relay.core.model.head import Automatic
 from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
-from relay.core.model.order import Order
+from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Role
 from relay.core.policy.facts import ThreadRef
 from relay.core.response import Turn
@@ -125,7 +125,7 @@ async def test_the_notices_to_a_party_are_known_by_when_they_are_due(world: Worl
 
 
 async def order(world: World, external_id: str = "A-1", **more: object) -> Order:
-    made = Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id=external_id)
+    made = OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id=external_id)
     return await world.store.put_order(replace(made, **more))  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.core.model.order import Order
+from relay.core.model.order import OrderUpdate
 from relay.core.model.sender import SenderState
 from relay.ports import DkimKey, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
@@ -47,7 +47,7 @@ async def test_no_address_name_or_text_lies_open(world: World, place: Place):
         world.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
     )
     await world.store.put_order(
-        Order(id="", marketplace_id="m", pair_id=world.pair.id, external_id="A-1", known=("150-0001",))
+        OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", known=("150-0001",))
     )
     record = world.record(mail_from="bounce-to@x.example")
     acceptance = world.acceptance(record, world.item(record), notices=(world.notice(record),))

@@ -1,5 +1,6 @@
 """Sender lists: flipped at will, one or many, never deleted; who waits, and who is to be told of it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 from relay.core.model.event import EventType
 from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
-from relay.core.model.party import PartySettings, PartyState, Role
+from relay.core.model.party import PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Store, Told
 from tests.store.world import Place, World, make_pair
@@ -140,7 +141,8 @@ async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: Sto
 
 async def test_a_partys_own_choices_stay_until_they_are_changed(world: World, place: Place):  # R-POL-12 R-POL-13
     choices = PartySettings(time_zone="Asia/Tokyo", quiet_hours="22:00-07:00", product_support=True)
-    made = await world.store.put_party("m", Role.SELLER, "s-1", settings=choices)
+    everything = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="22:00-07:00", product_support=True)
+    made = await world.store.put_party("m", Role.SELLER, "s-1", settings=everything)
     assert made.settings == choices
     await world.store.put_party("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
     async with place.node() as other:
@@ -148,6 +150,23 @@ async def test_a_partys_own_choices_stay_until_they_are_changed(world: World, pl
         assert (await other.pair(world.pair.id)).seller.party.settings == choices
     assert (await world.store.party_by_id(world.pair.buyer.party.id)).settings == PartySettings()
     assert await world.store.party_by_id("nobody") is None
+
+
+async def test_a_choice_changes_no_other_choice(world: World, place: Place):  # R-POL-12 R-POL-13
+    async with place.node() as other:
+        for number in range(5):
+            ref = f"s-{number + 10}"
+            await world.store.put_party("m", Role.SELLER, ref)
+            await asyncio.gather(
+                world.store.put_party("m", Role.SELLER, ref, settings=SettingsUpdate(time_zone="Asia/Tokyo")),
+                other.put_party("m", Role.SELLER, ref, settings=SettingsUpdate(quiet_hours="off")),
+                world.store.put_party("m", Role.SELLER, ref, settings=SettingsUpdate(product_support=True)),
+                other.put_party("m", Role.SELLER, ref, settings=SettingsUpdate()),
+            )
+            stored = await other.party("m", Role.SELLER, ref)
+            assert stored.settings == PartySettings(time_zone="Asia/Tokyo", quiet_hours="off", product_support=True)
+        cleared = await other.put_party("m", Role.SELLER, ref, settings=SettingsUpdate(time_zone=""))
+        assert cleared.settings == PartySettings(quiet_hours="off", product_support=True)
 
 
 async def test_another_pair_of_the_seller_changes_nothing_here(world: World):  # R-ADR-09

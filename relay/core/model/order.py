@@ -22,3 +22,17 @@ class Order:
     state: str = ""
     fulfilled_by: Fulfilment = Fulfilment.SELLER
     known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpdate:
+    """New values of the order `external_id` of a marketplace. None leaves a value of an existing order as it is and
+    gives a new order the default of `Order`; an empty value clears it."""
+
+    marketplace_id: str
+    pair_id: str
+    external_id: str
+    items: tuple[str, ...] | None = None
+    state: str | None = None
+    fulfilled_by: Fulfilment | None = None
+    known: tuple[str, ...] | None = None

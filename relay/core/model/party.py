@@ -31,6 +31,22 @@ class PartySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsUpdate:
+    """New values of a party's settings; None leaves a value as it is."""
+
+    time_zone: str | None = None
+    quiet_hours: str | None = None
+    product_support: bool | None = None
+
+    def applied_to(self, settings: PartySettings) -> PartySettings:
+        return PartySettings(
+            time_zone=settings.time_zone if self.time_zone is None else self.time_zone,
+            quiet_hours=settings.quiet_hours if self.quiet_hours is None else self.quiet_hours,
+            product_support=settings.product_support if self.product_support is None else self.product_support,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """`display_name` is what the marketplace gave for display, never a name read from mail."""
 

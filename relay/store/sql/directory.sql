@@ -8,16 +8,17 @@ SELECT id FROM marketplace
 
 -- name: put_party
 INSERT INTO party (id, marketplace_id, role, external_ref, state, locale, sealed_name, settings)
-VALUES ($1, $2, $3, $4, COALESCE(CAST($5 AS TEXT), 'active'), COALESCE(CAST($6 AS TEXT), ''), $7,
-        COALESCE(CAST($8 AS TEXT), '{}'))
+VALUES ($1, $2, $3, $4, COALESCE(CAST($5 AS TEXT), 'active'), COALESCE(CAST($6 AS TEXT), ''), $7, '{}')
 ON CONFLICT (marketplace_id, role, external_ref) DO UPDATE SET
     state = COALESCE(CAST($5 AS TEXT), party.state),
-    locale = COALESCE(CAST($6 AS TEXT), party.locale),
-    settings = COALESCE(CAST($8 AS TEXT), party.settings)
+    locale = COALESCE(CAST($6 AS TEXT), party.locale)
 RETURNING id
 
 -- name: set_party_name
 UPDATE party SET sealed_name = $2 WHERE id = $1
+
+-- name: set_party_settings
+UPDATE party SET settings = $2 WHERE id = $1
 
 -- name: set_party_mailbox
 UPDATE party SET mailbox_id = $2 WHERE id = $1
@@ -70,10 +71,13 @@ WHERE pair.id = $1
 
 -- name: put_order
 INSERT INTO order_ (id, marketplace_id, external_id, pair_id, items, state, fulfilled_by, sealed_known)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+VALUES ($1, $2, $3, $4, COALESCE(CAST($5 AS TEXT), '[]'), COALESCE(CAST($6 AS TEXT), ''),
+        COALESCE(CAST($7 AS TEXT), 'seller'), $8)
 ON CONFLICT (marketplace_id, external_id) DO UPDATE SET
-    items = excluded.items, state = excluded.state, fulfilled_by = excluded.fulfilled_by,
-    sealed_known = excluded.sealed_known
+    items = COALESCE(CAST($5 AS TEXT), order_.items),
+    state = COALESCE(CAST($6 AS TEXT), order_.state),
+    fulfilled_by = COALESCE(CAST($7 AS TEXT), order_.fulfilled_by),
+    sealed_known = COALESCE(excluded.sealed_known, order_.sealed_known)
 RETURNING id, pair_id
 
 -- name: orders
