@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from relay.core.identify import Writer
+from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
 from relay.core.policy.content import judge
 from relay.core.policy.decide import decide
-from relay.core.rewrite.mime import MimeLimits, split
 from tests.support import hostile
 from tests.support.judging import Letter
 from tests.support.letters import mail

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from bench.messages import SIZES, _message
-from relay.core.rewrite import assemble, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Plan
 from relay.core.rewrite.rewrite import rewrite
 

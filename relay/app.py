@@ -18,26 +18,26 @@ from starlette.applications import Starlette
 from relay import config as configuration
 from relay import texts
 from relay.config import Config
-from relay.core.address import fold_domain
+from relay.core.mail.address import fold_domain
+from relay.core.mail.mime import MimeLimits
 from relay.core.retry import Schedule
-from relay.core.rewrite.mime import MimeLimits
 from relay.edge import observe, scan, system, tls
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.dns import DnsResolver
+from relay.edge.signing import BatchSigner
 from relay.edge.smtp_in import Guard, SmtpIn
 from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
-from relay.edge.web.links import routes as link_pages
 from relay.edge.web.server import WebServer
+from relay.edge.web.signed_links import routes as link_pages
 from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened
-from relay.intake import FrontDesk
-from relay.links import LinkDesk
+from relay.intake import SmtpIntake
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
-from relay.steps.house import Book, Departures, House, Settings
-from relay.steps.links import Links
-from relay.steps.notice_quota import NoticeQuota
-from relay.steps.signing import BatchSigner
+from relay.signed_links import SignedLinkService
+from relay.steps.notice_quota import StoredNoticeQuota
+from relay.steps.services import Dispatcher, Marketplaces, Services, Settings
+from relay.steps.signed_links import SignedLinkUrls
 from relay.worker import Worker
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ _GARBAGE_OBJECTS: Final = 20_000
 """A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
 
 
-def house(
+def services(
     config: Config,
     store: Store,
     *,
@@ -57,14 +57,14 @@ def house(
     observer: Observer,
     courier: Courier,
     signer: Signer,
-    departures: Departures,
+    dispatcher: Dispatcher,
     scanners: Sequence[Scanner],
     web_port: int,
-) -> House:
+) -> Services:
     """The flow's house as configured, over an open store and what leads out of it. `web_port` is where the web edge
     listens: signed links lead there unless `web.public_url` says otherwise."""
-    return House(
-        book=Book.of(configuration.marketplaces(config), config.hostname),
+    return Services(
+        marketplaces=Marketplaces.of(configuration.marketplaces(config), config.hostname),
         settings=_settings(config),
         store=store,
         clock=clock,
@@ -74,10 +74,10 @@ def house(
         courier=courier,
         signer=signer,
         catalogue=texts.load(),
-        departures=departures,
+        dispatcher=dispatcher,
         scanners=scanners,
-        notice_quota=NoticeQuota(store, config.notices.per_mailbox_per_hour),
-        links=Links(
+        notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
+        links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
             key=store.secret("link"),
             life_s=config.web.link_life_s,
@@ -186,20 +186,20 @@ class Daemon:
         web = WebServer(self._web_app(), config.web.host, config.web.port)
         stack.push_async_callback(web.stop)
         self.ports["web"] = await web.bind()
-        self._house = house(
+        self._services = services(
             config,
             self._store,
             clock=clock,
             observer=self._observer,
             courier=courier,
             signer=self._signer,
-            departures=worker,
+            dispatcher=worker,
             scanners=scanners,
             web_port=self.ports["web"],
         )
-        worker.start(self._house)
+        worker.start(self._services)
         stack.push_async_callback(worker.stop, _GRACE_S)
-        housekeeping.start(self._house, config.notices.sweep_s)
+        housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
         await self._open_doors(directory)
         await web.start()
@@ -210,8 +210,8 @@ class Daemon:
         if any(listener.tls != "none" for listener in config.listener):
             context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
         self._stack.push_async_callback(self._close_doors)
-        desk = FrontDesk(self._house)
-        guard = Guard(limits=config.limits, networks=config.networks, clock=self._house.clock)
+        desk = SmtpIntake(self._services)
+        guard = Guard(limits=config.limits, networks=config.networks, clock=self._services.clock)
         for listener in config.listener:
             door = SmtpIn(
                 listener=listener,
@@ -220,7 +220,7 @@ class Daemon:
                 hostname=config.hostname,
                 tls=None if listener.tls == "none" else context,
                 intake=desk,
-                clock=self._house.clock,
+                clock=self._services.clock,
                 observer=self._observer,
                 guard=guard,
             )
@@ -232,7 +232,9 @@ class Daemon:
         await asyncio.gather(*(door.stop(_GRACE_S) for _, door in self._listeners))
 
     def _web_app(self) -> Starlette:
-        links = link_pages(LinkDesk(lambda: self._house), texts.load(), system.SystemClock(), self._observer)
+        links = link_pages(
+            SignedLinkService(lambda: self._services), texts.load(), system.SystemClock(), self._observer
+        )
         return build_web(observer_render=self._observer.render, ready=self._why_not_ready, links=links)
 
     async def _why_not_ready(self) -> str | None:
@@ -247,7 +249,7 @@ class Daemon:
         keeps what it was started with, and the log names what differs. A broken file changes nothing."""
         try:
             fresh = configuration.load(self._path)
-            book = Book.of(configuration.marketplaces(fresh), self._config.hostname)
+            marketplaces = Marketplaces.of(configuration.marketplaces(fresh), self._config.hostname)
             directory = data_dir(self._config, self._base)
             if any(kind != "none" for kind, _ in self._listeners):
                 context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
@@ -259,9 +261,9 @@ class Daemon:
             return
         others_are_believed = fresh.authentication != self._config.authentication
         self._config = structs.replace(self._config, **{name: getattr(fresh, name) for name in _RELOADED})
-        self._house.book = book
+        self._services.marketplaces = marketplaces
         if others_are_believed:
-            self._house.authenticator = _authenticator(self._config, self._observer)
+            self._services.authenticator = _authenticator(self._config, self._observer)
         self._signer.forget()
         waits = [name for name in fresh.__struct_fields__ if getattr(fresh, name) != getattr(self._config, name)]
         log.info("reloaded", marketplaces=len(fresh.marketplace), **({"waits_for_restart": waits} if waits else {}))

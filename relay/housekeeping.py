@@ -13,11 +13,11 @@ import structlog
 
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
-from relay.core.policy.policy import Policy
-from relay.ports import Told, UnavailableError
+from relay.core.model.policy import Policy
+from relay.ports import NoticeSent, UnavailableError
 from relay.steps import letters
-from relay.steps.house import House
-from relay.steps.told import PENDING
+from relay.steps.notice_log import PENDING
+from relay.steps.services import Services
 
 log = structlog.get_logger()
 
@@ -32,74 +32,74 @@ class Housekeeping:
         self._task: asyncio.Task[None] | None = None
         self._announced: set[tuple[str, str]] = set()
 
-    def start(self, house: House, sweep_s: float) -> None:
-        self._task = asyncio.create_task(self._sweep_on(house, sweep_s), name="housekeeping")
+    def start(self, services: Services, sweep_s: float) -> None:
+        self._task = asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping")
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _sweep_on(self, house: House, sweep_s: float) -> None:
+    async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
             for sweep in (self.digests, self.announcements):
-                await _survive(sweep, house)
+                await _survive(sweep, services)
             await asyncio.sleep(sweep_s)
 
-    async def digests(self, house: House) -> None:
+    async def digests(self, services: Services) -> None:
         """To each owner with senders that came after he was last told, a digest's time after that."""
-        now = house.clock.now()
-        for party_id in await house.store.waiting_parties(now - timedelta(seconds=house.settings.digest_s)):
-            party = await house.store.party_by_id(party_id)
-            if party is not None and party.marketplace_id in house.book.by_id:
-                await self._in_turn(house, party, PENDING, now, letters.pending_digest)
+        now = services.clock.now()
+        for party_id in await services.store.waiting_parties(now - timedelta(seconds=services.settings.digest_s)):
+            party = await services.store.party_by_id(party_id)
+            if party is not None and party.marketplace_id in services.marketplaces.by_id:
+                await self._in_turn(services, party, PENDING, now, letters.pending_digest)
 
-    async def announcements(self, house: House) -> None:
-        now = house.clock.now()
-        for marketplace in house.book.by_id.values():
+    async def announcements(self, services: Services) -> None:
+        now = services.clock.now()
+        for marketplace in services.marketplaces.by_id.values():
             for policy in marketplace.policies:
                 announced = (marketplace.id, policy.version)
                 starts_at = policy.effective_at - timedelta(seconds=policy.announce_s)
                 due = starts_at <= now < policy.effective_at and announced not in self._announced
-                if due and await self._announce(house, marketplace, policy, now):
+                if due and await self._announce(services, marketplace, policy, now):
                     self._announced.add(announced)
 
-    async def _announce(self, house: House, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
+    async def _announce(self, services: Services, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
         """Whether nobody is left: a letter that another node has begun may still be lost with it."""
         nobody_left = True
         topic = f"policy {policy.version}"
 
-        async def write(house: House, party: Party, told: Told) -> bool:
-            return await letters.announcement(house, party, policy, told)
+        async def write(services: Services, party: Party, told: NoticeSent) -> bool:
+            return await letters.announcement(services, party, policy, told)
 
-        for party in await house.store.parties(marketplace.id, Role.SELLER):
-            told = party.state is not PartyState.ACTIVE or await house.store.told_at(party.id, topic)
+        for party in await services.store.parties(marketplace.id, Role.SELLER):
+            told = party.state is not PartyState.ACTIVE or await services.store.told_at(party.id, topic)
             if not told:
-                nobody_left &= await self._in_turn(house, party, topic, now, write)
+                nobody_left &= await self._in_turn(services, party, topic, now, write)
         return nobody_left
 
     async def _in_turn(
         self,
-        house: House,
+        services: Services,
         party: Party,
         topic: str,
         now: datetime,
-        write: Callable[[House, Party, Told], Coroutine[object, object, bool]],
+        write: Callable[[Services, Party, NoticeSent], Coroutine[object, object, bool]],
     ) -> bool:
         """Writes a letter unless another node is just doing so; whether it was our turn."""
-        turn = Told(party_id=party.id, topic=f"{topic} (turn)", at=now)
-        first = await house.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
-        if first and await write(house, party, Told(party_id=party.id, topic=topic, at=now)):
-            house.departures.wake()
+        turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
+        first = await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
+        if first and await write(services, party, NoticeSent(party_id=party.id, topic=topic, at=now)):
+            services.dispatcher.notify()
         return first
 
 
-async def _survive(sweep: Callable[[House], Coroutine[object, object, None]], house: House) -> None:
+async def _survive(sweep: Callable[[Services], Coroutine[object, object, None]], services: Services) -> None:
     """One sweep's fault must not end all later ones."""
     try:
-        await sweep(house)
+        await sweep(services)
     except UnavailableError:
         log.warning("store_away", during="sweep")
     except Exception:
-        house.observer.count("internal_errors", where="sweep")
+        services.observer.count("internal_errors", where="sweep")
         log.exception("sweep_failed")

@@ -16,7 +16,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from relay import flow
 from relay.core import alias, verp
-from relay.core.address import fold_domain, split
+from relay.core.mail.address import fold_domain, split
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.party import PartyState
 from relay.core.model.reason import ReasonCode
@@ -24,26 +24,26 @@ from relay.core.model.reply import Reply
 from relay.core.notice import smtp_text
 from relay.steps import bounces
 from relay.steps.gather import OPERATOR_LOCAL_PARTS
-from relay.steps.house import House
+from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
 _NO_RELAYING: Final = smtp_text.reply(ReasonCode.NO_RELAYING, None)
 _REMEMBERED_LOGINS: Final = 1_000
 
 
-class FrontDesk:
+class SmtpIntake:
     """Implements `ports.Intake` over one house."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._hasher = PasswordHasher()
-        self._dummy_hash = self._hasher.hash(house.ids.entropy(16))
+        self._dummy_hash = self._hasher.hash(services.ids.entropy(16))
         self._remembered: dict[bytes, str] = {}
 
     async def login(self, username: str, password: str) -> str | None:
         """Argon2 is slow on purpose; a password that was right is remembered by a keyed hash with its stored hash,
         so that revoking it takes effect at once."""
-        found = await self._house.store.app_passwords(username)
+        found = await self._services.store.app_passwords(username)
         for party_id, password_hash in found:
             mark = self._mark(username, password, password_hash)
             if self._remembered.get(mark) == party_id:
@@ -57,7 +57,7 @@ class FrontDesk:
         return None
 
     def _mark(self, *parts: str) -> bytes:
-        return hmac.digest(self._house.store.secret("login"), "\0".join(parts).encode(), "sha256")
+        return hmac.digest(self._services.store.secret("login"), "\0".join(parts).encode(), "sha256")
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
@@ -71,10 +71,10 @@ class FrontDesk:
     async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:  # noqa: ARG002 - the port's shape
         local_part, domain = split(address)
         domain = fold_domain(domain)
-        marketplace = self._house.book.by_domain.get(domain)
+        marketplace = self._services.marketplaces.by_domain.get(domain)
         if marketplace is None:
             return _NO_RELAYING
-        store = self._house.store
+        store = self._services.store
         name = alias.untag(local_part).local_part
         if name in OPERATOR_LOCAL_PARTS or self._returned_item(local_part):
             return _OK
@@ -99,9 +99,9 @@ class FrontDesk:
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
         # Reports first: when the store fails half-way all of it comes again, and a report may, a message may not.
-        reports = {a: await bounces.take(self._house, incoming, item_id) for a, item_id in returned.items()}
-        replies = iter(await flow.accept(self._house, replace(incoming, rcpt_to=written)) if written else ())
+        reports = {a: await bounces.take(self._services, incoming, item_id) for a, item_id in returned.items()}
+        replies = iter(await flow.accept(self._services, replace(incoming, rcpt_to=written)) if written else ())
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
 
     def _returned_item(self, local_part: str) -> str | None:
-        return verp.read(local_part, self._house.clock.now(), self._house.store.secret("verp"))
+        return verp.read(local_part, self._services.clock.now(), self._services.store.secret("verp"))

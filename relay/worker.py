@@ -1,6 +1,6 @@
 """The dispatch loop: claims what is due, attempts each item, settles it; renews leases, backs off from sick domains.
 
-Items that the flow has just committed are born leased by this process and come in by `depart` with their content, so
+Items that the flow has just committed are born leased by this process and come in by `submit` with their content, so
 the usual message costs no claim and no read. Whatever does not fit in is left to the claim.
 
 Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. One that
@@ -22,9 +22,9 @@ import structlog
 from relay import flow
 from relay.core.model.item import Item, ItemState
 from relay.core.retry import horizon_s
-from relay.ports import Letter, Settlement, UnavailableError
+from relay.ports import Settlement, StoredContent, UnavailableError
 from relay.steps import settling
-from relay.steps.house import House
+from relay.steps.services import Services
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Worker:
     """One per process. `start` then `stop`; never raises for what an item does."""
 
     def __init__(self) -> None:
-        self._house: House | None = None
+        self._services: Services | None = None
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, _Lane] = {}
         self._wake = asyncio.Event()
@@ -56,14 +56,14 @@ class Worker:
         self._stopping = False
 
     @property
-    def house(self) -> House:
-        if self._house is None:
+    def services(self) -> Services:
+        if self._services is None:
             raise RuntimeError("the worker has not been started")
-        return self._house
+        return self._services
 
-    def start(self, house: House) -> None:
-        self._house = house
-        self._slots = asyncio.Semaphore(house.settings.concurrency)
+    def start(self, services: Services) -> None:
+        self._services = services
+        self._slots = asyncio.Semaphore(services.settings.concurrency)
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
@@ -78,19 +78,19 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._in_hand.values(), return_exceptions=True)
         with contextlib.suppress(UnavailableError):
-            await self.house.store.release(self.house.settings.owner)
+            await self.services.store.release(self.services.settings.owner)
 
     # ------------------------------------------------------------ what the flow sees (house.Departures)
 
-    def has_room(self, destination: str) -> bool:
+    def has_capacity(self, destination: str) -> bool:
         lane = self._lanes.get(destination)
         return self._room() > 0 and (lane is None or lane.items < self._lane_items)
 
-    def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
-        for item, letter in departing:
-            self._take(item, letter)
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
+        for item, stored in submitted:
+            self._take(item, stored)
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         self._wake.set()
 
     # ------------------------------------------------------------ the loops
@@ -100,15 +100,15 @@ class Worker:
             self._wake.clear()
             if not await self._survive("claim", self._claim()):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self.house.settings.poll_s)
+                    await asyncio.wait_for(self._wake.wait(), self.services.settings.poll_s)
 
     async def _claim(self) -> int:
         if (room := self._room()) <= 0:
             return 0
-        settings = self.house.settings
-        items = await self.house.store.claim(
+        settings = self.services.settings
+        items = await self.services.store.claim(
             settings.owner,
-            self.house.clock.now(),
+            self.services.clock.now(),
             limit=room,
             lease_s=settings.lease_s,
             horizon_s=max(horizon_s(settings.schedule), settings.lease_s) * 2,
@@ -122,12 +122,12 @@ class Worker:
         return len(fresh)
 
     async def _renew_loop(self) -> None:
-        settings = self.house.settings
+        settings = self.services.settings
         while True:
             await asyncio.sleep(settings.lease_s / 3)
             if self._in_hand:
-                until = self.house.clock.now() + timedelta(seconds=settings.lease_s)
-                await self._survive("renew", self.house.store.renew(settings.owner, tuple(self._in_hand), until))
+                until = self.services.clock.now() + timedelta(seconds=settings.lease_s)
+                await self._survive("renew", self.services.store.renew(settings.owner, tuple(self._in_hand), until))
 
     async def _survive(self, during: str, work: Awaitable[T]) -> T | None:
         """A loop goes on whatever one round of it meets, or the queue would stand still in silence."""
@@ -136,31 +136,31 @@ class Worker:
         except UnavailableError:
             log.warning("store_away", during=during)
         except Exception:
-            self.house.observer.count("internal_errors", where=during)
+            self.services.observer.count("internal_errors", where=during)
             log.exception("worker_failed", during=during)
         return None
 
     # ------------------------------------------------------------ what is in hand
 
     def _room(self) -> int:
-        return 0 if self._stopping else self.house.settings.concurrency * _DEPTH - len(self._in_hand)
+        return 0 if self._stopping else self.services.settings.concurrency * _DEPTH - len(self._in_hand)
 
     @property
     def _lane_items(self) -> int:
-        return self.house.settings.concurrency_per_destination * _DEPTH
+        return self.services.settings.concurrency_per_destination * _DEPTH
 
     def _full_lanes(self) -> Sequence[str]:
         return [destination for destination, lane in self._lanes.items() if lane.items >= self._lane_items]
 
-    def _take(self, item: Item, letter: Letter | None) -> None:
-        places = self.house.settings.concurrency_per_destination
+    def _take(self, item: Item, stored: StoredContent | None) -> None:
+        places = self.services.settings.concurrency_per_destination
         lane = self._lanes.setdefault(item.destination, _Lane(asyncio.Semaphore(places)))
         lane.items += 1
-        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, letter, lane))
+        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, stored, lane))
         task.add_done_callback(lambda _: self._let_go(item, lane))
 
     def _let_go(self, item: Item, lane: _Lane) -> None:
-        if not self.has_room(item.destination):
+        if not self.has_capacity(item.destination):
             self._wake.set()
         del self._in_hand[item.id]
         lane.items -= 1
@@ -169,54 +169,54 @@ class Worker:
 
     # ------------------------------------------------------------ one item
 
-    async def _attempt(self, item: Item, letter: Letter | None, lane: _Lane) -> None:
+    async def _attempt(self, item: Item, stored: StoredContent | None, lane: _Lane) -> None:
         async with lane.places, self._slots:
             if self._stopping:
                 return
-            settlement = await self._outcome(item, letter)
+            settlement = await self._outcome(item, stored)
         if await self._settle(settlement) and (settlement.notice is not None or item.awaits_sender):
-            self.wake()
+            self.notify()
 
-    async def _outcome(self, item: Item, letter: Letter | None) -> Settlement:
-        house, now = self.house, self.house.clock.now()
+    async def _outcome(self, item: Item, stored: StoredContent | None) -> Settlement:
+        services, now = self.services, self.services.clock.now()
         until = self._back_off.get(item.destination)
         if until is not None and now < until:
-            return settling.put_off(house, item, until)
+            return settling.put_off(services, item, until)
         try:
-            settlement = await flow.dispatch(house, item, letter)
+            settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
             # Raised by what is asked before and after the delivery, never for one that was accepted.
             log.warning("store_away", during="dispatch", item=item.id)
-            return settling.put_off(house, item, now + timedelta(seconds=house.settings.poll_s))
+            return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:
-            house.observer.count("internal_errors", where="dispatch")
+            services.observer.count("internal_errors", where="dispatch")
             log.exception("dispatch_failed", item=item.id, message=item.message_id)
-            return settling.stumbled(house, item, house.clock.now())
+            return settling.stumbled(services, item, services.clock.now())
         self._note_health(item, settlement)
         return settlement
 
     async def _settle(self, settlement: Settlement) -> bool:
         """What another server has said is not forgotten because the store is away: it waits here for the store, or
         the message would be sent twice (R-IN-03). What the store refuses is tried again when the lease has run out."""
-        house, item = self.house, settlement.item
+        services, item = self.services, settlement.item
         while True:
             try:
-                settled = await house.store.settle(settlement)
+                settled = await services.store.settle(settlement)
             except UnavailableError:
                 log.warning("store_away", during="settle", item=item.id)
-                await asyncio.sleep(house.settings.poll_s)
+                await asyncio.sleep(services.settings.poll_s)
             except Exception:
-                house.observer.count("internal_errors", where="settle")
+                services.observer.count("internal_errors", where="settle")
                 log.exception("settle_failed", item=item.id, message=item.message_id)
                 return False
             else:
-                house.observer.count("settled", state=settlement.state, kind=item.kind)
+                services.observer.count("settled", state=settlement.state, kind=item.kind)
                 return settled
 
     def _note_health(self, item: Item, settlement: Settlement) -> None:
         """A whole domain that defers is left alone for a while; one success ends that (R-OUT-02)."""
         if settling.is_whole_domain(settlement):
-            pause = timedelta(seconds=self.house.settings.schedule.domain_back_off_s)
-            self._back_off[item.destination] = self.house.clock.now() + pause
+            pause = timedelta(seconds=self.services.settings.schedule.domain_back_off_s)
+            self._back_off[item.destination] = self.services.clock.now() + pause
         elif settlement.state is ItemState.ACCEPTED:
             self._back_off.pop(item.destination, None)

@@ -10,9 +10,9 @@ from typing import Any, Final
 import click
 
 from relay import __version__
-from relay.cli.session import Session
+from relay.cli.context import CliContext
 from relay.config import ConfigError
-from relay.core.address import AddressError
+from relay.core.mail.address import AddressError
 from relay.edge.tls import TlsError
 from relay.ports import StoreError, UnavailableError
 
@@ -82,4 +82,4 @@ def main(ctx: click.Context, config_path: Path) -> None:
     says what is still missing, and `relay serve` runs it. The other verbs work beside the running daemon. Every verb
     explains itself with --help; those that show data take --json.
     """
-    ctx.obj = Session(config_path)
+    ctx.obj = CliContext(config_path)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from relay.cli import show
-from relay.cli.session import Session, by_option, in_marketplace, known_party, with_store
+from relay.cli.context import CliContext, by_option, in_marketplace, known_party, with_store
+from relay.core.model import days
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
-from relay.core.policy import days
 from relay.ports import Store, Use
 
 seller_argument = click.argument("seller", metavar="SELLER")
@@ -24,7 +24,9 @@ def bypass() -> None:
 @seller_argument
 @show.as_json
 @with_store
-async def show_bypass(session: Session, store: Store, *, marketplace: str | None, seller: str, as_json: bool) -> None:
+async def show_bypass(
+    session: CliContext, store: Store, *, marketplace: str | None, seller: str, as_json: bool
+) -> None:
     """Show a seller's score, what it means, today's uses, and each point's cause."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.SELLER, seller)
@@ -48,7 +50,7 @@ async def show_bypass(session: Session, store: Store, *, marketplace: str | None
 @show.as_json
 @with_store
 async def restore(
-    session: Session, store: Store, *, marketplace: str | None, seller: str, by: str, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, seller: str, by: str, as_json: bool
 ) -> None:
     """Let what was counted until now count no more. The history stays."""
     shop = session.marketplace(marketplace)

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import click
 
 from relay.cli import examine, show
-from relay.cli.examine import Finding, Grade
-from relay.cli.session import Session
+from relay.cli.context import CliContext
+from relay.cli.examine import CheckResult, Grade
 from relay.config import ConfigError
 from relay.edge.dns import DnsResolver
 
@@ -23,7 +23,7 @@ _MARKS = {Grade.GOOD: "ok  ", Grade.WARNING: "warn", Grade.BAD: "FIX "}
 @click.option("--live", is_flag=True, help="Only ask the running daemon whether it can take mail (for supervisors).")
 @show.as_json
 @click.pass_obj
-def check(session: Session, *, offline: bool, live: bool, as_json: bool) -> None:
+def check(session: CliContext, *, offline: bool, live: bool, as_json: bool) -> None:
     """Check configuration, keys, TLS files, links, store, ports, and the DNS records of every alias domain.
 
     Changes nothing but a missing database, which is made. Exit code 1: something must be fixed; warnings leave it 0.
@@ -40,15 +40,15 @@ def check(session: Session, *, offline: bool, live: bool, as_json: bool) -> None
         sys.exit(1)
 
 
-async def _all(session: Session, *, offline: bool) -> list[Finding]:
+async def _all(session: CliContext, *, offline: bool) -> list[CheckResult]:
     try:
         config = session.config
     except ConfigError as error:
         return [
-            Finding(Grade.BAD, "configuration", f"{problem.key}: {problem.what}", problem.fix)
+            CheckResult(Grade.BAD, "configuration", f"{problem.key}: {problem.what}", problem.fix)
             for problem in error.problems
         ]
-    findings = [Finding(Grade.GOOD, "configuration", str(session.config_path))]
+    findings = [CheckResult(Grade.GOOD, "configuration", str(session.config_path))]
     findings += examine.files(config, session.data_dir)
     findings += examine.certificate(config, session.data_dir)
     findings += examine.links(config)
@@ -60,7 +60,7 @@ async def _all(session: Session, *, offline: bool) -> list[Finding]:
     return findings
 
 
-def _live(session: Session) -> list[Finding]:
+def _live(session: CliContext) -> list[CheckResult]:
     web = session.config.web
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)  # noqa: S104 - compared with, not bound to
     url = f"http://{host}:{web.port}/readyz"
@@ -68,7 +68,7 @@ def _live(session: Session) -> list[Finding]:
         urllib.request.urlopen(url, timeout=_LIVE_TIMEOUT_S).close()
     except urllib.error.HTTPError as error:
         word = error.read(64).decode("ascii", "replace").strip()
-        return [Finding(Grade.BAD, "daemon", f"cannot take mail now: {word}", "see its log")]
+        return [CheckResult(Grade.BAD, "daemon", f"cannot take mail now: {word}", "see its log")]
     except OSError:
-        return [Finding(Grade.BAD, "daemon", f"does not answer at {url}", "start it with `relay serve`")]
-    return [Finding(Grade.GOOD, "daemon", "takes mail")]
+        return [CheckResult(Grade.BAD, "daemon", f"does not answer at {url}", "start it with `relay serve`")]
+    return [CheckResult(Grade.GOOD, "daemon", "takes mail")]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from relay.demo import script, town
+from relay.demo import market, script
 from relay.demo.daemon import DaemonError
 from relay.demo.guide import guide
 from relay.demo.life import alive
+from relay.demo.market import TownError
 from relay.demo.page import build
-from relay.demo.town import TownError
 from relay.edge.web.server import WebServer
 
 _PORT = click.IntRange(0, 65_535)
@@ -38,7 +38,7 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
     The page shows mailboxes and record side by side; links in mails lead to the daemon's own web server. Everything
     stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
     """
-    wanted = town.Ports(mx=mx_port, submission=submission_port, web=web_port, sink=0)
+    wanted = market.DemoPorts(mx=mx_port, submission=submission_port, web=web_port, sink=0)
     try:
         if scripted:
             sys.exit(0 if asyncio.run(script.play(_say)) else 1)
@@ -53,7 +53,7 @@ def _say(text: str) -> None:
     click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
-async def _live(directory: Path, wanted: town.Ports, port: int) -> None:
+async def _live(directory: Path, wanted: market.DemoPorts, port: int) -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told.set)

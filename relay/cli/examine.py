@@ -15,8 +15,8 @@ from relay import installation
 from relay.cli.dns_records import DnsRecord, is_published, wanted, zone_line
 from relay.cli.keys import is_over
 from relay.config import Config
-from relay.core.address import fold_domain
 from relay.core.dkim import KeyState, KeyUnreadableError
+from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
 from relay.edge.system import locked
 from relay.edge.tls import TlsError, server_context
@@ -32,7 +32,7 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """`fix` is what to do about it, "" when it is good."""
 
     grade: Grade
@@ -41,17 +41,17 @@ class Finding:
     fix: str = ""
 
 
-def files(config: Config, data_dir: Path) -> Iterator[Finding]:
+def files(config: Config, data_dir: Path) -> Iterator[CheckResult]:
     """The data directory and the files that the configuration names."""
     try:
         mode = stat.S_IMODE(data_dir.stat().st_mode)
     except OSError as error:
-        yield Finding(Grade.BAD, "data directory", f"{data_dir}: {error.strerror}", "run `relay init`")
+        yield CheckResult(Grade.BAD, "data directory", f"{data_dir}: {error.strerror}", "run `relay init`")
         return
     if mode & 0o007:
-        yield Finding(Grade.WARNING, "data directory", f"{data_dir} is open to all", f"run `chmod o= {data_dir}`")
+        yield CheckResult(Grade.WARNING, "data directory", f"{data_dir} is open to all", f"run `chmod o= {data_dir}`")
     else:
-        yield Finding(Grade.GOOD, "data directory", str(data_dir))
+        yield CheckResult(Grade.GOOD, "data directory", str(data_dir))
     named = [("delivery.ca_file", config.delivery.ca_file)]
     named += [
         (f"delivery.route[{n}].password_file", route.password_file) for n, route in enumerate(config.delivery.route)
@@ -62,15 +62,17 @@ def files(config: Config, data_dir: Path) -> Iterator[Finding]:
             yield _readable(key, data_dir / name)
 
 
-def _readable(key: str, path: Path) -> Finding:
+def _readable(key: str, path: Path) -> CheckResult:
     try:
         path.open("rb").close()
     except OSError as error:
-        return Finding(Grade.BAD, key, f"{path}: {error.strerror}", "put the file there, readable for the relay's user")
-    return Finding(Grade.GOOD, key, str(path))
+        return CheckResult(
+            Grade.BAD, key, f"{path}: {error.strerror}", "put the file there, readable for the relay's user"
+        )
+    return CheckResult(Grade.GOOD, key, str(path))
 
 
-def certificate(config: Config, data_dir: Path) -> Iterator[Finding]:
+def certificate(config: Config, data_dir: Path) -> Iterator[CheckResult]:
     """The TLS files, when a listener uses them."""
     if all(listener.tls == "none" for listener in config.listener):
         return
@@ -80,19 +82,21 @@ def certificate(config: Config, data_dir: Path) -> Iterator[Finding]:
         leaf = x509.load_pem_x509_certificates(path.read_bytes())[0]
     except TlsError as error:
         what, _, fix = str(error).rpartition(": ")
-        yield Finding(Grade.BAD, "TLS", what, fix)
+        yield CheckResult(Grade.BAD, "TLS", what, fix)
         return
     left = leaf.not_valid_after_utc - datetime.now(UTC)
     if left < timedelta():
-        yield Finding(Grade.BAD, "TLS", f"{path} has expired", "renew it, then reload the relay")
+        yield CheckResult(Grade.BAD, "TLS", f"{path} has expired", "renew it, then reload the relay")
     elif left < _RENEW_BEFORE:
-        yield Finding(Grade.WARNING, "TLS", f"{path} expires in {left.days} days", "renew it, then reload the relay")
+        yield CheckResult(
+            Grade.WARNING, "TLS", f"{path} expires in {left.days} days", "renew it, then reload the relay"
+        )
     else:
-        yield Finding(Grade.GOOD, "TLS", f"{path}, good for {left.days} days")
+        yield CheckResult(Grade.GOOD, "TLS", f"{path}, good for {left.days} days")
     if not _names(leaf, config.hostname):
-        yield Finding(Grade.WARNING, "TLS", f"the certificate does not name {config.hostname}", "get one that does")
+        yield CheckResult(Grade.WARNING, "TLS", f"the certificate does not name {config.hostname}", "get one that does")
     if leaf.issuer == leaf.subject:
-        yield Finding(
+        yield CheckResult(
             Grade.WARNING, "TLS", "the certificate is self-signed: mail programs will not trust it", "get one from a CA"
         )
 
@@ -108,27 +112,27 @@ def _names(leaf: x509.Certificate, hostname: str) -> bool:
     return folded in listed or f"*.{folded.partition('.')[2]}" in listed
 
 
-def links(config: Config) -> Iterator[Finding]:
+def links(config: Config) -> Iterator[CheckResult]:
     """Whether readers of mails can follow the signed links in them."""
     url = config.web.public_url
     if not url:
         found = f"the links in mails lead to {config.web.host} port {config.web.port}, where no reader gets"
-        yield Finding(Grade.WARNING, "links", found, "set web.public_url, see docs/links.md")
+        yield CheckResult(Grade.WARNING, "links", found, "set web.public_url, see docs/links.md")
     elif not url.startswith("https://"):
         found = "web.public_url is not https: mail programs offer no one-click unsubscribing (RFC 8058)"
-        yield Finding(Grade.WARNING, "links", found, "put a proxy with TLS in front, see docs/links.md")
+        yield CheckResult(Grade.WARNING, "links", found, "put a proxy with TLS in front, see docs/links.md")
     else:
-        yield Finding(Grade.GOOD, "links", url)
+        yield CheckResult(Grade.GOOD, "links", url)
 
 
-def doors(config: Config, data_dir: Path) -> Iterator[Finding]:
+def doors(config: Config, data_dir: Path) -> Iterator[CheckResult]:
     """Whether every port can be taken; while a relay runs here, they are taken by it."""
     try:
         with locked(data_dir):
             pass
     except StoreError as error:
         if data_dir.is_dir():
-            yield Finding(Grade.GOOD, "ports", f"not tried: {error}")
+            yield CheckResult(Grade.GOOD, "ports", f"not tried: {error}")
         return
     listening = [(listener.kind, listener.host, listener.port) for listener in config.listener]
     for kind, host, port in (*listening, ("web", config.web.host, config.web.port)):
@@ -139,46 +143,48 @@ def doors(config: Config, data_dir: Path) -> Iterator[Finding]:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(place)
         except PermissionError:
-            yield Finding(Grade.BAD, "ports", f"{door}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/")
+            yield CheckResult(
+                Grade.BAD, "ports", f"{door}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/"
+            )
         except OSError as error:
-            yield Finding(Grade.BAD, "ports", f"{door}: {error.strerror}", "stop who has it, or choose another")
+            yield CheckResult(Grade.BAD, "ports", f"{door}: {error.strerror}", "stop who has it, or choose another")
         else:
-            yield Finding(Grade.GOOD, "ports", f"{door} is free")
+            yield CheckResult(Grade.GOOD, "ports", f"{door} is free")
 
 
 async def store(
     config: Config, base: Path, marketplaces: Sequence[Marketplace]
-) -> tuple[Sequence[DnsRecord], list[Finding]]:
+) -> tuple[Sequence[DnsRecord], list[CheckResult]]:
     """Whether the store opens and takes writes, and holds a DKIM key for every domain; the records to publish."""
     try:
         async with installation.opened(config, base) as opened:
             await opened.ping()
-            findings = [Finding(Grade.GOOD, "store", config.store.partition(":")[0])]
+            findings = [CheckResult(Grade.GOOD, "store", config.store.partition(":")[0])]
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
                 findings += await _keys(opened, config, domain)
             return await wanted(opened, marketplaces, config.hostname), findings
     except (StoreError, UnavailableError) as error:
         what, _, fix = str(error).partition("; ")
-        return (), [Finding(Grade.BAD, "store", what, fix or "see the message")]
+        return (), [CheckResult(Grade.BAD, "store", what, fix or "see the message")]
     except KeyUnreadableError as error:
-        return (), [Finding(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
+        return (), [CheckResult(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
 
 
-async def _keys(opened: Store, config: Config, domain: str) -> list[Finding]:
+async def _keys(opened: Store, config: Config, domain: str) -> list[CheckResult]:
     keys = await opened.dkim_keys(domain)
     active = {key.algorithm for key in keys if key.state is KeyState.ACTIVE}
     return [
-        Finding(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
+        CheckResult(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
         for algorithm in config.dkim.algorithms
         if algorithm not in active
     ] + [
-        Finding(Grade.WARNING, "DKIM", f"{key.selector} of {domain} has served its time", "run `relay keys retire`")
+        CheckResult(Grade.WARNING, "DKIM", f"{key.selector} of {domain} has served its time", "run `relay keys retire`")
         for key in keys
         if is_over(key, config.dkim.expire_s)
     ]
 
 
-async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[Finding]:
+async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[CheckResult]:
     """Whether the world can find what is to be published."""
     findings = [await _address(resolver, hostname)]
     for record in records:
@@ -187,22 +193,24 @@ async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -
         except ResolveError as error:
             found = f"{record.name}: {error}"
             if not error.permanent:
-                findings.append(Finding(Grade.WARNING, record.purpose, found, "try again, or check dns.servers"))
+                findings.append(CheckResult(Grade.WARNING, record.purpose, found, "try again, or check dns.servers"))
                 continue
             right = False
         if right:
-            findings.append(Finding(Grade.GOOD, record.purpose, f"{record.name} is published"))
+            findings.append(CheckResult(Grade.GOOD, record.purpose, f"{record.name} is published"))
         else:
             grade = Grade.BAD if record.needed else Grade.WARNING
-            findings.append(Finding(grade, record.purpose, f"{record.name} is missing", f"publish {zone_line(record)}"))
+            findings.append(
+                CheckResult(grade, record.purpose, f"{record.name} is missing", f"publish {zone_line(record)}")
+            )
     return findings
 
 
-async def _address(resolver: Resolver, hostname: str) -> Finding:
+async def _address(resolver: Resolver, hostname: str) -> CheckResult:
     try:
         addresses = await resolver.addresses(hostname)
     except ResolveError as error:
-        return Finding(Grade.BAD, "host name", f"{hostname}: {error}", "publish its address (A, AAAA)")
+        return CheckResult(Grade.BAD, "host name", f"{hostname}: {error}", "publish its address (A, AAAA)")
     if not addresses:
-        return Finding(Grade.BAD, "host name", f"{hostname} has no address", "publish it (A, AAAA)")
-    return Finding(Grade.GOOD, "host name", f"{hostname} is at {', '.join(addresses)}")
+        return CheckResult(Grade.BAD, "host name", f"{hostname} has no address", "publish it (A, AAAA)")
+    return CheckResult(Grade.GOOD, "host name", f"{hostname} is at {', '.join(addresses)}")

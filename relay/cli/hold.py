@@ -3,8 +3,8 @@
 import click
 
 from relay.cli import show
+from relay.cli.context import CliContext, by_option, with_store
 from relay.cli.message import id_argument
-from relay.cli.session import Session, by_option, with_store
 from relay.ports import Store
 
 
@@ -21,7 +21,7 @@ def hold() -> None:
 @by_option
 @show.as_json
 @with_store
-async def release(_: Session, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
+async def release(_: CliContext, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
     """Let one held message go on its way.
 
     To let a writer's mail pass from now on, all that is held of it included: `relay sender approve`.
@@ -36,7 +36,7 @@ async def release(_: Session, store: Store, *, message_id: str, by: str, as_json
 @by_option
 @show.as_json
 @with_store
-async def send_back(_: Session, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
+async def send_back(_: CliContext, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
     """Send one held message back to its writer, with a notice."""
     if not await store.return_hold(message_id, by):
         raise click.ClickException(f"{message_id}: not held (any more), or no such message")

@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from relay import installation
+from relay.cli.context import CliContext, MailAddress
 from relay.cli.dns_records import wanted, zone_line
 from relay.cli.keys import make_dkim_keys
-from relay.cli.session import MailAddress, Session
 from relay.config import Config, parse
-from relay.core.address import fold_domain
+from relay.core.mail.address import fold_domain
 from relay.edge.tls import make_self_signed
 from relay.store.crypto import MasterKeys
 
@@ -110,7 +110,7 @@ def init(
     if not _there(path):
         path.write_text(text, encoding="utf-8")
         click.echo(f"made   {path}")
-    session = Session(path)
+    session = CliContext(path)
     _make_files(session.config, session.data_dir)
     records = asyncio.run(_make_keys(session))
     click.echo("\nPublish in DNS, beside the address of this host:\n")
@@ -135,7 +135,7 @@ def _make_files(config: Config, data_dir: Path) -> None:
         click.echo(f"made   {certificate} (self-signed) and {key}")
 
 
-async def _make_keys(session: Session) -> list[str]:
+async def _make_keys(session: CliContext) -> list[str]:
     async with installation.opened(session.config, session.base) as store:
         for key in await make_dkim_keys(store, session.marketplaces, session.config.dkim.algorithms):
             click.echo(f"made   DKIM key {key.selector} for {key.domain}")

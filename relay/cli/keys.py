@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from relay.cli import show
+from relay.cli.context import CliContext, in_marketplace, with_store
 from relay.cli.dns_records import DnsRecord, is_published, of_key, wanted, zone_line
-from relay.cli.session import Session, in_marketplace, with_store
 from relay.core import dkim
 from relay.core.dkim import KeyState
 from relay.core.model.marketplace import Marketplace
@@ -27,7 +27,7 @@ def keys() -> None:
 @keys.command("list")
 @show.as_json
 @with_store
-async def list_keys(session: Session, store: Store, *, as_json: bool) -> None:
+async def list_keys(session: CliContext, store: Store, *, as_json: bool) -> None:
     """List the DKIM keys of all alias domains, with their states and since when."""
     found = [_described(key) async for key in _all(store, session.marketplaces)]
     show.rows(found, as_json=as_json, empty="no keys; `relay keys generate dkim` makes them")
@@ -38,7 +38,7 @@ async def list_keys(session: Session, store: Store, *, as_json: bool) -> None:
 @in_marketplace
 @show.as_json
 @with_store
-async def generate(session: Session, store: Store, *, what: str, marketplace: str | None, as_json: bool) -> None:
+async def generate(session: CliContext, store: Store, *, what: str, marketplace: str | None, as_json: bool) -> None:
     """Make the DKIM keys that `dkim.algorithms` asks for and a domain lacks; existing keys stay.
 
     Publish what `relay keys records` prints; the running relay signs with them within half a minute.
@@ -52,7 +52,7 @@ async def generate(session: Session, store: Store, *, what: str, marketplace: st
 @keys.command("records")
 @show.as_json
 @with_store
-async def show_records(session: Session, store: Store, *, as_json: bool) -> None:
+async def show_records(session: CliContext, store: Store, *, as_json: bool) -> None:
     """Print the DNS records to publish: MX, SPF, DKIM and DMARC of every alias domain."""
     _show_records(await wanted(store, session.marketplaces, session.config.hostname), as_json=as_json)
 
@@ -64,7 +64,7 @@ async def show_records(session: Session, store: Store, *, as_json: bool) -> None
 @show.as_json
 @with_store
 async def rotate(
-    session: Session, store: Store, *, prepare: bool, now: bool, marketplace: str | None, as_json: bool
+    session: CliContext, store: Store, *, prepare: bool, now: bool, marketplace: str | None, as_json: bool
 ) -> None:
     """Change over to new DKIM keys: first with --prepare, then, once the records are published, without.
 
@@ -95,7 +95,7 @@ async def rotate(
 @show.as_json
 @with_store
 async def retire(
-    session: Session, store: Store, *, selector: str | None, now: bool, marketplace: str | None, as_json: bool
+    session: CliContext, store: Store, *, selector: str | None, now: bool, marketplace: str | None, as_json: bool
 ) -> None:
     """Destroy replaced DKIM keys whose signatures have all expired. Their records can then be taken down."""
     shops = [session.marketplace(marketplace)] if marketplace else session.marketplaces

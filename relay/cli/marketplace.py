@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli import show
-from relay.cli.session import Session
+from relay.cli.context import CliContext
 from relay.core.model.marketplace import Marketplace
 
 
@@ -17,7 +17,7 @@ def marketplace() -> None:
 @marketplace.command("list")
 @show.as_json
 @click.pass_obj
-def list_marketplaces(session: Session, *, as_json: bool) -> None:
+def list_marketplaces(session: CliContext, *, as_json: bool) -> None:
     """List all marketplaces."""
     found = [{"id": one.id, "name": one.name, "domain": one.domain} for one in session.marketplaces]
     show.rows(found, as_json=as_json)
@@ -27,7 +27,7 @@ def list_marketplaces(session: Session, *, as_json: bool) -> None:
 @click.argument("marketplace_id", metavar="[ID]", required=False)
 @show.as_json
 @click.pass_obj
-def show_marketplace(session: Session, marketplace_id: str | None, *, as_json: bool) -> None:
+def show_marketplace(session: CliContext, marketplace_id: str | None, *, as_json: bool) -> None:
     """Show one marketplace in full; without ID the only one."""
     show.one(_described(session.marketplace(marketplace_id)), as_json=as_json)
 

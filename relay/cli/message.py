@@ -7,12 +7,12 @@ import time
 import click
 
 from relay.cli import difference, show
-from relay.cli.session import Session, in_marketplace, login_option, with_store
+from relay.cli.context import CliContext, in_marketplace, login_option, with_store
 from relay.core import redact
+from relay.core.mail.mime import body_start
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
 from relay.core.rewrite.assemble import assemble
-from relay.core.rewrite.mime import body_start
 from relay.ports import MessageSummary, Store, StoredMessage
 
 _STATES = [str(state) for state in MessageState]
@@ -36,7 +36,7 @@ def message() -> None:
 @show.as_json
 @with_store
 async def list_messages(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -63,7 +63,7 @@ async def list_messages(
 @show.as_json
 @with_store
 async def show_message(
-    _: Session,
+    _: CliContext,
     store: Store,
     *,
     message_id: str,
@@ -100,7 +100,7 @@ async def show_message(
 @id_argument
 @show.as_json
 @with_store
-async def history(_: Session, store: Store, *, message_id: str, as_json: bool) -> None:
+async def history(_: CliContext, store: Store, *, message_id: str, as_json: bool) -> None:
     """List what happened to a message, in order."""
     await _summary(store, message_id)
     show.rows([_event(event) for event in await store.history(message_id)], as_json=as_json, empty="no events")
@@ -112,7 +112,7 @@ async def history(_: Session, store: Store, *, message_id: str, as_json: bool) -
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
 @show.as_json
 @with_store
-async def wait(_: Session, store: Store, *, message_id: str, wanted: str, timeout_s: float, as_json: bool) -> None:
+async def wait(_: CliContext, store: Store, *, message_id: str, wanted: str, timeout_s: float, as_json: bool) -> None:
     """Wait until a message is in a state. Fails at the timeout, or when it has ended in another state."""
     until_s = time.monotonic() + timeout_s
     while True:
@@ -133,7 +133,7 @@ async def wait(_: Session, store: Store, *, message_id: str, wanted: str, timeou
 @login_option
 @show.as_json
 @with_store
-async def no_reply_needed(_: Session, store: Store, *, message_id: str, undo: bool, by: str, as_json: bool) -> None:
+async def no_reply_needed(_: CliContext, store: Store, *, message_id: str, undo: bool, by: str, as_json: bool) -> None:
     """Leave a buyer's message out of the seller's response clock. The buyer hears nothing of it."""
     await _summary(store, message_id)
     changed = await store.mark_no_reply(message_id, by=by, undo=undo)

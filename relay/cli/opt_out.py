@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli import show
-from relay.cli.session import Session, buyer_option, in_marketplace, known_party, with_store
+from relay.cli.context import CliContext, buyer_option, in_marketplace, known_party, with_store
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
 from relay.core.model.party import Party, Role
@@ -27,7 +27,7 @@ def opt_out() -> None:
 @kind_scope
 @with_store
 async def set_opt_out(
-    session: Session, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
 ) -> None:
     """Opt a buyer out. It holds for queued mail too; answers and important mail still pass."""
     await _put(session, store, marketplace, buyer, seller, kind, out=True)
@@ -41,7 +41,7 @@ async def set_opt_out(
 @kind_scope
 @with_store
 async def clear_opt_out(
-    session: Session, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
 ) -> None:
     """End the opt-out of exactly this scope."""
     await _put(session, store, marketplace, buyer, seller, kind, out=False)
@@ -53,7 +53,9 @@ async def clear_opt_out(
 @buyer_option
 @show.as_json
 @with_store
-async def list_opt_outs(session: Session, store: Store, *, marketplace: str | None, buyer: str, as_json: bool) -> None:
+async def list_opt_outs(
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, as_json: bool
+) -> None:
     """List a buyer's opt-outs that touch the sellers the buyer is paired with."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.BUYER, buyer)
@@ -76,7 +78,7 @@ async def list_opt_outs(session: Session, store: Store, *, marketplace: str | No
 
 
 async def _put(
-    session: Session,
+    session: CliContext,
     store: Store,
     marketplace: str | None,
     buyer: str,

@@ -10,9 +10,8 @@ import click
 
 from relay import installation
 from relay.cli import show
-from relay.cli.order_import import Importer
-from relay.cli.session import (
-    Session,
+from relay.cli.context import (
+    CliContext,
     buyer_option,
     in_marketplace,
     introduce,
@@ -20,9 +19,10 @@ from relay.cli.session import (
     seller_option,
     with_store,
 )
+from relay.cli.order_import import Importer
 from relay.core import order_report
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.order import Fulfilment, Order, OrderUpdate
+from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.ports import Store
@@ -50,13 +50,13 @@ def order() -> None:
 )
 @click.option(
     "--fulfilled-by",
-    type=click.Choice([str(one) for one in Fulfilment]),
+    type=click.Choice([str(one) for one in FulfilledBy]),
     help="The side that answers service questions. A new order: seller.",
 )
 @show.as_json
 @with_store
 async def add(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -89,7 +89,7 @@ async def add(
             external_id=order_id,
             items=_values(items),
             state=state,
-            fulfilled_by=Fulfilment(fulfilled_by) if fulfilled_by else None,
+            fulfilled_by=FulfilledBy(fulfilled_by) if fulfilled_by else None,
             known=_values(known),
         )
     )
@@ -100,7 +100,7 @@ async def add(
 @in_marketplace
 @show.as_json
 @with_store
-async def list_orders(session: Session, store: Store, *, marketplace: str | None, as_json: bool) -> None:
+async def list_orders(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List all orders with their aliases."""
     found = [_described(one, pair) async for one, pair in await store.orders(session.marketplace(marketplace).id)]
     show.rows(found, as_json=as_json, empty="no orders yet")
@@ -111,7 +111,9 @@ async def list_orders(session: Session, store: Store, *, marketplace: str | None
 @click.argument("order_id", metavar="ORDER")
 @show.as_json
 @with_store
-async def show_order(session: Session, store: Store, *, marketplace: str | None, order_id: str, as_json: bool) -> None:
+async def show_order(
+    session: CliContext, store: Store, *, marketplace: str | None, order_id: str, as_json: bool
+) -> None:
     """Show one order."""
     found = await store.order(session.marketplace(marketplace).id, order_id)
     pair = await store.pair(found.pair_id) if found else None
@@ -137,7 +139,9 @@ async def show_order(session: Session, store: Store, *, marketplace: str | None,
 @click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
 @show.as_json
 @click.pass_obj
-def import_orders(session: Session, *, marketplace: str | None, file: BinaryIO, dry_run: bool, as_json: bool) -> None:
+def import_orders(
+    session: CliContext, *, marketplace: str | None, file: BinaryIO, dry_run: bool, as_json: bool
+) -> None:
     name = getattr(file, "name", "<stdin>")
     try:
         report = order_report.read(file.read())
@@ -160,7 +164,7 @@ def import_orders(session: Session, *, marketplace: str | None, file: BinaryIO, 
 
 
 async def _import(
-    session: Session, marketplace: Marketplace, report: order_report.Report, *, dry_run: bool
+    session: CliContext, marketplace: Marketplace, report: order_report.OrderReport, *, dry_run: bool
 ) -> Importer:
     async with installation.opened(session.config, session.base) as store:
         importer = Importer(store, marketplace, dry_run=dry_run)
@@ -183,7 +187,7 @@ async def _import(
 )
 @with_store
 async def export_orders(
-    session: Session, store: Store, *, marketplace: str | None, file: BinaryIO, tsv: bool, encoding: str
+    session: CliContext, store: Store, *, marketplace: str | None, file: BinaryIO, tsv: bool, encoding: str
 ) -> None:
     """Write an order report with both aliases of each order to FILE or standard output; never a mailbox.
 

@@ -1,10 +1,10 @@
 """Taking the rows of an order report into the store, each by itself and safe to repeat."""
 
-from relay.cli.session import introduce
+from relay.cli.context import introduce
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Party, Role
-from relay.core.order_report import Row, RowError
+from relay.core.order_report import OrderRow, RowError
 from relay.ports import Store
 
 
@@ -22,7 +22,7 @@ class Importer:
         self.updated = 0
         self.errors: list[RowError] = []
 
-    async def take(self, row: Row) -> None:
+    async def take(self, row: OrderRow) -> None:
         known = await self._store.order(self._marketplace.id, row.order_id)
         objection = await self._objection(row, known)
         if objection:
@@ -35,7 +35,7 @@ class Importer:
         else:
             self.new += 1
 
-    async def _objection(self, row: Row, known: Order | None) -> RowError | None:
+    async def _objection(self, row: OrderRow, known: Order | None) -> RowError | None:
         if row.buyer_locale and row.buyer_locale not in self._marketplace.locales:
             return RowError(row.line, "buyer_locale", f"is not one of {', '.join(self._marketplace.locales)}")
         buyer = await self._store.party(self._marketplace.id, Role.BUYER, row.buyer_ref)
@@ -53,7 +53,7 @@ class Importer:
         self._coming |= {(Role.BUYER, row.buyer_ref), (Role.SELLER, row.seller_ref)}
         return None
 
-    async def _put(self, row: Row) -> None:
+    async def _put(self, row: OrderRow) -> None:
         buyer = await self._party(Role.BUYER, row.buyer_ref, row.buyer_mailbox, row.buyer_locale)
         seller = await self._party(Role.SELLER, row.seller_ref, row.seller_mailbox, None)
         pair = await introduce(self._store, self._marketplace, buyer, seller)

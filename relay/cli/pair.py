@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli import show
-from relay.cli.session import (
-    Session,
+from relay.cli.context import (
+    CliContext,
     buyer_option,
     in_marketplace,
     introduce,
@@ -33,7 +33,7 @@ def pair() -> None:
 @show.as_json
 @with_store
 async def add(
-    session: Session, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
 ) -> None:
     """Introduce a buyer and a seller; prints both aliases. Safe to repeat: a pair keeps its aliases for life."""
     shop = session.marketplace(marketplace)
@@ -46,7 +46,7 @@ async def add(
 @in_marketplace
 @show.as_json
 @with_store
-async def list_pairs(session: Session, store: Store, *, marketplace: str | None, as_json: bool) -> None:
+async def list_pairs(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List the pairs of a marketplace."""
     found = await store.pairs(session.marketplace(marketplace).id)
     show.rows([described(one) for one in found], as_json=as_json, empty="no pairs yet")
@@ -56,7 +56,7 @@ async def list_pairs(session: Session, store: Store, *, marketplace: str | None,
 @click.argument("pair_id", metavar="ID")
 @show.as_json
 @with_store
-async def show_pair(_: Session, store: Store, *, pair_id: str, as_json: bool) -> None:
+async def show_pair(_: CliContext, store: Store, *, pair_id: str, as_json: bool) -> None:
     """Show one pair."""
     found = await store.pair(pair_id)
     if found is None:
@@ -72,7 +72,7 @@ async def show_pair(_: Session, store: Store, *, pair_id: str, as_json: bool) ->
 @show.as_json
 @with_store
 async def check(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,

@@ -7,9 +7,9 @@ import click
 from argon2 import PasswordHasher
 
 from relay.cli import show
-from relay.cli.session import (
+from relay.cli.context import (
+    CliContext,
     MailAddress,
-    Session,
     in_marketplace,
     known_party,
     ref_option,
@@ -17,8 +17,8 @@ from relay.cli.session import (
     role_option,
     with_store,
 )
+from relay.core.model import days
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
-from relay.core.policy import days
 from relay.ports import Store
 
 _SETTABLE = [str(state) for state in PartyState if state is not PartyState.ERASED]
@@ -49,7 +49,7 @@ name_option = click.option("--name", help="The display name that the other side 
 @show.as_json
 @with_store
 async def add(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -90,7 +90,7 @@ async def add(
 @show.as_json
 @with_store
 async def change(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -130,7 +130,7 @@ async def change(
 @show.as_json
 @with_store
 async def list_parties(
-    session: Session, store: Store, *, marketplace: str | None, role: str | None, reveal: bool, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, role: str | None, reveal: bool, as_json: bool
 ) -> None:
     """List the parties of a marketplace."""
     found = await store.parties(session.marketplace(marketplace).id, Role(role) if role else None)
@@ -145,7 +145,7 @@ async def list_parties(
 @show.as_json
 @with_store
 async def show_party(
-    session: Session, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
     """Show one party."""
     found = await known_party(store, session.marketplace(marketplace), Role(role), ref)
@@ -171,7 +171,7 @@ def password() -> None:
 @show.as_json
 @with_store
 async def add_password(
-    session: Session, store: Store, *, marketplace: str | None, role: str, ref: str, label: str, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, label: str, as_json: bool
 ) -> None:
     """Make an app password. It is shown this once; the relay keeps a hash. A third one ends the oldest."""
     owner = await known_party(store, session.marketplace(marketplace), Role(role), ref)
@@ -183,7 +183,7 @@ async def add_password(
 @password.command("revoke")
 @click.argument("password_id", metavar="ID")
 @with_store
-async def revoke_password(_: Session, store: Store, *, password_id: str) -> None:
+async def revoke_password(_: CliContext, store: Store, *, password_id: str) -> None:
     """End an app password at once."""
     if not await store.revoke_app_password(password_id):
         raise click.ClickException(f"there is no live app password {password_id}")

@@ -9,14 +9,14 @@ import click
 
 from relay import texts
 from relay.cli import show
-from relay.cli.session import Session, in_marketplace, with_store
+from relay.cli.context import CliContext, in_marketplace, with_store
 from relay.config.policies import default_text, policies
 from relay.core.model.marketplace import Marketplace
+from relay.core.model.policy import Policy
 from relay.core.model.verdict import Verdict
 from relay.core.notice.letters import Changed, worded
 from relay.core.notice.texts import LANGUAGES
 from relay.core.policy.changes import changelog, changes, settings
-from relay.core.policy.policy import Policy
 from relay.ports import Store
 from relay.steps.replay import Replayed, replay
 
@@ -54,7 +54,7 @@ def show_policy(
     if built_in:
         ctx.invoke(default)
         return
-    session: Session = ctx.find_object(Session) or ctx.fail("no session")
+    session: CliContext = ctx.find_object(CliContext) or ctx.fail("no session")
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     current = shop.policy_at(now)
     if version is not None:
@@ -90,7 +90,7 @@ def check(path: Path, *, as_json: bool) -> None:
 @locale_option
 @show.as_json
 @click.pass_obj
-def diff(session: Session, *, marketplace: str | None, old: str, new: str, locale: str, as_json: bool) -> None:
+def diff(session: CliContext, *, marketplace: str | None, old: str, new: str, locale: str, as_json: bool) -> None:
     """Show what B changes of A: each a policy file or the name of a version."""
     changed = changes(_named(session, marketplace, old), _named(session, marketplace, new))
     if as_json:
@@ -107,7 +107,7 @@ def diff(session: Session, *, marketplace: str | None, old: str, new: str, local
 @locale_option
 @show.as_json
 @click.pass_obj
-def show_changelog(session: Session, *, marketplace: str | None, locale: str, as_json: bool) -> None:
+def show_changelog(session: CliContext, *, marketplace: str | None, locale: str, as_json: bool) -> None:
     """List all versions, the newest first, with their words and what each changed."""
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     current = shop.policy_at(now)
@@ -142,7 +142,7 @@ def show_changelog(session: Session, *, marketplace: str | None, locale: str, as
 @show.as_json
 @with_store
 async def replay_policy(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -209,7 +209,7 @@ def _version(shop: Marketplace, name: str) -> Policy:
     return found
 
 
-def _named(session: Session, marketplace: str | None, name: str) -> Policy:
+def _named(session: CliContext, marketplace: str | None, name: str) -> Policy:
     """A file, the built-in one, or a version of the marketplace's."""
     if Path(name).is_file():
         return policies(Path(name))[0]

@@ -3,7 +3,7 @@
 import click
 
 from relay.cli import show
-from relay.cli.session import Session, with_store
+from relay.cli.context import CliContext, with_store
 from relay.ports import Store
 
 
@@ -15,7 +15,7 @@ def queue() -> None:
 @queue.command("list")
 @show.as_json
 @with_store
-async def list_queue(_: Session, store: Store, *, as_json: bool) -> None:
+async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
     """Count what is queued, by destination and state."""
     found = [
         {
@@ -34,7 +34,7 @@ async def list_queue(_: Session, store: Store, *, as_json: bool) -> None:
 @click.option("--destination", metavar="DOMAIN", help="Only what goes to this domain.")
 @show.as_json
 @with_store
-async def flush(_: Session, store: Store, *, destination: str | None, as_json: bool) -> None:
+async def flush(_: CliContext, store: Store, *, destination: str | None, as_json: bool) -> None:
     """Try deferred mail now.
 
     The running daemon takes it up within delivery.poll_s; a destination that has just deferred keeps its pause of

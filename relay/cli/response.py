@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from relay.cli import show
-from relay.cli.session import Session, in_marketplace, known_party, with_store
+from relay.cli.context import CliContext, in_marketplace, known_party, with_store
 from relay.core.model.party import Role
 from relay.core.response import WINDOWS_DAYS, figures, questions
 from relay.ports import Store
@@ -20,7 +20,7 @@ _BEFORE = timedelta(days=90)
 @click.argument("seller", metavar="SELLER")
 @show.as_json
 @with_store
-async def response(session: Session, store: Store, *, marketplace: str | None, seller: str, as_json: bool) -> None:
+async def response(session: CliContext, store: Store, *, marketplace: str | None, seller: str, as_json: bool) -> None:
     """Show a seller's response figures over 7, 30 and 90 days, and the questions that wait.
 
     Messages that need no reply are left out: `relay message no-reply-needed`.

@@ -3,9 +3,9 @@
 import click
 
 from relay.cli import show
-from relay.cli.session import (
+from relay.cli.context import (
+    CliContext,
     SenderAddress,
-    Session,
     in_marketplace,
     known_party,
     login_option,
@@ -41,7 +41,7 @@ def sender() -> None:
 @show.as_json
 @with_store
 async def add(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     marketplace: str | None,
@@ -67,7 +67,7 @@ async def add(
 @show.as_json
 @with_store
 async def list_senders(
-    session: Session, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
     """List who may write for a party."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
@@ -83,7 +83,7 @@ async def list_senders(
 @show.as_json
 @with_store
 async def list_pending(
-    session: Session, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
     """List the unlisted senders that wait for the account's word, and how much mail waits with each."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
@@ -104,7 +104,7 @@ def _flip_verb(name: str, state: SenderState, summary: str) -> None:
     @show.as_json
     @with_store
     async def flip(
-        session: Session,
+        session: CliContext,
         store: Store,
         *,
         marketplace: str | None,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from relay import app
-from relay.cli.session import Session
+from relay.cli.context import CliContext
 from relay.edge.observe import configure_logging
 
 if sys.platform != "win32":
@@ -21,7 +21,7 @@ else:
 
 @click.command()
 @click.pass_obj
-def serve(session: Session) -> None:
+def serve(session: CliContext) -> None:
     """Run the relay until SIGTERM or SIGINT; SIGHUP reads marketplaces, policies, [authentication], certificates again.
 
     When all doors are open, one JSON line on standard output names the ports: {"ready": true, "ports": {...}}.

@@ -9,8 +9,8 @@ import click
 
 from relay import app, flow
 from relay.cli import show
-from relay.cli.session import MailAddress, Session, with_store
-from relay.core.address import fold_domain
+from relay.cli.context import CliContext, MailAddress, with_store
+from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.party import Role
@@ -21,8 +21,8 @@ from relay.edge import scan
 from relay.edge.smtp_in.guard import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
-from relay.steps.house import House
-from relay.steps.judgement import Judged, Judgement, Refusal
+from relay.steps.judgement import RecipientResult, Refusal, TransactionResult
+from relay.steps.services import Services
 
 
 class IpAddress(click.ParamType[str]):
@@ -48,7 +48,7 @@ class IpAddress(click.ParamType[str]):
 @show.as_json
 @with_store
 async def simulate(
-    session: Session,
+    session: CliContext,
     store: Store,
     *,
     file: BinaryIO,
@@ -84,8 +84,8 @@ async def simulate(
         content=re.sub(rb"\r?\n", b"\r\n", file.read()),
         received_at=SystemClock().now(),
     )
-    async with _house(session, store) as house:
-        judgement = await flow.judge(house, incoming)
+    async with _services(session, store) as services:
+        judgement = await flow.judge(services, incoming)
     found = [_described(judged, judgement, incoming.content) for judged in judgement.judged]
     if as_json:
         show.rows(found, as_json=True)
@@ -97,7 +97,7 @@ async def simulate(
             click.echo(f"\n{relayed}")
 
 
-def _marketplace(session: Session, rcpt_to: tuple[str, ...]) -> Marketplace:
+def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:
     """That of the recipients; the relay refuses all others at RCPT (R-ADR-08)."""
     by_domain = {domain: one for one in session.marketplaces for domain in one.domains}
     found = [by_domain.get(fold_domain(address.rpartition("@")[2])) for address in rcpt_to]
@@ -132,27 +132,27 @@ class _OutOfReach:
 
 
 @asynccontextmanager
-async def _house(session: Session, store: Store) -> AsyncIterator[House]:
+async def _services(session: CliContext, store: Store) -> AsyncIterator[Services]:
     out_of_reach: Any = _OutOfReach()
     observer = _Uncounted()
     async with AsyncExitStack() as stack:
         scanners = scan.scanners(session.config.scanner, data_dir=session.data_dir, observer=observer)
         for scanner in scanners:
             stack.push_async_callback(scanner.close)
-        yield app.house(
+        yield app.services(
             session.config,
             store,
             clock=SystemClock(),
             observer=observer,
             courier=out_of_reach,
             signer=out_of_reach,
-            departures=out_of_reach,
+            dispatcher=out_of_reach,
             scanners=scanners,
             web_port=session.config.web.port,
         )
 
 
-def _described(judged: Judged, judgement: Judgement, content: bytes) -> dict[str, object]:
+def _described(judged: RecipientResult, judgement: TransactionResult, content: bytes) -> dict[str, object]:
     outcome = judged.outcome
     described: dict[str, object] = {
         "to": judged.target.address,
@@ -176,7 +176,7 @@ def _described(judged: Judged, judgement: Judgement, content: bytes) -> dict[str
     return described | {"relayed": relayed}
 
 
-def _verdict(judged: Judged) -> str:
+def _verdict(judged: RecipientResult) -> str:
     match judged.outcome:
         case Verdict(action=action):
             return str(action)

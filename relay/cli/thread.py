@@ -3,15 +3,7 @@
 import click
 
 from relay.cli import show
-from relay.cli.session import (
-    Session,
-    buyer_option,
-    by_option,
-    in_marketplace,
-    known_pair,
-    seller_option,
-    with_store,
-)
+from relay.cli.context import CliContext, buyer_option, by_option, in_marketplace, known_pair, seller_option, with_store
 from relay.ports import Store
 
 
@@ -28,7 +20,7 @@ def thread() -> None:
 @show.as_json
 @with_store
 async def reopen(
-    session: Session, store: Store, *, marketplace: str | None, buyer: str, seller: str, by: str, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, by: str, as_json: bool
 ) -> None:
     """Reopen all threads of a pair, as if they had had mail now."""
     pair = await known_pair(store, session.marketplace(marketplace), buyer, seller)

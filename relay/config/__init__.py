@@ -4,10 +4,9 @@ from relay.config.problem import ConfigError, Problem
 from relay.config.reading import load, marketplaces, parse
 from relay.config.sections import (
     Config,
-    Delivery,
+    DeliverySection,
     Dkim,
     Dns,
-    Limits,
     Listener,
     Log,
     MarketplaceSection,
@@ -16,6 +15,7 @@ from relay.config.sections import (
     Retry,
     Route,
     ScannerSection,
+    SmtpLimits,
     Tls,
     Web,
 )
@@ -23,10 +23,9 @@ from relay.config.sections import (
 __all__ = [
     "Config",
     "ConfigError",
-    "Delivery",
+    "DeliverySection",
     "Dkim",
     "Dns",
-    "Limits",
     "Listener",
     "Log",
     "MarketplaceSection",
@@ -36,6 +35,7 @@ __all__ = [
     "Retry",
     "Route",
     "ScannerSection",
+    "SmtpLimits",
     "Tls",
     "Web",
     "load",

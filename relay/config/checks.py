@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from relay.config.problem import Problem
 from relay.config.sections import Config, Listener, Route, ScannerSection
-from relay.core.address import fold_domain
+from relay.core.mail.address import fold_domain
 
 
 def across(config: Config) -> Iterator[Problem]:

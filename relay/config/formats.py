@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 import re2
 
-from relay.core import address
-from relay.core.policy import days
+from relay.core.mail import address
+from relay.core.model import days
 
 
 @dataclass(frozen=True, slots=True)

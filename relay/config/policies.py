@@ -18,9 +18,9 @@ from relay.config.file import read_text
 from relay.config.policy_sections import WEEK, PolicyFile
 from relay.config.problem import ConfigError, Problem
 from relay.config.tree import read
-from relay.core.address import fold_domain
-from relay.core.policy import days
-from relay.core.policy.policy import Policy
+from relay.core.mail.address import fold_domain
+from relay.core.model import days
+from relay.core.model.policy import Policy
 
 
 def default_text() -> str:

@@ -11,7 +11,7 @@ import msgspec
 from relay.config.formats import DAY, QUIET, WHEN, ZONE, Brackets, Extension, MailDomain, OptionalAddress, Pattern
 from relay.config.sections import Positive, Text, Whole
 from relay.core.model.kind import Kind
-from relay.core.policy.policy import ContentAction, Policy, Rule
+from relay.core.model.policy import ContentAction, Policy, Rule
 
 _P = Policy()
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

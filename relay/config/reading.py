@@ -12,9 +12,9 @@ from relay.config.policies import policies
 from relay.config.problem import ConfigError, Problem
 from relay.config.sections import Config, MarketplaceSection
 from relay.config.tree import read
-from relay.core import address
+from relay.core.mail import address
 from relay.core.model.marketplace import Marketplace, Naming
-from relay.core.policy.policy import Policy
+from relay.core.model.policy import Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:

@@ -21,9 +21,9 @@ from relay.config.formats import (
     StoreUrl,
     WebUrl,
 )
+from relay.core.mail.mime import MimeLimits
 from relay.core.model.marketplace import Fallback
-from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import MimeLimits
+from relay.core.model.policy import Policy
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 RemotePort = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -55,7 +55,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     proxy_protocol: bool = False
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     message_bytes: Positive = _POLICY.limits.message_bytes
     recipients: Positive = 100
     connections: Positive = 1_000
@@ -106,7 +106,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     domain_back_off_s: Wait = 60
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The way out. `helo` is our name in EHLO; `ca_file` adds roots for verified TLS; `port` is where MX
     hosts listen."""
 
@@ -230,9 +230,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()
     tls: Tls = Tls()
-    limits: Limits = Limits()
+    limits: SmtpLimits = SmtpLimits()
     networks: Networks = Networks()
-    delivery: Delivery = Delivery()
+    delivery: DeliverySection = DeliverySection()
     dns: Dns = Dns()
     dkim: Dkim = Dkim()
     authentication: AuthenticationSection = AuthenticationSection()

@@ -28,7 +28,7 @@ class Identifier(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DmarcRecord:
     """What a domain publishes about alignment. `psd` is "y" for a public suffix, "n" for the domain of an
     organization, "u" when it does not say."""
 
@@ -36,7 +36,7 @@ class Record:
     psd: Literal["y", "n", "u"] = "u"
 
 
-def read(texts: Sequence[bytes]) -> Record | None:
+def read(texts: Sequence[bytes]) -> DmarcRecord | None:
     """The one DMARC record among a name's TXT records; none when there are several, or it is not valid (§4.10)."""
     records = [text for text in texts if _VERSION.match(text)]
     if len(records) != 1:
@@ -50,7 +50,7 @@ def read(texts: Sequence[bytes]) -> Record | None:
         return None  # §4.10.1: with somebody to report to it would count as `p=none`
     psd = tags.get("psd", "u").lower()
     methods: tuple[tuple[Method, str], ...] = (("spf", "aspf"), ("dkim", "adkim"))
-    return Record(
+    return DmarcRecord(
         strict=frozenset(method for method, tag in methods if tags.get(tag, "r").lower() == "s"),
         psd="y" if psd == "y" else "n" if psd == "n" else "u",
     )
@@ -64,7 +64,7 @@ def walk(domain: str) -> Iterator[str]:
         yield ".".join(labels[-count:])
 
 
-def ends_walk(record: Record | None) -> bool:
+def ends_walk(record: DmarcRecord | None) -> bool:
     return record is not None and record.psd != "u"
 
 
@@ -73,11 +73,11 @@ class Discovery:
     """What a walk from `domain` found, nearest first; `organization` is its Organizational Domain (§4.10.2)."""
 
     domain: str
-    records: Mapping[str, Record]
+    records: Mapping[str, DmarcRecord]
     organization: str
 
     @property
-    def policy(self) -> Record | None:
+    def policy(self) -> DmarcRecord | None:
         """The record that counts for mail of this domain: its own, its organization's or the public suffix's
         (§4.10.1)."""
         for domain in (self.domain, self.organization):
@@ -86,7 +86,7 @@ class Discovery:
         return next((record for record in self.records.values() if record.psd == "y"), None)
 
 
-def discovered(domain: str, records: Mapping[str, Record], suffixed: Callable[[str], str | None]) -> Discovery:
+def discovered(domain: str, records: Mapping[str, DmarcRecord], suffixed: Callable[[str], str | None]) -> Discovery:
     """`suffixed` gives the domain below the public suffix by the public list: the older rule (RFC 7489 §3.2), for
     domains about which nobody publishes anything."""
     if not records:

@@ -6,15 +6,15 @@ business with this alias, and a mail back could hit a bystander (no backscatter)
 
 from dataclasses import dataclass
 
-from relay.core import address
-from relay.core.model.head import Head
+from relay.core.mail import address
+from relay.core.mail.head import Head
+from relay.core.model.facts import Facts, Proof
 from relay.core.model.marketplace import Fallback
 from relay.core.model.message import Incoming
 from relay.core.model.party import PartyState, Role
+from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
-from relay.core.policy.facts import Facts, Proof
-from relay.core.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

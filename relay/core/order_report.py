@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from relay.core import address
-from relay.core.model.order import Fulfilment, Order
+from relay.core.mail import address
+from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Pair
 from relay.core.notice.texts import LANGUAGES
 
@@ -45,7 +45,7 @@ class ReportError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class OrderRow:
     """One order. None: the file has no such column, or its cell is empty where the column keeps the known value; the
     value that is stored stays. `line` is the line of the file at which the order begins."""
 
@@ -58,7 +58,7 @@ class Row:
     seller_mailbox: str | None = None
     items: tuple[str, ...] | None = None
     state: str | None = None
-    fulfilled_by: Fulfilment | None = None
+    fulfilled_by: FulfilledBy | None = None
     known: tuple[str, ...] | None = None
 
 
@@ -75,8 +75,8 @@ class RowError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    rows: tuple[Row, ...]
+class OrderReport:
+    rows: tuple[OrderRow, ...]
     errors: tuple[RowError, ...]
     unread_columns: tuple[str, ...]
     encoding: str
@@ -89,13 +89,13 @@ class _BadCellError(ValueError):
         self.what = what
 
 
-def read(data: bytes) -> Report:
+def read(data: bytes) -> OrderReport:
     """The orders of a file. Raises ReportError when there is no telling what its columns are."""
     text, encoding = _decoded(data)
     records = _records(text)
     header = next((cells for _, cells in records if isinstance(cells, list) and any(cells)), None)
     names = _header(header)
-    orders: dict[str, Row] = {}
+    orders: dict[str, OrderRow] = {}
     errors: list[RowError] = []
     for line, cells in records:
         if isinstance(cells, str):
@@ -107,7 +107,7 @@ def read(data: bytes) -> Report:
             except _BadCellError as error:
                 errors.append(RowError(line, error.column, error.what))
     unread = tuple(name for name in names if name and name not in COLUMNS and name not in _ALIASES)
-    return Report(rows=tuple(orders.values()), errors=tuple(errors), unread_columns=unread, encoding=encoding)
+    return OrderReport(rows=tuple(orders.values()), errors=tuple(errors), unread_columns=unread, encoding=encoding)
 
 
 def header() -> tuple[str, ...]:
@@ -179,14 +179,14 @@ def _header(found: list[str] | None) -> list[str]:
     return names
 
 
-def _row(line: int, names: Sequence[str], found: Sequence[str]) -> Row:
+def _row(line: int, names: Sequence[str], found: Sequence[str]) -> OrderRow:
     if len(found) != len(names):
         raise _BadCellError("", f"has {len(found)} cells where the header has {len(names)}")
     values = {name: _value(name, cell) for name, cell in zip(names, found, strict=True) if name in COLUMNS}
     for name in _REQUIRED:
         if not values[name]:
             raise _BadCellError(name, "is empty")
-    return Row(
+    return OrderRow(
         line=line,
         order_id=values["order_id"],
         buyer_ref=values["buyer_ref"],
@@ -230,16 +230,16 @@ def _locale(value: str) -> str | None:
     return value.lower() or None
 
 
-def _fulfilment(value: str | None) -> Fulfilment | None:
+def _fulfilment(value: str | None) -> FulfilledBy | None:
     if value is None:
         return None
     try:
-        return Fulfilment(value.lower()) if value else Fulfilment.SELLER
+        return FulfilledBy(value.lower()) if value else FulfilledBy.SELLER
     except ValueError:
-        raise _BadCellError("fulfilled_by", f"is not one of {', '.join(Fulfilment)}") from None
+        raise _BadCellError("fulfilled_by", f"is not one of {', '.join(FulfilledBy)}") from None
 
 
-def _joined(earlier: Row | None, row: Row) -> Row:
+def _joined(earlier: OrderRow | None, row: OrderRow) -> OrderRow:
     """Two lines of one order: its items and known texts together, all else from the later line, but between the same
     two parties."""
     if earlier is None:

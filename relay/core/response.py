@@ -11,9 +11,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+from relay.core.model import days
 from relay.core.model.party import Role
-from relay.core.policy import days
-from relay.core.policy.policy import Policy
+from relay.core.model.policy import Policy
 
 WINDOWS_DAYS: Final = (7, 30, 90)
 

@@ -43,7 +43,7 @@ class Mechanism:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SpfRecord:
     mechanisms: tuple[Mechanism, ...]
     redirect: str | None
 
@@ -82,7 +82,7 @@ def select(texts: Sequence[bytes]) -> list[bytes]:
     return [text for text in texts if _VERSION.match(text)]
 
 
-def read(text: bytes) -> Record:
+def read(text: bytes) -> SpfRecord:
     """Raises SpfSyntaxError."""
     try:
         terms = text.decode("ascii").split(" ")[1:]
@@ -102,7 +102,7 @@ def read(text: bytes) -> Record:
             modifiers[name] = _domain_spec(value)
         else:
             _check_macros(value)
-    return Record(tuple(mechanisms), modifiers.get("redirect"))
+    return SpfRecord(tuple(mechanisms), modifiers.get("redirect"))
 
 
 def _check_macros(text: str) -> None:

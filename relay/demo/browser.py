@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 from selectolax.lexbor import LexborHTMLParser
 
-from relay.demo.wire import Dialogue, Door, Line
+from relay.demo.smtp_client import Dialogue, Line, SmtpServer
 
 _TIMEOUT_S: Final = 15
 _SHOWN: Final = "h1, .done, .state, dt, dd"
@@ -44,7 +44,7 @@ async def unsubscribe(url: str) -> Sheet:
 async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
     """Never raises for what the other side does."""
     parts = urlsplit(url)
-    dialogue = Dialogue(Door(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
+    dialogue = Dialogue(SmtpServer(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
     if fields:
         dialogue.lines.append(Line("C", urlencode(fields)))
     try:

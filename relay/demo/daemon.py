@@ -17,7 +17,7 @@ class DaemonError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class ReadyPorts:
     """As the ready line names them."""
 
     mx: int
@@ -30,7 +30,7 @@ class Ports:
         return f"http://127.0.0.1:{self.web}"
 
 
-class Daemon:
+class DemoDaemon:
     """`relay serve` on `config`; its log goes to the file `log`."""
 
     def __init__(self, config: Path, log: Path) -> None:
@@ -38,10 +38,10 @@ class Daemon:
         self._log = log
         self._process: Process | None = None
 
-    async def start(self) -> Ports:
+    async def start(self) -> ReadyPorts:
         """Raises DaemonError with what the daemon said when it does not come up."""
         with self._log.open("wb") as log:
-            command = self._command("serve", module="relay.demo.leash")
+            command = self._command("serve", module="relay.demo.parent_watchdog")
             self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=log)
         try:
             async with asyncio.timeout(_START_S):
@@ -77,7 +77,7 @@ class Daemon:
             raise DaemonError(f"relay {' '.join(arguments)}: {(err or out).decode(errors='replace').strip()}")
         return out.decode(errors="replace")
 
-    async def _ready(self, process: Process) -> Ports:
+    async def _ready(self, process: Process) -> ReadyPorts:
         assert process.stdout is not None
         async for line in process.stdout:
             try:
@@ -86,7 +86,7 @@ class Daemon:
                 continue
             if isinstance(told, dict) and told.get("ready"):
                 ports = told["ports"]
-                return Ports(mx=ports["mx"][0], submission=ports["submission"][0], web=ports["web"])
+                return ReadyPorts(mx=ports["mx"][0], submission=ports["submission"][0], web=ports["web"])
         await process.wait()
         raise DaemonError(f"the daemon did not start: {self._last_words()}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relay.demo.cast import ALICE, BOB, CAROL, MARKETPLACE
 from relay.demo.life import Life
-from relay.demo.post import misspelt
+from relay.demo.mailboxes import misspelt
 
 
 def guide(life: Life, url: str) -> str:

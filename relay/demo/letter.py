@@ -15,7 +15,7 @@ from typing import Final
 import nh3
 from markupsafe import Markup
 
-from relay.core.address import split
+from relay.core.mail.address import split
 
 _TAGS: Final = {
     *("h1", "h2", "h3", "p", "div", "span", "br", "hr", "pre", "blockquote", "ul", "ol", "li"),
@@ -66,7 +66,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class NewMail:
     """What the person typed, and attached. `answers` is the mail being replied to."""
 
     name: str
@@ -78,7 +78,7 @@ class Draft:
     attachment: Attachment | None = None
 
 
-def compose(draft: Draft, now: datetime) -> bytes:
+def compose(draft: NewMail, now: datetime) -> bytes:
     """The mail, CRLF-ended, with the thread kept as RFC 5322 §3.6.4 tells a program that answers."""
     charset = "us-ascii" if draft.text.isascii() else "utf-8"
     text = MIMEText(draft.text.rstrip() + "\n", "plain", charset)

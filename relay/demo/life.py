@@ -5,29 +5,29 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relay.core.address import fold
-from relay.demo import town
+from relay.core.mail.address import fold
+from relay.demo import market
 from relay.demo.cast import CAST, OPERATOR, OPERATOR_MAILBOX
-from relay.demo.daemon import Daemon, Ports
-from relay.demo.post import Post
+from relay.demo.daemon import DemoDaemon, ReadyPorts
+from relay.demo.mailboxes import Post
+from relay.demo.market import Market
 from relay.demo.sink import Sink
-from relay.demo.town import Town
 from relay.installation import opened
 from relay.ports import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    town: Town
-    ports: Ports
+    town: Market
+    ports: ReadyPorts
     sink: Sink
-    daemon: Daemon
+    daemon: DemoDaemon
     post: Post
     store: Store
 
 
 @asynccontextmanager
-async def alive(directory: Path, wanted: town.Ports) -> AsyncIterator[Life]:
+async def alive(directory: Path, wanted: market.DemoPorts) -> AsyncIterator[Life]:
     """Starts everything, and stops it at the end. Raises TownError, StoreError, DaemonError, OSError."""
     boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
     gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
@@ -35,8 +35,8 @@ async def alive(directory: Path, wanted: town.Ports) -> AsyncIterator[Life]:
         sink = Sink(directory / "mailboxes", boxes, gone)
         sink_port = await sink.start(wanted.sink)
         stack.push_async_callback(sink.stop)
-        place = await town.found(directory, replace(wanted, sink=sink_port))
-        daemon = Daemon(place.config_path, directory / "daemon.log")
+        place = await market.found(directory, replace(wanted, sink=sink_port))
+        daemon = DemoDaemon(place.config_path, directory / "daemon.log")
         stack.push_async_callback(daemon.stop)
         await daemon.run("keys", "generate", "dkim")
         ports = await daemon.start()

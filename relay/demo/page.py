@@ -20,13 +20,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from relay.core.address import AddressError, split
-from relay.demo import browser, chronicle, letter, view
+from relay.core.mail.address import AddressError, split
+from relay.demo import browser, letter, record_view, view
 from relay.demo.cast import BY_REF, CAST, OPERATOR, Character
 from relay.demo.life import Life
+from relay.demo.smtp_client import Dialogue
 from relay.demo.texts import LANGUAGES, language, translator
 from relay.demo.view import Form
-from relay.demo.wire import Dialogue
 from relay.edge.web.headers import SecurityHeaders
 
 _CSP: Final = (
@@ -162,7 +162,7 @@ class Page:
             form=form,
             problem=t("bad", why=t(problem)) if problem else "",
             dialogue=next((said for number, said in self._said if str(number) == asked.get("said")), None),
-            entries=await chronicle.entries(life.store),
+            entries=await record_view.entries(life.store),
         )
         return HTMLResponse(html, status_code=422 if problem else 200, headers={"Cache-Control": "no-store"})
 

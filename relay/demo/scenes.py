@@ -6,9 +6,9 @@ from typing import Final
 
 from relay.core.model.message import MessageState
 from relay.demo.cast import ALICE, BOB, CAROL, DAVE, HANAKO, KAEDE, MOBILE_DOMAIN, PURCHASES
+from relay.demo.environment import Stage
 from relay.demo.letter import PROGRAM, answer_subject, quote
-from relay.demo.post import misspelt
-from relay.demo.stage import Stage
+from relay.demo.mailboxes import misspelt
 
 
 @dataclass(frozen=True, slots=True)

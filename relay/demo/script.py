@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from relay.demo import town
+from relay.demo import market
 from relay.demo.daemon import DaemonError
+from relay.demo.environment import SceneError, Stage
 from relay.demo.life import alive
 from relay.demo.scenes import SCENES, Scene
-from relay.demo.stage import SceneError, Stage
 
 
 async def play(say: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> bool:
@@ -16,7 +16,7 @@ async def play(say: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> 
     next ones from being played."""
     failed = 0
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as directory:
-        async with alive(Path(directory), town.Ports(mx=0, submission=0, web=0, sink=0)) as life:
+        async with alive(Path(directory), market.DemoPorts(mx=0, submission=0, web=0, sink=0)) as life:
             stage = Stage(life, say)
             for number, scene in enumerate(scenes, 1):
                 title = f"{number}. {scene.title}"

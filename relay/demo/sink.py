@@ -13,13 +13,13 @@ from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from relay.core.address import AddressError, fold, split
+from relay.core.mail.address import AddressError, fold, split
 
 _SUFFIX: Final = ".eml"
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class ReceivedMail:
     """A mail as it lies in the mailbox `box`; `number` counts from 1 there. `content` begins with the Return-Path that
     final delivery writes (RFC 5321 §4.4)."""
 
@@ -41,7 +41,7 @@ class Sink:
         self._directory = directory
         self._boxes = boxes
         self._gone = gone
-        self._mails: dict[str, list[Mail]] = {box: self._load(box) for box in boxes.values()}
+        self._mails: dict[str, list[ReceivedMail]] = {box: self._load(box) for box in boxes.values()}
         self._arrival = asyncio.Condition()
         self._server: asyncio.Server | None = None
         self._sessions: WeakSet[SMTP] = WeakSet()
@@ -67,14 +67,14 @@ class Sink:
                 session.transport.close()
         await asyncio.sleep(0)  # lets the transports end before the loop does
 
-    def mails(self, box: str) -> list[Mail]:
+    def mails(self, box: str) -> list[ReceivedMail]:
         """Oldest first."""
         return self._mails.get(box, [])
 
-    async def wait(self, box: str, wanted: Callable[[Mail], bool], timeout_s: float) -> Mail | None:
+    async def wait(self, box: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
         """The first mail in the mailbox that is wanted, or None when it has not come in time."""
 
-        def found() -> Mail | None:
+        def found() -> ReceivedMail | None:
             return next((mail for mail in self.mails(box) if wanted(mail)), None)
 
         try:
@@ -107,16 +107,16 @@ class Sink:
         return self._boxes.get(_bare(address))
 
     def _keep(self, box: str, content: bytes) -> None:
-        mail = Mail(box, len(self._mails[box]) + 1, content, datetime.now(UTC))
+        mail = ReceivedMail(box, len(self._mails[box]) + 1, content, datetime.now(UTC))
         folder = self._directory / box
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{mail.number:04}{_SUFFIX}").write_bytes(content)
         self._mails[box].append(mail)
 
-    def _load(self, box: str) -> list[Mail]:
+    def _load(self, box: str) -> list[ReceivedMail]:
         files = sorted((self._directory / box).glob("*" + _SUFFIX))
         return [
-            Mail(box, number, file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC))
+            ReceivedMail(box, number, file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC))
             for number, file in enumerate(files, 1)
         ]
 

@@ -9,10 +9,10 @@ from typing import Final
 from relay.core.model.party import Role
 from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES, Character
 from relay.demo.letter import Reading, answer_subject, quote, read
-from relay.demo.post import misspelt
-from relay.demo.sink import Mail, Sink
+from relay.demo.mailboxes import misspelt
+from relay.demo.market import Market
+from relay.demo.sink import ReceivedMail, Sink
 from relay.demo.texts import Translate
-from relay.demo.town import Town
 
 _SHOWN: Final = 30
 _RAW_BYTES: Final = 200_000
@@ -75,7 +75,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LinkChoice:
     """An address to write to: that of `ref`. `note` is the text key of what is odd about it."""
 
     address: str
@@ -140,27 +140,27 @@ def mails(sink: Sink, ref: str, own: str) -> list[Shown]:
     return [_shown(mail, own) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
 
 
-def _shown(mail: Mail, own: str) -> Shown:
+def _shown(mail: ReceivedMail, own: str) -> Shown:
     reading = _reading(mail.content, own)
     raw = mail.content[:_RAW_BYTES].decode("utf-8", "replace")
     answerable = mail.box in BY_REF and not mail.is_automatic
     return Shown(mail.number, mail.received_at, reading, raw, mail.is_automatic, answerable)
 
 
-def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[Choice]:
+def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[LinkChoice]:
     """Whom this character can write to; last a mistyped address, and for sellers those that only ask."""
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
         if writer.ref in (purchase.seller, purchase.buyer)
     ]
-    right = [Choice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
+    right = [LinkChoice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
     wrong = replace(right[0], address=misspelt(right[0].address), note="wrong")
     checks = [replace(choice, address="check+" + choice.address, note="check") for choice in right]
     return [*right, wrong, *(checks if writer.role is Role.SELLER else ())]
 
 
-def form(town: Town, sink: Sink, writer: Character, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
+def form(town: Market, sink: Sink, writer: Character, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
     """Filled in for an answer to mail number `answer`, for a preset by name, or for a first letter."""
     if 0 < answer <= len(sink.mails(writer.ref)):
         reading = _reading(sink.mails(writer.ref)[answer - 1].content)
@@ -170,7 +170,7 @@ def form(town: Town, sink: Sink, writer: Character, t: Translate, *, preset: str
             text="\n\n" + quote(reading),
             answers=answer,
         )
-    options: Sequence[Choice] = choices(writer, town.aliases)
+    options: Sequence[LinkChoice] = choices(writer, town.aliases)
     text = "sample.text" if writer.role is Role.SELLER else "sample.buyer"
     first = Preset("", writer.ref, options[0].ref, text=text)
     chosen = next((p for p in PRESETS if p.name == preset and p.writer == writer.ref), first)

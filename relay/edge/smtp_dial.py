@@ -12,13 +12,13 @@ from typing import Literal, cast
 import aiosmtplib
 
 from relay.core.smtp_reply import RemoteReply
-from relay.edge.smtp_session import Phase, Session
+from relay.edge.smtp_client import ClientSession, Phase
 
 TlsMode = Literal["opportunistic", "required", "implicit", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class DialTarget:
     """A server and the way to talk to it: the key under which connections are kept. `name` is what its certificate
     must say. `password` goes out under TLS, to loopback, or where TLS was switched off on purpose."""
 
@@ -65,7 +65,7 @@ class Dialler:
         self._unverified.check_hostname = False
         self._unverified.verify_mode = ssl.CERT_NONE
 
-    async def dial(self, target: Target, address: str) -> Session:
+    async def dial(self, target: DialTarget, address: str) -> ClientSession:
         """Raises DialError."""
         try:
             return await self._attempt(target, address, starttls=target.tls != "none")
@@ -75,7 +75,7 @@ class Dialler:
         # RFC 7435 §3: a handshake that fails is no worse than no TLS at all, but needs a connection of its own.
         return await self._attempt(target, address, starttls=False)
 
-    async def _attempt(self, target: Target, address: str, *, starttls: bool) -> Session:
+    async def _attempt(self, target: DialTarget, address: str, *, starttls: bool) -> ClientSession:
         client = aiosmtplib.SMTP(
             hostname=target.name,
             sock=await self._connect(address, target.port),
@@ -125,7 +125,7 @@ class Dialler:
         return sock
 
 
-async def _greet(client: aiosmtplib.SMTP, target: Target, helo: str) -> None:
+async def _greet(client: aiosmtplib.SMTP, target: DialTarget, helo: str) -> None:
     if target.lmtp:
         response = await client.execute_command(b"LHLO", helo.encode("ascii"))  # RFC 2033 §4.1
         if response.code != 250:
@@ -140,7 +140,7 @@ async def _greet(client: aiosmtplib.SMTP, target: Target, helo: str) -> None:
         await client.helo()  # RFC 5321 §4.1.4
 
 
-async def _start_tls(client: aiosmtplib.SMTP, target: Target, helo: str) -> None:
+async def _start_tls(client: aiosmtplib.SMTP, target: DialTarget, helo: str) -> None:
     if not client.supports_extension("starttls"):
         if target.tls == "required":
             raise DialError("tls", "TLS is required here and not offered there")
@@ -149,20 +149,20 @@ async def _start_tls(client: aiosmtplib.SMTP, target: Target, helo: str) -> None
     await _greet(client, target, helo)  # RFC 3207 §4.2: what was offered before does not count
 
 
-async def _log_in(client: aiosmtplib.SMTP, target: Target, address: str) -> None:
+async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> None:
     is_clear = client.get_transport_info("sslcontext") is None
     if is_clear and target.tls != "none" and not address.startswith(("127.", "::1")):
         raise DialError("tls", "the password is not sent without TLS")
     await client.login(target.username, target.password)
 
 
-def _session(client: aiosmtplib.SMTP, target: Target, timeout_s: float) -> Session:
+def _session(client: aiosmtplib.SMTP, target: DialTarget, timeout_s: float) -> ClientSession:
     # Not isinstance: uvloop's transports only look like asyncio's.
     transport = cast("asyncio.Transport | None", client.transport)
     if transport is None or transport.is_closing():
         raise aiosmtplib.SMTPServerDisconnected("the connection was closed")
     tls = transport.get_extra_info("ssl_object")
-    return Session(
+    return ClientSession(
         transport,
         host=target.name,
         offers=dict(client.esmtp_extensions),

@@ -7,8 +7,8 @@ bracket, so that nothing in them can end a command or add a parameter.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from relay.core import address
-from relay.edge.smtp_session import Phase, Session
+from relay.core.mail import address
+from relay.edge.smtp_client import ClientSession, Phase
 from relay.ports import Delivery, Outgoing
 
 
@@ -53,7 +53,7 @@ class Envelope:
         content = await self.downgrade("8bitmime" in offers)
         return self if content is self.content else replace(self, content=content, has_8bit=not content.isascii())
 
-    def unfit(self, session: Session) -> Delivery | None:
+    def unfit(self, session: ClientSession) -> Delivery | None:
         """The refusal that this server would give, from what it offers; None when it may be tried."""
         if self.needs_smtputf8 and "smtputf8" not in session.offers:
             return _unsendable("mail", 550, "5.6.7", "the server does not take international addresses", session)
@@ -83,7 +83,7 @@ def _wire_form(text: str) -> str:
     return f"{address.sendable_local_part(local)}@{address.fold_domain(domain)}"
 
 
-def _unsendable(phase: Phase, code: int, enhanced: str, text: str, session: Session | None = None) -> Delivery:
+def _unsendable(phase: Phase, code: int, enhanced: str, text: str, session: ClientSession | None = None) -> Delivery:
     return Delivery(
         accepted=False,
         permanent=True,

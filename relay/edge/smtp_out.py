@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from relay import config
-from relay.core import address
+from relay.core.mail import address
 from relay.core.smtp_reply import RemoteReply
 from relay.edge.dns import literal
-from relay.edge.smtp_dial import DialError, Dialler, Target
+from relay.edge.smtp_client import Answer, ClientSession, LostError, Phase
+from relay.edge.smtp_dial import DialError, Dialler, DialTarget
 from relay.edge.smtp_envelope import Envelope
 from relay.edge.smtp_pool import Destinations, Pool
-from relay.edge.smtp_session import Answer, LostError, Phase, Session
 from relay.ports import Clock, Delivery, MxHost, Observer, Outgoing, ResolveError, Resolver
 
 # A domain may publish as many hosts and addresses as it likes; one attempt is not spent on all of them.
@@ -42,7 +42,7 @@ class SmtpOut:
     def __init__(
         self,
         *,
-        delivery: config.Delivery,
+        delivery: config.DeliverySection,
         hostname: str,
         data_dir: Path,
         resolver: Resolver,
@@ -91,14 +91,14 @@ class SmtpOut:
 
     # ---------------------------------------------------------------- hosts
 
-    async def _to_hosts(self, envelope: Envelope, route: Target | None) -> Delivery:
+    async def _to_hosts(self, envelope: Envelope, route: DialTarget | None) -> Delivery:
         hosts = [MxHost(0, route.name, literal(route.name))] if route else await self._mx(envelope.domain)
         if isinstance(hosts, Delivery):
             return hosts
         last: Delivery | None = None
         dials = 0
         for host in hosts:
-            target = route or Target(name=host.name, port=self._port)
+            target = route or DialTarget(name=host.name, port=self._port)
             kept = await self._over_kept(target, envelope)
             if kept is not None:
                 return kept
@@ -135,7 +135,7 @@ class SmtpOut:
 
     # ---------------------------------------------------------------- connections
 
-    async def _over_kept(self, target: Target, envelope: Envelope) -> Delivery | None:
+    async def _over_kept(self, target: DialTarget, envelope: Envelope) -> Delivery | None:
         """Over a connection at rest; None when there is none, or when it turned out to have been closed meanwhile."""
         session = self._pool.take(target)
         if session is None:
@@ -147,7 +147,7 @@ class SmtpOut:
         closed_meanwhile = outcome.delivery.code == 421 and outcome.delivery.phase != "end_of_data"
         return None if closed_meanwhile else outcome.delivery
 
-    async def _over_fresh(self, target: Target, ip: str, envelope: Envelope) -> _Outcome:
+    async def _over_fresh(self, target: DialTarget, ip: str, envelope: Envelope) -> _Outcome:
         try:
             session = await self._dialler.dial(target, ip)
         except DialError as error:
@@ -167,7 +167,7 @@ class SmtpOut:
         except LostError as lost:
             return _Outcome(_lost(lost, session), final=lost.phase == "end_of_data")
 
-    async def _over(self, session: Session, target: Target, envelope: Envelope) -> _Outcome:
+    async def _over(self, session: ClientSession, target: DialTarget, envelope: Envelope) -> _Outcome:
         """Raises LostError."""
         unfit = envelope.unfit(session)
         if unfit is not None:
@@ -184,7 +184,7 @@ class SmtpOut:
         return _Outcome(delivery, final=not answer.closing or answer.phase == "end_of_data")
 
 
-def _delivery(answer: Answer, session: Session, *, downgraded: bool) -> Delivery:
+def _delivery(answer: Answer, session: ClientSession, *, downgraded: bool) -> Delivery:
     return Delivery(
         accepted=answer.accepted,
         permanent=answer.reply.code >= 500,
@@ -198,7 +198,7 @@ def _delivery(answer: Answer, session: Session, *, downgraded: bool) -> Delivery
     )
 
 
-def _lost(lost: LostError, session: Session) -> Delivery:
+def _lost(lost: LostError, session: ClientSession) -> Delivery:
     return _failed(lost.phase, lost.text, permanent=False, host=session.host, tls=session.tls)
 
 
@@ -217,7 +217,7 @@ def _domain(route: config.Route) -> str:
         raise CourierError(f"delivery.route for {route.domain!r}: {error}") from error
 
 
-def _target(route: config.Route, data_dir: Path) -> Target:
+def _target(route: config.Route, data_dir: Path) -> DialTarget:
     password = ""
     if route.password_file:
         try:
@@ -226,7 +226,7 @@ def _target(route: config.Route, data_dir: Path) -> Target:
             raise CourierError(
                 f"delivery.route for {route.domain!r}: password_file {route.password_file!r} holds no readable line"
             ) from error
-    return Target(
+    return DialTarget(
         name=route.host.lower(),
         port=route.port,
         lmtp=route.protocol == "lmtp",
@@ -236,7 +236,7 @@ def _target(route: config.Route, data_dir: Path) -> Target:
     )
 
 
-def _verified_context(delivery: config.Delivery, data_dir: Path) -> ssl.SSLContext:
+def _verified_context(delivery: config.DeliverySection, data_dir: Path) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if delivery.ca_file:
         try:

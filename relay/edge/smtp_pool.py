@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.edge.smtp_dial import Target
-from relay.edge.smtp_session import Session
+from relay.edge.smtp_client import ClientSession
+from relay.edge.smtp_dial import DialTarget
 from relay.ports import Clock
 
 _MOST_REMEMBERED: Final = 1_000
@@ -20,9 +20,9 @@ class Pool:
     def __init__(self, *, idle_s: float, messages: int) -> None:
         self._idle_s = idle_s
         self._messages = messages
-        self._resting: dict[Target, list[tuple[Session, asyncio.TimerHandle]]] = {}
+        self._resting: dict[DialTarget, list[tuple[ClientSession, asyncio.TimerHandle]]] = {}
 
-    def take(self, target: Target) -> Session | None:
+    def take(self, target: DialTarget) -> ClientSession | None:
         """A session that was alive a moment ago, or None."""
         resting = self._resting.get(target, [])
         while resting:
@@ -34,7 +34,7 @@ class Pool:
                 return session
         return None
 
-    def give(self, target: Target, session: Session) -> None:
+    def give(self, target: DialTarget, session: ClientSession) -> None:
         """Keeps the session for the next message, or ends it when it has done its work."""
         if not session.usable:
             session.abort()
@@ -56,7 +56,7 @@ class Pool:
         for session, _ in pairs:
             session.abort()
 
-    def _expire(self, target: Target, session: Session) -> None:
+    def _expire(self, target: DialTarget, session: ClientSession) -> None:
         resting = [pair for pair in self._resting.pop(target, []) if pair[0] is not session]
         if resting:
             self._resting[target] = resting

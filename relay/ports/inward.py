@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from relay.core.model.facts import Authentication, Scan
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
-from relay.core.policy.facts import Authentication, Scan
 
 
 class UnavailableError(Exception):

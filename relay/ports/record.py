@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from relay.core.dkim import KeyState
+from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
-from relay.core.model.head import Automatic
 from relay.core.model.item import Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -17,7 +17,7 @@ from relay.core.rewrite.plan import Change, Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class MessageRecord:
     """One message for one recipient as it is kept (R-REC-01). `original` is the received bytes, `header` and `edits`
     the relayed form (None when it was not relayed). `pair_id`, `author_id`, `recipient_id` are None for mail of
     strangers and for the operator's; `key_holder_id` names whose key wraps the message key (the author, else the
@@ -82,7 +82,7 @@ class Misuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NoticeSent:
     """That a party was told of something, so that it is not told again at once: `topic` is a word and an id."""
 
     party_id: str
@@ -95,7 +95,7 @@ class Acceptance:
     """What one transaction adds: all or nothing. Items in state LEASED are born leased by `owner`, with their first
     attempt already counted, so that the worker may dial without another write."""
 
-    records: tuple[Record, ...]
+    records: tuple[MessageRecord, ...]
     events: tuple[Event, ...]
     items: tuple[Item, ...]
     notices: tuple[OutgoingNotice, ...]
@@ -104,11 +104,11 @@ class Acceptance:
     lease_until: datetime
     uses: tuple[Use, ...] = ()
     misuse: tuple[Misuse, ...] = ()
-    told: tuple[Told, ...] = ()
+    told: tuple[NoticeSent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class StoredContent:
     """What dispatch needs to send an item: received bytes and relayed form, or a notice's bytes as `original` with
     `header` None."""
 
@@ -120,8 +120,8 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The end of one attempt: the item's new state (see `item.MOVES`), when it is due again, what happened, and the
-    notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
+    """The end of one attempt: the item's new state (see `item.TRANSITIONS`), when it is due again, what happened, and
+    the notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
     `dialled`: False takes back the attempt that the claim has counted."""
 
     item: Item

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from relay.core.model.event import Event
+from relay.core.model.facts import ThreadRef
 from relay.core.model.item import Item
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
@@ -12,26 +13,25 @@ from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.pair import Alias, Pair
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
-from relay.core.policy.facts import ThreadRef
 from relay.core.response import Turn
 from relay.ports.record import (
     Acceptance,
     DkimKey,
-    Letter,
     MessageSummary,
     Misuse,
+    NoticeSent,
     OptOutChange,
     OutgoingNotice,
     Pending,
     QueueLine,
     Settlement,
+    StoredContent,
     StoredMessage,
-    Told,
     Use,
 )
 
 
-class Directory(Protocol):
+class DirectoryStore(Protocol):
     """Who is who. Writes are idempotent by the marketplace's own references and durable on return; addresses are
     folded here. Nothing of one marketplace is ever found through another's id (R-ADR-09)."""
 
@@ -154,7 +154,7 @@ class Directory(Protocol):
         ...
 
 
-class Facts(Protocol):
+class FactStore(Protocol):
     """Point look-ups on the way of a message: cheap, indexed, answered from the newest commit."""
 
     async def alias(self, local_part: str, domain: str) -> Alias | None:
@@ -213,7 +213,7 @@ class Facts(Protocol):
         ...
 
 
-class Queue(Protocol):
+class QueueStore(Protocol):
     """The record's and the queue's writes. Any failure raises UnavailableError and has written nothing."""
 
     async def accept(self, acceptance: Acceptance) -> None:
@@ -239,7 +239,7 @@ class Queue(Protocol):
         (R-SND-02). Items for the destinations `but_for` stay where they are."""
         ...
 
-    async def letter(self, item: Item) -> Letter | None:
+    async def content(self, item: Item) -> StoredContent | None:
         """The item's content and pair; None when it cannot be read (then it is parked)."""
         ...
 
@@ -272,7 +272,7 @@ class Queue(Protocol):
         it with a notice."""
         ...
 
-    async def told(self, told: Told, *, unless_since: datetime | None = None) -> bool:
+    async def told(self, told: NoticeSent, *, unless_since: datetime | None = None) -> bool:
         """Notes that a party is told; False, and nothing noted, when it was told since `unless_since` already: what
         several nodes would say once is said once."""
         ...
@@ -283,7 +283,7 @@ class Queue(Protocol):
         ...
 
 
-class Records(Protocol):
+class RecordStore(Protocol):
     """Reading what is kept."""
 
     async def messages(
@@ -311,7 +311,7 @@ class Records(Protocol):
         ...
 
 
-class Secrets(Protocol):
+class KeyStore(Protocol):
     """Installation-wide secrets, wrapped by the master key in the store. Derived names: "alias", "verp", "thread"
     (32 bytes each, made on first use); DKIM keys as PKCS#8 DER per domain and selector."""
 
@@ -332,7 +332,7 @@ class Secrets(Protocol):
         ...
 
 
-class Store(Directory, Facts, Queue, Records, Secrets, Protocol):
+class Store(DirectoryStore, FactStore, QueueStore, RecordStore, KeyStore, Protocol):
     """One interface, two engines; one contract suite (`tests/store/`) holds for both."""
 
     async def open(self) -> None:

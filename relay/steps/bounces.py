@@ -6,21 +6,21 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.message import Incoming
 from relay.core.model.reply import Reply
 from relay.core.notice.compose import NoticeType
-from relay.steps import telling
-from relay.steps.house import House
+from relay.steps import notices
 from relay.steps.offload import offload
+from relay.steps.services import Services
 
 
-async def take(house: House, incoming: Incoming, item_id: str) -> Reply:
+async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
     """Reads what came back for `item_id`. It is never answered by mail (RFC 5321 §4.5.5); only the writer of the
     message that failed gets a notice. Raises UnavailableError."""
     report = await offload(len(incoming.content), bounce.read, incoming.content)
-    item = await house.store.item(item_id)
+    item = await services.store.item(item_id)
     if report is None or report.action is not BounceAction.FAILED or item is None:
-        house.observer.count("bounces", outcome="unread" if report is None else "ignored")
+        services.observer.count("bounces", outcome="unread" if report is None else "ignored")
         return Reply(250, "2.0.0", "taken note of")
     event = Event(
-        id=house.ids.new(),
+        id=services.ids.new(),
         message_id=item.message_id,
         at=incoming.received_at,
         type=EventType.BOUNCED,
@@ -28,9 +28,9 @@ async def take(house: House, incoming: Incoming, item_id: str) -> Reply:
     )
     notice = None
     if not item.is_ours:
-        reason = telling.failure(report.reason)
-        notice = await telling.about_item(house, item, NoticeType.UNDELIVERABLE, reason, incoming.received_at)
-    if await house.store.bounce(item_id, (event,), notice):
-        house.departures.wake()
-        house.observer.count("bounces", outcome=report.reason)
+        reason = notices.failure(report.reason)
+        notice = await notices.about_item(services, item, NoticeType.UNDELIVERABLE, reason, incoming.received_at)
+    if await services.store.bounce(item_id, (event,), notice):
+        services.dispatcher.notify()
+        services.observer.count("bounces", outcome=report.reason)
     return Reply(250, "2.0.0", "taken note of")

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from relay.core.mail import encodings
+from relay.core.mail.mime import Part
 from relay.core.model.reason import Span
-from relay.core.rewrite import encodings
-from relay.core.rewrite.mime import Part
 
 _AROUND: Final = 40
 _LONGEST: Final = 120

@@ -4,15 +4,15 @@ List-Unsubscribe, and the placeholders of what policy strips (R-REW-08, R-REW-09
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from relay.core.link import Purpose
+from relay.core.model.facts import Facts
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Verdict
-from relay.core.notice.texts import Part, Translations, key, text
-from relay.core.policy.facts import Facts
+from relay.core.notice.texts import NoticePart, Translations, key, text
 from relay.core.rewrite.plan import Cutout, FooterLine
-from relay.steps.house import House
+from relay.core.signed_link import Purpose
+from relay.steps.services import Services
 
 _OF_SELLERS: Final[tuple[tuple[str, Purpose], ...]] = (
     ("footer.no_reply", Purpose.NO_REPLY),
@@ -30,17 +30,17 @@ class Footer(NamedTuple):
     unsubscribe: str
 
 
-def lines(house: House, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> Footer:
+def lines(services: Services, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> Footer:
     """No lines where the marketplace has switched footers off; one-click opt-out stays, it is the buyer's right."""
     reader = facts.pair.side(facts.to).party
 
     def url(purpose: Purpose) -> str:
-        return house.links.url(purpose, reader.id, message_id, now)
+        return services.links.url(purpose, reader.id, message_id, now)
 
     unsubscribe = url(Purpose.OPT_OUT) if facts.to is Role.BUYER else ""
     if not facts.marketplace.footer:
         return Footer((), unsubscribe)
-    say = house.catalogue(locale_of(facts.marketplace, reader))
+    say = services.catalogue(locale_of(facts.marketplace, reader))
     linked = _OF_BUYERS if facts.to is Role.BUYER else _OF_SELLERS
     if verdict.bypass:
         linked = (_NOT_IMPORTANT, *linked)
@@ -58,9 +58,9 @@ def _heading(say: Translations, facts: Facts) -> str:
     return text(say, "footer.order" if facts.order else "footer.from", values)
 
 
-def cutouts(house: House, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
+def cutouts(services: Services, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
     """What policy strips, each with what stands in its place."""
-    say = house.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
     return tuple(
         Cutout(
             path=strip.part,
@@ -72,7 +72,7 @@ def cutouts(house: House, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
                 {
                     "name": strip.name,
                     "marketplace": facts.marketplace.name,
-                    "title": say.gettext(key(strip.code, Part.TITLE)),
+                    "title": say.gettext(key(strip.code, NoticePart.TITLE)),
                 },
             ),
         )
@@ -80,10 +80,12 @@ def cutouts(house: House, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
     )
 
 
-def signature_placeholder(house: House, facts: Facts) -> str:
+def signature_placeholder(services: Services, facts: Facts) -> str:
     """What stands for a key or signature that names its owner (R-REW-06)."""
-    say = house.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
-    return text(say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, Part.TITLE))})
+    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    return text(
+        say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, NoticePart.TITLE))}
+    )
 
 
 def locale_of(marketplace: Marketplace, party: Party) -> str:

@@ -8,23 +8,24 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core import alias
-from relay.core.address import AddressError, fold, fold_domain, split
-from relay.core.model.head import Automatic, Head
+from relay.core.mail.address import AddressError, fold, fold_domain, split
+from relay.core.mail.head import Automatic, Head
+from relay.core.model import days
+from relay.core.model.facts import Authentication, Facts, ThreadRef, Usage
 from relay.core.model.marketplace import Marketplace, Naming
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import days, quotas
+from relay.core.policy import quotas
 from relay.core.policy.case import automatic
-from relay.core.policy.facts import Authentication, Facts, ThreadRef, Usage
-from relay.core.policy.policy import Policy
 from relay.core.rewrite.plan import Plan
 from relay.ports import Store, UnavailableError, Use
 from relay.steps import footer
-from relay.steps.house import House
+from relay.steps.services import Services
 
 _NOTHING_SPENT: Final[Counter[Use]] = Counter()
 _DAYS_AHEAD: Final = range(1, 15)
@@ -50,17 +51,17 @@ class Target:
         return self.local_part in OPERATOR_LOCAL_PARTS
 
 
-async def find_target(house: House, address: str) -> Target:
+async def find_target(services: Services, address: str) -> Target:
     """Whom a recipient address of ours means. Raises UnavailableError when its domain has ceased to be ours."""
     local_part, domain = split(address)
     domain = fold_domain(domain)
-    marketplace = house.book.by_domain.get(domain)
+    marketplace = services.marketplaces.by_domain.get(domain)
     if marketplace is None:
         raise UnavailableError("the marketplace was taken out of the configuration meanwhile")
     name, tag, check = alias.untag(local_part)
     pair, to = None, None
-    if alias.is_valid(name, domain, house.store.secret("alias")):
-        pair = await house.store.pair_by_alias(name, domain)
+    if alias.is_valid(name, domain, services.store.secret("alias")):
+        pair = await services.store.pair_by_alias(name, domain)
     if pair is not None and pair.marketplace_id != marketplace.id:
         pair = None  # the domain was another marketplace's when the alias was issued (R-ADR-09)
     if pair is not None:
@@ -78,7 +79,7 @@ async def find_target(house: House, address: str) -> Target:
 
 
 async def gather(
-    house: House,
+    services: Services,
     incoming: Incoming,
     head: Head,
     authentication: Authentication,
@@ -90,7 +91,7 @@ async def gather(
     pair, to = target.pair, target.to
     if pair is None or to is None:
         raise ValueError("facts are about an alias of a pair")
-    store, marketplace = house.store, target.marketplace
+    store, marketplace = services.store, target.marketplace
     writing = pair.side(to.other).party
     sender = pair.side(to.other).sender_for(head.from_address)
     unlisted = sender is None or sender.state is SenderState.RETIRED
@@ -129,7 +130,7 @@ async def gather(
             if to is Role.BUYER
             else 0
         ),
-        link_prefix=house.links.prefix,
+        link_prefix=services.links.prefix,
         thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
     )
 
@@ -178,10 +179,10 @@ async def _coming(store: Store, pair: Pair, policy: Policy, now: datetime, spent
 
 
 def plan(
-    house: House, incoming: Incoming, facts: Facts, verdict: Verdict, message_id: str, from_name: str = ""
+    services: Services, incoming: Incoming, facts: Facts, verdict: Verdict, message_id: str, from_name: str = ""
 ) -> Plan:
     """What the rewrite of this message for the alias's party is given. `from_name`: what its From calls the writer."""
-    below = footer.lines(house, facts, verdict, message_id, incoming.received_at)
+    below = footer.lines(services, facts, verdict, message_id, incoming.received_at)
     author = facts.pair.side(facts.to.other)
     domain = author.alias.domain
     # The writer's own addresses of this transaction too: behind an approved domain they are on no list.
@@ -191,7 +192,7 @@ def plan(
     registered = {
         address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
     }
-    shown = shown_name(house, facts.marketplace, facts.pair, author)
+    shown = shown_name(services, facts.marketplace, facts.pair, author)
     return Plan(
         domain=domain,
         from_address=author.alias.address,
@@ -199,21 +200,21 @@ def plan(
         disguise=written_from | registered,
         message_id=f"{message_id}@{domain}",
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
-        thread_key=house.store.secret("thread") + facts.pair.id.encode(),
+        thread_key=services.store.secret("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
         disguise_domains=_whole_domains(facts.pair.side(facts.to)) | _whole_domains(author),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
-        cutouts=footer.cutouts(house, facts, verdict),
+        cutouts=footer.cutouts(services, facts, verdict),
         strip_images=facts.marketplace.images is Naming.STRIP,
         strip_documents=facts.marketplace.documents is Naming.STRIP,
         strip_signatures=facts.marketplace.signatures is Naming.STRIP,
-        signature_placeholder=footer.signature_placeholder(house, facts),
+        signature_placeholder=footer.signature_placeholder(services, facts),
         footer=below.lines,
         unsubscribe=below.unsubscribe,
         mobile=_is_mobile(facts.marketplace, facts.pair.side(facts.to)),
         language=footer.locale_of(facts.marketplace, facts.pair.side(facts.to).party),
-        link_prefix=house.links.prefix,
+        link_prefix=services.links.prefix,
     )
 
 
@@ -233,10 +234,10 @@ def _whole_domains(side: Side) -> dict[str, str]:
     }
 
 
-def shown_name(house: House, marketplace: Marketplace, pair: Pair, side: Side) -> str:
+def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: Side) -> str:
     """What the other side reads as the writer's name: given by the marketplace, or a pseudonym (R-ADR-06)."""
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""
         return name or "Seller"
     name = side.party.display_name if marketplace.show_buyer_name else ""
-    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, house.store.secret("alias"))
+    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, services.store.secret("alias"))

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from relay.core.identify import Writer
-from relay.core.model.head import Head
+from relay.core.mail.head import Head
+from relay.core.mail.mime import Part
+from relay.core.model.facts import Authentication, Facts
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy.facts import Authentication, Facts
 from relay.core.policy.reach import Reach
-from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Rewritten
 from relay.steps.gather import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class ParsedMail:
     """A message that was read: its structure and what its header says."""
 
     root: Part
@@ -34,7 +34,7 @@ QUOTAS = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.Q
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class RecipientResult:
     """One recipient's outcome. `rewritten` is there when the mail is to be relayed, now or after a hold. `merged_into`
     names the record of another recipient of the transaction that reaches the same mailbox (R-REW-05). Without outcome
     and merge it is the operator's mail. `reach` is a part of the answer to a check (R-POL-19)."""
@@ -50,11 +50,11 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class TransactionResult:
     """All recipients' outcomes, in their order. `mail` is None when the message could not be read."""
 
-    mail: Mail | None
-    judged: tuple[Judged, ...]
+    mail: ParsedMail | None
+    judged: tuple[RecipientResult, ...]
     authentication: Authentication | None = None
 
     @property

@@ -9,7 +9,7 @@ from relay.ports import Store
 _PARTIES: Final = 10_000
 
 
-class NoticeQuota:
+class StoredNoticeQuota:
     """At most so many notices an hour per person (R-OUT-07): more are not lost but wait for the next hour. Counted by
     the store, so that it holds over restarts and for all nodes; what is not committed yet is remembered here."""
 

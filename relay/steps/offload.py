@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-from relay.core.policy.content import signatures
-from relay.core.rewrite import encodings
-from relay.core.rewrite.mime import Part
+from relay.core.mail import encodings
+from relay.core.mail.mime import Part
+from relay.core.policy.content import filetypes
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _FLAT: Final = ("text/", "multipart/", "message/")
 _FLAT_FILES: Final = frozenset({"text", "jpg", "png", "gif", "bmp"})
-_HEAD: Final = 2 * signatures.SNIFFED  # in base64 as much as is looked at, and more
+_HEAD: Final = 2 * filetypes.SNIFFED  # in base64 as much as is looked at, and more
 THREAD_BYTES: Final = 200_000
 
 
@@ -35,4 +35,4 @@ def _may_unpack(content: bytes, part: Part) -> bool:
     if not part.filename and part.content_type.startswith(_FLAT):
         return False
     head = encodings.decode(content[part.body_start : min(part.end, part.body_start + _HEAD)], part.encoding)
-    return signatures.sniff(head) not in _FLAT_FILES
+    return filetypes.sniff(head) not in _FLAT_FILES

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from relay.core.model.facts import Authentication, Facts, Proof
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.policy import reach as core
-from relay.core.policy.facts import Authentication, Facts, Proof
 from relay.core.policy.reach import Reach
 from relay.ports import Store
 from relay.steps.gather import usage

@@ -10,17 +10,17 @@ from relay.core.model.party import Role
 from relay.core.model.verdict import Verdict
 from relay.ports import Use
 from relay.steps.gather import Target, spends
-from relay.steps.judgement import QUOTAS, Judged, Refusal
+from relay.steps.judgement import QUOTAS, RecipientResult, Refusal
 
 
 @dataclass(slots=True)
-class Spent:
+class QuotaInTransaction:
     """What the recipients so far use up of quotas: the next one finds that much less (R-POL-11)."""
 
     uses: Counter[Use] = field(default_factory=Counter)
     served: set[tuple[str, Role]] = field(default_factory=set)
 
-    def add(self, judged: Judged, incoming: Incoming) -> None:
+    def add(self, judged: RecipientResult, incoming: Incoming) -> None:
         facts, verdict = judged.facts, judged.outcome
         if facts is None or not isinstance(verdict, Verdict) or judged.target.check:
             return
@@ -29,12 +29,12 @@ class Spent:
             self.uses.update(spends(facts, verdict, incoming.received_at))
 
 
-def together(incoming: Incoming, judged: Sequence[Judged]) -> tuple[Judged, ...]:
+def merge_recipients(incoming: Incoming, judged: Sequence[RecipientResult]) -> tuple[RecipientResult, ...]:
     """The outcomes as they stand beside each other."""
     return tuple(_put_off(incoming, list(_merge_copies(judged))))
 
 
-def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
+def _merge_copies(judged: Sequence[RecipientResult]) -> Iterator[RecipientResult]:
     """Yields the outcomes, with every further recipient that reaches the same mailbox as an earlier one merged into it
     (R-REW-05), so that one transaction is recorded, queued and delivered once for each. A party gets no copy of its own
     mail either, when the other side of the pair gets the mail itself."""
@@ -45,7 +45,7 @@ def _merge_copies(judged: Sequence[Judged]) -> Iterator[Judged]:
         if target.pair and target.to and one.writer and one.writer.role is target.to:
             into = first.get((target.pair.id, target.to.other, target.check), into)
         merged = into != one.message_id
-        yield Judged(target=target, message_id=one.message_id, merged_into=into) if merged else one
+        yield RecipientResult(target=target, message_id=one.message_id, merged_into=into) if merged else one
 
 
 def _reached(target: Target) -> Hashable:
@@ -59,7 +59,7 @@ def _reached(target: Target) -> Hashable:
     return target.marketplace.id, target.local_part, target.domain
 
 
-def _put_off(incoming: Incoming, judged: Sequence[Judged]) -> Sequence[Judged]:
+def _put_off(incoming: Incoming, judged: Sequence[RecipientResult]) -> Sequence[RecipientResult]:
     """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
     program keeps the mail until the reset (R-POL-11). A check is answered at once."""
     if incoming.peer.login_party_id is None:

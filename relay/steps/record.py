@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from relay.core import keyed
 from relay.core.identify import Writer
+from relay.core.mail.head import Automatic
 from relay.core.model.event import Event, EventType
-from relay.core.model.head import Automatic
+from relay.core.model.facts import Facts, Proof
 from relay.core.model.item import Item, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, MessageState, Port
@@ -15,12 +16,12 @@ from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import quotas
 from relay.core.policy.case import automatic
-from relay.core.policy.facts import Facts, Proof
-from relay.ports import Acceptance, Letter, Misuse, OutgoingNotice, Record, Told, Use
-from relay.steps import evidence, queueing, telling, told
+from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, StoredContent, Use
+from relay.steps import notice_log, notices, queueing, record_detail
 from relay.steps.gather import spends
-from relay.steps.house import House
-from relay.steps.judgement import Judged, Judgement, Mail, Refusal
+from relay.steps.judgement import ParsedMail, RecipientResult, Refusal, TransactionResult
+from relay.steps.notices import NoticeContext
+from relay.steps.services import Services
 
 _STATES = {
     Action.RELAY: (MessageState.QUEUED, EventType.QUEUED),
@@ -30,20 +31,20 @@ _STATES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TransactionEntry:
     """What is committed, and which of its items leave at once because they are born leased by us."""
 
     acceptance: Acceptance
-    departing: tuple[tuple[Item, Letter], ...]
+    submitted: tuple[tuple[Item, StoredContent], ...]
 
 
-async def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry:
+async def entry(services: Services, incoming: Incoming, judgement: TransactionResult) -> TransactionEntry:
     """Everything that one transaction writes, in the order of its recipients. Raises UnavailableError."""
-    page = _Page(house=house, incoming=incoming, judgement=judgement)
+    page = _TransactionBuilder(services=services, incoming=incoming, judgement=judgement)
     for judged in judgement.judged:
         await page.write(judged)
-    settings = house.settings
-    return Entry(
+    settings = services.settings
+    return TransactionEntry(
         acceptance=Acceptance(
             records=tuple(page.records),
             events=tuple(page.events),
@@ -56,28 +57,28 @@ async def entry(house: House, incoming: Incoming, judgement: Judgement) -> Entry
             misuse=tuple(page.misuse),
             told=tuple(page.told),
         ),
-        departing=tuple(page.departing),
+        submitted=tuple(page.submitted),
     )
 
 
 @dataclass(slots=True, kw_only=True)
-class _Page:
+class _TransactionBuilder:
     """One transaction's entry as it grows, recipient by recipient."""
 
-    house: House
+    services: Services
     incoming: Incoming
-    judgement: Judgement
-    records: list[Record] = field(default_factory=list)
+    judgement: TransactionResult
+    records: list[MessageRecord] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     notices: list[OutgoingNotice] = field(default_factory=list)
     new_senders: dict[str, Sender] = field(default_factory=dict)
-    departing: list[tuple[Item, Letter]] = field(default_factory=list)
+    submitted: list[tuple[Item, StoredContent]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     misuse: list[Misuse] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    told: list[NoticeSent] = field(default_factory=list)
 
-    async def write(self, judged: Judged) -> None:
+    async def write(self, judged: RecipientResult) -> None:
         match judged.outcome:
             case None if judged.merged_into:
                 self._event(judged.merged_into, EventType.COPY_MERGED, {})
@@ -90,15 +91,15 @@ class _Page:
             case Verdict() as verdict:
                 await self._judged(judged, verdict)
 
-    async def _judged(self, judged: Judged, verdict: Verdict) -> None:
+    async def _judged(self, judged: RecipientResult, verdict: Verdict) -> None:
         facts, writer, mail = judged.facts, judged.writer, self.judgement.mail
         if facts is None or writer is None or mail is None:
             raise ValueError("a verdict is about facts and a writer")
         state, event_type = _STATES[verdict.action]
         the_record = self._record(judged, mail, facts, writer, verdict, state)
         self.records.append(the_record)
-        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
-        self._event(judged.message_id, event_type, evidence.why(verdict.reasons, verdict.policy_version))
+        self._event(judged.message_id, EventType.RECEIVED, record_detail.received_data(self.incoming))
+        self._event(judged.message_id, event_type, record_detail.why(verdict.reasons, verdict.policy_version))
         if verdict.action is not Action.RETURN:
             service = self._service_address(facts.marketplace) if verdict.to_operator else None
             self._enqueue(judged, the_record, address=service, verdict=verdict)
@@ -106,21 +107,25 @@ class _Page:
         if verdict.notify and not self.judgement.rejects:
             await self._tell(judged, mail, facts, writer, verdict)
 
-    async def _tell(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> None:
+    async def _tell(
+        self, judged: RecipientResult, mail: ParsedMail, facts: Facts, writer: Writer, verdict: Verdict
+    ) -> None:
         """The notice, unless the same was told a short while ago."""
-        telling_now = told.topic(facts, writer, verdict, self.incoming.received_at)
+        telling_now = notice_log.topic(facts, writer, verdict, self.incoming.received_at)
         if telling_now is not None:
             said = telling_now in self.told
-            if said or await told.was_just_told(self.house, telling_now, facts, writer, verdict):
+            if said or await notice_log.was_just_told(self.services, telling_now, facts, writer, verdict):
                 return
             self.told.append(telling_now)
         self.notices.append(
-            await telling.about_verdict(self.house, self._telling(judged, mail, facts, writer, verdict))
+            await notices.about_verdict(self.services, self._telling(judged, mail, facts, writer, verdict))
         )
         self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": verdict.main_reason.code})
 
-    def _telling(self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict) -> telling.Telling:
-        return telling.Telling(
+    def _telling(
+        self, judged: RecipientResult, mail: ParsedMail, facts: Facts, writer: Writer, verdict: Verdict
+    ) -> NoticeContext:
+        return NoticeContext(
             incoming=self.incoming,
             mail=mail,
             facts=facts,
@@ -131,7 +136,7 @@ class _Page:
             reach=judged.reach,
         )
 
-    def _count(self, judged: Judged, facts: Facts, verdict: Verdict) -> None:
+    def _count(self, judged: RecipientResult, facts: Facts, verdict: Verdict) -> None:
         """What the message costs of quotas and score. What passes for having room must still have it when it is
         written: others of the same seller are judged at the same time."""
         at = self.incoming.received_at
@@ -152,26 +157,32 @@ class _Page:
                 )
             )
 
-    async def _checked(self, judged: Judged, verdict: Verdict) -> None:
+    async def _checked(self, judged: RecipientResult, verdict: Verdict) -> None:
         """Mail to `check+ALIAS` is recorded like all mail of proven writers, relayed to nobody, answered (R-POL-19)."""
         facts, writer, mail = judged.facts, judged.writer, self.judgement.mail
         if facts is None or writer is None or mail is None:
             raise ValueError("a verdict is about facts and a writer")
         self.records.append(self._record(judged, mail, facts, writer, verdict, MessageState.RETURNED))
-        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
-        self._event(judged.message_id, EventType.CHECKED, evidence.why(verdict.reasons, verdict.policy_version))
+        self._event(judged.message_id, EventType.RECEIVED, record_detail.received_data(self.incoming))
+        self._event(judged.message_id, EventType.CHECKED, record_detail.why(verdict.reasons, verdict.policy_version))
         if automatic(self.incoming, mail.head) is Automatic.NO:
             self.notices.append(
-                await telling.about_check(self.house, self._telling(judged, mail, facts, writer, verdict))
+                await notices.about_check(self.services, self._telling(judged, mail, facts, writer, verdict))
             )
             self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": EventType.CHECKED})
 
     def _record(
-        self, judged: Judged, mail: Mail, facts: Facts, writer: Writer, verdict: Verdict, state: MessageState
-    ) -> Record:
+        self,
+        judged: RecipientResult,
+        mail: ParsedMail,
+        facts: Facts,
+        writer: Writer,
+        verdict: Verdict,
+        state: MessageState,
+    ) -> MessageRecord:
         author = facts.pair.side(writer.role).party
         rewritten = judged.rewritten
-        return evidence.record_of(
+        return record_detail.record_of(
             self.incoming,
             judged,
             key_holder_id=author.id,
@@ -191,7 +202,7 @@ class _Page:
             edits=rewritten.edits if rewritten else (),
             changes=rewritten.changes if rewritten else (),
             policy_version=verdict.policy_version,
-            detail=evidence.detail(self.incoming, judged, verdict.reasons)
+            detail=record_detail.detail(self.incoming, judged, verdict.reasons)
             | {
                 "action": "check" if judged.target.check else verdict.action,
                 "to_operator": verdict.to_operator,
@@ -206,7 +217,7 @@ class _Page:
             },
         )
 
-    def _sender_id(self, judged: Judged, facts: Facts, writer: Writer, verdict: Verdict) -> str | None:
+    def _sender_id(self, judged: RecipientResult, facts: Facts, writer: Writer, verdict: Verdict) -> str | None:
         """The writer's entry; a proven writer who is held for being on no list gets a pending one (R-SND-02), under an
         id that follows from who it is: two first mails at once are of one sender."""
         if writer.sender is not None:
@@ -216,7 +227,7 @@ class _Page:
         party_id = facts.pair.side(writer.role).party.id
         fresh = Sender(
             id=keyed.base32hex(
-                keyed.tag(self.house.store.secret("sender"), "sender", party_id, facts.from_address, size=16)
+                keyed.tag(self.services.store.secret("sender"), "sender", party_id, facts.from_address, size=16)
             ),
             party_id=party_id,
             address=facts.from_address,
@@ -225,7 +236,7 @@ class _Page:
         )
         return self.new_senders.setdefault(party_id, fresh).id
 
-    async def _refused(self, judged: Judged, reason: Reason) -> None:
+    async def _refused(self, judged: RecipientResult, reason: Reason) -> None:
         """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01)."""
         author_id = self.incoming.peer.login_party_id
         if judged.facts and reason.code is ReasonCode.SENDER_BLOCKED:  # said to nobody who is not proven
@@ -235,7 +246,7 @@ class _Page:
         policy = marketplace.policy_at(self.incoming.received_at)
         key_holder_id = author_id or marketplace.id
         self.records.append(
-            evidence.record_of(
+            record_detail.record_of(
                 self.incoming,
                 judged,
                 key_holder_id=key_holder_id,
@@ -246,15 +257,15 @@ class _Page:
                 original_message_id=mail.head.message_id if mail and author_id else "",
                 original=self.incoming.content if author_id else b"",
                 policy_version=policy.version,
-                detail=evidence.detail(self.incoming, judged, (reason,))
+                detail=record_detail.detail(self.incoming, judged, (reason,))
                 | {"action": "refuse", "authentication": list(authentication.results) if authentication else []},
             )
         )
-        data = evidence.received_data(self.incoming) | evidence.why((reason,), policy.version)
+        data = record_detail.received_data(self.incoming) | record_detail.why((reason,), policy.version)
         self._event(judged.message_id, EventType.REFUSED, data)
         await self._tell_of_refusal(judged, reason)
 
-    async def _tell_of_refusal(self, judged: Judged, reason: Reason) -> None:
+    async def _tell_of_refusal(self, judged: RecipientResult, reason: Reason) -> None:
         """One reply stands for all recipients of an SMTP transaction: where another of them turns it into a 250, the
         refusal is told by a notice, to a writer whom that other one has proven (R-IN-05, R-REW-05)."""
         mail = self.judgement.mail
@@ -267,8 +278,8 @@ class _Page:
         for beside in self.judgement.judged:
             taken = not isinstance(beside.outcome, Refusal)
             if taken and beside.facts and beside.writer and beside.writer.registered:
-                notice = await telling.about_refusal(
-                    self.house,
+                notice = await notices.about_refusal(
+                    self.services,
                     self.incoming,
                     mail.head,
                     beside.facts,
@@ -281,19 +292,19 @@ class _Page:
                 self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": reason.code})
                 return
 
-    def _operator_mail(self, judged: Judged) -> None:
+    def _operator_mail(self, judged: RecipientResult) -> None:
         """`postmaster@` and `abuse@` go to the operator as they came (R-IN-10)."""
         marketplace = judged.target.marketplace
-        the_record = evidence.record_of(
+        the_record = record_detail.record_of(
             self.incoming,
             judged,
             key_holder_id=marketplace.id,
             state=MessageState.QUEUED,
             original=self.incoming.content,
-            detail=evidence.detail(self.incoming, judged, ()) | {"action": "operator"},
+            detail=record_detail.detail(self.incoming, judged, ()) | {"action": "operator"},
         )
         self.records.append(the_record)
-        self._event(judged.message_id, EventType.RECEIVED, evidence.received_data(self.incoming))
+        self._event(judged.message_id, EventType.RECEIVED, record_detail.received_data(self.incoming))
         self._enqueue(judged, the_record, address=marketplace.operator)
 
     def _service_address(self, marketplace: Marketplace) -> str:
@@ -301,20 +312,25 @@ class _Page:
         return marketplace.policy_at(self.incoming.received_at).fulfilment.operator or marketplace.operator
 
     def _enqueue(
-        self, judged: Judged, the_record: Record, *, address: str | None = None, verdict: Verdict | None = None
+        self,
+        judged: RecipientResult,
+        the_record: MessageRecord,
+        *,
+        address: str | None = None,
+        verdict: Verdict | None = None,
     ) -> None:
-        item = queueing.item(self.house, judged, the_record, address=address, verdict=verdict)
+        item = queueing.item(self.services, judged, the_record, address=address, verdict=verdict)
         self.items.append(item)
         if item.state is ItemState.LEASED:
-            letter = Letter(
+            stored = StoredContent(
                 original=the_record.original, header=the_record.header, edits=the_record.edits, pair=judged.target.pair
             )
-            self.departing.append((item, letter))
+            self.submitted.append((item, stored))
 
     def _event(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> None:
         self.events.append(
             Event(
-                id=self.house.ids.new(),
+                id=self.services.ids.new(),
                 message_id=message_id,
                 at=self.incoming.received_at,
                 type=event_type,

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from relay.core.model.head import Automatic
+from relay.core.mail.head import Automatic
+from relay.core.model import days
+from relay.core.model.facts import Usage
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import days
 from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Usage
-from relay.core.policy.policy import Policy
 from relay.ports import Store, StoredMessage
-from relay.steps.recorded import Recorded, recall
+from relay.steps.reload import ReloadedMessage, reload_message
 
 _DAY: Final = timedelta(days=1)
 
@@ -50,7 +50,7 @@ class _Course:
     asked: dict[str, bool] = field(default_factory=dict)
     machines: dict[tuple[str, Role], list[datetime]] = field(default_factory=dict)
 
-    def judge(self, recorded: Recorded) -> Verdict:
+    def judge(self, recorded: ReloadedMessage) -> Verdict:
         incoming, writer, facts, policy = recorded.incoming, recorded.writer, recorded.facts, self.policy
         at, pair = incoming.received_at, facts.pair
         order_id = facts.order.id if facts.order else None
@@ -98,7 +98,7 @@ async def replay(
 async def _judged(
     store: Store, marketplace: Marketplace, stored: StoredMessage, courses: tuple[_Course, _Course], now: datetime
 ) -> tuple[Verdict | None, Verdict | None]:
-    recorded = await recall(store, marketplace, stored, now)
+    recorded = await reload_message(store, marketplace, stored, now)
     if recorded is None:
         return None, None
     current, candidate = (course.judge(recorded) for course in courses)

@@ -7,6 +7,7 @@ from typing import Final
 from relay.core import redact, verp
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
+from relay.core.mail.mime import body_start
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import Reason, ReasonCode
@@ -16,11 +17,10 @@ from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
 from relay.core.rewrite.downgrade import downgraded as downgrade
-from relay.core.rewrite.mime import body_start
-from relay.ports import Delivery, Letter, Outgoing, OutgoingNotice, Settlement
-from relay.steps import telling
-from relay.steps.house import House
+from relay.ports import Delivery, Outgoing, OutgoingNotice, Settlement, StoredContent
+from relay.steps import notices
 from relay.steps.offload import offload
+from relay.steps.services import Services
 
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _EVENTS: Final = {
@@ -31,20 +31,20 @@ _EVENTS: Final = {
 }
 
 
-async def compose(house: House, item: Item, letter: Letter, to: str, now: datetime) -> Outgoing:
+async def compose(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> Outgoing:
     """The outgoing bytes, signed last, and their envelope (R-REW-10)."""
-    marketplace = house.book.by_id[item.marketplace_id]
+    marketplace = services.marketplaces.by_id[item.marketplace_id]
     domain, mail_from = marketplace.domain, ""
-    if item.kind is ItemKind.RELAY and letter.pair is not None:
-        author = letter.pair.seller if item.recipient_id == letter.pair.buyer.party.id else letter.pair.buyer
+    if item.kind is ItemKind.RELAY and stored.pair is not None:
+        author = stored.pair.seller if item.recipient_id == stored.pair.buyer.party.id else stored.pair.buyer
         domain = author.alias.domain
     if not item.is_ours:
-        expires_at = now + timedelta(seconds=house.settings.return_path_s)
-        mail_from = f"{verp.mint(item.id, expires_at, house.store.secret('verp'))}@{domain}"
-    header, body = _halves(house, item, letter, to, now)
+        expires_at = now + timedelta(seconds=services.settings.return_path_s)
+        mail_from = f"{verp.mint(item.id, expires_at, services.store.secret('verp'))}@{domain}"
+    header, body = _halves(services, item, stored, to, now)
 
     async def signed(header: bytes, body: bytes) -> bytes:
-        signature = await house.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
+        signature = await services.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
         return b"".join((signature, header, b"\r\n", body))
 
     content = await signed(header, body)
@@ -60,24 +60,24 @@ async def compose(house: House, item: Item, letter: Letter, to: str, now: dateti
     return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, downgraded=downgraded)
 
 
-def _halves(house: House, item: Item, letter: Letter, to: str, now: datetime) -> tuple[bytes, bytes]:
+def _halves(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> tuple[bytes, bytes]:
     """Header block and body as they leave. The operator's mail keeps its own To."""
-    start = body_start(letter.original)
-    own_header = letter.original[:start].removesuffix(b"\r\n") if start < len(letter.original) else letter.original
-    trace = received(by=house.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
+    start = body_start(stored.original)
+    own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
+    trace = received(by=services.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
-        return f"Received: {trace}\r\n".encode() + own_header, letter.original[start:]
-    if item.kind is ItemKind.RELAY and letter.header is None:
+        return f"Received: {trace}\r\n".encode() + own_header, stored.original[start:]
+    if item.kind is ItemKind.RELAY and stored.header is None:
         raise ValueError("nothing leaves for the other side as it came")
-    body = section(letter.original, start, len(letter.original), letter.edits)
+    body = section(stored.original, start, len(stored.original), stored.edits)
     # A mail without a readable Date gets one, the same at each attempt.
-    return compose_header(letter.header or own_header, to=to, received=trace, at=item.queued_at), body
+    return compose_header(stored.header or own_header, to=to, received=trace, at=item.queued_at), body
 
 
-async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
+async def settle(services: Services, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
     """Accepted, deferred with the next time, or bounced; with the notice that follows from it."""
     if delivery.accepted:
-        return _settlement(house, item, ItemState.ACCEPTED, now, _data(item, mailbox, delivery, None))
+        return _settlement(services, item, ItemState.ACCEPTED, now, _data(item, mailbox, delivery, None))
     reason = classify(
         permanent=delivery.permanent,
         phase=delivery.phase,
@@ -87,10 +87,10 @@ async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now
         host=delivery.host,
         destination=item.destination,
     )
-    schedule = house.settings.schedule
+    schedule = services.settings.schedule
     due_at = None
     if not delivery.permanent:
-        due_at = next_attempt(schedule, item.attempts, item.queued_at, now, house.jitter())
+        due_at = next_attempt(schedule, item.attempts, item.queued_at, now, services.jitter())
         reason = reason if due_at else ReasonCode.EXPIRED
     notice_type = None
     if due_at is None:
@@ -99,46 +99,46 @@ async def settle(house: House, item: Item, mailbox: str, delivery: Delivery, now
         notice_type = NoticeType.DELAYED
     notice = None
     if notice_type and not item.is_ours:
-        why = telling.failure(ReasonCode.DELAYED if due_at else reason)
-        notice = await telling.about_item(house, item, notice_type, why, now, delivery)
+        why = notices.failure(ReasonCode.DELAYED if due_at else reason)
+        notice = await notices.about_item(services, item, notice_type, why, now, delivery)
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
-    return _settlement(house, item, state, now, _data(item, mailbox, delivery, reason), due_at=due_at, notice=notice)
+    return _settlement(services, item, state, now, _data(item, mailbox, delivery, reason), due_at=due_at, notice=notice)
 
 
-async def returned(house: House, item: Item, reason: Reason, now: datetime) -> Settlement:
+async def returned(services: Services, item: Item, reason: Reason, now: datetime) -> Settlement:
     """An item that dispatch turned back."""
     notice = None
     if not item.is_ours:
-        notice = await telling.about_item(house, item, NoticeType.RETURNED, reason, now)
-    return _settlement(house, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
+        notice = await notices.about_item(services, item, NoticeType.RETURNED, reason, now)
+    return _settlement(services, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
 
 
-def parked(house: House, item: Item, now: datetime) -> Settlement:
+def parked(services: Services, item: Item, now: datetime) -> Settlement:
     """An item whose content cannot be read: kept and shown by `relay queue`."""
-    house.observer.count("parked")
-    return Settlement(item=item, owner=house.settings.owner, state=ItemState.PARKED, due_at=now, events=())
+    services.observer.count("parked")
+    return Settlement(item=item, owner=services.settings.owner, state=ItemState.PARKED, due_at=now, events=())
 
 
-def put_aside(house: House, item: Item, until: datetime) -> Settlement:
+def put_aside(services: Services, item: Item, until: datetime) -> Settlement:
     """An item that was not dialled: its recipient wants quiet until then (R-POL-12)."""
-    owner, waiting = house.settings.owner, replace(item, hold=Hold.TIME)
+    owner, waiting = services.settings.owner, replace(item, hold=Hold.TIME)
     return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 
 
-def put_off(house: House, item: Item, until: datetime) -> Settlement:
+def put_off(services: Services, item: Item, until: datetime) -> Settlement:
     """An item that was not dialled: its domain is being left alone, or the store was away."""
-    owner = house.settings.owner
+    owner = services.settings.owner
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
 
 
-def stumbled(house: House, item: Item, now: datetime) -> Settlement:
+def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
     """An item whose attempt failed inside the relay: tried again like one that the remote deferred, and kept for the
     operator to see when that never helps."""
-    due_at = next_attempt(house.settings.schedule, item.attempts, item.queued_at, now, house.jitter())
+    due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
-        return parked(house, item, now)
+        return parked(services, item, now)
     data: dict[str, str | int] = {"attempt": item.attempts, "reason": ReasonCode.INTERNAL}
-    return _settlement(house, item, ItemState.DEFERRED, now, data, due_at=due_at)
+    return _settlement(services, item, ItemState.DEFERRED, now, data, due_at=due_at)
 
 
 def is_whole_domain(settlement: Settlement) -> bool:
@@ -150,7 +150,7 @@ def is_whole_domain(settlement: Settlement) -> bool:
 
 
 def _settlement(
-    house: House,
+    services: Services,
     item: Item,
     state: ItemState,
     now: datetime,
@@ -159,12 +159,12 @@ def _settlement(
     due_at: datetime | None = None,
     notice: OutgoingNotice | None = None,
 ) -> Settlement:
-    events = [_event(house, item, _EVENTS[state], data, now)]
+    events = [_event(services, item, _EVENTS[state], data, now)]
     if notice is not None:
-        events.append(_event(house, item, EventType.NOTICE_QUEUED, {"reason": data["reason"]}, now))
+        events.append(_event(services, item, EventType.NOTICE_QUEUED, {"reason": data["reason"]}, now))
     return Settlement(
         item=item,
-        owner=house.settings.owner,
+        owner=services.settings.owner,
         state=state,
         due_at=due_at or now,
         events=tuple(events),
@@ -173,9 +173,9 @@ def _settlement(
     )
 
 
-def _event(house: House, item: Item, event_type: EventType, data: dict[str, str | int], at: datetime) -> Event:
+def _event(services: Services, item: Item, event_type: EventType, data: dict[str, str | int], at: datetime) -> Event:
     kind: dict[str, str | int] = {} if item.kind is ItemKind.RELAY else {"item": item.kind}
-    return Event(id=house.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data | kind)
+    return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data | kind)
 
 
 def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> dict[str, str | int]:

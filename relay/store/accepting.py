@@ -9,7 +9,7 @@ from typing import Final
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import Acceptance, OutgoingNotice, OvertakenError, Record, UnavailableError
+from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError, UnavailableError
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import to_us
 from relay.store.contents import (
@@ -28,9 +28,9 @@ from relay.store.crypto import Key
 from relay.store.engine import Work
 from relay.store.items import ITEM, item_row
 from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
-from relay.store.senders import Entry, SenderVerbs, seal_entry
+from relay.store.notice_log import NOTICE_SENT
+from relay.store.senders import SealedSender, SenderVerbs, seal_entry
 from relay.store.statements import insert, spread
-from relay.store.telling import TOLD
 
 _SENDER_ID: Final = MESSAGE.columns.index("sender_id")
 _STATE: Final = MESSAGE.columns.index("state")
@@ -122,7 +122,7 @@ class AcceptVerbs(SenderVerbs):
             raise ValueError("there is no such party")
         key = self._vault.holder(sender.party_id, party["wrapped"])
         address_hash = self._vault.address_hash(party["marketplace_id"], sender.address)
-        sealed = seal_entry(sender.id, Entry(sender.address, sender.label, sender.added_by), key)
+        sealed = seal_entry(sender.id, SealedSender(sender.address, sender.label, sender.added_by), key)
         flags = (int(sender.is_domain), int(sender.shared))
         changed_at = to_us(seen_at or self._clock.now())
         return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at)
@@ -134,7 +134,7 @@ class AcceptVerbs(SenderVerbs):
         rows.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
         rows.add(seal_notice(item.id, holder_id, notice.content, self._vault, holder))
 
-    def _message_row(self, record: Record, content_hash: bytes) -> SqlRow:
+    def _message_row(self, record: MessageRecord, content_hash: bytes) -> SqlRow:
         own_id = whole(record.original_message_id)
         size = record.detail.get("size_bytes")
         return (
@@ -215,4 +215,4 @@ def _count(batch: Sequence[Rows]) -> Work[None]:
         if used > limits.get((scope, subject_id, day), used):
             raise _FullError
     yield from insert(MISUSE, [row for rows in batch for row in rows.misuse])
-    yield from insert(TOLD, [(*key, at) for key, at in sorted(told.items())])
+    yield from insert(NOTICE_SENT, [(*key, at) for key, at in sorted(told.items())])

@@ -11,7 +11,7 @@ from backports import zstd
 
 from relay.core.model.event import Event
 from relay.core.rewrite.plan import Change, Edit
-from relay.ports import Record
+from relay.ports import MessageRecord
 from relay.steps.offload import THREAD_BYTES
 from relay.store.base import to_us
 from relay.store.crypto import KEY_BYTES, Key, UnreadableError, Vault, content_hash, identity
@@ -78,7 +78,7 @@ class SealedContents(NamedTuple):
     hash: bytes
 
 
-def seal_record(record: Record, vault: Vault, holder: Key) -> SealedContents:
+def seal_record(record: MessageRecord, vault: Vault, holder: Key) -> SealedContents:
     meta = Meta(whole(record.subject), whole(record.mail_from), whole(record.original_message_id))
     relayed = Relayed(record.header, record.edits, record.changes)
     parts = [("original", _compress(record.original)), ("meta", msgspec.msgpack.encode(meta))]

@@ -5,8 +5,8 @@ A retired key's row stays without the key, so that its selector is never taken a
 
 from collections.abc import Sequence
 
-from relay.core.address import fold_domain
 from relay.core.dkim import KeyState
+from relay.core.mail.address import fold_domain
 from relay.ports import DkimKey
 from relay.store.base import Base, from_us, to_us
 from relay.store.crypto import identity

@@ -73,7 +73,7 @@ def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
 def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]:
     """What an item becomes whose attempt ended in `state`. One that waits for a word was not sent without it, whatever
     put the attempt off; a time that has come is over."""
-    if item.hold in (Hold.WORD, Hold.REFUSED):
+    if item.hold in (Hold.DECISION, Hold.REFUSED):
         if state in (ItemState.QUEUED, ItemState.DEFERRED):
             return ItemState.HELD, item.hold
         if state is ItemState.PARKED:

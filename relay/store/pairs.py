@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from relay.core import alias
-from relay.core.address import fold_domain
-from relay.core.model.order import Fulfilment, Order, OrderUpdate
+from relay.core.mail.address import fold_domain
+from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
@@ -204,7 +204,7 @@ class PairVerbs(Base):
             external_id=row["external_id"],
             items=msgspec.json.decode(row["items"], type=tuple[str, ...]),
             state=row["state"],
-            fulfilled_by=Fulfilment(row["fulfilled_by"]),
+            fulfilled_by=FulfilledBy(row["fulfilled_by"]),
             known=known,
         )
 

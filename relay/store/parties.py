@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from relay.core.address import AddressError, fold
+from relay.core.mail.address import AddressError, fold
 from relay.core.model.party import Party, PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.store.base import to_us

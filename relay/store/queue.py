@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core.model.event import Event
-from relay.core.model.item import MOVES, Item, ItemKind, ItemState
+from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
 from relay.core.model.message import MessageState
-from relay.ports import Letter, OutgoingNotice, QueueLine, Settlement
+from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.accepting import AcceptVerbs, Rows
 from relay.store.base import from_us, to_us
@@ -67,7 +67,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         row = await self._first("item", item_id)
         return item_of(row, self._vault, row["wrapped"]) if row else None
 
-    async def letter(self, item: Item) -> Letter | None:
+    async def content(self, item: Item) -> StoredContent | None:
         row = await self._first("letter", item.message_id)
         if row is None:
             return None
@@ -76,7 +76,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
             contents = await self._contents(item.id if notice else item.message_id, 0 if notice else row["size_bytes"])
         except UnreadableError:
             return None
-        return Letter(
+        return StoredContent(
             original=contents.original,
             header=contents.relayed.header,
             edits=contents.relayed.edits,
@@ -91,7 +91,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
 
     async def settle(self, settlement: Settlement) -> bool:
         waits_for_nothing = settlement.state is ItemState.HELD and settlement.item.hold is None
-        if settlement.state not in MOVES[ItemState.LEASED] or waits_for_nothing:
+        if settlement.state not in TRANSITIONS[ItemState.LEASED] or waits_for_nothing:
             raise ValueError(f"a leased item cannot become {settlement.state}")
         return await self._engine.write_together(self._settle_all, await self._outcome(settlement))
 

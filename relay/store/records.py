@@ -15,9 +15,9 @@ from relay.store.crypto import UnreadableError
 from relay.store.dkim_keys import DkimKeyVerbs
 from relay.store.engine import Row
 from relay.store.limits import LimitVerbs
+from relay.store.notice_log import TellingVerbs
 from relay.store.parties import PartyVerbs
 from relay.store.queue import QueueVerbs
-from relay.store.telling import TellingVerbs
 from relay.store.threads import ThreadVerbs
 
 _PAGE: Final = 200

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from relay.core.address import fold, fold_domain
+from relay.core.mail.address import fold, fold_domain
 from relay.core.model.sender import WORDS, Sender, SenderState
 from relay.ports import Pending
 from relay.store.base import from_us, to_us
@@ -15,7 +15,7 @@ from relay.store.engine import Row, Work
 from relay.store.holds import Data, HoldVerbs
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True):
+class SealedSender(msgspec.Struct, array_like=True, frozen=True):
     """The sealed half of a sender's row: its personal data."""
 
     address: str
@@ -23,11 +23,11 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     added_by: str
 
 
-def entry_of(sender_id: str, sealed: bytes, key: Key) -> Entry:
-    return msgspec.json.decode(key.open(identity("sender", sender_id), sealed), type=Entry)
+def entry_of(sender_id: str, sealed: bytes, key: Key) -> SealedSender:
+    return msgspec.json.decode(key.open(identity("sender", sender_id), sealed), type=SealedSender)
 
 
-def seal_entry(sender_id: str, entry: Entry, key: Key) -> bytes:
+def seal_entry(sender_id: str, entry: SealedSender, key: Key) -> bytes:
     return key.seal(identity("sender", sender_id), msgspec.json.encode(entry))
 
 
@@ -85,7 +85,7 @@ class SenderVerbs(HoldVerbs):
         known = yield self._sql["sender_entry"], (party_id, address_hash)
         if not known:
             sender_id = self._ids.new()
-            sealed = seal_entry(sender_id, Entry(folded, label, added_by), key)
+            sealed = seal_entry(sender_id, SealedSender(folded, label, added_by), key)
             is_domain, now = int(folded.startswith("@")), to_us(self._clock.now())
             yield (
                 self._sql["add_sender"],
@@ -96,7 +96,7 @@ class SenderVerbs(HoldVerbs):
         else:
             sender_id = known[0]["id"]
             old = entry_of(sender_id, known[0]["sealed"], key)
-            entry = Entry(folded, label or old.label, added_by or old.added_by)
+            entry = SealedSender(folded, label or old.label, added_by or old.added_by)
             shared = shared or bool(known[0]["shared"])
             yield self._sql["change_sender"], (sender_id, seal_entry(sender_id, entry, key), int(shared))
             yield from self._flip([sender_id], state, {})

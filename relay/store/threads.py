@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from relay.core.model.head import Automatic
+from relay.core.mail.head import Automatic
+from relay.core.model.facts import ThreadRef
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
-from relay.core.policy.facts import ThreadRef
 from relay.core.response import Turn
 from relay.store.base import Base, from_us, to_us
 from relay.store.contents import message_key, open_meta

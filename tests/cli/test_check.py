@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from relay.cli import examine
 from relay.cli.dns_records import DnsRecord
-from relay.cli.examine import Finding, Grade
+from relay.cli.examine import CheckResult, Grade
 from relay.config import Config, Dns, Web, load, marketplaces
 from relay.edge.dns import DnsResolver
 from relay.edge.system import locked
@@ -165,13 +165,13 @@ def _records(installation: Installation) -> list[DnsRecord]:
     return list(records)
 
 
-def _examined(zone: str, records: list[DnsRecord]) -> dict[str, list[Finding]]:
-    async def ask() -> list[Finding]:
+def _examined(zone: str, records: list[DnsRecord]) -> dict[str, list[CheckResult]]:
+    async def ask() -> list[CheckResult]:
         async with MiniDns(zone) as server:
             resolver = DnsResolver(dns=Dns(servers=("127.0.0.1",), port=server.port, timeout_s=2))
             return await examine.dns(resolver, records, "mx.shop.example")
 
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[CheckResult]] = {}
     for finding in asyncio.run(ask()):
         found.setdefault(finding.what, []).append(finding)
     return found

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.address import AddressError, fold, fold_domain, split
+from relay.core.mail.address import AddressError, fold, fold_domain, split
 
 
 @pytest.mark.parametrize(

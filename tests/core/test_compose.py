@@ -6,7 +6,7 @@ from email.policy import SMTP
 
 import pytest
 
-from relay.core.address import AddressError
+from relay.core.mail.address import AddressError
 from relay.core.rewrite import compose
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from relay.core.rewrite import assemble, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble
 from relay.core.rewrite.documents import exif, images, ooxml, pdf, signatures
 from relay.core.rewrite.documents.damage import UncleanableError
 from relay.core.rewrite.plan import Change, Plan

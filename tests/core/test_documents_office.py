@@ -179,9 +179,11 @@ def test_old_word_files_lose_their_people_and_nothing_moves() -> None:  # R-REW-
 
 def test_old_excel_and_powerpoint_files_forget_their_last_user() -> None:  # R-REW-06
     name = struct.pack("<HB", len(SECRET), 0) + SECRET
-    book = struct.pack("<HH", 0x0809, 16) + bytes(16) + struct.pack("<HH", 0x005C, 112) + name.ljust(112) + b"cells"
+    marketplaces = (
+        struct.pack("<HH", 0x0809, 16) + bytes(16) + struct.pack("<HH", 0x005C, 112) + name.ljust(112) + b"cells"
+    )
     shown = struct.pack("<8xLLLHHBBH", 20, 0xE391C05F, 0, len(SECRET), 0x03F4, 3, 0, 0) + SECRET + bytes(4) + WIDE
-    new = ole.clean(compound({**SETS, "Workbook": book, "Current User": shown}))
+    new = ole.clean(compound({**SETS, "Workbook": marketplaces, "Current User": shown}))
     assert SECRET not in whole_streams(new)
     assert WIDE not in whole_streams(new)
     assert b"\2\0\0" + b" " * 109 + b"cells" in whole_streams(new)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.core.mail.mime import MimeLimits, split
 from relay.core.rewrite.downgrade import downgraded
-from relay.core.rewrite.mime import MimeLimits, split
 
 _TEXT = "Größe: 10 cm, 絵 😀.\r\n.\r\nFrom here = the end \r\n"
 _HEADER = "Subject: plain\r\nMIME-Version: 1.0\r\n"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import encodings
-from relay.core.rewrite.encodings import Cut
+from relay.core.mail import encodings
+from relay.core.mail.encodings import Cut
 
 JAPANESE = "ご注文の件です。連絡先は alice@example.net です。\r\nよろしく"
 CHARSETS = (

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.rewrite import assemble, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble
 from relay.core.rewrite.longlines import has_long_line
 from relay.core.rewrite.plan import Change, FooterLine, Plan
 from relay.core.rewrite.rewrite import rewrite

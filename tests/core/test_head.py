@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.head import HeadError, read_head
-from relay.core.model.head import Automatic, Head
+from relay.core.mail import mime
+from relay.core.mail.head import Automatic, Head, HeadError, read_head
 from relay.core.model.reason import ReasonCode
-from relay.core.rewrite import mime
 
 FROM = "From: Alice <a@x.example>\n"
 

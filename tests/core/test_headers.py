@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import headers, mime
+from relay.core.mail import mime
+from relay.core.rewrite import headers
 from relay.core.rewrite.plan import Draft, Plan
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.core.rewrite.html_depth import is_flat_enough
+from relay.core.mail.html_depth import is_flat_enough
 
 
 @pytest.mark.parametrize(

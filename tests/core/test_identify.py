@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from relay.core.identify import Writer
+from relay.core.model.facts import Proof
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
-from relay.core.policy.facts import Proof
 from tests.support.judging import Letter
 
 STATES = ("approved", "blocked", "unknown", "retired", None)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import assemble, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble
 from relay.core.rewrite.rewrite import rewrite
 from tests.support import leaks
 from tests.support.leak_reader import found

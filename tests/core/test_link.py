@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.link import ForgedError, Link, Purpose, mint, read
+from relay.core.signed_link import ForgedError, Link, Purpose, mint, read
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 ENDS = datetime(2027, 1, 22, 1, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import mime
+from relay.core.mail import mime
 from relay.core.rewrite.assemble import assemble
 from relay.core.rewrite.longlines import apply, has_long_line
 from relay.core.rewrite.plan import Draft, Edit, Plan

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core import mailbox
-from relay.core.mailbox import MailboxError
+from relay.core.mail import mailbox
+from relay.core.mail.mailbox import MailboxError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import mime
-from relay.core.rewrite.mime import MimeError, MimeLimits, Part
+from relay.core.mail import mime
+from relay.core.mail.mime import MimeError, MimeLimits, Part
 
 LIMITS = MimeLimits()
 

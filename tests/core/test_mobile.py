@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.rewrite import assemble, mime, plaintext
+from relay.core.mail import mime
+from relay.core.rewrite import assemble, plaintext
 from relay.core.rewrite.longlines import has_long_line
 from relay.core.rewrite.plan import Cutout, FooterLine
 from relay.core.rewrite.rewrite import rewrite

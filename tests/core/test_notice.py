@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from relay import texts
 from relay.core import redact
 from relay.core.model.kind import Kind
+from relay.core.model.policy import Bypass, Policy
 from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
-from relay.core.policy.policy import Bypass, Policy
 from tests.support.judging import NOW, Letter, marketplace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "notice"
@@ -286,11 +286,11 @@ def test_unknown_alias_and_stranger_get_the_same_bytes() -> None:  # R-ADR-07
             f"250 2.0.0 {RECORD} recorded and queued; 12 more today",
         ),
         (
-            verdict(Action.RELAY, warnings=(LINK, LINK), outlook=MIDNIGHT, remaining=0),
+            verdict(Action.RELAY, warnings=(LINK, LINK), disclosed_until=MIDNIGHT, remaining=0),
             f"250 2.0.0 {RECORD} recorded and queued (warning: external_link); waits until 2026-07-01 15:00 UTC; 0 more today",
         ),
         (
-            verdict(Action.HOLD, ReasonCode.QUOTA_PAIR, outlook=MIDNIGHT),
+            verdict(Action.HOLD, ReasonCode.QUOTA_PAIR, disclosed_until=MIDNIGHT),
             f"250 2.0.0 {RECORD} held until 2026-07-01 15:00 UTC, Too many messages to this recipient today (quota_pair)",
         ),
     ],
@@ -318,7 +318,7 @@ def test_a_refusal_over_quota_says_when_to_try_again(code: ReasonCode) -> None: 
 def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.3.1.5
     warning = Reason(code=code, rule="R-POL-08")
     for action in Action:
-        judged = verdict(action, code, warnings=(warning,) * 50, outlook=MIDNIGHT, remaining=10**9)
+        judged = verdict(action, code, warnings=(warning,) * 50, disclosed_until=MIDNIGHT, remaining=10**9)
         line = str(smtp_text.reply_for_verdict(judged, RECORD, marketplace()))
         assert line.isascii()
         assert len(line) <= 490

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from relay import texts
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
+from relay.core.model.policy import ContentAction, Policy
 from relay.core.notice.letters import (
     Changed,
     Letterhead,
@@ -22,7 +23,6 @@ from relay.core.notice.letters import (
     report_to_operator,
 )
 from relay.core.notice.texts import Translations, settings
-from relay.core.policy.policy import ContentAction, Policy
 from tests.core.test_notice import ADDRESS, CATALOGUE, GOLDEN, RECORD, decoded, read, text_of
 from tests.support.judging import NOW, marketplace
 

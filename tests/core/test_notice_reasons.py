@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay import texts
-from relay.core.link import Purpose
+from relay.core.model.policy import Policy, Senders
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType
-from relay.core.notice.texts import Part, key
-from relay.core.policy.policy import Policy, Senders
+from relay.core.notice.texts import NoticePart, key
+from relay.core.signed_link import Purpose
 from tests.core.test_notice import (
     ADDRESS,
     ALIAS,
@@ -184,7 +184,7 @@ def test_a_link_stands_whole_on_a_line_of_its_own_below_what_it_does(purpose: Pu
 @pytest.mark.parametrize("code", ReasonCode)
 def test_no_text_asks_for_a_page_that_a_mail_does_not_link_to(code: ReasonCode) -> None:  # R-POL-16
     """Texts are for every channel; what can be done by a link is said beside the link."""
-    for part in Part:
+    for part in NoticePart:
         english, japanese = (CATALOGUE(language).gettext(key(code, part)) for language in texts.LANGUAGES)
         assert not re.search(r"\b(page|website|button|console|screen|below)\b|\bclick\b", english)
         assert not re.search("画面|ページ|ボタン|コンソール|下の|下記", japanese)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.model.order import Fulfilment, Order
+from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Party, PartyState, Role
-from relay.core.order_report import COLUMNS, ReportError, Row, cells, header, read
+from relay.core.order_report import COLUMNS, OrderRow, ReportError, cells, header, read
 
 HEADER = "order_id,buyer_ref,buyer_mailbox,buyer_locale,seller_ref,seller_mailbox,items,state,fulfilled_by"
 GOOD = "O-1,B-1,hanako@mail.example,ja,S-1,shop@mail.example,JAN1;JAN2,shipped,operator"
-FULL = Row(
+FULL = OrderRow(
     line=2,
     order_id="O-1",
     buyer_ref="B-1",
@@ -26,7 +26,7 @@ FULL = Row(
     seller_mailbox="shop@mail.example",
     items=("JAN1", "JAN2"),
     state="shipped",
-    fulfilled_by=Fulfilment.OPERATOR,
+    fulfilled_by=FulfilledBy.OPERATOR,
 )
 
 
@@ -52,13 +52,13 @@ def test_encoding_delimiter_and_line_ends_are_found_by_themselves(delimiter: str
 
 def test_optional_columns_may_be_missing_and_headers_differ_in_form() -> None:
     report = read(b"Order ID\tSELLER-REF\tbuyer_ref\nO-1\tS-1\tB-1\n")
-    assert report.rows == (Row(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"),)
+    assert report.rows == (OrderRow(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"),)
 
 
 def test_an_empty_cell_of_a_column_differs_from_a_column_that_is_missing() -> None:
     # R-UI-07
     (row,) = read(f"{HEADER},known\nO-1,B-1,,,S-1,,,,,\n".encode()).rows
-    assert (row.items, row.state, row.fulfilled_by, row.known) == ((), "", Fulfilment.SELLER, ())
+    assert (row.items, row.state, row.fulfilled_by, row.known) == ((), "", FulfilledBy.SELLER, ())
     assert (row.buyer_mailbox, row.buyer_locale, row.seller_mailbox) == (None, None, None)
 
 
@@ -68,7 +68,7 @@ def test_an_empty_cell_of_a_column_differs_from_a_column_that_is_missing() -> No
         ("items", ("A", "B;A"), ("A", "B")),
         ("known", ("", "1;2"), ("1", "2")),
         ("state", ("new", "shipped"), "shipped"),
-        ("fulfilled_by", ("seller", "operator"), Fulfilment.OPERATOR),
+        ("fulfilled_by", ("seller", "operator"), FulfilledBy.OPERATOR),
     ],
 )
 def test_one_optional_column_alone_says_nothing_of_the_others(
@@ -76,7 +76,7 @@ def test_one_optional_column_alone_says_nothing_of_the_others(
 ) -> None:
     lines = (f"order_id,buyer_ref,seller_ref,{column}", *(f"O-1,B-1,S-1,{cell}" for cell in cells))
     assert read("\n".join(lines).encode()).rows == (
-        replace(Row(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"), **{column: value}),
+        replace(OrderRow(line=2, order_id="O-1", buyer_ref="B-1", seller_ref="S-1"), **{column: value}),
     )
 
 
@@ -221,10 +221,10 @@ def test_a_spreadsheet_finds_no_formula(value: str) -> None:
     assert state == f"'{value}"
 
 
-WORD = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=";"), min_size=1, max_size=20)
+DECISION = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=";"), min_size=1, max_size=20)
 
 
-@given(WORD, st.lists(WORD, max_size=3, unique=True), WORD)
+@given(DECISION, st.lists(DECISION, max_size=3, unique=True), DECISION)
 def test_what_goes_out_comes_in_again_as_it_was(external_id: str, items: list[str], state: str) -> None:
     (row,) = read(_written(_order(external_id, tuple(items), state))).rows
     assert (row.order_id, row.items, row.state) == (external_id, tuple(items), state)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from relay.core.identify import Writer
+from relay.core.mail import encodings
+from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
 from relay.core.policy.content import ContentFinding, judge
 from relay.core.policy.content.reading import SUBJECT
-from relay.core.rewrite import encodings
-from relay.core.rewrite.mime import MimeLimits, split
 from tests.support import scores
 from tests.support.judging import Letter
 from tests.support.letters import mail

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.model.kind import Kind
+from relay.core.model.policy import ContentAction
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import archives, contradicts, filenames, signatures
-from relay.core.policy.content.archives import Budget, UnreadableError
+from relay.core.policy.content import archives, contradicts, filenames, filetypes
+from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 from relay.core.policy.content.reading import SUBJECT
-from relay.core.policy.policy import ContentAction
 from tests.core.test_policy_content import CASES, Seen, look
 from tests.support import hostile, letters
 
@@ -153,7 +153,7 @@ def test_a_damaged_archive_is_read_or_refused(noise: bytes, start: int, end: int
     try:
         for member in archives.members(whole[:start] + noise + whole[end:], Budget()):
             member.content()
-    except UnreadableError:
+    except UnreadableArchiveError:
         pass
 
 
@@ -162,7 +162,7 @@ def test_a_member_longer_than_it_says_is_refused() -> None:  # R-POL-07
     assert [len(member.content()) for member in archives.members(honest, Budget())] == [100_000]
     size = (100_000).to_bytes(4, "little")
     (member,) = archives.members(honest.replace(size, (10).to_bytes(4, "little")), Budget())
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableArchiveError):
         member.content()
 
 
@@ -170,13 +170,13 @@ def test_archives_of_one_message_share_what_they_may_inflate_to() -> None:
     half = letters.archive({f"{n}.txt": bytes(range(256)) * 25_000 for n in range(2)})
     budget = Budget()
     archives.members(half, budget)
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableArchiveError):
         archives.members(half, budget)
 
 
 def test_directory_and_files_must_agree() -> None:
     archive = letters.archive({"photo.jpg": b"\xff\xd8\xff"})
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableArchiveError):
         archives.members(archive.replace(b"photo.jpg", b"setup.exe", 1), Budget())
 
 
@@ -189,7 +189,7 @@ def test_any_name_has_an_extension_or_none(name: str) -> None:
 
 @given(st.binary(max_size=64))
 def test_any_octets_are_something(head: bytes) -> None:
-    assert signatures.sniff(head)
+    assert filetypes.sniff(head)
 
 
 # ---------------------------------------------------------------- hostile messages

@@ -15,7 +15,7 @@ from relay.config import ConfigError, load, marketplaces, parse
 from relay.config.policies import default_text, policies, policy
 from relay.config.policy_sections import PolicyFile
 from relay.core.model.kind import Kind
-from relay.core.policy.policy import ContentAction, Policy
+from relay.core.model.policy import ContentAction, Policy
 from tests.core.test_config import MINIMAL
 
 ROOT = Path(__file__).parents[2]

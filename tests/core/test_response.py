@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.model.party import Role
-from relay.core.policy.policy import Policy
+from relay.core.model.policy import Policy
 from relay.core.response import Figures, Turn, figures, questions
 
 B, S = Role.BUYER, Role.SELLER

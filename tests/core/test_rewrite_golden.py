@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.core.rewrite import assemble, compose, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble, compose
 from relay.core.rewrite.plan import Cutout, FooterLine, Plan
 from relay.core.rewrite.rewrite import rewrite
 

@@ -5,7 +5,7 @@ import email
 
 import pytest
 
-from relay.core.rewrite import words
+from relay.core.mail import words
 from tests.support.leak_reader import found
 from tests.support.scrubbing import BUYER, BUYER_ALIAS, rewritten, scrubbed
 

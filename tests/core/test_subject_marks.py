@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.head import read_head
+from relay.core.mail.head import read_head
+from relay.core.mail.mime import MimeLimits, split
+from relay.core.model.policy import Policy
 from relay.core.policy import subject_marks
-from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import MimeLimits, split
 from tests.support.judging import Letter
 
 BRACKETS = Policy().bypass.brackets

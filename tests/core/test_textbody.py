@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import encodings, mime, textbody
+from relay.core.mail import encodings, mime
+from relay.core.rewrite import textbody
 from relay.core.rewrite.textbody import Splice
 
 PIECES = ["a", "é", " ", "\t", "=", "=\r\n", "= \r\n", "=C3=A9", "=20", "\r\n", "\n", "\r", "<p>", "</body>", "</html>"]

@@ -12,7 +12,7 @@ from relay import texts
 from relay.core.model.reason import ReasonCode
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeType
-from relay.core.notice.texts import COUNTED, KEYS, NOTICES, REASON_VALUES, RELAYED, Part, key, text
+from relay.core.notice.texts import COUNTED, KEYS, NOTICES, REASON_VALUES, RELAYED, NoticePart, key, text
 
 LOCALE = Path(texts.__file__).parent / "locale"
 CATALOGUE = texts.load()
@@ -86,7 +86,7 @@ def test_one_is_told_from_many(name: str, values: str, one: str, two: str) -> No
 
 @pytest.mark.parametrize("code", ReasonCode)
 def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> None:
-    for part in Part:
+    for part in NoticePart:
         assert placeholders(ENGLISH.gettext(key(code, part))) <= REASON_VALUES
 
 
@@ -94,7 +94,7 @@ def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> N
 @pytest.mark.parametrize("code", ReasonCode)
 def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
     """In subjects, lists and placeholders, whatever the reason's values."""
-    title = CATALOGUE(language).gettext(key(code, Part.TITLE))
+    title = CATALOGUE(language).gettext(key(code, NoticePart.TITLE))
     assert not placeholders(title)
     assert "\n" not in title
     assert len(title) <= 60
@@ -117,7 +117,7 @@ def test_every_type_of_notice_has_its_texts() -> None:
 
 @pytest.mark.parametrize("code", ReasonCode)
 def test_the_languages_are_what_they_say(code: ReasonCode) -> None:
-    for part in Part:
+    for part in NoticePart:
         assert ENGLISH.gettext(key(code, part)).isascii()
         assert not JAPANESE.gettext(key(code, part)).isascii()
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from relay.core.rewrite import mime, threads
+from relay.core.mail import mime
+from relay.core.rewrite import threads
 from relay.core.rewrite.plan import Draft, Plan
 
 KEY = b"k" * 32

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core import address, alias, verp
+from relay.core import alias, verp
+from relay.core.mail import address
 
 KEY = b"k" * 32
 ITEM = "01jxq7m3c9tqv5n2r8w4y6z0ab"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.rewrite import words
+from relay.core.mail import words
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, Peer, Port
-from relay.core.policy.facts import Authentication, Proof
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.ports import UnavailableError
 from tests.support.dns import Names

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core import dmarc as core
-from relay.core.dmarc import Record
+from relay.core.dmarc import DmarcRecord
 from relay.edge.authenticate import dmarc
 from relay.ports import ResolveError
 from tests.support.dns import Names
@@ -89,16 +89,16 @@ async def test_a_walk_ends_at_a_public_suffix_and_at_a_declared_organization(fla
 @pytest.mark.parametrize(
     ("texts", "record"),
     [
-        (["v=DMARC1; p=none"], Record()),
-        (["v=DMARC1;p=reject;"], Record()),
-        (["v=DMARC1; p=none; adkim=s; aspf=s"], Record(strict=frozenset({"spf", "dkim"}))),
-        (["v=DMARC1; p=none; aspf=S; adkim=r"], Record(strict=frozenset({"spf"}))),
-        (["v=DMARC1; p=quarantine; sp=none; np=reject; t=y; pct=20; fo=1; unknown=x"], Record()),
-        (["v=DMARC1; p=Reject; psd=N"], Record(psd="n")),
-        (["v=DMARC1; p=none; psd=maybe"], Record()),
-        (["v=DMARC1; p=nonsense; rua=mailto:dmarc@example.com"], Record()),
-        (["v=DMARC1; rua=mailto:dmarc@example.com"], Record()),
-        (["other text", "v=DMARC1; p=none", "v=spf1 -all"], Record()),
+        (["v=DMARC1; p=none"], DmarcRecord()),
+        (["v=DMARC1;p=reject;"], DmarcRecord()),
+        (["v=DMARC1; p=none; adkim=s; aspf=s"], DmarcRecord(strict=frozenset({"spf", "dkim"}))),
+        (["v=DMARC1; p=none; aspf=S; adkim=r"], DmarcRecord(strict=frozenset({"spf"}))),
+        (["v=DMARC1; p=quarantine; sp=none; np=reject; t=y; pct=20; fo=1; unknown=x"], DmarcRecord()),
+        (["v=DMARC1; p=Reject; psd=N"], DmarcRecord(psd="n")),
+        (["v=DMARC1; p=none; psd=maybe"], DmarcRecord()),
+        (["v=DMARC1; p=nonsense; rua=mailto:dmarc@example.com"], DmarcRecord()),
+        (["v=DMARC1; rua=mailto:dmarc@example.com"], DmarcRecord()),
+        (["other text", "v=DMARC1; p=none", "v=spf1 -all"], DmarcRecord()),
         (["v=DMARC1"], None),
         (["v=DMARC1; p=nonsense"], None),
         (["v=DMARC1; p=none; sp=nonsense"], None),
@@ -113,7 +113,7 @@ async def test_a_walk_ends_at_a_public_suffix_and_at_a_declared_organization(fla
         ([], None),
     ],
 )
-def test_what_is_a_record(texts: list[str], record: Record | None) -> None:  # R-IN-08, §4.7, §4.10
+def test_what_is_a_record(texts: list[str], record: DmarcRecord | None) -> None:  # R-IN-08, §4.7, §4.10
     assert core.read([text.encode() for text in texts]) == record
 
 

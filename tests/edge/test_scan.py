@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.config import ScannerSection
-from relay.core.policy.facts import Scan, ScanOutcome
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.edge.scan import ConfiguredScanner, ScannerError, scanners
 from relay.edge.scan.answer import AnswerError, TooBigError, printable
 from relay.edge.scan.clamav import _verdict

@@ -51,16 +51,18 @@ class Held:
 @pytest.fixture
 async def place(tmp_path):
     async with town(tmp_path) as place:
-        place.house.settings = replace(place.house.settings, poll_s=0.02, concurrency=4, concurrency_per_destination=2)
-        place.house.courier = Held()
+        place.services.settings = replace(
+            place.services.settings, poll_s=0.02, concurrency=4, concurrency_per_destination=2
+        )
+        place.services.courier = Held()
         yield place
 
 
 @asynccontextmanager
 async def at_work(place: Town):
     worker = Worker()
-    place.house.departures = worker
-    worker.start(place.house)
+    place.services.dispatcher = worker
+    worker.start(place.services)
     try:
         yield worker
     finally:
@@ -78,13 +80,13 @@ async def states(place: Town):
 
 # R-IN-03
 async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place):
-    courier = place.house.courier
+    courier = place.services.courier
     courier.hold(BUYER)
     async with at_work(place) as worker:
         await place.send(SELLER, place.buyer_alias)
         await eventually(lambda: courier.dialled)
-        place.clock.forward(place.house.settings.lease_s + 1)
-        worker.wake()
+        place.clock.forward(place.services.settings.lease_s + 1)
+        worker.notify()
         await eventually(lambda: _attempts_are(place, [2]))
         courier.let_go(BUYER)
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
@@ -93,7 +95,7 @@ async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place):
 
 # R-OUT-01
 async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
-    courier = place.house.courier
+    courier = place.services.courier
     courier.hold(BUYER)
     async with at_work(place):
         for _ in range(20):
@@ -109,7 +111,7 @@ async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
 
 # R-OUT-02
 async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place):
-    courier = place.house.courier
+    courier = place.services.courier
     courier.answer = _NOT_NOW
     courier.hold(BUYER)
     async with at_work(place):
@@ -124,7 +126,7 @@ async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place):
 
 # R-IN-07
 async def test_an_item_whose_store_was_away_is_tried_again_soon(place, monkeypatch):
-    courier, keys, away = place.house.courier, place.store.dkim_keys, [UnavailableError("away")]
+    courier, keys, away = place.services.courier, place.store.dkim_keys, [UnavailableError("away")]
 
     async def dkim_keys(domain: str):
         if away:
@@ -156,7 +158,7 @@ async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
 
 
 async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(place, monkeypatch):
-    courier, deliver, faults = place.house.courier, place.house.courier.deliver, [RuntimeError("unforeseen")]
+    courier, deliver, faults = place.services.courier, place.services.courier.deliver, [RuntimeError("unforeseen")]
 
     async def deliver_or_fail(outgoing: Outgoing) -> Delivery:
         if faults:
@@ -167,8 +169,8 @@ async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(place,
     async with at_work(place) as worker:
         await place.send(SELLER, place.buyer_alias)
         await eventually(lambda: _states_are(place, {ItemState.DEFERRED}))
-        place.clock.forward(place.house.settings.schedule.first_s)
-        worker.wake()
+        place.clock.forward(place.services.settings.schedule.first_s)
+        worker.notify()
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
     (summary,) = await place.store.messages()
     events = [event.type for event in await place.store.history(summary.id)]
@@ -191,7 +193,7 @@ async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_rel
 
 # R-UI-11
 async def test_a_stop_dials_nothing_new_and_gives_back_what_waits(place):
-    courier = place.house.courier
+    courier = place.services.courier
     courier.hold(BUYER)
     async with at_work(place) as worker:
         for _ in range(6):
@@ -215,7 +217,7 @@ async def _states_are(place: Town, wanted: set[ItemState]) -> bool:
 
 # R-SND-02
 async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(place):
-    courier = place.house.courier
+    courier = place.services.courier
     seller_id, helper = place.pair.seller.party.id, "helper@pottery.example"
     for number in range(4):
         await place.send(helper, place.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")

@@ -14,18 +14,18 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import PartyState, Role, SettingsUpdate
+from relay.core.model.policy import Attachments, Content, ContentAction, Hours, Policy, Quotas, Rule, Senders, Threads
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Verdict
-from relay.core.policy.facts import Scan, ScanOutcome
-from relay.core.policy.policy import Attachments, Content, ContentAction, Hours, Policy, Quotas, Rule, Senders, Threads
 from relay.flow import accept, judge
 from relay.ports import MessageSummary, Misuse
-from relay.steps.judgement import QUOTAS, Judged
+from relay.steps.judgement import QUOTAS, RecipientResult
 from tests.support.town import DOMAIN, Town, town
 
 TWO_DAYS = 2 * 86_400
@@ -53,7 +53,7 @@ class World:
     sender_state: SenderState | None
     login: bool
     opt_out: tuple[bool, Kind | None] | None
-    order: Fulfilment | None
+    order: FulfilledBy | None
     product_support: bool
     states: tuple[PartyState, PartyState]
     misuse: int
@@ -139,7 +139,7 @@ def worlds(draw: st.DrawFn) -> World:
         sender_state=draw(st.sampled_from([*[None] * 4, *SenderState])),
         login=draw(st.booleans()),
         opt_out=draw(st.none() | st.tuples(st.booleans(), st.none() | st.sampled_from([Kind.OTHER, Kind.REPLY]))),
-        order=draw(st.none() | st.sampled_from(Fulfilment)),
+        order=draw(st.none() | st.sampled_from(FulfilledBy)),
         product_support=draw(st.booleans()),
         states=draw(st.sampled_from([*[(PartyState.ACTIVE, PartyState.ACTIVE)] * 18, *_OUT_OF_ORDER])),
         misuse=draw(st.sampled_from([0, 3, 7, 12])),
@@ -187,7 +187,7 @@ async def furnish(market: Town, world: World) -> None:
     store, pair = market.store, market.pair
     buyer, seller = pair.buyer.party, pair.seller.party
     await market.set_marketplace(policies=(Policy(),))
-    market.house.scanners = ()
+    market.services.scanners = ()
     for role in (*world.earlier, *[Role.SELLER] * bool(world.misuse)):
         author = pair.side(role)
         assert author.mailbox
@@ -222,7 +222,7 @@ async def furnish(market: Town, world: World) -> None:
     await store.put_party("market", Role.BUYER, buyer.external_ref, state=buyer_state)
     if world.sender_state:
         await store.put_sender(pair.side(world.author).party.id, sender(market, world), world.sender_state)
-    market.house.scanners = (_Scanner(world.scan),)
+    market.services.scanners = (_Scanner(world.scan),)
     await market.set_marketplace(policies=(world.policy,))
     market.clock.forward(world.pause_s)
 
@@ -274,7 +274,7 @@ def dump(directory: Path) -> list[str]:
         return list(database.iterdump())
 
 
-def foretold(judged: Judged) -> tuple[str, list[str], list[str]]:
+def foretold(judged: RecipientResult) -> tuple[str, list[str], list[str]]:
     """Action, reason codes and codes of warnings, as the record has them."""
     match judged.outcome:
         case Verdict(action=action, reasons=reasons, warnings=warnings):
@@ -301,15 +301,15 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     known = {one.id for one in await market.store.messages(limit=10_000)}
     before = dump(directory)
 
-    [first] = (await judge(market.house, mail)).judged
-    [again] = (await judge(market.house, mail)).judged
-    [check] = (await judge(market.house, asked)).judged
+    [first] = (await judge(market.services, mail)).judged
+    [again] = (await judge(market.services, mail)).judged
+    [check] = (await judge(market.services, asked)).judged
     assert dump(directory) == before
     assert (first.facts, first.outcome) == (again.facts, again.outcome)
 
-    await accept(market.house, asked)
+    await accept(market.services, asked)
     answered = await newest(market, known)
-    await accept(market.house, mail)
+    await accept(market.services, mail)
     done = await newest(market, known)
 
     assert recorded(done) == foretold(first)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from relay.core.model.facts import Authentication, Proof, Scan, ScanOutcome
 from relay.core.model.message import Incoming
 from relay.core.model.party import PartyState, Role, SettingsUpdate
+from relay.core.model.policy import Hours, Policy, Quotas
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import smtp_text
-from relay.core.policy.facts import Authentication, Proof, Scan, ScanOutcome
-from relay.core.policy.policy import Hours, Policy, Quotas
 from tests.support.town import BUYER, SELLER, Town, parsed
 
 ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
@@ -71,13 +71,13 @@ class Proven:
 
 
 async def test_who_is_on_no_list_does_not_hear_that_an_account_is_away(market: Town) -> None:  # R-SND-07 R-ADR-07
-    market.house.authenticator = Proven(Proof.ALIGNED)
+    market.services.authenticator = Proven(Proof.ALIGNED)
     await market.store.put_sender(market.pair.seller.party.id, "waits@big.example", SenderState.UNKNOWN)
     for state in set(PartyState) - {PartyState.ACTIVE}:
         await market.store.put_party("market", Role.SELLER, "S1", state=state)
         for address in ("anybody@big.example", "waits@big.example"):
             [reply] = await market.send(address, market.buyer_alias, trusted=False)
-            assert reply == smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, market.house.book.by_id["market"])
+            assert reply == smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, market.services.marketplaces.by_id["market"])
         [reply] = await market.send(SELLER, market.buyer_alias, trusted=False)
         assert "sender_suspended" in reply.text
 
@@ -95,7 +95,7 @@ class Counting:
 
 async def test_a_strangers_mail_is_not_scanned_and_a_writers_once(market: Town) -> None:  # R-POL-17 R-ADR-07
     scanner = Counting()
-    market.house.scanners = (scanner,)
+    market.services.scanners = (scanner,)
     await market.send("stranger@big.example", market.buyer_alias, trusted=False)
     assert scanner.asked == 0
     await market.send(SELLER, market.buyer_alias, market.buyer_alias.replace("@", "+again@"))

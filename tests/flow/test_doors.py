@@ -10,7 +10,7 @@ from relay.core.model.message import Incoming, MessageState, Peer, Port
 from relay.core.model.order import OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
-from relay.steps.house import Book
+from relay.steps.services import Marketplaces
 from tests.support.town import BUYER, DOMAIN, SELLER, Town
 
 
@@ -154,9 +154,9 @@ async def test_a_loop_to_the_operator_is_recorded_once(market: Town, raw: bytes)
 @pytest.mark.parametrize("raw", [READABLE, BROKEN])
 async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: Town, raw: bytes) -> None:
     # R-ADR-09, R-REW-05
-    here = market.house.book.by_id["market"]
+    here = market.services.marketplaces.by_id["market"]
     there = replace(here, id="other", domain="other.example", operator="ops@other-operator.example")
-    market.house.book = Book.of([here, there], "mx.market.example")
+    market.services.marketplaces = Marketplaces.of([here, there], "mx.market.example")
     addresses = [f"{name}@{domain}" for name in ("abuse", "postmaster") for domain in (DOMAIN, "other.example")]
     replies = await market.send_raw(raw, "x@y.example", *addresses)
     assert [reply.code for reply in replies] == [250] * 4

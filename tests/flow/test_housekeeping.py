@@ -3,21 +3,21 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from relay.core.policy.policy import Policy
+from relay.core.model.policy import Policy
 from relay.housekeeping import Housekeeping
-from relay.ports import Told
+from relay.ports import NoticeSent
 from tests.support.town import SELLER, START, Town
 
 
 async def test_an_announcement_that_died_with_its_node_is_written_by_another(market: Town) -> None:  # R-POL-20
     coming = replace(Policy(), version="2", effective_at=START + timedelta(days=3))
     await market.set_marketplace(policies=(Policy(), coming))
-    turn = Told(party_id=market.pair.seller.party.id, topic="policy 2 (turn)", at=market.clock.now())
+    turn = NoticeSent(party_id=market.pair.seller.party.id, topic="policy 2 (turn)", at=market.clock.now())
     assert await market.store.told(turn)  # by a node that then dies
     sweep = Housekeeping()
-    await sweep.announcements(market.house)
+    await sweep.announcements(market.services)
     assert await market.deliver_due() == []
     market.clock.forward(120)
     for _ in range(2):
-        await sweep.announcements(market.house)
+        await sweep.announcements(market.services)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]

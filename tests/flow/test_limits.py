@@ -10,10 +10,10 @@ import pytest
 
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import Role, SettingsUpdate
+from relay.core.model.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.core.model.sender import SenderState
-from relay.core.policy.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.ports import Misuse
 from tests.support.town import ACCEPTED, BUYER, SELLER, START, Town, parsed
 
@@ -155,7 +155,7 @@ async def operators_order(market: Town) -> None:
             marketplace_id="market",
             pair_id=market.pair.id,
             external_id="A-1",
-            fulfilled_by=Fulfilment.OPERATOR,
+            fulfilled_by=FulfilledBy.OPERATOR,
         )
     )
 
@@ -312,7 +312,7 @@ async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> No
 async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) -> None:  # R-POL-13 R-POL-04 R-REC-08
     await market.store.put_order(
         OrderUpdate(
-            marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=Fulfilment.OPERATOR
+            marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=FulfilledBy.OPERATOR
         )
     )
     await market.send(BUYER, market.seller_alias, Subject="Where is it?")

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from relay.core.rewrite.mime import MimeLimits, split
+from relay.core.mail.mime import MimeLimits, split
 from relay.steps.offload import offload, weight
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from relay.core.model.optout import OptOut
 from relay.core.model.party import PartyState, Role
+from relay.core.model.policy import Policy, Quotas
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
-from relay.core.policy.policy import Policy, Quotas
 from relay.ports import QueueLine
 from relay.steps.reach import reach
 from relay.steps.replay import Replayed, replay
@@ -17,7 +17,7 @@ FEWER = replace(Policy(), version="fewer", quotas=Quotas(pair_per_day=1))
 
 
 async def _replayed(market: Town, candidate: Policy) -> list[Replayed]:
-    shop, now = market.house.book.by_id["market"], market.clock.now()
+    shop, now = market.services.marketplaces.by_id["market"], market.clock.now()
     return [one async for one in replay(market.store, shop, candidate, START, now + timedelta(days=1), now)]
 
 
@@ -60,7 +60,7 @@ async def test_what_cannot_be_judged_again_is_counted_not_guessed(market: Town) 
 
 
 async def test_reach_follows_the_pair(market: Town) -> None:  # R-POL-19
-    shop = market.house.book.by_id["market"]
+    shop = market.services.marketplaces.by_id["market"]
 
     async def asked() -> Standing:
         pair = await market.store.pair(market.pair.id)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
-from relay.core.model.order import Fulfilment, OrderUpdate
+from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import Role, SettingsUpdate
+from relay.core.model.policy import Hours, Policy
 from relay.core.model.sender import SenderState
-from relay.core.policy.policy import Hours, Policy
 from relay.housekeeping import Housekeeping
 from tests.support.town import ACCEPTED, BUYER, SELLER, Town, parsed
 
@@ -34,7 +34,7 @@ async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: Town) ->
     assert notice.rcpt_to == SELLER  # the registered mailbox, never the unlisted one
     text = parsed(notice).get_content()
     assert HELPER in text
-    assert market.house.links.prefix in text
+    assert market.services.links.prefix in text
 
 
 async def test_approval_releases_all_in_their_order_and_once(market: Town) -> None:  # R-SND-02
@@ -96,17 +96,17 @@ async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: Town)
         market.clock.forward(60)
         await from_helper(market, number, f"helper{number}@pottery.example")
     assert await market.deliver_due() == []
-    await sweep.digests(market.house)
+    await sweep.digests(market.services)
     assert await market.deliver_due() == []  # not within a day of the first
     market.clock.forward(DAY)
-    await sweep.digests(market.house)
-    await sweep.digests(market.house)
+    await sweep.digests(market.services)
+    await sweep.digests(market.services)
     [digest] = await market.deliver_due()
     assert (digest.mail_from, digest.rcpt_to) == ("", SELLER)
     text = parsed(digest).get_content()
     assert all(f"helper{number}@pottery.example" in text for number in range(2, 5))
     market.clock.forward(2 * DAY)
-    await sweep.digests(market.house)
+    await sweep.digests(market.services)
     assert await market.deliver_due() == []  # nothing new came
 
 
@@ -215,7 +215,7 @@ async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: Town
     assert len(await market.deliver_due()) == 1
     market.clock.forward(DAY)
     await from_helper(market, 1, "third@pottery.example")
-    await Housekeeping().digests(market.house)
+    await Housekeeping().digests(market.services)
     [digest] = await market.deliver_due()
     text = parsed(digest).get_content()
     assert all(f"{name}@pottery.example" in text for name in ("second", "third"))
@@ -233,7 +233,7 @@ async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) 
     await from_helper(market)
     await market.deliver_due()
     order = OrderUpdate(
-        marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+        marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=FulfilledBy.OPERATOR
     )
     await market.store.put_order(order)
     await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
@@ -283,7 +283,7 @@ async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: T
 async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
     await market.store.put_order(
         OrderUpdate(
-            marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=Fulfilment.OPERATOR
+            marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=FulfilledBy.OPERATOR
         )
     )
     await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)

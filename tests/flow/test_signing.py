@@ -6,8 +6,8 @@ import pytest
 
 from relay.core import dkim
 from relay.core.dkim import KeyState
+from relay.edge.signing import BatchSigner
 from relay.ports import DkimKey, UnavailableError
-from relay.steps.signing import BatchSigner
 from tests.support.stand_ins import HandClock
 
 HEADER, BODY = b"From: a@m.example\r\n", b"text\r\n"

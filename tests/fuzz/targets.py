@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from relay.core import head
-from relay.core.rewrite import assemble, documents, footer, longlines, mime, plaintext, rewrite, textbody
+from relay.core.mail import head, mime
+from relay.core.mail.mime import MimeError, MimeLimits, Part
+from relay.core.rewrite import assemble, documents, footer, longlines, plaintext, rewrite, textbody
 from relay.core.rewrite.downgrade import downgraded
-from relay.core.rewrite.footer.links import own_links
+from relay.core.rewrite.footer.own_links import own_links
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.mime import MimeError, MimeLimits, Part
 from relay.core.rewrite.plan import Cutout, FooterLine, Pass, Plan
 
 SECRET: Final = "alice@private.example"

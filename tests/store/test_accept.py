@@ -64,7 +64,7 @@ async def test_a_big_message_goes_in_and_out_whole(world: World):
     record = world.record(original=bytes(range(256)) * 8_000, detail={})
     item = world.item(record)
     await world.store.accept(world.acceptance(record, item))
-    letter = await world.store.letter(item)
+    letter = await world.store.content(item)
     assert letter is not None
     assert letter.original == record.original
     assert (await world.store.summary(record.id)).size_bytes == 2_048_000
@@ -129,7 +129,7 @@ async def test_an_operators_address_is_kept_with_the_item(world: World):
     item = world.item(record, kind=ItemKind.OPERATOR, address="Boss@market.example")
     await world.store.accept(world.acceptance(record, item))
     assert [each.address for each in await world.claim()] == ["Boss@market.example"]
-    letter = await world.store.letter(item)
+    letter = await world.store.content(item)
     assert letter is not None
     assert (letter.original, letter.pair) == (record.original, None)
 
@@ -240,7 +240,7 @@ async def test_a_word_given_while_the_mail_was_judged_counts(world: World):  # R
 
 async def test_the_letter_is_what_was_accepted(world: World):
     record = world.record()
-    letter = await world.store.letter(await world.accepted(record))
+    letter = await world.store.content(await world.accepted(record))
     assert letter is not None
     assert letter.pair == world.pair
     assert (letter.original, letter.header, letter.edits) == (record.original, record.header, record.edits)

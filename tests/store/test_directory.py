@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from relay.core import alias
-from relay.core.address import AddressError
+from relay.core.mail.address import AddressError
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, Order, OrderUpdate
+from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Store
@@ -122,7 +122,7 @@ def order_of(world: World, **more: object) -> OrderUpdate:
 async def test_an_order_is_put_by_its_external_id(world: World):
     made = await world.store.put_order(order_of(world))
     assert made.id
-    values = {"state": "shipped", "items": ("SKU1",), "fulfilled_by": Fulfilment.OPERATOR, "known": ("150-0001",)}
+    values = {"state": "shipped", "items": ("SKU1",), "fulfilled_by": FulfilledBy.OPERATOR, "known": ("150-0001",)}
     changed = replace(made, **values)
     assert await world.store.put_order(order_of(world, **values)) == changed
     assert await world.store.order("m", "A-1") == changed
@@ -132,7 +132,7 @@ async def test_an_order_is_put_by_its_external_id(world: World):
 ORDER_VALUES = {
     "items": ("SKU1", "ASIN2"),
     "state": "shipped",
-    "fulfilled_by": Fulfilment.OPERATOR,
+    "fulfilled_by": FulfilledBy.OPERATOR,
     "known": ("150-0001",),
 }
 

@@ -17,7 +17,7 @@ from tests.store.world import Place, World, make_pair
 WEEKS = timedelta(days=14)
 
 
-async def held(world: World, hold: Hold = Hold.WORD, *, due_in: timedelta = WEEKS, **more: object) -> Item:
+async def held(world: World, hold: Hold = Hold.DECISION, *, due_in: timedelta = WEEKS, **more: object) -> Item:
     record = world.record(state=MessageState.HELD, **more)
     due_at = world.place.clock.now() + due_in
     item = world.item(record, ItemState.HELD, hold=hold, due_at=due_at, awaits_sender=False)
@@ -48,7 +48,7 @@ async def types(world: World, item: Item) -> list[EventType]:
 # ---------------------------------------------------------------- time
 
 
-@pytest.mark.parametrize("hold", [Hold.WORD, Hold.TIME])
+@pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
 async def test_a_held_item_is_claimed_when_it_is_due_and_not_before(world: World, hold: Hold):  # R-SND-02 R-POL-11
     item = await held(world, hold)
     world.place.clock.at = item.due_at - timedelta(microseconds=1)
@@ -84,7 +84,7 @@ async def test_nothing_is_held_without_saying_for_what(world: World):
 # ---------------------------------------------------------------- words
 
 
-@pytest.mark.parametrize("hold", [Hold.WORD, Hold.TIME])
+@pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
 async def test_a_release_sends_it_at_once_whatever_it_waits_for(world: World, hold: Hold):  # R-UI-10
     item = await held(world, hold)
     world.place.clock.at += timedelta(hours=1)
@@ -121,7 +121,7 @@ async def test_a_block_does_not_take_the_notice_from_what_was_refused(world: Wor
     assert [each.hold for each in await world.claim()] == [Hold.REFUSED]
 
 
-@pytest.mark.parametrize("hold", [Hold.WORD, Hold.TIME])
+@pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
 async def test_approving_a_sender_releases_nothing_that_waits_for_another_word(world: World, hold: Hold):  # R-SND-02
     sender_id, (waiting,) = await held_for_sender(world, 1)
     other = await held(world, hold, sender_id=sender_id)
@@ -224,7 +224,7 @@ async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world
 # ---------------------------------------------------------------- crashes
 
 
-@pytest.mark.parametrize("hold", [Hold.WORD, Hold.REFUSED])
+@pytest.mark.parametrize("hold", [Hold.DECISION, Hold.REFUSED])
 async def test_a_crash_over_an_ended_hold_never_sends_it_without_its_word(world: World, hold: Hold):  # R-SND-02
     item = await held(world)
     if hold is Hold.REFUSED:
@@ -266,14 +266,14 @@ async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World
     assert (await world.store.summary(item.message_id)).state is MessageState.HELD
     assert await world.claim() == []
     world.place.clock.at = later
-    assert [each.hold for each in await world.claim()] == [Hold.WORD]
+    assert [each.hold for each in await world.claim()] == [Hold.DECISION]
 
 
 async def test_what_is_parked_keeps_what_it_waited_for(world: World):
     item = await held(world, due_in=timedelta(0))
     (claimed,) = await world.claim()
     assert await world.store.settle(world.ended(claimed, ItemState.PARKED))
-    assert (await world.store.item(item.id)).hold is Hold.WORD
+    assert (await world.store.item(item.id)).hold is Hold.DECISION
 
 
 async def test_a_time_that_has_come_is_over_when_the_item_goes_on(world: World):  # R-POL-11
@@ -311,7 +311,7 @@ async def test_a_word_that_races_the_expiry_wins_or_loses_whole(world: World, pl
     won = dict(zip([item.id for item in items], [*outcomes[:20:2], *outcomes[20:]], strict=True))
     assert len(claimed) == len({item.id for item in claimed}) == 20
     for item in claimed:
-        assert item.hold is (None if won[item.id] else Hold.WORD)
+        assert item.hold is (None if won[item.id] else Hold.DECISION)
 
 
 async def test_two_processes_that_release_one_message_release_it_once(world: World, place: Place):  # R-SND-02

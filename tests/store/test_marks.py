@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from relay.core.mail.head import Automatic
 from relay.core.model.event import EventType
-from relay.core.model.head import Automatic
+from relay.core.model.facts import ThreadRef
 from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Role
-from relay.core.policy.facts import ThreadRef
 from relay.core.response import Turn
-from relay.ports import Record, Store, Told
+from relay.ports import MessageRecord, NoticeSent, Store
 from tests.store.world import START, Place, World, make_pair
 
 HOUR = timedelta(hours=1)
 
 
-async def kept(world: World, author: Role = Role.BUYER, **more: object) -> Record:
+async def kept(world: World, author: Role = Role.BUYER, **more: object) -> MessageRecord:
     record = world.record(author, **more)
     await world.store.accept(world.acceptance(record))
     return record
@@ -68,7 +68,7 @@ async def test_only_a_buyers_message_can_be_left_out(world: World):  # R-REC-08
 
 
 async def test_what_was_told_is_not_told_again_too_soon(node: Store, world: World):  # R-SND-02 R-POL-11
-    party, told = world.pair.seller.party.id, Told(party_id=world.pair.seller.party.id, topic="pending", at=START)
+    party, told = world.pair.seller.party.id, NoticeSent(party_id=world.pair.seller.party.id, topic="pending", at=START)
     assert await node.told_at(party, "pending") is None
     assert await node.told(told, unless_since=START - HOUR)
     assert not await node.told(replace(told, at=START + HOUR), unless_since=START)
@@ -81,7 +81,7 @@ async def test_what_was_told_is_not_told_again_too_soon(node: Store, world: Worl
 
 
 async def test_what_several_nodes_would_say_is_said_by_one(world: World, place: Place):  # R-SCL-02
-    told = Told(party_id=world.pair.seller.party.id, topic="pending", at=START)
+    told = NoticeSent(party_id=world.pair.seller.party.id, topic="pending", at=START)
     async with place.node() as other:
         said = await asyncio.gather(*(node.told(told, unless_since=START - HOUR) for node in (world.store, other) * 5))
     assert said.count(True) == 1
@@ -91,12 +91,15 @@ async def test_an_acceptance_notes_whom_it_tells(world: World):
     party = world.pair.seller.party.id
     for at in (START, START + HOUR):
         record = world.record()
-        told = (Told(party_id=party, topic="pending", at=at), Told(party_id=party, topic="quota_seller", at=at))
+        told = (
+            NoticeSent(party_id=party, topic="pending", at=at),
+            NoticeSent(party_id=party, topic="quota_seller", at=at),
+        )
         await world.store.accept(world.acceptance(record, told=told))
     records = [world.record() for _ in range(4)]
     await asyncio.gather(
         *(
-            world.store.accept(world.acceptance(r, told=(Told(party_id=party, topic="x", at=START + HOUR),)))
+            world.store.accept(world.acceptance(r, told=(NoticeSent(party_id=party, topic="x", at=START + HOUR),)))
             for r in records
         )
     )
@@ -211,7 +214,7 @@ async def test_what_is_known_of_an_order_goes_with_its_buyers_key(world: World):
 # ---------------------------------------------------------------- the response clock, the policy's replay
 
 
-def turn(record: Record, at: datetime, **more: object) -> Turn:
+def turn(record: MessageRecord, at: datetime, **more: object) -> Turn:
     made = Turn(message_id=record.id, pair_id=record.pair_id or "", author=record.author_role or Role.BUYER, at=at)
     return replace(made, **more)  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ from relay.ports import Store
 from relay.store import postgres, sqlite
 from relay.store.base import to_us
 from relay.store.engine import Work
-from relay.store.senders import Entry, seal_entry
+from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
 from tests.store.world import START, Place
 
@@ -48,7 +48,7 @@ ITEM = table(
 def fill(node: Store) -> Work[None]:
     """A pair with an order, and mail in every state of its way, as version 1 wrote it."""
     wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
-    entry = Entry("temp@seller.example", "", "")
+    entry = SealedSender("temp@seller.example", "", "")
     sealed = seal_entry("sender", entry, node._vault.holder("seller", wrapped["seller"]))
     yield "INSERT INTO marketplace (id) VALUES ('m')", ()
     yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
@@ -93,12 +93,12 @@ async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Pla
     async with upgraded.node() as node:
         for name, awaits_sender in (("pending", True), ("unproven", False)):
             item = await node.item(f"item-{name}")
-            assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.WORD, awaits_sender)
+            assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.DECISION, awaits_sender)
             assert item.due_at == START + timedelta(days=14)
         claimed = await node.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
         assert {item.message_id: item.hold for item in claimed} == {
-            "pending": Hold.WORD,
-            "unproven": Hold.WORD,
+            "pending": Hold.DECISION,
+            "unproven": Hold.DECISION,
             "queued": None,
             "leased": None,
         }

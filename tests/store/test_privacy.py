@@ -81,8 +81,8 @@ async def test_a_body_moved_to_another_record_does_not_open(world: World):
     rows = await world.store._engine.read("SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
     sql = "UPDATE message_key SET wrapped = $1 WHERE content_id = $2"
     await world.store._engine.write(lambda: (yield sql, (bytes(rows[0]["wrapped"]), two.message_id)))
-    assert await world.store.letter(two) is None
-    assert await world.store.letter(one) is not None
+    assert await world.store.content(two) is None
+    assert await world.store.content(one) is not None
 
 
 async def test_another_master_key_does_not_open_the_store(world: World, place: Place):

@@ -149,7 +149,7 @@ async def test_a_settlements_notice_rides_the_queue_and_leaves_the_record_alone(
     assert await world.store.settle(settlement(world, item, ItemState.BOUNCED, notice=notice))
     (claimed,) = await world.claim()
     assert claimed == replace(notice.item, state=ItemState.LEASED, attempts=1)
-    letter = await world.store.letter(claimed)
+    letter = await world.store.content(claimed)
     assert letter is not None
     assert (letter.original, letter.header, letter.edits, letter.pair) == (b"bounced\r\n", None, (), world.pair)
     assert await world.store.settle(settlement(world, claimed, ItemState.ACCEPTED))
@@ -233,10 +233,10 @@ async def test_the_queue_is_shown_by_destination_and_state(world: World):
 async def test_an_unreadable_letter_is_none(world: World):
     item = await taken(world)
     await world.store._engine.write(lambda: (yield "UPDATE body SET sealed = $1 WHERE part = 'original'", (b"x" * 40,)))
-    assert await world.store.letter(item) is None
+    assert await world.store.content(item) is None
     await world.store._engine.write(lambda: (yield "DELETE FROM body", ()))
-    assert await world.store.letter(item) is None
-    assert await world.store.letter(replace(item, message_id="nothing")) is None
+    assert await world.store.content(item) is None
+    assert await world.store.content(replace(item, message_id="nothing")) is None
 
 
 async def test_a_destroyed_key_takes_letters_names_and_addresses_with_it(world: World):  # R-REC-04
@@ -245,7 +245,7 @@ async def test_a_destroyed_key_takes_letters_names_and_addresses_with_it(world: 
     item = await world.accepted(record)
     await world.store.accept(world.acceptance(other := world.record(), notices=(world.notice(other),)))
     await world.store._engine.write(lambda: (yield "DELETE FROM holder_key WHERE holder_id = $1", (seller.id,)))
-    assert await world.store.letter(item) is None
+    assert await world.store.content(item) is None
     assert await world.store.message(record.id) is None
     assert await world.store.mailbox(seller.id) is None
     assert await world.store.senders(seller.id) == []

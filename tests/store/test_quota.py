@@ -8,7 +8,7 @@ import pytest
 
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.ports import Misuse, OptOutChange, OvertakenError, Record, UnavailableError, Use
+from relay.ports import MessageRecord, Misuse, OptOutChange, OvertakenError, UnavailableError, Use
 from tests.store.world import START, Place, World, make_pair
 
 TODAY = Use(scope="seller", subject_id="s", day="2026-03-01")
@@ -81,7 +81,7 @@ async def test_a_message_that_was_not_taken_costs_nothing(world: World):  # R-PO
 # ---------------------------------------------------------------- misuse
 
 
-def misuse(world: World, record: Record, cause: str = "not_important", points: int = 2) -> Misuse:
+def misuse(world: World, record: MessageRecord, cause: str = "not_important", points: int = 2) -> Misuse:
     return Misuse(
         message_id=record.id,
         seller_id=world.pair.seller.party.id,
@@ -91,7 +91,7 @@ def misuse(world: World, record: Record, cause: str = "not_important", points: i
     )
 
 
-async def kept(world: World, *marks: str) -> Record:
+async def kept(world: World, *marks: str) -> MessageRecord:
     record = world.record()
     lines = tuple(misuse(world, record, cause, 3) for cause in marks)
     await world.store.accept(world.acceptance(record, misuse=lines))

@@ -11,7 +11,7 @@ from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import Store, Told
+from relay.ports import NoticeSent, Store
 from tests.store.world import Place, World, make_pair
 
 A, B = "a@seller.example", "b@seller.example"
@@ -129,7 +129,7 @@ async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: Sto
     assert await node.waiting_parties(clock.now()) == []
     await first_mail(world, A)
     assert await node.waiting_parties(clock.now()) == [seller]  # never told
-    await node.told(Told(party_id=seller, topic="pending", at=clock.now()))
+    await node.told(NoticeSent(party_id=seller, topic="pending", at=clock.now()))
     clock.at += timedelta(hours=25)
     assert await node.waiting_parties(clock.now()) == []  # nobody new
     other = await first_mail(world, B)

@@ -4,21 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from relay.core.model.head import Automatic
+from relay.core.mail.head import Automatic
+from relay.core.model.facts import ThreadRef
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.core.policy.facts import ThreadRef
-from relay.ports import Record
+from relay.ports import MessageRecord
 from tests.store.world import START, World, make_pair
 
 
-async def kept(world: World, author: Role, own_id: str = "", **more: object) -> Record:
+async def kept(world: World, author: Role, own_id: str = "", **more: object) -> MessageRecord:
     record = world.record(author, original_message_id=own_id, **more)
     await world.store.accept(world.acceptance(record))
     return record
 
 
-def ours(world: World, record: Record, author: Role) -> str:
+def ours(world: World, record: MessageRecord, author: Role) -> str:
     return f"{record.id}@{world.pair.side(author).alias.domain}"
 
 

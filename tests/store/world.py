@@ -15,7 +15,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change, Edit
-from relay.ports import Acceptance, OutgoingNotice, Record, Settlement, Store
+from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
 from relay.store.crypto import MasterKeys
 from tests.support.stand_ins import HandClock
 
@@ -90,9 +90,9 @@ class World:
         pair: Pair | None = None,
         state: MessageState = MessageState.QUEUED,
         **more: object,
-    ) -> Record:
+    ) -> MessageRecord:
         pair = pair or self.pair
-        record = Record(
+        record = MessageRecord(
             id=self.ids.new(),
             marketplace_id=pair.marketplace_id,
             key_holder_id=pair.side(author).party.id,
@@ -117,7 +117,7 @@ class World:
         )
         return replace(record, **more)  # type: ignore[arg-type]
 
-    def item(self, record: Record, state: ItemState = ItemState.QUEUED, **more: object) -> Item:
+    def item(self, record: MessageRecord, state: ItemState = ItemState.QUEUED, **more: object) -> Item:
         item = Item(
             id=self.ids.new(),
             message_id=record.id,
@@ -131,11 +131,11 @@ class World:
             due_at=record.received_at,
         )
         if state is ItemState.HELD:
-            item = replace(item, hold=Hold.WORD, awaits_sender=True, due_at=record.received_at + timedelta(days=14))
+            item = replace(item, hold=Hold.DECISION, awaits_sender=True, due_at=record.received_at + timedelta(days=14))
         return replace(item, **more)  # type: ignore[arg-type]
 
     def notice(
-        self, record: Record, address: str = SELLER, content: bytes = b"could not deliver\r\n"
+        self, record: MessageRecord, address: str = SELLER, content: bytes = b"could not deliver\r\n"
     ) -> OutgoingNotice:
         item = self.item(record, kind=ItemKind.NOTICE, recipient_id=None, address=address, destination="seller.example")
         return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
@@ -143,7 +143,7 @@ class World:
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
         return Event(id=self.ids.new(), message_id=record_id, at=self.place.clock.now(), type=type_, data=data)
 
-    def acceptance(self, record: Record, *items: Item, **more: object) -> Acceptance:
+    def acceptance(self, record: MessageRecord, *items: Item, **more: object) -> Acceptance:
         acceptance = Acceptance(
             records=(record,),
             events=(self.event(record.id),),
@@ -155,7 +155,7 @@ class World:
         )
         return replace(acceptance, **more)  # type: ignore[arg-type]
 
-    async def accepted(self, record: Record, state: ItemState = ItemState.QUEUED) -> Item:
+    async def accepted(self, record: MessageRecord, state: ItemState = ItemState.QUEUED) -> Item:
         """Writes a record with its queue item."""
         item = self.item(record, state)
         await self.store.accept(self.acceptance(record, item))

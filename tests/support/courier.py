@@ -49,7 +49,9 @@ async def courier(
     observer: Tally | None = None,
     **settings: Any,
 ) -> AsyncIterator[SmtpOut]:
-    delivery = config.Delivery(**{"route": list(routes), "command_timeout_s": 5, "connect_timeout_s": 5, **settings})
+    delivery = config.DeliverySection(
+        **{"route": list(routes), "command_timeout_s": 5, "connect_timeout_s": 5, **settings}
+    )
     out = SmtpOut(
         delivery=delivery,
         hostname=hostname,

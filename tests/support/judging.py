@@ -7,22 +7,22 @@ from typing import Any
 import msgspec
 
 from relay.core.identify import Writer, identify
-from relay.core.model.head import Automatic, Head
+from relay.core.mail.head import Automatic, Head
+from relay.core.mail.mime import MimeLimits, split
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Fallback, Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Fulfilment, Order
+from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Party, PartySettings, PartyState, Role
+from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Verdict
 from relay.core.policy.changes import settings
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
-from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import MimeLimits, split
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 MAILBOX = {Role.BUYER: "hanako@mail.example", Role.SELLER: "shop@seller.example"}
@@ -80,7 +80,7 @@ def _order(external_id: str, *, by: str = "seller", items: Sequence[str] = (), k
         pair_id="pair-1",
         external_id=external_id,
         items=tuple(items),
-        fulfilled_by=Fulfilment(by),
+        fulfilled_by=FulfilledBy(by),
         known=tuple(known),
     )
 

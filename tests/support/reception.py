@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import uvloop
 
-from relay.config import Limits, Listener, Networks
+from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import Guard, SmtpIn
@@ -115,12 +115,12 @@ class Reception:
         tls: Tls = "none",
         *,
         context: ssl.SSLContext | None = None,
-        limits: Limits | None = None,
+        limits: SmtpLimits | None = None,
         networks: Networks | None = None,
         proxy_protocol: bool = False,
     ) -> int:
         """A new listener's port. All listeners of one reception share the guard that the first one brought."""
-        limits, networks = limits or Limits(), networks or Networks()
+        limits, networks = limits or SmtpLimits(), networks or Networks()
         self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
         door = SmtpIn(
             listener=Listener(kind=kind, port=0, tls=tls, proxy_protocol=proxy_protocol),

@@ -11,7 +11,8 @@ import html
 import re
 from urllib.parse import unquote
 
-from relay.core.rewrite import assemble, mime
+from relay.core.mail import mime
+from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Draft, Plan, Rewritten
 from relay.core.rewrite.scrub import PASSES
 

@@ -11,22 +11,22 @@ from pathlib import Path
 from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
 from relay.core import dkim
+from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.reply import Reply
 from relay.core.retry import Schedule
-from relay.core.rewrite.mime import MimeLimits
 from relay.edge.authenticate import SessionAuthenticator
+from relay.edge.signing import BatchSigner
 from relay.edge.system import SystemIds
 from relay.flow import dispatch
-from relay.intake import FrontDesk
-from relay.ports import Delivery, DkimKey, Letter, Outgoing, Store
-from relay.steps.house import Book, House, Settings
-from relay.steps.links import Links
-from relay.steps.notice_quota import NoticeQuota
-from relay.steps.signing import BatchSigner
+from relay.intake import SmtpIntake
+from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
+from relay.steps.notice_quota import StoredNoticeQuota
+from relay.steps.services import Marketplaces, Services, Settings
+from relay.steps.signed_links import SignedLinkUrls
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
 from tests.support.stand_ins import HandClock, Tally
@@ -60,27 +60,27 @@ class Mailboxes:
 class NoDepartures:
     """Nothing is born leased: tests claim what they dispatch."""
 
-    def has_room(self, destination: str) -> bool:
+    def has_capacity(self, destination: str) -> bool:
         return False
 
-    def depart(self, departing: Sequence[tuple[Item, Letter]]) -> None:
-        assert not departing
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
+        assert not submitted
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         pass
 
 
 @dataclass
 class Town:
-    house: House
-    desk: FrontDesk
+    services: Services
+    desk: SmtpIntake
     clock: HandClock
     mailboxes: Mailboxes
     pair: Pair
 
     @property
     def store(self) -> Store:
-        return self.house.store
+        return self.services.store
 
     @property
     def buyer_alias(self) -> str:
@@ -129,12 +129,12 @@ class Town:
         before = len(self.mailboxes.taken)
         while items := await self.store.claim("test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000):
             for item in items:
-                await self.store.settle(await dispatch(self.house, item, None))
+                await self.store.settle(await dispatch(self.services, item, None))
         return self.mailboxes.taken[before:]
 
     async def set_marketplace(self, **changes: object) -> None:
-        fresh = replace(self.house.book.by_id["market"], **changes)  # type: ignore[arg-type]
-        self.house.book = Book.of([fresh], "mx.market.example")
+        fresh = replace(self.services.marketplaces.by_id["market"], **changes)  # type: ignore[arg-type]
+        self.services.marketplaces = Marketplaces.of([fresh], "mx.market.example")
 
 
 def parsed(outgoing: Outgoing) -> EmailMessage:
@@ -163,8 +163,8 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             help_url="https://market.example/help",
         )
         mailboxes = Mailboxes()
-        house = House(
-            book=Book.of(marketplaces(Config(marketplace=[section])), "mx.market.example"),
+        services = Services(
+            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=[section])), "mx.market.example"),
             settings=Settings(
                 owner="test",
                 hostname="mx.market.example",
@@ -193,13 +193,13 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             courier=mailboxes,
             signer=signer,
             catalogue=texts.load(),
-            departures=NoDepartures(),
+            dispatcher=NoDepartures(),
             scanners=(),
-            notice_quota=NoticeQuota(store, 30),
-            links=Links("https://links.market.example", store.secret("link"), 86_400 * 60),
+            notice_quota=StoredNoticeQuota(store, 30),
+            links=SignedLinkUrls("https://links.market.example", store.secret("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
-        yield Town(house=house, desk=FrontDesk(house), clock=clock, mailboxes=mailboxes, pair=pair)
+        yield Town(services=services, desk=SmtpIntake(services), clock=clock, mailboxes=mailboxes, pair=pair)
     finally:
         signer.close()
         await store.close()

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from relay.core.address import fold
+from relay.core.mail.address import fold
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
 from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES
-from relay.demo.daemon import Ports
+from relay.demo.daemon import ReadyPorts
 from relay.demo.letter import Attachment
 from relay.demo.sink import Sink
-from relay.demo.wire import Dialogue, Door, Line
+from relay.demo.smtp_client import Dialogue, Line, SmtpServer
 from relay.ports import MessageSummary, StoredMessage
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -122,7 +122,7 @@ class Post:
         self.written.append((writer.ref, to, subject, text, from_address, answers))
         self.attached.append(attachment)
         lines = [Line("S", "220 relay.demo.example ESMTP"), Line("C", f"RCPT TO:<{to}>"), Line("S", self.reply)]
-        return Dialogue(Door(name="submission", port=2587), lines, self.reply)
+        return Dialogue(SmtpServer(name="submission", port=2587), lines, self.reply)
 
 
 def put_mail(directory: Path, box: str, content: bytes) -> None:
@@ -142,7 +142,7 @@ def life(directory: Path, web: int = 8081):
     gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
     return SimpleNamespace(
         town=SimpleNamespace(aliases=aliases),
-        ports=Ports(mx=2525, submission=2587, web=web),
+        ports=ReadyPorts(mx=2525, submission=2587, web=web),
         sink=Sink(directory, boxes, gone),
         store=Record(),
         post=Post(),

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.demo import wire
-from relay.demo.letter import Draft, compose, read
-from relay.demo.post import misspelt
+from relay.demo import smtp_client
+from relay.demo.letter import NewMail, compose, read
+from relay.demo.mailboxes import misspelt
 from relay.demo.sink import Sink
-from relay.demo.wire import Door
+from relay.demo.smtp_client import SmtpServer
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOXES = {"bob@mail.example": "bob", "hanako..sato@docomo.example": "hanako", "dave@gone.example": "dave"}
@@ -18,19 +18,19 @@ BOXES = {"bob@mail.example": "bob", "hanako..sato@docomo.example": "hanako", "da
 @pytest.fixture
 async def sink(tmp_path):
     the_sink = Sink(tmp_path, BOXES, frozenset({"dave@gone.example"}))
-    the_sink.door = Door(name="sink", port=await the_sink.start(0))
+    the_sink.door = SmtpServer(name="sink", port=await the_sink.start(0))
     yield the_sink
     await the_sink.stop()
 
 
 def _mail(text="Hello\n", **changed):
     fields = {"name": "花子", "address": "hanako..sato@docomo.example", "to": "b@x.example", "subject": "件名"}
-    return compose(Draft(**fields | changed, text=text), NOON)
+    return compose(NewMail(**fields | changed, text=text), NOON)
 
 
 async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink, tmp_path):
     content = _mail("one\n.two\n..\n\n.\n三\n")
-    said = await wire.send(sink.door, "a@b.example", "bob@mail.example", content)
+    said = await smtp_client.send(sink.door, "a@b.example", "bob@mail.example", content)
     assert said.accepted
     (mail,) = sink.mails("bob")
     assert mail.content == b"Return-Path: <a@b.example>\r\n" + content
@@ -41,13 +41,13 @@ async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink, tmp_path)
     "address", ["hanako..sato@docomo.example", '"hanako..sato"@docomo.example', "BOB@Mail.Example"]
 )
 async def test_carriers_odd_local_parts_reach_their_mailbox(sink, address):  # R-ADR-03
-    assert (await wire.send(sink.door, "", address, _mail())).accepted
+    assert (await smtp_client.send(sink.door, "", address, _mail())).accepted
     assert len(sink.mails("bob") + sink.mails("hanako")) == 1
 
 
 @pytest.mark.parametrize("address", ["dave@gone.example", "nobody@mail.example"])
 async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink, address):
-    said = await wire.send(sink.door, "a@b.example", address, _mail())
+    said = await smtp_client.send(sink.door, "a@b.example", address, _mail())
     assert said.reply.startswith("550 5.1.1")
     assert [str(line) for line in said.lines][-2:] == ["C: QUIT", "S: 221 Bye"]
     assert not sink.mails("dave")
@@ -56,7 +56,7 @@ async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink, address):
 async def test_waiting_for_mail_ends_with_the_mail_or_with_nothing(sink):
     waiting = asyncio.create_task(sink.wait("bob", lambda mail: b"second" in mail.content, 30))
     for text in ("first\n", "second\n"):
-        await wire.send(sink.door, "a@b.example", "bob@mail.example", _mail(text))
+        await smtp_client.send(sink.door, "a@b.example", "bob@mail.example", _mail(text))
     assert (await waiting).number == 2
     assert await sink.wait("bob", lambda _: False, 0.001) is None
 
@@ -73,15 +73,15 @@ async def test_the_password_is_never_written_down(tmp_path):
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         (tmp_path / "none.pem").touch()
-        door = Door(name="x", port=port, login=("alice", "sesame-secret"), ca_file=str(tmp_path / "none.pem"))
-        said = await wire.send(door, "a@b.example", "c@d.example", b"x\r\n")
+        door = SmtpServer(name="x", port=port, login=("alice", "sesame-secret"), ca_file=str(tmp_path / "none.pem"))
+        said = await smtp_client.send(door, "a@b.example", "c@d.example", b"x\r\n")
     assert not said.accepted
     assert b"AUTH" not in b"".join(heard)
     assert "sesame" not in "".join(map(str, said.lines))
 
 
 async def test_a_server_that_is_not_there_is_a_dialogue_without_a_reply():
-    said = await wire.send(Door(name="x", port=1), "a@b.example", "c@d.example", b"x\r\n")
+    said = await smtp_client.send(SmtpServer(name="x", port=1), "a@b.example", "c@d.example", b"x\r\n")
     assert (said.accepted, said.reply) == (False, "")
     assert str(said.lines[-1]).startswith("*: the connection ended")
 

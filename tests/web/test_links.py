@@ -13,21 +13,21 @@ import httpx2
 import pytest
 
 from relay import texts
-from relay.core.link import Link, Purpose, mint
 from relay.core.model.event import EventType
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartyState, Role
+from relay.core.model.policy import Policy
 from relay.core.model.sender import SenderState
-from relay.core.policy.facts import Scan, ScanOutcome
-from relay.core.policy.policy import Policy
+from relay.core.signed_link import Link, Purpose, mint
 from relay.edge.web.app import build
-from relay.edge.web.links import routes
-from relay.edge.web.links.language import wanted
-from relay.edge.web.links.pages import KEYS
-from relay.links import LinkDesk
+from relay.edge.web.signed_links import routes
+from relay.edge.web.signed_links.language import wanted
+from relay.edge.web.signed_links.pages import KEYS
 from relay.ports import UnavailableError
-from relay.ports.links import WORDS
+from relay.ports.signed_links import LINK_WORDS
+from relay.signed_links import SignedLinkService
 from tests.support.town import BUYER, SELLER, Town, parsed, town
 
 HELPER = "helper@pottery.example"
@@ -49,7 +49,7 @@ async def web(market: Town) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 def client(market: Town) -> httpx2.AsyncClient:
-    links = routes(LinkDesk(lambda: market.house), CATALOGUE, market.clock, market.house.observer)
+    links = routes(SignedLinkService(lambda: market.services), CATALOGUE, market.clock, market.services.observer)
     app = build(observer_render=lambda: b"", ready=_ready, links=links)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://links.market.example")
 
@@ -59,8 +59,8 @@ async def _ready() -> None:
 
 
 def path(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
-    url = market.house.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
-    return url.removeprefix(market.house.links.base_url)
+    url = market.services.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
+    return url.removeprefix(market.services.links.base_url)
 
 
 async def from_seller(market: Town, **fields: str) -> str:
@@ -314,7 +314,7 @@ async def test_a_held_message_is_confirmed_or_disowned(
 
 
 async def test_the_owner_s_word_does_not_lift_what_a_scanner_found(market: Town, web: httpx2.AsyncClient) -> None:
-    market.house.scanners = [_Suspicious()]  # R-IN-09 R-POL-17
+    market.services.scanners = [_Suspicious()]  # R-IN-09 R-POL-17
     message_id = await unproven(market)
     await market.deliver_due()
     url = path(market, Purpose.CONFIRM, Role.SELLER, message_id)
@@ -395,9 +395,9 @@ async def test_scanners_and_prefetchers_change_nothing(market: Town, web: httpx2
 async def test_a_post_that_chooses_nothing_of_the_link_s_changes_nothing(market: Town, web: httpx2.AsyncClient) -> None:
     links = await every_link(market)
     before = await books(market)
-    every = {choice for words in WORDS.values() for choice in words.choices}
+    every = {choice for words in LINK_WORDS.values() for choice in words.choices}
     for purpose, url in links.items():
-        for choice in ("", "nonsense", "one_click", *(every - {*WORDS[purpose].choices})):
+        for choice in ("", "nonsense", "one_click", *(every - {*LINK_WORDS[purpose].choices})):
             if (purpose, choice) != (Purpose.OPT_OUT, "one_click"):
                 assert (await web.post(url, data={"choice": choice})).status_code == 400
         if purpose is not Purpose.OPT_OUT:
@@ -455,13 +455,13 @@ async def test_a_token_is_bound_to_its_party_and_to_what_it_is_about(market: Tow
         (Purpose.REOPEN, Role.BUYER, "no-such-message"),
     ]:
         url = path(market, purpose, role, subject_id)
-        for choice in WORDS[purpose].choices:
+        for choice in LINK_WORDS[purpose].choices:
             assert (await web.post(url, data={"choice": choice})).status_code == 410
     ends = market.clock.now() + timedelta(days=1)
     for purpose, subject_id in [(Purpose.SENDER, sender_id), (Purpose.NO_REPLY, buyer_s), (Purpose.REOPEN, seller_s)]:
         link = Link(purpose=purpose, party_id=stranger.id, subject_id=subject_id, expires_at=ends)
-        url = f"/l/{mint(link, market.house.links.key)}"
-        assert (await web.post(url, data={"choice": WORDS[purpose].choices[0]})).status_code == 410
+        url = f"/l/{mint(link, market.services.links.key)}"
+        assert (await web.post(url, data={"choice": LINK_WORDS[purpose].choices[0]})).status_code == 410
     url = path(market, Purpose.OPT_OUT, Role.BUYER, seller_s)
     extra = {"choice": "seller_undo", "party": stranger.id, "token": url, "buyer_id": stranger.id}
     assert (await web.post(f"{url}?party={stranger.id}", data=extra)).status_code == 200
@@ -507,7 +507,7 @@ async def test_uses_are_counted_by_purpose_and_outcome_and_by_nothing_else(
     await web.post(url, data=ONE_CLICK)
     await web.post(url, data={"choice": "x"})
     await web.get(url[:-2])
-    counted = [name for name in market.house.observer.counts if name[0] == "links"]  # type: ignore[attr-defined]
+    counted = [name for name in market.services.observer.counts if name[0] == "links"]  # type: ignore[attr-defined]
     assert {name[1:] for name in counted} == {
         ("outcome=shown", "purpose=opt_out"),
         ("outcome=done", "purpose=opt_out"),
@@ -534,7 +534,7 @@ async def test_no_page_shows_an_address_of_the_other_side_or_a_text_of_its_mail(
     ]
     for role, purpose, subject_id in links:
         url = path(market, purpose, role, subject_id)
-        for page in (await web.get(url), await web.post(url, data={"choice": WORDS[purpose].choices[0]})):
+        for page in (await web.get(url), await web.post(url, data={"choice": LINK_WORDS[purpose].choices[0]})):
             assert page.status_code == 200
             for side, names in (
                 (Role.SELLER, ("pottery.example", "shop-owner")),
@@ -639,7 +639,7 @@ def test_languages_are_taken_in_the_reader_s_order(asked: str, accepted: str, la
 
 
 def test_every_page_has_its_texts_in_both_languages_and_no_text_is_idle() -> None:  # R-UI-09
-    assert set(WORDS) == set(Purpose)
+    assert set(LINK_WORDS) == set(Purpose)
     for language in texts.LANGUAGES:
         catalogue = CATALOGUE(language)
         assert not [name for name in KEYS if catalogue.gettext(name) == name]

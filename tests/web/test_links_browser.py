@@ -10,13 +10,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from relay import texts
-from relay.core.link import Purpose
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
+from relay.core.signed_link import Purpose
 from relay.edge.web.app import build
-from relay.edge.web.links import routes
 from relay.edge.web.server import WebServer
-from relay.links import LinkDesk
+from relay.edge.web.signed_links import routes
+from relay.signed_links import SignedLinkService
 from tests.support.browser import SWITCHES
 from tests.support.town import BUYER, SELLER, Town, town
 
@@ -47,10 +47,10 @@ async def visited(browser: Browser, tmp_path: Path, **context: Any) -> AsyncIter
     """A town whose links lead to a server of its own, and a page to open them in; all that the page asks for must be
     there."""
     async with town(tmp_path) as market:
-        links = routes(LinkDesk(lambda: market.house), texts.load(), market.clock, market.house.observer)
+        links = routes(SignedLinkService(lambda: market.services), texts.load(), market.clock, market.services.observer)
         server = WebServer(build(observer_render=lambda: b"", ready=_ready, links=links), "127.0.0.1", 0)
         own = f"http://127.0.0.1:{await server.start()}"
-        market.house.links = type(market.house.links)(own, market.house.links.key, 86_400)
+        market.services.links = type(market.services.links)(own, market.services.links.key, 86_400)
         page = await browser.new_page(**context)
         wrong: list[str] = []
         page.on("request", lambda request: wrong.append(request.url) if not _is_own(request.url, own) else None)
@@ -79,7 +79,7 @@ async def from_seller(market: Town) -> str:
 
 
 def url(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
-    return market.house.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
+    return market.services.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
@@ -147,7 +147,7 @@ async def test_every_page_fits_a_phone_can_be_read_and_names_its_parts(
         buyer_s = (await market.store.messages())[0].id
         await market.send(f"{'x' * 60}@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
         [pending] = await market.store.pending(market.pair.seller.party.id)
-        own = market.house.links.base_url
+        own = market.services.links.base_url
         addresses = [
             *(url(market, p, Role.BUYER, seller_s) for p in (Purpose.OPT_OUT, Purpose.NOT_IMPORTANT, Purpose.REPORT)),
             *(url(market, p, Role.SELLER, buyer_s) for p in (Purpose.NO_REPLY, Purpose.REOPEN)),
@@ -170,7 +170,7 @@ async def test_every_page_fits_a_phone_can_be_read_and_names_its_parts(
 
 async def test_the_changelog_changes_its_language_by_a_link(browser: Browser, tmp_path: Path) -> None:
     async with visited(browser, tmp_path, locale="en") as (market, page):  # R-POL-20
-        await page.goto(f"{market.house.links.base_url}/policy/market")
+        await page.goto(f"{market.services.links.base_url}/policy/market")
         await page.get_by_role("link", name="日本語").click()
         await page.get_by_role("heading", name="メッセージのルール").wait_for()
         assert await page.evaluate("getComputedStyle(document.body).maxWidth") == "608px"  # the style was found

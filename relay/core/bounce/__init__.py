@@ -1,5 +1,5 @@
 """Reading what comes back: delivery reports, and whose servers wrote them."""
 
-from relay.core.bounce.report import Bounce, BounceAction, read
+from relay.core.bounce.dsn import Bounce, BounceAction, read
 
 __all__ = ["Bounce", "BounceAction", "read"]

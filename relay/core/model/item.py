@@ -18,7 +18,7 @@ class ItemKind(StrEnum):
 class Hold(StrEnum):
     """What a HELD item waits for."""
 
-    WORD = "word"
+    DECISION = "word"
     """Somebody's word; at its due time it goes back for want of one (R-SND-02)."""
     TIME = "time"
     """The time that it is due at: then it goes on its way by itself (R-POL-11)."""
@@ -38,7 +38,7 @@ class ItemState(StrEnum):
     """Unreadable: kept and shown, never dropped in silence."""
 
 
-MOVES: Final[dict[ItemState, frozenset[ItemState]]] = {
+TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
     ItemState.HELD: frozenset({ItemState.QUEUED, ItemState.RETURNED, ItemState.LEASED}),
     ItemState.QUEUED: frozenset({ItemState.LEASED}),
     ItemState.LEASED: frozenset(

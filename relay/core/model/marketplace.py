@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from relay.core.policy.policy import Policy
+from relay.core.model.policy import Policy
 
 
 class Fallback(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Fulfilment(StrEnum):
+class FulfilledBy(StrEnum):
     SELLER = "seller"
     OPERATOR = "operator"
 
@@ -20,7 +20,7 @@ class Order:
     external_id: str
     items: tuple[str, ...] = ()
     state: str = ""
-    fulfilled_by: Fulfilment = Fulfilment.SELLER
+    fulfilled_by: FulfilledBy = FulfilledBy.SELLER
     known: tuple[str, ...] = ()
 
 
@@ -34,5 +34,5 @@ class OrderUpdate:
     external_id: str
     items: tuple[str, ...] | None = None
     state: str | None = None
-    fulfilled_by: Fulfilment | None = None
+    fulfilled_by: FulfilledBy | None = None
     known: tuple[str, ...] | None = None

@@ -33,11 +33,11 @@ class Verdict:
     automatic mail, RFC 3834 §2). `policy_version` names the policy that judged. `unsolicited`: an opt-out that comes
     before it is sent would stop it (R-POL-02).
 
-    `not_before`: when it may leave by itself; with HOLD, when the hold ends by itself (R-POL-11, R-POL-12). `outlook`:
-    what the writer may know of that; the end of a buyer's quiet hours would tell where he lives. `counted`: uses up a
-    message of the day's quotas; `bypass`: uses up a mark of importance; `misuse`: points that the mark costs
-    (R-POL-06). `remaining`: messages left today after this one, None without a quota. `to_operator`: goes to the
-    operator in the recipient's place (R-POL-13)."""
+    `not_before`: when it may leave by itself; with HOLD, when the hold ends by itself (R-POL-11, R-POL-12).
+    `disclosed_until`: what the writer may know of that; the end of a buyer's quiet hours would tell where he lives.
+    `counted`: uses up a message of the day's quotas; `bypass`: uses up a mark of importance; `misuse`: points that
+    the mark costs (R-POL-06). `remaining`: messages left today after this one, None without a quota. `to_operator`:
+    goes to the operator in the recipient's place (R-POL-13)."""
 
     action: Action
     reasons: tuple[Reason, ...]
@@ -48,7 +48,7 @@ class Verdict:
     warnings: tuple[Reason, ...] = ()
     strips: tuple[Strip, ...] = ()
     not_before: datetime | None = None
-    outlook: datetime | None = None
+    disclosed_until: datetime | None = None
     counted: bool = False
     bypass: bool = False
     misuse: int = 0

@@ -13,15 +13,15 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from relay.core import redact
-from relay.core.link import Purpose
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
-from relay.core.notice import encode, frame, report, values
+from relay.core.notice import dsn, encode, frame, values
 from relay.core.notice.encode import field
 from relay.core.notice.frame import moment
-from relay.core.notice.texts import Part, Translations, key, text
+from relay.core.notice.texts import NoticePart, Translations, key, text
+from relay.core.signed_link import Purpose
 
 _EXCERPT_CHARS: Final = 300
 _LISTED: Final = 20
@@ -118,7 +118,7 @@ def compose(request: NoticeRequest, translations: Translations) -> bytes:
 
 
 def _for_programs(request: NoticeRequest, code: ReasonCode, subject: str) -> Iterator[bytes]:
-    yield report.delivery_status(
+    yield dsn.delivery_status(
         request.marketplace.domain,
         request.record_id,
         request.alias,
@@ -129,7 +129,7 @@ def _for_programs(request: NoticeRequest, code: ReasonCode, subject: str) -> Ite
         retry_until=request.retry_until,
     )
     answered_id = frame.message_id(request.original_message_id)
-    yield report.original_header(request.alias, subject, answered_id, request.received_at)
+    yield dsn.original_header(request.alias, subject, answered_id, request.received_at)
 
 
 class _Words:
@@ -146,13 +146,13 @@ class _Words:
             "received": moment(request.received_at, self.policy),
             "subject": self.subject,
             "remaining": str(request.remaining),
-            "title": translations.gettext(key(request.reason.code, Part.TITLE)) if request.reason else "",
+            "title": translations.gettext(key(request.reason.code, NoticePart.TITLE)) if request.reason else "",
         }
 
     def say(self, name: str, /, **more: str) -> str:
         return text(self._translations, name, {**self._frame, **more})
 
-    def of(self, reason: Reason, part: Part) -> str:
+    def of(self, reason: Reason, part: NoticePart) -> str:
         request = self._request
         given = values.of_reason(reason, request.marketplace, request.at, self._translations)
         return self.say(key(reason.code, part), important_subject=self._important_subject(), **given)
@@ -209,18 +209,20 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
     next_time = waits or request.type is NoticeType.WARNED
     yield _lines(
         words.say("heading.what"),
-        words.of(reason, Part.WHAT),
+        words.of(reason, NoticePart.WHAT),
         *_remote_lines(request, words),
         *_waiting_lines(request, reason, words),
     )
-    yield _lines(words.say("heading.rule"), words.of(reason, Part.RULE), *_place_lines(request, reason, words))
-    yield _lines(words.say("heading.change_next" if next_time else "heading.change"), words.of(reason, Part.CHANGE))
+    yield _lines(words.say("heading.rule"), words.of(reason, NoticePart.RULE), *_place_lines(request, reason, words))
+    yield _lines(
+        words.say("heading.change_next" if next_time else "heading.change"), words.of(reason, NoticePart.CHANGE)
+    )
     if request.type is NoticeType.WARNED and request.strips:
         again = words.say("again.stripped")
     elif waits or request.type in {NoticeType.WARNED, NoticeType.CHECKED}:
         again = words.say(f"again.{request.type}")
     else:
-        again = words.of(reason, Part.AGAIN)
+        again = words.of(reason, NoticePart.AGAIN)
     yield _lines(words.say("heading.again"), again)
 
 
@@ -263,12 +265,12 @@ def _listed(words: _Words, heading: str, lines: list[str]) -> str:
 
 
 def _noticed(reason: Reason, words: _Words) -> str:
-    title, change = words.of(reason, Part.TITLE), words.of(reason, Part.CHANGE)
+    title, change = words.of(reason, NoticePart.TITLE), words.of(reason, NoticePart.CHANGE)
     return words.say("list.item", title=title, change=change)
 
 
 def _stripped(strip: Strip, request: NoticeRequest, words: _Words) -> str:
-    title = words.say(key(strip.code, Part.TITLE))
+    title = words.say(key(strip.code, NoticePart.TITLE))
     name = values.shown(strip.name, request.marketplace)
     return words.say("stripped.item", name=name, title=title) if name else words.say("list.title", title=title)
 

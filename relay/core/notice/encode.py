@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable
 
-from relay.core.rewrite import words
+from relay.core.mail import words
 
 
 def field(name: str, value: str) -> bytes:

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from relay.core.mail import date
 from relay.core.model.marketplace import Marketplace
+from relay.core.model.policy import Policy
 from relay.core.notice import encode
 from relay.core.notice.encode import field
 from relay.core.notice.texts import Translations, text
-from relay.core.policy.policy import Policy
-from relay.core.rewrite import date
 
 _MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
 

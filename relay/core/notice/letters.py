@@ -14,9 +14,9 @@ from relay.core import redact
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
+from relay.core.model.policy import ContentAction, Policy
 from relay.core.notice import encode, frame, values
 from relay.core.notice.texts import UNITS, Translations, settings, text
-from relay.core.policy.policy import ContentAction, Policy
 
 _LONGEST_ADDRESS: Final = 320
 _LONGEST_VALUE: Final = 1_000

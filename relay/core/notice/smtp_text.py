@@ -118,7 +118,7 @@ def reply_for_verdict(
         return _taken("; ".join((f"{record_id} recorded and queued{_warning(verdict)}", *_outlook(verdict))))
     first = verdict.reasons[0]
     if verdict.action is Action.HOLD:
-        until = f" until {_minute(verdict.outlook)}" if verdict.outlook else ""
+        until = f" until {_minute(verdict.disclosed_until)}" if verdict.disclosed_until else ""
         return _taken(f"{record_id} held{until}, {SUMMARY[first.code]} ({first.code})")
     if marketplace.reject_at_data if reject is None else reject:
         return reply(first.code, marketplace, record_id=record_id)
@@ -133,8 +133,8 @@ def _warning(verdict: Verdict) -> str:
 
 
 def _outlook(verdict: Verdict) -> Iterator[str]:
-    if verdict.outlook:
-        yield f"waits until {_minute(verdict.outlook)}"
+    if verdict.disclosed_until:
+        yield f"waits until {_minute(verdict.disclosed_until)}"
     if verdict.remaining is not None:
         yield f"{verdict.remaining} more today"
 

@@ -10,12 +10,12 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from relay.core.link import Purpose
 from relay.core.model.kind import Kind
+from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
-from relay.core.policy.policy import ContentAction, Policy
+from relay.core.signed_link import Purpose
 
 LANGUAGES: Final = ("en", "ja")
 
@@ -34,7 +34,7 @@ class Catalogue(Protocol):
     def __call__(self, locale: str, /) -> Translations: ...
 
 
-class Part(StrEnum):
+class NoticePart(StrEnum):
     """What is said of a reason. TITLE is a few words for a subject or a list; RULE names the place looked at."""
 
     TITLE = "title"
@@ -149,7 +149,7 @@ COUNTED: Final[Mapping[str, str]] = {
 its language tells apart (gettext's plural forms)."""
 
 
-def key(code: ReasonCode, part: Part) -> str:
+def key(code: ReasonCode, part: NoticePart) -> str:
     return f"{code}.{part}"
 
 
@@ -164,7 +164,7 @@ def settings() -> Iterator[str]:
 
 
 KEYS: Final = (
-    *(key(code, part) for code in ReasonCode for part in Part),
+    *(key(code, part) for code in ReasonCode for part in NoticePart),
     *FRAME,
     *LETTERS,
     *RELAYED,

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from relay.core import redact
+from relay.core.model.days import reset_at
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
+from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.frame import moment
 from relay.core.notice.texts import CONTACTS, DEFAULTS, REASON_VALUES, Translations
-from relay.core.policy.days import reset_at
-from relay.core.policy.policy import Policy
 
 _KINDS: Final = frozenset(Kind)
 _LONGEST: Final = 200

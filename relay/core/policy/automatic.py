@@ -4,7 +4,7 @@ Bulk mail is not limited here: it answers nothing, so it cannot ping-pong, and t
 automatic mail never counts as an answer stands in `optout`, that it never gets a notice in `decide`.
 """
 
-from relay.core.model.head import Automatic
+from relay.core.mail.head import Automatic
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding

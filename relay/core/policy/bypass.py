@@ -10,17 +10,18 @@ Only subject, thread, tag and header are looked at: body text lifts nothing (R-P
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from relay.core.model import days
+from relay.core.model.policy import Bypass
 from relay.core.model.reason import Reason, ReasonCode
-from relay.core.policy import days, kinds, subject_marks
+from relay.core.policy import kinds, subject_marks
 from relay.core.policy.case import Case
-from relay.core.policy.policy import Bypass
 
 _RULE = "R-POL-04"
 _PRICE = "R-POL-06"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lift:
+class Exemption:
     """`answer`: that it answers the buyer, if it does; `marks`: what the seller says of its importance; `denied`: why
     these marks do not count, if they do not."""
 
@@ -43,13 +44,13 @@ class Lift:
         return self.answer + (self.marks if self.denied is None else ())
 
 
-def lift(case: Case) -> Lift:
+def exemption(case: Case) -> Exemption:
     """Buyers need none: nothing of theirs is unsolicited."""
     if not case.by_seller:
-        return Lift()
+        return Exemption()
     answer = (Reason(code=ReasonCode.ANSWER, rule=_RULE),) if kinds.answers(case) else ()
     marks = tuple(_marks(case))
-    return Lift(answer=answer, marks=marks, denied=_denied(case) if marks else None)
+    return Exemption(answer=answer, marks=marks, denied=_denied(case) if marks else None)
 
 
 def warnings(case: Case, *, used: bool, contradicted: bool) -> tuple[Reason, ...]:

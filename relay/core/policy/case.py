@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.core.identify import Writer
-from relay.core.model.head import Automatic, Head
+from relay.core.mail.head import Automatic, Head
+from relay.core.mail.mime import Part
+from relay.core.model.facts import Facts
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
 from relay.core.model.party import Role
+from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.reason import Reason
 from relay.core.model.verdict import Action, Strip
-from relay.core.policy.facts import Facts
-from relay.core.policy.policy import ContentAction, Policy
-from relay.core.rewrite.mime import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Finding:
     warnings: tuple[Reason, ...] = ()
     strips: tuple[Strip, ...] = ()
     not_before: datetime | None = None
-    outlook: datetime | None = None
+    disclosed_until: datetime | None = None
     counted: bool = False
     remaining: int | None = None
     bypass: bool = False

@@ -5,14 +5,14 @@ from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from relay.core.model.policy import Policy
 from relay.core.notice.letters import Changed
-from relay.core.policy.policy import Policy
 
 _ABOUT: Final = frozenset({"version", "effective_at", "summary"})
 """What says of a version which one it is, not what it does."""
 
 
-class Entry(NamedTuple):
+class PolicyHistoryEntry(NamedTuple):
     """One version in the history of a policy, and what it changed of the one before; nothing for the first."""
 
     policy: Policy
@@ -34,10 +34,10 @@ def changes(old: Policy, new: Policy) -> Sequence[Changed]:
     ]
 
 
-def changelog(policies: Sequence[Policy]) -> Sequence[Entry]:
+def changelog(policies: Sequence[Policy]) -> Sequence[PolicyHistoryEntry]:
     """All versions, the newest first; `policies` as `Marketplace` has them."""
-    later = [Entry(new, tuple(changes(old, new))) for old, new in pairwise(policies)]
-    return [*reversed(later), Entry(policies[0], ())]
+    later = [PolicyHistoryEntry(new, tuple(changes(old, new))) for old, new in pairwise(policies)]
+    return [*reversed(later), PolicyHistoryEntry(policies[0], ())]
 
 
 def _settings(path: str, value: object) -> Iterator[tuple[str, object]]:

@@ -27,8 +27,11 @@ from datetime import datetime
 from typing import Final
 
 from relay.core.identify import Writer
-from relay.core.model.head import Head
+from relay.core.mail.head import Head
+from relay.core.mail.mime import Part
+from relay.core.model.facts import Facts, Proof
 from relay.core.model.message import Incoming
+from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import (
@@ -47,11 +50,8 @@ from relay.core.policy import (
     size,
     threads,
 )
-from relay.core.policy.bypass import Lift
+from relay.core.policy.bypass import Exemption
 from relay.core.policy.case import Case, Finding, acting
-from relay.core.policy.facts import Facts, Proof
-from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import Part
 
 GATES: Final = (loops.judge, size.judge, parties.author, automatic.judge, signatures.judge)
 _SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
@@ -67,18 +67,18 @@ def decide(
     now: datetime,
 ) -> Verdict:
     case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
-    lift = bypass.lift(case)
+    exemption = bypass.exemption(case)
     findings = list(_gates(case))
     contradicted = False
     if _action(findings) is not Action.RETURN:
-        findings += _standing(case, lift)
+        findings += _standing(case, exemption)
         held = content.judge(case)
         findings += [found for one in held if (found := acting(one.action, one.reason, one.strip))]
         findings += scanning.judge(case)
-        contradicted = lift.is_marked and case.writer.proof is not Proof.NONE and content.contradicts(case, held)
+        contradicted = exemption.is_marked and case.writer.proof is not Proof.NONE and content.contradicts(case, held)
     if _action(findings) is not Action.RETURN:
-        findings += _time(case, lift, _action(findings))
-    return _verdict(case, lift, findings, contradicted=contradicted)
+        findings += _time(case, exemption, _action(findings))
+    return _verdict(case, exemption, findings, contradicted=contradicted)
 
 
 def released(
@@ -88,11 +88,11 @@ def released(
     looked at while its writer was not registered, and the hour."""
     writer = replace(writer, registered=True)
     case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
-    lift = bypass.lift(case)
-    findings = list(_standing(case, lift))
-    if _action(findings) is Action.RELAY and (later := hours.judge(case, lift)):
+    exemption = bypass.exemption(case)
+    findings = list(_standing(case, exemption))
+    if _action(findings) is Action.RELAY and (later := hours.judge(case, exemption)):
         findings.append(later)
-    return _verdict(case, lift, findings, contradicted=False)
+    return _verdict(case, exemption, findings, contradicted=False)
 
 
 def _gates(case: Case) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _gates(case: Case) -> Iterator[Finding]:
                 return
 
 
-def _standing(case: Case, lift: Lift) -> Iterator[Finding]:
+def _standing(case: Case, exemption: Exemption) -> Iterator[Finding]:
     if not case.writer.registered:
         return
     routed = fulfilment.judge(case)
@@ -115,15 +115,15 @@ def _standing(case: Case, lift: Lift) -> Iterator[Finding]:
             return
         if closed := threads.judge(case):
             yield closed
-    if opted_out := optout.judge(case, lift):
+    if opted_out := optout.judge(case, exemption):
         yield opted_out
 
 
-def _time(case: Case, lift: Lift, action: Action) -> Iterator[Finding]:
-    if counted := quotas.judge(case, lift):
+def _time(case: Case, exemption: Exemption, action: Action) -> Iterator[Finding]:
+    if counted := quotas.judge(case, exemption):
         action = max(action, counted.action, key=_SEVERITY.index)
         yield counted
-    if action is Action.RELAY and (later := hours.judge(case, lift)):
+    if action is Action.RELAY and (later := hours.judge(case, exemption)):
         yield later
 
 
@@ -131,7 +131,7 @@ def _action(findings: Iterable[Finding]) -> Action:
     return max((finding.action for finding in findings), key=_SEVERITY.index, default=Action.RELAY)
 
 
-def _verdict(case: Case, lift: Lift, findings: Sequence[Finding], *, contradicted: bool) -> Verdict:
+def _verdict(case: Case, exemption: Exemption, findings: Sequence[Finding], *, contradicted: bool) -> Verdict:
     action = _action(findings)
     used = action is not Action.RETURN and any(finding.bypass for finding in findings)
     warnings = [reason for finding in findings for reason in finding.warnings]
@@ -147,11 +147,13 @@ def _verdict(case: Case, lift: Lift, findings: Sequence[Finding], *, contradicte
         kind=kinds.kind_of(case),
         notify=_notify(case, action, reasons, warnings),
         policy_version=case.policy.version,
-        unsolicited=case.by_seller and not lift.reasons,
+        unsolicited=case.by_seller and not exemption.reasons,
         warnings=tuple(dict.fromkeys(warnings)),
         strips=tuple(strip for finding in findings for strip in finding.strips),
         not_before=not_before,
-        outlook=max((f.outlook for f in deciding if f.outlook), default=None) if not_before else None,
+        disclosed_until=max((f.disclosed_until for f in deciding if f.disclosed_until), default=None)
+        if not_before
+        else None,
         counted=quota.counted,
         bypass=used,
         misuse=case.policy.bypass.points_contradiction if contradicted else 0,

@@ -1,7 +1,7 @@
 """Orders that the operator fulfils: the seller's channel is off until he turns product support on; then product
 questions are his, and service questions stay the operator's (R-POL-13)."""
 
-from relay.core.model.order import Fulfilment
+from relay.core.model.order import FulfilledBy
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
@@ -27,7 +27,7 @@ def judge(case: Case) -> Finding | None:
 def _by_operator(case: Case) -> bool:
     """The order that the mail is about, or each of the pair's when it names none."""
     about = (case.facts.order,) if case.facts.order else case.facts.orders
-    return bool(about) and all(order.fulfilled_by is Fulfilment.OPERATOR for order in about)
+    return bool(about) and all(order.fulfilled_by is FulfilledBy.OPERATOR for order in about)
 
 
 def _answers_what_reached_him(case: Case) -> bool:

@@ -5,24 +5,24 @@ The writer hears of the marketplace's delay alone: when it is night where the bu
 
 from datetime import datetime, timedelta, tzinfo
 
+from relay.core.model import days
 from relay.core.model.party import PartySettings
+from relay.core.model.policy import Hours
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
-from relay.core.policy import days
-from relay.core.policy.bypass import Lift
+from relay.core.policy.bypass import Exemption
 from relay.core.policy.case import Case, Finding
-from relay.core.policy.policy import Hours
 
 
-def judge(case: Case, lift: Lift) -> Finding | None:
+def judge(case: Case, exemption: Exemption) -> Finding | None:
     """For a message that is relayed."""
-    if not case.by_seller or lift.is_answer or lift.is_marked:
+    if not case.by_seller or exemption.is_answer or exemption.is_marked:
         return None
     due = case.now + timedelta(seconds=case.policy.hours.delay_s)
     calm = awake(case.facts.pair.buyer.party.settings, case.policy.hours, due)
     reasons = (Reason(code=ReasonCode.QUIET_HOURS, rule="R-POL-12"),) if calm > due else ()
-    outlook = due if due > case.now else None
-    return Finding(Action.RELAY, reasons, not_before=calm, outlook=outlook) if calm > case.now else None
+    disclosed_until = due if due > case.now else None
+    return Finding(Action.RELAY, reasons, not_before=calm, disclosed_until=disclosed_until) if calm > case.now else None
 
 
 def awake(settings: PartySettings, hours: Hours, at: datetime) -> datetime:

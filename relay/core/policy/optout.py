@@ -11,22 +11,22 @@ from relay.core.model.pair import Pair
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action
 from relay.core.policy import kinds
-from relay.core.policy.bypass import Lift
+from relay.core.policy.bypass import Exemption
 from relay.core.policy.case import Case, Finding
 
 
-def judge(case: Case, lift: Lift) -> Finding | None:
+def judge(case: Case, exemption: Exemption) -> Finding | None:
     """None where no opt-out touches this message; RELAY with every reason that lifts it; else RETURN."""
     if not case.by_seller:
         return None
     pair, kind = case.facts.pair, kinds.kind_of(case)
     if not any(touches(opt_out, pair, kind) for opt_out in case.facts.opt_outs):
         return None
-    if lift.reasons:
-        return Finding(Action.RELAY, lift.reasons, bypass=lift.is_marked)
+    if exemption.reasons:
+        return Finding(Action.RELAY, exemption.reasons, bypass=exemption.is_marked)
     unmarked = Span(part="subject", start=0, end=len(case.head.subject))
     opted_out = Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-03", span=unmarked)
-    return Finding(Action.RETURN, (lift.denied, opted_out) if lift.denied else (opted_out,))
+    return Finding(Action.RETURN, (exemption.denied, opted_out) if exemption.denied else (opted_out,))
 
 
 def touches(opt_out: OptOut, pair: Pair, kind: Kind) -> bool:

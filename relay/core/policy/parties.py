@@ -1,10 +1,10 @@
 """The two parties: is each in good standing, is the writer registered, does he write to somebody else than himself."""
 
+from relay.core.model.facts import Proof
 from relay.core.model.party import PartyState
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding
-from relay.core.policy.facts import Proof
 
 
 def author(case: Case) -> Finding | None:

@@ -8,33 +8,39 @@ the buyer's own limit: it would tell how much others write to him.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from relay.core.model.head import Automatic
+from relay.core.mail.head import Automatic
+from relay.core.model import days
+from relay.core.model.facts import Proof, Usage
+from relay.core.model.policy import Policy, Quotas
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
-from relay.core.policy import days, hours
-from relay.core.policy.bypass import Lift, per_day
+from relay.core.policy import hours
+from relay.core.policy.bypass import Exemption, per_day
 from relay.core.policy.case import Case, Finding
-from relay.core.policy.facts import Proof, Usage
-from relay.core.policy.policy import Policy, Quotas
 
 
-def judge(case: Case, lift: Lift) -> Finding | None:
+def judge(case: Case, exemption: Exemption) -> Finding | None:
     """For a message that nothing has returned. A mark that carries it over a full quota is used up by that."""
-    if not case.by_seller or lift.is_answer or case.automatic is Automatic.REPLY or case.writer.proof is Proof.NONE:
+    if (
+        not case.by_seller
+        or exemption.is_answer
+        or case.automatic is Automatic.REPLY
+        or case.writer.proof is Proof.NONE
+    ):
         return None
     if not case.writer.registered:
         # Counted, so that a new address is no way round; how full the quotas are is for registered writers to hear.
-        return Finding(Action.RELAY, counted=not lift.is_marked, bypass=lift.is_marked)
+        return Finding(Action.RELAY, counted=not exemption.is_marked, bypass=exemption.is_marked)
     over = tuple(_over(case))
-    if lift.is_marked:
-        return Finding(Action.RELAY, lift.reasons, remaining=_remaining(case, 0), bypass=True) if over else None
+    if exemption.is_marked:
+        return Finding(Action.RELAY, exemption.reasons, remaining=_remaining(case, 0), bypass=True) if over else None
     if over:
         reset_at = _reset_at(case)
         return Finding(
             Action.HOLD,
             over,
             not_before=hours.awake(case.facts.pair.buyer.party.settings, case.policy.hours, reset_at),
-            outlook=reset_at,
+            disclosed_until=reset_at,
             counted=True,
             remaining=0,
         )

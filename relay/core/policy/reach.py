@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Final
 
 from relay.core.identify import Writer
-from relay.core.model.head import Automatic, Head
+from relay.core.mail.head import Automatic, Head
+from relay.core.mail.mime import MimeLimits, split
+from relay.core.model.facts import Facts, Proof
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.policy.decide import decide
-from relay.core.policy.facts import Facts, Proof
-from relay.core.policy.policy import Policy
-from relay.core.rewrite.mime import MimeLimits, split
 
 _NOTHING_WRITTEN: Final = b"\r\n"
 _PLAIN: Final = Head(

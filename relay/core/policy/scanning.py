@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding, acting
-from relay.core.policy.facts import Scan, ScanOutcome
 
 _RULE = "R-POL-17"
 

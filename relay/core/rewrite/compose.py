@@ -6,8 +6,7 @@ The rewritten form is kept without them, because a party's mailbox may change wh
 import re
 from datetime import datetime
 
-from relay.core import address
-from relay.core.rewrite import date
+from relay.core.mail import address, date
 
 
 def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:

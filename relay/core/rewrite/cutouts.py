@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from relay.core.mail.mime import MimeLimits, Part, split
 from relay.core.rewrite import assemble, signed, textbody
 from relay.core.rewrite.documents import signatures
-from relay.core.rewrite.mime import MimeLimits, Part, split
 from relay.core.rewrite.plan import Change, Cutout, Edit, Plan
 from relay.core.rewrite.textbody import Splice
 

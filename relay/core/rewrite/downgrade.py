@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from relay.core import address
-from relay.core.rewrite import encodings, mime, textbody, words
+from relay.core.mail import address, encodings, mime, words
+from relay.core.mail.mime import HeaderField, MimeLimits, Part, raw_value, split
+from relay.core.rewrite import textbody
 from relay.core.rewrite.assemble import section
-from relay.core.rewrite.mime import Field, MimeLimits, Part, raw_value, split
 from relay.core.rewrite.plan import Edit
 
 _LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
@@ -87,7 +87,7 @@ def _is_international(part: Part) -> bool:
     return part.content_type == "message/global" and bool(part.children)
 
 
-def _field(content: bytes, part: Part, field: Field) -> bytes:
+def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
     """A whole field in ASCII; a line that is none goes."""
     if not field.name:
         return b""

@@ -9,10 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from relay.core import head
-from relay.core.model.head import Automatic
-from relay.core.rewrite import date, mime, words
-from relay.core.rewrite.mime import Field, Part, raw_value
+from relay.core.mail import date, head, mime, words
+from relay.core.mail.head import Automatic
+from relay.core.mail.mime import HeaderField, Part, raw_value
 from relay.core.rewrite.plan import Change, Draft, Plan
 
 _MAX_NAME: Final = 128
@@ -30,7 +29,7 @@ _DOMAIN: Final = re.compile(rb"[A-Za-z0-9.-]{1,253}\Z")
 _AUTO_SUBMITTED: Final = {Automatic.REPLY: "auto-replied", Automatic.BULK: "auto-generated"}
 
 # How a field passes: its outgoing value without the space before it, or None when nothing of it may.
-_Form = Callable[[bytes, Field, Part], bytes | None]
+_Form = Callable[[bytes, HeaderField, Part], bytes | None]
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
@@ -87,7 +86,7 @@ def _is_plain(value: bytes) -> bool:
     return bool(_PLAIN.match(value)) and max(map(len, value.split(b"\r\n"))) <= _LONGEST_KEPT
 
 
-def _text(content: bytes, field: Field, _root: Part) -> bytes | None:
+def _text(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
     value = content[field.value_start : field.end]
     if _is_plain(value):
         return value if value[:1] in b" \t" else b" " + value
@@ -95,12 +94,12 @@ def _text(content: bytes, field: Field, _root: Part) -> bytes | None:
     return b" " + words.encode(text) + b"\r\n" if text else None
 
 
-def _date(content: bytes, field: Field, _root: Part) -> bytes | None:
+def _date(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
     instant = date.read(raw_value(content, field))
     return None if instant is None else _line(date.write(instant))
 
 
-def _structured(content: bytes, field: Field, root: Part) -> bytes | None:
+def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
     """Content-Type and Content-Disposition: as they stand, or rebuilt from what was read in them where they hold
     comments (free text), raw octets or too long a line."""
     value = content[field.value_start : field.end]
@@ -119,7 +118,7 @@ def _structured(content: bytes, field: Field, root: Part) -> bytes | None:
 
 
 def _matching(grammar: re.Pattern[bytes]) -> _Form:
-    def form(content: bytes, field: Field, _root: Part) -> bytes | None:
+    def form(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
         value = _COMMENT.sub(b"", raw_value(content, field))
         return b" " + value + b"\r\n" if grammar.match(value) else None
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from relay.core.rewrite import assemble, mime
-from relay.core.rewrite.mime import Field, Part
+from relay.core.mail import mime
+from relay.core.mail.mime import HeaderField, Part
+from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
 _LONGEST: Final = 998
@@ -66,7 +67,7 @@ def _empty_surroundings(draft: Draft, part: Part) -> Draft:
     return _replace(draft, part, *epilogue, lambda _: b"--\r\n")
 
 
-def _fold_field(draft: Draft, part: Part, field: Field) -> Draft:
+def _fold_field(draft: Draft, part: Part, field: HeaderField) -> Draft:
     return _replace(draft, part, field.start, field.end, _fold)
 
 

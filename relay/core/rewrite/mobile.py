@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite import assemble, mime, plaintext, scrub, textbody, words
-from relay.core.rewrite.mime import MimeLimits, Part
+from relay.core.mail import mime, words
+from relay.core.mail.mime import MimeLimits, Part
+from relay.core.rewrite import assemble, plaintext, scrub, textbody
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
 _WHY: Final = "the reader's carrier shows text first"

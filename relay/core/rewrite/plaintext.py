@@ -10,7 +10,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from relay.core.rewrite.html_depth import is_flat_enough
+from relay.core.mail.html_depth import is_flat_enough
 
 _TAG: Final = re.compile(r"<!--(?>(?:(?!-->).)*)(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
 _UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from relay.core.rewrite.mime import Part
+from relay.core.mail.mime import Part
 
 
 class Cutout(NamedTuple):

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from relay.core.mail.mime import Part
 from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, scrub, threads
-from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Draft, Edit, Pass, Plan, Rewritten
 
 _BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")

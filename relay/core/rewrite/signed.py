@@ -1,6 +1,6 @@
 """What signing makes of a change: it may be needed all the same, but whoever verifies will see it."""
 
-from relay.core.rewrite.mime import Part
+from relay.core.mail.mime import Part
 from relay.core.rewrite.plan import Change
 
 

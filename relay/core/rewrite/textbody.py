@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from relay.core.rewrite import charsets, encodings, words
-from relay.core.rewrite.encodings import Cut
-from relay.core.rewrite.mime import Part
+from relay.core.mail import charsets, encodings, words
+from relay.core.mail.encodings import Cut
+from relay.core.mail.mime import Part
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")

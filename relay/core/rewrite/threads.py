@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite.mime import Part, raw_value
+from relay.core.mail.mime import Part, raw_value
 from relay.core.rewrite.plan import Draft, Plan
 
 MAX_IDS: Final = 50

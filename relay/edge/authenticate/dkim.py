@@ -13,10 +13,11 @@ from typing import Any, Final
 import dkim
 from nacl.exceptions import BadSignatureError
 
-from relay.core import address, taglist
+from relay.core import taglist
 from relay.core.dmarc import Identifier
+from relay.core.mail import address
 from relay.edge.authenticate import keys
-from relay.edge.authenticate.fields import Field, Message, is_plain
+from relay.edge.authenticate.fields import Message, SignedField, is_plain
 from relay.edge.authenticate.keys import Keys, PublicKey
 from relay.ports import Resolver
 
@@ -80,7 +81,7 @@ async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
     return await message.apart(_verify_all, message, signatures, fetched)
 
 
-def _read(field: Field) -> tuple[Mapping[str, str], str]:
+def _read(field: SignedField) -> tuple[Mapping[str, str], str]:
     """Its tags, and the outcome that takes no key, "" when it takes one."""
     if not is_plain(field):
         return {}, "permerror"

@@ -7,7 +7,7 @@ from functools import cache
 from publicsuffixlist import PublicSuffixList
 
 from relay.core import dmarc
-from relay.core.dmarc import Discovery, Method, Record
+from relay.core.dmarc import Discovery, DmarcRecord, Method
 from relay.ports import Resolver
 
 
@@ -18,7 +18,7 @@ def _public_suffixes() -> PublicSuffixList:
 
 async def discover(resolver: Resolver, domain: str) -> Discovery:
     """For a folded domain. Raises ResolveError."""
-    records: dict[str, Record] = {}
+    records: dict[str, DmarcRecord] = {}
     for name in dmarc.walk(domain):
         record = dmarc.read(await resolver.txt(f"_dmarc.{name}"))
         if record is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from relay.core import dkim
-from relay.core.rewrite.mime import body_start
+from relay.core.mail.mime import body_start
 
 _T = TypeVar("_T")
 
@@ -25,7 +25,7 @@ _LIGHT_SIGNATURE: Final = 1_536
 _LONGEST_SPACE: Final = re.compile(rb"\s{65}")
 
 
-class Field(NamedTuple):
+class SignedField(NamedTuple):
     """`name` in lower case; `raw` is the whole field."""
 
     name: bytes
@@ -43,7 +43,7 @@ class Message:
         start = body_start(content)
         # A header that ends with the message may lack its last line end, and fields never span the empty line.
         header = content[:start] if content[:start].endswith(b"\r\n") else content[:start] + b"\r\n"
-        self.fields = [Field(match[1].lower(), match[0]) for match in _FIELD.finditer(header)]
+        self.fields = [SignedField(match[1].lower(), match[0]) for match in _FIELD.finditer(header)]
         self._content = content
         self._body = memoryview(content)[start:]
         self._hashes: dict[str, bytes] = {}
@@ -60,7 +60,7 @@ class Message:
             return work(*arguments)
         return await asyncio.to_thread(work, *arguments)
 
-    def named(self, name: bytes) -> list[Field]:
+    def named(self, name: bytes) -> list[SignedField]:
         return [field for field in self.fields if field.name == name]
 
     def header(self, names: Iterable[bytes]) -> bytes | None:
@@ -78,6 +78,6 @@ class Message:
         return self._hashes[canonicalization]
 
 
-def is_plain(signature: Field) -> bool:
+def is_plain(signature: SignedField) -> bool:
     """Whether a signature's field is of a size and shape that programs write."""
     return len(signature.raw) <= _LONGEST_SIGNATURE and not _LONGEST_SPACE.search(signature.raw)

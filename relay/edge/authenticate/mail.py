@@ -11,13 +11,13 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from relay.core.dmarc import Discovery, Identifier, Method
+from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming
-from relay.core.policy.facts import Authentication, Proof
 from relay.edge.authenticate import arc, dkim, dmarc, results, spf
 from relay.edge.authenticate.arc import Chain
 from relay.edge.authenticate.fields import Message
-from relay.edge.authenticate.results import Told
-from relay.edge.authenticate.session import SessionAuthenticator
+from relay.edge.authenticate.login import SessionAuthenticator
+from relay.edge.authenticate.results import ReportedResults
 from relay.ports import Observer, ResolveError, Resolver, UnavailableError
 
 _LONGEST_S: Final = 45
@@ -31,7 +31,7 @@ class _Evidence:
     identifiers: Sequence[Identifier]
     author: Discovery | None
     chain: Chain
-    told: Told | None
+    told: ReportedResults | None
 
     @property
     def words(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class MailAuthenticator(SessionAuthenticator):
         )
         return _Evidence((by_host, *signatures), author, chain, None)
 
-    def _told(self, incoming: Incoming, message: Message) -> Told | None:
+    def _told(self, incoming: Incoming, message: Message) -> ReportedResults | None:
         """A server that names its client (XCLIENT, PROXY) lets us see for ourselves: the client's own address stands
         in its place, and what the client wrote in that server's name is not believed."""
         client = ip_address(incoming.peer.client_ip)

@@ -25,7 +25,7 @@ _DOMAINS: Final[dict[Method, tuple[tuple[str, str], ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedResults:
     """What one server says. `dmarc` is its result, "" when it names none; `dmarc_domain` the From domain that it is
     about, "" when it does not say."""
 
@@ -43,7 +43,7 @@ class Told:
         return "pass" if "pass" in outcomes else outcomes[0] if outcomes else ""
 
 
-def read(text: str) -> Told | None:
+def read(text: str) -> ReportedResults | None:
     """A field's unfolded value, None when it is none or too long."""
     if len(text) > _LONGEST:
         return None
@@ -52,7 +52,7 @@ def read(text: str) -> Told | None:
     except (authres.AuthResError, ValueError, AttributeError, RecursionError):
         return None
     dmarc = [one for one in header.results if one.method == "dmarc"]
-    return Told(
+    return ReportedResults(
         server=str(header.authserv_id).lower(),
         identifiers=tuple(_identifiers(header.results)),
         dmarc=_outcome(dmarc[0]) if dmarc else "",
@@ -60,7 +60,7 @@ def read(text: str) -> Told | None:
     )
 
 
-def sealed(text: str) -> Told | None:
+def sealed(text: str) -> ReportedResults | None:
     """That of an ARC-Authentication-Results field, whose instance stands before it (RFC 8617 §4.1.1)."""
     instance = _INSTANCE.match(text)
     return read(text[instance.end() :].strip()) if instance else None
@@ -83,11 +83,11 @@ def _domain(result: Any, properties: tuple[tuple[str, str], ...]) -> str:
     return folded(text.rpartition("@")[2])
 
 
-def of_front(message: Message, server: str) -> Told | None:
+def of_front(message: Message, server: str) -> ReportedResults | None:
     """What the server in front of us says: in the fields of its name that stand together at the top, above any trace
     of servers before it. A method's topmost field counts, so that nothing is added below it; removing what others
     wrote in its name is that server's duty (RFC 8601 §5)."""
-    told: list[Told] = []
+    told: list[ReportedResults] = []
     for field in message.fields:
         if field.name == b"received" and told:
             break
@@ -100,7 +100,7 @@ def of_front(message: Message, server: str) -> Told | None:
         return None
     first = {method: next((one for one in told if one.word(method)), None) for method in _DOMAINS}
     dmarc = next((one for one in told if one.dmarc), told[0])
-    return Told(
+    return ReportedResults(
         server=server,
         identifiers=tuple(
             identifier

@@ -10,8 +10,9 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from relay.core import address, spf
-from relay.core.spf import Mechanism, Record, Result, SpfSyntaxError
+from relay.core import spf
+from relay.core.mail import address
+from relay.core.spf import Mechanism, Result, SpfRecord, SpfSyntaxError
 from relay.ports import HostRecord, ResolveError, Resolver
 
 _TERMS: Final = 10
@@ -61,7 +62,7 @@ class Check:
             raise _PermanentError
         return await self._evaluate(_read(records[0]), domain)
 
-    async def _evaluate(self, record: Record, domain: str) -> Result:
+    async def _evaluate(self, record: SpfRecord, domain: str) -> Result:
         for mechanism in record.mechanisms:
             if await self._matches(mechanism, domain):
                 return mechanism.result
@@ -180,7 +181,7 @@ class Check:
         )
 
 
-def _read(text: bytes) -> Record:
+def _read(text: bytes) -> SpfRecord:
     return _kept(text) if len(text) <= _KEPT_BYTES else spf.read(text)
 
 

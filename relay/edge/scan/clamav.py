@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from relay.core.policy.facts import Scan, ScanOutcome
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.edge.scan.answer import AnswerError, TooBigError, printable
 
 _CHUNK_BYTES: Final = 65_536

@@ -11,7 +11,7 @@ from http import HTTPStatus
 import httpx2
 import msgspec
 
-from relay.core.policy.facts import Scan, ScanOutcome
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.edge.scan.answer import AnswerError, TooBigError, printable
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from relay import config
-from relay.core.policy.facts import Scan, ScanOutcome
+from relay.core.model.facts import Scan, ScanOutcome
 from relay.edge.scan.answer import AnswerError, TooBigError
 from relay.edge.scan.clamav import Clamav
 from relay.edge.scan.rspamd import Rspamd
@@ -21,7 +21,7 @@ class ScannerError(OSError):
     """A scanner's file cannot be used; the message names its key."""
 
 
-class Peer(Protocol):
+class ScannerClient(Protocol):
     """A scanner's protocol. `ask` gives CLEAN, VIRUS or SPAM; any exception means that nothing has been scanned,
     TooBigError that asking again would not help."""
 
@@ -37,7 +37,7 @@ class ConfiguredScanner:
     is held instead.
     """
 
-    def __init__(self, *, section: config.ScannerSection, peer: Peer, observer: Observer) -> None:
+    def __init__(self, *, section: config.ScannerSection, peer: ScannerClient, observer: Observer) -> None:
         self._section = section
         self._peer = peer
         self._observer = observer
@@ -86,7 +86,7 @@ def scanners(
     )
 
 
-def _peer(section: config.ScannerSection, data_dir: Path) -> Peer:
+def _peer(section: config.ScannerSection, data_dir: Path) -> ScannerClient:
     if section.kind == "clamav":
         return Clamav(section.address)
     password = _password(data_dir / section.password_file) if section.password_file else ""

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from relay.core import address
+from relay.core.mail import address
 from relay.core.model.reply import Reply
 
 

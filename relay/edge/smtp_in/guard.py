@@ -52,7 +52,7 @@ class Tally:
 
 
 class Guard:
-    def __init__(self, *, limits: config.Limits, networks: config.Networks, clock: ports.Clock) -> None:
+    def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, clock: ports.Clock) -> None:
         self.limits = limits
         self._trusted = _networks(networks.trusted)
         self._fronts = _networks(networks.front_hosts)

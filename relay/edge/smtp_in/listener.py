@@ -4,10 +4,10 @@ import asyncio
 import ssl
 
 from relay import config, ports
-from relay.edge.smtp_in.front import ProxiedServer
+from relay.edge.smtp_in.connection import HANDSHAKE_S, Hangup, ListenerContext
 from relay.edge.smtp_in.guard import Guard
-from relay.edge.smtp_in.session import Session
-from relay.edge.smtp_in.wire import HANDSHAKE_S, Door, Hangup
+from relay.edge.smtp_in.proxy import ProxiedServer
+from relay.edge.smtp_in.session import ServerSession
 
 
 class SmtpIn:
@@ -17,7 +17,7 @@ class SmtpIn:
         self,
         *,
         listener: config.Listener,
-        limits: config.Limits,
+        limits: config.SmtpLimits,
         networks: config.Networks,
         hostname: str,
         tls: ssl.SSLContext | None,
@@ -29,7 +29,7 @@ class SmtpIn:
         if listener.tls == "implicit" and tls is None:
             raise ValueError(f"the {listener.kind} listener on port {listener.port} needs a certificate")
         self._server: asyncio.Server | ProxiedServer | None = None
-        self._door = Door(
+        self._door = ListenerContext(
             listener=listener,
             limits=limits,
             plain_auth=networks.plain_auth,
@@ -45,11 +45,11 @@ class SmtpIn:
         """The bound port. Raises OSError when it cannot be had."""
         listener = self._door.listener
         if listener.proxy_protocol:
-            self._server = ProxiedServer(self._door, lambda client: Session(self._door, client))
+            self._server = ProxiedServer(self._door, lambda client: ServerSession(self._door, client))
         else:
             implicit = self._implicit_tls() if listener.tls == "implicit" else None
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Session(self._door),
+                lambda: ServerSession(self._door),
                 listener.host,
                 listener.port,
                 backlog=1024,

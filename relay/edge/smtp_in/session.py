@@ -13,22 +13,22 @@ import structlog
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from relay import ports
-from relay.edge.smtp_in import front, grammar
+from relay.edge.smtp_in import grammar, proxy
+from relay.edge.smtp_in.connection import Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address
 from relay.edge.smtp_in.transaction import Transaction
-from relay.edge.smtp_in.wire import Door, Hangup
 
 _LOGIN_TRIES: Final = 5
 
 _log = structlog.get_logger(__name__)
 
 
-class Session(Transaction):
+class ServerSession(Transaction):
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
 
-    def __init__(self, door: Door, client: Address | None = None) -> None:
+    def __init__(self, door: ListenerContext, client: Address | None = None) -> None:
         super().__init__(door, client)
         self._commands = 0
         self._errors = 0
@@ -105,7 +105,7 @@ class Session(Transaction):
         if self._door.listener.kind == "submission" and self._may_log_in_here():
             offers.append("AUTH PLAIN LOGIN")
         if self._may_name_client:
-            offers.append("XCLIENT " + " ".join(front.XCLIENT_ATTRIBUTES))
+            offers.append("XCLIENT " + " ".join(proxy.XCLIENT_ATTRIBUTES))
         return offers
 
     # ------------------------------------------------------------ TLS, login, client
@@ -190,9 +190,9 @@ class Session(Transaction):
         if not self._may_name_client:
             raise Refused(550, "5.7.0", "not allowed to speak for another client", reason="xclient")
         self._refuse_in_transaction()
-        given = front.xclient(argument)
+        given = proxy.xclient(argument)
         if "ADDR" in given:
-            self._admit(front.xclient_address(given["ADDR"]))
+            self._admit(proxy.xclient_address(given["ADDR"]))
         self._forget()
         self._named_helo = grammar.greeting_name(given["HELO"]) if "HELO" in given else ""
         self._greet()
@@ -218,20 +218,20 @@ class Session(Transaction):
         raise Hangup("quit", "221 2.0.0 bye")
 
 
-_COMMANDS: Final[dict[str, Callable[[Session, str], Awaitable[None]]]] = {
-    "EHLO": Session.hello_esmtp,
-    "HELO": Session.hello_smtp,
-    "LHLO": Session.hello_lmtp,
-    "STARTTLS": Session.starttls,
-    "AUTH": Session.auth,
-    "XCLIENT": Session.xclient,
-    "MAIL": Session.mail,
-    "RCPT": Session.rcpt,
-    "DATA": Session.data,
-    "RSET": Session.rset,
-    "NOOP": Session.noop,
-    "HELP": Session.help,
-    "VRFY": Session.vrfy,
-    "EXPN": Session.expn,
-    "QUIT": Session.quit,
+_COMMANDS: Final[dict[str, Callable[[ServerSession, str], Awaitable[None]]]] = {
+    "EHLO": ServerSession.hello_esmtp,
+    "HELO": ServerSession.hello_smtp,
+    "LHLO": ServerSession.hello_lmtp,
+    "STARTTLS": ServerSession.starttls,
+    "AUTH": ServerSession.auth,
+    "XCLIENT": ServerSession.xclient,
+    "MAIL": ServerSession.mail,
+    "RCPT": ServerSession.rcpt,
+    "DATA": ServerSession.data,
+    "RSET": ServerSession.rset,
+    "NOOP": ServerSession.noop,
+    "HELP": ServerSession.help,
+    "VRFY": ServerSession.vrfy,
+    "EXPN": ServerSession.expn,
+    "QUIT": ServerSession.quit,
 }

@@ -14,9 +14,9 @@ from relay import ports
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import grammar
+from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address
-from relay.edge.smtp_in.wire import Door, Hangup, Wire
 
 _AWAY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
 
@@ -34,8 +34,8 @@ def fold(replies: Sequence[Reply]) -> Reply:
     return replies[0]
 
 
-class Transaction(Wire):
-    def __init__(self, door: Door, client: Address | None = None) -> None:
+class Transaction(Connection):
+    def __init__(self, door: ListenerContext, client: Address | None = None) -> None:
         super().__init__(door, client)
         self._peer: Peer | None = None
         self._named_helo = ""  # by XCLIENT

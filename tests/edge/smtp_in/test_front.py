@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from relay.config import Limits, Networks
+from relay.config import Networks, SmtpLimits
 from relay.core.model.message import Port
 from relay.core.model.reply import Reply
 from tests.support.dialogue import Dialogue
@@ -127,7 +127,7 @@ class TestXclient:
 
 def test_a_front_is_not_limited_but_each_client_behind_it_is(reception):
     # R-IN-06, R-IN-10
-    port = reception.open(networks=FRONT, limits=Limits(connections_per_client=1))
+    port = reception.open(networks=FRONT, limits=SmtpLimits(connections_per_client=1))
     with Dialogue(port) as first, Dialogue(port) as second:
         first.reply()
         second.reply()

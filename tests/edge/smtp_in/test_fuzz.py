@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.config import Limits, Networks
+from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import Refused
 from tests.support.dialogue import Dialogue
@@ -41,7 +41,7 @@ def reception(request: pytest.FixtureRequest) -> Iterator[Reception]:
 def port(request: pytest.FixtureRequest, reception: Reception) -> int:
     kind: Kind = request.param
     networks = Networks(front_hosts=("127.0.0.1",), trusted=("192.0.2.1",), plain_auth=True)
-    return reception.open(kind, "none", networks=networks, limits=Limits(unknown_recipient_delay_s=0))
+    return reception.open(kind, "none", networks=networks, limits=SmtpLimits(unknown_recipient_delay_s=0))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

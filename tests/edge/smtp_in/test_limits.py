@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from relay.config import Limits, Networks
+from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import Guard
 from tests.support.dialogue import Dialogue
 from tests.support.reception import Reception
@@ -20,7 +20,7 @@ def ask_all(client: Dialogue, *lines: str) -> list[str]:
 
 
 def test_too_big_a_message_is_read_to_its_end_and_refused(reception):
-    with Dialogue(reception.open(limits=Limits(message_bytes=10_000))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(message_bytes=10_000))) as client:
         client.reply()
         ask_all(client, *ENVELOPE)
         for _ in range(200):
@@ -34,7 +34,7 @@ def test_too_big_a_message_is_read_to_its_end_and_refused(reception):
 
 
 def test_recipients_beyond_the_limit_are_for_another_transaction(reception):
-    with Dialogue(reception.open(limits=Limits(recipients=2))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(recipients=2))) as client:
         client.reply()
         ask_all(client, *ENVELOPE[:2])
         rcpt = "RCPT TO:<x@shop.example>"
@@ -48,7 +48,7 @@ def test_recipients_beyond_the_limit_are_for_another_transaction(reception):
     assert len(reception.intake.messages[0].rcpt_to) == 2
 
 
-@pytest.mark.parametrize("limits", [Limits(connections=2), Limits(connections_per_client=2)])
+@pytest.mark.parametrize("limits", [SmtpLimits(connections=2), SmtpLimits(connections_per_client=2)])
 def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(reception, limits):
     port = reception.open(limits=limits)
     with Dialogue(port) as first, Dialogue(port) as second:
@@ -62,7 +62,7 @@ def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(reception
 
 
 def test_listeners_share_their_counts(reception):
-    limits = Limits(connections_per_client=1)
+    limits = SmtpLimits(connections_per_client=1)
     with Dialogue(reception.open(limits=limits)) as first:
         first.reply()
         with Dialogue(reception.open("lmtp", limits=limits)) as second:
@@ -70,13 +70,13 @@ def test_listeners_share_their_counts(reception):
 
 
 def test_trusted_networks_are_free_of_connection_limits(reception):
-    port = reception.open(limits=Limits(connections=1, connections_per_client=1), networks=LOOPBACK)
+    port = reception.open(limits=SmtpLimits(connections=1, connections_per_client=1), networks=LOOPBACK)
     with Dialogue(port) as first, Dialogue(port) as second:
         assert [first.reply()[:3], second.reply()[:3]] == ["220", "220"]
 
 
 def test_too_many_commands_end_the_session(reception):
-    with Dialogue(reception.open(limits=Limits(commands_per_session=3))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(commands_per_session=3))) as client:
         client.reply()
         client.say(*["NOOP"] * 5)
         assert [line[:9] for line in client.rest()] == ["250 2.0.0"] * 3 + ["421 4.7.0"]
@@ -84,7 +84,7 @@ def test_too_many_commands_end_the_session(reception):
 
 
 def test_too_many_errors_end_the_session(reception):
-    with Dialogue(reception.open(limits=Limits(errors_per_session=3))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(errors_per_session=3))) as client:
         client.reply()
         client.say("FOO", "NOOP", "MAIL", "RCPT TO:<>", "NOOP")
         assert [line[:9] for line in client.rest()] == ["500 5.5.1", "250 2.0.0", "503 5.5.1", "503 5.5.1", "421 4.7.0"]
@@ -92,7 +92,10 @@ def test_too_many_errors_end_the_session(reception):
 
 def test_limits_belong_to_their_listener(reception):
     """The base class keeps command sizes in one table for all connections of the process."""
-    small, large = reception.open(limits=Limits(message_bytes=10)), reception.open(limits=Limits(message_bytes=99))
+    small, large = (
+        reception.open(limits=SmtpLimits(message_bytes=10)),
+        reception.open(limits=SmtpLimits(message_bytes=99)),
+    )
     with Dialogue(small) as first, Dialogue(large) as second:
         for client, size in ((first, "10"), (second, "99"), (first, "10")):
             client.ask("NOOP")
@@ -101,7 +104,7 @@ def test_limits_belong_to_their_listener(reception):
 
 @pytest.mark.parametrize(
     ("limits", "lines"),
-    [(Limits(command_idle_s=0.05), ()), (Limits(data_idle_s=0.05), ENVELOPE)],
+    [(SmtpLimits(command_idle_s=0.05), ()), (SmtpLimits(data_idle_s=0.05), ENVELOPE)],
     ids=["between commands", "within data"],
 )
 def test_a_silent_client_is_sent_away(reception, limits, lines):
@@ -112,13 +115,13 @@ def test_a_silent_client_is_sent_away(reception, limits, lines):
 
 
 def test_commands_do_not_keep_a_session_alive_beyond_its_time(reception):
-    with Dialogue(reception.open(limits=Limits(session_s=0.2))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(session_s=0.2))) as client:
         client.reply()
         assert any(client.ask("NOOP").startswith("421 4.4.2 the session") for _ in itertools.count())
 
 
 def test_the_sessions_time_ends_within_data_too(reception):
-    with Dialogue(reception.open(limits=Limits(session_s=0.5))) as client:
+    with Dialogue(reception.open(limits=SmtpLimits(session_s=0.5))) as client:
         client.reply()
         assert ask_all(client, *ENVELOPE)[-1].startswith("354")
         assert client.rest()[-1].startswith("421 4.4.2 the session")
@@ -127,7 +130,7 @@ def test_the_sessions_time_ends_within_data_too(reception):
 def test_a_commit_is_not_cut_by_the_sessions_time(reception):
     # R-IN-03
     reception.close_gate()
-    port = reception.open(limits=Limits(session_s=1))
+    port = reception.open(limits=SmtpLimits(session_s=1))
     with Dialogue(port) as client, Dialogue(port) as other:
         client.reply()
         ask_all(client, *ENVELOPE)
@@ -138,7 +141,7 @@ def test_a_commit_is_not_cut_by_the_sessions_time(reception):
 
 
 class TestDictionaryAttack:
-    LIMITS = Limits(unknown_recipients_per_client=3, unknown_recipient_delay_s=0, unknown_recipients_window_s=60)
+    LIMITS = SmtpLimits(unknown_recipients_per_client=3, unknown_recipient_delay_s=0, unknown_recipients_window_s=60)
     GUESSES = tuple(f"RCPT TO:<unknown{number}@shop.example>" for number in range(6))
 
     def test_guessing_is_cut_off_and_stays_so_until_the_window_is_over(self, reception):
@@ -168,7 +171,7 @@ class TestDictionaryAttack:
             assert [line[:3] for line in client.rest()][-7:] == ["550"] * 6 + ["221"]
 
     def test_a_network_is_counted_over_its_clients(self, reception):
-        limits = Limits(unknown_recipients_per_network=3, unknown_recipient_delay_s=0)
+        limits = SmtpLimits(unknown_recipients_per_network=3, unknown_recipient_delay_s=0)
         networks = Networks(front_hosts=("127.0.0.1",))
         port = reception.open(limits=limits, networks=networks, proxy_protocol=True)
 
@@ -189,7 +192,7 @@ class TestGuard:
         return HandClock()
 
     def make(self, clock: HandClock, **limits: float) -> Guard:
-        return Guard(limits=Limits(**limits), networks=Networks(trusted=("2001:db8:f::/48",)), clock=clock)
+        return Guard(limits=SmtpLimits(**limits), networks=Networks(trusted=("2001:db8:f::/48",)), clock=clock)
 
     def test_all_but_the_first_guess_are_slowed(self, clock):
         guard = self.make(clock, unknown_recipient_delay_s=2)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from relay.config import Limits, Networks
+from relay.config import Networks, SmtpLimits
 from relay.ports import UnavailableError
 from tests.edge.smtp_in.conftest import TlsPair, make_pair
 from tests.support.dialogue import Dialogue
 from tests.support.reception import Reception
 
-QUICK = Limits(unknown_recipient_delay_s=0)
+QUICK = SmtpLimits(unknown_recipient_delay_s=0)
 RIGHT = "AUTH PLAIN " + b64encode(b"\0seller\0right").decode()
 WRONG = "AUTH PLAIN " + b64encode(b"\0seller\0wrong").decode()
 MAIL = "MAIL FROM:<a@client.example>"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from relay.config import Limits
+from relay.config import SmtpLimits
 from relay.core.model.message import Port
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import session
@@ -336,7 +336,7 @@ def test_every_command_method_is_in_the_table():
     """A method that is not would never be called."""
     methods = {
         name
-        for name, member in inspect.getmembers(session.Session, inspect.iscoroutinefunction)
+        for name, member in inspect.getmembers(session.ServerSession, inspect.iscoroutinefunction)
         if not name.startswith("_") and member.__module__.startswith("relay.")
     }
     assert methods - {"push", "challenge_auth"} == {method.__name__ for method in session._COMMANDS.values()}
@@ -344,7 +344,7 @@ def test_every_command_method_is_in_the_table():
 
 def test_a_dot_stuffed_message_of_the_largest_size_is_taken_and_one_byte_more_is_not(reception):
     # R-IN-06
-    limits = Limits(message_bytes=1_000)
+    limits = SmtpLimits(message_bytes=1_000)
     line, end = b"..\r\n", b".\r\n"
     with begin(reception, limits=limits) as client:
         for filling, answer in ((b"12345678\r\n", "250 2.0.0"), (b"123456789\r\n", "552 5.3.4")):

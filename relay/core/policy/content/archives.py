@@ -23,7 +23,7 @@ _UTF8: Final = 0x0800
 _STORED, _DEFLATED = 0, 8
 
 
-class UnreadableError(ValueError):
+class UnreadableArchiveError(ValueError):
     """Encrypted, damaged, too big when unpacked, or of a form that is not looked into."""
 
 
@@ -36,7 +36,7 @@ class Budget:
     def spend(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise UnreadableError("too big when unpacked")
+            raise UnreadableArchiveError("too big when unpacked")
 
 
 class Member(NamedTuple):
@@ -54,9 +54,9 @@ class Member(NamedTuple):
             try:
                 content = inflating.decompress(self.packed, self.size + 1)
             except zlib.error as error:
-                raise UnreadableError("damaged") from error
+                raise UnreadableArchiveError("damaged") from error
         if len(content) != self.size:
-            raise UnreadableError("a member is not as long as it says")
+            raise UnreadableArchiveError("a member is not as long as it says")
         return content
 
 
@@ -67,7 +67,7 @@ def members(archive: bytes, budget: Budget) -> list[Member]:
     spans = []
     for _ in range(count):
         if len(archive) < at + _ENTRY.size or archive[at : at + 4] != b"PK\x01\x02":
-            raise UnreadableError("damaged")
+            raise UnreadableArchiveError("damaged")
         _, _, _, flags, method, _, _, _, packed, size, named, extra, comment, _, _, _, start = _ENTRY.unpack_from(
             archive, at
         )
@@ -75,9 +75,9 @@ def members(archive: bytes, budget: Budget) -> list[Member]:
         at += _ENTRY.size + named + extra + comment
         budget.spend(size)
         if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED):
-            raise UnreadableError("encrypted, or packed in an unknown way")
+            raise UnreadableArchiveError("encrypted, or packed in an unknown way")
         if size > MOST_RATIO * max(packed, 1_024):
-            raise UnreadableError("too big when unpacked")
+            raise UnreadableArchiveError("too big when unpacked")
         data = _data_start(archive, start, raw_name, method)
         spans.append((start, data + packed))
         if not raw_name.endswith(b"/"):
@@ -89,20 +89,20 @@ def members(archive: bytes, budget: Budget) -> list[Member]:
 def _directory(archive: bytes) -> tuple[int, int]:
     end = archive.rfind(b"PK\x05\x06", max(0, len(archive) - _LONGEST_COMMENT - _END.size))
     if end < 0 or len(archive) < end + _END.size:
-        raise UnreadableError("damaged")
+        raise UnreadableArchiveError("damaged")
     _, disk, _, here, count, size, offset, _ = _END.unpack_from(archive, end)
     if disk or here != count or count > MOST_MEMBERS or offset + size != end:
-        raise UnreadableError("in several pieces, too many members, or damaged")
+        raise UnreadableArchiveError("in several pieces, too many members, or damaged")
     return count, offset
 
 
 def _data_start(archive: bytes, start: int, name: bytes, method: int) -> int:
     if len(archive) < start + _LOCAL.size:
-        raise UnreadableError("damaged")
+        raise UnreadableArchiveError("damaged")
     mark, _, flags, local_method, _, _, _, _, _, named, extra = _LOCAL.unpack_from(archive, start)
     after = start + _LOCAL.size
     if mark != b"PK\x03\x04" or flags & _ENCRYPTED or local_method != method or archive[after : after + named] != name:
-        raise UnreadableError("the directory says other than the files")
+        raise UnreadableArchiveError("the directory says other than the files")
     return int(after + named + extra)
 
 
@@ -110,7 +110,7 @@ def _refuse_overlap(spans: list[tuple[int, int]], length: int) -> None:
     done = 0
     for start, end in sorted(spans):
         if start < done or end > length:
-            raise UnreadableError("members overlap")
+            raise UnreadableArchiveError("members overlap")
         done = end
 
 

@@ -7,12 +7,12 @@ called `.pdf` does. Archives and nested messages are looked into. Only first oct
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from relay.core.mail import encodings, mime
+from relay.core.mail.mime import MimeError, MimeLimits, Part
+from relay.core.model.policy import Attachments
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import archives, filenames, signatures
-from relay.core.policy.content.archives import Budget, UnreadableError
-from relay.core.policy.policy import Attachments
-from relay.core.rewrite import encodings, mime
-from relay.core.rewrite.mime import MimeError, MimeLimits, Part
+from relay.core.policy.content import archives, filenames, filetypes
+from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 
 _DEEPEST: Final = 2
 """Archives within archives, messages within encoded messages."""
@@ -81,7 +81,7 @@ class _Judging:
         raw = content[part.body_start : part.end]
         if part.content_type in _MESSAGES:
             return self._of_message(encodings.decode(raw, part.encoding), depth)
-        head = encodings.decode(raw[: 2 * signatures.SNIFFED], part.encoding)[: signatures.SNIFFED]
+        head = encodings.decode(raw[: 2 * filetypes.SNIFFED], part.encoding)[: filetypes.SNIFFED]
         return self._of_file(
             _File(part.filename, part.content_type, head, lambda: encodings.decode(raw, part.encoding)), depth
         )
@@ -100,8 +100,8 @@ class _Judging:
     def _of_file(self, file: _File, depth: int) -> ReasonCode | None:
         if filenames.is_trick(file.name, self._allowed):
             return ReasonCode.ATTACHMENT_DISGUISED
-        declared = signatures.extension_of_type(file.declared)
-        sniffed = signatures.sniff(file.head)
+        declared = filetypes.extension_of_type(file.declared)
+        sniffed = filetypes.sniff(file.head)
         if sniffed == "appledouble" or (
             sniffed in {"data", "ole", "text"} and filenames.plain(file.name) in _LEFT_BY_SYSTEMS
         ):
@@ -109,11 +109,11 @@ class _Judging:
         extension = filenames.extension(file.name) or declared or ("txt" if sniffed == "text" else sniffed)
         if extension not in self._allowed:
             return ReasonCode.ATTACHMENT_TYPE
-        if declared in signatures.DANGEROUS_EXTENSIONS and declared not in {extension, "zip"}:
+        if declared in filetypes.DANGEROUS_EXTENSIONS and declared not in {extension, "zip"}:
             return ReasonCode.ATTACHMENT_DISGUISED
         try:
             return self._of_content(extension, sniffed, file, depth)
-        except UnreadableError:
+        except UnreadableArchiveError:
             return ReasonCode.ATTACHMENT_UNREADABLE
 
     def _of_content(self, extension: str, sniffed: str, file: _File, depth: int) -> ReasonCode | None:
@@ -122,8 +122,8 @@ class _Judging:
         kind = _ole_type(file.whole()) if sniffed == "ole" else sniffed
         if kind == "macros":
             return ReasonCode.ATTACHMENT_TYPE
-        expected = signatures.expected(extension)
-        if kind in expected or (not expected and kind not in signatures.DANGEROUS):
+        expected = filetypes.expected(extension)
+        if kind in expected or (not expected and kind not in filetypes.DANGEROUS):
             return None
         # A type on the list under the name of another one harms nobody.
         is_allowed = ("txt" if kind == "text" else kind) in self._allowed
@@ -131,7 +131,7 @@ class _Judging:
 
     def _of_zip(self, extension: str, archive: bytes, depth: int) -> ReasonCode | None:
         if depth >= _DEEPEST:
-            raise UnreadableError("archives within archives")
+            raise UnreadableArchiveError("archives within archives")
         members = archives.members(archive, self._budget)
         kind = archives.office_type(member.name for member in members)
         if kind == "macros":
@@ -147,13 +147,13 @@ class _Judging:
 
     def _of_member(self, member: archives.Member, depth: int) -> ReasonCode | None:
         whole = member.content()
-        return self._of_file(_File(member.name, "", whole[: signatures.SNIFFED], lambda: whole), depth + 1)
+        return self._of_file(_File(member.name, "", whole[: filetypes.SNIFFED], lambda: whole), depth + 1)
 
 
 def _is_plain_embedding(name: str) -> bool:
     """What is embedded in an Office document runs with a double click."""
     low = name.lower()
-    embedded = "/embeddings/" in low and filenames.extension(low) in signatures.DANGEROUS_EXTENSIONS
+    embedded = "/embeddings/" in low and filenames.extension(low) in filetypes.DANGEROUS_EXTENSIONS
     return not embedded
 
 

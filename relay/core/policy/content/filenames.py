@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from relay.core.policy.content import signatures
+from relay.core.policy.content import filetypes
 
 _DIRECTION: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN_CHARS: Final = 100
@@ -35,7 +35,7 @@ def is_trick(name: str, allowed: frozenset[str]) -> bool:
     if "\u202e" in name or "\u2067" in name:
         return True
     found = _pieces(name)
-    return len(found) > 2 and found[-1] in signatures.DANGEROUS_EXTENSIONS and found[-2] in allowed
+    return len(found) > 2 and found[-1] in filetypes.DANGEROUS_EXTENSIONS and found[-2] in allowed
 
 
 def _pieces(name: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from relay.core.model.policy import ContentAction
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Strip
-from relay.core.policy.policy import ContentAction
 
 
 class ContentFinding(NamedTuple):

@@ -6,18 +6,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from relay.core.model.policy import Content, ContentAction, Rule
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Strip
 from relay.core.policy import kinds, subject_marks
 from relay.core.policy.case import Case
-from relay.core.policy.content import attachments, clues, contacts, hosts, links, markup, phones, reading, wording
+from relay.core.policy.content import (
+    attachments,
+    clues,
+    contacts,
+    external_links,
+    hosts,
+    markup,
+    phones,
+    reading,
+    wording,
+)
 from relay.core.policy.content.clues import Clue
 from relay.core.policy.content.finding import ContentFinding, Hit
 from relay.core.policy.content.markup import Owner
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
-from relay.core.policy.policy import Content, ContentAction, Rule
-from relay.core.rewrite.footer.links import own_links
+from relay.core.rewrite.footer.own_links import own_links
 
 _Seen = AbstractSet[Clue | Phrase]
 
@@ -192,7 +202,7 @@ def _in_text(text: Text, seen: _Seen, owner: Owner, known: tuple[str, ...]) -> I
     """Hits of the view, by the clues in it."""
     view = text.view
     if Clue.LINK in seen:
-        yield from (_in_disguise(text, hit) for hit in links.found(view, owner.domains))
+        yield from (_in_disguise(text, hit) for hit in external_links.found(view, owner.domains))
     if Clue.AT in seen:
         yield from (_in_disguise(text, hit) for hit in contacts.addresses(view, owner.addresses, owner.domains))
     if Clue.DIGITS in seen:
@@ -219,7 +229,7 @@ def _in_disguise(text: Text, hit: Hit) -> Hit:
 def _look_alikes(text: Text) -> Iterator[Hit]:
     """What is a link or an address only when letters of other scripts are read as the Latin ones they look like."""
     latin = text.look_alikes_as_latin()
-    for hit in (*links.found(latin, frozenset()), *contacts.addresses(latin, frozenset(), frozenset())):
+    for hit in (*external_links.found(latin, frozenset()), *contacts.addresses(latin, frozenset(), frozenset())):
         if latin[hit.start : hit.end] != text.view[hit.start : hit.end]:
             value = "email" if hit.value == "email" else "other"
             yield Hit(ReasonCode.CONTACT_DISGUISED, hit.start, hit.end, value)

@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from relay.core.mail.html_depth import is_flat_enough
 from relay.core.model.reason import ReasonCode
 from relay.core.policy.content import clues, contacts, hosts
+from relay.core.policy.content.external_links import MOST
 from relay.core.policy.content.finding import Hit
-from relay.core.policy.content.links import MOST
-from relay.core.rewrite.html_depth import is_flat_enough
 
 _LEADING: Final = ("href", "src", "action", "background", "srcset", "poster", "data")
 _SELECTED: Final = ",".join(f"[{name}]" for name in _LEADING)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from relay.core.mail import encodings
+from relay.core.mail.encodings import Origin, origin_of
+from relay.core.mail.mime import Part
 from relay.core.policy import kinds
 from relay.core.policy.case import Case
-from relay.core.rewrite import encodings
-from relay.core.rewrite.encodings import Origin, origin_of
-from relay.core.rewrite.mime import Part
 
 SUBJECT: Final = "subject"
 _MOST_CHARS: Final = 1_000_000

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from relay.core.rewrite import mime, textbody, words
-from relay.core.rewrite.mime import Part
+from relay.core.mail import mime, words
+from relay.core.mail.mime import Part
+from relay.core.rewrite import textbody
 from relay.core.rewrite.plan import Cutout, Edit
 
 _OF_KEYS: Final = re.compile(

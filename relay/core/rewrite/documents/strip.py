@@ -6,10 +6,11 @@ A part is decoded only when its declared type or its name says that it is one; w
 from collections.abc import Callable
 from typing import Final
 
-from relay.core.rewrite import assemble, encodings, signed
+from relay.core.mail import encodings
+from relay.core.mail.mime import Part
+from relay.core.rewrite import assemble, signed
 from relay.core.rewrite.documents import images, ole, ooxml, pdf
 from relay.core.rewrite.documents.damage import UncleanableError
-from relay.core.rewrite.mime import Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
 _IMAGE_NAMES: Final = frozenset(

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core import keyed
-from relay.core.rewrite import assemble, charsets, encodings, longlines, mime, signed, textbody, words
-from relay.core.rewrite.encodings import Cut
+from relay.core.mail import charsets, encodings, mime, words
+from relay.core.mail.encodings import Cut
+from relay.core.mail.mime import HeaderField, MimeLimits, Part
+from relay.core.rewrite import assemble, longlines, signed, textbody
 from relay.core.rewrite.footer import form
-from relay.core.rewrite.footer.links import OwnLinks, own_links
+from relay.core.rewrite.footer.own_links import OwnLinks, own_links
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.mime import Field, MimeLimits, Part
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 from relay.core.rewrite.scrub import kinds
-from relay.core.rewrite.scrub.kinds import Kind
+from relay.core.rewrite.scrub.kinds import BodyKind
 from relay.core.rewrite.textbody import Recoded, Splice, TextBody
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
@@ -76,14 +77,14 @@ def _shown(part: Part) -> list[Part]:
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
     """One part's text as earlier passes left it; `footer` where it gets one."""
     kind = kinds.kind_of(draft.content, part)
-    if not footer and (not links or kind is Kind.BINARY):
+    if not footer and (not links or kind is BodyKind.BINARY):
         return draft
     inside, others = assemble.parted(draft.edits, part.body_start, part.end)
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
-    if links and kind is Kind.MESSAGE and depth < _LIMITS.depth:
+    if links and kind is BodyKind.MESSAGE and depth < _LIMITS.depth:
         cuts, recoded, gone = _message(raw, part, links, depth), None, True
     else:
-        body = textbody.read(raw, part, is_html=kind is Kind.HTML)
+        body = textbody.read(raw, part, is_html=kind is BodyKind.HTML)
         splices = removals(body, links) if links else []
         gone = bool(splices)
         if not gone and not footer:
@@ -184,7 +185,7 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
     return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
 
 
-def _unlinked(field: Field, part: Part) -> Edit:
+def _unlinked(field: HeaderField, part: Part) -> Edit:
     """A field without the link in it: of what says how the part is to be read, that alone is left; any other goes."""
     kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
     if part.children or not words.is_token(kind.replace("/", "")):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
-from relay.core.rewrite.footer.links import OwnLinks, Span, merged
+from relay.core.rewrite.footer.own_links import OwnLinks, Span, merged
 from relay.core.rewrite.scrub.layers import TAG
 from relay.core.rewrite.textbody import Splice, TextBody
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from relay.core.rewrite import encodings
-from relay.core.rewrite.encodings import Cut
-from relay.core.rewrite.mime import Part
+from relay.core.mail import encodings
+from relay.core.mail.encodings import Cut
+from relay.core.mail.mime import Part
 from relay.core.rewrite.scrub import cards, embedded, reading
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.hit import HIDDEN, Hit, merged, replaced
-from relay.core.rewrite.scrub.kinds import Kind, declared_kind
+from relay.core.rewrite.scrub.kinds import BodyKind, declared_kind
 
 _ROUNDS: Final = 3
 _REPORTS: Final = frozenset(
@@ -39,7 +39,7 @@ def is_text(part: Part) -> bool:
     return declared_kind(part) is not None
 
 
-def scrub(raw: bytes, part: Part, kind: Kind, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
     """Cuts of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
     octets = encodings.decode(raw, part.encoding)
     cuts, hits = _Text(part, kind, secrets).cuts(octets)
@@ -48,7 +48,7 @@ def scrub(raw: bytes, part: Part, kind: Kind, secrets: Secrets) -> tuple[list[Cu
     return hidden_in_noise(raw, part.encoding, secrets)
 
 
-def scrub_binary(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
     """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
@@ -58,7 +58,7 @@ def scrub_binary(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[Cut]
     return encodings.cut_raw(raw, encoding, cuts) if cuts else [], hits
 
 
-def hidden_in_noise(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[Cut], list[Hit]]:
+def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
     """Clients skip what is no digit of base64, readers do not: footers of mailing lists stand there."""
     if encoding != "base64" or b"@" not in raw:
         return [], []
@@ -69,14 +69,14 @@ def hidden_in_noise(raw: bytes, encoding: str, secrets: Secrets) -> tuple[list[C
 class _Text:
     """One text and the ways of looking at it."""
 
-    def __init__(self, part: Part, kind: Kind, secrets: Secrets) -> None:
+    def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
         self._charset = part.params.get("charset", "")
         self._is_report = part.content_type in _REPORTS
         self._ways = reading.PLAIN
-        if kind is Kind.HTML:
+        if kind is BodyKind.HTML:
             self._ways = reading.HTML
-        elif kind is Kind.CARDS:
+        elif kind is BodyKind.CARDS:
             self._ways = reading.CARDS
         elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
             self._ways = reading.DELSP

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.core.rewrite import encodings
+from relay.core.mail import encodings
 from relay.core.rewrite.scrub import reading, trace
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.hit import Hit, replaced
 
 _LINE: Final = re.compile(r"[^\r\n]++(?>(?:\r?\n[ \t][^\r\n]*+)*)")
@@ -44,7 +44,7 @@ class _Property:
     is_encoded: bool
 
 
-def search(text: str, secrets: Secrets) -> list[Hit]:
+def search(text: str, secrets: HiddenValues) -> list[Hit]:
     """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
@@ -104,7 +104,7 @@ def _decoded(params: str, value: str) -> tuple[str, bool]:
     return encodings.decode_text(octets, encodings.codec_of(charset[1] if charset else "", octets)), True
 
 
-def _calendar_line(line: _Property, secrets: Secrets) -> Iterator[Hit]:
+def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Hit]:
     params = line.params
     if line.name in _IDS and _is_telling(line.value, secrets):
         yield Hit(
@@ -123,13 +123,13 @@ def _calendar_line(line: _Property, secrets: Secrets) -> Iterator[Hit]:
         yield Hit(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
 
 
-def _is_telling(value: str, secrets: Secrets) -> bool:
+def _is_telling(value: str, secrets: HiddenValues) -> bool:
     host = value.rpartition("@")[2].strip().lower()
     may_stay = "@" not in value or host == secrets.domain or trace.is_public(host)
     return not may_stay or bool(secrets.find(value, whole=False))
 
 
-def _card(card: Sequence[_Property], secrets: Secrets) -> Iterator[Hit]:
+def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Hit]:
     found = [_hits(line.value, secrets, label=bool(_NAMES.match(line.name))) for line in card]
     owner = next((hit for hits in found for hit in hits if hit.what == "address"), None)
     for line, hits in zip(card, found, strict=True):
@@ -141,7 +141,7 @@ def _card(card: Sequence[_Property], secrets: Secrets) -> Iterator[Hit]:
             yield Hit(line.start, line.end, _written(line, said), hits[0].what)
 
 
-def _hits(text: str, secrets: Secrets, *, label: bool) -> list[Hit]:
+def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Hit]:
     return reading.search(text, secrets, reading.PLAIN, label=label)
 
 

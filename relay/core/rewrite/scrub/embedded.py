@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from relay.core.rewrite import encodings, words
+from relay.core.mail import encodings, words
 from relay.core.rewrite.scrub import kinds, reading
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.hit import Hit, replaced
 
 _UUENCODED: Final = re.compile(
@@ -22,7 +22,7 @@ _WORDS: Final = re.compile(
 )
 
 
-def search(text: str, secrets: Secrets) -> Iterator[Hit]:
+def search(text: str, secrets: HiddenValues) -> Iterator[Hit]:
     if "begin" in text:
         for match in _UUENCODED.finditer(text):
             yield from _file(match, secrets)
@@ -38,7 +38,7 @@ def search(text: str, secrets: Secrets) -> Iterator[Hit]:
                 yield Hit(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
 
 
-def _file(match: re.Match[str], secrets: Secrets) -> Iterator[Hit]:
+def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Hit]:
     name = secrets.find(match[3], whole=False, label=True)
     for hit in name:
         yield Hit(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
@@ -59,7 +59,7 @@ def _line(line: bytes) -> bytes:
             return b""
 
 
-def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: Secrets) -> Iterator[Hit]:
+def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Hit]:
     if not kinds.looks_like_text(octets[:512]):
         return
     codec = encodings.codec_of("", octets)

@@ -7,7 +7,7 @@ from email.errors import MessageError
 from email.header import Header
 from typing import Final
 
-from relay.core.rewrite import words
+from relay.core.mail import words
 from relay.core.rewrite.scrub.hit import Hit, replaced
 
 Search = Callable[[str], list[Hit]]

@@ -115,7 +115,7 @@ def addresses(disguise: frozenset[tuple[str, str]], domains: frozenset[tuple[str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
+class HiddenValues:
     """What must not pass in one message. `content_ids` map old ids to new ones, both without brackets. `names` are
     those that no place for names shows; in running text they are looked for where the marketplace wants it. `domain`
     and `key` make the ids that take the place of telling ones."""

@@ -5,11 +5,11 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from relay.core.rewrite import encodings
-from relay.core.rewrite.mime import Part
+from relay.core.mail import encodings
+from relay.core.mail.mime import Part
 
 
-class Kind(Enum):
+class BodyKind(Enum):
     TEXT = auto()
     HTML = auto()
     CARDS = auto()
@@ -19,35 +19,35 @@ class Kind(Enum):
 
 
 _BY_TYPE: Final = {
-    "text/html": Kind.HTML,
-    "text/x-amp-html": Kind.HTML,
-    "application/xhtml+xml": Kind.HTML,
-    "application/xml": Kind.HTML,
-    "text/xml": Kind.HTML,
-    "text/enriched": Kind.HTML,
-    "text/richtext": Kind.HTML,
-    "text/calendar": Kind.CARDS,
-    "application/ics": Kind.CARDS,
-    "text/vcard": Kind.CARDS,
-    "text/x-vcard": Kind.CARDS,
-    "text/directory": Kind.CARDS,
-    "application/json": Kind.TEXT,
-    "message/rfc822": Kind.MESSAGE,
-    "message/global": Kind.MESSAGE,
-    "message/news": Kind.MESSAGE,
-    "message/partial": Kind.MESSAGE,
+    "text/html": BodyKind.HTML,
+    "text/x-amp-html": BodyKind.HTML,
+    "application/xhtml+xml": BodyKind.HTML,
+    "application/xml": BodyKind.HTML,
+    "text/xml": BodyKind.HTML,
+    "text/enriched": BodyKind.HTML,
+    "text/richtext": BodyKind.HTML,
+    "text/calendar": BodyKind.CARDS,
+    "application/ics": BodyKind.CARDS,
+    "text/vcard": BodyKind.CARDS,
+    "text/x-vcard": BodyKind.CARDS,
+    "text/directory": BodyKind.CARDS,
+    "application/json": BodyKind.TEXT,
+    "message/rfc822": BodyKind.MESSAGE,
+    "message/global": BodyKind.MESSAGE,
+    "message/news": BodyKind.MESSAGE,
+    "message/partial": BodyKind.MESSAGE,
 }
 _BY_NAME: Final = {
-    "eml": Kind.MESSAGE,
-    "mht": Kind.MESSAGE,
-    "mhtml": Kind.MESSAGE,
-    "ics": Kind.CARDS,
-    "vcf": Kind.CARDS,
-    "htm": Kind.HTML,
-    "html": Kind.HTML,
-    "xhtml": Kind.HTML,
-    "xml": Kind.HTML,
-    "svg": Kind.HTML,
+    "eml": BodyKind.MESSAGE,
+    "mht": BodyKind.MESSAGE,
+    "mhtml": BodyKind.MESSAGE,
+    "ics": BodyKind.CARDS,
+    "vcf": BodyKind.CARDS,
+    "htm": BodyKind.HTML,
+    "html": BodyKind.HTML,
+    "xhtml": BodyKind.HTML,
+    "xml": BodyKind.HTML,
+    "svg": BodyKind.HTML,
 }
 _LOOK: Final = 512
 _RAW_LOOK: Final = 2_048  # three octets of quoted-printable for one, and lines of white space
@@ -61,29 +61,29 @@ _HEADER: Final = re.compile(
 )
 
 
-def kind_of(content: bytes, part: Part) -> Kind:
+def kind_of(content: bytes, part: Part) -> BodyKind:
     """Looks at a few hundred octets at most."""
     kind = declared_kind(part)
     name, dot, extension = part.filename.rpartition(".")
     named = _BY_NAME.get(extension.lower())
     if kind is not None:
-        return named if named and kind is Kind.TEXT and part.content_type.startswith("text/") else kind
+        return named if named and kind is BodyKind.TEXT and part.content_type.startswith("text/") else kind
     raw = content[part.body_start : min(part.end, part.body_start + _RAW_LOOK)]
     start = encodings.decode(raw, part.encoding)[:_LOOK]
     if not looks_like_text(start):
-        return Kind.BINARY
+        return BodyKind.BINARY
     return named or _by_octets(start, is_named=bool(name and dot))
 
 
-def declared_kind(part: Part) -> Kind | None:
+def declared_kind(part: Part) -> BodyKind | None:
     """What a leaf says that it is; None for what is no text by its type."""
     kind = part.content_type
     if kind.startswith("multipart/"):
-        return Kind.MESSAGE if part.encoding in {"base64", "quoted-printable"} else Kind.TEXT
+        return BodyKind.MESSAGE if part.encoding in {"base64", "quoted-printable"} else BodyKind.TEXT
     if kind.startswith(("text/", "message/")):
-        return _BY_TYPE.get(kind, Kind.TEXT)
+        return _BY_TYPE.get(kind, BodyKind.TEXT)
     if kind.endswith("+xml"):
-        return Kind.HTML
+        return BodyKind.HTML
     return _BY_TYPE.get(kind)
 
 
@@ -96,8 +96,8 @@ def looks_like_text(octets: bytes) -> bool:
     return len(octets.translate(None, _NOT_TEXT)) == len(octets)
 
 
-def _by_octets(octets: bytes, *, is_named: bool) -> Kind:
+def _by_octets(octets: bytes, *, is_named: bool) -> BodyKind:
     """A file whose name says otherwise is no message, though lines in it may look like header fields."""
     if _MARKUP.match(octets):
-        return Kind.HTML
-    return Kind.MESSAGE if not is_named and _HEADER.match(octets) else Kind.TEXT
+        return BodyKind.HTML
+    return BodyKind.MESSAGE if not is_named and _HEADER.match(octets) else BodyKind.TEXT

@@ -5,8 +5,8 @@ hit is led back to the text itself.
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.rewrite.encodings import origin_of
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.mail.encodings import origin_of
+from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.layers import (
     BLOCKS,
@@ -47,7 +47,7 @@ _OVERRIDES: Final = ("\u202e", "\u2067", "\u202b")
 _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 
 
-def search(text: str, secrets: Secrets, ways: Ways, *, whole: bool = True, label: bool = False) -> list[Hit]:
+def search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool = True, label: bool = False) -> list[Hit]:
     """Hits of every reading, as spans of `text`. Tags that stand inside an address are kept after its alias."""
     found = _search(text, secrets, ways, whole=whole, label=label)
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):
@@ -66,7 +66,7 @@ def _may_run_backwards(text: str) -> bool:
     return not text.isascii() and any(sign in text for sign in _OVERRIDES)
 
 
-def _search(text: str, secrets: Secrets, ways: Ways, *, whole: bool, label: bool) -> list[Hit]:
+def _search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool, label: bool) -> list[Hit]:
     found = secrets.find(text, whole=whole, label=label)
     for way in ways:
         below: list[tuple[Layer, str]] = []

@@ -4,7 +4,7 @@ from typing import Final
 
 from relay.core.rewrite.plan import Change, Draft, Plan
 from relay.core.rewrite.scrub import reading, structure, trace
-from relay.core.rewrite.scrub.find import Secrets, addresses
+from relay.core.rewrite.scrub.find import HiddenValues, addresses
 from relay.core.rewrite.scrub.hit import replaced
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
@@ -37,14 +37,14 @@ def in_text(draft: Draft, plan: Plan, text: str) -> str:
     return replaced(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
 
 
-def _secrets(draft: Draft, plan: Plan) -> Secrets:
+def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
     own = frozenset({plan.domain, *(alias.rpartition("@")[2] for alias in plan.disguise.values())})
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
     # An entry for a public provider's domain says who may write, not whose every address there is.
     domains = frozenset(
         (d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)
     )
-    return Secrets(
+    return HiddenValues(
         addresses=addresses(frozenset(plan.disguise.items()), domains),
         machines=Machines(trace.hosts(draft.content, draft.root, plan.hidden_hosts, content_ids, own)),
         content_ids=content_ids,

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from relay.core import keyed
-from relay.core.rewrite.mime import Part, raw_value
+from relay.core.mail.mime import Part, raw_value
 from relay.core.rewrite.scrub import trace
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.find import HiddenValues
 
 # Anything that may name a machine or a mailbox.
 _TELLING: Final = re.compile(
@@ -75,7 +75,7 @@ def content_id(value: bytes) -> str:
     return value.decode("latin-1").strip("<> \t\r\n")
 
 
-def renewed_boundary(boundary: str, place: Place, secrets: Secrets) -> str | None:
+def renewed_boundary(boundary: str, place: Place, secrets: HiddenValues) -> str | None:
     """The boundary that takes the place of one that tells too much. Inside a signature only known secrets do."""
     if secrets.find(boundary, whole=False, label=True) or (not place.signed and _TELLING.search(boundary)):
         return f"=_{secrets.opaque('boundary', boundary)}"

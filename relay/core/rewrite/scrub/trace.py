@@ -10,7 +10,7 @@ from typing import Final
 
 import idna
 
-from relay.core.rewrite.mime import Part
+from relay.core.mail.mime import Part
 from relay.core.rewrite.scrub.spellings import spellings
 
 FIELDS: Final = frozenset(

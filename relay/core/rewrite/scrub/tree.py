@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from relay.core.rewrite import assemble, encodings, mime, words
-from relay.core.rewrite.encodings import Cut
-from relay.core.rewrite.mime import Field, MimeError, MimeLimits, Part
+from relay.core.mail import encodings, mime, words
+from relay.core.mail.encodings import Cut
+from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
+from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Change, Edit
 from relay.core.rewrite.scrub import bodies, fields, kinds, reading, structure
 from relay.core.rewrite.scrub.fields import Search
-from relay.core.rewrite.scrub.find import Secrets
+from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.hit import Hit, replaced
-from relay.core.rewrite.scrub.kinds import Kind
+from relay.core.rewrite.scrub.kinds import BodyKind
 from relay.core.rewrite.scrub.structure import Place
 
 _WHY: Final = {
@@ -36,7 +37,7 @@ _LIMITS: Final = MimeLimits()
 class Tree:
     """One message under way. `edits` and `changes` grow as `walk` goes."""
 
-    def __init__(self, content: bytes, secrets: Secrets, *, depth: int = 0) -> None:
+    def __init__(self, content: bytes, secrets: HiddenValues, *, depth: int = 0) -> None:
         self._content = content
         self._secrets = secrets
         self._depth = depth
@@ -80,7 +81,7 @@ class Tree:
             if looked_at or self._is_disputed(part, field):
                 self._part_field(part, field, boundary)
 
-    def _is_disputed(self, part: Part, field: Field) -> bool:
+    def _is_disputed(self, part: Part, field: HeaderField) -> bool:
         """Whether programs do not agree with us on what a structure is: it is then said in the way that all read."""
         if field.name == "content-type":
             return words.are_disputed(mime.raw_value(self._content, field))
@@ -88,7 +89,7 @@ class Tree:
             return mime.raw_value(self._content, field).lower() != _encoding(part)
         return False
 
-    def _part_field(self, part: Part, field: Field, boundary: str | None) -> None:
+    def _part_field(self, part: Part, field: HeaderField, boundary: str | None) -> None:
         raw = self._content[field.value_start : field.end]
         new, hits = self.value(field.name, raw, part, boundary)
         if new != raw:
@@ -141,9 +142,9 @@ class Tree:
             return
         start, end = part.body_start, part.end
         kind = kinds.kind_of(self._content, part)
-        if kind is Kind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
+        if kind is BodyKind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
             return
-        if kind is Kind.BINARY:
+        if kind is BodyKind.BINARY:
             # Only for these may the body be big: a byte search is all that it costs as a rule.
             signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
             if all(self._content.find(sign, start, end) < 0 for sign in signs):

@@ -1,0 +1,148 @@
+"""Reading a message's header: who wrote, about what, in answer to what, and whether a program did.
+
+Raises HeadError where the writer is not beyond doubt; everything else that is broken has a defined reading.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.core.mail import mailbox
+from relay.core.mail.mime import Part, body_start, field_text, raw_value
+from relay.core.model.reason import ReasonCode
+from relay.core.rewrite import threads
+
+
+class Automatic(StrEnum):
+    """RFC 3834 and the common markers (R-POL-14)."""
+
+    NO = "no"
+    REPLY = "reply"
+    """Generated in answer to a message: out of office, receipts, bounces."""
+    BULK = "bulk"
+    """Generated without being asked: lists, newsletters, `Precedence: bulk`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """`from_address` is folded, from a From field without defect and with one mailbox; `subject` decoded, unfolded;
+    `references` are the ids of References then In-Reply-To without brackets, in order, each once, capped; `kind_mark`
+    is the value of `X-Relay-Kind`, lower case, "" when absent; `own_marks` are the ids in our own loop-mark fields;
+    `hops` counts Received fields."""
+
+    from_address: str
+    from_name: str
+    subject: str
+    message_id: str
+    references: tuple[str, ...]
+    automatic: Automatic
+    kind_mark: str
+    own_marks: tuple[str, ...]
+    hops: int
+
+
+LOOP_MARK: Final = "X-Relay-Loop"
+KIND_MARK: Final = "x-relay-kind"
+
+_MAX_WORD: Final = 255
+_MAX_TEXT: Final = 10_000
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_FIRST_WORD: Final = re.compile(r"[\s;(]")
+
+# Markers of answers and of mail to many, beside RFC 3834's own field. X-Auto-Response-Suppress is none: Outlook
+# writes it into mail of people.
+_REPLY_FIELDS: Final = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients"})
+_BULK_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "x-mailing-list"})
+_PRECEDENCE: Final = {
+    "auto_reply": Automatic.REPLY,
+    "auto-reply": Automatic.REPLY,
+    "bulk": Automatic.BULK,
+    "list": Automatic.BULK,
+    "junk": Automatic.BULK,
+}
+_MARKERS: Final = _REPLY_FIELDS | _BULK_FIELDS | {"auto-submitted", "precedence"}
+
+
+class HeadError(ValueError):
+    """The header does not say beyond doubt who wrote; the message is fit for a reply's text."""
+
+    code: Final = ReasonCode.FROM_DEFECT
+
+
+def read_head(content: bytes, root: Part) -> Head:
+    """What is decided on before anything is. Raises HeadError."""
+    writer = _writer(content, root)
+    message_ids = threads.ids(content, root, "message-id")
+    subject = root.first("subject")
+    kind = root.first(KIND_MARK)
+    return Head(
+        from_address=writer.address,
+        from_name=_one_line(writer.name),
+        subject=_one_line(field_text(content, subject)) if subject else "",
+        message_id=message_ids[0] if message_ids else "",
+        references=threads.ids(content, root, "references", "in-reply-to"),
+        automatic=automatic(content, root),
+        kind_mark=_first_word(field_text(content, kind)) if kind else "",
+        own_marks=loop_marks(content, root),
+        hops=sum(field.name == "received" for field in root.fields),
+    )
+
+
+def hops(content: bytes) -> int:
+    """How many servers a mail has passed, also one that cannot be read otherwise (RFC 5321 §6.3)."""
+    return len(_RECEIVED.findall(content, 0, body_start(content)))
+
+
+def automatic(content: bytes, root: Part) -> Automatic:
+    """Whether a program wrote this (RFC 3834 §5, R-POL-14). Receipts and delivery reports are answers."""
+    if root.content_type == "multipart/report":
+        return Automatic.REPLY
+    found = Automatic.NO
+    for field in root.fields:
+        if field.name in _MARKERS:
+            said = _said(field.name, _first_word(field_text(content, field)))
+            if said is Automatic.REPLY:
+                return said
+            found = found if said is Automatic.NO else said
+    return found
+
+
+def _said(name: str, word: str) -> Automatic:
+    if word == "no":
+        return Automatic.NO
+    if name in _REPLY_FIELDS:
+        return Automatic.REPLY
+    if name in _BULK_FIELDS:
+        return Automatic.BULK
+    if name == "precedence":
+        return _PRECEDENCE.get(word, Automatic.NO)
+    if word == "auto-replied":
+        return Automatic.REPLY
+    return Automatic.BULK if word else Automatic.NO
+
+
+def loop_marks(content: bytes, root: Part) -> tuple[str, ...]:
+    """The domains of the relays that this message crossed (R-OUT-08)."""
+    name = LOOP_MARK.lower()
+    return tuple(_first_word(field_text(content, field)) for field in root.fields if field.name == name)
+
+
+def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
+    fields = [field for field in root.fields if field.name == "from"]
+    if len(fields) != 1:
+        raise HeadError("the message has no From field" if not fields else "the message has several From fields")
+    try:
+        return mailbox.read(raw_value(content, fields[0]))
+    except mailbox.MailboxError as error:
+        raise HeadError(f"the From field is not one mailbox: {error}") from error
+
+
+def _one_line(text: str) -> str:
+    """Encoded-words can hold line ends and control characters; what is decided on, stored and quoted holds none."""
+    return _CONTROL.sub(" ", text[:_MAX_TEXT]).strip()
+
+
+def _first_word(text: str) -> str:
+    return _FIRST_WORD.split(text.strip().lower(), maxsplit=1)[0][:_MAX_WORD]

@@ -1,0 +1,54 @@
+"""The parts of a delivery report that programs read (RFC 3464), and enough of the message to find it (RFC 6522)."""
+
+from datetime import datetime
+
+from relay.core.mail import date
+from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
+from relay.core.notice.encode import field, unstructured
+
+
+def delivery_status(
+    domain: str,
+    record_id: str,
+    alias: str,
+    code: ReasonCode,
+    received_at: datetime,
+    *,
+    delayed: bool,
+    answer: str = "",
+    retry_until: datetime | None = None,
+) -> bytes:
+    """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours; `answer` is
+    what the other server said, redacted, "" where it never spoke."""
+    numbers = SMTP_NUMBERS.get(code, SMTP_NUMBERS[ReasonCode.REFUSED])
+    fields = [
+        field("Content-Type", "message/delivery-status"),
+        b"\r\n",
+        field("Reporting-MTA", f"dns; {domain}"),
+        field("Arrival-Date", date.write(received_at)),
+        field("X-Relay-Record", record_id),
+        b"\r\n",
+        field("Final-Recipient", f"rfc822; {alias}"),
+        field("Action", "delayed" if delayed else "failed"),
+        field("Status", ("4" if delayed else "5") + numbers.enhanced[1:]),
+        field("X-Relay-Reason", str(code)),
+    ]
+    if answer:
+        fields.append(field("Diagnostic-Code", f"smtp; {answer}"))
+    if delayed and retry_until:
+        fields.append(field("Will-Retry-Until", date.write(retry_until)))
+    return b"".join(fields)
+
+
+def original_header(alias: str, subject: str, message_id: str, received_at: datetime) -> bytes:
+    """RFC 6522 §3: just enough for the author to find his message."""
+    fields = [
+        field("Content-Type", "text/rfc822-headers"),
+        b"\r\n",
+        field("Date", date.write(received_at)),
+        field("To", alias),
+        field("Subject", unstructured(subject)),
+    ]
+    if message_id:
+        fields.append(field("Message-ID", f"<{message_id}>"))
+    return b"".join(fields)

@@ -1,0 +1,126 @@
+"""Signed links of ours in a text, however mail programs write them: broken over lines, percent-encoded into somebody
+else's link, with entities or tags inside.
+
+All begin alike, and in what somebody writes every one was his own: it lets its finder act for him, so it goes.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from relay.core.mail.encodings import origin_of
+from relay.core.rewrite.scrub.layers import ENTITIES, FLOWED, FOLDED, PERCENT, QUOTED_PRINTABLE, TAGS, Layer
+
+Span = tuple[int, int]
+
+_PLAIN: Final = ((ENTITIES, PERCENT, FOLDED), (QUOTED_PRINTABLE, FOLDED))
+_DELSP: Final = (*_PLAIN, (FLOWED, ENTITIES, PERCENT, FOLDED))
+_HTML: Final = (*_PLAIN, (TAGS, ENTITIES, FOLDED))
+
+_SCHEME: Final = re.compile(r"https?(?::|%3A|-3A)", re.IGNORECASE)
+_URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+,-./:;=?@_~"
+_REACH: Final = 2_048  # no link that a program wraps another into is longer
+_NO_ENTITY: Final = r"&(?!(?:nbsp|lt|gt|quot|#39);)"
+_REST: Final = re.compile(rf"(?:[/?#%]|{_NO_ENTITY})(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
+_WRAPPER_REST: Final = re.compile(rf"(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
+_BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
+_WHOLE_TOKEN: Final = 100  # one that is about a message is longer; a shorter one may have been cut by a line's end
+# The rest of a token on a line of its own. A word of prose has no digit in it and no capital after its first letter.
+_CONTINUED: Final = re.compile(
+    rf"{_BREAK}((?=[A-Za-z0-9_-]*(?:[0-9_]|[a-z-][A-Z]|[A-Z]{{2}})|[A-Za-z0-9_-]{{21}})[A-Za-z0-9_-]{{1,400}})"
+    r"(?=[>)\]]?[ \t]*(?:\r?\n|\Z))"
+)
+# What a host name can be taken apart with: where none of it is, nothing need be decoded.
+_PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")  # begins with a literal: quick
+_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]|[\uff0e\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]{6}")
+
+
+class OwnLinks:
+    """Finds what begins with one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        bare = prefix.lower().partition("://")[2]
+        self._host = bare.partition("/")[0]
+        # The underscore and `-3A` are how one scanner of links writes `/` and `:`.
+        name = "".join({"/": "[/_]", ":": "(?::|-3A)"}.get(char, re.escape(char)) for char in bare)
+        self._pattern = re.compile(
+            rf"(?:https?(?::|-3A)[/_]{{2}}|(?<![A-Za-z0-9.-])){name}(?:{_BREAK})?([A-Za-z0-9_-]{{8,400}})",
+            re.IGNORECASE,
+        )
+
+    def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Span]:
+        """Sorted, without overlap; with all of the link that one was wrapped into."""
+        low = text.lower()
+        if not (self._host in low or is_delsp or self._may_hide(low)):
+            return []
+        found = [_widened(text, *span) for span in self._in(text)]
+        for way in _HTML if is_html else _DELSP if is_delsp else _PLAIN:
+            found += (_widened(text, *span) for span in self._read(text, way))
+        return merged(found)
+
+    def _may_hide(self, low: str) -> bool:
+        return (
+            "<wbr" in low
+            or "=\n" in low
+            or "=\r\n" in low
+            or (("&#" in low or "&period" in low) and self._host in html.unescape(low))
+            or ("%" in low and bool(_PERCENT.search(low)))
+            or (not low.isascii() and bool(_UNSEEN.search(low)))
+        )
+
+    def _in(self, text: str) -> Iterator[Span]:
+        for match in self._pattern.finditer(text):
+            end, length = match.end(), len(match[1])
+            while length < _WHOLE_TOKEN:
+                more = _CONTINUED.match(text, end)
+                if more is None:
+                    break
+                end, length = more.end(), length + len(more[1])
+            yield match.start(), end
+
+    def _read(self, text: str, way: Sequence[Layer]) -> list[Span]:
+        below: list[tuple[Layer, str]] = []
+        view = text
+        for layer in way:
+            above = layer.read(view)
+            if above != view:
+                below.append((layer, view))
+                view = above
+        spans = list(self._in(view)) if below else []
+        for layer, source in reversed(below) if spans else ():
+            origin = origin_of(layer.pattern, layer.value, source)
+            spans = [origin.span(start, end) for start, end in spans]
+        return spans
+
+
+@lru_cache(64)
+def own_links(prefix: str) -> OwnLinks:
+    return OwnLinks(prefix)
+
+
+def merged(spans: Sequence[Span]) -> list[Span]:
+    kept: list[Span] = []
+    for start, end in sorted(spans):
+        if kept and start < kept[-1][1]:
+            kept[-1] = kept[-1][0], max(kept[-1][1], end)
+        else:
+            kept.append((start, end))
+    return kept
+
+
+def _widened(text: str, start: int, end: int) -> Span:
+    """With the link around it, what follows its token, and one pair of brackets."""
+    near = text[max(0, start - _REACH) : start]
+    run = near[len(near.rstrip(_URL)) :]
+    scheme = _SCHEME.search(run)
+    rest = (_WRAPPER_REST if scheme else _REST).match(text, end, end + _REACH)
+    if scheme:
+        start -= len(run) - scheme.start()
+    if rest:
+        end = rest.end()
+    for opening, closing in (("<", ">"), ("(", ")"), ("[", "]"), ("&lt;", "&gt;")):
+        if text.endswith(opening, 0, start) and text.startswith(closing, end):
+            return start - len(opening), end + len(closing)
+    return start, end

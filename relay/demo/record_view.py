@@ -1,0 +1,73 @@
+"""The relay's record as the demo shows it: read from the store beside the daemon, addresses already left out there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay.core.model.event import Event
+from relay.core.model.message import MessageState
+from relay.ports import MessageSummary, Store, StoredMessage
+
+_FINAL = frozenset({MessageState.ACCEPTED, MessageState.BOUNCED, MessageState.RETURNED, MessageState.REFUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLine:
+    """One message. `author` and `recipient` are external references, "" when no pair is known; `reasons` are reason
+    codes; `changes` say what the rewrite did, where and why."""
+
+    id: str
+    received_at: datetime
+    author: str
+    recipient: str
+    subject: str
+    order: str
+    state: MessageState
+    action: str
+    reasons: tuple[str, ...]
+    changes: tuple[str, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self.state in _FINAL or self.state is MessageState.HELD
+
+
+async def entries(store: Store, limit: int = 30) -> list[RecordLine]:
+    """Newest first."""
+    summaries = await store.messages(limit=limit)
+    return [await _entry(store, summary) for summary in summaries]
+
+
+async def _entry(store: Store, summary: MessageSummary) -> RecordLine:
+    pair = await store.pair(summary.pair_id) if summary.pair_id else None
+    role = summary.author_role
+    stored = await store.message(summary.id)
+    return RecordLine(
+        id=summary.id,
+        received_at=summary.received_at,
+        author=pair.side(role).party.external_ref if pair and role else "",
+        recipient=pair.side(role.other).party.external_ref if pair and role else "",
+        subject=stored.subject if stored else "",
+        order=summary.order_external_id or "",
+        state=summary.state,
+        action=str(summary.detail.get("action", "")),
+        reasons=_reasons(summary),
+        changes=_changes(stored) if stored else (),
+        events=tuple(stored.events) if stored else (),
+    )
+
+
+def _reasons(summary: MessageSummary) -> tuple[str, ...]:
+    reasons = summary.detail.get("reasons")
+    if not isinstance(reasons, list):
+        return ()
+    return tuple(str(reason["code"]) for reason in reasons if isinstance(reason, dict) and "code" in reason)
+
+
+def _changes(stored: StoredMessage) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for change in stored.changes:
+        text = f"{change.where or 'body'}: {change.what} ({change.why})"
+        counts[text] = counts.get(text, 0) + 1
+    return tuple(f"{text} ×{count}" if count > 1 else text for text, count in counts.items())

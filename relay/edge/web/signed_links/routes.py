@@ -1,0 +1,90 @@
+"""Requests to what they ask for: who may be answered, with what, and what failures cost."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from relay.core.notice.texts import LANGUAGES, Catalogue
+from relay.edge.smtp_in.guard import Tally
+from relay.edge.web.signed_links import form
+from relay.edge.web.signed_links.language import wanted
+from relay.edge.web.signed_links.pages import AWAY, BUSY, FORM, NOT_HERE, Pages
+from relay.ports import Clock, Observer, UnavailableError
+from relay.ports.signed_links import ONE_CLICK, LinkError, LinkFault, Offer, SignedLinks
+
+log = structlog.get_logger()
+
+_STATUS: Final = {LinkFault.FORGED: 404, LinkFault.EXPIRED: 410, LinkFault.GONE: 410, LinkFault.CHOICE: 400}
+_FORGERIES: Final = 30
+_WINDOW_S: Final = 600
+_RETRY_S: Final = "60"
+
+
+def routes(links: SignedLinks, catalogue: Catalogue, clock: Clock, observer: Observer) -> Sequence[BaseRoute]:
+    """All that need be reached from outside, under `/l/` and `/policy/`."""
+    desk = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
+    return (
+        Mount("/l/static", StaticFiles(directory=Path(__file__).parents[1] / "static")),
+        Route("/l/{token}", desk.link, methods=["GET", "POST"]),
+        Route("/policy/{marketplace}", desk.policy, methods=["GET"]),
+    )
+
+
+class _SignedLinkPages:
+    def __init__(self, links: SignedLinks, pages: Pages, forgeries: Tally, observer: Observer) -> None:
+        self._links = links
+        self._pages = pages
+        self._forgeries = forgeries
+        self._observer = observer
+
+    async def link(self, request: Request) -> Response:
+        if request.method == "POST":
+            return await self._act(request)
+        return await self._answered(request, lambda: self._links.look(request.path_params["token"]))
+
+    async def _act(self, request: Request) -> Response:
+        """RFC 8058 §3.2: a mail program's own POST is answered at once, without a redirect, a cookie or a question."""
+        try:
+            fields = await form.read(request)
+        except form.FormError as error:
+            return self._pages.problem(FORM, error.status, _locale(request))
+        one_click = fields.get("List-Unsubscribe") == "One-Click"
+        choice = ONE_CLICK if one_click else fields.get("choice", "")
+        words = fields.get("words", "")
+        return await self._answered(request, lambda: self._links.act(request.path_params["token"], choice, words))
+
+    async def policy(self, request: Request) -> Response:
+        asked = wanted(request.query_params.get("lang", ""), request.headers.get("accept-language", ""))
+        found = self._links.changelog(request.path_params["marketplace"], asked)
+        return self._pages.changelog(found) if found else self._pages.problem(NOT_HERE, 404, _locale(request))
+
+    async def _answered(self, request: Request, ask: Callable[[], Awaitable[Offer]]) -> Response:
+        try:
+            return self._pages.offer(await ask())
+        except LinkError as error:
+            locale = error.locale or _locale(request)
+            if error.why is LinkFault.FORGED and self._guesses_on(request):
+                return self._pages.problem(BUSY, 429, locale, Retry_After=str(_WINDOW_S))
+            return self._pages.problem(error.why, _STATUS[error.why], locale, error.help_url)
+        except UnavailableError:
+            return self._pages.problem(AWAY, 503, _locale(request), Retry_After=_RETRY_S)
+        except Exception:
+            self._observer.count("internal_errors", where="links")
+            log.exception("link_failed")
+            return self._pages.problem(AWAY, 500, _locale(request))
+
+    def _guesses_on(self, request: Request) -> bool:
+        """Only forgeries are counted and cut off: behind a proxy many clients look like one, and who holds a real link
+        must not pay for his neighbours."""
+        client = request.client.host if request.client else ""
+        return self._forgeries.add(client, _WINDOW_S) > _FORGERIES
+
+
+def _locale(request: Request) -> str:
+    return next(iter(wanted("", request.headers.get("accept-language", ""))), LANGUAGES[0])

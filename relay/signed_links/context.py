@@ -1,0 +1,119 @@
+"""A token, read: whose it is, what it is about, and whether it may still be used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from relay.core.model.event import EventType
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.pair import Pair
+from relay.core.model.party import Party, PartyState, Role
+from relay.core.model.sender import Sender
+from relay.core.signed_link import ForgedError, Link, Purpose, read
+from relay.ports import MessageSummary
+from relay.ports.signed_links import LinkError, LinkFault
+from relay.steps.footer import locale_of
+from relay.steps.services import Services
+
+_HOLDERS: Final = {
+    Purpose.OPT_OUT: Role.BUYER,
+    Purpose.NOT_IMPORTANT: Role.BUYER,
+    Purpose.NO_REPLY: Role.SELLER,
+    Purpose.PRODUCT_SUPPORT: Role.SELLER,
+}
+"""The others are for both."""
+_OWN_MESSAGE: Final = frozenset({Purpose.CONFIRM})
+_EITHER_MESSAGE: Final = frozenset({Purpose.REOPEN})
+_FOR_EVER: Final = frozenset({Purpose.OPT_OUT})
+"""Old mail keeps its right to be the last one: such a link does not end, and works for accounts that are closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedMessage:
+    """The message that a link is about, and its pair."""
+
+    message: MessageSummary
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkContext:
+    """A link that may be used now, by its party alone."""
+
+    services: Services
+    purpose: Purpose
+    party: Party
+    marketplace: Marketplace
+    now: datetime
+    subject: LinkedMessage | Sender | None
+
+    @property
+    def locale(self) -> str:
+        return locale_of(self.marketplace, self.party)
+
+    @property
+    def about(self) -> LinkedMessage:
+        assert isinstance(self.subject, LinkedMessage), "a purpose that is about a message"
+        return self.subject
+
+    @property
+    def sender(self) -> Sender:
+        assert isinstance(self.subject, Sender), "a purpose that is about a sender"
+        return self.subject
+
+    def gone(self) -> LinkError:
+        return LinkError(LinkFault.GONE, locale=self.locale, help_url=self.marketplace.help_url)
+
+    async def marks(self) -> Sequence[str]:
+        """What was said of the message, oldest first."""
+        history = await self.services.store.history(self.about.message.id)
+        return [str(event.data.get("mark", "")) for event in history if event.type is EventType.MARKED]
+
+
+def open_link(services: Services, token: str) -> Link:
+    """Raises LinkError."""
+    try:
+        return read(token, services.links.key)
+    except ForgedError:
+        raise LinkError(LinkFault.FORGED) from None
+
+
+async def resolve(services: Services, link: Link) -> LinkContext:
+    """Raises LinkError, UnavailableError."""
+    party = await services.store.party_by_id(link.party_id)
+    marketplace = services.marketplaces.by_id.get(party.marketplace_id) if party else None
+    if party is None or marketplace is None:
+        raise LinkError(LinkFault.GONE)
+    now, locale = services.clock.now(), locale_of(marketplace, party)
+    if link.expires_at <= now and link.purpose not in _FOR_EVER:
+        raise LinkError(LinkFault.EXPIRED, locale=locale, help_url=marketplace.help_url)
+    subject = await _subject(services, link, party)
+    if (subject is None and link.purpose is not Purpose.PRODUCT_SUPPORT) or not _may(link, party):
+        raise LinkError(LinkFault.GONE, locale=locale, help_url=marketplace.help_url)
+    return LinkContext(
+        services=services, purpose=link.purpose, party=party, marketplace=marketplace, now=now, subject=subject
+    )
+
+
+def _may(link: Link, party: Party) -> bool:
+    if _HOLDERS.get(link.purpose, party.role) is not party.role or party.state is PartyState.ERASED:
+        return False
+    return party.state is PartyState.ACTIVE or link.purpose in _FOR_EVER
+
+
+async def _subject(services: Services, link: Link, party: Party) -> LinkedMessage | Sender | None:
+    """None where there is none, or where it is none of the party's."""
+    if link.purpose is Purpose.PRODUCT_SUPPORT:
+        return None
+    if link.purpose is Purpose.SENDER:
+        sender = await services.store.sender(link.subject_id)
+        return sender if sender and sender.party_id == party.id else None
+    message = await services.store.summary(link.subject_id)
+    pair = await services.store.pair(message.pair_id) if message and message.pair_id else None
+    if message is None or pair is None or pair.side(party.role).party.id != party.id:
+        return None
+    author = party.role if link.purpose in _OWN_MESSAGE else party.role.other
+    if link.purpose not in _EITHER_MESSAGE and message.author_role is not author:
+        return None
+    return LinkedMessage(message=message, pair=pair)

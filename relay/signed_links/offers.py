@@ -1,0 +1,192 @@
+"""What each link shows: what it is about, what is so now, what can be chosen."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from relay.core.model.event import EventType
+from relay.core.model.kind import Kind
+from relay.core.model.message import MessageState
+from relay.core.model.reason import ReasonCode
+from relay.core.model.sender import SenderState
+from relay.core.notice import frame
+from relay.core.signed_link import Purpose
+from relay.ports.signed_links import Choice, Offer
+from relay.signed_links.context import LinkContext
+from relay.steps import letters
+from relay.steps.gather import shown_name
+from relay.steps.judgement import QUOTAS
+
+NO_REPLY: Final = "no_reply_needed"
+REPLY: Final = "reply_needed"
+NOT_IMPORTANT: Final = "not_important"
+REPORTED: Final = "reported"
+REFUSED: Final = "refused"
+"""Marks in a message's history."""
+
+_Look = Callable[[LinkContext], Awaitable[Offer]]
+
+
+async def offer(context: LinkContext) -> Offer:
+    return await _LOOKS[context.purpose](context)
+
+
+async def _opt_out(context: LinkContext) -> Offer:
+    """A scope that a wider one holds already is not shown, unless it is on by itself."""
+    on = await opted_out(context)
+    kind = Kind(context.about.message.kind)
+    rows = []
+    for scope in scopes(context):
+        if scope in on:
+            rows.append(Choice(f"{scope}_undo", f"{scope}_on"))
+        elif "all" not in on:
+            rows.append(Choice(scope, f"{scope}_off"))
+    return _offer(context, "", *rows, about=_received(context), kind=kind)
+
+
+def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]:
+    """Each scope as (seller, kind). An opt-out of answers, or of a kind that passes all opt-outs, would do nothing."""
+    about = context.about
+    kind = Kind(about.message.kind)
+    passes = context.marketplace.policy_at(context.now).bypass.critical_kinds | {Kind.REPLY}
+    of_kind = {} if kind in passes else {"kind": (None, kind)}
+    return {"seller": (about.pair.seller.party.id, None), "all": (None, None), **of_kind}
+
+
+async def opted_out(context: LinkContext) -> frozenset[str]:
+    """The scopes that are on."""
+    pair = context.about.pair
+    in_force = {
+        (one.seller_id, one.kind)
+        for one in await context.services.store.opt_outs(pair.buyer.party.id, pair.seller.party.id)
+    }
+    return frozenset(name for name, scope in scopes(context).items() if scope in in_force)
+
+
+async def _not_important(context: LinkContext) -> Offer:
+    if NOT_IMPORTANT in await context.marks():
+        return _offer(context, "told", about=_received(context))
+    return _offer(context, "open", Choice("tell"), about=_received(context))
+
+
+async def _no_reply(context: LinkContext) -> Offer:
+    said = [mark for mark in await context.marks() if mark in (NO_REPLY, REPLY)]
+    if said[-1:] == [NO_REPLY]:
+        return _offer(context, "left_out", Choice("undo"), about=_received(context))
+    return _offer(context, "open", Choice("leave_out"), about=_received(context))
+
+
+async def _report(context: LinkContext) -> Offer:
+    message_id = context.about.message.id
+    about = (*_received(context), ("record", message_id))
+    under_way = await letters.is_being_reported(context.services, context.party.id, message_id, context.now)
+    if under_way or REPORTED in await context.marks():
+        return _offer(context, "received", about=about)
+    return _offer(context, "open", Choice("report"), about=about)
+
+
+async def _sender(context: LinkContext) -> Offer:
+    """The address is one that writes for the holder's own account."""
+    sender = context.sender
+    pending = await context.services.store.pending(context.party.id)
+    held = sum(one.held for one in pending if one.sender.id == sender.id)
+    waiting = (("waiting", str(held)),) if sender.state is SenderState.UNKNOWN else ()
+    offered = {SenderState.APPROVED: "approve", SenderState.BLOCKED: "block"}
+    return _offer(
+        context,
+        str(sender.state),
+        *(Choice(value) for state, value in offered.items() if sender.state is not state),
+        about=(("sender", sender.address), *waiting),
+    )
+
+
+async def _confirm(context: LinkContext) -> Offer:
+    """The holder is said to have written it: its subject shows whether he has."""
+    message = context.about.message
+    stored = await context.services.store.message(message.id)
+    subject = (("subject", stored.subject),) if stored and stored.subject else ()
+    about = (*_times(context), *subject)
+    if message.state is MessageState.HELD and REFUSED not in await context.marks():
+        if holds_besides(context):
+            return _offer(context, "also_held", Choice("not_mine"), about=about)
+        return _offer(context, "open", Choice("mine"), Choice("not_mine"), about=about)
+    history = await context.services.store.history(message.id)
+    released = any(event.type is EventType.RELEASED for event in history)
+    state = "refused" if REFUSED in await context.marks() else "released" if released else "over"
+    return _offer(context, state, about=about)
+
+
+def holds_besides(context: LinkContext) -> bool:
+    """Whether the message waits for more than its owner's word: a scanner's finding is not his to lift."""
+    reasons = context.about.message.detail.get("reasons")
+    codes = {reason.get("code") for reason in reasons} if isinstance(reasons, list) else set()
+    return codes - QUOTAS != {ReasonCode.SENDER_UNPROVEN}
+
+
+async def _reopen(context: LinkContext) -> Offer:
+    if await is_closed(context):
+        return _offer(context, "closed", Choice("reopen"), about=_times(context))
+    return _offer(context, "open", about=_times(context))
+
+
+async def is_closed(context: LinkContext) -> bool:
+    """As `policy.threads` sees the thread of that message (R-POL-18)."""
+    store, about = context.services.store, context.about
+    external_id = about.message.order_external_id
+    order = await store.order(context.marketplace.id, external_id) if external_id else None
+    last_at = await store.thread_last_at(about.pair.id, order.id if order else None)
+    close_s = context.marketplace.policy_at(context.now).threads.close_s
+    return bool(close_s) and last_at is not None and context.now - last_at > timedelta(seconds=close_s)
+
+
+async def _product_support(context: LinkContext) -> Offer:
+    if context.party.settings.product_support:
+        return _offer(context, "on", Choice("turn_off"))
+    return _offer(context, "off", Choice("turn_on"))
+
+
+def _offer(
+    context: LinkContext,
+    state: str,
+    *choices: Choice,
+    about: tuple[tuple[str, str], ...] = (),
+    kind: Kind = Kind.OTHER,
+) -> Offer:
+    return Offer(
+        purpose=context.purpose,
+        marketplace=context.marketplace.name,
+        help_url=context.marketplace.help_url,
+        locale=context.locale,
+        about=about,
+        choices=choices,
+        state=state,
+        kind=kind,
+    )
+
+
+def _received(context: LinkContext) -> tuple[tuple[str, str], ...]:
+    """Of the other side's message: who it seems to be from, as in the mail itself. Its subject is kept as it was
+    written, addresses and all: a page does not show it."""
+    about, role = context.about, context.party.role.other
+    side = about.pair.side(role)
+    name = shown_name(context.services, context.marketplace, about.pair, side)
+    return ("from", f"{name} <{side.alias.address}>"), *_times(context)
+
+
+def _times(context: LinkContext) -> tuple[tuple[str, str], ...]:
+    message = context.about.message
+    policy = context.marketplace.policy_at(context.now)
+    order = (("order", message.order_external_id),) if message.order_external_id else ()
+    return (*order, ("received", frame.moment(message.received_at, policy)))
+
+
+_LOOKS: Final[Mapping[Purpose, _Look]] = {
+    Purpose.OPT_OUT: _opt_out,
+    Purpose.NOT_IMPORTANT: _not_important,
+    Purpose.NO_REPLY: _no_reply,
+    Purpose.REPORT: _report,
+    Purpose.SENDER: _sender,
+    Purpose.CONFIRM: _confirm,
+    Purpose.REOPEN: _reopen,
+    Purpose.PRODUCT_SUPPORT: _product_support,
+}

@@ -1,0 +1,107 @@
+"""A recorded message as it can be judged again: who the parties are today, who wrote and how that was proven then."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from relay.core.identify import Writer
+from relay.core.mail.head import Head, HeadError, read_head
+from relay.core.mail.mime import MimeError, MimeLimits, Part, split
+from relay.core.model.facts import Authentication, Facts, Proof
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.ports import MessageSummary, Store, StoredMessage
+from relay.steps.offload import offload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadedMessage:
+    """What `decide` takes of it. Quotas, automatic replies, the age of the thread and an open question are not looked
+    up: they are of the day when it came."""
+
+    incoming: Incoming
+    head: Head
+    root: Part
+    facts: Facts
+    writer: Writer
+
+
+async def reload_message(
+    store: Store, marketplace: Marketplace, stored: StoredMessage, now: datetime
+) -> ReloadedMessage | None:
+    """None where it cannot be judged: its text is gone, or it was refused."""
+    summary = stored.summary
+    pair = await store.pair(summary.pair_id) if summary.pair_id else None
+    writer = _writer(summary)
+    if pair is None or writer is None or not stored.original:
+        return None
+    try:
+        root = await offload(len(stored.original), split, stored.original, MimeLimits())
+        head = read_head(stored.original, root)
+    except (HeadError, MimeError):
+        return None
+    return ReloadedMessage(
+        incoming=_incoming(stored, pair, writer),
+        head=head,
+        root=root,
+        facts=await _facts(store, marketplace, summary, pair, head, writer, now),
+        writer=writer,
+    )
+
+
+def _writer(summary: MessageSummary) -> Writer | None:
+    detail = summary.detail
+    if summary.author_role is None or "proof" not in detail:
+        return None
+    return Writer(
+        role=summary.author_role,
+        sender=None,
+        proof=Proof(str(detail["proof"])),
+        registered=bool(detail.get("registered")),
+    )
+
+
+def _incoming(stored: StoredMessage, pair: Pair, writer: Writer) -> Incoming:
+    return Incoming(
+        peer=Peer(port=Port(str(stored.summary.detail.get("port", Port.MX))), client_ip="", helo="", tls=True),
+        mail_from=stored.mail_from,
+        rcpt_to=(pair.side(writer.role.other).alias.address,),
+        smtputf8=False,
+        content=stored.original,
+        received_at=stored.summary.received_at,
+    )
+
+
+async def _facts(
+    store: Store,
+    marketplace: Marketplace,
+    summary: MessageSummary,
+    pair: Pair,
+    head: Head,
+    writer: Writer,
+    now: datetime,
+) -> Facts:
+    to = Role(str(summary.detail.get("to") or writer.role.other))
+    orders = tuple(await store.orders_of(pair.id))
+    order = next((one for one in orders if one.external_id == summary.order_external_id), None)
+    policy = marketplace.policy_at(now)
+    seller_id = pair.seller.party.id
+    return Facts(
+        marketplace=marketplace,
+        pair=pair,
+        to=to,
+        tag=summary.kind if summary.detail.get("tagged") else "",
+        order=order,
+        authentication=Authentication(proof=writer.proof),
+        from_address=head.from_address,
+        sender=None,
+        listed_elsewhere=False,
+        pending_senders=0,
+        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
+        thread_refs=tuple(await store.thread_refs(pair, writer.role, head.references)) if head.references else (),
+        open_question=False,
+        auto_replies_today=0,
+        orders=orders,
+        misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
+    )
