@@ -2,12 +2,16 @@
 
 Replies are gathered and leave in one write, when there is nothing more to read: a pipelining client gets its answers
 in one packet. Reading is in big pieces from the stream into one buffer, out of which lines and messages are cut.
-Every wait for the client is limited by `_fill`, which is the only one; a session's work is never cut short by time.
+Every wait for the client is limited by `_limited`; a session's work is never cut short by time. Replies that the client
+does not read stop the session at about twice `_CHUNK` bytes, and a session that is over closes its socket within
+`_LINGER_S + _FLUSH_S` seconds, whether the client reads or not. Until then the guard counts the client.
 """
 
 import asyncio
+import contextlib
+import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -25,6 +29,7 @@ _LINE_BYTES: Final = 2_048
 _AUTH_LINE_BYTES: Final = 12_288  # RFC 4954 §4
 HANDSHAKE_S: Final = 30
 _LINGER_S: Final = 1
+_FLUSH_S: Final = 2  # for a full send buffer, and for the client's part of closing TLS
 
 _log = structlog.get_logger(__name__)
 
@@ -69,13 +74,21 @@ class _NoHooks:
 _NO_HOOKS: Final = _NoHooks()
 
 
+def _limit_silence(transport: asyncio.BaseTransport, silence_s: float) -> None:
+    """Lets the kernel end a connection whose peer does not acknowledge for so long, where the platform can."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        option_ms = min(max(1, int(silence_s * 1_000)), 2**31 - 1)
+        with contextlib.suppress(OSError):  # the connection may be gone already
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, option_ms)
+
+
 class Connection(SMTP):
     envelope: Envelope
     transport: asyncio.Transport
     line_length_limit = _CHUNK  # aiosmtpd gives it to the stream, which stops reading ahead at twice as much
 
     def __init__(self, door: ListenerContext, client: Address | None = None) -> None:
-        """`client` is whom a PROXY header named; by default it is who connected."""
+        """`client` overrides the address of the connection, for a client that a PROXY header named."""
         super().__init__(
             _NO_HOOKS,
             hostname=door.hostname,
@@ -87,6 +100,7 @@ class Connection(SMTP):
         self._limits = door.limits
         self._buffer = bytearray()
         self._replies: list[str] = []
+        self._replies_bytes = 0
         self._wait: asyncio.Timeout | None = None
         self._farewell: Hangup | None = None
         self._at_once = False
@@ -105,9 +119,19 @@ class Connection(SMTP):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername") or ("::",)  # nobody, when the client is gone already
         self._client = self._named_client or client_address(peer[0])
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)  # TLS has eight times as much
+        # Longer than a session's own limits, which end it with a reply and a reason.
+        _limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
         self._door.sessions.add(self)
         assert self._handler_coroutine is not None
-        self._handler_coroutine.add_done_callback(lambda _: self._door.sessions.discard(self))
+        self._handler_coroutine.add_done_callback(self._gone)
+
+    def _gone(self, _task: "asyncio.Task[None]") -> None:
+        """Forgets the connection. The task ends after the socket, even if it never ran."""
+        assert self._timeout_handle is not None
+        self._timeout_handle.cancel()  # connection_lost, which does it too, is not called in a failed handshake
+        self._door.sessions.discard(self)
+        self.release()
 
     def eof_received(self) -> bool:
         """A client that closed its side still gets its answers, and a commit under way is not cancelled: unlike in
@@ -139,30 +163,42 @@ class Connection(SMTP):
         return self._farewell if self._at_once or self.envelope.mail_from is None else None
 
     async def _handle_client(self) -> None:
+        """Lasts until `connection_lost` cancels it, or until it aborts a connection that does not close in time."""
         try:
             self._door.observer.count("smtp_in_connections", port=self._door.listener.kind)
-            self._admit(self._client)
+            if not self._is_counted:
+                self.admit(self._client)
             await self._converse()
         except Hangup as hangup:
             await self._part(hangup)
+            await self._close()
         except OSError:
             self._door.count_refusal("connection_lost")
         finally:
-            assert self._timeout_handle is not None
-            self._timeout_handle.cancel()  # connection_lost, which does it too, is not called in a failed handshake
-            if self._is_counted:
-                self._door.guard.release(self._client)
-            self._writer.close()
+            self._writer.transport.abort()
+
+    async def _close(self) -> None:
+        """Closes the connection and waits for its end, which cancels the task. Returns if it does not end in time."""
+        if self._writer.transport.is_closing():  # as after a failed handshake, where `connection_lost` never comes
+            return
+        self._writer.close()
+        await asyncio.sleep(_FLUSH_S)
 
     async def _converse(self) -> None:
         raise NotImplementedError
 
-    def _admit(self, client: Address) -> None:
-        if self._is_counted:
-            self._door.guard.release(self._client)
+    def admit(self, client: Address) -> None:
+        """Counts the connection for `client` until `release`. Raises Hangup when there are too many."""
+        self.release()
         self._client, self._is_counted = client, True
         if reason := self._door.guard.admit(client):
             raise Hangup(reason, "421 4.7.0 too many connections or unknown recipients, try again later")
+
+    def release(self) -> None:
+        """Ends the count of `admit`; does nothing when the connection is not counted."""
+        if self._is_counted:
+            self._door.guard.release(self._client)
+            self._is_counted = False
 
     async def _part(self, hangup: Hangup) -> None:
         """The last words must arrive: closing with unread input would reset the connection and lose them."""
@@ -193,11 +229,13 @@ class Connection(SMTP):
         """Public API of both loops instead of aiosmtpd's use of private parts. Reading is paused from before the "go"
         until TLS reads, so no byte sent in clear is ever taken for one sent under TLS."""
         assert self._door.tls is not None
+        await self._flush(self._limits.command_idle_s)
         try:
             await self._writer.start_tls(self._door.tls, ssl_handshake_timeout=HANDSHAKE_S)
         except OSError:
             raise Hangup("tls") from None
         self.transport = cast("asyncio.Transport", self._writer.transport)
+        self.transport.set_write_buffer_limits(high=_CHUNK)
         self._reader._transport = self.transport  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd; 3.11 forgets it)
         self._tls = True
 
@@ -212,7 +250,9 @@ class Connection(SMTP):
     # ------------------------------------------------------------ replies
 
     def say(self, reply: Reply | str) -> None:
-        self._replies.append(str(reply))
+        text = str(reply)
+        self._replies.append(text)
+        self._replies_bytes += len(text)
 
     async def push(self, status: str | bytes) -> None:
         """What aiosmtpd's ways to log in say: a challenge or a complaint."""
@@ -223,30 +263,45 @@ class Connection(SMTP):
             self._replies.append("")
             self._writer.write("\r\n".join(self._replies).encode("ascii", "replace"))
             self._replies.clear()
+            self._replies_bytes = 0
 
-    # ------------------------------------------------------------ reading
+    async def _flush(self, idle_s: float) -> None:
+        """Sends the replies and waits while the client leaves too many of them unread. Raises Hangup as `_limited`."""
+        self._write()
+        async with self._limited(idle_s):
+            await self._writer.drain()
 
-    async def _fill(self, idle_s: float) -> None:
-        """Waits for the client, after all replies went out. Raises Hangup when it is gone, too slow, or sent away."""
+    @contextlib.asynccontextmanager
+    async def _limited(self, idle_s: float) -> AsyncIterator[None]:
+        """Limits a wait for the client. Raises Hangup when the client is gone or too slow, or the session must end."""
         if farewell := self._due_farewell():
             raise farewell
-        self._write()
         try:
             async with asyncio.timeout(idle_s) as self._wait:
-                await self._writer.drain()
-                piece = await self._reader.read(_CHUNK)
+                yield
         except TimeoutError:
             raise self._due_farewell() or Hangup("idle", "421 4.4.2 idle for too long, closing") from None
         except OSError:
             raise Hangup("connection_lost") from None
         finally:
             self._wait = None
+
+    # ------------------------------------------------------------ reading
+
+    async def _fill(self, idle_s: float) -> None:
+        """Waits for the client, after all replies went out. Raises Hangup as `_limited`, and when the client closed."""
+        self._write()
+        async with self._limited(idle_s):
+            await self._writer.drain()
+            piece = await self._reader.read(_CHUNK)
         if not piece:
             raise Hangup("connection_lost")
         self._buffer += piece
 
     async def _read_line(self) -> str:
         """The next command line without its end. Raises Refused for one that is no line of text (R-IN-04)."""
+        if self._replies_bytes > _CHUNK:
+            await self._flush(self._limits.command_idle_s)
         buffer, most = self._buffer, self._longest_line()
         too_long = False
         while (end := buffer.find(b"\n")) < 0:

@@ -4,9 +4,9 @@ import asyncio
 import ssl
 
 from relay import config, ports
-from relay.edge.smtp_in.connection import HANDSHAKE_S, Hangup, ListenerContext
+from relay.edge.smtp_in.connection import Hangup, ListenerContext
 from relay.edge.smtp_in.guard import Guard
-from relay.edge.smtp_in.proxy import ProxiedServer
+from relay.edge.smtp_in.proxy import Acceptor
 from relay.edge.smtp_in.session import ServerSession
 
 
@@ -28,7 +28,7 @@ class SmtpIn:
     ) -> None:
         if listener.tls == "implicit" and tls is None:
             raise ValueError(f"the {listener.kind} listener on port {listener.port} needs a certificate")
-        self._server: asyncio.Server | ProxiedServer | None = None
+        self._server: asyncio.Server | Acceptor | None = None
         self._door = ListenerContext(
             listener=listener,
             limits=limits,
@@ -44,32 +44,14 @@ class SmtpIn:
     async def start(self) -> int:
         """The bound port. Raises OSError when it cannot be had."""
         listener = self._door.listener
-        if listener.proxy_protocol:
-            self._server = ProxiedServer(self._door, lambda client: ServerSession(self._door, client))
+        if listener.proxy_protocol or listener.tls == "implicit":
+            self._server = Acceptor(self._door, lambda client: ServerSession(self._door, client))
         else:
-            implicit = self._implicit_tls() if listener.tls == "implicit" else None
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: ServerSession(self._door),
-                listener.host,
-                listener.port,
-                backlog=1024,
-                ssl=implicit,
-                ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
+                lambda: ServerSession(self._door), listener.host, listener.port, backlog=1024
             )
         port: int = self._server.sockets[0].getsockname()[1]
         return port
-
-    def _implicit_tls(self) -> ssl.SSLContext:
-        """The server keeps the context that it began with; each handshake is passed on to the one in use."""
-
-        def pass_on(handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
-            assert self._door.tls is not None
-            handshake.context = self._door.tls
-
-        first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        first.minimum_version = ssl.TLSVersion.TLSv1_2
-        first.sni_callback = pass_on
-        return first
 
     async def stop(self, grace_s: float) -> None:
         """No new connections; idle sessions get a 421 at once, others when their transaction is over, and after

@@ -9,11 +9,12 @@ import contextlib
 import re
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
-from relay.edge.smtp_in.connection import HANDSHAKE_S, ListenerContext
+from relay.edge.smtp_in.connection import HANDSHAKE_S, Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address, client_address
 
@@ -51,32 +52,52 @@ class _ExactReader:
         return taken
 
 
-class ProxiedServer:
-    """Listens as `asyncio.Server` does, for connections that begin with a PROXY header. Of others and from others than
-    `door.guard`'s front hosts none gets a word."""
+def _listening_sockets(host: str, port: int) -> tuple[socket.socket, ...]:
+    """Returns a listening socket for each address of `host`. Raises OSError when one of them cannot be opened."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    with contextlib.ExitStack() as unless_all_are_open:
+        opened = []
+        for family, address in dict.fromkeys((family, address[:2]) for family, _, _, _, address in found):
+            listening = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=1024)
+            unless_all_are_open.callback(listening.close)
+            listening.setblocking(False)
+            opened.append(listening)
+        unless_all_are_open.pop_all()
+    return tuple(opened)
 
-    def __init__(self, door: ListenerContext, session: Callable[[Address | None], asyncio.Protocol]) -> None:
+
+def _close_listening(listening: socket.socket, _accepting: "asyncio.Task[None]") -> None:
+    """Closes the socket after the loop let go of it, because its number may be another socket's in no time."""
+    listening.close()
+
+
+class Acceptor:
+    """Listens as `asyncio.Server` does, for connections that begin with a PROXY header, with TLS, or with both.
+
+    A PROXY header is required where the listener has `proxy_protocol`; a connection without a sound one, or from
+    another host than `door.guard`'s front hosts, is closed without a reply. A connection that begins with TLS counts
+    from before its handshake; when there are too many it is closed without a reply, since none can be sent in clear.
+    """
+
+    def __init__(self, door: ListenerContext, session: Callable[[Address], Connection]) -> None:
         self._door = door
         self._session = session
-        family = socket.AF_INET6 if ":" in door.listener.host else socket.AF_INET
-        self._listening = socket.create_server((door.listener.host, door.listener.port), family=family, backlog=1024)
-        self._listening.setblocking(False)
-        self.sockets = (self._listening,)
         self._arrivals: set[asyncio.Task[None]] = set()
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        self.sockets = _listening_sockets(door.listener.host, door.listener.port)
+        self._accepting = [asyncio.get_running_loop().create_task(self._accept(each)) for each in self.sockets]
 
     def close(self) -> None:
-        # Closed once the loop let go of it: its number may be another socket's in no time.
-        self._accepting.add_done_callback(lambda _: self._listening.close())
-        self._accepting.cancel()
+        for listening, accepting in zip(self.sockets, self._accepting, strict=True):
+            accepting.add_done_callback(partial(_close_listening, listening))
+            accepting.cancel()
         for arrival in self._arrivals:
             arrival.cancel()
 
-    async def _accept(self) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, peer = await loop.sock_accept(self._listening)
+                connection, peer = await loop.sock_accept(listening)
             except OSError:  # no file handle left: others must end first
                 self._door.count_refusal("accept")
                 await asyncio.sleep(1)
@@ -85,25 +106,37 @@ class ProxiedServer:
             self._arrivals.add(arrival)
             arrival.add_done_callback(self._arrivals.discard)
 
-    async def _arrive(self, connection: socket.socket, front: Address) -> None:
+    async def _arrive(self, connection: socket.socket, peer: Address) -> None:
         door, loop = self._door, asyncio.get_running_loop()
+        implicit = door.listener.tls == "implicit"
         with contextlib.ExitStack() as unless_handed_over:
             unless_handed_over.callback(connection.close)
-            client = await self._read_header(connection, front)
+            client = await self._read_header(connection, peer) if door.listener.proxy_protocol else peer
             if client is None:
                 door.count_refusal("proxy")
                 return
+            session = self._session(client)
+            unless_handed_over.callback(session.release)
+            if implicit:
+                try:
+                    session.admit(client)
+                except Hangup as hangup:
+                    door.count_refusal(hangup.reason)
+                    return
             unless_handed_over.pop_all()
-        implicit = door.listener.tls == "implicit"
         try:
             await loop.connect_accepted_socket(
-                lambda: self._session(client),
+                lambda: session,
                 connection,
                 ssl=door.tls if implicit else None,
                 ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
             )
         except OSError:
             door.count_refusal("tls")
+            session.release()
+        except asyncio.CancelledError:
+            session.release()
+            raise
 
     async def _read_header(self, connection: socket.socket, front: Address) -> Address | None:
         if not self._door.guard.is_front(front):

@@ -119,7 +119,6 @@ class ServerSession(Transaction):
         if not self._pause_for_tls():
             raise Hangup("starttls_injection", "421 4.7.0 commands behind STARTTLS are refused, closing")
         self.say("220 2.0.0 go ahead")
-        self._write()
         await self._start_tls()
         self._forget()
 
@@ -192,7 +191,7 @@ class ServerSession(Transaction):
         self._refuse_in_transaction()
         given = proxy.xclient(argument)
         if "ADDR" in given:
-            self._admit(proxy.xclient_address(given["ADDR"]))
+            self.admit(proxy.xclient_address(given["ADDR"]))
         self._forget()
         self._named_helo = grammar.greeting_name(given["HELO"]) if "HELO" in given else ""
         self._greet()

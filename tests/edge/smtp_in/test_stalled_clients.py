@@ -1,0 +1,211 @@
+"""R-IN-06: a client that does not read, or that never begins TLS, costs little and is gone when its session is over."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from relay.config import Networks, SmtpLimits
+from tests.edge.smtp_in.conftest import TlsPair
+from tests.support.dialogue import Dialogue
+from tests.support.reception import Reception, Tls
+
+FLOOD = b"EHLO x\r\n" * 400_000
+BUFFER_BYTES = 3 * 65_536
+CLIENT = "127.0.0.1"
+
+
+class StalledClient:
+    """A client with a tiny receive buffer that sends without end and never reads, in a thread of its own."""
+
+    def __init__(self, port: int, tls: Tls, pair: TlsPair, *, flood: bool = True, preface: bytes = b"") -> None:
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_304)
+        raw.settimeout(20)
+        raw.connect((CLIENT, port))
+        raw.sendall(preface)
+        if tls == "starttls":
+            raw.recv(100)
+            raw.sendall(b"STARTTLS\r\n")
+            raw.recv(100)
+        self._socket = raw if tls == "none" else pair.client.wrap_socket(raw, server_hostname="localhost")
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        if flood:
+            self._thread.start()
+
+    def _send(self) -> None:
+        with contextlib.suppress(OSError, ssl.SSLError):
+            self._socket.sendall(FLOOD)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=20)
+        self._socket.close()
+
+
+@pytest.fixture
+def stall(reception, tls_pair):
+    with contextlib.ExitStack() as stack:
+
+        def start(port: int, tls: Tls = "none", *, flood: bool = True, preface: bytes = b"") -> StalledClient:
+            client = StalledClient(port, tls, tls_pair, flood=flood, preface=preface)
+            stack.callback(client.close)
+            return client
+
+        yield start
+
+
+async def sockets_of(reception: Reception) -> list[asyncio.Transport]:
+    """Returns the transports of all sessions that are not over."""
+    return [session._writer.transport for door in reception.doors for session in door._door.sessions]
+
+
+async def counted(reception: Reception) -> int:
+    assert reception.guard is not None
+    return reception.guard._open_in_all
+
+
+def server_sides(port: int) -> int:
+    """Counts the open sockets of accepted connections of this port."""
+    count = 0
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        local, state, inode = (row.split()[at] for at in (1, 3, 9))
+        count += local.endswith(f":{port:04X}") and state != "0A" and inode != "0"
+    return count
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the expected state never came"
+        time.sleep(0.02)
+
+
+def everything_is_gone(reception: Reception, port: int) -> bool:
+    return server_sides(port) == 0 and reception.run(counted(reception)) == 0
+
+
+TRANSPORTS = pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
+
+
+@TRANSPORTS
+def test_an_idle_client_that_does_not_read_is_gone_after_its_limit(reception, tls_pair, stall, tls):
+    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
+    stall(port, tls)
+    wait_until(lambda: reception.observer.of("smtp_in_refused", reason="idle") == 1)
+    wait_until(lambda: everything_is_gone(reception, port))
+
+
+@TRANSPORTS
+def test_replies_that_nobody_reads_do_not_pile_up(reception, tls_pair, stall, tls):
+    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=2))
+    # Accepted sockets inherit it: the kernel takes few replies, and the process has the rest.
+    reception.doors[0]._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    stall(port, tls)
+    largest = 0
+
+    def is_over() -> bool:
+        nonlocal largest
+        sizes = [transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))]
+        largest = max(largest, *sizes, 0)
+        return reception.observer.of("smtp_in_refused", reason="session") == 1
+
+    wait_until(is_over)
+    assert 0 < largest < BUFFER_BYTES
+
+
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+@pytest.mark.parametrize(
+    ("kind", "limits", "reason"),
+    [("lmtp", SmtpLimits(errors_per_session=1), "errors"), ("mx", SmtpLimits(commands_per_session=1), "commands")],
+    ids=["errors", "commands"],
+)
+def test_a_client_that_keeps_sending_is_gone_after_its_limit(reception, tls_pair, stall, tls, kind, limits, reason):
+    port = reception.open(kind, tls, context=tls_pair.server, limits=limits)
+    stall(port, tls)
+    wait_until(lambda: reception.observer.of("smtp_in_refused", reason=reason) == 1)
+    wait_until(lambda: everything_is_gone(reception, port))
+
+
+def test_a_refused_client_that_does_not_read_is_counted_until_its_socket_is_gone(reception, stall):
+    port = reception.open(limits=SmtpLimits(connections_per_client=1))
+    with Dialogue(port) as first:
+        first.reply()
+        stall(port)
+        wait_until(lambda: reception.observer.of("smtp_in_refused", reason="connections_per_client") == 1)
+        wait_until(lambda: reception.run(counted(reception)) == 1)
+        wait_until(lambda: server_sides(port) == 1)
+        assert first.ask("NOOP").startswith("250")
+
+
+@TRANSPORTS
+def test_a_client_that_is_sent_away_stays_counted_while_its_socket_is_open(reception, tls_pair, stall, tls):
+    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=1))
+    stall(port, tls)
+    over = False
+
+    def is_gone() -> bool:
+        nonlocal over
+        open_before, count, open_after = server_sides(port), reception.run(counted(reception)), server_sides(port)
+        over = over or reception.observer.of("smtp_in_refused", reason="session") == 1
+        assert count == 1 or not (over and open_before and open_after)
+        return over and open_after == 0
+
+    wait_until(is_gone)
+    wait_until(lambda: reception.run(counted(reception)) == 0)
+
+
+@TRANSPORTS
+def test_stopping_leaves_no_socket_of_a_client_that_does_not_read(reception, tls_pair, stall, tls):
+    port = reception.open("mx", tls, context=tls_pair.server)
+    stall(port, tls)
+    wait_until(lambda: any(transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))))
+    reception.run(reception.doors[0].stop(20))
+    wait_until(lambda: everything_is_gone(reception, port))
+
+
+def test_starttls_of_a_client_that_does_not_read_is_limited_too(reception, tls_pair, stall):
+    port = reception.open("mx", "starttls", context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
+    stall(port, flood=False, preface=b"EHLO x\r\n" * 20_000 + b"STARTTLS\r\n")
+    wait_until(lambda: everything_is_gone(reception, port) and reception.observer.of("smtp_in_connections") == 1)
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
+def test_connections_before_the_handshake_count(reception, tls_pair, proxied):
+    networks = Networks(front_hosts=(CLIENT,)) if proxied else Networks()
+    port = reception.open(
+        "submission",
+        "implicit",
+        context=tls_pair.server,
+        limits=SmtpLimits(connections_per_client=2),
+        networks=networks,
+        proxy_protocol=proxied,
+    )
+    header = b"PROXY TCP4 192.0.2.7 127.0.0.1 999 465\r\n" if proxied else b""
+    with Dialogue(port, preface=header) as silent, Dialogue(port, preface=header):
+        wait_until(lambda: reception.run(counted(reception)) == 2)
+        with Dialogue(port, preface=header) as third:
+            assert third.rest() == []
+        assert reception.observer.of("smtp_in_refused", reason="connections_per_client") == 1
+        silent.reset()
+        wait_until(lambda: reception.run(counted(reception)) == 1)
+        with Dialogue(port, preface=header, tls=tls_pair.client) as fourth:
+            assert fourth.reply().startswith("220")
+    wait_until(lambda: reception.run(counted(reception)) == 0)
+
+
+@TRANSPORTS
+def test_a_peer_that_no_longer_acknowledges_is_given_up_by_the_kernel(reception, tls_pair, tls):
+    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=77))
+    with Dialogue(port, tls=tls_pair.client if tls == "implicit" else None) as client:
+        client.reply()
+        (transport,) = reception.run(sockets_of(reception))
+        option = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert option == 80_000
