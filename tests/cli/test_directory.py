@@ -183,7 +183,7 @@ def test_a_sender_is_an_address_or_a_domain(town: Installation, address: str) ->
 
 def test_opt_outs_are_set_and_cleared_by_scope(town: Installation) -> None:
     # R-POL-02
-    scopes = ([], ["--seller", "S1"], ["--kind", "promotion"])
+    scopes: tuple[list[str], ...] = ([], ["--seller", "S1"], ["--kind", "promotion"])
     for scope in scopes:
         town.relay("opt-out", "set", "--buyer", "B1", *scope)
         town.relay("opt-out", "set", "--buyer", "B1", *scope)

@@ -1,6 +1,7 @@
 """Who writes to whom, and who is told nothing. The table of cases is `tests/golden/policy/parties.toml`."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -51,8 +52,8 @@ def test_a_proven_unlisted_address_waits_for_the_partys_word(to: str) -> None:  
 
 
 @pytest.mark.parametrize("facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none"}])
-def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, object]) -> None:  # R-SND-02 R-ADR-07
-    known: dict[str, object] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
+def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, Any]) -> None:  # R-SND-02 R-ADR-07
+    known: dict[str, Any] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
     assert Letter(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import texts
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
@@ -22,7 +21,7 @@ from relay.core.notice.letters import (
     pending_digest,
     report_to_operator,
 )
-from relay.core.notice.texts import Translations, settings
+from relay.core.notice.texts import LANGUAGES, Translations, settings
 from tests.core.test_notice import ADDRESS, CATALOGUE, GOLDEN, RECORD, decoded, read, text_of
 from tests.support.judging import NOW, marketplace
 
@@ -55,7 +54,7 @@ LETTERS: dict[str, Callable[[Translations], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
 def test_golden_letter(name: str, language: str) -> None:  # R-SND-02 R-POL-20
     """`RELAY_UPDATE=1 pytest` writes them anew."""
@@ -68,7 +67,7 @@ def test_golden_letter(name: str, language: str) -> None:  # R-SND-02 R-POL-20
     assert text_of(read(content)) == path.with_suffix(".txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
 def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) -> None:  # R-OUT-07, RFC 3834 §5
     content = LETTERS[name](CATALOGUE(language))
@@ -82,7 +81,7 @@ def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) ->
     assert max(map(len, content.split(b"\r\n"))) <= 998
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
 def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language: str) -> None:  # R-OUT-05 R-SND-02
     found = set(ADDRESS.findall(decoded(LETTERS[name](CATALOGUE(language)))))
@@ -90,14 +89,14 @@ def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language:
     assert found == {"mailer-daemon@ichiba.example", "letter-1@ichiba.example", *asked}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_each_waiting_sender_has_its_own_link_whole_on_a_line(language: str) -> None:  # R-SND-02
     lines = text_of(read(LETTERS["letter-pending"](CATALOGUE(language)))).split("\n")
     for sender in WAITING:
         assert lines.index(sender.url) == lines.index(sender.address) + 3
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("path", [*settings()])
 def test_every_setting_is_announced_in_words(path: str, language: str) -> None:  # R-POL-20
     text = text_of(read(announcement(HEAD, NEXT, "", [Changed(path, 1, 2)], "", CATALOGUE(language))))

@@ -97,7 +97,8 @@ def test_actions_per_kind_words_and_days_are_read() -> None:
     assert found.content.links.action_for(Kind.LEGAL) is ContentAction.ALLOW
     assert found.content.links.action_for(Kind.OTHER) is ContentAction.RETURN
     assert found.content.allowed_domains == {"carrier.example"}
-    assert (found.response.work_days, found.response.holidays) == ({0, 6}, {"2026-01-01"})
+    assert found.response.work_days == {0, 6}
+    assert found.response.holidays == {"2026-01-01"}
     assert found.summary == {"ja": "数の上限が変わります"}
 
 

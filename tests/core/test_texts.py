@@ -12,7 +12,8 @@ from relay import texts
 from relay.core.model.reason import ReasonCode
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeType
-from relay.core.notice.texts import COUNTED, KEYS, NOTICES, REASON_VALUES, RELAYED, NoticePart, key, text
+from relay.core.notice.texts import COUNTED, KEYS, LANGUAGES, NOTICES, REASON_VALUES, RELAYED, NoticePart, key, text
+from tests.support.narrowing import not_none
 
 LOCALE = Path(texts.__file__).parent / "locale"
 CATALOGUE = texts.load()
@@ -29,14 +30,14 @@ def _name(message: Message) -> str:
 
 
 def _forms(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(not_none(message.string))
 
 
 def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_compiled_catalogue_is_the_source(language: str) -> None:
     """`pybabel compile -D relay -d relay/locale` after every change of a `.po`."""
     with (LOCALE / language / "LC_MESSAGES" / "relay.mo").open("rb") as file:
@@ -44,7 +45,7 @@ def test_the_compiled_catalogue_is_the_source(language: str) -> None:
     assert compiled == {_name(message): _forms(message) for message in po(language) if message.id}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_key_has_a_text_and_no_text_lacks_a_key(language: str) -> None:  # R-POL-16
     messages = {_name(message): _forms(message) for message in po(language) if message.id}
     assert {name for name in messages if not name.startswith("page.")} == set(KEYS)
@@ -57,7 +58,7 @@ def test_both_languages_name_the_same_values(name: str) -> None:
     assert placeholders(ENGLISH.gettext(name)) == placeholders(JAPANESE.gettext(name))
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_number_of_things_has_all_forms_of_its_language(language: str) -> None:  # R-UI-09
     catalog = po(language)
     counted = {_name(message): message for message in catalog if message.pluralizable}
@@ -90,7 +91,7 @@ def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> N
         assert placeholders(ENGLISH.gettext(key(code, part))) <= REASON_VALUES
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", ReasonCode)
 def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
     """In subjects, lists and placeholders, whatever the reason's values."""
@@ -100,7 +101,7 @@ def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
     assert len(title) <= 60
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", RELAYED)
 def test_what_is_added_to_mail_is_one_short_line(name: str, language: str) -> None:  # R-REW-08 R-REW-09
     line = CATALOGUE(language).gettext(name)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.edge.observe import COUNTERS, DURATIONS, PrometheusObserver, redact
+from tests.support.narrowing import not_none
 
 ROOT = Path(__file__).parents[2]
 TALKATIVE = """
@@ -122,7 +123,9 @@ def _used(method: str) -> Iterator[tuple[str, tuple[str, ...]]]:
                 continue
             if re.search(r"observer$", ast.unparse(node.func.value)):
                 assert isinstance(node.args[0], ast.Constant), f"{path}: a metric's name is a literal"
-                yield node.args[0].value, tuple(keyword.arg for keyword in node.keywords)
+                name, labels = node.args[0].value, [keyword.arg for keyword in node.keywords]
+                assert isinstance(name, str)
+                yield name, tuple(not_none(label) for label in labels)
 
 
 def test_every_metric_that_is_counted_is_declared_with_its_labels() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
@@ -132,8 +133,8 @@ class Town:
                 await self.store.settle(await dispatch(self.services, item, None))
         return self.mailboxes.taken[before:]
 
-    async def set_marketplace(self, **changes: object) -> None:
-        fresh = replace(self.services.marketplaces.by_id["market"], **changes)  # type: ignore[arg-type]
+    async def set_marketplace(self, **changes: Any) -> None:
+        fresh = replace(self.services.marketplaces.by_id["market"], **changes)
         self.services.marketplaces = Marketplaces.of([fresh], "mx.market.example")
 
 
@@ -164,7 +165,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
         )
         mailboxes = Mailboxes()
         services = Services(
-            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=[section])), "mx.market.example"),
+            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=(section,))), "mx.market.example"),
             settings=Settings(
                 owner="test",
                 hostname="mx.market.example",
