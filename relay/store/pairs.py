@@ -135,7 +135,7 @@ class PairVerbs(Base):
             party=named_party(row["party_id"], row, name),
             alias=_alias_of(row),
             mailbox=mailbox,
-            addresses=frozenset(sender.address for sender in senders if not sender.is_domain),
+            addresses=frozenset(one.address for one in senders if one.is_decided and not one.is_domain),
             senders=tuple(senders),
         )
 

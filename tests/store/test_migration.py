@@ -142,3 +142,39 @@ async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Pl
         expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
         assert {row["name"] for row in names} == expected
         assert await node._engine.read("PRAGMA foreign_key_check") == []
+
+
+async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-REW-01: known by a mailbox or by mail that was relayed; an address that only ever waited is a third party's."""
+    names = ("relayed", "mailbox", "waiting")
+    with monkeypatch.context() as before:
+        for engine in (sqlite, postgres):
+            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:4])
+        async with place.node() as node:
+            await node._engine.write(lambda: fill_senders(node, names))
+    async with place.node() as node:
+        pair = await node.pair("pair")
+        assert pair is not None
+        assert pair.seller.addresses == {"relayed@seller.example", "mailbox@seller.example"}
+        assert {one.sender.address for one in await node.pending("seller")} == {f"{n}@seller.example" for n in names}
+
+
+def fill_senders(node: Store, names: tuple[str, ...]) -> Work[None]:
+    """Three who wait, as version 4 wrote them."""
+    wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
+    key = node._vault.holder("seller", wrapped["seller"])
+    hashes = {name: node._vault.address_hash("m", f"{name}@seller.example") for name in names}
+    yield "INSERT INTO marketplace (id) VALUES ('m')", ()
+    yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
+    yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])
+    yield from insert(PAIR, [("pair", "m", "buyer", "seller", AT)])
+    yield from insert(ALIAS, [(f"alias{who}", "market.example", "pair", who, who) for who in wrapped])
+    sealed = {name: seal_entry(name, SealedSender(f"{name}@seller.example", "", "mail"), key) for name in names}
+    yield from insert(SENDER, [(name, "seller", hashes[name], sealed[name], 0, 0, "unknown", AT) for name in names])
+    mailbox = table("mailbox", "id party_id address_hash sealed added_at")
+    yield from insert(mailbox, [("mailbox-1", "seller", hashes["mailbox"], b"", AT)])
+    about = ("m", "seller", "pair", "seller", "seller", "buyer", None, "other", "no", AT, 4, "1", b"hash")
+    states = [("m1", "relayed", "accepted"), ("m2", "waiting", "held"), ("m3", "waiting", "returned")]
+    yield from insert(MESSAGE, [(name, state, "{}", sender, *about) for name, sender, state in states])

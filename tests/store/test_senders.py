@@ -126,6 +126,25 @@ async def test_a_retired_sender_who_writes_again_is_pending_again(world: World) 
     ]
 
 
+async def test_who_waits_for_a_first_decision_is_none_of_the_partys_addresses(
+    world: World,
+) -> None:  # R-REW-01 R-REW-04
+    async def addresses() -> frozenset[str]:
+        pair = await world.store.pair(world.pair.id)
+        assert pair is not None
+        return pair.seller.addresses - world.pair.seller.addresses
+
+    sender = await pending(world)
+    assert await addresses() == frozenset()
+    for state in (SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED):
+        await world.store.flip_sender(sender.id, state, by="x")
+        assert await addresses() == {A}
+    await hold(world, sender)
+    [waiting] = await world.store.pending(sender.party_id)
+    assert (waiting.sender.state, waiting.sender.is_decided) == (SenderState.UNKNOWN, True)
+    assert await addresses() == {A}
+
+
 async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: RecordVerbs) -> None:  # R-SND-02
     seller, clock = world.pair.seller.party.id, world.place.clock
     assert await node.waiting_parties(clock.now()) == []
