@@ -65,6 +65,9 @@ class LinkContext:
     def gone(self) -> LinkError:
         return LinkError(LinkFault.GONE, locale=self.locale, help_url=self.marketplace.help_url)
 
+    def no_such_choice(self) -> LinkError:
+        return LinkError(LinkFault.CHOICE, locale=self.locale, help_url=self.marketplace.help_url)
+
     async def marks(self) -> Sequence[str]:
         """What was said of the message, oldest first."""
         history = await self.services.store.history(self.about.message.id)

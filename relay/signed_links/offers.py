@@ -95,9 +95,18 @@ async def _sender(context: LinkContext) -> Offer:
     return _offer(
         context,
         str(sender.state),
-        *(Choice(value) for state, value in offered.items() if sender.state is not state),
+        *(
+            Choice(value)
+            for state, value in offered.items()
+            if sender.state is not state and not (value == "approve" and is_never_approved(context))
+        ),
         about=(("sender", sender.address), *waiting),
     )
+
+
+def is_never_approved(context: LinkContext) -> bool:
+    """Whether the sender is one of the relay's own addresses, which an older list may hold (R-OUT-08)."""
+    return context.services.marketplaces.is_own(context.sender.address)
 
 
 async def _confirm(context: LinkContext) -> Offer:

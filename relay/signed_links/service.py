@@ -12,7 +12,7 @@ from relay.core.notice.letters import worded
 from relay.core.notice.texts import Translations
 from relay.core.policy.changes import PolicyHistoryEntry, changelog
 from relay.core.signed_link import Link, Purpose
-from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, LinkFault, Offer, PolicyVersion
+from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, Offer, PolicyVersion
 from relay.signed_links import choices, offers
 from relay.signed_links.context import open_link, resolve
 from relay.steps.services import Services
@@ -39,7 +39,7 @@ class SignedLinkService:
             context = await resolve(services, link)
             one_click = choice == ONE_CLICK and link.purpose is Purpose.OPT_OUT
             if not one_click and choice not in LINK_WORDS[link.purpose].choices:
-                raise LinkError(LinkFault.CHOICE, locale=context.locale, help_url=context.marketplace.help_url)
+                raise context.no_such_choice()
             await choices.act(context, choice, words)
             # What was just changed is looked up again.
             return replace(await offers.offer(await resolve(services, link)), done=True)

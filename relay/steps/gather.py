@@ -93,7 +93,8 @@ async def gather(
         raise ValueError("facts are about an alias of a pair")
     store, marketplace = services.store, target.marketplace
     writing = pair.side(to.other).party
-    sender = pair.side(to.other).sender_for(head.from_address)
+    is_own_from = services.marketplaces.is_own(head.from_address)
+    sender = None if is_own_from else pair.side(to.other).sender_for(head.from_address)
     unlisted = sender is None or sender.state is SenderState.RETIRED
     opt_outs = await store.opt_outs(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
     now = incoming.received_at
@@ -132,6 +133,7 @@ async def gather(
         ),
         link_prefix=services.links.prefix,
         thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
+        is_own_from=is_own_from,
     )
 
 
@@ -192,17 +194,20 @@ def plan(
     registered = {
         address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
     }
+    if facts.sender is None or facts.sender.state is not SenderState.APPROVED:
+        # The mail waits for a decision, and leaves as it is rewritten now: others on the list may be approved with it.
+        registered |= {sender.address: author.alias.address for sender in author.senders if not sender.is_domain}
     shown = shown_name(services, facts.marketplace, facts.pair, author)
     return Plan(
         domain=domain,
         from_address=author.alias.address,
         from_name=f"{shown} ({facts.marketplace.name})",
-        disguise=written_from | registered,
+        disguise=_without_own(services, written_from | registered),
         message_id=f"{message_id}@{domain}",
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
         thread_key=services.store.secret("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
-        disguise_domains=_whole_domains(facts.pair.side(facts.to)) | _whole_domains(author),
+        disguise_domains=_without_own(services, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
         cutouts=footer.cutouts(services, facts, verdict),
@@ -216,6 +221,11 @@ def plan(
         language=footer.locale_of(facts.marketplace, facts.pair.side(facts.to).party),
         link_prefix=services.links.prefix,
     )
+
+
+def _without_own(services: Services, disguise: dict[str, str]) -> dict[str, str]:
+    """Without the relay's own addresses and domains, which an older list may hold: an alias never becomes another."""
+    return {hidden: alias for hidden, alias in disguise.items() if not services.marketplaces.is_own(hidden)}
 
 
 def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:

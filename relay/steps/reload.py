@@ -104,4 +104,5 @@ async def _facts(
         auto_replies_today=0,
         orders=orders,
         misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
+        is_own_from=head.from_address.rpartition("@")[2] in marketplace.domains,
     )

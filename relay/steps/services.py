@@ -35,6 +35,15 @@ class Marketplaces:
             by_domain=own_name | {domain: m for m in marketplaces for domain in m.domains},
         )
 
+    def is_own(self, address: str) -> bool:
+        """Whether `local@domain`, or a whole domain as `@domain`, is at a domain of the relay (not at a subdomain).
+
+        Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
+        return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
+        Raises AddressError for a domain that is none.
+        """
+        return fold_domain(address.rpartition("@")[2]) in self.by_domain
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

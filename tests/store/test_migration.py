@@ -161,7 +161,7 @@ async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
         assert {one.sender.address for one in await node.pending("seller")} == {f"{n}@seller.example" for n in names}
 
 
-def fill_senders(node: Store, names: tuple[str, ...]) -> Work[None]:
+def fill_senders(node: RecordVerbs, names: tuple[str, ...]) -> Work[None]:
     """Three who wait, as version 4 wrote them."""
     wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
     key = node._vault.holder("seller", wrapped["seller"])
