@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.core import public_suffixes
 from relay.core.model.kind import Kind
 from relay.core.model.policy import ContentAction
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import archives, contradicts, filenames, filetypes
+from relay.core.policy.content import ambiguous_suffixes, archives, contradicts, filenames, filetypes, hosts
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 from relay.core.policy.content.reading import SUBJECT
 from tests.core.test_policy_content import CASES, Seen, look
@@ -124,6 +125,32 @@ def test_the_operators_words_may_be_any_pattern() -> None:  # R-POL-08
 def test_whatever_is_shown_as_text_is_read(raw: bytes) -> None:  # R-POL-08
     seen = look({}, raw=raw)
     assert [(f.reason.code, seen.marked(f)) for f in seen.findings] == [(ReasonCode.CONTACT_DATA, "090-1234-5678")]
+
+
+# ---------------------------------------------------------------- names of hosts
+
+
+def test_the_ambiguous_suffixes_are_listed_ones() -> None:  # R-POL-08
+    ambiguous = ambiguous_suffixes.WORDS | ambiguous_suffixes.FILE_ENDINGS
+    listed = {suffix for suffix in ambiguous if public_suffixes.suffix_of(suffix)}
+    assert len(listed) >= 150
+    assert len(ambiguous - listed) <= len(ambiguous) // 50, "remove what the Public Suffix List no longer has"
+    assert not ambiguous_suffixes.WORDS & ambiguous_suffixes.FILE_ENDINGS
+
+
+@pytest.mark.parametrize("suffix", sorted(ambiguous_suffixes.WORDS | ambiguous_suffixes.FILE_ENDINGS))
+def test_an_ambiguous_suffix_needs_more_to_be_a_link(suffix: str) -> None:  # R-POL-08
+    assert not hosts.is_host(f"lampya.{suffix}", has_path=False)
+    assert hosts.is_host(f"lampya.{suffix}", has_path=True)
+    assert hosts.is_host(f"www.lampya.{suffix}", has_path=False)
+    assert hosts.is_host(f"shop.lampya.{suffix}", has_path=False) is (suffix in ambiguous_suffixes.WORDS)
+
+
+@pytest.mark.parametrize(
+    "name", ["dk", "dk.", ".dk", "a..dk", "lampya", "zip", "みんな", "lampya.pdf", "10.30", "a" * 254 + ".dk"]
+)
+def test_what_is_no_name_under_a_suffix_is_no_host(name: str) -> None:  # R-POL-08
+    assert not hosts.is_host(name, has_path=True)
 
 
 # ---------------------------------------------------------------- the bypass
