@@ -1,8 +1,6 @@
 """Delivery reports, and the reason behind a refusal."""
 
 import csv
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +10,7 @@ from relay.core.bounce import BounceAction, read
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
+from tests.support.suites import locate
 
 
 def report(*blocks: str, kind: str = "message/delivery-status", returned: str = "Subject: x\n\nbody\n") -> bytes:
@@ -248,12 +247,7 @@ def test_a_host_class_names_the_provider_and_never_the_host(name: str, expected:
 
 def test_real_bounces_raise_nothing_and_live_mailboxes_stay_alive() -> None:
     # R-OUT-04 in its first form: delivery reports only
-    suites = os.environ.get("RELAY_SUITES")
-    if not suites or not (Path(suites) / "bounces").is_dir():
-        if os.environ.get("RELAY_REQUIRE_SUITES"):
-            pytest.fail("RELAY_SUITES does not lead to the suite of bounces")
-        pytest.skip("RELAY_SUITES is not set")
-    folder = Path(suites) / "bounces"
+    folder = locate("bounces")
     rows = list(csv.DictReader((folder / "expected.tsv").read_text().splitlines(), delimiter="\t"))
     seen = [(row, bounce) for row in rows if (bounce := read((folder / "mail" / row["file"]).read_bytes()))]
     dead = {ReasonCode.MAILBOX_UNKNOWN, ReasonCode.HOST_UNKNOWN}
