@@ -48,3 +48,15 @@ def test_each_rule_has_one_line_and_families_are_in_order() -> None:
     for family in dict.fromkeys(one[:-3] for one in listed):
         rules = [one for one in listed if one.startswith(family)]
         assert rules == sorted(rules), f"the rules of {family} are not in order in docs/rules.md"
+
+
+def test_the_rules_name_every_file_that_has_longer_tests() -> None:
+    long_forms = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if path != Path(__file__) and "pytest.mark.more" in path.read_text("utf-8")
+    }
+    table = RULES.read_text("utf-8").partition("## Proven by `make test-more` alone")[2]
+    assert set(re.findall(r"^\| `(tests/\S+)` \|", table, re.MULTILINE)) == long_forms, (
+        "the last table of docs/rules.md must name the files with tests that only `make test-more` runs, and no others"
+    )

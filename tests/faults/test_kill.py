@@ -121,6 +121,7 @@ async def test_five_kills_under_load_lose_nothing(furnish: Furnish, notebook: No
 
 
 # R-IN-03, R-SCL-02
+@pytest.mark.more
 @pytest.mark.peer("postgresql")
 async def test_kills_lose_nothing_on_postgresql(furnish: Furnish, notebook: Notebook, cluster: Cluster) -> None:
     stage = await furnish(notebook, store=cluster.database(), delivery=_DELIVERY)

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -320,14 +321,16 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     assert (action, reasons, warnings) == recorded(done)
 
 
-def test_simulation_check_and_live_path_agree_and_judging_writes_nothing(tmp_path: Path) -> None:  # R-POL-01 R-POL-19
+@pytest.mark.parametrize("examples", [40, pytest.param(300, marks=[pytest.mark.more, pytest.mark.timeout(600)])])
+def test_simulation_check_and_live_path_agree_and_judging_writes_nothing(tmp_path: Path, examples: int) -> None:
+    # R-POL-01 R-POL-19
     numbers = itertools.count()
     with asyncio.Runner() as runner:
         opened = AsyncExitStack()
         market = runner.run(opened.enter_async_context(town(tmp_path)))
 
         @given(world=worlds(), letter=letters)
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples, deadline=None)
         def agree(world: World, letter: Letter) -> None:
             fresh = runner.run(newcomers(market, next(numbers)))
             runner.run(check_agreement(tmp_path, fresh, world, letter))

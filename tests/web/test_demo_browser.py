@@ -162,7 +162,7 @@ async def test_a_link_of_the_relay_opens_in_a_window_of_its_own(browser: Browser
 
 
 # R-UI-09
-@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("lang", [pytest.param("en", marks=pytest.mark.more), "ja"])
 async def test_a_phone_shows_it_all_without_scrolling_sideways(browser: Browser, tmp_path: Path, lang: str) -> None:
     put_mail(tmp_path, "bob", MAIL.replace(b"parcel", b"p" * 200))
     viewport = {"width": 360, "height": 740}
