@@ -39,6 +39,15 @@ test: $(VENV)/installed-dev peers
 test-more: $(VENV)/installed-dev peers coverage
 	$(BIN)/python -m pytest -m more --numprocesses $(JOBS) --dist worksteal
 
+# The percentage of relay/, lines and branches, that the tests in one process reach. It may only rise. Time limits of single
+# examples are off (profile ci), because tracing slows everything down.
+COVERAGE_FLOOR := 79
+coverage: $(VENV)/installed-dev peers
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --hypothesis-profile ci tests/core tests/flow tests/store tests/edge
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under $(COVERAGE_FLOOR)
+
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -321,7 +321,7 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     assert (action, reasons, warnings) == recorded(done)
 
 
-@pytest.mark.parametrize("examples", [40, pytest.param(300, marks=[pytest.mark.more, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("examples", [40, pytest.param(150, marks=[pytest.mark.more, pytest.mark.timeout(600)])])
 def test_simulation_check_and_live_path_agree_and_judging_writes_nothing(tmp_path: Path, examples: int) -> None:
     # R-POL-01 R-POL-19
     numbers = itertools.count()
