@@ -12,7 +12,6 @@ from relay.core.model.event import EventType
 from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
-from relay.ports import UnavailableError
 from tests.store import elsewhere
 from tests.store.world import Place, World, make_pair
 from tests.support.narrowing import not_none
@@ -81,7 +80,7 @@ async def test_a_clock_that_jumps_back_strands_no_mail_that_waits_for_a_time(wor
 
 async def test_nothing_is_held_without_saying_for_what(world: World) -> None:
     record = world.record(state=MessageState.HELD)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(ValueError, match="refuses the row"):
         await world.store.accept(world.acceptance(record, world.item(record, ItemState.HELD, hold=None)))
     assert await world.store.messages() == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.ports import MessageRecord, Misuse, OptOutChange, OvertakenError, UnavailableError, Use
+from relay.ports import MessageRecord, Misuse, OptOutChange, OvertakenError, Use
 from tests.store.world import START, Place, World, make_pair
 
 TODAY = Use(scope="seller", subject_id="s", day="2026-03-01")
@@ -73,7 +73,7 @@ async def test_a_use_without_a_limit_is_counted_beyond_it(world: World) -> None:
 async def test_a_message_that_was_not_taken_costs_nothing(world: World) -> None:  # R-POL-11 R-IN-03
     record = world.record()
     refused = world.acceptance(record, events=(world.event("no such record"),), uses=(TODAY,))
-    with pytest.raises(UnavailableError):
+    with pytest.raises(ValueError, match="refuses the row"):
         await world.store.accept(refused)
     assert await world.store.used([TODAY]) == [0]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.core.model.party import Role
-from relay.ports import StoreError, UnavailableError
+from relay.ports import StoreError, StoreUnavailableError, UnavailableError
 from relay.store import SqliteStore, connect
 from relay.store.records import RecordVerbs
 from relay.store.sqlite import SqliteEngine
@@ -128,7 +128,7 @@ async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: P
         engine_of(node)._busy_s = 0
         with locked(sqlite_place):
             outcomes = await asyncio.gather(*(accept(world) for _ in range(5)), return_exceptions=True)
-            assert [type(each) for each in outcomes] == [UnavailableError] * 5
+            assert [type(each) for each in outcomes] == [StoreUnavailableError] * 5
             with pytest.raises(UnavailableError):
                 await node.ping()
             assert await node.messages() == []
@@ -143,7 +143,7 @@ async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> 
     writer.execute(f"PRAGMA max_page_count = {pages}")
     big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
     outcomes = await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big), return_exceptions=True)
-    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert "full" in str(outcomes[0])
     assert await world.store.messages() == []
     writer.execute("PRAGMA max_page_count = 1000000")
@@ -166,7 +166,7 @@ async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: 
     log = world.place.file.with_name("relay.db-wal")
     with no_room(log.stat().st_size):
         outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
-    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert await world.store.messages() == []
     kept = await asyncio.gather(*(accept(world) for _ in range(3)))
     async with world.place.node() as other:
