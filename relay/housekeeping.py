@@ -99,7 +99,7 @@ async def _survive(sweep: Callable[[Services], Coroutine[object, object, None]],
     try:
         await sweep(services)
     except UnavailableError:
-        log.warning("store_away", during="sweep")
+        log.debug("work_put_off", during="sweep")  # the store itself tells, once
     except Exception:
         services.observer.count("internal_errors", where="sweep")
         log.exception("sweep_failed")

@@ -27,7 +27,6 @@ from relay.steps.gather import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
-_NO_RELAYING: Final = smtp_text.reply(ReasonCode.NO_RELAYING, None)
 _REMEMBERED_LOGINS: Final = 1_000
 
 
@@ -47,13 +46,16 @@ class SmtpIntake:
         for party_id, password_hash in found:
             mark = self._mark(username, password, password_hash)
             if self._remembered.get(mark) == party_id:
+                self._services.event_log.signed_in(party_id)
                 return party_id
         for party_id, password_hash in found or (("", self._dummy_hash),):
             if await asyncio.to_thread(self._verify, password_hash, password) and party_id:
                 if len(self._remembered) >= _REMEMBERED_LOGINS:
                     self._remembered.clear()
                 self._remembered[self._mark(username, password, password_hash)] = party_id
+                self._services.event_log.signed_in(party_id)
                 return party_id
+        self._services.event_log.sign_in_failed([party_id for party_id, _ in found])
         return None
 
     def _mark(self, *parts: str) -> bytes:
@@ -73,26 +75,33 @@ class SmtpIntake:
         domain = fold_domain(domain)
         marketplace = self._services.marketplaces.by_domain.get(domain)
         if marketplace is None:
-            return _NO_RELAYING
+            reason: ReasonCode | None = ReasonCode.NO_RELAYING
+        else:
+            reason = await self._why_refused(peer, local_part, domain)
+        if reason is None:
+            return _OK
+        self._services.event_log.recipient_refused(peer.port, peer.login_party_id, reason)
+        return smtp_text.reply(reason, marketplace)
+
+    async def _why_refused(self, peer: Peer, local_part: str, domain: str) -> ReasonCode | None:
         store = self._services.store
         name = alias.untag(local_part).local_part
         if name in OPERATOR_LOCAL_PARTS or self._returned_item(local_part):
-            return _OK
-        unknown = smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, marketplace)
+            return None
         if not alias.is_valid(name, domain, store.secret("alias")):
-            return unknown
+            return ReasonCode.ADDRESS_UNKNOWN
         if peer.login_party_id is None:
-            return _OK if await store.alias(name, domain) else unknown
+            return None if await store.alias(name, domain) else ReasonCode.ADDRESS_UNKNOWN
         pair = await store.pair_by_alias(name, domain)
         if pair is None or peer.login_party_id not in (pair.buyer.party.id, pair.seller.party.id):
-            return unknown
+            return ReasonCode.ADDRESS_UNKNOWN
         other = pair.seller if pair.buyer.party.id == peer.login_party_id else pair.buyer
         own = pair.buyer if other is pair.seller else pair.seller
         if own.party.state is not PartyState.ACTIVE:
-            return smtp_text.reply(ReasonCode.SENDER_SUSPENDED, marketplace)
+            return ReasonCode.SENDER_SUSPENDED
         if other.party.state is not PartyState.ACTIVE:
-            return smtp_text.reply(ReasonCode.RECIPIENT_UNAVAILABLE, marketplace)
-        return _OK
+            return ReasonCode.RECIPIENT_UNAVAILABLE
+        return None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
         """Return paths of ours take bounces; everything else is a message. Replies keep the recipients' order."""

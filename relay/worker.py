@@ -134,7 +134,7 @@ class Worker:
         try:
             return await work
         except UnavailableError:
-            log.warning("store_away", during=during)
+            log.debug("work_put_off", during=during)  # the store itself tells, once
         except Exception:
             self.services.observer.count("internal_errors", where=during)
             log.exception("worker_failed", during=during)
@@ -186,31 +186,30 @@ class Worker:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
             # Raised by what is asked before and after the delivery, never for one that was accepted.
-            log.warning("store_away", during="dispatch", item=item.id)
+            log.debug("work_put_off", during="dispatch", item=item.id)
             return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:
             services.observer.count("internal_errors", where="dispatch")
-            log.exception("dispatch_failed", item=item.id, message=item.message_id)
+            log.exception("dispatch_failed", id=item.message_id, item=item.id)
             return settling.stumbled(services, item, services.clock.now())
         self._note_health(item, settlement)
         return settlement
 
     async def _settle(self, settlement: Settlement) -> bool:
-        """What another server has said is not forgotten because the store is away: it waits here for the store, or
+        """What another server has said is not forgotten while the store is unavailable: it waits here for the store, or
         the message would be sent twice (R-IN-03). What the store refuses is tried again when the lease has run out."""
         services, item = self.services, settlement.item
         while True:
             try:
                 settled = await services.store.settle(settlement)
             except UnavailableError:
-                log.warning("store_away", during="settle", item=item.id)
+                log.debug("work_put_off", during="settle", item=item.id)
                 await asyncio.sleep(services.settings.poll_s)
             except Exception:
                 services.observer.count("internal_errors", where="settle")
-                log.exception("settle_failed", item=item.id, message=item.message_id)
+                log.exception("settle_failed", id=item.message_id, item=item.id)
                 return False
             else:
-                services.observer.count("settled", state=settlement.state, kind=item.kind)
                 return settled
 
     def _note_health(self, item: Item, settlement: Settlement) -> None:

@@ -33,7 +33,7 @@ class SignedLinkService:
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
         services = self._services()
-        with _counted(services, "done") as counted:
+        with _counted(services, "done", choice) as counted:
             link = open_link(services, token)
             counted.append(link)
             context = await resolve(services, link)
@@ -84,8 +84,8 @@ def _version(
 
 
 @contextmanager
-def _counted(services: Services, outcome: str) -> Iterator[list[Link]]:
-    """Counts the use of a link, by its purpose once that is known."""
+def _counted(services: Services, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
+    """Counts the use of a link, by its purpose once that is known; a choice that was made by a real one is logged."""
     links: list[Link] = []
     try:
         yield links
@@ -98,3 +98,6 @@ def _counted(services: Services, outcome: str) -> Iterator[list[Link]]:
     finally:
         purpose = links[0].purpose.name.lower() if links else "unknown"
         services.observer.count("links", purpose=purpose, outcome=outcome)
+        if choice is not None and links:
+            known = choice == ONE_CLICK or choice in LINK_WORDS[links[0].purpose].choices
+            services.event_log.link_used(links[0], outcome, choice if known else "")

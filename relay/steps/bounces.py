@@ -17,20 +17,23 @@ async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
     report = await offload(len(incoming.content), bounce.read, incoming.content)
     item = await services.store.item(item_id)
     if report is None or report.action is not BounceAction.FAILED or item is None:
-        services.observer.count("bounces", outcome="unread" if report is None else "ignored")
+        services.event_log.report_ignored("unread" if report is None else "ignored", item)
         return Reply(250, "2.0.0", "taken note of")
-    event = Event(
-        id=services.ids.new(),
-        message_id=item.message_id,
-        at=incoming.received_at,
-        type=EventType.BOUNCED,
-        data={"reason": report.reason, "status": report.status, "by": "report"},
-    )
+
+    def event(event_type: EventType, data: dict[str, str | int]) -> Event:
+        at = incoming.received_at
+        return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
+
+    events = [event(EventType.BOUNCED, {"reason": report.reason, "status": report.status, "by": "report"})]
     notice = None
     if not item.is_ours:
         reason = notices.failure(report.reason)
         notice = await notices.about_item(services, item, NoticeType.UNDELIVERABLE, reason, incoming.received_at)
-    if await services.store.bounce(item_id, (event,), notice):
+    if notice is not None:
+        queued = notices.queued_data(notice, NoticeType.UNDELIVERABLE, report.reason)
+        events.append(event(EventType.NOTICE_QUEUED, queued))
+    if await services.store.bounce(item_id, events, notice):
         services.dispatcher.notify()
-        services.observer.count("bounces", outcome=report.reason)
+    else:
+        services.event_log.report_ignored("repeated", item)
     return Reply(250, "2.0.0", "taken note of")

@@ -28,7 +28,7 @@ from relay.steps.gather import Target
 from relay.steps.judgement import ParsedMail
 from relay.steps.services import Services
 
-_VERDICT_TYPES: Final = {
+VERDICT_TYPES: Final = {
     Action.RETURN: NoticeType.RETURNED,
     Action.HOLD: NoticeType.HELD,
     Action.RELAY: NoticeType.WARNED,
@@ -89,7 +89,7 @@ async def about_verdict(services: Services, told: NoticeContext) -> OutgoingNoti
     verdict, reason = told.verdict, told.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
     others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
-    return await _of_verdict(services, told, _VERDICT_TYPES[verdict.action], reason, others)
+    return await _of_verdict(services, told, VERDICT_TYPES[verdict.action], reason, others)
 
 
 async def about_check(services: Services, told: NoticeContext) -> OutgoingNotice:
@@ -288,6 +288,12 @@ def _domain(mailbox: str | None) -> str:
         return fold_domain(split(mailbox or "")[1])
     except AddressError:
         return ""
+
+
+def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonCode | None) -> dict[str, str | int]:
+    """The data of a NOTICE_QUEUED event: the notice's item, its type, and the reason that it names, if any."""
+    data: dict[str, str | int] = {"notice": notice.item.id, "type": notice_type}
+    return data | ({"reason": reason} if reason else {})
 
 
 def failure(code: ReasonCode) -> Reason:

@@ -14,6 +14,7 @@ from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
+from relay.core.notice.compose import NoticeType
 from relay.core.policy import quotas
 from relay.core.policy.case import automatic
 from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, StoredContent, Use
@@ -120,7 +121,7 @@ class _TransactionBuilder:
         self.notices.append(
             await notices.about_verdict(self.services, self._telling(judged, mail, facts, writer, verdict))
         )
-        self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": verdict.main_reason.code})
+        self._notice_event(judged.message_id, notices.VERDICT_TYPES[verdict.action], verdict.main_reason)
 
     def _telling(
         self, judged: RecipientResult, mail: ParsedMail, facts: Facts, writer: Writer, verdict: Verdict
@@ -169,7 +170,7 @@ class _TransactionBuilder:
             self.notices.append(
                 await notices.about_check(self.services, self._telling(judged, mail, facts, writer, verdict))
             )
-            self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": EventType.CHECKED})
+            self._notice_event(judged.message_id, NoticeType.CHECKED, next(iter(verdict.reasons), None))
 
     def _record(
         self,
@@ -289,7 +290,7 @@ class _TransactionBuilder:
                     judged.message_id,
                 )
                 self.notices.append(notice)
-                self._event(judged.message_id, EventType.NOTICE_QUEUED, {"reason": reason.code})
+                self._notice_event(judged.message_id, NoticeType.RETURNED, reason)
                 return
 
     def _operator_mail(self, judged: RecipientResult) -> None:
@@ -326,6 +327,11 @@ class _TransactionBuilder:
                 original=the_record.original, header=the_record.header, edits=the_record.edits, pair=judged.target.pair
             )
             self.submitted.append((item, stored))
+
+    def _notice_event(self, message_id: str, notice_type: NoticeType, reason: Reason | None) -> None:
+        """Of the notice that was added last."""
+        code = reason.code if reason is not None else None
+        self._event(message_id, EventType.NOTICE_QUEUED, notices.queued_data(self.notices[-1], notice_type, code))
 
     def _event(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> None:
         self.events.append(

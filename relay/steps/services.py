@@ -16,6 +16,7 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.ports import Authenticator, Clock, Courier, Ids, Observer, Scanner, Signer, Store, StoredContent
+from relay.steps.event_log import EventLog
 from relay.steps.signed_links import SignedLinkUrls
 
 
@@ -94,6 +95,7 @@ class Services:
     clock: Clock
     ids: Ids
     observer: Observer
+    event_log: EventLog
     authenticator: Authenticator
     scanners: Sequence[Scanner]
     courier: Courier

@@ -102,7 +102,16 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
         why = notices.failure(ReasonCode.DELAYED if due_at else reason)
         notice = await notices.about_item(services, item, notice_type, why, now, delivery)
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
-    return _settlement(services, item, state, now, _data(item, mailbox, delivery, reason), due_at=due_at, notice=notice)
+    return _settlement(
+        services,
+        item,
+        state,
+        now,
+        _data(item, mailbox, delivery, reason),
+        due_at=due_at,
+        notice=notice,
+        notice_type=notice_type,
+    )
 
 
 async def returned(services: Services, item: Item, reason: Reason, now: datetime) -> Settlement:
@@ -110,12 +119,12 @@ async def returned(services: Services, item: Item, reason: Reason, now: datetime
     notice = None
     if not item.is_ours:
         notice = await notices.about_item(services, item, NoticeType.RETURNED, reason, now)
-    return _settlement(services, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
+    data: dict[str, str | int] = {"reason": reason.code}
+    return _settlement(services, item, ItemState.RETURNED, now, data, notice=notice, notice_type=NoticeType.RETURNED)
 
 
 def parked(services: Services, item: Item, now: datetime) -> Settlement:
     """An item whose content cannot be read: kept and shown by `relay queue`."""
-    services.observer.count("parked")
     return Settlement(item=item, owner=services.settings.owner, state=ItemState.PARKED, due_at=now, events=())
 
 
@@ -158,10 +167,13 @@ def _settlement(
     *,
     due_at: datetime | None = None,
     notice: OutgoingNotice | None = None,
+    notice_type: NoticeType | None = None,
 ) -> Settlement:
     events = [_event(services, item, _EVENTS[state], data, now)]
-    if notice is not None:
-        events.append(_event(services, item, EventType.NOTICE_QUEUED, {"reason": data["reason"]}, now))
+    if notice is not None and notice_type is not None:
+        named = ReasonCode.DELAYED if notice_type is NoticeType.DELAYED else ReasonCode(str(data["reason"]))
+        queued = notices.queued_data(notice, notice_type, named)
+        events.append(_event(services, item, EventType.NOTICE_QUEUED, queued, now))
     return Settlement(
         item=item,
         owner=services.settings.owner,
