@@ -181,7 +181,7 @@ def test_readiness_says_why_mail_cannot_be_taken_and_recovers(scene: Scene) -> N
         with pytest.raises(urllib.error.HTTPError, match="503") as refused:
             _page(relay, "/readyz")
         with refused.value as answer:
-            assert answer.read() == b"store_away\n"
+            assert answer.read() == b"store_unavailable\n"
     finally:
         database.close()
     assert _page(relay, "/readyz") == "ok\n"
@@ -221,6 +221,6 @@ def test_after_a_busy_session_neither_log_nor_metrics_name_a_person_or_a_text(tm
         'relay_smtp_in_answers_total{code="2xx",port="mx"}',
         'relay_smtp_in_answers_total{code="5xx",port="mx"}',
         'relay_smtp_in_unknown_recipients_total{port="mx"} 1.0',
-        'relay_settled_total{kind="relay",state="bounced"} 1.0',
+        'relay_deliveries_total{kind="relay",reason="mailbox_unknown",state="bounced"} 1.0',
     ):
         assert line in metrics, line

@@ -140,17 +140,17 @@ def test_every_metric_that_is_counted_is_declared_with_its_labels() -> None:
 def test_a_misspelt_metric_or_label_raises() -> None:
     observer = PrometheusObserver()
     with pytest.raises(KeyError):
-        observer.count("settld", state="accepted", kind="relay")
+        observer.count("deliverys", state="accepted", kind="relay", reason="none")
     with pytest.raises(ValueError):
-        observer.count("settled", stat="accepted", kind="relay")
+        observer.count("deliveries", stat="accepted", kind="relay", reason="none")
     with pytest.raises(KeyError):
-        observer.duration_s("settled", 1)
+        observer.duration_s("deliveries", 1)
 
 
 def test_what_is_counted_is_on_the_page_with_our_prefix() -> None:
     observer = PrometheusObserver()
-    observer.count("settled", state="accepted", kind="relay")
-    observer.count("settled", state="accepted", kind="relay")
+    observer.count("deliveries", state="accepted", kind="relay", reason="none")
+    observer.count("deliveries", state="accepted", kind="relay", reason="none")
     observer.count("parked")
     observer.duration_s("smtp_in_commit_seconds", 0.02)
     samples = {
@@ -158,7 +158,7 @@ def test_what_is_counted_is_on_the_page_with_our_prefix() -> None:
         for family in text_string_to_metric_families(observer.render().decode())
         for sample in family.samples
     }
-    assert samples["relay_settled_total", frozenset({"accepted", "relay"})] == 2
+    assert samples["relay_deliveries_total", frozenset({"accepted", "relay", "none"})] == 2
     assert samples["relay_parked_total", frozenset()] == 1
     assert samples["relay_smtp_in_commit_seconds_count", frozenset()] == 1
     assert ("relay_build_info", frozenset({"0.1.0"})) in samples

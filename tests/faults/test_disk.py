@@ -1,6 +1,7 @@
 """A full disk and a locked database: 4xx, nothing accepted is lost, nothing refused is sent, and it ends by itself."""
 
 import asyncio
+import json
 import resource
 import sqlite3
 import subprocess
@@ -122,7 +123,7 @@ async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(furnish: Fu
 async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and_not_sent_again(
     furnish: Furnish, notebook: Notebook
 ) -> None:
-    stage = await furnish(notebook, delivery="lease_s = 1")
+    stage = await furnish(notebook, delivery="lease_s = 1", extra='\n[log]\nlevel = "debug"\n')
     notebook.gate.clear()
     await asyncio.to_thread(stage.relay.start)
     async with stage.load(sessions=3) as load:
@@ -135,8 +136,11 @@ async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and
         await eventually(lambda: all(arrival.answered for arrival in notebook.arrivals))
         # Longer than the leases last, and than a write waits for the lock.
         await eventually(
-            lambda: any("store_away" in line and "settle" in line for line in stage.relay.log().splitlines())
+            lambda: any("work_put_off" in line and "settle" in line for line in stage.relay.log().splitlines())
         )
+    await eventually(lambda: "store_available" in stage.relay.log())
+    events = [json.loads(line)["event"] for line in stage.relay.log().splitlines()]
+    assert [event for event in events if event.startswith("store_")] == ["store_unavailable", "store_available"]
     await stage.drained()
     assert stage.relay.stop() == 0
     assert notebook.copies() == dict.fromkeys(load.accepted, 1)

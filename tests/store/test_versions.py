@@ -10,7 +10,7 @@ async def test_a_newer_database_is_refused_with_both_versions_and_the_fix(place:
     async with place.node() as node:
         await execute(node, "INSERT INTO schema_version VALUES ($1, $2)", 7, 0)
     node = place.unopened()
-    with pytest.raises(StoreError, match=r"version 7 is from a newer relay, this one knows up to 5; install the newer"):
+    with pytest.raises(StoreError, match=r"version 7 is from a newer relay, this one knows up to 6; install the newer"):
         await node.open()
     await node.close()
 

@@ -25,6 +25,7 @@ from relay.edge.system import SystemIds
 from relay.flow import dispatch
 from relay.intake import SmtpIntake
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
+from relay.steps.event_log import EventLog
 from relay.steps.notice_quota import StoredNoticeQuota
 from relay.steps.services import Marketplaces, Services, Settings
 from relay.steps.signed_links import SignedLinkUrls
@@ -147,7 +148,10 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 @asynccontextmanager
 async def town(directory: Path) -> AsyncIterator[Town]:
     clock, ids = HandClock(START), SystemIds()
-    store = SqliteStore(directory / "relay.db", MasterKeys.create(directory / "master.key"), clock, ids)
+    observer = Tally()
+    event_log = EventLog(observer)
+    master = MasterKeys.create(directory / "master.key")
+    store = SqliteStore(directory / "relay.db", master, clock, ids, event_log=event_log)
     await store.open()
     signer = BatchSigner(secrets=store, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
     try:
@@ -189,7 +193,8 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             store=store,
             clock=clock,
             ids=ids,
-            observer=Tally(),
+            observer=observer,
+            event_log=event_log,
             authenticator=SessionAuthenticator(),
             courier=mailboxes,
             signer=signer,

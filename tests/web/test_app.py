@@ -20,8 +20,8 @@ async def _ready() -> str | None:
     return None
 
 
-async def _store_away() -> str | None:
-    return "store_away"
+async def _store_full() -> str | None:
+    return "store_full"
 
 
 async def _broken() -> str | None:
@@ -34,14 +34,14 @@ def _client(*, ready: Ready = _ready, render: Callable[[], bytes] = lambda: b"")
 
 # R-UI-11
 def test_health_is_ok_while_the_process_is_up_whatever_the_store_does() -> None:
-    for ready in (_ready, _store_away, _broken):
+    for ready in (_ready, _store_full, _broken):
         answer = _client(ready=ready).get("/healthz")
         assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
 # R-UI-11
 @pytest.mark.parametrize(
-    ("ready", "status", "word"), [(_ready, 200, "ok"), (_store_away, 503, "store_away"), (_broken, 503, "internal")]
+    ("ready", "status", "word"), [(_ready, 200, "ok"), (_store_full, 503, "store_full"), (_broken, 503, "internal")]
 )
 def test_readiness_says_in_one_word_why_not(ready: Ready, status: int, word: str) -> None:
     answer = _client(ready=ready).get("/readyz")
