@@ -71,7 +71,9 @@ def failed(code: int = 550, enhanced: str = "5.0.0", text: str = "no", **more: o
 # ---------------------------------------------------------------- the life of a message
 
 
-async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_delivery(market: Town, log: Written):
+async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_delivery(
+    market: Town, log: Written
+) -> None:
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     [summary] = await market.store.messages()
@@ -94,7 +96,7 @@ async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_d
     assert counted(market, "deliveries", kind="relay", state="accepted", reason="none") == 1
 
 
-async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, log: Written):
+async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, log: Written) -> None:
     buyer_id, now = market.pair.buyer.party.id, market.clock.now()
     out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=now)
     await market.store.put_opt_out(out, out=True)
@@ -107,7 +109,7 @@ async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, 
     assert counted(market, "notices", type="returned", reason="opted_out") == 1
 
 
-async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(market: Town, log: Written):
+async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(market: Town, log: Written) -> None:
     seller_id = market.pair.seller.party.id
     for helper, state, line in (
         ("helper@pottery.example", SenderState.APPROVED, "message_released"),
@@ -120,7 +122,7 @@ async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(m
         assert only(log, line)["id"] == held["id"]
 
 
-async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: Town, log: Written):
+async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: Town, log: Written) -> None:
     for _ in range(2):
         await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER)
     one, other = [line["id"] for line in log.lines("message_accepted")]
@@ -131,7 +133,7 @@ async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: To
     assert "Yamamoto" not in log.text
 
 
-async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: Written):
+async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: Written) -> None:
     [reply] = await market.send("stranger@elsewhere.example", market.buyer_alias)
     assert reply.code == 550
     refused = only(log, "message_refused")
@@ -140,7 +142,7 @@ async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: W
     assert counted(market, "refusals", stage="data", reason="address_unknown") == 1
 
 
-async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(market: Town, log: Written):
+async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(market: Town, log: Written) -> None:
     seller_id = market.pair.seller.party.id
     await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
     for login, address in ((seller_id, market.buyer_alias), (None, "nobody@market.example")):
@@ -154,7 +156,7 @@ async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(
     assert counted(market, "refusals", stage="rcpt", reason="address_unknown") == 1
 
 
-async def test_each_recipient_of_a_transaction_has_its_line(market: Town, log: Written):
+async def test_each_recipient_of_a_transaction_has_its_line(market: Town, log: Written) -> None:
     await market.send(SELLER, market.buyer_alias, f"check+{market.buyer_alias}", "postmaster@market.example")
     assert [line["action"] for line in log.lines("message_accepted")] == ["relay", "check", "operator"]
     assert only(log, "notice_queued", type="checked")
@@ -162,7 +164,7 @@ async def test_each_recipient_of_a_transaction_has_its_line(market: Town, log: W
     assert only(log, "copy_merged")["id"] == log.lines("message_accepted")[-1]["id"]
 
 
-async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, log: Written):
+async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, log: Written) -> None:
     market.mailboxes.answers[BUYER] = failed(
         550, "5.1.1", f"<{BUYER}> user unknown", host="mx.docomo.ne.jp", phase="rcpt"
     )
@@ -193,7 +195,7 @@ async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, lo
     assert history[-2:] == [EventType.BOUNCED, EventType.NOTICE_QUEUED]
 
 
-async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, log: Written):
+async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, log: Written) -> None:
     party_id = market.pair.seller.party.id
     await market.store.add_app_password(party_id, "test", market.desk._hasher.hash("correct"))
     assert await market.desk.login("S1", "correct") == party_id
@@ -208,7 +210,7 @@ async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, 
         assert typed not in log.text
 
 
-async def test_keys_and_links_have_their_lines(market: Town, log: Written):
+async def test_keys_and_links_have_their_lines(market: Town, log: Written) -> None:
     [key] = await market.store.dkim_keys("market.example")
     await market.store.put_dkim_key(replace(key, selector="e2", state=type(key.state).PREPARED))
     await market.store.activate_dkim_key("market.example", "e2")
@@ -221,7 +223,7 @@ async def test_keys_and_links_have_their_lines(market: Town, log: Written):
     assert (used["purpose"], used["choice"], used["sender"], used["party"]) == ("sender", "approve", "s", "p")
 
 
-async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monkeypatch: pytest.MonkeyPatch):
+async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_batch: object) -> Iterator[object]:
         raise RuntimeError("a bug")
         yield
@@ -232,7 +234,7 @@ async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monke
     assert log.lines() == []
 
 
-async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: Town, log: Written):
+async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: Town, log: Written) -> None:
     await market.send(SELLER, market.buyer_alias)
     [item] = await market.store.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
     done = await settling.settle(market.services, item, BUYER, failed(permanent=False), market.clock.now())
@@ -243,7 +245,9 @@ async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(marke
     assert counted(market, "parked") == 1
 
 
-async def test_a_fault_in_the_log_itself_undoes_nothing(market: Town, log: Written, monkeypatch: pytest.MonkeyPatch):
+async def test_a_fault_in_the_log_itself_undoes_nothing(
+    market: Town, log: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("relay.steps.event_log._codes", lambda _: 1 / 0)
     [reply] = await market.send(SELLER, market.buyer_alias)
     assert reply.code == 250
@@ -252,7 +256,7 @@ async def test_a_fault_in_the_log_itself_undoes_nothing(market: Town, log: Writt
 
 
 @pytest.mark.parametrize("event_type", EventType)
-async def test_no_event_is_forgotten(market: Town, log: Written, event_type: EventType):
+async def test_no_event_is_forgotten(market: Town, log: Written, event_type: EventType) -> None:
     has_actor = "by" in documented()[LINES[event_type]]
     data: dict[str, str | int] = {"case": "C-1", "text": "its own words"} | ({"by": "Yamamoto"} if has_actor else {})
     event = Event(id="e", message_id="m", at=market.clock.now(), type=event_type, data=data)
@@ -507,7 +511,9 @@ async def test_no_address_no_subject_and_no_text_of_any_mail_is_in_the_log(marke
         assert told.lower() not in low, told
 
 
-async def test_a_bug_is_told_with_its_place_and_without_the_mail(market: Town, log: Written, monkeypatch) -> None:
+async def test_a_bug_is_told_with_its_place_and_without_the_mail(
+    market: Town, log: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A mail's text in an exception, quoted as Python quotes it, does not get into the log."""
 
     def buggy(*_: object) -> None:

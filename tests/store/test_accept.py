@@ -13,7 +13,6 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import OrderUpdate
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import UnavailableError
 from relay.store.records import RecordVerbs
 from tests.store.world import Place, World, execute
 from tests.support.narrowing import not_none

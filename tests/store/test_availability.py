@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -236,7 +237,9 @@ _OTHERS_END = (
 
 
 @pytest.mark.peer("postgresql")
-async def test_a_postgresql_that_takes_no_writes_is_called_so_and_told_once(cluster: Cluster, tmp_path, log: Written):
+async def test_a_postgresql_that_takes_no_writes_is_called_so_and_told_once(
+    cluster: Cluster, tmp_path: Path, log: Written
+) -> None:
     place = Place(cluster.database(), tmp_path)
     tally = Tally()
     node = logged(place, tally)
@@ -266,7 +269,9 @@ async def test_a_postgresql_that_takes_no_writes_is_called_so_and_told_once(clus
 
 
 @pytest.mark.peer("postgresql")
-async def test_a_server_that_stops_is_told_once_with_its_code(own_cluster: Cluster, tmp_path, log: Written) -> None:
+async def test_a_server_that_stops_is_told_once_with_its_code(
+    own_cluster: Cluster, tmp_path: Path, log: Written
+) -> None:
     place = Place(own_cluster.database(), tmp_path)
     node = logged(place)
     await node.open()
@@ -290,7 +295,7 @@ async def test_a_server_that_stops_is_told_once_with_its_code(own_cluster: Clust
 
 
 @pytest.mark.peer("postgresql")
-async def test_a_refused_rows_values_are_in_no_error(cluster: Cluster, tmp_path, log: Written) -> None:
+async def test_a_refused_rows_values_are_in_no_error(cluster: Cluster, tmp_path: Path, log: Written) -> None:
     place = Place(cluster.database(), tmp_path)
     async with place.node() as node:
         secret = "kaoru at hidden"
@@ -313,7 +318,7 @@ async def test_a_refused_rows_values_are_in_no_error(cluster: Cluster, tmp_path,
 
 @pytest.mark.peer("postgresql")
 async def test_a_role_whose_commits_do_not_wait_for_the_disk_is_refused(
-    cluster: Cluster, tmp_path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a pool that leaves out what we ask for as we connect."""
     place = Place(cluster.database(), tmp_path)
