@@ -36,9 +36,8 @@ from relay.intake import SmtpIntake
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
 from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
-from relay.steps.notice_quota import StoredNoticeQuota
-from relay.steps.services import Dispatcher, Marketplaces, Services, Settings
-from relay.steps.signed_links import SignedLinkUrls
+from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.services import Dispatcher, Marketplaces, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
 
 log = structlog.get_logger()

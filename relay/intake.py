@@ -1,8 +1,8 @@
-"""The receiving edge's questions (`ports.Intake`), answered from the store and the flow.
+"""The implementation of `relay.ports.Intake` over the store and the flow.
 
-On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; what depends on
-the writer is said after DATA. On sessions with a login the writer is known, and closed or foreign aliases are refused
-at once (design, "RCPT").
+On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; answers that depend
+on the writer come after DATA. On sessions with a login the writer is known, so aliases that are closed or belong to
+others are refused at once.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.notice import smtp_text
 from relay.steps import bounces
-from relay.steps.gather import OPERATOR_LOCAL_PARTS
+from relay.steps.recipients import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
@@ -31,7 +31,7 @@ _REMEMBERED_LOGINS: Final = 1_000
 
 
 class SmtpIntake:
-    """Implements `ports.Intake` over one house."""
+    """Implements `relay.ports.Intake`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -40,8 +40,11 @@ class SmtpIntake:
         self._remembered: dict[bytes, str] = {}
 
     async def login(self, username: str, password: str) -> str | None:
-        """Argon2 is slow on purpose; a password that was right is remembered by a keyed hash with its stored hash,
-        so that revoking it takes effect at once."""
+        """Returns the id of the party whose app password fits, None if none does.
+
+        Argon2 is slow on purpose, so a correct password is remembered as a keyed hash over it and its stored hash. A
+        revoked password is no longer stored, and stops working at once.
+        """
         found = await self._services.store.app_passwords(username)
         for party_id, password_hash in found:
             mark = self._mark(username, password, password_hash)
@@ -104,10 +107,12 @@ class SmtpIntake:
         return None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Return paths of ours take bounces; everything else is a message. Replies keep the recipients' order."""
+        """Returns one reply per recipient, in order. The relay's own return paths take bounces; other recipients take
+        the mail as a message. Raises UnavailableError."""
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
-        # Reports first: when the store fails half-way all of it comes again, and a report may, a message may not.
+        # Reports come first. If the store fails after them the client sends all of it again: a report may come twice, a
+        # message may not.
         reports = {a: await bounces.take(self._services, incoming, item_id) for a, item_id in returned.items()}
         replies = iter(await flow.accept(self._services, replace(incoming, rcpt_to=written)) if written else ())
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]

@@ -31,10 +31,10 @@ class Writer:
     registered: bool
 
 
-def identify(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
-    """The writer, or why the dialogue ends in 5xx. Pure; `head` and `facts` belong to this message and recipient."""
+def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
+    """Returns the writer, or the reason for a 5xx. `head` and `facts` belong to this message and recipient; `policy` is
+    the one in force when the message was received."""
     login = incoming.peer.login_party_id
-    policy = facts.marketplace.policy_at(incoming.received_at)
     if login is None:
         return _by_mail(incoming, head, facts, policy)
     if login not in {facts.pair.buyer.party.id, facts.pair.seller.party.id}:

@@ -14,6 +14,7 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
 from relay.core.rewrite.plan import Change, Edit
+from relay.ports.outward import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,8 @@ class StoredContent:
 class Settlement:
     """The end of one attempt: the item's new state (see `item.TRANSITIONS`), when it is due again, what happened, and
     the notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
-    `dialled`: False takes back the attempt that the claim has counted."""
+    `dialled`: False takes back the attempt that the claim has counted. `delivery` is the attempt's outcome, None when
+    no server was asked; the store does not keep it."""
 
     item: Item
     owner: str
@@ -132,6 +134,7 @@ class Settlement:
     notice: OutgoingNotice | None = None
     delay_noticed: bool = False
     dialled: bool = True
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from relay.core.model.sender import Sender
 from relay.core.signed_link import ForgedError, Link, Purpose, read
 from relay.ports import MessageSummary
 from relay.ports.signed_links import LinkError, LinkFault
-from relay.steps.footer import locale_of
+from relay.steps.plan import locale_of
 from relay.steps.services import Services
 
 _HOLDERS: Final = {

@@ -14,8 +14,8 @@ from relay.core.signed_link import Purpose
 from relay.ports.signed_links import Choice, Offer
 from relay.signed_links.context import LinkContext
 from relay.steps import letters
-from relay.steps.gather import shown_name
-from relay.steps.judgement import QUOTAS
+from relay.steps.plan import shown_name
+from relay.steps.quota import QUOTAS
 
 NO_REPLY: Final = "no_reply_needed"
 REPLY: Final = "reply_needed"

@@ -23,10 +23,10 @@ from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import PartyState, Role, SettingsUpdate
 from relay.core.model.policy import Attachments, Content, ContentAction, Hours, Policy, Quotas, Rule, Senders, Threads
 from relay.core.model.sender import SenderState
-from relay.core.model.verdict import Verdict
 from relay.flow import accept, judge
 from relay.ports import MessageSummary, Misuse
-from relay.steps.judgement import QUOTAS, RecipientResult
+from relay.steps.outcomes import JudgedResult, RecipientResult, Refused
+from relay.steps.quota import QUOTAS
 from tests.support.town import DOMAIN, Town, town
 
 TWO_DAYS = 2 * 86_400
@@ -277,11 +277,12 @@ def dump(directory: Path) -> list[str]:
 
 def foretold(judged: RecipientResult) -> tuple[str, list[str], list[str]]:
     """Action, reason codes and codes of warnings, as the record has them."""
-    match judged.outcome:
-        case Verdict(action=action, reasons=reasons, warnings=warnings):
-            return str(action), [str(one.code) for one in reasons], [str(one.code) for one in warnings]
-        case refusal:
-            return "refuse", [str(refusal.reason.code)] if refusal else [], []
+    if isinstance(judged, JudgedResult):
+        verdict = judged.judgement.verdict
+        warnings = [str(one.code) for one in verdict.warnings]
+        return str(verdict.action), [str(one.code) for one in verdict.reasons], warnings
+    assert isinstance(judged, Refused)
+    return "refuse", [str(judged.reason.code)], []
 
 
 def recorded(summary: MessageSummary) -> tuple[str, list[str], list[str]]:
@@ -302,11 +303,16 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     known = {one.id for one in await market.store.messages(limit=10_000)}
     before = dump(directory)
 
-    [first] = (await judge(market.services, mail)).judged
-    [again] = (await judge(market.services, mail)).judged
-    [check] = (await judge(market.services, asked)).judged
+    [first] = (await judge(market.services, mail)).recipients
+    [again] = (await judge(market.services, mail)).recipients
+    [check] = (await judge(market.services, asked)).recipients
     assert dump(directory) == before
-    assert (first.facts, first.outcome) == (again.facts, again.outcome)
+    assert type(first) is type(again)
+    if isinstance(first, JudgedResult) and isinstance(again, JudgedResult):
+        one, other = first.judgement, again.judgement
+        assert (one.facts, one.writer, one.verdict) == (other.facts, other.writer, other.verdict)
+    else:
+        assert foretold(first) == foretold(again)
 
     await accept(market.services, asked)
     answered = await newest(market, known)

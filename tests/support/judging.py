@@ -219,7 +219,9 @@ class Letter:
         )
 
     def writer(self) -> Writer | Reason:
-        return identify(self.incoming, self.head, self.facts)
+        return identify(
+            self.incoming, self.head, self.facts, self.facts.marketplace.policy_at(self.incoming.received_at)
+        )
 
     def verdict(self) -> Verdict:
         writer = self.writer()

@@ -26,9 +26,8 @@ from relay.flow import dispatch
 from relay.intake import SmtpIntake
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
-from relay.steps.notice_quota import StoredNoticeQuota
-from relay.steps.services import Marketplaces, Services, Settings
-from relay.steps.signed_links import SignedLinkUrls
+from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
 from tests.support.stand_ins import HandClock, Tally

@@ -83,7 +83,8 @@ class Facts:
     `orders` are all of the pair. `coming`: the counters of the days after today, where today's are full: mail that a
     quota holds has its place there. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had
     its last mail or was reopened, None for a new one. `scans`: what the scanners found. `link_prefix`: how
-    signed links of ours begin, which the rewrite takes out of what an author quotes.
+    signed links of ours begin, which the rewrite takes out of what an author quotes. `other_tags`: further orders and
+    kinds that the recipient's addresses named; only the record keeps them.
     """
 
     marketplace: Marketplace
@@ -108,3 +109,4 @@ class Facts:
     is_own_from: bool = False
     scans: tuple[Scan, ...] = ()
     link_prefix: str = ""
+    other_tags: tuple[str, ...] = ()
