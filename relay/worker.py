@@ -186,8 +186,8 @@ class Worker:
         try:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
-            # Raised by what is asked before and after the delivery, never for one that was accepted.
-            log.debug("work_put_off", during="dispatch", item=item.id)
+            # Look-ups before and after the delivery raise this, but never after the remote server has accepted the message.
+            log.warning("store_away", during="dispatch", item=item.id)
             return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:
             services.observer.count("internal_errors", where="dispatch")

@@ -35,7 +35,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class ReturnIt:
-    """The item goes back to its writer."""
+    """The message is returned to its writer with a notice."""
 
     reason: Reason
 
@@ -56,8 +56,8 @@ _OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02"))
 async def recheck(
     services: Services, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
 ) -> Recheck:
-    """Decides whether the item goes to the party's current mailbox (R-ADR-04) or to a fixed address, goes back, or
-    waits. Raises UnavailableError."""
+    """Decides whether the item is delivered to the party's current mailbox (R-ADR-04) or to a fixed address, is returned,
+    or waits. Raises UnavailableError."""
     if item.hold in _ENDED_HOLDS:
         return ReturnIt(_ENDED_HOLDS[item.hold])
     if item.address is not None:
