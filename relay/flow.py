@@ -110,8 +110,10 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
 
 
 async def receive(services: Services, incoming: Incoming) -> ParsedMail:
-    """Reads structure and header within the limits, and authenticates the mail. Raises MimeError, HeadError,
-    UnavailableError."""
+    """Reads structure and header within the limits, and authenticates the mail.
+
+    Raises MimeError, HeadError, UnavailableError.
+    """
     content = incoming.content
     root = await offload(len(content), split, content, services.settings.mime_limits)
     head = read_head(content, root)
@@ -132,7 +134,10 @@ async def _judge_one(
     scans: Scans,
     load_bytes: int,
 ) -> DistinctResult | OwnCopy:
-    """`load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread."""
+    """Identifies, decides and rewrites for one party.
+
+    `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread.
+    """
     policy, now = recipient.policy, incoming.received_at
     facts = await gather(services, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
@@ -196,8 +201,10 @@ def reply(result: RecipientResult, *, rejects: bool) -> Reply:
 
 
 async def dispatch(services: Services, item: Item, stored: StoredContent | None) -> Settlement:
-    """Makes one attempt at an item that this process has leased: recheck, compose, sign, deliver. Returns the
-    settlement for the store. Raises UnavailableError."""
+    """Makes one attempt at an item that this process has leased: recheck, compose, sign, deliver.
+
+    Returns the settlement for the store. Raises UnavailableError.
+    """
     now = services.clock.now()
     # The judgement of a message that this process accepted within the last second still holds.
     just_judged = stored is not None and now - item.queued_at < timedelta(seconds=1)

@@ -1,5 +1,4 @@
-"""Letters that are due at a time: digests of unlisted senders that wait (R-SND-02), and announcements of a policy that
-will take effect (R-POL-20).
+"""Letters that are due at a time: digests of pending senders (R-SND-02), announcements of a policy (R-POL-20).
 
 Every node sweeps, and the store decides which node writes a letter. If that node dies before its letter is committed,
 the next sweep writes it: a letter may be sent twice, but it is not lost.

@@ -107,8 +107,10 @@ class SmtpIntake:
         return None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Returns one reply per recipient, in order. The relay's own return paths take bounces; other recipients take
-        the mail as a message. Raises UnavailableError."""
+        """Returns one reply per recipient, in order.
+
+        The relay's own return paths take bounces; other recipients take the mail as a message. Raises UnavailableError.
+        """
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
         # Reports come first. If the store fails after them the client sends all of it again: a report may come twice, a

@@ -1,5 +1,4 @@
-"""The dispatch loop: claims due items, attempts and settles each of them, renews leases, and backs off from domains
-that do not answer.
+"""The dispatch loop: claims, attempts and settles due items, renews leases, backs off from silent domains.
 
 Items that the flow has just committed are already leased by this process and arrive by `submit` with their content, so
 the usual message costs no claim and no read. Items above the capacity are left to the claim.
@@ -186,7 +185,7 @@ class Worker:
         try:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
-            # Look-ups before and after the delivery raise this, but never after the remote server has accepted the message.
+            # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
             log.warning("store_away", during="dispatch", item=item.id)
             return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:

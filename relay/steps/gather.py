@@ -26,16 +26,21 @@ from relay.steps.services import Services
 
 @dataclass(slots=True)
 class Scans:
-    """The scanners' findings about one message. They are asked once for all recipients, and only when `identify` has
-    accepted a writer: mail of strangers costs no scan."""
+    """The scanners' findings about one message.
+
+    They are asked once for all recipients, and only when `identify` has accepted a writer: mail of strangers costs no
+    scan.
+    """
 
     services: Services
     incoming: Incoming
     found: tuple[Scan, ...] | None = None
 
     async def get(self) -> tuple[Scan, ...]:
-        """Asks all scanners at the same time (R-POL-17). Raises UnavailableError where one is unavailable and its
-        setting says so."""
+        """Asks all scanners at the same time (R-POL-17).
+
+        Raises UnavailableError where one is unavailable and its setting says so.
+        """
         if self.found is None:
             asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.services.scanners))
             self.found = tuple(one for one in asked if one is not None)
@@ -45,8 +50,10 @@ class Scans:
 async def gather(
     services: Services, incoming: Incoming, mail: ParsedMail, recipient: PartyRecipient, spent: Counter[Use]
 ) -> Facts:
-    """Returns the facts about one recipient of one message, without scans. `spent` holds the counters that the
-    transaction's earlier recipients use up. Raises UnavailableError."""
+    """Returns the facts about one recipient of one message, without scans.
+
+    `spent` holds the counters that the transaction's earlier recipients use up. Raises UnavailableError.
+    """
     store, marketplace, policy, head = services.store, recipient.marketplace, recipient.policy, mail.head
     pair, to, now = recipient.pair, recipient.to, incoming.received_at
     writing = pair.side(to.other).party
@@ -113,15 +120,20 @@ def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) 
 
 
 def _named(orders: Sequence[Order], tag: str) -> Order | None:
-    """Some mail programs write addresses in lower case, so case counts only between orders that differ by nothing
-    else (R-ADR-05)."""
+    """Returns the order that a tag names.
+
+    Some mail programs write addresses in lower case, so case counts only between orders that differ by nothing else
+    (R-ADR-05).
+    """
     alike = [order for order in orders if tag and order.external_id.casefold() == tag.casefold()]
     return next((order for order in alike if order.external_id == tag or len(alike) == 1), None)
 
 
 async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Reach:
-    """Returns whether the pair's seller may write to its buyer about `order`, before there is a message (R-POL-19);
-    None is for mail about no order."""
+    """Returns whether the pair's seller may write to its buyer before there is a message (R-POL-19).
+
+    `order` is None for mail about no order.
+    """
     policy = marketplace.policy_at(now)
     facts = Facts(
         marketplace=marketplace,

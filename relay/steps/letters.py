@@ -84,8 +84,11 @@ async def to_party(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseReport:
-    """A party's report about a message (R-REW-09). `order` is the marketplace's order id, "" for none; `words` are the
-    reporter's text; `event` is the data of the event in the message's history, which does not hold that text."""
+    """A party's report about a message (R-REW-09).
+
+    `order` is the marketplace's order id, "" for none; `words` are the reporter's text; `event` is the data of the
+    event in the message's history, which does not hold that text.
+    """
 
     message_id: str
     pair_id: str
@@ -96,8 +99,10 @@ class AbuseReport:
 
 
 async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
-    """Writes a letter to the operator and marks the message, in one transaction; False if the same report is being
-    written already. Raises UnavailableError."""
+    """Writes a letter to the operator and marks the message, in one transaction.
+
+    False if the same report is being written already. Raises UnavailableError.
+    """
     marketplace = services.marketplaces.by_id[said.reporter.marketplace_id]
     turn = NoticeSent(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
     if not await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S)):

@@ -1,5 +1,7 @@
-"""The limits on notices to one party: the same notice is not repeated at once (R-SND-02, R-POL-11), and there are at
-most so many an hour (R-OUT-07)."""
+"""The limits on notices to one party.
+
+The same notice is not repeated at once (R-SND-02, R-POL-11), and there are at most so many an hour (R-OUT-07).
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -63,8 +65,11 @@ async def was_just_told(services: Services, told: NoticeSent, judgement: Judgeme
 
 
 class StoredNoticeQuota:
-    """Implements `NoticeQuota`: notices above the hourly limit are due in the next hour. The store counts committed
-    notices, so that the limit holds after restarts and across nodes; this object counts those not committed yet."""
+    """Implements `NoticeQuota`: notices above the hourly limit are due in the next hour.
+
+    The store counts committed notices, so that the limit holds after restarts and across nodes; this object counts
+    those not committed yet.
+    """
 
     def __init__(self, store: Store, per_hour: int) -> None:
         self._store = store
@@ -91,8 +96,11 @@ class StoredNoticeQuota:
 
 @dataclass(slots=True)
 class ReservedSlots:
-    """The slots of the notices of one transaction. As a context manager it releases them when the transaction fails;
-    a transaction that was overtaken runs again, and reserves again."""
+    """The slots of the notices of one transaction.
+
+    As a context manager it releases them when the transaction fails; a transaction that was overtaken runs again, and
+    reserves again.
+    """
 
     quota: NoticeQuota
     _slots: list[tuple[str, datetime]] = field(default_factory=list)

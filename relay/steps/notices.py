@@ -51,9 +51,12 @@ _LINKS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSubject:
-    """The message that a notice is about. `reply_to` is the writer's own address if it was proven and approved for this
-    message; if it is None the notice goes to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real
-    addresses behind it. `pending_id` is the writer's entry on the list of `author`, None if there is none."""
+    """The message that a notice is about.
+
+    `reply_to` is the writer's own address if it was proven and approved for this message; if it is None the notice goes
+    to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real addresses behind it. `pending_id` is
+    the writer's entry on the list of `author`, None if there is none.
+    """
 
     message_id: str
     marketplace: Marketplace
@@ -71,8 +74,10 @@ class NoticeSubject:
 async def about_verdict(
     services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement, sender_id: str | None
 ) -> OutgoingNotice:
-    """Returns the notice of a message that policy held, returned, or relayed with a warning. `sender_id` is the
-    writer's entry on the list of the writer's own side, also a new one. Raises UnavailableError."""
+    """Returns the notice of a message that policy held, returned, or relayed with a warning.
+
+    `sender_id` is the writer's entry on the list of the writer's own side, also a new one. Raises UnavailableError.
+    """
     verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
     others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
@@ -83,8 +88,10 @@ async def about_verdict(
 async def about_check(
     services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked, sender_id: str | None
 ) -> OutgoingNotice:
-    """Returns the answer to mail to `check+ALIAS` (R-POL-19). It does not disclose the buyer's quiet hours. Raises
-    UnavailableError."""
+    """Returns the answer to mail to `check+ALIAS` (R-POL-19).
+
+    It does not disclose the buyer's quiet hours. Raises UnavailableError.
+    """
     judgement, verdict = checked.judgement, checked.judgement.verdict
     reasons = tuple(one for one in (*verdict.reasons, *verdict.warnings) if one.code is not ReasonCode.QUIET_HOURS)
     return await _of_verdict(
@@ -154,8 +161,10 @@ async def about_refusal(
     reason: Reason,
     proven: Judgement,
 ) -> OutgoingNotice:
-    """Returns the notice of a recipient that was refused beside another one, for which the writer is proven. Raises
-    UnavailableError."""
+    """Returns the notice of a recipient that was refused beside another one, for which the writer is proven.
+
+    Raises UnavailableError.
+    """
     head = proven.mail.head
     about = NoticeSubject(
         message_id=refused.message_id,
@@ -181,8 +190,10 @@ async def about_item(
     now: datetime,
     delivery: Delivery | None = None,
 ) -> OutgoingNotice | None:
-    """Returns the notice of a message that was accepted before, None when its writer gets none (automatic mail) or no
-    longer exists. Raises UnavailableError."""
+    """Returns the notice of a message that was accepted before.
+
+    None if its writer gets none (automatic mail) or no longer exists. Raises UnavailableError.
+    """
     about = await _recall(services, item)
     if about is None:
         return None

@@ -1,6 +1,6 @@
-"""The outcomes of one transaction's recipients before anything is written, one type for each; and the rules across
-recipients: shared quotas, merged copies, one 450 for all (R-IN-05, R-REW-05, R-POL-11).
+"""The outcomes of one transaction's recipients before anything is written: one type for each.
 
+The rules across recipients stand here too: shared quotas, merged copies, one 450 for all (R-IN-05, R-REW-05, R-POL-11).
 `relay.flow.judge` makes the outcomes; `relay.flow.reply`, `relay.steps.record` and `relay simulate` match them.
 """
 
@@ -24,8 +24,10 @@ from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedMail:
-    """A message whose structure and header could be read. `automatic` takes the null sender into account, which
-    `head.automatic` does not."""
+    """A message whose structure and header could be read.
+
+    `automatic` takes the null sender into account, which `head.automatic` does not.
+    """
 
     root: Part
     head: Head
@@ -63,8 +65,10 @@ class Relayed(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held(_Judged):
-    """The mail waits for a decision or for a time, ready to go to the other side. `uses` counts on the day on which
-    the mail leaves."""
+    """The mail waits for a decision or for a time, ready to go to the other side.
+
+    `uses` counts on the day on which the mail leaves.
+    """
 
     rewritten: Rewritten
     uses: tuple[Use, ...]
@@ -72,8 +76,10 @@ class Held(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerouted(_Judged):
-    """A buyer's question about an order that the operator fulfils. It goes to the operator as it was received, at once
-    or after a hold (R-POL-13)."""
+    """A buyer's question about an order that the operator fulfils.
+
+    It goes to the operator as it was received, at once or after a hold (R-POL-13).
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +89,22 @@ class Returned(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked(_Judged):
-    """The mail was sent to `check+ALIAS`: the answer is a notice, and nothing is relayed (R-POL-19). `reach` stands in
-    the answer to a registered seller; it is None for everybody else."""
+    """The mail was sent to `check+ALIAS`: the answer is a notice, and nothing is relayed (R-POL-19).
+
+    `reach` stands in the answer to a registered seller; it is None for everybody else.
+    """
 
     reach: Reach | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The SMTP dialogue ends in 5xx without a notice, because nothing proves that the address which would get the
-    notice wrote the mail, unless another recipient of the transaction does (`docs/decisions/0005-one-reply.md`). A
-    used-up quota is a 450 instead: the client keeps the message until the quota's reset (R-POL-11)."""
+    """The SMTP dialogue ends in 5xx without a notice.
+
+    Nothing proves that the address which would get the notice wrote the mail, unless another recipient of the
+    transaction does (`docs/decisions/0005-one-reply.md`). A used-up quota is a 450 instead: the client keeps the
+    message until the quota's reset (R-POL-11).
+    """
 
     recipient: Recipient
     reason: Reason
@@ -122,16 +133,21 @@ RecipientResult = DistinctResult | Merged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionResult:
-    """The outcome of each address of `Incoming.rcpt_to`, in the same order. `mail` is None when the message could not
-    be read; then each outcome is Refused, ForOperator or Merged."""
+    """The outcome of each address of `Incoming.rcpt_to`, in the same order.
+
+    `mail` is None when the message could not be read; then each outcome is Refused, ForOperator or Merged.
+    """
 
     mail: ParsedMail | None
     recipients: tuple[RecipientResult, ...]
 
     @property
     def rejects(self) -> bool:
-        """Whether returned mail is answered with 5xx and without a notice: the marketplaces of all recipients want it
-        so (`reject_at_data`), and all recipients return the mail for the same reason."""
+        """Whether returned mail is answered with 5xx and without a notice.
+
+        The marketplaces of all recipients want it so (`reject_at_data`), and all recipients return the mail for the
+        same reason.
+        """
         distinct = [one for one in self.recipients if not isinstance(one, Merged)]
         returned = [one for one in distinct if isinstance(one, Returned) and one.recipient.marketplace.reject_at_data]
         reasons = {one.judgement.verdict.reasons[0].code for one in returned}
@@ -140,8 +156,10 @@ class TransactionResult:
 
 @dataclass(frozen=True, slots=True)
 class OwnCopy:
-    """The writer's own alias beside the alias of the other side, which is `of`: the other side gets the mail itself,
-    and the writer gets no copy of it (R-REW-05)."""
+    """The writer's own alias beside the alias of the other side, which is `of` (R-REW-05).
+
+    The other side gets the mail itself, and the writer gets no copy of it.
+    """
 
     of: RecipientKey
 
@@ -164,8 +182,10 @@ class ResultsInTransaction:
             self.spent.update(result.uses)
 
     def own_copy(self, recipient: PartyRecipient, writer: Writer) -> OwnCopy | None:
-        """Returns how the writer's own alias is merged into the other side's recipient, None where it is not. Of the
-        two aliases of somebody who is listed on both sides of a pair only the first is merged."""
+        """Returns how the writer's own alias is merged into the other side's recipient, None where it is not.
+
+        Of the two aliases of somebody who is listed on both sides of a pair only the first is merged.
+        """
         other = RecipientKey(recipient.pair.id, recipient.to.other, recipient.check)
         if writer.role is not recipient.to or other not in self.resolved.distinct or other in self._own_copies:
             return None
@@ -187,8 +207,10 @@ class ResultsInTransaction:
 def _put_off(
     incoming: Incoming, results: Mapping[RecipientKey, DistinctResult]
 ) -> Mapping[RecipientKey, DistinctResult]:
-    """A session with a login gets 450 where a quota holds the mail of every recipient: its client keeps the message
-    until the reset (R-POL-11)."""
+    """Puts the mail off with 450 if a quota holds it for every recipient.
+
+    This is for sessions with a login: their client keeps the message until the reset (R-POL-11).
+    """
     if incoming.peer.login_party_id is None:
         return results
     over = {

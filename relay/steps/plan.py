@@ -1,6 +1,8 @@
-"""The plan of a rewrite: aliases, names and ids to put in, and the additions in the reader's language. These are the
-footer with its signed links, List-Unsubscribe, and placeholders for the parts that policy strips (R-REW-08, R-REW-09,
-R-POL-02)."""
+"""The plan of a rewrite: aliases, names and ids to put in, and the additions in the reader's language.
+
+The additions are the footer with its signed links, List-Unsubscribe, and placeholders for the parts that policy strips
+(R-REW-08, R-REW-09, R-POL-02).
+"""
 
 from contextlib import suppress
 from datetime import datetime
@@ -90,8 +92,10 @@ def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
 
 
 def _whole_domains(side: Side) -> dict[str, str]:
-    """Returns the domains whose every address may write for the party, or once could, with the party's alias
-    (R-SND-01)."""
+    """Returns the domains whose every address may write for the party, or once could (R-SND-01).
+
+    The values are the party's alias.
+    """
     may_write = {SenderState.APPROVED, SenderState.RETIRED}
     return {
         sender.address[1:]: side.alias.address
@@ -101,8 +105,10 @@ def _whole_domains(side: Side) -> dict[str, str]:
 
 
 def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: Side) -> str:
-    """Returns the writer's name as the other side reads it: the marketplace's name for the party, or a pseudonym
-    (R-ADR-06)."""
+    """Returns the writer's name as the other side reads it (R-ADR-06).
+
+    It is the marketplace's name for the party, or a pseudonym.
+    """
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""
         return name or "Seller"
@@ -116,8 +122,10 @@ class _Footer(NamedTuple):
 
 
 def _footer(services: Services, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> _Footer:
-    """Returns the footer, without lines where the marketplace has switched footers off. The one-click opt-out of buyers
-    always stays."""
+    """Returns the footer, without lines where the marketplace has switched footers off.
+
+    The one-click opt-out of buyers always stays.
+    """
     reader = facts.pair.side(facts.to).party
 
     def url(purpose: Purpose) -> str:

@@ -24,8 +24,10 @@ class _Wait(NamedTuple):
 
 
 def to_party(services: Services, judgement: Judgement, record: MessageRecord) -> Item:
-    """Returns the item of relayed or held mail. A recipient of held mail may have no mailbox: then the release finds
-    that out, and the writer gets a notice."""
+    """Returns the item of relayed or held mail.
+
+    A recipient of held mail may have no mailbox: then the release finds that out, and the writer gets a notice.
+    """
     mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
     destination = domain_of(mailbox) if mailbox else ""
     return _item(services, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))

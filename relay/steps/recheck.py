@@ -1,5 +1,8 @@
-"""The recheck of an item before it is sent: changes since it was accepted, and rules that were left out then because
-the writer was not registered."""
+"""The recheck of an item before it is sent.
+
+It finds changes since the item was accepted, and applies rules that were left out then because the writer was not
+registered.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -56,8 +59,10 @@ _OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02"))
 async def recheck(
     services: Services, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
 ) -> Recheck:
-    """Decides whether the item is delivered to the party's current mailbox (R-ADR-04) or to a fixed address, is returned,
-    or waits. Raises UnavailableError."""
+    """Decides whether the item is delivered, returned, or waits.
+
+    The mailbox is the party's current one (R-ADR-04) or a fixed address. Raises UnavailableError.
+    """
     if item.hold in _ENDED_HOLDS:
         return ReturnIt(_ENDED_HOLDS[item.hold])
     if item.address is not None:
@@ -103,8 +108,11 @@ async def _after_a_hold(
     policy: Policy,
     now: datetime,
 ) -> Recheck:
-    """Decides as for new mail: the state of recipient and thread may have changed since the message came, and was not
-    looked at if its writer was not registered."""
+    """Decides as for new mail.
+
+    The state of recipient and thread may have changed since the message came, and was not looked at if its writer was
+    not registered.
+    """
     policy = _with_delay_left(policy, now - reloaded.incoming.received_at)
     order_id = reloaded.facts.order.id if reloaded.facts.order else None
     facts = replace(
@@ -123,8 +131,10 @@ async def _after_a_hold(
 
 
 def _with_delay_left(policy: Policy, waited: timedelta) -> Policy:
-    """Returns the policy with its delay reduced by the time in the hold; each recheck would put the mail off again
-    otherwise (R-POL-12)."""
+    """Returns the policy with its delay reduced by the time in the hold (R-POL-12).
+
+    Each recheck would put the mail off again otherwise.
+    """
     left_s = max(policy.hours.delay_s - int(waited.total_seconds()), 0)
     return replace(policy, hours=replace(policy.hours, delay_s=left_s))
 

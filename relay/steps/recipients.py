@@ -22,9 +22,12 @@ OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
-    """The values that every recipient has. `policy` is the one in force when the message was received. `local_part`
-    and `domain` are of the first address that reaches the recipient, folded and without tag; `tags` are those of all
-    such addresses as they were typed, each once, in order."""
+    """The values that every recipient has.
+
+    `policy` is the one in force when the message was received. `local_part` and `domain` are of the first address that
+    reaches the recipient, folded and without tag; `tags` are those of all such addresses as they were typed, each once,
+    in order.
+    """
 
     message_id: str
     marketplace: Marketplace
@@ -57,8 +60,10 @@ Recipient = PartyRecipient | OperatorRecipient | UnknownRecipient
 
 
 class RecipientKey(NamedTuple):
-    """Two addresses with equal keys reach the same recipient. `scope` is the id of a pair or a marketplace; `name` is
-    the side of the pair, "operator" or an unknown address."""
+    """Two addresses with equal keys reach the same recipient.
+
+    `scope` is the id of a pair or a marketplace; `name` is the side of the pair, "operator" or an unknown address.
+    """
 
     scope: str
     name: str
@@ -67,8 +72,11 @@ class RecipientKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRecipients:
-    """`keys` has one key for each address of the transaction, in order; `distinct` holds each recipient once, in the
-    order of its first address."""
+    """The recipients of one transaction, merged.
+
+    `keys` has one key for each address of the transaction, in order; `distinct` holds each recipient once, in the order
+    of its first address.
+    """
 
     keys: tuple[RecipientKey, ...]
     distinct: Mapping[RecipientKey, Recipient]
@@ -88,7 +96,6 @@ async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
     The marketplaces are read once, so that a reload cannot change the policy in the middle of a message.
     """
     marketplaces = services.marketplaces
-    policies = {one.id: one.policy_at(incoming.received_at) for one in marketplaces.by_id.values()}
     pairs: dict[tuple[str, str], Pair | None] = {}
     keys: list[RecipientKey] = []
     first: dict[RecipientKey, _Address] = {}
@@ -111,7 +118,7 @@ async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
                 address,
                 pairs[address.local_part, address.domain],
                 message_id=services.ids.new(),
-                policy=policies[address.marketplace.id],
+                policy=address.marketplace.policy_at(incoming.received_at),
                 tags=tuple(tags[key]),
             )
             for key, address in first.items()

@@ -44,8 +44,11 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEntry:
-    """`acceptance` is to be committed; `submitted` are those of its items that are born leased by this process, to
-    hand to the dispatcher after the commit."""
+    """The entry to commit.
+
+    `acceptance` is for the store; `submitted` are those of its items that are born leased by this process, for the
+    dispatcher after the commit.
+    """
 
     acceptance: Acceptance
     submitted: tuple[tuple[Item, StoredContent], ...]
@@ -198,9 +201,11 @@ class _TransactionBuilder:
         )
 
     def _pending_sender_id(self, judgement: Judgement) -> str | None:
-        """Returns the id of a new pending entry for a proven writer who is held for being on no list (R-SND-02), None
-        for everybody else. The id is derived from party and address, so that concurrent first messages make one
-        entry."""
+        """Returns the id of a new pending entry for a proven writer who is held for being on no list.
+
+        None for everybody else (R-SND-02). The id is derived from party and address, so that concurrent first messages
+        make one entry.
+        """
         facts, writer = judgement.facts, judgement.writer
         if judgement.verdict.action is not Action.HOLD or writer.proof is Proof.NONE:
             return None
@@ -242,15 +247,20 @@ class _TransactionBuilder:
             await self._notify_of_refusal(recipient, reason)
 
     def _proven_author_id(self, recipient: Recipient, reason: Reason) -> str | None:
-        """Returns the id of the party that has proven to be the writer of refused mail. Only a proven writer is refused
-        as blocked."""
+        """Returns the id of the party that has proven to be the writer of refused mail.
+
+        Only a proven writer is refused as blocked.
+        """
         if reason.code is ReasonCode.SENDER_BLOCKED and isinstance(recipient, PartyRecipient):
             return recipient.pair.side(recipient.to.other).party.id
         return self.incoming.peer.login_party_id
 
     async def _notify_of_refusal(self, recipient: Recipient, reason: Reason) -> None:
-        """SMTP has one reply for all recipients. If another recipient makes it 250, this refusal is reported by notice,
-        provided that the writer is registered for that other recipient (R-IN-05, R-REW-05)."""
+        """Adds the notice of a refusal that the reply does not show (R-IN-05, R-REW-05).
+
+        SMTP has one reply for all recipients. If another recipient makes it 250, this refusal is reported by notice,
+        provided that the writer is registered for that other recipient.
+        """
         for beside in self.result.recipients:
             if not isinstance(beside, JudgedResult) or not beside.judgement.writer.registered:
                 continue

@@ -1,5 +1,7 @@
-"""Reloading a recorded message, so that it can be judged again: with today's parties, and the recorded writer and
-proof."""
+"""Reloading a recorded message, so that it can be judged again.
+
+The parties are today's; writer and proof are the recorded ones.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,8 +37,10 @@ class ReloadedMessage:
 async def reload_message(
     store: Store, marketplace: Marketplace, policy: Policy, stored: StoredMessage, now: datetime
 ) -> ReloadedMessage | None:
-    """Returns the message with today's facts under `policy`, None if it cannot be judged: its text is gone, or it was
-    refused."""
+    """Returns the message with today's facts under `policy`.
+
+    None if it cannot be judged: its text is gone, or it was refused.
+    """
     summary = stored.summary
     pair = await store.pair(summary.pair_id) if summary.pair_id else None
     writer = _writer(summary)

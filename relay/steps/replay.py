@@ -27,8 +27,10 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """One message under both policies. A verdict is None if the message cannot be judged again: its text is gone, or it
-    was refused."""
+    """One message under both policies.
+
+    A verdict is None if the message cannot be judged again: its text is gone, or it was refused.
+    """
 
     message_id: str
     received_at: datetime
@@ -84,8 +86,10 @@ class _Course:
 async def replay(
     store: Store, marketplace: Marketplace, candidate: Policy, since: datetime, until: datetime, now: datetime
 ) -> AsyncIterator[Replayed]:
-    """Yields each message between two parties in that time, oldest first, under the policy in force now and the
-    candidate."""
+    """Yields each message between two parties in that time, oldest first.
+
+    It is judged under the policy in force now and under the candidate.
+    """
     courses = _Course(marketplace.policy_at(now)), _Course(candidate)
     async for message_id in await store.recorded(marketplace.id, since, until):
         stored = await store.message(message_id)

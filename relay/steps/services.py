@@ -47,8 +47,11 @@ class Marketplaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is
-    the shortest time between two similar notices to one party."""
+    """The settings that the steps need.
+
+    `owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is the
+    shortest time between two similar notices to one party.
+    """
 
     owner: str
     hostname: str
