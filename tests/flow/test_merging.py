@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from relay import flow
 from relay.core.model.event import EventType
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, MessageState, Peer, Port
@@ -17,6 +16,8 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Quotas
 from relay.core.model.sender import SenderState
+from relay.core.policy.decide import decide
+from relay.core.rewrite.rewrite import rewrite
 from relay.ports import MessageSummary
 from tests.support.town import BUYER, DOMAIN, SELLER, Town
 
@@ -70,7 +71,7 @@ async def work(market: Town, *rcpt_to: str) -> tuple[Counter[str], Counter[str]]
         texts[locale] += 1
         return catalogue(locale)
 
-    market.services.store, market.services.catalogue = counted, counting  # type: ignore[assignment]
+    market.services.store, market.services.catalogue = counted, counting
     try:
         await market.send(SELLER, *rcpt_to)
     finally:
@@ -232,8 +233,8 @@ async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
 
         return run
 
-    monkeypatch.setattr(flow, "decide", watched(flow.decide))
-    monkeypatch.setattr(flow, "rewrite", watched(flow.rewrite))
+    monkeypatch.setattr("relay.flow.decide", watched(decide))
+    monkeypatch.setattr("relay.flow.rewrite", watched(rewrite))
     aliases = [market.buyer_alias]
     for number in range(1, recipients):
         buyer = await market.store.put_party("market", Role.BUYER, f"C{number}", mailbox=f"c{number}@phone.example")
@@ -255,7 +256,7 @@ async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(m
             await market.set_marketplace(policies=(Policy(version="after"),))
             return await store.pair_by_alias(*name)
 
-    market.services.store = Reloading(store)  # type: ignore[assignment]
+    market.services.store = Reloading(store)
     await market.send(SELLER, market.buyer_alias, other, f"{'a' * 16}@{DOMAIN}")
     versions = [one.policy_version for one in await store.messages()]
     assert versions == ["before"] * 3

@@ -46,7 +46,7 @@ class FailingStore:
 
 def fail(market: Town, method: str, failure: Exception | None) -> FailingStore:
     failing = FailingStore(market.store, method, failure)
-    market.services.store = failing  # type: ignore[assignment]
+    market.services.store = failing
     return failing
 
 
