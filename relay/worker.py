@@ -186,7 +186,7 @@ class Worker:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
             # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
-            log.warning("store_away", during="dispatch", item=item.id)
+            log.debug("work_put_off", during="dispatch", item=item.id)
             return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:
             services.observer.count("internal_errors", where="dispatch")

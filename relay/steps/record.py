@@ -158,7 +158,9 @@ class _TransactionBuilder:
                 return
             self.told.append(sent)
         notice = await notices.about_verdict(self.services, self.slots, self.incoming, judgement, record.sender_id)
-        self._add_notice(record.id, notice, notices.VERDICT_TYPES[judgement.verdict.action], judgement.verdict.main_reason)
+        self._add_notice(
+            record.id, notice, notices.VERDICT_TYPES[judgement.verdict.action], judgement.verdict.main_reason
+        )
 
     async def _checked(self, result: Checked) -> None:
         """Mail to `check+ALIAS` is recorded like all mail of proven writers, relayed to nobody, answered (R-POL-19)."""

@@ -24,7 +24,7 @@ def calls() -> Iterator[tuple[str, str | None, set[str], bool]]:
             called = ast.unparse(node.func)
             if not re.fullmatch(rf"_?log(\.({'|'.join(_LEVELS)}))?", called) or not node.args:
                 continue
-            event = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            event = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else None
             names = {keyword.arg for keyword in node.keywords if keyword.arg}
             open_ended = any(keyword.arg is None for keyword in node.keywords)
             yield f"{path.name}:{node.lineno}", event, names, open_ended

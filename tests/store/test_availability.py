@@ -2,21 +2,25 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from relay import store
 from relay.ports import StoreError, StoreFault, StoreUnavailableError
 from relay.steps.event_log import EventLog
 from relay.store.availability import Availability
-from relay.store.engine import Work
+from relay.store.engine import Row, Work
+from relay.store.records import RecordVerbs
+from relay.store.sqlite import SqliteEngine
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
-from tests.store.world import Place, RisingIds, World
+from tests.store.world import Place, RisingIds, World, execute
 from tests.support.log import Written, written
+from tests.support.narrowing import not_none
 from tests.support.stand_ins import HandClock, Tally
 
 AWAY = StoreUnavailableError("PostgreSQL: the database system is shutting down", code="57P03")
@@ -29,10 +33,18 @@ def log() -> Iterator[Written]:
         yield log
 
 
-def logged(place: Place, tally: Tally | None = None) -> store.SqliteStore:
+def logged(place: Place, tally: Tally | None = None) -> RecordVerbs:
     """A node that reports to the log."""
     event_log = EventLog(tally or Tally())
-    return store.connect(place.url, place.directory, place.master, place.clock, RisingIds("9"), event_log=event_log)
+    node = store.connect(place.url, place.directory, place.master, place.clock, RisingIds("9"), event_log=event_log)
+    assert isinstance(node, RecordVerbs)
+    return node
+
+
+def sqlite_engine(node: RecordVerbs) -> SqliteEngine:
+    engine = node._engine
+    assert isinstance(engine, SqliteEngine)
+    return engine
 
 
 # ---------------------------------------------------------------- one line when it begins, one when it is over
@@ -86,11 +98,11 @@ def test_a_transaction_that_lost_against_another_is_counted_and_no_outage(log: W
 # ---------------------------------------------------------------- a real write
 
 
-async def _heartbeats(node: store.SqliteStore) -> list[int]:
+async def _heartbeats(node: RecordVerbs) -> list[int]:
     return [row["written_at"] for row in await node._engine.read("SELECT written_at FROM heartbeat ORDER BY id")]
 
 
-async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: store.SqliteStore) -> None:
+async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: RecordVerbs) -> None:
     await node.ping()
     before = await _heartbeats(node)
     place.clock.forward(1)
@@ -100,7 +112,7 @@ async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: store.Sql
     assert after > before
 
 
-async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World) -> None:
+async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, transactions = world.store._engine, []
     transact = engine.transact
 
@@ -109,10 +121,11 @@ async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World) -
         transactions.append(statements)
 
         def spied() -> Work[object]:
-            inner, rows = work(), None
+            inner = work()
+            rows: Sequence[Row] | None = None
             while True:
                 try:
-                    statement = inner.send(rows)
+                    statement = next(inner) if rows is None else inner.send(rows)
                 except StopIteration as end:
                     return end.value
                 statements.append(statement[0].split()[2])
@@ -120,7 +133,7 @@ async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World) -
 
         return await transact(spied, heavy=heavy)
 
-    engine.transact = watched
+    monkeypatch.setattr(engine, "transact", watched)
     bad = world.acceptance(world.record(), events=(world.event("no such record"),))
     first, ping, second = await asyncio.gather(
         world.store.accept(bad), world.store.ping(), world.store.accept(bad), return_exceptions=True
@@ -145,7 +158,7 @@ async def test_sqlites_words_and_name_are_in_the_log_once(sqlite_place: Place, l
     node = logged(sqlite_place, tally)
     await node.open()
     world = await World.of(sqlite_place, node)
-    node._engine._busy_s = 0
+    sqlite_engine(node)._busy_s = 0
     with _locked(sqlite_place):
         for _ in range(3):
             with pytest.raises(StoreUnavailableError) as caught:
@@ -168,7 +181,7 @@ async def sqlite_world(sqlite_place: Place) -> AsyncIterator[World]:
 
 async def test_a_full_sqlite_is_called_so_though_a_heartbeat_still_fits(sqlite_world: World) -> None:
     world = sqlite_world
-    writer = world.store._engine._writer
+    writer = not_none(sqlite_engine(world.store)._writer)
     await world.store.ping()
     writer.execute(f"PRAGMA max_page_count = {writer.execute('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreUnavailableError):
@@ -183,7 +196,7 @@ async def test_a_full_sqlite_is_called_so_though_a_heartbeat_still_fits(sqlite_w
 
 async def test_a_read_only_sqlite_is_called_so(sqlite_world: World) -> None:
     world = sqlite_world
-    world.store._engine._writer.execute("PRAGMA query_only = ON")
+    not_none(sqlite_engine(world.store)._writer).execute("PRAGMA query_only = ON")
     with pytest.raises(StoreUnavailableError) as caught:
         await world.store.ping()
     assert (caught.value.fault, caught.value.code) == (StoreFault.READ_ONLY, "SQLITE_READONLY")
@@ -196,9 +209,9 @@ async def test_an_error_in_a_statement_is_a_bug_and_no_outage(place: Place, log:
     node = logged(place)
     await node.open()
     try:
-        for attempt in (node._engine.read, lambda sql: node._engine.write(lambda: (yield sql, ()))):
+        for attempt in (node._engine.read(statement), execute(node, statement)):
             with pytest.raises(Exception, match=r".") as caught:
-                await attempt(statement)
+                await attempt
             assert not isinstance(caught.value, StoreUnavailableError)
         assert log.lines("store_unavailable") == []
     finally:
@@ -305,10 +318,8 @@ async def test_a_refused_rows_values_are_in_no_error(cluster: Cluster, tmp_path:
         ):
             for _ in range(2):
                 try:
-                    await node._engine.write(lambda s=statement, p=params: (yield s, p))
+                    await execute(node, statement, *params)
                 except ValueError as error:
-                    import structlog  # noqa: PLC0415
-
                     structlog.get_logger().error("refused", exc_info=error)
     refused = log.lines("refused")
     assert len(refused) == 2
