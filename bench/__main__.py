@@ -95,9 +95,9 @@ def _send(server: Server, files: Sequence[Path], count: int, *, sessions: int, k
     running = [
         subprocess.Popen([*command, "-F", str(file), f"127.0.0.1:{PORT}"], stderr=subprocess.PIPE) for file in files
     ]
-    told = [one.communicate(timeout=600)[1] for one in running]
+    errors = [one.communicate(timeout=600)[1] for one in running]
     if any(one.returncode for one in running):
-        raise SystemExit(f"{server.name}: {b' '.join(told).decode()[:500]}")
+        raise SystemExit(f"{server.name}: {b' '.join(errors).decode()[:500]}")
 
 
 def _sunk(descriptor: int) -> int:

@@ -204,35 +204,35 @@ class Daemon:
         stack.push_async_callback(worker.stop, _GRACE_S)
         housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
-        await self._open_doors(directory)
+        await self._open_listeners(directory)
         await web.start()
 
-    async def _open_doors(self, directory: Path) -> None:
+    async def _open_listeners(self, directory: Path) -> None:
         config = self._config
         context = None
         if any(listener.tls != "none" for listener in config.listener):
             context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
-        self._stack.push_async_callback(self._close_doors)
-        desk = SmtpIntake(self._services)
+        self._stack.push_async_callback(self._close_listeners)
+        intake = SmtpIntake(self._services)
         guard = Guard(limits=config.limits, networks=config.networks, clock=self._services.clock)
-        for listener in config.listener:
-            door = SmtpIn(
-                listener=listener,
+        for section in config.listener:
+            listener = SmtpIn(
+                listener=section,
                 limits=config.limits,
                 networks=config.networks,
                 hostname=config.hostname,
-                tls=None if listener.tls == "none" else context,
-                intake=desk,
+                tls=None if section.tls == "none" else context,
+                intake=intake,
                 clock=self._services.clock,
                 observer=self._observer,
                 guard=guard,
             )
-            self.ports[listener.kind].append(await door.start())
-            self._listeners.append((listener.tls, door))
+            self.ports[section.kind].append(await listener.start())
+            self._listeners.append((section.tls, listener))
 
-    async def _close_doors(self) -> None:
+    async def _close_listeners(self) -> None:
         """All at once: while one waits for its sessions, no other takes new ones."""
-        await asyncio.gather(*(door.stop(_GRACE_S) for _, door in self._listeners))
+        await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
     def _web_app(self) -> Starlette:
         links = link_pages(
@@ -256,16 +256,16 @@ class Daemon:
             directory = data_dir(self._config, self._base)
             if any(kind != "none" for kind, _ in self._listeners):
                 context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
-                for kind, door in self._listeners:
+                for kind, listener in self._listeners:
                     if kind != "none":
-                        door.use_tls(context)
+                        listener.use_tls(context)
         except (configuration.ConfigError, tls.TlsError, OSError) as error:
             log.warning("reload_refused", problem=str(error))
             return
-        others_are_believed = fresh.authentication != self._config.authentication
+        authentication_changed = fresh.authentication != self._config.authentication
         self._config = structs.replace(self._config, **{name: getattr(fresh, name) for name in _RELOADED})
         self._services.marketplaces = marketplaces
-        if others_are_believed:
+        if authentication_changed:
             self._services.authenticator = _authenticator(self._config, self._observer)
         self._signer.forget()
         waits = [name for name in fresh.__struct_fields__ if getattr(fresh, name) != getattr(self._config, name)]
@@ -283,21 +283,21 @@ async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]
     gc.collect()
     gc.freeze()  # what lives as long as the process is looked through no more
     gc.set_threshold(_GARBAGE_OBJECTS)
-    told_to_stop = _heed_signals(daemon)  # before anybody knows that we are ready
+    stop_requested = _install_signal_handlers(daemon)  # before anybody knows that we are ready
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")
-        await told_to_stop.wait()
+        await stop_requested.wait()
         system.notify("STOPPING=1")
     finally:
         await daemon.stop()
 
 
-def _heed_signals(daemon: Daemon) -> asyncio.Event:
+def _install_signal_handlers(daemon: Daemon) -> asyncio.Event:
     """The event is set by SIGTERM and SIGINT; SIGHUP reloads."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    stop_requested = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, told.set)
+        loop.add_signal_handler(name, stop_requested.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
-    return told
+    return stop_requested

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
-from relay.core.model.sender import WORDS, SenderState
+from relay.core.model.sender import DECIDED_STATES, SenderState
 from relay.store.base import to_us
 from relay.store.engine import Row, Work
 from relay.store.events import EventVerbs
@@ -46,7 +46,7 @@ class HoldVerbs(EventVerbs):
     def _resolve_held(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
         """Approval releases what waits for the senders, in the order it came, and nothing that waits for another word;
         a block returns all of theirs."""
-        if state not in WORDS or not sender_ids:
+        if state not in DECIDED_STATES or not sender_ids:
             return
         held = yield spread(self._sql["held_of_senders"], (), sender_ids)
         data = {"sender": str(state.value), **data}

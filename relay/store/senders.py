@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from relay.core.mail.address import fold, fold_domain
-from relay.core.model.sender import WORDS, Sender, SenderState
+from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 from relay.ports import Pending
 from relay.store.base import from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
@@ -147,7 +147,7 @@ class SenderVerbs(HoldVerbs):
         meant = list(sender_ids)
         for sender_id in sender_ids:
             yield self._sql["flip_sender"], (sender_id, state.value, now)
-            if state in WORDS:
+            if state in DECIDED_STATES:
                 rows = yield self._sql["pending_beside"], (sender_id,)
                 whole = _readable([row for row in rows if row["id"] == sender_id], self._vault)
                 for sender in _readable(rows, self._vault) if whole else ():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.core.model.party import Party, Role
-from relay.core.model.sender import WORDS, Sender, SenderState
+from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Side:
         exact, whole = fitting.get(address), fitting.get(domain)
         if whole is None or whole.state is SenderState.RETIRED:
             return exact
-        return exact if exact and (exact.state in WORDS or whole.state not in WORDS) else whole
+        return exact if exact and (exact.state in DECIDED_STATES or whole.state not in DECIDED_STATES) else whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

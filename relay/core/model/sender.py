@@ -13,7 +13,7 @@ class SenderState(StrEnum):
     RETIRED = "retired"
 
 
-WORDS: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
+DECIDED_STATES: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
 """What an account's owner says of a sender."""
 
 

@@ -65,10 +65,10 @@ def _is_of_body(message: Message, canonicalization: bytes, body_hash: bytes) -> 
     if body_form not in {b"simple", b"relaxed"}:
         return False
     try:
-        told = base64.b64decode(b"".join(body_hash.split()), validate=True)
+        claimed = base64.b64decode(b"".join(body_hash.split()), validate=True)
     except binascii.Error:
         return False
-    return told == message.body_hash(body_form.decode())
+    return claimed == message.body_hash(body_form.decode())
 
 
 async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
@@ -148,7 +148,7 @@ def _is_of_domain(tags: Mapping[str, str], record: bytes) -> bool:
     return identity.lower() == tags["d"].lower() or not keys.is_strict(record)
 
 
-def word(signatures: Sequence[Identifier]) -> str:
+def best_outcome(signatures: Sequence[Identifier]) -> str:
     """One word for all of them, the best one."""
     outcomes = {one.outcome for one in signatures}
-    return next((word for word in _BEST_FIRST if word in outcomes), "none")
+    return next((outcome for outcome in _BEST_FIRST if outcome in outcomes), "none")

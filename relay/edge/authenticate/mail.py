@@ -31,16 +31,19 @@ class _Evidence:
     identifiers: Sequence[Identifier]
     author: Discovery | None
     chain: Chain
-    told: ReportedResults | None
+    reported: ReportedResults | None
 
     @property
-    def words(self) -> dict[str, str]:
+    def outcomes(self) -> dict[str, str]:
         methods: tuple[Method, ...] = ("spf", "dkim")
-        if self.told:
-            found = {method: self.told.word(method) for method in methods}
+        if self.reported:
+            found = {method: self.reported.outcome_of(method) for method in methods}
         else:
-            found = {method: dkim.word([one for one in self.identifiers if one.method == method]) for method in methods}
-        return {method: word for method, word in found.items() if word} | {"arc": self.chain.outcome}
+            found = {
+                method: dkim.best_outcome([one for one in self.identifiers if one.method == method])
+                for method in methods
+            }
+        return {method: outcome for method, outcome in found.items() if outcome} | {"arc": self.chain.outcome}
 
 
 class MailAuthenticator(SessionAuthenticator):
@@ -69,26 +72,26 @@ class MailAuthenticator(SessionAuthenticator):
         try:
             async with asyncio.timeout(_LONGEST_S):
                 evidence = await self._gather(incoming, domain)
-                proven, dmarc_word = await self._judge(evidence, domain)
+                proven, dmarc_outcome = await self._judge(evidence, domain)
         except (ResolveError, TimeoutError) as error:
             self._observer.count("authentications", method="dmarc", result="temperror")
             raise UnavailableError("DNS did not say who may write in that From domain's name") from error
-        words = evidence.words | {"dmarc": dmarc_word}
-        for method, result in words.items():
+        outcomes = evidence.outcomes | {"dmarc": dmarc_outcome}
+        for method, result in outcomes.items():
             self._observer.count("authentications", method=method, result=result)
         return Authentication(
             proof=Proof.ALIGNED if proven else Proof.NONE,
-            results=tuple(f"{method}={result}" for method, result in words.items()),
-            spf_fail=words.get("spf") == "fail",
-            dmarc_fail=dmarc_word == "fail" and not proven,
+            results=tuple(f"{method}={result}" for method, result in outcomes.items()),
+            spf_fail=outcomes.get("spf") == "fail",
+            dmarc_fail=dmarc_outcome == "fail" and not proven,
         )
 
     async def _gather(self, incoming: Incoming, domain: str) -> _Evidence:
         message = Message(incoming.content)
-        told = self._told(incoming, message)
-        if told:
+        reported = self._reported(incoming, message)
+        if reported:
             author, chain = await asyncio.gather(self._discover(domain), arc.verify(self._resolver, message))
-            return _Evidence(told.identifiers, author, chain, told)
+            return _Evidence(reported.identifiers, author, chain, reported)
         author, chain, by_host, signatures = await asyncio.gather(
             self._discover(domain),
             arc.verify(self._resolver, message),
@@ -97,7 +100,7 @@ class MailAuthenticator(SessionAuthenticator):
         )
         return _Evidence((by_host, *signatures), author, chain, None)
 
-    def _told(self, incoming: Incoming, message: Message) -> ReportedResults | None:
+    def _reported(self, incoming: Incoming, message: Message) -> ReportedResults | None:
         """A server that names its client (XCLIENT, PROXY) lets us see for ourselves: the client's own address stands
         in its place, and what the client wrote in that server's name is not believed."""
         client = ip_address(incoming.peer.client_ip)
@@ -120,7 +123,7 @@ class MailAuthenticator(SessionAuthenticator):
 
     async def _judge(self, evidence: _Evidence, domain: str) -> tuple[bool, str]:
         """Whether From is proven, and DMARC's word. Raises ResolveError where DNS had to be known."""
-        if evidence.told and evidence.told.dmarc == "temperror":
+        if evidence.reported and evidence.reported.dmarc == "temperror":
             raise ResolveError("the server in front heard nothing from DNS", permanent=False)
         author = evidence.author
         if author is None:
@@ -128,8 +131,8 @@ class MailAuthenticator(SessionAuthenticator):
             if any(one.outcome == "pass" and one.domain == domain for one in evidence.identifiers):
                 return True, "temperror"
             raise ResolveError("no answer about the From domain", permanent=False)
-        refused_in_front = evidence.told is not None and evidence.told.dmarc == "fail"
-        if evidence.told and evidence.told.passes(domain):
+        refused_in_front = evidence.reported is not None and evidence.reported.dmarc == "fail"
+        if evidence.reported and evidence.reported.passes(domain):
             return True, "pass"
         if not refused_in_front and await self._any_aligned(author, evidence.identifiers):
             return True, "pass" if author.policy else "none"
@@ -164,7 +167,7 @@ class MailAuthenticator(SessionAuthenticator):
         for seal in chain.seals:
             if seal.domain not in self._sealers:
                 return False
-            told = results.sealed(seal.results)
-            if told and (told.passes(author.domain) or await self._any_aligned(author, told.identifiers)):
+            reported = results.sealed(seal.results)
+            if reported and (reported.passes(author.domain) or await self._any_aligned(author, reported.identifiers)):
                 return True
         return False

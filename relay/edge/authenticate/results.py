@@ -38,7 +38,7 @@ class ReportedResults:
         """Whether it says that DMARC passed for this From domain."""
         return self.dmarc == "pass" and self.dmarc_domain in {"", domain}
 
-    def word(self, method: Method) -> str:
+    def outcome_of(self, method: Method) -> str:
         outcomes = [one.outcome for one in self.identifiers if one.method == method]
         return "pass" if "pass" in outcomes else outcomes[0] if outcomes else ""
 
@@ -87,19 +87,19 @@ def of_front(message: Message, server: str) -> ReportedResults | None:
     """What the server in front of us says: in the fields of its name that stand together at the top, above any trace
     of servers before it. A method's topmost field counts, so that nothing is added below it; removing what others
     wrote in its name is that server's duty (RFC 8601 §5)."""
-    told: list[ReportedResults] = []
+    reported: list[ReportedResults] = []
     for field in message.fields:
-        if field.name == b"received" and told:
+        if field.name == b"received" and reported:
             break
         if field.name != b"authentication-results" or not field.value.lower().startswith(server.lower()):
             continue  # what anybody may have written by the hundred is not worth a parser's time
         one = read(field.value)
         if one and one.server == server.lower():
-            told.append(one)
-    if not told:
+            reported.append(one)
+    if not reported:
         return None
-    first = {method: next((one for one in told if one.word(method)), None) for method in _DOMAINS}
-    dmarc = next((one for one in told if one.dmarc), told[0])
+    first = {method: next((one for one in reported if one.outcome_of(method)), None) for method in _DOMAINS}
+    dmarc = next((one for one in reported if one.dmarc), reported[0])
     return ReportedResults(
         server=server,
         identifiers=tuple(

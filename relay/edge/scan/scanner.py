@@ -48,7 +48,7 @@ class ConfiguredScanner:
                 scan = await self._peer.ask(content)
         except TooBigError:
             self._count("too_big")
-            return self._away("too big for it") if self._section.when_away != "pass" else None
+            return self._unavailable("too big for it") if self._section.when_away != "pass" else None
         except Exception as error:  # noqa: BLE001 - whatever it was, the message has not been scanned
             return self._unscanned(error)
         self._count(scan.outcome.value)
@@ -60,17 +60,17 @@ class ConfiguredScanner:
     def _unscanned(self, error: Exception) -> Scan | None:
         self._count(ScanOutcome.AWAY.value)
         # A protocol's error may repeat what was said, and so the message; neither the log nor a traceback shall.
-        why = f": {error}" if isinstance(error, OSError | AnswerError) else ""
-        log.warning("scanner_away", scanner=self._section.kind, why=f"{type(error).__name__}{why}")
+        detail = f": {error}" if isinstance(error, OSError | AnswerError) else ""
+        log.warning("scanner_unavailable", scanner=self._section.kind, error=f"{type(error).__name__}{detail}")
         match self._section.when_away:
             case "tempfail":
-                raise UnavailableError(f"the scanner {self._section.kind} is away") from None
+                raise UnavailableError(f"the scanner {self._section.kind} is unavailable") from None
             case "pass":
                 return None
             case "hold":
-                return self._away("")
+                return self._unavailable("")
 
-    def _away(self, found: str) -> Scan:
+    def _unavailable(self, found: str) -> Scan:
         return Scan(scanner=self._section.kind, outcome=ScanOutcome.AWAY, found=found)
 
     def _count(self, outcome: str) -> None:

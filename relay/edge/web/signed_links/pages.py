@@ -21,9 +21,9 @@ _HEADERS: Final = {
 }
 NOT_HERE: Final = "none"
 BUSY: Final = "busy"
-AWAY: Final = "away"
+UNAVAILABLE: Final = "away"
 FORM: Final = "form"
-PROBLEMS: Final = (*LinkFault, NOT_HERE, BUSY, AWAY, FORM)
+PROBLEMS: Final = (*LinkFault, NOT_HERE, BUSY, UNAVAILABLE, FORM)
 """Why there is no page, each with a title and a text."""
 KEYS: Final = (
     *(

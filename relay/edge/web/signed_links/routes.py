@@ -14,7 +14,7 @@ from relay.core.notice.texts import LANGUAGES, Catalogue
 from relay.edge.smtp_in.guard import Tally
 from relay.edge.web.signed_links import form
 from relay.edge.web.signed_links.language import wanted
-from relay.edge.web.signed_links.pages import AWAY, BUSY, FORM, NOT_HERE, Pages
+from relay.edge.web.signed_links.pages import BUSY, FORM, NOT_HERE, UNAVAILABLE, Pages
 from relay.ports import Clock, Observer, UnavailableError
 from relay.ports.signed_links import ONE_CLICK, LinkError, LinkFault, Offer, SignedLinks
 
@@ -28,11 +28,11 @@ _RETRY_S: Final = "60"
 
 def routes(links: SignedLinks, catalogue: Catalogue, clock: Clock, observer: Observer) -> Sequence[BaseRoute]:
     """All that need be reached from outside, under `/l/` and `/policy/`."""
-    desk = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
+    pages = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
     return (
         Mount("/l/static", StaticFiles(directory=Path(__file__).parents[1] / "static")),
-        Route("/l/{token}", desk.link, methods=["GET", "POST"]),
-        Route("/policy/{marketplace}", desk.policy, methods=["GET"]),
+        Route("/l/{token}", pages.link, methods=["GET", "POST"]),
+        Route("/policy/{marketplace}", pages.policy, methods=["GET"]),
     )
 
 
@@ -69,17 +69,17 @@ class _SignedLinkPages:
             return self._pages.offer(await ask())
         except LinkError as error:
             locale = error.locale or _locale(request)
-            if error.why is LinkFault.FORGED and self._guesses_on(request):
+            if error.why is LinkFault.FORGED and self._is_guessing(request):
                 return self._pages.problem(BUSY, 429, locale, Retry_After=str(_WINDOW_S))
             return self._pages.problem(error.why, _STATUS[error.why], locale, error.help_url)
         except UnavailableError:
-            return self._pages.problem(AWAY, 503, _locale(request), Retry_After=_RETRY_S)
+            return self._pages.problem(UNAVAILABLE, 503, _locale(request), Retry_After=_RETRY_S)
         except Exception:
             self._observer.count("internal_errors", where="links")
             log.exception("link_failed")
-            return self._pages.problem(AWAY, 500, _locale(request))
+            return self._pages.problem(UNAVAILABLE, 500, _locale(request))
 
-    def _guesses_on(self, request: Request) -> bool:
+    def _is_guessing(self, request: Request) -> bool:
         """Only forgeries are counted and cut off: behind a proxy many clients look like one, and who holds a real link
         must not pay for his neighbours."""
         client = request.client.host if request.client else ""
