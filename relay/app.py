@@ -1,4 +1,4 @@
-"""The only wiring: configuration to store, resolver, clock and edges; start, signals, reload, drain."""
+"""The only wiring of the daemon: configuration to store, resolver, clock and edges; start, signals, reload and stop."""
 
 import asyncio
 import gc
@@ -44,9 +44,12 @@ log = structlog.get_logger()
 
 _GRACE_S: Final = 20
 _RELOADED: Final = frozenset({"tls", "authentication", "marketplace"})
-"""What of the configuration a reload takes; the rest waits for a restart."""
+"""The sections of the configuration that a reload changes; the others need a restart."""
 _GARBAGE_OBJECTS: Final = 20_000
-"""A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
+"""The number of new objects after which Python searches for cycles.
+
+A message makes thousands of objects and hardly any cycle; with the default of 700 it would start several searches.
+"""
 
 
 def services(
@@ -61,8 +64,10 @@ def services(
     scanners: Sequence[Scanner],
     web_port: int,
 ) -> Services:
-    """The flow's house as configured, over an open store and what leads out of it. `web_port` is where the web edge
-    listens: signed links lead there unless `web.public_url` says otherwise."""
+    """Returns the services of the flow as configured, over an open store.
+
+    `web_port` is the port of the web edge; signed links lead there unless `web.public_url` is set.
+    """
     return Services(
         marketplaces=Marketplaces.of(configuration.marketplaces(config), config.hostname),
         settings=_settings(config),
@@ -92,7 +97,10 @@ def _local_url(host: str, port: int) -> str:
 
 
 def _authenticator(config: Config, observer: Observer) -> Authenticator:
-    """Its resolver is its own: what strangers make it ask pushes nothing out of delivery's cache."""
+    """Returns the configured authenticator.
+
+    It has its own resolver, so that queries caused by strangers remove nothing from the cache of delivery.
+    """
     section = config.authentication
     if not section.verify:
         return SessionAuthenticator()
@@ -135,7 +143,7 @@ def _settings(config: Config) -> Settings:
 
 
 class Daemon:
-    """The running relay: everything that `serve` starts, reloads and stops."""
+    """The running relay: it starts, reloads and stops all parts of `serve`."""
 
     def __init__(self, config_path: Path) -> None:
         self._path = config_path
@@ -146,7 +154,10 @@ class Daemon:
         self.ports: dict[str, Any] = {"mx": [], "submission": [], "lmtp": [], "web": 0}
 
     async def start(self) -> None:
-        """Opens the store and all doors. Raises StoreError, TlsError, OSError; what was opened is closed again."""
+        """Opens the store and all listeners.
+
+        Raises StoreError, TlsError, OSError; all opened parts are closed again.
+        """
         try:
             await self._start()
         except BaseException:
@@ -162,7 +173,7 @@ class Daemon:
         event_log = EventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
-            # Nobody else leases on an embedded store: what is leased now was leased by a process that died.
+            # An embedded store has one daemon, so any lease now belongs to a process that has ended.
             await self._store.release(None)
         clock = system.SystemClock()
         self._signer = BatchSigner(
@@ -231,7 +242,7 @@ class Daemon:
             self._listeners.append((section.tls, listener))
 
     async def _close_listeners(self) -> None:
-        """All at once: while one waits for its sessions, no other takes new ones."""
+        """Stops all listeners at once, so that none accepts sessions while another waits for its own."""
         await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
     def _web_app(self) -> Starlette:
@@ -241,6 +252,7 @@ class Daemon:
         return build_web(observer_render=self._observer.render, ready=self._why_not_ready, links=links)
 
     async def _why_not_ready(self) -> str | None:
+        """Returns the reason why mail cannot be accepted now, None if it can."""
         try:
             await self._store.ping()
         except StoreUnavailableError as error:
@@ -248,8 +260,13 @@ class Daemon:
         return None
 
     def reload(self) -> None:
-        """Reads the configuration again: `_RELOADED`, policies and DKIM keys change under open connections; all else
-        keeps what it was started with, and the log names what differs. A broken file changes nothing."""
+        """Reads the configuration again and applies what can change under open connections.
+
+        An invalid file changes nothing.
+
+        The sections in `_RELOADED`, policies and DKIM keys change. The others keep the values of the start, and the log
+        names those that differ.
+        """
         try:
             fresh = configuration.load(self._path)
             marketplaces = Marketplaces.of(configuration.marketplaces(fresh), self._config.hostname)
@@ -272,18 +289,18 @@ class Daemon:
         log.info("reloaded", marketplaces=len(fresh.marketplace), **({"waits_for_restart": waits} if waits else {}))
 
     async def stop(self) -> None:
-        """Closes the doors, lets what is under way end, gives the rest back to the queue."""
+        """Closes the listeners, waits for the work under way, and gives the rest back to the queue."""
         await self._stack.aclose()
 
 
 async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
-    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises what `Daemon.start` raises."""
+    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises the errors of `Daemon.start`."""
     daemon = Daemon(config_path)
     await daemon.start()
     gc.collect()
-    gc.freeze()  # what lives as long as the process is looked through no more
+    gc.freeze()  # objects that live as long as the process are not searched again
     gc.set_threshold(_GARBAGE_OBJECTS)
-    stop_requested = _install_signal_handlers(daemon)  # before anybody knows that we are ready
+    stop_requested = _install_signal_handlers(daemon)  # before the readiness is announced
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")
@@ -294,7 +311,7 @@ async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]
 
 
 def _install_signal_handlers(daemon: Daemon) -> asyncio.Event:
-    """The event is set by SIGTERM and SIGINT; SIGHUP reloads."""
+    """Returns an event that SIGTERM and SIGINT set. SIGHUP reloads."""
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
-"""The text catalogues as packaged: `locale/LANGUAGE/LC_MESSAGES/relay.mo`, compiled from the `.po` beside it.
+"""The packaged text catalogues: `locale/LANGUAGE/LC_MESSAGES/relay.mo`, compiled from the `.po` files beside them.
 
-`core` says what it needs by key (`core.notice.texts`); this is where the words come from.
+`core.notice.texts` names the keys of the texts; this module loads the texts.
 """
 
 import gettext
@@ -10,8 +10,10 @@ from relay.core.notice.texts import LANGUAGES, Catalogue, Translations
 
 
 def load() -> Catalogue:
-    """Reads every language now, so that a broken installation shows at start. The catalogue takes locales such as
-    `ja`, `ja-JP` or `ja_JP`, and gives English where there is no such language."""
+    """Reads the catalogues of all languages, so that a broken installation fails at start.
+
+    The catalogue accepts locales such as `ja`, `ja-JP` or `ja_JP`, and uses English for an unknown language.
+    """
     by_language = {language: _read(language) for language in LANGUAGES}
 
     def translations(locale: str, /) -> Translations:

@@ -124,7 +124,7 @@ class ClientSession(asyncio.Protocol):
 
     def abort(self) -> None:
         """Closes the connection at once."""
-        self._lost = self._lost or "the connection was given up"
+        self._lost = self._lost or "the connection was aborted"
         self._transport.abort()
 
     # ---------------------------------------------------------------- the transaction

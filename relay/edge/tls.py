@@ -84,7 +84,7 @@ def _general_name(hostname: str) -> x509.GeneralName:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Replaces a file with one that only its owner can read, from the moment of its creation."""
+    """Replaces a file; from its creation on, only its owner can read it."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""A marketplace: one tenant of the daemon. Configuration, not data; the store knows it by its id alone."""
+"""A marketplace: one tenant of the daemon. It is configuration and not data; the store knows its id only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from relay.core.model.policy import Policy
 
 
 class Fallback(StrEnum):
-    """What stands in for proof when nothing is aligned and there is no DMARC record (R-IN-09)."""
+    """The substitute for proof when nothing is aligned and there is no DMARC record (R-IN-09)."""
 
     REFUSE = "refuse"
     HOLD = "hold"
@@ -17,7 +17,7 @@ class Fallback(StrEnum):
 
 
 class Naming(StrEnum):
-    """What is done with what names its maker or owner beside what is said (R-REW-06)."""
+    """The treatment of file contents that name their maker or owner (R-REW-06)."""
 
     PASS = "pass"  # noqa: S105 - a setting
     STRIP = "strip"
@@ -26,11 +26,14 @@ class Naming(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Marketplace:
-    """Domains are folded (lower-case A-labels); `locales[0]` is the default; addresses as configured. `policies` are
-    all versions known, the earliest to take effect first, never empty (R-POL-15). `footer`: whether relayed mail gets
-    its links (R-REW-09). `hide_names_in_text`: whether running text loses the writer's real name too (R-REW-01).
-    `images`, `documents`: what attached files say of their maker; `signatures`: keys and signatures, which alone may be
-    RETURN (R-REW-06)."""
+    """One tenant: its domains, languages, texts and policies.
+
+    Domains are folded (lower-case A-labels). `locales[0]` is the default. `operator` and `help_url` are as configured.
+    `policies` are all known versions in order of `effective_at`, never empty (R-POL-15). `footer`: relayed mail gets
+    links (R-REW-09). `hide_names_in_text`: the writer's real name is removed from running text too (R-REW-01). `images`
+    and `documents` are the treatment of attached files, `signatures` that of keys and signatures; only `signatures` may
+    be RETURN (R-REW-06).
+    """
 
     id: str
     name: str
@@ -53,18 +56,19 @@ class Marketplace:
 
     @cached_property
     def domains(self) -> frozenset[str]:
+        """The folded domains under which this marketplace has aliases."""
         return frozenset(d for d in (self.domain, self.mobile_domain) if d)
 
     def policy_at(self, now: datetime) -> Policy:
-        """The version in force: the last one to have taken effect, the first when none has yet."""
+        """Returns the version in force: the last one whose time has come, or the first when there is none."""
         return next((policy for policy in reversed(self.policies) if policy.effective_at <= now), self.policies[0])
 
     def alias_domain(self, mailbox_domain: str) -> str:
-        """The domain for a new alias of a party whose mailbox is at `mailbox_domain` (folded) (R-ADR-03)."""
+        """Returns the domain for a new alias of a party with a mailbox at `mailbox_domain` (folded) (R-ADR-03)."""
         return self.mobile_domain if self.mobile_domain and self.at_carrier(mailbox_domain) else self.domain
 
     def at_carrier(self, mailbox_domain: str) -> bool:
-        """Whether a mailbox at that domain (folded) is a mobile carrier's."""
+        """Whether a mailbox at this folded domain belongs to a mobile carrier."""
         return any(
             mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
         )

@@ -1,7 +1,7 @@
-"""A marketplace's policy: what the rules are steered by. Plain values; `version` names them in every record.
+"""A marketplace's policy: the settings of all rules, as plain values. Every record names the `version` that judged it.
 
-One frozen structure per section of the policy file (`docs/policy.md`); the defaults are the shipped policy. Durations
-are in seconds, sizes in bytes, a count of 0 means "no limit".
+There is one frozen structure per section of the policy file (`docs/policy.md`). The defaults are the shipped policy.
+Durations are in seconds and sizes in bytes; a count of 0 means "no limit".
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _DAY_S: Final = 86_400
 
 
 class ContentAction(StrEnum):
-    """What a content rule does, mildest first."""
+    """The action of a content rule, the mildest first."""
 
     ALLOW = "allow"
     WARN = "warn"
@@ -27,7 +27,7 @@ class ContentAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One content rule: its action, and where a kind has one of its own (R-POL-08)."""
+    """One content rule: its action, and the kinds with an action of their own (R-POL-08)."""
 
     action: ContentAction
     kinds: Mapping[Kind, ContentAction] = field(default_factory=dict)
@@ -38,7 +38,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`hop_limit` counts Received fields (RFC 5321 §6.3); `auto_replies_per_day` per pair and author (R-POL-14)."""
+    """Limits of a message.
+
+    `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author (R-POL-14).
+    """
 
     message_bytes: int = 26_214_400
     hop_limit: int = 30
@@ -47,8 +50,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """`pending`: unlisted addresses that may wait per party; `pending_s`: how long held mail waits for a word
-    (R-SND-02)."""
+    """Limits of pending senders (R-SND-02).
+
+    `pending` is the number of unlisted addresses that may wait per party; `pending_s` is the time that held mail waits
+    for a decision.
+    """
 
     pending: int = 10
     pending_s: int = 14 * _DAY_S
@@ -56,12 +62,12 @@ class Senders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """What passes the buyer's opt-out, and its price (R-POL-04, R-POL-06).
+    """The messages that pass a buyer's opt-out, and the price of marks of importance (R-POL-04, R-POL-06).
 
-    `brackets` are the pairs that may enclose an `important_words` mark in a subject; `additional_information` are the
-    subjects that pass as a whole or as a beginning. `per_day` uses per seller; from `smaller_at` points on
-    `smaller_per_day`, from `off_at` on none, from `warn_at` on a warning each time. A buyer's "not important" and a
-    contradicting content cost their points, which count for `score_s`.
+    `brackets` are the pairs that may enclose an `important_words` mark in a subject. `additional_information` are
+    subjects that pass as a whole or as a beginning. A seller may use `per_day` marks; from `smaller_at` points
+    `smaller_per_day`, from `off_at` points none; from `warn_at` points each use gives a warning. A buyer's "not
+    important" and a contradicting content add their points, which count for `score_s`.
     """
 
     brackets: tuple[str, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
@@ -94,18 +100,24 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """What may be attached, both ways (R-POL-07): extensions without dot, lower case; `total_bytes` decoded."""
+    """The files that may be attached, in both directions (R-POL-07).
+
+    `extensions` are in lower case without dot. `total_bytes` is the decoded size of all attachments.
+    """
 
     extensions: frozenset[str] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
     total_bytes: int = 10_000_000
     action: ContentAction = ContentAction.RETURN
     archives: bool = True
-    """Whether a .zip passes when all that is in it would."""
+    """Whether a .zip passes when all files in it would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Rules for what sellers write (R-POL-08..10). `allowed_domains`: links to these and their subdomains pass."""
+    """The rules for mail of sellers (R-POL-08, R-POL-09, R-POL-10).
+
+    Links to `allowed_domains` and to their subdomains pass.
+    """
 
     links: Rule = Rule(action=ContentAction.WARN)
     logos: Rule = Rule(action=ContentAction.STRIP)
@@ -128,12 +140,12 @@ class Content:
         }
     )
     promotion_words: tuple[str, ...] = ()
-    """Further words, RE2 patterns, beside the built-in ones."""
+    """RE2 patterns of promotion, in addition to the built-in ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Messages a day that are neither answers nor critical (R-POL-11)."""
+    """The messages per day that are neither answers nor critical (R-POL-11)."""
 
     seller_per_day: int = 500
     pair_per_day: int = 20
@@ -142,8 +154,11 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Mail that is not critical waits out the quiet hours, "22:00-07:00" or "", of the buyer's `time_zone` (a buyer's
-    own settings go before these), and `delay_s` in any case (R-POL-12). Quota days end at midnight of `time_zone`."""
+    """Quiet hours and delay for mail that is not critical (R-POL-12).
+
+    `quiet` is "22:00-07:00" or "" in the buyer's `time_zone`; the buyer's own settings have precedence. `delay_s`
+    applies in any case. Quota days end at midnight of `time_zone`.
+    """
 
     time_zone: str = "Asia/Tokyo"
     quiet: str = ""
@@ -152,24 +167,26 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """Orders that the operator fulfils (R-POL-13): which kinds are product questions, for the seller, once he has
-    turned product support on. All others are the operator's."""
+    """The handling of questions about orders that the operator fulfils (R-POL-13).
+
+    Messages of `product_kinds` go to a seller who has turned product support on; all others go to the operator.
+    """
 
     product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
     operator: str = ""
-    """Where service questions go; empty: the marketplace's operator."""
+    """The mailbox for service questions; "" means the marketplace's operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """A thread without mail for `close_s` is closed (R-POL-18)."""
+    """The end of threads: a thread without mail for `close_s` is closed (R-POL-18)."""
 
     close_s: int = 180 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanning:
-    """What is done with what a scanner found (R-POL-17): `hold` or `return`."""
+    """The action for findings of scanners (R-POL-17): `hold` or `return`."""
 
     virus: ContentAction = ContentAction.RETURN
     spam: ContentAction = ContentAction.HOLD
@@ -177,8 +194,10 @@ class Scanning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response clock (R-REC-08): an answer is late after `within_s`, counted on the days of `work_days` (0 is
-    Monday) alone when `business_days`, `holidays` (ISO dates) left out."""
+    """The response clock (R-REC-08): an answer is late after `within_s`.
+
+    With `business_days` only the days in `work_days` (0 is Monday) count, without `holidays` (ISO dates).
+    """
 
     within_s: int = _DAY_S
     business_days: bool = False
@@ -188,8 +207,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`effective_at`: judged by it from then on. `summary` tells sellers what changes, by locale (R-POL-20);
-    `announce_s` before it takes effect they are told."""
+    """A version of a marketplace's policy.
+
+    It judges messages from `effective_at` on. `summary` describes the change to sellers, by locale (R-POL-20); they get
+    it `announce_s` before it takes effect.
+    """
 
     version: str = "builtin-1"
     effective_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""The named reasons: one member per reason, the same word in SMTP answer, log, metric, notice, page and record.
+"""The named reasons: one member per reason, with the same name in SMTP answer, log, metric, notice, page and record.
 
-A reason's numbers for SMTP (RFC 5321 §4.2, RFC 3463) stand beside its name; its words, in every language, stand in
-the text catalogue under the same name.
+The SMTP numbers of a reason (RFC 5321 §4.2, RFC 3463) stand here. Its texts, in every language, stand in the text
+catalogue under the same name.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from typing import Final
 
 
 class ReasonCode(StrEnum):
-    # who writes to whom: refused without a notice, ever
+    # about writer and recipient: always refused without a notice
+    """The name of a reason."""
+
     ADDRESS_UNKNOWN = "address_unknown"
     SENDER_BLOCKED = "sender_blocked"
     LOGIN_MISUSED = "login_misused"
@@ -18,7 +20,7 @@ class ReasonCode(StrEnum):
     FROM_DEFECT = "from_defect"
     NO_RELAYING = "no_relaying"
     DMARC_FAILED = "dmarc_failed"
-    # what may pass
+    # about the message and its delivery
     SENDER_PENDING = "sender_pending"
     SENDER_UNPROVEN = "sender_unproven"
     SENDER_SUSPENDED = "sender_suspended"
@@ -40,12 +42,12 @@ class ReasonCode(StrEnum):
     QUOTA_BUYER = "quota_buyer"
     ATTACHMENT_TYPE = "attachment_type"
     ATTACHMENT_DISGUISED = "attachment_disguised"
-    """Its content is not what its name or declared type says."""
+    """The content of the file contradicts its name or its declared type."""
     ATTACHMENT_TOO_BIG = "attachment_too_big"
     ATTACHMENT_UNREADABLE = "attachment_unreadable"
-    """An archive that is encrypted, damaged or nested too deep to be looked into."""
+    """An archive is encrypted, damaged, or nested too deep to be examined."""
     SIGNATURE_NAMES_OWNER = "signature_names_owner"
-    """A PGP or S/MIME key or signature, which says whose it is."""
+    """A PGP or S/MIME key or signature names its owner."""
     EXTERNAL_LINK = "external_link"
     LINKED_LOGO = "linked_logo"
     TRACKING_PIXEL = "tracking_pixel"
@@ -58,17 +60,17 @@ class ReasonCode(StrEnum):
     SCANNER_AWAY = "scanner_away"
     HOLD_EXPIRED = "hold_expired"
     HOLD_REFUSED = "hold_refused"
-    """Staff, or the account's owner, sent back what was held."""
-    # why it goes another way or later than at once
+    """Staff, or the account's owner, decided to return the held message."""
+    # for another route or a later time
     QUIET_HOURS = "quiet_hours"
     SERVICE_QUESTION = "service_question"
     """A service question about an order that the operator fulfils goes to the operator (R-POL-13)."""
-    # why an opted-out buyer still gets it
+    # for delivery in spite of an opt-out
     ANSWER = "answer"
     MARKED_IMPORTANT = "marked_important"
     ADDITIONAL_INFORMATION = "additional_information"
     CRITICAL_KIND = "critical_kind"
-    # what the other server said
+    # by the other server
     DELAYED = "delayed"
     MAILBOX_UNKNOWN = "mailbox_unknown"
     MAILBOX_FULL = "mailbox_full"
@@ -82,14 +84,16 @@ class ReasonCode(StrEnum):
     EXPIRED = "expired"
     TEMPORARY = "temporary"
     REFUSED = "refused"
-    """Refused for good, and no class above fits what was said."""
-    # the relay itself
+    """The refusal is permanent, and no reason above fits the server's text."""
+    # by the relay itself
     STORE_AWAY = "store_away"
     INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpNumbers:
+    """The reply code and the enhanced status code of a reason."""
+
     code: int
     enhanced: str
 
@@ -101,7 +105,7 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.TOO_MANY_PENDING: SmtpNumbers(550, "5.7.1"),
     ReasonCode.FROM_DEFECT: SmtpNumbers(550, "5.6.0"),
     ReasonCode.NO_RELAYING: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.DMARC_FAILED: SmtpNumbers(550, "5.7.26"),  # RFC 7372 §3.3's registry, for DMARC
+    ReasonCode.DMARC_FAILED: SmtpNumbers(550, "5.7.26"),  # from the registry of RFC 7372 §3.3, for DMARC
     ReasonCode.SENDER_PENDING: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_UNPROVEN: SmtpNumbers(550, "5.7.1"),
     ReasonCode.SENDER_SUSPENDED: SmtpNumbers(550, "5.7.1"),
@@ -139,7 +143,7 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
     ReasonCode.HOLD_REFUSED: SmtpNumbers(550, "5.7.1"),
     ReasonCode.STORE_AWAY: SmtpNumbers(451, "4.3.0"),
     ReasonCode.INTERNAL: SmtpNumbers(451, "4.3.0"),
-    # For what another server refused, the numbers of our own delivery report (RFC 3464 §2.3.4).
+    # For refusals of another server these are the numbers in our delivery report (RFC 3464 §2.3.4).
     ReasonCode.DELAYED: SmtpNumbers(451, "4.4.1"),
     ReasonCode.MAILBOX_UNKNOWN: SmtpNumbers(550, "5.1.1"),
     ReasonCode.MAILBOX_FULL: SmtpNumbers(552, "5.2.2"),
@@ -158,7 +162,10 @@ SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Where in the message: `part` is a header field's name or a MIME part's path ("1.2"), offsets in its text."""
+    """A place in the message.
+
+    `part` is the name of a header field or the path of a MIME part ("1.2"); the offsets count in its decoded text.
+    """
 
     part: str
     start: int
@@ -167,7 +174,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why: the rule's id in the requirements, the code, what caused it, and values that its text may name."""
+    """A reason of a verdict: its code, the id of its rule in `docs/rules.md`, its cause, and values for its text."""
 
     code: ReasonCode
     rule: str

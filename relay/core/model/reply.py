@@ -1,4 +1,4 @@
-"""An SMTP reply as this server gives it."""
+"""An SMTP reply of this server."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`text` is one line of printable ASCII, no CR or LF; `enhanced` per RFC 3463."""
+    """An SMTP reply; `text` is one line of printable ASCII, `enhanced` a code of RFC 3463."""
 
     code: int
     enhanced: str
@@ -22,5 +22,6 @@ class Reply:
 
     @classmethod
     def refusing(cls, code: ReasonCode, text: str) -> "Reply":
+        """Returns the reply with the SMTP numbers of a reason."""
         numbers = SMTP_NUMBERS[code]
         return cls(numbers.code, numbers.enhanced, text)

@@ -357,7 +357,7 @@ class Connection(SMTP):
         A message over the limit is read to its end, but not kept.
         """
         buffer, limit_bytes = self._buffer, self._limits.message_bytes
-        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot right behind it ends an empty message
+        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot directly after it ends an empty message
         searched, drained = 0, False
         while (end := buffer.find(data.END_MARK, searched)) < 0:
             drained = drained or len(buffer) > data.largest_wire_form(limit_bytes)

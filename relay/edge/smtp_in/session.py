@@ -167,7 +167,10 @@ class ServerSession(Transaction):
         raise Refused(535, "5.7.8", "user name or password is wrong", reason="login")
 
     def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:  # noqa: ARG002 (aiosmtpd's signature)
-        """Accepts what PLAIN and LOGIN have read, because this call cannot wait; `_log_in` checks the password."""
+        """Accepts the credentials that PLAIN and LOGIN have read.
+
+        `_log_in` checks them, because this call cannot wait.
+        """
         return AuthResult(success=True, auth_data=auth_data)
 
     async def challenge_auth(

@@ -101,7 +101,7 @@ class Transaction(Connection):
         self.say(reply)
 
     async def _slow_down_guessing(self) -> None:
-        """Delays the answer to a client that guesses recipients; ends the session when it guesses too often (R-IN-10)."""
+        """Delays the answer to a client that guesses recipients, and in the end closes its session (R-IN-10)."""
         guard = self._context.guard
         self._context.observer.count("smtp_in_unknown_recipients", port=self._context.listener.kind)
         delay_s = guard.unknown_recipient(self._client)
