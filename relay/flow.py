@@ -1,4 +1,4 @@
-"""The way of a message, as the README draws it:
+"""The way of a message, as the README draws it.
 
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 

@@ -10,8 +10,11 @@ from relay.ports import DkimKey, Resolver, Store
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """`purpose` is "MX", "SPF", "DKIM" or "DMARC"; `value` as it stands in a zone file, without quotes. `needed`: mail
-    of today is refused without it."""
+    """A DNS record that the operator must publish.
+
+    `purpose` is "MX", "SPF", "DKIM" or "DMARC". `value` has the form of a zone file, without quotes. `needed` means
+    that other servers refuse mail without it.
+    """
 
     purpose: str
     name: str

@@ -174,8 +174,10 @@ def _offer(
 
 
 def _received(context: LinkContext) -> tuple[tuple[str, str], ...]:
-    """Of the other side's message: who it seems to be from, as in the mail itself. Its subject is kept as it was
-    written, addresses and all: a page does not show it."""
+    """Returns the facts about the other side's message, with the same apparent writer as in the mail.
+
+    A page does not show the subject, because it is stored as written, with all addresses.
+    """
     about, role = context.about, context.party.role.other
     side = about.pair.side(role)
     name = shown_name(context.services, context.marketplace, about.pair, side)

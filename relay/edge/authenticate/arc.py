@@ -36,7 +36,7 @@ class Seal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The result of a chain: `outcome` is none, pass, fail or temperror.
+    """The result of a chain: `outcome` is "none", "pass", "fail" or "temperror".
 
     `seals` are those of a chain that passes and covers From, the newest first; else empty (RFC 8617 §4.1.2, RFC 6376
     §5.4).

@@ -123,13 +123,11 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername") or (
-            "::",
-        )  # the unspecified address, when the client is gone already
+        # The unspecified address stands for a client that is gone already.
+        peer = transport.get_extra_info("peername") or ("::",)
         self._client = self._named_client or client_address(peer[0])
-        cast("asyncio.Transport", transport).set_write_buffer_limits(
-            high=_CHUNK
-        )  # the default of TLS is eight times as much
+        # The default of TLS is eight times as much.
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)
         # This is longer than the session's own limits, which end it with a reply and a reason.
         _limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
         self._context.sessions.add(self)

@@ -51,9 +51,8 @@ _MAIL_PARAMETERS: Final = {
     "RET": r"FULL|HDRS",
     "ENVID": r".{1,100}",
 }
-_LOGGED_IN_PARAMETERS: Final = _MAIL_PARAMETERS | {
-    "AUTH": r".{1,500}"
-}  # RFC 4954 §5: AUTH= must be accepted and may be ignored
+# RFC 4954 §5: AUTH= must be accepted and may be ignored.
+_LOGGED_IN_PARAMETERS: Final = _MAIL_PARAMETERS | {"AUTH": r".{1,500}"}
 _RCPT_PARAMETERS: Final = {"NOTIFY": _NOTIFY, "ORCPT": r"[A-Za-z0-9-]+;.{1,500}"}
 
 
