@@ -158,7 +158,7 @@ def test_lines_of_one_order_are_joined() -> None:
         (b"O-1,B-1,S-1\n", "the first line must name the columns"),
         (b"order_id,order_id,buyer_ref,seller_ref\n", "names a column twice: order_id"),
         (b"\x81 \x81", "neither UTF-8 nor CP932"),
-        ("order_id,buyer_ref,seller_ref".encode("utf-16-le"), "holds NUL"),
+        ("order_id,buyer_ref,seller_ref".encode("utf-16-le"), "contains NUL"),
         (b'"order_id,buyer_ref,seller_ref\n', "the first line must name the columns"),
     ],
 )
