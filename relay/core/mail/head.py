@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from relay.core.mail import mailbox
+from relay.core.mail import mailbox, message_ids
 from relay.core.mail.mime import Part, body_start, field_text, raw_value
-from relay.core.model.reason import ReasonCode
-from relay.core.rewrite import threads
 
 
 class Automatic(StrEnum):
@@ -68,21 +66,19 @@ _MARKERS: Final = _REPLY_FIELDS | _BULK_FIELDS | {"auto-submitted", "precedence"
 class HeadError(ValueError):
     """The header does not say beyond doubt who wrote; the message is fit for a reply's text."""
 
-    code: Final = ReasonCode.FROM_DEFECT
-
 
 def read_head(content: bytes, root: Part) -> Head:
     """What is decided on before anything is. Raises HeadError."""
     writer = _writer(content, root)
-    message_ids = threads.ids(content, root, "message-id")
+    own_ids = message_ids.ids(content, root, "message-id")
     subject = root.first("subject")
     kind = root.first(KIND_MARK)
     return Head(
         from_address=writer.address,
         from_name=_one_line(writer.name),
         subject=_one_line(field_text(content, subject)) if subject else "",
-        message_id=message_ids[0] if message_ids else "",
-        references=threads.ids(content, root, "references", "in-reply-to"),
+        message_id=own_ids[0] if own_ids else "",
+        references=message_ids.ids(content, root, "references", "in-reply-to"),
         automatic=automatic(content, root),
         kind_mark=_first_word(field_text(content, kind)) if kind else "",
         own_marks=loop_marks(content, root),

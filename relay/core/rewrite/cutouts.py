@@ -11,11 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from relay.core.mail import key_material, textbody
 from relay.core.mail.mime import MimeLimits, Part, split
-from relay.core.rewrite import assemble, signed, textbody
-from relay.core.rewrite.documents import signatures
+from relay.core.rewrite import assemble, key_removal, signed, textedit
 from relay.core.rewrite.plan import Change, Cutout, Edit, Plan
-from relay.core.rewrite.textbody import Splice
+from relay.core.rewrite.textedit import Splice
 
 # What was within its limits as it came is not judged again; only nesting stays bounded, by the splitter itself.
 _LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
@@ -34,21 +34,21 @@ class Cut(NamedTuple):
 
 
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
-    return bool(plan.cutouts or (plan.strip_signatures and signatures.names_owner(content, root)))
+    return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
 def apply(content: bytes, root: Part, plan: Plan) -> Cut:
     """Raises ValueError for a path that names no part and for a span outside its text: what policy wants gone never
     passes by mistake."""
-    owned = signatures.names_owner(content, root) if plan.strip_signatures else []
+    owned = key_material.names_owner(content, root) if plan.strip_signatures else []
     over = {each.path for each in owned if each.is_signature and each.start is None}
     edits: list[Edit] = []
     changes: list[Change] = []
     gone: list[Part] = []
-    listed = _by_part(root, (*plan.cutouts, *signatures.cutouts(owned, plan.signature_placeholder)))
+    listed = _by_part(root, (*plan.cutouts, *key_removal.cutouts(owned, plan.signature_placeholder)))
     for part in root.walk():
         if part.path in over and not _is_in(part, gone):
-            edits += signatures.unsigned(content, part)
+            edits += key_removal.unsigned(content, part)
             changes.append(Change(_STRIPPED, part.path, part.children[0].end, part.children[-1].end, _NAMES_OWNER))
             gone += part.children[1:]
     for part, cuts in listed:
@@ -138,12 +138,12 @@ def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit]:
     octets = placeholder.encode("utf-8", "replace") + b"\r\n"
     encoding = "7bit" if octets.isascii() else "base64"
     header = (
-        textbody.without_content_fields(content[part.header_start : part.body_start])
+        textedit.without_content_fields(content[part.header_start : part.body_start])
         + b"Content-Type: text/plain; charset=utf-8\r\n"
         + f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii")
         + b"Content-Disposition: inline\r\n\r\n"
     )
-    body = textbody.encoded(octets, encoding)
+    body = textedit.encoded(octets, encoding)
     if not part.path and not body.endswith(b"\r\n"):
         body += b"\r\n"
     return [Edit(part.header_start, part.body_start, header), Edit(part.body_start, part.end, body)]
@@ -162,10 +162,10 @@ def _spliced(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit
             splices[-1] = splices[-1]._replace(end=max(end, splices[-1].end))
         else:
             splices.append(Splice(start, end, text))
-    cuts, recoded = textbody.spliced(body, splices)
+    cuts, recoded = textedit.spliced(body, splices)
     edits = [Edit(part.body_start + cut.start, part.body_start + cut.end, cut.replacement) for cut in cuts]
     if recoded:
         header = content[part.header_start : part.body_start]
-        new = textbody.redeclared_header(header, recoded, part.content_type)
+        new = textedit.redeclared_header(header, recoded, part.content_type)
         edits.insert(0, Edit(part.header_start, part.body_start, new))
     return edits

@@ -11,7 +11,7 @@ from typing import Final
 
 from relay.core.mail import address, encodings, mime, words
 from relay.core.mail.mime import HeaderField, MimeLimits, Part, raw_value, split
-from relay.core.rewrite import textbody
+from relay.core.rewrite import textedit
 from relay.core.rewrite.assemble import section
 from relay.core.rewrite.plan import Edit
 
@@ -62,7 +62,7 @@ def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
 def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit]:
     if encoding != "7bit":
         octets = encodings.decode(content[part.body_start : part.end], part.encoding)
-        yield Edit(part.body_start, part.end, textbody.encoded(octets, encoding))
+        yield Edit(part.body_start, part.end, textedit.encoded(octets, encoding))
     elif part.content_type.startswith("multipart/"):
         # What no program shows, or can.
         hidden = mime.surroundings(content, part) if part.children else ((part.body_start, part.end),)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail import mime, words
+from relay.core.mail import mime, textbody, words
 from relay.core.mail.mime import MimeLimits, Part
-from relay.core.rewrite import assemble, plaintext, scrub, textbody
+from relay.core.rewrite import assemble, plaintext, scrub, textedit
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
 
 _WHY: Final = "the reader's carrier shows text first"
@@ -103,7 +103,7 @@ def _text_part(text: str) -> bytes:
         (
             b"Content-Type: text/plain; charset=utf-8\r\n",
             f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode("ascii"),
-            textbody.encoded(octets, encoding),
+            textedit.encoded(octets, encoding),
         )
     )
 

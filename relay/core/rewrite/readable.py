@@ -7,9 +7,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from relay.core.mail import encodings, words
+from relay.core.mail import encodings, textbody, words
 from relay.core.mail.mime import MimeError, MimeLimits, Part, raw_value, split
-from relay.core.rewrite import textbody
 
 _HASH_DIGITS: Final = 16
 _LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)

@@ -9,6 +9,7 @@ from typing import Final
 from relay.core.model.policy import Content, ContentAction, Rule
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Strip
+from relay.core.own_links import own_links
 from relay.core.policy import kinds, subject_marks
 from relay.core.policy.case import Case
 from relay.core.policy.content import (
@@ -27,7 +28,6 @@ from relay.core.policy.content.finding import ContentFinding, Hit
 from relay.core.policy.content.markup import Owner
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
-from relay.core.rewrite.footer.own_links import own_links
 
 _Seen = AbstractSet[Clue | Phrase]
 

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail import charsets, encodings, mime, words
+from relay.core.mail import body_kind, charsets, encodings, mime, textbody, words
+from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.encodings import Cut
 from relay.core.mail.mime import HeaderField, MimeLimits, Part
-from relay.core.rewrite import assemble, longlines, signed, textbody
+from relay.core.mail.textbody import TextBody
+from relay.core.own_links import OwnLinks, own_links
+from relay.core.rewrite import assemble, longlines, signed, textedit
 from relay.core.rewrite.footer import form
-from relay.core.rewrite.footer.own_links import OwnLinks, own_links
 from relay.core.rewrite.footer.quoted import removals
 from relay.core.rewrite.plan import Change, Draft, Edit, Plan
-from relay.core.rewrite.scrub import kinds
-from relay.core.rewrite.scrub.kinds import BodyKind
-from relay.core.rewrite.textbody import Recoded, Splice, TextBody
+from relay.core.rewrite.textedit import Recoded, Splice
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
@@ -76,7 +76,7 @@ def _shown(part: Part) -> list[Part]:
 
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
     """One part's text as earlier passes left it; `footer` where it gets one."""
-    kind = kinds.kind_of(draft.content, part)
+    kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
         return draft
     inside, others = assemble.parted(draft.edits, part.body_start, part.end)
@@ -89,7 +89,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         gone = bool(splices)
         if not gone and not footer:
             return draft
-        cuts, recoded = textbody.spliced(body, _below(body, splices, footer) if footer else splices)
+        cuts, recoded = textedit.spliced(body, _below(body, splices, footer) if footer else splices)
     if not cuts:
         return draft
     start = part.body_start
@@ -119,7 +119,7 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
     rest = links.find(new)  # in its headers, and where it is no message
     if not draft.edits and not rest:
         return []
-    new = textbody.applied(new, [Splice(start, end, "") for start, end in rest])
+    new = textedit.applied(new, [Splice(start, end, "") for start, end in rest])
     return encodings.cut_raw(raw, part.encoding, [Cut(0, len(octets), new.encode("latin-1"))])
 
 
@@ -134,7 +134,7 @@ def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice
         if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
             footer = "-->" + footer  # else nobody would see it
         return sorted([*removed, Splice(at, at, footer)])
-    text = textbody.applied(body.text, removed)
+    text = textedit.applied(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
     end = len(body.text)
     return [*removed, Splice(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
@@ -147,14 +147,14 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
         kept = tuple(f for f in draft.fields if f[0] not in ("Content-Type", "Content-Transfer-Encoding"))
         return _with_fields(
             draft._replace(fields=kept),
-            ("Content-Type", textbody.redeclared(kind, recoded, part.content_type)),
+            ("Content-Type", textedit.redeclared(kind, recoded, part.content_type)),
             ("Content-Transfer-Encoding", f" {recoded.encoding}\r\n".encode("ascii")),
         )
     start, end = part.header_start, part.body_start
     inside = [edit for edit in draft.edits if start <= edit.start < end and edit.end <= end]
     header = assemble.section(draft.content, start, end, inside)
     others = [edit for edit in draft.edits if edit not in inside]
-    new = Edit(start, end, textbody.redeclared_header(header, recoded, part.content_type))
+    new = Edit(start, end, textedit.redeclared_header(header, recoded, part.content_type))
     return draft._replace(edits=(*others, new))
 
 
@@ -171,7 +171,7 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
         text = words.decode(words.unfold(value))
         spans = links.find(text)
         if spans:
-            text = textbody.applied(text, [Splice(start, end, "") for start, end in spans]).strip()
+            text = textedit.applied(text, [Splice(start, end, "") for start, end in spans]).strip()
             fields[at] = name, b" " + (text.encode("ascii") if text.isascii() else words.encode(text)) + b"\r\n"
             old = draft.root.first("subject")
             changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
@@ -216,7 +216,7 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
     part = (
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
         + f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode("ascii")
-        + textbody.encoded(text, encoding).removesuffix(b"\r\n")
+        + textedit.encoded(text, encoding).removesuffix(b"\r\n")
         + b"\r\n"
     )
     added = Change(_ADDED, root.path, root.end, root.end, _ASKED)

@@ -10,10 +10,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from relay.core.mail.readings import TAG
+from relay.core.mail.textbody import TextBody
+from relay.core.own_links import OwnLinks, Span, merged
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
-from relay.core.rewrite.footer.own_links import OwnLinks, Span, merged
-from relay.core.rewrite.scrub.layers import TAG
-from relay.core.rewrite.textbody import Splice, TextBody
+from relay.core.rewrite.textedit import Splice
 
 _MOST_FOOTERS: Final = 100  # whoever quotes more of them only loses the links
 _MOST_LINES: Final = 40

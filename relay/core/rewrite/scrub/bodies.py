@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from relay.core.mail import encodings
+from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.encodings import Cut
 from relay.core.mail.mime import Part
 from relay.core.rewrite.scrub import cards, embedded, reading
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import HIDDEN, Hit, merged, replaced
-from relay.core.rewrite.scrub.kinds import BodyKind, declared_kind
+from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged, replaced
 
 _ROUNDS: Final = 3
 _REPORTS: Final = frozenset(
@@ -39,7 +39,7 @@ def is_text(part: Part) -> bool:
     return declared_kind(part) is not None
 
 
-def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
+def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
     """Cuts of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
     octets = encodings.decode(raw, part.encoding)
     cuts, hits = _Text(part, kind, secrets).cuts(octets)
@@ -48,7 +48,7 @@ def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tupl
     return hidden_in_noise(raw, part.encoding, secrets)
 
 
-def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
+def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
     """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
@@ -58,7 +58,7 @@ def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list
     return encodings.cut_raw(raw, encoding, cuts) if cuts else [], hits
 
 
-def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
+def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
     """Clients skip what is no digit of base64, readers do not: footers of mailing lists stand there."""
     if encoding != "base64" or b"@" not in raw:
         return [], []
@@ -81,7 +81,7 @@ class _Text:
         elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
             self._ways = reading.DELSP
 
-    def cuts(self, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+    def cuts(self, octets: bytes) -> tuple[list[Cut], list[Occurrence]]:
         codec = encodings.codec_of(self._charset, octets)
         cuts, hits = self._cuts_by(codec, octets)
         for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
@@ -93,11 +93,13 @@ class _Text:
                     cuts, hits = [Cut(0, len(octets), encodings.apply(left, more))], hits + found
         return cuts, hits
 
-    def _cuts_by(self, codec: str, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+    def _cuts_by(self, codec: str, octets: bytes) -> tuple[list[Cut], list[Occurrence]]:
         text = encodings.decode_text(octets, codec)
         hits = self._search(text)
         spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
-        found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
+        found = [
+            Occurrence(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)
+        ]
         if found and _after(octets, codec, found)[0] != replaced(text, hits):
             return self._anew(octets, text, codec), found
         if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
@@ -110,7 +112,7 @@ class _Text:
             return self._anew(octets, text, codec), found
         return cuts, found
 
-    def _search(self, text: str) -> list[Hit]:
+    def _search(self, text: str) -> list[Occurrence]:
         hits = reading.search(text, self._secrets, self._ways)
         hits += embedded.search(text, self._secrets)
         hits += cards.search(text, self._secrets)
@@ -137,12 +139,12 @@ def _may_be_another(octets: bytes, codec: str) -> bool:
     return len(text) == len(octets) or "\ufffd" in text
 
 
-def _machines(text: str) -> Iterator[Hit]:
+def _machines(text: str) -> Iterator[Occurrence]:
     """What a receipt or report says of the program and the servers it was made by (RFC 8098 §3.2, RFC 3464 §2)."""
-    return (Hit(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
+    return (Occurrence(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
-def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cut]]:
+def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Cut]]:
     """What a client would read after the cuts, and the cuts."""
     cuts = encodings.encode_cuts(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
     return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts

@@ -15,7 +15,7 @@ from typing import Final
 from relay.core.mail import encodings
 from relay.core.rewrite.scrub import reading, trace
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
 
 _LINE: Final = re.compile(r"[^\r\n]++(?>(?:\r?\n[ \t][^\r\n]*+)*)")
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
@@ -44,11 +44,11 @@ class _Property:
     is_encoded: bool
 
 
-def search(text: str, secrets: HiddenValues) -> list[Hit]:
+def search(text: str, secrets: HiddenValues) -> list[Occurrence]:
     """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
-    hits: list[Hit] = []
+    hits: list[Occurrence] = []
     card: list[_Property] = []
     in_card = False
     for line in _properties(text):
@@ -104,10 +104,10 @@ def _decoded(params: str, value: str) -> tuple[str, bool]:
     return encodings.decode_text(octets, encodings.codec_of(charset[1] if charset else "", octets)), True
 
 
-def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Hit]:
+def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrence]:
     params = line.params
     if line.name in _IDS and _is_telling(line.value, secrets):
-        yield Hit(
+        yield Occurrence(
             line.start,
             line.end,
             f"{line.name}{params}:{secrets.opaque('card', line.value)}@{secrets.domain}",
@@ -120,7 +120,7 @@ def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Hit]:
         hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
     if hits or params != line.params:
         said = replaced(f"{params}:{line.value}", hits)
-        yield Hit(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
+        yield Occurrence(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
 
 
 def _is_telling(value: str, secrets: HiddenValues) -> bool:
@@ -129,19 +129,19 @@ def _is_telling(value: str, secrets: HiddenValues) -> bool:
     return not may_stay or bool(secrets.find(value, whole=False))
 
 
-def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Hit]:
+def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Occurrence]:
     found = [_hits(line.value, secrets, label=bool(_NAMES.match(line.name))) for line in card]
     owner = next((hit for hits in found for hit in hits if hit.what == "address"), None)
     for line, hits in zip(card, found, strict=True):
         if owner and _NAMES.match(line.name) and line.value.strip("; ") not in {"", owner.replacement}:
             said = owner.replacement + ";;;;" * (line.name == "N")
-            yield Hit(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
+            yield Occurrence(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
         elif hits:
             said = replaced(line.value, hits)
-            yield Hit(line.start, line.end, _written(line, said), hits[0].what)
+            yield Occurrence(line.start, line.end, _written(line, said), hits[0].what)
 
 
-def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Hit]:
+def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:
     return reading.search(text, secrets, reading.PLAIN, label=label)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from relay.core.mail import encodings, words
-from relay.core.rewrite.scrub import kinds, reading
+from relay.core.mail import body_kind, encodings, words
+from relay.core.rewrite.scrub import reading
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
 
 _UUENCODED: Final = re.compile(
     r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
@@ -22,7 +22,7 @@ _WORDS: Final = re.compile(
 )
 
 
-def search(text: str, secrets: HiddenValues) -> Iterator[Hit]:
+def search(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
     if "begin" in text:
         for match in _UUENCODED.finditer(text):
             yield from _file(match, secrets)
@@ -35,13 +35,13 @@ def search(text: str, secrets: HiddenValues) -> Iterator[Hit]:
             value = words.decode(match[0].encode("utf-8", "replace"))
             hits = reading.search(value, secrets, reading.PLAIN)
             if hits:
-                yield Hit(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
+                yield Occurrence(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
 
 
-def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Hit]:
+def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Occurrence]:
     name = secrets.find(match[3], whole=False, label=True)
     for hit in name:
-        yield Hit(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
+        yield Occurrence(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
     lines = match[5].encode("ascii", "replace").splitlines()
     octets = encodings.decode_base64(b"".join(lines)) if match[2] else b"".join(map(_line, lines))
     yield from _changed(match.start(5), match.end(5), octets, _base64_lines if match[2] else _uuencoded, secrets)
@@ -59,14 +59,14 @@ def _line(line: bytes) -> bytes:
             return b""
 
 
-def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Hit]:
-    if not kinds.looks_like_text(octets[:512]):
+def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Occurrence]:
+    if not body_kind.looks_like_text(octets[:512]):
         return
     codec = encodings.codec_of("", octets)
     text = encodings.decode_text(octets, codec)
     hits = reading.search(text, secrets, reading.HTML)
     if hits:
-        yield Hit(start, end, encode(replaced(text, hits).encode(codec, "replace")), hits[0].what)
+        yield Occurrence(start, end, encode(replaced(text, hits).encode(codec, "replace")), hits[0].what)
 
 
 def _base64(octets: bytes) -> str:

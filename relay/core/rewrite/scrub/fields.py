@@ -8,9 +8,9 @@ from email.header import Header
 from typing import Final
 
 from relay.core.mail import words
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
 
-Search = Callable[[str], list[Hit]]
+Search = Callable[[str], list[Occurrence]]
 """What of a decoded value is a secret: depends on the field that it stands in."""
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
@@ -22,7 +22,7 @@ _BETWEEN_WORDS: Final = re.compile(rb"\([^()]*\)|[ \t\"\\]+")
 _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
 
 
-def text(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
+def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
     """An unstructured value, or any that may hold encoded-words (RFC 2047). No hits: `raw` as it is."""
     if b"=?" not in raw:
         hits = search(raw.decode("latin-1"))
@@ -41,7 +41,7 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
-def _read(raw: bytes, search: Search) -> list[Hit]:
+def _read(raw: bytes, search: Search) -> list[Occurrence]:
     """As decoded, and as the bytes stand: the edges of encoded-words that vanish in one end a token in the other."""
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
@@ -84,7 +84,7 @@ def _encoded(raw: bytes, search: Search) -> bytes:
         return words.encode(scrubbed)
 
 
-def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
+def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
     """An address field of a message inside the message: a known mailbox loses its display name with its address, for
     that is a real name (R-REW-01)."""
     value = words.unfold(raw)
@@ -119,11 +119,11 @@ def _mailbox(written: bytes, search: Search) -> bytes:
 
 def parameters(
     kind: str, raw: bytes, known: Mapping[str, str], search: Search, *, force: bool = False
-) -> tuple[bytes, list[Hit]]:
+) -> tuple[bytes, list[Occurrence]]:
     """Content-Type and Content-Disposition: `kind` with the parameters that a client reads, built anew on a hit, or by
     `force` where `known` is not what `raw` says. Which of two parameters counts, clients do not agree on: both must be
     clean."""
-    hits: list[Hit] = []
+    hits: list[Occurrence] = []
     rebuilt = [kind]
     for name, value in known.items():
         said, found = _read_parameter(value, search)
@@ -138,7 +138,7 @@ def parameters(
     return _ended(raw, "".join(rebuilt).encode("ascii", "replace")), hits
 
 
-def _read_parameter(value: str, search: Search) -> tuple[str, list[Hit]]:
+def _read_parameter(value: str, search: Search) -> tuple[str, list[Occurrence]]:
     """The value as it is to be read, and what is found in it: octets that stand bare may be those of a charset."""
     found = search(value)
     if not found and not value.isascii():

@@ -13,9 +13,9 @@ from typing import Final
 import idna
 
 from relay.core import keyed
-from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.machines import AFTER, Machines
 from relay.core.rewrite.scrub.names import Names
+from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 from relay.core.rewrite.scrub.spellings import spellings
 
 # An address is a whole token: what mailbox names go on with may not touch it. Non-ASCII letters do touch addresses in
@@ -84,14 +84,14 @@ class Addresses:
         self._whole = re.compile(rf"@(?:{names}){AFTER}", re.IGNORECASE)
         self._anywhere = re.compile(rf"@(?:{names})", re.IGNORECASE)
 
-    def find(self, text: str, low: str, *, whole: bool) -> Iterator[Hit]:
+    def find(self, text: str, low: str, *, whole: bool) -> Iterator[Occurrence]:
         if not any(literal in low for literal in self._literals):
             return
         for match in (self._whole if whole else self._anywhere).finditer(text):
             assert match.lastindex
             found = self._domains[match.lastindex - 1].before(text, match.start(), whole=whole)
             if found:
-                yield Hit(found[0], match.end(), found[1], "address")
+                yield Occurrence(found[0], match.end(), found[1], "address")
 
 
 def _domain_pattern(domain: str) -> str:
@@ -128,7 +128,7 @@ class HiddenValues:
     domain: str
     key: bytes
 
-    def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Hit]:
+    def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Occurrence]:
         """Sorted hits that do not overlap. `whole=False` also finds a secret inside a longer token, as file names
         and boundaries hold them; `label`: `text` stands where people and files are named."""
         low = text.lower()
@@ -144,8 +144,8 @@ class HiddenValues:
         """The same for the same `old` everywhere in the pair's mail (RFC 2392, RFC 5545 §3.8.4.7 want it unique)."""
         return keyed.base32(keyed.tag(self.key, what, old, size=15))
 
-    def _find_content_ids(self, text: str) -> Iterator[Hit]:
+    def _find_content_ids(self, text: str) -> Iterator[Occurrence]:
         # RFC 2392: the URL is the id without its brackets.
         names = "|".join(map(re.escape, sorted(self.content_ids, key=len, reverse=True)))
         for match in re.finditer(rf"(?i:(?<=cid:))(?:{names})(?![A-Za-z0-9])", text):
-            yield Hit(match.start(), match.end(), self.content_ids[match[0]], "content-id")
+            yield Occurrence(match.start(), match.end(), self.content_ids[match[0]], "content-id")

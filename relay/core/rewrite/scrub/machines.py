@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from relay.core.rewrite.scrub.hit import HIDDEN, Hit
+from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
 _SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
@@ -31,24 +31,24 @@ class Machines:
         self.names = names
         self._ips = frozenset(ip for name in names if ":" in name and (ip := _ip(name)))
 
-    def find(self, text: str, low: str, *, whole: bool) -> list[Hit]:
-        hits: list[Hit] = []
+    def find(self, text: str, low: str, *, whole: bool) -> list[Occurrence]:
+        hits: list[Occurrence] = []
         if any([name in low for name in self.names]):  # noqa: C419 - a generator costs more than the few that it spares
             hits += self._named(text, whole=whole)
         if (self._ips or _MAPPED in low) and low.count(":") > 1:
             hits += self._spelt_otherwise(text)
         return hits
 
-    def _named(self, text: str, *, whole: bool) -> Iterator[Hit]:
+    def _named(self, text: str, *, whole: bool) -> Iterator[Occurrence]:
         names = "|".join(map(re.escape, self.names))
         pattern = rf"{_BEFORE}(?:{names}){AFTER}" if whole else names
-        return (Hit(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
+        return (Occurrence(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
 
-    def _spelt_otherwise(self, text: str) -> Iterator[Hit]:
+    def _spelt_otherwise(self, text: str) -> Iterator[Occurrence]:
         for match in _IPV6.finditer(text):
             ip = _ip(match[0])
             if ip in self._ips or (ip and ip.ipv4_mapped and str(ip.ipv4_mapped) in self.names):
-                yield Hit(match.start(), match.end(), HIDDEN, "host")
+                yield Occurrence(match.start(), match.end(), HIDDEN, "host")
 
 
 def _ip(text: str) -> ipaddress.IPv6Address | None:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from relay.core.rewrite.scrub.hit import Hit
+from relay.core.rewrite.scrub.occurrence import Occurrence
 from relay.core.rewrite.scrub.spellings import spellings
 
 _LETTERS: Final = r"0-9A-Za-z\u00aa-\u02ff\u0370-\u10ff\u1e00-\u1fff"
@@ -59,14 +59,14 @@ class Names:
         self._words = tuple(tuple(word.lower() for word in words) for words in known)
         self._pattern = re.compile("|".join(f"({_pattern(words)})" for words in known) or "(?!)", re.IGNORECASE)
 
-    def find(self, text: str) -> Iterator[Hit]:
+    def find(self, text: str) -> Iterator[Occurrence]:
         if not self._words:
             return
         low = text.lower()
         if any(all(word in low for word in words) for words in self._words):
             for match in self._pattern.finditer(text):
                 assert match.lastindex
-                yield Hit(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
+                yield Occurrence(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
 
 
 @lru_cache(maxsize=4096)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core.mail.encodings import origin_of
-from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, merged
-from relay.core.rewrite.scrub.layers import (
+from relay.core.mail.readings import (
     BLOCKS,
     CDATA,
     CSS,
@@ -24,6 +22,8 @@ from relay.core.rewrite.scrub.layers import (
     UNSEEN,
     Layer,
 )
+from relay.core.rewrite.scrub.find import HiddenValues
+from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 
 Ways = Sequence[Sequence[Layer]]
 
@@ -47,13 +47,15 @@ _OVERRIDES: Final = ("\u202e", "\u2067", "\u202b")
 _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 
 
-def search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool = True, label: bool = False) -> list[Hit]:
+def search(
+    text: str, secrets: HiddenValues, ways: Ways, *, whole: bool = True, label: bool = False
+) -> list[Occurrence]:
     """Hits of every reading, as spans of `text`. Tags that stand inside an address are kept after its alias."""
     found = _search(text, secrets, ways, whole=whole, label=label)
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):
         mirrored = _search(text[::-1], secrets, ways, whole=whole, label=label)
         length = len(text)
-        found += (Hit(length - hit.end, length - hit.start, hit.replacement[::-1], hit.what) for hit in mirrored)
+        found += (Occurrence(length - hit.end, length - hit.start, hit.replacement[::-1], hit.what) for hit in mirrored)
     return merged(found) if len(found) > 1 else found
 
 
@@ -66,7 +68,7 @@ def _may_run_backwards(text: str) -> bool:
     return not text.isascii() and any(sign in text for sign in _OVERRIDES)
 
 
-def _search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool, label: bool) -> list[Hit]:
+def _search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool, label: bool) -> list[Occurrence]:
     found = secrets.find(text, whole=whole, label=label)
     for way in ways:
         below: list[tuple[Layer, str]] = []
@@ -82,12 +84,12 @@ def _search(text: str, secrets: HiddenValues, ways: Ways, *, whole: bool, label:
     return found
 
 
-def _led_back(hits: list[Hit], below: Sequence[tuple[Layer, str]]) -> list[Hit]:
+def _led_back(hits: list[Occurrence], below: Sequence[tuple[Layer, str]]) -> list[Occurrence]:
     for layer, text in reversed(below) if hits else ():
         origin = origin_of(layer.pattern, layer.value, text)
         spans = [origin.span(hit.start, hit.end) for hit in hits]
         hits = [
-            Hit(
+            Occurrence(
                 start,
                 end,
                 hit.replacement + (_tags_between(text[start:end]) if layer in (TAGS, BLOCKS, UNSEEN) else ""),

@@ -5,9 +5,9 @@ from typing import Final
 from relay.core.rewrite.plan import Change, Draft, Plan
 from relay.core.rewrite.scrub import reading, structure, trace
 from relay.core.rewrite.scrub.find import HiddenValues, addresses
-from relay.core.rewrite.scrub.hit import replaced
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
+from relay.core.rewrite.scrub.occurrence import replaced
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 

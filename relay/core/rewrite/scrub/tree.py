@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from relay.core.mail import encodings, mime, words
+from relay.core.mail import body_kind, encodings, mime, words
+from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.encodings import Cut
 from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
 from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Change, Edit
-from relay.core.rewrite.scrub import bodies, fields, kinds, reading, structure
+from relay.core.rewrite.scrub import bodies, fields, reading, structure
 from relay.core.rewrite.scrub.fields import Search
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
-from relay.core.rewrite.scrub.kinds import BodyKind
+from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
 from relay.core.rewrite.scrub.structure import Place
 
 _WHY: Final = {
@@ -99,7 +99,7 @@ class Tree:
         for hit in hits:
             self.note(hit, part.path, field.start, field.end)
 
-    def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
+    def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
         """The new value of a field and what was hidden in it."""
         if name == "content-type":
             return self._content_type(raw, part, boundary)
@@ -113,7 +113,7 @@ class Tree:
             return fields.parameters(shown, raw, known, self._search(whole=False), force=is_new)
         if name == "content-id":
             new = self._secrets.content_ids.get(structure.content_id(raw))
-            return (f" <{new}>\r\n".encode("ascii"), [Hit(0, 0, "", "content-id")]) if new else (raw, [])
+            return (f" <{new}>\r\n".encode("ascii"), [Occurrence(0, 0, "", "content-id")]) if new else (raw, [])
         if name in structure.ADDRESS_FIELDS:
             return fields.mailboxes(raw, self._search())
         if name == "content-description":
@@ -123,7 +123,7 @@ class Tree:
     def _search(self, *, whole: bool = True, label: bool = True) -> Search:
         return partial(reading.search, secrets=self._secrets, ways=reading.PLAIN, whole=whole, label=label)
 
-    def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
+    def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
         known = dict(part.params)
         start = self._secrets.content_ids.get(known.get("start", "").strip("<>"))
         if start:
@@ -141,7 +141,7 @@ class Tree:
                 self._around_children(part)
             return
         start, end = part.body_start, part.end
-        kind = kinds.kind_of(self._content, part)
+        kind = body_kind.kind_of(self._content, part)
         if kind is BodyKind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
             return
         if kind is BodyKind.BINARY:
@@ -154,7 +154,7 @@ class Tree:
             cuts, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
         self._take(part, cuts, hits)
 
-    def _take(self, part: Part, cuts: Sequence[Cut], hits: Sequence[Hit]) -> None:
+    def _take(self, part: Part, cuts: Sequence[Cut], hits: Sequence[Occurrence]) -> None:
         start = part.body_start
         self.edits += (Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts)
         # A base64 body has one cut for all that was found in it.
@@ -226,7 +226,7 @@ class Tree:
 
     # ------------------------------------------------------------ the record
 
-    def note(self, hit: Hit, where: str, start: int, end: int) -> None:
+    def note(self, hit: Occurrence, where: str, start: int, end: int) -> None:
         self.changes.append(Change(f"{hit.what} replaced", where, start, end, _WHY[hit.what]))
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from relay.core.mail import charsets, encodings, words
 from relay.core.mail.encodings import Cut
-from relay.core.mail.mime import Part
+from relay.core.mail.textbody import TextBody
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
@@ -37,30 +37,6 @@ class Recoded(NamedTuple):
 
     charset: str
     encoding: str
-
-
-class TextBody(NamedTuple):
-    """A body and what a client reads in it. `offsets` of policy are those of `text`."""
-
-    raw: bytes
-    part: Part
-    octets: bytes
-    codec: str
-    text: str
-    is_html: bool
-
-    @property
-    def newline(self) -> str:
-        return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
-
-
-def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
-    """`is_html` where it is known better than by the declared type."""
-    if is_html is None:
-        is_html = part.content_type in ("text/html", "application/xhtml+xml")
-    octets = encodings.decode(raw, part.encoding)
-    codec = encodings.codec_of(part.params.get("charset", ""), octets)
-    return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec), is_html)
 
 
 def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recoded | None]:

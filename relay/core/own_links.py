@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from relay.core.mail.encodings import origin_of
-from relay.core.rewrite.scrub.layers import ENTITIES, FLOWED, FOLDED, PERCENT, QUOTED_PRINTABLE, TAGS, Layer
+from relay.core.mail.readings import ENTITIES, FLOWED, FOLDED, PERCENT, QUOTED_PRINTABLE, TAGS, Layer
 
 Span = tuple[int, int]
 

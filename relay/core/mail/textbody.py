@@ -1,0 +1,30 @@
+"""Decodes the body of a text part: transfer encoding, then charset."""
+
+from typing import NamedTuple
+
+from relay.core.mail import encodings
+from relay.core.mail.mime import Part
+
+
+class TextBody(NamedTuple):
+    """A body and what a client reads in it. `offsets` of policy are those of `text`."""
+
+    raw: bytes
+    part: Part
+    octets: bytes
+    codec: str
+    text: str
+    is_html: bool
+
+    @property
+    def newline(self) -> str:
+        return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
+
+
+def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
+    """`is_html` where it is known better than by the declared type."""
+    if is_html is None:
+        is_html = part.content_type in ("text/html", "application/xhtml+xml")
+    octets = encodings.decode(raw, part.encoding)
+    codec = encodings.codec_of(part.params.get("charset", ""), octets)
+    return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec), is_html)
