@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from relay.core.mail.encodings import origin_of
+from relay.core.mail.edits import Edit, merge_ranges
+from relay.core.mail.origin import origin_of
 from relay.core.mail.readings import ENTITIES, FLOWED, FOLDED, PERCENT, QUOTED_PRINTABLE, TAGS, Layer
-
-Span = tuple[int, int]
 
 _PLAIN: Final = ((ENTITIES, PERCENT, FOLDED), (QUOTED_PRINTABLE, FOLDED))
 _DELSP: Final = (*_PLAIN, (FLOWED, ENTITIES, PERCENT, FOLDED))
@@ -50,7 +49,7 @@ class OwnLinks:
             re.IGNORECASE,
         )
 
-    def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Span]:
+    def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Edit[str]]:
         """Sorted, without overlap; with all of the link that one was wrapped into."""
         low = text.lower()
         if not (self._host in low or is_delsp or self._may_hide(low)):
@@ -58,7 +57,7 @@ class OwnLinks:
         found = [_widened(text, *span) for span in self._in(text)]
         for way in _HTML if is_html else _DELSP if is_delsp else _PLAIN:
             found += (_widened(text, *span) for span in self._read(text, way))
-        return merged(found)
+        return merge_ranges(found)
 
     def _may_hide(self, low: str) -> bool:
         return (
@@ -70,7 +69,7 @@ class OwnLinks:
             or (not low.isascii() and bool(_UNSEEN.search(low)))
         )
 
-    def _in(self, text: str) -> Iterator[Span]:
+    def _in(self, text: str) -> Iterator[tuple[int, int]]:
         for match in self._pattern.finditer(text):
             end, length = match.end(), len(match[1])
             while length < _WHOLE_TOKEN:
@@ -80,7 +79,7 @@ class OwnLinks:
                 end, length = more.end(), length + len(more[1])
             yield match.start(), end
 
-    def _read(self, text: str, way: Sequence[Layer]) -> list[Span]:
+    def _read(self, text: str, way: Sequence[Layer]) -> list[tuple[int, int]]:
         below: list[tuple[Layer, str]] = []
         view = text
         for layer in way:
@@ -100,17 +99,7 @@ def own_links(prefix: str) -> OwnLinks:
     return OwnLinks(prefix)
 
 
-def merged(spans: Sequence[Span]) -> list[Span]:
-    kept: list[Span] = []
-    for start, end in sorted(spans):
-        if kept and start < kept[-1][1]:
-            kept[-1] = kept[-1][0], max(kept[-1][1], end)
-        else:
-            kept.append((start, end))
-    return kept
-
-
-def _widened(text: str, start: int, end: int) -> Span:
+def _widened(text: str, start: int, end: int) -> Edit[str]:
     """With the link around it, what follows its token, and one pair of brackets."""
     near = text[max(0, start - _REACH) : start]
     run = near[len(near.rstrip(_URL)) :]
@@ -122,5 +111,5 @@ def _widened(text: str, start: int, end: int) -> Span:
         end = rest.end()
     for opening, closing in (("<", ">"), ("(", ")"), ("[", "]"), ("&lt;", "&gt;")):
         if text.endswith(opening, 0, start) and text.startswith(closing, end):
-            return start - len(opening), end + len(closing)
-    return start, end
+            return Edit(start - len(opening), end + len(closing), "")
+    return Edit(start, end, "")

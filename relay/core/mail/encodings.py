@@ -1,74 +1,29 @@
 """Transfer encodings and charsets of text parts: what a client would read, and how to change a piece of it in place.
 
-Decoding is lenient in the ways mail programs are. A change is given as cuts in the decoded octets and comes back as
-cuts in the raw body: exactly the region in quoted-printable and unencoded text, the whole body in base64.
+Decoding is lenient in the ways mail programs are. A change is given as edits of the decoded octets and comes back as
+edits of the raw body: exactly the region in quoted-printable and unencoded text, the whole body in base64.
 """
 
 import binascii
 import codecs
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from relay.core.mail import charsets
+from relay.core.mail.edits import Edit, apply_edits
+from relay.core.mail.origin import Origin, origin_of
 
 _QP_PIECE: Final = re.compile(r"=(?:([0-9A-Fa-f]{2})|[ \t]*\r?\n)")
 _QP_PADDED_BREAK: Final = re.compile(rb"=[ \t]+(?=\r?\n)")
 _CRLF: Final = b"\r\n"
+_BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
 _BASE64_NOISE: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _ASCII_ESCAPE: Final = b"\x1b(B"
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Replace `[start:end]` by `replacement`."""
-
-    start: int
-    end: int
-    replacement: bytes
-
-
-@dataclass(slots=True)
-class Origin:
-    """Where the characters of a view come from: pieces of a source that read as something else, or as nothing, the
-    rest being the same on both sides. Pieces are added in order."""
-
-    _view: list[int] = field(default_factory=list)
-    _source: list[int] = field(default_factory=list)
-
-    def add(self, start: int, end: int, *, width: int) -> None:
-        """`source[start:end]` reads as `width` characters, which all come from the whole of it."""
-        at = start if not self._view else self._view[-1] + start - self._source[-1]
-        self._view += (at, at + width)
-        self._source += (start, end)
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """A span of the view, at least one character long -> the span of the source that reads so."""
-        return self._piece(start)[0], self._piece(end - 1)[1]
-
-    def _piece(self, at: int) -> tuple[int, int]:
-        before = bisect_right(self._view, at) - 1
-        if before < 0:
-            return at, at + 1
-        if before % 2 == 0:  # inside a piece: entries come in pairs, its start and its end
-            return self._source[before], self._source[before + 1]
-        source = self._source[before] + at - self._view[before]
-        return source, source + 1
-
-
-def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
-    """The origin of `pattern.sub(value, text)`, where `value` gives what the match reads as."""
-    origin = Origin()
-    for match in pattern.finditer(text):
-        new = value(match)
-        if new != match[0]:
-            origin.add(match.start(), match.end(), width=len(new))
-    return origin
 
 
 # ---------------------------------------------------------------- transfer encodings (RFC 2045 §6)
@@ -100,23 +55,14 @@ def _decode_base64_run(run: bytes) -> bytes:
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
 
 
-def cut_raw(raw: bytes, encoding: str, cuts: Sequence[Cut]) -> list[Cut]:
-    """Cuts of the decoded octets, sorted, as cuts of the raw body."""
+def raw_edits(raw: bytes, encoding: str, changes: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
+    """Returns edits of the decoded octets, which are sorted, as edits of the raw body."""
     if encoding == "quoted-printable":
-        return list(_cut_quoted_printable(raw, cuts))
+        return list(_edits_of_quoted_printable(raw, changes))
     if encoding == "base64":
         last = b"\r\n" if raw.endswith(b"\r\n") else b""
-        return [Cut(0, len(raw), encode_base64(apply(decode_base64(raw), cuts)) + last)]
-    return list(cuts)
-
-
-def apply(data: bytes, cuts: Sequence[Cut]) -> bytes:
-    pieces: list[bytes] = []
-    at = 0
-    for cut in cuts:
-        pieces += (data[at : cut.start], cut.replacement)
-        at = cut.end
-    return b"".join((*pieces, data[at:]))
+        return [Edit(0, len(raw), encode_base64(apply_edits(decode_base64(raw), changes)) + last)]
+    return list(changes)
 
 
 def encode_base64(octets: bytes) -> bytes:
@@ -124,12 +70,12 @@ def encode_base64(octets: bytes) -> bytes:
     return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
 
 
-def _cut_quoted_printable(raw: bytes, cuts: Sequence[Cut]) -> Iterator[Cut]:
+def _edits_of_quoted_printable(raw: bytes, changes: Sequence[Edit[bytes]]) -> Iterator[Edit[bytes]]:
     """Each region alone is replaced; soft breaks keep the line within its limit."""
     origin = origin_of(_QP_PIECE, lambda piece: chr(int(piece[1], 16)) if piece[1] else "", raw.decode("latin-1"))
-    spans = [origin.span(cut.start, cut.end) for cut in cuts]
+    spans = [origin.span(edit.start, edit.end) for edit in changes]
     column, done = 0, 0
-    for at, (cut, (start, end)) in enumerate(zip(cuts, spans, strict=True)):
+    for at, (edit, (start, end)) in enumerate(zip(changes, spans, strict=True)):
         line_start = raw.rfind(b"\n", done, start) + 1
         column = start - line_start if line_start else column + start - done
         limit = min(len(raw), end + _QP_LINE)
@@ -137,8 +83,8 @@ def _cut_quoted_printable(raw: bytes, cuts: Sequence[Cut]) -> Iterator[Cut]:
         rest = (line_end if line_end >= 0 else limit) - end
         if at + 1 < len(spans):
             rest = min(rest, spans[at + 1][0] - end)
-        replacement, column = _fit(_quote(cut.replacement), column, rest)
-        yield Cut(start, end, replacement)
+        replacement, column = _fit(_quote(edit.replacement), column, rest)
+        yield Edit(start, end, replacement)
         done = end
 
 
@@ -168,6 +114,16 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
         out += b"=\r\n"
         column = 0
     return bytes(out), column
+
+
+def has_bare_line_end(octets: bytes) -> bool:
+    """Whether a CR or an LF stands without the other. Counting costs a tenth of looking for one."""
+    return not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r")
+
+
+def with_crlf(octets: bytes) -> bytes:
+    """Returns the octets with every bare CR and LF as CRLF."""
+    return _BARE_LINE_END.sub(b"\r\n", octets)
 
 
 # ---------------------------------------------------------------- charsets
@@ -270,11 +226,13 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
     return origin
 
 
-def encode_cuts(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]]) -> list[Cut]:
-    """Cuts (start, end, replacement) whose replacements are encoded as the octets around them are; a text ends in ASCII
-    (RFC 1468), even where its writer has left that out."""
+def encoded_edits(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]]) -> list[Edit[bytes]]:
+    """Returns edits of the octets from pieces (start, end, text), each text encoded as the octets around it are.
+
+    ISO-2022 text ends in ASCII (RFC 1468), also where its writer has left that out.
+    """
     if not codec.startswith("iso2022"):
-        return [Cut(start, end, new.encode(codec, "replace")) for start, end, new in pieces]
+        return [Edit(start, end, new.encode(codec, "replace")) for start, end, new in pieces]
     escapes = [(match.start(), match[0]) for match in _ESCAPE.finditer(octets)]
 
     def shift(at: int) -> bytes:
@@ -282,9 +240,9 @@ def encode_cuts(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]
         before = bisect_left(escapes, (at, b""))
         return escapes[before - 1][1] if before else _ASCII_ESCAPE
 
-    cuts = []
+    edits = []
     for start, end, replacement in pieces:
         before, after = shift(start), shift(end) if end < len(octets) else _ASCII_ESCAPE
         new = (_ASCII_ESCAPE if before != _ASCII_ESCAPE else b"") + replacement.encode(codec, "replace")
-        cuts.append(Cut(start, end, new + (after if after != _ASCII_ESCAPE else b"")))
-    return cuts
+        edits.append(Edit(start, end, new + (after if after != _ASCII_ESCAPE else b"")))
+    return edits

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from relay.core.mail import words
 
@@ -23,6 +23,12 @@ class MimeLimits:
     depth: int = 20
     header_bytes: int = 262_144
     header_fields: int = 1_000
+
+    WIDE: ClassVar["MimeLimits"]
+    """For a message that was within the limits when it came; only nesting stays bounded, by the splitter itself."""
+
+
+MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 
 
 class MimeError(ValueError):

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core.mail import address, encodings, mime, words
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import HeaderField, MimeLimits, Part, raw_value, split
 from relay.core.rewrite import textedit
 from relay.core.rewrite.assemble import section
-from relay.core.rewrite.plan import Edit
 
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _ENCODING: Final = "content-transfer-encoding"
 _ADDRESSES: Final = frozenset(
     f"{resent}{name}" for resent in ("", "resent-") for name in ("from", "to", "cc", "bcc", "sender", "reply-to")
@@ -37,12 +36,12 @@ def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
     same object where that changes nothing. Linear; raises MimeError for what never was taken in."""
     if content.isascii():
         return content
-    root = split(content, _LIMITS)
+    root = split(content, MimeLimits.WIDE)
     edits = [edit for part in root.walk() for edit in _part(content, part, eight_bit=eight_bit)]
     return section(content, 0, len(content), edits) if edits else content
 
 
-def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
+def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit[bytes]]:
     encoding = None if eight_bit else _new_encoding(content, part)
     for field in part.fields:
         if field.name == _ENCODING and encoding:
@@ -59,7 +58,7 @@ def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
         yield from _body(content, part, encoding)
 
 
-def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit]:
+def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit[bytes]]:
     if encoding != "7bit":
         octets = encodings.decode(content[part.body_start : part.end], part.encoding)
         yield Edit(part.body_start, part.end, textedit.encoded(octets, encoding))

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from relay.core.mail import mime, words
+from relay.core.mail.edits import Edit
 from relay.core.mail.key_material import KeyMaterial
 from relay.core.mail.mime import Part
 from relay.core.rewrite import textedit
-from relay.core.rewrite.plan import Cutout, Edit
+from relay.core.rewrite.plan import Cutout
 
 
 def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
@@ -18,7 +19,7 @@ def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
     ]
 
 
-def unsigned(content: bytes, part: Part) -> tuple[Edit, Edit]:
+def unsigned(content: bytes, part: Part) -> tuple[Edit[bytes], Edit[bytes]]:
     """A signed multipart becomes a plain one of its first part alone. Edits of its header and of its end."""
     boundary = part.params.get("boundary", "")
     kind = f" multipart/mixed{words.parameter('boundary', boundary)}\r\n".encode("ascii", "replace")

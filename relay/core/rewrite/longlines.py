@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from relay.core.mail import mime
+from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.mime import HeaderField, Part
 from relay.core.rewrite import assemble
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _LONGEST: Final = 998
 _BASE64_LINE: Final = 76
@@ -96,7 +97,7 @@ def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
     old = part.first("content-transfer-encoding")
     edit = Edit(old.start, old.end, line) if old else Edit(part.header_start, part.header_start, line)
     edits = tuple(e for e in draft.edits if e.end <= edit.start or edit.end <= e.start)
-    return draft._replace(edits=tuple(sorted((*edits, edit))))
+    return draft._replace(edits=tuple(in_order((*edits, edit))))
 
 
 def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
@@ -106,7 +107,7 @@ def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) 
     if not has_long_line(text):
         return draft
     return draft._replace(
-        edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
+        edits=tuple(in_order((*others, Edit(start, end, encoder(text))))),
         changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),
     )
 

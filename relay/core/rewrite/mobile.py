@@ -11,12 +11,12 @@ from typing import Final
 
 from relay.core import keyed
 from relay.core.mail import mime, textbody, words
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import MimeLimits, Part
 from relay.core.rewrite import assemble, plaintext, scrub, textedit
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _WHY: Final = "the reader's carrier shows text first"
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _LONGEST: Final = 998
 
 
@@ -88,7 +88,7 @@ def _is_content(name: str) -> bool:
 
 def _html(entity: bytes) -> str:
     """The text of the first HTML in it."""
-    root = mime.split(entity, _LIMITS)
+    root = mime.split(entity, MimeLimits.WIDE)
     html = next((part for part in root.walk() if part.content_type == "text/html"), root)
     return textbody.read(entity[html.body_start : html.end], html).text
 
@@ -116,7 +116,7 @@ def _swapped(draft: Draft, html: Part, text: Part) -> Draft:
     return draft._replace(edits=(*others, *edits), changes=(*draft.changes, moved))
 
 
-def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit, ...]]:
+def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit[bytes], ...]]:
     """A stretch as earlier passes left it, and the edits outside it."""
     inside, others = assemble.parted(draft.edits, start, end)
     return assemble.section(draft.content, start, end, inside), tuple(others)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import Part
 
 
@@ -70,14 +71,6 @@ class Plan:
     signature_placeholder: str = "[key or signature removed]"
 
 
-class Edit(NamedTuple):
-    """Replace `content[start:end]` of the received content by `replacement`. Edits of one message do not overlap."""
-
-    start: int
-    end: int
-    replacement: bytes
-
-
 class Change(NamedTuple):
     """For the record: what was changed, where (a header name or a part's path, byte range in the original), why."""
 
@@ -94,7 +87,7 @@ class Rewritten:
     To and DKIM-Signature, which dispatch puts before it; `edits` apply to the body, sorted."""
 
     header: bytes
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
 
 
@@ -106,7 +99,7 @@ class Draft(NamedTuple):
     content: bytes
     root: Part
     fields: tuple[tuple[str, bytes], ...] = ()
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
 
 

@@ -11,14 +11,12 @@ from relay.core.mail import encodings, textbody, words
 from relay.core.mail.mime import MimeError, MimeLimits, Part, raw_value, split
 
 _HASH_DIGITS: Final = 16
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
-"""What was taken in and rewritten has passed the limits; these are for what else is to be shown."""
 
 
 def lines(content: bytes) -> list[str]:
     """Each part under a heading of its own, in their order."""
     try:
-        root = split(content, _LIMITS)
+        root = split(content, MimeLimits.WIDE)
     except MimeError:
         return words.to_text(content).splitlines()
     return [line for part in root.walk() for line in _part(content, part)]

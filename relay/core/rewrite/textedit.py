@@ -1,4 +1,4 @@
-"""Changing the decoded text of a part: splices of what people read in, cuts of the raw body out.
+"""Changing the decoded text of a part: edits of what people read in, octet_edits of the raw body out.
 
 The part keeps its charset and its transfer encoding wherever the new text can be written in them; HTML always can,
 with character references. Else the whole part becomes UTF-8, and its header must say so (`Recoded`). Text in a charset
@@ -11,25 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from relay.core.mail import charsets, encodings, words
-from relay.core.mail.encodings import Cut
+from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.textbody import TextBody
 
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
-_BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _ENCODED: Final = frozenset({"base64", "quoted-printable"})
 _STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
 """Codecs in which a line of ASCII is not everywhere the same octets, or a body not the same lines."""
 _NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=")
 """In quoted-printable a blank would be lost there, and the sign would take the line end away."""
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
-
-
-class Splice(NamedTuple):
-    """Replace `text[start:end]`. Sorted and without overlap where there are several."""
-
-    start: int
-    end: int
-    replacement: str
 
 
 class Recoded(NamedTuple):
@@ -39,19 +30,19 @@ class Recoded(NamedTuple):
     encoding: str
 
 
-def spliced(body: TextBody, splices: Sequence[Splice]) -> tuple[list[Cut], Recoded | None]:
+def changed(body: TextBody, edits: Sequence[Edit[str]]) -> tuple[list[Edit[bytes]], Recoded | None]:
     """Cuts of the raw body, sorted; None while charset and encoding stay as they are."""
     if body.is_html:
-        splices = [splice._replace(replacement=_referenced(splice.replacement, body)) for splice in splices]
-    cuts = _put_in(body, splices) or (None if splices and _is_wide(body) else _in_place(body, splices))
-    if cuts is not None:
-        return cuts, None
+        edits = [edit._replace(replacement=_referenced(edit.replacement, body)) for edit in edits]
+    octet_edits = _put_in(body, edits) or (None if edits and _is_wide(body) else _in_place(body, edits))
+    if octet_edits is not None:
+        return octet_edits, None
     if not _is_wide(body) and not _is_read_through(body):
-        plain = [s._replace(replacement=s.replacement.encode("ascii", "replace").decode()) for s in splices]
+        plain = [s._replace(replacement=s.replacement.encode("ascii", "replace").decode()) for s in edits]
         return _in_place(body, plain) or _anew(body, plain), None
-    octets = applied(body.text, splices).encode("utf-8", "replace")
+    octets = apply_edits(body.text, edits).encode("utf-8", "replace")
     encoding = body.part.encoding if body.part.encoding in _ENCODED | {"7bit", "8bit"} else "8bit"
-    if encoding not in _ENCODED and _has_bare_end(octets):
+    if encoding not in _ENCODED and encodings.has_bare_line_end(octets):
         encoding = "base64"
     elif encoding == "7bit" and not octets.isascii():
         encoding = "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
@@ -66,15 +57,6 @@ def _is_read_through(body: TextBody) -> bool:
     return True
 
 
-def applied(text: str, splices: Sequence[Splice]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for start, end, replacement in splices:
-        pieces += (text[at:start], replacement)
-        at = end
-    return "".join((*pieces, text[at:]))
-
-
 def encoded(octets: bytes, encoding: str) -> bytes:
     """Octets of text in a transfer encoding, CRLF between lines (RFC 2045 §6.7, §6.8)."""
     if encoding == "base64":
@@ -83,7 +65,7 @@ def encoded(octets: bytes, encoding: str) -> bytes:
         if b"\0" not in octets:  # in UTF-16 a line feed is half a character
             octets = _BARE_LF.sub(b"\r\n", octets)
         return b"\r\n".join(map(_quoted_printable, octets.split(b"\r\n")))
-    return _BARE_END.sub(b"\r\n", octets)
+    return encodings.with_crlf(octets)
 
 
 def _quoted_printable(line: bytes) -> bytes:
@@ -91,54 +73,54 @@ def _quoted_printable(line: bytes) -> bytes:
     return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 
-def _has_bare_end(octets: bytes) -> bool:
-    """A CR or an LF without the other: by counting, which is a tenth of the price of looking for one."""
-    return not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r")
-
-
-def _in_place(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
+def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
     """None where the new text cannot be written as the old one is."""
-    if not all(_fits(splice.replacement, body) for splice in splices):
+    if not all(_fits(edit.replacement, body) for edit in edits):
         return None
-    widened = [_widened(body.text, splice) for splice in splices]
-    inner = [splice for splice in widened if splice.start < splice.end]
+    widened = [_widened(body.text, edit) for edit in edits]
+    inner = [edit for edit in widened if edit.start < edit.end]
     spans = encodings.octet_spans(body.octets, body.codec, body.text, [(s.start, s.end) for s in inner])
-    pieces = ((*span, splice.replacement) for splice, span in zip(inner, spans, strict=True))
-    cuts = encodings.encode_cuts(body.octets, body.codec, pieces)
+    pieces = ((*span, edit.replacement) for edit, span in zip(inner, spans, strict=True))
+    octet_edits = encodings.encoded_edits(body.octets, body.codec, pieces)
     end = len(body.octets)
-    below = [(end, end, splice.replacement) for splice in widened if splice.start == splice.end]
-    tail = b"".join(cut.replacement for cut in encodings.encode_cuts(body.octets, body.codec, below))
-    octets = encodings.apply(body.octets, cuts) + tail
-    if encodings.decode_text(octets, body.codec) != applied(body.text, splices):
+    below = [(end, end, edit.replacement) for edit in widened if edit.start == edit.end]
+    tail = b"".join(each.replacement for each in encodings.encoded_edits(body.octets, body.codec, below))
+    octets = apply_edits(body.octets, octet_edits) + tail
+    if encodings.decode_text(octets, body.codec) != apply_edits(body.text, edits):
         return None
     if body.part.encoding == "base64":
         return [_whole(body, octets, "base64")]
-    raw_cuts = encodings.cut_raw(body.raw, body.part.encoding, cuts)
+    raw_edits = encodings.raw_edits(body.raw, body.part.encoding, octet_edits)
     if tail:
-        raw_cuts.append(Cut(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
-    raw = encodings.apply(body.raw, raw_cuts)
-    half_a_line_end = _has_bare_end(raw) and not _has_bare_end(body.raw)
+        raw_edits.append(Edit(len(body.raw), len(body.raw), encoded(tail, body.part.encoding)))
+    raw = apply_edits(body.raw, raw_edits)
+    half_a_line_end = encodings.has_bare_line_end(raw) and not encodings.has_bare_line_end(body.raw)
     if half_a_line_end and body.part.encoding not in _ENCODED:
         return None
     if half_a_line_end or encodings.decode(raw, body.part.encoding) != octets:
         return [_whole(body, octets, body.part.encoding)]
-    return raw_cuts
+    return raw_edits
 
 
-def _put_in(body: TextBody, splices: Sequence[Splice]) -> list[Cut] | None:
+def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
     """Whole lines of ASCII, below the text or before one of its last tags: their place is found by a byte search, so
     that the body need be neither led back character by character nor read again. None where it is not as simple."""
     encoding = body.part.encoding
-    if len(splices) != 1 or encoding == "base64" or body.codec.startswith(_STATEFUL) or _has_bare_end(body.raw):
+    if (
+        len(edits) != 1
+        or encoding == "base64"
+        or body.codec.startswith(_STATEFUL)
+        or encodings.has_bare_line_end(body.raw)
+    ):
         return None
-    start, end, new = splices[0]
+    start, end, new = edits[0]
     if start < end or not (new.isascii() and new.startswith("\r\n") and new.endswith("\r\n")):
         return None
     at = len(body.raw) if start == len(body.text) else _place_of(body, start)
     begins_a_line = body.raw.endswith(b"\r\n", 0, max(0, at))
     if at < 0 or (not begins_a_line and body.raw[max(0, at - 1) : at] in _NOT_BEFORE_A_LINE_END):
         return None
-    return [Cut(at, at, encoded(new.encode("ascii"), encoding))]
+    return [Edit(at, at, encoded(new.encode("ascii"), encoding))]
 
 
 def _place_of(body: TextBody, start: int) -> int:
@@ -157,23 +139,23 @@ def _is_wide(body: TextBody) -> bool:
     return body.codec.startswith(("utf_16", "utf_32")) and body.part.encoding not in _ENCODED
 
 
-def _anew(body: TextBody, splices: Sequence[Splice]) -> list[Cut]:
-    octets = applied(body.text, splices).encode(body.codec, "replace")
+def _anew(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]]:
+    octets = apply_edits(body.text, edits).encode(body.codec, "replace")
     return [_whole(body, octets, body.part.encoding)]
 
 
-def _whole(body: TextBody, octets: bytes, encoding: str) -> Cut:
+def _whole(body: TextBody, octets: bytes, encoding: str) -> Edit[bytes]:
     raw = encoded(octets, encoding)
     if body.raw.endswith(b"\r\n") and not raw.endswith(b"\r\n"):
         raw += b"\r\n"
-    return Cut(0, len(body.raw), raw)
+    return Edit(0, len(body.raw), raw)
 
 
-def _widened(text: str, splice: Splice) -> Splice:
+def _widened(text: str, edit: Edit[str]) -> Edit[str]:
     """An insertion is led back to the octets of the character behind it; at the end there is none."""
-    if splice.start == splice.end < len(text):
-        return Splice(splice.start, splice.end + 1, splice.replacement + text[splice.end])
-    return splice
+    if edit.start == edit.end < len(text):
+        return Edit(edit.start, edit.end + 1, edit.replacement + text[edit.end])
+    return edit
 
 
 def _writable(body: TextBody) -> str:

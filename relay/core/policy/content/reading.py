@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from relay.core.mail import encodings
-from relay.core.mail.encodings import Origin, origin_of
 from relay.core.mail.mime import Part
+from relay.core.mail.origin import Origin, origin_of
 from relay.core.policy import kinds
 from relay.core.policy.case import Case
 

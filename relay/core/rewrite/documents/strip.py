@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from relay.core.mail import encodings
+from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
 from relay.core.rewrite import assemble, signed
 from relay.core.rewrite.documents import images, ole, ooxml, pdf
 from relay.core.rewrite.documents.damage import UncleanableError
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _IMAGE_NAMES: Final = frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "heic", "heif", "avif", "tif", "tiff"}
@@ -62,8 +63,7 @@ def _cleaned(draft: Draft, part: Part) -> Draft:
         return draft._replace(changes=(*draft.changes, Change(_KEPT, part.path, start, end, str(error))))
     if new == octets:
         return draft
-    cuts = encodings.cut_raw(raw, part.encoding, [encodings.Cut(0, len(octets), new)])
-    body = encodings.apply(raw, cuts)
+    body = apply_edits(raw, encodings.raw_edits(raw, part.encoding, [Edit(0, len(octets), new)]))
     if raw.endswith(b"\r\n") and not body.endswith(b"\r\n"):
         body += b"\r\n"
     return draft._replace(

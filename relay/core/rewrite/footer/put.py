@@ -12,15 +12,15 @@ from typing import Final
 from relay.core import keyed
 from relay.core.mail import body_kind, charsets, encodings, mime, textbody, words
 from relay.core.mail.body_kind import BodyKind
-from relay.core.mail.encodings import Cut
+from relay.core.mail.edits import Edit, apply_edits, in_order, moved
 from relay.core.mail.mime import HeaderField, MimeLimits, Part
 from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks, own_links
 from relay.core.rewrite import assemble, longlines, signed, textedit
 from relay.core.rewrite.footer import form
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
-from relay.core.rewrite.textedit import Recoded, Splice
+from relay.core.rewrite.plan import Change, Draft, Plan
+from relay.core.rewrite.textedit import Recoded
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
@@ -82,20 +82,20 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
     inside, others = assemble.parted(draft.edits, part.body_start, part.end)
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
     if links and kind is BodyKind.MESSAGE and depth < _LIMITS.depth:
-        cuts, recoded, gone = _message(raw, part, links, depth), None, True
+        raw_edits, recoded, gone = _message(raw, part, links, depth), None, True
     else:
         body = textbody.read(raw, part, is_html=kind is BodyKind.HTML)
-        splices = removals(body, links) if links else []
-        gone = bool(splices)
+        removed = removals(body, links) if links else []
+        gone = bool(removed)
         if not gone and not footer:
             return draft
-        cuts, recoded = textedit.spliced(body, _below(body, splices, footer) if footer else splices)
-    if not cuts:
+        raw_edits, recoded = textedit.changed(body, _below(body, removed, footer) if footer else removed)
+    if not raw_edits:
         return draft
     start = part.body_start
-    edits = [Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts]
+    edits = moved(raw_edits, start)
     if inside:
-        edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
+        edits = [Edit(start, part.end, apply_edits(raw, raw_edits))]
     where = part.path, edits[0].start, edits[-1].end
     changes = [Change(_REMOVED, *where, _OWN), *signed.broken(draft.root, part.header_start, part.end)] if gone else []
     if footer:
@@ -104,7 +104,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
     return _recoded(draft, part, recoded) if recoded else draft
 
 
-def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
+def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[bytes]]:
     """A message that stands encoded is gone through like the one around it."""
     octets = encodings.decode(raw, part.encoding)
     content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
@@ -119,25 +119,25 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
     rest = links.find(new)  # in its headers, and where it is no message
     if not draft.edits and not rest:
         return []
-    new = textedit.applied(new, [Splice(start, end, "") for start, end in rest])
-    return encodings.cut_raw(raw, part.encoding, [Cut(0, len(octets), new.encode("latin-1"))])
+    edit = Edit(0, len(octets), apply_edits(new, rest).encode("latin-1"))
+    return encodings.raw_edits(raw, part.encoding, [edit])
 
 
-def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice]:
+def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]]:
     """The removals, and the footer where the text ends."""
     if body.is_html:
         end = len(body.text)
         tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
         at = tags.start() if tags else end
-        at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
+        at = next((edit.end for edit in removed if edit.start < at < edit.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
         if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
             footer = "-->" + footer  # else nobody would see it
-        return sorted([*removed, Splice(at, at, footer)])
-    text = textedit.applied(body.text, removed)
+        return in_order([*removed, Edit(at, at, footer)])
+    text = apply_edits(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
     end = len(body.text)
-    return [*removed, Splice(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
+    return [*removed, Edit(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
 
 
 def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
@@ -169,13 +169,13 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
         if name != "Subject":
             continue
         text = words.decode(words.unfold(value))
-        spans = links.find(text)
-        if spans:
-            text = textedit.applied(text, [Splice(start, end, "") for start, end in spans]).strip()
+        found = links.find(text)
+        if found:
+            text = apply_edits(text, found).strip()
             fields[at] = name, b" " + (text.encode("ascii") if text.isascii() else words.encode(text)) + b"\r\n"
             old = draft.root.first("subject")
             changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
-    gone: list[Edit] = []
+    gone: list[Edit[bytes]] = []
     for part in draft.root.walk():
         for field in part.fields if part is not draft.root else ():
             if links.find(words.decode(mime.raw_value(draft.content, field))):
@@ -185,7 +185,7 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
     return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
 
 
-def _unlinked(field: HeaderField, part: Part) -> Edit:
+def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
     """A field without the link in it: of what says how the part is to be read, that alone is left; any other goes."""
     kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
     if part.children or not words.is_token(kind.replace("/", "")):
@@ -195,11 +195,11 @@ def _unlinked(field: HeaderField, part: Part) -> Edit:
     return Edit(field.value_start, field.end, f" {written}\r\n".encode("ascii", "replace"))
 
 
-def _beside(edits: Sequence[Edit], gone: Sequence[Edit]) -> list[Edit]:
+def _beside(edits: Sequence[Edit[bytes]], gone: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
     """The edits that touch nothing of what goes, which is sorted."""
     starts = [edit.start for edit in gone]
 
-    def is_beside(edit: Edit) -> bool:
+    def is_beside(edit: Edit[bytes]) -> bool:
         before = bisect_left(starts, edit.end)
         return not before or gone[before - 1].end <= edit.start
 

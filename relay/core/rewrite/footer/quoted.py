@@ -6,15 +6,16 @@ a quoted footer is not taken for it: then the links alone go.
 
 import itertools
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
+from relay.core.mail.edits import Edit, merge_ranges
 from relay.core.mail.readings import TAG
 from relay.core.mail.textbody import TextBody
-from relay.core.own_links import OwnLinks, Span, merged
+from relay.core.own_links import OwnLinks
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
-from relay.core.rewrite.textedit import Splice
 
 _MOST_FOOTERS: Final = 100  # whoever quotes more of them only loses the links
 _MOST_LINES: Final = 40
@@ -32,9 +33,10 @@ _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z",
 # Word ends each of its paragraphs with an empty element of its own.
 _CLOSED: Final = re.compile(r"(?:\s|<o:p>(?:\s|&nbsp;)*</o:p>)*</([a-z]+)\s*>(?:\r?\n)?", re.IGNORECASE)
 _DEEPEST: Final = 8
+_START: Final = attrgetter("start")
 
 
-def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
+def removals(body: TextBody, links: OwnLinks) -> list[Edit[str]]:
     """What to do to the text; sorted, empty for nearly every text."""
     params = body.part.params
     is_delsp = params.get("format", "").lower() == "flowed" and params.get("delsp", "").lower() == "yes"
@@ -47,12 +49,11 @@ def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
 # ---------------------------------------------------------------- plain text
 
 
-def _in_plain(text: str, links: Sequence[Span]) -> list[Splice]:
-    spans = merged([*_plain_footers(text, links), *(_line_of(text, span) for span in links)])
-    return [Splice(start, end, "") for start, end in spans]
+def _in_plain(text: str, links: Sequence[Edit[str]]) -> list[Edit[str]]:
+    return merge_ranges([*_plain_footers(text, links), *(_line_of(text, link) for link in links)])
 
 
-def _plain_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]:
     for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
         line_start = _line_start(text, mark.start())
         prefix = text[line_start : mark.start()]
@@ -60,19 +61,20 @@ def _plain_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
         if end and _QUOTE.fullmatch(prefix):
             above = _line_start(text, line_start - 1)
             # The empty line that was put between mail and footer.
-            yield above if line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n")) else line_start, end
+            is_empty = line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n"))
+            yield Edit(above if is_empty else line_start, end, "")
         elif end:
-            yield mark.start(), end
+            yield Edit(mark.start(), end, "")
 
 
-def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | None:
+def _plain_end(text: str, at: int, depth: int, links: Sequence[Edit[str]]) -> int | None:
     """Where the footer ends whose first mark ends at `at`; None for none."""
     end, words = None, 0
     for number in range(_MOST_LINES):
         line_end = _line_end(text, at)
         inside = _overlapping(links, at, line_end)
         if inside:
-            line_end = max(line_end, _line_end(text, inside[-1][1] - 1))
+            line_end = max(line_end, _line_end(text, inside[-1].end - 1))
         line = text[at:line_end]
         below = BELOW.search(line)
         if number and line.count(">") < depth and not inside:
@@ -89,20 +91,20 @@ def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | N
     return end
 
 
-def _overlapping(links: Sequence[Span], start: int, end: int) -> list[Span]:
-    first = max(0, bisect_right(links, (start,)) - 1)
-    near = itertools.takewhile(lambda span: span[0] < end, itertools.islice(links, first, first + _MOST_LINES))
-    return [span for span in near if start < span[1]]
+def _overlapping(links: Sequence[Edit[str]], start: int, end: int) -> list[Edit[str]]:
+    first = max(0, bisect_left(links, start, key=_START) - 1)
+    near = itertools.takewhile(lambda link: link.start < end, itertools.islice(links, first, first + _MOST_LINES))
+    return [link for link in near if start < link.end]
 
 
-def _line_of(text: str, span: Span) -> Span:
+def _line_of(text: str, link: Edit[str]) -> Edit[str]:
     """A link alone on its line takes the line along, and the line above that says what it does."""
-    start, end = span
+    start, end, _ = link
     line_start, line_end = _line_start(text, start), _line_end(text, end)
     if text[end:line_end].strip() or not _QUOTE.fullmatch(text, line_start, start):
-        return span
+        return link
     above = _line_start(text, line_start - 1)
-    return (above if line_start and _LABEL.match(text, above, line_start) else line_start), line_end
+    return Edit(above if line_start and _LABEL.match(text, above, line_start) else line_start, line_end, "")
 
 
 def _line_start(text: str, at: int) -> int:
@@ -117,12 +119,12 @@ def _line_end(text: str, at: int) -> int:
 # ---------------------------------------------------------------- HTML
 
 
-def _in_html(text: str, links: Sequence[Span]) -> list[Splice]:
-    spans = merged([*_html_footers(text, links), *(_element(text, span) for span in links)])
-    return [Splice(start, end, _tags_left(text[start:end])) for start, end in spans]
+def _in_html(text: str, links: Sequence[Edit[str]]) -> list[Edit[str]]:
+    gone = merge_ranges([*_html_footers(text, links), *(_element(text, link) for link in links)])
+    return [Edit(start, end, _tags_left(text[start:end])) for start, end, _ in gone]
 
 
-def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+def _html_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]:
     for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
         below = BELOW.search(text, mark.end(), mark.end() + _MOST_MARKUP)
         end = below.end() if below else _last_link(text, mark.end(), links)
@@ -130,14 +132,14 @@ def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
             yield _emptied(text, mark.start(), end)
 
 
-def _last_link(text: str, at: int, links: Sequence[Span]) -> int | None:
+def _last_link(text: str, at: int, links: Sequence[Edit[str]]) -> int | None:
     end = None
-    first = bisect_right(links, (at,))
-    for span in itertools.islice(links, first, first + _MOST_LINES):
-        element = _element(text, span)
-        if element[0] - at > _MOST_MARKUP // 10:
+    first = bisect_left(links, at, key=_START)
+    for link in itertools.islice(links, first, first + _MOST_LINES):
+        element = _element(text, link)
+        if element.start - at > _MOST_MARKUP // 10:
             break
-        end = at = element[1]
+        end = at = element.end
     return end
 
 
@@ -145,24 +147,24 @@ def _is_footer(markup: str) -> bool:
     return len(" ".join(TAG.sub(" ", markup).split())) <= _MOST_WORDS + markup.count("://") * 250
 
 
-def _element(text: str, span: Span) -> Span:
+def _element(text: str, link: Edit[str]) -> Edit[str]:
     """Of an anchor all up to its end, of a tag that has none the tag; of others the link alone."""
-    start, end = span
+    start, end, _ = link
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
-        return span
+        return link
     tag = TAG.match(text, opened, end + _LONGEST_ANCHOR)
     name = _TAG_NAME.match(text, opened)
     if tag is None or name is None or tag.end() < end or not tag[0].endswith(">"):
-        return span
+        return link
     if name[2].lower() == "a":
         closed = _ANCHOR_END.search(text, tag.end(), tag.end() + _LONGEST_ANCHOR)
         if closed and "<a " not in text[tag.end() : closed.start()].lower():
-            return opened, closed.end()
-    return (opened, tag.end()) if name[2].lower() in _GOES else span
+            return Edit(opened, closed.end(), "")
+    return Edit(opened, tag.end(), "") if name[2].lower() in _GOES else link
 
 
-def _emptied(text: str, start: int, end: int) -> Span:
+def _emptied(text: str, start: int, end: int) -> Edit[str]:
     """With the elements that hold nothing else: one around all of it, or those that it begins and ends in."""
     for _ in range(_DEEPEST):
         left = [kind for kind, _tag in _halves(text[start:end])]
@@ -179,7 +181,7 @@ def _emptied(text: str, start: int, end: int) -> Span:
         else:
             break
     before = text[max(0, start - 2) : start]
-    return start - (2 if before == "\r\n" else before.endswith("\n")), end
+    return Edit(start - (2 if before == "\r\n" else before.endswith("\n")), end, "")
 
 
 def _tags_left(markup: str) -> str:

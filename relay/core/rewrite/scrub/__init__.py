@@ -5,11 +5,6 @@ R-REW-04); what need not change does not, and each change is listed (R-REW-08).
 they stand; `scrub` goes through a message once and gathers the edits.
 """
 
-from typing import Final
-
-from relay.core.rewrite.plan import Pass
 from relay.core.rewrite.scrub.scrub import apply, in_text
 
-__all__ = ["PASSES", "in_text"]
-
-PASSES: Final[tuple[Pass, ...]] = (apply,)
+__all__ = ["apply", "in_text"]

@@ -1,4 +1,4 @@
-"""Scrubbing the body of one leaf: from the raw bytes to the readings of a client, and back as cuts."""
+"""Scrubbing the body of one leaf: from the raw bytes to the readings of a client, and back as edits."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,11 @@ from typing import Final
 
 from relay.core.mail import encodings
 from relay.core.mail.body_kind import BodyKind, declared_kind
-from relay.core.mail.encodings import Cut
+from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
 from relay.core.rewrite.scrub import cards, embedded, reading
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged, replaced
+from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged
 
 _ROUNDS: Final = 3
 _REPORTS: Final = frozenset(
@@ -39,31 +39,31 @@ def is_text(part: Part) -> bool:
     return declared_kind(part) is not None
 
 
-def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
-    """Cuts of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
+def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
+    """Edits of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
     octets = encodings.decode(raw, part.encoding)
-    cuts, hits = _Text(part, kind, secrets).cuts(octets)
-    if cuts:
-        return encodings.cut_raw(raw, part.encoding, cuts), hits
+    edits, hits = _Text(part, kind, secrets).edits(octets)
+    if edits:
+        return encodings.raw_edits(raw, part.encoding, edits), hits
     return hidden_in_noise(raw, part.encoding, secrets)
 
 
-def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
+def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
     octets = encodings.decode(raw, encoding)
-    hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.what == "address"]
-    cuts = [Cut(hit.start, hit.end, hit.replacement.encode("ascii")) for hit in hits]
-    return encodings.cut_raw(raw, encoding, cuts) if cuts else [], hits
+    hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.kind == "address"]
+    edits = [Edit(hit.start, hit.end, hit.replacement.encode("ascii")) for hit in hits]
+    return encodings.raw_edits(raw, encoding, edits) if edits else [], hits
 
 
-def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Occurrence]]:
+def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """Clients skip what is no digit of base64, readers do not: footers of mailing lists stand there."""
     if encoding != "base64" or b"@" not in raw:
         return [], []
     hits = secrets.find(raw.decode("latin-1"))
-    return (encodings.cut_raw(raw, encoding, []), hits) if hits else ([], hits)
+    return (encodings.raw_edits(raw, encoding, []), hits) if hits else ([], hits)
 
 
 class _Text:
@@ -81,36 +81,36 @@ class _Text:
         elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
             self._ways = reading.DELSP
 
-    def cuts(self, octets: bytes) -> tuple[list[Cut], list[Occurrence]]:
+    def edits(self, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         codec = encodings.codec_of(self._charset, octets)
-        cuts, hits = self._cuts_by(codec, octets)
+        edits, hits = self._edits_by(codec, octets)
         for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
             # Whatever charset a client takes it for.
             if other != codec and at_sign in octets:
-                left = encodings.apply(octets, cuts)
-                more, found = self._cuts_by(other, left)
+                left = apply_edits(octets, edits)
+                more, found = self._edits_by(other, left)
                 if more:
-                    cuts, hits = [Cut(0, len(octets), encodings.apply(left, more))], hits + found
-        return cuts, hits
+                    edits, hits = [Edit(0, len(octets), apply_edits(left, more))], hits + found
+        return edits, hits
 
-    def _cuts_by(self, codec: str, octets: bytes) -> tuple[list[Cut], list[Occurrence]]:
+    def _edits_by(self, codec: str, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         text = encodings.decode_text(octets, codec)
         hits = self._search(text)
         spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
         found = [
-            Occurrence(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)
+            Occurrence(start, end, hit.replacement, hit.kind) for hit, (start, end) in zip(hits, spans, strict=True)
         ]
-        if found and _after(octets, codec, found)[0] != replaced(text, hits):
+        if found and _after(octets, codec, found)[0] != apply_edits(text, hits):
             return self._anew(octets, text, codec), found
         if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
             # The plain octets do not hold an address either; those of sound UTF-8 say no more than the text.
             found = merged(found + self._secrets.find(octets.decode("latin-1")))
         if not found:
             return [], []
-        text, cuts = _after(octets, codec, found)
+        text, edits = _after(octets, codec, found)
         if self._search(text):
             return self._anew(octets, text, codec), found
-        return cuts, found
+        return edits, found
 
     def _search(self, text: str) -> list[Occurrence]:
         hits = reading.search(text, self._secrets, self._ways)
@@ -120,15 +120,15 @@ class _Text:
             hits += _machines(text)
         return merged(hits) if hits else hits
 
-    def _anew(self, octets: bytes, text: str, codec: str) -> list[Cut]:
+    def _anew(self, octets: bytes, text: str, codec: str) -> list[Edit[bytes]]:
         """For codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that is left when
         another one around it is gone: the whole text, until it is clean."""
         for _ in range(_ROUNDS):
             hits = self._search(text)
             if not hits:
                 break
-            text = replaced(text, hits)
-        return [Cut(0, len(octets), text.encode(codec, "replace"))]
+            text = apply_edits(text, hits)
+        return [Edit(0, len(octets), text.encode(codec, "replace"))]
 
 
 def _may_be_another(octets: bytes, codec: str) -> bool:
@@ -144,7 +144,7 @@ def _machines(text: str) -> Iterator[Occurrence]:
     return (Occurrence(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
-def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Cut]]:
-    """What a client would read after the cuts, and the cuts."""
-    cuts = encodings.encode_cuts(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
-    return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts
+def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Edit[bytes]]]:
+    """What a client would read after the edits, and the edits."""
+    edits = encodings.encoded_edits(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
+    return encodings.decode_text(apply_edits(octets, edits), codec), edits

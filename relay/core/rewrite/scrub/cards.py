@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core.mail import encodings
+from relay.core.mail.edits import apply_edits
 from relay.core.rewrite.scrub import reading, trace
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
 _LINE: Final = re.compile(r"[^\r\n]++(?>(?:\r?\n[ \t][^\r\n]*+)*)")
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
@@ -115,12 +116,12 @@ def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrenc
         )
         return
     hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
-    if any(hit.what == "address" for hit in hits):
+    if any(hit.kind == "address" for hit in hits):
         params = _NAMING.sub("", params)
         hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
     if hits or params != line.params:
-        said = replaced(f"{params}:{line.value}", hits)
-        yield Occurrence(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
+        said = apply_edits(f"{params}:{line.value}", hits)
+        yield Occurrence(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].kind if hits else "name")
 
 
 def _is_telling(value: str, secrets: HiddenValues) -> bool:
@@ -131,14 +132,14 @@ def _is_telling(value: str, secrets: HiddenValues) -> bool:
 
 def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Occurrence]:
     found = [_hits(line.value, secrets, label=bool(_NAMES.match(line.name))) for line in card]
-    owner = next((hit for hits in found for hit in hits if hit.what == "address"), None)
+    owner = next((hit for hits in found for hit in hits if hit.kind == "address"), None)
     for line, hits in zip(card, found, strict=True):
         if owner and _NAMES.match(line.name) and line.value.strip("; ") not in {"", owner.replacement}:
             said = owner.replacement + ";;;;" * (line.name == "N")
             yield Occurrence(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
         elif hits:
-            said = replaced(line.value, hits)
-            yield Occurrence(line.start, line.end, _written(line, said), hits[0].what)
+            said = apply_edits(line.value, hits)
+            yield Occurrence(line.start, line.end, _written(line, said), hits[0].kind)
 
 
 def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:

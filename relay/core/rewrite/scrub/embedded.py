@@ -8,9 +8,10 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from relay.core.mail import body_kind, encodings, words
+from relay.core.mail.edits import apply_edits
 from relay.core.rewrite.scrub import reading
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
 _UUENCODED: Final = re.compile(
     r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
@@ -35,13 +36,15 @@ def search(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
             value = words.decode(match[0].encode("utf-8", "replace"))
             hits = reading.search(value, secrets, reading.PLAIN)
             if hits:
-                yield Occurrence(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
+                yield Occurrence(
+                    match.start(), match.end(), words.encode(apply_edits(value, hits)).decode(), hits[0].kind
+                )
 
 
 def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Occurrence]:
     name = secrets.find(match[3], whole=False, label=True)
     for hit in name:
-        yield Occurrence(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
+        yield Occurrence(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.kind)
     lines = match[5].encode("ascii", "replace").splitlines()
     octets = encodings.decode_base64(b"".join(lines)) if match[2] else b"".join(map(_line, lines))
     yield from _changed(match.start(5), match.end(5), octets, _base64_lines if match[2] else _uuencoded, secrets)
@@ -66,7 +69,7 @@ def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: Hidd
     text = encodings.decode_text(octets, codec)
     hits = reading.search(text, secrets, reading.HTML)
     if hits:
-        yield Occurrence(start, end, encode(replaced(text, hits).encode(codec, "replace")), hits[0].what)
+        yield Occurrence(start, end, encode(apply_edits(text, hits).encode(codec, "replace")), hits[0].kind)
 
 
 def _base64(octets: bytes) -> str:

@@ -8,7 +8,8 @@ from email.header import Header
 from typing import Final
 
 from relay.core.mail import words
-from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
 Search = Callable[[str], list[Occurrence]]
 """What of a decoded value is a secret: depends on the field that it stands in."""
@@ -28,7 +29,7 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
         hits = search(raw.decode("latin-1"))
         hits = hits or (search(words.to_text(raw)) if not raw.isascii() else hits)
         if not hits or raw.isascii():
-            return (replaced(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
+            return (apply_edits(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
     else:
         hits = _read(raw, search)
         if not hits:
@@ -37,7 +38,7 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
         if new != raw and not _read(new, search):
             return new, hits
     # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
-    scrubbed = replaced(value := words.decode(words.unfold(raw)), search(value))
+    scrubbed = apply_edits(value := words.decode(words.unfold(raw)), search(value))
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
@@ -66,7 +67,7 @@ def _by_runs(raw: bytes, search: Search) -> bytes:
 def _plain(raw: bytes, search: Search) -> bytes:
     value = raw.decode("latin-1")
     hits = search(value)
-    return replaced(value, hits).encode("latin-1") if hits else raw
+    return apply_edits(value, hits).encode("latin-1") if hits else raw
 
 
 def _encoded(raw: bytes, search: Search) -> bytes:
@@ -74,7 +75,7 @@ def _encoded(raw: bytes, search: Search) -> bytes:
     hits = search(value)
     if not hits:
         return raw
-    scrubbed = replaced(value, hits)
+    scrubbed = apply_edits(value, hits)
     charset = _CHARSET.match(raw)
     assert charset
     try:
@@ -112,7 +113,7 @@ def _mailbox_readings(written: bytes) -> Iterator[str]:
 def _mailbox(written: bytes, search: Search) -> bytes:
     for reading in _mailbox_readings(written):
         for hit in search(reading):
-            if hit.what == "address":
+            if hit.kind == "address":
                 return hit.replacement.encode("ascii")
     return text(written, search)[0]
 
@@ -129,7 +130,7 @@ def parameters(
         said, found = _read_parameter(value, search)
         hits += found
         if words.is_token(name):
-            rebuilt.append(words.parameter(name, replaced(said, found)))
+            rebuilt.append(words.parameter(name, apply_edits(said, found)))
     hits = hits or search(raw.decode("latin-1"))
     if not hits and (b"=?" in raw or not raw.isascii()):
         hits = search(words.decode(words.unfold(raw)))

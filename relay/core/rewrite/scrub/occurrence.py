@@ -1,43 +1,29 @@
-"""What a search yields: a stretch of a text that must not pass, and what takes its place."""
+"""An occurrence of a hidden value in a text, which is an edit with the kind of value that it hides."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+from relay.core.mail.edits import merge_ranges
 
 HIDDEN: Final = "[hidden]"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Occurrence:
-    """`text[start:end]` is a secret; `what` names its kind for the record."""
+class Occurrence(NamedTuple):
+    """`text[start:end]` is hidden by `replacement`. `kind` is "content-id", "address", "name" or "host"."""
 
     start: int
     end: int
     replacement: str
-    what: str
+    kind: str
 
 
 _RANK: Final = {"content-id": 0, "address": 1, "name": 2, "host": 3}
 
 
-def merged(hits: Iterable[Occurrence]) -> list[Occurrence]:
-    """Sorted, without overlap: of two that overlap the longer one wins, and of two alike the id, which must
-    stay that of its part, then the address."""
-    kept: list[Occurrence] = []
-    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
-        if not kept or hit.start >= kept[-1].end:
-            kept.append(hit)
-            continue
-        last = kept[-1]
-        best = min((last, hit), key=lambda h: (h.start - h.end, _RANK[h.what]))
-        kept[-1] = Occurrence(last.start, max(last.end, hit.end), best.replacement, best.what)
-    return kept
+def merged(found: Iterable[Occurrence]) -> list[Occurrence]:
+    """Returns the occurrences sorted and without overlap.
 
-
-def replaced(text: str, hits: Iterable[Occurrence]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for hit in hits:
-        pieces += (text[at : hit.start], hit.replacement)
-        at = hit.end
-    return "".join((*pieces, text[at:]))
+    Of those that overlap the longest is kept; of two equally long ones the Content-ID, which must stay that of its
+    part, then the address.
+    """
+    return merge_ranges(found, best=lambda each: (each.start - each.end, _RANK[each.kind]))

@@ -5,7 +5,7 @@ hit is led back to the text itself.
 from collections.abc import Sequence
 from typing import Final
 
-from relay.core.mail.encodings import origin_of
+from relay.core.mail.origin import origin_of
 from relay.core.mail.readings import (
     BLOCKS,
     CDATA,
@@ -55,7 +55,7 @@ def search(
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):
         mirrored = _search(text[::-1], secrets, ways, whole=whole, label=label)
         length = len(text)
-        found += (Occurrence(length - hit.end, length - hit.start, hit.replacement[::-1], hit.what) for hit in mirrored)
+        found += (Occurrence(length - hit.end, length - hit.start, hit.replacement[::-1], hit.kind) for hit in mirrored)
     return merged(found) if len(found) > 1 else found
 
 
@@ -93,7 +93,7 @@ def _led_back(hits: list[Occurrence], below: Sequence[tuple[Layer, str]]) -> lis
                 start,
                 end,
                 hit.replacement + (_tags_between(text[start:end]) if layer in (TAGS, BLOCKS, UNSEEN) else ""),
-                hit.what,
+                hit.kind,
             )
             for hit, (start, end) in zip(hits, spans, strict=True)
         ]

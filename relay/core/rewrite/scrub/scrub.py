@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from relay.core.rewrite.plan import Change, Draft, Plan
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite import signed
+from relay.core.rewrite.plan import Draft, Plan
 from relay.core.rewrite.scrub import reading, structure, trace
 from relay.core.rewrite.scrub.find import HiddenValues, addresses
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
-from relay.core.rewrite.scrub.occurrence import replaced
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 
@@ -28,13 +29,13 @@ def apply(draft: Draft, plan: Plan) -> Draft:
             for field, is_quiet in zip(outgoing, quiet, strict=True)
         )
     tree.walk(root, is_message=False)
-    _note_signatures(tree, draft)
-    return draft._replace(fields=outgoing, edits=(*draft.edits, *tree.edits), changes=(*draft.changes, *tree.changes))
+    changes = (*draft.changes, *tree.changes, *signed.broken_by(root, tree.edits))
+    return draft._replace(fields=outgoing, edits=(*draft.edits, *tree.edits), changes=changes)
 
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
     """Of a text that another pass has made of the message: what stands apart there may have met in it."""
-    return replaced(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
+    return apply_edits(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
 
 
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
@@ -64,13 +65,3 @@ def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | N
     for hit in hits:
         tree.note(hit, name.lower(), field.start if field else 0, field.end if field else 0)
     return new
-
-
-def _note_signatures(tree: Tree, draft: Draft) -> None:
-    for part in draft.root.walk():
-        if part.content_type == "multipart/signed" and any(
-            part.body_start <= edit.start and edit.end <= part.end for edit in tree.edits
-        ):
-            tree.changes.append(
-                Change("signature no longer valid", part.path, part.body_start, part.end, "signed text changed")
-            )

@@ -10,14 +10,14 @@ from typing import Final
 
 from relay.core.mail import body_kind, encodings, mime, words
 from relay.core.mail.body_kind import BodyKind
-from relay.core.mail.encodings import Cut
+from relay.core.mail.edits import Edit, apply_edits, moved
 from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
 from relay.core.rewrite import assemble
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
 from relay.core.rewrite.scrub import bodies, fields, reading, structure
 from relay.core.rewrite.scrub.fields import Search
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.occurrence import Occurrence, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence
 from relay.core.rewrite.scrub.structure import Place
 
 _WHY: Final = {
@@ -41,7 +41,7 @@ class Tree:
         self._content = content
         self._secrets = secrets
         self._depth = depth
-        self.edits: list[Edit] = []
+        self.edits: list[Edit[bytes]] = []
         self.changes: list[Change] = []
 
     def walk(self, root: Part, *, is_message: bool) -> None:
@@ -149,17 +149,17 @@ class Tree:
             signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
             if all(self._content.find(sign, start, end) < 0 for sign in signs):
                 return
-            cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, self._secrets)
+            edits, hits = bodies.scrub_binary(self._content[start:end], part.encoding, self._secrets)
         else:
-            cuts, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
-        self._take(part, cuts, hits)
+            edits, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
+        self._take(part, edits, hits)
 
-    def _take(self, part: Part, cuts: Sequence[Cut], hits: Sequence[Occurrence]) -> None:
-        start = part.body_start
-        self.edits += (Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts)
-        # A base64 body has one cut for all that was found in it.
-        for hit, cut in zip(hits, itertools.cycle(cuts), strict=False):
-            self.note(hit, part.path, start + cut.start, start + cut.end)
+    def _take(self, part: Part, raw_edits: Sequence[Edit[bytes]], hits: Sequence[Occurrence]) -> None:
+        edits = moved(raw_edits, part.body_start)
+        self.edits += edits
+        # A base64 body has one edit for all that was found in it.
+        for hit, edit in zip(hits, itertools.cycle(edits), strict=False):
+            self.note(hit, part.path, edit.start, edit.end)
 
     def _message(self, part: Part) -> bool:
         """A message that stands encoded, or a file that holds one: split and scrubbed like the one around it. False
@@ -182,9 +182,8 @@ class Tree:
         inner.walk(root, is_message=not head)
         if inner.edits:
             new = assemble.section(content, len(head), len(content), inner.edits)
-            cut = Cut(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
-            cuts = encodings.cut_raw(raw, part.encoding, [cut])
-            self.edits += (Edit(part.body_start + c.start, part.body_start + c.end, c.replacement) for c in cuts)
+            edit = Edit(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
+            self.edits += moved(encodings.raw_edits(raw, part.encoding, [edit]), part.body_start)
             self.changes += (
                 Change(change.what, part.path, part.body_start, part.end, change.why) for change in inner.changes
             )
@@ -220,14 +219,14 @@ class Tree:
             text = self._content[start:end].decode("latin-1")
             hits = search(text)
             if hits:
-                self.edits.append(Edit(start, end, replaced(text, hits).encode("latin-1")))
+                self.edits.append(Edit(start, end, apply_edits(text, hits).encode("latin-1")))
             for hit in hits:
                 self.note(hit, part.path, start + hit.start, start + hit.end)
 
     # ------------------------------------------------------------ the record
 
     def note(self, hit: Occurrence, where: str, start: int, end: int) -> None:
-        self.changes.append(Change(f"{hit.what} replaced", where, start, end, _WHY[hit.what]))
+        self.changes.append(Change(f"{hit.kind} replaced", where, start, end, _WHY[hit.kind]))
 
 
 def _encoding(part: Part) -> bytes:
