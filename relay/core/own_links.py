@@ -6,17 +6,13 @@ All begin alike, and in what somebody writes every one was his own: it lets its 
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 from relay.core.mail.edits import Edit, merge_ranges
-from relay.core.mail.origin import origin_of
-from relay.core.mail.readings import ENTITIES, FLOWED, FOLDED, PERCENT, QUOTED_PRINTABLE, TAGS, Layer
-
-_PLAIN: Final = ((ENTITIES, PERCENT, FOLDED), (QUOTED_PRINTABLE, FOLDED))
-_DELSP: Final = (*_PLAIN, (FLOWED, ENTITIES, PERCENT, FOLDED))
-_HTML: Final = (*_PLAIN, (TAGS, ENTITIES, FOLDED))
+from relay.core.mail.layers import FOLDED
+from relay.core.mail.readings import DELSP, HTML, PLAIN, readings
 
 _SCHEME: Final = re.compile(r"https?(?::|%3A|-3A)", re.IGNORECASE)
 _URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+,-./:;=?@_~"
@@ -33,7 +29,6 @@ _CONTINUED: Final = re.compile(
 )
 # What a host name can be taken apart with: where none of it is, nothing need be decoded.
 _PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")  # begins with a literal: quick
-_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]|[\uff0e\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]{6}")
 
 
 class OwnLinks:
@@ -55,8 +50,8 @@ class OwnLinks:
         if not (self._host in low or is_delsp or self._may_hide(low)):
             return []
         found = [_widened(text, *span) for span in self._in(text)]
-        for way in _HTML if is_html else _DELSP if is_delsp else _PLAIN:
-            found += (_widened(text, *span) for span in self._read(text, way))
+        for reading in readings(text, HTML if is_html else DELSP if is_delsp else PLAIN):
+            found += (_widened(text, *reading.span(*span)) for span in self._in(reading.text))
         return merge_ranges(found)
 
     def _may_hide(self, low: str) -> bool:
@@ -66,7 +61,7 @@ class OwnLinks:
             or "=\r\n" in low
             or (("&#" in low or "&period" in low) and self._host in html.unescape(low))
             or ("%" in low and bool(_PERCENT.search(low)))
-            or (not low.isascii() and bool(_UNSEEN.search(low)))
+            or self._host in FOLDED.read(low)
         )
 
     def _in(self, text: str) -> Iterator[tuple[int, int]]:
@@ -78,20 +73,6 @@ class OwnLinks:
                     break
                 end, length = more.end(), length + len(more[1])
             yield match.start(), end
-
-    def _read(self, text: str, way: Sequence[Layer]) -> list[tuple[int, int]]:
-        below: list[tuple[Layer, str]] = []
-        view = text
-        for layer in way:
-            above = layer.read(view)
-            if above != view:
-                below.append((layer, view))
-                view = above
-        spans = list(self._in(view)) if below else []
-        for layer, source in reversed(below) if spans else ():
-            origin = origin_of(layer.pattern, layer.value, source)
-            spans = [origin.span(start, end) for start, end in spans]
-        return spans
 
 
 @lru_cache(64)

@@ -4,8 +4,9 @@ to one."""
 import re
 from typing import Final
 
+from relay.core.mail.layers import TAG_NAME
+
 _DEEPEST: Final = 256
-_ENDS: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)")
 _NO_DEPTH: Final = re.compile(
     "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
 )
@@ -17,7 +18,7 @@ def is_flat_enough(source: str) -> bool:
     if source.count("<") <= _DEEPEST:
         return True
     still_open: list[str] = []
-    for match in _ENDS.finditer(source):
+    for match in TAG_NAME.finditer(source):
         name = match[2].lower()
         if _NO_DEPTH.fullmatch(name):
             continue

@@ -21,6 +21,11 @@ class TextBody(NamedTuple):
         return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
 
 
+def has_delsp(part: Part) -> bool:
+    """Whether the lines of the text are joined without the space that they end in (RFC 3676 §4.2)."""
+    return part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes"
+
+
 def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
     """`is_html` where it is known better than by the declared type."""
     if is_html is None:

@@ -11,8 +11,8 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.core.mail.html_depth import is_flat_enough
+from relay.core.mail.layers import TAG
 
-_TAG: Final = re.compile(r"<!--(?>(?:(?!-->).)*)(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
 _UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})
 _SPACED: Final = re.compile("blockquote|h[1-6]|ol|p|pre|table|ul")
 _BLOCK: Final = re.compile(
@@ -27,7 +27,7 @@ _BREAKS: Final = re.compile(r" *[\n\x1d\x1e][ \n\x1d\x1e]*")
 def of_html(source: str) -> str:
     """Lines that end in LF; "" when it shows no text."""
     if not is_flat_enough(source):
-        return _tidy(html.unescape(_TAG.sub(" ", source)))
+        return _tidy(html.unescape(TAG.sub(" ", source)))
     root = LexborHTMLParser(source).root
     pieces: list[str] = []
     if root is not None:

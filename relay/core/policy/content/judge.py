@@ -239,7 +239,7 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
 def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
     """A picture that reports back does so from within a quote too."""
     for hit in markup.found(text.source, owner):
-        is_quoted = any(start <= hit.start < end for start, end in text.quoted)
+        is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)
         if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:
             yield hit
 

@@ -55,7 +55,7 @@ _MOST_ENTRIES: Final = 1_000
 _MOST_PIECES: Final = 100_000
 
 
-class _Entry(NamedTuple):
+class _Field(NamedTuple):
     tag: int
     kind: int
     values: int
@@ -88,7 +88,7 @@ def clean(octets: bytes) -> bytes:
     return spans.only(octets, kept, anew.items())
 
 
-def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], bytes, int]:
+def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], bytes, int]:
     """Its entries that draw; the directory with no other ones, as long as it was; the place of the next."""
     offset = struct.Struct(form.order + form.offset)
     count = struct.Struct(form.order + form.amount)
@@ -96,7 +96,7 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], 
     (number,) = count.unpack_from(octets, at)
     if number > _MOST_ENTRIES:
         raise UncleanableError(_TOO_MANY)
-    entries: dict[int, _Entry] = {}
+    entries: dict[int, _Field] = {}
     end = at + count.size + number * size
     for start in range(at + count.size, end, size):
         tag, kind, values = struct.unpack_from(f"{form.order}HH{form.offset}", octets, start)
@@ -105,7 +105,7 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], 
         place = start + 4 + offset.size
         if _SIZES[kind] * values > offset.size:
             (place,) = offset.unpack_from(octets, place)
-        entries[tag] = _Entry(tag, kind, values, place, octets[start : start + size])
+        entries[tag] = _Field(tag, kind, values, place, octets[start : start + size])
         if entries[tag].end > len(octets):
             raise UncleanableError(_DAMAGED)
     (following,) = offset.unpack_from(octets, end)
@@ -113,7 +113,7 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], 
     return entries, written.ljust(end + offset.size - at, b"\0"), following
 
 
-def _shown(octets: bytes, entries: dict[int, _Entry], form: _Form) -> Iterator[tuple[int, int]]:
+def _shown(octets: bytes, entries: dict[int, _Field], form: _Form) -> Iterator[tuple[int, int]]:
     """Spans of values, strips and tiles."""
     compression = _numbers(octets, entries.get(_COMPRESSION), form) or (1,)
     if compression[0] not in _COMPRESSIONS or not _PHOTOMETRICS.issuperset(
@@ -132,7 +132,7 @@ def _shown(octets: bytes, entries: dict[int, _Entry], form: _Form) -> Iterator[t
             yield start, min(start + size, len(octets))
 
 
-def _numbers(octets: bytes, entry: _Entry | None, form: _Form) -> tuple[int, ...]:
+def _numbers(octets: bytes, entry: _Field | None, form: _Form) -> tuple[int, ...]:
     if entry is None:
         return ()
     if entry.values > _MOST_PIECES:

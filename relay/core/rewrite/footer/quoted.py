@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
+from relay.core.mail import textbody
 from relay.core.mail.edits import Edit, merge_ranges
-from relay.core.mail.readings import TAG
+from relay.core.mail.layers import TAG, TAG_NAME
 from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
@@ -24,7 +25,6 @@ _MOST_WORDS: Final = 400  # characters beside the links
 _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
 _LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
-_TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)")
 _VOID: Final = frozenset({"area", "base", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _GOES: Final = _VOID | {"a", "http", "https"}  # the last two: a link in angle brackets, which only looks like a tag
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
@@ -38,9 +38,7 @@ _START: Final = attrgetter("start")
 
 def removals(body: TextBody, links: OwnLinks) -> list[Edit[str]]:
     """What to do to the text; sorted, empty for nearly every text."""
-    params = body.part.params
-    is_delsp = params.get("format", "").lower() == "flowed" and params.get("delsp", "").lower() == "yes"
-    found = links.find(body.text, is_html=body.is_html, is_delsp=is_delsp)
+    found = links.find(body.text, is_html=body.is_html, is_delsp=textbody.has_delsp(body.part))
     if not found and SIGN not in body.text:
         return []
     return _in_html(body.text, found) if body.is_html else _in_plain(body.text, found)
@@ -154,7 +152,7 @@ def _element(text: str, link: Edit[str]) -> Edit[str]:
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
         return link
     tag = TAG.match(text, opened, end + _LONGEST_ANCHOR)
-    name = _TAG_NAME.match(text, opened)
+    name = TAG_NAME.match(text, opened)
     if tag is None or name is None or tag.end() < end or not tag[0].endswith(">"):
         return link
     if name[2].lower() == "a":
@@ -192,7 +190,7 @@ def _tags_left(markup: str) -> str:
 def _halves(markup: str) -> list[tuple[str, str]]:
     left: list[tuple[str, str]] = []
     for match in TAG.finditer(markup):
-        name = _TAG_NAME.match(match[0])
+        name = TAG_NAME.match(match[0])
         if name is None or name[2].lower() in _GOES:
             continue
         kind = name[1] + name[2].lower()

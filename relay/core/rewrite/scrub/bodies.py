@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from relay.core.mail import encodings
+from relay.core.mail import encodings, readings, textbody
 from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
-from relay.core.rewrite.scrub import cards, embedded, reading
+from relay.core.rewrite.scrub import cards, embedded, search
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged
 
@@ -73,13 +73,13 @@ class _Text:
         self._secrets = secrets
         self._charset = part.params.get("charset", "")
         self._is_report = part.content_type in _REPORTS
-        self._ways = reading.PLAIN
+        self._ways = readings.PLAIN
         if kind is BodyKind.HTML:
-            self._ways = reading.HTML
+            self._ways = readings.HTML
         elif kind is BodyKind.CARDS:
-            self._ways = reading.CARDS
-        elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
-            self._ways = reading.DELSP
+            self._ways = readings.CARDS
+        elif textbody.has_delsp(part):
+            self._ways = readings.DELSP
 
     def edits(self, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         codec = encodings.codec_of(self._charset, octets)
@@ -113,9 +113,9 @@ class _Text:
         return edits, found
 
     def _search(self, text: str) -> list[Occurrence]:
-        hits = reading.search(text, self._secrets, self._ways)
-        hits += embedded.search(text, self._secrets)
-        hits += cards.search(text, self._secrets)
+        hits = search.occurrences(text, self._secrets, self._ways)
+        hits += embedded.occurrences(text, self._secrets)
+        hits += cards.occurrences(text, self._secrets)
         if self._is_report:
             hits += _machines(text)
         return merged(hits) if hits else hits

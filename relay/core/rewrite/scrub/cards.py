@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.core.mail import encodings
+from relay.core.mail import encodings, readings
 from relay.core.mail.edits import apply_edits
-from relay.core.rewrite.scrub import reading, trace
+from relay.core.rewrite.scrub import search, trace
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence
 
@@ -45,7 +45,7 @@ class _Property:
     is_encoded: bool
 
 
-def search(text: str, secrets: HiddenValues) -> list[Occurrence]:
+def occurrences(text: str, secrets: HiddenValues) -> list[Occurrence]:
     """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
@@ -143,7 +143,7 @@ def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Occurren
 
 
 def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:
-    return reading.search(text, secrets, reading.PLAIN, label=label)
+    return search.occurrences(text, secrets, readings.PLAIN, label=label)
 
 
 def _written(line: _Property, value: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from relay.core.mail import body_kind, encodings, words
+from relay.core.mail import body_kind, encodings, readings, words
 from relay.core.mail.edits import apply_edits
-from relay.core.rewrite.scrub import reading
+from relay.core.rewrite.scrub import search
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence
 
@@ -23,7 +23,7 @@ _WORDS: Final = re.compile(
 )
 
 
-def search(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
+def occurrences(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
     if "begin" in text:
         for match in _UUENCODED.finditer(text):
             yield from _file(match, secrets)
@@ -34,7 +34,7 @@ def search(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
     if "=?" in text:
         for match in _WORDS.finditer(text):
             value = words.decode(match[0].encode("utf-8", "replace"))
-            hits = reading.search(value, secrets, reading.PLAIN)
+            hits = search.occurrences(value, secrets, readings.PLAIN)
             if hits:
                 yield Occurrence(
                     match.start(), match.end(), words.encode(apply_edits(value, hits)).decode(), hits[0].kind
@@ -67,7 +67,7 @@ def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: Hidd
         return
     codec = encodings.codec_of("", octets)
     text = encodings.decode_text(octets, codec)
-    hits = reading.search(text, secrets, reading.HTML)
+    hits = search.occurrences(text, secrets, readings.HTML)
     if hits:
         yield Occurrence(start, end, encode(apply_edits(text, hits).encode(codec, "replace")), hits[0].kind)
 

@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from relay.core.mail import readings
 from relay.core.mail.edits import apply_edits
 from relay.core.rewrite import signed
 from relay.core.rewrite.plan import Draft, Plan
-from relay.core.rewrite.scrub import reading, structure, trace
+from relay.core.rewrite.scrub import search, structure, trace
 from relay.core.rewrite.scrub.find import HiddenValues, addresses
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
@@ -35,7 +36,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
     """Of a text that another pass has made of the message: what stands apart there may have met in it."""
-    return apply_edits(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
+    return apply_edits(text, search.occurrences(text, _secrets(draft, plan), readings.PLAIN))
 
 
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from relay.core.mail import body_kind, encodings, mime, words
+from relay.core.mail import body_kind, encodings, mime, readings, words
 from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.edits import Edit, apply_edits, moved
 from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
 from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Change
-from relay.core.rewrite.scrub import bodies, fields, reading, structure
+from relay.core.rewrite.scrub import bodies, fields, search, structure
 from relay.core.rewrite.scrub.fields import Search
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence
@@ -121,7 +121,7 @@ class Tree:
         return fields.text(raw, self._search(label=False))
 
     def _search(self, *, whole: bool = True, label: bool = True) -> Search:
-        return partial(reading.search, secrets=self._secrets, ways=reading.PLAIN, whole=whole, label=label)
+        return partial(search.occurrences, secrets=self._secrets, ways=readings.PLAIN, whole=whole, label=label)
 
     def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
         known = dict(part.params)
