@@ -24,8 +24,14 @@ _BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
 _WHOLE_TOKEN: Final = 100  # one that is about a message is longer; a shorter one may have been cut by a line's end
 # The rest of a token on a line of its own. A word of prose has no digit in it and no capital after its first letter.
 _CONTINUED: Final = re.compile(
-    rf"{_BREAK}((?=[A-Za-z0-9_-]*(?:[0-9_]|[a-z-][A-Z]|[A-Z]{{2}})|[A-Za-z0-9_-]{{21}})[A-Za-z0-9_-]{{1,400}})"
-    r"(?=[>)\]]?[ \t]*(?:\r?\n|\Z))"
+    rf"""
+    {_BREAK} (
+        (?= [A-Za-z0-9_-]* (?: [0-9_] | [a-z-][A-Z] | [A-Z]{{2}} ) | [A-Za-z0-9_-]{{21}} )
+        [A-Za-z0-9_-]{{1,400}}
+    )
+    (?= [>)\]]? [ \t]* (?: \r?\n | \Z ) )
+    """,
+    re.VERBOSE,
 )
 # What a host name can be taken apart with: where none of it is, nothing need be decoded.
 _PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")  # begins with a literal: quick

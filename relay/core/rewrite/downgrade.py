@@ -19,10 +19,15 @@ _ENCODING: Final = "content-transfer-encoding"
 _ADDRESSES: Final = frozenset(
     f"{resent}{name}" for resent in ("", "resent-") for name in ("from", "to", "cc", "bcc", "sender", "reply-to")
 )
-# What may be more than ASCII in a list of mailboxes: a quoted string, a domain, words with but space between them.
+# The pieces of a list of mailboxes that may hold more than ASCII.
 _PHRASE: Final = re.compile(
-    rb"""(?sx) ("(?>(?:[^"\\]|\\.)*)"?) | (@[^\s"()<>@,;:\\]++)
-    | [^\s"()<>@,;:\\]++ (?>(?: [\ \t]++ (?=[^\s"()<>@,;:\\\x80-\xff]*+[\x80-\xff]) [^\s"()<>@,;:\\]++ )*)"""
+    rb"""
+    ( " (?>(?: [^"\\] | \\. )*) "? )  # a quoted string
+    | ( @ [^\s"()<>@,;:\\]++ )  # a domain
+    | [^\s"()<>@,;:\\]++  # a word, with those that follow it after nothing but space
+      (?>(?: [\ \t]++ (?= [^\s"()<>@,;:\\\x80-\xff]*+ [\x80-\xff] ) [^\s"()<>@,;:\\]++ )*)
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 _ESCAPED: Final = re.compile(r"(?s)\\(.)")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

@@ -21,13 +21,22 @@ from relay.core.policy.content.finding import Hit
 _LEADING: Final = ("href", "src", "action", "background", "srcset", "poster", "data")
 _SELECTED: Final = ",".join(f"[{name}]" for name in _LEADING)
 _VALUE: Final = re.compile(
-    rf"<[A-Za-z]|\b({'|'.join(_LEADING)})\s{{0,3}}=\s{{0,3}}(?:\"([^\"]{{0,4000}})\"|'([^']{{0,4000}})'|([^\s>\"']{{1,4000}}+))",
-    re.IGNORECASE,
+    rf"""
+    <[A-Za-z]
+    | \b ({"|".join(_LEADING)}) \s{{0,3}} = \s{{0,3}}
+      (?: "([^"]{{0,4000}})" | '([^']{{0,4000}})' | ([^\s>"']{{1,4000}}+) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _REMOTE: Final = re.compile(r"\s*(?:https?:[/\\]*+|[/\\]{2,}+)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _HIDDEN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d]*[1-9])|(?<![-\w])(?:width|height)\s*:\s*[0-3](?:px)?\s*(?:;|!|\Z)",
-    re.IGNORECASE,
+    r"""
+    display \s* : \s* none
+    | visibility \s* : \s* hidden
+    | opacity \s* : \s* 0 (?! [.\d]* [1-9] )
+    | (?<! [-\w] ) (?: width | height ) \s* : \s* [0-3] (?:px)? \s* (?: ; | ! | \Z )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _TINY: Final = re.compile(r"\s*[0-3](?:px)?\s*\Z")
 _LEADS_OUT: Final = r"//|\\|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):"
