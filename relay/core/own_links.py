@@ -1,7 +1,8 @@
-"""Signed links of ours in a text, however mail programs write them: broken over lines, percent-encoded into somebody
-else's link, with entities or tags inside.
+"""Finds signed links of ours in a text, however mail programs write them: broken over lines, percent-encoded inside
+another link, with entities or tags inside.
 
-All begin alike, and in what somebody writes every one was his own: it lets its finder act for him, so it goes.
+All of them begin with one prefix. A link lets its finder act for the person it was made for, so the links in a mail
+that a person writes or quotes, which are that person's own, are removed.
 """
 
 import html
@@ -16,13 +17,15 @@ from relay.core.mail.readings import DELSP, HTML, PLAIN, readings
 
 _SCHEME: Final = re.compile(r"https?(?::|%3A|-3A)", re.IGNORECASE)
 _URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+,-./:;=?@_~"
-_REACH: Final = 2_048  # no link that a program wraps another into is longer
+_REACH: Final = 2_048  # the longest link into which a program wraps another one
 _NO_ENTITY: Final = r"&(?!(?:nbsp|lt|gt|quot|#39);)"
 _REST: Final = re.compile(rf"(?:[/?#%]|{_NO_ENTITY})(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
 _WRAPPER_REST: Final = re.compile(rf"(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
 _BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
-_WHOLE_TOKEN: Final = 100  # one that is about a message is longer; a shorter one may have been cut by a line's end
-# The rest of a token on a line of its own. A word of prose has no digit in it and no capital after its first letter.
+_WHOLE_TOKEN: Final = (
+    100  # the tokens of links about a message are longer; a shorter one may have been cut at the end of a line
+)
+# The rest of a token on a line of its own. A word of prose has no digit and no capital after its first letter.
 _CONTINUED: Final = re.compile(
     rf"""
     {_BREAK} (
@@ -33,17 +36,19 @@ _CONTINUED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# What a host name can be taken apart with: where none of it is, nothing need be decoded.
-_PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")  # begins with a literal: quick
+# The ways to write a host name differently. A text without any of them need not be decoded.
+_PERCENT: Final = re.compile(
+    r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}"
+)  # quick, because it begins with a literal
 
 
 class OwnLinks:
-    """Finds what begins with one prefix."""
+    """Finds the links that begin with one prefix."""
 
     def __init__(self, prefix: str) -> None:
         bare = prefix.lower().partition("://")[2]
         self._host = bare.partition("/")[0]
-        # The underscore and `-3A` are how one scanner of links writes `/` and `:`.
+        # One scanner of links writes `/` as an underscore and `:` as `-3A`.
         name = "".join({"/": "[/_]", ":": "(?::|-3A)"}.get(char, re.escape(char)) for char in bare)
         self._pattern = re.compile(
             rf"(?:https?(?::|-3A)[/_]{{2}}|(?<![A-Za-z0-9.-])){name}(?:{_BREAK})?([A-Za-z0-9_-]{{8,400}})",
@@ -51,7 +56,8 @@ class OwnLinks:
         )
 
     def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Edit[str]]:
-        """Sorted, without overlap; with all of the link that one was wrapped into."""
+        """Returns edits that remove the links, sorted and without overlap, each with the whole link around it where
+        a program wrapped it into another one."""
         low = text.lower()
         if not (self._host in low or is_delsp or self._may_hide(low)):
             return []
@@ -87,7 +93,8 @@ def own_links(prefix: str) -> OwnLinks:
 
 
 def _widened(text: str, start: int, end: int) -> Edit[str]:
-    """With the link around it, what follows its token, and one pair of brackets."""
+    """Returns the edit that removes a link with the link around it, the rest of its URL after the token, and one
+    pair of brackets."""
     near = text[max(0, start - _REACH) : start]
     run = near[len(near.rstrip(_URL)) :]
     scheme = _SCHEME.search(run)

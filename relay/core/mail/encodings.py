@@ -1,7 +1,9 @@
-"""Transfer encodings and charsets of text parts: what a client would read, and how to change a piece of it in place.
+"""Transfer encodings and charsets of text parts: decodes them as mail programs do, and changes a piece of them in
+place.
 
-Decoding is lenient in the ways mail programs are. A change is given as edits of the decoded octets and comes back as
-edits of the raw body: exactly the region in quoted-printable and unencoded text, the whole body in base64.
+Decoding is lenient in the ways in which mail programs are. A change is given as edits of the decoded octets and
+returned as edits of the raw body: exactly the region in quoted-printable and unencoded text, the whole body in
+base64.
 """
 
 import binascii
@@ -30,7 +32,10 @@ _ASCII_ESCAPE: Final = b"\x1b(B"
 
 
 def decode(raw: bytes, encoding: str) -> bytes:
-    """The octets of a body; an unknown encoding is the identity, as an unencoded body would be shown."""
+    """Returns the decoded octets of a body.
+
+    A body in an unknown encoding is returned as it is, because mail programs show it so.
+    """
     if encoding == "quoted-printable":
         if b"= " in raw or b"=\t" in raw:
             raw = _QP_PADDED_BREAK.sub(b"=", raw)
@@ -41,7 +46,10 @@ def decode(raw: bytes, encoding: str) -> bytes:
 
 
 def decode_base64(raw: bytes) -> bytes:
-    """Every client skips noise; some stop at padding and some go on, so what follows padding is read too."""
+    """Returns the decoded octets.
+
+    Noise is skipped, as all programs do; octets after padding are decoded too, because some programs do.
+    """
     if b"=" not in raw.rstrip(b"=\r\n"):
         with suppress(binascii.Error):
             return binascii.a2b_base64(raw)
@@ -71,7 +79,7 @@ def encode_base64(octets: bytes) -> bytes:
 
 
 def _edits_of_quoted_printable(raw: bytes, changes: Sequence[Edit[bytes]]) -> Iterator[Edit[bytes]]:
-    """Each region alone is replaced; soft breaks keep the line within its limit."""
+    """Yields one edit for each region; soft line breaks keep the line within its limit."""
     origin = origin_of(_QP_PIECE, lambda piece: chr(int(piece[1], 16)) if piece[1] else "", raw.decode("latin-1"))
     spans = [origin.span(edit.start, edit.end) for edit in changes]
     column, done = 0, 0
@@ -97,8 +105,10 @@ def _quote(octets: bytes) -> list[bytes]:
 
 
 def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
-    """The atoms with soft breaks where the line would grow too long, and the column after them. `rest` is what
-    follows on the same line."""
+    """Returns the atoms, with soft line breaks where the line would grow too long, and the column after them.
+
+    `column` is the length of the line before them, `rest` that of the text after them on the same line.
+    """
     length = sum(map(len, atoms))
     out = bytearray()
     if column and column + length + rest >= _QP_LINE:
@@ -130,7 +140,8 @@ def with_crlf(octets: bytes) -> bytes:
 
 
 def codec_of(charset: str, octets: bytes) -> str:
-    """Python's name of the codec to read `octets` with; an unknown charset is read byte by byte ("latin_1")."""
+    """Returns Python's name of the codec to decode `octets` with; "latin_1", which reads octet by octet, for an
+    unknown charset."""
     codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
     if b"\0" in octets and not codec.startswith("utf_16"):
         if is_utf_16(octets):
@@ -138,7 +149,7 @@ def codec_of(charset: str, octets: bytes) -> str:
         elif not codec.startswith("utf_32") and is_utf_32(octets):
             codec = "utf_32"
     elif b"\x1b$" in octets and codec in {"latin_1", "utf_8"}:
-        codec = "iso2022_jp_ext"  # sent bare, as old Japanese programs do
+        codec = "iso2022_jp_ext"  # sent without a charset, as old Japanese programs do
     if codec in ("utf_16", "utf_32"):
         return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":
@@ -147,13 +158,13 @@ def codec_of(charset: str, octets: bytes) -> str:
 
 
 def is_utf_16(octets: bytes) -> bool:
-    """By the zero octets that all ASCII has in every other place."""
+    """Whether every other octet is zero, as in ASCII text."""
     low, high = octets[:512:2].count(0), octets[1:512:2].count(0)
     return (low == 0) != (high == 0) and max(low, high) * 16 >= min(len(octets), 512)
 
 
 def is_utf_32(octets: bytes) -> bool:
-    """By the zero octets that half of every character is, the first ones or the last."""
+    """Whether half of the octets of every character are zero, either the first or the last ones."""
     first, second, third, last = (octets[at:512:4] for at in range(4))
     if 0 not in first:
         return bool(third) and not (any(third) or any(last))
@@ -161,8 +172,8 @@ def is_utf_32(octets: bytes) -> bool:
 
 
 def _byte_order(octets: bytes) -> str:
-    """By the mark, which the codec then reads as a character; without one by the zero octets, for text is mostly ASCII
-    (RFC 2781 §4.3 says big, mail programs write little)."""
+    """Returns "le" or "be": by the byte order mark, which the codec then decodes as a character, else by the zero
+    octets, because most text is ASCII (RFC 2781 §4.3 says "be", but mail programs write "le")."""
     if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "le" if octets[0] == 0xFF else "be"
     return "le" if octets[1::2].count(0) > octets[::2].count(0) else "be"
@@ -173,8 +184,11 @@ def decode_text(octets: bytes, codec: str) -> str:
 
 
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans of `text`, which is `octets` decoded, as spans of the octets. Sorted, without overlap; of broken ISO-2022 a
-    guess, to be checked by decoding what was made of it."""
+    """Returns spans of `text`, which is `octets` decoded, as spans of the octets. They are sorted and do not
+    overlap.
+
+    For broken ISO-2022 they are a guess: decode the result of a change to verify it.
+    """
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
     measured = _measured(octets, codec, text, spans)
@@ -185,7 +199,7 @@ def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int,
 
 
 def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
-    """By the length of the text encoded again: quick, and None unless exactly the span's characters stand there."""
+    """Computes the spans by encoding the text again, which is quick; None if the octets are not exactly those."""
     found = []
     at = done = 0
     try:
@@ -202,7 +216,8 @@ def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, i
 
 
 def _character_origin(octets: bytes, codec: str) -> Origin:
-    """Feeds the incremental decoder octet by octet and looks at what it keeps back."""
+    """Computes where each character comes from: feeds an incremental decoder octet by octet and observes which
+    octets it keeps back."""
     origin = Origin()
     decoder = codecs.getincrementaldecoder(codec)("replace")
     escapes = {m.start(): m.end() for m in _ESCAPE.finditer(octets)} if codec.startswith("iso2022") else {}
@@ -211,7 +226,9 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
         end = escapes.get(at, at + 1)
         try:
             emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
-        except UnicodeError:  # it would keep back more than it has room for; a guess, which whoever asks must check
+        except (
+            UnicodeError
+        ):  # the decoder cannot keep back so much; the span is then a guess, which the caller verifies
             decoder.reset()
             emitted = 1
         is_escape = end - at > 1
@@ -220,7 +237,7 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
             continue
         read = end - len(decoder.getstate()[0])
         if read - start != emitted:
-            # Several at once: something that could not be read, then octets that are characters of their own.
+            # Several characters at once: an unreadable sequence, then octets that are one character each.
             origin.add(start, max(start, read - max(emitted - 1, 0)), width=min(emitted, 1))
         start = read
     return origin
@@ -236,7 +253,7 @@ def encoded_edits(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, st
     escapes = [(match.start(), match[0]) for match in _ESCAPE.finditer(octets)]
 
     def shift(at: int) -> bytes:
-        """The escape sequence in force at an offset."""
+        """Returns the escape sequence in force at an offset."""
         before = bisect_left(escapes, (at, b""))
         return escapes[before - 1][1] if before else _ASCII_ESCAPE
 

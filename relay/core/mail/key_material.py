@@ -1,7 +1,7 @@
-"""Keys and signatures, which name their owner (R-REW-06): found for policy, and taken off where the setting says so.
+"""Finds keys and signatures (OpenPGP, S/MIME), which name their owner (R-REW-06).
 
-Of a signed mail the signed part stays. A signature that holds its text inside itself cannot be taken off, so its whole
-part goes; the setting `return` is the better one for it.
+The signed part of a signed mail is not one of them. A signature that holds its text inside itself cannot be taken
+off without the text: the place found is then the whole part.
 """
 
 import re
@@ -25,8 +25,11 @@ _ENCRYPTED: Final = re.compile(r"enveloped-data|authenveloped-data|compressed-da
 
 
 class KeyMaterial(NamedTuple):
-    """A place that names its owner. `start`, `end`: offsets in the decoded text of a part, None for the whole part;
-    `is_signature`: it can be taken off without a gap in what is read."""
+    """A place that names its owner.
+
+    `start` and `end` are offsets in the decoded text of the part, None for the whole part. `is_signature`: it can be
+    taken off without leaving a gap in the text.
+    """
 
     path: str
     start: int | None
@@ -35,19 +38,21 @@ class KeyMaterial(NamedTuple):
 
 
 def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
-    """All keys and signatures of a message, in order; what policy decides by. Empty for nearly every mail, and then it
-    costs a byte search."""
+    """Returns all keys and signatures of a message, in order.
+
+    For nearly every mail the list is empty and costs a byte search.
+    """
     found: list[KeyMaterial] = []
     done = 0
     for part in root.walk():
         if part.header_start < done:
-            continue  # the signature of a signed multipart, named with it
+            continue  # the signature of a signed multipart, which is listed with it
         if part.content_type == "multipart/signed" and len(part.children) > 1:
             found.append(KeyMaterial(part.path, None, None, is_signature=True))
             found += names_owner(content, part.children[0])
             done = part.end
         elif part.content_type == "multipart/encrypted":
-            done = part.end  # whom it names, nobody but its reader sees
+            done = part.end  # only its reader can see whom it names
         elif not part.children:
             found += _leaf(content, part)
     return found
@@ -69,7 +74,8 @@ def _may_hold_armour(content: bytes, part: Part) -> bool:
 
 
 def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Sorted spans that go; True for a key, which was something to see."""
+    """Yields the sorted spans (start, end, is a key) of armoured keys and signatures, and of the escapes in signed
+    text."""
     if _BEGIN not in text:
         return
     found: list[tuple[int, int, bool]] = []

@@ -1,5 +1,6 @@
-"""The ways in which a text says one thing and shows another: entities, percent-encoding, escapes, tags, soft line
-ends, look-alikes of ASCII, characters that do not show. Each is a layer that reads a text as a client would.
+"""The ways in which a text is written differently from how it reads: entities, percent-encoding, escapes, tags, soft
+line ends, look-alikes of ASCII, invisible characters. Each way is a layer, which reads a text as a mail program
+does.
 """
 
 import html
@@ -15,9 +16,10 @@ from typing import Final
 class Layer:
     """One way of writing text that reads as something else.
 
-    `pattern` matches what is written, `value` returns what is read there, or the match itself. `sign` is true of every
-    text that the layer changes, and quick. `quickly` gives the same as `pattern` and `value` where that is faster.
-    `uneven` matches all that reads as more or fewer characters, where `pattern` matches other things too.
+    `pattern` matches the written form; `value` returns how it reads, or the match itself where it reads as it is.
+    `sign` is a quick test that is true of every text that the layer changes. `quickly`, if given, computes the same
+    as `pattern` and `value`, but faster. `uneven`, if given, matches only what reads as more or fewer characters
+    than are written.
     """
 
     pattern: re.Pattern[str]
@@ -45,7 +47,7 @@ _INVISIBLE: Final = (
     *((0xFE00, 0xFE10), (0xFEFF, 0xFF00), (0xFFA0, 0xFFA1), (0xFFF9, 0xFFFC), (0xE0000, 0xE01F0)),
 )
 _CONTROLS: Final = bytes((*range(9), *range(0x0E, 0x20), 0x7F))
-# Where the characters stand that are ASCII to whoever normalises them (NFKC), full-width forms among them.
+# Ranges of the characters that NFKC turns into ASCII, full-width forms among them.
 _LOOK_ALIKES: Final = (
     (0x00A0, 0x0250),
     (0x02B0, 0x0300),
@@ -75,17 +77,18 @@ _READ_AS: Final = (
 )
 # Numbers in circles, in parentheses and with a full stop. A person reads them as marks of a list, not as figures.
 _LIST_MARKS: Final = frozenset(map(chr, (*range(0x2460, 0x249C), 0x24EA, *range(0x1F100, 0x1F10B))))
-# IDNA takes the full stop of Japanese for a dot (UTS 46); between kana and kanji only who knows the domain can tell.
+# IDNA takes the full stop of Japanese for a dot (UTS 46); between kana and kanji only a reader who knows the
+# domain can tell.
 _STOP_ENDS: Final = "(?<![\u3000-\u9fff].)(?![\u3000-\u9fff\r\n<])"
-# In this order: the first of them is context of the second, but not the other way round.
+# The order matters: whether the first counts depends on the second beside it, but not the other way round.
 _STOPS: Final = tuple((char, re.compile(char + _STOP_ENDS)) for char in "\uff61\u3002")
-# Neither ASCII that shows nor, with few exceptions, what Japanese, Chinese and Korean are written in.
+# All but printable ASCII and, with few exceptions, the characters of Japanese, Chinese and Korean.
 _UNCOMMON: Final = re.compile("[^\t-\r -~\u3001-\u3163\u3165-\u31ff\u3400-\ua7f1\ua7f5-\ud7ff]")
 
 
 def _folded(read_as: Mapping[str, str]) -> Layer:
-    """Returns the layer of characters that read as others, or as nothing."""
-    # Apart, for a set that goes beyond the first plane is searched one by one.
+    """Returns the layer that replaces characters by the ones that they read as, "" for invisible ones."""
+    # The other planes stand apart, because Python searches a set that includes them character by character.
     first_plane = re.escape("".join(char for char in read_as if char <= "\uffff"))
     beyond = "[\U0001d400-\U0001fbf9\U000e0000-\U000e01ef]"
     uneven = re.escape("".join(char for char, plain in read_as.items() if char <= "\uffff" and len(plain) != 1))
@@ -117,11 +120,11 @@ _SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u
 FOLDED_FOR_PERSON: Final = _folded(
     {char: plain for char, plain in _READ_AS.items() if char not in _LIST_MARKS} | dict.fromkeys(_SPACES, " ")
 )
-"""As FOLDED, but marks of a list stay, and a space of any width is one."""
+"""Like FOLDED, but list marks stay, and a space of any width is a plain one."""
 
 
 def is_disguise(char: str) -> bool:
-    """Whether a character is a letter or a figure in another form, or does not show."""
+    """Whether a character is a letter or figure in another form, or is invisible."""
     plain = _READ_AS.get(char)
     return plain is not None and (plain in {"", "\ufffd"} or (len(plain) == 1 and plain.isalnum()))
 
@@ -158,7 +161,7 @@ _HEX_PAIR: Final = re.compile(r"[%=](?:25)*([0-9A-Fa-f]{2})")
 
 
 def _octets(match: re.Match[str]) -> str:
-    """A character of UTF-8, or nothing for a line end; octets of anything else stay as they are."""
+    """Returns the UTF-8 character, or "" for a line end; other octets stay as they are."""
     try:
         return bytes.fromhex("".join(_HEX_PAIR.findall(match[0]))).decode()
     except UnicodeDecodeError:
@@ -176,7 +179,7 @@ PERCENT: Final = Layer(
     lambda text: "%" in text,
 )
 _LOOKS_QUOTED: Final = re.compile(r"=(?:40|2E|2e|\r?\n|[0-9A-Fa-f]{2}=[0-9A-Fa-f]{2})")
-# Raw source pasted or forwarded as text. In a link `=4da` means itself: a reading beside the others, not above them.
+# Raw source that was pasted or forwarded as text. In a link `=4da` means itself, so this is a way of its own.
 QUOTED_PRINTABLE: Final = Layer(
     re.compile(rf"{_quoted('=')}|=[ \t]*+\r?\n(?>(?:> ?)*)"),
     _octets,
@@ -193,8 +196,7 @@ def _escaped(match: re.Match[str]) -> str:
     return "\n" if match[4] else match[5]
 
 
-# JSON, scripts, RTF (its `\u64?` is decimal), RFC 6533's `\x{40}`, and what iCalendar and vCard put before commas and
-# line ends.
+# The escapes of JSON, of scripts, of RTF (`\u64?` is decimal), of RFC 6533 (`\x{40}`), and of iCalendar and vCard.
 ESCAPES: Final = Layer(
     re.compile(
         r"""
@@ -208,7 +210,7 @@ ESCAPES: Final = Layer(
         re.VERBOSE,
     ),
     _escaped,
-    lambda text: "\\" in text or ("%" in text and "%u" in text),  # one character is found ten times as fast
+    lambda text: "\\" in text or ("%" in text and "%u" in text),  # searching for one character is ten times as fast
 )
 _CSS_ESCAPE: Final = re.compile(r"\\([0-9A-Fa-f]{1,6})(?:\r\n|[ \t\r\n\f])?")
 CSS: Final = Layer(
@@ -222,17 +224,17 @@ CSS: Final = Layer(
 FLOWED: Final = Layer(re.compile(r" \r?\n>* ?"), _nothing, lambda text: " \r\n" in text)  # RFC 3676 §4, DelSp
 FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in text or "\n\t" in text)
 
-# As the HTML standard reads them (§13.2.5): a value in quotes may hold `>`, an equals sign where a name begins is part
-# of that name, and what has no end goes on to the end of the text, so the search stays linear.
+# Tags are read as in the HTML standard (§13.2.5): a quoted value may hold `>`, and an equals sign at the beginning of a
+# name is part of the name. A tag without an end goes on to the end of the text, so the search stays linear.
 _GAP: Final = r"[ \t\r\n\f]"
 _VALUE: Final = r"""(?: "[^"]*+ (?: "|\Z) | '[^']*+ (?: '|\Z) | [^ \t\r\n\f>]*+ )"""
 _ATTRIBUTES: Final = rf"""(?>(?:
-    {_GAP}++ (?>(?: [A-Za-z-]++ = "[^"]*+" )?)  # as most are written
+    {_GAP}++ (?>(?: [A-Za-z-]++ = "[^"]*+" )?)  # the usual form
     | /++
     | [^ \t\r\n\f/>] [^ \t\r\n\f/>=]*+ (?>(?: {_GAP}*+ = {_GAP}*+ {_VALUE} )?)
 )*)"""
 _ANY: Final = rf"""(?x:
-    /? ([A-Za-z][A-Za-z0-9]*+) >  # as most are written
+    /? ([A-Za-z][A-Za-z0-9]*+) >  # the usual form
     | /? ([A-Za-z][A-Za-z0-9-]*+) [^ \t\r\n\f/>]*+ {_ATTRIBUTES} (?: > | \Z)
     | !-- (?: -?> | .*? (?: --!?> | \Z))
     | (?: [!?] | / (?![A-Za-z])) [^>]*+ (?: > | \Z)
@@ -241,8 +243,8 @@ TAG: Final = re.compile(f"<{_ANY}", re.DOTALL)
 TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*+)")
 """The beginning of a tag; the first group is "/" in an end tag."""
 
-# Elements whose words programs do not show. One that holds markup is taken for closed only where it is short: then the
-# search stays linear, and nothing is passed over that a program may show after all.
+# Elements whose words programs do not show. One with markup inside counts only if it is short, so that the search stays
+# linear and nothing is skipped that a program may show after all.
 _SILENT: Final = rf"""(?x: (?=[STst]) (?i: ({{names}}) (?= {_GAP} | [/>])
     (?> [^<>]*+ > (?: \s*+ <!--)? [^<]*+ </\1 {_GAP}*+ > | [^<>]{{{{0,300}}}} > .{{{{0,300}}}}? </\1 {_GAP}*+ > )
 ))"""
@@ -251,15 +253,18 @@ _BLOCKS: Final = frozenset(
     "section article header footer main nav aside address form fieldset legend option button label details summary "
     "figure figcaption text tspan desc metadata html head body hgroup dialog dir menu search".split()
 )
-# A picture or a field of a form stands between two words; scrubbing reads past it, for it may be too small to be seen.
+# A person sees a picture or a form field between two words. Scrubbing ignores it, for it may be invisibly small.
 _REPLACED: Final = frozenset(
     "title img input select textarea iframe frame object embed video audio canvas marquee".split()
 )
 
 
 def _tags(silent: str, blocks: frozenset[str]) -> Layer:
-    """Returns the layer of all tags: the `silent` elements with their words read as nothing, the tags of `blocks` as a
-    line end, any other tag and comments as nothing."""
+    """Returns the layer of all tags.
+
+    The `silent` elements read as nothing, with their words; tags of `blocks` read as a line end; other tags and
+    comments read as nothing.
+    """
 
     def line_end(match: re.Match[str]) -> str:
         name = match[2] or match[3]  # None for comments and silent elements
@@ -271,9 +276,9 @@ def _tags(silent: str, blocks: frozenset[str]) -> Layer:
 
 TAGS: Final = _tags("script|style|title", frozenset())
 BLOCKS: Final = _tags("script|style|title", _BLOCKS)
-"""As TAGS, but what stands in another block is shown apart, so that it is no part of an address."""
+"""Like TAGS, but blocks are separated by line ends: words of two blocks do not form one address."""
 BLOCKS_AND_TITLES: Final = _tags("script|style", _BLOCKS | _REPLACED)
-"""As BLOCKS, for a person: titles, which a style sheet may show, are read, and pictures stand between words."""
+"""Like BLOCKS, for a person: titles are read, because a style sheet may show them, and pictures separate words."""
 CDATA: Final = Layer(re.compile(r"<!\[CDATA\[|\]\]>"), _nothing, lambda text: "<![CDATA[" in text)
 _UNSEEN: Final = re.compile(
     r"""

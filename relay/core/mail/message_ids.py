@@ -7,13 +7,16 @@ from relay.core.mail.mime import Part, raw_value
 
 MAX_IDS: Final = 50
 _FIRST_IDS: Final = 10
-# Old programs fold inside an id: white space in it is not part of it. 998: RFC 5322 §2.1.1.
+# Old programs fold inside an id, so white space is not part of it. The length is that of a line (RFC 5322 §2.1.1).
 _ID: Final = re.compile(rb"<([^<>]{1,998})>")
 
 
 def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
-    """The ids in all fields of these names, without brackets, in order, each once; of a long list the first ten and
-    the last forty, so that both its origin and its newest messages stay."""
+    """Returns the ids in all fields of these names, without brackets, in order, each once.
+
+    Of a long list the first ten and the last forty are returned, so that both its origin and its newest messages
+    stay.
+    """
     found: dict[str, None] = {}
     for name in names:
         for field in root.fields:

@@ -8,34 +8,38 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Origin:
-    """Where the characters of a view come from: pieces of a source that read as something else, or as nothing, the
-    rest being the same on both sides. Pieces are added in order."""
+    """Maps the characters of a view to a source.
+
+    Pieces of the source that read as something else are added in order; all other characters are the same on both
+    sides.
+    """
 
     _view: list[int] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
 
     def add(self, start: int, end: int, *, width: int) -> None:
-        """`source[start:end]` reads as `width` characters, which all come from the whole of it."""
+        """Adds a piece: `source[start:end]` reads as `width` characters, and each of them comes from the whole
+        piece."""
         at = start if not self._view else self._view[-1] + start - self._source[-1]
         self._view += (at, at + width)
         self._source += (start, end)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """A span of the view, at least one character long -> the span of the source that reads so."""
+        """Returns the span of the source that reads as a span of the view, which is at least one character long."""
         return self._piece(start)[0], self._piece(end - 1)[1]
 
     def _piece(self, at: int) -> tuple[int, int]:
         before = bisect_right(self._view, at) - 1
         if before < 0:
             return at, at + 1
-        if before % 2 == 0:  # inside a piece: entries come in pairs, its start and its end
+        if before % 2 == 0:  # inside a piece: each piece has two entries, its start and its end
             return self._source[before], self._source[before + 1]
         source = self._source[before] + at - self._view[before]
         return source, source + 1
 
 
 def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
-    """The origin of `pattern.sub(value, text)`, where `value` gives what the match reads as."""
+    """Returns the origin of `pattern.sub(value, text)`."""
     origin = Origin()
     for match in pattern.finditer(text):
         new = value(match)

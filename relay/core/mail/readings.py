@@ -1,7 +1,9 @@
-"""The readings of a text: what a person, or a program that looks for addresses, reads once its layers are resolved.
+"""The readings of a text: how a person, or a program that looks for addresses, reads it once its layers are
+resolved.
 
-A reading remembers its steps, so that a span of it is led back to the text as it was written. The ways below are data:
-policy reads by the way of a person (`SHOWN`), scrubbing and the search for own links by all of them.
+A reading remembers its steps, so that a span of it is led back to the text as written. The ways are data: policy
+reads by the way of a person (`SHOWN`, `SHOWN_HTML`), scrubbing and the search for own links by all ways of a kind of
+text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +34,7 @@ Way = Sequence[Layer]
 Ways = Sequence[Way]
 
 PLAIN: Final[Ways] = ((ENTITIES, PERCENT, ENTITIES, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDED))
-"""The first way is always read; another one only where its first layer changes the text, for else it says no more."""
+"""The first way is always read; another way only if its first layer changes the text, because else it adds nothing."""
 DELSP: Final[Ways] = (*PLAIN, (FLOWED, ENTITIES, PERCENT, ESCAPES, FOLDED))
 HTML: Final[Ways] = (
     *PLAIN,
@@ -46,14 +48,14 @@ HTML: Final[Ways] = (
 )
 CARDS: Final[Ways] = (*PLAIN, (FOLDS, ENTITIES, PERCENT, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDS, FOLDED))
 SHOWN: Final[Way] = (FOLDED_FOR_PERSON,)
-"""Plain text as a person reads it."""
+"""The layers of plain text as a person reads it."""
 SHOWN_HTML: Final[Way] = (BLOCKS_AND_TITLES, ENTITIES)
-"""What comes before `SHOWN` in HTML: a block is a line, and a title, which a style sheet may show, is one too."""
+"""The layers of HTML that come before `SHOWN`. A block is read as a line."""
 
 
 class Step(NamedTuple):
-    """A span of a reading one step below: `text[start:end]` reads as the span above it by `layer`, None for a step of
-    edits."""
+    """One step of a span on its way back: `text[start:end]`, one step below, reads as the span above it by `layer`;
+    None for a step of edits."""
 
     layer: Layer | None
     text: str
@@ -69,7 +71,7 @@ class _Below:
 
 
 class Reading:
-    """One text on its way through layers. `source` is the text as written, `text` what is read so far."""
+    """A text on its way through layers. `source` is the text as written, `text` how it reads so far."""
 
     __slots__ = ("_below", "source", "text")
 
@@ -92,7 +94,7 @@ class Reading:
         return True
 
     def edit(self, edits: Sequence[Edit[str]]) -> None:
-        """Replaces spans of the text, sorted, for whoever reads it from here on."""
+        """Replaces spans of the text, which are sorted and do not overlap."""
         origin = Origin()
         for start, end, replacement in edits:
             origin.add(start, end, width=len(replacement))
@@ -100,14 +102,16 @@ class Reading:
         self.text = apply_edits(self.text, edits)
 
     def span(self, start: int, end: int, *, depth: int = 0) -> tuple[int, int]:
-        """Leads a span of the text, at least one character long, back to the source, or to the text as it was at a
-        depth."""
+        """Returns the span of the source that reads as a span of the text, which is at least one character long.
+
+        With `depth`, returns the span in the text as it was at that depth.
+        """
         for step in self.steps(start, end, depth=depth):
             start, end = step.start, step.end
         return start, end
 
     def steps(self, start: int, end: int, *, depth: int = 0) -> Iterator[Step]:
-        """Yields the span on each step of its way back, as `span` has it."""
+        """Yields each step of a span on its way back."""
         for below in reversed(self._below[depth:]):
             if below.origin is None:
                 assert below.layer is not None
@@ -117,8 +121,11 @@ class Reading:
 
 
 def readings(text: str, ways: Ways) -> Iterator[Reading]:
-    """Yields a reading after each layer that changed its text, the last ones at its end; the text as written is not
-    among them. A reading goes on growing while the next ones are asked for."""
+    """Yields a reading each time that a layer has changed its text. The text as written is not among them.
+
+    The same reading is yielded again after its next layer, so its text must be used before the next one is asked
+    for.
+    """
     for way in ways:
         reading = Reading(text)
         for layer in way:

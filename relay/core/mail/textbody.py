@@ -7,7 +7,7 @@ from relay.core.mail.mime import Part
 
 
 class TextBody(NamedTuple):
-    """A body and what a client reads in it. `offsets` of policy are those of `text`."""
+    """A body and the text that a mail program decodes from it. Offsets of policy are offsets of `text`."""
 
     raw: bytes
     part: Part
@@ -22,12 +22,12 @@ class TextBody(NamedTuple):
 
 
 def has_delsp(part: Part) -> bool:
-    """Whether the lines of the text are joined without the space that they end in (RFC 3676 §4.2)."""
+    """Whether lines of the text are joined without the space that they end in (RFC 3676 §4.2)."""
     return part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes"
 
 
 def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
-    """`is_html` where it is known better than by the declared type."""
+    """Decodes a body. `is_html` is given where it is known better than by the declared type."""
     if is_html is None:
         is_html = part.content_type in ("text/html", "application/xhtml+xml")
     octets = encodings.decode(raw, part.encoding)
