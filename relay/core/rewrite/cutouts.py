@@ -1,7 +1,7 @@
-"""What policy strips, and the placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
+"""Strips what policy wants removed, and puts a placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
 
 Offsets are those of the message as policy read it, so this comes before every pass: the message is cut first, the
-passes work on what is left, and `composed` leads their edits back to the original. Where nothing is cut, nothing of
+passes work on the rest, and `composed` leads their edits back to the original. If nothing is to be cut, nothing of
 this is done.
 """
 
@@ -23,7 +23,7 @@ _NAMES_OWNER: Final = "a signature names its owner"
 
 
 class CutMessage(NamedTuple):
-    """A message after its cutouts. `edits` lead from the original to `content`."""
+    """A message after its cutouts. `edits` turn the original into `content`."""
 
     content: bytes
     root: Part
@@ -32,12 +32,16 @@ class CutMessage(NamedTuple):
 
 
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
+    """Whether anything of the message is to be stripped."""
     return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
 def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
-    """Raises ValueError for a path that names no part and for a span outside its text: what policy wants gone never
-    passes by mistake."""
+    """Returns the message after its cutouts.
+
+    Raises ValueError for a path without a part and for a span outside its text, so that nothing that policy wants
+    removed passes by mistake.
+    """
     owned = key_material.names_owner(content, root) if plan.strip_signatures else []
     over = {each.path for each in owned if each.is_signature and each.start is None}
     edits: list[Edit[bytes]] = []
@@ -66,8 +70,10 @@ def _is_in(part: Part, others: Iterable[Part]) -> bool:
 
 
 def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
-    """Edits of the cut message's body, and the cuts before them, as edits of the original's body."""
-    drift = cut.root.body_start - original.body_start  # from an offset in the original to the same place in the cut one
+    """Returns edits of the cut message's body, and the cuts before them, as edits of the original's body."""
+    drift = (
+        cut.root.body_start - original.body_start
+    )  # add it to an offset in the original to get the same place in the cut message
     ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
     at = drift
     for edit in cut.edits:
@@ -80,7 +86,7 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
     merged: list[Edit[bytes]] = []
     done = 0
     while done < len(ranges):
-        # What touches becomes one edit.
+        # Ranges that touch become one edit.
         (start, end, *_), before = ranges[done], drift
         inside: list[Edit[bytes]] = []
         while done < len(ranges) and ranges[done][0] <= end:
@@ -92,7 +98,7 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
 
 
 def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Changes of the cut message with their ranges in the original."""
+    """Returns changes of the cut message with their ranges in the original."""
     lengths = [len(edit.replacement) for edit in cut.edits]
     growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
     drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one
@@ -111,7 +117,7 @@ def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:
-    """What is cut in each part, without what stands inside a part that goes as a whole."""
+    """Returns the cutouts of each part, except in parts inside one that is removed as a whole."""
     listed: dict[str, list[Cutout]] = {}
     for cutout in cutouts:
         listed.setdefault(cutout.path, []).append(cutout)
@@ -131,7 +137,7 @@ def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cut
 
 
 def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit[bytes]]:
-    """A part of its own kind gives way to a text; the boundary lines around it stay."""
+    """Returns edits that replace a part by a text; the boundary lines around it stay."""
     octets = placeholder.encode("utf-8", "replace") + b"\r\n"
     encoding = "7bit" if octets.isascii() else "base64"
     header = (

@@ -1,8 +1,8 @@
-"""A message for a next hop that cannot take it as it is: header fields in ASCII where it lacks SMTPUTF8, bodies in
-7 bit where it lacks 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). What is read stays the same, what is ASCII byte for byte.
+"""Converts a message for a next hop that lacks extensions: header fields to ASCII without SMTPUTF8, bodies to 7 bit
+without 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). Readers see the same, and ASCII stays octet for octet.
 
-Signed parts are converted too: they must be 7 bit to begin with (RFC 1847 §2.1), and one that is not would be broken by
-the next hop, or refused. The relay's own signature is made afterwards.
+Signed parts are converted too: they must be 7 bit in the first place (RFC 1847 §2.1), and the next hop would break
+or refuse one that is not. The relay's own signature is made afterwards.
 """
 
 import re
@@ -37,8 +37,11 @@ _GLOBAL: Final = re.compile(rb"(?i)message/global")
 
 
 def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
-    """The message with ASCII header fields, of nested messages too, and unless `eight_bit` with 7-bit bodies; the
-    same object where that changes nothing. Linear; raises MimeError for what never was taken in."""
+    """Returns the message with ASCII header fields, also in nested messages, and with 7-bit bodies unless
+    `eight_bit`; the same object if nothing changes.
+
+    Linear. Raises MimeError, only for a message that could not have been taken in.
+    """
     if content.isascii():
         return content
     root = split(content, MimeLimits.WIDE)
@@ -68,18 +71,18 @@ def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit[bytes]]:
         octets = encodings.decode(content[part.body_start : part.end], part.encoding)
         yield Edit(part.body_start, part.end, textedit.encoded(octets, encoding))
     elif part.content_type.startswith("multipart/"):
-        # What no program shows, or can.
+        # These octets are shown by no program.
         hidden = mime.surroundings(content, part) if part.children else ((part.body_start, part.end),)
         yield from (Edit(start, end, _NOT_ASCII.sub(b"?", content[start:end])) for start, end in hidden)
 
 
 def _new_encoding(content: bytes, part: Part) -> str | None:
-    """What a part whose body is not ASCII is to be encoded in; None for one that may stay."""
+    """Returns the encoding for a part whose body is not ASCII; None if the body may stay."""
     body = content[part.body_start : part.end]
     if body.isascii():
         return None
     if part.children or part.content_type.startswith("multipart/"):
-        return "7bit"  # composite types are never encoded (RFC 2045 §6.4); the parts in them are
+        return "7bit"  # composite types are never encoded (RFC 2045 §6.4), only the parts in them
     if part.encoding in ("base64", "quoted-printable"):
         return part.encoding
     is_western = b"\0" not in body and len(body) <= 2 * len(body.decode("ascii", "ignore"))
@@ -87,12 +90,13 @@ def _new_encoding(content: bytes, part: Part) -> str | None:
 
 
 def _is_international(part: Part) -> bool:
-    """A nested message that its fields make an ordinary one from now on (RFC 6532 §3.7); not one that is encoded."""
+    """Whether this is a nested message that becomes an ordinary one with ASCII fields (RFC 6532 §3.7); an encoded
+    one does not."""
     return part.content_type == "message/global" and bool(part.children)
 
 
 def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
-    """A whole field in ASCII; a line that is none goes."""
+    """Returns a whole field in ASCII; "" for a line that is not a field."""
     if not field.name:
         return b""
     value = raw_value(content, field)
@@ -111,7 +115,10 @@ def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
 
 
 def _phrase(found: re.Match[bytes]) -> bytes:
-    """A piece of a list of mailboxes. Domains as A-labels; a local part has no ASCII form, and is shown as a word."""
+    """Returns a piece of a list of mailboxes in ASCII.
+
+    Domains become A-labels; a local part, which has no ASCII form, becomes a word.
+    """
     piece, value = found[0], found.string
     if piece.isascii():
         return piece
@@ -129,7 +136,7 @@ def _phrase(found: re.Match[bytes]) -> bytes:
 
 
 def _folded(value: bytes) -> bytes:
-    """Greedily, at single spaces (RFC 5322 §2.2.3)."""
+    """Returns the value folded at single spaces, with lines as long as possible (RFC 5322 §2.2.3)."""
     lines = [b""]
     for word in value.split(b" "):
         if lines[-1] and word and len(lines[-1]) + len(word) >= _FIELD_LINE:

@@ -1,4 +1,4 @@
-"""Takes keys and signatures out of a message where the marketplace's setting says so (R-REW-06)."""
+"""Takes keys and signatures out of a message if the setting of the marketplace says so (R-REW-06)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from relay.core.rewrite.plan import Cutout
 
 
 def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
-    """All but what is over a whole multipart."""
+    """Returns the cutouts of all keys and signatures, except signatures over a whole multipart."""
     return [
         Cutout(path, start, end, "" if is_signature else placeholder)
         for path, start, end, is_signature in owned
@@ -20,7 +20,8 @@ def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
 
 
 def unsigned(content: bytes, part: Part) -> tuple[Edit[bytes], Edit[bytes]]:
-    """A signed multipart becomes a plain one of its first part alone. Edits of its header and of its end."""
+    """Returns the edits that turn a signed multipart into a plain one with its first part alone: one of its header,
+    one of its end."""
     boundary = part.params.get("boundary", "")
     kind = f" multipart/mixed{words.parameter('boundary', boundary)}\r\n".encode("ascii", "replace")
     header = textedit.with_fields(content[part.header_start : part.body_start], {"Content-Type": kind})

@@ -1,6 +1,7 @@
-"""A message as a person would read it, line by line: decoded fields, decoded text, attachments by name, size and hash.
+"""Shows a message as a person reads it, line by line: decoded fields, decoded text, attachments by name, size and
+hash.
 
-For showing what a rewrite has changed; nothing is ever made from it. Bytes that cannot be split are shown as they are.
+It shows what a rewrite has changed; no mail is made from it. A message that cannot be split is shown as it is.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ _HASH_DIGITS: Final = 16
 
 
 def lines(content: bytes) -> list[str]:
-    """Each part under a heading of its own, in their order."""
+    """Returns the lines of all parts in their order, each part under its own heading."""
     try:
         root = split(content, MimeLimits.WIDE)
     except MimeError:

@@ -1,4 +1,4 @@
-"""The whole rewrite: a draft goes through the passes in order and comes out as a header and edits."""
+"""The whole rewrite: a draft goes through the passes in order and becomes a header and edits."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
-    """The mail as the other side gets it, from the mail as it came and its parts."""
+    """Returns the mail that the other side gets, from the mail as it came and its parts."""
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)
@@ -42,6 +42,9 @@ def _passed(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> R
 
 
 def _on_whole_lines(edit: Edit[bytes]) -> Edit[bytes]:
-    """What broken text was decoded to may hold half a line end, on which two servers may disagree (R-IN-04)."""
+    """Returns the edit with CRLF as its only line end.
+
+    Broken text may be decoded to half a line end, which two servers may read differently (R-IN-04).
+    """
     new = edit.replacement
     return edit._replace(replacement=encodings.with_crlf(new)) if encodings.has_bare_line_end(new) else edit

@@ -1,8 +1,8 @@
-"""Changing the decoded text of a part: edits of what people read in, octet_edits of the raw body out.
+"""Changes the decoded text of a part: takes edits of the text, returns edits of the raw body.
 
-The part keeps its charset and its transfer encoding wherever the new text can be written in them; HTML always can,
-with character references. Else the whole part becomes UTF-8, and its header must say so (`Recoded`). Text in a charset
-that cannot be read through is not recoded, for that would lose it: what is put in is then ASCII.
+The part keeps its charset and its transfer encoding if the new text can be written in them; HTML always can, with
+character references. Otherwise the whole part becomes UTF-8, and its header must say so (`Recoded`). Text with
+octets that its charset cannot decode is not recoded, because they would be lost: inserted text is then ASCII.
 """
 
 import binascii
@@ -17,21 +17,21 @@ from relay.core.mail.textbody import TextBody
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _ENCODED: Final = frozenset({"base64", "quoted-printable"})
 _STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
-"""Codecs in which a line of ASCII is not everywhere the same octets, or a body not the same lines."""
+"""Codecs in which a line of ASCII has different octets at different places, or line ends are not CRLF octets."""
 _NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=")
-"""In quoted-printable a blank would be lost there, and the sign would take the line end away."""
+"""In quoted-printable a blank there would be lost, and an equals sign would remove the line end."""
 _FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
 
 
 class Recoded(NamedTuple):
-    """What the part's header is to say from now on."""
+    """The charset and the transfer encoding that the header of the part must name from now on."""
 
     charset: str
     encoding: str
 
 
 def changed(body: TextBody, edits: Sequence[Edit[str]]) -> tuple[list[Edit[bytes]], Recoded | None]:
-    """Cuts of the raw body, sorted; None while charset and encoding stay as they are."""
+    """Returns edits of the raw body, sorted, and the new charset and encoding, None if they stay as they are."""
     if body.is_html:
         edits = [edit._replace(replacement=_referenced(edit.replacement, body)) for edit in edits]
     octet_edits = _put_in(body, edits) or (None if edits and _is_wide(body) else _in_place(body, edits))
@@ -58,7 +58,7 @@ def _is_read_through(body: TextBody) -> bool:
 
 
 def encoded(octets: bytes, encoding: str) -> bytes:
-    """Octets of text in a transfer encoding, CRLF between lines (RFC 2045 §6.7, §6.8)."""
+    """Returns octets of text in a transfer encoding, with CRLF between lines (RFC 2045 §6.7, §6.8)."""
     if encoding == "base64":
         return encodings.encode_base64(octets)
     if encoding == "quoted-printable":
@@ -69,12 +69,12 @@ def encoded(octets: bytes, encoding: str) -> bytes:
 
 
 def _quoted_printable(line: bytes) -> bytes:
-    """No octet in it ends a line; binascii ends its soft breaks with LF."""
+    """Encodes a line without its end. binascii ends its soft breaks with LF."""
     return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 
 def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """None where the new text cannot be written as the old one is."""
+    """Returns edits of single ranges; None if the new text cannot be written like the old one."""
     if not all(_fits(edit.replacement, body) for edit in edits):
         return None
     widened = [_widened(body.text, edit) for edit in edits]
@@ -103,8 +103,12 @@ def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] |
 
 
 def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """Whole lines of ASCII, below the text or before one of its last tags: their place is found by a byte search, so
-    that the body need be neither led back character by character nor read again. None where it is not as simple."""
+    """Returns the edit that inserts whole lines of ASCII at the end of the text or before one of its last tags; None
+    if it is not as simple.
+
+    The place is found by a byte search, so that the body is neither led back character by character nor decoded
+    again.
+    """
     encoding = body.part.encoding
     if (
         len(edits) != 1
@@ -124,8 +128,8 @@ def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | N
 
 
 def _place_of(body: TextBody, start: int) -> int:
-    """Where a tag near the end of the text stands in the raw body as it is. -1 for nowhere, and for a text that is
-    broken before it: its octets are not those that it would be encoded to."""
+    """Returns the offset in the raw body of a tag near the end of the text; -1 if it is not found, or if the text
+    before it is broken, because its octets then differ from those that it would be encoded to."""
     if "\ufffd" in body.text[:start]:
         return -1
     before = len(body.text[:start].encode(body.codec, "replace"))
@@ -135,7 +139,8 @@ def _place_of(body: TextBody, start: int) -> int:
 
 
 def _is_wide(body: TextBody) -> bool:
-    """In UTF-16 a line end is four octets, which no body may hold that is not encoded."""
+    """Whether the body is unencoded UTF-16 or UTF-32, where a line end is four octets or more, which an unencoded
+    body must not hold."""
     return body.codec.startswith(("utf_16", "utf_32")) and body.part.encoding not in _ENCODED
 
 
@@ -152,19 +157,20 @@ def _whole(body: TextBody, octets: bytes, encoding: str) -> Edit[bytes]:
 
 
 def _widened(text: str, edit: Edit[str]) -> Edit[str]:
-    """An insertion is led back to the octets of the character behind it; at the end there is none."""
+    """Returns an insertion as a replacement of the character after it, which can be led back; at the end of the text
+    there is none."""
     if edit.start == edit.end < len(text):
         return Edit(edit.start, edit.end + 1, edit.replacement + text[edit.end])
     return edit
 
 
 def _writable(body: TextBody) -> str:
-    """The codec of what may be put in: what the header says, ASCII where it says nothing that is known, and where the
-    body must stay 7bit (RFC 2045 §2.7)."""
+    """Returns the codec for inserted text: that of the declared charset; ASCII if that is missing or unknown, and in
+    a body that must stay 7bit (RFC 2045 §2.7)."""
     if not charsets.codec_of(body.part.params.get("charset", "")):
         return "ascii"
     if body.codec.startswith("iso2022_jp"):
-        return "iso2022_jp"  # what every reader of the name knows (RFC 1468)
+        return "iso2022_jp"  # the characters that every program with this charset knows (RFC 1468)
     return "ascii" if body.part.encoding == "7bit" else body.codec
 
 
@@ -187,7 +193,7 @@ def _referenced(replacement: str, body: TextBody) -> str:
 
 
 def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
-    """A raw Content-Type value with the new charset; `default` is the type where it names none."""
+    """Returns a raw Content-Type value with the new charset. `default` is the type if the value names none."""
     value = words.unfold(value)
     parameters = words.parameters(value) | {"charset": recoded.charset}
     kind = value.partition(b";")[0].strip().decode("ascii", "replace") or default
@@ -196,7 +202,7 @@ def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
 
 
 def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
-    """A part's header block, empty line included, that says so."""
+    """Returns a part's header block, with its empty line, with the new charset and encoding."""
     kind = next((value for name, value, _ in _fields(header) if name == "content-type"), b"")
     return with_fields(
         header,
@@ -208,14 +214,17 @@ def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
 
 
 def with_fields(header: bytes, new: Mapping[str, bytes]) -> bytes:
-    """A header block with these fields in the place of any of their names; values as they stand after the colon."""
+    """Returns a header block in which these fields replace those of the same names.
+
+    Values are raw, as they stand after the colon.
+    """
     gone = {name.lower() for name in new}
     kept = [whole for name, _, whole in _fields(header) if name not in gone]
     return b"".join((*kept, *(name.encode("ascii") + b":" + value for name, value in new.items()), b"\r\n"))
 
 
 def without_content_fields(header: bytes) -> bytes:
-    """What a header block says beside its body, without the empty line."""
+    """Returns a header block without the fields that describe the body, and without the empty line."""
     return b"".join(whole for name, _, whole in _fields(header) if not name.startswith("content-"))
 
 

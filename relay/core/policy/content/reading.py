@@ -1,8 +1,9 @@
-"""The texts of a message as people read them, each led back to where it stands in the message.
+"""The texts of a message as people read them, each led back to its place in the message.
 
-A text is the subject or the decoded body of one text part. What is judged is its `view`: without markup, entities
-resolved, full-width letters as plain ones, invisible characters gone. A quote is left out where there is something to
-quote: in an answer to the other side. Elsewhere lines that begin with ">" are the writer's own.
+A text is the subject or the decoded body of one text part. Policy judges its `view`, which
+`relay.core.mail.readings` makes: without markup, entities resolved, full-width letters as plain ones, without
+invisible characters. In a reply to the other side quotes are left out; in other mail lines that begin with ">" are
+the writer's own.
 """
 
 import re
@@ -20,9 +21,9 @@ from relay.core.policy.case import Case
 
 SUBJECT: Final = "subject"
 _MOST_CHARS: Final = 1_000_000
-"""Of one text; nobody reads on."""
+"""The longest part of one text that is judged."""
 
-# What could not be split is shown as it stands.
+# A message or multipart that could not be split is shown as it stands.
 _TEXT: Final = ("text/", "multipart/", "message/rfc822", "message/global", "application/xhtml+xml")
 _NOT_WRITING: Final = frozenset({"text/calendar", "text/rfc822-headers", "text/css", "text/javascript"})
 
@@ -47,8 +48,11 @@ _QUOTES: Final = Layer(_QUOTED_LINES, lambda _: "", lambda _: True)
 
 
 class Text:
-    """One text. `view` is what is judged; spans of it are led back to `source`, the decoded text of the part. `quoted`
-    are edits of an HTML source that leave out what are no words of the writer."""
+    """One text.
+
+    `view` is judged; spans of it are led back to `source`, the decoded text of the part. `quoted` are edits that
+    leave out the quotes of an HTML source, which the writer did not write.
+    """
 
     def __init__(self, part: str, source: str, *, quoted: Sequence[Edit[str]] = (), is_html: bool = False) -> None:
         self.part = part
@@ -72,14 +76,14 @@ class Text:
             self._reading.through(layer)
 
     def fold(self) -> None:
-        """Reads the text as a person does whose eyes take full-width letters for plain ones; it is judged then."""
+        """Reads the text as a person does, who takes full-width letters for plain ones. It is judged after that."""
         *before, fold = SHOWN
         self.through(*before)
         self._unfolded, self._depth = self.view, self._reading.depth
         self.through(fold)
 
     def odd(self, start: int, end: int) -> str:
-        """Returns the characters there that are letters and figures in another form, or do not show."""
+        """Returns the characters of the span that are letters or figures in another form, or invisible."""
         if self._unfolded is self.view:
             return ""
         start, end = self._reading.span(start, end, depth=self._depth)
@@ -95,7 +99,7 @@ class Text:
 
 
 def read(case: Case) -> list[Text]:
-    """The subject, then the text parts in their order."""
+    """Returns the subject, then the text parts in their order."""
     is_answer = kinds.answers(case)
     subject = Text(SUBJECT, case.head.subject)
     subject.fold()

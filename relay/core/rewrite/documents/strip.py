@@ -1,6 +1,7 @@
-"""The pass: attached pictures and documents, each by the plan's setting.
+"""The pass that cleans attached pictures and documents, each by the setting of the plan.
 
-A part is decoded only when its declared type or its name says that it is one; what it is, its first octets decide.
+A part is decoded only if its declared type or its name says that it is one of them; its first octets then decide
+what it is.
 """
 
 from collections.abc import Callable
@@ -31,10 +32,11 @@ _MOST_BYTES: Final = 50_000_000
 _STRIPPED: Final = "author data removed"
 _KEPT: Final = "author data not looked into"
 _WHY: Final = "says who made it, where, or with what"
-_SILENT: Final = (b"BM",)  # Windows bitmaps say nothing
+_SILENT: Final = (b"BM",)  # Windows bitmaps hold no such data
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
+    """Replaces pictures and documents by cleaned ones, and lists those that could not be cleaned."""
     if not (plan.strip_images or plan.strip_documents):
         return draft
     for part in draft.root.walk():

@@ -1,6 +1,7 @@
-"""TIFF 6.0 and BigTIFF: directories that name what draws and nothing else, and zeros where the rest was.
+"""Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; the other data becomes zeros.
 
-Cameras' raw pictures are TIFF files too, but what their programs need of them is nowhere written down: they stay.
+Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: they stay as
+they are.
 """
 
 import struct
@@ -16,8 +17,11 @@ _UNUSUAL: Final = "a camera's raw picture, or one packed in an unusual way"
 
 
 class _Form(NamedTuple):
-    """`order`, `amount`, `offset`: struct's letters for the order of octets, the number of entries and places in the
-    file; `first`: where the place of the first directory stands."""
+    """A variant of the format.
+
+    `order`, `amount` and `offset` are letters of `struct` for the byte order, a number of entries, and a place in
+    the file; `first` is the offset of the place of the first directory.
+    """
 
     order: str
     amount: str
@@ -36,7 +40,7 @@ _FORMS: Final = {
     b"MM\0+": _Form(">", "Q", "Q", 8),
 }
 SIGNATURES: Final = tuple(_FORMS)
-# Octets and, of whole numbers, struct's letter by type; text (2) draws nothing.
+# By type: its size in octets and, for whole numbers, the letter of `struct`. Text (2) draws nothing.
 _SIZES: Final = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS: Final = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q", 18: "Q"}
 
@@ -68,7 +72,7 @@ class _Field(NamedTuple):
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError."""
     form = _FORMS[octets[:4]]
     kept = [(0, form.first + form.width)]
     anew: dict[int, bytes] = {}
@@ -89,7 +93,8 @@ def clean(octets: bytes) -> bytes:
 
 
 def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], bytes, int]:
-    """Its entries that draw; the directory with no other ones, as long as it was; the place of the next."""
+    """Returns the fields of a directory that draw, the directory with only these fields, as long as before, and the
+    place of the next one."""
     offset = struct.Struct(form.order + form.offset)
     count = struct.Struct(form.order + form.amount)
     size = 4 + 2 * offset.size
@@ -114,7 +119,7 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], 
 
 
 def _shown(octets: bytes, entries: dict[int, _Field], form: _Form) -> Iterator[tuple[int, int]]:
-    """Spans of values, strips and tiles."""
+    """Yields the ranges of values, strips and tiles."""
     compression = _numbers(octets, entries.get(_COMPRESSION), form) or (1,)
     if compression[0] not in _COMPRESSIONS or not _PHOTOMETRICS.issuperset(
         _numbers(octets, entries.get(_PHOTOMETRIC), form)

@@ -1,7 +1,8 @@
-"""The pass: signed links of the writer's own go from every text, the reader's footer comes below what is shown.
+"""The pass that removes signed links of the writer from every text and puts the footer of the reader below the shown
+text.
 
 Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer:
-a photo is the more a reason to be able to report it.
+there must be a way to report a mail that is only a photo, too.
 """
 
 import re
@@ -26,8 +27,8 @@ _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
 _REMOVED: Final = "own link removed"
 _ADDED: Final = "footer added"
-# Any other such tag may stand in a comment, a script or a value, and with text below it; what follows the last one is
-# shown at the end of the body (HTML standard, "after after body").
+# An earlier end tag may stand in a comment, a script or a value. Text after the last one is shown at the end of the
+# body (HTML standard, "after after body").
 _LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?|html\s*+>\s*+)\Z", re.IGNORECASE)
 _LAST: Final = 200
 _LIMITS: Final = MimeLimits()
@@ -36,7 +37,10 @@ _ASKED: Final = "the marketplace's footer"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """After the passes that hide something, before those that only shape lines."""
+    """Changes the links and the footer of a draft.
+
+    Runs after the passes that hide something and before those that only shape lines.
+    """
     if plan.unsubscribe:
         draft = _with_fields(
             draft,
@@ -58,7 +62,8 @@ def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
 
 
 def _shown(part: Part) -> list[Part]:
-    """The text that every program shows, in each of its alternatives: the first one of parts that follow each other."""
+    """Returns the text that every program shows, in each of its alternatives: the first text of parts that follow
+    each other."""
     kind = part.content_type
     if not part.children:
         is_attached = part.disposition == "attachment" or (part.filename and part.path)
@@ -75,7 +80,7 @@ def _shown(part: Part) -> list[Part]:
 
 
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
-    """One part's text as earlier passes left it; `footer` where it gets one."""
+    """Changes the text of one part as earlier passes left it. `footer` is None where the part gets no footer."""
     kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
         return draft
@@ -105,7 +110,7 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
 
 
 def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[bytes]]:
-    """A message that stands encoded is gone through like the one around it."""
+    """Returns edits of a raw body that holds an encoded message, which is treated like the message around it."""
     octets = encodings.decode(raw, part.encoding)
     content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
     try:
@@ -116,7 +121,7 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[b
         if not leaf.children:
             draft = _leaf(draft, leaf, links, None, depth + 1)
     new = assemble.section(content, 0, len(content), draft.edits).decode("latin-1")
-    rest = links.find(new)  # in its headers, and where it is no message
+    rest = links.find(new)  # in its headers, and in octets that are not a message
     if not draft.edits and not rest:
         return []
     edit = Edit(0, len(octets), apply_edits(new, rest).encode("latin-1"))
@@ -124,7 +129,7 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[b
 
 
 def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]]:
-    """The removals, and the footer where the text ends."""
+    """Returns the removals, and the footer at the end of the text."""
     if body.is_html:
         end = len(body.text)
         tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
@@ -132,7 +137,7 @@ def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edi
         at = next((edit.end for edit in removed if edit.start < at < edit.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
         if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
-            footer = "-->" + footer  # else nobody would see it
+            footer = "-->" + footer  # closes an open comment, in which the footer would not be shown
         return in_order([*removed, Edit(at, at, footer)])
     text = apply_edits(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
@@ -141,7 +146,7 @@ def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edi
 
 
 def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
-    """The part's header, as earlier passes left it, names the new charset."""
+    """Names the new charset in the header of the part, as earlier passes left it."""
     if part is draft.root:
         kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
         kept = tuple(f for f in draft.fields if f[0] not in ("Content-Type", "Content-Transfer-Encoding"))
@@ -162,7 +167,8 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
 
 
 def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
-    """Subjects are read by people, and a message inside the message may still have its own fields."""
+    """Removes links from the subject, which people read, and from the fields of parts and of messages inside the
+    message."""
     fields = list(draft.fields)
     changes: list[Change] = []
     for at, (name, value) in enumerate(fields):
@@ -186,7 +192,7 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
 
 
 def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
-    """A field without the link in it: of what says how the part is to be read, that alone is left; any other goes."""
+    """Returns the edit that removes a field with a link. Of Content-Type and Content-Disposition the type stays."""
     kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
     if part.children or not words.is_token(kind.replace("/", "")):
         return Edit(field.start, field.end, b"")
@@ -196,7 +202,7 @@ def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
 
 
 def _beside(edits: Sequence[Edit[bytes]], gone: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
-    """The edits that touch nothing of what goes, which is sorted."""
+    """Returns the edits that touch none of the removed ranges, which are sorted."""
     starts = [edit.start for edit in gone]
 
     def is_beside(edit: Edit[bytes]) -> bool:
@@ -228,18 +234,18 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
 
 
 def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
-    """A last part of a mail of parts."""
+    """Adds the footer as the last part of a multipart mail."""
     at = draft.root.children[-1].end + 2
     kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
     boundary = words.parameters(words.unfold(kind)).get("boundary", "")
     if draft.content[at - 2 : at + 2] != b"\r\n--":
-        return draft  # cut off: nobody can tell where it ends
+        return draft  # the mail is cut off, so its end is unknown
     edit = Edit(at, at, mime.boundary_line(boundary) + b"\r\n" + part)
     return draft._replace(edits=(*draft.edits, edit), changes=(*draft.changes, added._replace(start=at, end=at)))
 
 
 def _wrapped(draft: Draft, plan: Plan, part: bytes, added: Change) -> Draft:
-    """What was the whole mail becomes its first part, untouched."""
+    """Makes the whole mail, unchanged, the first part of a multipart, with the footer as the second one."""
     root = draft.root
     boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'boundary', plan.message_id, size=15))}"
     line = mime.boundary_line(boundary)

@@ -1,7 +1,8 @@
-"""What of a text was a footer of ours, or a signed link on its own: what goes before anybody else reads it.
+"""Finds quoted footers of ours, and signed links outside of them, which are removed before another person reads the
+text.
 
-A footer is recognised by its marks, and by its links where one mark was cut off. What somebody wrote into the middle of
-a quoted footer is not taken for it: then the links alone go.
+A footer is recognised by its marks, or by its links where one mark was cut off. Text that somebody wrote into the
+middle of a quoted footer is not part of it: then only the links are removed.
 """
 
 import itertools
@@ -18,26 +19,26 @@ from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
 
-_MOST_FOOTERS: Final = 100  # whoever quotes more of them only loses the links
+_MOST_FOOTERS: Final = 100  # in a text with more of them, the rest loses only its links
 _MOST_LINES: Final = 40
 _LONGEST_LINE: Final = 2_000
-_MOST_WORDS: Final = 400  # characters beside the links
+_MOST_WORDS: Final = 400  # counted in characters, without the links
 _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
 _LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
 _VOID: Final = frozenset({"area", "base", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_GOES: Final = _VOID | {"a", "http", "https"}  # the last two: a link in angle brackets, which only looks like a tag
+_GOES: Final = _VOID | {"a", "http", "https"}  # the last two come from links in angle brackets, which look like tags
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
-# Word ends each of its paragraphs with an empty element of its own.
+# Word ends each paragraph with an empty element of its own kind.
 _CLOSED: Final = re.compile(r"(?:\s|<o:p>(?:\s|&nbsp;)*</o:p>)*</([a-z]+)\s*>(?:\r?\n)?", re.IGNORECASE)
 _DEEPEST: Final = 8
 _START: Final = attrgetter("start")
 
 
 def removals(body: TextBody, links: OwnLinks) -> list[Edit[str]]:
-    """What to do to the text; sorted, empty for nearly every text."""
+    """Returns the edits that remove footers and links, sorted. For nearly every text the list is empty."""
     found = links.find(body.text, is_html=body.is_html, is_delsp=textbody.has_delsp(body.part))
     if not found and SIGN not in body.text:
         return []
@@ -58,7 +59,7 @@ def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]
         end = _plain_end(text, mark.end(), prefix.count(">"), links)
         if end and _QUOTE.fullmatch(prefix):
             above = _line_start(text, line_start - 1)
-            # The empty line that was put between mail and footer.
+            # The empty line between mail and footer goes too.
             is_empty = line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n"))
             yield Edit(above if is_empty else line_start, end, "")
         elif end:
@@ -66,7 +67,7 @@ def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]
 
 
 def _plain_end(text: str, at: int, depth: int, links: Sequence[Edit[str]]) -> int | None:
-    """Where the footer ends whose first mark ends at `at`; None for none."""
+    """Returns the end of the footer whose first mark ends at `at`; None if it is not a footer."""
     end, words = None, 0
     for number in range(_MOST_LINES):
         line_end = _line_end(text, at)
@@ -96,7 +97,8 @@ def _overlapping(links: Sequence[Edit[str]], start: int, end: int) -> list[Edit[
 
 
 def _line_of(text: str, link: Edit[str]) -> Edit[str]:
-    """A link alone on its line takes the line along, and the line above that says what it does."""
+    """Returns the edit that removes a link: with the whole line if the link is alone on it, and with the line above
+    that labels it."""
     start, end, _ = link
     line_start, line_end = _line_start(text, start), _line_end(text, end)
     if text[end:line_end].strip() or not _QUOTE.fullmatch(text, line_start, start):
@@ -106,7 +108,7 @@ def _line_of(text: str, link: Edit[str]) -> Edit[str]:
 
 
 def _line_start(text: str, at: int) -> int:
-    """Of a line too long to be one of a footer, some place in it."""
+    """Returns the start of a line; in a line that is too long for a footer, some place in it."""
     return text.rfind("\n", max(0, at - _LONGEST_LINE), max(0, at)) + 1 or max(0, at - _LONGEST_LINE)
 
 
@@ -146,7 +148,7 @@ def _is_footer(markup: str) -> bool:
 
 
 def _element(text: str, link: Edit[str]) -> Edit[str]:
-    """Of an anchor all up to its end, of a tag that has none the tag; of others the link alone."""
+    """Returns the edit that removes an anchor up to its end tag, a tag without an end tag, or else the link alone."""
     start, end, _ = link
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
@@ -163,7 +165,8 @@ def _element(text: str, link: Edit[str]) -> Edit[str]:
 
 
 def _emptied(text: str, start: int, end: int) -> Edit[str]:
-    """With the elements that hold nothing else: one around all of it, or those that it begins and ends in."""
+    """Returns the edit that removes a footer with the elements that would be left empty: elements around all of it,
+    or those that it begins and ends in."""
     for _ in range(_DEEPEST):
         left = [kind for kind, _tag in _halves(text[start:end])]
         opened = _OPENED.search(text[max(0, start - 500) : start])
@@ -183,7 +186,8 @@ def _emptied(text: str, start: int, end: int) -> Edit[str]:
 
 
 def _tags_left(markup: str) -> str:
-    """The tags of which only the one half stands in what goes, so that the rest keeps its shape."""
+    """Returns the tags whose counterpart stands outside the removed markup; they stay, so that the rest keeps its
+    structure."""
     return "".join(tag for _, tag in _halves(markup))
 
 

@@ -1,4 +1,6 @@
-"""Scrubbing the body of one leaf: from the raw bytes to the readings of a client, and back as edits."""
+"""Scrubs the body of one leaf: decodes the raw octets, searches all readings of the text, and returns edits of the
+raw octets.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,20 +29,21 @@ _MACHINE: Final = re.compile(
     r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
-# How each codec writes the full-width at sign: where none stands, reading the text by that codec tells nothing that
-# reading it octet by octet does not.
+# The full-width at sign in each codec. In octets without it, reading by that codec finds no more than reading octet by
+# octet.
 _WIDE_AT: Final = tuple(
     (codec, "\uff20".encode(codec)) for codec in ("utf_8", "cp932", "euc_jp", "gb18030", "cp949", "cp950")
 )
 
 
 def is_text(part: Part) -> bool:
-    """A leaf that clients show or open as text. What could not be split is shown as it stands."""
+    """Whether mail programs show or open the leaf as text. A part that could not be split is shown as it stands."""
     return declared_kind(part) is not None
 
 
 def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Edits of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
+    """Returns edits of the raw body of a text, sorted, and the occurrences that they hide; both empty if nothing is
+    hidden in it."""
     octets = encodings.decode(raw, part.encoding)
     edits, hits = _Text(part, kind, secrets).edits(octets)
     if edits:
@@ -49,7 +52,10 @@ def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tupl
 
 
 def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
+    """Returns edits of a raw body that is not text, and the occurrences that they hide.
+
+    Such a body is not opened here (R-REW-06), but the octets of it that are readable in the mail are searched.
+    """
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
     octets = encodings.decode(raw, encoding)
@@ -59,7 +65,11 @@ def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list
 
 
 def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Clients skip what is no digit of base64, readers do not: footers of mailing lists stand there."""
+    """Returns edits of a base64 body with values between its digits, and the occurrences.
+
+    Mail programs skip such octets, but a person who looks at the source reads them: mailing lists add their footers
+    so.
+    """
     if encoding != "base64" or b"@" not in raw:
         return [], []
     hits = secrets.find(raw.decode("latin-1"))
@@ -67,7 +77,7 @@ def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[l
 
 
 class _Text:
-    """One text and the ways of looking at it."""
+    """One text with the ways of reading it."""
 
     def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
@@ -85,7 +95,7 @@ class _Text:
         codec = encodings.codec_of(self._charset, octets)
         edits, hits = self._edits_by(codec, octets)
         for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
-            # Whatever charset a client takes it for.
+            # A mail program may take the text for another charset than the declared one.
             if other != codec and at_sign in octets:
                 left = apply_edits(octets, edits)
                 more, found = self._edits_by(other, left)
@@ -103,7 +113,7 @@ class _Text:
         if found and _after(octets, codec, found)[0] != apply_edits(text, hits):
             return self._anew(octets, text, codec), found
         if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
-            # The plain octets do not hold an address either; those of sound UTF-8 say no more than the text.
+            # No address may stand in the octets either. Those of valid UTF-8 hold no more than the text.
             found = merged(found + self._secrets.find(octets.decode("latin-1")))
         if not found:
             return [], []
@@ -121,8 +131,11 @@ class _Text:
         return merged(hits) if hits else hits
 
     def _anew(self, octets: bytes, text: str, codec: str) -> list[Edit[bytes]]:
-        """For codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that is left when
-        another one around it is gone: the whole text, until it is clean."""
+        """Returns one edit that replaces the whole text, searched again until it is clean.
+
+        It is needed for codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that
+        appears when another one around it is gone.
+        """
         for _ in range(_ROUNDS):
             hits = self._search(text)
             if not hits:
@@ -132,7 +145,10 @@ class _Text:
 
 
 def _may_be_another(octets: bytes, codec: str) -> bool:
-    """Whether the charset that a text declares can be wrong: one of many octets a letter would not fit by chance."""
+    """Whether the declared charset can be wrong.
+
+    A charset with several octets per letter would not decode by chance.
+    """
     if octets.isascii():
         return False
     text = encodings.decode_text(octets, codec)
@@ -140,11 +156,11 @@ def _may_be_another(octets: bytes, codec: str) -> bool:
 
 
 def _machines(text: str) -> Iterator[Occurrence]:
-    """What a receipt or report says of the program and the servers it was made by (RFC 8098 §3.2, RFC 3464 §2)."""
+    """Yields the program and the servers that a receipt or report names (RFC 8098 §3.2, RFC 3464 §2)."""
     return (Occurrence(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
 def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Edit[bytes]]]:
-    """What a client would read after the edits, and the edits."""
+    """Returns the text that a mail program reads after the edits, and the edits."""
     edits = encodings.encoded_edits(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
     return encodings.decode_text(apply_edits(octets, edits), codec), edits

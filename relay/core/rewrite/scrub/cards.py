@@ -1,9 +1,10 @@
-"""iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded values, and
-the real names beside a known address.
+"""Scrubs iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded
+values, and the real names beside a known address.
 
-Lines without a secret stay as they are; one with a secret is written anew and folded at 75 octets. Whose card it is
-says the address in it: then every name in it is that party's real name. An id that may name a machine is renewed, the
-same for every update of its event; ids of the big calendars stay, so that answers find their event.
+Lines without a hidden value stay as they are; a line with one is written again and folded at 75 octets. An address
+in a card tells whose card it is: then every name in it is the real name of that party. An id that may name a machine
+is replaced, by the same id in every update of its event; ids of the big calendar services stay, so that replies find
+their event.
 """
 
 import binascii
@@ -35,7 +36,7 @@ _WIDTH: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class _Property:
-    """One logical line: where it stands, and what it says once unfolded. `value` is decoded."""
+    """One logical line with its place in the text. `value` is unfolded and decoded."""
 
     start: int
     end: int
@@ -46,7 +47,10 @@ class _Property:
 
 
 def occurrences(text: str, secrets: HiddenValues) -> list[Occurrence]:
-    """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
+    """Returns occurrences that are whole lines, with the lines that take their place.
+
+    Other text is left to other searches.
+    """
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
     hits: list[Occurrence] = []
@@ -84,7 +88,7 @@ def _properties(text: str) -> Iterator[_Property]:
 
 
 def _soft_end(text: str, start: int) -> int:
-    """The end of a line whose quoted-printable value goes on after soft line breaks."""
+    """Returns the end of a line whose quoted-printable value continues after soft line breaks."""
     while True:
         end = text.find("\n", start)
         if end < 0:
@@ -147,7 +151,7 @@ def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:
 
 
 def _written(line: _Property, value: str) -> str:
-    """Encoded again where it was, in UTF-8, unless ASCII spares it."""
+    """Returns the line with a new value, encoded as before if it is not plain ASCII, then in UTF-8."""
     if not line.is_encoded:
         return _folded(f"{line.name}{line.params}:{value}")
     params = _CHARSET.sub("", _ENCODING.sub("", line.params))
@@ -159,7 +163,7 @@ def _written(line: _Property, value: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """RFC 5545 §3.1: lines of at most 75 octets, each but the first after a space."""
+    """Returns the line folded at 75 octets; each line but the first begins with a space (RFC 5545 §3.1)."""
     pieces: list[str] = [""]
     width = 0
     for char in line:

@@ -1,5 +1,6 @@
-"""What is encoded inside a text and decoded by the clients that show it: uuencoded files (POSIX), `data:` URLs
-(RFC 2397), and encoded-words in header lines that were pasted or forwarded as text."""
+"""Searches what is encoded inside a text and decoded by the mail programs that show it: uuencoded files (POSIX),
+`data:` URLs (RFC 2397), and encoded-words in header lines that were pasted or forwarded as text.
+"""
 
 import binascii
 import re
@@ -54,7 +55,7 @@ def _line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:
-        # Trailing spaces go on the way, and some write the length of the last line wrong.
+        # Trailing spaces are lost on the way, and some programs write the length of the last line wrong.
         width = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
         try:
             return binascii.a2b_uu(line[:width]) if line else b""

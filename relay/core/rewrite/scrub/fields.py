@@ -1,4 +1,4 @@
-"""Scrubbing the raw value of one header field: what need not change stays as it was written."""
+"""Scrubs the raw value of one header field. Octets that need no change stay as they were written."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,19 +12,20 @@ from relay.core.mail.edits import apply_edits
 from relay.core.rewrite.scrub.occurrence import Occurrence
 
 Search = Callable[[str], list[Occurrence]]
-"""What of a decoded value is a secret: depends on the field that it stands in."""
+"""Finds the hidden values in a decoded field value. How it searches depends on the field."""
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
 _ONE: Final = re.compile(_WORD)
 _RUN: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
 _CHARSET: Final = re.compile(rb"=\?([^?*]+)")
 _BETWEEN_WORDS: Final = re.compile(rb"\([^()]*\)|[ \t\"\\]+")
-# Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
+# The pieces of address fields: quoted strings, angle addresses, commas, and the text between them.
 _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
 
 
 def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
-    """An unstructured value, or any that may hold encoded-words (RFC 2047). No hits: `raw` as it is."""
+    """Returns the new value of an unstructured field, or of any that may hold encoded-words (RFC 2047), and the
+    occurrences. Without an occurrence it is `raw` itself."""
     if b"=?" not in raw:
         hits = search(raw.decode("latin-1"))
         hits = hits or (search(words.to_text(raw)) if not raw.isascii() else hits)
@@ -37,13 +38,14 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
         new = _by_runs(raw, search)
         if new != raw and not _read(new, search):
             return new, hits
-    # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
+    # A value that is left crosses the limits of encoded-words, or is raw 8-bit text. The whole field is encoded again.
     scrubbed = apply_edits(value := words.decode(words.unfold(raw)), search(value))
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
 def _read(raw: bytes, search: Search) -> list[Occurrence]:
-    """As decoded, and as the bytes stand: the edges of encoded-words that vanish in one end a token in the other."""
+    """Returns the occurrences in the decoded value or, if there are none, in the octets as written: the limits of
+    encoded-words, which vanish in the decoded value, end a token in the octets."""
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
 
@@ -52,7 +54,8 @@ def _ended(raw: bytes, value: bytes) -> bytes:
 
 
 def _by_runs(raw: bytes, search: Search) -> bytes:
-    """Each run of encoded-words, then each word, and each stretch of plain text between them, by itself."""
+    """Returns the value scrubbed piece by piece: each run of encoded-words, then each word, and the plain text
+    between them."""
     for pattern in (_RUN, _ONE):
         pieces: list[bytes] = []
         at = 0
@@ -86,8 +89,10 @@ def _encoded(raw: bytes, search: Search) -> bytes:
 
 
 def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
-    """An address field of a message inside the message: a known mailbox loses its display name with its address, for
-    that is a real name (R-REW-01)."""
+    """Returns the new value of an address field in a message inside the message, and the occurrences.
+
+    A known mailbox loses its display name together with its address, because that is a real name (R-REW-01).
+    """
     value = words.unfold(raw)
     hits = [hit for reading in _mailbox_readings(value) for hit in search(reading)]
     if not hits:
@@ -104,7 +109,10 @@ def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
 
 
 def _mailbox_readings(written: bytes) -> Iterator[str]:
-    """RFC 5322 §4.4 lets comments and white space stand around each dot and at sign, and quotes around each word."""
+    """Yields the ways in which the value can be read.
+
+    Comments and white space may stand around each dot and at sign, and quotes around each word (RFC 5322 §4.4).
+    """
     yield words.decode(written)
     if any(sign in written for sign in (b"(", b" ", b"\t", b'"')):
         yield _BETWEEN_WORDS.sub(b"", written).decode("latin-1")
@@ -121,9 +129,12 @@ def _mailbox(written: bytes, search: Search) -> bytes:
 def parameters(
     kind: str, raw: bytes, known: Mapping[str, str], search: Search, *, force: bool = False
 ) -> tuple[bytes, list[Occurrence]]:
-    """Content-Type and Content-Disposition: `kind` with the parameters that a client reads, built anew on a hit, or by
-    `force` where `known` is not what `raw` says. Which of two parameters counts, clients do not agree on: both must be
-    clean."""
+    """Returns the new value of Content-Type or Content-Disposition, and the occurrences.
+
+    It is built again, from `kind` and the parameters that a mail program reads, if a value is hidden in it, or with
+    `force` if `known` differs from `raw`. Mail programs do not agree which of two parameters counts, so both must be
+    clean.
+    """
     hits: list[Occurrence] = []
     rebuilt = [kind]
     for name, value in known.items():
@@ -140,7 +151,10 @@ def parameters(
 
 
 def _read_parameter(value: str, search: Search) -> tuple[str, list[Occurrence]]:
-    """The value as it is to be read, and what is found in it: octets that stand bare may be those of a charset."""
+    """Returns the value as it is to be read, and the occurrences in it.
+
+    Octets outside ASCII may be those of a charset.
+    """
     found = search(value)
     if not found and not value.isascii():
         said = words.to_text(value.encode("latin-1", "replace"))

@@ -1,6 +1,6 @@
-"""Finding the machines of a message's trace in a text: host names, and addresses however they are written.
+"""Finds the machines of a message's trace in a text: host names, and IP addresses however they are written.
 
-One IPv6 address has many spellings (RFC 4291 §2.2), so what looks like one is read and compared as a number.
+An IPv6 address has many spellings (RFC 4291 §2.2), so a text that looks like one is parsed and compared as a number.
 """
 
 import ipaddress
@@ -14,8 +14,8 @@ from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
 _SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
 AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
-"""Where a domain ends: a capital after a dot is the next sentence more often than another label."""
-# RFC 5321 §4.1.3 writes an address literal with the tag `IPv6:`.
+"""The end of a domain. A capital after a dot is more often the next sentence than another label."""
+# An address literal has the tag `IPv6:` (RFC 5321 §4.1.3).
 _IPV6: Final = re.compile(
     r"(?:(?<=ipv6:)|(?<![0-9A-Za-z:.]))(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3}(?![0-9A-Za-z:])",
     re.IGNORECASE,
@@ -25,7 +25,7 @@ _MAPPED: Final = "ffff:"  # an IPv4 address as an IPv6 one (RFC 4291 §2.5.5.2)
 
 
 class Machines:
-    """`names` are lower case, longest first: host names and IP addresses."""
+    """Searches for machines. `names` are host names and IP addresses, lower case, longest first."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names

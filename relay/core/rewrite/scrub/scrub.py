@@ -1,4 +1,6 @@
-"""The pass: what is secret in this message, the header that goes out, then every part in turn."""
+"""The pass that scrubs: collects the hidden values of the message, then goes through the outgoing header and every
+part.
+"""
 
 from typing import Final
 
@@ -13,12 +15,12 @@ from relay.core.rewrite.scrub.names import names
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 
-# Ids of ours and the reader's own, nobody else's: a host that both sides' programs name is no secret in them.
+# These hold only our own ids and the reader's. A host that the programs of both sides name is not hidden in them.
 _THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """After the passes that make the outgoing header, before those that only shape it."""
+    """Scrubs a draft. Runs after the passes that make the outgoing header and before those that only shape it."""
     root = draft.root
     tree = Tree(draft.content, _secrets(draft, plan))
     boundary = tree.boundary(Place(root, signed=False, is_message=False))
@@ -35,14 +37,15 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
-    """Of a text that another pass has made of the message: what stands apart there may have met in it."""
+    """Returns a text that another pass has made of the message, scrubbed: pieces that stand apart in the message may
+    be joined in it."""
     return apply_edits(text, search.occurrences(text, _secrets(draft, plan), readings.PLAIN))
 
 
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
     own = frozenset({plan.domain, *(alias.rpartition("@")[2] for alias in plan.disguise.values())})
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
-    # An entry for a public provider's domain says who may write, not whose every address there is.
+    # A list entry for the domain of a public provider allows its users to write. It does not make them one party.
     domains = frozenset(
         (d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)
     )
@@ -58,7 +61,10 @@ def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
 
 
 def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | None) -> bytes:
-    """A field of the outgoing header. Its range in the record is that of the field it was made from."""
+    """Returns the new value of a field of the outgoing header.
+
+    Its changes have the range of the field that it was made from.
+    """
     if name.lower() in _THREAD:
         return raw
     field = draft.root.first(name.lower())

@@ -1,4 +1,4 @@
-"""Searches a text for hidden values in all its readings; what is found is led back to the text itself."""
+"""Searches a text for hidden values in all its readings, and leads each occurrence back to the text as written."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from relay.core.mail.readings import Reading, Ways, readings
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 
-# An override shows what follows it backwards (UAX #9); so do `<bdo>` and its style.
+# An override shows the text after it backwards (UAX #9); so do `<bdo>` and its style.
 _OVERRIDES: Final = ("\u202e", "\u2067", "\u202b")
 _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 
@@ -15,8 +15,11 @@ _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 def occurrences(
     text: str, secrets: HiddenValues, ways: Ways, *, whole: bool = True, label: bool = False
 ) -> list[Occurrence]:
-    """Returns the occurrences in the text and in every reading of it, as spans of `text`, sorted and without overlap.
-    Tags that stand inside an address are kept after its alias."""
+    """Returns the occurrences in the text and in every reading of it, as spans of `text`, sorted and without
+    overlap.
+
+    Tags that stand inside an address are kept after its alias.
+    """
     found = _search(text, secrets, ways, whole=whole, label=label)
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):
         mirrored = _search(text[::-1], secrets, ways, whole=whole, label=label)

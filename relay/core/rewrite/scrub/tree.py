@@ -1,5 +1,7 @@
-"""Going through the parts of a message, and of the messages that stand encoded inside it: each place's changes become
-edits of the content that the tree was split from."""
+"""Goes through the parts of a message, and of the messages that stand encoded inside it.
+
+The changes at each place become edits of the content that the tree was split from.
+"""
 
 import dataclasses
 import itertools
@@ -28,14 +30,14 @@ _WHY: Final = {
 }
 _STRUCTURE: Final = frozenset({"content-type", "content-transfer-encoding"})
 _DISPUTED: Final = "mail programs do not agree on how to read it"
-# What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
+# The signs of encoded-words, percent-encoding, entities, quoted pairs and continuations, which may hide an address.
 _ENCODED: Final = re.compile(rb"=\?|[%&\\*]")
 _DISPOSITIONS: Final = frozenset({"inline", "attachment", "form-data"})
 _LIMITS: Final = MimeLimits()
 
 
 class Tree:
-    """One message under way. `edits` and `changes` grow as `walk` goes."""
+    """One message in progress. `walk` adds to `edits` and `changes`."""
 
     def __init__(self, content: bytes, secrets: HiddenValues, *, depth: int = 0) -> None:
         self._content = content
@@ -45,7 +47,7 @@ class Tree:
         self.changes: list[Change] = []
 
     def walk(self, root: Part, *, is_message: bool) -> None:
-        """All of it; the header of `root` only when it is a message inside another."""
+        """Scrubs all parts. The header of `root` is scrubbed only if it is a message inside another one."""
         for place in structure.places(root, is_message=is_message):
             if place.part is not root or is_message:
                 self._header(place)
@@ -54,7 +56,8 @@ class Tree:
     # ------------------------------------------------------------ headers
 
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
-        """Which values cannot hold a secret: nothing in them is encoded, and nothing is found in any such one."""
+        """Returns for each value whether it cannot hold a hidden value: nothing in it is encoded, and nothing is
+        found in the values without encoding."""
         if self._secrets.content_ids:
             return [False] * len(values)
         as_written = [value.isascii() and not _ENCODED.search(value) for value in values]
@@ -76,13 +79,16 @@ class Tree:
                 )
                 continue
             seen.add(field.name)
-            # Comments and folding let an address field say what no search of its bytes finds.
+            # Comments and folding can hide an address in an address field from a search of its octets.
             looked_at = not quiet or (field.name in structure.ADDRESS_FIELDS and place.is_message)
             if looked_at or self._is_disputed(part, field):
                 self._part_field(part, field, boundary)
 
     def _is_disputed(self, part: Part, field: HeaderField) -> bool:
-        """Whether programs do not agree with us on what a structure is: it is then said in the way that all read."""
+        """Whether mail programs read a structure field differently.
+
+        It is then written again in the form that all of them read.
+        """
         if field.name == "content-type":
             return words.are_disputed(mime.raw_value(self._content, field))
         if field.name == "content-transfer-encoding":
@@ -100,7 +106,7 @@ class Tree:
             self.note(hit, part.path, field.start, field.end)
 
     def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
-        """The new value of a field and what was hidden in it."""
+        """Returns the new value of a field, and the occurrences in it."""
         if name == "content-type":
             return self._content_type(raw, part, boundary)
         if name == "content-transfer-encoding":
@@ -145,7 +151,7 @@ class Tree:
         if kind is BodyKind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
             return
         if kind is BodyKind.BINARY:
-            # Only for these may the body be big: a byte search is all that it costs as a rule.
+            # Only these bodies may be big; usually such a body costs no more than a byte search.
             signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
             if all(self._content.find(sign, start, end) < 0 for sign in signs):
                 return
@@ -162,8 +168,10 @@ class Tree:
             self.note(hit, part.path, edit.start, edit.end)
 
     def _message(self, part: Part) -> bool:
-        """A message that stands encoded, or a file that holds one: split and scrubbed like the one around it. False
-        when it is none."""
+        """Scrubs a message that stands encoded, or a file that holds one, like the message around it.
+
+        Returns False if it is not a message.
+        """
         raw = self._content[part.body_start : part.end]
         octets = encodings.decode(raw, part.encoding)
         head = self._head_of_multipart(part)
@@ -196,7 +204,10 @@ class Tree:
         return self._content[field.start : field.end] + b"\r\n" if field else b""
 
     def boundary(self, place: Place) -> str | None:
-        """Renews the boundary lines where the boundary tells too much; gives what Content-Type is to say."""
+        """Replaces the boundary in its lines if it may name a machine.
+
+        Returns the new boundary for Content-Type, None if it stays.
+        """
         part = place.part
         old = part.params.get("boundary", "")
         if not part.children or not part.content_type.startswith("multipart/"):
@@ -206,7 +217,7 @@ class Tree:
             return None
         line = mime.boundary_line(old)
         for number, (start, end) in enumerate(structure.gaps(part)):
-            # What stands before the first one may speak of the boundary too, and what stands behind the last one.
+            # Text before the first boundary line, and after the last one, may contain the boundary too.
             at = self._content.find(line, start, end) if number else self._content.rfind(line, start, end)
             if at >= 0:
                 self.edits.append(Edit(at + 2, at + len(line), new.encode("ascii")))
@@ -230,5 +241,6 @@ class Tree:
 
 
 def _encoding(part: Part) -> bytes:
-    """How a part's transfer encoding is written; one that is no word is none (RFC 2045 §6.4)."""
+    """Returns the value of Content-Transfer-Encoding for a part; "8bit" if its encoding is not a token (RFC 2045
+    §6.4)."""
     return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"
