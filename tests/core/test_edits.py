@@ -17,9 +17,9 @@ def test_insertions_at_one_place_come_out_in_the_order_in_which_they_were_made()
     assert [edit.replacement for edit in in_order(edits)] == ["A", "z", "a", "m"]
 
 
-@pytest.mark.parametrize("source", ["abcd", b"abcd"])
-def test_no_edit_leaves_the_source_as_it_is(source: str | bytes) -> None:
-    assert apply_edits(source, []) == source
+def test_no_edit_leaves_the_source_as_it_is() -> None:
+    assert apply_edits("abcd", []) == "abcd"
+    assert apply_edits(b"abcd", []) == b"abcd"
 
 
 @pytest.mark.parametrize("edits", [[Edit(0, 2, ""), Edit(1, 3, "")], [Edit(3, 2, "")], [Edit(2, 5, "")]])

@@ -11,6 +11,7 @@ from webencodings.labels import LABELS
 
 from relay.core.mail import charsets, encodings
 from relay.core.mail.edits import Edit, apply_edits
+from relay.core.mail.origin import Origin
 
 JAPANESE = "ご注文の件です。連絡先は alice@example.net です。\r\nよろしく"
 CHARSETS = (
@@ -242,7 +243,7 @@ def test_base64_is_encoded_anew_in_lines_of_76() -> None:  # R-REW-10
 
 
 def test_an_origin_leads_every_character_back() -> None:  # R-REW-04
-    origin = encodings.Origin()
+    origin = Origin()
     origin.add(2, 5, width=1)  # ab[xyz]cd[w]e reads as ab.cde
     origin.add(7, 8, width=0)
     assert [origin.span(at, at + 1) for at in range(6)] == [(0, 1), (1, 2), (2, 5), (5, 6), (6, 7), (8, 9)]
