@@ -177,7 +177,7 @@ def _for_operator(recipient: OperatorRecipient, hop_count: int) -> ForOperator |
 
 
 def _unreadable(recipient: Recipient, error: HeadError | MimeError) -> Refused:
-    code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
+    code = ReasonCode.FROM_DEFECT if isinstance(error, HeadError) else ReasonCode.MALFORMED
     reason = Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),))
     return Refused(recipient=recipient, reason=reason)
 

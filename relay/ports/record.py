@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from relay.core.dkim import KeyState
+from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
 from relay.core.model.item import Item, ItemState
@@ -13,7 +14,7 @@ from relay.core.model.optout import OptOut
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
 from relay.ports.outward import Delivery
 
 
@@ -43,7 +44,7 @@ class MessageRecord:
     original_message_id: str = ""
     original: bytes = b""
     header: bytes | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
     policy_version: str = ""
     detail: dict[str, object] = field(default_factory=dict)
@@ -115,7 +116,7 @@ class StoredContent:
 
     original: bytes
     header: bytes | None
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     pair: Pair | None
 
 
@@ -164,7 +165,7 @@ class StoredMessage:
     original_message_id: str
     original: bytes
     header: bytes | None
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
     events: tuple[Event, ...]
 

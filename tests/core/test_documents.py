@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from relay.core.mail import mime
+from relay.core.mail import key_material, mime
 from relay.core.rewrite import assemble
-from relay.core.rewrite.documents import exif, images, ooxml, pdf, signatures
+from relay.core.rewrite.documents import exif, images, ooxml, pdf
 from relay.core.rewrite.documents.damage import UncleanableError
 from relay.core.rewrite.plan import Change, Plan
 from relay.core.rewrite.rewrite import rewrite
@@ -352,10 +352,10 @@ def test_policy_is_told_of_all_that_names_an_owner() -> None:  # R-REW-06
         b"--m\r\nContent-Type: multipart/encrypted; boundary=e\r\n\r\n--e\r\nContent-Type: application/octet-stream; name=encrypted.asc\r\n\r\nx\r\n--e--\r\n"
         b"\r\n--m--\r\n"
     )
-    found = signatures.names_owner(nested, mime.split(nested, mime.MimeLimits()))
+    found = key_material.names_owner(nested, mime.split(nested, mime.MimeLimits()))
     assert [(each.path, each.is_signature) for each in found] == [("1", True), ("2", False)]
     plain = b"From: a@x.example\r\n\r\nhello\r\n"
-    assert signatures.names_owner(plain, mime.split(plain, mime.MimeLimits())) == []
+    assert key_material.names_owner(plain, mime.split(plain, mime.MimeLimits())) == []
 
 
 _BITS = st.sampled_from(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from webencodings.labels import LABELS
 
 from relay.core.mail import charsets, encodings
-from relay.core.mail.encodings import Cut
+from relay.core.mail.edits import Edit, apply_edits
+from relay.core.mail.origin import Origin
 
 JAPANESE = "ご注文の件です。連絡先は alice@example.net です。\r\nよろしく"
 CHARSETS = (
@@ -47,7 +48,7 @@ def test_a_span_of_text_is_cut_exactly_in_its_octets(charset: str) -> None:  # R
     text = encodings.decode_text(octets, codec)
     start = text.index("alice@example.net")
     [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, start + 17)])
-    new = encodings.apply(octets, encodings.encode_cuts(octets, codec, [(at, to, "x@y.example")]))
+    new = apply_edits(octets, encodings.encoded_edits(octets, codec, [(at, to, "x@y.example")]))
     assert encodings.decode_text(new, codec) == text.replace("alice@example.net", "x@y.example")
     assert new[:at] == octets[:at]
     assert new.endswith(octets[to:])
@@ -80,14 +81,14 @@ def test_iso_2022_jp_keeps_its_shift_states_around_a_full_width_address() -> Non
     start = text.index("ａ")
     end = text.index("で")
     [(at, to)] = encodings.octet_spans(octets, codec, text, [(start, end)])
-    new = encodings.apply(octets, encodings.encode_cuts(octets, codec, [(at, to, "x@y.example")]))
+    new = apply_edits(octets, encodings.encoded_edits(octets, codec, [(at, to, "x@y.example")]))
     assert new.decode("iso-2022-jp") == "連絡はx@y.exampleです"
 
 
 @pytest.mark.parametrize("octets", [b"\x1b$B4o\x1b(B\r\n", b"\x1b$B4o\r\n", b"\x1b$B4o"])
 def test_what_is_put_below_a_japanese_text_ends_in_ascii(octets: bytes) -> None:  # R-REW-04 R-REW-10
     end = len(octets)
-    new = encodings.apply(octets, encodings.encode_cuts(octets, "iso2022_jp", [(end, end, "below 器 it\r\n")]))
+    new = apply_edits(octets, encodings.encoded_edits(octets, "iso2022_jp", [(end, end, "below 器 it\r\n")]))
     assert new.decode("iso-2022-jp") == octets.decode("iso-2022-jp") + "below 器 it\r\n"
     assert new.endswith(b"\x1b(B it\r\n")
 
@@ -227,22 +228,22 @@ def test_quoted_printable_changes_only_the_region_and_keeps_lines_short(pieces: 
     octets = "OLD".join(pieces).encode()
     raw = quopri.encodestring(octets.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
     octets = encodings.decode(raw, "quoted-printable")
-    cuts = [Cut(at, at + 3, b"N" * size) for at in range(len(octets)) if octets.startswith(b"OLD", at)]
-    new = encodings.apply(raw, encodings.cut_raw(raw, "quoted-printable", cuts))
+    cuts = [Edit(at, at + 3, b"N" * size) for at in range(len(octets)) if octets.startswith(b"OLD", at)]
+    new = apply_edits(raw, encodings.raw_edits(raw, "quoted-printable", cuts))
     assert encodings.decode(new, "quoted-printable") == octets.replace(b"OLD", b"N" * size)
     assert max(map(len, new.split(b"\r\n"))) <= 76
 
 
 def test_base64_is_encoded_anew_in_lines_of_76() -> None:  # R-REW-10
     raw = binascii.b2a_base64(b"a" * 100 + b"OLD" + b"b" * 100)
-    [cut] = encodings.cut_raw(raw, "base64", [Cut(100, 103, b"NEW")])
+    [cut] = encodings.raw_edits(raw, "base64", [Edit(100, 103, b"NEW")])
     assert (cut.start, cut.end) == (0, len(raw))
     assert max(map(len, cut.replacement.split(b"\r\n"))) == 76
     assert encodings.decode(cut.replacement, "base64") == b"a" * 100 + b"NEW" + b"b" * 100
 
 
 def test_an_origin_leads_every_character_back() -> None:  # R-REW-04
-    origin = encodings.Origin()
+    origin = Origin()
     origin.add(2, 5, width=1)  # ab[xyz]cd[w]e reads as ab.cde
     origin.add(7, 8, width=0)
     assert [origin.span(at, at + 1) for at in range(6)] == [(0, 1), (1, 2), (2, 5), (5, 6), (6, 7), (8, 9)]

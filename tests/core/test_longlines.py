@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.mail import mime
+from relay.core.mail.edits import Edit
 from relay.core.rewrite.assemble import assemble
 from relay.core.rewrite.longlines import apply, has_long_line
-from relay.core.rewrite.plan import Draft, Edit, Plan
+from relay.core.rewrite.plan import Draft, Plan
 from relay.core.rewrite.rewrite import rewrite
 from tests.support.narrowing import octets, parts
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.setting_change import SettingChange
 from relay.core.notice.letters import (
-    Changed,
     Letterhead,
     WaitingSender,
     announcement,
@@ -33,16 +33,16 @@ WAITING = (
 )
 NEXT = replace(Policy(), version="2026-09", effective_at=datetime(2026, 8, 31, 15, tzinfo=UTC))
 CHANGES = (
-    Changed("content.links.action", ContentAction.WARN, ContentAction.RETURN),
-    Changed("content.links.kinds.promotion", ContentAction.WARN, ContentAction.STRIP),
-    Changed("attachments.extensions", frozenset({"txt", "bmp"}), frozenset({"txt", "heic"})),
-    Changed("attachments.total_bytes", 10_000_000, 20_000_000),
-    Changed("attachments.archives", True, False),
-    Changed("bypass.critical_kinds", frozenset({Kind.LEGAL}), frozenset({Kind.LEGAL, Kind.REPLY})),
-    Changed("threads.close_s", 15_552_000, 86_400),
-    Changed("hours.quiet", "", "22:00-07:00"),
-    Changed("fulfilment.operator", "ops@operator.example", "help@operator.example"),
-    Changed("future.setting", None, ("a", "b")),
+    SettingChange("content.links.action", ContentAction.WARN, ContentAction.RETURN),
+    SettingChange("content.links.kinds.promotion", ContentAction.WARN, ContentAction.STRIP),
+    SettingChange("attachments.extensions", frozenset({"txt", "bmp"}), frozenset({"txt", "heic"})),
+    SettingChange("attachments.total_bytes", 10_000_000, 20_000_000),
+    SettingChange("attachments.archives", True, False),
+    SettingChange("bypass.critical_kinds", frozenset({Kind.LEGAL}), frozenset({Kind.LEGAL, Kind.REPLY})),
+    SettingChange("threads.close_s", 15_552_000, 86_400),
+    SettingChange("hours.quiet", "", "22:00-07:00"),
+    SettingChange("fulfilment.operator", "ops@operator.example", "help@operator.example"),
+    SettingChange("future.setting", None, ("a", "b")),
 )
 
 LETTERS: dict[str, Callable[[Translations], bytes]] = {
@@ -99,7 +99,7 @@ def test_each_waiting_sender_has_its_own_link_whole_on_a_line(language: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("path", [*settings()])
 def test_every_setting_is_announced_in_words(path: str, language: str) -> None:  # R-POL-20
-    text = text_of(read(announcement(HEAD, NEXT, "", [Changed(path, 1, 2)], "", CATALOGUE(language))))
+    text = text_of(read(announcement(HEAD, NEXT, "", [SettingChange(path, 1, 2)], "", CATALOGUE(language))))
     assert path not in text
     assert CATALOGUE(language).gettext(f"setting.{path}") in text
 
@@ -118,10 +118,10 @@ VALUES = st.recursive(
 
 
 @given(
-    changes=st.lists(st.builds(Changed, path=st.sampled_from([*settings()]) | st.text(), old=VALUES, new=VALUES)),
+    changes=st.lists(st.builds(SettingChange, path=st.sampled_from([*settings()]) | st.text(), old=VALUES, new=VALUES)),
     summary=st.text(),
 )
-def test_whatever_changes_an_announcement_is_whole(changes: list[Changed], summary: str) -> None:  # R-POL-20
+def test_whatever_changes_an_announcement_is_whole(changes: list[SettingChange], summary: str) -> None:  # R-POL-20
     content = announcement(HEAD, NEXT, summary, changes, URL, CATALOGUE("ja"))
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 998

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from relay import store
+from relay.core.mail.edits import Edit
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Work

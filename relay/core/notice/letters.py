@@ -15,6 +15,7 @@ from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.setting_change import SettingChange
 from relay.core.notice import encode, frame, values
 from relay.core.notice.texts import UNITS, Translations, settings, text
 
@@ -41,14 +42,6 @@ class WaitingSender(NamedTuple):
     messages: int
     since: datetime
     url: str
-
-
-class Changed(NamedTuple):
-    """One setting of a policy: its key path ("quotas.pair_per_day") and its values; sets may be given as such."""
-
-    path: str
-    old: object
-    new: object
 
 
 def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
@@ -78,7 +71,7 @@ def announcement(
     letterhead: Letterhead,
     policy: Policy,
     summary: str,
-    changes: Iterable[Changed],
+    changes: Iterable[SettingChange],
     url: str,
     translations: Translations,
 ) -> bytes:
@@ -128,7 +121,7 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
     )
 
 
-def worded(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
+def worded(change: SettingChange, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
     """Of a set, what came and what went; of anything else, both values."""
     path, old, new = change
     setting = _setting(path, translations)

@@ -1,10 +1,10 @@
 """Keys and signatures that name their owner, where the marketplace returns what holds one (R-REW-06)."""
 
+from relay.core.mail.key_material import names_owner
 from relay.core.model.marketplace import Naming
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding
-from relay.core.rewrite.documents.signatures import names_owner
 
 
 def judge(case: Case) -> Finding | None:

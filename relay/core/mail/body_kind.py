@@ -1,5 +1,6 @@
-"""What a leaf of a message is to whoever opens it: by its declared type, else by the name of its file, else by its
-first octets; for attachments are sent under any type."""
+"""Tells as what a mail program opens a leaf of a message: by its declared type, else by its file name, else by its
+first octets, because attachments are sent under any type.
+"""
 
 import re
 from enum import Enum, auto
@@ -14,7 +15,7 @@ class BodyKind(Enum):
     HTML = auto()
     CARDS = auto()
     MESSAGE = auto()
-    """A message or a multipart that stands encoded, so that its parts were not split."""
+    """An encoded message or multipart, whose parts were therefore not split."""
     BINARY = auto()
 
 
@@ -50,7 +51,7 @@ _BY_NAME: Final = {
     "svg": BodyKind.HTML,
 }
 _LOOK: Final = 512
-_RAW_LOOK: Final = 2_048  # three octets of quoted-printable for one, and lines of white space
+_RAW_LOOK: Final = 2_048  # quoted-printable writes three octets for one, and there may be lines of white space
 _NOT_TEXT: Final = bytes((*range(9), 0x0B, *range(0x10, 0x1B), *range(0x1C, 0x20), 0x7F))  # ISO-2022 shifts
 _BINARY_SIGNATURES: Final = (b"%PDF-",)
 _MARKUP: Final = re.compile(rb"\s*<(?:!doctype|html|\?xml|head|body|svg)", re.IGNORECASE)
@@ -62,7 +63,7 @@ _HEADER: Final = re.compile(
 
 
 def kind_of(content: bytes, part: Part) -> BodyKind:
-    """Looks at a few hundred octets at most."""
+    """Returns the kind of a leaf. Looks at a few hundred octets at most."""
     kind = declared_kind(part)
     name, dot, extension = part.filename.rpartition(".")
     named = _BY_NAME.get(extension.lower())
@@ -76,7 +77,7 @@ def kind_of(content: bytes, part: Part) -> BodyKind:
 
 
 def declared_kind(part: Part) -> BodyKind | None:
-    """What a leaf says that it is; None for what is no text by its type."""
+    """Returns the kind that the declared type of a leaf says; None if it is not a type of text."""
     kind = part.content_type
     if kind.startswith("multipart/"):
         return BodyKind.MESSAGE if part.encoding in {"base64", "quoted-printable"} else BodyKind.TEXT
@@ -88,7 +89,7 @@ def declared_kind(part: Part) -> BodyKind | None:
 
 
 def looks_like_text(octets: bytes) -> bool:
-    """Of its first octets, none is a control character; or they are UTF-16 or UTF-32."""
+    """Whether there is no control character among the octets, or they are UTF-16 or UTF-32."""
     if octets.startswith(_BINARY_SIGNATURES):
         return False
     if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} or encodings.is_utf_16(octets) or encodings.is_utf_32(octets):
@@ -97,7 +98,10 @@ def looks_like_text(octets: bytes) -> bool:
 
 
 def _by_octets(octets: bytes, *, is_named: bool) -> BodyKind:
-    """A file whose name says otherwise is no message, though lines in it may look like header fields."""
+    """Returns the kind by the first octets.
+
+    A named file is not taken for a message, though lines in it may look like header fields.
+    """
     if _MARKUP.match(octets):
         return BodyKind.HTML
     return BodyKind.MESSAGE if not is_named and _HEADER.match(octets) else BodyKind.TEXT

@@ -1,17 +1,15 @@
-"""Keys and signatures, which name their owner (R-REW-06): found for policy, and taken off where the setting says so.
+"""Finds keys and signatures (OpenPGP, S/MIME), which name their owner (R-REW-06).
 
-Of a signed mail the signed part stays. A signature that holds its text inside itself cannot be taken off, so its whole
-part goes; the setting `return` is the better one for it.
+The signed part of a signed mail is not one of them. A signature that holds its text inside itself cannot be taken
+off without the text: the place found is then the whole part.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from relay.core.mail import mime, words
+from relay.core.mail import textbody
 from relay.core.mail.mime import Part
-from relay.core.rewrite import textbody
-from relay.core.rewrite.plan import Cutout, Edit
 
 _OF_KEYS: Final = re.compile(
     r"application/(?:pgp-keys|pgp-signature|(?:x-)?pkcs7-(?:signature|mime)|pkix-cert|x-x509-(?:user|ca|email)-cert)\Z"
@@ -26,9 +24,12 @@ _ESCAPED: Final = re.compile(r"^[> \t]*(- )(?=-)", re.MULTILINE)  # RFC 9580 §7
 _ENCRYPTED: Final = re.compile(r"enveloped-data|authenveloped-data|compressed-data", re.IGNORECASE)
 
 
-class Owned(NamedTuple):
-    """A place that names its owner. `start`, `end`: offsets in the decoded text of a part, None for the whole part;
-    `is_signature`: it can be taken off without a gap in what is read."""
+class KeyMaterial(NamedTuple):
+    """A place that names its owner.
+
+    `start` and `end` are offsets in the decoded text of the part, None for the whole part. `is_signature`: it can be
+    taken off without leaving a gap in the text.
+    """
 
     path: str
     start: int | None
@@ -36,34 +37,36 @@ class Owned(NamedTuple):
     is_signature: bool = False
 
 
-def names_owner(content: bytes, root: Part) -> list[Owned]:
-    """All keys and signatures of a message, in order; what policy decides by. Empty for nearly every mail, and then it
-    costs a byte search."""
-    found: list[Owned] = []
+def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
+    """Returns all keys and signatures of a message, in order.
+
+    For nearly every mail the list is empty and costs a byte search.
+    """
+    found: list[KeyMaterial] = []
     done = 0
     for part in root.walk():
         if part.header_start < done:
-            continue  # the signature of a signed multipart, named with it
+            continue  # the signature of a signed multipart, which is listed with it
         if part.content_type == "multipart/signed" and len(part.children) > 1:
-            found.append(Owned(part.path, None, None, is_signature=True))
+            found.append(KeyMaterial(part.path, None, None, is_signature=True))
             found += names_owner(content, part.children[0])
             done = part.end
         elif part.content_type == "multipart/encrypted":
-            done = part.end  # whom it names, nobody but its reader sees
+            done = part.end  # only its reader can see whom it names
         elif not part.children:
             found += _leaf(content, part)
     return found
 
 
-def _leaf(content: bytes, part: Part) -> Iterator[Owned]:
+def _leaf(content: bytes, part: Part) -> Iterator[KeyMaterial]:
     kind, extension = part.content_type, part.filename.rpartition(".")[2].lower()
     is_encrypted = bool(_ENCRYPTED.match(part.params.get("smime-type", "")))
     is_named = "." in part.filename and extension in _NAMES
     if not is_encrypted and (is_named or _OF_KEYS.match(kind)):
-        yield Owned(part.path, None, None)
+        yield KeyMaterial(part.path, None, None)
     elif kind.startswith("text/") and _may_hold_armour(content, part):
         text = textbody.read(content[part.body_start : part.end], part).text
-        yield from (Owned(part.path, start, end, not is_key) for start, end, is_key in _armour(text))
+        yield from (KeyMaterial(part.path, start, end, not is_key) for start, end, is_key in _armour(text))
 
 
 def _may_hold_armour(content: bytes, part: Part) -> bool:
@@ -71,7 +74,8 @@ def _may_hold_armour(content: bytes, part: Part) -> bool:
 
 
 def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Sorted spans that go; True for a key, which was something to see."""
+    """Yields the sorted spans (start, end, is a key) of armoured keys and signatures, and of the escapes in signed
+    text."""
     if _BEGIN not in text:
         return
     found: list[tuple[int, int, bool]] = []
@@ -90,29 +94,3 @@ def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
     if signed:
         found += ((m.start(1), m.end(1), False) for m in _ESCAPED.finditer(text, signed, last))
     yield from sorted(found)
-
-
-# ---------------------------------------------------------------- taken off
-
-
-def cutouts(owned: Sequence[Owned], placeholder: str) -> list[Cutout]:
-    """All but what is over a whole multipart."""
-    return [
-        Cutout(path, start, end, "" if is_signature else placeholder)
-        for path, start, end, is_signature in owned
-        if start is not None or not is_signature
-    ]
-
-
-def unsigned(content: bytes, part: Part) -> tuple[Edit, Edit]:
-    """A signed multipart becomes a plain one of its first part alone. Edits of its header and of its end."""
-    boundary = part.params.get("boundary", "")
-    kind = f" multipart/mixed{words.parameter('boundary', boundary)}\r\n".encode("ascii", "replace")
-    header = textbody.with_fields(content[part.header_start : part.body_start], {"Content-Type": kind})
-    line = b"\r\n" + mime.boundary_line(boundary) + b"--"
-    first, last = part.children[0], part.children[-1]
-    is_closed = content.startswith(line, last.end)
-    return (
-        Edit(part.header_start, part.body_start, header),
-        Edit(first.end, last.end, b"" if is_closed else line + b"\r\n"),
-    )
