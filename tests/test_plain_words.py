@@ -19,10 +19,8 @@ ROOT: Final = Path(__file__).parents[1]
 NOT_REWRITTEN: Final = (
     "relay/cli/",
     "relay/config/",
-    "relay/core/mail/",
     "relay/core/notice/",
     "relay/core/policy/",
-    "relay/core/rewrite/",
     "relay/demo/",
     "relay/ports/",
     "relay/signed_links/",
@@ -50,7 +48,7 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"(?i:\b(?:is|are|was|were|be) away\b)", "write 'is unavailable'"),
     (r"(?i:\btold\b)", "write 'gets a notice', 'is shown', 'is reported', or 'learns'"),
     (
-        r"(?i:\b(?:somebody|someone|owner)'s word\b|\ba word (?:about|of)\b|\bfor (?:a|its|the) word\b)",
+        r"(?i:\b(?:somebody|someone|owner)'s word\b|\ba word about\b|\bfor (?:a|its|the) word\b)",
         "write 'decision'",
     ),
     (r"(?i:\bdoors?\b)", "write 'listener' or 'port'"),
