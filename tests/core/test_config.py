@@ -82,7 +82,7 @@ def test_every_key_of_every_section_is_in_the_example() -> None:
 
 def test_the_search_for_missing_keys_does_find_one() -> None:
     tree = tomllib.loads(UNCOMMENTED.replace("command_idle_s = 300\n", ""))
-    assert _tables(Config, [tree]) == ["Limits.command_idle_s is not in the example"]
+    assert _tables(Config, [tree]) == ["SmtpLimits.command_idle_s is not in the example"]
 
 
 def test_a_minimal_configuration_takes_the_defaults() -> None:
