@@ -56,14 +56,16 @@ TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
             ItemState.PARKED,
         }
     ),
-    ItemState.DEFERRED: frozenset({ItemState.LEASED, ItemState.QUEUED}),
-    # A bounce may still come back by mail after the other server said 250.
+    ItemState.DEFERRED: frozenset({ItemState.LEASED}),
+    # A bounce may still come by mail after the other server has answered 250.
     ItemState.ACCEPTED: frozenset({ItemState.BOUNCED}),
     ItemState.BOUNCED: frozenset(),
     ItemState.RETURNED: frozenset(),
-    ItemState.PARKED: frozenset({ItemState.QUEUED}),
+    ItemState.PARKED: frozenset(),
 }
 """The states that an item may have next, by its state now."""
+INITIAL_STATES: Final = frozenset({ItemState.HELD, ItemState.QUEUED, ItemState.LEASED})
+"""The states that a new item may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

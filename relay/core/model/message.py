@@ -48,7 +48,6 @@ class Incoming:
 class MessageState(StrEnum):
     """The delivery state of a record (R-OUT-03). `accepted` is about the receiving server, never about a person."""
 
-    RECEIVED = "received"
     HELD = "held"
     QUEUED = "queued"
     DEFERRED = "deferred"
