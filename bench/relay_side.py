@@ -111,13 +111,13 @@ class Relay:
         path = self._dir / "config.toml"
         async with installation.opened(config.load(path), self._dir) as store:
             der = dkim.generate("rsa-sha256")
-            await store.put_dkim_key(
+            await store.dkim_keys.put(
                 DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
             )
-            buyer = await store.put_party("bench", Role.BUYER, "B", mailbox=WRITER)
-            seller = await store.put_party("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
+            buyer = await store.parties.put("bench", Role.BUYER, "B", mailbox=WRITER)
+            seller = await store.parties.put("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
             domains = dict.fromkeys(Role, "relay.test")
-            pair = await store.put_pair("bench", buyer.id, seller.id, domains)
+            pair = await store.pairs.put("bench", buyer.id, seller.id, domains)
             await _fill(store, self._aliases // 2 - 1)
         return pair.seller.alias.address
 
@@ -166,12 +166,12 @@ async def _fill(store: Store, pairs: int) -> None:
     """Stores that many further pairs with two aliases each, of a thousand sellers."""
     domains = dict.fromkeys(Role, "relay.test")
     sellers = [
-        await store.put_party("bench", Role.SELLER, f"S{n}", mailbox=f"s{n}@mailbox.test") for n in range(_SELLERS)
+        await store.parties.put("bench", Role.SELLER, f"S{n}", mailbox=f"s{n}@mailbox.test") for n in range(_SELLERS)
     ]
     done = 0
     while done < pairs:
         number = done // _SELLERS
-        buyer = await store.put_party("bench", Role.BUYER, f"B{number}", mailbox=f"b{number}@mailbox.test")
+        buyer = await store.parties.put("bench", Role.BUYER, f"B{number}", mailbox=f"b{number}@mailbox.test")
         now = sellers[: pairs - done]
-        await asyncio.gather(*(store.put_pair("bench", buyer.id, seller.id, domains) for seller in now))
+        await asyncio.gather(*(store.pairs.put("bench", buyer.id, seller.id, domains) for seller in now))
         done += len(now)

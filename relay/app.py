@@ -85,7 +85,7 @@ def services(
         notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
         links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
-            key=store.secret("link"),
+            key=store.secrets.get("link"),
             life_s=config.web.link_life_s,
         ),
         jitter=random.random,
@@ -174,10 +174,10 @@ class Daemon:
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
             # An embedded store has one daemon, so any lease now belongs to a process that has ended.
-            await self._store.release(None)
+            await self._store.queue.release(None)
         clock = system.SystemClock()
         self._signer = BatchSigner(
-            secrets=self._store,
+            dkim_keys=self._store.dkim_keys,
             clock=clock,
             algorithms=config.dkim.algorithms if config.dkim.sign else (),
             expire_s=config.dkim.expire_s,

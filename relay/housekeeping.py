@@ -48,8 +48,10 @@ class Housekeeping:
     async def digests(self, services: Services) -> None:
         """Writes to each owner of new pending senders, at most once in `Settings.digest_s`."""
         now = services.clock.now()
-        for party_id in await services.store.waiting_parties(now - timedelta(seconds=services.settings.digest_s)):
-            party = await services.store.party_by_id(party_id)
+        for party_id in await services.store.senders.parties_due_for_digest(
+            now - timedelta(seconds=services.settings.digest_s)
+        ):
+            party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
                 await self._in_turn(services, party, PENDING, now, letters.pending_digest)
 
@@ -72,8 +74,8 @@ class Housekeeping:
         async def write(services: Services, party: Party, told: NoticeSent) -> bool:
             return await letters.announcement(services, party, policy, told)
 
-        for party in await services.store.parties(marketplace.id, Role.SELLER):
-            told = party.state is not PartyState.ACTIVE or await services.store.told_at(party.id, topic)
+        for party in await services.store.parties.in_marketplace(marketplace.id, Role.SELLER):
+            told = party.state is not PartyState.ACTIVE or await services.store.notice_log.last_at(party.id, topic)
             if not told:
                 nobody_left &= await self._in_turn(services, party, topic, now, write)
         return nobody_left
@@ -88,7 +90,7 @@ class Housekeeping:
     ) -> bool:
         """Writes a letter unless another node is writing it; returns whether this node wrote."""
         turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
-        first = await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
+        first = await services.store.notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
         if first and await write(services, party, NoticeSent(party_id=party.id, topic=topic, at=now)):
             services.dispatcher.notify()
         return first

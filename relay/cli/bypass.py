@@ -33,7 +33,7 @@ async def show_bypass(
     described = await _described(store, shop, party, datetime.now(UTC))
     history: list[show.Row] = [
         {"at": one.at, "points": one.points, "cause": one.cause, "message": one.message_id}
-        for one in await store.misuse_history(party.id)
+        for one in await store.limits.misuse_history(party.id)
     ]
     if as_json:
         show.one({**described, "history": history}, as_json=True)
@@ -55,15 +55,17 @@ async def restore(
     """Let what was counted until now count no more. The history stays."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.SELLER, seller)
-    await store.restore_bypass(party.id, by)
+    await store.limits.restore_bypass(party.id, by)
     show.one(await _described(store, shop, party, datetime.now(UTC)), as_json=as_json)
 
 
 async def _described(store: Store, shop: Marketplace, seller: Party, now: datetime) -> show.Row:
     policy = shop.policy_at(now)
     rules = policy.bypass
-    score = await store.misuse_score(seller.id, now - timedelta(seconds=rules.score_s))
-    (used,) = await store.used([Use(scope="bypass", subject_id=seller.id, day=days.day_of(now, policy).isoformat())])
+    score = await store.limits.misuse_score(seller.id, now - timedelta(seconds=rules.score_s))
+    (used,) = await store.limits.used(
+        [Use(scope="bypass", subject_id=seller.id, day=days.day_of(now, policy).isoformat())]
+    )
     per_day = rules.smaller_per_day if score >= rules.smaller_at else rules.per_day
     steps = ((rules.off_at, "off"), (rules.smaller_at, "smaller quota"), (rules.warn_at, "warned"), (0, "free"))
     return {

@@ -125,7 +125,7 @@ login_option = click.option(
 
 
 async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: str) -> Party:
-    party = await store.party(marketplace.id, role, ref)
+    party = await store.parties.by_ref(marketplace.id, role, ref)
     if party is None:
         raise click.ClickException(
             f'{marketplace.id} has no {role} "{ref}"; `relay party add --role {role} --ref {ref} ...` makes one'
@@ -137,7 +137,7 @@ async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller:
     """The pair of two references; fails where the two are none yet."""
     buying = await known_party(store, marketplace, Role.BUYER, buyer)
     selling = await known_party(store, marketplace, Role.SELLER, seller)
-    for pair in await store.pairs(marketplace.id):
+    for pair in await store.pairs.in_marketplace(marketplace.id):
         if (pair.buyer.party.id, pair.seller.party.id) == (buying.id, selling.id):
             return pair
     raise click.ClickException(
@@ -148,9 +148,9 @@ async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller:
 async def introduce(store: Store, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:
     """The pair of two parties; a new one gets aliases under the domains that fit their mailboxes (R-ADR-03)."""
     domains = {party.role: await _alias_domain(store, marketplace, party) for party in (buyer, seller)}
-    return await store.put_pair(marketplace.id, buyer.id, seller.id, domains)
+    return await store.pairs.put(marketplace.id, buyer.id, seller.id, domains)
 
 
 async def _alias_domain(store: Store, marketplace: Marketplace, party: Party) -> str:
-    mailbox = await store.mailbox(party.id)
+    mailbox = await store.parties.mailbox(party.id)
     return marketplace.alias_domain(fold_domain(mailbox.rpartition("@")[2]) if mailbox else "")

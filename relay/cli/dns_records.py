@@ -29,7 +29,7 @@ async def wanted(store: Store, marketplaces: Sequence[Marketplace], hostname: st
         record
         for marketplace in marketplaces
         for domain in sorted(marketplace.domains)
-        for record in _of_domain(domain, hostname, await store.dkim_keys(domain))
+        for record in _of_domain(domain, hostname, await store.dkim_keys.of_domain(domain))
     ]
 
 

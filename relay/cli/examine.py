@@ -178,7 +178,7 @@ async def store(
 
 
 async def _keys(opened: Store, config: Config, domain: str) -> list[CheckResult]:
-    keys = await opened.dkim_keys(domain)
+    keys = await opened.dkim_keys.of_domain(domain)
     active = {key.algorithm for key in keys if key.state is KeyState.ACTIVE}
     return [
         CheckResult(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")

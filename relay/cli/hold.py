@@ -26,7 +26,7 @@ async def release(_: CliContext, store: Store, *, message_id: str, by: str, as_j
 
     To let a writer's mail pass from now on, all that is held of it included: `relay sender approve`.
     """
-    if not await store.release_hold(message_id, by):
+    if not await store.holds.release(message_id, by):
         raise click.ClickException(f"{message_id}: not held (any more), or no such message")
     show.one({"released": message_id}, as_json=as_json)
 
@@ -38,6 +38,6 @@ async def release(_: CliContext, store: Store, *, message_id: str, by: str, as_j
 @with_store
 async def send_back(_: CliContext, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
     """Send one held message back to its writer, with a notice."""
-    if not await store.return_hold(message_id, by):
+    if not await store.holds.refuse(message_id, by):
         raise click.ClickException(f"{message_id}: not held (any more), or no such message")
     show.one({"returned": message_id}, as_json=as_json)

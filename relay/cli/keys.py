@@ -106,7 +106,7 @@ async def retire(
         wanted_keys = [key for key in here if key.selector == selector and key.state.published]
         _refuse_early(wanted_keys, selector, session.config.dkim.expire_s, now=now)
     for key in wanted_keys:
-        await store.retire_dkim_key(key.domain, key.selector)
+        await store.dkim_keys.retire(key.domain, key.selector)
     lines = [{"domain": key.domain, "take_down": f"{key.selector}._domainkey.{key.domain}"} for key in wanted_keys]
     show.rows(lines, as_json=as_json, empty="no key's time is over")
 
@@ -137,7 +137,7 @@ async def _changed_over(store: Store, key: DkimKey, resolver: Resolver | None) -
             problem = "" if await is_published(resolver, record) else f"publish {zone_line(record)}"
         except ResolveError as error:
             problem = f"{record.name}: {error}"
-    active = not problem and await store.activate_dkim_key(key.domain, key.selector)
+    active = not problem and await store.dkim_keys.activate(key.domain, key.selector)
     state = KeyState.ACTIVE if active else key.state
     return {"domain": key.domain, "selector": key.selector, "state": str(state), "to_do": problem}
 
@@ -148,7 +148,7 @@ async def _prepared(store: Store, shops: Sequence[Marketplace]) -> list[DkimKey]
 
 async def _all(store: Store, shops: Sequence[Marketplace]) -> AsyncIterator[DkimKey]:
     for domain in (domain for one in shops for domain in sorted(one.domains)):
-        for key in await store.dkim_keys(domain):
+        for key in await store.dkim_keys.of_domain(domain):
             yield key
 
 
@@ -179,14 +179,14 @@ async def make_dkim_keys(
     """A key of each algorithm for each domain that has none of it in that state."""
     made = []
     for domain in (domain for one in marketplaces for domain in sorted(one.domains)):
-        there = await store.dkim_keys(domain)
+        there = await store.dkim_keys.of_domain(domain)
         for algorithm in algorithms:
             if any((key.algorithm, key.state) == (algorithm, state) for key in there):
                 continue
             selector = _free_selector(algorithm, {key.selector for key in there})
             der = dkim.generate(algorithm)
             key = DkimKey(domain=domain, selector=selector, algorithm=algorithm, private_der=der, state=state)
-            await store.put_dkim_key(key)
+            await store.dkim_keys.put(key)
             made.append(key)
     return made
 

@@ -47,7 +47,7 @@ async def list_messages(
 ) -> None:
     """List messages, newest first."""
     shop = None if everywhere else session.marketplace(marketplace).id
-    found = await store.messages(shop, state=MessageState(state) if state else None, limit=limit)
+    found = await store.records.messages(shop, state=MessageState(state) if state else None, limit=limit)
     names = ("id", "received_at", "state", "author", "kind", "order", "size_bytes")
     lines = [{name: value for name, value in _described(one).items() if name in names} for one in found]
     show.rows(lines, as_json=as_json, empty="no messages")
@@ -87,7 +87,7 @@ async def show_message(
             sys.stdout.buffer.write(content)
         return
     summary = await _summary(store, message_id)
-    events = [_event(event) for event in await store.history(message_id)]
+    events = [_event(event) for event in await store.records.history(message_id)]
     if as_json:
         show.one({**_described(summary), "events": events}, as_json=True)
         return
@@ -103,7 +103,7 @@ async def show_message(
 async def history(_: CliContext, store: Store, *, message_id: str, as_json: bool) -> None:
     """List what happened to a message, in order."""
     await _summary(store, message_id)
-    show.rows([_event(event) for event in await store.history(message_id)], as_json=as_json, empty="no events")
+    show.rows([_event(event) for event in await store.records.history(message_id)], as_json=as_json, empty="no events")
 
 
 @message.command("wait")
@@ -136,7 +136,7 @@ async def wait(_: CliContext, store: Store, *, message_id: str, wanted: str, tim
 async def no_reply_needed(_: CliContext, store: Store, *, message_id: str, undo: bool, by: str, as_json: bool) -> None:
     """Leave a buyer's message out of the seller's response clock. The buyer hears nothing of it."""
     await _summary(store, message_id)
-    changed = await store.mark_no_reply(message_id, by=by, undo=undo)
+    changed = await store.records.mark_no_reply(message_id, by=by, undo=undo)
     show.one({"message": message_id, "no_reply_needed": not undo, "changed": changed}, as_json=as_json)
 
 
@@ -149,18 +149,18 @@ async def _note_view(
     said = {"what": what, "case": case, "reason": reason, "by": by}
     # Events hold no address, and these are people's words.
     data = {name: redact.addresses(redact.clip(text.strip(), _LONGEST_WORD), set()) for name, text in said.items()}
-    await store.note_view(message_id, {**data})
+    await store.records.note_view(message_id, {**data})
 
 
 async def _stored(store: Store, message_id: str) -> StoredMessage:
-    stored = await store.message(message_id)
+    stored = await store.records.message(message_id)
     if stored is None:
         raise _unknown(message_id)
     return stored
 
 
 async def _summary(store: Store, message_id: str) -> MessageSummary:
-    summary = await store.summary(message_id)
+    summary = await store.records.summary(message_id)
     if summary is None:
         raise _unknown(message_id)
     return summary

@@ -61,10 +61,10 @@ async def list_opt_outs(
     party = await known_party(store, shop, Role.BUYER, buyer)
     sellers = {
         pair.seller.party.id: pair.seller.party.external_ref
-        for pair in await store.pairs(shop.id)
+        for pair in await store.pairs.in_marketplace(shop.id)
         if pair.buyer.party.id == party.id
     }
-    found = {one for seller_id in sellers for one in await store.opt_outs(party.id, seller_id)}
+    found = {one for seller_id in sellers for one in await store.opt_outs.in_force(party.id, seller_id)}
     lines = [
         {
             "seller": sellers[one.seller_id] if one.seller_id else "all",
@@ -97,4 +97,4 @@ async def _put(
         source="command line",
         changed_at=datetime.now(UTC),
     )
-    await store.put_opt_out(scope, out=out)
+    await store.opt_outs.put(scope, out=out)

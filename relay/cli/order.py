@@ -79,10 +79,10 @@ async def add(
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling = await known_party(store, shop, Role.SELLER, seller)
     pair = await introduce(store, shop, buying, selling)
-    before = await store.order(shop.id, order_id)
+    before = await store.orders.get(shop.id, order_id)
     if before and before.pair_id != pair.id:
         raise click.ClickException(f"order {order_id} is another buyer's or seller's already")
-    put = await store.put_order(
+    put = await store.orders.put(
         OrderUpdate(
             marketplace_id=shop.id,
             pair_id=pair.id,
@@ -102,7 +102,9 @@ async def add(
 @with_store
 async def list_orders(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List all orders with their aliases."""
-    found = [_described(one, pair) async for one, pair in await store.orders(session.marketplace(marketplace).id)]
+    found = [
+        _described(one, pair) async for one, pair in store.orders.in_marketplace(session.marketplace(marketplace).id)
+    ]
     show.rows(found, as_json=as_json, empty="no orders yet")
 
 
@@ -115,8 +117,8 @@ async def show_order(
     session: CliContext, store: Store, *, marketplace: str | None, order_id: str, as_json: bool
 ) -> None:
     """Show one order."""
-    found = await store.order(session.marketplace(marketplace).id, order_id)
-    pair = await store.pair(found.pair_id) if found else None
+    found = await store.orders.get(session.marketplace(marketplace).id, order_id)
+    pair = await store.pairs.get(found.pair_id) if found else None
     if found is None or pair is None:
         raise click.ClickException(f"there is no order {order_id}")
     show.one(_described(found, pair), as_json=as_json)
@@ -196,7 +198,7 @@ async def export_orders(
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter="\t" if tsv else ",")
     writer.writerow(order_report.header())
-    async for one, pair in await store.orders(session.marketplace(marketplace).id):
+    async for one, pair in store.orders.in_marketplace(session.marketplace(marketplace).id):
         writer.writerow(order_report.cells(one, pair))
     try:
         encoded = text.getvalue().encode(encoding)

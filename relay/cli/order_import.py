@@ -25,7 +25,7 @@ class Importer:
         self.errors: list[RowError] = []
 
     async def take(self, row: OrderRow) -> None:
-        known = await self._store.order(self._marketplace.id, row.order_id)
+        known = await self._store.orders.get(self._marketplace.id, row.order_id)
         objection = await self._objection(row, known)
         if objection:
             self.errors.append(objection)
@@ -43,14 +43,14 @@ class Importer:
         for column, mailbox in (("buyer_mailbox", row.buyer_mailbox), ("seller_mailbox", row.seller_mailbox)):
             if mailbox is not None and self._marketplaces.is_own(mailbox):
                 return RowError(row.line, column, OWN_ADDRESS)
-        buyer = await self._store.party(self._marketplace.id, Role.BUYER, row.buyer_ref)
-        seller = await self._store.party(self._marketplace.id, Role.SELLER, row.seller_ref)
+        buyer = await self._store.parties.by_ref(self._marketplace.id, Role.BUYER, row.buyer_ref)
+        seller = await self._store.parties.by_ref(self._marketplace.id, Role.SELLER, row.seller_ref)
         if buyer is None and row.buyer_mailbox is None and (Role.BUYER, row.buyer_ref) not in self._coming:
             return RowError(row.line, "buyer_mailbox", "is needed for a new buyer")
         if seller is None and row.seller_mailbox is None and (Role.SELLER, row.seller_ref) not in self._coming:
             return RowError(row.line, "seller_mailbox", "is needed for a new seller")
         if known:
-            pair = await self._store.pair(known.pair_id)
+            pair = await self._store.pairs.get(known.pair_id)
             if pair is None or buyer is None or seller is None:
                 return RowError(row.line, "order_id", "is another buyer's or seller's order already")
             if (pair.buyer.party.id, pair.seller.party.id) != (buyer.id, seller.id):
@@ -62,7 +62,7 @@ class Importer:
         buyer = await self._party(Role.BUYER, row.buyer_ref, row.buyer_mailbox, row.buyer_locale)
         seller = await self._party(Role.SELLER, row.seller_ref, row.seller_mailbox, None)
         pair = await introduce(self._store, self._marketplace, buyer, seller)
-        await self._store.put_order(
+        await self._store.orders.put(
             OrderUpdate(
                 marketplace_id=self._marketplace.id,
                 pair_id=pair.id,
@@ -78,9 +78,9 @@ class Importer:
         """Written once for all rows that say the same of it."""
         key = (role, ref, mailbox, locale)
         if key not in self._parties:
-            if locale is None and await self._store.party(self._marketplace.id, role, ref) is None:
+            if locale is None and await self._store.parties.by_ref(self._marketplace.id, role, ref) is None:
                 locale = self._marketplace.locales[0]
-            self._parties[key] = await self._store.put_party(
+            self._parties[key] = await self._store.parties.put(
                 self._marketplace.id, role, ref, mailbox=mailbox, locale=locale
             )
         return self._parties[key]

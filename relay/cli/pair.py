@@ -48,7 +48,7 @@ async def add(
 @with_store
 async def list_pairs(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List the pairs of a marketplace."""
-    found = await store.pairs(session.marketplace(marketplace).id)
+    found = await store.pairs.in_marketplace(session.marketplace(marketplace).id)
     show.rows([described(one) for one in found], as_json=as_json, empty="no pairs yet")
 
 
@@ -58,7 +58,7 @@ async def list_pairs(session: CliContext, store: Store, *, marketplace: str | No
 @with_store
 async def show_pair(_: CliContext, store: Store, *, pair_id: str, as_json: bool) -> None:
     """Show one pair."""
-    found = await store.pair(pair_id)
+    found = await store.pairs.get(pair_id)
     if found is None:
         raise click.ClickException(f"there is no pair {pair_id}; `relay pair list` shows them")
     show.one(described(found), as_json=as_json)
@@ -87,7 +87,7 @@ async def check(
     """  # R-POL-19
     shop = session.marketplace(marketplace)
     found = await known_pair(store, shop, buyer, seller)
-    order = await store.order(shop.id, order_id) if order_id else None
+    order = await store.orders.get(shop.id, order_id) if order_id else None
     if order_id and (order is None or order.pair_id != found.id):
         raise click.ClickException(f"there is no order {order_id} between the two")
     show.one({"reach": str(await reach(store, shop, found, order, datetime.now(UTC)))}, as_json=as_json)

@@ -63,13 +63,13 @@ async def add(
     """Add a party; one that exists is updated, so this is safe to repeat."""
     shop = session.marketplace(marketplace)
     session.check_foreign("--mailbox", mailbox or "")
-    known = await store.party(shop.id, Role(role), ref)
+    known = await store.parties.by_ref(shop.id, Role(role), ref)
     if known is None and mailbox is None:
         raise click.UsageError("a new party needs --mailbox")
     if locale is None and known is None:
         locale = shop.locales[0]
     _check_locale(locale, shop.locales)
-    put = await store.put_party(shop.id, Role(role), ref, mailbox=mailbox, locale=locale, display_name=name)
+    put = await store.parties.put(shop.id, Role(role), ref, mailbox=mailbox, locale=locale, display_name=name)
     show.one(await _described(store, put, reveal=False), as_json=as_json)
 
 
@@ -112,7 +112,7 @@ async def change(
     known = await known_party(store, shop, Role(role), ref)
     settings = _settings(known, time_zone, quiet_hours, product_support)
     _check_locale(locale, shop.locales)
-    put = await store.put_party(
+    put = await store.parties.put(
         shop.id,
         Role(role),
         ref,
@@ -135,7 +135,7 @@ async def list_parties(
     session: CliContext, store: Store, *, marketplace: str | None, role: str | None, reveal: bool, as_json: bool
 ) -> None:
     """List the parties of a marketplace."""
-    found = await store.parties(session.marketplace(marketplace).id, Role(role) if role else None)
+    found = await store.parties.in_marketplace(session.marketplace(marketplace).id, Role(role) if role else None)
     show.rows([await _described(store, one, reveal=reveal) for one in found], as_json=as_json, empty="no parties yet")
 
 
@@ -178,7 +178,7 @@ async def add_password(
     """Make an app password. It is shown this once; the relay keeps a hash. A third one ends the oldest."""
     owner = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     made = secrets.token_urlsafe(_PASSWORD_BYTES)
-    password_id = await store.add_app_password(owner.id, label, PasswordHasher().hash(made))
+    password_id = await store.app_passwords.add(owner.id, label, PasswordHasher().hash(made))
     show.one({"id": password_id, "username": ref, "password": made}, as_json=as_json)
 
 
@@ -187,7 +187,7 @@ async def add_password(
 @with_store
 async def revoke_password(_: CliContext, store: Store, *, password_id: str) -> None:
     """End an app password at once."""
-    if not await store.revoke_app_password(password_id):
+    if not await store.app_passwords.revoke(password_id):
         raise click.ClickException(f"there is no live app password {password_id}")
     click.echo(f"{password_id} is revoked")
 
@@ -235,5 +235,5 @@ async def _described(store: Store, found: Party, *, reveal: bool) -> show.Row:
         "id": found.id,
     }
     if reveal:
-        described["mailbox"] = await store.mailbox(found.id)
+        described["mailbox"] = await store.parties.mailbox(found.id)
     return described

@@ -25,7 +25,7 @@ async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
             "oldest_at": line.oldest_at,
             "next_due_at": line.next_due_at,
         }
-        for line in await store.queue()
+        for line in await store.queue.lines()
     ]
     show.rows(found, as_json=as_json, empty="the queue is empty")
 
@@ -40,4 +40,4 @@ async def flush(_: CliContext, store: Store, *, destination: str | None, as_json
     The running daemon takes it up within delivery.poll_s; a destination that has just deferred keeps its pause of
     delivery.retry.domain_back_off_s.
     """
-    show.one({"flushed": await store.flush(destination)}, as_json=as_json)
+    show.one({"flushed": await store.queue.flush(destination)}, as_json=as_json)

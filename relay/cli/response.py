@@ -28,7 +28,7 @@ async def response(session: CliContext, store: Store, *, marketplace: str | None
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     party = await known_party(store, shop, Role.SELLER, seller)
     policy = shop.policy_at(now)
-    turns = await store.turns(party.id, now - timedelta(days=max(WINDOWS_DAYS)) - _BEFORE)
+    turns = await store.threads.turns(party.id, now - timedelta(days=max(WINDOWS_DAYS)) - _BEFORE)
     over: list[show.Row] = [{"days": days, **asdict(one)} for days, one in figures(turns, policy, now).items()]
     waiting: list[show.Row] = [
         {"message": one.message_id, "asked_at": one.asked_at, "waited_s": one.waited_s, "late": one.late}

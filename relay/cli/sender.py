@@ -56,7 +56,7 @@ async def add(
     """Put ADDRESS (or @DOMAIN, for everyone there) on a party's list, approved."""
     session.check_foreign("ADDRESS", address)
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    put = await store.put_sender(party.id, address, SenderState.APPROVED, label=label, added_by=by, shared=shared)
+    put = await store.senders.put(party.id, address, SenderState.APPROVED, label=label, added_by=by, shared=shared)
     show.one(_described(put, reveal=False), as_json=as_json)
 
 
@@ -72,7 +72,7 @@ async def list_senders(
 ) -> None:
     """List who may write for a party."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    found = await store.senders(party.id)
+    found = await store.senders.of_party(party.id)
     show.rows([_described(one, reveal=reveal) for one in found], as_json=as_json, empty="nobody is listed")
 
 
@@ -90,7 +90,7 @@ async def list_pending(
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     lines = [
         {"since": one.since, "held": one.held, **_described(one.sender, reveal=reveal)}
-        for one in await store.pending(party.id)
+        for one in await store.senders.pending(party.id)
     ]
     show.rows(lines, as_json=as_json, empty="nobody waits")
 
@@ -119,7 +119,7 @@ def _flip_verb(name: str, state: SenderState, summary: str) -> None:
             session.check_foreign("ADDRESS", *addresses)
         party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
         try:
-            flipped = await store.flip_senders(party.id, addresses, state, by=by)
+            flipped = await store.senders.flip_many(party.id, addresses, state, by=by)
         except ValueError:
             said = f'{role} "{ref}" does not list each of these addresses, so none was changed; `relay sender add` does'
             raise click.ClickException(said) from None

@@ -125,7 +125,7 @@ def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:
 
 async def _login(store: Store, shop: Marketplace, ref: str) -> str:
     for role in (Role.SELLER, Role.BUYER):
-        if party := await store.party(shop.id, role, ref):
+        if party := await store.parties.by_ref(shop.id, role, ref):
             return party.id
     raise click.ClickException(f'{shop.id} has no party "{ref}"')
 

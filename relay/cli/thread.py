@@ -24,5 +24,5 @@ async def reopen(
 ) -> None:
     """Reopen all threads of a pair, as if they had had mail now."""
     pair = await known_pair(store, session.marketplace(marketplace), buyer, seller)
-    await store.reopen_thread(pair.id, by)
+    await store.threads.reopen(pair.id, by)
     show.one({"reopened": pair.id}, as_json=as_json)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core import dkim
-from relay.ports import Clock, DkimKey, EventLog, KeyStore, UnavailableError, Unlogged
+from relay.ports import Clock, DkimKey, DkimKeyStore, EventLog, UnavailableError, Unlogged
 from relay.steps.offload import offload
 
 _LARGEST_BATCH: Final = 16
@@ -43,13 +43,13 @@ class BatchSigner:
     def __init__(
         self,
         *,
-        secrets: KeyStore,
+        dkim_keys: DkimKeyStore,
         clock: Clock,
         algorithms: Sequence[str],
         expire_s: int,
         event_log: EventLog | None = None,
     ) -> None:
-        self._secrets = secrets
+        self._stored_keys = dkim_keys
         self._event_log = event_log or Unlogged()
         self._clock = clock
         self._algorithms = frozenset(algorithms)
@@ -97,7 +97,7 @@ class BatchSigner:
         """Returns the domain's active keys of the configured algorithms. Raises UnavailableError."""
         return [
             key
-            for key in await self._secrets.dkim_keys(domain)
+            for key in await self._stored_keys.of_domain(domain)
             if key.state is dkim.KeyState.ACTIVE and key.algorithm in self._algorithms
         ]
 

@@ -40,7 +40,7 @@ async def _opt_out(context: LinkContext, choice: str, _: str) -> None:
         source="one-click" if one_click else _BY,
         changed_at=context.now,
     )
-    await context.services.store.put_opt_out(opt_out, out=out)
+    await context.services.store.opt_outs.put(opt_out, out=out)
 
 
 async def _not_important(context: LinkContext, _: str, __: str) -> None:
@@ -52,12 +52,12 @@ async def _not_important(context: LinkContext, _: str, __: str) -> None:
         points=context.marketplace.policy_at(context.now).bypass.points_not_important,
         at=context.now,
     )
-    await store.add_misuse(misuse)
-    await store.mark(about.message.id, {"mark": offers.NOT_IMPORTANT, "by": _BY})
+    await store.limits.add_misuse(misuse)
+    await store.records.mark(about.message.id, {"mark": offers.NOT_IMPORTANT, "by": _BY})
 
 
 async def _no_reply(context: LinkContext, choice: str, _: str) -> None:
-    await context.services.store.mark_no_reply(context.about.message.id, by=_BY, undo=choice == "undo")
+    await context.services.store.records.mark_no_reply(context.about.message.id, by=_BY, undo=choice == "undo")
 
 
 async def _report(context: LinkContext, _: str, words: str) -> None:
@@ -86,7 +86,7 @@ async def _sender(context: LinkContext, choice: str, _: str) -> None:
     state = SenderState.APPROVED if choice == "approve" else SenderState.BLOCKED
     if state is SenderState.APPROVED and offers.is_never_approved(context):
         raise context.no_such_choice()
-    if await context.services.store.flip_sender(context.sender.id, state, by=_BY) is None:
+    if await context.services.store.senders.flip(context.sender.id, state, by=_BY) is None:
         raise context.gone()
     context.services.dispatcher.notify()
 
@@ -94,22 +94,24 @@ async def _sender(context: LinkContext, choice: str, _: str) -> None:
 async def _confirm(context: LinkContext, choice: str, _: str) -> None:
     store, message = context.services.store, context.about.message
     if choice == "not_mine":
-        await store.return_hold(message.id, by=_BY)
+        await store.holds.refuse(message.id, by=_BY)
     elif message.state is MessageState.HELD and not offers.holds_besides(context):
-        await store.release_hold(message.id, by=_BY)
+        await store.holds.release(message.id, by=_BY)
     context.services.dispatcher.notify()
 
 
 async def _reopen(context: LinkContext, _: str, __: str) -> None:
     if await offers.is_closed(context):
-        await context.services.store.reopen_thread(context.about.pair.id, _BY)
+        await context.services.store.threads.reopen(context.about.pair.id, _BY)
 
 
 async def _product_support(context: LinkContext, choice: str, _: str) -> None:
     party, on = context.party, choice == "turn_on"
     if party.settings.product_support is not on:
         settings = SettingsUpdate(product_support=on)
-        await context.services.store.put_party(party.marketplace_id, party.role, party.external_ref, settings=settings)
+        await context.services.store.parties.put(
+            party.marketplace_id, party.role, party.external_ref, settings=settings
+        )
 
 
 _ACTS: Final[Mapping[Purpose, _Act]] = {

@@ -70,7 +70,7 @@ class LinkContext:
 
     async def marks(self) -> Sequence[str]:
         """What was said of the message, oldest first."""
-        history = await self.services.store.history(self.about.message.id)
+        history = await self.services.store.records.history(self.about.message.id)
         return [str(event.data.get("mark", "")) for event in history if event.type is EventType.MARKED]
 
 
@@ -84,7 +84,7 @@ def open_link(services: Services, token: str) -> Link:
 
 async def resolve(services: Services, link: Link) -> LinkContext:
     """Raises LinkError, UnavailableError."""
-    party = await services.store.party_by_id(link.party_id)
+    party = await services.store.parties.get(link.party_id)
     marketplace = services.marketplaces.by_id.get(party.marketplace_id) if party else None
     if party is None or marketplace is None:
         raise LinkError(LinkFault.GONE)
@@ -110,10 +110,10 @@ async def _subject(services: Services, link: Link, party: Party) -> LinkedMessag
     if link.purpose is Purpose.PRODUCT_SUPPORT:
         return None
     if link.purpose is Purpose.SENDER:
-        sender = await services.store.sender(link.subject_id)
+        sender = await services.store.senders.get(link.subject_id)
         return sender if sender and sender.party_id == party.id else None
-    message = await services.store.summary(link.subject_id)
-    pair = await services.store.pair(message.pair_id) if message and message.pair_id else None
+    message = await services.store.records.summary(link.subject_id)
+    pair = await services.store.pairs.get(message.pair_id) if message and message.pair_id else None
     if message is None or pair is None or pair.side(party.role).party.id != party.id:
         return None
     author = party.role if link.purpose in _OWN_MESSAGE else party.role.other

@@ -58,7 +58,7 @@ async def opted_out(context: LinkContext) -> frozenset[str]:
     pair = context.about.pair
     in_force = {
         (one.seller_id, one.kind)
-        for one in await context.services.store.opt_outs(pair.buyer.party.id, pair.seller.party.id)
+        for one in await context.services.store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id)
     }
     return frozenset(name for name, scope in scopes(context).items() if scope in in_force)
 
@@ -88,7 +88,7 @@ async def _report(context: LinkContext) -> Offer:
 async def _sender(context: LinkContext) -> Offer:
     """The address is one that writes for the holder's own account."""
     sender = context.sender
-    pending = await context.services.store.pending(context.party.id)
+    pending = await context.services.store.senders.pending(context.party.id)
     held = sum(one.held for one in pending if one.sender.id == sender.id)
     waiting = (("waiting", str(held)),) if sender.state is SenderState.UNKNOWN else ()
     offered = {SenderState.APPROVED: "approve", SenderState.BLOCKED: "block"}
@@ -112,14 +112,14 @@ def is_never_approved(context: LinkContext) -> bool:
 async def _confirm(context: LinkContext) -> Offer:
     """The holder is said to have written it: its subject shows whether he has."""
     message = context.about.message
-    stored = await context.services.store.message(message.id)
+    stored = await context.services.store.records.message(message.id)
     subject = (("subject", stored.subject),) if stored and stored.subject else ()
     about = (*_times(context), *subject)
     if message.state is MessageState.HELD and REFUSED not in await context.marks():
         if holds_besides(context):
             return _offer(context, "also_held", Choice("not_mine"), about=about)
         return _offer(context, "open", Choice("mine"), Choice("not_mine"), about=about)
-    history = await context.services.store.history(message.id)
+    history = await context.services.store.records.history(message.id)
     released = any(event.type is EventType.RELEASED for event in history)
     state = "refused" if REFUSED in await context.marks() else "released" if released else "over"
     return _offer(context, state, about=about)
@@ -142,8 +142,8 @@ async def is_closed(context: LinkContext) -> bool:
     """As `policy.threads` sees the thread of that message (R-POL-18)."""
     store, about = context.services.store, context.about
     external_id = about.message.order_external_id
-    order = await store.order(context.marketplace.id, external_id) if external_id else None
-    last_at = await store.thread_last_at(about.pair.id, order.id if order else None)
+    order = await store.orders.get(context.marketplace.id, external_id) if external_id else None
+    last_at = await store.threads.last_at(about.pair.id, order.id if order else None)
     close_s = context.marketplace.policy_at(context.now).threads.close_s
     return bool(close_s) and last_at is not None and context.now - last_at > timedelta(seconds=close_s)
 

@@ -13,8 +13,7 @@ import pytest
 
 from relay.core.model.party import Role
 from relay.ports import StoreError, StoreUnavailableError, UnavailableError
-from relay.store import SqliteStore, connect
-from relay.store.records import RecordVerbs
+from relay.store import SqlStore, connect
 from relay.store.sqlite import SqliteEngine
 from relay.store.statements import queries
 from tests.store.world import Place, RisingIds, World
@@ -27,9 +26,9 @@ async def world(sqlite_place: Place) -> AsyncIterator[World]:
         yield await World.of(sqlite_place, node)
 
 
-def engine_of(node: RecordVerbs) -> SqliteEngine:
-    assert isinstance(node._engine, SqliteEngine)
-    return node._engine
+def engine_of(node: SqlStore) -> SqliteEngine:
+    assert isinstance(node.base.engine, SqliteEngine)
+    return node.base.engine
 
 
 async def open_error(place: Place) -> str:
@@ -42,7 +41,7 @@ async def open_error(place: Place) -> str:
 
 async def accept(world: World) -> str:
     record = world.record()
-    await world.store.accept(world.acceptance(record, world.item(record)))
+    await world.store.acceptances.add(world.acceptance(record, world.item(record)))
     return record.id
 
 
@@ -82,7 +81,12 @@ async def test_a_locked_database_cannot_be_opened(sqlite_place: Place) -> None:
     async with sqlite_place.node():
         pass
     with locked(sqlite_place):
-        node = SqliteStore(sqlite_place.file, sqlite_place.master, sqlite_place.clock, RisingIds(), busy_s=0)
+        node = SqlStore(
+            SqliteEngine(sqlite_place.file, sqlite_place.clock, busy_s=0),
+            sqlite_place.master,
+            sqlite_place.clock,
+            RisingIds(),
+        )
         with pytest.raises(StoreError, match="locked by another program"):
             await node.open()
 
@@ -100,9 +104,9 @@ async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place) -> No
     with pytest.raises(UnavailableError):
         await node.ping()
     with pytest.raises(UnavailableError):
-        await node.parties("m")
+        await node.parties.in_marketplace("m")
     with pytest.raises(UnavailableError):
-        await node.alias("a", "b")
+        await node.pairs.alias("a", "b")
     await node.open()
     await node.ping()
     await node.close()
@@ -131,10 +135,10 @@ async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: P
             assert [type(each) for each in outcomes] == [StoreUnavailableError] * 5
             with pytest.raises(UnavailableError):
                 await node.ping()
-            assert await node.messages() == []
+            assert await node.records.messages() == []
         await node.ping()
         kept = await asyncio.gather(*(accept(world) for _ in range(5)))
-        assert {summary.id for summary in await node.messages()} == set(kept)
+        assert {summary.id for summary in await node.records.messages()} == set(kept)
 
 
 async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
@@ -142,13 +146,15 @@ async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> 
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages}")
     big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
-    outcomes = await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(world.store.acceptances.add(world.acceptance(r)) for r in big), return_exceptions=True
+    )
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert "full" in str(outcomes[0])
-    assert await world.store.messages() == []
+    assert await world.store.records.messages() == []
     writer.execute("PRAGMA max_page_count = 1000000")
-    await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big))
-    assert len(await world.store.messages()) == 3
+    await asyncio.gather(*(world.store.acceptances.add(world.acceptance(r)) for r in big))
+    assert len(await world.store.records.messages()) == 3
 
 
 @contextmanager
@@ -167,19 +173,19 @@ async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: 
     with no_room(log.stat().st_size):
         outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
-    assert await world.store.messages() == []
+    assert await world.store.records.messages() == []
     kept = await asyncio.gather(*(accept(world) for _ in range(3)))
     async with world.place.node() as other:
-        assert {summary.id for summary in await other.messages()} == set(kept)
+        assert {summary.id for summary in await other.records.messages()} == set(kept)
 
 
 async def test_what_another_process_wrote_is_seen_at_once(world: World) -> None:
     party = world.pair.buyer.party
     async with world.place.node() as other:
         for mailbox in ("one@mail.example", "two@mail.example"):
-            await other.put_party("m", Role.BUYER, party.external_ref, mailbox=mailbox)
-            assert await world.store.mailbox(party.id) == mailbox
-            pair = await world.store.pair(world.pair.id)
+            await other.parties.put("m", Role.BUYER, party.external_ref, mailbox=mailbox)
+            assert await world.store.parties.mailbox(party.id) == mailbox
+            pair = await world.store.pairs.get(world.pair.id)
             assert pair is not None
             assert mailbox in pair.buyer.addresses
 
