@@ -134,15 +134,15 @@ async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: s
 
 
 async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller: str) -> Pair:
-    """The pair of two references; fails where the two are none yet."""
+    """Returns the pair of the parties with these references. Raises ClickException if they are not a pair yet."""
     buying = await known_party(store, marketplace, Role.BUYER, buyer)
     selling = await known_party(store, marketplace, Role.SELLER, seller)
-    for pair in await store.pairs.in_marketplace(marketplace.id):
-        if (pair.buyer.party.id, pair.seller.party.id) == (buying.id, selling.id):
-            return pair
-    raise click.ClickException(
-        f'buyer "{buyer}" and seller "{seller}" are no pair yet; `relay pair add` makes them one'
-    )
+    pair = await store.pairs.between(buying.id, selling.id)
+    if pair is None:
+        raise click.ClickException(
+            f'buyer "{buyer}" and seller "{seller}" are no pair yet; `relay pair add` makes them one'
+        )
+    return pair
 
 
 async def introduce(store: Store, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:

@@ -1,7 +1,7 @@
 """A store with people in it, and short ways to write what a test needs."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from relay.core.rewrite.plan import Change
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
-from relay.store.engine import Work
+from relay.store.engine import Row, Work
 from tests.support.stand_ins import HandClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
@@ -62,9 +62,7 @@ class Place:
 
     def unopened(self) -> SqlStore:
         self._nodes += 1
-        made = store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
-        assert isinstance(made, SqlStore)
-        return made
+        return store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
 
     @asynccontextmanager
     async def node(self) -> AsyncIterator[SqlStore]:
@@ -196,6 +194,11 @@ async def execute(node: SqlStore, sql: str, *params: object) -> None:
         yield sql, params
 
     await node.base.engine.write(work)
+
+
+async def select(node: SqlStore, sql: str, *params: object) -> Sequence[Row]:
+    """The rows of a query of the test's own, past the parts of the store."""
+    return await node.base.engine.read(sql, *params)
 
 
 async def make_pair(node: Store, marketplace: str = "m", buyer: str = "b-1", seller: str = "s-1") -> Pair:
