@@ -20,7 +20,15 @@ from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
 from relay.edge.system import locked
 from relay.edge.tls import TlsError, server_context
-from relay.ports import ResolveError, Resolver, Store, StoreError, StoreFault, StoreUnavailableError, UnavailableError
+from relay.ports import (
+    DkimKeyStore,
+    ResolveError,
+    Resolver,
+    StoreError,
+    StoreFault,
+    StoreUnavailableError,
+    UnavailableError,
+)
 
 _RENEW_BEFORE: Final = timedelta(days=14)
 _STORE_FIXES: Final = {
@@ -166,7 +174,7 @@ async def store(
             await opened.ping()
             findings = [CheckResult(Grade.GOOD, "store", config.store.partition(":")[0])]
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
-                findings += await _keys(opened, config, domain)
+                findings += await _keys(opened.dkim_keys, config, domain)
             return await wanted(opened, marketplaces, config.hostname), findings
     except StoreUnavailableError as error:
         return (), [CheckResult(Grade.BAD, "store", f"{error.fault}: {error.words}", _STORE_FIXES[error.fault])]
@@ -177,8 +185,8 @@ async def store(
         return (), [CheckResult(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
 
 
-async def _keys(opened: Store, config: Config, domain: str) -> list[CheckResult]:
-    keys = await opened.dkim_keys.of_domain(domain)
+async def _keys(dkim_keys: DkimKeyStore, config: Config, domain: str) -> list[CheckResult]:
+    keys = await dkim_keys.of_domain(domain)
     active = {key.algorithm for key in keys if key.state is KeyState.ACTIVE}
     return [
         CheckResult(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
