@@ -14,7 +14,7 @@ from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.store import SqlStore
-from tests.store.world import BUYER, SELLER, START, Place, World, execute, make_pair
+from tests.store.world import BUYER, SELLER, START, Place, World, execute, make_pair, select
 from tests.support.narrowing import not_none
 
 DOMAINS = {Role.BUYER: "Market.example", Role.SELLER: "market.example"}
@@ -87,6 +87,15 @@ async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: 
     assert len({each.local_part for each in mine}) == 4
     key = world.store.secrets.get("alias")
     assert all(alias.is_valid(each.local_part, each.domain, key) for each in mine)
+
+
+async def test_a_pair_is_found_by_its_two_parties(world: World) -> None:
+    buyer, seller = world.pair.buyer.party, world.pair.seller.party
+    other = await make_pair(world.store, seller="s-2")
+    assert await world.store.pairs.between(buyer.id, seller.id) == world.pair
+    assert await world.store.pairs.between(buyer.id, other.seller.party.id) == other
+    assert await world.store.pairs.between(seller.id, buyer.id) is None
+    assert await world.store.pairs.between(buyer.id, "nobody") is None
 
 
 async def test_an_unknown_alias_has_no_pair(node: SqlStore) -> None:
@@ -239,7 +248,7 @@ async def test_opt_outs_in_force_that_touch_this_seller(world: World) -> None:  
     assert set(await world.store.opt_outs.in_force(buyer, seller)) == {everyone, this}
     await world.store.opt_outs.put(replace(everyone, source="staff"), out=False)
     assert await world.store.opt_outs.in_force(buyer, seller) == [this]
-    changes = await world.store.base.engine.read("SELECT source, in_force FROM opt_out_change ORDER BY id")
+    changes = await select(world.store, "SELECT source, in_force FROM opt_out_change ORDER BY id")
     assert [(row["source"], row["in_force"]) for row in changes] == [
         ("page", 1),
         ("link", 1),

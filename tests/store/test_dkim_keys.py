@@ -4,7 +4,7 @@ import asyncio
 
 from relay.core.dkim import KeyState
 from relay.ports import DkimKey
-from tests.store.world import World
+from tests.store.world import World, select
 
 
 async def _put(world: World, selector: str, state: KeyState, algorithm: str = "rsa-sha256") -> None:
@@ -48,5 +48,5 @@ async def test_a_retired_key_is_destroyed_and_an_active_one_cannot_be(world: Wor
     assert not await world.store.dkim_keys.retire("m.example", "old")
     (gone,) = (key for key in await world.store.dkim_keys.of_domain("m.example") if key.selector == "old")
     assert (gone.state, gone.private_der) == (KeyState.RETIRED, b"")
-    rows = await world.store.base.engine.read("SELECT wrapped FROM dkim_key WHERE selector = 'old'")
+    rows = await select(world.store, "SELECT wrapped FROM dkim_key WHERE selector = 'old'")
     assert [bytes(row["wrapped"]) for row in rows] == [b""]

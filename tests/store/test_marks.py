@@ -17,7 +17,7 @@ from relay.core.model.party import Role
 from relay.core.response import Turn
 from relay.ports import MessageRecord, NoticeSent
 from relay.store import SqlStore
-from tests.store.world import START, Place, World, execute, make_pair
+from tests.store.world import START, Place, World, execute, make_pair, select
 
 HOUR = timedelta(hours=1)
 
@@ -182,7 +182,7 @@ async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(world: W
     assert await store.threads.last_at(world.pair.id, one.id) == START + 2 * HOUR
     assert await store.threads.last_at(world.pair.id, None) == START + 2 * HOUR
     assert await store.threads.last_at(world.pair.id, two.id) is None
-    rows = await store.base.engine.read("SELECT reopened_by FROM thread_reopening")
+    rows = await select(store, "SELECT reopened_by FROM thread_reopening")
     assert [row["reopened_by"] for row in rows] == ["sato", "sato"]
     with pytest.raises(ValueError, match="refuses the row"):
         await store.threads.reopen("nothing", "sato")

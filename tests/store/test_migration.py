@@ -14,7 +14,7 @@ from relay.store.base import to_us
 from relay.store.engine import Work
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
-from tests.store.world import START, Place
+from tests.store.world import START, Place, select
 from tests.support.narrowing import not_none
 
 AT = to_us(START)
@@ -134,15 +134,13 @@ async def test_leases_people_and_orders_are_as_they_were(upgraded: Place) -> Non
 async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place) -> None:
     async with upgraded.node() as node:
         if not place.is_sqlite:
-            names = await node.base.engine.read("SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
+            names = await select(node, "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
             assert {"item_awake", "item_waiting", "item_parked", "item_by_message"} <= {row["name"] for row in names}
             return
-        names = await node.base.engine.read(
-            "SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL"
-        )
+        names = await select(node, "SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL")
         expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
         assert {row["name"] for row in names} == expected
-        assert await node.base.engine.read("PRAGMA foreign_key_check") == []
+        assert await select(node, "PRAGMA foreign_key_check") == []
 
 
 async def test_who_had_been_approved_before_the_upgrade_stays_hidden(

@@ -11,7 +11,7 @@ from relay.ports import StoreError, UnavailableError
 from relay.store import connect
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
-from tests.store.world import Place, RisingIds, World
+from tests.store.world import Place, RisingIds, World, select
 
 pytestmark = pytest.mark.peer("postgresql")
 
@@ -49,7 +49,7 @@ async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path) 
         world = await World.of(place, node)
         async with place.node() as other:
             kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-            await other.base.engine.read(kill)
+            await select(other, kill)
         assert await node.pairs.get(world.pair.id) == world.pair
         await node.ping()
 

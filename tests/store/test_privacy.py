@@ -10,7 +10,7 @@ from relay.core.model.order import OrderUpdate
 from relay.core.model.sender import SenderState
 from relay.ports import DkimKey, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
-from tests.store.world import BUYER, SECRET, SELLER, Place, World, execute
+from tests.store.world import BUYER, SECRET, SELLER, Place, World, execute, select
 
 PLAIN = [
     BUYER.lower(),
@@ -32,12 +32,10 @@ async def dump(world: World, place: Place) -> bytes:
     """Every byte on disk for SQLite, every value of every table for PostgreSQL."""
     if place.is_sqlite:
         return b"".join(file.read_bytes() for file in sorted(place.directory.iterdir()))
-    tables = await world.store.base.engine.read(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-    )
+    tables = await select(world.store, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     values: list[object] = []
     for table in tables:
-        rows = await world.store.base.engine.read(f"SELECT * FROM {table['table_name']}")
+        rows = await select(world.store, f"SELECT * FROM {table['table_name']}")
         values += [value for row in rows for value in row]
     return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
 
@@ -64,7 +62,7 @@ async def test_no_address_name_or_text_lies_open(world: World, place: Place) -> 
 
 async def test_one_address_has_another_hash_in_each_marketplace(world: World) -> None:  # R-ADR-01 R-ADR-09
     await world.store.parties.put("other", world.pair.buyer.party.role, "b-1", mailbox=BUYER)
-    rows = await world.store.base.engine.read("SELECT address_hash FROM mailbox")
+    rows = await select(world.store, "SELECT address_hash FROM mailbox")
     assert len({bytes(row["address_hash"]) for row in rows}) == len(rows) == 3
 
 
@@ -72,13 +70,13 @@ async def test_equal_bodies_leave_nothing_equal(world: World) -> None:
     for _ in range(2):
         await world.accepted(world.record())
     for column, table in (("content_hash", "message"), ("sealed", "body"), ("wrapped", "message_key")):
-        rows = [bytes(row[column]) for row in await world.store.base.engine.read(f"SELECT {column} FROM {table}")]
+        rows = [bytes(row[column]) for row in await select(world.store, f"SELECT {column} FROM {table}")]
         assert len(set(rows)) == len(rows)
 
 
 async def test_a_body_moved_to_another_record_does_not_open(world: World) -> None:
     one, two = [await world.accepted(world.record()) for _ in range(2)]
-    rows = await world.store.base.engine.read("SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
+    rows = await select(world.store, "SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
     sql = "UPDATE message_key SET wrapped = $1 WHERE content_id = $2"
     await execute(world.store, sql, bytes(rows[0]["wrapped"]), two.message_id)
     assert await world.store.queue.content(two) is None

@@ -5,6 +5,7 @@ import re
 import resource
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,12 +82,8 @@ async def test_a_locked_database_cannot_be_opened(sqlite_place: Place) -> None:
     async with sqlite_place.node():
         pass
     with locked(sqlite_place):
-        node = SqlStore(
-            SqliteEngine(sqlite_place.file, sqlite_place.clock, busy_s=0),
-            sqlite_place.master,
-            sqlite_place.clock,
-            RisingIds(),
-        )
+        node = sqlite_place.unopened()
+        engine_of(node)._busy_s = 0
         with pytest.raises(StoreError, match="locked by another program"):
             await node.open()
 
@@ -110,6 +107,61 @@ async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place) -> No
     await node.open()
     await node.ping()
     await node.close()
+
+
+# ---------------------------------------------------------------- bulk reads
+
+_LONG = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+SELECT COUNT(*) AS numbers FROM numbers"""
+
+
+async def test_a_bulk_read_holds_up_neither_the_loop_nor_look_ups_nor_writes(world: World) -> None:
+    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 5_000_000))
+    await asyncio.sleep(0)
+    message_id = await accept(world)
+    assert await world.store.records.summary(message_id) is not None
+    assert not bulk.done()
+    assert [row["numbers"] for row in await bulk] == [5_000_000]
+
+
+async def test_a_cancelled_bulk_read_leaves_the_store_usable(world: World) -> None:
+    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 100_000))
+    await asyncio.sleep(0)
+    bulk.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bulk
+    message_id = await accept(world)
+    assert [summary.id for summary in await world.store.records.messages()] == [message_id]
+
+
+async def test_a_bulk_read_can_change_nothing(world: World) -> None:
+    with pytest.raises(UnavailableError, match="readonly"):
+        await world.store.base.engine.read_bulk("DELETE FROM message RETURNING id")
+
+
+async def test_a_store_closes_while_a_bulk_read_is_running(sqlite_place: Place) -> None:
+    node = sqlite_place.unopened()
+    await node.open()
+    bulk = asyncio.create_task(node.base.engine.read_bulk(_LONG, 100_000))
+    await asyncio.sleep(0)
+    await node.close()
+    assert len(await bulk) == 1
+
+
+async def test_closing_that_is_cancelled_while_a_write_waits_still_ends_the_threads(sqlite_place: Place) -> None:
+    before = set(threading.enumerate())
+    async with sqlite_place.node() as node:
+        world = await World.of(sqlite_place, node)
+        engine_of(node)._busy_s = 0.2
+        with locked(sqlite_place):
+            write = asyncio.create_task(accept(world))
+            await asyncio.sleep(0.01)
+            closing = asyncio.create_task(node.close())
+            await asyncio.sleep(0.01)
+            closing.cancel()
+            outcomes = await asyncio.gather(closing, write, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [asyncio.CancelledError, StoreUnavailableError]
+        assert set(threading.enumerate()) <= before
 
 
 # ---------------------------------------------------------------- trouble while it runs
@@ -196,6 +248,7 @@ _HOT = [
     "alias",
     "pair",
     "pair_by_alias",
+    "pair_between",
     "entries",
     "sender_owner",
     "listed_elsewhere",
@@ -213,7 +266,7 @@ _HOT = [
     "settle_items",
     "settle_messages",
     "renew",
-    "letter",
+    "content_of_message",
     "content",
     "summary",
     "history",

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.ports import StoreError
-from tests.store.world import Place, execute
+from tests.store.world import Place, execute, select
 
 
 async def test_a_newer_database_is_refused_with_both_versions_and_the_fix(place: Place) -> None:
@@ -17,6 +17,6 @@ async def test_a_newer_database_is_refused_with_both_versions_and_the_fix(place:
 
 async def test_opening_again_migrates_nothing(place: Place) -> None:
     async with place.node() as node:
-        before = [tuple(row) for row in await node.base.engine.read("SELECT * FROM schema_version")]
+        before = [tuple(row) for row in await select(node, "SELECT * FROM schema_version")]
     async with place.node() as node:
-        assert [tuple(row) for row in await node.base.engine.read("SELECT * FROM schema_version")] == before
+        assert [tuple(row) for row in await select(node, "SELECT * FROM schema_version")] == before
