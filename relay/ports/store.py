@@ -28,6 +28,7 @@ from relay.core.model.pair import Alias, Pair
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
 from relay.core.response import Turn
+from relay.ports.audit import AuditLog
 from relay.ports.record import (
     Acceptance,
     DkimKey,
@@ -497,6 +498,9 @@ class Store(Protocol):
     def dkim_keys(self) -> DkimKeyStore: ...
     @property
     def secrets(self) -> SecretStore: ...
+
+    @property
+    def audit_log(self) -> AuditLog: ...
 
     async def open(self) -> None:
         """Connects, and brings the schema up to date. Raises StoreError, which says what to do, if that is not possible
