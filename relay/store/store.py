@@ -3,6 +3,7 @@
 from relay.ports import Clock, EventLog, Ids, StoreError, UnavailableError
 from relay.store.accepting import Acceptances
 from relay.store.app_passwords import AppPasswords
+from relay.store.audit_log import SqlAuditLog
 from relay.store.base import Base, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.crypto import MasterKeys
@@ -47,6 +48,7 @@ class SqlStore:
         self.records = Records(base, contents, events)
         self.dkim_keys = DkimKeys(base)
         self.secrets = Secrets(base)
+        self.audit_log = SqlAuditLog(base.engine, base.ids, base.sql)
 
     async def open(self) -> None:
         await self.base.engine.open()

@@ -27,6 +27,7 @@ from relay.edge.web.signed_links import routes
 from relay.edge.web.signed_links.language import wanted
 from relay.edge.web.signed_links.pages import KEYS
 from relay.ports import UnavailableError
+from relay.ports.audit import AuditAction, Way
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
 from tests.support.stand_ins import Tally
@@ -111,6 +112,7 @@ async def books(market: Town) -> Sequence[object]:
         await store.parties.get(pair.seller.party.id),
         await store.queue.lines(),
         await store.threads.last_at(pair.id, None),
+        await store.audit_log.newest(),
     ]
 
 
@@ -171,6 +173,10 @@ async def test_one_click_stops_this_seller_and_asks_nothing(
     assert await opt_outs(market) == {(True, None)}
     [change] = await market.store.opt_outs.history(market.pair.buyer.party.id)
     assert change.opt_out.source == "one-click"
+    buyer_id = market.pair.buyer.party.id
+    assert [(one.actor, one.way, one.action) for one in await market.store.audit_log.newest()] == [
+        (buyer_id, Way.ONE_CLICK, AuditAction.OPT_OUT_SET)
+    ]
 
 
 async def test_an_opt_out_link_never_ends_and_others_do(market: Town, web: httpx2.AsyncClient) -> None:
