@@ -63,7 +63,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
         mail = await receive(services, incoming)
     except (HeadError, MimeError) as error:
         code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
-        refusal = Refusal(reason=Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),)))
+        refusal = Refusal(reason=Reason(code=code, values=(("detail", str(error)),)))
         judged = [
             _to_operator(services, incoming, target, hop_count)
             if target.is_operator
@@ -87,7 +87,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
 def _to_operator(services: Services, incoming: Incoming, target: Target, hop_count: int) -> RecipientResult:
     """The operator takes mail that cannot be read too (R-IN-10), but none that goes round (R-OUT-08)."""
     goes_round = hop_count > target.marketplace.policy_at(incoming.received_at).limits.hop_limit
-    refusal = Refusal(reason=Reason(code=ReasonCode.LOOP, rule="R-OUT-08")) if goes_round else None
+    refusal = Refusal(reason=Reason(code=ReasonCode.LOOP)) if goes_round else None
     return RecipientResult(target=target, message_id=services.ids.new(), outcome=refusal)
 
 
@@ -109,7 +109,7 @@ async def _judge_one(
 ) -> RecipientResult:
     message_id = services.ids.new()
     if target.pair is None or target.to is None:
-        unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+        unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
         return RecipientResult(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
     facts = await gather(services, incoming, mail.head, authentication, target, spent)
     writer = identify(incoming, mail.head, facts)

@@ -1,4 +1,4 @@
-"""`relay bypass`: what a seller's marks of importance have cost him, and forgiving it (R-POL-06)."""
+"""`relay bypass`: a seller's points for misused marks of importance, and their reset (R-POL-06)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from relay.cli.context import CliContext, by_option, in_marketplace, known_party
 from relay.core.model import days
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
+from relay.core.policy.bypass import per_day
 from relay.ports import Store, Use
 
 seller_argument = click.argument("seller", metavar="SELLER")
@@ -16,7 +17,7 @@ seller_argument = click.argument("seller", metavar="SELLER")
 
 @click.group()
 def bypass() -> None:
-    """Marks of importance that pass a buyer's opt-out: how many a seller has left, and his points for misuse."""
+    """Marks of importance that pass a buyer's opt-out: the uses and the points of a seller."""
 
 
 @bypass.command("show")
@@ -52,7 +53,7 @@ async def show_bypass(
 async def restore(
     session: CliContext, store: Store, *, marketplace: str | None, seller: str, by: str, as_json: bool
 ) -> None:
-    """Let what was counted until now count no more. The history stays."""
+    """Reset a seller's points to 0; the history is kept."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.SELLER, seller)
     await store.restore_bypass(party.id, by)
@@ -64,12 +65,11 @@ async def _described(store: Store, shop: Marketplace, seller: Party, now: dateti
     rules = policy.bypass
     score = await store.misuse_score(seller.id, now - timedelta(seconds=rules.score_s))
     (used,) = await store.used([Use(scope="bypass", subject_id=seller.id, day=days.day_of(now, policy).isoformat())])
-    per_day = rules.smaller_per_day if score >= rules.smaller_at else rules.per_day
     steps = ((rules.off_at, "off"), (rules.smaller_at, "smaller quota"), (rules.warn_at, "warned"), (0, "free"))
     return {
         "seller": seller.external_ref,
         "score": score,
         "standing": next(word for at, word in steps if score >= at),
         "used_today": used,
-        "per_day": 0 if score >= rules.off_at else per_day or None,
+        "per_day": 0 if score >= rules.off_at else per_day(rules, score) or None,
     }

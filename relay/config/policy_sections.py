@@ -11,7 +11,7 @@ import msgspec
 from relay.config.formats import DAY, QUIET, WHEN, ZONE, Brackets, Extension, MailDomain, OptionalAddress, Pattern
 from relay.config.sections import Positive, Text, Whole
 from relay.core.model.kind import Kind
-from relay.core.model.policy import ContentAction, Policy, Rule
+from relay.core.model.policy import ActionByKind, ContentAction, Policy
 
 _P = Policy()
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -65,7 +65,7 @@ class PixelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     kinds: dict[Kind, PixelAction] = {}
 
 
-def _rule(rule: Rule) -> RuleSection:
+def _rule(rule: ActionByKind) -> RuleSection:
     return RuleSection(action=rule.action, kinds=dict(rule.kinds))
 
 

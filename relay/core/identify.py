@@ -49,18 +49,18 @@ def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
     """The author proved himself; what is left is whether his From may write for him (R-IN-02)."""
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
-        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+        return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.listed_elsewhere:
-        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     if state is None and facts.pending_senders >= policy.senders.pending:
-        return Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
+        return Reason(code=ReasonCode.TOO_MANY_PENDING)
     return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
 
 
 def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
     own = head.from_address in facts.pair.side(facts.to).addresses
     if facts.listed_elsewhere and not own:
-        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
 
 
@@ -68,7 +68,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     """Without a login: proof by authentication, or by fallback for addresses that are listed (R-IN-09)."""
     if facts.authentication.dmarc_fail:
         # Said of the mail alone, whatever the alias and whoever may be listed: it tells a forger nothing of either.
-        return Reason(code=ReasonCode.DMARC_FAILED, rule="R-IN-09")
+        return Reason(code=ReasonCode.DMARC_FAILED)
     proof = _proof(incoming, head, facts)
     state = _listed_as(facts.sender)
     if state is SenderState.APPROVED:
@@ -81,7 +81,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         # Not even "blocked" is said to somebody who may have forged the address.
         return _stranger()
     if state is SenderState.BLOCKED:
-        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+        return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and head.from_address in facts.pair.side(facts.to).addresses:
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
     if proof is Proof.ALIGNED and _may_wait(facts, state, policy):
@@ -122,4 +122,4 @@ def _folded(mail_from: str) -> str:
 
 
 def _stranger() -> Reason:
-    return Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    return Reason(code=ReasonCode.ADDRESS_UNKNOWN)

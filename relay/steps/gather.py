@@ -20,8 +20,8 @@ from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import quotas
 from relay.core.policy.case import automatic
+from relay.core.policy.rules import quotas
 from relay.core.rewrite.plan import Plan
 from relay.ports import Store, UnavailableError, Use
 from relay.steps import footer

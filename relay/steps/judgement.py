@@ -7,8 +7,8 @@ from relay.core.mail.head import Head
 from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Facts
 from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy.reach import Reach
 from relay.core.rewrite.plan import Rewritten
 from relay.steps.gather import Target
 
@@ -46,7 +46,7 @@ class RecipientResult:
     outcome: Verdict | Refusal | None = None
     rewritten: Rewritten | None = None
     merged_into: str | None = None
-    reach: Reach | None = None
+    reach: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

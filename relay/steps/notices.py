@@ -17,9 +17,9 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
 from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
-from relay.core.policy.reach import Reach
 from relay.core.signed_link import Purpose
 from relay.ports import Delivery, OutgoingNotice
 from relay.steps.excerpt import excerpt
@@ -62,7 +62,7 @@ class NoticeContext:
     verdict: Verdict
     message_id: str
     sender_id: str | None = None
-    reach: Reach | None = None
+    reach: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,4 +292,4 @@ def _domain(mailbox: str | None) -> str:
 
 def failure(code: ReasonCode) -> Reason:
     """A reason that arose on the way out."""
-    return Reason(code=code, rule="R-OUT-05")
+    return Reason(code=code)

@@ -7,13 +7,13 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
+from relay.core.model.standing import Standing
 from relay.core.policy import reach as core
-from relay.core.policy.reach import Reach
 from relay.ports import Store
 from relay.steps.gather import usage
 
 
-async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Reach:
+async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Standing:
     """For the pair's seller writing to its buyer about `order` (None: about no order)."""
     policy = marketplace.policy_at(now)
     facts = Facts(

@@ -12,16 +12,16 @@ from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import hours, optout
 from relay.core.policy.decide import released
+from relay.core.policy.rules import hours, optout
 from relay.ports import MessageSummary, StoredContent
 from relay.steps.reload import ReloadedMessage, reload_message
 from relay.steps.services import Services
 
-_UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07")
+_UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE)
 _ENDED_HOLDS: Final = {
-    Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
-    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
+    Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED),
+    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED),
 }
 
 
@@ -59,7 +59,7 @@ async def _stops(services: Services, item: Item, pair: Pair, now: datetime) -> W
     if pair.side(to).party.state is not PartyState.ACTIVE:
         return _UNAVAILABLE
     if pair.side(to.other).party.state is not PartyState.ACTIVE:
-        return Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07")
+        return Reason(code=ReasonCode.SENDER_SUSPENDED)
     summary = await services.store.summary(item.message_id)
     if summary is None:
         return None
@@ -118,7 +118,7 @@ async def _unsolicited(
     buyer, kind = pair.buyer.party, Kind(summary.kind)
     for opt_out in await services.store.opt_outs(buyer.id, pair.seller.party.id):
         if optout.touches(opt_out, pair, kind):
-            return Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02")
+            return Reason(code=ReasonCode.OPTED_OUT)
     policy = services.marketplaces.by_id[pair.marketplace_id].policy_at(now)
     calm = hours.awake(buyer.settings, policy.hours, now)
     return calm if calm > now else None

@@ -14,8 +14,8 @@ from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import quotas
 from relay.core.policy.case import automatic
+from relay.core.policy.rules import quotas
 from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, StoredContent, Use
 from relay.steps import notice_log, notices, queueing, record_detail
 from relay.steps.gather import spends

@@ -93,7 +93,7 @@ def of(code: ReasonCode, kind: NoticeType) -> NoticeRequest:
     return replace(
         RETURNED,
         type=kind,
-        reason=Reason(code=code, rule="R-POL-08", span=Span(part="1.1", start=5, end=10), values=VALUES),
+        reason=Reason(code=code, span=Span(part="1.1", start=5, end=10), values=VALUES),
         excerpt="call me at 03-0000-0000 or mail hanako@mail.example" if code in CONTENT else "",
         links=(NoticeLink(LINKS[code], URL),) if code in LINKS else (),
         not_before=NOW + timedelta(hours=5) if by_itself else None,
@@ -136,8 +136,8 @@ def test_no_address_but_aliases_from_what_a_rule_gives(code: ReasonCode, kind: N
     hostile = tuple((name, "hanako@mail.example") for name, _ in (*VALUES, ("limit", ""), ("reset", ""), ("days", "")))
     request = replace(
         of(code, kind),
-        reason=Reason(code=code, rule="R-POL-08", values=hostile),
-        others=tuple(Reason(code=other, rule="R-POL-08", values=hostile) for other in CONTENT | ATTACHMENTS),
+        reason=Reason(code=code, values=hostile),
+        others=tuple(Reason(code=other, values=hostile) for other in CONTENT | ATTACHMENTS),
         strips=(Strip(part="2", code=ReasonCode.ATTACHMENT_TYPE, name="ＨＡＮＡＫＯ＠mail.example.png"),),
         excerpt="write to hanako@mail.example, please",
         subject="hanako@mail.example",
@@ -194,7 +194,7 @@ def test_no_text_asks_for_a_page_that_a_mail_does_not_link_to(code: ReasonCode) 
 def test_a_notice_lists_further_reasons_and_what_was_taken_out(language: str) -> None:  # R-POL-08 R-REW-08
     request = replace(
         of(ReasonCode.EXTERNAL_LINK, NoticeType.WARNED),
-        others=(Reason(code=ReasonCode.PROMOTION, rule="R-POL-08"),),
+        others=(Reason(code=ReasonCode.PROMOTION),),
         strips=(Strip(part="1.2", code=ReasonCode.LINKED_LOGO, name="logo.png"),),
     )
     say = CATALOGUE(language).gettext
@@ -270,9 +270,9 @@ def test_a_check_of_a_faultless_message_says_how_the_buyer_may_be_written_to(sta
     ],
 )
 def test_a_limit_that_the_rule_does_not_give_is_the_policys(code: ReasonCode, limit: str) -> None:  # R-POL-07 R-POL-11
-    bare = replace(RETURNED, reason=Reason(code=code, rule="R-POL-07"))
+    bare = replace(RETURNED, reason=Reason(code=code))
     assert re.search(rf"\b{limit}", text_of(read(notice(bare))))
-    given = replace(RETURNED, reason=Reason(code=code, rule="R-POL-07", values=(("limit", "7"),)))
+    given = replace(RETURNED, reason=Reason(code=code, values=(("limit", "7"),)))
     assert re.search(r"\b7\b", text_of(read(notice(given))))
 
 
@@ -280,7 +280,7 @@ def test_a_limit_that_the_rule_does_not_give_is_the_policys(code: ReasonCode, li
 @pytest.mark.parametrize("kind", [kind for kind in NoticeType if ReasonCode.QUOTA_BUYER in OCCURS[kind]])
 def test_a_buyers_quota_tells_a_seller_nothing_of_what_others_write(kind: NoticeType, language: str) -> None:
     # R-POL-11: neither how many are passed on nor that there are others
-    given = Reason(code=ReasonCode.QUOTA_BUYER, rule="R-POL-11", values=(("limit", "61"),))
+    given = Reason(code=ReasonCode.QUOTA_BUYER, values=(("limit", "61"),))
     told = text_of(read(notice(replace(of(ReasonCode.QUOTA_BUYER, kind), reason=given), language)))
     assert not re.search(r"\b61\b|together|all senders|すべての送信者|合計", told)
 
@@ -297,7 +297,7 @@ def test_a_buyers_quota_tells_a_seller_nothing_of_what_others_write(kind: Notice
 )
 def test_when_a_quota_starts_anew_is_said(code: ReasonCode, values: tuple[tuple[str, str], ...], shown: str) -> None:
     # R-POL-11
-    request = replace(RETURNED, reason=Reason(code=code, rule="R-POL-11", values=values))
+    request = replace(RETURNED, reason=Reason(code=code, values=values))
     assert f"after {shown}" in text_of(read(notice(request)))
 
 
@@ -305,7 +305,6 @@ WORDS = st.text(max_size=60) | st.sampled_from(["", "9999-12-31T23:59:59+00:00",
 REASONS = st.builds(
     Reason,
     code=st.sampled_from(ReasonCode),
-    rule=st.just("R-POL-08"),
     span=st.none() | st.builds(Span, part=st.sampled_from(["", "1", "1.2", "subject", "from"]), start=st.just(0), end=st.just(1)),
     values=st.lists(st.tuples(st.sampled_from([*(name for name, _ in VALUES), "limit", "reset", "days", "allowed", "detail"]), WORDS)).map(tuple),
 )  # fmt: skip

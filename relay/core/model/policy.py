@@ -26,7 +26,7 @@ class ContentAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ActionByKind:
     """One content rule: its action, and where a kind has one of its own (R-POL-08)."""
 
     action: ContentAction
@@ -107,13 +107,13 @@ class Attachments:
 class Content:
     """Rules for what sellers write (R-POL-08..10). `allowed_domains`: links to these and their subdomains pass."""
 
-    links: Rule = Rule(action=ContentAction.WARN)
-    logos: Rule = Rule(action=ContentAction.STRIP)
-    pixels: Rule = Rule(action=ContentAction.STRIP)
-    contact: Rule = Rule(action=ContentAction.RETURN)
-    disguised_contact: Rule = Rule(action=ContentAction.HOLD)
-    promotion: Rule = Rule(action=ContentAction.WARN)
-    status_copy: Rule = Rule(action=ContentAction.WARN)
+    links: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    logos: ActionByKind = ActionByKind(action=ContentAction.STRIP)
+    pixels: ActionByKind = ActionByKind(action=ContentAction.STRIP)
+    contact: ActionByKind = ActionByKind(action=ContentAction.RETURN)
+    disguised_contact: ActionByKind = ActionByKind(action=ContentAction.HOLD)
+    promotion: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    status_copy: ActionByKind = ActionByKind(action=ContentAction.WARN)
     allowed_domains: frozenset[str] = frozenset(
         {
             "kuronekoyamato.co.jp",

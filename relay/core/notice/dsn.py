@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from relay.core.mail import date
-from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
+from relay.core.model.reason import ReasonCode, SmtpNumbers
 from relay.core.notice.encode import field, unstructured
 
 
@@ -20,7 +20,7 @@ def delivery_status(
 ) -> bytes:
     """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours; `answer` is
     what the other server said, redacted, "" where it never spoke."""
-    numbers = SMTP_NUMBERS.get(code, SMTP_NUMBERS[ReasonCode.REFUSED])
+    numbers = code.smtp or SmtpNumbers(550, "5.0.0")
     fields = [
         field("Content-Type", "message/delivery-status"),
         b"\r\n",

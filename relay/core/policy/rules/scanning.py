@@ -1,4 +1,4 @@
-"""What the scanners found (R-POL-17). One that is away and may not be passed over keeps the mail back for a person."""
+"""Acts on the results of the scanners (R-POL-17). Mail that a required scanner could not check is held for a person."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,7 @@ from relay.core.model.facts import Scan, ScanOutcome
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding, acting
-
-_RULE = "R-POL-17"
+from relay.core.policy.rule import MessageRule, Stage
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -28,4 +27,13 @@ def judge(case: Case) -> Iterator[Finding]:
 
 def _reason(code: ReasonCode, scan: Scan) -> Reason:
     found = (("found", scan.found),) if scan.found else ()
-    return Reason(code=code, rule=_RULE, values=(("scanner", scan.scanner), *found))
+    return Reason(code=code, values=(("scanner", scan.scanner), *found))
+
+
+RULE = MessageRule(
+    stage=Stage.CONTENT,
+    rank=30,
+    reasons=(ReasonCode.VIRUS_FOUND, ReasonCode.SPAM_FOUND, ReasonCode.SCANNER_AWAY),
+    settings=("scanning",),
+    judge=judge,
+)
