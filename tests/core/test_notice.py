@@ -1,14 +1,12 @@
 """Notices as mails and as lines of the dialogue: what they tell, and what never stands in them."""
 
 import email
-import os
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,14 +18,14 @@ from relay import texts
 from relay.core import redact
 from relay.core.model.kind import Kind
 from relay.core.model.policy import Bypass, Policy
-from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
+from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
 from tests.support.judging import NOW, Letter, marketplace
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "notice"
 CATALOGUE = texts.load()
+REFUSING = [code for code in ReasonCode if code.smtp]
 ALIAS = "buyeraliasbuyer2@ichiba.example"
 RECORD = "01hzy2k4m6p8r0t2v4x6z8b0c2"
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -93,28 +91,26 @@ def text_of(message: EmailMessage) -> str:
     )
 
 
+def drawn(content: bytes) -> str:
+    """A mail for a golden file: header fields as they are, texts decoded."""
+    message = email.message_from_bytes(content)
+    parts = []
+    for part in message.walk():
+        header = "".join(f"{name}: {value}\n" for name, value in part.items())
+        body = "" if part.is_multipart() else part.get_payload(decode=True) or b""
+        parts.append(f"{header}\n" + (body.decode() if isinstance(body, bytes) else body).replace("\r\n", "\n"))
+    return "\n".join(parts).replace("\r\n", "\n")
+
+
 def decoded(content: bytes) -> str:
     """All that a mail program could show of it."""
     message = read(content)
     return "\n".join([*(str(value) for part in message.walk() for value in part.values()), text_of(message)])
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
-@pytest.mark.parametrize("name", REQUESTS)
-def test_golden_notice(name: str, language: str) -> None:  # R-OUT-05 R-OUT-07
-    """The bytes, and beside them the text as people read it. `RELAY_UPDATE=1 pytest` writes both anew."""
-    content = notice(REQUESTS[name], language)
-    path = GOLDEN / f"{name}.{language}.eml"
-    if os.environ.get("RELAY_UPDATE"):
-        path.write_bytes(content)
-        path.with_suffix(".txt").write_text(text_of(read(content)), encoding="utf-8")
-    assert content == path.read_bytes()
-    assert text_of(read(content)) == path.with_suffix(".txt").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("kind", NoticeType)
 @pytest.mark.parametrize("language", texts.LANGUAGES)
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_every_reason_makes_a_valid_mail(code: ReasonCode, language: str, kind: NoticeType) -> None:  # R-REW-10
     request = replace(RETURNED, type=kind, reason=Reason(code=code), subject="納期について")
     content = notice(request, language)
@@ -160,12 +156,12 @@ def test_programs_read_what_failed() -> None:  # R-OUT-05, RFC 3464
 
 
 @pytest.mark.parametrize(("kind", "action", "digit"), [("delayed", "delayed", "4"), ("undeliverable", "failed", "5")])
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_status_and_action_agree(code: ReasonCode, kind: str, action: str, digit: str) -> None:  # RFC 3464 §2.3.3
     request = replace(RETURNED, type=NoticeType(kind), reason=Reason(code=code))
     content = notice(request).decode()
     assert f"\r\nAction: {action}\r\n" in content
-    assert f"\r\nStatus: {digit}.{SMTP_NUMBERS[code].enhanced[2:]}\r\n" in content
+    assert f"\r\nStatus: {digit}.{code.smtp.enhanced[2:]}\r\n" in content
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
@@ -314,7 +310,7 @@ def test_a_refusal_over_quota_says_when_to_try_again(code: ReasonCode) -> None: 
     assert f": again from 2026-07-02T00:00:00+09:00 ({code})" in line
 
 
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.3.1.5
     warning = Reason(code=code)
     for action in Action:
@@ -324,7 +320,7 @@ def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.
         assert len(line) <= 490
 
 
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_every_refusal_is_one_short_ascii_line_with_help(code: ReasonCode) -> None:  # R-ADR-07 R-POL-16
     line = str(
         smtp_text.reply(code, marketplace(help_url="https://ichiba.example/助け?" + "x" * 200), record_id=RECORD)
@@ -333,7 +329,7 @@ def test_every_refusal_is_one_short_ascii_line_with_help(code: ReasonCode) -> No
     assert line.isprintable()
     assert len(line) <= 510
     assert "%E5%8A%A9" in line
-    assert line.startswith(f"{SMTP_NUMBERS[code].code} {SMTP_NUMBERS[code].enhanced} ")
+    assert line.startswith(f"{code.smtp.code} {code.smtp.enhanced} ")
 
 
 def test_a_help_page_that_does_not_fit_a_line_is_left_out() -> None:

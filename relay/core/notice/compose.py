@@ -227,7 +227,7 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
 
 
 def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    rule = f"{reason.rule} ({reason.code})"  # the word that SMTP answers and records have for it (R-POL-16)
+    rule = str(reason.code)  # the same word as in SMTP replies and records (R-POL-16)
     if reason.span and _is_field(reason.span):
         yield words.say("rule.field", rule=rule, field=reason.span.part.capitalize())
     else:
@@ -237,7 +237,7 @@ def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Itera
 
 
 def _is_field(span: Span) -> bool:
-    """A MIME part's path is digits and dots, and empty for the whole message: no word for people."""
+    """Whether the span is in a header field. A MIME part's path is digits and dots, and empty for the whole message."""
     return bool(span.part.strip("0123456789."))
 
 

@@ -136,15 +136,15 @@ def worded(change: Changed, marketplace: Marketplace, translations: Translations
     def say(name: str, **shown: object) -> str:
         words = {key: _value(path, value, translations) for key, value in shown.items()}
         masked = {key: values.shown(said, marketplace, _LONGEST_VALUE) for key, said in words.items()}
-        return text(translations, f"announcement.{name}", {"setting": setting, **masked})
+        return text(translations, name, {"setting": setting, **masked})
 
     if not (isinstance(old, AbstractSet) and isinstance(new, AbstractSet)):
-        yield say("changed", old=old, new=new)
+        yield say("announcement.changed", old=old, new=new)
         return
     if added := new - old:
-        yield say("added", new=added)
+        yield say("announcement.added", new=added)
     if removed := old - new:
-        yield say("removed", old=removed)
+        yield say("announcement.removed", old=removed)
 
 
 def _setting(path: str, translations: Translations) -> str:
