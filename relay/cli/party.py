@@ -17,7 +17,7 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
-from relay.core.model import days
+from relay.core.model import wall_clock
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.ports import Store
 
@@ -203,8 +203,12 @@ def _settings(
     ours = ("--product-support",) if known.role is Role.SELLER else ("--time-zone", "--quiet-hours")
     if foreign := [name for name, value in asked.items() if value is not None and name not in ours]:
         raise click.UsageError(f"{foreign[0]} is not for a {known.role}")
-    _check(time_zone, days.zone, "--time-zone: an IANA time zone, such as Asia/Tokyo")
-    _check(quiet_hours if quiet_hours != "off" else None, days.stretch, '--quiet-hours: such as 22:00-07:00, or "off"')
+    _check(time_zone, wall_clock.zone, "--time-zone: an IANA time zone, such as Asia/Tokyo")
+    _check(
+        quiet_hours if quiet_hours != "off" else None,
+        wall_clock.stretch,
+        '--quiet-hours: such as 22:00-07:00, or "off"',
+    )
     return SettingsUpdate(
         time_zone=time_zone,
         quiet_hours=quiet_hours,

@@ -3,35 +3,30 @@
 Every duration is in seconds (`_s`), every size in bytes (`_bytes`). `config.example.toml` names every key.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
 
-from relay.config.formats import (
-    Cidr,
-    HostName,
-    HostOrIp,
-    Ip,
-    MailAddress,
-    MailDomain,
-    OptionalUrl,
-    RouteDomain,
-    ScannerAddress,
-    Slug,
-    StoreUrl,
-    WebUrl,
-)
+from relay.config.formats import Cidr, HostName, HostOrIp, Ip, RouteDomain, ScannerAddress, StoreUrl
 from relay.core.mail.mime import MimeLimits
-from relay.core.model.marketplace import Fallback
+from relay.core.model.marketplace import MarketplaceSettings
 from relay.core.model.policy import Policy
+from relay.core.model.setting import (
+    Bounds,
+    Duration,
+    MailDomain,
+    Mark,
+    OptionalWebUrl,
+    Positive,
+    Text,
+    Wait,
+    Whole,
+)
+from relay.core.retry import Schedule
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-RemotePort = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Whole = Annotated[int, msgspec.Meta(ge=0)]
-Duration = Annotated[float, msgspec.Meta(gt=0)]
-Wait = Annotated[float, msgspec.Meta(ge=0)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
+Port = Annotated[int, Bounds(ge=0, le=65_535)]
+RemotePort = Annotated[int, Bounds(ge=1, le=65_535)]
 
 _POLICY = Policy()
 _MIME = MimeLimits()
@@ -74,6 +69,15 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     header_bytes: Positive = _MIME.header_bytes
     header_fields: Positive = _MIME.header_fields
 
+    @property
+    def mime(self) -> MimeLimits:
+        return MimeLimits(
+            parts=self.mime_parts,
+            depth=self.mime_depth,
+            header_bytes=self.header_bytes,
+            header_fields=self.header_fields,
+        )
+
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CIDR lists. `trusted`: free of connection and recipient cut-offs, known_domain fallback. `front_hosts`: MTAs and
@@ -96,16 +100,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     password_file: str = ""
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    first_s: Duration = 60
-    factor: Annotated[float, msgspec.Meta(ge=1)] = 2
-    longest_s: Duration = 14_400
-    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
-    expire_s: Duration = 432_000
-    delayed_notice_s: Duration = 14_400
-    domain_back_off_s: Wait = 60
-
-
 class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The way out. `helo` is our name in EHLO; `ca_file` adds roots for verified TLS; `port` is where MX
     hosts listen."""
@@ -125,7 +119,7 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     poll_s: Duration = 1
     ipv6: bool = True
     route: tuple[Route, ...] = ()
-    retry: Retry = Retry()
+    retry: Schedule = Schedule()
 
 
 class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,7 +158,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     host: HostOrIp = "127.0.0.1"
     port: Port = 8080
-    public_url: OptionalUrl = ""
+    public_url: OptionalWebUrl = ""
     link_life_s: Duration = 5_184_000
 
 
@@ -179,35 +173,11 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expire_s: Positive = 1_209_600
 
 
-class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@; `policies` is
-    the directory of its policy files, "" for the built-in policy."""
+@dataclass(frozen=True, kw_only=True)
+class MarketplaceSection(MarketplaceSettings):
+    """One [[marketplace]] table. `policies` is the directory of its policy files, "" for the built-in policy."""
 
-    id: Slug
-    name: Text
-    domain: Annotated[MailDomain, msgspec.Meta(min_length=1)]
-    operator: MailAddress
-    mobile_domain: MailDomain = ""
-    mobile_carriers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = (
-        "docomo.ne.jp",
-        "ezweb.ne.jp",
-        "au.com",
-        "softbank.ne.jp",
-        "i.softbank.jp",
-        "ymobile.ne.jp",
-    )
-    locales: tuple[Literal["en", "ja"], ...] = ("en", "ja")
-    help_url: WebUrl
-    authentication: Fallback = Fallback.HOLD
-    reject_at_data: bool = False
-    show_seller_name: bool = True
-    show_buyer_name: bool = False
-    hide_names_in_text: bool = False
     policies: str = ""
-    footer: bool = True
-    images: Literal["strip", "pass"] = "strip"
-    documents: Literal["strip", "pass"] = "strip"
-    signatures: Literal["strip", "pass", "return"] = "strip"
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,7 +187,7 @@ class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 
     verify: bool = True
     trusted_authserv_id: str = ""
-    trusted_sealers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = ()
+    trusted_sealers: tuple[MailDomain, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,7 +195,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     relative paths elsewhere start from it, but for `policies`, which lie beside the configuration."""
 
     data_dir: Text = "var"
-    hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
+    hostname: Annotated[HostName, Mark.NOT_EMPTY] = "localhost"
     store: StoreUrl = "sqlite:relay.db"
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()

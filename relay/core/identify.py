@@ -74,7 +74,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     if state is SenderState.APPROVED:
         if proof is not Proof.NONE:
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
-        if facts.marketplace.fallback is Fallback.HOLD:
+        if facts.marketplace.authentication is Fallback.HOLD:
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
         return _stranger()
     if proof is Proof.NONE:
@@ -101,7 +101,7 @@ def _may_wait(facts: Facts, state: SenderState | None, policy: Policy) -> bool:
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
     if facts.authentication.proof is Proof.ALIGNED:
         return Proof.ALIGNED
-    known_domain = facts.marketplace.fallback is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
+    known_domain = facts.marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
     if known_domain and not facts.authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:
         return Proof.KNOWN_DOMAIN
     return Proof.NONE

@@ -39,7 +39,7 @@ def marketplace(**changes: Any) -> Marketplace:
         "locales": ("en", "ja"),
         "help_url": "https://ichiba.example/help",
         "operator": "ops@operator.example",
-        "fallback": Fallback.HOLD,
+        "authentication": Fallback.HOLD,
         "reject_at_data": False,
         "show_seller_name": True,
         "show_buyer_name": False,
@@ -161,7 +161,7 @@ class Letter:
         from_address = MAILBOX[role.other] if from_address is None else from_address
         party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
         self.policy = _policy(policy or {})
-        self.market = marketplace(fallback=Fallback(fallback), policies=(self.policy,))
+        self.market = marketplace(authentication=Fallback(fallback), policies=(self.policy,))
         self.incoming = Incoming(
             peer=Peer(
                 port=Port.SUBMISSION if login else Port.MX,

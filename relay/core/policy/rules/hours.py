@@ -7,7 +7,7 @@ The writer learns of the marketplace's delay only: the buyer's quiet hours would
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 
-from relay.core.model import days
+from relay.core.model import wall_clock
 from relay.core.model.party import PartySettings
 from relay.core.model.policy import Hours
 from relay.core.model.reason import Reason, ReasonCode
@@ -33,11 +33,11 @@ def awake(settings: PartySettings, hours: Hours, at: datetime) -> datetime:
     quiet = settings.quiet_hours or hours.quiet
     if quiet in {"", "off"}:
         return at
-    return days.after_stretch(at, _zone(settings, hours), *days.stretch(quiet))
+    return wall_clock.after_stretch(at, _zone(settings, hours), *wall_clock.stretch(quiet))
 
 
 def _zone(settings: PartySettings, hours: Hours) -> tzinfo:
-    return days.zone(settings.time_zone or hours.time_zone)
+    return wall_clock.zone(settings.time_zone or hours.time_zone)
 
 
 RULE = MessageRule(stage=Stage.TIME, rank=10, reasons=(ReasonCode.QUIET_HOURS,), settings=("hours",), judge=judge)
