@@ -16,6 +16,7 @@ from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType
 from relay.core.notice.texts import NoticePart, key
+from relay.core.policy.stages import RULES
 from relay.core.signed_link import Purpose
 from tests.core.test_notice import (
     ADDRESS,
@@ -61,12 +62,16 @@ LIFTING = {
     ReasonCode.CRITICAL_KIND,
 }
 AWAY = {ReasonCode.STORE_AWAY, ReasonCode.INTERNAL}
-ALL = list(ReasonCode)
-FROM_SERVER = set(ALL[ALL.index(ReasonCode.DELAYED) :]) - AWAY
-JUDGED = set(ALL[ALL.index(ReasonCode.SENDER_PENDING) :]) - FROM_SERVER - AWAY
+FROM_SERVER = {code for code in ReasonCode if code.rule in {"R-OUT-02", "R-OUT-05"}}
+JUDGED = {code for rule in RULES.values() for code in rule.reasons} | {
+    ReasonCode.MALFORMED,
+    ReasonCode.HOLD_EXPIRED,
+    ReasonCode.HOLD_REFUSED,
+}
+REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - AWAY
 DETOURS = {ReasonCode.QUIET_HOURS, ReasonCode.SERVICE_QUESTION}
 OCCURS = {
-    NoticeType.RETURNED: set(ALL[: ALL.index(ReasonCode.SENDER_PENDING)]) | JUDGED - LIFTING - DETOURS,
+    NoticeType.RETURNED: REFUSED | JUDGED - LIFTING - DETOURS,
     NoticeType.HELD: OWNERS_WORD | QUOTAS | ATTACHMENTS | CONTENT | SCANS | {ReasonCode.QUIET_HOURS},
     NoticeType.WARNED: CONTENT | ATTACHMENTS | DETOURS | {ReasonCode.BYPASS_MISUSED},
     NoticeType.CHECKED: JUDGED - OWNERS_WORD - {ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED},
