@@ -1,7 +1,7 @@
-"""The policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file, each in force from its
-`effective_at` until the next one's.
+"""Reads the policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file.
 
-Before the first of them takes effect the built-in policy is in force. All problems of all files are reported at once.
+Each version is in force from its `effective_at` until that of the next one. Before the first of them takes effect the
+built-in policy is in force. All problems of all files are reported at once.
 """
 
 import tomllib
@@ -21,12 +21,12 @@ from relay.core.model.wall_clock import zone
 
 
 def default_text() -> str:
-    """The shipped policy as a commented file."""
+    """Returns the shipped policy as a commented file."""
     return (files("relay.config") / "default_policy.toml").read_text(encoding="utf-8")
 
 
 def policy(text: str, *, source: str) -> Policy:
-    """The policy in one file's text. Raises ConfigError with every problem."""
+    """Returns the policy in the text of a file. Raises ConfigError with every problem."""
     problems: list[Problem] = []
     found = _parsed(text, problems)
     if found is None:
@@ -35,7 +35,8 @@ def policy(text: str, *, source: str) -> Policy:
 
 
 def policies(path: Path) -> tuple[Policy, ...]:
-    """The versions in a directory, or the one in a file, the earliest to take effect first. Raises ConfigError."""
+    """Returns the versions in a directory, or the one in a file, the earliest to take effect first. Raises
+    ConfigError."""
     if not path.is_dir():
         return (policy(read_text(path, if_missing="see `relay policy default`"), source=str(path)),)
     found: dict[str, Policy] = {}
@@ -54,7 +55,7 @@ def policies(path: Path) -> tuple[Policy, ...]:
 
 
 def with_builtin(found: Iterable[Policy]) -> tuple[Policy, ...]:
-    """In order, with the built-in policy before those that take effect later."""
+    """Returns the versions in order, with the built-in policy before those that take effect later than it."""
     ordered = sorted(found, key=lambda one: one.effective_at)
     builtin = Policy()
     return tuple(ordered) if ordered[0].effective_at <= builtin.effective_at else (builtin, *ordered)

@@ -1,4 +1,4 @@
-"""From TOML text to a checked `Config`, and from there to the core's marketplaces."""
+"""Reads TOML text as a checked `Config`, and makes core's marketplaces of it."""
 
 import tomllib
 from dataclasses import fields, replace
@@ -18,7 +18,7 @@ from relay.core.model.policy import Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:
-    """The configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
+    """Returns the configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -34,7 +34,7 @@ def parse(text: str, *, source: str = "config") -> Config:
 
 
 def load(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError, also when it cannot be read."""
+    """Returns the configuration in a file. Raises ConfigError, also if the file cannot be read."""
     fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
     text = read_text(path, if_missing=fix)
     config = parse(text, source=str(path))
@@ -42,12 +42,12 @@ def load(path: Path) -> Config:
 
 
 def marketplaces(config: Config) -> tuple[Marketplace, ...]:
-    """The configured marketplaces with their policies. Raises ConfigError for a policy file."""
+    """Returns the configured marketplaces with their policies. Raises ConfigError for a policy file."""
     return tuple(_marketplace(section, config.limits.message_bytes) for section in config.marketplace)
 
 
 def _found_from(path: Path, section: MarketplaceSection) -> MarketplaceSection:
-    """The section with the path of its policies, which starts from the directory of the configuration."""
+    """Returns the section with the path of its policies, which starts from the directory of the configuration."""
     if not section.policies:
         return section
     return replace(section, policies=str(path.resolve().parent / section.policies))
@@ -70,11 +70,11 @@ def _policies(section: MarketplaceSection) -> tuple[Policy, ...]:
 
 
 def _limited(policy: Policy, message_bytes: int) -> Policy:
-    """A policy never allows larger messages than the SMTP server."""
+    """Returns the policy with its limit of size, which is never above the limit of the SMTP server."""
     allowed = min(policy.limits.message_bytes, message_bytes)
     return replace(policy, limits=replace(policy.limits, message_bytes=allowed))
 
 
 def _section(key: str) -> str:
-    """The table that a key path is in: "listener[0].port" -> "listener[0]"; a top-level key is its own."""
+    """Returns the table of a key path: "listener[0]" for "listener[0].port"; a top-level key is its own."""
     return key.rpartition(".")[0] or key

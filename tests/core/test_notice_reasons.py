@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay import texts
@@ -367,6 +367,7 @@ TIMES = st.none() | st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)).map
 )
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(NoticeType),
     reason=REASONS,

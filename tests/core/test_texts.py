@@ -35,7 +35,7 @@ def test_a_forgotten_text_is_named_with_its_file(tmp_path: Path) -> None:
     source = re.sub(r'(msgid "loop.what"\nmsgstr )"[^"]+"', r'\1""', changed.read_text(encoding="utf-8"))
     source = source.replace('msgid "loop.title"', 'msgid "loops.title"').replace("{domain}", "{domian}", 1)
     changed.write_text(source, encoding="utf-8")
-    told = sorted(catalogues.problems(tmp_path))
+    told = sorted({*catalogues.problems(tmp_path)} - {*catalogues.problems()})
     assert [line.partition(": ")[2] for line in told if "names" not in line] == [
         "loop.title is missing; run `make catalogues`, then write its text",
         "loop.what has no text yet; write it",

@@ -1,7 +1,7 @@
-"""The relay's own letters that are about no single message: senders that wait, new rules, a report.
+"""Composes the relay's letters that are about no single message: pending senders, a new policy, a report.
 
-As with notices, no address but aliases is in them, with one exception: the digest of waiting senders shows theirs,
-because the account's owner has to know them again. It goes to the account's own registered mailbox alone.
+As in notices, no address but aliases appears, with one exception: the digest of pending senders shows their addresses,
+because the account owner has to recognise them. It goes only to the registered mailbox of the account.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ _DURATIONS: Final = tuple(zip((86_400, 3_600, 60, 1), UNITS, strict=True))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterhead:
-    """`letter_id` is the letter's Message-ID, without brackets."""
+    """The values of every letter. `letter_id` is its Message-ID, without brackets."""
 
     marketplace: Marketplace
     letter_id: str
@@ -35,7 +35,8 @@ class Letterhead:
 
 
 class WaitingSender(NamedTuple):
-    """An unlisted address, how many of its messages wait and since when; `url` leads to approving or blocking it."""
+    """An unlisted address, the number of its held messages and the time of the first. `url` leads to approving or
+    blocking it."""
 
     address: str
     messages: int
@@ -44,7 +45,7 @@ class WaitingSender(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """One setting of a policy: its key path ("quotas.pair_per_day") and its values; sets may be given as such."""
+    """A changed setting of a policy: its key path ("quotas.pair_per_day") and its two values, which may be sets."""
 
     path: str
     old: object
@@ -52,7 +53,7 @@ class Changed(NamedTuple):
 
 
 def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
-    """To the account's owner: which unlisted senders wait for a word (R-SND-02)."""
+    """Returns the digest for the account owner: the unlisted senders that wait for a decision (R-SND-02)."""
     marketplace, waiting = letterhead.marketplace, tuple(waiting)
     policy = marketplace.policy_at(letterhead.at)
 
@@ -82,8 +83,8 @@ def announcement(
     url: str,
     translations: Translations,
 ) -> bytes:
-    """To sellers: a new version of the policy, and what changes (R-POL-20). `summary` is the operator's own, in the
-    reader's language, "" for none; `url` leads to all versions."""
+    """Returns the announcement to sellers of a new version of the policy, with the changes (R-POL-20). `summary` is the
+    operator's text in the reader's language, "" for none; `url` leads to all versions."""
     effective = frame.moment(policy.effective_at, policy)
     said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
     changed = [line for change in changes for line in worded(change, letterhead.marketplace, translations)]
@@ -107,8 +108,8 @@ def report_to_operator(
     *,
     words: str = "",
 ) -> bytes:
-    """To the operator: somebody used a message's report link. `order` is the marketplace's id, "" for none; `words` are
-    the reporter's, as typed."""
+    """Returns the report to the operator that a party used the report link of a message. `order` is the marketplace's
+    id, "" for none; `words` are the reporter's, as typed."""
     said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
     names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
     blocks = (
@@ -129,7 +130,7 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
 
 
 def worded(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
-    """Of a set, what came and what went; of anything else, both values."""
+    """Yields the lines about a change: added and removed members of a set, both values of any other setting."""
     path, old, new = change
     setting = _setting(path, translations)
 
@@ -148,7 +149,8 @@ def worded(change: Changed, marketplace: Marketplace, translations: Translations
 
 
 def _setting(path: str, translations: Translations) -> str:
-    """In words; of a content rule's own action for a kind, with the kind; a path that nobody knows as it is."""
+    """Returns the name of a setting in words; with the kind, if it is the action of a content rule for a kind. An
+    unknown path is returned as it is."""
     known = next((name for name in settings() if path == name or path.startswith(f"{name}.")), None)
     if known is None:
         return path
@@ -159,7 +161,7 @@ def _setting(path: str, translations: Translations) -> str:
 
 
 def _value(path: str, value: object, translations: Translations) -> str:
-    """A setting's value in words, by its type and by the unit that its name ends in."""
+    """Returns a setting's value in words, by its type and by the unit that its name ends in."""
     match value:
         case None | "" | []:
             return translations.gettext("value.none")
@@ -182,6 +184,6 @@ def _value(path: str, value: object, translations: Translations) -> str:
 
 
 def _duration(seconds: int, translations: Translations) -> str:
-    """In the largest unit of which there are whole ones."""
+    """Returns a duration in the largest unit that divides it."""
     size, unit = next((size, unit) for size, unit in _DURATIONS if seconds % size == 0)
     return text(translations, f"value.{unit}", {"number": str(seconds // size)})
