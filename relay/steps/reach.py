@@ -1,4 +1,4 @@
-"""What a seller may learn before he writes (R-POL-19): the facts of a message that is not written yet."""
+"""Gathers the facts for the pre-send check of a seller (R-POL-19): those of a message that is not written yet."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from relay.steps.gather import usage
 
 
 async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Standing:
-    """For the pair's seller writing to its buyer about `order` (None: about no order)."""
+    """The standing of the pair's seller towards its buyer about `order` (None: about no order)."""
     policy = marketplace.policy_at(now)
     facts = Facts(
         marketplace=marketplace,

@@ -1,4 +1,4 @@
-"""A marketplace: one tenant of the daemon. Configuration, not data; the store knows it by its id alone."""
+"""A marketplace: one tenant of the daemon. It is configuration, not data; the store has only its id."""
 
 from dataclasses import dataclass
 from datetime import datetime

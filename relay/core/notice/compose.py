@@ -112,7 +112,7 @@ def compose(request: NoticeRequest, translations: Translations) -> bytes:
     )
     if request.type not in _REPORTS or request.reason is None:
         return head + people
-    # Nobody knows a record's id before he writes, so no line of his can be this boundary.
+    # A writer cannot know the record's id in advance, so no line of the message can be this boundary.
     boundary = f"=_relay_{request.record_id}"
     parts = (people, *_for_programs(request, request.reason.code, words.subject))
     content_type = field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"')

@@ -1,6 +1,6 @@
-"""Contact data that lead off the platform: mail addresses, and accounts at messengers and social networks.
+"""Finds contact data: mail addresses, and accounts at messengers and social networks.
 
-Addresses of the pair are not this rule's business: they become aliases on the way.
+Addresses of the pair are left out: the rewrite replaces them by aliases.
 """
 
 import itertools

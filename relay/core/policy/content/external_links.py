@@ -1,6 +1,7 @@
-"""Links in running text: URLs, and hosts without a scheme. Own and linear: ready-made finders miss a URL right after
-kana, which is where Japanese mail has it. What is looked for is a sign, `:/` or a dot with a letter after it; from there
-the text is read both ways.
+"""Finds links in running text: URLs, and hosts without a scheme.
+
+Written for this purpose and linear: ready-made finders miss a URL right after kana, where Japanese mail often has it. The
+search is for a sign, `:/` or a dot with a letter after it; from there the text is read in both directions.
 """
 
 import itertools

@@ -1,6 +1,6 @@
-"""What a file is by its first octets: the types that may pass, and the usual dangerous ones.
+"""Recognises a file by its first octets: the types that may pass, and the usual dangerous ones.
 
-A type is named by the extension that it most often has. "text" and "data" say that nothing is known of it.
+A type is named by its most common extension. "text" and "data" mean that nothing more is known.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Telephone numbers, in figures of any script or in words, and what only looks like one (R-POL-09).
+"""Finds telephone numbers, in figures of any script or in words (R-POL-09).
 
-A number counts when it could be dialled (libphonenumber's plans, Japan and international) and is none of what is known
-of the pair's orders, nor a price, a date, a postcode, a tracking number or a number that its label names.
+A number counts if it could be dialled (libphonenumber's plans, Japan and international) and is neither known from the
+pair's orders nor a price, a date, a postcode, a tracking number or another number that a label explains.
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""The built-in words of promotion, review requests and status mails, Japanese and English, as RE2 patterns.
+"""The built-in phrases of promotion, review requests and status mails, Japanese and English, as RE2 patterns.
 
-Weights are such that one ordinary word in an honest answer ("the sale price is right", 「キャンペーンは終わりました」) stays
-below 1 and two that belong together reach it. No pattern holds a gap: all are looked for in one pass.
+One ordinary word in an honest answer ("the sale price is right", 「キャンペーンは終わりました」) weighs less than 1, and two
+that belong together reach 1. No pattern has a gap: all are looked for in one pass.
 """
 
 from typing import Final, NamedTuple
