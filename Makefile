@@ -3,14 +3,23 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
+.PHONY: run test test-more coverage check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
+# The public SPF suite: pyspf carries it in its source distribution only.
+SPF_SUITE := $(VENV)/suites/spf/rfc7208-tests.yml
+$(SPF_SUITE): constraints.txt | $(VENV)/installed
+	rm -rf $(VENV)/suites
+	mkdir -p $(@D)
+	$(BIN)/pip download --quiet --no-deps --no-binary pyspf --constraint constraints.txt --dest $(VENV)/suites pyspf
+	tar --extract --no-same-owner --file $(VENV)/suites/pyspf-*.tar.gz --directory $(@D) --strip-components 2 --wildcards '*/test/rfc7208-tests.*'
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed $(SPF_SUITE)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -22,9 +31,22 @@ peers:
 
 # Hundreds of daemons and commands start: their bytecode is kept, and on two cores a third process works while others wait.
 JOBS ?= 3
-test: export PYTHONDONTWRITEBYTECODE =
+test test-more: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
+# The long forms of tests of which `make test` runs one path of each kind, and the floor of coverage.
+test-more: $(VENV)/installed-dev peers coverage
+	$(BIN)/python -m pytest -m more --numprocesses $(JOBS) --dist worksteal
+
+# The percentage of relay/, lines and branches, that the tests in one process reach. It may only rise. Time limits of single
+# examples are off (profile ci), because tracing slows everything down.
+COVERAGE_FLOOR := 79
+coverage: $(VENV)/installed-dev peers
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --hypothesis-profile ci tests/core tests/flow tests/store tests/edge
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under $(COVERAGE_FLOOR)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

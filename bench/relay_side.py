@@ -129,7 +129,7 @@ class Relay:
 
     def settled(self) -> int:
         """How many deliveries the daemon has settled since it started."""
-        return self._counted("relay_settled_total{")[0]
+        return self._counted("relay_deliveries_total{")[0]
 
     def verified(self) -> int:
         """How many mails passed SPF, DKIM and DMARC since `forget`."""

@@ -31,11 +31,11 @@ from relay.edge.web.signed_links import routes as link_pages
 from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened
 from relay.intake import SmtpIntake
-from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, UnavailableError
+from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
 from relay.signed_links import SignedLinkService
-from relay.steps.notice_quota import StoredNoticeQuota
-from relay.steps.services import Dispatcher, Marketplaces, Services, Settings
-from relay.steps.signed_links import SignedLinkUrls
+from relay.steps.event_log import EventLog
+from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.services import Dispatcher, Marketplaces, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
 
 log = structlog.get_logger()
@@ -68,6 +68,7 @@ def services(
         clock=clock,
         ids=system.SystemIds(),
         observer=observer,
+        event_log=EventLog(observer),
         authenticator=_authenticator(config, observer),
         courier=courier,
         signer=signer,
@@ -142,17 +143,19 @@ class Daemon:
         directory = data_dir(config, self._base)
         if config.store.startswith("sqlite:"):
             stack.enter_context(system.locked(directory))
-        self._store = await stack.enter_async_context(opened(config, self._base))
+        self._observer = observe.PrometheusObserver()
+        event_log = EventLog(self._observer)
+        self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
             # Nobody else leases on an embedded store: what is leased now was leased by a process that died.
             await self._store.release(None)
-        self._observer = observe.PrometheusObserver()
         clock = system.SystemClock()
         self._signer = BatchSigner(
             secrets=self._store,
             clock=clock,
             algorithms=config.dkim.algorithms if config.dkim.sign else (),
             expire_s=config.dkim.expire_s,
+            event_log=event_log,
         )
         stack.callback(self._signer.close)
         courier = SmtpOut(
@@ -225,8 +228,8 @@ class Daemon:
     async def _why_not_ready(self) -> str | None:
         try:
             await self._store.ping()
-        except UnavailableError:
-            return "store_away"
+        except StoreUnavailableError as error:
+            return error.fault
         return None
 
     def reload(self) -> None:

@@ -3,51 +3,74 @@
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 
 `accept` runs from receive to the commit that 250 stands for, `dispatch` from deliver to settle. `judge` is the first
-half of `accept`, without side effect: what `relay simulate` shows by it is what the live path does (R-POL-01).
+half of `accept`, without side effect: `relay simulate` shows its result, which is that of the live path (R-POL-01).
 """
 
-from collections import Counter
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final, assert_never
 
 from relay.core.identify import identify
 from relay.core.mail.head import HeadError, hops, read_head
 from relay.core.mail.mime import MimeError, split
-from relay.core.model.facts import Authentication
 from relay.core.model.item import Item
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
-from relay.core.model.verdict import Action, Verdict
+from relay.core.model.standing import Standing
+from relay.core.model.verdict import Action
 from relay.core.notice import smtp_text
+from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
 from relay.core.policy.reach import reach
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import OvertakenError, Settlement, StoredContent, Use
-from relay.steps import record, settling
-from relay.steps.gather import Target, find_target, gather, plan
-from relay.steps.judgement import ParsedMail, RecipientResult, Refusal, TransactionResult
+from relay.ports import OvertakenError, Settlement, StoredContent
+from relay.steps import quota, record, settling
+from relay.steps.gather import Scans, gather
+from relay.steps.notice_log import ReservedSlots
 from relay.steps.offload import offload, weight
-from relay.steps.recheck import Way, recheck
-from relay.steps.recipients import QuotaInTransaction, merge_recipients
-from relay.steps.scanning import Scans
+from relay.steps.outcomes import (
+    Checked,
+    DistinctResult,
+    ForOperator,
+    Held,
+    Judgement,
+    Merged,
+    OwnCopy,
+    ParsedMail,
+    RecipientResult,
+    Refused,
+    Relayed,
+    Rerouted,
+    ResultsInTransaction,
+    Returned,
+    TransactionResult,
+)
+from relay.steps.plan import plan
+from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
+from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
 from relay.steps.services import Services
+
+_ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
+_LOOP: Final = Reason(code=ReasonCode.LOOP)
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
-    """Takes one message in; the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
-    judgement = await judge(services, incoming)
-    replies = [reply(judged, judgement) for judged in judgement.judged]
-    entry = await record.entry(services, incoming, judgement)
+    """Accepts one message: the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
+    result = await judge(services, incoming)
+    replies = [reply(one, rejects=result.rejects) for one in result.recipients]
     try:
-        await services.store.accept(entry.acceptance)
+        with ReservedSlots(services.notice_quota) as slots:
+            entry = await record.entry(services, incoming, result, slots)
+            await services.store.accept(entry.acceptance)
     except OvertakenError:
         if again:
             raise
         return await accept(services, incoming, again=True)
-    # Nothing from here on may fail: a 451 for what is durable would make the client send it again.
+    # Nothing may fail from here on: after a 451 the client would send again what is durable already.
     services.dispatcher.submit(entry.submitted)
     if entry.acceptance.notices:
         services.dispatcher.notify()
@@ -55,116 +78,149 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
 
 
 async def judge(services: Services, incoming: Incoming) -> TransactionResult:
-    """Receive, identify, decide and rewrite, for each recipient by itself (R-IN-05)."""
-    targets = [await find_target(services, address) for address in incoming.rcpt_to]
-    content = incoming.content
-    hop_count = await offload(len(content), hops, content) if any(target.is_operator for target in targets) else 0
+    """Resolves and merges the recipients; identifies, decides and rewrites once for each that is left (R-IN-05)."""
+    resolved = await resolve(services, incoming)
+    has_operator = any(isinstance(one, OperatorRecipient) for one in resolved.distinct.values())
+    hop_count = await offload(len(incoming.content), hops, incoming.content) if has_operator else 0
+    results = ResultsInTransaction(resolved)
     try:
         mail = await receive(services, incoming)
     except (HeadError, MimeError) as error:
-        code = error.code if isinstance(error, HeadError) else ReasonCode.MALFORMED
-        refusal = Refusal(reason=Reason(code=code, values=(("detail", str(error)),)))
-        judged = [
-            _to_operator(services, incoming, target, hop_count)
-            if target.is_operator
-            else RecipientResult(target=target, message_id=services.ids.new(), outcome=refusal)
-            for target in targets
-        ]
-        return TransactionResult(mail=None, judged=merge_recipients(incoming, judged))
-    authentication = await services.authenticator.authenticate(incoming, mail.head.from_address)
+        for key, recipient in resolved.distinct.items():
+            if isinstance(recipient, OperatorRecipient):
+                results.add(key, _for_operator(recipient, hop_count))
+            else:
+                results.add(key, _unreadable(recipient, error))
+        return TransactionResult(mail=None, recipients=results.in_order(incoming))
+    parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
+    load_bytes = weight(incoming.content, mail.root) * parties
     scans = Scans(services, incoming)
-    judged, spent = [], QuotaInTransaction()
-    for target in targets:
-        if target.is_operator:
-            judged.append(_to_operator(services, incoming, target, hop_count))
-            continue
-        one = await _judge_one(services, incoming, mail, authentication, scans, target, spent.uses)
-        spent.add(one, incoming)
-        judged.append(one)
-    return TransactionResult(mail=mail, authentication=authentication, judged=merge_recipients(incoming, judged))
-
-
-def _to_operator(services: Services, incoming: Incoming, target: Target, hop_count: int) -> RecipientResult:
-    """The operator takes mail that cannot be read too (R-IN-10), but none that goes round (R-OUT-08)."""
-    goes_round = hop_count > target.marketplace.policy_at(incoming.received_at).limits.hop_limit
-    refusal = Refusal(reason=Reason(code=ReasonCode.LOOP)) if goes_round else None
-    return RecipientResult(target=target, message_id=services.ids.new(), outcome=refusal)
+    for number, (key, recipient) in enumerate(resolved.distinct.items()):
+        if number:
+            await asyncio.sleep(0)  # other sessions get a turn of the loop
+        match recipient:
+            case OperatorRecipient():
+                results.add(key, _for_operator(recipient, hop_count))
+            case UnknownRecipient():
+                results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
+            case PartyRecipient():
+                results.add(key, await _judge_one(services, incoming, mail, recipient, results, scans, load_bytes))
+            case _:
+                assert_never(recipient)
+    return TransactionResult(mail=mail, recipients=results.in_order(incoming))
 
 
 async def receive(services: Services, incoming: Incoming) -> ParsedMail:
-    """Reads structure and header within the limits. Raises MimeError, HeadError."""
+    """Reads structure and header within the limits, and authenticates the mail.
+
+    Raises MimeError, HeadError, UnavailableError.
+    """
     content = incoming.content
     root = await offload(len(content), split, content, services.settings.mime_limits)
-    return ParsedMail(root=root, head=read_head(content, root))
+    head = read_head(content, root)
+    return ParsedMail(
+        root=root,
+        head=head,
+        automatic=automatic(incoming, head),
+        authentication=await services.authenticator.authenticate(incoming, head.from_address),
+    )
 
 
 async def _judge_one(
     services: Services,
     incoming: Incoming,
     mail: ParsedMail,
-    authentication: Authentication,
+    recipient: PartyRecipient,
+    results: ResultsInTransaction,
     scans: Scans,
-    target: Target,
-    spent: Counter[Use],
-) -> RecipientResult:
-    message_id = services.ids.new()
-    if target.pair is None or target.to is None:
-        unknown = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
-        return RecipientResult(target=target, message_id=message_id, outcome=Refusal(reason=unknown))
-    facts = await gather(services, incoming, mail.head, authentication, target, spent)
-    writer = identify(incoming, mail.head, facts)
+    load_bytes: int,
+) -> DistinctResult | OwnCopy:
+    """Identifies, decides and rewrites for one party.
+
+    `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread.
+    """
+    policy, now = recipient.policy, incoming.received_at
+    facts = await gather(services, incoming, mail, recipient, results.spent)
+    writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
-        return RecipientResult(target=target, message_id=message_id, facts=facts, outcome=Refusal(reason=writer))
+        return Refused(recipient=recipient, reason=writer)
+    if own_copy := results.own_copy(recipient, writer):
+        return own_copy
     facts = replace(facts, scans=await scans.get())
-    now = incoming.received_at
-    policy, size = facts.marketplace.policy_at(now), weight(incoming.content, mail.root)
-    verdict = await offload(size, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
-    rewritten = None
-    if verdict.action is not Action.RETURN and not verdict.to_operator and not target.check:
-        the_plan = plan(services, incoming, facts, verdict, message_id, mail.head.from_name)
-        rewritten = await offload(size, rewrite, incoming.content, mail.root, the_plan)
-    asks = target.check and writer.registered and writer.role is Role.SELLER and facts.to is Role.BUYER
-    return RecipientResult(
-        target=target,
-        message_id=message_id,
-        facts=facts,
-        writer=writer,
-        outcome=verdict,
-        rewritten=rewritten,
-        reach=reach(replace(facts, thread_refs=()), policy, now) if asks else None,
-    )
+    verdict = await offload(load_bytes, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
+    judgement = Judgement(recipient=recipient, mail=mail, facts=facts, writer=writer, verdict=verdict)
+    if recipient.check:
+        return Checked(judgement=judgement, reach=_reach(judgement, now))
+    if verdict.action is Action.RETURN:
+        return Returned(judgement=judgement)
+    if verdict.to_operator:
+        return Rerouted(judgement=judgement)
+    the_plan = plan(services, incoming, judgement)
+    rewritten = await offload(load_bytes, rewrite, incoming.content, mail.root, the_plan)
+    uses = quota.uses(facts, writer, verdict, policy, now)
+    outcome = Relayed if verdict.action is Action.RELAY else Held
+    return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
 
 
-def reply(judged: RecipientResult, judgement: TransactionResult) -> Reply:
-    """What the client is told about one recipient; a merged copy shares the answer of what it was merged into."""
-    marketplace = judged.target.marketplace
-    match judged.outcome:
-        case Refusal(reason=reason):
-            return smtp_text.reply_for_refusal(reason, marketplace)
-        case Verdict() if judged.target.check:
-            return Reply(250, "2.0.0", f"{judged.message_id} checked, not relayed; the answer follows by mail")
-        case Verdict() as verdict:
-            return smtp_text.reply_for_verdict(verdict, judged.message_id, marketplace, reject=judgement.rejects)
-        case None if judged.merged_into:
-            return reply(next(j for j in judgement.judged if j.message_id == judged.merged_into), judgement)
-        case None:
-            return Reply(250, "2.0.0", f"{judged.message_id} recorded, goes to the operator")
+def _reach(judgement: Judgement, now: datetime) -> Standing | None:
+    """Returns the answer to a check that only a registered seller gets (R-POL-19)."""
+    facts, writer = judgement.facts, judgement.writer
+    if not writer.registered or writer.role is not Role.SELLER or facts.to is not Role.BUYER:
+        return None
+    return reach(replace(facts, thread_refs=()), judgement.recipient.policy, now)
+
+
+def _for_operator(recipient: OperatorRecipient, hop_count: int) -> ForOperator | Refused:
+    """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
+    if hop_count > recipient.policy.limits.hop_limit:
+        return Refused(recipient=recipient, reason=_LOOP)
+    return ForOperator(recipient=recipient)
+
+
+def _unreadable(recipient: Recipient, error: HeadError | MimeError) -> Refused:
+    code = ReasonCode.FROM_DEFECT if isinstance(error, HeadError) else ReasonCode.MALFORMED
+    reason = Reason(code=code, values=(("detail", str(error)),))
+    return Refused(recipient=recipient, reason=reason)
+
+
+def reply(result: RecipientResult, *, rejects: bool) -> Reply:
+    """Returns the answer to the client about one recipient; a merged one gets the answer of the other."""
+    match result:
+        case Refused(recipient=recipient, reason=reason):
+            return smtp_text.reply_for_refusal(reason, recipient.marketplace)
+        case Relayed() | Held() | Rerouted() | Returned():
+            recipient, verdict = result.recipient, result.judgement.verdict
+            return smtp_text.reply_for_verdict(verdict, recipient.message_id, recipient.marketplace, reject=rejects)
+        case Checked(recipient=recipient):
+            return Reply(250, "2.0.0", f"{recipient.message_id} checked, not relayed; the answer follows by mail")
+        case ForOperator(recipient=recipient):
+            return Reply(250, "2.0.0", f"{recipient.message_id} recorded, goes to the operator")
+        case Merged(into=into):
+            return reply(into, rejects=rejects)
+        case _:
+            assert_never(result)
 
 
 async def dispatch(services: Services, item: Item, stored: StoredContent | None) -> Settlement:
-    """One attempt at an item that is leased by us: look again, compose, sign, deliver; yields what to settle."""
+    """Makes one attempt at an item that this process has leased: recheck, compose, sign, deliver.
+
+    Returns the settlement for the store. Raises UnavailableError.
+    """
     now = services.clock.now()
-    # What this process has accepted within a second is not looked up again.
+    # The judgement of a message that this process accepted within the last second still holds.
     just_judged = stored is not None and now - item.queued_at < timedelta(seconds=1)
     stored = stored or await services.store.content(item)
     if stored is None:
         return settling.parked(services, item, now)
-    match await recheck(services, item, stored, now, just_judged=just_judged):
-        case Reason() as reason:
+    found = await recheck(services, item, stored, now, just_judged=just_judged)
+    match found:
+        case ReturnIt(reason=reason):
             return await settling.returned(services, item, reason, now)
-        case datetime() as until:
+        case WaitUntil(until=until):
             return settling.put_aside(services, item, until)
-        case Way(item=item, mailbox=mailbox):
+        case Deliver(item=item, mailbox=mailbox):
             outgoing = await settling.compose(services, item, stored, mailbox, now)
             delivery = await services.courier.deliver(outgoing)
             return await settling.settle(services, item, mailbox, delivery, services.clock.now())
+        case _:
+            assert_never(found)

@@ -1,8 +1,7 @@
-"""Letters that come due without a message: digests of unlisted senders that wait (R-SND-02), announcements of a policy
-that will take effect (R-POL-20).
+"""Letters that are due at a time: digests of pending senders (R-SND-02), announcements of a policy (R-POL-20).
 
-Every node sweeps; the store says who of them writes a letter. One that dies before its letter is committed leaves it to
-the next sweep, so that a letter may come twice but not be lost.
+Every node sweeps, and the store decides which node writes a letter. If that node dies before its letter is committed,
+the next sweep writes it: a letter may be sent twice, but it is not lost.
 """
 
 import asyncio
@@ -22,11 +21,11 @@ from relay.steps.services import Services
 log = structlog.get_logger()
 
 _TURN_S = 60
-"""How long one node has for a letter before another one may try."""
+"""The time that a node has for a letter before another node may write it."""
 
 
 class Housekeeping:
-    """One per process. `start` then `stop`; never raises for what a sweep does."""
+    """The sweeps of this process: `start` them, then `stop` them. No fault of a sweep ends them."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -47,7 +46,7 @@ class Housekeeping:
             await asyncio.sleep(sweep_s)
 
     async def digests(self, services: Services) -> None:
-        """To each owner with senders that came after he was last told, a digest's time after that."""
+        """Writes to each owner of new pending senders, at most once in `Settings.digest_s`."""
         now = services.clock.now()
         for party_id in await services.store.waiting_parties(now - timedelta(seconds=services.settings.digest_s)):
             party = await services.store.party_by_id(party_id)
@@ -55,6 +54,7 @@ class Housekeeping:
                 await self._in_turn(services, party, PENDING, now, letters.pending_digest)
 
     async def announcements(self, services: Services) -> None:
+        """Writes to each seller about a policy whose announcement is due."""
         now = services.clock.now()
         for marketplace in services.marketplaces.by_id.values():
             for policy in marketplace.policies:
@@ -65,7 +65,7 @@ class Housekeeping:
                     self._announced.add(announced)
 
     async def _announce(self, services: Services, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
-        """Whether nobody is left: a letter that another node has begun may still be lost with it."""
+        """Returns whether all sellers have their letter. False if another node is writing one, which may fail."""
         nobody_left = True
         topic = f"policy {policy.version}"
 
@@ -86,7 +86,7 @@ class Housekeeping:
         now: datetime,
         write: Callable[[Services, Party, NoticeSent], Coroutine[object, object, bool]],
     ) -> bool:
-        """Writes a letter unless another node is just doing so; whether it was our turn."""
+        """Writes a letter unless another node is writing it; returns whether this node wrote."""
         turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
         first = await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
         if first and await write(services, party, NoticeSent(party_id=party.id, topic=topic, at=now)):
@@ -95,11 +95,11 @@ class Housekeeping:
 
 
 async def _survive(sweep: Callable[[Services], Coroutine[object, object, None]], services: Services) -> None:
-    """One sweep's fault must not end all later ones."""
+    """Runs one sweep; an error in it must not end later sweeps."""
     try:
         await sweep(services)
     except UnavailableError:
-        log.warning("store_away", during="sweep")
+        log.debug("work_put_off", during="sweep")  # the store itself tells, once
     except Exception:
         services.observer.count("internal_errors", where="sweep")
         log.exception("sweep_failed")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relay.config import Config
 from relay.edge import system
-from relay.ports import Store
+from relay.ports import EventLog, Store
 from relay.store import connect
 from relay.store.crypto import MasterKeys
 
@@ -19,11 +19,11 @@ def data_dir(config: Config, base: Path) -> Path:
 
 
 @asynccontextmanager
-async def opened(config: Config, base: Path) -> AsyncIterator[Store]:
-    """The store with its keys, open. Raises StoreError with cause and fix."""
+async def opened(config: Config, base: Path, *, event_log: EventLog | None = None) -> AsyncIterator[Store]:
+    """The store with its keys, open; it reports to the event log. Raises StoreError with cause and fix."""
     directory = data_dir(config, base)
     master = MasterKeys.load(directory / config.master_key)
-    store = connect(config.store, directory, master, system.SystemClock(), system.SystemIds())
+    store = connect(config.store, directory, master, system.SystemClock(), system.SystemIds(), event_log=event_log)
     await store.open()
     try:
         yield store

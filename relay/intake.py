@@ -1,8 +1,8 @@
-"""The receiving edge's questions (`ports.Intake`), answered from the store and the flow.
+"""The implementation of `relay.ports.Intake` over the store and the flow.
 
-On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; what depends on
-the writer is said after DATA. On sessions with a login the writer is known, and closed or foreign aliases are refused
-at once (design, "RCPT").
+On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; answers that depend
+on the writer come after DATA. On sessions with a login the writer is known, so aliases that are closed or belong to
+others are refused at once.
 """
 
 import asyncio
@@ -23,16 +23,15 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.notice import smtp_text
 from relay.steps import bounces
-from relay.steps.gather import OPERATOR_LOCAL_PARTS
+from relay.steps.recipients import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
-_NO_RELAYING: Final = smtp_text.reply(ReasonCode.NO_RELAYING, None)
 _REMEMBERED_LOGINS: Final = 1_000
 
 
 class SmtpIntake:
-    """Implements `ports.Intake` over one house."""
+    """Implements `relay.ports.Intake`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -41,19 +40,25 @@ class SmtpIntake:
         self._remembered: dict[bytes, str] = {}
 
     async def login(self, username: str, password: str) -> str | None:
-        """Argon2 is slow on purpose; a password that was right is remembered by a keyed hash with its stored hash,
-        so that revoking it takes effect at once."""
+        """Returns the id of the party whose app password fits, None if none does.
+
+        Argon2 is slow on purpose, so a correct password is remembered as a keyed hash over it and its stored hash. A
+        revoked password is no longer stored, and stops working at once.
+        """
         found = await self._services.store.app_passwords(username)
         for party_id, password_hash in found:
             mark = self._mark(username, password, password_hash)
             if self._remembered.get(mark) == party_id:
+                self._services.event_log.signed_in(party_id)
                 return party_id
         for party_id, password_hash in found or (("", self._dummy_hash),):
             if await asyncio.to_thread(self._verify, password_hash, password) and party_id:
                 if len(self._remembered) >= _REMEMBERED_LOGINS:
                     self._remembered.clear()
                 self._remembered[self._mark(username, password, password_hash)] = party_id
+                self._services.event_log.signed_in(party_id)
                 return party_id
+        self._services.event_log.sign_in_failed([party_id for party_id, _ in found])
         return None
 
     def _mark(self, *parts: str) -> bytes:
@@ -73,32 +78,43 @@ class SmtpIntake:
         domain = fold_domain(domain)
         marketplace = self._services.marketplaces.by_domain.get(domain)
         if marketplace is None:
-            return _NO_RELAYING
+            reason: ReasonCode | None = ReasonCode.NO_RELAYING
+        else:
+            reason = await self._why_refused(peer, local_part, domain)
+        if reason is None:
+            return _OK
+        self._services.event_log.recipient_refused(peer.port, peer.login_party_id, reason)
+        return smtp_text.reply(reason, marketplace)
+
+    async def _why_refused(self, peer: Peer, local_part: str, domain: str) -> ReasonCode | None:
         store = self._services.store
         name = alias.untag(local_part).local_part
         if name in OPERATOR_LOCAL_PARTS or self._returned_item(local_part):
-            return _OK
-        unknown = smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, marketplace)
+            return None
         if not alias.is_valid(name, domain, store.secret("alias")):
-            return unknown
+            return ReasonCode.ADDRESS_UNKNOWN
         if peer.login_party_id is None:
-            return _OK if await store.alias(name, domain) else unknown
+            return None if await store.alias(name, domain) else ReasonCode.ADDRESS_UNKNOWN
         pair = await store.pair_by_alias(name, domain)
         if pair is None or peer.login_party_id not in (pair.buyer.party.id, pair.seller.party.id):
-            return unknown
+            return ReasonCode.ADDRESS_UNKNOWN
         other = pair.seller if pair.buyer.party.id == peer.login_party_id else pair.buyer
         own = pair.buyer if other is pair.seller else pair.seller
         if own.party.state is not PartyState.ACTIVE:
-            return smtp_text.reply(ReasonCode.SENDER_SUSPENDED, marketplace)
+            return ReasonCode.SENDER_SUSPENDED
         if other.party.state is not PartyState.ACTIVE:
-            return smtp_text.reply(ReasonCode.RECIPIENT_UNAVAILABLE, marketplace)
-        return _OK
+            return ReasonCode.RECIPIENT_UNAVAILABLE
+        return None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Return paths of ours take bounces; everything else is a message. Replies keep the recipients' order."""
+        """Returns one reply per recipient, in order.
+
+        The relay's own return paths take bounces; other recipients take the mail as a message. Raises UnavailableError.
+        """
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
-        # Reports first: when the store fails half-way all of it comes again, and a report may, a message may not.
+        # Reports come first. If the store fails after them the client sends all of it again: a report may come twice, a
+        # message may not.
         reports = {a: await bounces.take(self._services, incoming, item_id) for a, item_id in returned.items()}
         replies = iter(await flow.accept(self._services, replace(incoming, rcpt_to=written)) if written else ())
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]

@@ -1,13 +1,13 @@
-"""The dispatch loop: claims what is due, attempts each item, settles it; renews leases, backs off from sick domains.
+"""The dispatch loop: claims, attempts and settles due items, renews leases, backs off from silent domains.
 
-Items that the flow has just committed are born leased by this process and come in by `submit` with their content, so
-the usual message costs no claim and no read. Whatever does not fit in is left to the claim.
+Items that the flow has just committed are already leased by this process and arrive by `submit` with their content, so
+the usual message costs no claim and no read. Items above the capacity are left to the claim.
 
-Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. One that
-answers slowly fills its own lane; the mail of others passes it by.
+Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. A
+destination that answers slowly fills its own lane and does not delay the mail to others.
 
-Mail that waited for its sender's approval comes one by one for each recipient, so that it arrives in the order in which
-it was written (R-SND-02): the end of one calls for the next.
+Mail that waited for its sender's approval is claimed one item at a time for each recipient, so that it arrives in the
+order in which it was written (R-SND-02): the end of one attempt wakes the claim for the next.
 """
 
 import asyncio
@@ -31,19 +31,19 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _DEPTH = 4
-"""Items in hand for each delivery under way: enough that a slow commit never leaves a connection idle."""
+"""Items in hand per connection: enough that a slow commit never leaves a connection idle."""
 
 
 @dataclass(slots=True)
 class _Lane:
-    """One destination's places, and how many of its items are in hand."""
+    """One destination's places, and the number of its items in hand."""
 
     places: asyncio.Semaphore
     items: int = 0
 
 
 class Worker:
-    """One per process. `start` then `stop`; never raises for what an item does."""
+    """The worker of this process: `start` it, then `stop` it. No fault of an item ends it."""
 
     def __init__(self) -> None:
         self._services: Services | None = None
@@ -67,7 +67,7 @@ class Worker:
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
-        """Lets attempts under way end; gives the rest back to the queue at once."""
+        """Waits up to `grace_s` for running attempts, then gives all other leases back to the queue."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -80,7 +80,7 @@ class Worker:
         with contextlib.suppress(UnavailableError):
             await self.services.store.release(self.services.settings.owner)
 
-    # ------------------------------------------------------------ what the flow sees (house.Departures)
+    # ------------------------------------------------------------ the flow's interface (services.Dispatcher)
 
     def has_capacity(self, destination: str) -> bool:
         lane = self._lanes.get(destination)
@@ -115,7 +115,7 @@ class Worker:
             late_s=settings.schedule.delayed_notice_s,
             but_for=self._full_lanes(),
         )
-        # One that is in hand still has lost its lease while the store was away, and is not to be sent again (R-IN-03).
+        # An item in hand may have lost its lease while the store was unavailable. It is not sent twice (R-IN-03).
         fresh = [item for item in items if item.id not in self._in_hand]
         for item in fresh:
             self._take(item, None)
@@ -130,17 +130,17 @@ class Worker:
                 await self._survive("renew", self.services.store.renew(settings.owner, tuple(self._in_hand), until))
 
     async def _survive(self, during: str, work: Awaitable[T]) -> T | None:
-        """A loop goes on whatever one round of it meets, or the queue would stand still in silence."""
+        """Returns the result of one round of a loop, None after an error, which must not end the loop."""
         try:
             return await work
         except UnavailableError:
-            log.warning("store_away", during=during)
+            log.debug("work_put_off", during=during)  # the store itself tells, once
         except Exception:
             self.services.observer.count("internal_errors", where=during)
             log.exception("worker_failed", during=during)
         return None
 
-    # ------------------------------------------------------------ what is in hand
+    # ------------------------------------------------------------ the items in hand
 
     def _room(self) -> int:
         return 0 if self._stopping else self.services.settings.concurrency * _DEPTH - len(self._in_hand)
@@ -185,36 +185,47 @@ class Worker:
         try:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
-            # Raised by what is asked before and after the delivery, never for one that was accepted.
-            log.warning("store_away", during="dispatch", item=item.id)
+            # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
+            log.debug("work_put_off", during="dispatch", item=item.id)
             return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
         except Exception:
             services.observer.count("internal_errors", where="dispatch")
-            log.exception("dispatch_failed", item=item.id, message=item.message_id)
+            log.exception("dispatch_failed", id=item.message_id, item=item.id)
             return settling.stumbled(services, item, services.clock.now())
         self._note_health(item, settlement)
         return settlement
 
     async def _settle(self, settlement: Settlement) -> bool:
-        """What another server has said is not forgotten because the store is away: it waits here for the store, or
-        the message would be sent twice (R-IN-03). What the store refuses is tried again when the lease has run out."""
+        """Stores the outcome of an attempt; False if the lease was lost or the store rejected it.
+
+        While the store is unavailable the outcome waits here, or the message would be sent twice (R-IN-03). After a
+        rejection the item is claimed again when its lease ends.
+        """
         services, item = self.services, settlement.item
         while True:
             try:
                 settled = await services.store.settle(settlement)
             except UnavailableError:
-                log.warning("store_away", during="settle", item=item.id)
+                log.debug("work_put_off", during="settle", item=item.id)
                 await asyncio.sleep(services.settings.poll_s)
             except Exception:
                 services.observer.count("internal_errors", where="settle")
-                log.exception("settle_failed", item=item.id, message=item.message_id)
+                log.exception("settle_failed", id=item.message_id, item=item.id)
+                self._release_slot(settlement)
                 return False
             else:
-                services.observer.count("settled", state=settlement.state, kind=item.kind)
+                if not settled:
+                    self._release_slot(settlement)
                 return settled
 
+    def _release_slot(self, settlement: Settlement) -> None:
+        """Gives back the slot of a notice that is not sent, because its settlement was not stored."""
+        if settlement.notice is not None:
+            notice = settlement.notice
+            self.services.notice_quota.release(notice.key_holder_id, notice.item.due_at)
+
     def _note_health(self, item: Item, settlement: Settlement) -> None:
-        """A whole domain that defers is left alone for a while; one success ends that (R-OUT-02)."""
+        """Starts a back-off from a domain whose host defers all mail; one success ends it (R-OUT-02)."""
         if settling.is_whole_domain(settlement):
             pause = timedelta(seconds=self.services.settings.schedule.domain_back_off_s)
             self._back_off[item.destination] = self.services.clock.now() + pause

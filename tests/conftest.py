@@ -1,4 +1,7 @@
-"""What every test shares: real peers fail in CI when they are missing; outside they skip and say so."""
+"""Hooks and fixtures that all tests share. Tests of a real peer that is not installed fail in CI and skip elsewhere.
+
+Tests with one of the markers in `_ON_REQUEST` run only where the command names the marker (`-m more`).
+"""
 
 import os
 import shutil
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import scanners, scores
+from tests.support import scanners, scores, suites
 
 _PROGRAMS = {
     "postfix": "/usr/sbin/postfix",
@@ -15,12 +18,14 @@ _PROGRAMS = {
     "dovecot": "/usr/sbin/dovecot",
     "clamd": "/usr/sbin/clamd",
 }
+_ON_REQUEST = ("more", "soak")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "soak" not in (config.option.markexpr or ""):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    left_out = [name for name in _ON_REQUEST if name not in (config.option.markexpr or "")]
+    deselected = {item for item in items if any(map(item.get_closest_marker, left_out))}
+    config.hook.pytest_deselected(items=list(deselected))
+    items[:] = [item for item in items if item not in deselected]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -53,3 +58,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("content rules over tests/golden/policy")
         for line in lines:
             terminalreporter.write_line(line)
+    if missing := suites.closing_line(terminalreporter.getreports("skipped")):
+        terminalreporter.write_line(missing)

@@ -15,8 +15,11 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
 from relay.ports import Store
+from relay.steps.services import Marketplaces
 
 P = ParamSpec("P")
+
+OWN_ADDRESS = "is at a domain of the relay itself, so it is never a party's own address"
 
 
 class CliContext:
@@ -40,6 +43,15 @@ class CliContext:
     @functools.cached_property
     def marketplaces(self) -> tuple[Marketplace, ...]:
         return marketplaces(self.config)
+
+    @functools.cached_property
+    def marketplaces_by_domain(self) -> Marketplaces:
+        return Marketplaces.of(self.marketplaces, self.config.hostname)
+
+    def check_foreign(self, option: str, *addresses: str) -> None:
+        """Raises UsageError when an address, or `@domain`, is at a domain of the relay itself."""
+        if any(self.marketplaces_by_domain.is_own(address) for address in addresses):
+            raise click.UsageError(f"{option}: {OWN_ADDRESS}")
 
     def marketplace(self, wanted: str | None) -> Marketplace:
         """The one asked for; None is the only one there is."""

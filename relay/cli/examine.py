@@ -20,9 +20,14 @@ from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
 from relay.edge.system import locked
 from relay.edge.tls import TlsError, server_context
-from relay.ports import ResolveError, Resolver, Store, StoreError, UnavailableError
+from relay.ports import ResolveError, Resolver, Store, StoreError, StoreFault, StoreUnavailableError, UnavailableError
 
 _RENEW_BEFORE: Final = timedelta(days=14)
+_STORE_FIXES: Final = {
+    StoreFault.UNAVAILABLE: "see the message; end another program that has the database locked, or start the server",
+    StoreFault.READ_ONLY: "let the relay write: its role's rights, the server's mode, the file's owner and mode",
+    StoreFault.FULL: "make room on the disk of the database",
+}
 
 
 class Grade(StrEnum):
@@ -163,6 +168,8 @@ async def store(
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
                 findings += await _keys(opened, config, domain)
             return await wanted(opened, marketplaces, config.hostname), findings
+    except StoreUnavailableError as error:
+        return (), [CheckResult(Grade.BAD, "store", f"{error.fault}: {error.words}", _STORE_FIXES[error.fault])]
     except (StoreError, UnavailableError) as error:
         what, _, fix = str(error).partition("; ")
         return (), [CheckResult(Grade.BAD, "store", what, fix or "see the message")]

@@ -167,7 +167,7 @@ async def _import(
     session: CliContext, marketplace: Marketplace, report: order_report.OrderReport, *, dry_run: bool
 ) -> Importer:
     async with installation.opened(session.config, session.base) as store:
-        importer = Importer(store, marketplace, dry_run=dry_run)
+        importer = Importer(store, marketplace, session.marketplaces_by_domain, dry_run=dry_run)
         with click.progressbar(report.rows, label="orders", file=sys.stderr, hidden=not sys.stderr.isatty()) as rows:
             for row in rows:
                 await importer.take(row)

@@ -1,18 +1,20 @@
 """Taking the rows of an order report into the store, each by itself and safe to repeat."""
 
-from relay.cli.context import introduce
+from relay.cli.context import OWN_ADDRESS, introduce
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Party, Role
 from relay.core.order_report import OrderRow, RowError
 from relay.ports import Store
+from relay.steps.services import Marketplaces
 
 
 class Importer:
     """Counts what it took; what it could not take is in `errors`. A dry run looks up everything and writes nothing."""
 
-    def __init__(self, store: Store, marketplace: Marketplace, *, dry_run: bool) -> None:
+    def __init__(self, store: Store, marketplace: Marketplace, marketplaces: Marketplaces, *, dry_run: bool) -> None:
         self._store = store
+        self._marketplaces = marketplaces
         self._marketplace = marketplace
         self._dry_run = dry_run
         self._parties: dict[tuple[Role, str, str | None, str | None], Party] = {}
@@ -38,6 +40,9 @@ class Importer:
     async def _objection(self, row: OrderRow, known: Order | None) -> RowError | None:
         if row.buyer_locale and row.buyer_locale not in self._marketplace.locales:
             return RowError(row.line, "buyer_locale", f"is not one of {', '.join(self._marketplace.locales)}")
+        for column, mailbox in (("buyer_mailbox", row.buyer_mailbox), ("seller_mailbox", row.seller_mailbox)):
+            if mailbox is not None and self._marketplaces.is_own(mailbox):
+                return RowError(row.line, column, OWN_ADDRESS)
         buyer = await self._store.party(self._marketplace.id, Role.BUYER, row.buyer_ref)
         seller = await self._store.party(self._marketplace.id, Role.SELLER, row.seller_ref)
         if buyer is None and row.buyer_mailbox is None and (Role.BUYER, row.buyer_ref) not in self._coming:

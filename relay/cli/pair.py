@@ -18,7 +18,7 @@ from relay.cli.context import (
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.ports import Store
-from relay.steps.reach import reach
+from relay.steps.gather import reach
 
 
 @click.group()

@@ -17,7 +17,7 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
-from relay.core.model import wall_clock
+from relay.core import wall_clock
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.ports import Store
 
@@ -62,6 +62,7 @@ async def add(
 ) -> None:
     """Add a party; one that exists is updated, so this is safe to repeat."""
     shop = session.marketplace(marketplace)
+    session.check_foreign("--mailbox", mailbox or "")
     known = await store.party(shop.id, Role(role), ref)
     if known is None and mailbox is None:
         raise click.UsageError("a new party needs --mailbox")
@@ -107,6 +108,7 @@ async def change(
 ) -> None:
     """Change a party; what is left out stays as it is."""
     shop = session.marketplace(marketplace)
+    session.check_foreign("--mailbox", mailbox or "")
     known = await known_party(store, shop, Role(role), ref)
     settings = _settings(known, time_zone, quiet_hours, product_support)
     _check_locale(locale, shop.locales)

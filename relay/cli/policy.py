@@ -13,8 +13,9 @@ from relay.cli.context import CliContext, in_marketplace, with_store
 from relay.config.policies import default_text, policies
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.policy import Policy
+from relay.core.model.setting_change import SettingChange
 from relay.core.model.verdict import Verdict
-from relay.core.notice.letters import Changed, worded
+from relay.core.notice.letters import worded
 from relay.core.notice.texts import LANGUAGES
 from relay.core.policy.changes import changelog, changes, settings
 from relay.ports import Store
@@ -234,7 +235,7 @@ def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
-def _say(change: Changed, shop: Marketplace, locale: str) -> None:
+def _say(change: SettingChange, shop: Marketplace, locale: str) -> None:
     """The key, and beneath it what sellers read of it."""
     click.echo(change.path)
     for line in worded(change, shop, texts.load()(locale)):
@@ -245,7 +246,7 @@ def _plain(one: Policy) -> dict[str, object]:
     return {path: _listed(value) for path, value in settings(one).items()}
 
 
-def _keyed(change: Changed) -> show.Row:
+def _keyed(change: SettingChange) -> show.Row:
     return {"key": change.path, "old": _listed(change.old), "new": _listed(change.new)}
 
 

@@ -54,6 +54,7 @@ async def add(
     as_json: bool,
 ) -> None:
     """Put ADDRESS (or @DOMAIN, for everyone there) on a party's list, approved."""
+    session.check_foreign("ADDRESS", address)
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     put = await store.put_sender(party.id, address, SenderState.APPROVED, label=label, added_by=by, shared=shared)
     show.one(_described(put, reveal=False), as_json=as_json)
@@ -114,6 +115,8 @@ def _flip_verb(name: str, state: SenderState, summary: str) -> None:
         by: str,
         as_json: bool,
     ) -> None:
+        if state is SenderState.APPROVED:
+            session.check_foreign("ADDRESS", *addresses)
         party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
         try:
             flipped = await store.flip_senders(party.id, addresses, state, by=by)

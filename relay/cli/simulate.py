@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn, assert_never
 
 import click
 
@@ -21,7 +21,18 @@ from relay.edge import scan
 from relay.edge.smtp_in.guard import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
-from relay.steps.judgement import RecipientResult, Refusal, TransactionResult
+from relay.steps.outcomes import (
+    Checked,
+    ForOperator,
+    Held,
+    Merged,
+    RecipientResult,
+    Refused,
+    Relayed,
+    Rerouted,
+    Returned,
+    TransactionResult,
+)
 from relay.steps.services import Services
 
 
@@ -85,8 +96,11 @@ async def simulate(
         received_at=SystemClock().now(),
     )
     async with _services(session, store) as services:
-        judgement = await flow.judge(services, incoming)
-    found = [_described(judged, judgement, incoming.content) for judged in judgement.judged]
+        result = await flow.judge(services, incoming)
+    found = [
+        {"to": address, **_described(one, result, incoming.content)}
+        for address, one in zip(rcpt_to, result.recipients, strict=True)
+    ]
     if as_json:
         show.rows(found, as_json=True)
         return
@@ -152,38 +166,53 @@ async def _services(session: CliContext, store: Store) -> AsyncIterator[Services
         )
 
 
-def _described(judged: RecipientResult, judgement: TransactionResult, content: bytes) -> dict[str, object]:
-    outcome = judged.outcome
+def _described(one: RecipientResult, result: TransactionResult, content: bytes) -> dict[str, object]:
     described: dict[str, object] = {
-        "to": judged.target.address,
-        "verdict": _verdict(judged),
-        "smtp_answer": str(flow.reply(judged, judgement)),
+        "verdict": _verdict(one),
+        "smtp_answer": str(flow.reply(one, rejects=result.rejects)),
     }
-    if isinstance(outcome, Verdict):
-        described |= {
-            "reasons": [_reason(reason) for reason in outcome.reasons],
-            "kind": str(outcome.kind),
-            "notice": outcome.notify,
-            "policy_version": outcome.policy_version,
-        }
-    elif isinstance(outcome, Refusal):
-        described["reasons"] = [_reason(outcome.reason)]
-    rewritten, relayed = judged.rewritten, None
-    if rewritten and judgement.mail:
-        body_start = judgement.mail.root.body_start
-        relayed = assemble(content, body_start, rewritten.header, rewritten.edits).decode("utf-8", "backslashreplace")
-        described["changes"] = [f"{one.what} in {one.where or 'the body'}: {one.why}" for one in rewritten.changes]
+    relayed = None
+    match one:
+        case Relayed(judgement=judgement) | Held(judgement=judgement):
+            described |= _judged(judgement.verdict)
+            rewritten, body_start = one.rewritten, judgement.mail.root.body_start
+            octets = assemble(content, body_start, rewritten.header, rewritten.edits)
+            relayed = octets.decode("utf-8", "backslashreplace")
+            described["changes"] = [
+                f"{each.what} in {each.where or 'the body'}: {each.why}" for each in rewritten.changes
+            ]
+        case Rerouted(judgement=judgement) | Returned(judgement=judgement) | Checked(judgement=judgement):
+            described |= _judged(judgement.verdict)
+        case Refused(reason=reason):
+            described["reasons"] = [_reason(reason)]
+        case ForOperator() | Merged():
+            pass
+        case _:
+            assert_never(one)
     return described | {"relayed": relayed}
 
 
-def _verdict(judged: RecipientResult) -> str:
-    match judged.outcome:
-        case Verdict(action=action):
-            return str(action)
-        case Refusal():
+def _judged(verdict: Verdict) -> dict[str, object]:
+    return {
+        "reasons": [_reason(reason) for reason in verdict.reasons],
+        "kind": str(verdict.kind),
+        "notice": verdict.notify,
+        "policy_version": verdict.policy_version,
+    }
+
+
+def _verdict(one: RecipientResult) -> str:
+    match one:
+        case Refused():
             return "refuse"
+        case ForOperator():
+            return "to the operator"
+        case Merged():
+            return "merged with another recipient"
+        case Relayed() | Held() | Rerouted() | Returned() | Checked():
+            return str(one.judgement.verdict.action)
         case _:
-            return "merged with another recipient" if judged.merged_into else "to the operator"
+            assert_never(one)
 
 
 def _reason(reason: Reason) -> str:

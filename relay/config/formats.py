@@ -1,10 +1,10 @@
-"""The texts with a grammar that only the configuration has; those that core uses stand in `core.model.setting`."""
+"""The texts with a grammar that only the configuration has; those that core uses stand in `core.setting`."""
 
 import ipaddress
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from relay.core.model.setting import Format, Mark, checked_by, host_name, matching, web_url
+from relay.core.setting import Format, Mark, checked_by, host_name, matching, web_url
 
 
 def _route_domain(text: str) -> None:

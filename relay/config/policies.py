@@ -17,7 +17,7 @@ from relay.config.problem import ConfigError, Problem
 from relay.config.tree import read
 from relay.core.mail.address import fold_domain
 from relay.core.model.policy import Policy
-from relay.core.model.wall_clock import zone
+from relay.core.wall_clock import zone
 
 
 def default_text() -> str:

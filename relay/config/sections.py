@@ -12,7 +12,8 @@ from relay.config.formats import Cidr, HostName, HostOrIp, Ip, RouteDomain, Scan
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.marketplace import MarketplaceSettings
 from relay.core.model.policy import Policy
-from relay.core.model.setting import (
+from relay.core.retry import Schedule
+from relay.core.setting import (
     Bounds,
     Duration,
     MailDomain,
@@ -23,7 +24,6 @@ from relay.core.model.setting import (
     Wait,
     Whole,
 )
-from relay.core.retry import Schedule
 
 Port = Annotated[int, Bounds(ge=0, le=65_535)]
 RemotePort = Annotated[int, Bounds(ge=1, le=65_535)]

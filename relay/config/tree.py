@@ -1,6 +1,6 @@
 """Reads a TOML tree as a structure, leaf by leaf, so that one reading finds every error.
 
-A structure is a dataclass of core or a `msgspec.Struct`; its fields carry the constraints of `core.model.setting`.
+A structure is a dataclass of core or a `msgspec.Struct`; its fields carry the constraints of `core.setting`.
 `msgspec.convert` stops at the first error, so it is asked about one leaf at a time, and an error names the expected
 type in words. A wrong leaf gets its default or a stand-in, so that the rest can still be checked.
 """
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect, structs
 
 from relay.config.problem import Problem
-from relay.core.model.setting import Bounds, Format, Mark, OneOf
+from relay.core.setting import Bounds, Format, Mark, OneOf
 
 BROKEN: Final = object()
 

@@ -31,18 +31,20 @@ class Writer:
     registered: bool
 
 
-def identify(incoming: Incoming, head: Head, facts: Facts) -> Writer | Reason:
-    """The writer, or why the dialogue ends in 5xx. Pure; `head` and `facts` belong to this message and recipient."""
+def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
+    """Returns the writer, or the reason for a 5xx. `head` and `facts` belong to this message and recipient; `policy` is
+    the one in force when the message was received."""
     login = incoming.peer.login_party_id
-    policy = facts.marketplace.policy_at(incoming.received_at)
     if login is None:
         return _by_mail(incoming, head, facts, policy)
+    if login not in {facts.pair.buyer.party.id, facts.pair.seller.party.id}:
+        # Any other account is a stranger to this pair, and learns nothing about it (R-ADR-07).
+        return _stranger()
+    if facts.is_own_from:
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     if login == facts.pair.side(facts.to.other).party.id:
         return _by_login(facts, policy)
-    if login == facts.pair.side(facts.to).party.id:
-        return _to_oneself_by_login(head, facts)
-    # Whoever else has an account is a stranger to this pair, and learns nothing about it (R-ADR-07).
-    return _stranger()
+    return _to_oneself_by_login(head, facts)
 
 
 def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
@@ -58,7 +60,7 @@ def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
 
 
 def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
-    own = head.from_address in facts.pair.side(facts.to).addresses
+    own = facts.pair.side(facts.to).lists(head.from_address)
     if facts.listed_elsewhere and not own:
         return Reason(code=ReasonCode.LOGIN_MISUSED)
     return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
@@ -70,6 +72,9 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         # Said of the mail alone, whatever the alias and whoever may be listed: it tells a forger nothing of either.
         return Reason(code=ReasonCode.DMARC_FAILED)
     proof = _proof(incoming, head, facts)
+    if facts.is_own_from and proof is Proof.ALIGNED:
+        # The relay's own mail has returned; policy ends the loop (R-OUT-08), and nobody joins a list.
+        return Writer(role=facts.to.other, sender=None, proof=proof, registered=False)
     state = _listed_as(facts.sender)
     if state is SenderState.APPROVED:
         if proof is not Proof.NONE:
@@ -82,7 +87,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         return _stranger()
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
-    if state is None and head.from_address in facts.pair.side(facts.to).addresses:
+    if state is None and facts.pair.side(facts.to).lists(head.from_address):
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
     if proof is Proof.ALIGNED and _may_wait(facts, state, policy):
         return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from relay.core.model import wall_clock
+from relay.core import wall_clock
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Weekday
 

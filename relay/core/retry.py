@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Final
 
-from relay.core.model.setting import Bounds, Duration, Wait
+from relay.core.setting import Bounds, Duration, Wait
 
 _MOST_LEAST_ATTEMPTS: Final = 50
 

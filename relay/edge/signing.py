@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core import dkim
-from relay.ports import Clock, DkimKey, KeyStore, UnavailableError
+from relay.ports import Clock, DkimKey, EventLog, KeyStore, UnavailableError, Unlogged
 from relay.steps.offload import offload
 
 _LARGEST_BATCH: Final = 16
@@ -38,8 +38,17 @@ class _Ring:
 class BatchSigner:
     """Implements `ports.Signer`. A rotation is seen within half a minute, or at once after `forget()`."""
 
-    def __init__(self, *, secrets: KeyStore, clock: Clock, algorithms: Sequence[str], expire_s: int) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: KeyStore,
+        clock: Clock,
+        algorithms: Sequence[str],
+        expire_s: int,
+        event_log: EventLog | None = None,
+    ) -> None:
         self._secrets = secrets
+        self._event_log = event_log or Unlogged()
         self._clock = clock
         self._algorithms = frozenset(algorithms)
         self._expire_s = expire_s
@@ -71,6 +80,7 @@ class BatchSigner:
         if ring is None:
             stored = await self._stored(domain)
             ring = self._rings[domain] = _Ring(stored, _loaded(stored), now_s)
+            self._event_log.keys_in_use(domain, [key.selector for key in stored])
         elif now_s - ring.read_s > _FRESH_S:
             ring.read_s = now_s
             # Those at hand are good enough while the store is away: their records stay published for a while.
@@ -78,6 +88,7 @@ class BatchSigner:
                 stored = await self._stored(domain)
                 if stored != ring.stored:  # loading costs far more than looking
                     ring.stored, ring.keys = stored, _loaded(stored)
+                    self._event_log.keys_in_use(domain, [key.selector for key in stored])
         return ring.keys
 
     async def _stored(self, domain: str) -> Sequence[DkimKey]:

@@ -2,7 +2,16 @@
 normalises. `edge`, `store` and `intake` implement them, the steps and the edges use them, `app` joins the two.
 """
 
-from relay.ports.inward import Authenticator, Intake, OvertakenError, Scanner, UnavailableError
+from relay.ports.event_log import EventLog, Unlogged
+from relay.ports.inward import (
+    Authenticator,
+    Intake,
+    OvertakenError,
+    Scanner,
+    StoreFault,
+    StoreUnavailableError,
+    UnavailableError,
+)
 from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
@@ -31,6 +40,7 @@ __all__ = [
     "Delivery",
     "DirectoryStore",
     "DkimKey",
+    "EventLog",
     "FactStore",
     "HostRecord",
     "Ids",
@@ -57,8 +67,11 @@ __all__ = [
     "Signer",
     "Store",
     "StoreError",
+    "StoreFault",
+    "StoreUnavailableError",
     "StoredContent",
     "StoredMessage",
     "UnavailableError",
+    "Unlogged",
     "Use",
 ]

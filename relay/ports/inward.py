@@ -1,6 +1,7 @@
 """The way in: what the receiving edge asks and tells, and who says who is writing."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from relay.core.model.facts import Authentication, Scan
@@ -10,6 +11,30 @@ from relay.core.model.reply import Reply
 
 class UnavailableError(Exception):
     """A thing outside is away for now: answer 451, keep nothing, try again later."""
+
+
+class StoreFault(StrEnum):
+    """Why the store takes no writes, as `/readyz` and `relay check` call it."""
+
+    UNAVAILABLE = "store_unavailable"
+    READ_ONLY = "store_read_only"
+    """The database, or our role in it, allows no writes."""
+    FULL = "store_full"
+
+
+class StoreUnavailableError(UnavailableError):
+    """The database said, of itself, that it cannot do this now. `words` is the first line of what it said, `code` its
+    SQLSTATE, the name of an SQLite error, or that of an error of the connection."""
+
+    def __init__(self, words: str, *, code: str, fault: StoreFault = StoreFault.UNAVAILABLE) -> None:
+        super().__init__(words)
+        self.words = words
+        self.code = code
+        self.fault = fault
+
+    def copy(self) -> "StoreUnavailableError":
+        """The same error, to be raised in another place: a traceback belongs to one."""
+        return StoreUnavailableError(self.words, code=self.code, fault=self.fault)
 
 
 class OvertakenError(UnavailableError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from relay.core.dkim import KeyState
+from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
 from relay.core.model.item import Item, ItemState
@@ -13,7 +14,8 @@ from relay.core.model.optout import OptOut
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
+from relay.ports.outward import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class MessageRecord:
     original_message_id: str = ""
     original: bytes = b""
     header: bytes | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
     policy_version: str = ""
     detail: dict[str, object] = field(default_factory=dict)
@@ -114,7 +116,7 @@ class StoredContent:
 
     original: bytes
     header: bytes | None
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     pair: Pair | None
 
 
@@ -122,7 +124,8 @@ class StoredContent:
 class Settlement:
     """The end of one attempt: the item's new state (see `item.TRANSITIONS`), when it is due again, what happened, and
     the notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
-    `dialled`: False takes back the attempt that the claim has counted."""
+    `dialled`: False takes back the attempt that the claim has counted. `delivery` is the attempt's outcome, None when
+    no server was asked; the store does not keep it."""
 
     item: Item
     owner: str
@@ -132,6 +135,7 @@ class Settlement:
     notice: OutgoingNotice | None = None
     delay_noticed: bool = False
     dialled: bool = True
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,7 @@ class StoredMessage:
     original_message_id: str
     original: bytes
     header: bytes | None
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
     events: tuple[Event, ...]
 

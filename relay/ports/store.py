@@ -214,7 +214,9 @@ class FactStore(Protocol):
 
 
 class QueueStore(Protocol):
-    """The record's and the queue's writes. Any failure raises UnavailableError and has written nothing."""
+    """The record's and the queue's writes. All raise StoreUnavailableError when the database says that it cannot do
+    this now, and ValueError for a row that it refuses; either way nothing has been written. Each event that is
+    committed is reported to the event log."""
 
     async def accept(self, acceptance: Acceptance) -> None:
         """Durable on return (fsynced): what 250 is answered for. Raises OvertakenError, with nothing written, when a
@@ -342,7 +344,9 @@ class Store(DirectoryStore, FactStore, QueueStore, RecordStore, KeyStore, Protoc
     async def close(self) -> None: ...
 
     async def ping(self) -> None:
-        """Raises UnavailableError when a write could not be taken now."""
+        """Writes and commits a row of its own, in a transaction that it shares with no other write. Raises
+        StoreUnavailableError, whose `fault` says why, when that is not possible, or when the database has just refused
+        other writes because it is full or allows none."""
         ...
 
 

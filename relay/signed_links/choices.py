@@ -84,6 +84,8 @@ def _plain(words: str) -> str:
 
 async def _sender(context: LinkContext, choice: str, _: str) -> None:
     state = SenderState.APPROVED if choice == "approve" else SenderState.BLOCKED
+    if state is SenderState.APPROVED and offers.is_never_approved(context):
+        raise context.no_such_choice()
     if await context.services.store.flip_sender(context.sender.id, state, by=_BY) is None:
         raise context.gone()
     context.services.dispatcher.notify()

@@ -13,7 +13,7 @@ from relay.core.model.sender import Sender
 from relay.core.signed_link import ForgedError, Link, Purpose, read
 from relay.ports import MessageSummary
 from relay.ports.signed_links import LinkError, LinkFault
-from relay.steps.footer import locale_of
+from relay.steps.plan import locale_of
 from relay.steps.services import Services
 
 _HOLDERS: Final = {
@@ -64,6 +64,9 @@ class LinkContext:
 
     def gone(self) -> LinkError:
         return LinkError(LinkFault.GONE, locale=self.locale, help_url=self.marketplace.help_url)
+
+    def no_such_choice(self) -> LinkError:
+        return LinkError(LinkFault.CHOICE, locale=self.locale, help_url=self.marketplace.help_url)
 
     async def marks(self) -> Sequence[str]:
         """What was said of the message, oldest first."""

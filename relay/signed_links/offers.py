@@ -14,8 +14,8 @@ from relay.core.signed_link import Purpose
 from relay.ports.signed_links import Choice, Offer
 from relay.signed_links.context import LinkContext
 from relay.steps import letters
-from relay.steps.gather import shown_name
-from relay.steps.judgement import QUOTAS
+from relay.steps.plan import shown_name
+from relay.steps.quota import QUOTAS
 
 NO_REPLY: Final = "no_reply_needed"
 REPLY: Final = "reply_needed"
@@ -95,9 +95,18 @@ async def _sender(context: LinkContext) -> Offer:
     return _offer(
         context,
         str(sender.state),
-        *(Choice(value) for state, value in offered.items() if sender.state is not state),
+        *(
+            Choice(value)
+            for state, value in offered.items()
+            if sender.state is not state and not (value == "approve" and is_never_approved(context))
+        ),
         about=(("sender", sender.address), *waiting),
     )
+
+
+def is_never_approved(context: LinkContext) -> bool:
+    """Whether the sender is one of the relay's own addresses, which an older list may hold (R-OUT-08)."""
+    return context.services.marketplaces.is_own(context.sender.address)
 
 
 async def _confirm(context: LinkContext) -> Offer:

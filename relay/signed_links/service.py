@@ -12,7 +12,7 @@ from relay.core.notice.letters import worded
 from relay.core.notice.texts import Translations
 from relay.core.policy.changes import PolicyHistoryEntry, changelog
 from relay.core.signed_link import Link, Purpose
-from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, LinkFault, Offer, PolicyVersion
+from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, Offer, PolicyVersion
 from relay.signed_links import choices, offers
 from relay.signed_links.context import open_link, resolve
 from relay.steps.services import Services
@@ -33,13 +33,13 @@ class SignedLinkService:
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
         services = self._services()
-        with _counted(services, "done") as counted:
+        with _counted(services, "done", choice) as counted:
             link = open_link(services, token)
             counted.append(link)
             context = await resolve(services, link)
             one_click = choice == ONE_CLICK and link.purpose is Purpose.OPT_OUT
             if not one_click and choice not in LINK_WORDS[link.purpose].choices:
-                raise LinkError(LinkFault.CHOICE, locale=context.locale, help_url=context.marketplace.help_url)
+                raise context.no_such_choice()
             await choices.act(context, choice, words)
             # What was just changed is looked up again.
             return replace(await offers.offer(await resolve(services, link)), done=True)
@@ -84,8 +84,8 @@ def _version(
 
 
 @contextmanager
-def _counted(services: Services, outcome: str) -> Iterator[list[Link]]:
-    """Counts the use of a link, by its purpose once that is known."""
+def _counted(services: Services, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
+    """Counts the use of a link, by its purpose once that is known; a choice that was made by a real one is logged."""
     links: list[Link] = []
     try:
         yield links
@@ -98,3 +98,6 @@ def _counted(services: Services, outcome: str) -> Iterator[list[Link]]:
     finally:
         purpose = links[0].purpose.name.lower() if links else "unknown"
         services.observer.count("links", purpose=purpose, outcome=outcome)
+        if choice is not None and links:
+            known = choice == ONE_CLICK or choice in LINK_WORDS[links[0].purpose].choices
+            services.event_log.link_used(links[0], outcome, choice if known else "")

@@ -1,4 +1,4 @@
-"""The relay's own letters on their way: each is a record of its own, and rides the queue like all mail."""
+"""The relay's own letters: each has a record of its own, and goes through the queue like all mail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,16 +16,16 @@ from relay.core.notice.letters import Letterhead, WaitingSender
 from relay.core.policy.changes import changes
 from relay.core.signed_link import Purpose
 from relay.ports import Acceptance, MessageRecord, NoticeSent
-from relay.steps.footer import locale_of
+from relay.steps.plan import locale_of
 from relay.steps.queueing import domain_of
 from relay.steps.services import Services
 
 _TURN_S: Final = 60
-"""How long a report has for its letter before the same one may try again."""
+"""The time in which the same report is not accepted again, while its letter is written."""
 
 
 async def pending_digest(services: Services, party: Party, told: NoticeSent) -> bool:
-    """To the owner of senders that wait for his word (R-SND-02); False when none does (any more)."""
+    """Writes to the owner of senders that wait for the owner's decision (R-SND-02); False if none waits."""
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     waiting = [
         WaitingSender(
@@ -45,7 +45,7 @@ async def pending_digest(services: Services, party: Party, told: NoticeSent) -> 
 
 
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
-    """To a seller: a policy that will take effect, and what it changes (R-POL-20)."""
+    """Writes to a seller about a policy that will take effect, with its changes (R-POL-20)."""
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     locale = locale_of(marketplace, party)
     changed = changes(marketplace.policy_at(told.at), policy)
@@ -67,7 +67,10 @@ async def to_party(
     write: Callable[[Letterhead], bytes],
     word: str,
 ) -> bool:
-    """Records and queues a letter to the party's mailbox, with the note that it was told; False without a mailbox."""
+    """Records and queues a letter to the party's mailbox, with the note that it was sent.
+
+    False if the party has no mailbox. Raises UnavailableError.
+    """
     mailbox = await services.store.mailbox(party.id)
     if mailbox is None:
         return False
@@ -81,8 +84,11 @@ async def to_party(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseReport:
-    """What somebody says of a message (R-REW-09). `order` is the marketplace's id, "" for none; `words` are the
-    reporter's; `event` is what the message's history keeps of it, without them."""
+    """A party's report about a message (R-REW-09).
+
+    `order` is the marketplace's order id, "" for none; `words` are the reporter's text; `event` is the data of the
+    event in the message's history, which does not hold that text.
+    """
 
     message_id: str
     pair_id: str
@@ -93,8 +99,10 @@ class AbuseReport:
 
 
 async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
-    """To the operator: letter and mark in one transaction. False when the same report is just being written: of two
-    clicks at once one writes."""
+    """Writes a letter to the operator and marks the message, in one transaction.
+
+    False if the same report is being written already. Raises UnavailableError.
+    """
     marketplace = services.marketplaces.by_id[said.reporter.marketplace_id]
     turn = NoticeSent(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
     if not await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S)):
@@ -115,6 +123,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
 
 
 async def is_being_reported(services: Services, party_id: str, message_id: str, now: datetime) -> bool:
+    """Whether the same report was made within the last minute."""
     told_at = await services.store.told_at(party_id, _report_topic(message_id))
     return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
 

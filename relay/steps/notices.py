@@ -1,4 +1,4 @@
-"""Telling the writer what became of a message: one notice per failure, to an address that was proven (R-OUT-07)."""
+"""Notices to the writer about a message: one per failure, to an address that was proven (R-OUT-07)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,29 +6,26 @@ from typing import Any, Final
 
 from relay.core import redact
 from relay.core.bounce.carrier import host_class
-from relay.core.identify import Writer
+from relay.core.mail import encodings
 from relay.core.mail.address import AddressError, fold_domain, split
-from relay.core.mail.head import Head, HeadError, read_head
-from relay.core.mail.mime import MimeError
+from relay.core.mail.head import HeadError, read_head
+from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
-from relay.core.model.facts import Facts
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
-from relay.core.model.reason import Reason, ReasonCode
-from relay.core.model.standing import Standing
-from relay.core.model.verdict import Action, Verdict
+from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.signed_link import Purpose
 from relay.ports import Delivery, OutgoingNotice
-from relay.steps.excerpt import excerpt
-from relay.steps.footer import locale_of
-from relay.steps.gather import Target
-from relay.steps.judgement import ParsedMail
-from relay.steps.services import Services
+from relay.steps.outcomes import Checked, Judgement
+from relay.steps.plan import locale_of
+from relay.steps.recipients import Recipient
+from relay.steps.services import NoticeSlots, Services
 
-_VERDICT_TYPES: Final = {
+VERDICT_TYPES: Final = {
     Action.RETURN: NoticeType.RETURNED,
     Action.HOLD: NoticeType.HELD,
     Action.RELAY: NoticeType.WARNED,
@@ -42,7 +39,9 @@ _NO_FAULTS: Final = frozenset(
         ReasonCode.QUIET_HOURS,
     }
 )
-"""Reasons beside the one for a notice that ask nothing of its reader."""
+"""Reasons that need no action of the reader; they are left out of "Also noticed"."""
+_EXCERPT_MARGIN: Final = 40
+_EXCERPT_LONGEST: Final = 120
 _LINKS: Final = {
     ReasonCode.SENDER_UNPROVEN: Purpose.CONFIRM,
     ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
@@ -51,25 +50,13 @@ _LINKS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeContext:
-    """A verdict to be told. `sender_id` is the writer's entry on his own side's list, a fresh one included; `reach` the
-    answer to a check."""
-
-    incoming: Incoming
-    mail: ParsedMail
-    facts: Facts
-    writer: Writer
-    verdict: Verdict
-    message_id: str
-    sender_id: str | None = None
-    reach: Standing | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSubject:
-    """The message that a notice is about. `reply_to` is the writer's own address where it was proven and approved for
-    this message; without it the notice goes to the mailbox of `author`. `alias` was written to; `hidden` are the real
-    addresses behind it."""
+    """The message that a notice is about.
+
+    `reply_to` is the writer's own address if it was proven and approved for this message; if it is None the notice goes
+    to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real addresses behind it. `pending_id` is
+    the writer's entry on the list of `author`, None if there is none.
+    """
 
     message_id: str
     marketplace: Marketplace
@@ -84,84 +71,105 @@ class NoticeSubject:
     pending_id: str | None = None
 
 
-async def about_verdict(services: Services, told: NoticeContext) -> OutgoingNotice:
-    """The notice of a message that policy held, returned, or let pass with a warning."""
-    verdict, reason = told.verdict, told.verdict.main_reason
+async def about_verdict(
+    services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement, sender_id: str | None
+) -> OutgoingNotice:
+    """Returns the notice of a message that policy held, returned, or relayed with a warning.
+
+    `sender_id` is the writer's entry on the list of the writer's own side, also a new one. Raises UnavailableError.
+    """
+    verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
     others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
-    return await _of_verdict(services, told, _VERDICT_TYPES[verdict.action], reason, others)
+    notice_type = VERDICT_TYPES[verdict.action]
+    return await _of_verdict(services, slots, incoming, judgement, sender_id, notice_type, reason, others)
 
 
-async def about_check(services: Services, told: NoticeContext) -> OutgoingNotice:
-    """The answer to mail to `check+ALIAS` (R-POL-19), which does not tell the hours in which the buyer sleeps."""
-    verdict = told.verdict
+async def about_check(
+    services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked, sender_id: str | None
+) -> OutgoingNotice:
+    """Returns the answer to mail to `check+ALIAS` (R-POL-19).
+
+    It does not disclose the buyer's quiet hours. Raises UnavailableError.
+    """
+    judgement, verdict = checked.judgement, checked.judgement.verdict
     reasons = tuple(one for one in (*verdict.reasons, *verdict.warnings) if one.code is not ReasonCode.QUIET_HOURS)
     return await _of_verdict(
         services,
-        told,
+        slots,
+        incoming,
+        judgement,
+        sender_id,
         NoticeType.CHECKED,
         reasons[0] if reasons else None,
         reasons[1:],
-        reach=told.reach,
+        reach=checked.reach,
         action=verdict.action,
     )
 
 
 async def _of_verdict(
     services: Services,
-    told: NoticeContext,
+    slots: NoticeSlots,
+    incoming: Incoming,
+    judgement: Judgement,
+    sender_id: str | None,
     notice_type: NoticeType,
     reason: Reason | None,
     others: tuple[Reason, ...],
     **more: Any,
 ) -> OutgoingNotice:
-    incoming, head, facts, writer = told.incoming, told.mail.head, told.facts, told.writer
+    mail, facts, verdict = judgement.mail, judgement.facts, judgement.verdict
+    head, reader = mail.head, facts.pair.side(facts.to)
     about = NoticeSubject(
-        message_id=told.message_id,
+        message_id=judgement.recipient.message_id,
         marketplace=facts.marketplace,
-        author=facts.pair.side(writer.role),
-        alias=facts.pair.side(facts.to).alias.address,
-        hidden=facts.pair.side(facts.to).addresses,
-        reply_to=head.from_address if writer.registered else None,
+        author=facts.pair.side(judgement.writer.role),
+        alias=reader.alias.address,
+        hidden=reader.addresses,
+        reply_to=head.from_address if judgement.writer.registered else None,
         subject=head.subject,
         original_message_id=head.message_id,
         received_at=incoming.received_at,
         order=facts.order.external_id if facts.order else "",
-        pending_id=told.sender_id,
+        pending_id=sender_id,
     )
     if reason is not None and reason.code is ReasonCode.SENDER_PENDING:
-        # The account's owner is asked, and has to see who it is about.
+        # The account's owner decides about the sender, and needs the address for that.
         reason = replace(reason, values=(*reason.values, ("sender", head.from_address)))
     return await _notice(
         services,
+        slots,
         about,
         notice_type,
         reason,
         incoming.received_at,
         others=others,
-        excerpt=excerpt(incoming.content, told.mail.root, reason.span) if reason and reason.span else "",
-        strips=told.verdict.strips,
-        not_before=told.verdict.disclosed_until,
-        remaining=told.verdict.remaining,
+        excerpt=_excerpt(incoming.content, mail.root, reason.span) if reason and reason.span else "",
+        strips=verdict.strips,
+        not_before=verdict.disclosed_until,
+        remaining=verdict.remaining,
         **more,
     )
 
 
 async def about_refusal(
     services: Services,
+    slots: NoticeSlots,
     incoming: Incoming,
-    head: Head,
-    proven: Facts,
-    writer: Writer,
-    refused: Target,
+    refused: Recipient,
     reason: Reason,
-    message_id: str,
+    proven: Judgement,
 ) -> OutgoingNotice:
-    """The notice of a recipient that was refused beside another one, of which `proven` and `writer` tell."""
+    """Returns the notice of a recipient that was refused beside another one, for which the writer is proven.
+
+    Raises UnavailableError.
+    """
+    head = proven.mail.head
     about = NoticeSubject(
-        message_id=message_id,
-        marketplace=proven.marketplace,
-        author=proven.pair.side(writer.role),
+        message_id=refused.message_id,
+        marketplace=proven.facts.marketplace,
+        author=proven.facts.pair.side(proven.writer.role),
         alias=f"{refused.local_part}@{refused.domain}",
         hidden=frozenset(),
         reply_to=head.from_address,
@@ -170,19 +178,22 @@ async def about_refusal(
         received_at=incoming.received_at,
         order="",
     )
-    return await _notice(services, about, NoticeType.RETURNED, reason, incoming.received_at)
+    return await _notice(services, slots, about, NoticeType.RETURNED, reason, incoming.received_at)
 
 
 async def about_item(
     services: Services,
+    slots: NoticeSlots,
     item: Item,
     notice_type: NoticeType,
     reason: Reason,
     now: datetime,
     delivery: Delivery | None = None,
 ) -> OutgoingNotice | None:
-    """The notice of a message that was on its way; None when its writer is not to be told (automatic mail) or is gone.
-    Raises UnavailableError."""
+    """Returns the notice of a message that was accepted before.
+
+    None if its writer gets none (automatic mail) or no longer exists. Raises UnavailableError.
+    """
     about = await _recall(services, item)
     if about is None:
         return None
@@ -194,11 +205,11 @@ async def about_item(
     retry_until = None
     if notice_type is NoticeType.DELAYED:
         retry_until = item.queued_at + timedelta(seconds=services.settings.schedule.expire_s)
-    return await _notice(services, about, notice_type, reason, now, remote=remote, retry_until=retry_until)
+    return await _notice(services, slots, about, notice_type, reason, now, remote=remote, retry_until=retry_until)
 
 
 async def _recall(services: Services, item: Item) -> NoticeSubject | None:
-    """What the record says of the item's message; it is read only when something went wrong."""
+    """Reads the item's message from the record, which is needed only after a failure."""
     stored = await services.store.message(item.message_id)
     marketplace = services.marketplaces.by_id.get(item.marketplace_id)
     if stored is None or marketplace is None:
@@ -232,13 +243,14 @@ async def _recall(services: Services, item: Item) -> NoticeSubject | None:
 
 async def _notice(
     services: Services,
+    slots: NoticeSlots,
     about: NoticeSubject,
     notice_type: NoticeType,
     reason: Reason | None,
     now: datetime,
     **more: Any,
 ) -> OutgoingNotice:
-    """`more` are fields of the request."""
+    """`more` are further fields of `NoticeRequest`."""
     marketplace, party = about.marketplace, about.author.party
     item_id = services.ids.new()
     request = NoticeRequest(
@@ -266,14 +278,14 @@ async def _notice(
         address=about.reply_to,
         destination=_domain(about.reply_to or about.author.mailbox),
         queued_at=now,
-        due_at=await services.notice_quota.next_free(party.id, now),
+        due_at=await slots.next_free(party.id, now),
     )
     language = services.catalogue(locale_of(marketplace, party))
     return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, language))
 
 
 def _links(services: Services, about: NoticeSubject, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
-    """What the notice's reader can do with one click."""
+    """Returns the links by which the reader can act on the reason."""
     purpose, subject_id = _LINKS.get(reason.code), about.message_id
     if reason.code is ReasonCode.SENDER_PENDING and about.pending_id:
         purpose, subject_id = Purpose.SENDER, about.pending_id
@@ -283,13 +295,33 @@ def _links(services: Services, about: NoticeSubject, reason: Reason, now: dateti
 
 
 def _domain(mailbox: str | None) -> str:
-    """The destination to queue under; an erased party's has none, and dispatch finds that out again."""
+    """Returns the destination to queue under, "" for an erased party, which dispatch finds out again."""
     try:
         return fold_domain(split(mailbox or "")[1])
     except AddressError:
         return ""
 
 
+def _excerpt(content: bytes, root: Part, span: Span) -> str:
+    """Returns the span's text and its surroundings on one line (R-POL-16).
+
+    It is "" for a span in the header or in a part that is no text. It still holds addresses; `compose` removes them.
+    """
+    part = next((one for one in root.walk() if one.path == span.part), None)
+    if part is None or part.children or not part.content_type.startswith("text/"):
+        return ""
+    octets = encodings.decode(content[part.body_start : part.end], part.encoding)
+    text = encodings.decode_text(octets, encodings.codec_of(part.params.get("charset", ""), octets))
+    start, end = max(span.start - _EXCERPT_MARGIN, 0), min(span.end, span.start + _EXCERPT_LONGEST) + _EXCERPT_MARGIN
+    return " ".join(text[start:end].split())
+
+
+def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonCode | None) -> dict[str, str | int]:
+    """Returns the data of a NOTICE_QUEUED event: the notice's item, its type, and the reason that it names, if any."""
+    data: dict[str, str | int] = {"notice": notice.item.id, "type": notice_type}
+    return data | ({"reason": reason} if reason else {})
+
+
 def failure(code: ReasonCode) -> Reason:
-    """A reason that arose on the way out."""
+    """Returns the reason for a failure of the delivery."""
     return Reason(code=code)

@@ -1,4 +1,4 @@
-"""Keeping the loop free: work on a big message goes to a thread, on a small one it is done at once."""
+"""Keeping the event loop free: work on a big message goes to a thread, work on a small one is done at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,20 +13,26 @@ T = TypeVar("T")
 
 _FLAT: Final = ("text/", "multipart/", "message/")
 _FLAT_FILES: Final = frozenset({"text", "jpg", "png", "gif", "bmp"})
-_HEAD: Final = 2 * filetypes.SNIFFED  # in base64 as much as is looked at, and more
+_HEAD: Final = 2 * filetypes.SNIFFED  # enough of base64 for the bytes that are sniffed
 THREAD_BYTES: Final = 200_000
 
 
 async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`work(...)`, in a thread when it is about more than THREAD_BYTES; a hop costs more than 5 KB of work."""
+    """Returns `work(...)`, run in a thread if `size_bytes` is above THREAD_BYTES.
+
+    The change of thread costs as much as the work on 5 KB.
+    """
     if size_bytes <= THREAD_BYTES:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
 def weight(content: bytes, root: Part) -> int:
-    """What reading a message may come to, in bytes: of one with files in it more than a turn of the loop, for a few
-    kilobytes of archive or document unpack to megabytes."""
+    """Returns the size in bytes to give to `offload`.
+
+    It is above THREAD_BYTES for a message with files, because a few kilobytes of archive or document unpack to
+    megabytes.
+    """
     is_heavy = any(not part.children and _may_unpack(content, part) for part in root.walk())
     return max(len(content), THREAD_BYTES + 1) if is_heavy else len(content)
 

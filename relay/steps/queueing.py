@@ -1,60 +1,84 @@
-"""The queue item that carries a record: where it goes, when it leaves, and what it waits for."""
+"""The queue item that carries a record: its destination, when it is due, and what it waits for."""
 
 from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from relay.core.mail.address import fold_domain, split
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import ReasonCode
-from relay.core.model.verdict import Action, Verdict
+from relay.core.model.verdict import Action
 from relay.ports import MessageRecord
-from relay.steps.judgement import RecipientResult
+from relay.steps.outcomes import Judgement
 from relay.steps.services import Services
 
+_PENDING_ALONE: Final = {ReasonCode.SENDER_PENDING}
 
-def item(
-    services: Services, judged: RecipientResult, record: MessageRecord, *, address: str | None, verdict: Verdict | None
-) -> Item:
-    """For the judged recipient, or for a fixed `address` of the operator's. It is born leased by us where it may leave
-    at once."""
-    hold, due_at = _wait(judged, record, verdict)
-    destination = _destination(judged, address)
-    leaves_now = hold is None and services.dispatcher.has_capacity(destination)
-    reasons = verdict.reasons if verdict and verdict.action is Action.HOLD else ()
-    return Item(
-        id=services.ids.new(),
-        message_id=record.id,
-        marketplace_id=record.marketplace_id,
-        kind=ItemKind.OPERATOR if address else ItemKind.RELAY,
-        state=ItemState.HELD if reasons else ItemState.LEASED if leaves_now else ItemState.QUEUED,
-        recipient_id=record.recipient_id,
-        address=address,
-        destination=destination,
-        # Time that the relay itself lets pass does not count as time that the message is late (R-OUT-02).
-        queued_at=due_at if hold is Hold.TIME else record.received_at,
-        due_at=due_at,
-        attempts=1 if leaves_now else 0,
-        hold=hold,
-        awaits_sender={reason.code for reason in reasons} == {ReasonCode.SENDER_PENDING},
-    )
+
+class _Wait(NamedTuple):
+    """`held`: the item is born HELD. `awaits_sender`: only the approval of its sender is missing."""
+
+    hold: Hold | None
+    due_at: datetime
+    held: bool = False
+    awaits_sender: bool = False
+
+
+def to_party(services: Services, judgement: Judgement, record: MessageRecord) -> Item:
+    """Returns the item of relayed or held mail.
+
+    A recipient of held mail may have no mailbox: then the release finds that out, and the writer gets a notice.
+    """
+    mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
+    destination = domain_of(mailbox) if mailbox else ""
+    return _item(services, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))
+
+
+def rerouted(services: Services, judgement: Judgement, record: MessageRecord, address: str) -> Item:
+    """Returns the item of a buyer's question that goes to the operator's `address` (R-POL-13)."""
+    wait = _wait(judgement, record.received_at)
+    return _item(services, record, ItemKind.OPERATOR, address, domain_of(address), wait)
+
+
+def for_operator(services: Services, record: MessageRecord, address: str) -> Item:
+    """Returns the item of mail to `postmaster@` or `abuse@`."""
+    wait = _Wait(None, record.received_at)
+    return _item(services, record, ItemKind.OPERATOR, address, domain_of(address), wait)
 
 
 def domain_of(mailbox: str) -> str:
     return fold_domain(split(mailbox)[1])
 
 
-def _destination(judged: RecipientResult, address: str | None) -> str:
-    """Held mail may be for somebody without a mailbox: its release finds that out, and the writer hears of it."""
-    if address is None and judged.facts is not None:
-        address = judged.facts.pair.side(judged.facts.to).mailbox
-    return domain_of(address) if address else ""
+def _item(
+    services: Services, record: MessageRecord, kind: ItemKind, address: str | None, destination: str, wait: _Wait
+) -> Item:
+    """An item that may leave at once is born leased by this process."""
+    leaves_now = wait.hold is None and services.dispatcher.has_capacity(destination)
+    return Item(
+        id=services.ids.new(),
+        message_id=record.id,
+        marketplace_id=record.marketplace_id,
+        kind=kind,
+        state=ItemState.HELD if wait.held else ItemState.LEASED if leaves_now else ItemState.QUEUED,
+        recipient_id=record.recipient_id,
+        address=address,
+        destination=destination,
+        # Time that the relay itself lets pass does not count as time that the message is late (R-OUT-02).
+        queued_at=wait.due_at if wait.hold is Hold.TIME else record.received_at,
+        due_at=wait.due_at,
+        attempts=1 if leaves_now else 0,
+        hold=wait.hold,
+        awaits_sender=wait.awaits_sender,
+    )
 
 
-def _wait(judged: RecipientResult, record: MessageRecord, verdict: Verdict | None) -> tuple[Hold | None, datetime]:
-    """What the item waits for, and until when."""
-    now = record.received_at
-    if verdict is not None and verdict.not_before is not None:
-        return Hold.TIME, verdict.not_before
-    if verdict is not None and verdict.action is Action.HOLD:
-        policy = judged.target.marketplace.policy_at(now)
-        return Hold.DECISION, now + timedelta(seconds=policy.senders.pending_s)
-    return None, now
+def _wait(judgement: Judgement, received_at: datetime) -> _Wait:
+    verdict, policy = judgement.verdict, judgement.recipient.policy
+    held = verdict.action is Action.HOLD
+    awaits_sender = held and {reason.code for reason in verdict.reasons} == _PENDING_ALONE
+    if verdict.not_before is not None:
+        return _Wait(Hold.TIME, verdict.not_before, held, awaits_sender)
+    if held:
+        due_at = received_at + timedelta(seconds=policy.senders.pending_s)
+        return _Wait(Hold.DECISION, due_at, held, awaits_sender)
+    return _Wait(None, received_at)

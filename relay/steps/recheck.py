@@ -1,124 +1,160 @@
-"""Looking again before an item is sent: what has changed since it was accepted, and what was not looked at then because
-nobody had vouched for its writer (design, "Dispatch looks again")."""
+"""The recheck of an item before it is sent.
 
-from dataclasses import replace
+It finds changes since the item was accepted, and applies rules that were left out then because the writer was not
+registered.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from relay.core.model.item import Hold, Item, ItemKind
 from relay.core.model.kind import Kind
+from relay.core.model.marketplace import Marketplace
 from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
-from relay.core.model.verdict import Action, Verdict
+from relay.core.model.verdict import Action
 from relay.core.policy.decide import released
 from relay.core.policy.rules import hours, optout
 from relay.ports import MessageSummary, StoredContent
 from relay.steps.reload import ReloadedMessage, reload_message
 from relay.steps.services import Services
 
-_UNAVAILABLE: Final = Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE)
 _ENDED_HOLDS: Final = {
     Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED),
     Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED),
 }
 
 
-class Way(NamedTuple):
-    """Where an item goes; `item` is of another kind than it was where somebody else is to answer it (R-POL-13)."""
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The item goes to `mailbox`. Its kind is OPERATOR if the operator answers in the recipient's place (R-POL-13)."""
 
     item: Item
     mailbox: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnIt:
+    """The message is returned to its writer with a notice."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """The item is sent at a later time, because of its recipient's quiet hours (R-POL-12)."""
+
+    until: datetime
+
+
+Recheck = Deliver | ReturnIt | WaitUntil
+_UNAVAILABLE: Final = ReturnIt(Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE))
+_SUSPENDED: Final = ReturnIt(Reason(code=ReasonCode.SENDER_SUSPENDED))
+_OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT))
+
+
 async def recheck(
     services: Services, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
-) -> Way | Reason | datetime:
-    """The way to the party's current mailbox (R-ADR-04) or to a fixed address; why it does not go; or until when it
-    waits (R-POL-12). Raises UnavailableError."""
+) -> Recheck:
+    """Decides whether the item is delivered, returned, or waits.
+
+    The mailbox is the party's current one (R-ADR-04) or a fixed address. Raises UnavailableError.
+    """
     if item.hold in _ENDED_HOLDS:
-        return _ENDED_HOLDS[item.hold]
+        return ReturnIt(_ENDED_HOLDS[item.hold])
     if item.address is not None:
-        return Way(item, item.address)
+        return Deliver(item, item.address)
     pair = stored.pair
-    if pair is None or item.is_ours:  # what stands against a message is what its notice tells
-        mailbox = await services.store.mailbox(item.recipient_id or "")
-        return Way(item, mailbox) if mailbox else _UNAVAILABLE
-    if not just_judged:
-        pair = await services.store.pair(pair.id) or pair
-        stops = await _stops(services, item, pair, now)
-        if stops is not None:
-            return stops
-    side = pair.buyer if item.recipient_id == pair.buyer.party.id else pair.seller
-    return Way(item, side.mailbox) if side.mailbox else _UNAVAILABLE
-
-
-async def _stops(services: Services, item: Item, pair: Pair, now: datetime) -> Way | Reason | datetime | None:
+    if pair is None or item.is_ours:
+        # A notice is not rechecked: what stops the message must not stop its notice.
+        return _to_mailbox(item, await services.store.mailbox(item.recipient_id or ""))
+    if just_judged:
+        return _to_party(item, pair)
+    pair = await services.store.pair(pair.id) or pair
     to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
     if pair.side(to).party.state is not PartyState.ACTIVE:
         return _UNAVAILABLE
     if pair.side(to.other).party.state is not PartyState.ACTIVE:
-        return Reason(code=ReasonCode.SENDER_SUSPENDED)
+        return _SUSPENDED
+    return await _recheck_message(services, item, pair, to, now)
+
+
+async def _recheck_message(services: Services, item: Item, pair: Pair, to: Role, now: datetime) -> Recheck:
+    marketplace = services.marketplaces.by_id[item.marketplace_id]
+    policy = marketplace.policy_at(now)
     summary = await services.store.summary(item.message_id)
     if summary is None:
-        return None
-    if summary.detail.get("action") == Action.HOLD and (recorded := await _recorded(services, item, now)):
-        return await _after_a_hold(services, item, recorded, summary, now)
-    return await _unsolicited(services, summary, pair, now) if to is Role.BUYER else None
-
-
-async def _recorded(services: Services, item: Item, now: datetime) -> ReloadedMessage | None:
-    stored = await services.store.message(item.message_id)
-    return (
-        await reload_message(services.store, services.marketplaces.by_id[item.marketplace_id], stored, now)
-        if stored
-        else None
-    )
+        return _to_party(item, pair)
+    if summary.detail.get("action") == Action.HOLD:
+        stored = await services.store.message(item.message_id)
+        reloaded = await reload_message(services.store, marketplace, policy, stored, now) if stored else None
+        if reloaded is not None:
+            return await _after_a_hold(services, item, pair, reloaded, summary, marketplace, policy, now)
+    if to is Role.BUYER and summary.detail.get("unsolicited"):
+        return await _unsolicited(services, item, pair, Kind(summary.kind), policy, now)
+    return _to_party(item, pair)
 
 
 async def _after_a_hold(
-    services: Services, item: Item, recorded: ReloadedMessage, summary: MessageSummary, now: datetime
-) -> Way | Reason | datetime | None:
-    """As new mail would be answered now: what concerns its recipient and its thread has changed since it came, or was
-    not asked, where its writer was not registered."""
-    marketplace = services.marketplaces.by_id[item.marketplace_id]
-    policy = _what_is_left(marketplace.policy_at(now), now - recorded.incoming.received_at)
-    order_id = recorded.facts.order.id if recorded.facts.order else None
+    services: Services,
+    item: Item,
+    pair: Pair,
+    reloaded: ReloadedMessage,
+    summary: MessageSummary,
+    marketplace: Marketplace,
+    policy: Policy,
+    now: datetime,
+) -> Recheck:
+    """Decides as for new mail.
+
+    The state of recipient and thread may have changed since the message came, and was not looked at if its writer was
+    not registered.
+    """
+    policy = _with_delay_left(policy, now - reloaded.incoming.received_at)
+    order_id = reloaded.facts.order.id if reloaded.facts.order else None
     facts = replace(
-        recorded.facts,
-        # Whether it was an answer is of the time when it came.
-        open_question=recorded.writer.role is Role.SELLER and not summary.detail.get("unsolicited"),
-        thread_last_at=await services.store.thread_last_at(recorded.facts.pair.id, order_id),
+        reloaded.facts,
+        # Whether the message is an answer was decided when it came.
+        open_question=reloaded.writer.role is Role.SELLER and not summary.detail.get("unsolicited"),
+        thread_last_at=await services.store.thread_last_at(reloaded.facts.pair.id, order_id),
     )
-    verdict = released(recorded.incoming, recorded.head, recorded.root, facts, recorded.writer, policy, now)
-    return _outcome(item, verdict, policy.fulfilment.operator or marketplace.operator)
+    verdict = released(reloaded.incoming, reloaded.head, reloaded.root, facts, reloaded.writer, policy, now)
+    if verdict.action is Action.RETURN:
+        return ReturnIt(verdict.reasons[0])
+    if verdict.to_operator:
+        operator = policy.fulfilment.operator or marketplace.operator
+        return Deliver(replace(item, kind=ItemKind.OPERATOR), operator)
+    return WaitUntil(verdict.not_before) if verdict.not_before else _to_party(item, pair)
 
 
-def _what_is_left(policy: Policy, waited: timedelta) -> Policy:
-    """Time in a hold counts as delay, or what is put off would be put off again at each look (R-POL-12)."""
+def _with_delay_left(policy: Policy, waited: timedelta) -> Policy:
+    """Returns the policy with its delay reduced by the time in the hold (R-POL-12).
+
+    Each recheck would put the mail off again otherwise.
+    """
     left_s = max(policy.hours.delay_s - int(waited.total_seconds()), 0)
     return replace(policy, hours=replace(policy.hours, delay_s=left_s))
 
 
-def _outcome(item: Item, verdict: Verdict, operator: str) -> Way | Reason | datetime | None:
-    if verdict.action is Action.RETURN:
-        return verdict.reasons[0]
-    if verdict.to_operator:
-        return Way(replace(item, kind=ItemKind.OPERATOR), operator)
-    return verdict.not_before
-
-
 async def _unsolicited(
-    services: Services, summary: MessageSummary, pair: Pair, now: datetime
-) -> Reason | datetime | None:
-    """Opt-outs (R-POL-02) and quiet hours that have begun meanwhile."""
-    if not summary.detail.get("unsolicited"):
-        return None
-    buyer, kind = pair.buyer.party, Kind(summary.kind)
+    services: Services, item: Item, pair: Pair, kind: Kind, policy: Policy, now: datetime
+) -> Recheck:
+    """Applies an opt-out (R-POL-02) and quiet hours that have begun since the message was accepted."""
+    buyer = pair.buyer.party
     for opt_out in await services.store.opt_outs(buyer.id, pair.seller.party.id):
         if optout.touches(opt_out, pair, kind):
-            return Reason(code=ReasonCode.OPTED_OUT)
-    policy = services.marketplaces.by_id[pair.marketplace_id].policy_at(now)
-    calm = hours.awake(buyer.settings, policy.hours, now)
-    return calm if calm > now else None
+            return _OPTED_OUT
+    awake_at = hours.awake(buyer.settings, policy.hours, now)
+    return WaitUntil(awake_at) if awake_at > now else _to_party(item, pair)
+
+
+def _to_party(item: Item, pair: Pair) -> Deliver | ReturnIt:
+    side = pair.buyer if item.recipient_id == pair.buyer.party.id else pair.seller
+    return _to_mailbox(item, side.mailbox)
+
+
+def _to_mailbox(item: Item, mailbox: str | None) -> Deliver | ReturnIt:
+    return Deliver(item, mailbox) if mailbox else _UNAVAILABLE

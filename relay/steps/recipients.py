@@ -1,80 +1,193 @@
-"""What the recipients of one transaction have to do with each other: each is judged by itself, but nobody is served
-twice, and all draw on the same quotas (R-IN-05, R-REW-05, R-POL-11)."""
+"""Resolving the recipient addresses of one transaction before anything is judged (R-IN-05, R-REW-05).
 
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+Addresses that reach the same mailbox are one recipient, whatever their tags: it is judged, rewritten and recorded once.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from relay.core import alias
+from relay.core.mail.address import fold_domain, split
+from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
+from relay.core.model.pair import Pair
 from relay.core.model.party import Role
-from relay.core.model.verdict import Verdict
-from relay.ports import Use
-from relay.steps.gather import Target, spends
-from relay.steps.judgement import QUOTAS, RecipientResult, Refusal
+from relay.core.model.policy import Policy
+from relay.ports import UnavailableError
+from relay.steps.services import Marketplaces, Services
+
+OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
 
 
-@dataclass(slots=True)
-class QuotaInTransaction:
-    """What the recipients so far use up of quotas: the next one finds that much less (R-POL-11)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """The values that every recipient has.
 
-    uses: Counter[Use] = field(default_factory=Counter)
-    served: set[tuple[str, Role]] = field(default_factory=set)
+    `policy` is the one in force when the message was received. `local_part` and `domain` are of the first address that
+    reaches the recipient, folded and without tag; `tags` are those of all such addresses as they were typed, each once,
+    in order.
+    """
 
-    def add(self, judged: RecipientResult, incoming: Incoming) -> None:
-        facts, verdict = judged.facts, judged.outcome
-        if facts is None or not isinstance(verdict, Verdict) or judged.target.check:
-            return
-        if (facts.pair.id, facts.to) not in self.served:  # a further copy will be merged
-            self.served.add((facts.pair.id, facts.to))
-            self.uses.update(spends(facts, verdict, incoming.received_at))
-
-
-def merge_recipients(incoming: Incoming, judged: Sequence[RecipientResult]) -> tuple[RecipientResult, ...]:
-    """The outcomes as they stand beside each other."""
-    return tuple(_put_off(incoming, list(_merge_copies(judged))))
+    message_id: str
+    marketplace: Marketplace
+    policy: Policy
+    local_part: str
+    domain: str
+    tags: tuple[str, ...]
 
 
-def _merge_copies(judged: Sequence[RecipientResult]) -> Iterator[RecipientResult]:
-    """Yields the outcomes, with every further recipient that reaches the same mailbox as an earlier one merged into it
-    (R-REW-05), so that one transaction is recorded, queued and delivered once for each. A party gets no copy of its own
-    mail either, when the other side of the pair gets the mail itself."""
-    first = {_reached(one.target): one.message_id for one in reversed(judged)}
-    for one in judged:
-        target = one.target
-        into = first[_reached(target)]
-        if target.pair and target.to and one.writer and one.writer.role is target.to:
-            into = first.get((target.pair.id, target.to.other, target.check), into)
-        merged = into != one.message_id
-        yield RecipientResult(target=target, message_id=one.message_id, merged_into=into) if merged else one
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyRecipient(_Resolved):
+    """The party on side `to` of a pair. `check`: the writer only asks for the verdict (R-POL-19)."""
+
+    pair: Pair
+    to: Role
+    check: bool
 
 
-def _reached(target: Target) -> Hashable:
-    """A key that is equal for two recipients of a transaction that reach the same mailbox: the operator of one
-    marketplace, or one side of a pair. A check reaches nobody, so it has a key of its own. Addresses of nobody are
-    equal when only case or tag differ."""
-    if target.is_operator:
-        return target.marketplace.id
-    if target.pair and target.to:
-        return target.pair.id, target.to, target.check
-    return target.marketplace.id, target.local_part, target.domain
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRecipient(_Resolved):
+    """The operator of the marketplace (R-IN-10)."""
 
 
-def _put_off(incoming: Incoming, judged: Sequence[RecipientResult]) -> Sequence[RecipientResult]:
-    """Over quota, a session with a login is told to come again, when that holds for each of its recipients: its
-    program keeps the mail until the reset (R-POL-11). A check is answered at once."""
-    if incoming.peer.login_party_id is None:
-        return judged
-    over = [
-        not one.target.check
-        and isinstance(one.outcome, Verdict)
-        and one.outcome.reasons[:1]
-        and one.outcome.reasons[0].code in QUOTAS
-        for one in judged
-        if one.merged_into is None
-    ]
-    if not all(over):
-        return judged
-    return [
-        replace(one, outcome=Refusal(reason=one.outcome.reasons[0])) if isinstance(one.outcome, Verdict) else one
-        for one in judged
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRecipient(_Resolved):
+    """An address of the marketplace's domains that stands for nobody, or no longer does (R-ADR-07)."""
+
+
+Recipient = PartyRecipient | OperatorRecipient | UnknownRecipient
+
+
+class RecipientKey(NamedTuple):
+    """Two addresses with equal keys reach the same recipient.
+
+    `scope` is the id of a pair or a marketplace; `name` is the side of the pair, "operator" or an unknown address.
+    """
+
+    scope: str
+    name: str
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRecipients:
+    """The recipients of one transaction, merged.
+
+    `keys` has one key for each address of the transaction, in order; `distinct` holds each recipient once, in the order
+    of its first address.
+    """
+
+    keys: tuple[RecipientKey, ...]
+    distinct: Mapping[RecipientKey, Recipient]
+
+
+class _Address(NamedTuple):
+    marketplace: Marketplace
+    local_part: str
+    domain: str
+    tag: str
+    check: bool
+
+
+async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
+    """Returns the recipients of a transaction, merged. Raises UnavailableError, also when a domain is no longer ours.
+
+    The marketplaces are read once, so that a reload cannot change the policy in the middle of a message.
+    """
+    marketplaces = services.marketplaces
+    pairs: dict[tuple[str, str], Pair | None] = {}
+    keys: list[RecipientKey] = []
+    first: dict[RecipientKey, _Address] = {}
+    tags: dict[RecipientKey, dict[str, None]] = {}
+    for text in incoming.rcpt_to:
+        address = _read(marketplaces, text)
+        name = address.local_part, address.domain
+        if name not in pairs:
+            pairs[name] = await _pair(services, address)
+        key = _key(address, pairs[name])
+        keys.append(key)
+        first.setdefault(key, address)
+        tags.setdefault(key, {})
+        if address.tag:
+            tags[key][address.tag] = None
+    return ResolvedRecipients(
+        keys=tuple(keys),
+        distinct={
+            key: _recipient(
+                address,
+                pairs[address.local_part, address.domain],
+                message_id=services.ids.new(),
+                policy=address.marketplace.policy_at(incoming.received_at),
+                tags=tuple(tags[key]),
+            )
+            for key, address in first.items()
+        },
+    )
+
+
+def _read(marketplaces: Marketplaces, text: str) -> _Address:
+    local_part, domain = split(text)
+    domain = fold_domain(domain)
+    marketplace = marketplaces.by_domain.get(domain)
+    if marketplace is None:
+        raise UnavailableError("the marketplace was removed from the configuration during the transaction")
+    name, tag, check = alias.untag(local_part)
+    return _Address(marketplace, name, domain, tag, check)
+
+
+async def _pair(services: Services, address: _Address) -> Pair | None:
+    """Returns the pair whose alias the address is, None for any other address."""
+    if not alias.is_valid(address.local_part, address.domain, services.store.secret("alias")):
+        return None
+    pair = await services.store.pair_by_alias(address.local_part, address.domain)
+    if pair is not None and pair.marketplace_id != address.marketplace.id:
+        return None  # the domain belonged to another marketplace when the alias was issued (R-ADR-09)
+    return pair
+
+
+def _key(address: _Address, pair: Pair | None) -> RecipientKey:
+    if address.local_part in OPERATOR_LOCAL_PARTS:
+        return RecipientKey(address.marketplace.id, "operator")
+    if pair is not None:
+        return RecipientKey(pair.id, _side(address, pair), address.check)
+    return RecipientKey(address.marketplace.id, f"{address.local_part}@{address.domain}")
+
+
+def _side(address: _Address, pair: Pair) -> Role:
+    return Role.BUYER if pair.buyer.alias.local_part == address.local_part else Role.SELLER
+
+
+def _recipient(
+    address: _Address, pair: Pair | None, *, message_id: str, policy: Policy, tags: tuple[str, ...]
+) -> Recipient:
+    marketplace, local_part, domain = address.marketplace, address.local_part, address.domain
+    if local_part in OPERATOR_LOCAL_PARTS:
+        return OperatorRecipient(
+            message_id=message_id,
+            marketplace=marketplace,
+            policy=policy,
+            local_part=local_part,
+            domain=domain,
+            tags=tags,
+        )
+    if pair is None:
+        return UnknownRecipient(
+            message_id=message_id,
+            marketplace=marketplace,
+            policy=policy,
+            local_part=local_part,
+            domain=domain,
+            tags=tags,
+        )
+    return PartyRecipient(
+        message_id=message_id,
+        marketplace=marketplace,
+        policy=policy,
+        local_part=local_part,
+        domain=domain,
+        tags=tags,
+        pair=pair,
+        to=_side(address, pair),
+        check=address.check,
+    )

@@ -1,4 +1,7 @@
-"""A recorded message as it can be judged again: who the parties are today, who wrote and how that was proven then."""
+"""Reloading a recorded message, so that it can be judged again.
+
+The parties are today's; writer and proof are the recorded ones.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +14,18 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.ports import MessageSummary, Store, StoredMessage
 from relay.steps.offload import offload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadedMessage:
-    """What `decide` takes of it. Quotas, automatic replies, the age of the thread and an open question are not looked
-    up: they are of the day when it came."""
+    """The arguments of `decide`.
+
+    Quotas, automatic replies, the age of the thread and an open question are not looked up, because they belong to the
+    day on which the message came.
+    """
 
     incoming: Incoming
     head: Head
@@ -28,9 +35,12 @@ class ReloadedMessage:
 
 
 async def reload_message(
-    store: Store, marketplace: Marketplace, stored: StoredMessage, now: datetime
+    store: Store, marketplace: Marketplace, policy: Policy, stored: StoredMessage, now: datetime
 ) -> ReloadedMessage | None:
-    """None where it cannot be judged: its text is gone, or it was refused."""
+    """Returns the message with today's facts under `policy`.
+
+    None if it cannot be judged: its text is gone, or it was refused.
+    """
     summary = stored.summary
     pair = await store.pair(summary.pair_id) if summary.pair_id else None
     writer = _writer(summary)
@@ -45,7 +55,7 @@ async def reload_message(
         incoming=_incoming(stored, pair, writer),
         head=head,
         root=root,
-        facts=await _facts(store, marketplace, summary, pair, head, writer, now),
+        facts=await _facts(store, marketplace, policy, summary, pair, head, writer, now),
         writer=writer,
     )
 
@@ -76,6 +86,7 @@ def _incoming(stored: StoredMessage, pair: Pair, writer: Writer) -> Incoming:
 async def _facts(
     store: Store,
     marketplace: Marketplace,
+    policy: Policy,
     summary: MessageSummary,
     pair: Pair,
     head: Head,
@@ -85,7 +96,6 @@ async def _facts(
     to = Role(str(summary.detail.get("to") or writer.role.other))
     orders = tuple(await store.orders_of(pair.id))
     order = next((one for one in orders if one.external_id == summary.order_external_id), None)
-    policy = marketplace.policy_at(now)
     seller_id = pair.seller.party.id
     return Facts(
         marketplace=marketplace,
@@ -104,4 +114,5 @@ async def _facts(
         auto_replies_today=0,
         orders=orders,
         misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
+        is_own_from=head.from_address.rpartition("@")[2] in marketplace.domains,
     )

@@ -1,8 +1,7 @@
-"""What a policy would change on recorded mail (R-POL-15): every message judged again, with no side effect.
+"""The effect that a policy would have on recorded mail (R-POL-15): every message is judged again, without side effect.
 
-Who the parties are today, what they have opted out of and how many points a seller has are today's; who wrote and how
-that was proven is the record's; what a day's quota has counted, when a thread had its last mail and whether a question
-was open come about in the replay itself, for each policy apart. Scanners are not asked again.
+Parties, opt-outs and scores are today's; writer and proof come from the record; quota use, thread age and open
+questions are simulated, separately for each policy. Scanners are not asked again.
 """
 
 from collections import Counter
@@ -28,7 +27,10 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """One message under both policies; None where it cannot be judged again (its text is gone, or it was refused)."""
+    """One message under both policies.
+
+    A verdict is None if the message cannot be judged again: its text is gone, or it was refused.
+    """
 
     message_id: str
     received_at: datetime
@@ -42,7 +44,7 @@ class Replayed:
 
 @dataclass(slots=True)
 class _Course:
-    """What came about so far under one policy."""
+    """The simulated state under one policy, after the messages so far."""
 
     policy: Policy
     used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -84,7 +86,10 @@ class _Course:
 async def replay(
     store: Store, marketplace: Marketplace, candidate: Policy, since: datetime, until: datetime, now: datetime
 ) -> AsyncIterator[Replayed]:
-    """Each message between two parties in that time, oldest first, under the policy in force now and the candidate."""
+    """Yields each message between two parties in that time, oldest first.
+
+    It is judged under the policy in force now and under the candidate.
+    """
     courses = _Course(marketplace.policy_at(now)), _Course(candidate)
     async for message_id in await store.recorded(marketplace.id, since, until):
         stored = await store.message(message_id)
@@ -98,7 +103,7 @@ async def replay(
 async def _judged(
     store: Store, marketplace: Marketplace, stored: StoredMessage, courses: tuple[_Course, _Course], now: datetime
 ) -> tuple[Verdict | None, Verdict | None]:
-    recorded = await reload_message(store, marketplace, stored, now)
+    recorded = await reload_message(store, marketplace, courses[0].policy, stored, now)
     if recorded is None:
         return None, None
     current, candidate = (course.judge(recorded) for course in courses)
@@ -110,7 +115,7 @@ def _scopes(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _shape(verdict: Verdict) -> tuple[object, ...]:
-    """What a change of matters to anybody."""
+    """Returns the parts of a verdict that count as a difference."""
     return (
         verdict.action,
         tuple(reason.code for reason in verdict.reasons),

@@ -1,12 +1,11 @@
-"""What every step of the flow shares: the ports and the settings, joined once by `app`.
+"""The ports and settings that all steps of the flow share; `relay.app` joins them once.
 
-`Marketplaces` is the part that a reload replaces; a step reads `services.book` once and works with that value to its
-end.
+A reload of the configuration replaces `Services.marketplaces`, so a step reads it once and works with that value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from relay.core.mail.address import fold_domain
@@ -15,30 +14,44 @@ from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplace
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
+from relay.core.signed_link import Link, Purpose, mint
 from relay.ports import Authenticator, Clock, Courier, Ids, Observer, Scanner, Signer, Store, StoredContent
-from relay.steps.signed_links import SignedLinkUrls
+from relay.steps.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)
 class Marketplaces:
-    """The marketplaces, by id and by each of their folded domains."""
+    """The configured marketplaces, by id and by each of their folded domains."""
 
     by_id: Mapping[str, Marketplace]
     by_domain: Mapping[str, Marketplace]
 
     @classmethod
     def of(cls, marketplaces: Sequence[Marketplace], hostname: str) -> "Marketplaces":
-        """The server's own name counts as the first marketplace's: its postmaster is somebody (RFC 5321 §4.5.1)."""
+        """`postmaster@hostname` goes to the first marketplace's operator (RFC 5321 §4.5.1)."""
         own_name = {fold_domain(hostname): m for m in marketplaces[:1]}
         return cls(
             by_id={m.id: m for m in marketplaces},
             by_domain=own_name | {domain: m for m in marketplaces for domain in m.domains},
         )
 
+    def is_own(self, address: str) -> bool:
+        """Whether `local@domain`, or a whole domain as `@domain`, is at a domain of the relay (not at a subdomain).
+
+        Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
+        return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
+        Raises AddressError for a domain that is none.
+        """
+        return fold_domain(address.rpartition("@")[2]) in self.by_domain
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`owner` names this process in leases; `hostname` is our name in trace fields and reports."""
+    """The settings that the steps need.
+
+    `owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is the
+    shortest time between two similar notices to one party.
+    """
 
     owner: str
     hostname: str
@@ -50,34 +63,65 @@ class Settings:
     concurrency_per_destination: int
     return_path_s: float
     digest_s: float
-    """How long a party that was told of something is not told of its like."""
 
 
-class NoticeQuota(Protocol):
+@dataclass(frozen=True, slots=True)
+class SignedLinkUrls:
+    """Makes signed links (`relay.core.signed_link`).
+
+    `base_url` is the public address of the web edge, without a slash at its end; `key` is the "link" secret; a link
+    works for `life_s`.
+    """
+
+    base_url: str
+    key: bytes
+    life_s: float
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of every signed link. No link of one side may reach the other (R-REW-09)."""
+        return f"{self.base_url}/l/"
+
+    def url(self, purpose: Purpose, party_id: str, subject_id: str, now: datetime) -> str:
+        link = Link(
+            purpose=purpose, party_id=party_id, subject_id=subject_id, expires_at=now + timedelta(seconds=self.life_s)
+        )
+        return self.prefix + mint(link, self.key)
+
+
+class NoticeSlots(Protocol):
     async def next_free(self, party_id: str, now: datetime) -> datetime:
-        """When the next notice to this party may leave; taking it counts. Raises UnavailableError."""
+        """Reserves a slot and returns the earliest time for the next notice to this party. Raises UnavailableError."""
+        ...
+
+
+class NoticeQuota(NoticeSlots, Protocol):
+    """The hourly limit of notices per party (R-OUT-07)."""
+
+    def release(self, party_id: str, due_at: datetime) -> None:
+        """Gives back the slot of a notice that was not committed."""
         ...
 
 
 class Dispatcher(Protocol):
-    """The worker as the flow sees it."""
+    """The worker as the flow uses it."""
 
     def has_capacity(self, destination: str) -> bool:
-        """Whether an item for this domain may be born leased now."""
+        """Whether a new item for this domain may be leased by this process at once."""
         ...
 
     def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
-        """Takes items that were committed as leased by us."""
+        """Takes items that were committed as leased by this process."""
         ...
 
     def notify(self) -> None:
-        """Something new is due in the queue."""
+        """Tells the worker that the queue has new due items."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """`jitter()` is in [0, 1), for the spread of retries."""
+    """`jitter()` returns a number in [0, 1) that spreads retries."""
 
     marketplaces: Marketplaces
     settings: Settings
@@ -85,6 +129,7 @@ class Services:
     clock: Clock
     ids: Ids
     observer: Observer
+    event_log: EventLog
     authenticator: Authenticator
     scanners: Sequence[Scanner]
     courier: Courier

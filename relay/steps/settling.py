@@ -1,4 +1,4 @@
-"""The second half of the flow in its parts: look again, compose, and what an attempt's outcome means for its item."""
+"""The second half of the flow: composing the outgoing message, and settling its item after the attempt."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ _EVENTS: Final = {
 
 
 async def compose(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> Outgoing:
-    """The outgoing bytes, signed last, and their envelope (R-REW-10)."""
+    """Returns the outgoing bytes, signed last, and their envelope (R-REW-10). Raises UnavailableError."""
     marketplace = services.marketplaces.by_id[item.marketplace_id]
     domain, mail_from = marketplace.domain, ""
     if item.kind is ItemKind.RELAY and stored.pair is not None:
@@ -61,23 +61,24 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
 
 
 def _halves(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> tuple[bytes, bytes]:
-    """Header block and body as they leave. The operator's mail keeps its own To."""
+    """Returns header block and body of the outgoing message. The operator's mail keeps its own To."""
     start = body_start(stored.original)
     own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
     trace = received(by=services.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
         return f"Received: {trace}\r\n".encode() + own_header, stored.original[start:]
     if item.kind is ItemKind.RELAY and stored.header is None:
-        raise ValueError("nothing leaves for the other side as it came")
+        raise ValueError(f"item {item.id} has no rewritten header; refusing to relay the original")
     body = section(stored.original, start, len(stored.original), stored.edits)
     # A mail without a readable Date gets one, the same at each attempt.
     return compose_header(stored.header or own_header, to=to, received=trace, at=item.queued_at), body
 
 
 async def settle(services: Services, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
-    """Accepted, deferred with the next time, or bounced; with the notice that follows from it."""
+    """Settles an item after an attempt: accepted, deferred or bounced, with the notice about that."""
     if delivery.accepted:
-        return _settlement(services, item, ItemState.ACCEPTED, now, _data(item, mailbox, delivery, None))
+        data = _data(item, mailbox, delivery, None)
+        return _settlement(services, item, ItemState.ACCEPTED, now, data, delivery=delivery)
     reason = classify(
         permanent=delivery.permanent,
         phase=delivery.phase,
@@ -100,40 +101,42 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
     notice = None
     if notice_type and not item.is_ours:
         why = notices.failure(ReasonCode.DELAYED if due_at else reason)
-        notice = await notices.about_item(services, item, notice_type, why, now, delivery)
+        notice = await notices.about_item(services, services.notice_quota, item, notice_type, why, now, delivery)
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
-    return _settlement(services, item, state, now, _data(item, mailbox, delivery, reason), due_at=due_at, notice=notice)
+    data = _data(item, mailbox, delivery, reason)
+    return _settlement(
+        services, item, state, now, data, due_at=due_at, notice=notice, notice_type=notice_type, delivery=delivery
+    )
 
 
 async def returned(services: Services, item: Item, reason: Reason, now: datetime) -> Settlement:
-    """An item that dispatch turned back."""
+    """Settles an item that the recheck returns."""
     notice = None
     if not item.is_ours:
-        notice = await notices.about_item(services, item, NoticeType.RETURNED, reason, now)
-    return _settlement(services, item, ItemState.RETURNED, now, {"reason": reason.code}, notice=notice)
+        notice = await notices.about_item(services, services.notice_quota, item, NoticeType.RETURNED, reason, now)
+    data: dict[str, str | int] = {"reason": reason.code}
+    return _settlement(services, item, ItemState.RETURNED, now, data, notice=notice, notice_type=NoticeType.RETURNED)
 
 
 def parked(services: Services, item: Item, now: datetime) -> Settlement:
-    """An item whose content cannot be read: kept and shown by `relay queue`."""
-    services.observer.count("parked")
+    """Parks an item whose content cannot be read; `relay queue` shows it."""
     return Settlement(item=item, owner=services.settings.owner, state=ItemState.PARKED, due_at=now, events=())
 
 
 def put_aside(services: Services, item: Item, until: datetime) -> Settlement:
-    """An item that was not dialled: its recipient wants quiet until then (R-POL-12)."""
+    """Holds an item without an attempt until the end of its recipient's quiet hours (R-POL-12)."""
     owner, waiting = services.settings.owner, replace(item, hold=Hold.TIME)
     return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 
 
 def put_off(services: Services, item: Item, until: datetime) -> Settlement:
-    """An item that was not dialled: its domain is being left alone, or the store was away."""
+    """Defers an item without an attempt: its domain is in back-off, or the store was unavailable."""
     owner = services.settings.owner
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
 
 
 def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
-    """An item whose attempt failed inside the relay: tried again like one that the remote deferred, and kept for the
-    operator to see when that never helps."""
+    """Defers an item whose attempt failed inside the relay. After the last attempt it is parked for the operator."""
     due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
         return parked(services, item, now)
@@ -142,11 +145,11 @@ def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
 
 
 def is_whole_domain(settlement: Settlement) -> bool:
-    """Whether a deferral says something about the host rather than about one mailbox (R-OUT-02)."""
-    if settlement.state is not ItemState.DEFERRED or not settlement.events:
+    """Whether a deferral is about the whole host rather than one mailbox (R-OUT-02)."""
+    delivery = settlement.delivery
+    if settlement.state is not ItemState.DEFERRED or delivery is None:
         return False
-    data = settlement.events[0].data
-    return data.get("phase") in _HOST_PHASES or data.get("code") == 421
+    return delivery.phase in _HOST_PHASES or delivery.code == 421
 
 
 def _settlement(
@@ -158,10 +161,14 @@ def _settlement(
     *,
     due_at: datetime | None = None,
     notice: OutgoingNotice | None = None,
+    notice_type: NoticeType | None = None,
+    delivery: Delivery | None = None,
 ) -> Settlement:
     events = [_event(services, item, _EVENTS[state], data, now)]
-    if notice is not None:
-        events.append(_event(services, item, EventType.NOTICE_QUEUED, {"reason": data["reason"]}, now))
+    if notice is not None and notice_type is not None:
+        named = ReasonCode.DELAYED if notice_type is NoticeType.DELAYED else ReasonCode(str(data["reason"]))
+        queued = notices.queued_data(notice, notice_type, named)
+        events.append(_event(services, item, EventType.NOTICE_QUEUED, queued, now))
     return Settlement(
         item=item,
         owner=services.settings.owner,
@@ -170,6 +177,7 @@ def _settlement(
         events=tuple(events),
         notice=notice,
         delay_noticed=item.delay_noticed or (notice is not None and state is ItemState.DEFERRED),
+        delivery=delivery,
     )
 
 

@@ -1,15 +1,16 @@
 """`accept`: record, events, queue items and notices of one transaction, all or nothing (R-IN-03)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError, UnavailableError
+from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import to_us
 from relay.store.contents import (
@@ -57,6 +58,8 @@ class Rows:
     limits: dict[tuple[str, str, str], int] = field(default_factory=dict)
     misuse: list[SqlRow] = field(default_factory=list)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
+    report: Callable[[], None] | None = None
+    """Is called once the rows are committed."""
 
     def add(self, contents: SealedContents) -> None:
         self.keys.append(contents.key)
@@ -69,15 +72,11 @@ class AcceptVerbs(SenderVerbs):
             rows = await self._rows(acceptance)
             heavy = sum(len(record.original) for record in acceptance.records) > THREAD_BYTES
             await self._engine.write_together(self._accept_all, rows, heavy=heavy)
-        except UnavailableError:
-            raise
         except _FullError as error:
             raise OvertakenError("a quota was used up meanwhile") from error
-        except Exception as error:
-            raise UnavailableError(f"the record refused the message ({type(error).__name__})") from error
 
     async def _rows(self, acceptance: Acceptance) -> Rows:
-        rows = Rows()
+        rows = Rows(report=partial(self._event_log.accepted, acceptance))
         holders = {
             holder_id: await self._holder(holder_id)
             for holder_id in {record.key_holder_id for record in acceptance.records}
@@ -173,9 +172,15 @@ class AcceptVerbs(SenderVerbs):
         yield from insert(BODY, [row for rows in batch for row in rows.bodies])
         yield from insert(ITEM, [row for rows in batch for row in rows.items])
         yield from insert(EVENT, [row for rows in batch for row in rows.events])
+        self._report(batch)
         yield from self._resolve_late(messages)
         yield from _count(batch)
         return [None] * len(batch)
+
+    def _report(self, written: Sequence[Rows]) -> None:
+        for rows in written:
+            if rows.report is not None:
+                self._engine.after_commit(rows.report)
 
     def _enter_new(self, senders: Sequence[SqlRow]) -> Work[dict[object, object]]:
         """New senders' ids to those of their entries: another message of the same writer may have come first."""

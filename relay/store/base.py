@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from relay.ports import Clock, Ids, StoreError, UnavailableError
+from relay.ports import Clock, EventLog, Ids, StoreError, UnavailableError
 from relay.store.crypto import Key, MasterKeys, UnreadableError, Vault
 from relay.store.engine import Engine, Row, Work
 from relay.store.statements import queries
@@ -24,12 +24,14 @@ def from_us(at: int) -> datetime:
 class Base:
     """The verbs are mixed into one class, each group in a file of its own; this is what they share."""
 
-    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids) -> None:
+    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
         self._engine = engine
+        self._event_log = event_log
         self._vault = Vault(master, ids.entropy)
         self._clock = clock
         self._ids = ids
         self._sql = queries(engine.dialect)
+        self._heartbeat_id = ids.entropy(1)[0]
 
     async def open(self) -> None:
         await self._engine.open()
@@ -47,7 +49,13 @@ class Base:
         await self._engine.close()
 
     async def ping(self) -> None:
-        await self._engine.write(_nothing)
+        await self._engine.write(self._heartbeat, alone=True)
+        if (error := self._engine.availability.lasting_error()) is not None:
+            raise error.copy()
+
+    def _heartbeat(self) -> Work[None]:
+        """Overwrites a row. Each process has its own, as far as 256 of them go: none waits for another's."""
+        yield self._sql["heartbeat"], (self._heartbeat_id, to_us(self._clock.now()))
 
     def secret(self, name: str) -> bytes:
         return self._vault.secret(name)
@@ -79,8 +87,3 @@ class Base:
     def _new_marketplace_key(self, holder_id: str) -> Work[None]:
         if not (yield self._sql["party"], (holder_id,)):  # a party whose key is gone was erased: it gets no other
             yield self._sql["add_marketplace_key"], (holder_id, self._vault.new_holder(holder_id))
-
-
-def _nothing() -> Work[None]:
-    """An empty transaction: takes the write lock and gives it back."""
-    yield from ()

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import msgspec
 from backports import zstd
 
+from relay.core.mail.edits import Edit
 from relay.core.model.event import Event
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
 from relay.ports import MessageRecord
 from relay.steps.offload import THREAD_BYTES
 from relay.store.base import to_us
@@ -60,7 +61,7 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
 
 class Relayed(msgspec.Struct, array_like=True, frozen=True):
     header: bytes | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
 
 

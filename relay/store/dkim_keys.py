@@ -4,6 +4,7 @@ A retired key's row stays without the key, so that its selector is never taken a
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from relay.core.dkim import KeyState
 from relay.core.mail.address import fold_domain
@@ -24,6 +25,7 @@ class DkimKeyVerbs(Base):
 
         def put() -> Work[None]:
             yield self._sql["put_dkim_key"], row
+            self._report_key(domain, key.selector, key.algorithm, key.state)
 
         await self._engine.write(put)
 
@@ -31,9 +33,13 @@ class DkimKeyVerbs(Base):
         row = (fold_domain(domain), selector, to_us(self._clock.now()))
 
         def activate() -> Work[bool]:
-            if not (yield self._sql["activate_dkim_key"], row):
+            activated = yield self._sql["activate_dkim_key"], row
+            if not activated:
                 return False
-            yield self._sql["replace_dkim_keys"], row
+            replaced = yield self._sql["replace_dkim_keys"], row
+            self._report_key(row[0], selector, activated[0]["algorithm"], KeyState.ACTIVE)
+            for old in replaced:
+                self._report_key(row[0], old["selector"], old["algorithm"], KeyState.REPLACED)
             return True
 
         return await self._engine.write(activate)
@@ -42,9 +48,16 @@ class DkimKeyVerbs(Base):
         row = (fold_domain(domain), selector, to_us(self._clock.now()), b"")
 
         def retire() -> Work[bool]:
-            return bool((yield self._sql["retire_dkim_key"], row))
+            retired = yield self._sql["retire_dkim_key"], row
+            for old in retired:
+                self._report_key(row[0], selector, old["algorithm"], KeyState.RETIRED)
+            return bool(retired)
 
         return await self._engine.write(retire)
+
+    def _report_key(self, domain: str, selector: str, algorithm: str, state: KeyState) -> None:
+        key = DkimKey(domain=domain, selector=selector, algorithm=algorithm, private_der=b"", state=state)
+        self._engine.after_commit(partial(self._event_log.key_changed, key))
 
     def _dkim_key(self, row: Row) -> DkimKey:
         domain, selector, state = row["domain"], row["selector"], KeyState(row["state"])

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.sender import WORDS, SenderState
-from relay.store.base import Base, to_us
-from relay.store.contents import EVENT, event_row
+from relay.store.base import to_us
 from relay.store.engine import Row, Work
-from relay.store.statements import insert, spread, values
+from relay.store.events import EventVerbs
+from relay.store.statements import spread, values
 
 Data = dict[str, str | int]
 
@@ -29,7 +29,7 @@ _RETURNED: Final = _Word("return_held", MessageState.RETURNED, EventType.RETURNE
 _REFUSED: Final = _Word("refuse_held", MessageState.HELD, EventType.MARKED)
 
 
-class HoldVerbs(Base):
+class HoldVerbs(EventVerbs):
     async def release_hold(self, message_id: str, by: str) -> bool:
         return await self._say(_RELEASED, message_id, {"by": by})
 
@@ -71,9 +71,10 @@ class HoldVerbs(Base):
         if moved:
             states = [(message_id, word.state.value) for message_id in moved]
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), states)
-            events = [
-                Event(id=self._ids.new(), message_id=message_id, at=now, type=word.event, data=data)
-                for message_id in moved
-            ]
-            yield from insert(EVENT, [event_row(event) for event in events])
+            yield from self._write_events(
+                [
+                    Event(id=self._ids.new(), message_id=message_id, at=now, type=word.event, data=data)
+                    for message_id in moved
+                ]
+            )
         return len(moved)

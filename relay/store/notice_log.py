@@ -8,15 +8,15 @@ import msgspec
 
 from relay.core.model.event import Event, EventType
 from relay.ports import NoticeSent
-from relay.store.base import Base, from_us, to_us
-from relay.store.contents import EVENT, event_row
+from relay.store.base import from_us, to_us
 from relay.store.engine import Work
-from relay.store.statements import Table, insert
+from relay.store.events import EventVerbs
+from relay.store.statements import Table
 
 NOTICE_SENT: Final = Table("told", ("party_id", "topic", "at"), "(party_id, topic) DO UPDATE SET at = excluded.at")
 
 
-class TellingVerbs(Base):
+class TellingVerbs(EventVerbs):
     async def told(self, told: NoticeSent, *, unless_since: datetime | None = None) -> bool:
         row = (told.party_id, told.topic, to_us(told.at), unless_since and to_us(unless_since))
 
@@ -60,5 +60,6 @@ class TellingVerbs(Base):
 
     def _note(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> Work[None]:
         at = self._clock.now()
-        event = Event(id=self._ids.new(), message_id=message_id, at=at, type=event_type, data=data)
-        yield from insert(EVENT, [event_row(event)])
+        yield from self._write_events(
+            [Event(id=self._ids.new(), message_id=message_id, at=at, type=event_type, data=data)]
+        )

@@ -13,7 +13,7 @@ from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
-from relay.ports import Clock, Ids
+from relay.ports import Clock, EventLog, Ids
 from relay.store.base import Base, from_us, to_us
 from relay.store.crypto import MasterKeys, UnreadableError, identity
 from relay.store.engine import Engine, Row, Work
@@ -26,8 +26,8 @@ _SEEN: Final = 4_096
 
 
 class PairVerbs(Base):
-    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids) -> None:
-        super().__init__(engine, master, clock, ids)
+    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
+        super().__init__(engine, master, clock, ids, event_log)
         self._pairs_seen: dict[object, Pair] = {}
 
     async def put_pair(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
@@ -135,7 +135,7 @@ class PairVerbs(Base):
             party=named_party(row["party_id"], row, name),
             alias=_alias_of(row),
             mailbox=mailbox,
-            addresses=frozenset(sender.address for sender in senders if not sender.is_domain),
+            addresses=frozenset(one.address for one in senders if one.is_decided and not one.is_domain),
             senders=tuple(senders),
         )
 

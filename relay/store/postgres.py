@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
 
-from relay.ports import Clock, Ids, StoreError, UnavailableError
+from relay.ports import Clock, EventLog, Ids, StoreError, StoreFault, StoreUnavailableError, Unlogged
+from relay.store.availability import Availability
 from relay.store.base import to_us
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
@@ -24,7 +25,7 @@ _COMMAND_S: Final = 30
 _MIGRATING: Final = 0x72656C61
 """The advisory lock under which one node migrates while the others wait."""
 
-_AWAY: Final = (
+_UNAVAILABLE: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -34,11 +35,22 @@ _AWAY: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.PostgresIOError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    # A pool between us and the server that gives each transaction another connection.
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
     asyncpg.InternalClientError,
 )
+"""What the server says of itself, or the driver of the connection; all else is a bug, or a bad row."""
+_FAULTS: Final = {
+    "25006": StoreFault.READ_ONLY,
+    "42501": StoreFault.READ_ONLY,  # no right to write
+    "53100": StoreFault.FULL,
+}
 
 _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
@@ -46,15 +58,19 @@ _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 class PostgresStore(RecordVerbs):
     """`relay.ports.Store` on a server."""
 
-    def __init__(self, url: str, master: MasterKeys, clock: Clock, ids: Ids) -> None:
-        super().__init__(PostgresEngine(url, clock), master, clock, ids)
+    def __init__(
+        self, url: str, master: MasterKeys, clock: Clock, ids: Ids, *, event_log: EventLog | None = None
+    ) -> None:
+        event_log = event_log or Unlogged()
+        engine = PostgresEngine(url, clock, Availability(clock, event_log))
+        super().__init__(engine, master, clock, ids, event_log)
 
 
 class PostgresEngine(Engine):
     dialect: Literal["sqlite", "postgres"] = "postgres"
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        super().__init__()
+    def __init__(self, url: str, clock: Clock, availability: Availability) -> None:
+        super().__init__(availability)
         self._url = url
         self._clock = clock
         self._pool: Any = None
@@ -70,13 +86,17 @@ class PostgresEngine(Engine):
                 reset=_keep,
                 server_settings={"application_name": "relay", "synchronous_commit": "on"},
             )
-            async with self._pool.acquire() as connection, connection.transaction():
-                await self._migrate(connection)
+            async with self._pool.acquire() as connection:
+                await _check_durable(connection)
+                async with connection.transaction():
+                    await self._migrate(connection)
         except BaseException as error:
             await self.close()
             if isinstance(error, (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+                fault = _FAULTS.get(_code(error))
                 raise StoreError(
-                    f"PostgreSQL: {_words(error)}; check `store` (host, port, user, password, database) and the server"
+                    f"{fault + ': ' if fault else ''}PostgreSQL: {_words(error)}; "
+                    "check `store` (host, port, user, password, database) and the server"
                 ) from error
             raise
 
@@ -91,9 +111,13 @@ class PostgresEngine(Engine):
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
         try:
             return await self._fetch(sql, params)
-        except UnavailableError:
+        except StoreUnavailableError:
             # The connection may have been dead for long: one more try, on a new one. A read changes nothing.
-            return await self._fetch(sql, params)
+            try:
+                return await self._fetch(sql, params)
+            except StoreUnavailableError as error:
+                self.availability.failed(error)
+                raise
 
     read_bulk = read
 
@@ -116,23 +140,27 @@ class PostgresEngine(Engine):
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         """One of the pool's. A bad row is its writer's ValueError; an absent, stopping or full server is
-        UnavailableError, and the connection that said so is not used again."""
+        StoreUnavailableError, and the connection that said so is not used again. Neither has the driver's error as its
+        cause: that one's text goes on with the row's values."""
         if self._pool is None:
-            raise UnavailableError("the store is closed")
+            raise StoreUnavailableError("the store is closed", code="CLOSED")
         try:
             async with self._pool.acquire(timeout=_CONNECT_S) as connection:
                 try:
                     yield connection
-                except _AWAY as error:
+                except _UNAVAILABLE as error:
                     if not isinstance(error, ValueError):
                         connection.terminate()
                     raise
         except _REFUSED as error:
-            raise ValueError(f"PostgreSQL refuses the row: {type(error).__name__}") from error
-        except _AWAY as error:
+            where = getattr(error, "constraint_name", None) or getattr(error, "table_name", None) or ""
+            raise ValueError(f"PostgreSQL refuses the row: {type(error).__name__} {where}".rstrip()) from None
+        except _UNAVAILABLE as error:
             if isinstance(error, ValueError):  # an InterfaceError too: a parameter that is not what the column takes
                 raise
-            raise UnavailableError(f"PostgreSQL: {_words(error)}") from error
+            code = _code(error)
+            fault = _FAULTS.get(code, StoreFault.UNAVAILABLE)
+            raise StoreUnavailableError(f"PostgreSQL: {_words(error)}", code=code, fault=fault) from None
 
     async def _migrate(self, connection: Any) -> None:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATING)
@@ -148,6 +176,22 @@ class PostgresEngine(Engine):
 
 async def _keep(_connection: Any) -> None:
     """No session state is ever changed, so none has to be reset: that saves a round trip per call."""
+
+
+async def _check_durable(connection: Any) -> None:
+    """Raises StoreError where a commit would not wait for the disk: a pool between us and the server may leave out what
+    we ask for as we connect."""
+    if await connection.fetchval("SHOW synchronous_commit") == "off":
+        raise StoreError(
+            "PostgreSQL: synchronous_commit is off, so that mail which was answered 250 could be lost; "
+            "set it to on for the relay's role (`ALTER ROLE ... SET synchronous_commit = on`)"
+        )
+
+
+def _code(error: BaseException) -> str:
+    """The SQLSTATE that the server gave; for an error of the connection, its class 08 with the driver's name."""
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) and state else f"08/{type(error).__name__}"
 
 
 def _words(error: BaseException) -> str:

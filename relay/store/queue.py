@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from relay.core.model.event import Event
@@ -31,6 +32,7 @@ class _Outcome:
     item: tuple[object, ...]
     message: tuple[str, str] | None
     rows: Rows
+    settlement: Settlement
 
 
 class QueueVerbs(AcceptVerbs, PairVerbs):
@@ -98,7 +100,8 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
     async def _outcome(self, settlement: Settlement) -> _Outcome:
         item, due_at = settlement.item, to_us(settlement.due_at)
         state, hold = after_attempt(item, settlement.state)
-        rows = Rows(events=[event_row(event) for event in settlement.events])
+        report = partial(self._event_log.settled, settlement)
+        rows = Rows(events=[event_row(event) for event in settlement.events], report=report)
         await self._enclose(rows, settlement.notice)
         return _Outcome(
             item=(
@@ -113,6 +116,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
             ),
             message=_message_move(item, state),
             rows=rows,
+            settlement=settlement,
         )
 
     async def _enclose(self, rows: Rows, notice: OutgoingNotice | None) -> None:
@@ -127,9 +131,18 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         moves = [outcome.message for outcome in won if outcome.message is not None]
         if moves:
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), moves)
-        yield from _write_rows([outcome.rows for outcome in won])
+        yield from self._write_rows([outcome.rows for outcome in won])
         winners = set(map(id, won))
+        for lost in (outcome for outcome in batch if id(outcome) not in winners):
+            self._engine.after_commit(partial(self._event_log.lease_lost, lost.settlement))
         return [id(outcome) in winners for outcome in batch]
+
+    def _write_rows(self, all_rows: Sequence[Rows]) -> Work[None]:
+        yield from insert(MESSAGE_KEY, [row for rows in all_rows for row in rows.keys])
+        yield from insert(BODY, [row for rows in all_rows for row in rows.bodies])
+        yield from insert(ITEM, [row for rows in all_rows for row in rows.items])
+        yield from insert(EVENT, [row for rows in all_rows for row in rows.events])
+        self._report(all_rows)
 
     async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
         def renew() -> Work[None]:
@@ -151,7 +164,8 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         return await self._engine.write(change)
 
     async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        rows = Rows(events=[event_row(event) for event in events])
+        report = partial(self._event_log.happened, events)
+        rows = Rows(events=[event_row(event) for event in events], report=report)
         await self._enclose(rows, notice)
 
         def bounce() -> Work[bool]:
@@ -161,7 +175,7 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
             if item[0]["kind"] != ItemKind.NOTICE:
                 move = (item[0]["message_id"], MessageState.BOUNCED.value)
                 yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), [move])
-            yield from _write_rows([rows])
+            yield from self._write_rows([rows])
             return True
 
         return await self._engine.write(bounce)
@@ -184,10 +198,3 @@ def _message_move(item: Item, state: ItemState) -> tuple[str, str] | None:
     if item.kind is ItemKind.NOTICE or state not in MESSAGE_STATES:
         return None
     return item.message_id, MESSAGE_STATES[state].value
-
-
-def _write_rows(all_rows: Sequence[Rows]) -> Work[None]:
-    yield from insert(MESSAGE_KEY, [row for rows in all_rows for row in rows.keys])
-    yield from insert(BODY, [row for rows in all_rows for row in rows.bodies])
-    yield from insert(ITEM, [row for rows in all_rows for row in rows.items])
-    yield from insert(EVENT, [row for rows in all_rows for row in rows.events])

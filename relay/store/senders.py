@@ -42,6 +42,7 @@ def sender_of(row: Row, key: Key) -> Sender:
         label=entry.label,
         added_by=entry.added_by,
         shared=bool(row["shared"]),
+        was_retired=bool(row["was_retired"]),
     )
 
 

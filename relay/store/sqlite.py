@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from relay.ports import Clock, Ids, StoreError, UnavailableError
+from relay.ports import Clock, EventLog, Ids, StoreError, StoreFault, StoreUnavailableError, Unlogged
+from relay.store.availability import Availability
 from relay.store.base import to_us
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
@@ -29,20 +30,48 @@ _READ_WAIT_S: Final = 0.05
 """How long the loop may wait for a lock that a reader in WAL mode meets only while a crashed log is recovered."""
 _WAL_RETRY_S: Final = 0.01
 _STATEMENTS: Final = 512
+_FAULTS: Final = dict.fromkeys(
+    (
+        "SQLITE_PERM",
+        "SQLITE_BUSY",
+        "SQLITE_LOCKED",
+        "SQLITE_NOMEM",
+        "SQLITE_INTERRUPT",
+        "SQLITE_IOERR",
+        "SQLITE_CORRUPT",
+        "SQLITE_CANTOPEN",
+        "SQLITE_PROTOCOL",
+        "SQLITE_SCHEMA",
+        "SQLITE_NOTADB",
+    ),
+    StoreFault.UNAVAILABLE,
+) | {"SQLITE_READONLY": StoreFault.READ_ONLY, "SQLITE_FULL": StoreFault.FULL}
+"""What SQLite says of itself, by the names of its primary result codes."""
 
 
 class SqliteStore(RecordVerbs):
     """`relay.ports.Store` in one file. `busy_s`: how long a write waits for another process's lock."""
 
-    def __init__(self, path: Path, master: MasterKeys, clock: Clock, ids: Ids, *, busy_s: float = 5) -> None:
-        super().__init__(SqliteEngine(path, clock, busy_s), master, clock, ids)
+    def __init__(
+        self,
+        path: Path,
+        master: MasterKeys,
+        clock: Clock,
+        ids: Ids,
+        *,
+        busy_s: float = 5,
+        event_log: EventLog | None = None,
+    ) -> None:
+        event_log = event_log or Unlogged()
+        engine = SqliteEngine(path, clock, busy_s, Availability(clock, event_log))
+        super().__init__(engine, master, clock, ids, event_log)
 
 
 class SqliteEngine(Engine):
     dialect: Literal["sqlite", "postgres"] = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock, busy_s: float) -> None:
-        super().__init__()
+    def __init__(self, path: Path, clock: Clock, busy_s: float, availability: Availability) -> None:
+        super().__init__(availability)
         self._path = path
         self._clock = clock
         self._busy_s = busy_s
@@ -78,13 +107,19 @@ class SqliteEngine(Engine):
         try:
             return _run(self._reader, sql, params)
         except sqlite3.Error as error:
-            raise _judged(error) from error
+            raise self._unread(error) from error
 
     async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
         try:
             return await self._in("bulk", lambda: _run(self._bulk, sql, params))
         except sqlite3.Error as error:
-            raise _judged(error) from error
+            raise self._unread(error) from error
+
+    def _unread(self, error: sqlite3.Error) -> Exception:
+        judged = _judged(error)
+        if isinstance(judged, StoreUnavailableError):
+            self.availability.failed(judged)
+        return judged
 
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
         """The statements of a light work run in the loop's thread, where a few rows cost less than handing the
@@ -118,7 +153,7 @@ class SqliteEngine(Engine):
 
     async def _in(self, thread: str, call: Callable[[], T]) -> T:
         if thread not in self._threads:
-            raise UnavailableError("the store is closed")
+            raise _closed()
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], call)
 
     def _connect(self, busy_s: float, *, query_only: bool = False) -> sqlite3.Connection:
@@ -211,7 +246,7 @@ def _rolled_back(connection: sqlite3.Connection | None) -> Iterator[None]:
 
 def _run(connection: sqlite3.Connection | None, sql: str, params: Sequence[object] = ()) -> Sequence[Row]:
     if connection is None:
-        raise UnavailableError("the store is closed")
+        raise _closed()
     return connection.execute(_numbered(sql), params).fetchall()
 
 
@@ -231,11 +266,20 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
+def _closed() -> StoreUnavailableError:
+    return StoreUnavailableError("the store is closed", code="CLOSED")
+
+
 def _judged(error: sqlite3.Error) -> Exception:
-    """A bad row is its writer's fault; the rest, a damaged file included, is the database's."""
+    """ValueError for a bad row, StoreUnavailableError for what the database says of its file, its lock or its disk. All
+    else, an error in a statement for instance, is a bug and stays as it is."""
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
         return ValueError(f"SQLite refuses the row: {error}")
-    return UnavailableError(f"SQLite: {error}")
+    name: str = getattr(error, "sqlite_errorname", "")
+    primary = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE says more than the log's reader needs to count
+    if primary not in _FAULTS:
+        return error
+    return StoreUnavailableError(f"SQLite: {error}", code=name, fault=_FAULTS[primary])
 
 
 def _cause(path: Path, error: Exception) -> str:

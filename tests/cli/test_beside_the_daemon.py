@@ -276,6 +276,29 @@ def test_a_simulation_for_people_ends_with_the_mail(town: Installation, letter: 
     assert output.index("verdict:") < output.index("MIME-Version:")
 
 
+def test_a_simulation_tells_of_each_recipient(town: Installation, letter: Path) -> None:  # R-POL-01, R-REW-05
+    (pair,) = town.json("pair", "list")
+    alias, own = pair["buyer_alias"], pair["seller_alias"]
+    nobody = "a" * 16 + "@shop.example"
+    to = [alias, alias.replace("@", "+x@"), own, f"check+{alias}", "abuse@shop.example", nobody, "abuse+1@shop.example"]
+    envelope = [part for address in to for part in ("--to", address)]
+    found = town.json("simulate", str(letter), "--from", "owner@private.example", "--login", "S1", *envelope)
+    assert [one["to"] for one in found] == to
+    assert [one["verdict"] for one in found] == [
+        "relay",
+        "merged with another recipient",
+        "merged with another recipient",
+        "relay",
+        "to the operator",
+        "refuse",
+        "merged with another recipient",
+    ]
+    answers = [one["smtp_answer"] for one in found]
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[4] == answers[6]
+    assert [bool(one["relayed"]) for one in found] == [True] + [False] * 6
+
+
 def test_the_operators_mail_is_told(town: Installation, letter: Path) -> None:
     (found,) = town.json("simulate", str(letter), "--from", "", "--to", "postmaster@shop.example")
     assert found["verdict"] == "to the operator"

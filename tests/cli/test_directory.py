@@ -9,6 +9,8 @@ from argon2 import PasswordHasher
 
 from relay import installation
 from relay.config import load
+from relay.core.model.party import Role
+from relay.core.model.sender import SenderState
 from tests.cli.conftest import Installation
 
 SECOND = """
@@ -183,7 +185,7 @@ def test_a_sender_is_an_address_or_a_domain(town: Installation, address: str) ->
 
 def test_opt_outs_are_set_and_cleared_by_scope(town: Installation) -> None:
     # R-POL-02
-    scopes = ([], ["--seller", "S1"], ["--kind", "promotion"])
+    scopes: tuple[list[str], ...] = ([], ["--seller", "S1"], ["--kind", "promotion"])
     for scope in scopes:
         town.relay("opt-out", "set", "--buyer", "B1", *scope)
         town.relay("opt-out", "set", "--buyer", "B1", *scope)
@@ -198,3 +200,65 @@ def test_opt_outs_are_set_and_cleared_by_scope(town: Installation) -> None:
     for scope in scopes:
         town.relay("opt-out", "clear", "--buyer", "B1", *scope)
     assert "no opt-out" in town.relay("opt-out", "list", "--buyer", "B1").stderr
+
+
+OWN = ("x@shop.example", "X@Shop.EXAMPLE", "x@m.second.example", "x@日本.example", "x@mx.company.example")
+
+
+@pytest.fixture
+def ours(town: Installation) -> Installation:
+    """With a second marketplace, an international domain, and a name of the server."""
+    town.configure(
+        lambda text: "".join(
+            (
+                'hostname = "mx.company.example"\n',
+                "\n".join(line for line in text.splitlines() if not line.startswith("hostname")),
+                SECOND.replace('domain = "second.example"', 'domain = "日本.example"', 1),
+            )
+        )
+    )
+    return town
+
+
+@pytest.mark.parametrize("address", OWN)
+def test_no_address_of_the_relay_becomes_a_mailbox_or_a_sender(ours: Installation, address: str) -> None:  # R-OUT-08
+    shop, said = ["-m", "shop"], "is at a domain of the relay itself"
+    seller = [*shop, "--role", "seller", "--ref"]
+    before = ours.json("party", "list", *shop, "--reveal")
+    for verb in (
+        ["party", "add", *seller, "S2", "--mailbox", address],
+        ["party", "set", *seller, "S1", "--mailbox", address],
+        ["sender", "add", *seller, "S1", address],
+        ["sender", "add", *seller, "S1", address[1:]],
+    ):
+        assert said in ours.relay(*verb, exit_code=2).stderr
+    for column in ("buyer_mailbox", "seller_mailbox"):
+        mailboxes = {"buyer_mailbox": "", "seller_mailbox": "", column: address}
+        report = f"order_id,buyer_ref,seller_ref,{','.join(mailboxes)}\nO-1,B1,S1,{','.join(mailboxes.values())}\n"
+        for form in ([], ["--dry-run"]):
+            result = ours.relay("order", "import", *shop, *form, "-", stdin=report.encode(), exit_code=1)
+            assert f"line 2, {column}: {said}" in result.stderr
+    assert ours.json("party", "list", *shop, "--reveal") == before
+    assert len(ours.json("sender", "list", *seller, "S1")) == 1
+
+
+def test_a_subdomain_that_is_not_configured_may_write(ours: Installation) -> None:
+    ours.relay("sender", "add", "-m", "shop", "--role", "seller", "--ref", "S1", "@office.shop.example")
+
+
+@pytest.mark.parametrize("address", ["x@shop.example", "@shop.example"])
+def test_what_an_old_list_holds_of_ours_is_retired_or_blocked_and_never_approved(
+    town: Installation, address: str
+) -> None:  # R-SND-03
+    async def put_before_the_rule() -> None:
+        async with installation.opened(load(town.config), town.directory) as store:
+            party = await store.party("shop", Role.SELLER, "S1")
+            assert party is not None
+            await store.put_sender(party.id, address, SenderState.UNKNOWN)
+
+    asyncio.run(put_before_the_rule())
+    seller = ["--role", "seller", "--ref", "S1"]
+    refused = town.relay("sender", "approve", *seller, "owner@private.example", address, exit_code=2)
+    assert "is at a domain of the relay itself" in refused.stderr
+    for verb, state in (("block", "blocked"), ("retire", "retired")):
+        assert [one["state"] for one in town.json("sender", verb, *seller, address)] == [state]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.core.mail.edits import Edit
 from relay.core.rewrite.assemble import assemble, section
-from relay.core.rewrite.plan import Edit
 
 
 @given(st.binary(max_size=60), st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=5)), max_size=8))
@@ -23,6 +23,6 @@ def test_edits_fall_between_untouched_bytes(body: bytes, cuts: list[tuple[int, b
 @pytest.mark.parametrize(
     "edits", [[Edit(2, 5, b""), Edit(4, 6, b"")], [Edit(1, 3, b"")], [Edit(5, 9, b"")], [Edit(5, 4, b"")]]
 )
-def test_edits_that_overlap_or_leave_the_body_are_an_error(edits: list[Edit]) -> None:
+def test_edits_that_overlap_or_leave_the_body_are_an_error(edits: list[Edit[bytes]]) -> None:
     with pytest.raises(ValueError, match="edits"):
         assemble(b"\r\n123456", 2, b"", edits)

@@ -1,8 +1,6 @@
 """Delivery reports, and the reason behind a refusal."""
 
 import csv
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +10,7 @@ from relay.core.bounce import BounceAction, read
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
+from tests.support.suites import locate
 
 
 def report(*blocks: str, kind: str = "message/delivery-status", returned: str = "Subject: x\n\nbody\n") -> bytes:
@@ -36,7 +35,7 @@ Diagnostic-Code: smtp; 550-5.1.1 The email account that you tried to reach
 DELAYED = "Final-Recipient: rfc822; buyer@shop.example\nAction: delayed\nStatus: 4.4.1\n"
 
 
-def test_a_failure_is_read():
+def test_a_failure_is_read() -> None:
     # R-OUT-04
     bounce = read(report(FAILED))
     assert bounce is not None
@@ -46,38 +45,38 @@ def test_a_failure_is_read():
 
 
 @pytest.mark.parametrize("action", list(BounceAction))
-def test_every_action_is_known(action):
+def test_every_action_is_known(action: BounceAction) -> None:
     # R-OUT-04: RFC 3464 §2.3.3
     bounce = read(report(f"Final-Recipient: rfc822; a@b.example\nAction: {action.title()} (really)\nStatus: 2.0.0\n"))
     assert bounce is not None
     assert bounce.action is action
 
 
-def test_the_gravest_of_several_recipients_counts():
+def test_the_gravest_of_several_recipients_counts() -> None:
     bounce = read(report(DELAYED, FAILED, DELAYED))
     assert bounce is not None
     assert bounce.action is BounceAction.FAILED
 
 
-def test_a_delay_is_temporary_and_no_failure():
+def test_a_delay_is_temporary_and_no_failure() -> None:
     # R-OUT-04
     bounce = read(report(DELAYED))
     assert bounce is not None
     assert (bounce.action, bounce.reason) == (BounceAction.DELAYED, ReasonCode.TEMPORARY)
 
 
-def test_an_international_report_is_read():
+def test_an_international_report_is_read() -> None:
     # RFC 6533
     assert read(report(FAILED, kind="Message/Global-Delivery-Status")) is not None
 
 
-def test_a_report_without_action_goes_by_its_status():
+def test_a_report_without_action_goes_by_its_status() -> None:
     bounce = read(report("Final-Recipient: rfc822; a@b.example\nStatus: 5.2.2 (mailbox full)\n"))
     assert bounce is not None
     assert (bounce.action, bounce.reason) == (BounceAction.FAILED, ReasonCode.MAILBOX_FULL)
 
 
-def test_a_report_with_a_huge_returned_message_is_read():
+def test_a_report_with_a_huge_returned_message_is_read() -> None:
     bounce = read(report(FAILED, returned="Subject: x\n\n" + "x" * 76 + "\n" * 5_000_000))
     assert bounce is not None
 
@@ -94,7 +93,7 @@ def test_a_report_with_a_huge_returned_message_is_read():
         b"Content-Type: message/delivery-status\r\n\r\n\xff\xfe\x00",
     ],
 )
-def test_what_is_no_report_is_none(content):
+def test_what_is_no_report_is_none(content: bytes) -> None:
     # R-OUT-04
     assert read(content) is None
 
@@ -121,13 +120,13 @@ def nested(levels: int) -> bytes:
         report(FAILED).replace(b'boundary="B"', b"boundary*=utf-16''%FF%FE"),
     ],
 )
-def test_hostile_reports_raise_nothing(content):
+def test_hostile_reports_raise_nothing(content: bytes) -> None:
     # R-OUT-04, R-IN-06
     read(content)
 
 
 @given(st.binary())
-def test_any_bytes_behind_a_report_header_raise_nothing(data):
+def test_any_bytes_behind_a_report_header_raise_nothing(data: bytes) -> None:
     read(
         b"Content-Type: multipart/report; boundary=B\r\n\r\n--B\r\nContent-Type: message/delivery-status\r\n\r\n" + data
     )
@@ -187,7 +186,7 @@ def reason(
         (454, "", "no TLS now", "tls", "tls_required"),
     ],
 )  # fmt: skip
-def test_the_reason_of_a_refusal(code, enhanced, text, phase, expected):
+def test_the_reason_of_a_refusal(code: int, enhanced: str, text: str, phase: str, expected: str) -> None:
     # R-OUT-04
     assert reason(code, enhanced, text, phase=phase) == expected
 
@@ -205,14 +204,14 @@ def test_the_reason_of_a_refusal(code, enhanced, text, phase, expected):
         ("softbank.ne.jp", "rejected", "rcpt", "refused"),
     ],
 )
-def test_a_carriers_550_does_not_make_a_mailbox_dead(destination, text, phase, expected):
+def test_a_carriers_550_does_not_make_a_mailbox_dead(destination: str, text: str, phase: str, expected: str) -> None:
     # R-OUT-04, R-OUT-06
     assert reason(550, "", text, phase=phase, destination=destination) == expected
     assert reason(550, "", text, phase=phase, host=f"mx1.{destination}") == expected
     assert reason(550, "5.1.1", text, phase=phase, destination=destination) == expected
 
 
-def test_a_carriers_other_answers_are_told_apart():
+def test_a_carriers_other_answers_are_told_apart() -> None:
     # R-OUT-04
     assert reason(552, "", "Too much mail data a@docomo.ne.jp", destination="docomo.ne.jp") == "mailbox_full"
     assert reason(421, "", "busy", destination="docomo.ne.jp") == "temporary"
@@ -221,7 +220,7 @@ def test_a_carriers_other_answers_are_told_apart():
 @pytest.mark.parametrize(
     "text", ["user " * 2_000, "recipient" * 1_000, "exceed " + "a " * 5_000, "mailbox " + "x" * 9_999]
 )
-def test_a_long_text_takes_no_time_to_speak_of(text):
+def test_a_long_text_takes_no_time_to_speak_of(text: str) -> None:
     # The time limit of the test run is what fails here.
     for _ in range(50):
         assert reason(550, "5.0.0", text) == "refused"
@@ -238,7 +237,7 @@ def test_a_long_text_takes_no_time_to_speak_of(text):
         ("", ""),
     ],
 )
-def test_a_host_class_names_the_provider_and_never_the_host(name, expected):
+def test_a_host_class_names_the_provider_and_never_the_host(name: str, expected: str) -> None:
     # R-OUT-03
     assert host_class(name) == expected
 
@@ -246,14 +245,9 @@ def test_a_host_class_names_the_provider_and_never_the_host(name, expected):
 # ---------------------------------------------------------------- real bounces
 
 
-def test_real_bounces_raise_nothing_and_live_mailboxes_stay_alive():
+def test_real_bounces_raise_nothing_and_live_mailboxes_stay_alive() -> None:
     # R-OUT-04 in its first form: delivery reports only
-    suites = os.environ.get("RELAY_SUITES")
-    if not suites or not (Path(suites) / "bounces").is_dir():
-        if os.environ.get("RELAY_REQUIRE_SUITES"):
-            pytest.fail("RELAY_SUITES does not lead to the suite of bounces")
-        pytest.skip("RELAY_SUITES is not set")
-    folder = Path(suites) / "bounces"
+    folder = locate("bounces")
     rows = list(csv.DictReader((folder / "expected.tsv").read_text().splitlines(), delimiter="\t"))
     seen = [(row, bounce) for row in rows if (bounce := read((folder / "mail" / row["file"]).read_bytes()))]
     dead = {ReasonCode.MAILBOX_UNKNOWN, ReasonCode.HOST_UNKNOWN}

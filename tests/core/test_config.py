@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_every_duration_is_in_seconds() -> None:
     assert not re.findall(r"(?m)^\w+_(?:ms|minutes|hours|days) =", UNCOMMENTED)
 
 
-def _tables(cls: type, tables: list[dict]) -> list[str]:
+def _tables(cls: type, tables: list[dict[str, Any]]) -> list[str]:
     """Keys of `cls` that no table of the example holds, and defaults that it states wrongly."""
     faults = []
     for name, annotation, _ in keys_of(cls):

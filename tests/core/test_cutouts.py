@@ -4,6 +4,7 @@ import codecs
 import re
 from email import message_from_bytes, policy
 from itertools import product
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -96,7 +97,7 @@ def test_a_multipart_goes_with_all_that_is_in_it() -> None:  # R-REW-08
 def test_spans_give_way_in_the_charset_of_the_part(charset: str, encoding: str) -> None:  # R-REW-04 R-REW-08
     text = "日本語 https://evil.example/a と https://evil.example/b です alice@private.example\r\n"
     octets = text.encode(charset)
-    codings = {"8bit": "8bit", "quoted-printable": "quopri", "base64": "base64"}
+    codings: dict[str, Literal["base64", "quopri"]] = {"quoted-printable": "quopri", "base64": "base64"}
     raw = octets if encoding == "8bit" else _encoded(octets, codings[encoding])
     content = MIXED % (charset.encode(), encoding.encode(), raw)
     mark = charset == "utf-16"  # is read as a character
@@ -113,7 +114,7 @@ def test_spans_give_way_in_the_charset_of_the_part(charset: str, encoding: str) 
     assert {change.where for change in changes if change.what == "stripped"} == {"1"}
 
 
-def _encoded(octets: bytes, coding: str) -> bytes:
+def _encoded(octets: bytes, coding: Literal["base64", "quopri"]) -> bytes:
     return re.sub(rb"\r*\n", b"\r\n", codecs.encode(octets, coding))
 
 

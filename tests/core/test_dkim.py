@@ -48,7 +48,7 @@ def verify(message: bytes) -> list[bool]:
 
 def _verify(message: bytes, index: int) -> bool:
     try:
-        return dkimpy.DKIM(message).verify(idx=index, dnsfunc=lambda name, timeout=5: RECORDS[name])
+        return bool(dkimpy.DKIM(message).verify(idx=index, dnsfunc=lambda name, timeout=5: RECORDS[name]))
     except dkimpy.ValidationError:
         return False
 

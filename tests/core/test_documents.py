@@ -6,6 +6,7 @@ import zipfile
 from contextlib import suppress
 from email import message_from_bytes, policy
 from io import BytesIO
+from typing import Any
 
 import pikepdf
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
-from relay.core.mail import mime
+from relay.core.mail import key_material, mime
 from relay.core.rewrite import assemble
-from relay.core.rewrite.documents import exif, images, ooxml, pdf, signatures
+from relay.core.rewrite.documents import exif, images, ooxml, pdf
 from relay.core.rewrite.documents.damage import UncleanableError
 from relay.core.rewrite.plan import Change, Plan
 from relay.core.rewrite.rewrite import rewrite
@@ -24,7 +25,7 @@ SECRET = b"Alice Private"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><author>Alice Private</author></x:xmpmeta>'
 
 
-def plan(**given: bool) -> Plan:
+def plan(**given: Any) -> Plan:
     return Plan(
         domain="market.example",
         from_address="alias-b@market.example",
@@ -34,7 +35,7 @@ def plan(**given: bool) -> Plan:
         thread_ids={},
         thread_key=b"k",
         hidden_hosts=frozenset(),
-        **given,  # type: ignore[arg-type]
+        **given,
     )
 
 
@@ -256,7 +257,7 @@ def test_a_small_file_cannot_unpack_to_a_big_one() -> None:  # R-IN-06
         ooxml.clean(octets)
 
 
-def paper(**encryption: object) -> bytes:
+def paper(**encryption: Any) -> bytes:
     out = BytesIO()
     with pikepdf.new() as document:
         document.add_blank_page(page_size=(100, 100))
@@ -351,10 +352,10 @@ def test_policy_is_told_of_all_that_names_an_owner() -> None:  # R-REW-06
         b"--m\r\nContent-Type: multipart/encrypted; boundary=e\r\n\r\n--e\r\nContent-Type: application/octet-stream; name=encrypted.asc\r\n\r\nx\r\n--e--\r\n"
         b"\r\n--m--\r\n"
     )
-    found = signatures.names_owner(nested, mime.split(nested, mime.MimeLimits()))
+    found = key_material.names_owner(nested, mime.split(nested, mime.MimeLimits()))
     assert [(each.path, each.is_signature) for each in found] == [("1", True), ("2", False)]
     plain = b"From: a@x.example\r\n\r\nhello\r\n"
-    assert signatures.names_owner(plain, mime.split(plain, mime.MimeLimits())) == []
+    assert key_material.names_owner(plain, mime.split(plain, mime.MimeLimits())) == []
 
 
 _BITS = st.sampled_from(

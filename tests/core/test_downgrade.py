@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.rewrite.downgrade import downgraded
+from tests.support.narrowing import octets
 
 _TEXT = "Größe: 10 cm, 絵 😀.\r\n.\r\nFrom here = the end \r\n"
 _HEADER = "Subject: plain\r\nMIME-Version: 1.0\r\n"
@@ -23,7 +24,7 @@ def _read(content: bytes) -> EmailMessage:
 
 def _texts(content: bytes) -> list[bytes]:
     return [
-        part.get_payload(decode=True) or b""
+        octets(part)
         for part in message_from_bytes(content).walk()
         if not part.is_multipart() and part.get_content_type() != "message/global"
     ]

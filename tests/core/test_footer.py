@@ -220,6 +220,16 @@ def test_a_mail_without_text_gets_a_part_for_the_footer() -> None:  # R-REW-09
         assert not parsed.defects
 
 
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"JVBERi0xLjc=\r\n"])
+def test_an_attachment_alone_stays_before_its_footer_also_when_it_is_empty(body: bytes) -> None:  # R-REW-09
+    head = b'Content-Type: application/pdf; name="bill.pdf"\r\nContent-Transfer-Encoding: base64\r\n'
+    out, _ = sent(b"From: a@x.example\r\n" + head + b"\r\n" + body, plan("en"))
+    parsed = message_from_bytes(out, policy=policy.default)
+    assert [part.get_content_type() for part in parsed.walk()] == ["multipart/mixed", "application/pdf", "text/plain"]
+    assert [part.defects for part in parsed.walk()] == [[], [], []]
+    assert LINK in shown(out)[0]
+
+
 def test_one_click_opt_out_stands_in_the_header_alone() -> None:  # R-POL-02
     out, _ = sent(mail("hi\r\n"), plan(unsubscribe=LINK))
     parsed = message_from_bytes(out, policy=policy.default)

@@ -1,6 +1,7 @@
 """Who writes to whom, and who is told nothing. The table of cases is `tests/golden/policy/parties.toml`."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from relay.core.identify import Writer
 from relay.core.model.facts import Proof
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
 from tests.support.judging import Letter
 
 STATES = ("approved", "blocked", "unknown", "retired", None)
@@ -51,8 +53,8 @@ def test_a_proven_unlisted_address_waits_for_the_partys_word(to: str) -> None:  
 
 
 @pytest.mark.parametrize("facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none"}])
-def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, object]) -> None:  # R-SND-02 R-ADR-07
-    known: dict[str, object] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
+def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, Any]) -> None:  # R-SND-02 R-ADR-07
+    known: dict[str, Any] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
     assert Letter(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 
 
@@ -104,3 +106,30 @@ def test_whoever_writes_to_himself_has_the_aliass_own_role() -> None:  # R-REW-0
     assert isinstance(by_mail, Writer)
     assert (by_login.role, by_mail.role) == (Role.BUYER, Role.BUYER)
     assert (by_login.registered, by_mail.registered) == (False, False)
+
+
+@pytest.mark.parametrize("to", ["buyer", "seller"])
+@pytest.mark.parametrize("more", [{}, {"pending_senders": 10}, {"listed_elsewhere": True}, {"author_state": "closed"}])
+def test_own_mail_that_returns_is_on_no_list_and_ends_as_a_loop(to: str, more: dict[str, Any]) -> None:  # R-OUT-08
+    written = Letter(to=to, login=None, proof="aligned", is_own_from=True, sender="approved", **more)
+    assert written.writer() == Writer(role=Role(to).other, sender=None, proof=Proof.ALIGNED, registered=False)
+    verdict = written.verdict()
+    assert (verdict.action, verdict.main_reason.code, verdict.notify) == (Action.RETURN, ReasonCode.LOOP, False)
+
+
+@pytest.mark.parametrize("known", [{"proof": "none"}, {"fallback": "known_domain"}, {"trusted": True}])
+def test_an_own_address_without_alignment_is_a_strangers(known: dict[str, Any]) -> None:  # R-ADR-07
+    """The facts have no entry of a list for it."""
+    writer = Letter(login=None, sender=None, from_address="any@ichiba.example", is_own_from=True, **known).writer()
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
+
+
+@pytest.mark.parametrize("login", ["author", "recipient"])
+def test_a_login_does_not_write_from_an_own_address(login: str) -> None:  # R-IN-02
+    writer = Letter(login=login, is_own_from=True, sender=None).writer()
+    assert writer == Reason(code=ReasonCode.LOGIN_MISUSED)
+
+
+def test_to_a_foreign_account_an_own_address_is_like_any_other() -> None:  # R-ADR-07
+    writer = Letter(login="somebody-else", is_own_from=True, sender=None).writer()
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN)

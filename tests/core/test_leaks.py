@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from relay.core.mail import mime
 from relay.core.rewrite import assemble
+from relay.core.rewrite.plan import Plan
 from relay.core.rewrite.rewrite import rewrite
 from tests.support import leaks
 from tests.support.leak_reader import found
+from tests.support.narrowing import octets, parts
 from tests.support.scrubbing import BUYER, BUYER_ALIAS, CLIENT_IP, HELO, SELLER_ALIAS
 from tests.support.scrubbing import PLAN as PAIR
 
@@ -49,7 +51,7 @@ HEADER = (
 )
 
 
-def relayed(content: bytes, plan=PLAN) -> bytes:
+def relayed(content: bytes, plan: Plan = PLAN) -> bytes:
     root = mime.split(content, mime.MimeLimits())
     result = rewrite(content, root, plan)
     return assemble.assemble(content, mime.body_start(content), result.header, result.edits)
@@ -146,8 +148,7 @@ def _body(content: bytes) -> bytes:
 def test_the_charset_stays_and_so_do_the_words_around(charset: str, encoding: str) -> None:  # R-REW-04
     arrived = relayed(HEADER + leaks.text(f"連絡先は{BUYER}です。\r\nよろしく\r\n", charset, encoding))
     assert f"charset={charset}".encode() in arrived
-    octets = email.message_from_bytes(arrived).get_payload(decode=True)
-    assert octets.decode(charset) == f"連絡先は{BUYER_ALIAS}です。\r\nよろしく\r\n"
+    assert octets(email.message_from_bytes(arrived)).decode(charset) == f"連絡先は{BUYER_ALIAS}です。\r\nよろしく\r\n"
     assert max(map(len, arrived.split(b"\r\n"))) <= 78
     assert b"\n" not in arrived.replace(b"\r\n", b"")
 
@@ -208,7 +209,7 @@ def test_a_real_name_goes_from_text_where_the_marketplace_wants_it(before: str, 
 def test_a_real_name_is_known_in_each_width_and_with_its_marks_apart(name: str) -> None:  # R-REW-01
     plan = dataclasses.replace(PLAN, hidden_names={"ヤマダ　ハナコ": SHOWN, "José Muñoz": SHOWN})
     field = f"Content-Disposition: attachment; filename*=utf-8''{quote(f'資料 {name} 1.txt')}\r\n\r\nText"
-    part = email.message_from_bytes(relayed(HEADER + leaks.mixed(field.encode()), plan)).get_payload(1)
+    part = parts(email.message_from_bytes(relayed(HEADER + leaks.mixed(field.encode()), plan)))[1]
     assert part.get_filename() == f"資料 {SHOWN} 1.txt"
 
 
@@ -220,7 +221,7 @@ def test_a_name_that_ends_within_another_word_is_none() -> None:  # R-REW-04
 
 # ---------------------------------------------------------------- hostile input
 
-HOSTILE = (
+HOSTILE: tuple[str, ...] = (
     "<",
     "<!--",
     '<a ="',

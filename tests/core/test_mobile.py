@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from typing import Any
 
 import pytest
@@ -42,7 +42,7 @@ def _parts(kind: str, *parts: str) -> str:
     )
 
 
-def _shape(message: EmailMessage) -> Any:
+def _shape(message: MIMEPart) -> Any:
     kind = message.get_content_type().partition("/")[2]
     return (kind, *(map(_shape, message.iter_parts()))) if message.is_multipart() else kind
 

@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import texts
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.setting_change import SettingChange
 from relay.core.notice.letters import (
-    Changed,
     Letterhead,
     WaitingSender,
     announcement,
     pending_digest,
     report_to_operator,
 )
-from relay.core.notice.texts import Translations, settings
+from relay.core.notice.texts import LANGUAGES, Translations, settings
 from tests.core.test_notice import ADDRESS, CATALOGUE, RECORD, decoded, drawn, read, text_of
 from tests.support import goldens
 from tests.support.judging import NOW, marketplace
@@ -34,16 +33,16 @@ WAITING = (
 )
 NEXT = replace(Policy(), version="2026-09", effective_at=datetime(2026, 8, 31, 15, tzinfo=UTC))
 CHANGES = (
-    Changed("content.links.action", ContentAction.WARN, ContentAction.RETURN),
-    Changed("content.links.kinds.promotion", ContentAction.WARN, ContentAction.STRIP),
-    Changed("attachments.extensions", frozenset({"txt", "bmp"}), frozenset({"txt", "heic"})),
-    Changed("attachments.total_bytes", 10_000_000, 20_000_000),
-    Changed("attachments.archives", True, False),
-    Changed("bypass.critical_kinds", frozenset({Kind.LEGAL}), frozenset({Kind.LEGAL, Kind.REPLY})),
-    Changed("threads.close_s", 15_552_000, 86_400),
-    Changed("hours.quiet", "", "22:00-07:00"),
-    Changed("fulfilment.operator", "ops@operator.example", "help@operator.example"),
-    Changed("future.setting", None, ("a", "b")),
+    SettingChange("content.links.action", ContentAction.WARN, ContentAction.RETURN),
+    SettingChange("content.links.kinds.promotion", ContentAction.WARN, ContentAction.STRIP),
+    SettingChange("attachments.extensions", frozenset({"txt", "bmp"}), frozenset({"txt", "heic"})),
+    SettingChange("attachments.total_bytes", 10_000_000, 20_000_000),
+    SettingChange("attachments.archives", True, False),
+    SettingChange("bypass.critical_kinds", frozenset({Kind.LEGAL}), frozenset({Kind.LEGAL, Kind.REPLY})),
+    SettingChange("threads.close_s", 15_552_000, 86_400),
+    SettingChange("hours.quiet", "", "22:00-07:00"),
+    SettingChange("fulfilment.operator", "ops@operator.example", "help@operator.example"),
+    SettingChange("future.setting", None, ("a", "b")),
 )
 
 LETTERS: dict[str, Callable[[Translations], bytes]] = {
@@ -58,14 +57,12 @@ LETTERS: dict[str, Callable[[Translations], bytes]] = {
 def test_golden_letters() -> None:  # R-SND-02 R-POL-20
     """`RELAY_UPDATE=1 pytest` writes the file again; look at the difference before committing it."""
     shown = {
-        f"{name} {language}": drawn(LETTERS[name](CATALOGUE(language)))
-        for name in LETTERS
-        for language in texts.LANGUAGES
+        f"{name} {language}": drawn(LETTERS[name](CATALOGUE(language))) for name in LETTERS for language in LANGUAGES
     }
     assert goldens.held("letters.txt", shown) == shown
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
 def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) -> None:  # R-OUT-07, RFC 3834 §5
     content = LETTERS[name](CATALOGUE(language))
@@ -79,7 +76,7 @@ def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) ->
     assert max(map(len, content.split(b"\r\n"))) <= 998
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
 def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language: str) -> None:  # R-OUT-05 R-SND-02
     found = set(ADDRESS.findall(decoded(LETTERS[name](CATALOGUE(language)))))
@@ -87,17 +84,17 @@ def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language:
     assert found == {"mailer-daemon@ichiba.example", "letter-1@ichiba.example", *asked}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_each_waiting_sender_has_its_own_link_whole_on_a_line(language: str) -> None:  # R-SND-02
     lines = text_of(read(LETTERS["letter-pending"](CATALOGUE(language)))).split("\n")
     for sender in WAITING:
         assert lines.index(sender.url) == lines.index(sender.address) + 3
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("path", [*settings()])
 def test_every_setting_is_announced_in_words(path: str, language: str) -> None:  # R-POL-20
-    text = text_of(read(announcement(HEAD, NEXT, "", [Changed(path, 1, 2)], "", CATALOGUE(language))))
+    text = text_of(read(announcement(HEAD, NEXT, "", [SettingChange(path, 1, 2)], "", CATALOGUE(language))))
     assert path not in text
     assert CATALOGUE(language).gettext(f"setting.{path}") in text
 
@@ -116,10 +113,10 @@ VALUES = st.recursive(
 
 
 @given(
-    changes=st.lists(st.builds(Changed, path=st.sampled_from([*settings()]) | st.text(), old=VALUES, new=VALUES)),
+    changes=st.lists(st.builds(SettingChange, path=st.sampled_from([*settings()]) | st.text(), old=VALUES, new=VALUES)),
     summary=st.text(),
 )
-def test_whatever_changes_an_announcement_is_whole(changes: list[Changed], summary: str) -> None:  # R-POL-20
+def test_whatever_changes_an_announcement_is_whole(changes: list[SettingChange], summary: str) -> None:  # R-POL-20
     content = announcement(HEAD, NEXT, summary, changes, URL, CATALOGUE("ja"))
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 998

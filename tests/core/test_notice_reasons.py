@@ -4,18 +4,18 @@ is whole, leaks nothing and tells no one to use a page that he has no link to.""
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay import texts
 from relay.core.model.policy import Policy, Senders
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType
-from relay.core.notice.texts import NoticePart, key
+from relay.core.notice.texts import LANGUAGES, NoticePart, key
 from relay.core.policy.stages import RULES
 from relay.core.signed_link import Purpose
 from tests.core.test_notice import (
@@ -35,7 +35,7 @@ from tests.support import goldens
 from tests.support.catalogues import entries, forms_of
 from tests.support.judging import NOW, marketplace
 
-ENTRIES = {language: entries(language) for language in texts.LANGUAGES}
+ENTRIES = {language: entries(language) for language in LANGUAGES}
 URL = "https://ichiba.example/l/" + "x" * 200
 OWNERS_WORD = {ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN}
 QUOTAS = {ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
@@ -70,13 +70,53 @@ JUDGED = {code for rule in RULES.values() for code in rule.reasons} | {
 }
 REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - AWAY
 DETOURS = {ReasonCode.QUIET_HOURS, ReasonCode.SERVICE_QUESTION}
+REFUSED_AT_ONCE = {
+    ReasonCode.ADDRESS_UNKNOWN,
+    ReasonCode.SENDER_BLOCKED,
+    ReasonCode.LOGIN_MISUSED,
+    ReasonCode.TOO_MANY_PENDING,
+    ReasonCode.FROM_DEFECT,
+    ReasonCode.NO_RELAYING,
+    ReasonCode.DMARC_FAILED,
+}
+NOT_FROM_CONTENT = {
+    ReasonCode.SENDER_SUSPENDED,
+    ReasonCode.RECIPIENT_UNAVAILABLE,
+    ReasonCode.OPTED_OUT,
+    ReasonCode.AUTO_REPLY_REPEATED,
+    ReasonCode.OWN_ALIAS,
+    ReasonCode.LOOP,
+    ReasonCode.TOO_BIG,
+    ReasonCode.MALFORMED,
+    ReasonCode.THREAD_CLOSED,
+    ReasonCode.CHANNEL_OFF,
+    ReasonCode.BYPASS_QUOTA,
+    ReasonCode.BYPASS_OFF,
+    ReasonCode.BYPASS_MISUSED,
+    ReasonCode.SIGNATURE_NAMES_OWNER,
+}
+ENDED_HOLDS = {ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED}
+FAILED_FOR_GOOD = {
+    ReasonCode.MAILBOX_UNKNOWN,
+    ReasonCode.MAILBOX_FULL,
+    ReasonCode.FILTERED,
+    ReasonCode.SPAM_REFUSED,
+    ReasonCode.POLICY_REFUSED,
+    ReasonCode.MESSAGE_TOO_BIG,
+    ReasonCode.HOST_UNKNOWN,
+    ReasonCode.TLS_REQUIRED,
+    ReasonCode.SMTPUTF8_UNSUPPORTED,
+    ReasonCode.EXPIRED,
+    ReasonCode.REFUSED,
+}
+RETURNING = NOT_FROM_CONTENT | QUOTAS | ATTACHMENTS | CONTENT | SCANS
 OCCURS = {
     NoticeType.RETURNED: REFUSED | JUDGED - LIFTING - DETOURS,
     NoticeType.HELD: OWNERS_WORD | QUOTAS | ATTACHMENTS | CONTENT | SCANS | {ReasonCode.QUIET_HOURS},
     NoticeType.WARNED: CONTENT | ATTACHMENTS | DETOURS | {ReasonCode.BYPASS_MISUSED},
-    NoticeType.CHECKED: JUDGED - OWNERS_WORD - {ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED},
+    NoticeType.CHECKED: RETURNING | DETOURS | LIFTING,
     NoticeType.DELAYED: {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
-    NoticeType.UNDELIVERABLE: FROM_SERVER - {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
+    NoticeType.UNDELIVERABLE: FAILED_FOR_GOOD,
 }
 VALUES = (
     ("name", "catalogue.xlsm"),
@@ -96,7 +136,7 @@ LINKS = {
 
 def of(code: ReasonCode, kind: NoticeType) -> NoticeRequest:
     """A notice as the flow would ask for it."""
-    checked = {"reach": Standing.CRITICAL_ONLY, "action": Action.RETURN, "remaining": 3}
+    checked: dict[str, Any] = {"reach": Standing.CRITICAL_ONLY, "action": Action.RETURN, "remaining": 3}
     by_itself = (kind is NoticeType.HELD and code in QUOTAS) or code is ReasonCode.QUIET_HOURS
     return replace(
         RETURNED,
@@ -136,7 +176,7 @@ def test_golden_notices() -> None:  # R-POL-16 R-OUT-05 R-OUT-07
     shown = {
         f"{name} {language}": drawn(notice(request, language))
         for name, request in requests.items()
-        for language in texts.LANGUAGES
+        for language in LANGUAGES
     }
     assert goldens.held("notices.txt", shown) == shown
 
@@ -147,7 +187,7 @@ def _pattern(name: str, language: str) -> str:
     return "(?:" + "|".join(re.sub(r"\\{\w+\\}", r"[^\\n]+", re.escape(form)) for form in forms) + ")"
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind in NoticeType for code in sorted(OCCURS[kind])])
 def test_a_notice_is_made_of_its_reasons_texts(kind: NoticeType, code: ReasonCode, language: str) -> None:
     # R-POL-16: what happened, by which rule, what to change, how to send it again; the reason's word, not a number
@@ -174,7 +214,7 @@ def test_every_reason_occurs_in_some_notice() -> None:  # R-POL-16
     assert set().union(*OCCURS.values()) | AWAY == set(ReasonCode)
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", [NoticeType.HELD, NoticeType.WARNED, NoticeType.CHECKED])
 def test_what_has_not_failed_is_told_by_text_alone(kind: NoticeType, language: str) -> None:  # RFC 3464 §2.3.3
     message = read(notice(of(ReasonCode.EXTERNAL_LINK, kind), language))
@@ -182,7 +222,7 @@ def test_what_has_not_failed_is_told_by_text_alone(kind: NoticeType, language: s
     assert (message["Auto-Submitted"], message["In-Reply-To"]) == ("auto-replied", "<m1@client.invalid>")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", NoticeType)
 @pytest.mark.parametrize("code", ReasonCode)
 def test_no_address_but_aliases_from_what_a_rule_gives(code: ReasonCode, kind: NoticeType, language: str) -> None:
@@ -215,7 +255,7 @@ def test_only_the_owner_who_is_asked_sees_the_waiting_address() -> None:  # R-SN
     assert shown == {ReasonCode.SENDER_PENDING}
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_owner_is_told_how_long_a_new_sender_waits(language: str) -> None:  # R-SND-02
     text = text_of(read(notice(of(ReasonCode.SENDER_PENDING, NoticeType.HELD), language)))
     assert "14" in text
@@ -225,7 +265,7 @@ def test_the_owner_is_told_how_long_a_new_sender_waits(language: str) -> None:  
     assert "2026-07-01 18:31 JST" in text_of(read(notice(request, language)))
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("purpose", Purpose)
 def test_a_link_stands_whole_on_a_line_of_its_own_below_what_it_does(purpose: Purpose, language: str) -> None:
     # R-SND-02 R-POL-13 R-POL-18
@@ -239,12 +279,12 @@ def test_a_link_stands_whole_on_a_line_of_its_own_below_what_it_does(purpose: Pu
 def test_no_text_asks_for_a_page_that_a_mail_does_not_link_to(code: ReasonCode) -> None:  # R-POL-16
     """Texts are for every channel; what can be done by a link is said beside the link."""
     for part in NoticePart:
-        english, japanese = (CATALOGUE(language).gettext(key(code, part)) for language in texts.LANGUAGES)
+        english, japanese = (CATALOGUE(language).gettext(key(code, part)) for language in LANGUAGES)
         assert not re.search(r"\b(page|website|button|console|screen|below)\b|\bclick\b", english)
         assert not re.search("画面|ページ|ボタン|コンソール|下の|下記", japanese)
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_notice_lists_further_reasons_and_what_was_taken_out(language: str) -> None:  # R-POL-08 R-REW-08
     request = replace(
         of(ReasonCode.EXTERNAL_LINK, NoticeType.WARNED),
@@ -279,7 +319,7 @@ def test_only_of_what_went_on_its_way_something_was_taken_out(kind: NoticeType, 
     assert said == ({heading} if heading else set())
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_check_says_that_the_message_would_wait(language: str) -> None:  # R-POL-12 R-POL-19
     request = replace(
         RETURNED,
@@ -293,7 +333,7 @@ def test_a_check_says_that_the_message_would_wait(language: str) -> None:  # R-P
     assert say in text_of(read(notice(request, language))).split("\n")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_reason_is_quoted_in_its_place(language: str) -> None:  # R-POL-16
     in_body = text_of(read(notice(of(ReasonCode.CONTACT_DATA, NoticeType.RETURNED), language)))
     assert "call me at 03-0000-0000 or mail ***" in in_body
@@ -301,7 +341,7 @@ def test_a_reason_is_quoted_in_its_place(language: str) -> None:  # R-POL-16
     assert "Subject" in text_of(read(notice(RETURNED, language)))
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("standing", Standing)
 def test_a_check_of_a_faultless_message_says_how_the_buyer_may_be_written_to(standing: Standing, language: str) -> None:
     # R-POL-19
@@ -330,7 +370,7 @@ def test_a_limit_that_the_rule_does_not_give_is_the_policys(code: ReasonCode, li
     assert re.search(r"\b7\b", text_of(read(notice(given))))
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", [kind for kind in NoticeType if ReasonCode.QUOTA_BUYER in OCCURS[kind]])
 def test_a_buyers_quota_tells_a_seller_nothing_of_what_others_write(kind: NoticeType, language: str) -> None:
     # R-POL-11: neither how many are passed on nor that there are others
@@ -376,9 +416,9 @@ TIMES = st.none() | st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)).map
     excerpt=st.text(max_size=1000),
     not_before=TIMES,
     remaining=st.none() | st.integers(0, 10**6),
-    language=st.sampled_from(texts.LANGUAGES),
+    language=st.sampled_from(LANGUAGES),
 )
-def test_whatever_a_rule_gives_a_notice_is_whole(language: str, kind: NoticeType, **fields: object) -> None:
+def test_whatever_a_rule_gives_a_notice_is_whole(language: str, kind: NoticeType, **fields: Any) -> None:
     # R-POL-16 R-REW-10
     content = notice(replace(RETURNED, type=kind, **fields), language)
     assert content.isascii()

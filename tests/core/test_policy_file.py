@@ -94,7 +94,8 @@ def test_actions_per_kind_words_and_days_are_read() -> None:
     assert found.content.links.action_for(Kind.LEGAL) is ContentAction.ALLOW
     assert found.content.links.action_for(Kind.OTHER) is ContentAction.RETURN
     assert found.content.allowed_domains == {"carrier.example"}
-    assert (found.response.work_days, found.response.holidays) == ({Weekday.SUN, Weekday.MON}, {date(2026, 1, 1)})
+    assert found.response.work_days == {Weekday.SUN, Weekday.MON}
+    assert found.response.holidays == {date(2026, 1, 1)}
     assert found.summary == {"ja": "数の上限が変わります"}
 
 

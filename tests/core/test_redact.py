@@ -26,13 +26,13 @@ from relay.core import redact
         ("", ""),
     ],
 )
-def test_no_address_stays_in_a_remote_text(text, expected):
+def test_no_address_stays_in_a_remote_text(text: str, expected: str) -> None:
     # R-OUT-03, R-OUT-05
     assert redact.answer(text, ["bob@shop.example"]) == expected
 
 
 @given(st.text(), st.lists(st.emails(), max_size=3))
-def test_redacted_text_is_one_short_printable_line_without_an_at_sign(text, addresses):
+def test_redacted_text_is_one_short_printable_line_without_an_at_sign(text: str, addresses: list[str]) -> None:
     # R-OUT-03
     redacted = redact.answer(" ".join([text, *addresses, text]), addresses)
     assert "@" not in redacted
@@ -42,7 +42,7 @@ def test_redacted_text_is_one_short_printable_line_without_an_at_sign(text, addr
 
 
 @given(st.emails())
-def test_given_addresses_go_whole_and_in_parts(address):
+def test_given_addresses_go_whole_and_in_parts(address: str) -> None:
     # R-REW-01, R-OUT-03
     local, _, domain = address.rpartition("@")
     redacted = redact.answer(f"a {address} b {local} c {domain} d", [address]).lower()
@@ -50,7 +50,7 @@ def test_given_addresses_go_whole_and_in_parts(address):
     assert len(local) == 1 or local.lower() not in redacted.split()
 
 
-def test_a_long_text_is_cut_and_an_address_at_the_cut_is_gone():
+def test_a_long_text_is_cut_and_an_address_at_the_cut_is_gone() -> None:
     # R-OUT-03
     for size in range(1_980, 2_001):
         assert "bo" not in redact.answer("x" * size + " bobby@shop.example", ["bobby@shop.example"], limit=3_000)

@@ -22,7 +22,7 @@ def play(schedule: Schedule, *, jitter: float = 0.5, slow_s: float = 0) -> list[
     return times
 
 
-def test_delays_double_up_to_the_longest_and_end_on_the_fifth_day():
+def test_delays_double_up_to_the_longest_and_end_on_the_fifth_day() -> None:
     # R-OUT-02
     times = play(DEFAULT)
     delays = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -32,7 +32,7 @@ def test_delays_double_up_to_the_longest_and_end_on_the_fifth_day():
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 600))
-def test_every_schedule_ends_within_its_time_and_an_attempt(jitter, slow_s):
+def test_every_schedule_ends_within_its_time_and_an_attempt(jitter: float, slow_s: float) -> None:
     # R-OUT-02
     times = play(DEFAULT, jitter=jitter, slow_s=slow_s)
     assert 432_000 <= times[-1] <= 432_001 + slow_s
@@ -40,7 +40,7 @@ def test_every_schedule_ends_within_its_time_and_an_attempt(jitter, slow_s):
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_jitter_spreads_by_its_share_and_nothing_is_due_past_the_horizon(attempts, jitter):
+def test_jitter_spreads_by_its_share_and_nothing_is_due_past_the_horizon(attempts: int, jitter: float) -> None:
     # R-OUT-02
     due_at = next_attempt(DEFAULT, attempts, NOW, NOW, jitter)
     assert due_at is not None
@@ -49,7 +49,7 @@ def test_jitter_spreads_by_its_share_and_nothing_is_due_past_the_horizon(attempt
     assert (due_at - NOW).total_seconds() <= horizon_s(DEFAULT)
 
 
-def test_a_clock_that_jumped_days_ahead_fails_no_item_that_was_hardly_tried():
+def test_a_clock_that_jumped_days_ahead_fails_no_item_that_was_hardly_tried() -> None:
     # R-OUT-02
     later = NOW + timedelta(days=30)
     due_at = next_attempt(DEFAULT, 2, NOW, later, 0.5)
@@ -57,20 +57,20 @@ def test_a_clock_that_jumped_days_ahead_fails_no_item_that_was_hardly_tried():
     assert not delayed_notice_due(DEFAULT, 1, NOW, later)
 
 
-def test_a_clock_that_jumped_back_fails_nothing_and_keeps_the_delay():
+def test_a_clock_that_jumped_back_fails_nothing_and_keeps_the_delay() -> None:
     # R-OUT-02
     earlier = NOW - timedelta(days=30)
     assert next_attempt(DEFAULT, 3, NOW, earlier, 0.5) == earlier + timedelta(seconds=240)
     assert not delayed_notice_due(DEFAULT, 3, NOW, earlier)
 
 
-def test_an_item_tried_often_enough_expires():
+def test_an_item_tried_often_enough_expires() -> None:
     # R-OUT-02
     assert next_attempt(DEFAULT, 30, NOW, NOW + timedelta(days=5), 0.5) is None
     assert next_attempt(DEFAULT, 30, NOW, NOW + timedelta(days=5, seconds=-1), 0.5) == NOW + timedelta(days=5)
 
 
-def test_the_delayed_notice_is_due_four_hours_after_the_message_was():
+def test_the_delayed_notice_is_due_four_hours_after_the_message_was() -> None:
     # R-OUT-02
     attempts = sum(1 for time_s in play(DEFAULT) if time_s < 14_400)
     assert not delayed_notice_due(DEFAULT, attempts, NOW, NOW + timedelta(hours=4, seconds=-1))
@@ -89,7 +89,7 @@ def test_the_delayed_notice_is_due_four_hours_after_the_message_was():
         {"first_s": 0.001, "factor": 1, "longest_s": 0.001, "expire_s": 0.1},
     ],
 )
-def test_any_configured_schedule_ends(values):
+def test_any_configured_schedule_ends(values: dict[str, float]) -> None:
     # R-UI-15
     schedule = Schedule(**values)
     times = play(schedule)

@@ -7,6 +7,7 @@ import pytest
 
 from relay.core.mail import words
 from tests.support.leak_reader import found
+from tests.support.narrowing import parts
 from tests.support.scrubbing import BUYER, BUYER_ALIAS, rewritten, scrubbed
 
 LOCAL, DOMAIN = BUYER.encode().split(b"@")
@@ -72,8 +73,8 @@ def test_text_around_the_parts_that_speaks_of_the_boundary_is_no_boundary_line()
         b"Content-Type: multipart/mixed; boundary=1.pc.example\r\n\r\nnot --1.pc.example\r\n"
         b"--1.pc.example\r\n\r\none\r\n--1.pc.example\r\n\r\ntwo\r\n--1.pc.example--\r\nnor --1.pc.example\r\n"
     )
-    parts = email.message_from_bytes(scrubbed(content)).get_payload()
-    assert [part.get_payload() for part in parts] == ["one", "two"]
+    found_parts = parts(email.message_from_bytes(scrubbed(content)))
+    assert [part.get_payload() for part in found_parts] == ["one", "two"]
 
 
 def test_a_message_that_is_encoded_anew_still_ends_in_a_line_end() -> None:  # R-REW-10
@@ -174,6 +175,6 @@ def test_a_picture_whose_id_is_an_address_is_found_by_its_page() -> None:  # R-R
         b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
         b'<img src="cid:%b">\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <%b>\r\n\r\n\0\r\n--b--\r\n'
     ) % (BUYER.encode(), BUYER.encode())
-    page, picture = email.message_from_bytes(scrubbed(content)).get_payload()
-    assert picture["Content-ID"].strip("<>") in page.get_payload()
+    page, picture = parts(email.message_from_bytes(scrubbed(content)))
+    assert picture["Content-ID"].strip("<>") in str(page.get_payload())
     assert not found(scrubbed(content), [BUYER])

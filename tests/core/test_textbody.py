@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.core.mail import encodings, mime
-from relay.core.rewrite import textbody
-from relay.core.rewrite.textbody import Splice
+from relay.core.mail import encodings, mime, textbody
+from relay.core.mail.edits import Edit, apply_edits
+from relay.core.rewrite import textedit
 
 PIECES = ["a", "é", " ", "\t", "=", "=\r\n", "= \r\n", "=C3=A9", "=20", "\r\n", "\n", "\r", "<p>", "</body>", "</html>"]
 LINES = "\r\n<div>below</div>\r\n"
@@ -27,7 +27,7 @@ def test_lines_put_into_a_text_are_read_where_they_were_put_and_nothing_else_cha
     body = body_of(raw.encode(), encoding)
     at = body.text.rfind("</body") if above_a_tag else len(body.text)
     at = len(body.text) if at < 0 else at
-    cuts, recoded = textbody.spliced(body, [Splice(at, at, LINES)])
-    changed = encodings.apply(body.raw, cuts)
+    cuts, recoded = textedit.changed(body, [Edit(at, at, LINES)])
+    changed = apply_edits(body.raw, cuts)
     read = encodings.decode(changed, recoded.encoding if recoded else encoding).decode("utf-8", "replace")
     assert read.replace("\r\n", "\n") == (body.text[:at] + LINES + body.text[at:]).replace("\r\n", "\n")

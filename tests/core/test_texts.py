@@ -8,7 +8,7 @@ import pytest
 
 from relay import texts
 from relay.core.model.reason import ReasonCode
-from relay.core.notice.texts import COUNTED, REASON_VALUES, NoticePart, key, text
+from relay.core.notice.texts import COUNTED, LANGUAGES, REASON_VALUES, NoticePart, key, text
 from tests.support import catalogues
 from tests.support.catalogues import catalog, forms_of, name_of, placeholders
 
@@ -47,7 +47,7 @@ def test_a_forgotten_text_is_named_with_its_file(tmp_path: Path) -> None:
     assert 'msgid "loop.title"\nmsgstr ""\n' in changed.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_relay_reads_a_catalogue_as_gettext_does(language: str) -> None:
     whole = {"\0".join([m.id] if isinstance(m.id, str) else m.id): forms_of(m) for m in catalog(language) if m.id}
     read = texts.messages(catalogues.path(language).read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def test_a_broken_catalogue_is_not_taken(po: str) -> None:
         texts.messages(po)
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_number_of_things_has_all_forms_of_its_language(language: str) -> None:  # R-UI-09
     found = catalog(language)
     counted = {name_of(message): message for message in found if message.pluralizable}
@@ -109,7 +109,7 @@ def test_a_reason_names_only_values_that_every_notice_has(code: ReasonCode) -> N
         assert placeholders(ENGLISH.gettext(key(code, part))) <= REASON_VALUES
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", ReasonCode)
 def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
     """In subjects, lists and placeholders, whatever the reason's values."""
@@ -119,7 +119,7 @@ def test_a_title_stands_for_itself(code: ReasonCode, language: str) -> None:
     assert len(title) <= 60
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ADDED)
 def test_what_is_added_to_mail_is_one_short_line(name: str, language: str) -> None:  # R-REW-08 R-REW-09
     line = CATALOGUE(language).gettext(name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.core.mail import mime
+from relay.core.mail import message_ids, mime
 from relay.core.rewrite import threads
 from relay.core.rewrite.plan import Draft, Plan
 
@@ -56,7 +56,7 @@ def test_an_answer_without_references_gets_them() -> None:
 def test_a_long_list_is_cut_and_folded() -> None:  # R-REW-10
     fields = apply("References: " + " ".join(f"<{n}@private.example>" for n in range(500)) + "\n")
     lines = fields["References"].removesuffix(b"\r\n").split(b"\r\n")
-    assert len(lines) == threads.MAX_IDS
+    assert len(lines) == message_ids.MAX_IDS
     assert all(line.startswith(b" <") and len(line) <= 78 for line in lines)
 
 

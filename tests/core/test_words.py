@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.mail import words
+from tests.support.narrowing import not_none
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,10 @@ def test_parameters_read_back_here_and_elsewhere(value: str) -> None:
     if "=?" not in value:
         assert words.parameters(raw) == {"name": value}
     assert all(len(part) <= 78 for part in line.split("\r\n"))
-    other = message_from_bytes(b"Content-Type: " + line.encode() + b"\r\n\r\n").get_param("name")
-    assert (other if isinstance(other, str) else other[2].encode("latin-1", "surrogateescape").decode("utf-8")) == value
+    other = not_none(message_from_bytes(b"Content-Type: " + line.encode() + b"\r\n\r\n").get_param("name"))
+    if not isinstance(other, str):
+        other = not_none(other[2]).encode("latin-1", "surrogateescape").decode("utf-8")
+    assert other == value
 
 
 def test_charset_names_are_looked_up_in_a_table_only() -> None:

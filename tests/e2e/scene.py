@@ -17,6 +17,7 @@ from urllib.request import urlopen
 from relay.core.model.pair import Pair
 from relay.ports import QueueLine
 from tests.support.daemon import PASSWORD, Relay
+from tests.support.narrowing import octets
 from tests.support.peers import Aside, until
 from tests.support.sink import Letter, Sink
 
@@ -124,7 +125,7 @@ def disclosed(scene: Scene) -> Iterator[str]:
             continue
         mail = read(letter)
         del mail["To"]
-        texts = [part.get_payload(decode=True) or b"" for part in mail.walk() if not part.is_multipart()]
+        texts = [octets(part) for part in mail.walk() if not part.is_multipart()]
         text = "\n".join([*map(str, mail.values()), *(one.decode("utf-8", "replace") for one in texts)])
         urls = " ".join(_URL.findall(text))
         if re.search(_SELLERS if to.endswith(_BUYERS) else _BUYERS, text) or re.search(f"{_BUYERS}|{_SELLERS}", urls):

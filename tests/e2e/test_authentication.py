@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dns.name
 import pytest
@@ -44,7 +45,7 @@ class World:
             code, text = smtp.data(content)
         return code, text.decode()
 
-    def newest(self) -> dict:
+    def newest(self) -> Any:
         """The newest record, as the operator sees it."""
         (line, *_) = self.scene.relay.cli("message", "list")
         return self.scene.relay.cli("message", "show", line["id"])
@@ -77,8 +78,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 # R-IN-08, R-IN-09
 def test_mail_that_spf_proves_is_relayed_and_the_results_are_in_the_record(world: World) -> None:
     code, said = world.send(mail(SELLER, "By SPF"), mail_from=SELLER, to=world.scene.buyer_alias)
-    assert (code, "recorded and queued" in said) == (250, True)
-    assert world.scene.letter(BUYER, "By SPF")
+    assert code == 250
+    assert "recorded and queued" in said
+    world.scene.letter(BUYER, "By SPF")
     shown = world.newest()
     assert shown["detail"]["authentication"] == ["spf=pass", "dkim=none", "arc=none", "dmarc=pass"]
     assert shown["detail"]["proof"] == "aligned"
@@ -89,7 +91,7 @@ def test_mail_that_a_signature_proves_is_relayed_whoever_hands_it_in(world: Worl
     content = signed(mail(SELLER, "By DKIM"), domain="pottery.example")
     code, _ = world.send(content, mail_from="x@elsewhere.example", to=world.scene.buyer_alias, client_ip=ELSEWHERE)
     assert code == 250
-    assert world.scene.letter(BUYER, "By DKIM")
+    world.scene.letter(BUYER, "By DKIM")
     assert "dkim=pass" in world.newest()["detail"]["authentication"]
 
 
@@ -98,7 +100,7 @@ def test_mail_that_a_believed_list_has_changed_and_sealed_is_relayed(world: Worl
     content = sealed(mail(SELLER, "By ARC"), domain="list.example", results="dmarc=pass header.from=pottery.example")
     code, _ = world.send(content, mail_from="list@list.example", to=world.scene.buyer_alias, client_ip=ELSEWHERE)
     assert code == 250
-    assert world.scene.letter(BUYER, "By ARC")
+    world.scene.letter(BUYER, "By ARC")
 
 
 # R-IN-09, R-UI-11
@@ -128,7 +130,9 @@ def test_a_reload_changes_who_is_believed_and_says_what_waits_for_a_restart(worl
 @pytest.mark.parametrize("writer", [SELLER, "nobody@pottery.example"])
 def test_a_forged_from_is_refused_recorded_and_told_to_nobody(world: World, writer: str) -> None:
     code, said = world.send(mail(writer, "Forged"), mail_from=writer, to=world.scene.buyer_alias, client_ip=ELSEWHERE)
-    assert (code, said.startswith("5.7.26"), "dmarc_failed" in said) == (550, True, True)
+    assert code == 550
+    assert said.startswith("5.7.26")
+    assert "dmarc_failed" in said
     shown = world.newest()
     assert shown["state"] == "refused"
     assert [reason["code"] for reason in shown["detail"]["reasons"]] == ["dmarc_failed"]
@@ -142,17 +146,19 @@ def test_a_forged_from_is_refused_recorded_and_told_to_nobody(world: World, writ
 def test_a_proven_address_that_nobody_listed_waits_for_the_owner(world: World) -> None:
     clerk = "clerk@pottery.example"
     code, said = world.send(mail(clerk, "From the clerk"), mail_from=clerk, to=world.scene.buyer_alias)
-    assert (code, "sender_pending" in said) == (250, True)
+    assert code == 250
+    assert "sender_pending" in said
     assert world.newest()["state"] == "held"
     world.scene.relay.cli("sender", "add", "--role", "seller", "--ref", "S1", clerk)
-    assert world.scene.letter(BUYER, "From the clerk")
+    world.scene.letter(BUYER, "From the clerk")
 
 
 # R-ADR-07
 def test_an_unproven_address_that_nobody_listed_is_a_strangers(world: World) -> None:
     stranger = "someone@elsewhere.example"
     code, said = world.send(mail(stranger, "Hello"), mail_from=stranger, to=world.scene.buyer_alias)
-    assert (code, said.startswith("5.1.1")) == (550, True)
+    assert code == 550
+    assert said.startswith("5.1.1")
 
 
 # R-IN-08
@@ -163,18 +169,20 @@ def test_while_dns_fails_mail_is_put_off_and_nothing_is_recorded(world: World) -
     before = world.newest()["id"]
     world.names.servfail.add(flaky)
     code, said = world.send(mail(writer, "Put off"), mail_from=writer, to=world.scene.buyer_alias)
-    assert (code, said.startswith("4.")) == (451, True)
+    assert code == 451
+    assert said.startswith("4.")
     assert world.newest()["id"] == before
     world.names.servfail.remove(flaky)
     code, _ = world.send(mail(writer, "Put off"), mail_from=writer, to=world.scene.buyer_alias)
     assert code == 250
-    assert world.scene.letter(BUYER, "Put off")
+    world.scene.letter(BUYER, "Put off")
 
 
 # R-IN-09
 def test_without_proof_and_record_an_approved_address_is_held_for_confirmation(world: World) -> None:
     code, said = world.send(mail(BUYER, "Unproven"), mail_from=BUYER, to=world.scene.seller_alias)
-    assert (code, "sender_unproven" in said) == (250, True)
+    assert code == 250
+    assert "sender_unproven" in said
     assert world.newest()["detail"]["authentication"] == ["spf=none", "dkim=none", "arc=none", "dmarc=none"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import dkim
 import pytest
@@ -39,7 +40,7 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory) -> Iterator[Company]:
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """Mail to buyers leaves by Postfix as smarthost, mail to sellers goes to Dovecot."""
     with ExitStack() as stack:
         directory = tmp_path_factory.mktemp("relay")
@@ -101,8 +102,8 @@ smtp_tls_security_level = may
         yield Company(scene=scene, postfix=postfix, dovecot=dovecot, by_lmtp=by_lmtp, by_smtp=by_smtp)
 
 
-def _in_mailbox(company, address, subject):
-    def found():
+def _in_mailbox(company: Company, address: str, subject: str) -> EmailMessage:
+    def found() -> list[EmailMessage]:
         mails = [message_from_bytes(one, policy=policy.default) for one in company.dovecot.mails(address)]
         return [mail for mail in mails if mail["Subject"] == subject]
 
@@ -111,7 +112,7 @@ def _in_mailbox(company, address, subject):
 
 # R-IN-01, R-OUT-01
 @pytest.mark.parametrize("door", ["by_lmtp", "by_smtp"])
-def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(company, door):
+def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(company: Company, door: str) -> None:
     scene = company.scene
     heard = swaks(getattr(company, door), mail_from=BUYER, to=scene.seller_alias, subject=f"In front {door}")
     heard.shows("S: 250 2.0.0 Ok: queued as *")
@@ -123,7 +124,7 @@ def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(comp
 
 
 # R-IN-05, R-ADR-07
-def test_behind_postfix_one_unknown_recipient_does_not_lose_the_other(company):
+def test_behind_postfix_one_unknown_recipient_does_not_lose_the_other(company: Company) -> None:
     scene = company.scene
     unknown = "a" * 16 + "@market.example"
     swaks(company.by_lmtp, mail_from=BUYER, to=f"{scene.seller_alias},{unknown}", subject="One of two")
@@ -134,7 +135,7 @@ def test_behind_postfix_one_unknown_recipient_does_not_lose_the_other(company):
 
 
 # R-OUT-01: TLS is verified, the login is done under it
-def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company):
+def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company: Company) -> None:
     scene = company.scene
     heard = swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="By the smarthost")
     mail = read(scene.letter(BUYER, "By the smarthost"))
@@ -146,7 +147,7 @@ def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company):
 
 
 # R-OUT-04, R-OUT-05: Postfix's own report finds back to its message and is translated
-def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(company):
+def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(company: Company) -> None:
     scene, buyer, seller = company.scene, "left.town@phone.example", "asks@pottery.example"
     pair = scene.introduce(buyer, seller)
     scene.sink.say("rcpt", f"550 5.1.1 <{buyer}>: user unknown at mailhost.phone.example", to=buyer)
@@ -168,7 +169,7 @@ def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(co
 
 
 # R-REW-10: what servers on the way do to a mail does not break its signature
-def test_the_signatures_hold_after_postfix_passed_the_mail_on(company):
+def test_the_signatures_hold_after_postfix_passed_the_mail_on(company: Company) -> None:
     scene = company.scene
     swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="Signed")
     letter = scene.letter(BUYER, "Signed")

@@ -6,34 +6,38 @@ import re
 import shlex
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from relay.demo import scenes, script
 from relay.demo.cast import CAST
+from relay.demo.environment import Stage
 from relay.demo.scenes import SCENES, Scene
+from tests.support.narrowing import not_none
 from tests.web.demo_life import put_mail
 
 RELAY = (sys.executable, "-m", "relay")
 FREE_PORTS = ("--port", "0", "--mx-port", "0", "--submission-port", "0", "--web-port", "0")
 
 
-async def _run(*command, env=None):
+async def _run(*command: str, env: dict[str, str] | None = None) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=env)
     out, _ = await process.communicate()
     return process.returncode, out.decode()
 
 
 @pytest.fixture(scope="module")
-def transcript():
+def transcript() -> str:
     code, out = asyncio.run(_run(*RELAY, "demo", "--script"))
     assert code == 0, out
     return out
 
 
-def _scene(transcript, play):
+def _scene(transcript: str, play: Callable[[Stage], Awaitable[None]]) -> list[str]:
     """One scene's lines, leading spaces cut."""
     number = next(number for number, scene in enumerate(SCENES, 1) if scene.play is play)
     start = transcript.index(f"\n{number}. {SCENES[number - 1].title}\n")
@@ -41,7 +45,7 @@ def _scene(transcript, play):
     return [line.strip() for line in transcript[start : end if end > 0 else None].splitlines()]
 
 
-def _received(lines, what):
+def _received(lines: list[str], what: str) -> tuple[dict[str, str], str]:
     """The lines of one mail as received: header fields by name, and the text."""
     start = lines.index(f"--- {what}") + 1
     end = next(n for n in range(start, len(lines)) if lines[n].startswith("ok: "))
@@ -50,13 +54,13 @@ def _received(lines, what):
 
 
 # R-UI-10
-def test_every_scene_goes_as_told(transcript):
+def test_every_scene_goes_as_told(transcript: str) -> None:
     assert "NOT AS TOLD" not in transcript
     assert f"{len(SCENES)} of {len(SCENES)} scenes went as told." in transcript
 
 
 # R-REW-03
-def test_the_answer_comes_back_in_the_thread(transcript):
+def test_the_answer_comes_back_in_the_thread(transcript: str) -> None:
     lines = _scene(transcript, scenes.message_and_answer)
     sent_id = next(line.removeprefix("C: Message-ID: ") for line in lines if line.startswith("C: Message-ID: "))
     answer, text = _received(lines, "mail 1 in alice's mailbox")
@@ -66,7 +70,7 @@ def test_the_answer_comes_back_in_the_thread(transcript):
 
 
 # R-REW-01
-def test_no_mail_to_the_other_side_holds_a_real_address(transcript):
+def test_no_mail_to_the_other_side_holds_a_real_address(transcript: str) -> None:
     addresses = {c.ref: {c.mailbox, c.stranger} - {""} for c in CAST}
     mails = re.findall(r"  --- mail \d+ in (\w+)'s mailbox\n(.*?)\n    ok: ", transcript, re.DOTALL)
     assert len(mails) >= 4
@@ -76,7 +80,7 @@ def test_no_mail_to_the_other_side_holds_a_real_address(transcript):
 
 
 # R-POL-03, R-OUT-05
-def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript):
+def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript: str) -> None:
     for play in (scenes.opted_out, scenes.refused_mailbox, scenes.false_document):
         lines = _scene(transcript, play)
         (title,) = (line.removeprefix("--- ") for line in lines if line.startswith("--- notice"))
@@ -87,7 +91,7 @@ def test_a_notice_comes_back_for_the_opted_out_and_for_the_refused(transcript):
 
 
 # R-ADR-02
-def test_the_wrong_alias_is_refused_at_rcpt(transcript):
+def test_the_wrong_alias_is_refused_at_rcpt(transcript: str) -> None:
     lines = _scene(transcript, scenes.wrong_alias)
     asked = next(n for n, line in enumerate(lines) if line.startswith("C: RCPT TO:"))
     assert lines[asked + 1].startswith("S: 550 5.1.1 ")
@@ -95,7 +99,7 @@ def test_the_wrong_alias_is_refused_at_rcpt(transcript):
 
 
 # R-SND-02, R-REW-09
-def test_the_link_of_the_notice_is_looked_at_then_acted_on_and_the_held_mail_goes_out(transcript):
+def test_the_link_of_the_notice_is_looked_at_then_acted_on_and_the_held_mail_goes_out(transcript: str) -> None:
     lines = _scene(transcript, scenes.unlisted_sender)
     held, released = ("\n".join(lines).index(f"\n{word}") for word in ("--- notice", "--- mail"))
     requests = re.findall(r"\nC: (GET|POST) (/l/[\w-]+)", "\n".join(lines)[held:released])
@@ -106,7 +110,7 @@ def test_the_link_of_the_notice_is_looked_at_then_acted_on_and_the_held_mail_goe
 
 
 # R-POL-02, R-POL-03
-def test_one_click_stops_the_next_mail_but_not_the_important_one(transcript):
+def test_one_click_stops_the_next_mail_but_not_the_important_one(transcript: str) -> None:
     text = "\n".join(_scene(transcript, scenes.one_click))
     states = re.findall(r"--- the relay's record: alice to bob, state (\w+)", text)
     assert states == ["accepted", "returned", "accepted"]
@@ -116,7 +120,7 @@ def test_one_click_stops_the_next_mail_but_not_the_important_one(transcript):
 
 
 # R-POL-07, R-POL-08, R-POL-09, R-POL-19
-def test_content_comes_back_with_its_reason_and_an_orders_number_does_not(transcript):
+def test_content_comes_back_with_its_reason_and_an_orders_number_does_not(transcript: str) -> None:
     document = "\n".join(_scene(transcript, scenes.false_document))
     assert 'filename="invoice.pdf"' in document
     assert "Rule: attachment_disguised" in document
@@ -128,35 +132,35 @@ def test_content_comes_back_with_its_reason_and_an_orders_number_does_not(transc
     assert "Subject: Check, nothing was sent: New arrivals" in question
 
 
-async def test_a_scene_that_fails_is_told_and_the_next_one_is_played():
-    async def fails(stage):
+async def test_a_scene_that_fails_is_told_and_the_next_one_is_played() -> None:
+    async def fails(stage: Stage) -> None:
         stage.check(False, "the moon is made of cheese")
 
-    async def goes(stage):
+    async def goes(stage: Stage) -> None:
         stage.check(True, "two and two make four")
 
-    said = []
+    said: list[str] = []
     assert not await script.play(said.append, (Scene("Fails", fails), Scene("Goes", goes)))
     assert "    NOT AS TOLD: the moon is made of cheese" in said
     assert "    ok: two and two make four" in said
     assert said[-1] == "1 of 2 scenes went as told."
 
 
-def test_the_transcript_holds_no_password(transcript):
+def test_the_transcript_holds_no_password(transcript: str) -> None:
     assert not [c.ref for c in CAST if c.password in transcript]
     assert "C: AUTH PLAIN ********" in transcript
 
 
 @asynccontextmanager
-async def _demo(directory, *options):
+async def _demo(directory: Path, *options: str) -> AsyncIterator[tuple[Process, str]]:
     """The running demo; yields (process, what it printed)."""
     command = (*RELAY, "demo", "--dir", str(directory), *(options or FREE_PORTS))
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
-        lines = []
+        lines: list[str] = []
         while not (lines and lines[-1].strip().endswith("queue list")):
-            line = (await process.stdout.readline()).decode()
-            assert line, (await process.stderr.read()).decode()
+            line = (await not_none(process.stdout).readline()).decode()
+            assert line, (await not_none(process.stderr).read()).decode()
             lines.append(line)
         yield process, "".join(lines)
     finally:
@@ -165,8 +169,8 @@ async def _demo(directory, *options):
         await process.communicate()
 
 
-async def _get(url):
-    port, path = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/.*)", url).groups()
+async def _get(url: str) -> str:
+    port, path = not_none(re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/.*)", url)).groups()
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
     answer = (await reader.read()).decode()
@@ -175,13 +179,13 @@ async def _get(url):
     return answer
 
 
-def _urls(printed):
+def _urls(printed: str) -> list[str]:
     return re.findall(r"http://127\.0\.0\.1:\d+/\w*", printed)
 
 
 # R-UI-11, R-UI-15
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda told: told.name)
-async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path, told):
+async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path: Path, told: signal.Signals) -> None:
     async with _demo(tmp_path / "demo") as (process, printed):
         page, health = _urls(printed)[:2]
         assert "Harbour Books" in await _get(page)
@@ -196,7 +200,7 @@ async def test_the_demo_runs_is_healthy_and_stops_its_daemon_when_told(tmp_path,
             await _get(health)
 
 
-async def test_a_demo_that_is_killed_leaves_no_daemon_behind(tmp_path):
+async def test_a_demo_that_is_killed_leaves_no_daemon_behind(tmp_path: Path) -> None:
     async with _demo(tmp_path / "demo") as (process, printed):
         process.kill()
         await process.wait()
@@ -205,7 +209,7 @@ async def test_a_demo_that_is_killed_leaves_no_daemon_behind(tmp_path):
                 await asyncio.sleep(0.1)
 
 
-async def _answers(url):
+async def _answers(url: str) -> bool:
     try:
         return bool(await _get(url))
     except OSError:
@@ -213,7 +217,7 @@ async def _answers(url):
 
 
 @pytest.mark.peer("swaks")
-async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path):
+async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path: Path) -> None:
     async with _demo(tmp_path / "demo") as (_, printed):
         commands = re.findall(r"^  (swaks .*)$", printed, re.MULTILINE)
         said = [await _run(*shlex.split(command)) for command in commands]
@@ -235,7 +239,7 @@ async def test_the_commands_that_it_prints_work_as_they_stand(tmp_path):
 
 
 # R-ADR-01, R-IN-02
-async def test_a_second_start_keeps_aliases_passwords_and_mailboxes(tmp_path):
+async def test_a_second_start_keeps_aliases_passwords_and_mailboxes(tmp_path: Path) -> None:
     directory = tmp_path / "demo"
     aliases = []
     for _ in range(2):
@@ -247,7 +251,7 @@ async def test_a_second_start_keeps_aliases_passwords_and_mailboxes(tmp_path):
     assert aliases[0] == aliases[1]
 
 
-async def test_a_port_in_use_is_told_in_one_line_and_leaves_no_daemon(tmp_path):
+async def test_a_port_in_use_is_told_in_one_line_and_leaves_no_daemon(tmp_path: Path) -> None:
     async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
         taken = str(server.sockets[0].getsockname()[1])
         for option in ("--port", "--mx-port", "--web-port"):
@@ -260,7 +264,7 @@ async def test_a_port_in_use_is_told_in_one_line_and_leaves_no_daemon(tmp_path):
             assert "Traceback" not in out
 
 
-async def test_another_installations_directory_is_left_alone(tmp_path):
+async def test_another_installations_directory_is_left_alone(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('hostname = "mx.shop.example"\n')
     code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path), *FREE_PORTS)
@@ -270,7 +274,7 @@ async def test_another_installations_directory_is_left_alone(tmp_path):
     assert not (tmp_path / "keys").exists()
 
 
-async def test_a_second_demo_in_the_same_directory_is_turned_away(tmp_path):
+async def test_a_second_demo_in_the_same_directory_is_turned_away(tmp_path: Path) -> None:
     async with _demo(tmp_path) as (_, printed):
         config = (tmp_path / "config.toml").read_bytes()
         code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path), *FREE_PORTS)
@@ -280,7 +284,7 @@ async def test_a_second_demo_in_the_same_directory_is_turned_away(tmp_path):
         assert "200 OK" in await _get(_urls(printed)[0])
 
 
-async def test_a_directory_that_cannot_be_made_is_a_clear_message(tmp_path):
+async def test_a_directory_that_cannot_be_made_is_a_clear_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path / "file" / "demo"), *FREE_PORTS)
     assert code == 1
@@ -288,13 +292,13 @@ async def test_a_directory_that_cannot_be_made_is_a_clear_message(tmp_path):
     assert "Traceback" not in out
 
 
-async def test_the_scripts_daemon_speaks_the_ready_line(tmp_path):
+async def test_the_scripts_daemon_speaks_the_ready_line(tmp_path: Path) -> None:
     async with _demo(tmp_path / "demo"):
         pass
     command = (*RELAY, "--config", str(tmp_path / "demo" / "config.toml"), "serve")
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
-        told = json.loads(await process.stdout.readline())
+        told = json.loads(await not_none(process.stdout).readline())
         assert told["ready"] is True
         assert set(told["ports"]) == {"mx", "submission", "lmtp", "web"}
     finally:

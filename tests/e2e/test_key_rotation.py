@@ -2,6 +2,7 @@
 
 import signal
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import dkim
 import pytest
@@ -29,7 +30,7 @@ def _signed(scene: Scene, subject: str) -> tuple[bytes, list[str]]:
 
 
 @pytest.mark.peer("opendkim")
-def test_keys_change_under_a_running_relay_and_what_was_signed_before_stays_good(tmp_path):
+def test_keys_change_under_a_running_relay_and_what_was_signed_before_stays_good(tmp_path: Path) -> None:
     (directory := tmp_path / "relay").mkdir()
     with Aside() as aside:
         names = aside.enter(MiniDns("nothing.example. A 127.0.0.1\n"))

@@ -1,10 +1,11 @@
 """Through the real daemon: nothing of the buyer reaches the seller, in whatever place and writing it was sent."""
 
 import smtplib
+from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.scene import played
+from tests.e2e.scene import Scene, played
 from tests.support import leaks
 from tests.support.daemon import BUYER, SELLER
 from tests.support.leak_reader import found
@@ -22,7 +23,7 @@ HEADER = (
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A daemon that adds no footer, and a buyer with another mailbox and a domain of her own."""
     with played(tmp_path_factory.mktemp("relay"), marketplace="footer = false") as scene:
         for address in (SIBLING, "@yamada-family.example"):
@@ -30,13 +31,13 @@ def home(tmp_path_factory):
         yield scene
 
 
-def cases():
+def cases() -> Iterator[tuple[str, bytes]]:
     for secret in (BUYER, SIBLING, COLLEAGUE, HELO, MAC):
         yield from leaks.everywhere(secret)
     yield from leaks.part_headers(NAME)
 
 
-def test_nothing_of_the_buyer_reaches_the_seller(home):  # R-REW-01, R-REW-04
+def test_nothing_of_the_buyer_reaches_the_seller(home: Scene) -> None:  # R-REW-01, R-REW-04
     sent = list(cases())
     with smtplib.SMTP("127.0.0.1", home.relay.mx, local_hostname=HELO) as client:
         for number, (_, rest) in enumerate(sent):
@@ -48,7 +49,7 @@ def test_nothing_of_the_buyer_reaches_the_seller(home):  # R-REW-01, R-REW-04
     assert [hits for content in arrived if (hits := found(content, SECRETS))] == []
 
 
-def test_a_mail_without_secrets_arrives_with_the_same_body(home):  # R-REW-04
+def test_a_mail_without_secrets_arrives_with_the_same_body(home: Scene) -> None:  # R-REW-04
     bodies = [rest for _, rest in leaks.charset_texts("someone@third.example")]
     before = len(home.sink.letters)
     with smtplib.SMTP("127.0.0.1", home.relay.mx, local_hostname=HELO) as client:

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.scene import Scene, plain, played, read
 from tests.store.cluster import free_port
 from tests.support.daemon import BUYER, SELLER
+from tests.support.narrowing import not_none
 from tests.support.scanners import EICAR, GTUBE, Clamd
 
 
@@ -43,9 +44,9 @@ def test_a_virus_comes_back_with_a_notice_spam_waits_for_staff_and_clean_mail_pa
     assert "spam_found" in waits
     assert "recorded and queued" in passes
     notice = read(scene.letter(SELLER, "The bill"))
-    assert "virus_found" in notice.as_string() + notice.get_body().get_content()
+    assert "virus_found" in notice.as_string() + not_none(notice.get_body()).get_content()
     assert EICAR not in scene.letter(SELLER, "The bill").content
-    assert scene.letter(BUYER, "About the table")
+    scene.letter(BUYER, "About the table")
     scene.drained()
     assert len(scene.letters(BUYER)) == 1
     scene.relay.cli("hold", "release", waits.split()[2], "--by", "ann")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -29,7 +30,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         assert not list(disclosed(scene))
 
 
-def flip(scene: Scene, verb: str, ref: str, *addresses: str, role: str = "seller") -> list[dict[str, str]]:
+def flip(scene: Scene, verb: str, ref: str, *addresses: str, role: str = "seller") -> Any:
     return scene.relay.cli("sender", verb, "--role", role, "--ref", ref, *addresses)
 
 
@@ -51,10 +52,12 @@ def test_the_owner_is_asked_once_and_his_approval_releases_all_in_their_order(sc
     for one in heard:
         one.shows(f"S: 250 2.0.0 * {HELD}")
     asked = read(scene.letter(SELLER, "Plate 1"))
-    assert (asked["Auto-Submitted"], CLERK in asked.get_content()) == ("auto-replied", True)
+    assert asked["Auto-Submitted"] == "auto-replied"
+    assert CLERK in asked.get_content()
     assert f"http://127.0.0.1:{scene.relay.web}/l/" in asked.get_content()
     (pending,) = scene.relay.cli("sender", "pending", "--role", "seller", "--ref", "S1")
-    assert (pending["held"], "address" in pending) == (3, False)
+    assert pending["held"] == 3
+    assert "address" not in pending
     time.sleep(0.5)
     assert not scene.letters(BUYER, "Plate")
     flip(scene, "approve", "S1", CLERK)
@@ -77,7 +80,7 @@ def test_the_link_in_the_notice_approves_by_post_alone(scene: Scene) -> None:
     assert "aya" not in url
     assert not scene.letters("b.link@phone.example")
     urlopen(Request(url, urlencode({"choice": "approve"}).encode()), timeout=10).close()
-    assert scene.letter("b.link@phone.example", "By link")
+    scene.letter("b.link@phone.example", "By link")
 
 
 # R-SND-02, R-SND-03, R-SND-04
@@ -140,7 +143,7 @@ def test_what_is_released_arrives_in_its_order_though_the_first_is_put_off(scene
     first, *_ = scene.hand_in("s.greylisted", writer, pair.buyer.alias.address, *wanted)
     scene.sink.say("rcpt", "451 4.7.1 try again later", to=mailbox, times=2)
     flip(scene, "approve", "s.greylisted", writer)
-    assert scene.letter(mailbox, "Number 3")
+    scene.letter(mailbox, "Number 3")
     assert subjects(scene, mailbox) == wanted
     assert scene.events(record_id(first)).count("deferred") == 2
 
@@ -177,7 +180,7 @@ def test_without_a_word_in_time_it_comes_back_with_a_notice(scene: Scene) -> Non
     (answer,) = scene.hand_in("s.late", "later@glass.example", pair.buyer.alias.address, "Too late")
     scene.policy(SHORT.format(name="long", pending_s=86_400))
     assert HELD in answer
-    assert scene.letter(owner, "Too late")
+    scene.letter(owner, "Too late")
     notice = scene.letter(owner, "Too late", number=2)
     assert b"hold_expired" in notice.content
     scene.becomes(record_id(answer), "returned")

@@ -250,7 +250,7 @@ async def test_a_seals_key_that_dns_does_not_give_is_temporary() -> None:  # R-I
 
 # ---------------------------------------------------------------- a server in front
 
-FRONT = {"front_hosts": ["192.0.2.0/30"], "authserv_id": "mx.front.example"}
+FRONT: dict[str, Any] = {"front_hosts": ["192.0.2.0/30"], "authserv_id": "mx.front.example"}
 
 
 def told(results: str, server: str = "mx.front.example", mail: bytes = MAIL) -> bytes:

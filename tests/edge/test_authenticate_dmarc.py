@@ -1,5 +1,7 @@
 """DMARC: where records are looked for, which domains belong together, what a record must be (RFC 9989)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,8 @@ from relay.ports import ResolveError
 from tests.support.dns import Names
 
 
-def names(records: dict[str, str], **more: object) -> Names:
-    return Names({f"_dmarc.{domain}": {"TXT": [text.encode()]} for domain, text in records.items()}, **more)  # type: ignore[arg-type]
+def names(records: dict[str, str], **more: Any) -> Names:
+    return Names({f"_dmarc.{domain}": {"TXT": [text.encode()]} for domain, text in records.items()}, **more)
 
 
 # §4.10: the RFC's own example of a long name, and short ones.

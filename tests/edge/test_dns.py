@@ -1,5 +1,7 @@
 """The resolver against a name server over loopback."""
 
+from typing import Any
+
 import dns.resolver
 import pytest
 
@@ -25,19 +27,19 @@ text.example. 60 IN TXT "other"
 """
 
 
-def resolver(server: MiniDns, **settings) -> DnsResolver:
+def resolver(server: MiniDns, **settings: Any) -> DnsResolver:
     section = config.Dns(**{"servers": ["127.0.0.1"], "port": server.port, "timeout_s": 2, **settings})
     return DnsResolver(dns=section)
 
 
-async def test_mx_hosts_come_by_preference():
+async def test_mx_hosts_come_by_preference() -> None:
     # R-OUT-01
     async with MiniDns(ZONE) as server:
         hosts = await resolver(server).mx("shop.example")
     assert hosts == [MxHost(10, "mx1.shop.example"), MxHost(20, "mx2.shop.example")]
 
 
-async def test_equal_preferences_come_in_every_order():
+async def test_equal_preferences_come_in_every_order() -> None:
     # R-OUT-01: RFC 5321 §5.1
     async with MiniDns(ZONE) as server:
         names = resolver(server)
@@ -45,14 +47,14 @@ async def test_equal_preferences_come_in_every_order():
     assert len(orders) == 6
 
 
-async def test_without_mx_the_domain_itself_takes_the_mail():
+async def test_without_mx_the_domain_itself_takes_the_mail() -> None:
     # R-OUT-01
     async with MiniDns(ZONE) as server:
         assert await resolver(server).mx("plain.example") == (MxHost(0, "plain.example", ("192.0.2.1",)),)
 
 
 @pytest.mark.parametrize("domain", ["null.example", "nowhere.example", "text.example", "a" * 70 + ".example"])
-async def test_a_domain_that_takes_no_mail_is_a_permanent_failure(domain):
+async def test_a_domain_that_takes_no_mail_is_a_permanent_failure(domain: str) -> None:
     # R-OUT-01: RFC 7505, RFC 5321 §5.1
     async with MiniDns(ZONE) as server:
         with pytest.raises(ResolveError) as error:
@@ -61,7 +63,7 @@ async def test_a_domain_that_takes_no_mail_is_a_permanent_failure(domain):
 
 
 @pytest.mark.parametrize("fault", ["servfail", "silent"])
-async def test_a_server_in_trouble_is_a_temporary_failure_and_not_remembered(fault):
+async def test_a_server_in_trouble_is_a_temporary_failure_and_not_remembered(fault: str) -> None:
     # R-OUT-01
     async with MiniDns(ZONE, **{fault: ["shop.example"]}) as server:
         names = resolver(server, timeout_s=0.5)
@@ -72,7 +74,7 @@ async def test_a_server_in_trouble_is_a_temporary_failure_and_not_remembered(fau
         assert len(await names.mx("shop.example")) == 2
 
 
-async def test_nobody_at_the_servers_address_is_a_temporary_failure():
+async def test_nobody_at_the_servers_address_is_a_temporary_failure() -> None:
     async with MiniDns() as server:
         pass
     with pytest.raises(ResolveError) as error:
@@ -80,20 +82,20 @@ async def test_nobody_at_the_servers_address_is_a_temporary_failure():
     assert not error.value.permanent
 
 
-async def test_addresses_of_both_families_also_behind_an_alias():
+async def test_addresses_of_both_families_also_behind_an_alias() -> None:
     async with MiniDns(ZONE) as server:
         names = resolver(server)
         assert sorted(await names.addresses("both.example")) == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
         assert sorted(await names.addresses("alias.example")) == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 
 
-async def test_a_long_answer_is_asked_for_again_over_tcp():
+async def test_a_long_answer_is_asked_for_again_over_tcp() -> None:
     async with MiniDns(ZONE, truncated=["shop.example"]) as server:
         assert len(await resolver(server).mx("shop.example")) == 2
     assert [protocol for _, _, protocol in server.queries] == ["udp", "tcp"]
 
 
-async def test_txt_strings_are_joined_and_absence_is_an_answer():
+async def test_txt_strings_are_joined_and_absence_is_an_answer() -> None:
     async with MiniDns(ZONE, servfail=["down.example"]) as server:
         names = resolver(server)
         assert sorted(await names.txt("text.example")) == [b"other", b"v=spf1 -all"]
@@ -103,10 +105,10 @@ async def test_txt_strings_are_joined_and_absence_is_an_answer():
             await names.txt("down.example")
 
 
-async def test_answers_are_kept_as_long_as_their_ttl_the_empty_ones_too():
+async def test_answers_are_kept_as_long_as_their_ttl_the_empty_ones_too() -> None:
     now_s = 1_000.0
     async with MiniDns(ZONE) as server:
-        names = DnsResolver(dns=config.Dns(servers=["127.0.0.1"], port=server.port), monotonic_s=lambda: now_s)
+        names = DnsResolver(dns=config.Dns(servers=("127.0.0.1",), port=server.port), monotonic_s=lambda: now_s)
         for _ in range(3):
             await names.mx("SHOP.example.")
             assert await names.txt("nowhere.example") == []
@@ -120,7 +122,7 @@ async def test_answers_are_kept_as_long_as_their_ttl_the_empty_ones_too():
         assert len(server.queries) == 4
 
 
-async def test_the_cache_is_bounded():
+async def test_the_cache_is_bounded() -> None:
     async with MiniDns(ZONE) as server:
         names = resolver(server, cache_entries=2)
         for domain in ("shop.example", "many.example", "null.example", "shop.example"):
@@ -132,8 +134,8 @@ async def test_the_cache_is_bounded():
         assert len(names._cache) == 2
 
 
-async def test_a_machine_without_resolver_configuration_still_starts(monkeypatch):
-    def missing(self):
+async def test_a_machine_without_resolver_configuration_still_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: dns.resolver.Resolver) -> None:
         raise dns.resolver.NoResolverConfiguration
 
     monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", lambda self, f: missing(self))
@@ -142,7 +144,7 @@ async def test_a_machine_without_resolver_configuration_still_starts(monkeypatch
     assert not error.value.permanent
 
 
-async def test_single_records_come_as_text_and_absence_is_an_answer():
+async def test_single_records_come_as_text_and_absence_is_an_answer() -> None:
     # R-IN-08
     zone = ZONE + "1.2.0.192.in-addr.arpa. 60 IN PTR Mail.plain.example.\n"
     async with MiniDns(zone, servfail=["down.example"]) as server:
@@ -159,7 +161,7 @@ async def test_single_records_come_as_text_and_absence_is_an_answer():
         assert not error.value.permanent
 
 
-async def test_a_big_answer_is_not_kept():
+async def test_a_big_answer_is_not_kept() -> None:
     # R-IN-08: what strangers publish does not fill the memory
     zone = "big.example. 60 IN TXT " + " ".join(f'"{"x" * 250}"' for _ in range(40)) + "\n"
     async with MiniDns(zone, truncated=["big.example"]) as server:

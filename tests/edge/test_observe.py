@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.edge.observe import COUNTERS, DURATIONS, PrometheusObserver, redact
+from tests.support.narrowing import not_none
 
 ROOT = Path(__file__).parents[2]
 TALKATIVE = """
@@ -122,7 +123,9 @@ def _used(method: str) -> Iterator[tuple[str, tuple[str, ...]]]:
                 continue
             if re.search(r"observer$", ast.unparse(node.func.value)):
                 assert isinstance(node.args[0], ast.Constant), f"{path}: a metric's name is a literal"
-                yield node.args[0].value, tuple(keyword.arg for keyword in node.keywords)
+                name, labels = node.args[0].value, [keyword.arg for keyword in node.keywords]
+                assert isinstance(name, str)
+                yield name, tuple(not_none(label) for label in labels)
 
 
 def test_every_metric_that_is_counted_is_declared_with_its_labels() -> None:
@@ -137,17 +140,17 @@ def test_every_metric_that_is_counted_is_declared_with_its_labels() -> None:
 def test_a_misspelt_metric_or_label_raises() -> None:
     observer = PrometheusObserver()
     with pytest.raises(KeyError):
-        observer.count("settld", state="accepted", kind="relay")
+        observer.count("deliverys", state="accepted", kind="relay", reason="none")
     with pytest.raises(ValueError):
-        observer.count("settled", stat="accepted", kind="relay")
+        observer.count("deliveries", stat="accepted", kind="relay", reason="none")
     with pytest.raises(KeyError):
-        observer.duration_s("settled", 1)
+        observer.duration_s("deliveries", 1)
 
 
 def test_what_is_counted_is_on_the_page_with_our_prefix() -> None:
     observer = PrometheusObserver()
-    observer.count("settled", state="accepted", kind="relay")
-    observer.count("settled", state="accepted", kind="relay")
+    observer.count("deliveries", state="accepted", kind="relay", reason="none")
+    observer.count("deliveries", state="accepted", kind="relay", reason="none")
     observer.count("parked")
     observer.duration_s("smtp_in_commit_seconds", 0.02)
     samples = {
@@ -155,7 +158,7 @@ def test_what_is_counted_is_on_the_page_with_our_prefix() -> None:
         for family in text_string_to_metric_families(observer.render().decode())
         for sample in family.samples
     }
-    assert samples["relay_settled_total", frozenset({"accepted", "relay"})] == 2
+    assert samples["relay_deliveries_total", frozenset({"accepted", "relay", "none"})] == 2
     assert samples["relay_parked_total", frozenset()] == 1
     assert samples["relay_smtp_in_commit_seconds_count", frozenset()] == 1
     assert ("relay_build_info", frozenset({"0.1.0"})) in samples

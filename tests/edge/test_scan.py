@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from relay.edge.scan.answer import AnswerError, TooBigError, printable
 from relay.edge.scan.clamav import _verdict
 from relay.ports import UnavailableError
 from tests.store.cluster import free_port
+from tests.support.log import written
 from tests.support.scanners import (
     EICAR,
     GTUBE,
@@ -293,10 +293,10 @@ async def test_a_peer_that_repeats_the_message_brings_nothing_of_it_into_the_log
         peer = BadPeer(answer)
         async with peer.listening():
             address = _url(peer.port) if kind == "rspamd" else f"127.0.0.1:{peer.port}"
-            with structlog.testing.capture_logs() as entries:
+            with written("debug") as log:
                 async with asking(kind, address) as scanner:
                     await scanner.scan(body)
-        assert "secret" not in str(entries)
+        assert "secret" not in log.text
 
 
 async def test_a_scan_that_is_given_up_leaves_no_connection() -> None:

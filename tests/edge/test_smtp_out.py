@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from tests.support.courier import CONTENT, courier, outgoing, route
-from tests.support.sink import CLOSE, EXTENSIONS, HANG, RESET, Sink
+from tests.support.sink import CLOSE, EXTENSIONS, HANG, RESET, Say, Sink
 from tests.support.stand_ins import Tally
 
 WITHOUT_PIPELINING = [extension for extension in EXTENSIONS if extension != "PIPELINING"]
 ENDLESS = b"250-still\r\n" * 10_000
 
 
-async def test_a_message_arrives_byte_for_byte_with_its_envelope():
+async def test_a_message_arrives_byte_for_byte_with_its_envelope() -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink)) as out:
         delivery = await out.deliver(outgoing())
@@ -24,14 +24,14 @@ async def test_a_message_arrives_byte_for_byte_with_its_envelope():
     assert letter.params == f"SIZE={len(CONTENT)}"
 
 
-async def test_null_sender_goes_out_as_empty_path():
+async def test_null_sender_goes_out_as_empty_path() -> None:
     # R-OUT-08
     async with Sink() as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(mail_from=""))).accepted
         assert (await sink.letter()).mail_from == ""
 
 
-async def test_configured_helo_is_said():
+async def test_configured_helo_is_said() -> None:
     async with Sink() as sink, courier(route(sink), helo="out.example") as out:
         await out.deliver(outgoing())
         assert (await sink.letter()).helo == "out.example"
@@ -53,8 +53,8 @@ async def test_configured_helo_is_said():
     ],
 )
 async def test_a_refusal_is_reported_with_its_phase_and_the_connection_serves_the_next(
-    extensions, phase, line, expected
-):
+    extensions: tuple[str, ...], phase: str, line: str, expected: tuple[bool, int, str, str, str]
+) -> None:
     # R-OUT-01, R-OUT-03
     async with Sink(extensions=extensions) as sink, courier(route(sink)) as out:
         sink.say(phase, line, times=1)
@@ -66,7 +66,7 @@ async def test_a_refusal_is_reported_with_its_phase_and_the_connection_serves_th
         assert sink.sessions == 1
 
 
-async def test_data_accepted_although_the_recipient_was_refused_is_ended_by_an_empty_message():
+async def test_data_accepted_although_the_recipient_was_refused_is_ended_by_an_empty_message() -> None:
     # RFC 2920 §3.1
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("rcpt", "550 5.1.1 no such user", to="gone@shop.example")
@@ -79,7 +79,7 @@ async def test_data_accepted_although_the_recipient_was_refused_is_ended_by_an_e
 
 
 @pytest.mark.parametrize("afterwards", [CLOSE, RESET, b"nonsense\r\n", b"250 why not\r\n"])
-async def test_a_refused_recipient_stays_refused_whatever_comes_after(afterwards):
+async def test_a_refused_recipient_stays_refused_whatever_comes_after(afterwards: Say) -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("rcpt", "550 5.1.1 no such user", to="gone@shop.example")
         sink.say("data", afterwards, times=1)
@@ -88,7 +88,7 @@ async def test_a_refused_recipient_stays_refused_whatever_comes_after(afterwards
         assert (await out.deliver(outgoing())).accepted
 
 
-async def test_a_server_that_refuses_rset_is_called_anew():
+async def test_a_server_that_refuses_rset_is_called_anew() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("rcpt", "550 5.1.1 no such user", times=1)
         sink.say("rset", "502 5.5.1 what is that")
@@ -97,7 +97,7 @@ async def test_a_server_that_refuses_rset_is_called_anew():
         assert sink.sessions == 2
 
 
-async def test_envelope_leaves_in_one_piece_only_where_pipelining_is_offered():
+async def test_envelope_leaves_in_one_piece_only_where_pipelining_is_offered() -> None:
     async with Sink(extensions=WITHOUT_PIPELINING) as sink, courier(route(sink)) as out:
         sink.say("rcpt", "550 no")
         await out.deliver(outgoing())
@@ -110,7 +110,7 @@ async def test_envelope_leaves_in_one_piece_only_where_pipelining_is_offered():
 
 @pytest.mark.parametrize("answer", [CLOSE, RESET, b"what?\r\n", b"99 what\r\n", b"250 no\r", ENDLESS, b"x" * 99_999])
 @pytest.mark.parametrize("phase", ["connect", "ehlo", "mail", "rcpt", "data", "end_of_data"])
-async def test_whatever_a_server_does_is_a_temporary_failure(phase, answer):
+async def test_whatever_a_server_does_is_a_temporary_failure(phase: str, answer: Say) -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink), command_timeout_s=0.5) as out:
         sink.say(phase, answer)
@@ -123,14 +123,14 @@ async def test_whatever_a_server_does_is_a_temporary_failure(phase, answer):
 
 
 @pytest.mark.parametrize("phase", ["connect", "ehlo", "mail", "rcpt", "data", "end_of_data"])
-async def test_silence_ends_in_a_temporary_failure(phase):
+async def test_silence_ends_in_a_temporary_failure(phase: str) -> None:
     async with Sink() as sink, courier(route(sink), command_timeout_s=0.1) as out:
         sink.say(phase, HANG)
         delivery = await out.deliver(outgoing())
     assert (delivery.accepted, delivery.permanent, delivery.text) == (False, False, "no answer in time")
 
 
-async def test_a_reply_that_trickles_in_for_ever_ends_at_the_time_out():
+async def test_a_reply_that_trickles_in_for_ever_ends_at_the_time_out() -> None:
     async with Sink(extensions=[]) as sink, courier(route(sink), command_timeout_s=0.2) as out:
         sink.say("mail", b"250-")
         delivery = await out.deliver(outgoing())
@@ -140,14 +140,14 @@ async def test_a_reply_that_trickles_in_for_ever_ends_at_the_time_out():
 @pytest.mark.parametrize(
     ("phase", "line"), [("mail", "354 go on"), ("rcpt", "334 go on"), ("data", "250 ok"), ("end_of_data", "354 more")]
 )
-async def test_a_reply_of_the_wrong_class_is_a_temporary_failure(phase, line):
+async def test_a_reply_of_the_wrong_class_is_a_temporary_failure(phase: str, line: str) -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say(phase, line)
         delivery = await out.deliver(outgoing())
     assert (delivery.accepted, delivery.permanent, delivery.code, delivery.phase) == (False, False, 0, phase)
 
 
-async def test_acceptance_said_before_the_end_of_data_does_not_count():
+async def test_acceptance_said_before_the_end_of_data_does_not_count() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("data", b"354 go on\r\n250 2.0.0 taken already\r\n")
         delivery = await out.deliver(outgoing())
@@ -157,7 +157,7 @@ async def test_acceptance_said_before_the_end_of_data_does_not_count():
 # ---------------------------------------------------------------- kept connections
 
 
-async def test_connections_are_kept_and_end_after_their_share():
+async def test_connections_are_kept_and_end_after_their_share() -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink), messages_per_connection=3) as out:
         for _ in range(7):
@@ -166,7 +166,7 @@ async def test_connections_are_kept_and_end_after_their_share():
         assert sink.commands.count("QUIT") == 2
 
 
-async def test_an_idle_connection_says_quit_by_itself():
+async def test_an_idle_connection_says_quit_by_itself() -> None:
     async with Sink() as sink, courier(route(sink), idle_connection_s=0.05) as out:
         await out.deliver(outgoing())
         async with asyncio.timeout(5):
@@ -177,7 +177,7 @@ async def test_an_idle_connection_says_quit_by_itself():
 
 
 @pytest.mark.parametrize("answer", ["221 bye", HANG, CLOSE])
-async def test_close_says_quit_on_connections_at_rest_and_leaves_none(answer):
+async def test_close_says_quit_on_connections_at_rest_and_leaves_none(answer: Say) -> None:
     async with Sink() as sink:
         sink.say("quit", answer)
         async with courier(route(sink)) as out:
@@ -187,7 +187,7 @@ async def test_close_says_quit_on_connections_at_rest_and_leaves_none(answer):
         assert sink.commands[-1] == "QUIT"
 
 
-async def test_a_connection_dropped_while_at_rest_is_replaced():
+async def test_a_connection_dropped_while_at_rest_is_replaced() -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing())
@@ -198,7 +198,7 @@ async def test_a_connection_dropped_while_at_rest_is_replaced():
 
 @pytest.mark.parametrize("answer", [CLOSE, RESET, "421 4.4.2 idle too long", b"421 4.4.2 bye\r\n"])
 @pytest.mark.parametrize("extensions", [EXTENSIONS, WITHOUT_PIPELINING])
-async def test_a_kept_connection_that_ends_at_mail_costs_no_attempt(answer, extensions):
+async def test_a_kept_connection_that_ends_at_mail_costs_no_attempt(answer: Say, extensions: tuple[str, ...]) -> None:
     # R-OUT-01
     async with Sink(extensions=extensions) as sink, courier(route(sink)) as out:
         await out.deliver(outgoing())
@@ -208,7 +208,7 @@ async def test_a_kept_connection_that_ends_at_mail_costs_no_attempt(answer, exte
         assert [letter.session for letter in sink.letters] == [1, 2]
 
 
-async def test_a_kept_connection_is_given_up_for_a_fresh_one_only_once():
+async def test_a_kept_connection_is_given_up_for_a_fresh_one_only_once() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing())
         sink.say("mail", CLOSE)
@@ -218,7 +218,7 @@ async def test_a_kept_connection_is_given_up_for_a_fresh_one_only_once():
 
 
 @pytest.mark.parametrize("answer", [CLOSE, RESET, b"nonsense\r\n"])
-async def test_after_the_final_dot_nothing_is_sent_again(answer):
+async def test_after_the_final_dot_nothing_is_sent_again(answer: Say) -> None:
     # R-IN-03: a duplicate is the queue's to risk, never one attempt's
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing())
@@ -228,7 +228,7 @@ async def test_after_the_final_dot_nothing_is_sent_again(answer):
         assert sink.sessions == 1
 
 
-async def test_an_unasked_reply_on_a_kept_connection_is_not_taken_for_an_answer():
+async def test_an_unasked_reply_on_a_kept_connection_is_not_taken_for_an_answer() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("end_of_data", b"250 2.0.0 taken\r\n250 and another\r\n", times=1)
         assert (await out.deliver(outgoing())).accepted
@@ -238,7 +238,7 @@ async def test_an_unasked_reply_on_a_kept_connection_is_not_taken_for_an_answer(
         assert (delivery.accepted, delivery.code) == (False, 550)
 
 
-async def test_a_cancelled_delivery_leaves_no_half_sent_connection_behind():
+async def test_a_cancelled_delivery_leaves_no_half_sent_connection_behind() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("rcpt", HANG, times=1)
         task = asyncio.create_task(out.deliver(outgoing()))
@@ -252,7 +252,7 @@ async def test_a_cancelled_delivery_leaves_no_half_sent_connection_behind():
         assert [letter.session for letter in sink.letters] == [2]
 
 
-async def test_no_more_connections_to_a_destination_than_allowed():
+async def test_no_more_connections_to_a_destination_than_allowed() -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink), concurrency_per_destination=3) as out:
         deliveries = await asyncio.gather(*(out.deliver(outgoing(f"b{i}@shop.example")) for i in range(20)))
@@ -261,7 +261,7 @@ async def test_no_more_connections_to_a_destination_than_allowed():
         assert len(sink.letters) == 20
 
 
-async def test_outcomes_are_counted_without_addresses():
+async def test_outcomes_are_counted_without_addresses() -> None:
     tally = Tally()
     async with Sink() as sink, courier(route(sink), observer=tally) as out:
         sink.say("rcpt", "550 5.1.1 no", to="gone@shop.example")
@@ -275,7 +275,7 @@ async def test_outcomes_are_counted_without_addresses():
 # ---------------------------------------------------------------- what the server offers
 
 
-async def test_an_international_local_part_needs_smtputf8():
+async def test_an_international_local_part_needs_smtputf8() -> None:
     # R-REW-11
     without = [extension for extension in EXTENSIONS if extension != "SMTPUTF8"]
     async with Sink(extensions=without) as sink, courier(route(sink)) as out:
@@ -289,7 +289,7 @@ async def test_an_international_local_part_needs_smtputf8():
         assert letter.rcpt_to == ["買い手@xn--r8jz45g.jp"]
 
 
-async def test_an_international_domain_alone_goes_out_as_a_labels():
+async def test_an_international_domain_alone_goes_out_as_a_labels() -> None:
     # R-REW-11
     without = [extension for extension in EXTENSIONS if extension != "SMTPUTF8"]
     async with Sink(extensions=without) as sink, courier(route(sink)) as out:
@@ -300,7 +300,7 @@ async def test_an_international_domain_alone_goes_out_as_a_labels():
 @pytest.mark.parametrize(
     ("offer", "refused"), [("SIZE 40", True), ("SIZE 0", False), ("SIZE", False), ("SIZE x", False)]
 )
-async def test_a_message_above_the_announced_size_is_not_sent(offer, refused):
+async def test_a_message_above_the_announced_size_is_not_sent(offer: str, refused: bool) -> None:
     async with Sink(extensions=["PIPELINING", offer]) as sink, courier(route(sink)) as out:
         delivery = await out.deliver(outgoing())
         assert delivery.accepted is not refused
@@ -309,7 +309,7 @@ async def test_a_message_above_the_announced_size_is_not_sent(offer, refused):
             assert not any(line.startswith("MAIL") for line in sink.commands)
 
 
-async def test_eight_bit_content_is_declared_where_that_is_offered():
+async def test_eight_bit_content_is_declared_where_that_is_offered() -> None:
     content = "Subject: x\r\n\r\nこんにちは\r\n".encode()
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing(content=content))
@@ -320,7 +320,7 @@ async def test_eight_bit_content_is_declared_where_that_is_offered():
         assert (letter.params, letter.content) == ("", content)
 
 
-async def test_a_server_without_ehlo_is_greeted_by_helo():
+async def test_a_server_without_ehlo_is_greeted_by_helo() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("ehlo", "502 5.5.1 not here")
         assert (await out.deliver(outgoing())).accepted

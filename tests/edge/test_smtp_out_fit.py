@@ -15,7 +15,9 @@ from tests.support.sink import EXTENSIONS, Sink
         (["SMTPUTF8", "8BITMIME"], [False], b"7", ""),
     ],
 )
-async def test_the_content_is_fitted_to_what_the_server_offers(lacks, asked, sent, parameter):
+async def test_the_content_is_fitted_to_what_the_server_offers(
+    lacks: list[str], asked: list[bool], sent: bytes, parameter: str
+) -> None:
     # R-REW-11
     questions = []
 
@@ -36,7 +38,7 @@ async def test_the_content_is_fitted_to_what_the_server_offers(lacks, asked, sen
         assert questions == asked
 
 
-async def test_a_failure_to_downgrade_leaves_no_connection_behind():
+async def test_a_failure_to_downgrade_leaves_no_connection_behind() -> None:
     async def away(_eight_bit: bool) -> bytes:
         raise UnavailableError("away")
 

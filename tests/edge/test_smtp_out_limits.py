@@ -9,7 +9,7 @@ from tests.support.stand_ins import HandClock
 
 
 @pytest.fixture
-def naps(monkeypatch) -> list[float]:
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
 
     async def sleep(delay: float) -> None:
@@ -19,7 +19,7 @@ def naps(monkeypatch) -> list[float]:
     return taken
 
 
-async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_not_wait(naps):
+async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_not_wait(naps: list[float]) -> None:
     # R-OUT-01
     clock = HandClock()
     destinations = Destinations(concurrency=9, interval_s=5, clock=clock)
@@ -33,7 +33,7 @@ async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_n
     assert naps == [5, 10]
 
 
-async def test_places_are_given_back_when_a_delivery_fails():
+async def test_places_are_given_back_when_a_delivery_fails() -> None:
     # R-OUT-01
     destinations = Destinations(concurrency=1, interval_s=0, clock=HandClock())
     for _ in range(3):
@@ -43,7 +43,7 @@ async def test_places_are_given_back_when_a_delivery_fails():
 
 
 @pytest.mark.parametrize("interval_s", [0, 0.5])
-async def test_destinations_of_the_past_are_forgotten(naps, interval_s):
+async def test_destinations_of_the_past_are_forgotten(naps: list[float], interval_s: float) -> None:
     # R-OUT-01: memory stays flat however many domains are written to
     clock = HandClock()
     destinations = Destinations(concurrency=1, interval_s=interval_s, clock=clock)

@@ -2,28 +2,29 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from relay.edge.smtp_out import CourierError
 from tests.support.courier import CONTENT, Phonebook, courier, outgoing, route
-from tests.support.sink import CLOSE, EXTENSIONS, HANG, Sink
+from tests.support.sink import CLOSE, EXTENSIONS, HANG, Say, Sink
 
 
 @pytest.fixture(scope="module")
-def ca():
+def ca() -> trustme.CA:
     return trustme.CA()
 
 
 @pytest.fixture
-def ca_file(ca, tmp_path) -> Path:
+def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     return tmp_path / "ca.pem"
 
 
 @pytest.fixture
-def tls(ca) -> ssl.SSLContext:
+def tls(ca: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("sink.example").configure_cert(context)
     return context
@@ -34,7 +35,7 @@ def names() -> Phonebook:
     return Phonebook(hosts={"sink.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
 
 
-async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls):
+async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls: ssl.SSLContext) -> None:
     # R-OUT-01
     async with Sink(tls=tls) as sink, courier(route(sink)) as out:
         delivery = await out.deliver(outgoing())
@@ -56,7 +57,9 @@ async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls):
         ("handshake", HANG),
     ],
 )
-async def test_opportunistic_tls_that_fails_falls_back_to_clear_on_a_fresh_connection(tls, phase, answer):
+async def test_opportunistic_tls_that_fails_falls_back_to_clear_on_a_fresh_connection(
+    tls: ssl.SSLContext, phase: str, answer: Say
+) -> None:
     # R-OUT-01
     async with Sink(tls=tls) as sink, courier(route(sink), command_timeout_s=0.5) as out:
         sink.say(phase, answer)
@@ -67,7 +70,7 @@ async def test_opportunistic_tls_that_fails_falls_back_to_clear_on_a_fresh_conne
         assert (letter.tls, letter.session) == (False, 2)
 
 
-async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls):
+async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls: ssl.SSLContext) -> None:
     # R-IN-04's counterpart on the way out: RFC 3207 §4.2
     async with Sink(tls=tls) as sink, courier(route(sink)) as out:
         sink.say("starttls", b"220 go\r\n250 slipped in\r\n")
@@ -75,13 +78,15 @@ async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls
         assert (await sink.letter()).tls
 
 
-async def test_no_tls_means_none(tls):
+async def test_no_tls_means_none(tls: ssl.SSLContext) -> None:
     async with Sink(tls=tls) as sink, courier(route(sink, tls="none")) as out:
         assert (await out.deliver(outgoing())).tls == ""
         assert "STARTTLS" not in sink.commands
 
 
-async def test_required_tls_accepts_a_certificate_that_fits(tls, ca_file, names):
+async def test_required_tls_accepts_a_certificate_that_fits(
+    tls: ssl.SSLContext, ca_file: Path, names: Phonebook
+) -> None:
     # R-OUT-01
     async with (
         Sink(tls=tls) as sink,
@@ -94,9 +99,11 @@ async def test_required_tls_accepts_a_certificate_that_fits(tls, ca_file, names)
 
 @pytest.mark.parametrize("mode", ["required", "implicit"])
 @pytest.mark.parametrize(("host", "trusted"), [("other.example", True), ("sink.example", False)])
-async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(tls, ca_file, names, mode, host, trusted):
+async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(
+    tls: ssl.SSLContext, ca_file: Path, names: Phonebook, mode: str, host: str, trusted: bool
+) -> None:
     # R-OUT-01
-    settings = {"ca_file": str(ca_file)} if trusted else {}
+    settings: dict[str, Any] = {"ca_file": str(ca_file)} if trusted else {}
     async with (
         Sink(tls=tls, implicit_tls=mode == "implicit") as sink,
         courier(route(sink, host=host, tls=mode), resolver=names, **settings) as out,
@@ -111,7 +118,7 @@ async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(tls, ca_fi
     ("phase", "answer"),
     [("not offered", ""), ("starttls", "454 4.7.0 not now"), ("starttls", HANG), ("handshake", b"what?\r\n")],
 )
-async def test_required_tls_never_falls_back(tls, phase, answer):
+async def test_required_tls_never_falls_back(tls: ssl.SSLContext, phase: str, answer: Say) -> None:
     # R-OUT-01
     async with (
         Sink(tls=tls if answer else None) as sink,
@@ -123,7 +130,7 @@ async def test_required_tls_never_falls_back(tls, phase, answer):
         assert not any(line.startswith("MAIL") for line in sink.commands)
 
 
-async def test_implicit_tls(tls, ca_file, names):
+async def test_implicit_tls(tls: ssl.SSLContext, ca_file: Path, names: Phonebook) -> None:
     # R-OUT-01
     async with (
         Sink(tls=tls, implicit_tls=True) as sink,
@@ -134,13 +141,13 @@ async def test_implicit_tls(tls, ca_file, names):
         assert [letter.session for letter in sink.letters] == [1, 1]
 
 
-async def test_implicit_tls_with_a_server_that_speaks_none():
+async def test_implicit_tls_with_a_server_that_speaks_none() -> None:
     async with Sink() as sink, courier(route(sink, tls="implicit"), command_timeout_s=0.5) as out:
         delivery = await out.deliver(outgoing())
         assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "tls")
 
 
-async def test_large_content_over_tls_arrives_whole(tls):
+async def test_large_content_over_tls_arrives_whole(tls: ssl.SSLContext) -> None:
     content = (b"." * 76 + b"\r\n") * 30_000
     async with Sink(tls=tls) as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(content=content))).accepted
@@ -151,13 +158,13 @@ async def test_large_content_over_tls_arrives_whole(tls):
 
 
 @pytest.fixture
-def login(tmp_path) -> dict[str, str]:
+def login(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "smarthost.password").write_text("s3cret\n")
     return {"username": "relay", "password_file": "smarthost.password"}
 
 
 @pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN", "AUTH CRAM-MD5", "AUTH PLAIN LOGIN CRAM-MD5"])
-async def test_smarthost_with_password(tls, login, tmp_path, offer):
+async def test_smarthost_with_password(tls: ssl.SSLContext, login: dict[str, str], tmp_path: Path, offer: str) -> None:
     # R-OUT-01
     async with (
         Sink(tls=tls, users={"relay": "s3cret"}, extensions=[*EXTENSIONS, offer]) as sink,
@@ -168,7 +175,7 @@ async def test_smarthost_with_password(tls, login, tmp_path, offer):
         assert (letter.user, letter.tls) == ("relay", True)
 
 
-async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login, tmp_path):
+async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login: dict[str, str], tmp_path: Path) -> None:
     async with (
         Sink(users={"relay": "another"}) as sink,
         courier(route(sink, **login), data_dir=tmp_path) as out,
@@ -179,14 +186,14 @@ async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login, tmp_p
         assert "s3cret" not in repr(delivery)
 
 
-async def test_a_smarthost_without_auth_is_a_temporary_failure(login, tmp_path):
+async def test_a_smarthost_without_auth_is_a_temporary_failure(login: dict[str, str], tmp_path: Path) -> None:
     async with Sink() as sink, courier(route(sink, **login), data_dir=tmp_path) as out:
         delivery = await out.deliver(outgoing())
         assert (delivery.accepted, delivery.permanent) == (False, False)
 
 
 @pytest.mark.parametrize("text", [None, "", b"\xff\xfe"])
-async def test_an_unreadable_password_file_is_named(tmp_path, text):
+async def test_an_unreadable_password_file_is_named(tmp_path: Path, text: str | bytes | None) -> None:
     # R-UI-15
     if text is not None:
         (tmp_path / "pw").write_bytes(text.encode() if isinstance(text, str) else text)
@@ -197,7 +204,7 @@ async def test_an_unreadable_password_file_is_named(tmp_path, text):
 
 
 @pytest.mark.parametrize("text", [None, "no certificate"])
-async def test_an_unreadable_ca_file_is_named(tmp_path, text):
+async def test_an_unreadable_ca_file_is_named(tmp_path: Path, text: str | None) -> None:
     # R-UI-15
     if text is not None:
         (tmp_path / "ca.pem").write_text(text)
@@ -209,7 +216,7 @@ async def test_an_unreadable_ca_file_is_named(tmp_path, text):
 # ---------------------------------------------------------------- LMTP
 
 
-async def test_lmtp_route():
+async def test_lmtp_route() -> None:
     # R-OUT-01
     async with Sink(lmtp=True) as sink, courier(route(sink, protocol="lmtp")) as out:
         assert (await out.deliver(outgoing())).accepted
@@ -219,13 +226,13 @@ async def test_lmtp_route():
         assert sink.sessions == 1
 
 
-async def test_lmtp_over_tls(tls):
+async def test_lmtp_over_tls(tls: ssl.SSLContext) -> None:
     async with Sink(lmtp=True, tls=tls) as sink, courier(route(sink, protocol="lmtp")) as out:
         assert (await out.deliver(outgoing())).tls
         assert (await sink.letter()).tls
 
 
-async def test_lmtp_refusals():
+async def test_lmtp_refusals() -> None:
     async with Sink(lmtp=True) as sink, courier(route(sink, protocol="lmtp")) as out:
         sink.say("rcpt", "550 5.1.1 no such user", to="gone@shop.example")
         sink.say("end_of_data", "452 4.2.2 mailbox full", to="full@shop.example")

@@ -61,7 +61,8 @@ def test_ids_rise_within_a_millisecond_and_when_the_wall_clock_steps_back(step_n
 
 
 def test_ids_made_in_several_threads_are_all_different() -> None:
-    ids, made = SystemIds(), []
+    ids = SystemIds()
+    made: list[str] = []
     threads = [threading.Thread(target=lambda: made.extend(ids.new() for _ in range(500))) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 from relay.core.model.event import EventType
+from relay.ports import StoredMessage
 from relay.store.contents import event_row
 from relay.store.crypto import content_hash, identity
+from relay.store.records import RecordVerbs
+from tests.support.daemon import Relay
 from tests.support.load import TOKEN
+from tests.support.narrowing import not_none
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class Entry:
     events: tuple[EventType, ...]
 
 
-async def read(relay) -> dict[str, Entry]:
+async def read(relay: Relay) -> dict[str, Entry]:
     """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
     entries = {}
     async with relay.opened() as store:
@@ -26,23 +30,23 @@ async def read(relay) -> dict[str, Entry]:
             events = stored.events
             assert [event.at for event in events] == sorted(event.at for event in events)
             assert [event.type for event in events[:2]] == [EventType.RECEIVED, EventType.QUEUED]
-            token = TOKEN.search(stored.original)[0].decode()
+            token = not_none(TOKEN.search(stored.original))[0].decode()
             assert token not in entries, "one message, two records"
             entries[token] = Entry(summary.id, summary.state, tuple(event.type for event in events))
     return entries
 
 
-async def item_states(relay) -> dict[str, int]:
+async def item_states(relay: Relay) -> dict[str, int]:
     async with relay.opened() as store:
         rows = await store._engine.read("SELECT state, COUNT(*) AS items FROM item GROUP BY state")
         return {row["state"]: row["items"] for row in rows}
 
 
-async def _check_hashes(store, stored) -> None:
+async def _check_hashes(store: RecordVerbs, stored: StoredMessage) -> None:
     """The salted hash of the content, and over it the leaf of each event."""
     message_id = stored.summary.id
-    message = await store._first("summary", message_id)
-    sealed = await store._first("content", message_id)
+    message = not_none(await store._first("summary", message_id))
+    sealed = not_none(await store._first("content", message_id))
     holder = store._vault.holder(sealed["holder_id"], sealed["wrapped"])
     secret = holder.open(identity("message_key", message_id), sealed["wrapped_key"])
     assert content_hash(secret, stored.original) == message["content_hash"]

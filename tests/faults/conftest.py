@@ -1,11 +1,13 @@
 """A relay in a process of its own with everything furnished but not started, and a notebook that outlives it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
+from relay.store.records import RecordVerbs
 from tests.support.daemon import SELLER, Relay, eventually
 from tests.support.load import Load, Notebook
 
@@ -16,7 +18,7 @@ class Stage:
     notebook: Notebook
     buyer_alias: str
 
-    def load(self, **wishes: float) -> Load:
+    def load(self, **wishes: Any) -> Load:
         return Load(port=self.port, mail_from=SELLER, rcpt_to=self.buyer_alias, **wishes)
 
     def port(self) -> int | None:
@@ -29,8 +31,12 @@ class Stage:
             await eventually(lambda: _is_empty(store), timeout_s=timeout_s)
 
 
-async def _is_empty(store) -> bool:
+async def _is_empty(store: RecordVerbs) -> bool:
     return not await store.queue()
+
+
+class Furnish(Protocol):
+    async def __call__(self, notebook: Notebook, **fields: Any) -> Stage: ...
 
 
 @pytest.fixture
@@ -40,11 +46,11 @@ async def notebook() -> AsyncIterator[Notebook]:
 
 
 @pytest.fixture
-async def furnish(tmp_path: Path) -> AsyncIterator[Callable]:
+async def furnish(tmp_path: Path) -> AsyncIterator[Furnish]:
     """Makes a stage around a notebook; further arguments are fields of `Relay`."""
     relays = []
 
-    async def furnish(notebook: Notebook, **fields) -> Stage:
+    async def furnish(notebook: Notebook, **fields: Any) -> Stage:
         relay = Relay(directory=tmp_path, sink_port=notebook.port, **fields)
         relay.prepare()
         pair = await relay.furnish()

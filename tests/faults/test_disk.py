@@ -1,16 +1,22 @@
 """A full disk and a locked database: 4xx, nothing accepted is lost, nothing refused is sent, and it ends by itself."""
 
 import asyncio
+import json
 import resource
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from tests.faults import books
-from tests.support.daemon import eventually
+from tests.faults.conftest import Furnish
+from tests.support.daemon import Relay, eventually
+from tests.support.load import Notebook
+from tests.support.narrowing import not_none
 
 
 class SmallDisk:
@@ -19,7 +25,7 @@ class SmallDisk:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.directory.mkdir()
         words = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(self.directory)]
         done = subprocess.run(words, check=False, capture_output=True, text=True)
@@ -29,7 +35,7 @@ class SmallDisk:
         self.ballast.write_bytes(b"\0" * (8 << 20))
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         subprocess.run(["umount", "-l", str(self.directory)], check=True)
 
     def fill(self, pid: int) -> None:
@@ -45,10 +51,10 @@ class FileSizeLimit:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def fill(self, pid: int) -> None:
@@ -60,11 +66,14 @@ class FileSizeLimit:
 
 # R-IN-07, R-IN-03
 @pytest.mark.parametrize("limit", [SmallDisk, FileSizeLimit])
-async def test_a_full_disk_is_4xx_and_heals_when_there_is_room(furnish, notebook, tmp_path, limit):
+async def test_a_full_disk_is_4xx_and_heals_when_there_is_room(
+    furnish: Furnish, notebook: Notebook, tmp_path: Path, limit: type[SmallDisk | FileSizeLimit]
+) -> None:
     with limit(tmp_path / "var") as disk:
         stage = await furnish(notebook)
         await asyncio.to_thread(stage.relay.start)
-        pid = stage.relay.process.pid
+        process = not_none(stage.relay.process)
+        pid = process.pid
         disk.fill(pid)
         async with stage.load(body_bytes=20_000, rest_s=0) as load:
             await eventually(lambda: len(load.refused) > 20)
@@ -72,7 +81,7 @@ async def test_a_full_disk_is_4xx_and_heals_when_there_is_room(furnish, notebook
             before = set(load.accepted)
             disk.make_room(pid)
             await eventually(lambda: len(load.accepted - before) > 20)
-        assert stage.relay.process.poll() is None, "the daemon went down"
+        assert process.poll() is None, "the daemon went down"
         await stage.drained()
         assert stage.relay.stop() == 0
         assert not load.unanswered
@@ -82,7 +91,7 @@ async def test_a_full_disk_is_4xx_and_heals_when_there_is_room(furnish, notebook
 
 
 @contextmanager
-def locked(relay):
+def locked(relay: Relay) -> Iterator[None]:
     """Another process's write lock on the database."""
     other = sqlite3.connect(relay.directory / "var/relay.db", isolation_level=None)
     try:
@@ -94,7 +103,7 @@ def locked(relay):
 
 
 # R-IN-07
-async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(furnish, notebook):
+async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook)
     await asyncio.to_thread(stage.relay.start)
     async with stage.load(sessions=3) as load:
@@ -111,8 +120,10 @@ async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(furnish, no
 
 
 # R-IN-03, R-OUT-02
-async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and_not_sent_again(furnish, notebook):
-    stage = await furnish(notebook, delivery="lease_s = 1")
+async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and_not_sent_again(
+    furnish: Furnish, notebook: Notebook
+) -> None:
+    stage = await furnish(notebook, delivery="lease_s = 1", extra='\n[log]\nlevel = "debug"\n')
     notebook.gate.clear()
     await asyncio.to_thread(stage.relay.start)
     async with stage.load(sessions=3) as load:
@@ -125,8 +136,11 @@ async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and
         await eventually(lambda: all(arrival.answered for arrival in notebook.arrivals))
         # Longer than the leases last, and than a write waits for the lock.
         await eventually(
-            lambda: any("store_away" in line and "settle" in line for line in stage.relay.log().splitlines())
+            lambda: any("work_put_off" in line and "settle" in line for line in stage.relay.log().splitlines())
         )
+    await eventually(lambda: "store_available" in stage.relay.log())
+    events = [json.loads(line)["event"] for line in stage.relay.log().splitlines()]
+    assert [event for event in events if event.startswith("store_")] == ["store_unavailable", "store_available"]
     await stage.drained()
     assert stage.relay.stop() == 0
     assert notebook.copies() == dict.fromkeys(load.accepted, 1)

@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from relay.core.model.event import EventType
 from tests.faults import books
+from tests.faults.conftest import Furnish, Stage
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
 from tests.support.load import Arrival, Load, Notebook
@@ -30,7 +31,7 @@ class Figures:
     answered_duplicates: int
 
 
-async def carnage(stage, kills: int, seed: int) -> Load:
+async def carnage(stage: Stage, kills: int, seed: int) -> Load:
     """`kills` lives of the daemon under load, each cut short; then one that may finish the work."""
     moments = random.Random(seed)
     relay, notebook = stage.relay, stage.notebook
@@ -51,7 +52,7 @@ async def carnage(stage, kills: int, seed: int) -> Load:
     return load
 
 
-async def audit(stage, load: Load, kills: int) -> Figures:
+async def audit(stage: Stage, load: Load, kills: int) -> Figures:
     copies = _by_token(stage.notebook.arrivals)
     assert load.accepted, "there was no load"
     assert load.accepted <= set(copies), "answered 250 and lost"
@@ -102,7 +103,7 @@ def _by_token(arrivals: list[Arrival]) -> dict[str, list[Arrival]]:
 
 
 @pytest.fixture
-async def notebook():
+async def notebook() -> AsyncIterator[Notebook]:
     async with Notebook(slow_every=_SLOW_EVERY) as notebook:
         yield notebook
 
@@ -114,21 +115,22 @@ def cluster() -> Iterator[Cluster]:
 
 
 # R-IN-03, R-OUT-02, R-OUT-03
-async def test_five_kills_under_load_lose_nothing(furnish, notebook):
+async def test_five_kills_under_load_lose_nothing(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook, delivery=_DELIVERY)
     await audit(stage, await carnage(stage, 5, seed=1), 5)
 
 
 # R-IN-03, R-SCL-02
+@pytest.mark.more
 @pytest.mark.peer("postgresql")
-async def test_kills_lose_nothing_on_postgresql(furnish, notebook, cluster):
+async def test_kills_lose_nothing_on_postgresql(furnish: Furnish, notebook: Notebook, cluster: Cluster) -> None:
     stage = await furnish(notebook, store=cluster.database(), delivery=_DELIVERY)
     await audit(stage, await carnage(stage, 3, seed=2), 3)
 
 
 # R-IN-03, R-OUT-02, R-OUT-03
 @pytest.mark.soak
-async def test_fifty_kills_under_load_lose_nothing(furnish, notebook):
+async def test_fifty_kills_under_load_lose_nothing(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook, delivery=_DELIVERY)
     figures = await audit(stage, await carnage(stage, 50, seed=3), 50)
     print(figures)  # noqa: T201 - the soak's result, shown with -s

@@ -3,13 +3,15 @@
 import asyncio
 
 from tests.faults import books
+from tests.faults.conftest import Furnish, Stage
 from tests.support.daemon import eventually
+from tests.support.load import Notebook
 
 _SESSIONS = 10
 
 
 # R-UI-11, R-IN-03
-async def test_a_stop_while_ten_sessions_send_loses_and_doubles_nothing(furnish, notebook):
+async def test_a_stop_while_ten_sessions_send_loses_and_doubles_nothing(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook)
     await asyncio.to_thread(stage.relay.start)
     async with stage.load(sessions=_SESSIONS, rest_s=0) as load:
@@ -26,7 +28,7 @@ async def test_a_stop_while_ten_sessions_send_loses_and_doubles_nothing(furnish,
 
 
 # R-UI-11
-async def test_a_stop_right_after_ready_is_a_graceful_one(furnish, notebook):
+async def test_a_stop_right_after_ready_is_a_graceful_one(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook)
     for _ in range(3):
         stage.relay.start()
@@ -34,7 +36,7 @@ async def test_a_stop_right_after_ready_is_a_graceful_one(furnish, notebook):
 
 
 # R-UI-11
-async def test_a_stop_waits_for_the_answer_to_a_final_dot(furnish, notebook):
+async def test_a_stop_waits_for_the_answer_to_a_final_dot(furnish: Furnish, notebook: Notebook) -> None:
     stage = await furnish(notebook)
     await asyncio.to_thread(stage.relay.start)
     notebook.gate.clear()
@@ -50,7 +52,7 @@ async def test_a_stop_waits_for_the_answer_to_a_final_dot(furnish, notebook):
     assert notebook.copies() == dict.fromkeys(load.accepted, 1)
 
 
-async def _doors_closed(stage) -> bool:
+async def _doors_closed(stage: Stage) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", stage.relay.mx)
     except OSError:

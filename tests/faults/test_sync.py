@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Furnish
 from tests.support.daemon import eventually
+from tests.support.load import Notebook
 
 _CALLS = "read,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync"
 _LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. )?(?P<name>\w+)(?P<rest>.*)")
@@ -40,7 +43,9 @@ def calls(trace: str) -> list[Call]:
 
 # R-IN-03
 @pytest.mark.peer("strace")
-async def test_the_log_is_synced_after_the_data_came_and_before_250_leaves(furnish, notebook, tmp_path):
+async def test_the_log_is_synced_after_the_data_came_and_before_250_leaves(
+    furnish: Furnish, notebook: Notebook, tmp_path: Path
+) -> None:
     trace = tmp_path / "trace"
     tracer = ("strace", "-D", "-f", "-yy", "-s", "400", "-e", f"trace={_CALLS}", "-o", str(trace))
     stage = await furnish(notebook, under=tracer)

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay.core.model.event import EventType
-from relay.core.model.item import ItemState
+from relay.core.model.item import Item, ItemState
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
-from relay.ports import Delivery, Outgoing, UnavailableError
+from relay.ports import Delivery, DkimKey, Outgoing, UnavailableError
+from relay.store import SqliteStore
 from relay.worker import Worker
 from tests.support.daemon import eventually
 from tests.support.town import ACCEPTED, BUYER, DOMAIN, SELLER, Town, parsed, town
@@ -49,7 +53,7 @@ class Held:
 
 
 @pytest.fixture
-async def place(tmp_path):
+async def place(tmp_path: Path) -> AsyncIterator[Town]:
     async with town(tmp_path) as place:
         place.services.settings = replace(
             place.services.settings, poll_s=0.02, concurrency=4, concurrency_per_destination=2
@@ -58,8 +62,13 @@ async def place(tmp_path):
         yield place
 
 
+def held_back(place: Town) -> Held:
+    assert isinstance(place.services.courier, Held)
+    return place.services.courier
+
+
 @asynccontextmanager
-async def at_work(place: Town):
+async def at_work(place: Town) -> AsyncIterator[Worker]:
     worker = Worker()
     place.services.dispatcher = worker
     worker.start(place.services)
@@ -69,18 +78,19 @@ async def at_work(place: Town):
         await worker.stop(0)
 
 
-async def items(place: Town):
+async def items(place: Town) -> list[tuple[ItemState, int]]:
+    assert isinstance(place.store, SqliteStore)
     rows = await place.store._engine.read("SELECT state, attempts FROM item ORDER BY id")
     return [(ItemState(row["state"]), row["attempts"]) for row in rows]
 
 
-async def states(place: Town):
+async def states(place: Town) -> set[ItemState]:
     return {state for state, _ in await items(place)}
 
 
 # R-IN-03
-async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place):
-    courier = place.services.courier
+async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place: Town) -> None:
+    courier = held_back(place)
     courier.hold(BUYER)
     async with at_work(place) as worker:
         await place.send(SELLER, place.buyer_alias)
@@ -94,8 +104,8 @@ async def test_what_is_in_hand_is_not_sent_again_when_its_lease_runs_out(place):
 
 
 # R-OUT-01
-async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
-    courier = place.services.courier
+async def test_a_destination_that_does_not_answer_holds_up_no_other(place: Town) -> None:
+    courier = held_back(place)
     courier.hold(BUYER)
     async with at_work(place):
         for _ in range(20):
@@ -110,8 +120,8 @@ async def test_a_destination_that_does_not_answer_holds_up_no_other(place):
 
 
 # R-OUT-02
-async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place):
-    courier = place.services.courier
+async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place: Town) -> None:
+    courier = held_back(place)
     courier.answer = _NOT_NOW
     courier.hold(BUYER)
     async with at_work(place):
@@ -125,10 +135,10 @@ async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place):
 
 
 # R-IN-07
-async def test_an_item_whose_store_was_away_is_tried_again_soon(place, monkeypatch):
-    courier, keys, away = place.services.courier, place.store.dkim_keys, [UnavailableError("away")]
+async def test_an_item_whose_store_was_away_is_tried_again_soon(place: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    courier, keys, away = held_back(place), place.store.dkim_keys, [UnavailableError("away")]
 
-    async def dkim_keys(domain: str):
+    async def dkim_keys(domain: str) -> Sequence[DkimKey]:
         if away:
             raise away.pop()
         return await keys(domain)
@@ -142,10 +152,12 @@ async def test_an_item_whose_store_was_away_is_tried_again_soon(place, monkeypat
     assert courier.count(BUYER) == 1
 
 
-async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(place, monkeypatch):
+async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
+    place: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claim, faults = place.store.claim, [RuntimeError("unforeseen")]
 
-    async def claim_or_fail(*args, **kwargs):
+    async def claim_or_fail(*args: Any, **kwargs: Any) -> Sequence[Item]:
         if faults:
             raise faults.pop()
         return await claim(*args, **kwargs)
@@ -157,7 +169,9 @@ async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
     assert not faults
 
 
-async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(place, monkeypatch):
+async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(
+    place: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     courier, deliver, faults = place.services.courier, place.services.courier.deliver, [RuntimeError("unforeseen")]
 
     async def deliver_or_fail(outgoing: Outgoing) -> Delivery:
@@ -178,7 +192,7 @@ async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(place,
 
 
 # R-SND-02, R-SND-07
-async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_released(place):
+async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_released(place: Town) -> None:
     seller = place.pair.seller.party
     buyer = await place.store.put_party("market", Role.BUYER, "B2")
     pair = await place.store.put_pair("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
@@ -192,8 +206,8 @@ async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_rel
 
 
 # R-UI-11
-async def test_a_stop_dials_nothing_new_and_gives_back_what_waits(place):
-    courier = place.services.courier
+async def test_a_stop_dials_nothing_new_and_gives_back_what_waits(place: Town) -> None:
+    courier = held_back(place)
     courier.hold(BUYER)
     async with at_work(place) as worker:
         for _ in range(6):
@@ -216,8 +230,8 @@ async def _states_are(place: Town, wanted: set[ItemState]) -> bool:
 
 
 # R-SND-02
-async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(place):
-    courier = place.services.courier
+async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(place: Town) -> None:
+    courier = held_back(place)
     seller_id, helper = place.pair.seller.party.id, "helper@pottery.example"
     for number in range(4):
         await place.send(helper, place.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")

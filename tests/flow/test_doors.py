@@ -108,7 +108,8 @@ async def test_the_operator_gets_what_cannot_be_read_but_not_what_goes_round(mar
     [reply] = await market.send_raw(broken, "", abuse)
     assert reply.code == 250
     [mail] = await market.deliver_due()
-    assert (mail.rcpt_to, b"Please help" in mail.content) == ("ops@operator.example", True)
+    assert mail.rcpt_to == "ops@operator.example"
+    assert b"Please help" in mail.content
     [reply] = await market.send_raw(b"Received: from a by b\r\n" * 31 + broken, "", abuse)
     assert (reply.code, reply.enhanced) == (554, "5.4.6")
     assert await market.deliver_due() == []

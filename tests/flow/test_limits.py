@@ -50,7 +50,8 @@ async def test_over_quota_a_login_is_told_when_to_come_again(market: Town) -> No
     replies = [(await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False))[0] for _ in range(3)]
     assert [reply.code for reply in replies] == [250, 250, 450]
     assert "1 more" in replies[0].text
-    assert (replies[2].enhanced, "quota_pair" in replies[2].text) == ("4.7.1", True)
+    assert replies[2].enhanced == "4.7.1"
+    assert "quota_pair" in replies[2].text
     assert START.astimezone(UTC).strftime("%Y") in replies[2].text
     assert len(await market.deliver_due()) == 2
 
@@ -129,7 +130,8 @@ async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market
     assert not await market.store.add_misuse(misuse)
     await market.send(SELLER, market.buyer_alias, Subject="[Important] again")
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, "bypass_off" in notice.content.decode("ascii")) == (SELLER, True)
+    assert notice.rcpt_to == SELLER
+    assert "bypass_off" in notice.content.decode("ascii")
     market.clock.forward(1)
     await market.store.restore_bypass(seller_id, by="staff")
     market.clock.forward(1)
@@ -143,7 +145,8 @@ async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-1
     market.clock.forward(181 * 86_400)
     await market.send(BUYER, market.seller_alias)
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, "thread_closed" in notice.content.decode("ascii")) == (BUYER, True)
+    assert notice.rcpt_to == BUYER
+    assert "thread_closed" in notice.content.decode("ascii")
     await market.store.reopen_thread(market.pair.id, by="link")
     await market.send(BUYER, market.seller_alias)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
@@ -166,7 +169,8 @@ async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: 
     local_part, _, domain = market.buyer_alias.partition("@")
     await market.send(SELLER, f"{local_part}{tag}@{domain}")
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, "channel_off" in notice.content.decode("ascii")) == (SELLER, True)
+    assert notice.rcpt_to == SELLER
+    assert "channel_off" in notice.content.decode("ascii")
     await market.send(BUYER, market.seller_alias, Subject="Where is it?", X_Relay_Kind="order_problem")
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == "ops@operator.example"
@@ -191,7 +195,8 @@ async def test_a_policy_to_come_judges_from_its_day_on(market: Town) -> None:  #
 
 async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # R-POL-19
     [reply] = await market.send(SELLER, f"check+{market.buyer_alias}")
-    assert (reply.code, "not relayed" in reply.text) == (250, True)
+    assert reply.code == 250
+    assert "not relayed" in reply.text
     [answer] = await market.deliver_due()
     assert answer.rcpt_to == SELLER
     assert parsed(answer)["Auto-Submitted"] == "auto-replied"
@@ -211,7 +216,8 @@ async def test_over_quota_a_check_is_answered_at_once(market: Town) -> None:  # 
     [reply] = await market.send(SELLER, f"check+{market.buyer_alias}", login=Role.SELLER, trusted=False)
     assert reply.code == 250
     [answer] = await market.deliver_due()
-    assert (answer.rcpt_to, "quota_pair" in answer.content.decode("ascii")) == (SELLER, True)
+    assert answer.rcpt_to == SELLER
+    assert "quota_pair" in answer.content.decode("ascii")
 
 
 async def test_a_check_beside_a_returned_mail_hides_neither(market: Town) -> None:  # R-IN-05 R-POL-19

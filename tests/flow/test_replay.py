@@ -9,7 +9,7 @@ from relay.core.model.policy import Policy, Quotas
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.ports import QueueLine
-from relay.steps.reach import reach
+from relay.steps.gather import reach
 from relay.steps.replay import Replayed, replay
 from tests.support.town import BUYER, SELLER, START, Town
 

@@ -268,7 +268,7 @@ def parsed(content: bytes) -> EmailMessage:
 
 def texts_of(content: bytes) -> list[tuple[EmailMessage, str]]:
     parts = [part for part in parsed(content).walk() if part.get_content_maintype() == "text"]
-    return [(part, part.get_content().replace("\r\n", "\n")) for part in parts if isinstance(part, EmailMessage)]
+    return [(part, part.get_content().replace("\r\n", "\n")) for part in parts]
 
 
 def words_of(content: bytes) -> str:

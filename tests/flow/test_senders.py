@@ -20,7 +20,8 @@ async def from_helper(market: Town, number: int = 1, address: str = HELPER) -> N
     [reply] = await market.send(
         address, market.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}"
     )
-    assert (reply.code, "held" in reply.text) == (250, True)
+    assert reply.code == 250
+    assert "held" in reply.text
 
 
 async def states(market: Town) -> list[MessageState]:
@@ -84,7 +85,8 @@ async def test_a_refused_hold_comes_back_with_a_notice(market: Town) -> None:  #
     assert await market.store.return_hold(held.id, by="staff")
     assert not await market.store.return_hold(held.id, by="staff")
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, "hold_refused" in notice.content.decode("ascii")) == (SELLER, True)
+    assert notice.rcpt_to == SELLER
+    assert "hold_refused" in notice.content.decode("ascii")
     assert not await market.store.release_hold(held.id, by="staff")
 
 
@@ -199,7 +201,8 @@ async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_an
     assert len(await market.deliver_due()) == 2  # both have expired
     await from_helper(market, 3)
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, HELPER in parsed(notice).get_content()) == (SELLER, True)
+    assert notice.rcpt_to == SELLER
+    assert HELPER in parsed(notice).get_content()
 
 
 async def test_a_colleague_may_sign_with_the_address_that_waits(market: Town) -> None:  # R-SND-02 R-POL-08
@@ -238,7 +241,8 @@ async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) 
     await market.store.put_order(order)
     await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     [notice] = await market.deliver_due()
-    assert (notice.rcpt_to, "channel_off" in notice.content.decode("ascii")) == (SELLER, True)
+    assert notice.rcpt_to == SELLER
+    assert "channel_off" in notice.content.decode("ascii")
 
 
 async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(market: Town) -> None:  # R-POL-18 R-SND-02

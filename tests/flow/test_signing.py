@@ -1,13 +1,14 @@
 """The signer among keys that change under it."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
 import pytest
 
 from relay.core import dkim
 from relay.core.dkim import KeyState
 from relay.edge.signing import BatchSigner
-from relay.ports import DkimKey, UnavailableError
+from relay.ports import DkimKey, KeyStore, UnavailableError
 from tests.support.stand_ins import HandClock
 
 HEADER, BODY = b"From: a@m.example\r\n", b"text\r\n"
@@ -47,7 +48,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def signer(safe: Safe, clock: HandClock) -> AsyncIterator[BatchSigner]:
-    signer = BatchSigner(secrets=safe, clock=clock, algorithms=["ed25519-sha256"], expire_s=60)  # type: ignore[arg-type]
+    signer = BatchSigner(secrets=cast("KeyStore", safe), clock=clock, algorithms=["ed25519-sha256"], expire_s=60)
     yield signer
     signer.close()
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from relay.core.mail import head, mime
+from relay.core.mail import head, mime, textbody
 from relay.core.mail.mime import MimeError, MimeLimits, Part
-from relay.core.rewrite import assemble, documents, footer, longlines, plaintext, rewrite, textbody
+from relay.core.own_links import own_links
+from relay.core.rewrite import assemble, documents, footer, longlines, plaintext, rewrite, textedit
 from relay.core.rewrite.downgrade import downgraded
-from relay.core.rewrite.footer.own_links import own_links
 from relay.core.rewrite.footer.quoted import removals
 from relay.core.rewrite.plan import Cutout, FooterLine, Pass, Plan
 
@@ -32,7 +32,7 @@ PLAN: Final = Plan(
 )
 _FOOTER: Final = (FooterLine("停止", f"{LINK}new"), FooterLine("Order 1", ""))
 _LIMITS: Final = MimeLimits()
-_WIDE: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+_WIDE: Final = MimeLimits.WIDE
 # As a token of its own; what it is part of is another address.
 _LEAK: Final = re.compile(rb"(?<![A-Za-z0-9._+@-])" + re.escape(SECRET.encode()) + rb"(?![A-Za-z0-9.@-])")
 
@@ -95,7 +95,7 @@ def footers(data: bytes) -> None:
     for splice in splices:
         assert at <= splice.start <= splice.end <= len(body.text)
         at = splice.end
-    textbody.spliced(body, splices)
+    textedit.changed(body, splices)
     mail = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + text
     sent = _rewritten(mail, replace(PLAN, footer=_FOOTER), (footer.apply, longlines.apply))
     if sent is not None:

@@ -19,7 +19,6 @@ _WORDS = [
     for line in (_HERE / "mail.dict").read_text("latin-1").splitlines()
     if line.startswith('"')
 ]
-_MUTANTS = 150
 
 
 def _mutant(chance: random.Random) -> bytes:
@@ -40,10 +39,11 @@ def _mutant(chance: random.Random) -> bytes:
 
 
 # R-IN-06, R-REW-01, R-REW-10
+@pytest.mark.parametrize("mutants", [100, pytest.param(2_000, marks=pytest.mark.more)])
 @pytest.mark.parametrize("name", TARGETS)
-def test_golden_mails_changed_at_random_break_no_promise(name: str) -> None:
+def test_golden_mails_changed_at_random_break_no_promise(name: str, mutants: int) -> None:
     chance = random.Random(name)
-    for number in range(_MUTANTS):
+    for number in range(mutants):
         data = _mutant(chance)
         try:
             TARGETS[name](data)
@@ -56,10 +56,11 @@ def test_what_the_fuzzer_found_once_is_found_no_more(path: Path) -> None:
     TARGETS[path.name.partition("-")[0]](path.read_bytes())
 
 
-def test_the_fuzzer_finds_nothing_in_a_short_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs", [1_000, pytest.param(10_000, marks=pytest.mark.more)])
+def test_the_fuzzer_finds_nothing_in_a_short_run(tmp_path: Path, runs: int) -> None:
     pytest.importorskip("atheris", reason="atheris has no wheel for this platform")
     options = [
-        "-runs=2000",
+        f"-runs={runs}",
         "-seed=1",
         f"-dict={_HERE / 'mail.dict'}",
         "-max_len=1024",

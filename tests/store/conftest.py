@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.ports import Store
+from relay.store.records import RecordVerbs
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
 from tests.store.world import Place, World
@@ -30,11 +30,11 @@ def sqlite_place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def node(place: Place) -> AsyncIterator[Store]:
+async def node(place: Place) -> AsyncIterator[RecordVerbs]:
     async with place.node() as node:
         yield node
 
 
 @pytest.fixture
-async def world(place: Place, node: Store) -> World:
+async def world(place: Place, node: RecordVerbs) -> World:
     return await World.of(place, node)

@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Final
 
 from relay.core.model.sender import SenderState
-from relay.ports import Store
+from relay.store.records import RecordVerbs
 from tests.store.world import Place, RisingIds
 from tests.support.stand_ins import HandClock
 
-Call = Callable[[Store, str], Awaitable[object]]
+Call = Callable[[RecordVerbs, str], Awaitable[object]]
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _WAIT_S: Final = 30
 
 
-async def release(node: Store, message_id: str) -> bool:
+async def release(node: RecordVerbs, message_id: str) -> bool:
     return await node.release_hold(message_id, "dana")
 
 
-async def approve(node: Store, sender_id: str) -> bool:
+async def approve(node: RecordVerbs, sender_id: str) -> bool:
     return await node.flip_sender(sender_id, SenderState.APPROVED, by="link") is not None
 
 
-async def approve_and_die(node: Store, sender_id: str) -> object:
+async def approve_and_die(node: RecordVerbs, sender_id: str) -> object:
     """Ends without a word after the items have moved, when the first event asks for its id."""
     node._ids = _LastWords()
     return await node.flip_sender(sender_id, SenderState.APPROVED, by="link")
@@ -39,7 +39,7 @@ class _LastWords(RisingIds):
         os._exit(9)
 
 
-async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int]:
+async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int | None]:
     """Makes each call in a process of its own; their exit codes: 0 for true, 1 for false."""
     barrier = _SPAWN.Barrier(len(calls))
     processes = [

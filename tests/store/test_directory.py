@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,14 @@ from relay.core.model.optout import OptOut
 from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
-from relay.ports import Store
-from tests.store.world import BUYER, SELLER, START, Place, World, make_pair
+from relay.store.records import RecordVerbs
+from tests.store.world import BUYER, SELLER, START, Place, World, execute, make_pair
+from tests.support.narrowing import not_none
 
 DOMAINS = {Role.BUYER: "Market.example", Role.SELLER: "market.example"}
 
 
-async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: Store):
+async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: RecordVerbs) -> None:
     made = await node.put_party("m", Role.BUYER, "b-1", mailbox=BUYER, locale="ja", display_name="花子")
     again = await node.put_party("m", Role.BUYER, "b-1", state=PartyState.SUSPENDED)
     assert again == replace(made, state=PartyState.SUSPENDED)
@@ -27,7 +29,7 @@ async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: Store
     assert (await node.put_party("m", Role.BUYER, "b-1", display_name="")).display_name == ""
 
 
-async def test_a_party_is_not_found_under_another_role_or_marketplace(node: Store):  # R-ADR-09
+async def test_a_party_is_not_found_under_another_role_or_marketplace(node: RecordVerbs) -> None:  # R-ADR-09
     await node.put_party("m", Role.BUYER, "b-1")
     assert await node.party("m", Role.SELLER, "b-1") is None
     assert await node.party("other", Role.BUYER, "b-1") is None
@@ -35,20 +37,20 @@ async def test_a_party_is_not_found_under_another_role_or_marketplace(node: Stor
     assert await node.mailbox("nobody") is None
 
 
-async def test_parties_are_listed_by_role(node: Store):
+async def test_parties_are_listed_by_role(node: RecordVerbs) -> None:
     buyer = await node.put_party("m", Role.BUYER, "b-1")
     seller = await node.put_party("m", Role.SELLER, "s-1")
     assert await node.parties("m") == [buyer, seller]
     assert await node.parties("m", Role.SELLER) == [seller]
 
 
-async def test_a_bad_mailbox_is_refused_and_nothing_is_written(node: Store):
+async def test_a_bad_mailbox_is_refused_and_nothing_is_written(node: RecordVerbs) -> None:
     with pytest.raises(AddressError):
         await node.put_party("m", Role.BUYER, "b-1", mailbox="nobody")
     assert await node.parties("m") == []
 
 
-async def test_the_newest_mailbox_counts_and_all_stay_known(world: World):  # R-ADR-04 R-SND-01
+async def test_the_newest_mailbox_counts_and_all_stay_known(world: World) -> None:  # R-ADR-04 R-SND-01
     buyer = world.pair.buyer.party
     await world.store.put_party("m", Role.BUYER, buyer.external_ref, mailbox="New@mail.example")
     pair = await world.store.pair(world.pair.id)
@@ -63,14 +65,14 @@ async def test_the_newest_mailbox_counts_and_all_stay_known(world: World):  # R-
     ]
 
 
-async def test_putting_the_same_mailbox_again_does_not_undo_a_block(world: World):
+async def test_putting_the_same_mailbox_again_does_not_undo_a_block(world: World) -> None:
     seller = world.pair.seller.party
     await world.store.put_sender(seller.id, SELLER, SenderState.BLOCKED)
     await world.store.put_party("m", Role.SELLER, seller.external_ref, mailbox=SELLER)
     assert [s.state for s in await world.store.senders(seller.id)] == [SenderState.BLOCKED]
 
 
-async def test_a_pair_keeps_its_aliases_for_life(world: World):  # R-ADR-01
+async def test_a_pair_keeps_its_aliases_for_life(world: World) -> None:  # R-ADR-01
     buyer, seller = world.pair.buyer, world.pair.seller
     again = await world.store.put_pair("m", buyer.party.id, seller.party.id, DOMAINS)
     assert again == world.pair
@@ -79,7 +81,7 @@ async def test_a_pair_keeps_its_aliases_for_life(world: World):  # R-ADR-01
     assert (buyer.alias.domain, seller.alias.domain) == ("market.example", "m.market.example")
 
 
-async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: World):  # R-ADR-01 R-ADR-02
+async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: World) -> None:  # R-ADR-01 R-ADR-02
     other = await make_pair(world.store, seller="s-2")
     mine = [side.alias for pair in (world.pair, other) for side in (pair.buyer, pair.seller)]
     assert len({each.local_part for each in mine}) == 4
@@ -87,13 +89,13 @@ async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: 
     assert all(alias.is_valid(each.local_part, each.domain, key) for each in mine)
 
 
-async def test_an_unknown_alias_has_no_pair(node: Store):
+async def test_an_unknown_alias_has_no_pair(node: RecordVerbs) -> None:
     assert await node.alias("7kq2m5x4tn3wd6pa", "market.example") is None
     assert await node.pair_by_alias("7kq2m5x4tn3wd6pa", "market.example") is None
     assert await node.pair("nothing") is None
 
 
-async def test_a_pair_is_one_buyer_and_one_seller_of_the_marketplace(world: World):  # R-ADR-09
+async def test_a_pair_is_one_buyer_and_one_seller_of_the_marketplace(world: World) -> None:  # R-ADR-09
     buyer, seller = world.pair.buyer.party, world.pair.seller.party
     with pytest.raises(ValueError, match="marketplace"):
         await world.store.put_pair("other", buyer.id, seller.id, DOMAINS)
@@ -103,33 +105,38 @@ async def test_a_pair_is_one_buyer_and_one_seller_of_the_marketplace(world: Worl
     assert await world.store.pairs("other") == []
 
 
-async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(world: World, place: Place):  # R-ADR-02
+async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(
+    world: World, place: Place
+) -> None:  # R-ADR-02
     old = world.pair.buyer.alias
-    await world.store._engine.write(
-        lambda: (yield "UPDATE alias SET retired = 1 WHERE local_part = $1", (old.local_part,))
-    )
+    await execute(world.store, "UPDATE alias SET retired = 1 WHERE local_part = $1", old.local_part)
     assert await world.store.alias(old.local_part, old.domain) == replace(old, retired=True)
     with pytest.raises(Exception, match=r"never issued again|append-only"):
-        await world.store._engine.write(lambda: (yield "DELETE FROM alias", ()))
+        await execute(world.store, "DELETE FROM alias")
     assert await world.store.alias(old.local_part, old.domain) is not None
 
 
-def order_of(world: World, **more: object) -> OrderUpdate:
+def order_of(world: World, **more: Any) -> OrderUpdate:
     order = OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", items=("SKU1", "ASIN2"))
-    return replace(order, **more)  # type: ignore[arg-type]
+    return replace(order, **more)
 
 
-async def test_an_order_is_put_by_its_external_id(world: World):
+async def test_an_order_is_put_by_its_external_id(world: World) -> None:
     made = await world.store.put_order(order_of(world))
     assert made.id
-    values = {"state": "shipped", "items": ("SKU1",), "fulfilled_by": FulfilledBy.OPERATOR, "known": ("150-0001",)}
+    values: dict[str, Any] = {
+        "state": "shipped",
+        "items": ("SKU1",),
+        "fulfilled_by": FulfilledBy.OPERATOR,
+        "known": ("150-0001",),
+    }
     changed = replace(made, **values)
     assert await world.store.put_order(order_of(world, **values)) == changed
     assert await world.store.order("m", "A-1") == changed
     assert await world.store.order("other", "A-1") is None  # R-ADR-09
 
 
-ORDER_VALUES = {
+ORDER_VALUES: dict[str, Any] = {
     "items": ("SKU1", "ASIN2"),
     "state": "shipped",
     "fulfilled_by": FulfilledBy.OPERATOR,
@@ -137,12 +144,12 @@ ORDER_VALUES = {
 }
 
 
-def update_of(world: World, **values: object) -> OrderUpdate:
-    return OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", **values)  # type: ignore[arg-type]
+def update_of(world: World, **values: Any) -> OrderUpdate:
+    return OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", **values)
 
 
 @pytest.mark.parametrize("name", ORDER_VALUES)
-async def test_an_update_of_an_order_changes_the_values_that_it_names(world: World, name: str):  # R-UI-07
+async def test_an_update_of_an_order_changes_the_values_that_it_names(world: World, name: str) -> None:  # R-UI-07
     made = await world.store.put_order(update_of(world))
     assert made == Order(id=made.id, marketplace_id="m", pair_id=world.pair.id, external_id="A-1")
     full = await world.store.put_order(update_of(world, **ORDER_VALUES))
@@ -155,7 +162,7 @@ async def test_an_update_of_an_order_changes_the_values_that_it_names(world: Wor
     assert await world.store.order("m", "A-1") == full
 
 
-async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: Place):  # R-UI-07
+async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: Place) -> None:  # R-UI-07
     async with place.node() as other:
         for number in range(5):
             external_id = f"A-{number}"
@@ -168,7 +175,7 @@ async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: P
             assert {name: getattr(stored, name) for name in ORDER_VALUES} == ORDER_VALUES
 
 
-async def test_an_order_stays_with_its_pair_and_marketplace(world: World):  # R-ADR-09
+async def test_an_order_stays_with_its_pair_and_marketplace(world: World) -> None:  # R-ADR-09
     other = await make_pair(world.store, buyer="b-2")
     foreign = await make_pair(world.store, marketplace="other")
     await world.store.put_order(order_of(world))
@@ -176,29 +183,29 @@ async def test_an_order_stays_with_its_pair_and_marketplace(world: World):  # R-
         await world.store.put_order(order_of(world, pair_id=other.id))
     with pytest.raises(ValueError, match="own marketplace"):
         await world.store.put_order(order_of(world, pair_id=foreign.id, external_id="A-2"))
-    assert (await world.store.order("m", "A-1")).pair_id == world.pair.id
+    assert not_none(await world.store.order("m", "A-1")).pair_id == world.pair.id
     assert await world.store.order("m", "A-2") is None
 
 
-async def test_all_orders_come_with_their_pairs(world: World):
+async def test_all_orders_come_with_their_pairs(world: World) -> None:
     made = [await world.store.put_order(order_of(world, external_id=f"A-{n:03}")) for n in range(205)]
     found = [each async for each in await world.store.orders("m")]
     assert found == [(order, world.pair) for order in made]
 
 
-async def test_the_sender_that_fits_an_address_is_the_exact_one_first(world: World):  # R-SND-01
+async def test_the_sender_that_fits_an_address_is_the_exact_one_first(world: World) -> None:  # R-SND-01
     seller = world.pair.seller.party.id
     domain = await world.store.put_sender(seller, "@Seller.example", SenderState.APPROVED, shared=True)
     exact = await world.store.put_sender(seller, "Staff@Seller.example", SenderState.BLOCKED, label="x", added_by="y")
     assert (domain.address, domain.is_domain, domain.shared) == ("@seller.example", True, True)
-    side = (await world.store.pair(world.pair.id)).seller
+    side = not_none(await world.store.pair(world.pair.id)).seller
     assert side.sender_for("staff@seller.example") == exact
     assert side.sender_for("boss@seller.example") == domain
     assert side.sender_for("boss@elsewhere.example") is None
     assert "@seller.example" not in side.addresses
 
 
-async def test_a_flip_keeps_label_and_author(world: World):  # R-SND-01
+async def test_a_flip_keeps_label_and_author(world: World) -> None:  # R-SND-01
     seller = world.pair.seller.party.id
     made = await world.store.put_sender(seller, "a@b.example", SenderState.UNKNOWN, label="Sato", added_by="mail")
     assert len(await world.store.pending(seller)) == 1
@@ -207,12 +214,12 @@ async def test_a_flip_keeps_label_and_author(world: World):  # R-SND-01
     assert await world.store.pending(seller) == []
 
 
-async def test_a_sender_of_nobody_is_refused(node: Store):
+async def test_a_sender_of_nobody_is_refused(node: RecordVerbs) -> None:
     with pytest.raises(ValueError, match="no such party"):
         await node.put_sender("nobody", "a@b.example", SenderState.APPROVED)
 
 
-async def test_listed_elsewhere_sees_other_parties_of_this_marketplace_only(world: World):  # R-ADR-09 R-IN-02
+async def test_listed_elsewhere_sees_other_parties_of_this_marketplace_only(world: World) -> None:  # R-ADR-09 R-IN-02
     await world.store.put_party("other", Role.SELLER, "s-9", mailbox="far@seller.example")
     seller, buyer = world.pair.seller.party.id, world.pair.buyer.party.id
     assert await world.store.listed_elsewhere("m", buyer, SELLER)
@@ -222,7 +229,7 @@ async def test_listed_elsewhere_sees_other_parties_of_this_marketplace_only(worl
     assert not await world.store.listed_elsewhere("m", buyer, "pending@x.example")
 
 
-async def test_opt_outs_in_force_that_touch_this_seller(world: World):  # R-POL-02
+async def test_opt_outs_in_force_that_touch_this_seller(world: World) -> None:  # R-POL-02
     buyer, seller = world.pair.buyer.party.id, world.pair.seller.party.id
     everyone = OptOut(buyer_id=buyer, seller_id=None, kind=None, source="page", changed_at=START)
     this = replace(everyone, seller_id=seller, kind=Kind.PROMOTION, source="link")
@@ -241,7 +248,7 @@ async def test_opt_outs_in_force_that_touch_this_seller(world: World):  # R-POL-
     ]
 
 
-async def test_two_app_passwords_are_live_at_once(world: World):  # R-IN-02
+async def test_two_app_passwords_are_live_at_once(world: World) -> None:  # R-IN-02
     seller = world.pair.seller.party.id
     added = [await world.store.add_app_password(seller, "laptop", f"hash-{n}") for n in range(3)]
     assert await world.store.app_passwords("s-1") == [(seller, "hash-1"), (seller, "hash-2")]
@@ -256,7 +263,7 @@ async def test_two_app_passwords_are_live_at_once(world: World):  # R-IN-02
 
 async def test_only_the_current_mailbox_logs_in_and_whoever_is_suspended_hears_so_later(
     world: World,
-):  # R-IN-02 R-SND-07
+) -> None:  # R-IN-02 R-SND-07
     seller = world.pair.seller.party.id
     await world.store.add_app_password(seller, "laptop", "hash")
     await world.store.put_party("m", Role.SELLER, "s-1", mailbox="new@seller.example")
@@ -266,14 +273,14 @@ async def test_only_the_current_mailbox_logs_in_and_whoever_is_suspended_hears_s
     assert await world.store.app_passwords("s-1") == [(seller, "hash")]
 
 
-async def test_the_same_mailbox_in_two_marketplaces_logs_in_to_both(world: World):
+async def test_the_same_mailbox_in_two_marketplaces_logs_in_to_both(world: World) -> None:
     other = await world.store.put_party("other", Role.SELLER, "x", mailbox=SELLER)
     await world.store.add_app_password(world.pair.seller.party.id, "", "one")
     await world.store.add_app_password(other.id, "", "two")
     assert {found for _, found in await world.store.app_passwords(SELLER)} == {"one", "two"}
 
 
-async def test_another_node_sees_what_this_one_wrote(world: World, place: Place):  # R-SCL-02
+async def test_another_node_sees_what_this_one_wrote(world: World, place: Place) -> None:  # R-SCL-02
     async with place.node() as other:
         late = await other.put_party("m", Role.BUYER, "b-2", mailbox="late@mail.example", display_name="Late")
         assert await world.store.party("m", Role.BUYER, "b-2") == late
@@ -282,7 +289,7 @@ async def test_another_node_sees_what_this_one_wrote(world: World, place: Place)
         assert other.secret("verp") != other.secret("alias")
 
 
-async def test_a_row_that_the_database_refuses_is_a_value_error(world: World):
+async def test_a_row_that_the_database_refuses_is_a_value_error(world: World) -> None:
     with pytest.raises(ValueError, match="refuses the row"):
         await world.store.add_app_password("nobody", "laptop", "hash")
     with pytest.raises(ValueError, match="refuses the row"):

@@ -1,8 +1,10 @@
 """Mail that waits for a word or for a time: due when it should be, moved once, never sent without its word."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,14 +12,14 @@ from relay.core.model.event import EventType
 from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
-from relay.ports import UnavailableError
 from tests.store import elsewhere
 from tests.store.world import Place, World, make_pair
+from tests.support.narrowing import not_none
 
 WEEKS = timedelta(days=14)
 
 
-async def held(world: World, hold: Hold = Hold.DECISION, *, due_in: timedelta = WEEKS, **more: object) -> Item:
+async def held(world: World, hold: Hold = Hold.DECISION, *, due_in: timedelta = WEEKS, **more: Any) -> Item:
     record = world.record(state=MessageState.HELD, **more)
     due_at = world.place.clock.now() + due_in
     item = world.item(record, ItemState.HELD, hold=hold, due_at=due_at, awaits_sender=False)
@@ -49,7 +51,9 @@ async def types(world: World, item: Item) -> list[EventType]:
 
 
 @pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
-async def test_a_held_item_is_claimed_when_it_is_due_and_not_before(world: World, hold: Hold):  # R-SND-02 R-POL-11
+async def test_a_held_item_is_claimed_when_it_is_due_and_not_before(
+    world: World, hold: Hold
+) -> None:  # R-SND-02 R-POL-11
     item = await held(world, hold)
     world.place.clock.at = item.due_at - timedelta(microseconds=1)
     assert await world.claim() == []
@@ -57,7 +61,7 @@ async def test_a_held_item_is_claimed_when_it_is_due_and_not_before(world: World
     assert await world.claim() == [replace(item, state=ItemState.LEASED, attempts=1)]
 
 
-async def test_relayed_mail_may_wait_for_a_time_too(world: World):  # R-POL-12
+async def test_relayed_mail_may_wait_for_a_time_too(world: World) -> None:  # R-POL-12
     record = world.record()
     item = world.item(record, hold=Hold.TIME, due_at=world.place.clock.now() + WEEKS)
     await world.store.accept(world.acceptance(record, item))
@@ -67,16 +71,16 @@ async def test_relayed_mail_may_wait_for_a_time_too(world: World):  # R-POL-12
     assert [each.hold for each in await world.claim()] == [Hold.TIME]
 
 
-async def test_a_clock_that_jumps_back_strands_no_mail_that_waits_for_a_time(world: World):
+async def test_a_clock_that_jumps_back_strands_no_mail_that_waits_for_a_time(world: World) -> None:
     timed, worded = await held(world, Hold.TIME, due_in=timedelta(hours=8)), await held(world)
     world.place.clock.at -= timedelta(days=31)
     assert [item.id for item in await world.claim()] == [timed.id]
-    assert (await world.store.item(worded.id)).state is ItemState.HELD
+    assert not_none(await world.store.item(worded.id)).state is ItemState.HELD
 
 
-async def test_nothing_is_held_without_saying_for_what(world: World):
+async def test_nothing_is_held_without_saying_for_what(world: World) -> None:
     record = world.record(state=MessageState.HELD)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(ValueError, match="refuses the row"):
         await world.store.accept(world.acceptance(record, world.item(record, ItemState.HELD, hold=None)))
     assert await world.store.messages() == []
 
@@ -85,7 +89,7 @@ async def test_nothing_is_held_without_saying_for_what(world: World):
 
 
 @pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
-async def test_a_release_sends_it_at_once_whatever_it_waits_for(world: World, hold: Hold):  # R-UI-10
+async def test_a_release_sends_it_at_once_whatever_it_waits_for(world: World, hold: Hold) -> None:  # R-UI-10
     item = await held(world, hold)
     world.place.clock.at += timedelta(hours=1)
     assert await world.store.release_hold(item.message_id, "dana")
@@ -94,26 +98,26 @@ async def test_a_release_sends_it_at_once_whatever_it_waits_for(world: World, ho
     now = world.place.clock.now()
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.hold, claimed.queued_at, claimed.due_at) == (item.id, None, now, now)
-    assert (await world.store.summary(item.message_id)).state is MessageState.QUEUED
+    assert not_none(await world.store.summary(item.message_id)).state is MessageState.QUEUED
     assert await types(world, item) == [EventType.RECEIVED, EventType.RELEASED]
 
 
-async def test_a_refusal_makes_it_due_to_go_back_once(world: World):  # R-UI-03
+async def test_a_refusal_makes_it_due_to_go_back_once(world: World) -> None:  # R-UI-03
     item = await held(world)
     assert await world.store.return_hold(item.message_id, "dana")
     assert not await world.store.return_hold(item.message_id, "dana")
     assert not await world.store.release_hold(item.message_id, "dana")
-    assert (await world.store.summary(item.message_id)).state is MessageState.HELD
+    assert not_none(await world.store.summary(item.message_id)).state is MessageState.HELD
     last = (await world.store.history(item.message_id))[-1]
     assert (last.type, last.data) == (EventType.MARKED, {"mark": "refused", "by": "dana"})
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.hold) == (item.id, Hold.REFUSED)
     assert await world.store.settle(world.ended(claimed, ItemState.RETURNED))
-    assert (await world.store.item(item.id)).hold is None
-    assert (await world.store.summary(item.message_id)).state is MessageState.RETURNED
+    assert not_none(await world.store.item(item.id)).hold is None
+    assert not_none(await world.store.summary(item.message_id)).state is MessageState.RETURNED
 
 
-async def test_a_block_does_not_take_the_notice_from_what_was_refused(world: World):
+async def test_a_block_does_not_take_the_notice_from_what_was_refused(world: World) -> None:
     sender_id, (item,) = await held_for_sender(world, 1)
     await world.store.return_hold(item.message_id, "dana")
     for state in (SenderState.BLOCKED, SenderState.APPROVED):
@@ -122,19 +126,21 @@ async def test_a_block_does_not_take_the_notice_from_what_was_refused(world: Wor
 
 
 @pytest.mark.parametrize("hold", [Hold.DECISION, Hold.TIME])
-async def test_approving_a_sender_releases_nothing_that_waits_for_another_word(world: World, hold: Hold):  # R-SND-02
+async def test_approving_a_sender_releases_nothing_that_waits_for_another_word(
+    world: World, hold: Hold
+) -> None:  # R-SND-02
     sender_id, (waiting,) = await held_for_sender(world, 1)
     other = await held(world, hold, sender_id=sender_id)
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     assert [item.id for item in await world.claim()] == [waiting.id]
-    assert (await world.store.item(other.id)).hold is hold
+    assert not_none(await world.store.item(other.id)).hold is hold
     assert await world.store.release_hold(other.message_id, "dana")
 
 
 MINUTE, LATE = timedelta(minutes=1), timedelta(hours=4)
 
 
-async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World):  # R-SND-02
+async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World) -> None:  # R-SND-02
     sender_id, (first, second, third) = await held_for_sender(world, 3)
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     for _ in range(2):
@@ -149,7 +155,7 @@ async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World
 
 
 @pytest.mark.parametrize("state", [ItemState.RETURNED, ItemState.BOUNCED, ItemState.PARKED])
-async def test_the_next_goes_whatever_became_of_the_one_before(world: World, state: ItemState):  # R-SND-02
+async def test_the_next_goes_whatever_became_of_the_one_before(world: World, state: ItemState) -> None:  # R-SND-02
     sender_id, (_, second) = await held_for_sender(world, 2)
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     (claimed,) = await world.claim()
@@ -157,7 +163,7 @@ async def test_the_next_goes_whatever_became_of_the_one_before(world: World, sta
     assert [item.id for item in await world.claim()] == [second.id]
 
 
-async def test_one_that_is_late_holds_up_the_others_no_longer(world: World):  # R-SND-02 R-OUT-02
+async def test_one_that_is_late_holds_up_the_others_no_longer(world: World) -> None:  # R-SND-02 R-OUT-02
     sender_id, (_, second, third) = await held_for_sender(world, 3)
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     released_at = world.place.clock.now()
@@ -169,7 +175,7 @@ async def test_one_that_is_late_holds_up_the_others_no_longer(world: World):  # 
     assert [item.id for item in await world.claim()] == [second.id, third.id]
 
 
-async def test_quiet_hours_make_nothing_late(world: World):  # R-SND-02 R-OUT-02 R-POL-12
+async def test_quiet_hours_make_nothing_late(world: World) -> None:  # R-SND-02 R-OUT-02 R-POL-12
     sender_id, (first, second) = await held_for_sender(world, 2)
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     morning = world.place.clock.now() + 2 * LATE
@@ -183,7 +189,7 @@ async def test_quiet_hours_make_nothing_late(world: World):  # R-SND-02 R-OUT-02
     assert [item.id for item in await world.claim()] == [second.id]
 
 
-async def test_what_goes_to_somebody_else_waits_for_nobody(world: World):  # R-SND-02
+async def test_what_goes_to_somebody_else_waits_for_nobody(world: World) -> None:  # R-SND-02
     other = await make_pair(world.store, buyer="b-2")
     sender_id, (first, _) = await held_for_sender(world, 2)
     record = world.record(state=MessageState.HELD, sender_id=sender_id, pair=other)
@@ -192,7 +198,7 @@ async def test_what_goes_to_somebody_else_waits_for_nobody(world: World):  # R-S
     assert {item.id for item in await world.claim()} == {first.id, beside.id}
 
 
-async def test_a_word_about_a_domain_releases_its_writers_mail_in_one_order(world: World):  # R-SND-01 R-SND-02
+async def test_a_word_about_a_domain_releases_its_writers_mail_in_one_order(world: World) -> None:  # R-SND-01 R-SND-02
     seller_id = world.pair.seller.party.id
     names = [f"{name}@seller.example" for name in ("zoe", "ann")]
     senders = [await world.store.put_sender(seller_id, name, SenderState.UNKNOWN) for name in names]
@@ -204,18 +210,18 @@ async def test_a_word_about_a_domain_releases_its_writers_mail_in_one_order(worl
     assert ids(await world.drained()) == [[item.id] for item in items]
 
 
-async def test_blocking_a_sender_returns_all_that_is_held_of_it(world: World):  # R-SND-02
+async def test_blocking_a_sender_returns_all_that_is_held_of_it(world: World) -> None:  # R-SND-02
     sender_id, (waiting,) = await held_for_sender(world, 1)
     other = await held(world, Hold.TIME, sender_id=sender_id)
     await world.store.flip_sender(sender_id, SenderState.BLOCKED, by="link")
     for item in (waiting, other):
-        assert (await world.store.item(item.id)).state is ItemState.RETURNED
-        assert (await world.store.summary(item.message_id)).state is MessageState.RETURNED
+        assert not_none(await world.store.item(item.id)).state is ItemState.RETURNED
+        assert not_none(await world.store.summary(item.message_id)).state is MessageState.RETURNED
         last = (await world.store.history(item.message_id))[-1]
         assert (last.type, last.data) == (EventType.RETURNED, {"sender": "blocked", "by": "link"})
 
 
-async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world: World):
+async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world: World) -> None:
     sender = await world.store.put_sender(world.pair.seller.party.id, "known@seller.example", SenderState.APPROVED)
     await held(world, sender_id=sender.id)
     assert await world.claim() == []
@@ -225,20 +231,20 @@ async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world
 
 
 @pytest.mark.parametrize("hold", [Hold.DECISION, Hold.REFUSED])
-async def test_a_crash_over_an_ended_hold_never_sends_it_without_its_word(world: World, hold: Hold):  # R-SND-02
+async def test_a_crash_over_an_ended_hold_never_sends_it_without_its_word(world: World, hold: Hold) -> None:  # R-SND-02
     item = await held(world)
     if hold is Hold.REFUSED:
         await world.store.return_hold(item.message_id, "dana")
     world.place.clock.at += WEEKS
     assert [each.hold for each in await world.claim()] == [hold]
     assert await world.store.release(None) == 1
-    assert (await world.store.item(item.id)).state is ItemState.HELD
+    assert not_none(await world.store.item(item.id)).state is ItemState.HELD
     assert [each.hold for each in await world.claim("node-2")] == [hold]
     world.place.clock.at += timedelta(seconds=301)
     assert [each.hold for each in await world.claim()] == [hold]  # the lease that ran out, too
 
 
-async def test_a_crash_over_an_expired_hold_leaves_room_for_the_word(world: World):
+async def test_a_crash_over_an_expired_hold_leaves_room_for_the_word(world: World) -> None:
     item = await held(world)
     world.place.clock.at += WEEKS
     await world.claim()
@@ -248,7 +254,7 @@ async def test_a_crash_over_an_expired_hold_leaves_room_for_the_word(world: Worl
     assert [each.hold for each in await world.claim()] == [None]
 
 
-async def test_a_crash_loses_no_item_whose_time_had_come(world: World):
+async def test_a_crash_loses_no_item_whose_time_had_come(world: World) -> None:
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     await world.claim()
     await world.store.release(None)
@@ -256,53 +262,53 @@ async def test_a_crash_loses_no_item_whose_time_had_come(world: World):
 
 
 @pytest.mark.parametrize("state", [ItemState.DEFERRED, ItemState.QUEUED])
-async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World, state: ItemState):  # R-SND-02
+async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World, state: ItemState) -> None:  # R-SND-02
     item = await held(world)
     world.place.clock.at += WEEKS
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(minutes=5)
     assert await world.store.settle(world.ended(claimed, state, due_at=later, dialled=False))
     assert await world.store.item(item.id) == replace(item, due_at=later)
-    assert (await world.store.summary(item.message_id)).state is MessageState.HELD
+    assert not_none(await world.store.summary(item.message_id)).state is MessageState.HELD
     assert await world.claim() == []
     world.place.clock.at = later
     assert [each.hold for each in await world.claim()] == [Hold.DECISION]
 
 
-async def test_what_is_parked_keeps_what_it_waited_for(world: World):
+async def test_what_is_parked_keeps_what_it_waited_for(world: World) -> None:
     item = await held(world, due_in=timedelta(0))
     (claimed,) = await world.claim()
     assert await world.store.settle(world.ended(claimed, ItemState.PARKED))
-    assert (await world.store.item(item.id)).hold is Hold.DECISION
+    assert not_none(await world.store.item(item.id)).hold is Hold.DECISION
 
 
-async def test_a_time_that_has_come_is_over_when_the_item_goes_on(world: World):  # R-POL-11
+async def test_a_time_that_has_come_is_over_when_the_item_goes_on(world: World) -> None:  # R-POL-11
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
     assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED))
-    kept = await world.store.item(item.id)
+    kept = not_none(await world.store.item(item.id))
     assert (kept.state, kept.hold) == (ItemState.DEFERRED, None)
-    assert (await world.store.summary(item.message_id)).state is MessageState.DEFERRED
+    assert not_none(await world.store.summary(item.message_id)).state is MessageState.DEFERRED
 
 
-async def test_an_item_may_be_held_again_by_what_it_waited_for(world: World):
+async def test_an_item_may_be_held_again_by_what_it_waited_for(world: World) -> None:
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(hours=1)
     assert await world.store.settle(world.ended(claimed, ItemState.HELD, due_at=later))
     assert await world.claim() == []
-    assert (await world.store.item(item.id)).hold is Hold.TIME
+    assert not_none(await world.store.item(item.id)).hold is Hold.TIME
 
 
 # ---------------------------------------------------------------- races
 
 
-async def test_a_word_that_races_the_expiry_wins_or_loses_whole(world: World, place: Place):  # R-SND-02
+async def test_a_word_that_races_the_expiry_wins_or_loses_whole(world: World, place: Place) -> None:  # R-SND-02
     items = [await held(world) for _ in range(20)]
     world.place.clock.at += WEEKS
     async with place.node() as other:
-        words = [world.store.release_hold(item.message_id, "dana") for item in items]
-        claims = [world.claim(limit=3, node=other) for _ in range(10)]
+        words: list[Awaitable[Any]] = [world.store.release_hold(item.message_id, "dana") for item in items]
+        claims: list[Awaitable[Any]] = [world.claim(limit=3, node=other) for _ in range(10)]
         outcomes = await asyncio.gather(
             *(each for pair in zip(words, claims, strict=False) for each in pair), *words[10:]
         )
@@ -314,15 +320,17 @@ async def test_a_word_that_races_the_expiry_wins_or_loses_whole(world: World, pl
         assert item.hold is (None if won[item.id] else Hold.DECISION)
 
 
-async def test_two_processes_that_release_one_message_release_it_once(world: World, place: Place):  # R-SND-02
+async def test_two_processes_that_release_one_message_release_it_once(world: World, place: Place) -> None:  # R-SND-02
     item = await held(world)
     codes = await elsewhere.at_once(place, *[(elsewhere.release, item.message_id)] * 2)
-    assert sorted(codes) == [0, 1]
+    assert sorted(map(not_none, codes)) == [0, 1]
     assert await types(world, item) == [EventType.RECEIVED, EventType.RELEASED]
     assert len(await world.claim()) == 1
 
 
-async def test_two_processes_that_approve_one_sender_release_its_mail_once(world: World, place: Place):  # R-SND-02
+async def test_two_processes_that_approve_one_sender_release_its_mail_once(
+    world: World, place: Place
+) -> None:  # R-SND-02
     sender_id, items = await held_for_sender(world, 20)
     assert await elsewhere.at_once(place, *[(elsewhere.approve, sender_id)] * 2) == [0, 0]
     for item in items:
@@ -330,20 +338,24 @@ async def test_two_processes_that_approve_one_sender_release_its_mail_once(world
     assert ids(await world.drained()) == [[item.id] for item in items]
 
 
-async def test_a_crash_in_the_middle_of_an_approval_releases_all_or_nothing(world: World, place: Place):  # R-SND-02
+async def test_a_crash_in_the_middle_of_an_approval_releases_all_or_nothing(
+    world: World, place: Place
+) -> None:  # R-SND-02
     sender_id, items = await held_for_sender(world, 5)
     assert await elsewhere.at_once(place, (elsewhere.approve_and_die, sender_id)) == [9]
-    assert (await world.store.sender(sender_id)).state is SenderState.UNKNOWN
+    assert not_none(await world.store.sender(sender_id)).state is SenderState.UNKNOWN
     assert await world.claim() == []
     await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
     assert ids(await world.drained()) == [[item.id] for item in items]
 
 
-async def test_mail_that_is_being_held_while_its_sender_is_approved_does_not_stay_held(world: World, place: Place):
+async def test_mail_that_is_being_held_while_its_sender_is_approved_does_not_stay_held(
+    world: World, place: Place
+) -> None:
     sender = await world.store.put_sender(world.pair.seller.party.id, "temp@seller.example", SenderState.UNKNOWN)
     async with place.node() as other:
         records = [world.record(state=MessageState.HELD, sender_id=sender.id) for _ in range(20)]
-        accepts = [
+        accepts: list[Awaitable[object]] = [
             (world.store, other)[n % 2].accept(world.acceptance(record, world.item(record, ItemState.HELD)))
             for n, record in enumerate(records)
         ]

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,14 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.ports import MessageRecord, NoticeSent, Store
-from tests.store.world import START, Place, World, make_pair
+from relay.ports import MessageRecord, NoticeSent
+from relay.store.records import RecordVerbs
+from tests.store.world import START, Place, World, execute, make_pair
 
 HOUR = timedelta(hours=1)
 
 
-async def kept(world: World, author: Role = Role.BUYER, **more: object) -> MessageRecord:
+async def kept(world: World, author: Role = Role.BUYER, **more: Any) -> MessageRecord:
     record = world.record(author, **more)
     await world.store.accept(world.acceptance(record))
     return record
@@ -29,7 +31,7 @@ async def kept(world: World, author: Role = Role.BUYER, **more: object) -> Messa
 # ---------------------------------------------------------------- marks
 
 
-async def test_a_mark_is_made_once(world: World, place: Place):  # R-POL-06 R-REC-09
+async def test_a_mark_is_made_once(world: World, place: Place) -> None:  # R-POL-06 R-REC-09
     record = await kept(world, Role.SELLER)
     data: dict[str, str | int] = {"mark": "not_important", "points": 2}
     async with place.node() as other:
@@ -45,7 +47,7 @@ async def test_a_mark_is_made_once(world: World, place: Place):  # R-POL-06 R-RE
     ]
 
 
-async def test_a_buyers_message_is_left_out_of_the_clock_and_taken_back(world: World):  # R-REC-08
+async def test_a_buyers_message_is_left_out_of_the_clock_and_taken_back(world: World) -> None:  # R-REC-08
     record, seller = await kept(world), world.pair.seller.party.id
     for undo, word in ((False, "no_reply_needed"), (True, "reply_needed"), (False, "no_reply_needed")):
         world.place.clock.at += HOUR
@@ -57,7 +59,7 @@ async def test_a_buyers_message_is_left_out_of_the_clock_and_taken_back(world: W
     assert len(await world.store.history(record.id)) == 4
 
 
-async def test_only_a_buyers_message_can_be_left_out(world: World):  # R-REC-08
+async def test_only_a_buyers_message_can_be_left_out(world: World) -> None:  # R-REC-08
     own = await kept(world, Role.SELLER)
     assert not await world.store.mark_no_reply(own.id, by="sato")
     assert not await world.store.mark_no_reply("nothing", by="sato")
@@ -67,7 +69,7 @@ async def test_only_a_buyers_message_can_be_left_out(world: World):  # R-REC-08
 # ---------------------------------------------------------------- told
 
 
-async def test_what_was_told_is_not_told_again_too_soon(node: Store, world: World):  # R-SND-02 R-POL-11
+async def test_what_was_told_is_not_told_again_too_soon(node: RecordVerbs, world: World) -> None:  # R-SND-02 R-POL-11
     party, told = world.pair.seller.party.id, NoticeSent(party_id=world.pair.seller.party.id, topic="pending", at=START)
     assert await node.told_at(party, "pending") is None
     assert await node.told(told, unless_since=START - HOUR)
@@ -80,14 +82,14 @@ async def test_what_was_told_is_not_told_again_too_soon(node: Store, world: Worl
     assert await node.told_at(world.pair.buyer.party.id, "pending") is None
 
 
-async def test_what_several_nodes_would_say_is_said_by_one(world: World, place: Place):  # R-SCL-02
+async def test_what_several_nodes_would_say_is_said_by_one(world: World, place: Place) -> None:  # R-SCL-02
     told = NoticeSent(party_id=world.pair.seller.party.id, topic="pending", at=START)
     async with place.node() as other:
         said = await asyncio.gather(*(node.told(told, unless_since=START - HOUR) for node in (world.store, other) * 5))
     assert said.count(True) == 1
 
 
-async def test_an_acceptance_notes_whom_it_tells(world: World):
+async def test_an_acceptance_notes_whom_it_tells(world: World) -> None:
     party = world.pair.seller.party.id
     for at in (START, START + HOUR):
         record = world.record()
@@ -107,7 +109,7 @@ async def test_an_acceptance_notes_whom_it_tells(world: World):
         assert await world.store.told_at(party, topic) == START + HOUR
 
 
-async def test_the_notices_to_a_party_are_known_by_when_they_are_due(world: World):  # R-OUT-07
+async def test_the_notices_to_a_party_are_known_by_when_they_are_due(world: World) -> None:  # R-OUT-07
     record = world.record()
     other = world.record(Role.BUYER)
     notices = []
@@ -127,12 +129,12 @@ async def test_the_notices_to_a_party_are_known_by_when_they_are_due(world: Worl
 # ---------------------------------------------------------------- threads
 
 
-async def order(world: World, external_id: str = "A-1", **more: object) -> Order:
+async def order(world: World, external_id: str = "A-1", **more: Any) -> Order:
     made = OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id=external_id)
-    return await world.store.put_order(replace(made, **more))  # type: ignore[arg-type]
+    return await world.store.put_order(replace(made, **more))
 
 
-async def test_a_thread_was_last_alive_with_its_newest_mail(world: World):  # R-POL-18
+async def test_a_thread_was_last_alive_with_its_newest_mail(world: World) -> None:  # R-POL-18
     one, two, clock, store = await order(world), await order(world, "A-2"), world.place.clock, world.store
     assert await store.thread_last_at(world.pair.id, None) is None
     await kept(world, order_id=one.id)
@@ -146,7 +148,7 @@ async def test_a_thread_was_last_alive_with_its_newest_mail(world: World):  # R-
     assert await store.thread_last_at(world.pair.id, two.id) is None
 
 
-async def test_held_mail_keeps_a_thread_open_once_it_has_passed(world: World):  # R-POL-18
+async def test_held_mail_keeps_a_thread_open_once_it_has_passed(world: World) -> None:  # R-POL-18
     one, clock, store = await order(world), world.place.clock, world.store
     await kept(world, order_id=one.id)
     clock.at += HOUR
@@ -164,7 +166,7 @@ async def test_held_mail_keeps_a_thread_open_once_it_has_passed(world: World):  
     assert await store.thread_last_at(world.pair.id, None) == START + HOUR
 
 
-async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(world: World):  # R-POL-18
+async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(world: World) -> None:  # R-POL-18
     one, two, clock, store = await order(world), await order(world, "A-2"), world.place.clock, world.store
     await store.reopen_thread(world.pair.id, "sato")
     assert await store.thread_last_at(world.pair.id, None) is None
@@ -182,7 +184,7 @@ async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(world: W
         await store.reopen_thread("nothing", "sato")
 
 
-async def test_a_known_id_names_the_order_that_its_thread_is_about(world: World):  # R-ADR-05
+async def test_a_known_id_names_the_order_that_its_thread_is_about(world: World) -> None:  # R-ADR-05
     one = await order(world)
     question = await kept(world, original_message_id="q@phone.example", order_id=one.id)
     token = f"{question.id}@{world.pair.buyer.alias.domain}"
@@ -192,7 +194,7 @@ async def test_a_known_id_names_the_order_that_its_thread_is_about(world: World)
         ]
 
 
-async def test_a_pairs_orders_come_with_what_is_known_of_them(world: World):  # R-POL-09
+async def test_a_pairs_orders_come_with_what_is_known_of_them(world: World) -> None:  # R-POL-09
     other = await make_pair(world.store, buyer="b-2")
     one = await order(world, known=("1234-5678-9012", "150-0001", "5,980円"))
     two = await order(world, "A-2")
@@ -204,22 +206,22 @@ async def test_a_pairs_orders_come_with_what_is_known_of_them(world: World):  # 
     assert [each async for each, _ in await world.store.orders("m")][:2] == [changed, two]
 
 
-async def test_what_is_known_of_an_order_goes_with_its_buyers_key(world: World):  # R-REC-04
+async def test_what_is_known_of_an_order_goes_with_its_buyers_key(world: World) -> None:  # R-REC-04
     one = await order(world, known=("150-0001",))
     buyer = world.pair.buyer.party.id
-    await world.store._engine.write(lambda: (yield "DELETE FROM holder_key WHERE holder_id = $1", (buyer,)))
+    await execute(world.store, "DELETE FROM holder_key WHERE holder_id = $1", buyer)
     assert await world.store.orders_of(world.pair.id) == [replace(one, known=())]
 
 
 # ---------------------------------------------------------------- the response clock, the policy's replay
 
 
-def turn(record: MessageRecord, at: datetime, **more: object) -> Turn:
+def turn(record: MessageRecord, at: datetime, **more: Any) -> Turn:
     made = Turn(message_id=record.id, pair_id=record.pair_id or "", author=record.author_role or Role.BUYER, at=at)
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
-async def test_a_sellers_turns_are_what_was_relayed_in_his_pairs(world: World):  # R-REC-08
+async def test_a_sellers_turns_are_what_was_relayed_in_his_pairs(world: World) -> None:  # R-REC-08
     seller, clock = world.pair.seller.party.id, world.place.clock
     second = await make_pair(world.store, buyer="b-2")
     foreign = await make_pair(world.store, seller="s-2")
@@ -238,7 +240,7 @@ async def test_a_sellers_turns_are_what_was_relayed_in_his_pairs(world: World): 
     assert question.id not in {each.message_id for each in await world.store.turns(seller, START + HOUR)}
 
 
-async def test_what_was_recorded_in_a_time_comes_oldest_first(world: World):  # R-POL-15
+async def test_what_was_recorded_in_a_time_comes_oldest_first(world: World) -> None:  # R-POL-15
     clock, ids = world.place.clock, []
     foreign = await make_pair(world.store, marketplace="other")
     for number in range(205):

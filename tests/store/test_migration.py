@@ -9,13 +9,14 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import Order
 from relay.core.model.party import PartySettings
 from relay.core.model.sender import SenderState
-from relay.ports import Store
 from relay.store import postgres, sqlite
 from relay.store.base import to_us
 from relay.store.engine import Work
+from relay.store.records import RecordVerbs
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
 from tests.store.world import START, Place
+from tests.support.narrowing import not_none
 
 AT = to_us(START)
 LEASE = AT + 300_000_000
@@ -45,7 +46,7 @@ ITEM = table(
 )
 
 
-def fill(node: Store) -> Work[None]:
+def fill(node: RecordVerbs) -> Work[None]:
     """A pair with an order, and mail in every state of its way, as version 1 wrote it."""
     wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
     entry = SealedSender("temp@seller.example", "", "")
@@ -89,10 +90,10 @@ async def upgraded(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Place):  # R-SND-02
+async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Place) -> None:  # R-SND-02
     async with upgraded.node() as node:
         for name, awaits_sender in (("pending", True), ("unproven", False)):
-            item = await node.item(f"item-{name}")
+            item = not_none(await node.item(f"item-{name}"))
             assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.DECISION, awaits_sender)
             assert item.due_at == START + timedelta(days=14)
         claimed = await node.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
@@ -104,26 +105,26 @@ async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Pla
         }
 
 
-async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Place):  # R-SND-02
+async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Place) -> None:  # R-SND-02
     async with upgraded.node() as node:
         assert [pending.held for pending in await node.pending("seller")] == [1]
         await node.flip_sender("sender", SenderState.APPROVED, by="owner")
-        assert (await node.item("item-pending")).state is ItemState.QUEUED
-        assert (await node.item("item-unproven")).state is ItemState.HELD
+        assert not_none(await node.item("item-pending")).state is ItemState.QUEUED
+        assert not_none(await node.item("item-unproven")).state is ItemState.HELD
         assert await node.release_hold("unproven", "dana")
 
 
-async def test_leases_people_and_orders_are_as_they_were(upgraded: Place):
+async def test_leases_people_and_orders_are_as_they_were(upgraded: Place) -> None:
     async with upgraded.node() as node:
-        leased = await node.item("item-leased")
+        leased = not_none(await node.item("item-leased"))
         assert (leased.state, leased.attempts) == (ItemState.LEASED, 1)
         assert await node.release("node-0") == 1
         claimed = await node.claim("n", START, limit=9, lease_s=60, horizon_s=864_000)
         assert {item.id for item in claimed} == {"item-queued", "item-leased"}
-        assert (await node.item("item-done")).state is ItemState.ACCEPTED
-        assert (await node.summary("done")).state is MessageState.ACCEPTED
+        assert not_none(await node.item("item-done")).state is ItemState.ACCEPTED
+        assert not_none(await node.summary("done")).state is MessageState.ACCEPTED
         assert [event.id for event in await node.history("done")] == ["event-done"]
-        assert (await node.party_by_id("buyer")).settings == PartySettings()
+        assert not_none(await node.party_by_id("buyer")).settings == PartySettings()
         assert await node.orders_of("pair") == [
             Order(id="order", marketplace_id="m", pair_id="pair", external_id="A-1", items=("SKU1",))
         ]
@@ -131,7 +132,7 @@ async def test_leases_people_and_orders_are_as_they_were(upgraded: Place):
         assert [turn.no_reply_needed for turn in await node.turns("seller", START)] == [False] * 3
 
 
-async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place):
+async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place) -> None:
     async with upgraded.node() as node:
         if not place.is_sqlite:
             names = await node._engine.read("SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
@@ -141,3 +142,39 @@ async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Pl
         expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
         assert {row["name"] for row in names} == expected
         assert await node._engine.read("PRAGMA foreign_key_check") == []
+
+
+async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-REW-01: known by a mailbox or by mail that was relayed; an address that only ever waited is a third party's."""
+    names = ("relayed", "mailbox", "waiting")
+    with monkeypatch.context() as before:
+        for engine in (sqlite, postgres):
+            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:4])
+        async with place.node() as node:
+            await node._engine.write(lambda: fill_senders(node, names))
+    async with place.node() as node:
+        pair = await node.pair("pair")
+        assert pair is not None
+        assert pair.seller.addresses == {"relayed@seller.example", "mailbox@seller.example"}
+        assert {one.sender.address for one in await node.pending("seller")} == {f"{n}@seller.example" for n in names}
+
+
+def fill_senders(node: RecordVerbs, names: tuple[str, ...]) -> Work[None]:
+    """Three who wait, as version 4 wrote them."""
+    wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
+    key = node._vault.holder("seller", wrapped["seller"])
+    hashes = {name: node._vault.address_hash("m", f"{name}@seller.example") for name in names}
+    yield "INSERT INTO marketplace (id) VALUES ('m')", ()
+    yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
+    yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])
+    yield from insert(PAIR, [("pair", "m", "buyer", "seller", AT)])
+    yield from insert(ALIAS, [(f"alias{who}", "market.example", "pair", who, who) for who in wrapped])
+    sealed = {name: seal_entry(name, SealedSender(f"{name}@seller.example", "", "mail"), key) for name in names}
+    yield from insert(SENDER, [(name, "seller", hashes[name], sealed[name], 0, 0, "unknown", AT) for name in names])
+    mailbox = table("mailbox", "id party_id address_hash sealed added_at")
+    yield from insert(mailbox, [("mailbox-1", "seller", hashes["mailbox"], b"", AT)])
+    about = ("m", "seller", "pair", "seller", "seller", "buyer", None, "other", "no", AT, 4, "1", b"hash")
+    states = [("m1", "relayed", "accepted"), ("m2", "waiting", "held"), ("m3", "waiting", "returned")]
+    yield from insert(MESSAGE, [(name, state, "{}", sender, *about) for name, sender, state in states])

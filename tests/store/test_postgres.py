@@ -23,7 +23,9 @@ def own_cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-async def test_a_server_that_restarts_is_away_and_then_back_by_itself(own_cluster: Cluster, tmp_path: Path):  # R-IN-07
+async def test_a_server_that_restarts_is_away_and_then_back_by_itself(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:  # R-IN-07
     place = Place(own_cluster.database(), tmp_path)
     async with place.node() as node:
         world = await World.of(place, node)
@@ -41,7 +43,7 @@ async def test_a_server_that_restarts_is_away_and_then_back_by_itself(own_cluste
         assert [summary.id for summary in await node.messages()] == [record.id]
 
 
-async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path):
+async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path) -> None:
     place = Place(cluster.database(), tmp_path)
     async with place.node() as node:
         world = await World.of(place, node)
@@ -52,19 +54,19 @@ async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path):
         await node.ping()
 
 
-async def test_an_absent_server_is_named_with_the_fix(tmp_path: Path):
+async def test_an_absent_server_is_named_with_the_fix(tmp_path: Path) -> None:
     node = Place(f"postgresql://relay@127.0.0.1:{servers.free_port()}/relay", tmp_path).unopened()
     with pytest.raises(StoreError, match=r"PostgreSQL: .*check `store`"):
         await node.open()
 
 
-async def test_a_missing_database_is_named_with_the_fix(cluster: Cluster, tmp_path: Path):
+async def test_a_missing_database_is_named_with_the_fix(cluster: Cluster, tmp_path: Path) -> None:
     node = Place(f"postgresql://postgres@127.0.0.1:{cluster.port}/nothing", tmp_path).unopened()
     with pytest.raises(StoreError, match='database "nothing" does not exist; check `store`'):
         await node.open()
 
 
-def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, sqlite_place: Place):
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, sqlite_place: Place) -> None:
     monkeypatch.delitem(sys.modules, "relay.store.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(StoreError, match=r"install `relay\[postgres\]`"):

@@ -10,7 +10,7 @@ from relay.core.model.order import OrderUpdate
 from relay.core.model.sender import SenderState
 from relay.ports import DkimKey, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
-from tests.store.world import BUYER, SECRET, SELLER, Place, World
+from tests.store.world import BUYER, SECRET, SELLER, Place, World, execute
 
 PLAIN = [
     BUYER.lower(),
@@ -42,7 +42,7 @@ async def dump(world: World, place: Place) -> bytes:
     return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
 
 
-async def test_no_address_name_or_text_lies_open(world: World, place: Place):
+async def test_no_address_name_or_text_lies_open(world: World, place: Place) -> None:
     await world.store.put_sender(
         world.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
     )
@@ -62,13 +62,13 @@ async def test_no_address_name_or_text_lies_open(world: World, place: Place):
     assert (key.private_der, key.selector) == (b"private-der", "s1")
 
 
-async def test_one_address_has_another_hash_in_each_marketplace(world: World):  # R-ADR-01 R-ADR-09
+async def test_one_address_has_another_hash_in_each_marketplace(world: World) -> None:  # R-ADR-01 R-ADR-09
     await world.store.put_party("other", world.pair.buyer.party.role, "b-1", mailbox=BUYER)
     rows = await world.store._engine.read("SELECT address_hash FROM mailbox")
     assert len({bytes(row["address_hash"]) for row in rows}) == len(rows) == 3
 
 
-async def test_equal_bodies_leave_nothing_equal(world: World):
+async def test_equal_bodies_leave_nothing_equal(world: World) -> None:
     for _ in range(2):
         await world.accepted(world.record())
     for column, table in (("content_hash", "message"), ("sealed", "body"), ("wrapped", "message_key")):
@@ -76,16 +76,16 @@ async def test_equal_bodies_leave_nothing_equal(world: World):
         assert len(set(rows)) == len(rows)
 
 
-async def test_a_body_moved_to_another_record_does_not_open(world: World):
+async def test_a_body_moved_to_another_record_does_not_open(world: World) -> None:
     one, two = [await world.accepted(world.record()) for _ in range(2)]
     rows = await world.store._engine.read("SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
     sql = "UPDATE message_key SET wrapped = $1 WHERE content_id = $2"
-    await world.store._engine.write(lambda: (yield sql, (bytes(rows[0]["wrapped"]), two.message_id)))
+    await execute(world.store, sql, bytes(rows[0]["wrapped"]), two.message_id)
     assert await world.store.content(two) is None
     assert await world.store.content(one) is not None
 
 
-async def test_another_master_key_does_not_open_the_store(world: World, place: Place):
+async def test_another_master_key_does_not_open_the_store(world: World, place: Place) -> None:
     place.master = MasterKeys([b"x" * 32])
     node = place.unopened()
     with pytest.raises(StoreError, match=r"not the master key of this database.*backup"):
@@ -93,7 +93,7 @@ async def test_another_master_key_does_not_open_the_store(world: World, place: P
     await node.close()
 
 
-async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(world: World, place: Place):
+async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(world: World, place: Place) -> None:
     place.master = MasterKeys([b"n" * 32, SECRET])
     async with place.node() as node:
         assert await node.mailbox(world.pair.buyer.party.id) == BUYER
@@ -104,14 +104,14 @@ async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(world
         assert await node.mailbox(late.id) is None
 
 
-async def test_two_nodes_that_open_a_fresh_database_agree_on_its_secrets(place: Place):  # R-SCL-02
+async def test_two_nodes_that_open_a_fresh_database_agree_on_its_secrets(place: Place) -> None:  # R-SCL-02
     nodes = [place.unopened() for _ in range(3)]
     await asyncio.gather(*(node.open() for node in nodes))
     assert len({node.secret("verp") for node in nodes}) == 1
     await asyncio.gather(*(node.close() for node in nodes))
 
 
-def test_a_secret_before_opening_is_an_error(sqlite_place: Place):
+def test_a_secret_before_opening_is_an_error(sqlite_place: Place) -> None:
     with pytest.raises(StoreError, match="not open"):
         sqlite_place.unopened().secret("alias")
 
@@ -119,7 +119,7 @@ def test_a_secret_before_opening_is_an_error(sqlite_place: Place):
 # ---------------------------------------------------------------- the master key file
 
 
-def test_a_created_key_file_is_ours_alone_and_loads(tmp_path: Path):
+def test_a_created_key_file_is_ours_alone_and_loads(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     made = MasterKeys.create(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -142,7 +142,7 @@ def test_a_created_key_file_is_ours_alone_and_loads(tmp_path: Path):
         ("A" * 43 + "=", 0o644, "chmod 600"),
     ],
 )
-def test_a_bad_key_file_is_named_with_its_fix(tmp_path: Path, text: str | None, mode: int, message: str):
+def test_a_bad_key_file_is_named_with_its_fix(tmp_path: Path, text: str | None, mode: int, message: str) -> None:
     path = tmp_path / "master.key"
     if text is not None:
         path.write_text(text)
@@ -152,12 +152,12 @@ def test_a_bad_key_file_is_named_with_its_fix(tmp_path: Path, text: str | None, 
     assert str(path) in str(caught.value)
 
 
-def test_a_key_file_that_is_a_directory_is_named(tmp_path: Path):
+def test_a_key_file_that_is_a_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot read"):
         MasterKeys.load(tmp_path)
 
 
-def test_a_sealed_value_opens_for_its_own_row_only():
+def test_a_sealed_value_opens_for_its_own_row_only() -> None:
     vault = Vault(MasterKeys([SECRET]), bytes)
     key = vault.holder("h", vault.new_holder("h"))
     sealed = key.seal(identity("mailbox", "1"), b"text")

@@ -11,8 +11,10 @@ from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import NoticeSent, Store
-from tests.store.world import Place, World, make_pair
+from relay.ports import NoticeSent
+from relay.store.records import RecordVerbs
+from tests.store.world import Place, World, execute, make_pair
+from tests.support.narrowing import not_none
 
 A, B = "a@seller.example", "b@seller.example"
 
@@ -39,7 +41,7 @@ async def first_mail(world: World, address: str) -> Sender:
 # ---------------------------------------------------------------- flips
 
 
-async def test_many_are_flipped_at_once_with_the_mail_of_each(world: World):  # R-SND-03
+async def test_many_are_flipped_at_once_with_the_mail_of_each(world: World) -> None:  # R-SND-03
     first, second = await pending(world, A), await pending(world, B)
     ids = [await hold(world, sender) for sender in (first, second)]
     world.place.clock.at += timedelta(seconds=1)
@@ -50,7 +52,7 @@ async def test_many_are_flipped_at_once_with_the_mail_of_each(world: World):  # 
     assert (last.type, last.data) == (EventType.RELEASED, {"sender": "approved", "by": "owner"})
 
 
-async def test_many_are_flipped_all_or_none(world: World):  # R-SND-03
+async def test_many_are_flipped_all_or_none(world: World) -> None:  # R-SND-03
     first = await pending(world, A)
     with pytest.raises(ValueError, match="no such sender"):
         await world.store.flip_senders(first.party_id, [A, "nobody@seller.example"], SenderState.APPROVED, by="x")
@@ -60,7 +62,7 @@ async def test_many_are_flipped_all_or_none(world: World):  # R-SND-03
     assert await world.store.flip_senders(first.party_id, [], SenderState.APPROVED, by="x") == []
 
 
-async def test_a_sender_is_flipped_at_will_by_its_id(world: World):  # R-SND-03
+async def test_a_sender_is_flipped_at_will_by_its_id(world: World) -> None:  # R-SND-03
     sender = await pending(world)
     for state in (SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED, SenderState.APPROVED):
         assert await world.store.flip_sender(sender.id, state, by="owner") == replace(sender, state=state)
@@ -69,7 +71,7 @@ async def test_a_sender_is_flipped_at_will_by_its_id(world: World):  # R-SND-03
     assert await world.store.sender("nothing") is None
 
 
-async def test_the_same_works_for_a_buyer(world: World):  # R-SND-05
+async def test_the_same_works_for_a_buyer(world: World) -> None:  # R-SND-05
     buyer = world.pair.buyer.party.id
     sender = await world.store.put_sender(buyer, "other@mail.example", SenderState.UNKNOWN)
     record = world.record(Role.BUYER, state=MessageState.HELD, sender_id=sender.id)
@@ -79,15 +81,15 @@ async def test_the_same_works_for_a_buyer(world: World):  # R-SND-05
     assert [item.message_id for item in await world.claim()] == [record.id]
 
 
-async def test_no_sender_is_ever_deleted(world: World):  # R-SND-03
+async def test_no_sender_is_ever_deleted(world: World) -> None:  # R-SND-03
     with pytest.raises(Exception, match=r"never deleted|append-only"):
-        await world.store._engine.write(lambda: (yield "DELETE FROM sender", ()))
+        await execute(world.store, "DELETE FROM sender")
     assert await world.store.senders(world.pair.seller.party.id) != []
 
 
-async def test_of_an_erased_partys_senders_nothing_is_told_or_flipped(world: World):  # R-SND-03
+async def test_of_an_erased_partys_senders_nothing_is_told_or_flipped(world: World) -> None:  # R-SND-03
     sender = await pending(world)
-    await world.store._engine.write(lambda: (yield "DELETE FROM holder_key WHERE holder_id = $1", (sender.party_id,)))
+    await execute(world.store, "DELETE FROM holder_key WHERE holder_id = $1", sender.party_id)
     assert await world.store.sender(sender.id) is None
     assert await world.store.flip_sender(sender.id, SenderState.APPROVED, by="x") is None
     assert await world.store.pending(sender.party_id) == []
@@ -96,7 +98,7 @@ async def test_of_an_erased_partys_senders_nothing_is_told_or_flipped(world: Wor
 # ---------------------------------------------------------------- who waits
 
 
-async def test_pending_senders_are_listed_longest_waiting_first_with_their_mail(world: World):  # R-SND-02
+async def test_pending_senders_are_listed_longest_waiting_first_with_their_mail(world: World) -> None:  # R-SND-02
     late = await pending(world, B)
     world.place.clock.at += timedelta(hours=1)
     await world.store.flip_sender(late.id, SenderState.APPROVED, by="x")
@@ -114,7 +116,7 @@ async def test_pending_senders_are_listed_longest_waiting_first_with_their_mail(
     assert await world.store.pending(world.pair.buyer.party.id) == []
 
 
-async def test_a_retired_sender_who_writes_again_is_pending_again(world: World):  # R-SND-03
+async def test_a_retired_sender_who_writes_again_is_pending_again(world: World) -> None:  # R-SND-03
     sender = await pending(world)
     await world.store.flip_sender(sender.id, SenderState.RETIRED, by="x")
     world.place.clock.at += timedelta(hours=1)
@@ -124,7 +126,26 @@ async def test_a_retired_sender_who_writes_again_is_pending_again(world: World):
     ]
 
 
-async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: Store):  # R-SND-02
+async def test_who_waits_for_a_first_decision_is_none_of_the_partys_addresses(
+    world: World,
+) -> None:  # R-REW-01 R-REW-04
+    async def addresses() -> frozenset[str]:
+        pair = await world.store.pair(world.pair.id)
+        assert pair is not None
+        return pair.seller.addresses - world.pair.seller.addresses
+
+    sender = await pending(world)
+    assert await addresses() == frozenset()
+    for state in (SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED):
+        await world.store.flip_sender(sender.id, state, by="x")
+        assert await addresses() == {A}
+    await hold(world, sender)
+    [waiting] = await world.store.pending(sender.party_id)
+    assert (waiting.sender.state, waiting.sender.is_decided) == (SenderState.UNKNOWN, True)
+    assert await addresses() == {A}
+
+
+async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: RecordVerbs) -> None:  # R-SND-02
     seller, clock = world.pair.seller.party.id, world.place.clock
     assert await node.waiting_parties(clock.now()) == []
     await first_mail(world, A)
@@ -139,7 +160,9 @@ async def test_a_digest_is_due_to_parties_with_news_only(world: World, node: Sto
     assert await node.waiting_parties(clock.now()) == []
 
 
-async def test_a_partys_own_choices_stay_until_they_are_changed(world: World, place: Place):  # R-POL-12 R-POL-13
+async def test_a_partys_own_choices_stay_until_they_are_changed(
+    world: World, place: Place
+) -> None:  # R-POL-12 R-POL-13
     choices = PartySettings(time_zone="Asia/Tokyo", quiet_hours="22:00-07:00", product_support=True)
     everything = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="22:00-07:00", product_support=True)
     made = await world.store.put_party("m", Role.SELLER, "s-1", settings=everything)
@@ -147,12 +170,12 @@ async def test_a_partys_own_choices_stay_until_they_are_changed(world: World, pl
     await world.store.put_party("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
     async with place.node() as other:
         assert await other.party_by_id(made.id) == replace(made, state=PartyState.SUSPENDED)
-        assert (await other.pair(world.pair.id)).seller.party.settings == choices
-    assert (await world.store.party_by_id(world.pair.buyer.party.id)).settings == PartySettings()
+        assert not_none(await other.pair(world.pair.id)).seller.party.settings == choices
+    assert not_none(await world.store.party_by_id(world.pair.buyer.party.id)).settings == PartySettings()
     assert await world.store.party_by_id("nobody") is None
 
 
-async def test_a_choice_changes_no_other_choice(world: World, place: Place):  # R-POL-12 R-POL-13
+async def test_a_choice_changes_no_other_choice(world: World, place: Place) -> None:  # R-POL-12 R-POL-13
     async with place.node() as other:
         for number in range(5):
             ref = f"s-{number + 10}"
@@ -164,12 +187,14 @@ async def test_a_choice_changes_no_other_choice(world: World, place: Place):  # 
                 other.put_party("m", Role.SELLER, ref, settings=SettingsUpdate()),
             )
             stored = await other.party("m", Role.SELLER, ref)
-            assert stored.settings == PartySettings(time_zone="Asia/Tokyo", quiet_hours="off", product_support=True)
+            assert not_none(stored).settings == PartySettings(
+                time_zone="Asia/Tokyo", quiet_hours="off", product_support=True
+            )
         cleared = await other.put_party("m", Role.SELLER, ref, settings=SettingsUpdate(time_zone=""))
         assert cleared.settings == PartySettings(quiet_hours="off", product_support=True)
 
 
-async def test_another_pair_of_the_seller_changes_nothing_here(world: World):  # R-ADR-09
+async def test_another_pair_of_the_seller_changes_nothing_here(world: World) -> None:  # R-ADR-09
     other = await make_pair(world.store, marketplace="other")
     sender = await pending(world)
     assert await world.store.pending(other.seller.party.id) == []

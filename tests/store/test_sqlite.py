@@ -5,23 +5,31 @@ import re
 import resource
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from relay.core.model.party import Role
-from relay.ports import StoreError, UnavailableError
+from relay.ports import StoreError, StoreUnavailableError, UnavailableError
 from relay.store import SqliteStore, connect
+from relay.store.records import RecordVerbs
+from relay.store.sqlite import SqliteEngine
 from relay.store.statements import queries
 from tests.store.world import Place, RisingIds, World
+from tests.support.narrowing import not_none
 
 
 @pytest.fixture
-async def world(sqlite_place: Place):
+async def world(sqlite_place: Place) -> AsyncIterator[World]:
     async with sqlite_place.node() as node:
         yield await World.of(sqlite_place, node)
+
+
+def engine_of(node: RecordVerbs) -> SqliteEngine:
+    assert isinstance(node._engine, SqliteEngine)
+    return node._engine
 
 
 async def open_error(place: Place) -> str:
@@ -41,36 +49,36 @@ async def accept(world: World) -> str:
 # ---------------------------------------------------------------- opening
 
 
-async def test_the_file_is_ours_alone_and_synced_at_each_commit(world: World):  # R-IN-03
+async def test_the_file_is_ours_alone_and_synced_at_each_commit(world: World) -> None:  # R-IN-03
     assert stat.S_IMODE(world.place.file.stat().st_mode) == 0o600
-    writer = world.store._engine._writer
+    writer = not_none(engine_of(world.store)._writer)
     found = {name: writer.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
     assert found == {"journal_mode": "wal", "synchronous": 2}
     assert writer.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-async def test_a_missing_directory_is_named(tmp_path: Path):
+async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     assert "absent: no such directory; make it" in await open_error(Place("sqlite:absent/relay.db", tmp_path))
 
 
-async def test_a_file_that_is_no_database_is_named(sqlite_place: Place):
+async def test_a_file_that_is_no_database_is_named(sqlite_place: Place) -> None:
     sqlite_place.file.write_bytes(b"this is no database at all" * 100)
     assert "relay.db: not a readable database; move it away" in await open_error(sqlite_place)
 
 
-async def test_a_directory_in_the_files_place_is_named(sqlite_place: Place):
+async def test_a_directory_in_the_files_place_is_named(sqlite_place: Place) -> None:
     sqlite_place.file.mkdir()
     assert str(sqlite_place.file) in await open_error(sqlite_place)
 
 
-async def test_another_programs_database_is_left_alone(sqlite_place: Place):
+async def test_another_programs_database_is_left_alone(sqlite_place: Place) -> None:
     with sqlite3.connect(sqlite_place.file) as foreign:
         foreign.execute("CREATE TABLE theirs (x)")
     foreign.close()
     assert "another program's database" in await open_error(sqlite_place)
 
 
-async def test_a_locked_database_cannot_be_opened(sqlite_place: Place):
+async def test_a_locked_database_cannot_be_opened(sqlite_place: Place) -> None:
     async with sqlite_place.node():
         pass
     with locked(sqlite_place):
@@ -80,12 +88,12 @@ async def test_a_locked_database_cannot_be_opened(sqlite_place: Place):
 
 
 @pytest.mark.parametrize("url", ["", "relay.db", "sqlite:", "mysql://x/y"])
-def test_an_unknown_url_is_refused(sqlite_place: Place, url: str):
+def test_an_unknown_url_is_refused(sqlite_place: Place, url: str) -> None:
     with pytest.raises(StoreError, match="neither"):
         connect(url, sqlite_place.directory, sqlite_place.master, sqlite_place.clock, RisingIds())
 
 
-async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place):
+async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place) -> None:
     node = sqlite_place.unopened()
     await node.open()
     await node.close()
@@ -114,13 +122,13 @@ def locked(place: Place) -> Iterator[None]:
         other.close()
 
 
-async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: Place):  # R-IN-07
+async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: Place) -> None:  # R-IN-07
     async with sqlite_place.node() as node:
         world = await World.of(sqlite_place, node)
-        node._engine._busy_s = 0
+        engine_of(node)._busy_s = 0
         with locked(sqlite_place):
             outcomes = await asyncio.gather(*(accept(world) for _ in range(5)), return_exceptions=True)
-            assert [type(each) for each in outcomes] == [UnavailableError] * 5
+            assert [type(each) for each in outcomes] == [StoreUnavailableError] * 5
             with pytest.raises(UnavailableError):
                 await node.ping()
             assert await node.messages() == []
@@ -129,13 +137,13 @@ async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: P
         assert {summary.id for summary in await node.messages()} == set(kept)
 
 
-async def test_a_full_database_fails_every_waiter_and_recovers(world: World):  # R-IN-07
-    writer = world.store._engine._writer
+async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
+    writer = not_none(engine_of(world.store)._writer)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages}")
     big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
     outcomes = await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big), return_exceptions=True)
-    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert "full" in str(outcomes[0])
     assert await world.store.messages() == []
     writer.execute("PRAGMA max_page_count = 1000000")
@@ -154,18 +162,18 @@ def no_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: World):  # R-IN-07
+async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
     log = world.place.file.with_name("relay.db-wal")
     with no_room(log.stat().st_size):
         outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
-    assert [type(each) for each in outcomes] == [UnavailableError] * 3
+    assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert await world.store.messages() == []
     kept = await asyncio.gather(*(accept(world) for _ in range(3)))
     async with world.place.node() as other:
         assert {summary.id for summary in await other.messages()} == set(kept)
 
 
-async def test_what_another_process_wrote_is_seen_at_once(world: World):
+async def test_what_another_process_wrote_is_seen_at_once(world: World) -> None:
     party = world.pair.buyer.party
     async with world.place.node() as other:
         for mailbox in ("one@mail.example", "two@mail.example"):
@@ -246,14 +254,18 @@ def scans(world: World, sql: str) -> list[str]:
     ):
         sql = sql.replace(marker, text)
     params = [None] * len(set(re.findall(r"\$\d", sql)))
-    plan = world.store._engine._reader.execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params).fetchall()
+    plan = (
+        not_none(engine_of(world.store)._reader)
+        .execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params)
+        .fetchall()
+    )
     assert plan
     own = ("SCAN settled", "SCAN asked", "SCAN CONSTANT ROW", "SCAN (subquery")
     return [row["detail"] for row in plan if row["detail"].startswith("SCAN") and not row["detail"].startswith(own)]
 
 
 @pytest.mark.parametrize("name", _HOT)
-async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, name: str):
+async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, name: str) -> None:
     assert scans(world, queries("sqlite")[name]) == []
 
 
@@ -261,16 +273,18 @@ async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, na
     ("name", "indexes"),
     [("queue", {"item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
 )
-async def test_what_reads_all_that_stands_reads_nothing_that_is_done(world: World, name: str, indexes: set[str]):
+async def test_what_reads_all_that_stands_reads_nothing_that_is_done(
+    world: World, name: str, indexes: set[str]
+) -> None:
     found = scans(world, queries("sqlite")[name])
     assert {step.rpartition(" ")[2] for step in found} - {"standing"} == indexes
 
 
-async def test_a_scan_would_be_seen(world: World):
+async def test_a_scan_would_be_seen(world: World) -> None:
     assert scans(world, "SELECT * FROM event WHERE type = $1") == ["SCAN event"]
 
 
-def test_every_named_query_is_used_and_every_used_one_is_named():
+def test_every_named_query_is_used_and_every_used_one_is_named() -> None:
     source = "".join(path.read_text() for path in Path(queries.__wrapped__.__code__.co_filename).parent.glob("*.py"))
     names = set(queries("sqlite"))
     assert names == set(queries("postgres"))

@@ -1,6 +1,7 @@
 """The thread map both ways, and what a decision asks of a pair's past."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from relay.ports import MessageRecord
 from tests.store.world import START, World, make_pair
 
 
-async def kept(world: World, author: Role, own_id: str = "", **more: object) -> MessageRecord:
+async def kept(world: World, author: Role, own_id: str = "", **more: Any) -> MessageRecord:
     record = world.record(author, original_message_id=own_id, **more)
     await world.store.accept(world.acceptance(record))
     return record
@@ -22,7 +23,7 @@ def ours(world: World, record: MessageRecord, author: Role) -> str:
     return f"{record.id}@{world.pair.side(author).alias.domain}"
 
 
-async def test_an_id_that_we_gave_becomes_the_authors_own_on_the_authors_side(world: World):  # R-REW-03
+async def test_an_id_that_we_gave_becomes_the_authors_own_on_the_authors_side(world: World) -> None:  # R-REW-03
     question = await kept(world, Role.BUYER, "q1@phone.example")
     token = ours(world, question, Role.BUYER)
     assert await world.store.thread_refs(world.pair, Role.SELLER, [token]) == [
@@ -33,19 +34,19 @@ async def test_an_id_that_we_gave_becomes_the_authors_own_on_the_authors_side(wo
     ]
 
 
-async def test_an_id_that_the_writer_gave_becomes_ours_on_the_other_side(world: World):  # R-REW-03
+async def test_an_id_that_the_writer_gave_becomes_ours_on_the_other_side(world: World) -> None:  # R-REW-03
     mine = await kept(world, Role.BUYER, "q1@phone.example")
     assert await world.store.thread_refs(world.pair, Role.BUYER, ["q1@phone.example"]) == [
         ThreadRef(incoming_id="q1@phone.example", outgoing_id=ours(world, mine, Role.BUYER), author=Role.BUYER)
     ]
 
 
-async def test_the_other_sides_own_ids_are_never_confirmed(world: World):  # R-REW-01 R-POL-05
+async def test_the_other_sides_own_ids_are_never_confirmed(world: World) -> None:  # R-REW-01 R-POL-05
     await kept(world, Role.BUYER, "q1@phone.example")
     assert await world.store.thread_refs(world.pair, Role.SELLER, ["q1@phone.example"]) == []
 
 
-async def test_another_pairs_ids_are_unknown(world: World):  # R-POL-05
+async def test_another_pairs_ids_are_unknown(world: World) -> None:  # R-POL-05
     question = await kept(world, Role.BUYER, "q1@phone.example")
     token = ours(world, question, Role.BUYER)
     for other in (
@@ -57,13 +58,13 @@ async def test_another_pairs_ids_are_unknown(world: World):  # R-POL-05
             assert await world.store.thread_refs(other, writer, [token, "q1@phone.example"]) == []
 
 
-async def test_only_the_exact_id_under_the_authors_domain_is_ours(world: World):  # R-POL-05
+async def test_only_the_exact_id_under_the_authors_domain_is_ours(world: World) -> None:  # R-POL-05
     question = await kept(world, Role.BUYER, "q1@phone.example")
     wrong = [f"{question.id}@m.market.example", f"{question.id}@evil.example", question.id, f"@{question.id}", "@", ""]
     assert await world.store.thread_refs(world.pair, Role.SELLER, wrong) == []
 
 
-async def test_a_thread_of_many_ids_keeps_its_order(world: World):  # R-REW-03
+async def test_a_thread_of_many_ids_keeps_its_order(world: World) -> None:  # R-REW-03
     ids = []
     for number in range(25):
         question = await kept(world, Role.BUYER, f"q{number}@phone.example")
@@ -76,14 +77,14 @@ async def test_a_thread_of_many_ids_keeps_its_order(world: World):  # R-REW-03
     assert await world.store.thread_refs(world.pair, Role.SELLER, []) == []
 
 
-async def test_a_record_without_an_id_of_its_own_keeps_ours(world: World):
+async def test_a_record_without_an_id_of_its_own_keeps_ours(world: World) -> None:
     question = await kept(world, Role.BUYER)
     token = ours(world, question, Role.BUYER)
     (ref,) = await world.store.thread_refs(world.pair, Role.SELLER, [token])
     assert ref.outgoing_id == token
 
 
-async def test_a_question_is_open_until_the_seller_answers(world: World):  # R-POL-04
+async def test_a_question_is_open_until_the_seller_answers(world: World) -> None:  # R-POL-04
     assert not await world.store.open_question(world.pair.id)
     await kept(world, Role.BUYER)
     assert await world.store.open_question(world.pair.id)
@@ -96,12 +97,12 @@ async def test_a_question_is_open_until_the_seller_answers(world: World):  # R-P
 
 
 @pytest.mark.parametrize("state", [MessageState.RETURNED, MessageState.REFUSED, MessageState.HELD])
-async def test_a_question_that_was_not_relayed_is_not_open(world: World, state: MessageState):
+async def test_a_question_that_was_not_relayed_is_not_open(world: World, state: MessageState) -> None:
     await kept(world, Role.BUYER, state=state)
     assert not await world.store.open_question(world.pair.id)
 
 
-async def test_relayed_auto_replies_of_one_side_are_counted(world: World):  # R-POL-14
+async def test_relayed_auto_replies_of_one_side_are_counted(world: World) -> None:  # R-POL-14
     await kept(world, Role.BUYER, automatic=Automatic.REPLY)
     await kept(world, Role.BUYER, automatic=Automatic.REPLY, state=MessageState.RETURNED)
     await kept(world, Role.BUYER)

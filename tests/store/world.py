@@ -6,17 +6,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from relay import store
+from relay.core.mail.edits import Edit
 from relay.core.model.event import Event, EventType
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
-from relay.core.rewrite.plan import Change, Edit
+from relay.core.rewrite.plan import Change
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
 from relay.store.crypto import MasterKeys
+from relay.store.engine import Work
+from relay.store.records import RecordVerbs
 from tests.support.stand_ins import HandClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
@@ -56,12 +60,14 @@ class Place:
     def file(self) -> Path:
         return self.directory / self.url.removeprefix("sqlite:")
 
-    def unopened(self) -> Store:
+    def unopened(self) -> RecordVerbs:
         self._nodes += 1
-        return store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
+        made = store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
+        assert isinstance(made, RecordVerbs)
+        return made
 
     @asynccontextmanager
-    async def node(self) -> AsyncIterator[Store]:
+    async def node(self) -> AsyncIterator[RecordVerbs]:
         node = self.unopened()
         await node.open()
         try:
@@ -75,12 +81,12 @@ class World:
     """One marketplace `m`, a buyer and a seller who are a pair."""
 
     place: Place
-    store: Store
+    store: RecordVerbs
     pair: Pair
     ids: RisingIds
 
     @classmethod
-    async def of(cls, place: Place, node: Store) -> "World":
+    async def of(cls, place: Place, node: RecordVerbs) -> "World":
         return cls(place, node, await make_pair(node), RisingIds("w"))
 
     def record(
@@ -89,7 +95,7 @@ class World:
         *,
         pair: Pair | None = None,
         state: MessageState = MessageState.QUEUED,
-        **more: object,
+        **more: Any,
     ) -> MessageRecord:
         pair = pair or self.pair
         record = MessageRecord(
@@ -115,9 +121,9 @@ class World:
             policy_version="builtin-1",
             detail={"tls": True, "size_bytes": 48, "reasons": []},
         )
-        return replace(record, **more)  # type: ignore[arg-type]
+        return replace(record, **more)
 
-    def item(self, record: MessageRecord, state: ItemState = ItemState.QUEUED, **more: object) -> Item:
+    def item(self, record: MessageRecord, state: ItemState = ItemState.QUEUED, **more: Any) -> Item:
         item = Item(
             id=self.ids.new(),
             message_id=record.id,
@@ -132,7 +138,7 @@ class World:
         )
         if state is ItemState.HELD:
             item = replace(item, hold=Hold.DECISION, awaits_sender=True, due_at=record.received_at + timedelta(days=14))
-        return replace(item, **more)  # type: ignore[arg-type]
+        return replace(item, **more)
 
     def notice(
         self, record: MessageRecord, address: str = SELLER, content: bytes = b"could not deliver\r\n"
@@ -143,7 +149,7 @@ class World:
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
         return Event(id=self.ids.new(), message_id=record_id, at=self.place.clock.now(), type=type_, data=data)
 
-    def acceptance(self, record: MessageRecord, *items: Item, **more: object) -> Acceptance:
+    def acceptance(self, record: MessageRecord, *items: Item, **more: Any) -> Acceptance:
         acceptance = Acceptance(
             records=(record,),
             events=(self.event(record.id),),
@@ -153,7 +159,7 @@ class World:
             owner="node-1",
             lease_until=self.place.clock.now() + timedelta(seconds=300),
         )
-        return replace(acceptance, **more)  # type: ignore[arg-type]
+        return replace(acceptance, **more)
 
     async def accepted(self, record: MessageRecord, state: ItemState = ItemState.QUEUED) -> Item:
         """Writes a record with its queue item."""
@@ -161,10 +167,10 @@ class World:
         await self.store.accept(self.acceptance(record, item))
         return item
 
-    def ended(self, item: Item, state: ItemState, **more: object) -> Settlement:
+    def ended(self, item: Item, state: ItemState, **more: Any) -> Settlement:
         """The end of an attempt of node-1's."""
         made = Settlement(item=item, owner="node-1", state=state, due_at=self.place.clock.now(), events=())
-        return replace(made, **more)  # type: ignore[arg-type]
+        return replace(made, **more)
 
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
         return list(
@@ -179,6 +185,15 @@ class World:
             for item in claimed:
                 assert await self.store.settle(self.ended(item, ItemState.ACCEPTED))
         return rounds
+
+
+async def execute(node: RecordVerbs, sql: str, *params: object) -> None:
+    """Runs one statement in a transaction of its own."""
+
+    def work() -> Work[None]:
+        yield sql, params
+
+    await node._engine.write(work)
 
 
 async def make_pair(node: Store, marketplace: str = "m", buyer: str = "b-1", seller: str = "s-1") -> Pair:

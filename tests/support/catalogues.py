@@ -24,6 +24,7 @@ from relay.core.notice.compose import NoticeType
 from relay.core.notice.texts import CONTACTS, COUNTED, DEFAULTS, LANGUAGES, UNITS, NoticePart, key, settings
 from relay.core.signed_link import Purpose
 from relay.edge.web.signed_links.pages import KEYS as PAGES
+from tests.support.narrowing import not_none
 
 ROOT = Path(texts.__file__).parent
 LOCALE = ROOT / "locale"
@@ -56,7 +57,7 @@ def name_of(message: Message) -> str:
 
 
 def forms_of(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(not_none(message.string))
 
 
 def placeholders(text: str) -> set[str]:
@@ -87,7 +88,7 @@ def literals() -> Iterator[str]:
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and id(node) not in docstrings and _is_key(node.value):
-                yield node.value
+                yield str(node.value)
             elif isinstance(node, ast.Call):
                 yield from _passed(node)
 

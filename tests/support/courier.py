@@ -7,7 +7,7 @@ from typing import Any
 
 from relay import config
 from relay.edge.smtp_out import SmtpOut
-from relay.ports import MxHost, Outgoing, ResolveError, Resolver
+from relay.ports import HostRecord, MxHost, Outgoing, ResolveError, Resolver
 from tests.support.stand_ins import LoopClock, Tally
 
 CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
@@ -34,6 +34,9 @@ class Phonebook:
 
     async def txt(self, name: str) -> Sequence[bytes]:
         return []
+
+    async def lookup(self, name: str, record_type: HostRecord) -> Sequence[str]:
+        return self.hosts.get(name, []) if record_type in ("A", "AAAA") else []
 
 
 def route(sink: Any, domain: str = "*", **settings: Any) -> config.Route:

@@ -277,7 +277,7 @@ class Relay:
 
 
 @cache
-def _dkim_key(algorithm: str) -> bytes:
+def _dkim_key(algorithm: dkim.Algorithm) -> bytes:
     return dkim.generate(algorithm)
 
 
@@ -287,7 +287,7 @@ def _route(port: int) -> dict[str, Any]:
 
 def _toml(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """A tree as TOML: its plain keys, then its tables. JSON's texts and numbers are TOML's."""
-    tables = {}
+    tables: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
             tables[key] = value

@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rrset
 import dns.zone
 
-from relay.ports import ResolveError
+from relay.ports import MxHost, ResolveError
 
 _HEADER = "@ 5 IN SOA ns. hostmaster. 1 60 60 60 5\n@ 5 IN NS ns.\n"
 
@@ -147,6 +147,12 @@ class Names:
 
     async def lookup(self, name: str, record_type: str) -> Sequence[str]:
         return self._found(name, record_type)
+
+    async def addresses(self, host: str) -> Sequence[str]:
+        return [*self._found(host, "A"), *self._found(host, "AAAA")]
+
+    async def mx(self, domain: str) -> Sequence[MxHost]:
+        return [MxHost(preference, host) for preference, host in enumerate(self._found(domain, "MX"))]
 
     def _found(self, name: str, record_type: str) -> Sequence[Any]:
         name = name.lower().rstrip(".")

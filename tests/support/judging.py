@@ -140,6 +140,7 @@ class Letter:
         misuse: int = 0,
         last_mail_days_ago: float | None = None,
         scans: Sequence[dict[str, Any]] = (),
+        is_own_from: bool = False,
         buyer: dict[str, Any] | None = None,
         seller: dict[str, Any] | None = None,
         now: datetime = NOW,
@@ -216,11 +217,14 @@ class Letter:
             usage=Usage(**usage or {}),
             misuse=misuse,
             thread_last_at=None if last_mail_days_ago is None else now - timedelta(days=last_mail_days_ago),
+            is_own_from=is_own_from,
             scans=tuple(msgspec.convert(one, Scan) for one in scans),
         )
 
     def writer(self) -> Writer | Reason:
-        return identify(self.incoming, self.head, self.facts)
+        return identify(
+            self.incoming, self.head, self.facts, self.facts.marketplace.policy_at(self.incoming.received_at)
+        )
 
     def verdict(self) -> Verdict:
         writer = self.writer()

@@ -19,6 +19,8 @@ from urllib.parse import unquote
 
 import nh3
 
+from tests.support import narrowing
+
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\x00]")
 _MESSAGE_NAMES = (".eml",)
 
@@ -109,13 +111,12 @@ def _texts(content: bytes) -> Iterator[str]:
 def _payload(part: email.message.Message) -> Iterator[str]:
     if part.is_multipart() and part.get_content_maintype() == "message":
         # The library does not decode an encoded message inside; other programs do.
-        raw = part.get_payload(0).as_bytes()
+        raw = narrowing.parts(part)[0].as_bytes()
         octets = _decoded(raw, str(part.get("content-transfer-encoding", "")))
         yield from _texts(octets) if octets != raw else ()
     if part.is_multipart():
         return
-    octets = part.get_payload(decode=True)
-    assert isinstance(octets, bytes)
+    octets = narrowing.octets(part)
     for charset in dict.fromkeys((part.get_content_charset("utf-8"), "utf-8", "latin-1", "utf-16")):
         with suppress(LookupError, UnicodeError):
             text = octets.decode(charset, "replace" if charset != "utf-16" else "strict")

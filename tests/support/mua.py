@@ -63,7 +63,7 @@ class MailProgram:
             found = [message_from_bytes(bytes(one), policy=policy.default) for one in box]
         finally:
             box.close()
-        return [one for one in found if isinstance(one, EmailMessage)]
+        return found
 
 
 class SNail(MailProgram):

@@ -4,7 +4,7 @@ read as text."""
 import html
 import textwrap
 from collections.abc import Iterator
-from email.message import EmailMessage
+from email.message import MIMEPart
 from html.parser import HTMLParser
 
 _BLOCKS = frozenset({"p", "div", "blockquote", "ul", "ol", "li", "table", "tr", "hr", "h1", "h2", "h3", "pre"})
@@ -96,7 +96,7 @@ def _soft_broken(line: str, *, delsp: bool) -> Iterator[str]:
     yield (stuffed + rest).rstrip()
 
 
-def unflowed(part: EmailMessage) -> str:
+def unflowed(part: MIMEPart) -> str:
     text = str(part.get_content()).replace("\r\n", "\n")
     if part.get_param("format") != "flowed":
         return text

@@ -13,6 +13,7 @@ from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import Guard, SmtpIn
+from tests.support.log import Written
 from tests.support.stand_ins import HandClock, Tally
 
 LoopKind = Literal["asyncio", "uvloop"]
@@ -82,6 +83,7 @@ class Reception:
         self.intake = RecordingIntake()
         self.clock = HandClock()
         self.observer = Tally()
+        self.log = Written()
         self.doors: list[SmtpIn] = []
         self.guard: Guard | None = None
 

@@ -12,9 +12,9 @@ import re
 from urllib.parse import unquote
 
 from relay.core.mail import mime
-from relay.core.rewrite import assemble
+from relay.core.mail.edits import in_order
+from relay.core.rewrite import assemble, scrub
 from relay.core.rewrite.plan import Draft, Plan, Rewritten
-from relay.core.rewrite.scrub import PASSES
 
 BUYER = "alice.buyer@example.net"
 BUYER_ALIAS = "7kq2m5x4tn3wd6pa@market.example"
@@ -47,10 +47,9 @@ def rewritten(content: bytes, plan: Plan = PLAN) -> Rewritten:
         if field.name in _KEPT
     )
     draft = Draft(content=content, root=root, fields=kept)
-    for apply in PASSES:
-        draft = apply(draft, plan)
+    draft = scrub.apply(draft, plan)
     header = b"".join(name.encode("ascii") + b":" + value for name, value in draft.fields)
-    return Rewritten(header=header, edits=tuple(sorted(draft.edits)), changes=draft.changes)
+    return Rewritten(header=header, edits=tuple(in_order(draft.edits)), changes=draft.changes)
 
 
 def scrubbed(content: bytes, plan: Plan = PLAN) -> bytes:

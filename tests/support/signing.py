@@ -45,7 +45,8 @@ def signed(mail: bytes = MAIL, *, domain: str = "shop.example", key: Any = None,
     key = key or rsa_key()
     given = {"algorithm": "rsa-sha256", "canonicalize": (b"relaxed", b"relaxed")} | options
     algorithm = given.pop("algorithm")
-    return dkim.sign(mail, b"s", domain.encode(), _private(key), signature_algorithm=algorithm.encode(), **given) + mail
+    field = dkim.sign(mail, b"s", domain.encode(), _private(key), signature_algorithm=algorithm.encode(), **given)
+    return bytes(field) + mail
 
 
 def sealed(mail: bytes, *, domain: str, results: str) -> bytes:
@@ -61,6 +62,8 @@ def sealed(mail: bytes, *, domain: str, results: str) -> bytes:
 def _private(key: Any) -> bytes:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return base64.b64encode(key.private_bytes_raw())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
@@ -24,9 +25,9 @@ from relay.edge.system import SystemIds
 from relay.flow import dispatch
 from relay.intake import SmtpIntake
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
-from relay.steps.notice_quota import StoredNoticeQuota
-from relay.steps.services import Marketplaces, Services, Settings
-from relay.steps.signed_links import SignedLinkUrls
+from relay.steps.event_log import EventLog
+from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
 from relay.store.crypto import MasterKeys
 from relay.store.sqlite import SqliteStore
 from tests.support.stand_ins import HandClock, Tally
@@ -132,8 +133,8 @@ class Town:
                 await self.store.settle(await dispatch(self.services, item, None))
         return self.mailboxes.taken[before:]
 
-    async def set_marketplace(self, **changes: object) -> None:
-        fresh = replace(self.services.marketplaces.by_id["market"], **changes)  # type: ignore[arg-type]
+    async def set_marketplace(self, **changes: Any) -> None:
+        fresh = replace(self.services.marketplaces.by_id["market"], **changes)
         self.services.marketplaces = Marketplaces.of([fresh], "mx.market.example")
 
 
@@ -146,7 +147,10 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 @asynccontextmanager
 async def town(directory: Path) -> AsyncIterator[Town]:
     clock, ids = HandClock(START), SystemIds()
-    store = SqliteStore(directory / "relay.db", MasterKeys.create(directory / "master.key"), clock, ids)
+    observer = Tally()
+    event_log = EventLog(observer)
+    master = MasterKeys.create(directory / "master.key")
+    store = SqliteStore(directory / "relay.db", master, clock, ids, event_log=event_log)
     await store.open()
     signer = BatchSigner(secrets=store, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
     try:
@@ -164,7 +168,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
         )
         mailboxes = Mailboxes()
         services = Services(
-            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=[section])), "mx.market.example"),
+            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=(section,))), "mx.market.example"),
             settings=Settings(
                 owner="test",
                 hostname="mx.market.example",
@@ -188,7 +192,8 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             store=store,
             clock=clock,
             ids=ids,
-            observer=Tally(),
+            observer=observer,
+            event_log=event_log,
             authenticator=SessionAuthenticator(),
             courier=mailboxes,
             signer=signer,

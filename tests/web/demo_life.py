@@ -3,15 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from relay.core.mail.address import fold
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
-from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES
+from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES, Character
 from relay.demo.daemon import ReadyPorts
-from relay.demo.letter import Attachment
+from relay.demo.letter import Attachment, Reading
 from relay.demo.sink import Sink
 from relay.demo.smtp_client import Dialogue, Line, SmtpServer
 from relay.ports import MessageSummary, StoredMessage
@@ -60,7 +61,7 @@ class Record:
         )
         at = NOON + timedelta(seconds=number)
         steps = {MessageState.RETURNED: EventType.RETURNED, MessageState.HELD: EventType.HELD}
-        events = [
+        events: list[tuple[EventType, dict[str, str | int]]] = [
             (EventType.RECEIVED, {"port": "submission", "size_bytes": 812, "tls": 1}),
             (steps.get(state, EventType.QUEUED), {"reasons": ",".join(reasons), "policy": "builtin-1"}),
         ]
@@ -97,16 +98,16 @@ class Record:
         )
         return summary.id
 
-    async def messages(self, limit: int = 50):
+    async def messages(self, limit: int = 50) -> list[MessageSummary]:
         return [stored.summary for stored in reversed(self.stored)][:limit]
 
-    async def message(self, message_id: str):
+    async def message(self, message_id: str) -> StoredMessage:
         return next(stored for stored in self.stored if stored.summary.id == message_id)
 
-    async def pair(self, pair_id: str):
+    async def pair(self, pair_id: str) -> SimpleNamespace:
         return self.pairs[pair_id]
 
-    async def release_hold(self, message_id: str, by: str):
+    async def release_hold(self, message_id: str, by: str) -> None:
         self.released.append((message_id, by))
 
 
@@ -114,11 +115,21 @@ class Post:
     """Keeps what was written; answers as the relay would, or as `reply` says."""
 
     def __init__(self) -> None:
-        self.written: list[tuple] = []
+        self.written: list[tuple[str, str, str, str, str, Reading | None]] = []
         self.attached: list[Attachment | None] = []
         self.reply = "250 2.0.0 abc recorded"
 
-    async def write(self, writer, to, subject, text, *, from_address="", answers=None, attachment=None):
+    async def write(
+        self,
+        writer: Character,
+        to: str,
+        subject: str,
+        text: str,
+        *,
+        from_address: str = "",
+        answers: Reading | None = None,
+        attachment: Attachment | None = None,
+    ) -> Dialogue:
         self.written.append((writer.ref, to, subject, text, from_address, answers))
         self.attached.append(attachment)
         lines = [Line("S", "220 relay.demo.example ESMTP"), Line("C", f"RCPT TO:<{to}>"), Line("S", self.reply)]
@@ -131,7 +142,7 @@ def put_mail(directory: Path, box: str, content: bytes) -> None:
     (folder / f"{len(list(folder.iterdir())) + 1:04}.eml").write_bytes(content)
 
 
-def life(directory: Path, web: int = 8081):
+def life(directory: Path, web: int = 8081) -> Any:
     """What `relay.demo.page.build` needs, over `directory`; links lead to the port `web`."""
     aliases = {}
     for purchase in PURCHASES:

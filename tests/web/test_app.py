@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -12,42 +13,44 @@ from starlette.testclient import TestClient
 from relay.edge.web.app import build
 from relay.edge.web.server import WebServer
 
+Ready = Callable[[], Awaitable[str | None]]
 
-async def _ready():
+
+async def _ready() -> str | None:
     return None
 
 
-async def _store_away():
-    return "store_away"
+async def _store_full() -> str | None:
+    return "store_full"
 
 
-async def _broken():
+async def _broken() -> str | None:
     raise RuntimeError("seller@shop.example is not in the table")
 
 
-def _client(*, ready=_ready, render=lambda: b""):
+def _client(*, ready: Ready = _ready, render: Callable[[], bytes] = lambda: b"") -> TestClient:
     return TestClient(build(observer_render=render, ready=ready))
 
 
 # R-UI-11
-def test_health_is_ok_while_the_process_is_up_whatever_the_store_does():
-    for ready in (_ready, _store_away, _broken):
+def test_health_is_ok_while_the_process_is_up_whatever_the_store_does() -> None:
+    for ready in (_ready, _store_full, _broken):
         answer = _client(ready=ready).get("/healthz")
         assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
 # R-UI-11
 @pytest.mark.parametrize(
-    ("ready", "status", "word"), [(_ready, 200, "ok"), (_store_away, 503, "store_away"), (_broken, 503, "internal")]
+    ("ready", "status", "word"), [(_ready, 200, "ok"), (_store_full, 503, "store_full"), (_broken, 503, "internal")]
 )
-def test_readiness_says_in_one_word_why_not(ready, status, word):
+def test_readiness_says_in_one_word_why_not(ready: Ready, status: int, word: str) -> None:
     answer = _client(ready=ready).get("/readyz")
     assert (answer.status_code, answer.text) == (status, f"{word}\n")
     assert answer.headers["cache-control"] == "no-store"
 
 
 # R-UI-11
-def test_metrics_are_prometheus_text():
+def test_metrics_are_prometheus_text() -> None:
     registry = CollectorRegistry()
     Counter("relay_accepted", "Messages answered 250.", ["port"], registry=registry).labels("mx").inc(3)
     answer = _client(render=lambda: generate_latest(registry)).get("/metrics")
@@ -62,14 +65,14 @@ def test_metrics_are_prometheus_text():
 
 # R-UI-11, privacy
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/seller@shop.example", "/"])
-def test_no_answer_holds_an_address(path):
+def test_no_answer_holds_an_address(path: str) -> None:
     answer = _client(ready=_broken).get(path, headers={"Referer": "http://x/?m=bob@mail.example"})
     assert "@" not in answer.text
     assert not any("@" in value for value in answer.headers.values())
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/no-such-page"])
-def test_every_answer_carries_the_security_headers(path):
+def test_every_answer_carries_the_security_headers(path: str) -> None:
     headers = _client().get(path).headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
@@ -78,11 +81,11 @@ def test_every_answer_carries_the_security_headers(path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_the_pages_are_for_reading_only(method):
+def test_the_pages_are_for_reading_only(method: str) -> None:
     assert _client().request(method, "/metrics").status_code == 405
 
 
-async def _get(port, path):
+async def _get(port: int, path: str) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()
@@ -92,7 +95,7 @@ async def _get(port, path):
 
 
 # R-UI-15
-async def test_port_0_takes_a_free_port_and_says_which():
+async def test_port_0_takes_a_free_port_and_says_which() -> None:
     server = WebServer(build(observer_render=lambda: b"", ready=_ready), "127.0.0.1", 0)
     port = await server.start()
     try:
@@ -104,7 +107,7 @@ async def test_port_0_takes_a_free_port_and_says_which():
         await _get(port, "/healthz")
 
 
-async def test_a_port_in_use_is_a_clear_error_of_the_start():
+async def test_a_port_in_use_is_a_clear_error_of_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = WebServer(build(observer_render=lambda: b"", ready=_ready), "127.0.0.1", port)
@@ -113,14 +116,14 @@ async def test_a_port_in_use_is_a_clear_error_of_the_start():
         await server.stop()
 
 
-async def test_an_unknown_host_is_a_clear_error_of_the_start():
+async def test_an_unknown_host_is_a_clear_error_of_the_start() -> None:
     server = WebServer(build(observer_render=lambda: b"", ready=_ready), "256.1.1.1", 0)
     with pytest.raises(OSError, match=r"web: cannot listen on 256\.1\.1\.1 port 0"):
         await server.start()
 
 
 # R-UI-11
-async def test_the_daemon_keeps_its_own_signal_handlers():
+async def test_the_daemon_keeps_its_own_signal_handlers() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     server = WebServer(build(observer_render=lambda: b"", ready=_ready), "127.0.0.1", 0)
     await server.start()
@@ -130,12 +133,13 @@ async def test_the_daemon_keeps_its_own_signal_handlers():
         await server.stop()
 
 
-async def test_a_request_under_way_is_answered_before_the_stop():
+async def test_a_request_under_way_is_answered_before_the_stop() -> None:
     asked, go = asyncio.Event(), asyncio.Event()
 
-    async def slow():
+    async def slow() -> str | None:
         asked.set()
         await go.wait()
+        return None
 
     server = WebServer(build(observer_render=lambda: b"", ready=slow), "127.0.0.1", 0)
     port = await server.start()

@@ -1,7 +1,10 @@
 """The demo's mail program and mailboxes: what goes over the wire is SMTP, what is written down is what was said."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,27 +13,32 @@ from relay.demo.letter import NewMail, compose, read
 from relay.demo.mailboxes import misspelt
 from relay.demo.sink import Sink
 from relay.demo.smtp_client import SmtpServer
+from tests.support.narrowing import not_none
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOXES = {"bob@mail.example": "bob", "hanako..sato@docomo.example": "hanako", "dave@gone.example": "dave"}
 
 
 @pytest.fixture
-async def sink(tmp_path):
+async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
     the_sink = Sink(tmp_path, BOXES, frozenset({"dave@gone.example"}))
-    the_sink.door = SmtpServer(name="sink", port=await the_sink.start(0))
     yield the_sink
     await the_sink.stop()
 
 
-def _mail(text="Hello\n", **changed):
+@pytest.fixture
+async def door(sink: Sink) -> SmtpServer:
+    return SmtpServer(name="sink", port=await sink.start(0))
+
+
+def _mail(text: str = "Hello\n", **changed: Any) -> bytes:
     fields = {"name": "花子", "address": "hanako..sato@docomo.example", "to": "b@x.example", "subject": "件名"}
     return compose(NewMail(**fields | changed, text=text), NOON)
 
 
-async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink, tmp_path):
+async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink: Sink, door: SmtpServer, tmp_path: Path) -> None:
     content = _mail("one\n.two\n..\n\n.\n三\n")
-    said = await smtp_client.send(sink.door, "a@b.example", "bob@mail.example", content)
+    said = await smtp_client.send(door, "a@b.example", "bob@mail.example", content)
     assert said.accepted
     (mail,) = sink.mails("bob")
     assert mail.content == b"Return-Path: <a@b.example>\r\n" + content
@@ -40,31 +48,33 @@ async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink, tmp_path)
 @pytest.mark.parametrize(
     "address", ["hanako..sato@docomo.example", '"hanako..sato"@docomo.example', "BOB@Mail.Example"]
 )
-async def test_carriers_odd_local_parts_reach_their_mailbox(sink, address):  # R-ADR-03
-    assert (await smtp_client.send(sink.door, "", address, _mail())).accepted
+async def test_carriers_odd_local_parts_reach_their_mailbox(
+    sink: Sink, door: SmtpServer, address: str
+) -> None:  # R-ADR-03
+    assert (await smtp_client.send(door, "", address, _mail())).accepted
     assert len(sink.mails("bob") + sink.mails("hanako")) == 1
 
 
 @pytest.mark.parametrize("address", ["dave@gone.example", "nobody@mail.example"])
-async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink, address):
-    said = await smtp_client.send(sink.door, "a@b.example", address, _mail())
+async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink: Sink, door: SmtpServer, address: str) -> None:
+    said = await smtp_client.send(door, "a@b.example", address, _mail())
     assert said.reply.startswith("550 5.1.1")
     assert [str(line) for line in said.lines][-2:] == ["C: QUIT", "S: 221 Bye"]
     assert not sink.mails("dave")
 
 
-async def test_waiting_for_mail_ends_with_the_mail_or_with_nothing(sink):
+async def test_waiting_for_mail_ends_with_the_mail_or_with_nothing(sink: Sink, door: SmtpServer) -> None:
     waiting = asyncio.create_task(sink.wait("bob", lambda mail: b"second" in mail.content, 30))
     for text in ("first\n", "second\n"):
-        await smtp_client.send(sink.door, "a@b.example", "bob@mail.example", _mail(text))
-    assert (await waiting).number == 2
+        await smtp_client.send(door, "a@b.example", "bob@mail.example", _mail(text))
+    assert not_none(await waiting).number == 2
     assert await sink.wait("bob", lambda _: False, 0.001) is None
 
 
-async def test_the_password_is_never_written_down(tmp_path):
+async def test_the_password_is_never_written_down(tmp_path: Path) -> None:
     heard = []
 
-    async def serve(reader, writer):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for reply in (b"220 hi", b"250 hi", b"454 no TLS now"):
             writer.write(reply + b"\r\n")
             heard.append(await reader.readline())
@@ -80,20 +90,20 @@ async def test_the_password_is_never_written_down(tmp_path):
     assert "sesame" not in "".join(map(str, said.lines))
 
 
-async def test_a_server_that_is_not_there_is_a_dialogue_without_a_reply():
+async def test_a_server_that_is_not_there_is_a_dialogue_without_a_reply() -> None:
     said = await smtp_client.send(SmtpServer(name="x", port=1), "a@b.example", "c@d.example", b"x\r\n")
     assert (said.accepted, said.reply) == (False, "")
     assert str(said.lines[-1]).startswith("*: the connection ended")
 
 
-def test_what_is_composed_reads_back_the_same():
+def test_what_is_composed_reads_back_the_same() -> None:
     reading = read(_mail("こんにちは\n.\n"))
     assert (reading.subject, reading.text) == ("件名", "こんにちは\n.")
     assert reading.sender == "花子 <hanako..sato@docomo.example>"
     assert b"\n" not in _mail().replace(b"\r\n", b"")
 
 
-def test_an_answer_names_the_mail_and_all_before_it():
+def test_an_answer_names_the_mail_and_all_before_it() -> None:
     first = read(b"Message-ID: <2@x>\r\nReferences: <0@x>\r\n <1@x>\r\nSubject: s\r\n\r\n")
     answer = read(_mail(answers=first))
     assert answer.in_reply_to == "<2@x>"
@@ -101,6 +111,6 @@ def test_an_answer_names_the_mail_and_all_before_it():
 
 
 @pytest.mark.parametrize("alias", ["abcdefghijklmnop@demo.example", "bbcdefghijklmnop@demo.example"])
-def test_a_misspelt_alias_differs_in_one_letter(alias):
+def test_a_misspelt_alias_differs_in_one_letter(alias: str) -> None:
     wrong = misspelt(alias)
     assert sum(a != b for a, b in zip(alias, wrong, strict=True)) == 1

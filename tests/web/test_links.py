@@ -27,6 +27,7 @@ from relay.edge.web.signed_links.language import wanted
 from relay.ports import UnavailableError
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
+from tests.support.stand_ins import Tally
 from tests.support.town import BUYER, SELLER, Town, parsed, town
 
 HELPER = "helper@pottery.example"
@@ -506,7 +507,8 @@ async def test_uses_are_counted_by_purpose_and_outcome_and_by_nothing_else(
     await web.post(url, data=ONE_CLICK)
     await web.post(url, data={"choice": "x"})
     await web.get(url[:-2])
-    counted = [name for name in market.services.observer.counts if name[0] == "links"]  # type: ignore[attr-defined]
+    assert isinstance(market.services.observer, Tally)
+    counted = [name for name in market.services.observer.counts if name[0] == "links"]
     assert {name[1:] for name in counted} == {
         ("outcome=shown", "purpose=opt_out"),
         ("outcome=done", "purpose=opt_out"),

@@ -1,1 +1,3 @@
-"""Reading a mail as mail programs do: addresses, header fields, MIME structure, encodings, charsets and words."""
+"""Reads a mail as mail programs do: addresses, header fields, MIME structure, encodings, charsets, words, and the
+text as a person sees it.
+"""

@@ -1,7 +1,8 @@
-"""Mail addresses: the strict path grammar of the edge, and the folded form that is compared and hashed.
+"""Reads mail addresses: the strict path grammar of the edge, and the folded form that is compared and hashed.
 
-The grammar is RFC 5321 §4.1.2 (`Mailbox`) with two openings: UTF-8 (RFC 6531 §3.3) and the odd local parts that
-Japanese carriers once gave out (`a..b@`, `a.@`, R-ADR-03). Address literals are refused: no alias has one.
+The grammar is RFC 5321 §4.1.2 (`Mailbox`) with two additions: UTF-8 (RFC 6531 §3.3) and the irregular local parts
+that Japanese carriers once gave out (`a..b@`, `a.@`, R-ADR-03). Address literals are refused, because no alias has
+one.
 """
 
 import re
@@ -23,7 +24,10 @@ class AddressError(ValueError):
 
 
 def split(address: str) -> tuple[str, str]:
-    """`local@domain` -> (local part, domain), both as written. Raises AddressError (RFC 5321 §4.1.2, §4.5.3.1)."""
+    """Returns (local part, domain) of `local@domain`, both as written.
+
+    Raises AddressError (RFC 5321 §4.1.2, §4.5.3.1).
+    """
     local, at, domain = address.rpartition("@")
     if not at:
         raise AddressError("no @ in the address")
@@ -35,13 +39,16 @@ def split(address: str) -> tuple[str, str]:
 
 
 def sendable_local_part(local_part: str) -> str:
-    """A local part, as `split` gave it, as other programs must read it: one whose dots are not those of a dot-string
-    (the carriers' `a..b`) stands in quotes, which means the same mailbox (RFC 5321 §4.1.2, RFC 5322 §3.4.1)."""
+    """Returns a local part, as `split` gave it, in the form that other programs accept.
+
+    A local part whose dots do not form a dot-string (the carriers' `a..b`) is put in quotes, which means the same
+    mailbox (RFC 5321 §4.1.2, RFC 5322 §3.4.1).
+    """
     return local_part if local_part.startswith('"') or _DOT_STRING.match(local_part) else f'"{local_part}"'
 
 
 def fold_domain(domain: str) -> str:
-    """The domain as lower-case A-labels (RFC 5890), without a final dot. Raises AddressError."""
+    """Returns the domain as lower-case A-labels (RFC 5890), without a final dot. Raises AddressError."""
     domain = domain.rstrip(".")
     if domain.isascii():
         return domain.lower()
@@ -52,11 +59,11 @@ def fold_domain(domain: str) -> str:
 
 
 def fold(address: str) -> str:
-    """The form in which addresses are compared and hashed: both parts lower case, quotes only where they are needed,
-    domain as A-labels.
+    """Returns the form in which addresses are compared and hashed: both parts lower case, quotes only where they are
+    needed, the domain as A-labels. Raises AddressError.
 
-    Local parts are formally case-sensitive (RFC 5321 §2.4); no mailbox provider of our parties treats them so. Quotes
-    change nothing (§4.1.2), and servers on the way put them around the carriers' `a..b`.
+    Local parts are formally case-sensitive (RFC 5321 §2.4), but no mailbox provider of our parties treats them so.
+    Quotes change nothing (§4.1.2), and servers on the way put them around the carriers' `a..b`.
     """
     local, domain = split(address)
     bare = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local
@@ -64,7 +71,11 @@ def fold(address: str) -> str:
 
 
 def _lower(local: str) -> str:
-    """What is not ASCII never becomes it: the Kelvin sign in lower case is a `k`, and another mailbox's."""
+    """Returns the local part in lower case.
+
+    A character outside ASCII never becomes an ASCII one: the Kelvin sign in lower case is a `k`, which belongs to
+    another mailbox.
+    """
     if local.isascii():
         return local.lower()
     return "".join(char.lower() if char.isascii() or not char.lower().isascii() else char for char in local)

@@ -1,7 +1,7 @@
-"""The Date field: read as RFC 5322 §3.3 and §4.3 write it, sent in UTC.
+"""Reads the Date field as RFC 5322 §3.3 and §4.3 write it, and writes it in UTC.
 
-The instant stays, the offset goes: it tells where the sender lives, and so does the zone's name in the comment behind
-it. Mail programs show the reader's own time anyway.
+The instant stays the same, but the offset is removed, and so is the name of the zone in the comment behind it: both
+tell where the sender lives. Mail programs show the reader's own time anyway.
 """
 
 import re
@@ -19,7 +19,7 @@ _ZONES: Final = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -
 
 
 def read(raw: bytes) -> datetime | None:
-    """An unfolded Date value as an instant; None when it names none. A zone that nobody knows is UTC (§4.3)."""
+    """Returns the instant of an unfolded Date value; None if it does not name one. An unknown zone is UTC (§4.3)."""
     match = _DATE.match(raw)
     if match is None or match[2].decode().lower() not in _MONTHS:
         return None
@@ -32,7 +32,7 @@ def read(raw: bytes) -> datetime | None:
     else:
         offset = timedelta(hours=_ZONES.get((match[10] or b"").decode().lower(), 0))
     month = _MONTHS.index(match[2].decode().lower()) + 1
-    # A leap second is the second before it to everyone else.
+    # Nearly no program knows leap seconds; the second before it takes its place.
     second = min(int(match[6] or 0), 59)
     try:
         local = datetime(year, month, int(match[1]), int(match[4]), int(match[5]), second, tzinfo=timezone(offset))
@@ -42,11 +42,11 @@ def read(raw: bytes) -> datetime | None:
 
 
 def write(instant: datetime) -> str:
-    """`Mon, 23 Nov 2026 01:00:00 +0000`."""
+    """Returns the value for an instant: `Mon, 23 Nov 2026 01:00:00 +0000`."""
     return _written(int(instant.timestamp()))
 
 
 @lru_cache(256)
 def _written(second: int) -> str:
-    """Of the mail of one second, each but the first is spared the work."""
+    """Formats a second; cached, because many mails are sent in the same one."""
     return format_datetime(datetime.fromtimestamp(second, UTC))

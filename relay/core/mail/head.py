@@ -1,6 +1,6 @@
-"""Reading a message's header: who wrote, about what, in answer to what, and whether a program did.
+"""Reads the header of a message: its writer, its subject, the messages it answers, and whether a program wrote it.
 
-Raises HeadError where the writer is not beyond doubt; everything else that is broken has a defined reading.
+Raises HeadError if the writer is not beyond doubt; everything else that is broken has a defined reading.
 """
 
 import re
@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from relay.core.mail import mailbox
+from relay.core.mail import mailbox, message_ids
 from relay.core.mail.mime import Part, body_start, field_text, raw_value
-from relay.core.model.reason import ReasonCode
-from relay.core.rewrite import threads
 
 
 class Automatic(StrEnum):
-    """RFC 3834 and the common markers (R-POL-14)."""
+    """Whether a program wrote the message: RFC 3834 and the common markers (R-POL-14)."""
 
     NO = "no"
     REPLY = "reply"
-    """Generated in answer to a message: out of office, receipts, bounces."""
+    """A program wrote it in reply to a message: out of office, receipts, bounces."""
     BULK = "bulk"
-    """Generated without being asked: lists, newsletters, `Precedence: bulk`."""
+    """A program sent it unasked: lists, newsletters, `Precedence: bulk`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +49,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _FIRST_WORD: Final = re.compile(r"[\s;(]")
 
-# Markers of answers and of mail to many, beside RFC 3834's own field. X-Auto-Response-Suppress is none: Outlook
-# writes it into mail of people.
+# Markers of automatic replies and of bulk mail, beside the field of RFC 3834. X-Auto-Response-Suppress is not among
+# them, because Outlook writes it into mail of people.
 _REPLY_FIELDS: Final = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients"})
 _BULK_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "x-mailing-list"})
 _PRECEDENCE: Final = {
@@ -66,23 +64,24 @@ _MARKERS: Final = _REPLY_FIELDS | _BULK_FIELDS | {"auto-submitted", "precedence"
 
 
 class HeadError(ValueError):
-    """The header does not say beyond doubt who wrote; the message is fit for a reply's text."""
+    """The header does not say beyond doubt which mailbox wrote it.
 
-    code: Final = ReasonCode.FROM_DEFECT
+    The message of the error can stand in a reply's text.
+    """
 
 
 def read_head(content: bytes, root: Part) -> Head:
-    """What is decided on before anything is. Raises HeadError."""
+    """Returns the header fields that decisions depend on. Raises HeadError."""
     writer = _writer(content, root)
-    message_ids = threads.ids(content, root, "message-id")
+    own_ids = message_ids.ids(content, root, "message-id")
     subject = root.first("subject")
     kind = root.first(KIND_MARK)
     return Head(
         from_address=writer.address,
         from_name=_one_line(writer.name),
         subject=_one_line(field_text(content, subject)) if subject else "",
-        message_id=message_ids[0] if message_ids else "",
-        references=threads.ids(content, root, "references", "in-reply-to"),
+        message_id=own_ids[0] if own_ids else "",
+        references=message_ids.ids(content, root, "references", "in-reply-to"),
         automatic=automatic(content, root),
         kind_mark=_first_word(field_text(content, kind)) if kind else "",
         own_marks=loop_marks(content, root),
@@ -91,12 +90,12 @@ def read_head(content: bytes, root: Part) -> Head:
 
 
 def hops(content: bytes) -> int:
-    """How many servers a mail has passed, also one that cannot be read otherwise (RFC 5321 §6.3)."""
+    """Returns how many servers a mail has passed, also for a mail that cannot be read otherwise (RFC 5321 §6.3)."""
     return len(_RECEIVED.findall(content, 0, body_start(content)))
 
 
 def automatic(content: bytes, root: Part) -> Automatic:
-    """Whether a program wrote this (RFC 3834 §5, R-POL-14). Receipts and delivery reports are answers."""
+    """Returns whether a program wrote this (RFC 3834 §5, R-POL-14). Receipts and delivery reports are replies."""
     if root.content_type == "multipart/report":
         return Automatic.REPLY
     found = Automatic.NO
@@ -124,7 +123,7 @@ def _said(name: str, word: str) -> Automatic:
 
 
 def loop_marks(content: bytes, root: Part) -> tuple[str, ...]:
-    """The domains of the relays that this message crossed (R-OUT-08)."""
+    """Returns the domains of the relays that this message has passed (R-OUT-08)."""
     name = LOOP_MARK.lower()
     return tuple(_first_word(field_text(content, field)) for field in root.fields if field.name == name)
 
@@ -140,7 +139,8 @@ def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
 
 
 def _one_line(text: str) -> str:
-    """Encoded-words can hold line ends and control characters; what is decided on, stored and quoted holds none."""
+    """Returns the text without control characters and line ends, which encoded-words can hold; the result is stored
+    and quoted."""
     return _CONTROL.sub(" ", text[:_MAX_TEXT]).strip()
 
 

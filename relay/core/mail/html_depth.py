@@ -1,23 +1,27 @@
-"""How deep an HTML text nests at most: readers of it are quadratic in depth, so a text that nests too deep is not given
-to one."""
+"""Bounds how deep an HTML text nests.
+
+Parsers are quadratic in the depth, so a text that nests too deep is not parsed.
+"""
 
 import re
 from typing import Final
 
+from relay.core.mail.layers import TAG_NAME
+
 _DEEPEST: Final = 256
-_ENDS: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*+)")
 _NO_DEPTH: Final = re.compile(
     "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
 )
-"""What has no content, or ends where the next of its kind begins."""
+"""Elements without content, and elements that end where the next one of their kind begins."""
 
 
 def is_flat_enough(source: str) -> bool:
-    """By a bound from above: an end tag that does not fit what is open is taken for one that closes nothing."""
+    """Whether the text nests at most 256 deep, by an upper bound: an end tag that does not match the innermost open
+    element is ignored."""
     if source.count("<") <= _DEEPEST:
         return True
     still_open: list[str] = []
-    for match in _ENDS.finditer(source):
+    for match in TAG_NAME.finditer(source):
         name = match[2].lower()
         if _NO_DEPTH.fullmatch(name):
             continue

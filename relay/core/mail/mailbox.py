@@ -1,7 +1,7 @@
-"""One mailbox of a From field: a strict reader of RFC 5322 §3.4 that refuses where programs would disagree.
+"""Reads the one mailbox of a From field, strictly by RFC 5322 §3.4: where mail programs would disagree, it refuses.
 
-Who wrote is decided from this field, so a text that two readers could take for two people is a defect: `a@x <b@y>`,
-`alice@a)bob@b`, groups, routes, comments inside an address, control characters.
+The writer is determined from this field, so a text that two programs could read as two people is a defect: `a@x
+<b@y>`, `alice@a)bob@b`, groups, routes, comments inside an address, control characters.
 """
 
 import re
@@ -13,28 +13,28 @@ _MAX_BYTES: Final = 4_096
 _DEEPEST_COMMENT: Final = 10
 _SPACE: Final = re.compile(r"[ \t]*")
 _COMMENT_MARK: Final = re.compile(r"[^()\\]*(?:\\.[^()\\]*)*([()])")
-# The odd dots of Japanese carriers included (R-ADR-03); `address.split` has the last word.
+# With the irregular dots of Japanese carriers (R-ADR-03); `address.split` decides in the end.
 _ATEXT: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _ADDRESS: Final = re.compile(rf"(?:[{_ATEXT}.]+|{_QUOTED})@[{_ATEXT}.]+")
-# Encoded words of real mail hold more than RFC 2047 §5 (3) allows in a phrase; nothing that ends or begins a mailbox.
+# Encoded-words of real mail hold more than RFC 2047 §5 (3) allows, but no character that delimits a mailbox.
 _WORD: Final = re.compile(rf"=\?[^?\s]+\?[BbQq]\?[^?\s\"<>]*\?=|[{_ATEXT}.]+|({_QUOTED})")
 _ADDRESS_AS_NAME: Final = re.compile(r"[!-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\Z")
 
 
 class MailboxError(ValueError):
-    """The text is not one mailbox beyond doubt; the message does not repeat it."""
+    """The text is not one mailbox beyond doubt. The message of the error does not repeat the text."""
 
 
 class Mailbox(NamedTuple):
-    """A display name, decoded ("" when there is none), and a folded address."""
+    """A decoded display name ("" if there is none) and a folded address."""
 
     name: str
     address: str
 
 
 def read(raw: bytes) -> Mailbox:
-    """Reads an unfolded From value. Raises MailboxError."""
+    """Returns the mailbox of an unfolded From value. Raises MailboxError."""
     if len(raw) > _MAX_BYTES:
         raise MailboxError("it is too long")
     try:
@@ -55,7 +55,7 @@ def read(raw: bytes) -> Mailbox:
 
 
 def _mailbox(text: str, position: int) -> tuple[str, str, int]:
-    """Display name, address as written, and where they end."""
+    """Returns the display name, the address as written, and the position after them."""
     pieces: list[str] = []
     while position < len(text):
         if text[position] == "<":
@@ -93,7 +93,7 @@ def _space(text: str, position: int) -> int:
 
 
 def _skip(text: str, position: int) -> int:
-    """Past white space and comments (CFWS, RFC 5322 §3.2.2)."""
+    """Returns the position after white space and comments (CFWS, RFC 5322 §3.2.2)."""
     depth = 0
     position = _space(text, position)
     while depth or text.startswith("(", position):
@@ -112,12 +112,15 @@ def _unquoted(quoted: str) -> str:
 
 
 def _name(pieces: list[str]) -> str:
-    """Encoded-words in quotes are decoded too: programs write and show them so."""
+    """Returns the decoded display name.
+
+    Encoded-words in quotes are decoded too, because programs write and show them so.
+    """
     return words.decode("".join(pieces).strip().encode())
 
 
 def _refuse_borrowed(name: str, folded: str) -> None:
-    """A name that is somebody else's address is what the reader would take for the writer's."""
+    """Raises MailboxError if the name is another address, which a reader would take for the writer's."""
     shown = name.strip(" \t'\"<>")
     if not _ADDRESS_AS_NAME.match(shown):
         return

@@ -1,38 +1,51 @@
-"""Lossless MIME splitting: byte ranges into the received content, nothing decoded, nothing regenerated.
+"""Splits a message into its MIME parts without loss: as byte ranges of the received content; nothing is decoded or
+generated.
 
-Joining is slicing; what no pass touches stays byte for byte. Limits come first, so hostile structure is refused before
-it costs anything (R-IN-06). What broken mail means is settled here once: CRLF alone ends a line; a boundary line is the
-boundary and nothing but white space after it; a missing end boundary is where the part around it ends; what comes
-before the first and after the last boundary belongs to the parent; of two fields with one name the first counts.
+A part is a slice, so octets that no pass changes stay as they are. Limits are checked first, so hostile structure is
+refused before it costs anything (R-IN-06). This module defines how broken mail is read: only CRLF ends a line; a
+boundary line is the boundary with nothing but white space after it; without an end boundary a part ends where its
+parent ends; text before the first and after the last boundary belongs to the parent; of two fields with one name the
+first counts.
 """
 
 import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from relay.core.mail import words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MimeLimits:
-    """`header_bytes` counts the header blocks of all parts together, `header_fields` those of one part."""
+    """Limits of the structure.
+
+    `header_bytes` counts the header blocks of all parts together, `header_fields` those of one part.
+    """
 
     parts: int = 200
     depth: int = 20
     header_bytes: int = 262_144
     header_fields: int = 1_000
 
+    WIDE: ClassVar["MimeLimits"]
+    """For a message that was within the limits when it came; only nesting stays bounded, by the splitter itself."""
+
+
+MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+
 
 class MimeError(ValueError):
-    """The structure breaks a limit or cannot be read; the message is fit for a reply's text."""
+    """The structure breaks a limit or cannot be read. The message of the error can stand in a reply's text."""
 
 
 class HeaderField(NamedTuple):
-    """One header field. `name` lower case, ASCII, "" for a line that is no field; `content[start:end]` is the whole
-    field with its last CRLF; `content[value_start:end]` is the raw value after the colon, folding and final CRLF
-    included."""
+    """One header field.
+
+    `name` is lower-case ASCII, "" for a line that is not a field. `content[start:end]` is the whole field with its
+    last CRLF; `content[value_start:end]` is the raw value after the colon, with folding and the final CRLF.
+    """
 
     name: str
     start: int
@@ -41,10 +54,13 @@ class HeaderField(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One MIME part. `path` is "" for the root, "1", "1.2" below it. `content[header_start:body_start]` is the header
-    block with its empty line, `content[body_start:end]` the body (without the CRLF that belongs to the next boundary
-    line). `content_type` is `type/subtype` lower case; `params` are Content-Type's parameters, names lower case,
-    RFC 2231 decoded; `encoding` is the transfer encoding, lower case ("7bit" by default). `filename` is decoded."""
+    """One MIME part.
+
+    `path` is "" for the root, "1", "1.2" below it. `content[header_start:body_start]` is the header block with its
+    empty line, `content[body_start:end]` the body (without the CRLF that belongs to the next boundary line).
+    `content_type` is `type/subtype` in lower case; `params` are the parameters of Content-Type, names in lower case,
+    RFC 2231 decoded; `encoding` is the transfer encoding in lower case ("7bit" by default). `filename` is decoded.
+    """
 
     path: str
     fields: tuple[HeaderField, ...]
@@ -64,12 +80,12 @@ class Part(NamedTuple):
             yield from child.walk()
 
     def first(self, name: str) -> HeaderField | None:
-        """The field that counts for `name` (lower case)."""
+        """Returns the field that counts for `name` (lower case); None if there is none."""
         return next((field for field in self.fields if field.name == name), None)
 
 
 _DEEPEST: Final = 100
-"""Whatever the configuration says: the splitter and `walk` call themselves once per level."""
+"""The deepest nesting that any configuration allows: the splitter and `walk` recurse once per level."""
 
 # A name, the white space that RFC 5322 §4.5 once allowed before the colon, then lines up to one that is not folded.
 _FIELD: Final = re.compile(
@@ -82,12 +98,15 @@ _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 
 
 def split(content: bytes, limits: MimeLimits) -> Part:
-    """The tree of a message's parts. Linear in size times depth; raises MimeError for broken limits alone."""
+    """Returns the root of the tree of parts.
+
+    Linear in size times depth. Raises MimeError, only if a limit is broken.
+    """
     return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain", is_message=True)
 
 
 def body_start(content: bytes) -> int:
-    """Where the body of a whole message begins: after the empty line, or at the end when there is none."""
+    """Returns the offset of the body of a whole message: after the empty line, or at the end if there is none."""
     if content.startswith(b"\r\n"):
         return 2
     empty = content.find(b"\r\n\r\n")
@@ -95,29 +114,32 @@ def body_start(content: bytes) -> int:
 
 
 def raw_value(content: bytes, field: HeaderField) -> bytes:
-    """The value unfolded, without the white space around it."""
+    """Returns the value unfolded, without the white space around it."""
     return words.unfold(content[field.value_start : field.end])
 
 
 def field_text(content: bytes, field: HeaderField) -> str:
-    """The value unfolded, encoded-words decoded. Never raises."""
+    """Returns the value unfolded, with encoded-words decoded. Never raises."""
     return words.decode(raw_value(content, field))
 
 
 def read_type(value: bytes) -> str:
-    """`type/subtype` of an unfolded Content-Type value, lower case, "" when it has none."""
+    """Returns `type/subtype` of an unfolded Content-Type value in lower case; "" if it has none."""
     match = _TYPE.match(value)
     return f"{match[1].decode()}/{match[2].decode()}".lower() if match else ""
 
 
 def boundary_line(boundary: str) -> bytes:
-    """What the lines around parts begin with; white space may follow, and `--` after the last (RFC 2046 §5.1.1)."""
+    """Returns the beginning of the lines around parts.
+
+    White space may follow, and `--` in the last line (RFC 2046 §5.1.1).
+    """
     return b"--" + boundary.rstrip(" \t").encode("latin-1", "replace")
 
 
 def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int, int]]:
-    """What no program shows of a multipart with children: the ranges before its first boundary line, and from the `--`
-    that ends its last one on; empty where there is nothing."""
+    """Returns the two ranges of a multipart that no program shows: before its first boundary line, and from the `--`
+    at the end of its last one. They are empty where there is nothing."""
     line = boundary_line(part.params.get("boundary", ""))
     first, last = part.children[0], part.children[-1]
     preamble_end = content.rfind(line, part.body_start, first.header_start)
@@ -127,7 +149,7 @@ def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int
 
 
 class _Splitter:
-    """One split under way: what it may still spend."""
+    """One split in progress, with what is left of its limits."""
 
     def __init__(self, content: bytes, limits: MimeLimits) -> None:
         self._content = content
@@ -146,7 +168,7 @@ class _Splitter:
         fields_end, body = self._header_end(start, end)
         fields = self._fields(start, fields_end)
         if fields and not fields[0].name and not is_message:
-            # A part that begins with a line of text has no header: programs show that line.
+            # A part that begins with a line of text has no header, because programs show that line.
             body, fields = start, ()
         first = {field.name: field for field in reversed(fields)}
         content_type, params = self._content_type(first.get("content-type"), default)
@@ -177,8 +199,10 @@ class _Splitter:
         )
 
     def _header_end(self, start: int, end: int) -> tuple[int, int]:
-        """Where the fields end and where the body starts; counts the header's bytes. A header that the end of its
-        part cuts off is all header."""
+        """Returns the end of the fields and the start of the body, and counts the bytes of the header.
+
+        Without an empty line, the whole part is header.
+        """
         if self._content.startswith(b"\r\n", start, end):
             return start, start + 2
         empty = self._content.find(b"\r\n\r\n", start, min(end, start + self._header_bytes_left + 4))
@@ -204,7 +228,7 @@ class _Splitter:
         return fields
 
     def _content_type(self, field: HeaderField | None, default: str) -> tuple[str, dict[str, str]]:
-        """RFC 2045 §5.2: what cannot be read is plain text."""
+        """Returns type and parameters; plain text if the value cannot be read (RFC 2045 §5.2)."""
         if field is None:
             return default, {}
         value = raw_value(self._content, field)
@@ -219,8 +243,10 @@ class _Splitter:
         return match[1].decode("latin-1").lower() if match else "", words.parameters(value)
 
     def _between_boundaries(self, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
-        """The ranges between boundary lines (RFC 2046 §5.1.1). The CRLF before a boundary line is part of that line,
-        and may be the one that ended the header."""
+        """Yields the ranges between boundary lines (RFC 2046 §5.1.1).
+
+        The CRLF before a boundary line is part of that line, and may be the one that ended the header.
+        """
         delimiter = b"\r\n" + boundary_line(boundary)
         if not boundary.strip(" \t"):
             return

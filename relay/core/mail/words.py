@@ -1,7 +1,7 @@
-"""The words of header fields: encoded-words (RFC 2047), parameters (RFC 2045 §5.1, RFC 2231).
+"""Reads and writes the words of header fields: encoded-words (RFC 2047), parameters (RFC 2045 §5.1, RFC 2231).
 
-Everything here is total and linear: any bytes give some text, hostile ones included. Decoding is lenient as mail
-programs are, because what they would show is what must be read; encoding is strict.
+All functions are total and linear: any octets, also hostile ones, give some text. Decoding is as lenient as mail
+programs are, because the relay must read what they would show; encoding is strict.
 """
 
 import binascii
@@ -27,24 +27,28 @@ _LONGEST_BOUNDARY: Final = 400  # 70 by RFC 2046 §5.1.1
 
 
 def to_text(raw: bytes, charset: str = "") -> str:
-    """Decodes as a mail program would: an unknown charset, or none, is UTF-8 where that fits, else Latin-1."""
+    """Returns the octets decoded as a mail program does: with an unknown charset, or none, as UTF-8 if they are,
+    else as Latin-1."""
     codec = charsets.codec_of(charset) if charset else ""
-    if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent bare, as old Japanese programs do
+    if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent without a charset, as old Japanese programs do
         codec = "iso2022_jp_ext"
     try:
         return raw.decode(codec, "replace") if codec else raw.decode()
-    except ValueError:  # not UTF-8; or a codec that raises past "replace", as that of UTF-16 does
+    except ValueError:  # not UTF-8; or a codec that raises in spite of "replace", as that of UTF-16 does
         return raw.decode("cp1252", "replace")
 
 
 def unfold(raw: bytes) -> bytes:
-    """RFC 5322 §2.2.3: the line ends go, the white space after them stays."""
+    """Returns the value without its line ends; the white space after them stays (RFC 5322 §2.2.3)."""
     return raw.replace(b"\r\n", b"").strip(b" \t") if b"\r\n" in raw else raw.strip(b" \t")
 
 
 def decode(raw: bytes) -> str:
-    """An unfolded value with its encoded-words decoded. Neighbours of one charset are joined before they are decoded,
-    because many programs cut a character in two (RFC 2047 §5 forbids it); the space between neighbours goes (§6.2)."""
+    """Returns an unfolded value with its encoded-words decoded.
+
+    Neighbours of one charset are joined before they are decoded, because many programs cut a character in two (RFC
+    2047 §5 forbids it); the space between neighbours is removed (§6.2).
+    """
     if b"=?" not in raw:
         return to_text(raw)
     pieces: list[tuple[str, bytes]] = []
@@ -71,7 +75,7 @@ def _payload(encoding: bytes, text: bytes) -> bytes:
 
 
 def _from_base64(text: bytes) -> bytes:
-    """Base64 with its padding wrong or missing, read as far as it goes."""
+    """Decodes base64 whose padding may be wrong or missing, as far as it can be decoded."""
     try:
         return binascii.a2b_base64(text)
     except binascii.Error:
@@ -81,7 +85,10 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def encode(text: str) -> bytes:
-    """Unstructured text as folded encoded-words of UTF-8, each whole characters and at most 75 octets (RFC 2047 §2)."""
+    """Returns unstructured text as folded encoded-words in UTF-8.
+
+    Each holds whole characters and at most 75 octets (RFC 2047 §2).
+    """
     words: list[bytes] = []
     chunk = b""
     for char in text:
@@ -95,9 +102,13 @@ def encode(text: str) -> bytes:
 
 
 def parameters(raw: bytes) -> dict[str, str]:
-    """The parameters of an unfolded structured value, names lower case; of two with one name the first counts.
-    RFC 2231 continuations and charsets are resolved and win over a plain one. In names of files encoded-words, which no
-    standard allows there and most programs write, are decoded; every other value is octet for octet (Latin-1)."""
+    """Returns the parameters of an unfolded structured value, names in lower case; of two with one name the first
+    counts.
+
+    RFC 2231 continuations and charsets are resolved and take precedence over a plain value. Encoded-words in file
+    names are decoded, because most programs write them though no standard allows it; every other value is kept octet
+    for octet (Latin-1).
+    """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, bytes]]] = {}
     for match in _PARAMETER.finditer(raw):
@@ -118,8 +129,8 @@ def parameters(raw: bytes) -> dict[str, str]:
 
 
 def are_disputed(raw: bytes) -> bool:
-    """Whether programs read different structures in an unfolded Content-Type: its boundary or charset is said twice, or
-    in a form that not all of them know, or there are comments."""
+    """Whether mail programs read an unfolded Content-Type differently: its boundary or charset is given twice or in
+    a form that some of them do not know, or there are comments."""
     low = raw.lower()
     if not any(sign in low for sign in (b"(", b"*")) and all(low.count(base) < 2 for base in _STRUCTURAL):
         return False
@@ -130,7 +141,8 @@ def are_disputed(raw: bytes) -> bool:
 
 
 def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
-    """RFC 2231 §3 and §4: `charset'language'percent-encoded` in the first section, the rest follows it."""
+    """Returns the value of RFC 2231 sections (§3, §4): `charset'language'percent-encoded` in the first section, the
+    rest follows it."""
     charset = ""
     octets: list[bytes] = []
     for number, is_encoded, value in sorted((n, e, v) for n, (e, v) in sections.items()):
@@ -145,18 +157,21 @@ def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A quoted-string of printable ASCII (RFC 5322 §3.2.4)."""
+    """Returns the text as a quoted-string of printable ASCII (RFC 5322 §3.2.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def is_token(text: str) -> bool:
-    """RFC 2045 §5.1."""
+    """Whether the text is a token (RFC 2045 §5.1)."""
     return bool(_TOKEN.match(text))
 
 
 def parameter(name: str, value: str) -> str:
-    """`; name=value`, folded in front; quoted where it must be, RFC 2231 sections where it is long or not ASCII, which
-    in a boundary few programs know."""
+    """Returns `; name=value`, folded in front.
+
+    The value is quoted where necessary; a long or non-ASCII value becomes RFC 2231 sections, except in a long
+    boundary, where few programs know them.
+    """
     longest = _LONGEST_BOUNDARY if name == "boundary" else _PARAMETER_CHARS
     if value.isascii() and value.isprintable() and len(value) <= longest:
         if not is_token(value):

@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 
 from relay.core.model.policy import Policy
-from relay.core.model.wall_clock import zone
+from relay.core.wall_clock import zone
 
 
 def day_of(now: datetime, policy: Policy) -> date:

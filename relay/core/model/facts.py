@@ -77,12 +77,14 @@ class Facts:
 
     `to` is whom the alias stands for, so the writer ought to be the other side. `sender` is the entry of the writing
     side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
-    listed for another party of this marketplace. `thread_refs`: known ids only. `open_question`: the buyer wrote last
-    and the seller has not answered. `order` is what the tag names, else what the thread is about, if anything;
+    listed for another party of this marketplace. `is_own_from`: From is at a domain of the relay itself; then
+    `sender` is None. `thread_refs`: known ids only. `open_question`: the buyer wrote last and the seller has not
+    answered. `order` is what the tag names, else what the thread is about, if anything;
     `orders` are all of the pair. `coming`: the counters of the days after today, where today's are full: mail that a
     quota holds has its place there. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had
     its last mail or was reopened, None for a new one. `scans`: what the scanners found. `link_prefix`: how
-    signed links of ours begin, which the rewrite takes out of what an author quotes.
+    signed links of ours begin, which the rewrite takes out of what an author quotes. `other_tags`: further orders and
+    kinds that the recipient's addresses named; only the record keeps them.
     """
 
     marketplace: Marketplace
@@ -104,5 +106,7 @@ class Facts:
     coming: tuple[Usage, ...] = ()
     misuse: int = 0
     thread_last_at: datetime | None = None
+    is_own_from: bool = False
     scans: tuple[Scan, ...] = ()
     link_prefix: str = ""
+    other_tags: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Final
 
 from relay.core.model.policy import Policy
-from relay.core.model.setting import (
+from relay.core.setting import (
     Language,
     MailAddress,
     MailDomain,

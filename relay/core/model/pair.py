@@ -26,8 +26,8 @@ class Side:
     """One party of a pair with all that its mail needs.
 
     `mailbox` is the party's current verified mailbox as it was given (None once erased); `addresses` are all its
-    registered mailbox and sender addresses, folded, past ones included: what scrubbing must never let through.
-    `senders` is its whole list (R-SND-01).
+    registered mailbox and sender addresses, folded, past ones included: what scrubbing must never let through. An
+    address that waits for its first decision is not among them. `senders` is its whole list (R-SND-01).
     """
 
     party: Party
@@ -35,6 +35,10 @@ class Side:
     mailbox: str | None
     addresses: frozenset[str]
     senders: tuple[Sender, ...] = ()
+
+    def lists(self, address: str) -> bool:
+        """Whether a folded address is on the list by itself, in whatever state."""
+        return any(sender.address == address for sender in self.senders) or address in self.addresses
 
     def sender_for(self, address: str) -> Sender | None:
         """The entry that fits a folded address: the exact one before its domain's, and the owner's word, in either,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from relay.core.model.kind import Kind
-from relay.core.model.setting import (
+from relay.core.setting import (
     DAY,
     WHEN,
     Brackets,

@@ -30,7 +30,7 @@ class ReasonCode(StrEnum):
     smtp: SmtpNumbers | None
     summary: str
 
-    def __new__(cls, word: str, rule: str, smtp: str, summary: str) -> Self:
+    def __new__(cls, word: str, rule: str = "", smtp: str = "", summary: str = "") -> Self:
         member = str.__new__(cls, word)
         member._value_ = word
         member.rule = rule

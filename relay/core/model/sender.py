@@ -19,7 +19,8 @@ WORDS: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """`address` is folded: `local@domain`, or `@domain` for a whole domain."""
+    """`address` is folded: `local@domain`, or `@domain` for a whole domain. `was_retired`: the entry had been retired
+    before it began to wait again."""
 
     id: str
     party_id: str
@@ -28,7 +29,13 @@ class Sender:
     label: str = ""
     added_by: str = ""
     shared: bool = False
+    was_retired: bool = False
 
     @property
     def is_domain(self) -> bool:
         return self.address.startswith("@")
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether anybody has ever decided on it. Until then the address may be a third party's."""
+        return self.state is not SenderState.UNKNOWN or self.was_retired

@@ -156,7 +156,7 @@ class _Words:
 
     def of(self, reason: Reason, part: NoticePart) -> str:
         request = self._request
-        given = values.of_reason(reason, request.marketplace, request.at, self._translations)
+        given = values.of_reason(reason, request.marketplace, self.policy, request.at, self._translations)
         return self.say(key(reason.code, part), important_subject=self._important_subject(), **given)
 
     def _important_subject(self) -> str:

@@ -15,6 +15,7 @@ from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.setting_change import SettingChange
 from relay.core.notice import encode, frame, values
 from relay.core.notice.texts import UNITS, Translations, settings, text
 
@@ -44,14 +45,6 @@ class WaitingSender(NamedTuple):
     url: str
 
 
-class Changed(NamedTuple):
-    """A changed setting of a policy: its key path ("quotas.pair_per_day") and its two values, which may be sets."""
-
-    path: str
-    old: object
-    new: object
-
-
 def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
     """Returns the digest for the account owner: the unlisted senders that wait for a decision (R-SND-02)."""
     marketplace, waiting = letterhead.marketplace, tuple(waiting)
@@ -79,7 +72,7 @@ def announcement(
     letterhead: Letterhead,
     policy: Policy,
     summary: str,
-    changes: Iterable[Changed],
+    changes: Iterable[SettingChange],
     url: str,
     translations: Translations,
 ) -> bytes:
@@ -129,7 +122,7 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
     )
 
 
-def worded(change: Changed, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
+def worded(change: SettingChange, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
     """Yields the lines about a change: added and removed members of a set, both values of any other setting."""
     path, old, new = change
     setting = _setting(path, translations)

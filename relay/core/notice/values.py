@@ -26,9 +26,13 @@ def shown(text: str, marketplace: Marketplace, longest: int = _LONGEST) -> str:
     return redact.clip(redact.addresses(redact.clip(text, longest), marketplace.domains), longest + 100)
 
 
-def of_reason(reason: Reason, marketplace: Marketplace, at: datetime, translations: Translations) -> dict[str, str]:
-    """Returns all REASON_VALUES but `important_subject`, which depends on the message."""
-    policy = marketplace.policy_at(at)
+def of_reason(
+    reason: Reason, marketplace: Marketplace, policy: Policy, at: datetime, translations: Translations
+) -> dict[str, str]:
+    """Returns all of REASON_VALUES but `important_subject`, which depends on the message.
+
+    `policy` is the one in force at `at`.
+    """
     values = {
         **{name: translations.gettext(f"default.{name}") for name in DEFAULTS},
         "allowed": ", ".join(f".{extension}" for extension in sorted(policy.attachments.extensions)),

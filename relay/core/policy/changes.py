@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from relay.core.model.policy import Policy
-from relay.core.notice.letters import Changed
+from relay.core.model.setting_change import SettingChange
 
 _ABOUT: Final = frozenset({"version", "effective_at", "summary"})
 """The keys that identify a version, which are not settings."""
@@ -16,7 +16,7 @@ class PolicyHistoryEntry(NamedTuple):
     """One version in the history of a policy, with its changes to the version before; none for the first."""
 
     policy: Policy
-    changes: tuple[Changed, ...]
+    changes: tuple[SettingChange, ...]
 
 
 def settings(policy: Policy) -> dict[str, object]:
@@ -24,12 +24,12 @@ def settings(policy: Policy) -> dict[str, object]:
     return {path: value for path, value in _settings("", policy) if path.partition(".")[0] not in _ABOUT}
 
 
-def changes(old: Policy, new: Policy) -> Sequence[Changed]:
+def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
     """Returns the changed settings by the key path of the policy file, in its order. The value is None where only one
     version has an action for a kind."""
     before, after = settings(old), settings(new)
     return [
-        Changed(path, before.get(path), after.get(path))
+        SettingChange(path, before.get(path), after.get(path))
         for path in dict.fromkeys((*after, *before))
         if before.get(path) != after.get(path)
     ]

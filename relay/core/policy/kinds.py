@@ -10,9 +10,9 @@ _BY_NAME = {kind.value: kind for kind in Kind}
 def said(case: HeaderCase) -> Kind | None:
     """The kind named by `alias+KIND`, else by `X-Relay-Kind`; None if neither names a kind (R-ADR-05). A tag that
     names an order does not name a kind."""
-    order, named = case.facts.order, case.facts.tag
-    is_order = order is not None and order.external_id.casefold() == named.casefold()
-    return (None if is_order else _BY_NAME.get(_name(named))) or _BY_NAME.get(_name(case.head.kind_mark))
+    order, tag = case.facts.order, case.facts.tag
+    is_order = order is not None and order.external_id.casefold() == tag.casefold()
+    return (None if is_order else named(tag)) or named(case.head.kind_mark)
 
 
 def kind_of(case: HeaderCase) -> Kind:
@@ -34,5 +34,6 @@ def answers(case: HeaderCase) -> bool:
     )
 
 
-def _name(text: str) -> str:
-    return text.strip().lower().replace("-", "_")
+def named(text: str) -> Kind | None:
+    """Returns the kind that a tag or a header field names, in any case and with `-` or `_`."""
+    return _BY_NAME.get(text.strip().lower().replace("-", "_"))

@@ -1,1 +1,1 @@
-"""From the mail as it came to the mail as the other side gets it: an ordered tuple of small passes over one plan."""
+"""Rewrites a mail as it came into the mail that the other side gets: an ordered tuple of small passes over one plan."""

@@ -1,6 +1,7 @@
-"""What dispatch puts in front of the rewritten header: our one trace field, and To with the mailbox of today.
+"""Writes the fields that dispatch puts in front of the rewritten header: our one trace field, and To with the
+mailbox of today.
 
-The rewritten form is kept without them, because a party's mailbox may change while its mail waits (R-ADR-04).
+The rewritten form is stored without them, because the mailbox of a party may change while its mail waits (R-ADR-04).
 """
 
 import re
@@ -10,13 +11,16 @@ from relay.core.mail import address, date
 
 
 def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:
-    """A Received value that names nobody but us (RFC 5321 §4.4): no client, no address, no recipient."""
+    """Returns a Received value that names only us (RFC 5321 §4.4): no client, no address, no recipient."""
     return f"by {by} with {protocol} id {record_id};\r\n {date.write(at)}"
 
 
 def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> bytes:
-    """The whole header block without its empty line and without signatures. `at` stands in for a Date that the
-    writer's program did not give in readable form (RFC 5322 §3.6). Raises AddressError for a `to` that is none."""
+    """Returns the whole header block without its empty line and without signatures.
+
+    `at` is used as the date if the writer's program gave none that can be read (RFC 5322 §3.6). Raises AddressError
+    if `to` is not an address.
+    """
     lines = [f"Received: {received}\r\n"] if received else []
     lines.append(f"To: {_addr_spec(to)}\r\n")
     if not re.search(rb"^date:", rewritten, re.IGNORECASE | re.MULTILINE):
@@ -25,6 +29,9 @@ def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> 
 
 
 def _addr_spec(mailbox: str) -> str:
-    """RFC 5322 §3.4.1; A-labels spare the next hop SMTPUTF8 where the local part is ASCII."""
+    """Returns the mailbox as RFC 5322 §3.4.1 writes it.
+
+    With A-labels the next hop needs no SMTPUTF8 for an ASCII local part.
+    """
     local, domain = address.split(mailbox)
     return f"{address.sendable_local_part(local)}@{address.fold_domain(domain) if local.isascii() else domain}"

@@ -1,7 +1,7 @@
-"""What policy strips, and the placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
+"""Strips what policy wants removed, and puts a placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
 
 Offsets are those of the message as policy read it, so this comes before every pass: the message is cut first, the
-passes work on what is left, and `composed` leads their edits back to the original. Where nothing is cut, nothing of
+passes work on the rest, and `composed` leads their edits back to the original. If nothing is to be cut, nothing of
 this is done.
 """
 
@@ -11,67 +11,70 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from relay.core.mail import key_material, textbody
+from relay.core.mail.edits import Edit, apply_edits, in_order, merge_ranges, moved
 from relay.core.mail.mime import MimeLimits, Part, split
-from relay.core.rewrite import assemble, signed, textbody
-from relay.core.rewrite.documents import signatures
-from relay.core.rewrite.plan import Change, Cutout, Edit, Plan
-from relay.core.rewrite.textbody import Splice
+from relay.core.rewrite import assemble, key_removal, signed, textedit
+from relay.core.rewrite.plan import Change, Cutout, Plan
 
-# What was within its limits as it came is not judged again; only nesting stays bounded, by the splitter itself.
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _STRIPPED: Final = "stripped"
 _WHY: Final = "the marketplace's rules"
 _NAMES_OWNER: Final = "a signature names its owner"
 
 
-class Cut(NamedTuple):
-    """A message after its cutouts. `edits` lead from the original to `content`."""
+class CutMessage(NamedTuple):
+    """A message after its cutouts. `edits` turn the original into `content`."""
 
     content: bytes
     root: Part
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
 
 
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
-    return bool(plan.cutouts or (plan.strip_signatures and signatures.names_owner(content, root)))
+    """Whether anything of the message is to be stripped."""
+    return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
-def apply(content: bytes, root: Part, plan: Plan) -> Cut:
-    """Raises ValueError for a path that names no part and for a span outside its text: what policy wants gone never
-    passes by mistake."""
-    owned = signatures.names_owner(content, root) if plan.strip_signatures else []
+def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
+    """Returns the message after its cutouts.
+
+    Raises ValueError for a path without a part and for a span outside its text, so that nothing that policy wants
+    removed passes by mistake.
+    """
+    owned = key_material.names_owner(content, root) if plan.strip_signatures else []
     over = {each.path for each in owned if each.is_signature and each.start is None}
-    edits: list[Edit] = []
+    edits: list[Edit[bytes]] = []
     changes: list[Change] = []
     gone: list[Part] = []
-    listed = _by_part(root, (*plan.cutouts, *signatures.cutouts(owned, plan.signature_placeholder)))
+    listed = _by_part(root, (*plan.cutouts, *key_removal.cutouts(owned, plan.signature_placeholder)))
     for part in root.walk():
         if part.path in over and not _is_in(part, gone):
-            edits += signatures.unsigned(content, part)
+            edits += key_removal.unsigned(content, part)
             changes.append(Change(_STRIPPED, part.path, part.children[0].end, part.children[-1].end, _NAMES_OWNER))
             gone += part.children[1:]
-    for part, cuts in listed:
+    for part, cutouts in listed:
         if _is_in(part, gone):
             continue
-        whole = next((cutout for cutout in cuts if cutout.start is None), None)
-        made = _replaced(content, part, whole.placeholder) if whole else _spliced(content, part, cuts)
+        whole = next((cutout for cutout in cutouts if cutout.start is None), None)
+        made = _replaced(content, part, whole.placeholder) if whole else _cut_out(content, part, cutouts)
         edits += made
         changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in made if e.start >= part.body_start)
         changes += (change for change in signed.broken(root, part.header_start, part.end) if change.where not in over)
-    edits.sort()
-    cut = assemble.section(content, 0, len(content), edits)
-    return Cut(cut, split(cut, _LIMITS), tuple(edits), tuple(changes))
+    left = apply_edits(content, edits)
+    return CutMessage(left, split(left, MimeLimits.WIDE), tuple(in_order(edits)), tuple(changes))
 
 
 def _is_in(part: Part, others: Iterable[Part]) -> bool:
     return any(other.header_start <= part.header_start and part.end <= other.end for other in others)
 
 
-def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Edits of the cut message's body, and the cuts before them, as edits of the original's body."""
-    drift = cut.root.body_start - original.body_start  # from an offset in the original to the same place in the cut one
-    ranges: list[tuple[int, int, int, Edit | None]] = []  # start, end, growth of the drift, edit
+def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
+    """Returns edits of the cut message's body, and the cuts before them, as edits of the original's body."""
+    drift = (
+        cut.root.body_start - original.body_start
+    )  # add it to an offset in the original to get the same place in the cut message
+    ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
     at = drift
     for edit in cut.edits:
         if edit.start >= original.body_start:
@@ -80,12 +83,12 @@ def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...
             at += growth
     ranges += ((edit.start, edit.end, 0, edit) for edit in edits)
     ranges.sort(key=lambda each: each[:2])
-    merged: list[Edit] = []
+    merged: list[Edit[bytes]] = []
     done = 0
     while done < len(ranges):
-        # What touches becomes one edit.
+        # Ranges that touch become one edit.
         (start, end, *_), before = ranges[done], drift
-        inside: list[Edit] = []
+        inside: list[Edit[bytes]] = []
         while done < len(ranges) and ranges[done][0] <= end:
             _, stop, growth, replacing = ranges[done]
             end, drift, done = max(end, stop), drift + growth, done + 1
@@ -94,8 +97,8 @@ def composed(cut: Cut, original: Part, edits: Iterable[Edit]) -> tuple[Edit, ...
     return tuple(merged)
 
 
-def led_back(cut: Cut, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Changes of the cut message with their ranges in the original."""
+def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Returns changes of the cut message with their ranges in the original."""
     lengths = [len(edit.replacement) for edit in cut.edits]
     growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
     drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one
@@ -114,7 +117,7 @@ def led_back(cut: Cut, changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:
-    """What is cut in each part, without what stands inside a part that goes as a whole."""
+    """Returns the cutouts of each part, except in parts inside one that is removed as a whole."""
     listed: dict[str, list[Cutout]] = {}
     for cutout in cutouts:
         listed.setdefault(cutout.path, []).append(cutout)
@@ -133,39 +136,36 @@ def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cut
     return found
 
 
-def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit]:
-    """A part of its own kind gives way to a text; the boundary lines around it stay."""
+def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit[bytes]]:
+    """Returns edits that replace a part by a text; the boundary lines around it stay."""
     octets = placeholder.encode("utf-8", "replace") + b"\r\n"
     encoding = "7bit" if octets.isascii() else "base64"
     header = (
-        textbody.without_content_fields(content[part.header_start : part.body_start])
+        textedit.without_content_fields(content[part.header_start : part.body_start])
         + b"Content-Type: text/plain; charset=utf-8\r\n"
         + f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii")
         + b"Content-Disposition: inline\r\n\r\n"
     )
-    body = textbody.encoded(octets, encoding)
+    body = textedit.encoded(octets, encoding)
     if not part.path and not body.endswith(b"\r\n"):
         body += b"\r\n"
     return [Edit(part.header_start, part.body_start, header), Edit(part.body_start, part.end, body)]
 
 
-def _spliced(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit]:
+def _cut_out(content: bytes, part: Part, cutouts: Iterable[Cutout]) -> list[Edit[bytes]]:
     if part.children:
         raise ValueError("there is no text to strip from in a part of parts")
     body = textbody.read(content[part.body_start : part.end], part)
-    splices: list[Splice] = []
-    for _, start, end, placeholder in sorted(cutouts, key=lambda cutout: (cutout.start or 0, -(cutout.end or 0))):
+    text_edits: list[Edit[str]] = []
+    for _, start, end, placeholder in cutouts:
         if start is None or end is None or not 0 <= start <= end <= len(body.text):
             raise ValueError("what is to be stripped is not in the part's text")
         text = html.escape(placeholder) if body.is_html else placeholder
-        if splices and start < splices[-1].end:
-            splices[-1] = splices[-1]._replace(end=max(end, splices[-1].end))
-        else:
-            splices.append(Splice(start, end, text))
-    cuts, recoded = textbody.spliced(body, splices)
-    edits = [Edit(part.body_start + cut.start, part.body_start + cut.end, cut.replacement) for cut in cuts]
+        text_edits.append(Edit(start, end, text))
+    raw_edits, recoded = textedit.changed(body, merge_ranges(text_edits))
+    edits = moved(raw_edits, part.body_start)
     if recoded:
         header = content[part.header_start : part.body_start]
-        new = textbody.redeclared_header(header, recoded, part.content_type)
+        new = textedit.redeclared_header(header, recoded, part.content_type)
         edits.insert(0, Edit(part.header_start, part.body_start, new))
     return edits

@@ -1,8 +1,8 @@
-"""A message for a next hop that cannot take it as it is: header fields in ASCII where it lacks SMTPUTF8, bodies in
-7 bit where it lacks 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). What is read stays the same, what is ASCII byte for byte.
+"""Converts a message for a next hop that lacks extensions: header fields to ASCII without SMTPUTF8, bodies to 7 bit
+without 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). Readers see the same, and ASCII stays octet for octet.
 
-Signed parts are converted too: they must be 7 bit to begin with (RFC 1847 §2.1), and one that is not would be broken by
-the next hop, or refused. The relay's own signature is made afterwards.
+Signed parts are converted too: they must be 7 bit in the first place (RFC 1847 §2.1), and the next hop would break
+or refuse one that is not. The relay's own signature is made afterwards.
 """
 
 import re
@@ -10,20 +10,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core.mail import address, encodings, mime, words
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import HeaderField, MimeLimits, Part, raw_value, split
-from relay.core.rewrite import textbody
+from relay.core.rewrite import textedit
 from relay.core.rewrite.assemble import section
-from relay.core.rewrite.plan import Edit
 
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _ENCODING: Final = "content-transfer-encoding"
 _ADDRESSES: Final = frozenset(
     f"{resent}{name}" for resent in ("", "resent-") for name in ("from", "to", "cc", "bcc", "sender", "reply-to")
 )
-# What may be more than ASCII in a list of mailboxes: a quoted string, a domain, words with but space between them.
+# The pieces of a list of mailboxes that may hold more than ASCII.
 _PHRASE: Final = re.compile(
-    rb"""(?sx) ("(?>(?:[^"\\]|\\.)*)"?) | (@[^\s"()<>@,;:\\]++)
-    | [^\s"()<>@,;:\\]++ (?>(?: [\ \t]++ (?=[^\s"()<>@,;:\\\x80-\xff]*+[\x80-\xff]) [^\s"()<>@,;:\\]++ )*)"""
+    rb"""
+    ( " (?>(?: [^"\\] | \\. )*) "? )  # a quoted string
+    | ( @ [^\s"()<>@,;:\\]++ )  # a domain
+    | [^\s"()<>@,;:\\]++  # a word, with those that follow it after nothing but space
+      (?>(?: [\ \t]++ (?= [^\s"()<>@,;:\\\x80-\xff]*+ [\x80-\xff] ) [^\s"()<>@,;:\\]++ )*)
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 _ESCAPED: Final = re.compile(r"(?s)\\(.)")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
@@ -33,16 +37,19 @@ _GLOBAL: Final = re.compile(rb"(?i)message/global")
 
 
 def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
-    """The message with ASCII header fields, of nested messages too, and unless `eight_bit` with 7-bit bodies; the
-    same object where that changes nothing. Linear; raises MimeError for what never was taken in."""
+    """Returns the message with ASCII header fields, also in nested messages, and with 7-bit bodies unless
+    `eight_bit`; the same object if nothing changes.
+
+    Linear. Raises MimeError, only for a message that could not have been taken in.
+    """
     if content.isascii():
         return content
-    root = split(content, _LIMITS)
+    root = split(content, MimeLimits.WIDE)
     edits = [edit for part in root.walk() for edit in _part(content, part, eight_bit=eight_bit)]
     return section(content, 0, len(content), edits) if edits else content
 
 
-def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
+def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit[bytes]]:
     encoding = None if eight_bit else _new_encoding(content, part)
     for field in part.fields:
         if field.name == _ENCODING and encoding:
@@ -59,23 +66,23 @@ def _part(content: bytes, part: Part, *, eight_bit: bool) -> Iterator[Edit]:
         yield from _body(content, part, encoding)
 
 
-def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit]:
+def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit[bytes]]:
     if encoding != "7bit":
         octets = encodings.decode(content[part.body_start : part.end], part.encoding)
-        yield Edit(part.body_start, part.end, textbody.encoded(octets, encoding))
+        yield Edit(part.body_start, part.end, textedit.encoded(octets, encoding))
     elif part.content_type.startswith("multipart/"):
-        # What no program shows, or can.
+        # These octets are shown by no program.
         hidden = mime.surroundings(content, part) if part.children else ((part.body_start, part.end),)
         yield from (Edit(start, end, _NOT_ASCII.sub(b"?", content[start:end])) for start, end in hidden)
 
 
 def _new_encoding(content: bytes, part: Part) -> str | None:
-    """What a part whose body is not ASCII is to be encoded in; None for one that may stay."""
+    """Returns the encoding for a part whose body is not ASCII; None if the body may stay."""
     body = content[part.body_start : part.end]
     if body.isascii():
         return None
     if part.children or part.content_type.startswith("multipart/"):
-        return "7bit"  # composite types are never encoded (RFC 2045 §6.4); the parts in them are
+        return "7bit"  # composite types are never encoded (RFC 2045 §6.4), only the parts in them
     if part.encoding in ("base64", "quoted-printable"):
         return part.encoding
     is_western = b"\0" not in body and len(body) <= 2 * len(body.decode("ascii", "ignore"))
@@ -83,12 +90,13 @@ def _new_encoding(content: bytes, part: Part) -> str | None:
 
 
 def _is_international(part: Part) -> bool:
-    """A nested message that its fields make an ordinary one from now on (RFC 6532 §3.7); not one that is encoded."""
+    """Whether this is a nested message that becomes an ordinary one with ASCII fields (RFC 6532 §3.7); an encoded
+    one does not."""
     return part.content_type == "message/global" and bool(part.children)
 
 
 def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
-    """A whole field in ASCII; a line that is none goes."""
+    """Returns a whole field in ASCII; "" for a line that is not a field."""
     if not field.name:
         return b""
     value = raw_value(content, field)
@@ -107,7 +115,10 @@ def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
 
 
 def _phrase(found: re.Match[bytes]) -> bytes:
-    """A piece of a list of mailboxes. Domains as A-labels; a local part has no ASCII form, and is shown as a word."""
+    """Returns a piece of a list of mailboxes in ASCII.
+
+    Domains become A-labels; a local part, which has no ASCII form, becomes a word.
+    """
     piece, value = found[0], found.string
     if piece.isascii():
         return piece
@@ -125,7 +136,7 @@ def _phrase(found: re.Match[bytes]) -> bytes:
 
 
 def _folded(value: bytes) -> bytes:
-    """Greedily, at single spaces (RFC 5322 §2.2.3)."""
+    """Returns the value folded at single spaces, with lines as long as possible (RFC 5322 §2.2.3)."""
     lines = [b""]
     for word in value.split(b" "):
         if lines[-1] and word and len(lines[-1]) + len(word) >= _FIELD_LINE:

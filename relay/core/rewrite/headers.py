@@ -1,8 +1,9 @@
-"""The outgoing header, made anew: what is listed passes in its plainest form, From is built, all else stays behind.
+"""The pass that makes the outgoing header: listed fields pass in their plainest form, From is built, all other
+fields are dropped.
 
-A list of what to remove always misses something, so this is a list of what may pass (R-REW-02). To and Received are
-put in front at dispatch, when the mailbox is known; Message-ID and its kin come from `threads`; Reply-To would only
-repeat From.
+A list of fields to remove would always miss some, so this is a list of fields that may pass (R-REW-02). Dispatch
+puts To and Received in front, when the mailbox is known; Message-ID, In-Reply-To and References come from `threads`;
+Reply-To would only repeat From.
 """
 
 import re
@@ -15,7 +16,7 @@ from relay.core.mail.mime import HeaderField, Part, raw_value
 from relay.core.rewrite.plan import Change, Draft, Plan
 
 _MAX_NAME: Final = 128
-_LONGEST_KEPT: Final = 900  # leaves room below 998 (RFC 5322 §2.1.1) for the name and for what scrubbing makes longer
+_LONGEST_KEPT: Final = 900  # below 998 (RFC 5322 §2.1.1), with room for the name and for longer values after scrubbing
 _PLAIN: Final = re.compile(rb"(?>(?:[\t ]*+[!-~][\t -~]*+\r\n)+)\Z")
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -28,13 +29,16 @@ _DOMAIN: Final = re.compile(rb"[A-Za-z0-9.-]{1,253}\Z")
 
 _AUTO_SUBMITTED: Final = {Automatic.REPLY: "auto-replied", Automatic.BULK: "auto-generated"}
 
-# How a field passes: its outgoing value without the space before it, or None when nothing of it may.
+# Returns the outgoing raw value of a field, with leading space and final CRLF; None if the field is dropped.
 _Form = Callable[[bytes, HeaderField, Part], bytes | None]
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """The first pass: starts the outgoing header. Of a field that may stand once the first counts; loop marks add
-    up (R-OUT-08); every field that stays behind is a Change."""
+    """Starts the outgoing header; runs as the first pass.
+
+    Of a field that may stand once the first one counts; loop marks add up (R-OUT-08); every dropped field is a
+    Change.
+    """
     fields: list[tuple[str, bytes]] = [("From", _from(plan))]
     changes: list[Change] = []
     seen: set[str] = set()
@@ -69,7 +73,10 @@ def _line(text: str) -> bytes:
 
 
 def _from(plan: Plan) -> bytes:
-    """RFC 5322 §3.4; the name is the marketplace's, but may hold anything."""
+    """Returns the From value (RFC 5322 §3.4).
+
+    The display name is that of the marketplace, and may hold any character.
+    """
     name = _UNPRINTABLE.sub(" ", plan.from_name).strip()[:_MAX_NAME]
     if not name:
         return _line(plan.from_address)
@@ -82,7 +89,7 @@ def _from(plan: Plan) -> bytes:
 
 
 def _is_plain(value: bytes) -> bool:
-    """Printable ASCII, no line of white space alone, no line too long: passes byte for byte."""
+    """Whether the value passes octet for octet: printable ASCII, no line of white space alone, no line too long."""
     return bool(_PLAIN.match(value)) and max(map(len, value.split(b"\r\n"))) <= _LONGEST_KEPT
 
 
@@ -100,8 +107,8 @@ def _date(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
 
 
 def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
-    """Content-Type and Content-Disposition: as they stand, or rebuilt from what was read in them where they hold
-    comments (free text), raw octets or too long a line."""
+    """Returns Content-Type or Content-Disposition as written; built again from its parameters if it holds comments
+    (free text), raw octets or too long a line."""
     value = content[field.value_start : field.end]
     is_type = field.name == "content-type"
     if is_type and not mime.read_type(raw_value(content, field)):

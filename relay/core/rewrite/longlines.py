@@ -1,7 +1,9 @@
-"""No line longer than 998 octets leaves (RFC 5322 §2.1.1, R-REW-10); mail with longer ones comes in every day.
+"""The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10), and
+mail with longer lines comes in every day.
 
-The last pass: it looks at the body as the other passes leave it. Parts with such a line are encoded anew, so their
-decoded content stays; signed parts stay as they are, because a long line is a smaller harm than a broken signature.
+It runs after the passes that change the content, and looks at the body as they leave it. Parts with a long line are
+encoded again, so their decoded content stays; signed parts stay as they are, because a long line does less harm than
+a broken signature.
 """
 
 import binascii
@@ -10,9 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from relay.core.mail import mime
+from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.mime import HeaderField, Part
 from relay.core.rewrite import assemble
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _LONGEST: Final = 998
 _BASE64_LINE: Final = 76
@@ -27,7 +30,7 @@ _Encoder = Callable[[bytes], bytes]
 
 
 def apply(draft: Draft, _plan: Plan) -> Draft:
-    """Re-encodes what has a long line. Its edits take the place of earlier ones inside the same part."""
+    """Encodes parts with a long line again. Its edits take the place of earlier ones inside the same part."""
     start, content = draft.root.body_start, draft.content
     body = assemble.section(content, start, len(content), draft.edits) if draft.edits else content
     if not has_long_line(body, 0 if draft.edits else start):
@@ -44,7 +47,7 @@ def apply(draft: Draft, _plan: Plan) -> Draft:
 
 
 def has_long_line(content: bytes, start: int = 0) -> bool:
-    """Looks at one line end in a thousand octets."""
+    """Whether a line is longer than 998 octets. Looks at one line end in a thousand octets."""
     end = len(content)
     while end - start > _LONGEST:
         line_end = content.rfind(b"\r\n", start, start + _LONGEST + 2)
@@ -86,7 +89,7 @@ def _encode(draft: Draft, part: Part) -> Draft:
 
 
 def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
-    """Names the new encoding in the part's header."""
+    """Names the new encoding in the header of the part."""
     name, _, value = line.partition(b":")
     if part is draft.root:
         others = tuple(field for field in draft.fields if field[0].lower() != "content-transfer-encoding")
@@ -96,17 +99,17 @@ def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
     old = part.first("content-transfer-encoding")
     edit = Edit(old.start, old.end, line) if old else Edit(part.header_start, part.header_start, line)
     edits = tuple(e for e in draft.edits if e.end <= edit.start or edit.end <= e.start)
-    return draft._replace(edits=tuple(sorted((*edits, edit))))
+    return draft._replace(edits=tuple(in_order((*edits, edit))))
 
 
 def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
-    """Puts one edit where a long line is, made from what earlier edits left there."""
+    """Puts one edit in place of a range with a long line, made from the octets that earlier edits left there."""
     inside, others = assemble.parted(draft.edits, start, end)
     text = assemble.section(draft.content, start, end, inside)
     if not has_long_line(text):
         return draft
     return draft._replace(
-        edits=tuple(sorted((*others, Edit(start, end, encoder(text))))),
+        edits=tuple(in_order((*others, Edit(start, end, encoder(text))))),
         changes=(*draft.changes, Change("re-encoded", part.path, start, end, "line too long")),
     )
 
@@ -116,7 +119,7 @@ def _cut(text: bytes) -> bytes:
 
 
 def _fold(value: bytes) -> bytes:
-    """At white space; a field that has none is not worth keeping."""
+    """Returns the field folded at white space; "" if that is not possible."""
     folded = _FOLD.sub(rb"\1\r\n ", value)
     return b"" if has_long_line(folded) else folded
 
@@ -132,7 +135,7 @@ def _wrap_quoted_printable(text: bytes) -> bytes:
 
 
 def _to_quoted_printable(text: bytes) -> bytes:
-    # binascii ends its soft breaks as the first line of the text ends, and with LF where there is none.
+    # binascii ends its soft breaks like the first line of the text, or with LF if that has no end.
     return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(text, istext=True))
 
 

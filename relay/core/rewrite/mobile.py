@@ -1,27 +1,27 @@
 """The pass for readers at a mobile carrier (R-ADR-03): text first.
 
-A phone that shows no HTML would show an empty mail, so HTML that stands alone gets a text before it, and text that
-stands behind its HTML comes to the front. It runs when all others have had their say: the text is made of what the
-reader gets, footer included. What else the carriers document (they send back long lines, and cut or send back mails of
-a few hundred KB on old phones) is kept by `longlines` and by policy's limits.
+A phone that shows no HTML would show an empty mail, so a text is put before HTML that stands alone, and a text that
+stands after its HTML moves before it. The pass runs last, because the text is made of the content that the reader
+gets, with the footer. Other limits of the carriers (they return long lines, and on old phones cut or return mails of
+a few hundred KB) are kept by `longlines` and by the limits of policy.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail import mime, words
+from relay.core.mail import mime, textbody, words
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import MimeLimits, Part
-from relay.core.rewrite import assemble, plaintext, scrub, textbody
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite import assemble, plaintext, scrub, textedit
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _WHY: Final = "the reader's carrier shows text first"
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 _LONGEST: Final = 998
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """The last pass: it puts one edit in the place of those inside a part that it moves or wraps."""
+    """Puts text first. As the last pass it puts one edit in place of those inside a part that it moves or wraps."""
     if not plan.mobile:
         return draft
     for part in _lonely(draft.root):
@@ -32,7 +32,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def _lonely(part: Part) -> Iterator[Part]:
-    """HTML that no text stands beside; with its pictures where it has some."""
+    """Yields HTML without a text beside it, together with its pictures."""
     kind, first = part.content_type, part.children[:1]
     shown = (part,) if kind == "text/html" else first if kind == "multipart/related" else ()
     if shown and shown[0].content_type == "text/html" and part.disposition != "attachment":
@@ -43,7 +43,7 @@ def _lonely(part: Part) -> Iterator[Part]:
 
 
 def _reversed(part: Part) -> Iterator[tuple[Part, Part]]:
-    """What stands before the text that it is an alternative to, and that text."""
+    """Yields pairs of a part that stands before its text alternative, and that text."""
     if part.content_type == "multipart/alternative":
         text = _text(part)
         if text and text is not part.children[0]:
@@ -58,7 +58,7 @@ def _text(part: Part) -> Part | None:
 
 
 def _with_text(draft: Draft, plan: Plan, part: Part) -> Draft:
-    """The part in a multipart/alternative, behind a text that says the same."""
+    """Wraps the part in a multipart/alternative, after a text with the same content."""
     is_root = part is draft.root
     start = part.body_start if is_root else part.header_start
     entity, others = _as_it_stands(draft, start, part.end)
@@ -87,8 +87,8 @@ def _is_content(name: str) -> bool:
 
 
 def _html(entity: bytes) -> str:
-    """The text of the first HTML in it."""
-    root = mime.split(entity, _LIMITS)
+    """Returns the text of the first HTML in the entity."""
+    root = mime.split(entity, MimeLimits.WIDE)
     html = next((part for part in root.walk() if part.content_type == "text/html"), root)
     return textbody.read(entity[html.body_start : html.end], html).text
 
@@ -103,7 +103,7 @@ def _text_part(text: str) -> bytes:
         (
             b"Content-Type: text/plain; charset=utf-8\r\n",
             f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode("ascii"),
-            textbody.encoded(octets, encoding),
+            textedit.encoded(octets, encoding),
         )
     )
 
@@ -116,7 +116,7 @@ def _swapped(draft: Draft, html: Part, text: Part) -> Draft:
     return draft._replace(edits=(*others, *edits), changes=(*draft.changes, moved))
 
 
-def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit, ...]]:
-    """A stretch as earlier passes left it, and the edits outside it."""
+def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit[bytes], ...]]:
+    """Returns a range as earlier passes left it, and the edits outside of it."""
     inside, others = assemble.parted(draft.edits, start, end)
     return assemble.section(draft.content, start, end, inside), tuple(others)

@@ -1,7 +1,7 @@
-"""What HTML says, as plain text: for readers whose program shows nothing else.
+"""Converts HTML to plain text, for readers whose program shows nothing else.
 
-Blocks become lines, links keep where they lead, pictures their description. A tree too deep for the parser, which is
-quadratic in depth, loses its tags and nothing more.
+Blocks become lines, links are followed by their target, pictures become their description. HTML that nests too deep
+for the parser, which is quadratic in the depth, loses its tags and nothing more.
 """
 
 import html
@@ -11,8 +11,8 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.core.mail.html_depth import is_flat_enough
+from relay.core.mail.layers import TAG
 
-_TAG: Final = re.compile(r"<!--(?>(?:(?!-->).)*)(?:-->|\Z)|<[/!?]?[A-Za-z][^>]*+>", re.DOTALL)
 _UNSEEN: Final = frozenset({"head", "style", "script", "template", "title", "noscript", "-comment"})
 _SPACED: Final = re.compile("blockquote|h[1-6]|ol|p|pre|table|ul")
 _BLOCK: Final = re.compile(
@@ -20,14 +20,14 @@ _BLOCK: Final = re.compile(
 )
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _LINE, _PARAGRAPH = "\x1e", "\x1d"
-"""Where a block begins or ends; several together are one."""
+"""Marks at the beginning and end of a block. Neighbouring marks count once."""
 _BREAKS: Final = re.compile(r" *[\n\x1d\x1e][ \n\x1d\x1e]*")
 
 
 def of_html(source: str) -> str:
-    """Lines that end in LF; "" when it shows no text."""
+    """Returns lines that end in LF; "" if the HTML shows no text."""
     if not is_flat_enough(source):
-        return _tidy(html.unescape(_TAG.sub(" ", source)))
+        return _tidy(html.unescape(TAG.sub(" ", source)))
     root = LexborHTMLParser(source).root
     pieces: list[str] = []
     if root is not None:
@@ -36,7 +36,10 @@ def of_html(source: str) -> str:
 
 
 def _read(root: LexborNode, pieces: list[str]) -> None:
-    """Each node is met twice: before its children, and behind them with where their text began."""
+    """Appends the text of the tree to `pieces`.
+
+    Each node is visited twice: before its children, and after them with the index at which their text began.
+    """
     waiting: list[tuple[LexborNode, int]] = [(root, -1)]
     while waiting:
         node, start = waiting.pop()
@@ -72,7 +75,7 @@ def _opening(node: LexborNode, tag: str) -> str:
 
 
 def _target(node: LexborNode, shown: str) -> str:
-    """Where a link leads, unless its text says so."""
+    """Returns the target of a link, unless its text already says it."""
     target = (node.attributes.get("href") or "").strip().removeprefix("mailto:")
     leads_out = target and target not in shown and not target.startswith(("#", "javascript:", "cid:"))
     return f" <{target}>" if leads_out else ""

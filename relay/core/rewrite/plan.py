@@ -1,15 +1,16 @@
-"""What a rewrite is given and what it yields."""
+"""The input and the output of a rewrite."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from relay.core.mail.edits import Edit
 from relay.core.mail.mime import Part
 
 
 class Cutout(NamedTuple):
-    """What policy strips (`verdict.Strip`): a part's `path`, offsets in its decoded text (None: the whole part), and
-    the `placeholder` that stands in its place, in the reader's language."""
+    """A range that policy strips (`verdict.Strip`): the `path` of a part, offsets in its decoded text (None: the
+    whole part), and the `placeholder` in its place, in the reader's language."""
 
     path: str
     start: int | None
@@ -18,7 +19,7 @@ class Cutout(NamedTuple):
 
 
 class FooterLine(NamedTuple):
-    """One line below the mail; `url` "" for a line that is no link."""
+    """One line below the mail. `url` is "" for a line without a link."""
 
     text: str
     url: str
@@ -26,25 +27,28 @@ class FooterLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that the passes need, resolved beforehand.
+    """All values that the passes need, resolved beforehand.
 
-    `from_address`/`from_name`: the author's alias and its display name (already marketplace-approved). `disguise`
-    maps each known real address of both parties, folded, to that party's alias. `message_id` is the outgoing id
-    without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's side; an id that
-    is in neither map becomes `opaque_id(id)` under `thread_key` at `domain`, so siblings of an unknown parent still
-    thread. `hidden_hosts`: HELO name and client address of this session, beside what the trace fields name.
-    `disguise_domains` maps domains (A-labels) to the alias that stands for every address there. `hidden_names` maps
-    real names of the author to what is shown instead: never beside addresses nor in names of files, and not in running
-    text either with `hide_names_in_text`.
+    `from_address` and `from_name` are the author's alias and its display name (approved by the marketplace).
+    `disguise` maps each known real address of both parties, folded, to the alias of that party. `message_id` is the
+    outgoing id without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's
+    side; an unknown id becomes `opaque_id(id)` under `thread_key` at `domain`, so that replies to one unknown
+    message stay in one thread.
 
-    `cutouts` are what policy strips. `footer` is put below the mail, in the reader's language (`language`), and
-    `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is what every signed link of ours begins
-    with: in what the author wrote or quoted, such a link was his own, and goes, with the footer around it (R-REW-09).
+    `hidden_hosts` are HELO name and client address of this session, in addition to the hosts that the trace fields
+    name. `disguise_domains` maps domains (A-labels) to the alias that stands for every address there. `hidden_names`
+    maps real names of the author to the text that is shown instead: always beside addresses and in file names, in
+    running text only with `hide_names_in_text`.
+
+    `cutouts` are the ranges that policy strips. `footer` is put below the mail, in the reader's language
+    (`language`), and `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is the beginning of
+    every signed link of ours: a link in what the author wrote or quoted belongs to the author, and is removed with
+    the footer around it (R-REW-09).
 
     `mobile`: the reader's mailbox is at a mobile carrier, whose profile shows text first (R-ADR-03).
 
-    `strip_images`, `strip_documents`: what pictures and documents say of their maker goes; `strip_signatures`: keys and
-    signatures go, a key with `signature_placeholder` in its place (R-REW-06).
+    `strip_images`, `strip_documents`: data about the maker is removed from pictures and documents.
+    `strip_signatures`: keys and signatures are removed, a key with `signature_placeholder` in its place (R-REW-06).
     """
 
     domain: str
@@ -70,16 +74,9 @@ class Plan:
     signature_placeholder: str = "[key or signature removed]"
 
 
-class Edit(NamedTuple):
-    """Replace `content[start:end]` of the received content by `replacement`. Edits of one message do not overlap."""
-
-    start: int
-    end: int
-    replacement: bytes
-
-
 class Change(NamedTuple):
-    """For the record: what was changed, where (a header name or a part's path, byte range in the original), why."""
+    """One entry for the record: what was changed, where (the name of a header field or the path of a part, and the
+    byte range in the original), and why."""
 
     what: str
     where: str
@@ -90,23 +87,29 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """`header` is the new header block of the whole message without its empty line and without Received,
-    To and DKIM-Signature, which dispatch puts before it; `edits` apply to the body, sorted."""
+    """The result.
+
+    `header` is the new header block of the whole message, without its empty line and without Received, To and
+    DKIM-Signature, which dispatch puts before it. `edits` apply to the body and are sorted.
+    """
 
     header: bytes
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
 
 
 class Draft(NamedTuple):
-    """A rewrite under way: what a pass takes and gives. `fields` is the outgoing header so far: names as sent, raw
-    values with leading space, folding and final CRLF; it starts empty. `changes` only ever grow; `edits` too, but for
-    the last pass, which may put one edit in the place of those inside it."""
+    """A rewrite in progress, which each pass takes and returns.
+
+    `fields` is the outgoing header so far, empty at the start: names as sent, raw values with leading space, folding
+    and final CRLF. `changes` only grow; so do `edits`, except that the last passes may put one edit in place of
+    those inside it.
+    """
 
     content: bytes
     root: Part
     fields: tuple[tuple[str, bytes], ...] = ()
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
 
 

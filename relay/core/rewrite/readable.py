@@ -1,25 +1,23 @@
-"""A message as a person would read it, line by line: decoded fields, decoded text, attachments by name, size and hash.
+"""Shows a message as a person reads it, line by line: decoded fields, decoded text, attachments by name, size and
+hash.
 
-For showing what a rewrite has changed; nothing is ever made from it. Bytes that cannot be split are shown as they are.
+It shows what a rewrite has changed; no mail is made from it. A message that cannot be split is shown as it is.
 """
 
 import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from relay.core.mail import encodings, words
+from relay.core.mail import encodings, textbody, words
 from relay.core.mail.mime import MimeError, MimeLimits, Part, raw_value, split
-from relay.core.rewrite import textbody
 
 _HASH_DIGITS: Final = 16
-_LIMITS: Final = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
-"""What was taken in and rewritten has passed the limits; these are for what else is to be shown."""
 
 
 def lines(content: bytes) -> list[str]:
-    """Each part under a heading of its own, in their order."""
+    """Returns the lines of all parts in their order, each part under its own heading."""
     try:
-        root = split(content, _LIMITS)
+        root = split(content, MimeLimits.WIDE)
     except MimeError:
         return words.to_text(content).splitlines()
     return [line for part in root.walk() for line in _part(content, part)]

@@ -1,18 +1,18 @@
-"""The whole rewrite: a draft goes through the passes in order and comes out as a header and edits."""
+"""The whole rewrite: a draft goes through the passes in order and becomes a header and edits."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from relay.core.mail import encodings
+from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.mime import Part
 from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, scrub, threads
-from relay.core.rewrite.plan import Draft, Edit, Pass, Plan, Rewritten
+from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
-_BARE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 PASSES: Final[tuple[Pass, ...]] = (
     headers.apply,
     threads.apply,
-    *scrub.PASSES,
+    scrub.apply,
     documents.apply,
     footer.apply,
     longlines.apply,
@@ -21,7 +21,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
-    """The mail as the other side gets it, from the mail as it came and its parts."""
+    """Returns the mail that the other side gets, from the mail as it came and its parts."""
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)
@@ -38,12 +38,13 @@ def _passed(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> R
     for apply in passes:
         draft = apply(draft, plan)
     header = b"".join(name.encode("ascii") + b":" + value for name, value in draft.fields)
-    return Rewritten(header=header, edits=tuple(sorted(map(_on_whole_lines, draft.edits))), changes=draft.changes)
+    return Rewritten(header=header, edits=tuple(in_order(map(_on_whole_lines, draft.edits))), changes=draft.changes)
 
 
-def _on_whole_lines(edit: Edit) -> Edit:
-    """What broken text was decoded to may hold half a line end, on which two servers may disagree (R-IN-04)."""
+def _on_whole_lines(edit: Edit[bytes]) -> Edit[bytes]:
+    """Returns the edit with CRLF as its only line end.
+
+    Broken text may be decoded to half a line end, which two servers may read differently (R-IN-04).
+    """
     new = edit.replacement
-    if new.count(b"\r\n") == new.count(b"\n") == new.count(b"\r"):
-        return edit
-    return edit._replace(replacement=_BARE_END.sub(b"\r\n", new))
+    return edit._replace(replacement=encodings.with_crlf(new)) if encodings.has_bare_line_end(new) else edit

@@ -1,47 +1,29 @@
-"""Message-ID, In-Reply-To and References as the other side knows them (R-REW-03).
+"""The pass that writes Message-ID, In-Reply-To and References as the other side knows them (R-REW-03).
 
-An id of the sender's side names its host; no such id may pass (R-REW-01). What the pair knows is mapped, what it does
-not know becomes opaque but stays the same for the same id, so answers to an unknown message still hang together.
-Thread-Index and Thread-Topic do not pass: the first holds the time and a GUID of the sender's own mail program.
+An id of the sender's side names its host, so no such id may pass (R-REW-01). Ids that the pair knows are mapped; an
+unknown id becomes opaque but the same each time, so that replies to an unknown message stay together. Thread-Index
+and Thread-Topic do not pass: the first holds the time and a GUID of the sender's mail program.
 """
 
 import re
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail.mime import Part, raw_value
+from relay.core.mail.message_ids import ids
 from relay.core.rewrite.plan import Draft, Plan
 
-MAX_IDS: Final = 50
-_FIRST_IDS: Final = 10
-# Old programs fold inside an id: white space in it is not part of it. 998: RFC 5322 §2.1.1.
-_ID: Final = re.compile(rb"<([^<>]{1,998})>")
-# What may be written as one line of an ASCII header; a writer's program may have given anything for its own id.
+# Ids that can be written as one line of an ASCII header; the id that a program gives to its mail may be anything.
 _SENDABLE: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
 _LINE: Final = 76
 
 
-def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
-    """The ids in all fields of these names, without brackets, in order, each once; of a long list the first ten and
-    the last forty, so that both its origin and its newest messages stay."""
-    found: dict[str, None] = {}
-    for name in names:
-        for field in root.fields:
-            if field.name == name:
-                for match in _ID.findall(raw_value(content, field)):
-                    found[b"".join(match.split()).decode("utf-8", "replace")] = None
-    found.pop("", None)
-    listed = tuple(found)
-    return listed if len(listed) <= MAX_IDS else listed[:_FIRST_IDS] + listed[_FIRST_IDS - MAX_IDS :]
-
-
 def opaque_id(message_id: str, key: bytes, domain: str) -> str:
-    """What stands for an id that the pair does not know; without brackets."""
+    """Returns the id that replaces one that the pair does not know, without brackets."""
     return f"{keyed.base32(keyed.tag(key, 'thread', message_id, size=15))}@{domain}"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Adds Message-ID, and In-Reply-To and References where the message answers one."""
+    """Adds Message-ID, and In-Reply-To and References if the message answers another one."""
     fields = [("Message-ID", f" <{plan.message_id}>\r\n".encode("ascii"))]
     answers = ids(draft.content, draft.root, "in-reply-to")
     references = ids(draft.content, draft.root, "references", "in-reply-to")
@@ -53,7 +35,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def _listed(incoming: tuple[str, ...], plan: Plan) -> bytes:
-    """One line while it fits, else an id a line (RFC 5322 §2.2.3)."""
+    """Returns the ids on one line if they fit, else one id per line (RFC 5322 §2.2.3)."""
     outgoing = [
         known if _SENDABLE.match(known := plan.thread_ids.get(i, "")) else opaque_id(i, plan.thread_key, plan.domain)
         for i in incoming

@@ -2,18 +2,9 @@
 (RFC 9989 §4.10). Faults are raised, as ResolveError: nothing found and nothing heard are different answers.
 """
 
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
-
-from relay.core import dmarc
+from relay.core import dmarc, public_suffixes
 from relay.core.dmarc import Discovery, DmarcRecord, Method
 from relay.ports import Resolver
-
-
-@cache
-def _public_suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
 
 
 async def discover(resolver: Resolver, domain: str) -> Discovery:
@@ -25,7 +16,7 @@ async def discover(resolver: Resolver, domain: str) -> Discovery:
             records[name] = record
         if dmarc.ends_walk(record):
             break
-    return dmarc.discovered(domain, records, _public_suffixes().privatesuffix)
+    return dmarc.discovered(domain, records, public_suffixes.organizational_domain)
 
 
 async def aligned(resolver: Resolver, author: Discovery, method: Method, domain: str) -> bool:

@@ -18,7 +18,7 @@ from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import Refused
 from relay.edge.smtp_in.guard import Address
 
-_AWAY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
+_TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
 
 _log = structlog.get_logger(__name__)
 
@@ -161,15 +161,18 @@ class Transaction(Connection):
         return replies
 
     def _fault(self, error: Exception) -> Reply:
-        """The answer to a fault. Its text may name people, so the log has only its kind and place."""
-        self._door.count_refusal("unavailable" if isinstance(error, ports.UnavailableError) else "internal")
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        _log.error(
-            "smtp command failed",
-            port=self._door.listener.kind,
-            kind=type(error).__name__,
-            at=f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "",
-        )
-        return _AWAY
+        """The answer to a fault. A bug has a line with its traceback. Of an unavailable store the store itself tells,
+        once for all commands that this puts off."""
+        port = self._door.listener.kind
+        match error:
+            case ports.StoreUnavailableError():
+                self._door.count_refusal("unavailable")
+                _log.debug("smtp_command_put_off", port=port, code=error.code)
+            case ports.UnavailableError():
+                self._door.count_refusal("unavailable")
+                _log.warning("smtp_command_put_off", port=port, words=str(error))
+            case _:
+                self._door.count_refusal("internal")
+                self._door.observer.count("internal_errors", where="smtp")
+                _log.error("smtp_command_failed", port=port, exc_info=error)
+        return _TEMPORARY

@@ -12,7 +12,7 @@ WHERE pair_id = (SELECT pair_id FROM alias WHERE local_part = $1 AND domain = $2
 ORDER BY retired DESC
 
 -- name: entries
-SELECT id, party_id, sealed, state, shared FROM sender WHERE party_id IN ($1...)
+SELECT id, party_id, sealed, state, shared, was_retired FROM sender WHERE party_id IN ($1...)
 
 -- name: listed_elsewhere
 SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1

@@ -25,4 +25,4 @@ UPDATE item SET hold = 'refused', due_at = $2 WHERE id = $1 AND state = 'held' A
 UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state
 
 -- name: unretire_sender
-UPDATE sender SET state = 'unknown', changed_at = $2 WHERE id = $1 AND state = 'retired'
+UPDATE sender SET state = 'unknown', changed_at = $2, was_retired = 1 WHERE id = $1 AND state = 'retired'

@@ -22,14 +22,15 @@ ON CONFLICT (domain, selector) DO UPDATE SET algorithm = excluded.algorithm, wra
 
 -- name: activate_dkim_key
 UPDATE dkim_key SET state = 'active', since = $3
-WHERE domain = $1 AND selector = $2 AND state = 'prepared' RETURNING selector
+WHERE domain = $1 AND selector = $2 AND state = 'prepared' RETURNING algorithm
 
 -- name: replace_dkim_keys
 -- By the one that has just become active.
 UPDATE dkim_key SET state = 'replaced', since = $3
 WHERE domain = $1 AND selector <> $2 AND state = 'active'
   AND algorithm = (SELECT fresh.algorithm FROM dkim_key AS fresh WHERE fresh.domain = $1 AND fresh.selector = $2)
+RETURNING selector, algorithm
 
 -- name: retire_dkim_key
 UPDATE dkim_key SET state = 'retired', since = $3, wrapped = $4
-WHERE domain = $1 AND selector = $2 AND state IN ('prepared', 'replaced') RETURNING selector
+WHERE domain = $1 AND selector = $2 AND state IN ('prepared', 'replaced') RETURNING algorithm

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from structlog.testing import capture_logs
 
 from relay.edge import tls
+from tests.support.log import written
 from tests.support.reception import Reception
 
 
@@ -29,8 +29,9 @@ def tls_pair(tmp_path_factory: pytest.TempPathFactory) -> TlsPair:
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def reception(request: pytest.FixtureRequest) -> Iterator[Reception]:
-    with capture_logs() as logs:
+    with written("debug") as log:
         reception = Reception(request.param)
+        reception.log = log
         yield reception
         reception.close()
-    assert "@" not in str(logs)
+    assert "@" not in log.text

@@ -46,7 +46,7 @@ def port(request: pytest.FixtureRequest, reception: Reception) -> int:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, min_size=1, max_size=12))
-def test_any_commands_get_well_formed_replies(port, lines):
+def test_any_commands_get_well_formed_replies(port: int, lines: list[bytes]) -> None:
     with Dialogue(port) as client:
         client.send(b"".join(lines))
         client.close_sending()
@@ -60,7 +60,7 @@ TEXT = st.lists(st.sampled_from([b"\r\n", b".", b"..", b"a", b"\x80", b" "]), ma
 
 
 @given(content=TEXT)
-def test_content_comes_out_as_its_sender_stuffed_it(content):
+def test_content_comes_out_as_its_sender_stuffed_it(content: bytes) -> None:
     content += b"\r\n"
     stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in content.split(b"\r\n"))
     assert (data.END_MARK in b"\r\n" + stuffed) is False

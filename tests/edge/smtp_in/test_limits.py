@@ -2,6 +2,7 @@
 
 import ipaddress
 import itertools
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def ask_all(client: Dialogue, *lines: str) -> list[str]:
     return [client.ask(line)[:9] for line in lines]
 
 
-def test_too_big_a_message_is_read_to_its_end_and_refused(reception):
+def test_too_big_a_message_is_read_to_its_end_and_refused(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(message_bytes=10_000))) as client:
         client.reply()
         ask_all(client, *ENVELOPE)
@@ -33,7 +34,7 @@ def test_too_big_a_message_is_read_to_its_end_and_refused(reception):
     assert [message.content for message in reception.intake.messages] == [b"small\r\n"]
 
 
-def test_recipients_beyond_the_limit_are_for_another_transaction(reception):
+def test_recipients_beyond_the_limit_are_for_another_transaction(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(recipients=2))) as client:
         client.reply()
         ask_all(client, *ENVELOPE[:2])
@@ -49,7 +50,9 @@ def test_recipients_beyond_the_limit_are_for_another_transaction(reception):
 
 
 @pytest.mark.parametrize("limits", [SmtpLimits(connections=2), SmtpLimits(connections_per_client=2)])
-def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(reception, limits):
+def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(
+    reception: Reception, limits: SmtpLimits
+) -> None:
     port = reception.open(limits=limits)
     with Dialogue(port) as first, Dialogue(port) as second:
         assert [first.reply()[:3], second.reply()[:3]] == ["220", "220"]
@@ -61,7 +64,7 @@ def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(reception
             assert fourth.reply().startswith("220")
 
 
-def test_listeners_share_their_counts(reception):
+def test_listeners_share_their_counts(reception: Reception) -> None:
     limits = SmtpLimits(connections_per_client=1)
     with Dialogue(reception.open(limits=limits)) as first:
         first.reply()
@@ -69,13 +72,13 @@ def test_listeners_share_their_counts(reception):
             assert second.reply().startswith("421 4.7.0")
 
 
-def test_trusted_networks_are_free_of_connection_limits(reception):
+def test_trusted_networks_are_free_of_connection_limits(reception: Reception) -> None:
     port = reception.open(limits=SmtpLimits(connections=1, connections_per_client=1), networks=LOOPBACK)
     with Dialogue(port) as first, Dialogue(port) as second:
         assert [first.reply()[:3], second.reply()[:3]] == ["220", "220"]
 
 
-def test_too_many_commands_end_the_session(reception):
+def test_too_many_commands_end_the_session(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(commands_per_session=3))) as client:
         client.reply()
         client.say(*["NOOP"] * 5)
@@ -83,14 +86,14 @@ def test_too_many_commands_end_the_session(reception):
     assert reception.observer.of("smtp_in_refused", reason="commands") == 1
 
 
-def test_too_many_errors_end_the_session(reception):
+def test_too_many_errors_end_the_session(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(errors_per_session=3))) as client:
         client.reply()
         client.say("FOO", "NOOP", "MAIL", "RCPT TO:<>", "NOOP")
         assert [line[:9] for line in client.rest()] == ["500 5.5.1", "250 2.0.0", "503 5.5.1", "503 5.5.1", "421 4.7.0"]
 
 
-def test_limits_belong_to_their_listener(reception):
+def test_limits_belong_to_their_listener(reception: Reception) -> None:
     """The base class keeps command sizes in one table for all connections of the process."""
     small, large = (
         reception.open(limits=SmtpLimits(message_bytes=10)),
@@ -107,27 +110,27 @@ def test_limits_belong_to_their_listener(reception):
     [(SmtpLimits(command_idle_s=0.05), ()), (SmtpLimits(data_idle_s=0.05), ENVELOPE)],
     ids=["between commands", "within data"],
 )
-def test_a_silent_client_is_sent_away(reception, limits, lines):
+def test_a_silent_client_is_sent_away(reception: Reception, limits: SmtpLimits, lines: tuple[str, ...]) -> None:
     with Dialogue(reception.open(limits=limits)) as client:
         client.say(*lines) if lines else None
         assert client.rest()[-1] == "421 4.4.2 idle for too long, closing"
     assert reception.intake.messages == []
 
 
-def test_commands_do_not_keep_a_session_alive_beyond_its_time(reception):
+def test_commands_do_not_keep_a_session_alive_beyond_its_time(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(session_s=0.2))) as client:
         client.reply()
         assert any(client.ask("NOOP").startswith("421 4.4.2 the session") for _ in itertools.count())
 
 
-def test_the_sessions_time_ends_within_data_too(reception):
+def test_the_sessions_time_ends_within_data_too(reception: Reception) -> None:
     with Dialogue(reception.open(limits=SmtpLimits(session_s=0.5))) as client:
         client.reply()
         assert ask_all(client, *ENVELOPE)[-1].startswith("354")
         assert client.rest()[-1].startswith("421 4.4.2 the session")
 
 
-def test_a_commit_is_not_cut_by_the_sessions_time(reception):
+def test_a_commit_is_not_cut_by_the_sessions_time(reception: Reception) -> None:
     # R-IN-03
     reception.close_gate()
     port = reception.open(limits=SmtpLimits(session_s=1))
@@ -144,7 +147,7 @@ class TestDictionaryAttack:
     LIMITS = SmtpLimits(unknown_recipients_per_client=3, unknown_recipient_delay_s=0, unknown_recipients_window_s=60)
     GUESSES = tuple(f"RCPT TO:<unknown{number}@shop.example>" for number in range(6))
 
-    def test_guessing_is_cut_off_and_stays_so_until_the_window_is_over(self, reception):
+    def test_guessing_is_cut_off_and_stays_so_until_the_window_is_over(self, reception: Reception) -> None:
         port = reception.open(limits=self.LIMITS)
         with Dialogue(port) as client:
             client.say(*ENVELOPE[:2], *self.GUESSES)
@@ -156,7 +159,7 @@ class TestDictionaryAttack:
             assert client.reply().startswith("220")
         assert reception.observer.of("smtp_in_refused", reason="unknown_recipients") == 2
 
-    def test_new_connections_do_not_start_the_count_anew(self, reception):
+    def test_new_connections_do_not_start_the_count_anew(self, reception: Reception) -> None:
         port = reception.open(limits=self.LIMITS)
         ends = []
         for guess in self.GUESSES[:4]:
@@ -165,12 +168,12 @@ class TestDictionaryAttack:
                 ends.append(client.rest()[-1][:3])
         assert ends == ["221", "221", "221", "421"]
 
-    def test_trusted_networks_may_err(self, reception):
+    def test_trusted_networks_may_err(self, reception: Reception) -> None:
         with Dialogue(reception.open(limits=self.LIMITS, networks=LOOPBACK)) as client:
             client.say(*ENVELOPE[:2], *self.GUESSES, "QUIT")
             assert [line[:3] for line in client.rest()][-7:] == ["550"] * 6 + ["221"]
 
-    def test_a_network_is_counted_over_its_clients(self, reception):
+    def test_a_network_is_counted_over_its_clients(self, reception: Reception) -> None:
         limits = SmtpLimits(unknown_recipients_per_network=3, unknown_recipient_delay_s=0)
         networks = Networks(front_hosts=("127.0.0.1",))
         port = reception.open(limits=limits, networks=networks, proxy_protocol=True)
@@ -191,28 +194,28 @@ class TestGuard:
     def clock(self) -> HandClock:
         return HandClock()
 
-    def make(self, clock: HandClock, **limits: float) -> Guard:
+    def make(self, clock: HandClock, **limits: Any) -> Guard:
         return Guard(limits=SmtpLimits(**limits), networks=Networks(trusted=("2001:db8:f::/48",)), clock=clock)
 
-    def test_all_but_the_first_guess_are_slowed(self, clock):
+    def test_all_but_the_first_guess_are_slowed(self, clock: HandClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=2)
         assert [guard.unknown_recipient(self.CLIENT) for _ in range(3)] == [0, 2, 2]
         assert guard.unknown_recipient(ipaddress.ip_address("2001:db8:f::1")) == 0
 
-    def test_wrong_passwords_are_answered_ever_later_up_to_a_cap(self, clock):
+    def test_wrong_passwords_are_answered_ever_later_up_to_a_cap(self, clock: HandClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=1)
         delays = [guard.failed_login(self.CLIENT) for _ in range(12)]
         assert delays[:5] == [1, 2, 4, 8, 16]
         assert set(delays[5:]) == {30}
 
-    def test_a_64_is_one_network_and_the_next_is_another(self, clock):
+    def test_a_64_is_one_network_and_the_next_is_another(self, clock: HandClock) -> None:
         guard = self.make(clock, unknown_recipients_per_network=1)
         for text in ("2001:db8::1", "2001:db8::2"):
             guard.unknown_recipient(ipaddress.ip_address(text))
         assert guard.is_cut_off(ipaddress.ip_address("2001:db8::ffff:3"))
         assert not guard.is_cut_off(ipaddress.ip_address("2001:db8:0:1::1"))
 
-    def test_a_window_closes(self, clock):
+    def test_a_window_closes(self, clock: HandClock) -> None:
         guard = self.make(clock, unknown_recipients_per_client=0, unknown_recipients_window_s=10)
         guard.unknown_recipient(self.CLIENT)
         clock.forward(9)
@@ -221,7 +224,7 @@ class TestGuard:
         assert not guard.is_cut_off(self.CLIENT)
 
 
-def test_stopping_lets_a_transaction_end_and_sends_the_idle_away(reception: Reception):
+def test_stopping_lets_a_transaction_end_and_sends_the_idle_away(reception: Reception) -> None:
     # R-UI-11
     reception.close_gate()
     port = reception.open()
@@ -244,7 +247,7 @@ def test_stopping_lets_a_transaction_end_and_sends_the_idle_away(reception: Rece
     assert len(reception.intake.messages) == 2
 
 
-def test_stopping_does_not_wait_longer_than_its_grace(reception):
+def test_stopping_does_not_wait_longer_than_its_grace(reception: Reception) -> None:
     with Dialogue(reception.open()) as client:
         client.reply()
         ask_all(client, *ENVELOPE)

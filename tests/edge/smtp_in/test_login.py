@@ -1,6 +1,7 @@
 """R-IN-02: who submits logs in first, under TLS."""
 
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from relay.config import Networks, SmtpLimits
 from relay.ports import UnavailableError
 from tests.edge.smtp_in.conftest import TlsPair, make_pair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Reception
+from tests.support.reception import Reception, Tls
 
 QUICK = SmtpLimits(unknown_recipient_delay_s=0)
 RIGHT = "AUTH PLAIN " + b64encode(b"\0seller\0right").decode()
@@ -17,7 +18,7 @@ WRONG = "AUTH PLAIN " + b64encode(b"\0seller\0wrong").decode()
 MAIL = "MAIL FROM:<a@client.example>"
 
 
-def under_tls(reception: Reception, pair: TlsPair, tls: str) -> Dialogue:
+def under_tls(reception: Reception, pair: TlsPair, tls: Tls) -> Dialogue:
     port = reception.open("submission", tls, context=pair.server, limits=QUICK)
     if tls == "implicit":
         client = Dialogue(port, tls=pair.client)
@@ -32,12 +33,12 @@ def under_tls(reception: Reception, pair: TlsPair, tls: str) -> Dialogue:
 
 
 @pytest.fixture(params=["starttls", "implicit"])
-def client(request, reception, tls_pair):
+def client(request: pytest.FixtureRequest, reception: Reception, tls_pair: TlsPair) -> Iterator[Dialogue]:
     with under_tls(reception, tls_pair, request.param) as client:
         yield client
 
 
-def test_a_login_precedes_mail_and_names_the_party(client, reception):
+def test_a_login_precedes_mail_and_names_the_party(client: Dialogue, reception: Reception) -> None:
     assert client.ask(MAIL).startswith("530 5.7.0")
     assert client.ask(RIGHT).startswith("235 2.7.0")
     assert client.ask(RIGHT).startswith("503 5.5.1")
@@ -63,27 +64,27 @@ def test_a_login_precedes_mail_and_names_the_party(client, reception):
         [(WRONG, "535 5.7.8"), (MAIL, "530 5.7.0"), (RIGHT, "235 2.7.0")],
     ],
 )
-def test_ways_to_log_in(client, steps):
+def test_ways_to_log_in(client: Dialogue, steps: list[tuple[str, str]]) -> None:
     for said, heard in steps:
         assert client.ask(said).startswith(heard)
 
 
-def test_a_long_initial_response_fits(client):
+def test_a_long_initial_response_fits(client: Dialogue) -> None:
     assert client.ask("AUTH PLAIN " + b64encode(b"\0seller\0" + b"x" * 6_000).decode()).startswith("535")
 
 
-def test_guessing_passwords_ends_the_session(client, reception):
+def test_guessing_passwords_ends_the_session(client: Dialogue, reception: Reception) -> None:
     client.say(*[WRONG] * 9)
     assert [line[:9] for line in client.rest()] == ["535 5.7.8"] * 4 + ["421 4.7.0"]
     assert reception.observer.of("smtp_in_refused", reason="login") == 5
 
 
-def test_login_while_the_store_is_away_is_temporary(client, reception):
+def test_login_while_the_store_is_away_is_temporary(client: Dialogue, reception: Reception) -> None:
     reception.intake.fault, reception.intake.fault_at = UnavailableError("secret"), "login"
     assert client.ask(RIGHT) == "454 4.7.0 temporary failure, try again later"
 
 
-def test_no_login_in_clear(reception, tls_pair):
+def test_no_login_in_clear(reception: Reception, tls_pair: TlsPair) -> None:
     with Dialogue(reception.open("submission", context=tls_pair.server, tls="starttls")) as client:
         client.reply()
         assert "AUTH" not in client.ask("EHLO client.example")
@@ -91,7 +92,9 @@ def test_no_login_in_clear(reception, tls_pair):
         assert client.ask(MAIL).startswith("530 5.7.0")
 
 
-def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(reception, tls_pair):
+def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(
+    reception: Reception, tls_pair: TlsPair
+) -> None:
     # R-UI-15
     networks = Networks(plain_auth=True)
     with Dialogue(reception.open("submission", context=tls_pair.server, tls="starttls", networks=networks)) as client:
@@ -104,7 +107,7 @@ def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(recept
         assert client.ask(MAIL).startswith("530 5.7.0")
 
 
-def test_login_in_clear_is_for_loopback_only(reception):
+def test_login_in_clear_is_for_loopback_only(reception: Reception) -> None:
     networks = Networks(plain_auth=True, front_hosts=("127.0.0.1",))
     port = reception.open("submission", "none", networks=networks, proxy_protocol=True)
     with Dialogue(port, preface=b"PROXY TCP4 192.0.2.1 127.0.0.1 9 25\r\n") as client:
@@ -114,7 +117,9 @@ def test_login_in_clear_is_for_loopback_only(reception):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_new_certificate_is_shown_from_the_next_handshake_on(reception, tls_pair, tmp_path: Path, tls):
+def test_a_new_certificate_is_shown_from_the_next_handshake_on(
+    reception: Reception, tls_pair: TlsPair, tmp_path: Path, tls: Tls
+) -> None:
     # R-UI-11
     fresh = make_pair(tmp_path)
     port = reception.open("submission", tls, context=tls_pair.server)
@@ -132,7 +137,7 @@ def test_a_new_certificate_is_shown_from_the_next_handshake_on(reception, tls_pa
     assert "AUTH" in hello(fresh)
 
 
-def test_a_client_that_fails_its_handshake_leaves_nothing_behind(reception, tls_pair):
+def test_a_client_that_fails_its_handshake_leaves_nothing_behind(reception: Reception, tls_pair: TlsPair) -> None:
     port = reception.open("submission", "implicit", context=tls_pair.server)
     with Dialogue(port) as client:
         client.say("EHLO client.example")
@@ -141,6 +146,6 @@ def test_a_client_that_fails_its_handshake_leaves_nothing_behind(reception, tls_
         assert client.reply().startswith("220")
 
 
-def test_implicit_tls_without_a_certificate_is_said_at_once(reception):
+def test_implicit_tls_without_a_certificate_is_said_at_once(reception: Reception) -> None:
     with pytest.raises(ValueError, match="needs a certificate"):
         reception.open("submission", "implicit")

@@ -16,7 +16,9 @@ ENVELOPE = ("EHLO client.example", "MAIL FROM:<honest@client.example>", "RCPT TO
 
 @pytest.mark.parametrize("bytewise", [False, True], ids=["one write", "bytewise"])
 @pytest.mark.parametrize("before", AROUND, ids=repr)
-def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(reception, before, bytewise):
+def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(
+    reception: Reception, before: bytes, bytewise: bool
+) -> None:
     port = reception.open()
     for after in AROUND:
         around = b"first" + before + b"." + after
@@ -42,7 +44,7 @@ def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(reception, b
 @pytest.mark.parametrize(
     "ending", [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\r\n. \r\n"]
 )
-def test_the_server_goes_on_reading_after_a_mark_that_is_none(reception, ending):
+def test_the_server_goes_on_reading_after_a_mark_that_is_none(reception: Reception, ending: bytes) -> None:
     with Dialogue(reception.open()) as client:
         client.reply()
         for line in ENVELOPE:
@@ -53,7 +55,7 @@ def test_the_server_goes_on_reading_after_a_mark_that_is_none(reception, ending)
     assert reception.intake.messages == []
 
 
-def test_command_lines_end_in_cr_lf_only(reception):
+def test_command_lines_end_in_cr_lf_only(reception: Reception) -> None:
     with Dialogue(reception.open()) as client:
         client.reply()
         client.send(b"EHLO a.example\nMAIL FROM:<evil@client.example>\nNOOP\r\nNO\rOP\r\nQUIT\r\n")
@@ -63,7 +65,7 @@ def test_command_lines_end_in_cr_lf_only(reception):
     assert reception.intake.senders == []
 
 
-def test_an_endless_command_line_is_one_refusal(reception):
+def test_an_endless_command_line_is_one_refusal(reception: Reception) -> None:
     with Dialogue(reception.open()) as client:
         client.reply()
         client.send(b"NOOP " + b"x" * 300_000 + b"\r\n" + b"NOOP " + b"x" * 2_042 + b"\r\nQUIT\r\n")
@@ -75,7 +77,7 @@ class TestStartTls:
     def port(self, reception: Reception, tls_pair: TlsPair) -> int:
         return reception.open("mx", "starttls", context=tls_pair.server)
 
-    def test_commands_behind_starttls_end_the_connection(self, reception, port):
+    def test_commands_behind_starttls_end_the_connection(self, reception: Reception, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             client.ask("EHLO client.example")
@@ -84,7 +86,7 @@ class TestStartTls:
         assert reception.intake.senders == []
         assert reception.observer.of("smtp_in_refused", reason="starttls_injection") == 1
 
-    def test_clear_text_after_the_go_never_becomes_a_command(self, reception, port):
+    def test_clear_text_after_the_go_never_becomes_a_command(self, reception: Reception, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             assert client.ask("STARTTLS").startswith("220")
@@ -92,7 +94,7 @@ class TestStartTls:
             assert not [line for line in client.rest() if line[:3].isdigit()]
         assert reception.intake.senders == []
 
-    def test_all_before_tls_is_forgotten(self, reception, port, tls_pair):
+    def test_all_before_tls_is_forgotten(self, reception: Reception, port: int, tls_pair: TlsPair) -> None:
         with Dialogue(port) as client:
             client.reply()
             assert "\n250 STARTTLS" in client.ask("EHLO clear.example")
@@ -108,7 +110,7 @@ class TestStartTls:
         (message,) = reception.intake.messages
         assert (message.peer.tls, message.peer.helo, message.mail_from) == (True, "tls.example", "a@client.example")
 
-    def test_a_client_that_talks_tls_at_once_is_not_kept(self, reception, port):
+    def test_a_client_that_talks_tls_at_once_is_not_kept(self, reception: Reception, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             client.ask("STARTTLS")

@@ -6,7 +6,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal, Protocol
 
 import pytest
 
@@ -50,8 +52,14 @@ class StalledClient:
         self._socket.close()
 
 
+class StallClient(Protocol):
+    """Starts a client that sends and never reads; the fixture closes it."""
+
+    def __call__(self, port: int, tls: Tls = "none", *, flood: bool = True, preface: bytes = b"") -> StalledClient: ...
+
+
 @pytest.fixture
-def stall(reception, tls_pair):
+def stall(reception: Reception, tls_pair: TlsPair) -> Iterator[StallClient]:
     with contextlib.ExitStack() as stack:
 
         def start(port: int, tls: Tls = "none", *, flood: bool = True, preface: bytes = b"") -> StalledClient:
@@ -62,7 +70,7 @@ def stall(reception, tls_pair):
         yield start
 
 
-async def sockets_of(reception: Reception) -> list[asyncio.Transport]:
+async def sockets_of(reception: Reception) -> list[asyncio.WriteTransport]:
     """Returns the transports of all sessions that are not over."""
     return [session._writer.transport for door in reception.doors for session in door._door.sessions]
 
@@ -81,7 +89,7 @@ def server_sides(port: int) -> int:
     return count
 
 
-def wait_until(condition) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, "the expected state never came"
@@ -96,7 +104,9 @@ TRANSPORTS = pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 
 
 @TRANSPORTS
-def test_an_idle_client_that_does_not_read_is_gone_after_its_limit(reception, tls_pair, stall, tls):
+def test_an_idle_client_that_does_not_read_is_gone_after_its_limit(
+    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+) -> None:
     port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
     stall(port, tls)
     wait_until(lambda: reception.observer.of("smtp_in_refused", reason="idle") == 1)
@@ -104,10 +114,14 @@ def test_an_idle_client_that_does_not_read_is_gone_after_its_limit(reception, tl
 
 
 @TRANSPORTS
-def test_replies_that_nobody_reads_do_not_pile_up(reception, tls_pair, stall, tls):
+def test_replies_that_nobody_reads_do_not_pile_up(
+    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+) -> None:
     port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=2))
     # Accepted sockets inherit it: the kernel takes few replies, and the process has the rest.
-    reception.doors[0]._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    server = reception.doors[0]._server
+    assert server is not None
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     stall(port, tls)
     largest = 0
 
@@ -115,7 +129,7 @@ def test_replies_that_nobody_reads_do_not_pile_up(reception, tls_pair, stall, tl
         nonlocal largest
         sizes = [transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))]
         largest = max(largest, *sizes, 0)
-        return reception.observer.of("smtp_in_refused", reason="session") == 1
+        return bool(reception.observer.of("smtp_in_refused", reason="session") == 1)
 
     wait_until(is_over)
     assert 0 < largest < BUFFER_BYTES
@@ -127,14 +141,24 @@ def test_replies_that_nobody_reads_do_not_pile_up(reception, tls_pair, stall, tl
     [("lmtp", SmtpLimits(errors_per_session=1), "errors"), ("mx", SmtpLimits(commands_per_session=1), "commands")],
     ids=["errors", "commands"],
 )
-def test_a_client_that_keeps_sending_is_gone_after_its_limit(reception, tls_pair, stall, tls, kind, limits, reason):
+def test_a_client_that_keeps_sending_is_gone_after_its_limit(
+    reception: Reception,
+    tls_pair: TlsPair,
+    stall: StallClient,
+    tls: Tls,
+    kind: Literal["mx", "submission"],
+    limits: SmtpLimits,
+    reason: str,
+) -> None:
     port = reception.open(kind, tls, context=tls_pair.server, limits=limits)
     stall(port, tls)
     wait_until(lambda: reception.observer.of("smtp_in_refused", reason=reason) == 1)
     wait_until(lambda: everything_is_gone(reception, port))
 
 
-def test_a_refused_client_that_does_not_read_is_counted_until_its_socket_is_gone(reception, stall):
+def test_a_refused_client_that_does_not_read_is_counted_until_its_socket_is_gone(
+    reception: Reception, stall: StallClient
+) -> None:
     port = reception.open(limits=SmtpLimits(connections_per_client=1))
     with Dialogue(port) as first:
         first.reply()
@@ -146,7 +170,9 @@ def test_a_refused_client_that_does_not_read_is_counted_until_its_socket_is_gone
 
 
 @TRANSPORTS
-def test_a_client_that_is_sent_away_stays_counted_while_its_socket_is_open(reception, tls_pair, stall, tls):
+def test_a_client_that_is_sent_away_stays_counted_while_its_socket_is_open(
+    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+) -> None:
     port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=1))
     stall(port, tls)
     over = False
@@ -163,7 +189,9 @@ def test_a_client_that_is_sent_away_stays_counted_while_its_socket_is_open(recep
 
 
 @TRANSPORTS
-def test_stopping_leaves_no_socket_of_a_client_that_does_not_read(reception, tls_pair, stall, tls):
+def test_stopping_leaves_no_socket_of_a_client_that_does_not_read(
+    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+) -> None:
     port = reception.open("mx", tls, context=tls_pair.server)
     stall(port, tls)
     wait_until(lambda: any(transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))))
@@ -171,14 +199,16 @@ def test_stopping_leaves_no_socket_of_a_client_that_does_not_read(reception, tls
     wait_until(lambda: everything_is_gone(reception, port))
 
 
-def test_starttls_of_a_client_that_does_not_read_is_limited_too(reception, tls_pair, stall):
+def test_starttls_of_a_client_that_does_not_read_is_limited_too(
+    reception: Reception, tls_pair: TlsPair, stall: StallClient
+) -> None:
     port = reception.open("mx", "starttls", context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
     stall(port, flood=False, preface=b"EHLO x\r\n" * 20_000 + b"STARTTLS\r\n")
     wait_until(lambda: everything_is_gone(reception, port) and reception.observer.of("smtp_in_connections") == 1)
 
 
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
-def test_connections_before_the_handshake_count(reception, tls_pair, proxied):
+def test_connections_before_the_handshake_count(reception: Reception, tls_pair: TlsPair, proxied: bool) -> None:
     networks = Networks(front_hosts=(CLIENT,)) if proxied else Networks()
     port = reception.open(
         "submission",
@@ -202,7 +232,9 @@ def test_connections_before_the_handshake_count(reception, tls_pair, proxied):
 
 
 @TRANSPORTS
-def test_a_peer_that_no_longer_acknowledges_is_given_up_by_the_kernel(reception, tls_pair, tls):
+def test_a_peer_that_no_longer_acknowledges_is_given_up_by_the_kernel(
+    reception: Reception, tls_pair: TlsPair, tls: Tls
+) -> None:
     port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=77))
     with Dialogue(port, tls=tls_pair.client if tls == "implicit" else None) as client:
         client.reply()

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,14 @@ from relay.core.model.reply import Reply
 from relay.edge.smtp_in import session
 from relay.edge.smtp_in.transaction import fold
 from relay.ports import UnavailableError
+from tests.edge.smtp_in.conftest import TlsPair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import TAKEN, UNKNOWN, Reception
+from tests.support.reception import TAKEN, UNKNOWN, Reception, Tls
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>")
 
 
-def begin(reception: Reception, **options: object) -> Dialogue:
+def begin(reception: Reception, **options: Any) -> Dialogue:
     """A connection whose banner was read."""
     client = Dialogue(reception.open(**options))
     client.reply()
@@ -31,7 +33,7 @@ def to_data(client: Dialogue, *recipients: str) -> None:
 
 
 # R-IN-01
-def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception):
+def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception: Reception) -> None:
     with Dialogue(reception.open()) as client:
         client.play("""
             S: 220 mx.shop.example ESMTP relay
@@ -65,7 +67,7 @@ def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception):
 
 
 # R-IN-01
-def test_pipelined_commands_are_answered_in_one_write(reception):
+def test_pipelined_commands_are_answered_in_one_write(reception: Reception) -> None:
     with begin(reception) as client:
         client.ask("EHLO client.example")
         client.say("MAIL FROM:<>", "RCPT TO:<x@shop.example>", "RCPT TO:<unknown@shop.example>", "DATA")
@@ -76,14 +78,14 @@ def test_pipelined_commands_are_answered_in_one_write(reception):
         assert [line[:9] for line in client.rest()] == ["250 2.0.0", "250 2.1.0", "221 2.0.0"]
 
 
-def test_null_sender_is_empty(reception):
+def test_null_sender_is_empty(reception: Reception) -> None:
     with begin(reception) as client:
         client.ask("EHLO client.example")
         assert client.ask("MAIL FROM:<>").startswith("250")
     assert reception.intake.senders == [""]
 
 
-def test_postmaster_without_a_domain_is_ours(reception):
+def test_postmaster_without_a_domain_is_ours(reception: Reception) -> None:
     # R-IN-10, RFC 5321 §4.5.1
     with begin(reception) as client:
         client.say("HELO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<Postmaster>", "QUIT")
@@ -141,7 +143,7 @@ def test_postmaster_without_a_domain_is_ours(reception):
         ("MAIL\tFROM:<a@b.example>", "500 5.5.2"),
     ],
 )
-def test_what_breaks_the_grammar_is_refused_with_its_code(reception, command, answer):
+def test_what_breaks_the_grammar_is_refused_with_its_code(reception: Reception, command: str, answer: str) -> None:
     with begin(reception) as client:
         client.ask("EHLO client.example")
         assert client.ask(command).startswith(answer)
@@ -162,14 +164,14 @@ def test_what_breaks_the_grammar_is_refused_with_its_code(reception, command, an
         "MAIL FROM:<a@b.example>  ",
     ],
 )
-def test_what_real_senders_write_is_taken(reception, command):
+def test_what_real_senders_write_is_taken(reception: Reception, command: str) -> None:
     with begin(reception) as client:
         client.ask("EHLO [127.0.0.1]")
         assert client.ask(command).startswith("250")
         assert client.ask("RCPT TO:<x@shop.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@shop.example").startswith("250")
 
 
-def test_parameters_need_ehlo_and_commands_their_order(reception):
+def test_parameters_need_ehlo_and_commands_their_order(reception: Reception) -> None:
     with begin(reception) as client:
         client.play("""
             C: MAIL FROM:<a@b.example>
@@ -190,7 +192,7 @@ def test_parameters_need_ehlo_and_commands_their_order(reception):
 
 
 # R-ADR-08, R-IN-05
-def test_a_refused_recipient_does_not_lose_the_others(reception):
+def test_a_refused_recipient_does_not_lose_the_others(reception: Reception) -> None:
     with begin(reception) as client:
         client.ask("EHLO client.example")
         client.play("""
@@ -214,14 +216,14 @@ def test_a_refused_recipient_does_not_lose_the_others(reception):
     assert message.content == b""
 
 
-def test_data_without_a_recipient_is_refused(reception):
+def test_data_without_a_recipient_is_refused(reception: Reception) -> None:
     with begin(reception) as client:
         client.say(*ENVELOPE[:2], "RCPT TO:<unknown@shop.example>", "DATA", "QUIT")
         assert [line[:9] for line in client.rest()[-2:]] == ["503 5.5.1", "221 2.0.0"]
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 1_000_000])
-def test_long_lines_and_dots_are_taken_as_they_are(reception, pieces):
+def test_long_lines_and_dots_are_taken_as_they_are(reception: Reception, pieces: int) -> None:
     content = b"x" * 3_000 + b"\r\n.\x80\xff\r\n..\r\n...\r\n\r\n.. \r\n"
     stuffed = b"x" * 3_000 + b"\r\n..\x80\xff\r\n...\r\n....\r\n\r\n... \r\n.\r\n"
     with begin(reception) as client:
@@ -240,7 +242,7 @@ def test_long_lines_and_dots_are_taken_as_they_are(reception, pieces):
         (b"a \0 nul\r\n", "550 5.6.0"),
     ],
 )
-def test_content_that_is_not_mail_is_refused_after_its_end(reception, content, answer):
+def test_content_that_is_not_mail_is_refused_after_its_end(reception: Reception, content: bytes, answer: str) -> None:
     # R-IN-04
     with begin(reception) as client:
         to_data(client)
@@ -263,7 +265,7 @@ LATER = Reply(451, "4.3.0", "later")
         ([OTHER, UNKNOWN], OTHER),
     ],
 )
-def test_several_answers_are_folded_so_that_nobody_is_lost(replies, answer):
+def test_several_answers_are_folded_so_that_nobody_is_lost(replies: list[Reply], answer: Reply) -> None:
     # R-IN-05
     assert fold(replies) == answer
 
@@ -271,7 +273,9 @@ def test_several_answers_are_folded_so_that_nobody_is_lost(replies, answer):
 # R-IN-03
 @pytest.mark.parametrize("where", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("fault", [RuntimeError("secret"), UnavailableError("secret"), TimeoutError("secret")])
-def test_a_fault_inside_is_a_451_without_its_text(reception, where, fault):
+def test_a_fault_inside_is_a_451_without_its_text(
+    reception: Reception, where: str, fault: RuntimeError | UnavailableError | TimeoutError
+) -> None:
     reception.intake.fault, reception.intake.fault_at = fault, where
     port = reception.open()
     with Dialogue(port) as client:
@@ -285,7 +289,7 @@ def test_a_fault_inside_is_a_451_without_its_text(reception, where, fault):
         assert client.reply().startswith("220")
 
 
-def test_an_intake_that_owes_an_answer_is_a_fault(reception):
+def test_an_intake_that_owes_an_answer_is_a_fault(reception: Reception) -> None:
     reception.intake.answer = lambda incoming: []
     with begin(reception) as client:
         to_data(client)
@@ -294,7 +298,7 @@ def test_an_intake_that_owes_an_answer_is_a_fault(reception):
 
 
 # R-IN-03
-def test_half_closed_client_gets_its_answer(reception):
+def test_half_closed_client_gets_its_answer(reception: Reception) -> None:
     reception.close_gate()
     with begin(reception) as client:
         to_data(client)
@@ -309,7 +313,9 @@ def test_half_closed_client_gets_its_answer(reception):
 # R-IN-03
 @pytest.mark.parametrize("ending", ["close", "reset"])
 @pytest.mark.parametrize("tls", ["none", "implicit"])
-def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(reception, tls_pair, tls, ending):
+def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(
+    reception: Reception, tls_pair: TlsPair, tls: Tls, ending: str
+) -> None:
     reception.close_gate()
     port = reception.open("mx", tls, context=tls_pair.server)
     client = Dialogue(port, tls=tls_pair.client if tls == "implicit" else None)
@@ -324,7 +330,7 @@ def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(receptio
     assert len(reception.intake.messages) == 1
 
 
-def test_every_reply_carries_an_enhanced_code_but_those_that_have_none(reception):
+def test_every_reply_carries_an_enhanced_code_but_those_that_have_none(reception: Reception) -> None:
     # R-IN-01, RFC 2034 §4
     with begin(reception) as client:
         client.say("NOOP", "RSET", "VRFY x", "EXPN x", "HELP", "FOO", "DATA", "MAIL", "RCPT", "AUTH", "QUIT")
@@ -332,7 +338,7 @@ def test_every_reply_carries_an_enhanced_code_but_those_that_have_none(reception
             assert re.match(r"([245])\d\d \1\.\d+\.\d+ ", line), line
 
 
-def test_every_command_method_is_in_the_table():
+def test_every_command_method_is_in_the_table() -> None:
     """A method that is not would never be called."""
     methods = {
         name
@@ -342,7 +348,7 @@ def test_every_command_method_is_in_the_table():
     assert methods - {"push", "challenge_auth"} == {method.__name__ for method in session._COMMANDS.values()}
 
 
-def test_a_dot_stuffed_message_of_the_largest_size_is_taken_and_one_byte_more_is_not(reception):
+def test_a_dot_stuffed_message_of_the_largest_size_is_taken_and_one_byte_more_is_not(reception: Reception) -> None:
     # R-IN-06
     limits = SmtpLimits(message_bytes=1_000)
     line, end = b"..\r\n", b".\r\n"

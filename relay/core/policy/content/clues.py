@@ -29,7 +29,7 @@ class Clue(Enum):
 
 
 _CLUES: Final = (
-    (Clue.LINK, r"https?:|ftp:|www\.|[a-z0-9-]\.[a-z]{2}|[^\x00-\x7f]\.(com|net|jp)/"),
+    (Clue.LINK, r"https?:|ftp:|www\.|[a-z0-9\x{80}-\x{10ffff}-]\.([a-z]{2}|[^\x00-\x7f])"),
     (Clue.AT, "@"),
     (Clue.DIGITS, rf"{_DIGIT}([^0-9a-zA-Z\n]{{0,3}}{_DIGIT}){{7}}|[0o][0-9o][0o][-. 0-9]"),
     (Clue.SPELT, r"アット|あっと|ドット|[(\[{<] ?(at|dot|アット) ?[)\]}>]| dot |ゼロ|zero|\boh nine|(four|five|six|seven|eight|nine)[- ,]+(zero|oh)"),

@@ -115,7 +115,7 @@ def spelt_addresses(text: str) -> Iterator[Hit]:
 
 def _is_spelt_out(sign: str, local: str, domain: re.Match[str]) -> bool:
     last = _LAST.search(domain[2])
-    if not last or last[0].lower() not in hosts.ENDINGS:
+    if not last or not hosts.has_suffix(last[0]):
         return False
     is_plain = bool(_PLAIN_DOTS.match(domain[2]))
     if sign == "@":  # a plain address is no disguise

@@ -16,7 +16,7 @@ from relay.core.policy.content.finding import Hit
 MOST: Final = 200
 """Limit per text; a text with so many links is stopped for the first one."""
 
-_SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)[A-Za-z0-9])")
+_SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)(?:[A-Za-z0-9]|[^\x00-\x7f]{2}))")
 _SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
 _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
 _REST: Final = re.compile(rf":[/\\]{{1,3}}([^{_END}]{{1,2000}}+)")
@@ -26,8 +26,9 @@ _LABEL_BACKWARDS: Final = re.compile(rf"[A-Za-z0-9-]{{1,63}}+|[^\x00-\x7f{_END}]
 _NO_START: Final = re.compile(r"[A-Za-z0-9@._%+/=-]")
 _ADDRESS_SIGNS: Final = frozenset("@_")
 _LABELS: Final = re.compile(r"[A-Za-z0-9.-]*+")
-_PATH: Final = re.compile(rf"/[^{_END}ぁ-ん]*+")
-_IDN: Final = re.compile(r"\.(?:com|net|jp)\Z")
+_PORT_AND_PATH: Final = re.compile(rf"(?::[0-9]{{2,5}}+(?![0-9A-Za-z]))?(?:/[^{_END}ぁ-ん]*+)?")
+_OTHER_LABEL: Final = re.compile(rf"[^\x00-\x7f{_END}]{{2,30}}+(?!\.?[^\W_])")
+"""A last label that is not in ASCII."""
 
 
 def found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
@@ -59,16 +60,25 @@ def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
 
 
 def _bare(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """Returns the same for a word whose first dot is at `at`."""
+    """Returns the same for a name without a scheme, with its first dot at `at`. The name may end in a label that is not
+    ASCII if that is a public suffix; other text in such letters follows a link without a space."""
     labels = _LABELS.match(text, at)
     end = labels.end() if labels else at + 1
+    other = _OTHER_LABEL.match(text, end) if text[end - 1] == "." else None
+    if other and hosts.has_suffix(other[0]):
+        end = other.end()
+    elif end == at + 1:
+        return "", at, end
     if text[end : end + 1] in _ADDRESS_SIGNS:
         return "", at, end
     label = _LABEL_BACKWARDS.match(text[max(done, at - 64) : at][::-1])
     start = at - label.end() if label else at
     if not label or (start and _NO_START.match(text[start - 1])):
         return "", at, end
-    word = text[start:end].rstrip(".-")
-    path = _PATH.match(text, end)
-    is_host = hosts.is_host(word, has_path=bool(path)) if label[0].isascii() else bool(path and _IDN.search(word))
-    return word.lower() if is_host else "", start, path.end() if path and is_host else max(at + 1, start + len(word))
+    name = text[start:end].rstrip(".-")
+    path = _PORT_AND_PATH.match(text, end)
+    path_end = path.end() if path else end
+    has_path = path_end > end
+    if hosts.is_host(name, has_path=has_path):
+        return name.lower(), start, path_end if has_path else start + len(name)
+    return "", start, max(at + 1, start + len(name))

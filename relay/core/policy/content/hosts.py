@@ -3,47 +3,66 @@
 import re
 from typing import Final
 
+from relay.core import public_suffixes
 from relay.core.policy.case import Case
+from relay.core.policy.content import ambiguous_suffixes
 
-# Endings that make a word with a dot in it a host; those of the second kind are words too, and a space is easily
-# forgotten after a full stop ("it works.it is"), so they need a path, a `www.` or one more dot.
-_ENDINGS: Final = frozenset(
-    "com net org biz jp cn tw kr hk sg uk de fr ru eu nl es br au ca nz ch se pl th vn ph xyz info online store site "
-    "website club tokyo asia dev app tv cc io co example ly gl".split()
-)
-_WORDS: Final = frozenset(
-    "me it is in at to so no be us my am ai shop top link page click live life news work one blog im gg id".split()
-)
 _ACCOUNTS: Final = frozenset(
     "line.me lin.ee wa.me whatsapp.com t.me telegram.me instagram.com instagr.am twitter.com x.com facebook.com fb.com "
     "fb.me m.me messenger.com tiktok.com discord.gg discord.com wechat.com weixin.qq.com kakao.com skype.com viber.com "
     "linktr.ee lit.link snapchat.com threads.net".split()
 )
+_AMBIGUOUS: Final = ambiguous_suffixes.WORDS | ambiguous_suffixes.FILE_ENDINGS
 _HOST: Final = re.compile(r"[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*")
-ENDINGS: Final = _ENDINGS | _WORDS
+_ABBREVIATIONS: Final = frozenset("no nr art fig mod ref type ver vol mr mrs ms miss dr prof st".split())
+"""Before a number or a name that begins with a suffix in capitals, as in "No.SK 200" and "Mr.Li"."""
 
 
 def of_url(rest: str) -> str:
-    """The host of what follows `//`: without user, port and the path, lower case. A backslash is a slash to browsers.
-    An ASCII name ends where other letters follow it, as Japanese prose does."""
+    """Returns the host of the text that follows `//`, in lower case, without user, port and path. A backslash is a slash
+    to browsers. An ASCII name ends where other letters follow it, as in Japanese prose, unless these letters end in a
+    suffix themselves: then they belong to the name."""
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].lower().strip(".")
-    ascii_host = _HOST.match(authority)
-    if ascii_host and ascii_host[0].rpartition(".")[2] in ENDINGS:
+    host = authority.partition(":")[0]
+    ascii_host = _HOST.match(host)
+    if ascii_host and "." in ascii_host[0] and not has_suffix(host):
         return ascii_host[0]
-    return authority.partition(":")[0]
+    return host
 
 
-def is_host(word: str, *, has_path: bool) -> bool:
-    """Whether a bare word with a dot in it is meant as a host."""
-    labels = word.split(".")
-    ending = labels[-1].lower()
-    if not all(labels) or len(word) > 253 or (labels[-1].istitle() and not labels[0].istitle()):
+def has_suffix(name: str) -> bool:
+    """Returns whether the last label of a name is a public suffix."""
+    label = name.rpartition(".")[2].lower()
+    return label in _AMBIGUOUS or bool(public_suffixes.suffix_of(label))
+
+
+def is_host(name: str, *, has_path: bool) -> bool:
+    """Returns whether a name with a dot in it, but without a scheme, is meant as a host. `has_path`: a path or a port
+    follows it."""
+    labels = name.split(".")
+    if len(labels) < 2 or not all(labels) or len(name) > 253:
+        return False
+    if labels[-1].istitle() and not labels[0].istitle():
         return False
     if labels[0].lower() == "www" and len(labels) > 2:
         return True
-    if ending in _ENDINGS:
-        return len(labels[-2]) > 1 or len(labels) > 2
-    return ending in _WORDS and word.islower() and (has_path or len(labels) > 2)
+    if labels[-2].lower() in _ABBREVIATIONS and not labels[-1].islower():
+        return False
+    if labels[-1].lower() in _AMBIGUOUS:
+        return _is_host_despite_its_suffix(name, labels, has_path=has_path)
+    return (has_path or len(name) - len(labels[-1]) > 2) and has_suffix(labels[-1])
+
+
+def _is_host_despite_its_suffix(name: str, labels: list[str], *, has_path: bool) -> bool:
+    is_small = name == name.lower()
+    if has_path or len(labels) == 2:
+        return has_path and is_small
+    if len(labels[-2]) == 1 or labels[-2].isdecimal():
+        return False
+    suffix = public_suffixes.suffix_of(name.lower())
+    if "." in suffix and len(suffix) < len(name):
+        return True
+    return is_small and labels[-1] not in ambiguous_suffixes.FILE_ENDINGS
 
 
 def is_under(host: str, domains: frozenset[str]) -> bool:

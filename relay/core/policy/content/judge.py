@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from relay.core.mail.edits import merge_ranges
 from relay.core.model.policy import ActionByKind, Content, ContentAction
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Strip
+from relay.core.own_links import own_links
 from relay.core.policy import kinds, subject_marks
 from relay.core.policy.case import Case, Finding, acting
 from relay.core.policy.content import (
@@ -27,7 +29,6 @@ from relay.core.policy.content.finding import ContentFinding, Hit
 from relay.core.policy.content.markup import Owner
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
-from relay.core.rewrite.footer.own_links import own_links
 
 _Seen = AbstractSet[Clue | Phrase]
 
@@ -141,7 +142,7 @@ class _TextJudge:
             own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
         )
         for hit in hits:
-            if hit.code not in _OF_LINKS or not any(start < hit.end and hit.start < end for start, end in ours):
+            if hit.code not in _OF_LINKS or not any(link.start < hit.end and hit.start < link.end for link in ours):
                 yield hit
 
     def _as_findings(self, text: Text, hits: Sequence[Hit]) -> Iterator[ContentFinding]:
@@ -243,17 +244,12 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
 def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
     """Hits in HTML markup. In quoted text only tracking pixels count: they report back from there too."""
     for hit in markup.found(text.source, owner):
-        is_quoted = any(start <= hit.start < end for start, end in text.quoted)
+        is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)
         if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:
             yield hit
 
 
 def _apart(hits: Iterable[Hit]) -> list[Hit]:
-    """Resolves overlaps by rank, then by length."""
-    kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
-        if kept and hit.start < kept[-1].end:
-            kept[-1] = min(kept[-1], hit, key=lambda hit: (_RANK[hit.code], hit.start - hit.end))
-        else:
-            kept.append(hit)
-    return kept
+    """Returns the hits without overlap: those that overlap become one, with the code that ranks highest (`TEXT_CODES`) or
+    of the longest hit with that code."""
+    return merge_ranges(hits, best=lambda hit: (_RANK[hit.code], hit.start - hit.end))

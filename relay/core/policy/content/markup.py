@@ -1,5 +1,7 @@
-"""What HTML leads to or loads: links, linked logos, tracking pixels. A real parser says what there is; where it stands
-in the source is found by its value. Too deep a tree (the parser is quadratic in depth) is read as text alone.
+"""Finds what HTML links to or loads: links, linked logos, tracking pixels.
+
+A real parser lists the elements; their place in the source is found by their values. HTML that nests too deep (the
+parser is quadratic in the depth) is judged as text alone.
 """
 
 import html
@@ -21,31 +23,40 @@ from relay.core.policy.content.finding import Hit
 _LEADING: Final = ("href", "src", "action", "background", "srcset", "poster", "data")
 _SELECTED: Final = ",".join(f"[{name}]" for name in _LEADING)
 _VALUE: Final = re.compile(
-    rf"<[A-Za-z]|\b({'|'.join(_LEADING)})\s{{0,3}}=\s{{0,3}}(?:\"([^\"]{{0,4000}})\"|'([^']{{0,4000}})'|([^\s>\"']{{1,4000}}+))",
-    re.IGNORECASE,
+    rf"""
+    <[A-Za-z]
+    | \b ({"|".join(_LEADING)}) \s{{0,3}} = \s{{0,3}}
+      (?: "([^"]{{0,4000}})" | '([^']{{0,4000}})' | ([^\s>"']{{1,4000}}+) )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _REMOTE: Final = re.compile(r"\s*(?:https?:[/\\]*+|[/\\]{2,}+)(.*)\Z", re.IGNORECASE | re.DOTALL)
 _HIDDEN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d]*[1-9])|(?<![-\w])(?:width|height)\s*:\s*[0-3](?:px)?\s*(?:;|!|\Z)",
-    re.IGNORECASE,
+    r"""
+    display \s* : \s* none
+    | visibility \s* : \s* hidden
+    | opacity \s* : \s* 0 (?! [.\d]* [1-9] )
+    | (?<! [-\w] ) (?: width | height ) \s* : \s* [0-3] (?:px)? \s* (?: ; | ! | \Z )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _TINY: Final = re.compile(r"\s*[0-3](?:px)?\s*\Z")
 _LEADS_OUT: Final = r"//|\\|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):"
 _DROPPED: Final = str.maketrans("", "", "\t\r\n")
-"""By whoever follows a URL, wherever they stand in it."""
+"""Browsers drop these characters anywhere in a URL."""
 _STYLE_URL: Final = re.compile(r"url\(\s{0,3}[\"']?\s{0,3}(?:https?:)?//([^\s\"')]{1,500})", re.IGNORECASE)
 _A_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 
 
 class Owner(NamedTuple):
-    """What is nobody else's: the pair's addresses and the domains that pass."""
+    """The addresses of the pair and the domains that are allowed."""
 
     addresses: frozenset[str]
     domains: frozenset[str]
 
 
 def found(source: str, owner: Owner) -> Iterator[Hit]:
-    """Hits as spans of the source; (0, 0) where a value cannot be found in it."""
+    """Yields hits as spans of the source; (0, 0) if a value cannot be found in it."""
     if not clues.first((_LEADS_OUT,), source):
         return
     if clues.first((r"url\(",), source):
@@ -62,7 +73,7 @@ def found(source: str, owner: Owner) -> Iterator[Hit]:
         places = _places(source) if places is None else places
         start, end = _extent(source, places[value].popleft(), code) if places.get(value) else (0, 0)
         if end and start < logo_ends:
-            continue  # it goes with the link around it
+            continue  # it is removed with the link around it
         if code is ReasonCode.LINKED_LOGO:
             logo_ends = end
         yield Hit(code, start, end, host)
@@ -111,7 +122,7 @@ def _is_pixel(node: LexborNode) -> bool:
 
 
 def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
-    """Attribute values as the parser gives them -> where the tags that have them begin, and the values end."""
+    """Returns, by attribute value as the parser gives it, the places where tags with it begin and the value ends."""
     places: dict[str, deque[tuple[int, int]]] = defaultdict(deque)
     tag = 0
     for match in _VALUE.finditer(source):
@@ -123,7 +134,7 @@ def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
 
 
 def _extent(source: str, place: tuple[int, int], code: ReasonCode) -> tuple[int, int]:
-    """The tag; of a linked logo all up to `</a>`."""
+    """Returns the range of the tag; of a linked logo the range up to `</a>`."""
     start, value_end = place
     end = source.find(">", value_end) + 1 or len(source)
     if code is ReasonCode.LINKED_LOGO and (closing := _A_END.search(source, end)):

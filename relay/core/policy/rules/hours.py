@@ -7,7 +7,7 @@ The writer learns of the marketplace's delay only: the buyer's quiet hours would
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 
-from relay.core.model import wall_clock
+from relay.core import wall_clock
 from relay.core.model.party import PartySettings
 from relay.core.model.policy import Hours
 from relay.core.model.reason import Reason, ReasonCode

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from relay.core.mail.key_material import names_owner
 from relay.core.model.marketplace import Naming
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding
 from relay.core.policy.rule import MessageRule, Stage
-from relay.core.rewrite.documents.signatures import names_owner
 
 
 def judge(case: Case) -> Iterator[Finding]:

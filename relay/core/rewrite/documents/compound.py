@@ -1,4 +1,4 @@
-"""Files in a file (MS-CFB): storages and their streams, read whole and written back where they stood."""
+"""A compound file (MS-CFB): storages and their streams, read whole and written back in place."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -34,11 +34,11 @@ class _Entry(NamedTuple):
 
 
 class Compound:
-    """`octets` is what comes of the file. All methods raise UncleanableError."""
+    """A compound file being changed; `octets` is its content. All methods raise UncleanableError."""
 
     def __init__(self, octets: bytes) -> None:
         self.octets = bytearray(octets)
-        self._left = 4 * len(octets)  # octets to be read, however many streams claim the same sectors
+        self._left = 4 * len(octets)  # the most octets that are read, however many streams claim the same sectors
         try:
             self._shift, mini_shift, directory, mini_table = struct.unpack_from("<HH14xL8xL", octets, 30)
             if self._shift not in {9, 12} or mini_shift != _MINI_SHIFT:
@@ -55,7 +55,7 @@ class Compound:
         self._mini_sectors = list(self._follow(self._entries[0].first, self._table))
 
     def storages(self) -> Iterator[dict[str, Stream]]:
-        """The streams of each by name; what is in one another lies side by side."""
+        """Yields the streams of each storage by name. Nested storages are listed side by side."""
         seen = set[int]()
         waiting = [self._entries[0].child]
         while waiting:
@@ -79,14 +79,14 @@ class Compound:
         return self._joined(self._places(stream))
 
     def write(self, stream: Stream, content: bytearray) -> None:
-        """Of the length that it was read in."""
+        """Replaces the content of a stream by one of the same length."""
         at = 0
         for start, end in self._places(stream):
             self.octets[start:end] = content[at : at + end - start]
             at += end - start
 
     def empty_free_sectors(self) -> None:
-        """What was deleted lies there still."""
+        """Fills free sectors with zeros, because deleted content remains in them."""
         there = self._table[: (len(self.octets) - 1 >> self._shift)]
         for number, following in enumerate(there):
             if following == _FREE and number not in self._own:
@@ -99,7 +99,7 @@ class Compound:
         return self._place(number + 1 << self._shift, self._shift)
 
     def _place(self, start: int, shift: int) -> tuple[int, int]:
-        """The last sector of a file may be cut off where it has nothing more to say."""
+        """Returns the range of a sector. The last sector of a file may be cut off after its last used octet."""
         if start >= len(self.octets):
             raise UncleanableError(_DAMAGED)
         return start, min(start + (1 << shift), len(self.octets))

@@ -1,5 +1,8 @@
-"""The one word for what cannot be cleaned."""
+"""The error of files that cannot be cleaned."""
 
 
 class UncleanableError(ValueError):
-    """Damaged, encrypted, too big or of a form that is not looked into; the message says which, and is kept."""
+    """The file is damaged, encrypted, too big or of a form that is not read.
+
+    The message, which says why, is stored in the record.
+    """

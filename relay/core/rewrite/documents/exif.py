@@ -1,4 +1,6 @@
-"""EXIF (TIFF 6.0): the one field of it that must survive, because without it a photo lies on its side."""
+"""EXIF (TIFF 6.0): keeps the orientation, the one field that must survive, because without it a photo lies on its
+side.
+"""
 
 import struct
 from typing import Final
@@ -6,11 +8,11 @@ from typing import Final
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
 _MOST_FIELDS: Final = 500
-SILENT: Final = struct.pack(">4sLHL", b"MM\0*", 8, 0, 0)  # where one must be
+SILENT: Final = struct.pack(">4sLHL", b"MM\0*", 8, 0, 0)  # an empty structure, for files that must have one
 
 
 def orientation(tiff: bytes) -> int:
-    """1 to 8; 1, which is upright, where nothing readable says otherwise."""
+    """Returns the orientation, 1 to 8; 1, which is upright, if it cannot be read."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
@@ -26,7 +28,7 @@ def orientation(tiff: bytes) -> int:
 
 
 def upright(value: int) -> bytes:
-    """A TIFF structure that says nothing but the orientation; empty where there is nothing to say."""
+    """Returns a TIFF structure that holds only the orientation; empty if it is 1."""
     if value == 1:
         return b""
     return struct.pack(">4sLHHHLHHL", b"MM\0*", 8, 1, _ORIENTATION, _SHORT, 1, value, 0, 0)

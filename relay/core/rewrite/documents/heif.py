@@ -1,7 +1,8 @@
-"""HEIC and AVIF (HEIF, ISO/IEC 23008-12, in the boxes of ISO/IEC 14496-12): items and boxes that draw stay, of all
-others only their room.
+"""HEIC and AVIF (HEIF, ISO/IEC 23008-12, in the boxes of ISO/IEC 14496-12): keeps the items and boxes that draw the
+picture, and fills the others with zeros.
 
-The libraries that read these forms decode them, which is too much for mail of anybody's; the lists of items are enough.
+The libraries that read these formats decode the pictures, which is too expensive for every mail; the lists of items
+are enough.
 """
 
 import struct
@@ -35,14 +36,14 @@ class _Box(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """What comes of the file; see spans.only."""
+    """The ranges to keep and the octets to write, as `spans.only` takes them."""
 
     kept: list[tuple[int, int]]
     anew: list[tuple[int, bytes]]
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError."""
     rest = _Rest([], [])
     file = _boxes(octets, 0, len(octets))
     if any(box.kind == b"moov" for box in file):
@@ -86,14 +87,14 @@ def _one(boxes: list[_Box], kind: bytes) -> _Box:
 
 
 def _emptied(boxes: list[_Box], known: frozenset[bytes], rest: _Rest) -> None:
-    """The heads of all boxes; those that are not known become free room."""
+    """Keeps the heads of all boxes. A box of unknown type becomes free space."""
     for box in boxes:
         rest.kept.extend(((box.start, box.start + 4), (box.start + 8, box.body)))
         rest.anew.append((box.start + 4, box.kind if box.kind in known else b"free"))
 
 
 def _properties(octets: bytes, meta: list[_Box]) -> Iterator[tuple[int, int]]:
-    """All, as items name them by number; of a description (`udes`) no more than its head."""
+    """Yields all properties, because items refer to them by number; of a description (`udes`) only its head."""
     for box in meta:
         for inner in _boxes(octets, box.body, box.end) if box.kind == b"iprp" else ():
             if inner.kind != b"ipco":
@@ -134,7 +135,7 @@ def _items(octets: bytes, meta: list[_Box], rest: _Rest) -> None:
 
 
 def _blank(kind: bytes, content: bytes) -> bytes:
-    """As long as before, and to be read as that which says nothing."""
+    """Returns a value of the same length and kind that says nothing."""
     if kind != _EXIF:
         return b" " * len(content)
     skipped = 4 + int.from_bytes(content[:4], "big")
@@ -158,7 +159,7 @@ def _kinds(octets: bytes, box: _Box) -> dict[int, bytes]:
         kinds[item] = one.number(4).to_bytes(4, "big")
         coding = octets[one.at : entry.end].split(b"\0", 2)[2:]  # behind a name and a content type
         if kinds[item] == _XMP and b"".join(coding).strip(b"\0"):
-            raise UncleanableError(_UNUSUAL)  # packed: spaces would be damage
+            raise UncleanableError(_UNUSUAL)  # compressed: spaces would damage it
     return kinds
 
 

@@ -1,8 +1,8 @@
-"""Pictures without what was written into them: segments of JPEG, chunks of PNG and WebP, blocks of GIF; TIFF and HEIF,
-where all is found by offsets, have rooms of their own.
+"""Cleans pictures: segments of JPEG, chunks of PNG and WebP, blocks of GIF. TIFF and HEIF, which refer to data by
+offset, have modules of their own.
 
-A list of what may stay, as with header fields: what draws the picture. What follows a picture's end goes too; phones
-put films and thumbnails there.
+A list names what may stay, as with header fields: the parts that draw the picture. Data after the end of a picture
+is removed too, because phones put films and thumbnails there.
 """
 
 import re
@@ -18,12 +18,12 @@ Cleaner = Callable[[bytes], bytes]
 
 _DAMAGED: Final = "the picture is damaged"
 _TOO_MANY: Final = "the picture has too many pieces"
-_MOST_PIECES: Final = 50_000  # segments, chunks, blocks; a film of a GIF has some thousands
+_MOST_PIECES: Final = 50_000  # of segments, chunks or blocks; an animated GIF has some thousands
 _MOST_SUB_BLOCKS: Final = 1_000_000
 
 
 def cleaner(octets: bytes) -> Cleaner | None:
-    """By signature, never by name."""
+    """Returns the function that cleans the picture, by signature, never by name; None for other files."""
     if octets.startswith(b"\xff\xd8\xff"):
         return jpeg
     if octets.startswith(_PNG):
@@ -43,12 +43,12 @@ def cleaner(octets: bytes) -> Cleaner | None:
 
 _SOI, _EOI, _SOS, _COM, _APP0, _APP1, _APP2, _APP14, _APP15 = 0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _MARKER: Final = re.compile(rb"\xff++[^\x00\xd0-\xd7]")
-_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # searched for: with `++` it were quadratic
+_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # used in a search, where `++` would be quadratic
 _EXIF: Final = b"Exif\0\0"
 
 
 def jpeg(octets: bytes) -> bytes:
-    """Raises UncleanableError, as all here do."""
+    """Returns the cleaned picture. Raises UncleanableError, as all functions here do."""
     kept = [octets[:2]]
     turned = 1
     place = 1
@@ -69,11 +69,11 @@ def jpeg(octets: bytes) -> bytes:
             turned = exif.orientation(data[len(_EXIF) :]) if turned == 1 else turned
         if _draws(kind, data):
             kept.append(octets[at:end])
-            place = len(kept) if kind == _APP0 else place  # JFIF comes first where it stands
+            place = len(kept) if kind == _APP0 else place  # JFIF must be the first segment
         at = end
         if kind == _SOS:
             after = _NEXT_MARKER.search(octets, at)
-            if after is None:  # cut off, as programs still show it
+            if after is None:  # cut off, but programs still show it
                 kept.append(octets[at:])
                 break
             kept.append(octets[at : after.start()])
@@ -195,7 +195,7 @@ def webp(octets: bytes) -> bytes:
 
 
 def _riff(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Chunks with their heads and their padding."""
+    """Yields the chunks with their heads and their padding."""
     at = 12
     stop = 8 + int.from_bytes(octets[4:8], "little")
     if stop > len(octets):

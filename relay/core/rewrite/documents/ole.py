@@ -1,8 +1,9 @@
-"""Word, Excel and PowerPoint files of before 2007 (MS-CFB): names of people blanked where they stand, so that no other
-octet moves: in the property sets (MS-OLEPS), Word's lists of savers, reviewers and variables (MS-DOC), and the names
-of the last user that Excel (MS-XLS) and PowerPoint (MS-PPT) keep.
+"""Cleans Word, Excel and PowerPoint files of before 2007 (MS-CFB): blanks the names of people in place, so that no
+other octet moves.
 
-What Word and Excel of before 1997 keep beside the property sets stays.
+The names stand in the property sets (MS-OLEPS), in Word's lists of savers, reviewers and variables (MS-DOC), and in
+the record of the last user of Excel (MS-XLS) and PowerPoint (MS-PPT). Names that Word and Excel of before 1997 keep
+outside of the property sets stay.
 """
 
 import re
@@ -20,7 +21,7 @@ _DAMAGED: Final = "the file is damaged"
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError, also where no property set can be found."""
+    """Returns the cleaned file. Raises UncleanableError, also if there is no property set."""
     file = Compound(octets)
     found = False
     try:
@@ -76,7 +77,7 @@ def _blank(content: bytearray, at: int) -> None:
 
 
 def _named(content: bytearray, fields: dict[int, int]) -> Iterator[int]:
-    """Fields whose name says that they hold a person's."""
+    """Yields the fields whose name says that they hold the name of a person."""
     if _NAMES not in fields:
         return
     is_wide = _CODE_PAGE in fields and struct.unpack_from("<4xH", content, fields[_CODE_PAGE]) == (_UTF_16,)
@@ -103,7 +104,7 @@ _WRITE_ACCESS, _FILE_PASS = 0x005C, 0x002F
 
 
 def _workbook(content: bytearray) -> None:
-    """MS-XLS 2.4.349: who used it last stands among the first records; two spaces are nobody."""
+    """Blanks the last user, which is among the first records (MS-XLS 2.4.349). Two spaces mean nobody."""
     at = 0
     for _ in range(_MOST_FIELDS):
         kind, length = struct.unpack_from("<HH", content, at)
@@ -117,7 +118,7 @@ def _workbook(content: bytearray) -> None:
 
 
 def _current_user(content: bytearray) -> None:
-    """MS-PPT 2.3.2"""
+    """Blanks the last user of a presentation (MS-PPT 2.3.2)."""
     (length,) = struct.unpack_from("<H", content, 20)
     _fill(content, 28, length, b" ")
     wide = 28 + length + 4
@@ -177,7 +178,7 @@ def _list(main: bytearray, number: int) -> tuple[int, int]:
 
 
 def _strings(table: bytearray, at: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Numbers, places and octets of a table of strings (STTB)."""
+    """Yields number, place and octets of each string in a table of strings (STTB)."""
     if not size:
         return
     extended, count, beside = struct.unpack_from("<HHH", table, at)
@@ -191,7 +192,7 @@ def _strings(table: bytearray, at: int, size: int) -> Iterator[tuple[int, int, i
 
 
 def _commenters(table: bytearray, at: int, size: int) -> None:
-    """Names, each behind its length (Xst)."""
+    """Blanks the names of commenters, each of which stands behind its length (Xst)."""
     end = at + size
     while at < end:
         (letters,) = struct.unpack_from("<H", table, at)
@@ -200,7 +201,8 @@ def _commenters(table: bytearray, at: int, size: int) -> None:
 
 
 def _initials(table: bytearray, at: int, size: int) -> None:
-    """Places of comments, of four octets each; then, of each, 30 (ATRDPre10) that begin with up to nine letters."""
+    """Blanks the initials of commenters: after the places of comments, of four octets each, comes one record of 30
+    octets (ATRDPre10) per comment, which begins with up to nine letters."""
     comments = max(0, size - 4) // 34
     for number in range(comments):
         _fill(table, at + 4 * (comments + 1) + 30 * number + 2, 18, b" \0")

@@ -1,7 +1,7 @@
-"""Word, Excel and PowerPoint files (ECMA-376): their author fields emptied, what joins them with other files of the
-same person gone, pictures in them cleaned as any other, all other members as packed.
+"""Cleans Word, Excel and PowerPoint files (ECMA-376): empties their author fields, removes what links them to other
+files of the same person, and cleans the pictures in them. All other members stay as compressed.
 
-The archive is written anew around the members, in their order, so that nothing between them is left either.
+The archive is written again around the members, in their order, so that no octets between them are left.
 """
 
 import re
@@ -20,7 +20,7 @@ from relay.core.rewrite.documents.damage import UncleanableError
 _SIGNATURE: Final = b"PK\x03\x04"
 _MOST_MEMBERS: Final = 5_000
 _MOST_PIECES: Final = 200_000
-_MOST_BYTES: Final = 20_000_000  # of the members that are opened, unpacked
+_MOST_BYTES: Final = 20_000_000  # the uncompressed size of all opened members
 
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
@@ -39,11 +39,11 @@ _OF_DAMAGE: Final = (
     OverflowError,
 )
 _Rule = Callable[[bytes], bytes]
-_AUTHOR: Final = b"Author"  # what Word itself writes where it takes a name out
+_AUTHOR: Final = b"Author"  # the name that Word itself writes in place of a removed one
 _QUOTED_AUTHOR: Final = b'"' + _AUTHOR + b'"'
 
 
-# A tag up to here, or more of one. Atomic: what has failed once would fail again, at the cost of a square.
+# A tag up to here. It is atomic, because repeated attempts would make it quadratic.
 _INSIDE: Final = re.compile(rb"<?(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)")
 _PREFIX: Final = rb"(?:[A-Za-z0-9]+:)?"
 
@@ -54,7 +54,7 @@ def _element(names: bytes, new: bytes = b"") -> _Rule:
 
 
 def _attribute(names: bytes) -> _Rule:
-    """In tags alone: text may say `author="me"` too."""
+    """Returns a rule that empties an attribute, inside tags only, because text may say `author="me"` too."""
     pattern = re.compile(rb"(\s" + _PREFIX + rb"(?:" + names + rb")\s*=\s*)(?:\"[^\"<]+\"|'[^'<]+')")
 
     def named_anew(content: bytes) -> bytes:
@@ -76,15 +76,17 @@ def _gone(pattern: bytes, new: bytes = b"") -> _Rule:
     return partial(re.compile(pattern).sub, new)
 
 
-# Office writes `_AuthorEmail` and the name to it where a file was once sent for review.
+# Office writes `_AuthorEmail` and the name if a file was once sent for review.
 _PERSONS: Final = (
     rb"(<property\b[^<>]{0,400}\bname=\"(?:_Author[^\"<>]*|Checked by|Editor|Owner|Recorded by|Typist)\"[^<>]{0,400}>"
     rb"[ \t\r\n]{0,80}<vt:[a-z]{1,20}>)[^<]+"
 )
-# What templates and programs note down; numbers that are shared by files of one sitting, or copied from one another.
+# Notes of templates and programs, and numbers that link files which were edited together or copied from each other.
 _VARIABLES: Final = rb"<" + _PREFIX + rb"(?:docVar|rsid|rsidRoot|docId)[ \t\r\n][^<>]*(?:/>|(?<!/)></[^<>]*>)"
 _SITTINGS: Final = rb"[ \t\r\n]" + _PREFIX + rb"rsid[A-Za-z]{0,8}=\"[0-9A-Fa-f]{8}\""
-_FOLDERS: Final = rb"([ \t\r\n]Target=[\"'])file:[^\"'<>]*[/\\]"  # of a template or a linked file, below a home
+_FOLDERS: Final = (
+    rb"([ \t\r\n]Target=[\"'])file:[^\"'<>]*[/\\]"  # the path of a template or a linked file in a home directory
+)
 _PICTURE: Final = re.compile(r"(?:word|xl|ppt)/media/[^/]+|docProps/thumbnail\.[A-Za-z]+")
 _NAMES: Final = _attribute(rb"author|initials|name|displayName|userId|providerId")
 _RULES: Final[tuple[tuple[re.Pattern[str], _Rule], ...]] = (
@@ -111,7 +113,7 @@ def is_ooxml(octets: bytes) -> bool:
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError."""
     try:
         with zipfile.ZipFile(BytesIO(octets)) as archive:
             members = archive.infolist()
@@ -152,7 +154,7 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[s
 
 
 def _cleaned(picture: bytes) -> bytes:
-    """One that cannot be cleaned stays, as it would beside the text."""
+    """Returns a picture cleaned as an attachment would be; one that cannot be cleaned stays as it is."""
     cleaner = images.cleaner(picture)
     if cleaner:
         with suppress(UncleanableError):
@@ -161,9 +163,9 @@ def _cleaned(picture: bytes) -> bytes:
 
 
 def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, bytes]) -> bytes:
-    """Names, times and packed octets of what did not change stay."""
+    """Returns the archive written again. Names, times and compressed octets of unchanged members stay."""
     if sum(member.compress_size for member in members) > len(octets):
-        raise UncleanableError(_DAMAGED)  # some lie in one another: together they would be any size
+        raise UncleanableError(_DAMAGED)  # members may overlap, so their sizes together are not bounded
     files: list[bytes] = []
     directory: list[bytes] = []
     at = 0

@@ -1,5 +1,7 @@
-"""PDF: the document's information and XMP emptied, by pikepdf (the extra `pdf`); without it, and for what is encrypted
-or signed, files stay as they are and the record says so."""
+"""Cleans PDF: empties the document information and the XMP metadata with pikepdf (the extra `pdf`).
+
+Without it, and if the file is encrypted or signed, the file stays as it is, and the record says so.
+"""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -15,7 +17,7 @@ _AUTHOR_FIELDS: Final = ("/Author", "/Creator", "/Producer", "/Company", "/Manag
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError. A file without any such field comes back as it is."""
+    """Returns the cleaned file, the same octets if it has no such field. Raises UncleanableError."""
     try:
         import pikepdf  # noqa: PLC0415 - an extra, and a tenth of a second that most mail never needs
     except ImportError:

@@ -1,4 +1,6 @@
-"""What is read by offsets cannot be cut: all that nothing shows becomes zeros, and all else stays where it is."""
+"""Keeps ranges of a file and fills the rest with zeros, for formats that refer to data by offset, from which nothing
+can be cut.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,9 +8,10 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 
 def only(octets: bytes, kept: Iterable[tuple[int, int]], anew: Iterable[tuple[int, bytes]]) -> bytes:
-    """Zeros but for the spans `kept`, which may overlap, and for what is written `anew`, which may touch nothing else.
+    """Returns zeros except for the ranges `kept`, which may overlap, and for the octets `anew`, which are written
+    and may overlap no other range.
 
-    Linear in both whatever they overlap. Raises UncleanableError.
+    Linear in both. Raises UncleanableError.
     """
     new = bytearray(len(octets))
     done, is_anew = 0, False

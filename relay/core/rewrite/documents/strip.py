@@ -1,17 +1,19 @@
-"""The pass: attached pictures and documents, each by the plan's setting.
+"""The pass that cleans attached pictures and documents, each by the setting of the plan.
 
-A part is decoded only when its declared type or its name says that it is one; what it is, its first octets decide.
+A part is decoded only if its declared type or its name says that it is one of them; its first octets then decide
+what it is.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from relay.core.mail import encodings
+from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
 from relay.core.rewrite import assemble, signed
 from relay.core.rewrite.documents import images, ole, ooxml, pdf
 from relay.core.rewrite.documents.damage import UncleanableError
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
+from relay.core.rewrite.plan import Change, Draft, Plan
 
 _IMAGE_NAMES: Final = frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "heic", "heif", "avif", "tif", "tiff"}
@@ -30,10 +32,11 @@ _MOST_BYTES: Final = 50_000_000
 _STRIPPED: Final = "author data removed"
 _KEPT: Final = "author data not looked into"
 _WHY: Final = "says who made it, where, or with what"
-_SILENT: Final = (b"BM",)  # Windows bitmaps say nothing
+_SILENT: Final = (b"BM",)  # Windows bitmaps hold no such data
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
+    """Replaces pictures and documents by cleaned ones, and lists those that could not be cleaned."""
     if not (plan.strip_images or plan.strip_documents):
         return draft
     for part in draft.root.walk():
@@ -62,8 +65,7 @@ def _cleaned(draft: Draft, part: Part) -> Draft:
         return draft._replace(changes=(*draft.changes, Change(_KEPT, part.path, start, end, str(error))))
     if new == octets:
         return draft
-    cuts = encodings.cut_raw(raw, part.encoding, [encodings.Cut(0, len(octets), new)])
-    body = encodings.apply(raw, cuts)
+    body = apply_edits(raw, encodings.raw_edits(raw, part.encoding, [Edit(0, len(octets), new)]))
     if raw.endswith(b"\r\n") and not body.endswith(b"\r\n"):
         body += b"\r\n"
     return draft._replace(

@@ -1,6 +1,7 @@
-"""TIFF 6.0 and BigTIFF: directories that name what draws and nothing else, and zeros where the rest was.
+"""Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; the other data becomes zeros.
 
-Cameras' raw pictures are TIFF files too, but what their programs need of them is nowhere written down: they stay.
+Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: they stay as
+they are.
 """
 
 import struct
@@ -16,8 +17,11 @@ _UNUSUAL: Final = "a camera's raw picture, or one packed in an unusual way"
 
 
 class _Form(NamedTuple):
-    """`order`, `amount`, `offset`: struct's letters for the order of octets, the number of entries and places in the
-    file; `first`: where the place of the first directory stands."""
+    """A variant of the format.
+
+    `order`, `amount` and `offset` are letters of `struct` for the byte order, a number of entries, and a place in
+    the file; `first` is the offset of the place of the first directory.
+    """
 
     order: str
     amount: str
@@ -36,7 +40,7 @@ _FORMS: Final = {
     b"MM\0+": _Form(">", "Q", "Q", 8),
 }
 SIGNATURES: Final = tuple(_FORMS)
-# Octets and, of whole numbers, struct's letter by type; text (2) draws nothing.
+# By type: its size in octets and, for whole numbers, the letter of `struct`. Text (2) draws nothing.
 _SIZES: Final = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS: Final = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q", 18: "Q"}
 
@@ -55,7 +59,7 @@ _MOST_ENTRIES: Final = 1_000
 _MOST_PIECES: Final = 100_000
 
 
-class _Entry(NamedTuple):
+class _Field(NamedTuple):
     tag: int
     kind: int
     values: int
@@ -68,7 +72,7 @@ class _Entry(NamedTuple):
 
 
 def clean(octets: bytes) -> bytes:
-    """Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError."""
     form = _FORMS[octets[:4]]
     kept = [(0, form.first + form.width)]
     anew: dict[int, bytes] = {}
@@ -88,15 +92,16 @@ def clean(octets: bytes) -> bytes:
     return spans.only(octets, kept, anew.items())
 
 
-def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], bytes, int]:
-    """Its entries that draw; the directory with no other ones, as long as it was; the place of the next."""
+def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], bytes, int]:
+    """Returns the fields of a directory that draw, the directory with only these fields, as long as before, and the
+    place of the next one."""
     offset = struct.Struct(form.order + form.offset)
     count = struct.Struct(form.order + form.amount)
     size = 4 + 2 * offset.size
     (number,) = count.unpack_from(octets, at)
     if number > _MOST_ENTRIES:
         raise UncleanableError(_TOO_MANY)
-    entries: dict[int, _Entry] = {}
+    entries: dict[int, _Field] = {}
     end = at + count.size + number * size
     for start in range(at + count.size, end, size):
         tag, kind, values = struct.unpack_from(f"{form.order}HH{form.offset}", octets, start)
@@ -105,7 +110,7 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], 
         place = start + 4 + offset.size
         if _SIZES[kind] * values > offset.size:
             (place,) = offset.unpack_from(octets, place)
-        entries[tag] = _Entry(tag, kind, values, place, octets[start : start + size])
+        entries[tag] = _Field(tag, kind, values, place, octets[start : start + size])
         if entries[tag].end > len(octets):
             raise UncleanableError(_DAMAGED)
     (following,) = offset.unpack_from(octets, end)
@@ -113,8 +118,8 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Entry], 
     return entries, written.ljust(end + offset.size - at, b"\0"), following
 
 
-def _shown(octets: bytes, entries: dict[int, _Entry], form: _Form) -> Iterator[tuple[int, int]]:
-    """Spans of values, strips and tiles."""
+def _shown(octets: bytes, entries: dict[int, _Field], form: _Form) -> Iterator[tuple[int, int]]:
+    """Yields the ranges of values, strips and tiles."""
     compression = _numbers(octets, entries.get(_COMPRESSION), form) or (1,)
     if compression[0] not in _COMPRESSIONS or not _PHOTOMETRICS.issuperset(
         _numbers(octets, entries.get(_PHOTOMETRIC), form)
@@ -132,7 +137,7 @@ def _shown(octets: bytes, entries: dict[int, _Entry], form: _Form) -> Iterator[t
             yield start, min(start + size, len(octets))
 
 
-def _numbers(octets: bytes, entry: _Entry | None, form: _Form) -> tuple[int, ...]:
+def _numbers(octets: bytes, entry: _Field | None, form: _Form) -> tuple[int, ...]:
     if entry is None:
         return ()
     if entry.values > _MOST_PIECES:

@@ -1,7 +1,8 @@
-"""The footer below a relayed mail: its signed links, and their removal from what is quoted back (R-REW-09).
+"""Puts the footer with its signed links below a relayed mail, and removes footers and links from quoted text
+(R-REW-09).
 
-`form` says how a footer looks, `links` finds signed links in whatever way they are written, `quoted` what of a text was
-a footer, `put` is the pass.
+`form` writes a footer, `relay.core.own_links` finds signed links however they are written, `quoted` finds quoted
+footers, `put` is the pass.
 """
 
 from relay.core.rewrite.footer.put import apply

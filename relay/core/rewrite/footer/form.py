@@ -1,6 +1,7 @@
-"""How a footer looks. Two marks, one above and one below it, tell it from all else in any language, charset and way of
-quoting: ASCII, short enough to be wrapped by no program, without a character that HTML or a transfer encoding escapes
-by need.
+"""Writes a footer.
+
+Two marks, one above and one below, distinguish it from all other text in any language, charset and way of quoting:
+they are ASCII, too short to be wrapped, and without a character that HTML or a transfer encoding must escape.
 """
 
 import html
@@ -15,13 +16,13 @@ _BELOW: Final = ".:" + "_" * 32 + ":."
 ABOVE: Final = re.compile(r"\.:-{20,60}:\.")
 BELOW: Final = re.compile(r"\.:_{20,60}:\.")
 SIGN: Final = ".:--------"
-"""Every mark above a footer holds it."""
+"""The beginning of every mark above a footer."""
 _LONGEST: Final = 200
 _STUFFED: Final = (" ", ">", "From ")  # RFC 3676 §4.4
 
 
 def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool) -> str:
-    """What is put at the end of `text`. A link has a line of its own, below the line that says what it does."""
+    """Returns the text to append to `text`. A link has a line of its own, below the line that says what it does."""
     written = [_ABOVE]
     for line in lines:
         says = _one_line(line.text)
@@ -33,12 +34,13 @@ def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool)
     if text and not text.endswith("\n"):
         gap += newline
     if flowed and text.endswith(f" {newline}") and not text.endswith(f"-- {newline}"):
-        gap += newline  # the line was to be continued (RFC 3676 §4.2)
+        gap += newline  # the last line would be joined with the next one (RFC 3676 §4.2)
     return gap + newline.join(written) + newline
 
 
 def as_html(lines: Sequence[FooterLine], language: str, newline: str) -> str:
-    """What is put at the end of a body element; on lines of its own, so that none grows too long."""
+    """Returns the HTML to put at the end of a body element; each link has its own line, so that no line grows too
+    long."""
     written = [_ABOVE, *map(_html_line, lines), _BELOW]
     style = "clear:both;margin-top:1em;color:#666666;font-size:small"
     inner = f"<br>{newline}".join(written)

@@ -1,7 +1,8 @@
-"""The pass: signed links of the writer's own go from every text, the reader's footer comes below what is shown.
+"""The pass that removes signed links of the writer from every text and puts the footer of the reader below the shown
+text.
 
 Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer:
-a photo is the more a reason to be able to report it.
+there must be a way to report a mail that is only a photo, too.
 """
 
 import re
@@ -10,24 +11,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail import charsets, encodings, mime, words
-from relay.core.mail.encodings import Cut
+from relay.core.mail import body_kind, charsets, encodings, mime, textbody, words
+from relay.core.mail.body_kind import BodyKind
+from relay.core.mail.edits import Edit, apply_edits, in_order, moved
 from relay.core.mail.mime import HeaderField, MimeLimits, Part
-from relay.core.rewrite import assemble, longlines, signed, textbody
+from relay.core.mail.textbody import TextBody
+from relay.core.own_links import OwnLinks, own_links
+from relay.core.rewrite import assemble, longlines, signed, textedit
 from relay.core.rewrite.footer import form
-from relay.core.rewrite.footer.own_links import OwnLinks, own_links
 from relay.core.rewrite.footer.quoted import removals
-from relay.core.rewrite.plan import Change, Draft, Edit, Plan
-from relay.core.rewrite.scrub import kinds
-from relay.core.rewrite.scrub.kinds import BodyKind
-from relay.core.rewrite.textbody import Recoded, Splice, TextBody
+from relay.core.rewrite.plan import Change, Draft, Plan
+from relay.core.rewrite.textedit import Recoded
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 _SHOWN: Final = frozenset({"text/plain", "text/html"})
 _REMOVED: Final = "own link removed"
 _ADDED: Final = "footer added"
-# Any other such tag may stand in a comment, a script or a value, and with text below it; what follows the last one is
-# shown at the end of the body (HTML standard, "after after body").
+# An earlier end tag may stand in a comment, a script or a value. Text after the last one is shown at the end of the
+# body (HTML standard, "after after body").
 _LAST_TAGS: Final = re.compile(r"</(?:body\s*+>\s*+(?:</html\s*+>\s*+)?|html\s*+>\s*+)\Z", re.IGNORECASE)
 _LAST: Final = 200
 _LIMITS: Final = MimeLimits()
@@ -36,7 +37,10 @@ _ASKED: Final = "the marketplace's footer"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """After the passes that hide something, before those that only shape lines."""
+    """Changes the links and the footer of a draft.
+
+    Runs after the passes that hide something and before those that only shape lines.
+    """
     if plan.unsubscribe:
         draft = _with_fields(
             draft,
@@ -58,7 +62,8 @@ def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
 
 
 def _shown(part: Part) -> list[Part]:
-    """The text that every program shows, in each of its alternatives: the first one of parts that follow each other."""
+    """Returns the text that every program shows, in each of its alternatives: the first text of parts that follow
+    each other."""
     kind = part.content_type
     if not part.children:
         is_attached = part.disposition == "attachment" or (part.filename and part.path)
@@ -75,27 +80,27 @@ def _shown(part: Part) -> list[Part]:
 
 
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
-    """One part's text as earlier passes left it; `footer` where it gets one."""
-    kind = kinds.kind_of(draft.content, part)
+    """Changes the text of one part as earlier passes left it. `footer` is None where the part gets no footer."""
+    kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
         return draft
     inside, others = assemble.parted(draft.edits, part.body_start, part.end)
     raw = assemble.section(draft.content, part.body_start, part.end, inside)
     if links and kind is BodyKind.MESSAGE and depth < _LIMITS.depth:
-        cuts, recoded, gone = _message(raw, part, links, depth), None, True
+        raw_edits, recoded, gone = _message(raw, part, links, depth), None, True
     else:
         body = textbody.read(raw, part, is_html=kind is BodyKind.HTML)
-        splices = removals(body, links) if links else []
-        gone = bool(splices)
+        removed = removals(body, links) if links else []
+        gone = bool(removed)
         if not gone and not footer:
             return draft
-        cuts, recoded = textbody.spliced(body, _below(body, splices, footer) if footer else splices)
-    if not cuts:
+        raw_edits, recoded = textedit.changed(body, _below(body, removed, footer) if footer else removed)
+    if not raw_edits:
         return draft
     start = part.body_start
-    edits = [Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts]
+    edits = moved(raw_edits, start)
     if inside:
-        edits = [Edit(start, part.end, encodings.apply(raw, cuts))]
+        edits = [Edit(start, part.end, apply_edits(raw, raw_edits))]
     where = part.path, edits[0].start, edits[-1].end
     changes = [Change(_REMOVED, *where, _OWN), *signed.broken(draft.root, part.header_start, part.end)] if gone else []
     if footer:
@@ -104,8 +109,8 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
     return _recoded(draft, part, recoded) if recoded else draft
 
 
-def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
-    """A message that stands encoded is gone through like the one around it."""
+def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[bytes]]:
+    """Returns edits of a raw body that holds an encoded message, which is treated like the message around it."""
     octets = encodings.decode(raw, part.encoding)
     content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
     try:
@@ -116,45 +121,45 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Cut]:
         if not leaf.children:
             draft = _leaf(draft, leaf, links, None, depth + 1)
     new = assemble.section(content, 0, len(content), draft.edits).decode("latin-1")
-    rest = links.find(new)  # in its headers, and where it is no message
+    rest = links.find(new)  # in its headers, and in octets that are not a message
     if not draft.edits and not rest:
         return []
-    new = textbody.applied(new, [Splice(start, end, "") for start, end in rest])
-    return encodings.cut_raw(raw, part.encoding, [Cut(0, len(octets), new.encode("latin-1"))])
+    edit = Edit(0, len(octets), apply_edits(new, rest).encode("latin-1"))
+    return encodings.raw_edits(raw, part.encoding, [edit])
 
 
-def _below(body: TextBody, removed: Sequence[Splice], plan: Plan) -> list[Splice]:
-    """The removals, and the footer where the text ends."""
+def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]]:
+    """Returns the removals, and the footer at the end of the text."""
     if body.is_html:
         end = len(body.text)
         tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
         at = tags.start() if tags else end
-        at = next((splice.end for splice in removed if splice.start < at < splice.end), at)
+        at = next((edit.end for edit in removed if edit.start < at < edit.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
         if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
-            footer = "-->" + footer  # else nobody would see it
-        return sorted([*removed, Splice(at, at, footer)])
-    text = textbody.applied(body.text, removed)
+            footer = "-->" + footer  # closes an open comment, in which the footer would not be shown
+        return in_order([*removed, Edit(at, at, footer)])
+    text = apply_edits(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
     end = len(body.text)
-    return [*removed, Splice(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
+    return [*removed, Edit(end, end, form.plain(plan.footer, text, body.newline, flowed=flowed))]
 
 
 def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
-    """The part's header, as earlier passes left it, names the new charset."""
+    """Names the new charset in the header of the part, as earlier passes left it."""
     if part is draft.root:
         kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
         kept = tuple(f for f in draft.fields if f[0] not in ("Content-Type", "Content-Transfer-Encoding"))
         return _with_fields(
             draft._replace(fields=kept),
-            ("Content-Type", textbody.redeclared(kind, recoded, part.content_type)),
+            ("Content-Type", textedit.redeclared(kind, recoded, part.content_type)),
             ("Content-Transfer-Encoding", f" {recoded.encoding}\r\n".encode("ascii")),
         )
     start, end = part.header_start, part.body_start
     inside = [edit for edit in draft.edits if start <= edit.start < end and edit.end <= end]
     header = assemble.section(draft.content, start, end, inside)
     others = [edit for edit in draft.edits if edit not in inside]
-    new = Edit(start, end, textbody.redeclared_header(header, recoded, part.content_type))
+    new = Edit(start, end, textedit.redeclared_header(header, recoded, part.content_type))
     return draft._replace(edits=(*others, new))
 
 
@@ -162,20 +167,21 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
 
 
 def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
-    """Subjects are read by people, and a message inside the message may still have its own fields."""
+    """Removes links from the subject, which people read, and from the fields of parts and of messages inside the
+    message."""
     fields = list(draft.fields)
     changes: list[Change] = []
     for at, (name, value) in enumerate(fields):
         if name != "Subject":
             continue
         text = words.decode(words.unfold(value))
-        spans = links.find(text)
-        if spans:
-            text = textbody.applied(text, [Splice(start, end, "") for start, end in spans]).strip()
+        found = links.find(text)
+        if found:
+            text = apply_edits(text, found).strip()
             fields[at] = name, b" " + (text.encode("ascii") if text.isascii() else words.encode(text)) + b"\r\n"
             old = draft.root.first("subject")
             changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
-    gone: list[Edit] = []
+    gone: list[Edit[bytes]] = []
     for part in draft.root.walk():
         for field in part.fields if part is not draft.root else ():
             if links.find(words.decode(mime.raw_value(draft.content, field))):
@@ -185,8 +191,8 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
     return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
 
 
-def _unlinked(field: HeaderField, part: Part) -> Edit:
-    """A field without the link in it: of what says how the part is to be read, that alone is left; any other goes."""
+def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
+    """Returns the edit that removes a field with a link. Of Content-Type and Content-Disposition the type stays."""
     kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
     if part.children or not words.is_token(kind.replace("/", "")):
         return Edit(field.start, field.end, b"")
@@ -195,11 +201,11 @@ def _unlinked(field: HeaderField, part: Part) -> Edit:
     return Edit(field.value_start, field.end, f" {written}\r\n".encode("ascii", "replace"))
 
 
-def _beside(edits: Sequence[Edit], gone: Sequence[Edit]) -> list[Edit]:
-    """The edits that touch nothing of what goes, which is sorted."""
+def _beside(edits: Sequence[Edit[bytes]], gone: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
+    """Returns the edits that touch none of the removed ranges, which are sorted."""
     starts = [edit.start for edit in gone]
 
-    def is_beside(edit: Edit) -> bool:
+    def is_beside(edit: Edit[bytes]) -> bool:
         before = bisect_left(starts, edit.end)
         return not before or gone[before - 1].end <= edit.start
 
@@ -216,7 +222,7 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
     part = (
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
         + f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode("ascii")
-        + textbody.encoded(text, encoding).removesuffix(b"\r\n")
+        + textedit.encoded(text, encoding).removesuffix(b"\r\n")
         + b"\r\n"
     )
     added = Change(_ADDED, root.path, root.end, root.end, _ASKED)
@@ -228,18 +234,18 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
 
 
 def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
-    """A last part of a mail of parts."""
+    """Adds the footer as the last part of a multipart mail."""
     at = draft.root.children[-1].end + 2
     kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
     boundary = words.parameters(words.unfold(kind)).get("boundary", "")
     if draft.content[at - 2 : at + 2] != b"\r\n--":
-        return draft  # cut off: nobody can tell where it ends
+        return draft  # the mail is cut off, so its end is unknown
     edit = Edit(at, at, mime.boundary_line(boundary) + b"\r\n" + part)
     return draft._replace(edits=(*draft.edits, edit), changes=(*draft.changes, added._replace(start=at, end=at)))
 
 
 def _wrapped(draft: Draft, plan: Plan, part: bytes, added: Change) -> Draft:
-    """What was the whole mail becomes its first part, untouched."""
+    """Makes the whole mail, unchanged, the first part of a multipart, with the footer as the second one."""
     root = draft.root
     boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'boundary', plan.message_id, size=15))}"
     line = mime.boundary_line(boundary)

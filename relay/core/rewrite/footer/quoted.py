@@ -1,43 +1,45 @@
-"""What of a text was a footer of ours, or a signed link on its own: what goes before anybody else reads it.
+"""Finds quoted footers of ours, and signed links outside of them, which are removed before another person reads the
+text.
 
-A footer is recognised by its marks, and by its links where one mark was cut off. What somebody wrote into the middle of
-a quoted footer is not taken for it: then the links alone go.
+A footer is recognised by its marks, or by its links where one mark was cut off. Text that somebody wrote into the
+middle of a quoted footer is not part of it: then only the links are removed.
 """
 
 import itertools
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
+from relay.core.mail import textbody
+from relay.core.mail.edits import Edit, merge_ranges
+from relay.core.mail.layers import TAG, TAG_NAME
+from relay.core.mail.textbody import TextBody
+from relay.core.own_links import OwnLinks
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
-from relay.core.rewrite.footer.own_links import OwnLinks, Span, merged
-from relay.core.rewrite.scrub.layers import TAG
-from relay.core.rewrite.textbody import Splice, TextBody
 
-_MOST_FOOTERS: Final = 100  # whoever quotes more of them only loses the links
+_MOST_FOOTERS: Final = 100  # in a text with more of them, the rest loses only its links
 _MOST_LINES: Final = 40
 _LONGEST_LINE: Final = 2_000
-_MOST_WORDS: Final = 400  # characters beside the links
+_MOST_WORDS: Final = 400  # counted in characters, without the links
 _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
 _LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
-_TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)")
 _VOID: Final = frozenset({"area", "base", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_GOES: Final = _VOID | {"a", "http", "https"}  # the last two: a link in angle brackets, which only looks like a tag
+_GOES: Final = _VOID | {"a", "http", "https"}  # the last two come from links in angle brackets, which look like tags
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
-# Word ends each of its paragraphs with an empty element of its own.
+# Word ends each paragraph with an empty element of its own kind.
 _CLOSED: Final = re.compile(r"(?:\s|<o:p>(?:\s|&nbsp;)*</o:p>)*</([a-z]+)\s*>(?:\r?\n)?", re.IGNORECASE)
 _DEEPEST: Final = 8
+_START: Final = attrgetter("start")
 
 
-def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
-    """What to do to the text; sorted, empty for nearly every text."""
-    params = body.part.params
-    is_delsp = params.get("format", "").lower() == "flowed" and params.get("delsp", "").lower() == "yes"
-    found = links.find(body.text, is_html=body.is_html, is_delsp=is_delsp)
+def removals(body: TextBody, links: OwnLinks) -> list[Edit[str]]:
+    """Returns the edits that remove footers and links, sorted. For nearly every text the list is empty."""
+    found = links.find(body.text, is_html=body.is_html, is_delsp=textbody.has_delsp(body.part))
     if not found and SIGN not in body.text:
         return []
     return _in_html(body.text, found) if body.is_html else _in_plain(body.text, found)
@@ -46,32 +48,32 @@ def removals(body: TextBody, links: OwnLinks) -> list[Splice]:
 # ---------------------------------------------------------------- plain text
 
 
-def _in_plain(text: str, links: Sequence[Span]) -> list[Splice]:
-    spans = merged([*_plain_footers(text, links), *(_line_of(text, span) for span in links)])
-    return [Splice(start, end, "") for start, end in spans]
+def _in_plain(text: str, links: Sequence[Edit[str]]) -> list[Edit[str]]:
+    return merge_ranges([*_plain_footers(text, links), *(_line_of(text, link) for link in links)])
 
 
-def _plain_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]:
     for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
         line_start = _line_start(text, mark.start())
         prefix = text[line_start : mark.start()]
         end = _plain_end(text, mark.end(), prefix.count(">"), links)
         if end and _QUOTE.fullmatch(prefix):
             above = _line_start(text, line_start - 1)
-            # The empty line that was put between mail and footer.
-            yield above if line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n")) else line_start, end
+            # The empty line between mail and footer goes too.
+            is_empty = line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n"))
+            yield Edit(above if is_empty else line_start, end, "")
         elif end:
-            yield mark.start(), end
+            yield Edit(mark.start(), end, "")
 
 
-def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | None:
-    """Where the footer ends whose first mark ends at `at`; None for none."""
+def _plain_end(text: str, at: int, depth: int, links: Sequence[Edit[str]]) -> int | None:
+    """Returns the end of the footer whose first mark ends at `at`; None if it is not a footer."""
     end, words = None, 0
     for number in range(_MOST_LINES):
         line_end = _line_end(text, at)
         inside = _overlapping(links, at, line_end)
         if inside:
-            line_end = max(line_end, _line_end(text, inside[-1][1] - 1))
+            line_end = max(line_end, _line_end(text, inside[-1].end - 1))
         line = text[at:line_end]
         below = BELOW.search(line)
         if number and line.count(">") < depth and not inside:
@@ -88,24 +90,25 @@ def _plain_end(text: str, at: int, depth: int, links: Sequence[Span]) -> int | N
     return end
 
 
-def _overlapping(links: Sequence[Span], start: int, end: int) -> list[Span]:
-    first = max(0, bisect_right(links, (start,)) - 1)
-    near = itertools.takewhile(lambda span: span[0] < end, itertools.islice(links, first, first + _MOST_LINES))
-    return [span for span in near if start < span[1]]
+def _overlapping(links: Sequence[Edit[str]], start: int, end: int) -> list[Edit[str]]:
+    first = max(0, bisect_left(links, start, key=_START) - 1)
+    near = itertools.takewhile(lambda link: link.start < end, itertools.islice(links, first, first + _MOST_LINES))
+    return [link for link in near if start < link.end]
 
 
-def _line_of(text: str, span: Span) -> Span:
-    """A link alone on its line takes the line along, and the line above that says what it does."""
-    start, end = span
+def _line_of(text: str, link: Edit[str]) -> Edit[str]:
+    """Returns the edit that removes a link: with the whole line if the link is alone on it, and with the line above
+    that labels it."""
+    start, end, _ = link
     line_start, line_end = _line_start(text, start), _line_end(text, end)
     if text[end:line_end].strip() or not _QUOTE.fullmatch(text, line_start, start):
-        return span
+        return link
     above = _line_start(text, line_start - 1)
-    return (above if line_start and _LABEL.match(text, above, line_start) else line_start), line_end
+    return Edit(above if line_start and _LABEL.match(text, above, line_start) else line_start, line_end, "")
 
 
 def _line_start(text: str, at: int) -> int:
-    """Of a line too long to be one of a footer, some place in it."""
+    """Returns the start of a line; in a line that is too long for a footer, some place in it."""
     return text.rfind("\n", max(0, at - _LONGEST_LINE), max(0, at)) + 1 or max(0, at - _LONGEST_LINE)
 
 
@@ -116,12 +119,12 @@ def _line_end(text: str, at: int) -> int:
 # ---------------------------------------------------------------- HTML
 
 
-def _in_html(text: str, links: Sequence[Span]) -> list[Splice]:
-    spans = merged([*_html_footers(text, links), *(_element(text, span) for span in links)])
-    return [Splice(start, end, _tags_left(text[start:end])) for start, end in spans]
+def _in_html(text: str, links: Sequence[Edit[str]]) -> list[Edit[str]]:
+    gone = merge_ranges([*_html_footers(text, links), *(_element(text, link) for link in links)])
+    return [Edit(start, end, _tags_left(text[start:end])) for start, end, _ in gone]
 
 
-def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
+def _html_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]:
     for mark in itertools.islice(ABOVE.finditer(text), _MOST_FOOTERS):
         below = BELOW.search(text, mark.end(), mark.end() + _MOST_MARKUP)
         end = below.end() if below else _last_link(text, mark.end(), links)
@@ -129,14 +132,14 @@ def _html_footers(text: str, links: Sequence[Span]) -> Iterator[Span]:
             yield _emptied(text, mark.start(), end)
 
 
-def _last_link(text: str, at: int, links: Sequence[Span]) -> int | None:
+def _last_link(text: str, at: int, links: Sequence[Edit[str]]) -> int | None:
     end = None
-    first = bisect_right(links, (at,))
-    for span in itertools.islice(links, first, first + _MOST_LINES):
-        element = _element(text, span)
-        if element[0] - at > _MOST_MARKUP // 10:
+    first = bisect_left(links, at, key=_START)
+    for link in itertools.islice(links, first, first + _MOST_LINES):
+        element = _element(text, link)
+        if element.start - at > _MOST_MARKUP // 10:
             break
-        end = at = element[1]
+        end = at = element.end
     return end
 
 
@@ -144,25 +147,26 @@ def _is_footer(markup: str) -> bool:
     return len(" ".join(TAG.sub(" ", markup).split())) <= _MOST_WORDS + markup.count("://") * 250
 
 
-def _element(text: str, span: Span) -> Span:
-    """Of an anchor all up to its end, of a tag that has none the tag; of others the link alone."""
-    start, end = span
+def _element(text: str, link: Edit[str]) -> Edit[str]:
+    """Returns the edit that removes an anchor up to its end tag, a tag without an end tag, or else the link alone."""
+    start, end, _ = link
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
-        return span
+        return link
     tag = TAG.match(text, opened, end + _LONGEST_ANCHOR)
-    name = _TAG_NAME.match(text, opened)
+    name = TAG_NAME.match(text, opened)
     if tag is None or name is None or tag.end() < end or not tag[0].endswith(">"):
-        return span
+        return link
     if name[2].lower() == "a":
         closed = _ANCHOR_END.search(text, tag.end(), tag.end() + _LONGEST_ANCHOR)
         if closed and "<a " not in text[tag.end() : closed.start()].lower():
-            return opened, closed.end()
-    return (opened, tag.end()) if name[2].lower() in _GOES else span
+            return Edit(opened, closed.end(), "")
+    return Edit(opened, tag.end(), "") if name[2].lower() in _GOES else link
 
 
-def _emptied(text: str, start: int, end: int) -> Span:
-    """With the elements that hold nothing else: one around all of it, or those that it begins and ends in."""
+def _emptied(text: str, start: int, end: int) -> Edit[str]:
+    """Returns the edit that removes a footer with the elements that would be left empty: elements around all of it,
+    or those that it begins and ends in."""
     for _ in range(_DEEPEST):
         left = [kind for kind, _tag in _halves(text[start:end])]
         opened = _OPENED.search(text[max(0, start - 500) : start])
@@ -178,18 +182,19 @@ def _emptied(text: str, start: int, end: int) -> Span:
         else:
             break
     before = text[max(0, start - 2) : start]
-    return start - (2 if before == "\r\n" else before.endswith("\n")), end
+    return Edit(start - (2 if before == "\r\n" else before.endswith("\n")), end, "")
 
 
 def _tags_left(markup: str) -> str:
-    """The tags of which only the one half stands in what goes, so that the rest keeps its shape."""
+    """Returns the tags whose counterpart stands outside the removed markup; they stay, so that the rest keeps its
+    structure."""
     return "".join(tag for _, tag in _halves(markup))
 
 
 def _halves(markup: str) -> list[tuple[str, str]]:
     left: list[tuple[str, str]] = []
     for match in TAG.finditer(markup):
-        name = _TAG_NAME.match(match[0])
+        name = TAG_NAME.match(match[0])
         if name is None or name[2].lower() in _GOES:
             continue
         kind = name[1] + name[2].lower()

@@ -1,15 +1,11 @@
-"""No known address of either party and no name of the writer's machines passes, however it is written (R-REW-01,
-R-REW-04); what need not change does not, and each change is listed (R-REW-08).
+"""Hides every known address of both parties and every name of the writer's machines, however it is written
+(R-REW-01, R-REW-04).
 
-`find` knows the secrets, `reading` what a client makes of a text, `bodies`, `fields` and `structure` the places where
-they stand; `scrub` goes through a message once and gathers the edits.
+Octets that need no change stay as they are, and each change is listed (R-REW-08). `find` knows the hidden values,
+`search` looks for them in all readings of a text; `bodies`, `fields` and `structure` know the places where they
+stand; `scrub` goes through a message once and collects the edits.
 """
 
-from typing import Final
-
-from relay.core.rewrite.plan import Pass
 from relay.core.rewrite.scrub.scrub import apply, in_text
 
-__all__ = ["PASSES", "in_text"]
-
-PASSES: Final[tuple[Pass, ...]] = (apply,)
+__all__ = ["apply", "in_text"]

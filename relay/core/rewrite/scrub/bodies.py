@@ -1,16 +1,18 @@
-"""Scrubbing the body of one leaf: from the raw bytes to the readings of a client, and back as cuts."""
+"""Scrubs the body of one leaf: decodes the raw octets, searches all readings of the text, and returns edits of the
+raw octets.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from relay.core.mail import encodings
-from relay.core.mail.encodings import Cut
+from relay.core.mail import encodings, readings, textbody
+from relay.core.mail.body_kind import BodyKind, declared_kind
+from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
-from relay.core.rewrite.scrub import cards, embedded, reading
+from relay.core.rewrite.scrub import cards, embedded, search
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import HIDDEN, Hit, merged, replaced
-from relay.core.rewrite.scrub.kinds import BodyKind, declared_kind
+from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged
 
 _ROUNDS: Final = 3
 _REPORTS: Final = frozenset(
@@ -27,122 +29,138 @@ _MACHINE: Final = re.compile(
     r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
-# How each codec writes the full-width at sign: where none stands, reading the text by that codec tells nothing that
-# reading it octet by octet does not.
+# The full-width at sign in each codec. In octets without it, reading by that codec finds no more than reading octet by
+# octet.
 _WIDE_AT: Final = tuple(
     (codec, "\uff20".encode(codec)) for codec in ("utf_8", "cp932", "euc_jp", "gb18030", "cp949", "cp950")
 )
 
 
 def is_text(part: Part) -> bool:
-    """A leaf that clients show or open as text. What could not be split is shown as it stands."""
+    """Whether mail programs show or open the leaf as text. A part that could not be split is shown as it stands."""
     return declared_kind(part) is not None
 
 
-def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
-    """Cuts of the raw body of a text, sorted, and what they hide. Empty when nothing had to change."""
+def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
+    """Returns edits of the raw body of a text, sorted, and the occurrences that they hide; both empty if nothing is
+    hidden in it."""
     octets = encodings.decode(raw, part.encoding)
-    cuts, hits = _Text(part, kind, secrets).cuts(octets)
-    if cuts:
-        return encodings.cut_raw(raw, part.encoding, cuts), hits
+    edits, hits = _Text(part, kind, secrets).edits(octets)
+    if edits:
+        return encodings.raw_edits(raw, part.encoding, edits), hits
     return hidden_in_noise(raw, part.encoding, secrets)
 
 
-def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
-    """What is no text is not opened here (R-REW-06); but what of it stands readable in the mail is read."""
+def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
+    """Returns edits of a raw body that is not text, and the occurrences that they hide.
+
+    Such a body is not opened here (R-REW-06), but the octets of it that are readable in the mail are searched.
+    """
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
     octets = encodings.decode(raw, encoding)
-    hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.what == "address"]
-    cuts = [Cut(hit.start, hit.end, hit.replacement.encode("ascii")) for hit in hits]
-    return encodings.cut_raw(raw, encoding, cuts) if cuts else [], hits
+    hits = [hit for hit in secrets.find(octets.decode("latin-1")) if hit.kind == "address"]
+    edits = [Edit(hit.start, hit.end, hit.replacement.encode("ascii")) for hit in hits]
+    return encodings.raw_edits(raw, encoding, edits) if edits else [], hits
 
 
-def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Cut], list[Hit]]:
-    """Clients skip what is no digit of base64, readers do not: footers of mailing lists stand there."""
+def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
+    """Returns edits of a base64 body with values between its digits, and the occurrences.
+
+    Mail programs skip such octets, but a person who looks at the source reads them: mailing lists add their footers
+    so.
+    """
     if encoding != "base64" or b"@" not in raw:
         return [], []
     hits = secrets.find(raw.decode("latin-1"))
-    return (encodings.cut_raw(raw, encoding, []), hits) if hits else ([], hits)
+    return (encodings.raw_edits(raw, encoding, []), hits) if hits else ([], hits)
 
 
 class _Text:
-    """One text and the ways of looking at it."""
+    """One text with the ways of reading it."""
 
     def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
         self._charset = part.params.get("charset", "")
         self._is_report = part.content_type in _REPORTS
-        self._ways = reading.PLAIN
+        self._ways = readings.PLAIN
         if kind is BodyKind.HTML:
-            self._ways = reading.HTML
+            self._ways = readings.HTML
         elif kind is BodyKind.CARDS:
-            self._ways = reading.CARDS
-        elif part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes":
-            self._ways = reading.DELSP
+            self._ways = readings.CARDS
+        elif textbody.has_delsp(part):
+            self._ways = readings.DELSP
 
-    def cuts(self, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+    def edits(self, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         codec = encodings.codec_of(self._charset, octets)
-        cuts, hits = self._cuts_by(codec, octets)
+        edits, hits = self._edits_by(codec, octets)
         for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
-            # Whatever charset a client takes it for.
+            # A mail program may take the text for another charset than the declared one.
             if other != codec and at_sign in octets:
-                left = encodings.apply(octets, cuts)
-                more, found = self._cuts_by(other, left)
+                left = apply_edits(octets, edits)
+                more, found = self._edits_by(other, left)
                 if more:
-                    cuts, hits = [Cut(0, len(octets), encodings.apply(left, more))], hits + found
-        return cuts, hits
+                    edits, hits = [Edit(0, len(octets), apply_edits(left, more))], hits + found
+        return edits, hits
 
-    def _cuts_by(self, codec: str, octets: bytes) -> tuple[list[Cut], list[Hit]]:
+    def _edits_by(self, codec: str, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         text = encodings.decode_text(octets, codec)
         hits = self._search(text)
         spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
-        found = [Hit(start, end, hit.replacement, hit.what) for hit, (start, end) in zip(hits, spans, strict=True)]
-        if found and _after(octets, codec, found)[0] != replaced(text, hits):
+        found = [
+            Occurrence(start, end, hit.replacement, hit.kind) for hit, (start, end) in zip(hits, spans, strict=True)
+        ]
+        if found and _after(octets, codec, found)[0] != apply_edits(text, hits):
             return self._anew(octets, text, codec), found
         if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
-            # The plain octets do not hold an address either; those of sound UTF-8 say no more than the text.
+            # No address may stand in the octets either. Those of valid UTF-8 hold no more than the text.
             found = merged(found + self._secrets.find(octets.decode("latin-1")))
         if not found:
             return [], []
-        text, cuts = _after(octets, codec, found)
+        text, edits = _after(octets, codec, found)
         if self._search(text):
             return self._anew(octets, text, codec), found
-        return cuts, found
+        return edits, found
 
-    def _search(self, text: str) -> list[Hit]:
-        hits = reading.search(text, self._secrets, self._ways)
-        hits += embedded.search(text, self._secrets)
-        hits += cards.search(text, self._secrets)
+    def _search(self, text: str) -> list[Occurrence]:
+        hits = search.occurrences(text, self._secrets, self._ways)
+        hits += embedded.occurrences(text, self._secrets)
+        hits += cards.occurrences(text, self._secrets)
         if self._is_report:
             hits += _machines(text)
         return merged(hits) if hits else hits
 
-    def _anew(self, octets: bytes, text: str, codec: str) -> list[Cut]:
-        """For codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that is left when
-        another one around it is gone: the whole text, until it is clean."""
+    def _anew(self, octets: bytes, text: str, codec: str) -> list[Edit[bytes]]:
+        """Returns one edit that replaces the whole text, searched again until it is clean.
+
+        It is needed for codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that
+        appears when another one around it is gone.
+        """
         for _ in range(_ROUNDS):
             hits = self._search(text)
             if not hits:
                 break
-            text = replaced(text, hits)
-        return [Cut(0, len(octets), text.encode(codec, "replace"))]
+            text = apply_edits(text, hits)
+        return [Edit(0, len(octets), text.encode(codec, "replace"))]
 
 
 def _may_be_another(octets: bytes, codec: str) -> bool:
-    """Whether the charset that a text declares can be wrong: one of many octets a letter would not fit by chance."""
+    """Whether the declared charset can be wrong.
+
+    A charset with several octets per letter would not decode by chance.
+    """
     if octets.isascii():
         return False
     text = encodings.decode_text(octets, codec)
     return len(text) == len(octets) or "\ufffd" in text
 
 
-def _machines(text: str) -> Iterator[Hit]:
-    """What a receipt or report says of the program and the servers it was made by (RFC 8098 §3.2, RFC 3464 §2)."""
-    return (Hit(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
+def _machines(text: str) -> Iterator[Occurrence]:
+    """Yields the program and the servers that a receipt or report names (RFC 8098 §3.2, RFC 3464 §2)."""
+    return (Occurrence(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
-def _after(octets: bytes, codec: str, hits: Sequence[Hit]) -> tuple[str, list[Cut]]:
-    """What a client would read after the cuts, and the cuts."""
-    cuts = encodings.encode_cuts(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
-    return encodings.decode_text(encodings.apply(octets, cuts), codec), cuts
+def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Edit[bytes]]]:
+    """Returns the text that a mail program reads after the edits, and the edits."""
+    edits = encodings.encoded_edits(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
+    return encodings.decode_text(apply_edits(octets, edits), codec), edits

@@ -1,9 +1,10 @@
-"""iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded values, and
-the real names beside a known address.
+"""Scrubs iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded
+values, and the real names beside a known address.
 
-Lines without a secret stay as they are; one with a secret is written anew and folded at 75 octets. Whose card it is
-says the address in it: then every name in it is that party's real name. An id that may name a machine is renewed, the
-same for every update of its event; ids of the big calendars stay, so that answers find their event.
+Lines without a hidden value stay as they are; a line with one is written again and folded at 75 octets. An address
+in a card tells whose card it is: then every name in it is the real name of that party. An id that may name a machine
+is replaced, by the same id in every update of its event; ids of the big calendar services stay, so that replies find
+their event.
 """
 
 import binascii
@@ -12,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.core.mail import encodings
-from relay.core.rewrite.scrub import reading, trace
+from relay.core.mail import encodings, readings
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite.scrub import search, trace
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
 _LINE: Final = re.compile(r"[^\r\n]++(?>(?:\r?\n[ \t][^\r\n]*+)*)")
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
@@ -34,7 +36,7 @@ _WIDTH: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class _Property:
-    """One logical line: where it stands, and what it says once unfolded. `value` is decoded."""
+    """One logical line with its place in the text. `value` is unfolded and decoded."""
 
     start: int
     end: int
@@ -44,11 +46,14 @@ class _Property:
     is_encoded: bool
 
 
-def search(text: str, secrets: HiddenValues) -> list[Hit]:
-    """Hits that are whole lines, with what takes their place. What is no line of a card is left to others."""
+def occurrences(text: str, secrets: HiddenValues) -> list[Occurrence]:
+    """Returns occurrences that are whole lines, with the lines that take their place.
+
+    Other text is left to other searches.
+    """
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
-    hits: list[Hit] = []
+    hits: list[Occurrence] = []
     card: list[_Property] = []
     in_card = False
     for line in _properties(text):
@@ -83,7 +88,7 @@ def _properties(text: str) -> Iterator[_Property]:
 
 
 def _soft_end(text: str, start: int) -> int:
-    """The end of a line whose quoted-printable value goes on after soft line breaks."""
+    """Returns the end of a line whose quoted-printable value continues after soft line breaks."""
     while True:
         end = text.find("\n", start)
         if end < 0:
@@ -104,10 +109,10 @@ def _decoded(params: str, value: str) -> tuple[str, bool]:
     return encodings.decode_text(octets, encodings.codec_of(charset[1] if charset else "", octets)), True
 
 
-def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Hit]:
+def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrence]:
     params = line.params
     if line.name in _IDS and _is_telling(line.value, secrets):
-        yield Hit(
+        yield Occurrence(
             line.start,
             line.end,
             f"{line.name}{params}:{secrets.opaque('card', line.value)}@{secrets.domain}",
@@ -115,12 +120,12 @@ def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Hit]:
         )
         return
     hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
-    if any(hit.what == "address" for hit in hits):
+    if any(hit.kind == "address" for hit in hits):
         params = _NAMING.sub("", params)
         hits = _hits(f"{params}:{line.value}", secrets, label=line.name in _PEOPLE)
     if hits or params != line.params:
-        said = replaced(f"{params}:{line.value}", hits)
-        yield Hit(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].what if hits else "name")
+        said = apply_edits(f"{params}:{line.value}", hits)
+        yield Occurrence(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].kind if hits else "name")
 
 
 def _is_telling(value: str, secrets: HiddenValues) -> bool:
@@ -129,24 +134,24 @@ def _is_telling(value: str, secrets: HiddenValues) -> bool:
     return not may_stay or bool(secrets.find(value, whole=False))
 
 
-def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Hit]:
+def _card(card: Sequence[_Property], secrets: HiddenValues) -> Iterator[Occurrence]:
     found = [_hits(line.value, secrets, label=bool(_NAMES.match(line.name))) for line in card]
-    owner = next((hit for hits in found for hit in hits if hit.what == "address"), None)
+    owner = next((hit for hits in found for hit in hits if hit.kind == "address"), None)
     for line, hits in zip(card, found, strict=True):
         if owner and _NAMES.match(line.name) and line.value.strip("; ") not in {"", owner.replacement}:
             said = owner.replacement + ";;;;" * (line.name == "N")
-            yield Hit(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
+            yield Occurrence(line.start, line.end, _folded(f"{line.name}:{said}"), "name")
         elif hits:
-            said = replaced(line.value, hits)
-            yield Hit(line.start, line.end, _written(line, said), hits[0].what)
+            said = apply_edits(line.value, hits)
+            yield Occurrence(line.start, line.end, _written(line, said), hits[0].kind)
 
 
-def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Hit]:
-    return reading.search(text, secrets, reading.PLAIN, label=label)
+def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:
+    return search.occurrences(text, secrets, readings.PLAIN, label=label)
 
 
 def _written(line: _Property, value: str) -> str:
-    """Encoded again where it was, in UTF-8, unless ASCII spares it."""
+    """Returns the line with a new value, encoded as before if it is not plain ASCII, then in UTF-8."""
     if not line.is_encoded:
         return _folded(f"{line.name}{line.params}:{value}")
     params = _CHARSET.sub("", _ENCODING.sub("", line.params))
@@ -158,7 +163,7 @@ def _written(line: _Property, value: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """RFC 5545 §3.1: lines of at most 75 octets, each but the first after a space."""
+    """Returns the line folded at 75 octets; each line but the first begins with a space (RFC 5545 §3.1)."""
     pieces: list[str] = [""]
     width = 0
     for char in line:

@@ -1,5 +1,6 @@
-"""What is encoded inside a text and decoded by the clients that show it: uuencoded files (POSIX), `data:` URLs
-(RFC 2397), and encoded-words in header lines that were pasted or forwarded as text."""
+"""Searches what is encoded inside a text and decoded by the mail programs that show it: uuencoded files (POSIX),
+`data:` URLs (RFC 2397), and encoded-words in header lines that were pasted or forwarded as text.
+"""
 
 import binascii
 import re
@@ -7,10 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from relay.core.mail import encodings, words
-from relay.core.rewrite.scrub import kinds, reading
+from relay.core.mail import body_kind, encodings, readings, words
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite.scrub import search
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
 _UUENCODED: Final = re.compile(
     r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
@@ -22,7 +24,7 @@ _WORDS: Final = re.compile(
 )
 
 
-def search(text: str, secrets: HiddenValues) -> Iterator[Hit]:
+def occurrences(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
     if "begin" in text:
         for match in _UUENCODED.finditer(text):
             yield from _file(match, secrets)
@@ -33,15 +35,17 @@ def search(text: str, secrets: HiddenValues) -> Iterator[Hit]:
     if "=?" in text:
         for match in _WORDS.finditer(text):
             value = words.decode(match[0].encode("utf-8", "replace"))
-            hits = reading.search(value, secrets, reading.PLAIN)
+            hits = search.occurrences(value, secrets, readings.PLAIN)
             if hits:
-                yield Hit(match.start(), match.end(), words.encode(replaced(value, hits)).decode(), hits[0].what)
+                yield Occurrence(
+                    match.start(), match.end(), words.encode(apply_edits(value, hits)).decode(), hits[0].kind
+                )
 
 
-def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Hit]:
+def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Occurrence]:
     name = secrets.find(match[3], whole=False, label=True)
     for hit in name:
-        yield Hit(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.what)
+        yield Occurrence(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.kind)
     lines = match[5].encode("ascii", "replace").splitlines()
     octets = encodings.decode_base64(b"".join(lines)) if match[2] else b"".join(map(_line, lines))
     yield from _changed(match.start(5), match.end(5), octets, _base64_lines if match[2] else _uuencoded, secrets)
@@ -51,7 +55,7 @@ def _line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:
-        # Trailing spaces go on the way, and some write the length of the last line wrong.
+        # Trailing spaces are lost on the way, and some programs write the length of the last line wrong.
         width = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
         try:
             return binascii.a2b_uu(line[:width]) if line else b""
@@ -59,14 +63,14 @@ def _line(line: bytes) -> bytes:
             return b""
 
 
-def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Hit]:
-    if not kinds.looks_like_text(octets[:512]):
+def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Occurrence]:
+    if not body_kind.looks_like_text(octets[:512]):
         return
     codec = encodings.codec_of("", octets)
     text = encodings.decode_text(octets, codec)
-    hits = reading.search(text, secrets, reading.HTML)
+    hits = search.occurrences(text, secrets, readings.HTML)
     if hits:
-        yield Hit(start, end, encode(replaced(text, hits).encode(codec, "replace")), hits[0].what)
+        yield Occurrence(start, end, encode(apply_edits(text, hits).encode(codec, "replace")), hits[0].kind)
 
 
 def _base64(octets: bytes) -> str:

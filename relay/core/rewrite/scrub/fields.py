@@ -1,4 +1,4 @@
-"""Scrubbing the raw value of one header field: what need not change stays as it was written."""
+"""Scrubs the raw value of one header field. Octets that need no change stay as they were written."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,27 +8,29 @@ from email.header import Header
 from typing import Final
 
 from relay.core.mail import words
-from relay.core.rewrite.scrub.hit import Hit, replaced
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite.scrub.occurrence import Occurrence
 
-Search = Callable[[str], list[Hit]]
-"""What of a decoded value is a secret: depends on the field that it stands in."""
+Search = Callable[[str], list[Occurrence]]
+"""Finds the hidden values in a decoded field value. How it searches depends on the field."""
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
 _ONE: Final = re.compile(_WORD)
 _RUN: Final = re.compile(rb"%s(?:[ \t\r\n]+%s)*" % (_WORD, _WORD))
 _CHARSET: Final = re.compile(rb"=\?([^?*]+)")
 _BETWEEN_WORDS: Final = re.compile(rb"\([^()]*\)|[ \t\"\\]+")
-# Address fields in pieces: quoted strings, angle addresses, commas, and what stands between them.
+# The pieces of address fields: quoted strings, angle addresses, commas, and the text between them.
 _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<]+|>', re.DOTALL)
 
 
-def text(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
-    """An unstructured value, or any that may hold encoded-words (RFC 2047). No hits: `raw` as it is."""
+def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
+    """Returns the new value of an unstructured field, or of any that may hold encoded-words (RFC 2047), and the
+    occurrences. Without an occurrence it is `raw` itself."""
     if b"=?" not in raw:
         hits = search(raw.decode("latin-1"))
         hits = hits or (search(words.to_text(raw)) if not raw.isascii() else hits)
         if not hits or raw.isascii():
-            return (replaced(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
+            return (apply_edits(raw.decode("latin-1"), hits).encode("latin-1") if hits else raw), hits
     else:
         hits = _read(raw, search)
         if not hits:
@@ -36,13 +38,14 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
         new = _by_runs(raw, search)
         if new != raw and not _read(new, search):
             return new, hits
-    # What is left crosses the edge of an encoded-word, or is raw 8-bit text: encoded anew as a whole.
-    scrubbed = replaced(value := words.decode(words.unfold(raw)), search(value))
+    # A value that is left crosses the limits of encoded-words, or is raw 8-bit text. The whole field is encoded again.
+    scrubbed = apply_edits(value := words.decode(words.unfold(raw)), search(value))
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
-def _read(raw: bytes, search: Search) -> list[Hit]:
-    """As decoded, and as the bytes stand: the edges of encoded-words that vanish in one end a token in the other."""
+def _read(raw: bytes, search: Search) -> list[Occurrence]:
+    """Returns the occurrences in the decoded value or, if there are none, in the octets as written: the limits of
+    encoded-words, which vanish in the decoded value, end a token in the octets."""
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
 
@@ -51,7 +54,8 @@ def _ended(raw: bytes, value: bytes) -> bytes:
 
 
 def _by_runs(raw: bytes, search: Search) -> bytes:
-    """Each run of encoded-words, then each word, and each stretch of plain text between them, by itself."""
+    """Returns the value scrubbed piece by piece: each run of encoded-words, then each word, and the plain text
+    between them."""
     for pattern in (_RUN, _ONE):
         pieces: list[bytes] = []
         at = 0
@@ -66,7 +70,7 @@ def _by_runs(raw: bytes, search: Search) -> bytes:
 def _plain(raw: bytes, search: Search) -> bytes:
     value = raw.decode("latin-1")
     hits = search(value)
-    return replaced(value, hits).encode("latin-1") if hits else raw
+    return apply_edits(value, hits).encode("latin-1") if hits else raw
 
 
 def _encoded(raw: bytes, search: Search) -> bytes:
@@ -74,7 +78,7 @@ def _encoded(raw: bytes, search: Search) -> bytes:
     hits = search(value)
     if not hits:
         return raw
-    scrubbed = replaced(value, hits)
+    scrubbed = apply_edits(value, hits)
     charset = _CHARSET.match(raw)
     assert charset
     try:
@@ -84,9 +88,11 @@ def _encoded(raw: bytes, search: Search) -> bytes:
         return words.encode(scrubbed)
 
 
-def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
-    """An address field of a message inside the message: a known mailbox loses its display name with its address, for
-    that is a real name (R-REW-01)."""
+def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
+    """Returns the new value of an address field in a message inside the message, and the occurrences.
+
+    A known mailbox loses its display name together with its address, because that is a real name (R-REW-01).
+    """
     value = words.unfold(raw)
     hits = [hit for reading in _mailbox_readings(value) for hit in search(reading)]
     if not hits:
@@ -103,7 +109,10 @@ def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Hit]]:
 
 
 def _mailbox_readings(written: bytes) -> Iterator[str]:
-    """RFC 5322 §4.4 lets comments and white space stand around each dot and at sign, and quotes around each word."""
+    """Yields the ways in which the value can be read.
+
+    Comments and white space may stand around each dot and at sign, and quotes around each word (RFC 5322 §4.4).
+    """
     yield words.decode(written)
     if any(sign in written for sign in (b"(", b" ", b"\t", b'"')):
         yield _BETWEEN_WORDS.sub(b"", written).decode("latin-1")
@@ -112,24 +121,27 @@ def _mailbox_readings(written: bytes) -> Iterator[str]:
 def _mailbox(written: bytes, search: Search) -> bytes:
     for reading in _mailbox_readings(written):
         for hit in search(reading):
-            if hit.what == "address":
+            if hit.kind == "address":
                 return hit.replacement.encode("ascii")
     return text(written, search)[0]
 
 
 def parameters(
     kind: str, raw: bytes, known: Mapping[str, str], search: Search, *, force: bool = False
-) -> tuple[bytes, list[Hit]]:
-    """Content-Type and Content-Disposition: `kind` with the parameters that a client reads, built anew on a hit, or by
-    `force` where `known` is not what `raw` says. Which of two parameters counts, clients do not agree on: both must be
-    clean."""
-    hits: list[Hit] = []
+) -> tuple[bytes, list[Occurrence]]:
+    """Returns the new value of Content-Type or Content-Disposition, and the occurrences.
+
+    It is built again, from `kind` and the parameters that a mail program reads, if a value is hidden in it, or with
+    `force` if `known` differs from `raw`. Mail programs do not agree which of two parameters counts, so both must be
+    clean.
+    """
+    hits: list[Occurrence] = []
     rebuilt = [kind]
     for name, value in known.items():
         said, found = _read_parameter(value, search)
         hits += found
         if words.is_token(name):
-            rebuilt.append(words.parameter(name, replaced(said, found)))
+            rebuilt.append(words.parameter(name, apply_edits(said, found)))
     hits = hits or search(raw.decode("latin-1"))
     if not hits and (b"=?" in raw or not raw.isascii()):
         hits = search(words.decode(words.unfold(raw)))
@@ -138,8 +150,11 @@ def parameters(
     return _ended(raw, "".join(rebuilt).encode("ascii", "replace")), hits
 
 
-def _read_parameter(value: str, search: Search) -> tuple[str, list[Hit]]:
-    """The value as it is to be read, and what is found in it: octets that stand bare may be those of a charset."""
+def _read_parameter(value: str, search: Search) -> tuple[str, list[Occurrence]]:
+    """Returns the value as it is to be read, and the occurrences in it.
+
+    Octets outside ASCII may be those of a charset.
+    """
     found = search(value)
     if not found and not value.isascii():
         said = words.to_text(value.encode("latin-1", "replace"))

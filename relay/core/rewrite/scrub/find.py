@@ -1,7 +1,7 @@
-"""Finding secrets in a text that is already decoded: known addresses, machines of the trace, Content-IDs, real names.
+"""Finds hidden values in a decoded text: known addresses, machines of the trace, Content-IDs, real names.
 
-Search begins at the rarest literal (`@domain`, a host, `cid:`) and only then looks at a bounded piece around it, so no
-text costs more than its length.
+The search begins at the rarest literal (`@domain`, a host, `cid:`) and only then looks at a bounded piece of text
+around it, so its cost is linear in the length of the text.
 """
 
 import re
@@ -13,36 +13,37 @@ from typing import Final
 import idna
 
 from relay.core import keyed
-from relay.core.rewrite.scrub.hit import Hit, merged
 from relay.core.rewrite.scrub.machines import AFTER, Machines
 from relay.core.rewrite.scrub.names import Names
+from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 from relay.core.rewrite.scrub.spellings import spellings
 
-# An address is a whole token: what mailbox names go on with may not touch it. Non-ASCII letters do touch addresses in
-# Japanese prose.
+# An address is a whole token: no character with which a mailbox name goes on may touch it. Letters outside ASCII do
+# touch addresses in Japanese prose.
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._+-])"
 _TAG: Final = r"(?:\+[^\s@<>\"(),:;]{0,64})?"
 _LONGEST_TAG: Final = 70
-# Of an address that is nowhere on a list, as much as no prose or markup around it is likely to belong to.
+# The local part of an address that is on no list: only characters that prose and markup around it rarely end with.
 _LOCAL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
 _FOREIGN_LOCAL: Final = re.compile(r"[\w.+-]{1,64}\Z")
 _QUOTED_LOCAL: Final = re.compile(r'"[^"\r\n]{1,64}"\Z')
 
 
 class _Domain:
-    """The known mailboxes at one domain, and the alias of all the others there when the whole domain is a party's."""
+    """The known mailboxes at one domain, and the alias for all other mailboxes there if the whole domain belongs to
+    a party."""
 
     def __init__(self, mailboxes: Sequence[tuple[str, str]], anybody: str | None) -> None:
         self._aliases = tuple(alias for _, alias in mailboxes)
         self._anybody = anybody
         names = "|".join(f"({re.escape(local)})" for local, _ in mailboxes) or "(?!)"
-        # The quoted form is the same mailbox (RFC 5321 §4.1.2); only a plain one ends where another token begins.
+        # The quoted form is the same mailbox (RFC 5321 §4.1.2), and needs no limit between tokens.
         self._whole = re.compile(rf'(?:{_BEFORE}(?:{names}){_TAG}|"(?:{names}){_TAG}")\Z', re.IGNORECASE)
         self._anywhere = re.compile(rf'"?(?:{names}){_TAG}"?\Z', re.IGNORECASE)
         self._reach = max((len(local) for local, _ in mailboxes), default=0) + _LONGEST_TAG
 
     def before(self, text: str, at: int, *, whole: bool) -> tuple[int, str] | None:
-        """Where the mailbox name that ends at `at` begins, and its alias."""
+        """Returns the start of the mailbox name that ends at `at`, and its alias; None if it is unknown."""
         match = (self._whole if whole else self._anywhere).search(text, max(0, at - self._reach), at)
         if match is not None:
             assert match.lastindex
@@ -61,8 +62,10 @@ def _local_start(text: str, at: int) -> int:
 
 
 class Addresses:
-    """All known addresses of both parties with their aliases, and the domains where each address is a party's; compiled
-    once per pair."""
+    """All known addresses of both parties with their aliases, and the domains that belong to a party as a whole.
+
+    Compiled once per pair.
+    """
 
     def __init__(self, disguise: Iterable[tuple[str, str]], domains: Iterable[tuple[str, str]]) -> None:
         by_domain: dict[str, list[tuple[str, str]]] = {}
@@ -76,7 +79,7 @@ class Addresses:
             for spelling in _spellings(domain):
                 known = by_domain.setdefault(spelling, [])
                 known += ((form, alias) for form in spellings(local.strip('"')))
-        # Longer domains first: of two that begin alike the longer one is meant.
+        # Longer domains come first, because of two that begin alike the longer one is meant.
         found = sorted(by_domain, key=len, reverse=True)
         self._literals = tuple(f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found)
         self._domains = tuple(_Domain(by_domain[domain], anybody.get(domain)) for domain in found)
@@ -84,14 +87,15 @@ class Addresses:
         self._whole = re.compile(rf"@(?:{names}){AFTER}", re.IGNORECASE)
         self._anywhere = re.compile(rf"@(?:{names})", re.IGNORECASE)
 
-    def find(self, text: str, low: str, *, whole: bool) -> Iterator[Hit]:
+    def find(self, text: str, low: str, *, whole: bool) -> Iterator[Occurrence]:
+        """Yields the occurrences. `low` is the text in lower case; `whole` as in `HiddenValues.find`."""
         if not any(literal in low for literal in self._literals):
             return
         for match in (self._whole if whole else self._anywhere).finditer(text):
             assert match.lastindex
             found = self._domains[match.lastindex - 1].before(text, match.start(), whole=whole)
             if found:
-                yield Hit(found[0], match.end(), found[1], "address")
+                yield Occurrence(found[0], match.end(), found[1], "address")
 
 
 def _domain_pattern(domain: str) -> str:
@@ -100,7 +104,7 @@ def _domain_pattern(domain: str) -> str:
 
 
 def _spellings(domain: str) -> tuple[str, ...]:
-    """A-labels, and the U-labels that people see (RFC 5890 §2.3.2.1)."""
+    """Returns a domain as A-labels, and as the U-labels that people see (RFC 5890 §2.3.2.1)."""
     if "xn--" not in domain:
         return (domain,)
     try:
@@ -116,9 +120,12 @@ def addresses(disguise: frozenset[tuple[str, str]], domains: frozenset[tuple[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenValues:
-    """What must not pass in one message. `content_ids` map old ids to new ones, both without brackets. `names` are
-    those that no place for names shows; in running text they are looked for where the marketplace wants it. `domain`
-    and `key` make the ids that take the place of telling ones."""
+    """The values that must not pass in one message.
+
+    `content_ids` maps old ids to new ones, both without brackets. `names` are real names, which are hidden in places
+    for names, and in running text only with `names_in_text`. `domain` and `key` make the ids that replace telling
+    ones.
+    """
 
     addresses: Addresses
     machines: Machines
@@ -128,9 +135,12 @@ class HiddenValues:
     domain: str
     key: bytes
 
-    def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Hit]:
-        """Sorted hits that do not overlap. `whole=False` also finds a secret inside a longer token, as file names
-        and boundaries hold them; `label`: `text` stands where people and files are named."""
+    def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Occurrence]:
+        """Returns the occurrences, sorted and without overlap.
+
+        With `whole=False`, values inside a longer token are found too, as file names and boundaries hold them.
+        `label`: the text stands in a place where people and files are named.
+        """
         low = text.lower()
         hits = list(self.addresses.find(text, low, whole=whole)) if "@" in low else []
         hits += self.machines.find(text, low, whole=whole)
@@ -141,11 +151,12 @@ class HiddenValues:
         return merged(hits) if hits else hits
 
     def opaque(self, what: str, old: str) -> str:
-        """The same for the same `old` everywhere in the pair's mail (RFC 2392, RFC 5545 §3.8.4.7 want it unique)."""
+        """Returns an id that is the same for the same `old` in all mail of the pair (RFC 2392 and RFC 5545 §3.8.4.7
+        require it to be unique)."""
         return keyed.base32(keyed.tag(self.key, what, old, size=15))
 
-    def _find_content_ids(self, text: str) -> Iterator[Hit]:
-        # RFC 2392: the URL is the id without its brackets.
+    def _find_content_ids(self, text: str) -> Iterator[Occurrence]:
+        # The URL of a part is its id without the brackets (RFC 2392).
         names = "|".join(map(re.escape, sorted(self.content_ids, key=len, reverse=True)))
         for match in re.finditer(rf"(?i:(?<=cid:))(?:{names})(?![A-Za-z0-9])", text):
-            yield Hit(match.start(), match.end(), self.content_ids[match[0]], "content-id")
+            yield Occurrence(match.start(), match.end(), self.content_ids[match[0]], "content-id")

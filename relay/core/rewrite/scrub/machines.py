@@ -1,6 +1,6 @@
-"""Finding the machines of a message's trace in a text: host names, and addresses however they are written.
+"""Finds the machines of a message's trace in a text: host names, and IP addresses however they are written.
 
-One IPv6 address has many spellings (RFC 4291 §2.2), so what looks like one is read and compared as a number.
+An IPv6 address has many spellings (RFC 4291 §2.2), so a text that looks like one is parsed and compared as a number.
 """
 
 import ipaddress
@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from relay.core.rewrite.scrub.hit import HIDDEN, Hit
+from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
 _SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
 AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
-"""Where a domain ends: a capital after a dot is the next sentence more often than another label."""
-# RFC 5321 §4.1.3 writes an address literal with the tag `IPv6:`.
+"""The end of a domain. A capital after a dot is more often the next sentence than another label."""
+# An address literal has the tag `IPv6:` (RFC 5321 §4.1.3).
 _IPV6: Final = re.compile(
     r"(?:(?<=ipv6:)|(?<![0-9A-Za-z:.]))(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3}(?![0-9A-Za-z:])",
     re.IGNORECASE,
@@ -25,30 +25,30 @@ _MAPPED: Final = "ffff:"  # an IPv4 address as an IPv6 one (RFC 4291 §2.5.5.2)
 
 
 class Machines:
-    """`names` are lower case, longest first: host names and IP addresses."""
+    """Searches for machines. `names` are host names and IP addresses, lower case, longest first."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         self._ips = frozenset(ip for name in names if ":" in name and (ip := _ip(name)))
 
-    def find(self, text: str, low: str, *, whole: bool) -> list[Hit]:
-        hits: list[Hit] = []
+    def find(self, text: str, low: str, *, whole: bool) -> list[Occurrence]:
+        hits: list[Occurrence] = []
         if any([name in low for name in self.names]):  # noqa: C419 - a generator costs more than the few that it spares
             hits += self._named(text, whole=whole)
         if (self._ips or _MAPPED in low) and low.count(":") > 1:
             hits += self._spelt_otherwise(text)
         return hits
 
-    def _named(self, text: str, *, whole: bool) -> Iterator[Hit]:
+    def _named(self, text: str, *, whole: bool) -> Iterator[Occurrence]:
         names = "|".join(map(re.escape, self.names))
         pattern = rf"{_BEFORE}(?:{names}){AFTER}" if whole else names
-        return (Hit(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
+        return (Occurrence(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
 
-    def _spelt_otherwise(self, text: str) -> Iterator[Hit]:
+    def _spelt_otherwise(self, text: str) -> Iterator[Occurrence]:
         for match in _IPV6.finditer(text):
             ip = _ip(match[0])
             if ip in self._ips or (ip and ip.ipv4_mapped and str(ip.ipv4_mapped) in self.names):
-                yield Hit(match.start(), match.end(), HIDDEN, "host")
+                yield Occurrence(match.start(), match.end(), HIDDEN, "host")
 
 
 def _ip(text: str) -> ipaddress.IPv6Address | None:

@@ -1,14 +1,15 @@
-"""Finding a person's name in a text: whole tokens only, because a wrong hit garbles what somebody wrote (R-REW-01).
+"""Finds the name of a person in a text. Only whole tokens count, because a wrong hit garbles the text (R-REW-01).
 
-A name is what the From field said beside the address. It counts with two words at least, or as one of three letters
-or more; its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half
-of a name, and a nickname, are not found.
+A name is the display name of a From field. It counts if it has at least two words, or one of at least three letters;
+its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half of a
+name, and a nickname, are not found.
 
-Where a token ends depends on the script, for Chinese, Japanese and Korean put no space between words:
+The end of a token depends on the script, because Chinese, Japanese and Korean put no space between words:
+
 - Latin, Cyrillic, Greek ...: no letter of such a script and no digit beside it; kana and kanji may touch it.
-- Kanji: no kanji beside it, but for a title after it (様 殿 氏 君 先生 女士 小姐): not in `新山田花子店`.
+- Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐): not in `新山田花子店`.
 - Katakana: no katakana beside it.
-- Hiragana: none before it; after it none but a title or a particle (さん ちゃん は が の に を と も です ...).
+- Hiragana: none before it; after it only a title or a particle (さん ちゃん は が の に を と も です ...).
 - Hangul: none before it; particles are written onto a name, so anything may follow.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from relay.core.rewrite.scrub.hit import Hit
+from relay.core.rewrite.scrub.occurrence import Occurrence
 from relay.core.rewrite.scrub.spellings import spellings
 
 _LETTERS: Final = r"0-9A-Za-z\u00aa-\u02ff\u0370-\u10ff\u1e00-\u1fff"
@@ -28,7 +29,7 @@ _HIRAGANA: Final = r"\u3041-\u3096"
 _HANGUL: Final = r"\uac00-\ud7a3"
 _TITLES: Final = "様|殿|氏|君|先生|女士|小姐"
 _PARTICLES: Final = "さん|さま|ちゃん|くん|より|から|へ|です|でした|だ|という|といい|と申|は|が|の|に|を|と|も|で|や|宛"
-# Script of a name's edge, what may not stand before such an edge, what must come after it.
+# The script of the first or last letter, the pattern before a first letter of it, the pattern after a last one.
 _EDGES: Final = tuple(
     (re.compile(f"[{script}]"), f"(?<![{script}])", after)
     for script, after in (
@@ -45,7 +46,10 @@ _SHORTEST: Final = 3
 
 
 class Names:
-    """`hidden`: names, each with what is shown in its place. One that is an address is none."""
+    """Searches for names.
+
+    `hidden` yields pairs of a name and the text that is shown in its place. Names that contain "@" are ignored.
+    """
 
     def __init__(self, hidden: Iterable[tuple[str, str]]) -> None:
         known = {_words(name): shown for name, shown in hidden if "@" not in name}
@@ -59,14 +63,14 @@ class Names:
         self._words = tuple(tuple(word.lower() for word in words) for words in known)
         self._pattern = re.compile("|".join(f"({_pattern(words)})" for words in known) or "(?!)", re.IGNORECASE)
 
-    def find(self, text: str) -> Iterator[Hit]:
+    def find(self, text: str) -> Iterator[Occurrence]:
         if not self._words:
             return
         low = text.lower()
         if any(all(word in low for word in words) for words in self._words):
             for match in self._pattern.finditer(text):
                 assert match.lastindex
-                yield Hit(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
+                yield Occurrence(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
 
 
 @lru_cache(maxsize=4096)
@@ -80,7 +84,9 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _pattern(words: tuple[str, ...]) -> str:
     if len(words) == 1:
-        return f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # a word like any other but for its capital
+        return (
+            f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # without its capital it may be an ordinary word
+        )
     orders = (words, (words[-1], *words[:-1]), (*words[1:], words[0]))
     return "|".join(
         _token(order[0], _MAY_JOIN.join(map(re.escape, order)), order[-1]) for order in dict.fromkeys(orders)
@@ -88,7 +94,7 @@ def _pattern(words: tuple[str, ...]) -> str:
 
 
 def _token(first: str, pattern: str, last: str) -> str:
-    last = unicodedata.normalize("NFC", last)  # a mark apart is of no script of its own
+    last = unicodedata.normalize("NFC", last)  # a combining mark has no script of its own
     before = next((before for script, before, _ in _EDGES if script.match(first[0])), "")
     after = next((after for script, _, after in _EDGES if script.match(last[-1])), "")
     return f"{before}{pattern}{after}"

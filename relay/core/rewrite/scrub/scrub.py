@@ -1,22 +1,26 @@
-"""The pass: what is secret in this message, the header that goes out, then every part in turn."""
+"""The pass that scrubs: collects the hidden values of the message, then goes through the outgoing header and every
+part.
+"""
 
 from typing import Final
 
-from relay.core.rewrite.plan import Change, Draft, Plan
-from relay.core.rewrite.scrub import reading, structure, trace
+from relay.core.mail import readings
+from relay.core.mail.edits import apply_edits
+from relay.core.rewrite import signed
+from relay.core.rewrite.plan import Draft, Plan
+from relay.core.rewrite.scrub import search, structure, trace
 from relay.core.rewrite.scrub.find import HiddenValues, addresses
-from relay.core.rewrite.scrub.hit import replaced
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 
-# Ids of ours and the reader's own, nobody else's: a host that both sides' programs name is no secret in them.
+# These hold only our own ids and the reader's. A host that the programs of both sides name is not hidden in them.
 _THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """After the passes that make the outgoing header, before those that only shape it."""
+    """Scrubs a draft. Runs after the passes that make the outgoing header and before those that only shape it."""
     root = draft.root
     tree = Tree(draft.content, _secrets(draft, plan))
     boundary = tree.boundary(Place(root, signed=False, is_message=False))
@@ -28,19 +32,20 @@ def apply(draft: Draft, plan: Plan) -> Draft:
             for field, is_quiet in zip(outgoing, quiet, strict=True)
         )
     tree.walk(root, is_message=False)
-    _note_signatures(tree, draft)
-    return draft._replace(fields=outgoing, edits=(*draft.edits, *tree.edits), changes=(*draft.changes, *tree.changes))
+    changes = (*draft.changes, *tree.changes, *signed.broken_by(root, tree.edits))
+    return draft._replace(fields=outgoing, edits=(*draft.edits, *tree.edits), changes=changes)
 
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
-    """Of a text that another pass has made of the message: what stands apart there may have met in it."""
-    return replaced(text, reading.search(text, _secrets(draft, plan), reading.PLAIN))
+    """Returns a text that another pass has made of the message, scrubbed: pieces that stand apart in the message may
+    be joined in it."""
+    return apply_edits(text, search.occurrences(text, _secrets(draft, plan), readings.PLAIN))
 
 
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
     own = frozenset({plan.domain, *(alias.rpartition("@")[2] for alias in plan.disguise.values())})
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
-    # An entry for a public provider's domain says who may write, not whose every address there is.
+    # A list entry for the domain of a public provider allows its users to write. It does not make them one party.
     domains = frozenset(
         (d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)
     )
@@ -56,7 +61,10 @@ def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
 
 
 def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | None) -> bytes:
-    """A field of the outgoing header. Its range in the record is that of the field it was made from."""
+    """Returns the new value of a field of the outgoing header.
+
+    Its changes have the range of the field that it was made from.
+    """
     if name.lower() in _THREAD:
         return raw
     field = draft.root.first(name.lower())
@@ -64,13 +72,3 @@ def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | N
     for hit in hits:
         tree.note(hit, name.lower(), field.start if field else 0, field.end if field else 0)
     return new
-
-
-def _note_signatures(tree: Tree, draft: Draft) -> None:
-    for part in draft.root.walk():
-        if part.content_type == "multipart/signed" and any(
-            part.body_start <= edit.start and edit.end <= part.end for edit in tree.edits
-        ):
-            tree.changes.append(
-                Change("signature no longer valid", part.path, part.body_start, part.end, "signed text changed")
-            )

@@ -1,5 +1,6 @@
-"""The spellings of one word that look alike and mean the same (RFC 6532 §3.1): letter and mark as one code point or
-apart, as file names from a Mac have them, and kana in half width, as old Japanese programs write them."""
+"""Lists the spellings of a word that look alike and mean the same (RFC 6532 §3.1): letter and mark as one code point
+or as two, as in file names from a Mac, and half-width kana, as old Japanese programs write them.
+"""
 
 import unicodedata
 from typing import Final
@@ -8,7 +9,7 @@ _HALF_WIDTH: Final = {ord(unicodedata.normalize("NFKC", char)): char for char in
 
 
 def spellings(text: str) -> tuple[str, ...]:
-    """Each once; ASCII has one."""
+    """Returns each spelling once. An ASCII word has one."""
     if text.isascii():
         return (text,)
     composed, apart = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)

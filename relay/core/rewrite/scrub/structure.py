@@ -1,7 +1,7 @@
-"""Scrubbing what holds a message together: boundaries, Content-IDs, the header fields of parts and of messages inside.
+"""Scrubs the structure of a message: boundaries, Content-IDs, the header fields of parts and of messages inside.
 
-Boundaries and Content-IDs often name the sender's machine; one that could is replaced by a keyed hash of itself, the
-same everywhere in the message.
+Boundaries and Content-IDs often name the machine of the sender. One that may do so is replaced by a keyed hash of
+itself, which is the same everywhere in the message.
 """
 
 import re
@@ -13,7 +13,7 @@ from relay.core.mail.mime import Part, raw_value
 from relay.core.rewrite.scrub import trace
 from relay.core.rewrite.scrub.find import HiddenValues
 
-# Anything that may name a machine or a mailbox.
+# A text that may name a machine or a mailbox.
 _TELLING: Final = re.compile(
     r"@|%40|[A-Za-z0-9-]+\.[A-Za-z]{2,}(?![A-Za-z0-9])|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|:[0-9a-f]*:"
 )
@@ -33,8 +33,11 @@ _MESSAGE_FIELDS: Final = _PART_FIELDS | ADDRESS_FIELDS | {"date", "subject", "mi
 
 
 class Place(NamedTuple):
-    """A part with what its ancestors make of it: inside a signature nothing changes that need not; `is_message` marks
-    the header of a message inside the message."""
+    """A part, with what depends on its ancestors.
+
+    `signed`: it is inside a signature, where only what must change does. `is_message`: it has the header of a
+    message inside the message.
+    """
 
     part: Part
     signed: bool
@@ -52,15 +55,18 @@ def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Ite
 
 
 def may_stay(name: str, place: Place) -> bool:
-    """An allow-list; a signed part keeps its other fields, scrubbed like the rest, but for those of a message inside
-    that say which machines it came by."""
+    """Whether a field of the part passes: those on a list do.
+
+    A signed part keeps its other fields too, scrubbed like the rest, except fields of a message inside it that name
+    the machines on its way.
+    """
     if place.signed:
         return not (place.is_message and (name in trace.FIELDS or name in _ID_FIELDS))
     return name in (_MESSAGE_FIELDS if place.is_message else _PART_FIELDS)
 
 
 def renewed_content_ids(content: bytes, root: Part, domain: str, key: bytes) -> dict[str, str]:
-    """Old ids to new ones, without brackets. Our own domain marks an id that is new already."""
+    """Returns new ids by old ids, both without brackets. An id at our own domain is new already."""
     renewed = {}
     for part in root.walk():
         field = part.first("content-id")
@@ -76,14 +82,17 @@ def content_id(value: bytes) -> str:
 
 
 def renewed_boundary(boundary: str, place: Place, secrets: HiddenValues) -> str | None:
-    """The boundary that takes the place of one that tells too much. Inside a signature only known secrets do."""
+    """Returns the boundary that replaces one that may name a machine; None if it may stay.
+
+    Inside a signature only known hidden values are replaced.
+    """
     if secrets.find(boundary, whole=False, label=True) or (not place.signed and _TELLING.search(boundary)):
         return f"=_{secrets.opaque('boundary', boundary)}"
     return None
 
 
 def gaps(part: Part) -> Iterator[tuple[int, int]]:
-    """What stands between the children of a multipart: boundary lines, and text that no client shows."""
+    """Yields the ranges between the children of a multipart: boundary lines, and text that no program shows."""
     at = part.body_start
     for child in part.children:
         yield at, child.header_start

@@ -1,7 +1,7 @@
-"""The names of machines that a message's trace gives away: hosts and addresses in Received and its kin, the host in
-Message-ID, HELO and client of the session.
+"""Lists the machines that the trace of a message names: hosts and addresses in Received and similar fields, the host
+in Message-ID, HELO and client of the session.
 
-A public provider's bare domain names nobody and may stand in prose (R-REW-01).
+The bare domain of a public provider names nobody and may stand in prose (R-REW-01).
 """
 
 import re
@@ -31,11 +31,13 @@ FIELDS: Final = frozenset(
     }
 )
 _TELLING: Final = FIELDS | {"message-id"}
-_TRACE_BYTES: Final = 16_384  # each name costs a look at the whole text; of endless trace fields the newest count
-# Everything that no host name or IP address holds, as one table for bytes.translate.
+_TRACE_BYTES: Final = (
+    16_384  # each name costs a search of the whole text, so of endless trace fields only the newest count
+)
+# The table for bytes.translate that turns into a space every octet which no host name or IP address holds.
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
 _TO_WORDS: Final = bytes(octet if octet in _NAME_OCTETS else 0x20 for octet in bytes(range(256)).lower())
-# A name ends in letters, unlike version numbers and dates; an IPv6 address has eight groups or a gap, unlike a time.
+# A host name ends in letters, unlike versions and dates; an IPv6 address has eight groups or a gap, unlike a time.
 _HOST_OR_IPV4: Final = re.compile(r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _IPV6: Final = re.compile(r"[0-9a-f:]{3,45}\Z")
 _COLONS: Final = 7
@@ -65,12 +67,15 @@ _PUBLIC: Final = frozenset(
 def hosts(
     content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
 ) -> tuple[str, ...]:
-    """Lower-case names and IPs to hide, longest first: of the message, and of those inside it, which are as a rule the
-    writer's too. Names at `own` domains are the relay's and stay."""
+    """Returns lower-case host names and IP addresses to hide, longest first.
+
+    They are those of the message and of the messages inside it, which are usually the writer's too. Names at `own`
+    domains belong to the relay and are not among them.
+    """
     told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
     values = [(field.name, content[field.value_start : field.end]) for field in told]
     trace = b" ".join([value for name, value in values if name in FIELDS])[:_TRACE_BYTES]
-    # RFC 5322 §3.6.4 lets anything stand on the right side of an id.
+    # The right side of an id may be anything (RFC 5322 §3.6.4).
     ids = [value for name, value in values if name == "message-id"][:_MESSAGE_IDS]
     right_sides = [each.rpartition(b"@")[2] for each in (*ids, *(i.encode("latin-1") for i in content_ids))]
     clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
@@ -83,12 +88,12 @@ def hosts(
 
 
 def is_public(host: str) -> bool:
-    """Shared by so many that it tells nobody's name."""
+    """Whether the host is shared by so many people that it identifies nobody."""
     return host in _PUBLIC or host in _CALENDARS
 
 
 def _as_people_see(host: str) -> tuple[str, ...]:
-    """The U-labels of a host (RFC 5890 §2.3.2.1)."""
+    """Returns the U-labels of a host (RFC 5890 §2.3.2.1)."""
     try:
         return spellings(idna.decode(host).lower()) if len(host) <= _LONGEST_HOST else ()
     except UnicodeError:
@@ -104,7 +109,7 @@ def _is_full(name: str) -> bool:
 
 
 def _is_telling_label(name: str) -> bool:
-    """A name without a domain, as desktop machines give it in HELO. A plain word of that kind stands in any text."""
+    """Whether the name has no domain, as desktop machines give it in HELO, and is not a common word."""
     return bool(_LABEL.match(name)) and name not in _COMMON
 
 

@@ -1,5 +1,7 @@
-"""Going through the parts of a message, and of the messages that stand encoded inside it: each place's changes become
-edits of the content that the tree was split from."""
+"""Goes through the parts of a message, and of the messages that stand encoded inside it.
+
+The changes at each place become edits of the content that the tree was split from.
+"""
 
 import dataclasses
 import itertools
@@ -8,16 +10,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from relay.core.mail import encodings, mime, words
-from relay.core.mail.encodings import Cut
+from relay.core.mail import body_kind, encodings, mime, readings, words
+from relay.core.mail.body_kind import BodyKind
+from relay.core.mail.edits import Edit, apply_edits, moved
 from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
 from relay.core.rewrite import assemble
-from relay.core.rewrite.plan import Change, Edit
-from relay.core.rewrite.scrub import bodies, fields, kinds, reading, structure
+from relay.core.rewrite.plan import Change
+from relay.core.rewrite.scrub import bodies, fields, search, structure
 from relay.core.rewrite.scrub.fields import Search
 from relay.core.rewrite.scrub.find import HiddenValues
-from relay.core.rewrite.scrub.hit import Hit, replaced
-from relay.core.rewrite.scrub.kinds import BodyKind
+from relay.core.rewrite.scrub.occurrence import Occurrence
 from relay.core.rewrite.scrub.structure import Place
 
 _WHY: Final = {
@@ -28,24 +30,24 @@ _WHY: Final = {
 }
 _STRUCTURE: Final = frozenset({"content-type", "content-transfer-encoding"})
 _DISPUTED: Final = "mail programs do not agree on how to read it"
-# What an address could be written with besides itself: encoded-words, percent, entities, quoted pairs, continuations.
+# The signs of encoded-words, percent-encoding, entities, quoted pairs and continuations, which may hide an address.
 _ENCODED: Final = re.compile(rb"=\?|[%&\\*]")
 _DISPOSITIONS: Final = frozenset({"inline", "attachment", "form-data"})
 _LIMITS: Final = MimeLimits()
 
 
 class Tree:
-    """One message under way. `edits` and `changes` grow as `walk` goes."""
+    """One message in progress. `walk` adds to `edits` and `changes`."""
 
     def __init__(self, content: bytes, secrets: HiddenValues, *, depth: int = 0) -> None:
         self._content = content
         self._secrets = secrets
         self._depth = depth
-        self.edits: list[Edit] = []
+        self.edits: list[Edit[bytes]] = []
         self.changes: list[Change] = []
 
     def walk(self, root: Part, *, is_message: bool) -> None:
-        """All of it; the header of `root` only when it is a message inside another."""
+        """Scrubs all parts. The header of `root` is scrubbed only if it is a message inside another one."""
         for place in structure.places(root, is_message=is_message):
             if place.part is not root or is_message:
                 self._header(place)
@@ -54,7 +56,8 @@ class Tree:
     # ------------------------------------------------------------ headers
 
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
-        """Which values cannot hold a secret: nothing in them is encoded, and nothing is found in any such one."""
+        """Returns for each value whether it cannot hold a hidden value: nothing in it is encoded, and nothing is
+        found in the values without encoding."""
         if self._secrets.content_ids:
             return [False] * len(values)
         as_written = [value.isascii() and not _ENCODED.search(value) for value in values]
@@ -76,13 +79,16 @@ class Tree:
                 )
                 continue
             seen.add(field.name)
-            # Comments and folding let an address field say what no search of its bytes finds.
+            # Comments and folding can hide an address in an address field from a search of its octets.
             looked_at = not quiet or (field.name in structure.ADDRESS_FIELDS and place.is_message)
             if looked_at or self._is_disputed(part, field):
                 self._part_field(part, field, boundary)
 
     def _is_disputed(self, part: Part, field: HeaderField) -> bool:
-        """Whether programs do not agree with us on what a structure is: it is then said in the way that all read."""
+        """Whether mail programs read a structure field differently.
+
+        It is then written again in the form that all of them read.
+        """
         if field.name == "content-type":
             return words.are_disputed(mime.raw_value(self._content, field))
         if field.name == "content-transfer-encoding":
@@ -99,8 +105,8 @@ class Tree:
         for hit in hits:
             self.note(hit, part.path, field.start, field.end)
 
-    def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
-        """The new value of a field and what was hidden in it."""
+    def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
+        """Returns the new value of a field, and the occurrences in it."""
         if name == "content-type":
             return self._content_type(raw, part, boundary)
         if name == "content-transfer-encoding":
@@ -113,7 +119,7 @@ class Tree:
             return fields.parameters(shown, raw, known, self._search(whole=False), force=is_new)
         if name == "content-id":
             new = self._secrets.content_ids.get(structure.content_id(raw))
-            return (f" <{new}>\r\n".encode("ascii"), [Hit(0, 0, "", "content-id")]) if new else (raw, [])
+            return (f" <{new}>\r\n".encode("ascii"), [Occurrence(0, 0, "", "content-id")]) if new else (raw, [])
         if name in structure.ADDRESS_FIELDS:
             return fields.mailboxes(raw, self._search())
         if name == "content-description":
@@ -121,9 +127,9 @@ class Tree:
         return fields.text(raw, self._search(label=False))
 
     def _search(self, *, whole: bool = True, label: bool = True) -> Search:
-        return partial(reading.search, secrets=self._secrets, ways=reading.PLAIN, whole=whole, label=label)
+        return partial(search.occurrences, secrets=self._secrets, ways=readings.PLAIN, whole=whole, label=label)
 
-    def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Hit]]:
+    def _content_type(self, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
         known = dict(part.params)
         start = self._secrets.content_ids.get(known.get("start", "").strip("<>"))
         if start:
@@ -141,29 +147,31 @@ class Tree:
                 self._around_children(part)
             return
         start, end = part.body_start, part.end
-        kind = kinds.kind_of(self._content, part)
+        kind = body_kind.kind_of(self._content, part)
         if kind is BodyKind.MESSAGE and self._depth < _LIMITS.depth and self._message(part):
             return
         if kind is BodyKind.BINARY:
-            # Only for these may the body be big: a byte search is all that it costs as a rule.
+            # Only these bodies may be big; usually such a body costs no more than a byte search.
             signs = (b"@",) if part.encoding == "base64" else (b"@", b"=40")
             if all(self._content.find(sign, start, end) < 0 for sign in signs):
                 return
-            cuts, hits = bodies.scrub_binary(self._content[start:end], part.encoding, self._secrets)
+            edits, hits = bodies.scrub_binary(self._content[start:end], part.encoding, self._secrets)
         else:
-            cuts, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
-        self._take(part, cuts, hits)
+            edits, hits = bodies.scrub(self._content[start:end], part, kind, self._secrets)
+        self._take(part, edits, hits)
 
-    def _take(self, part: Part, cuts: Sequence[Cut], hits: Sequence[Hit]) -> None:
-        start = part.body_start
-        self.edits += (Edit(start + cut.start, start + cut.end, cut.replacement) for cut in cuts)
-        # A base64 body has one cut for all that was found in it.
-        for hit, cut in zip(hits, itertools.cycle(cuts), strict=False):
-            self.note(hit, part.path, start + cut.start, start + cut.end)
+    def _take(self, part: Part, raw_edits: Sequence[Edit[bytes]], hits: Sequence[Occurrence]) -> None:
+        edits = moved(raw_edits, part.body_start)
+        self.edits += edits
+        # A base64 body has one edit for all that was found in it.
+        for hit, edit in zip(hits, itertools.cycle(edits), strict=False):
+            self.note(hit, part.path, edit.start, edit.end)
 
     def _message(self, part: Part) -> bool:
-        """A message that stands encoded, or a file that holds one: split and scrubbed like the one around it. False
-        when it is none."""
+        """Scrubs a message that stands encoded, or a file that holds one, like the message around it.
+
+        Returns False if it is not a message.
+        """
         raw = self._content[part.body_start : part.end]
         octets = encodings.decode(raw, part.encoding)
         head = self._head_of_multipart(part)
@@ -182,9 +190,8 @@ class Tree:
         inner.walk(root, is_message=not head)
         if inner.edits:
             new = assemble.section(content, len(head), len(content), inner.edits)
-            cut = Cut(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
-            cuts = encodings.cut_raw(raw, part.encoding, [cut])
-            self.edits += (Edit(part.body_start + c.start, part.body_start + c.end, c.replacement) for c in cuts)
+            edit = Edit(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
+            self.edits += moved(encodings.raw_edits(raw, part.encoding, [edit]), part.body_start)
             self.changes += (
                 Change(change.what, part.path, part.body_start, part.end, change.why) for change in inner.changes
             )
@@ -197,7 +204,10 @@ class Tree:
         return self._content[field.start : field.end] + b"\r\n" if field else b""
 
     def boundary(self, place: Place) -> str | None:
-        """Renews the boundary lines where the boundary tells too much; gives what Content-Type is to say."""
+        """Replaces the boundary in its lines if it may name a machine.
+
+        Returns the new boundary for Content-Type, None if it stays.
+        """
         part = place.part
         old = part.params.get("boundary", "")
         if not part.children or not part.content_type.startswith("multipart/"):
@@ -207,7 +217,7 @@ class Tree:
             return None
         line = mime.boundary_line(old)
         for number, (start, end) in enumerate(structure.gaps(part)):
-            # What stands before the first one may speak of the boundary too, and what stands behind the last one.
+            # Text before the first boundary line, and after the last one, may contain the boundary too.
             at = self._content.find(line, start, end) if number else self._content.rfind(line, start, end)
             if at >= 0:
                 self.edits.append(Edit(at + 2, at + len(line), new.encode("ascii")))
@@ -220,16 +230,17 @@ class Tree:
             text = self._content[start:end].decode("latin-1")
             hits = search(text)
             if hits:
-                self.edits.append(Edit(start, end, replaced(text, hits).encode("latin-1")))
+                self.edits.append(Edit(start, end, apply_edits(text, hits).encode("latin-1")))
             for hit in hits:
                 self.note(hit, part.path, start + hit.start, start + hit.end)
 
     # ------------------------------------------------------------ the record
 
-    def note(self, hit: Hit, where: str, start: int, end: int) -> None:
-        self.changes.append(Change(f"{hit.what} replaced", where, start, end, _WHY[hit.what]))
+    def note(self, hit: Occurrence, where: str, start: int, end: int) -> None:
+        self.changes.append(Change(f"{hit.kind} replaced", where, start, end, _WHY[hit.kind]))
 
 
 def _encoding(part: Part) -> bytes:
-    """How a part's transfer encoding is written; one that is no word is none (RFC 2045 §6.4)."""
+    """Returns the value of Content-Transfer-Encoding for a part; "8bit" if its encoding is not a token (RFC 2045
+    §6.4)."""
     return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"

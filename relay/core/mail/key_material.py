@@ -1,0 +1,96 @@
+"""Finds keys and signatures (OpenPGP, S/MIME), which name their owner (R-REW-06).
+
+The signed part of a signed mail is not one of them. A signature that holds its text inside itself cannot be taken
+off without the text: the place found is then the whole part.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from relay.core.mail import textbody
+from relay.core.mail.mime import Part
+
+_OF_KEYS: Final = re.compile(
+    r"application/(?:pgp-keys|pgp-signature|(?:x-)?pkcs7-(?:signature|mime)|pkix-cert|x-x509-(?:user|ca|email)-cert)\Z"
+)
+_NAMES: Final = frozenset({"asc", "sig", "gpg", "pgp", "p7s", "p7m", "p7c", "cer", "crt"})
+_BEGIN: Final = "-----BEGIN PGP "
+_SIGNED_HEAD: Final = re.compile(
+    r"-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?\n(?:[> \t]*[A-Za-z-]+: [^\r\n]*\r?\n)*(?:[> \t]*\r?\n)?"
+)
+_BLOCK: Final = re.compile(r"-----BEGIN PGP (SIGNATURE|PUBLIC KEY BLOCK|PRIVATE KEY BLOCK)-----")
+_ESCAPED: Final = re.compile(r"^[> \t]*(- )(?=-)", re.MULTILINE)  # RFC 9580 §7.2
+_ENCRYPTED: Final = re.compile(r"enveloped-data|authenveloped-data|compressed-data", re.IGNORECASE)
+
+
+class KeyMaterial(NamedTuple):
+    """A place that names its owner.
+
+    `start` and `end` are offsets in the decoded text of the part, None for the whole part. `is_signature`: it can be
+    taken off without leaving a gap in the text.
+    """
+
+    path: str
+    start: int | None
+    end: int | None
+    is_signature: bool = False
+
+
+def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
+    """Returns all keys and signatures of a message, in order.
+
+    For nearly every mail the list is empty and costs a byte search.
+    """
+    found: list[KeyMaterial] = []
+    done = 0
+    for part in root.walk():
+        if part.header_start < done:
+            continue  # the signature of a signed multipart, which is listed with it
+        if part.content_type == "multipart/signed" and len(part.children) > 1:
+            found.append(KeyMaterial(part.path, None, None, is_signature=True))
+            found += names_owner(content, part.children[0])
+            done = part.end
+        elif part.content_type == "multipart/encrypted":
+            done = part.end  # only its reader can see whom it names
+        elif not part.children:
+            found += _leaf(content, part)
+    return found
+
+
+def _leaf(content: bytes, part: Part) -> Iterator[KeyMaterial]:
+    kind, extension = part.content_type, part.filename.rpartition(".")[2].lower()
+    is_encrypted = bool(_ENCRYPTED.match(part.params.get("smime-type", "")))
+    is_named = "." in part.filename and extension in _NAMES
+    if not is_encrypted and (is_named or _OF_KEYS.match(kind)):
+        yield KeyMaterial(part.path, None, None)
+    elif kind.startswith("text/") and _may_hold_armour(content, part):
+        text = textbody.read(content[part.body_start : part.end], part).text
+        yield from (KeyMaterial(part.path, start, end, not is_key) for start, end, is_key in _armour(text))
+
+
+def _may_hold_armour(content: bytes, part: Part) -> bool:
+    return part.encoding == "base64" or content.find(b"BEGIN", part.body_start, part.end) >= 0
+
+
+def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Yields the sorted spans (start, end, is a key) of armoured keys and signatures, and of the escapes in signed
+    text."""
+    if _BEGIN not in text:
+        return
+    found: list[tuple[int, int, bool]] = []
+    signed = 0
+    for head in _SIGNED_HEAD.finditer(text):
+        found.append((head.start(), head.end(), False))
+        signed = signed or head.end()
+    last = signed
+    for block in _BLOCK.finditer(text):
+        mark = f"-----END PGP {block[1]}-----"
+        end = text.find(mark, block.end())
+        if end < 0:
+            break
+        found.append((block.start(), end + len(mark), block[1] != "SIGNATURE"))
+        last = max(last, block.start() if block[1] == "SIGNATURE" else 0)
+    if signed:
+        found += ((m.start(1), m.end(1), False) for m in _ESCAPED.finditer(text, signed, last))
+    yield from sorted(found)

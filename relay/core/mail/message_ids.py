@@ -1,0 +1,28 @@
+"""Reads the message ids of Message-ID, In-Reply-To and References (RFC 5322 §3.6.4)."""
+
+import re
+from typing import Final
+
+from relay.core.mail.mime import Part, raw_value
+
+MAX_IDS: Final = 50
+_FIRST_IDS: Final = 10
+# Old programs fold inside an id, so white space is not part of it. The length is that of a line (RFC 5322 §2.1.1).
+_ID: Final = re.compile(rb"<([^<>]{1,998})>")
+
+
+def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
+    """Returns the ids in all fields of these names, without brackets, in order, each once.
+
+    Of a long list the first ten and the last forty are returned, so that both its origin and its newest messages
+    stay.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        for field in root.fields:
+            if field.name == name:
+                for match in _ID.findall(raw_value(content, field)):
+                    found[b"".join(match.split()).decode("utf-8", "replace")] = None
+    found.pop("", None)
+    listed = tuple(found)
+    return listed if len(listed) <= MAX_IDS else listed[:_FIRST_IDS] + listed[_FIRST_IDS - MAX_IDS :]

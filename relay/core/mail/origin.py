@@ -1,0 +1,48 @@
+"""Leads spans of a text as it is read back to the source that it was read from."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Origin:
+    """Maps the characters of a view to a source.
+
+    Pieces of the source that read as something else are added in order; all other characters are the same on both
+    sides.
+    """
+
+    _view: list[int] = field(default_factory=list)
+    _source: list[int] = field(default_factory=list)
+
+    def add(self, start: int, end: int, *, width: int) -> None:
+        """Adds a piece: `source[start:end]` reads as `width` characters, and each of them comes from the whole
+        piece."""
+        at = start if not self._view else self._view[-1] + start - self._source[-1]
+        self._view += (at, at + width)
+        self._source += (start, end)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Returns the span of the source that reads as a span of the view, which is at least one character long."""
+        return self._piece(start)[0], self._piece(end - 1)[1]
+
+    def _piece(self, at: int) -> tuple[int, int]:
+        before = bisect_right(self._view, at) - 1
+        if before < 0:
+            return at, at + 1
+        if before % 2 == 0:  # inside a piece: each piece has two entries, its start and its end
+            return self._source[before], self._source[before + 1]
+        source = self._source[before] + at - self._view[before]
+        return source, source + 1
+
+
+def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
+    """Returns the origin of `pattern.sub(value, text)`."""
+    origin = Origin()
+    for match in pattern.finditer(text):
+        new = value(match)
+        if new != match[0]:
+            origin.add(match.start(), match.end(), width=len(new))
+    return origin

@@ -1,0 +1,109 @@
+"""Finds signed links of ours in a text, however mail programs write them: broken over lines, percent-encoded inside
+another link, with entities or tags inside.
+
+All of them begin with one prefix. A link lets its finder act for the person it was made for, so the links in a mail
+that a person writes or quotes, which are that person's own, are removed.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from relay.core.mail.edits import Edit, merge_ranges
+from relay.core.mail.layers import FOLDED
+from relay.core.mail.readings import DELSP, HTML, PLAIN, readings
+
+_SCHEME: Final = re.compile(r"https?(?::|%3A|-3A)", re.IGNORECASE)
+_URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+,-./:;=?@_~"
+_REACH: Final = 2_048  # the longest link into which a program wraps another one
+_NO_ENTITY: Final = r"&(?!(?:nbsp|lt|gt|quot|#39);)"
+_REST: Final = re.compile(rf"(?:[/?#%]|{_NO_ENTITY})(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
+_WRAPPER_REST: Final = re.compile(rf"(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
+_BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
+_WHOLE_TOKEN: Final = (
+    100  # the tokens of links about a message are longer; a shorter one may have been cut at the end of a line
+)
+# The rest of a token on a line of its own. A word of prose has no digit and no capital after its first letter.
+_CONTINUED: Final = re.compile(
+    rf"""
+    {_BREAK} (
+        (?= [A-Za-z0-9_-]* (?: [0-9_] | [a-z-][A-Z] | [A-Z]{{2}} ) | [A-Za-z0-9_-]{{21}} )
+        [A-Za-z0-9_-]{{1,400}}
+    )
+    (?= [>)\]]? [ \t]* (?: \r?\n | \Z ) )
+    """,
+    re.VERBOSE,
+)
+# The ways to write a host name differently. A text without any of them need not be decoded.
+_PERCENT: Final = re.compile(
+    r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}"
+)  # quick, because it begins with a literal
+
+
+class OwnLinks:
+    """Finds the links that begin with one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        bare = prefix.lower().partition("://")[2]
+        self._host = bare.partition("/")[0]
+        # One scanner of links writes `/` as an underscore and `:` as `-3A`.
+        name = "".join({"/": "[/_]", ":": "(?::|-3A)"}.get(char, re.escape(char)) for char in bare)
+        self._pattern = re.compile(
+            rf"(?:https?(?::|-3A)[/_]{{2}}|(?<![A-Za-z0-9.-])){name}(?:{_BREAK})?([A-Za-z0-9_-]{{8,400}})",
+            re.IGNORECASE,
+        )
+
+    def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Edit[str]]:
+        """Returns edits that remove the links, sorted and without overlap, each with the whole link around it where
+        a program wrapped it into another one."""
+        low = text.lower()
+        if not (self._host in low or is_delsp or self._may_hide(low)):
+            return []
+        found = [_widened(text, *span) for span in self._in(text)]
+        for reading in readings(text, HTML if is_html else DELSP if is_delsp else PLAIN):
+            found += (_widened(text, *reading.span(*span)) for span in self._in(reading.text))
+        return merge_ranges(found)
+
+    def _may_hide(self, low: str) -> bool:
+        return (
+            "<wbr" in low
+            or "=\n" in low
+            or "=\r\n" in low
+            or (("&#" in low or "&period" in low) and self._host in html.unescape(low))
+            or ("%" in low and bool(_PERCENT.search(low)))
+            or self._host in FOLDED.read(low)
+        )
+
+    def _in(self, text: str) -> Iterator[tuple[int, int]]:
+        for match in self._pattern.finditer(text):
+            end, length = match.end(), len(match[1])
+            while length < _WHOLE_TOKEN:
+                more = _CONTINUED.match(text, end)
+                if more is None:
+                    break
+                end, length = more.end(), length + len(more[1])
+            yield match.start(), end
+
+
+@lru_cache(64)
+def own_links(prefix: str) -> OwnLinks:
+    return OwnLinks(prefix)
+
+
+def _widened(text: str, start: int, end: int) -> Edit[str]:
+    """Returns the edit that removes a link with the link around it, the rest of its URL after the token, and one
+    pair of brackets."""
+    near = text[max(0, start - _REACH) : start]
+    run = near[len(near.rstrip(_URL)) :]
+    scheme = _SCHEME.search(run)
+    rest = (_WRAPPER_REST if scheme else _REST).match(text, end, end + _REACH)
+    if scheme:
+        start -= len(run) - scheme.start()
+    if rest:
+        end = rest.end()
+    for opening, closing in (("<", ">"), ("(", ")"), ("[", "]"), ("&lt;", "&gt;")):
+        if text.endswith(opening, 0, start) and text.startswith(closing, end):
+            return Edit(start - len(opening), end + len(closing), "")
+    return Edit(start, end, "")

@@ -1,0 +1,187 @@
+"""The plan of a rewrite: aliases, names and ids to put in, and the additions in the reader's language.
+
+The additions are the footer with its signed links, List-Unsubscribe, and placeholders for the parts that policy strips
+(R-REW-08, R-REW-09, R-POL-02).
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from relay.core import alias
+from relay.core.mail.address import AddressError, fold, fold_domain
+from relay.core.model.facts import Facts
+from relay.core.model.marketplace import Marketplace, Naming
+from relay.core.model.message import Incoming
+from relay.core.model.pair import Pair, Side
+from relay.core.model.party import Party, Role
+from relay.core.model.reason import ReasonCode
+from relay.core.model.sender import SenderState
+from relay.core.model.verdict import Verdict
+from relay.core.notice.texts import NoticePart, Translations, key, text
+from relay.core.rewrite.plan import Cutout, FooterLine, Plan
+from relay.core.signed_link import Purpose
+from relay.steps.outcomes import Judgement
+from relay.steps.services import Services
+
+_OF_SELLERS: Final[tuple[tuple[str, Purpose], ...]] = (
+    ("footer.no_reply", Purpose.NO_REPLY),
+    ("footer.report", Purpose.REPORT),
+)
+_OF_BUYERS: Final[tuple[tuple[str, Purpose], ...]] = (
+    ("footer.opt_out", Purpose.OPT_OUT),
+    ("footer.report", Purpose.REPORT),
+)
+_NOT_IMPORTANT: Final = ("footer.not_important", Purpose.NOT_IMPORTANT)
+
+
+def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
+    """Returns the instructions for rewriting a judged message for its recipient."""
+    facts, verdict, from_name = judgement.facts, judgement.verdict, judgement.mail.head.from_name
+    message_id = judgement.recipient.message_id
+    below = _footer(services, facts, verdict, message_id, incoming.received_at)
+    author = facts.pair.side(facts.to.other)
+    domain = author.alias.domain
+    # An address behind an approved domain is on no list, so the writer's addresses of this transaction are added.
+    written_from = {facts.from_address: author.alias.address}
+    with suppress(AddressError):
+        written_from[fold(incoming.mail_from)] = author.alias.address
+    registered = {
+        address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
+    }
+    if facts.sender is None or facts.sender.state is not SenderState.APPROVED:
+        # The mail waits for a decision, and leaves as it is rewritten now: others on the list may be approved with it.
+        registered |= {sender.address: author.alias.address for sender in author.senders if not sender.is_domain}
+    shown = shown_name(services, facts.marketplace, facts.pair, author)
+    return Plan(
+        domain=domain,
+        from_address=author.alias.address,
+        from_name=f"{shown} ({facts.marketplace.name})",
+        disguise=_without_own(services, written_from | registered),
+        message_id=f"{message_id}@{domain}",
+        thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
+        thread_key=services.store.secret("thread") + facts.pair.id.encode(),
+        hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
+        disguise_domains=_without_own(services, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
+        hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
+        hide_names_in_text=facts.marketplace.hide_names_in_text,
+        cutouts=_cutouts(services, facts, verdict),
+        strip_images=facts.marketplace.images is Naming.STRIP,
+        strip_documents=facts.marketplace.documents is Naming.STRIP,
+        strip_signatures=facts.marketplace.signatures is Naming.STRIP,
+        signature_placeholder=_signature_placeholder(services, facts),
+        footer=below.lines,
+        unsubscribe=below.unsubscribe,
+        mobile=_is_mobile(facts.marketplace, facts.pair.side(facts.to)),
+        language=locale_of(facts.marketplace, facts.pair.side(facts.to).party),
+        link_prefix=services.links.prefix,
+    )
+
+
+def _without_own(services: Services, disguise: dict[str, str]) -> dict[str, str]:
+    """Removes the relay's own addresses and domains, which an older list may hold: no alias replaces another one."""
+    return {hidden: alias for hidden, alias in disguise.items() if not services.marketplaces.is_own(hidden)}
+
+
+def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
+    """Whether the reader's current mailbox is at a mobile carrier, whatever the domain of the alias.
+
+    Held mail keeps the profile of the time at which it was judged.
+    """
+    return reader.mailbox is not None and marketplace.at_carrier(fold_domain(reader.mailbox.rpartition("@")[2]))
+
+
+def _whole_domains(side: Side) -> dict[str, str]:
+    """Returns the domains whose every address may write for the party, or once could (R-SND-01).
+
+    The values are the party's alias.
+    """
+    may_write = {SenderState.APPROVED, SenderState.RETIRED}
+    return {
+        sender.address[1:]: side.alias.address
+        for sender in side.senders
+        if sender.is_domain and sender.state in may_write
+    }
+
+
+def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: Side) -> str:
+    """Returns the writer's name as the other side reads it (R-ADR-06).
+
+    It is the marketplace's name for the party, or a pseudonym.
+    """
+    if side.party.role is Role.SELLER:
+        name = side.party.display_name if marketplace.show_seller_name else ""
+        return name or "Seller"
+    name = side.party.display_name if marketplace.show_buyer_name else ""
+    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, services.store.secret("alias"))
+
+
+class _Footer(NamedTuple):
+    lines: tuple[FooterLine, ...]
+    unsubscribe: str
+
+
+def _footer(services: Services, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> _Footer:
+    """Returns the footer, without lines where the marketplace has switched footers off.
+
+    The one-click opt-out of buyers always stays.
+    """
+    reader = facts.pair.side(facts.to).party
+
+    def url(purpose: Purpose) -> str:
+        return services.links.url(purpose, reader.id, message_id, now)
+
+    unsubscribe = url(Purpose.OPT_OUT) if facts.to is Role.BUYER else ""
+    if not facts.marketplace.footer:
+        return _Footer((), unsubscribe)
+    say = services.catalogue(locale_of(facts.marketplace, reader))
+    linked = _OF_BUYERS if facts.to is Role.BUYER else _OF_SELLERS
+    if verdict.bypass:
+        linked = (_NOT_IMPORTANT, *linked)
+    return _Footer(
+        (
+            FooterLine(_heading(say, facts), ""),
+            *(FooterLine(text(say, name, {}), url(purpose)) for name, purpose in linked),
+        ),
+        unsubscribe,
+    )
+
+
+def _heading(say: Translations, facts: Facts) -> str:
+    values = {"marketplace": facts.marketplace.name, "order": facts.order.external_id if facts.order else ""}
+    return text(say, "footer.order" if facts.order else "footer.from", values)
+
+
+def _cutouts(services: Services, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
+    """Returns the parts and texts that policy strips, each with its placeholder."""
+    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    return tuple(
+        Cutout(
+            path=strip.part,
+            start=strip.start,
+            end=strip.end,
+            placeholder=text(
+                say,
+                "placeholder.part" if strip.start is None else "placeholder.text",
+                {
+                    "name": strip.name,
+                    "marketplace": facts.marketplace.name,
+                    "title": say.gettext(key(strip.code, NoticePart.TITLE)),
+                },
+            ),
+        )
+        for strip in verdict.strips
+    )
+
+
+def _signature_placeholder(services: Services, facts: Facts) -> str:
+    """Returns the text in the place of a key or signature that names its owner (R-REW-06)."""
+    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    return text(
+        say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, NoticePart.TITLE))}
+    )
+
+
+def locale_of(marketplace: Marketplace, party: Party) -> str:
+    """Returns the party's language if the marketplace has it, else the marketplace's first."""
+    return party.locale if party.locale in marketplace.locales else marketplace.locales[0]

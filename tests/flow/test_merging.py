@@ -1,0 +1,264 @@
+"""Several addresses of one recipient in one transaction: judged once, recorded once, answered each (R-IN-05, R-REW-05)."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relay.core.model.event import EventType
+from relay.core.model.kind import Kind
+from relay.core.model.message import Incoming, MessageState, Peer, Port
+from relay.core.model.optout import OptOut
+from relay.core.model.order import OrderUpdate
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.policy import Policy, Quotas
+from relay.core.model.sender import SenderState
+from relay.core.policy.decide import decide
+from relay.core.rewrite.rewrite import rewrite
+from relay.ports import MessageSummary
+from tests.support.town import BUYER, DOMAIN, SELLER, Town
+
+HELPER = "helper@elsewhere.example"
+
+
+class CountedStore:
+    """The real store, with its look-ups and writes counted; `secret` reads a value in memory."""
+
+    def __init__(self, store: Any) -> None:
+        self.calls: Counter[str] = Counter()
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "secret":
+            self.calls[name] += 1
+        return getattr(self._store, name)
+
+
+def tagged(alias: str, *tags: str) -> list[str]:
+    return [alias.replace("@", f"+{tag}@") for tag in tags]
+
+
+async def another_pair(market: Town) -> Pair:
+    buyer = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    return await market.store.put_pair("market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, DOMAIN))
+
+
+async def put_order(market: Town, pair: Pair, name: str) -> None:
+    await market.store.put_order(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
+
+
+async def opt_out(market: Town, pair: Pair) -> None:
+    now = market.clock.now()
+    opted_out = OptOut(buyer_id=pair.buyer.party.id, seller_id=None, kind=None, source="test", changed_at=now)
+    await market.store.put_opt_out(opted_out, out=True)
+
+
+async def only_message(market: Town) -> MessageSummary:
+    [summary] = await market.store.messages()
+    return summary
+
+
+async def work(market: Town, *rcpt_to: str) -> tuple[Counter[str], Counter[str]]:
+    """Look-ups in the store, and texts asked for by the rewrite, of one transaction."""
+    texts: Counter[str] = Counter()
+    store, catalogue = market.services.store, market.services.catalogue
+    counted = CountedStore(store)
+
+    def counting(locale: str) -> Any:
+        texts[locale] += 1
+        return catalogue(locale)
+
+    market.services.store, market.services.catalogue = counted, counting
+    try:
+        await market.send(SELLER, *rcpt_to)
+    finally:
+        market.services.store, market.services.catalogue = store, catalogue
+    return counted.calls, texts
+
+
+async def test_a_hundred_tags_of_one_alias_cost_what_one_costs(market: Town) -> None:  # R-IN-06, R-REW-05
+    once = await work(market, market.buyer_alias)
+    many = await work(market, *tagged(market.buyer_alias, *map(str, range(100))))
+    assert many == once
+    assert once[0]["orders_of"] == 1
+    assert once[1].total() > 0
+    histories = [await market.store.history(one.id) for one in await market.store.messages()]
+    merged = [[event.type for event in history].count(EventType.COPY_MERGED) for history in histories]
+    assert sorted(merged) == [0, 99]
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
+
+
+async def test_two_tagged_pairs_cost_what_two_pairs_cost(market: Town) -> None:  # R-IN-06, R-IN-05
+    other = (await another_pair(market)).buyer.alias.address
+    once = await work(market, market.buyer_alias, other)
+    tags = map(str, range(20))
+    mixed = [address for tag in tags for alias in (market.buyer_alias, other) for address in tagged(alias, tag)]
+    assert await work(market, *mixed) == once
+    assert len(await market.store.messages()) == 4
+
+
+@pytest.mark.parametrize("tags", [("nonsense", "O1"), ("O1", "nonsense"), ("", "o1"), ("x", "y", "O1", "O1")])
+async def test_the_first_known_tag_names_the_order(market: Town, tags: tuple[str, ...]) -> None:  # R-ADR-05
+    await put_order(market, market.pair, "O1")
+    await market.send(SELLER, *tagged(market.buyer_alias, *tags))
+    summary = await only_message(market)
+    assert summary.order_external_id == "O1"
+    assert "other_tags" not in summary.detail
+    assert "nonsense" not in str(summary.detail)
+
+
+async def test_other_known_tags_stand_in_the_record(market: Town) -> None:  # R-ADR-05, R-REC-01
+    for name in ("O1", "O2"):
+        await put_order(market, market.pair, name)
+    await market.send(SELLER, *tagged(market.buyer_alias, "my-name", "o2", "order-problem", "O2", "O1"))
+    summary = await only_message(market)
+    assert summary.order_external_id == "O2"
+    assert summary.detail["other_tags"] == ["order_problem", "O1"]
+
+
+@pytest.mark.parametrize("tags", [("nonsense", "order_problem"), ("Order-Problem", "O1")])
+async def test_a_kind_is_a_known_tag_too(market: Town, tags: tuple[str, ...]) -> None:  # R-ADR-05
+    await put_order(market, market.pair, "O1")
+    await market.send(SELLER, *tagged(market.buyer_alias, *tags))
+    assert (await only_message(market)).kind == Kind.ORDER_PROBLEM
+
+
+async def test_a_tag_of_another_pairs_order_is_unknown(market: Town) -> None:  # R-ADR-05, R-ADR-09
+    other = await another_pair(market)
+    await put_order(market, other, "O9")
+    await put_order(market, market.pair, "O1")
+    both = tagged(market.buyer_alias, "O9", "O1"), tagged(other.buyer.alias.address, "O1", "O9")
+    await market.send(SELLER, *both[0], *both[1])
+    summaries = {one.pair_id: one for one in await market.store.messages()}
+    assert summaries[market.pair.id].order_external_id == "O1"
+    assert summaries[other.id].order_external_id == "O9"
+    assert not any("other_tags" in one.detail for one in summaries.values())
+
+
+async def test_lmtp_answers_each_address_in_order(market: Town) -> None:  # R-IN-01, R-REW-05
+    other = (await another_pair(market)).buyer.alias.address
+    one, two = tagged(market.buyer_alias, "1", "2")
+    check = f"check+{market.buyer_alias}"
+    replies = await lmtp(market, one, other, two, check, market.seller_alias, f"nobody@{DOMAIN}", market.buyer_alias)
+    texts = [reply.text for reply in replies]
+    assert [reply.code for reply in replies] == [250, 250, 250, 250, 250, 550, 250]
+    assert texts[0] == texts[2] == texts[4] == texts[6]
+    assert len(set(texts)) == 4
+    assert "checked" in texts[3]
+    assert len(await market.store.messages()) == 4
+
+
+async def lmtp(market: Town, *rcpt_to: str) -> list[Any]:
+    peer = Peer(port=Port.LMTP, client_ip="192.0.2.1", helo="h.example", tls=True, trusted=True)
+    content = f"From: {SELLER}\r\nSubject: x\r\n\r\nGood day\r\n".encode()
+    incoming = Incoming(
+        peer=peer,
+        mail_from=SELLER,
+        rcpt_to=rcpt_to,
+        smtputf8=False,
+        content=content,
+        received_at=market.clock.now(),
+    )
+    return list(await market.desk.data(incoming))
+
+
+async def test_merged_recipients_are_rejected_in_the_dialogue_together(market: Town) -> None:  # R-POL-16, R-REW-05
+    await market.set_marketplace(reject_at_data=True)
+    await opt_out(market, market.pair)
+    to = [*tagged(market.buyer_alias, "1", "2"), market.seller_alias, market.buyer_alias]
+    replies = await market.send(SELLER, *to)
+    assert [(reply.code, reply.enhanced) for reply in replies] == [(550, "5.7.1")] * 4
+    assert (await only_message(market)).state is MessageState.RETURNED
+    assert await market.deliver_due() == []
+
+
+async def test_merged_recipients_beside_one_that_is_relayed_get_a_notice(market: Town) -> None:
+    # R-POL-16, R-IN-05
+    await market.set_marketplace(reject_at_data=True)
+    other = await another_pair(market)
+    await opt_out(market, other)
+    replies = await market.send(SELLER, *tagged(other.buyer.alias.address, "1", "2"), market.buyer_alias)
+    assert [reply.code for reply in replies] == [250] * 3
+    assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == sorted([BUYER, SELLER])
+
+
+SMALL = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
+
+
+async def test_over_quota_a_login_is_put_off_for_all_its_recipients(market: Town) -> None:  # R-POL-11, R-REW-05
+    await market.set_marketplace(policies=(SMALL,))
+    other = (await another_pair(market)).buyer.alias.address
+    to = [*tagged(market.buyer_alias, "1", "2"), other, market.seller_alias]
+    first = await market.send(SELLER, *to, login=Role.SELLER)
+    assert [reply.code for reply in first] == [250] * 4
+    second = await market.send(SELLER, *to, login=Role.SELLER)
+    assert [(reply.code, reply.enhanced) for reply in second] == [(450, "4.7.1")] * 4
+    assert len({reply.text for reply in second}) == 1
+    assert len(await market.deliver_due()) == 2
+
+
+async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: Town) -> None:  # R-POL-11, R-IN-05
+    await market.set_marketplace(policies=(SMALL,))
+    other = (await another_pair(market)).buyer.alias.address
+    await market.send(SELLER, market.buyer_alias, login=Role.SELLER)
+    replies = await market.send(SELLER, *tagged(market.buyer_alias, "1", "2"), other, login=Role.SELLER)
+    assert [reply.code for reply in replies] == [250] * 3
+    assert ["held" in reply.text for reply in replies] == [True, True, False]
+
+
+async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: Town) -> None:  # R-REW-05, R-SND-03
+    for role in Role:
+        await market.store.put_sender(market.pair.side(role).party.id, HELPER, SenderState.RETIRED)
+    replies = await market.send(HELPER, market.buyer_alias, market.seller_alias)
+    assert [reply.code for reply in replies] == [250, 250]
+    assert replies[0].text == replies[1].text
+    summary = await only_message(market)
+    events = [event.type for event in await market.store.history(summary.id)]
+    assert events.count(EventType.COPY_MERGED) == 1
+
+
+@pytest.mark.parametrize(("recipients", "in_thread"), [(1, False), (4, True)])
+async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
+    market: Town, recipients: int, in_thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R-IN-06
+    ran_in = []
+
+    def watched(work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            ran_in.append(threading.current_thread())
+            return work(*args)
+
+        return run
+
+    monkeypatch.setattr("relay.flow.decide", watched(decide))
+    monkeypatch.setattr("relay.flow.rewrite", watched(rewrite))
+    aliases = [market.buyer_alias]
+    for number in range(1, recipients):
+        buyer = await market.store.put_party("market", Role.BUYER, f"C{number}", mailbox=f"c{number}@phone.example")
+        seller_id = market.pair.seller.party.id
+        pair = await market.store.put_pair("market", buyer.id, seller_id, dict.fromkeys(Role, DOMAIN))
+        aliases.append(pair.buyer.alias.address)
+    await market.send(SELLER, *aliases, body="Good day, the table is ready. " * 2_000)
+    assert len(ran_in) == 2 * recipients
+    assert {one is not threading.current_thread() for one in ran_in} == {in_thread}
+
+
+async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(market: Town) -> None:  # R-POL-15
+    other = (await another_pair(market)).buyer.alias.address
+    await market.set_marketplace(policies=(Policy(version="before"),))
+    store = market.services.store
+
+    class Reloading(CountedStore):
+        async def pair_by_alias(self, *name: str) -> Pair | None:
+            await market.set_marketplace(policies=(Policy(version="after"),))
+            return await store.pair_by_alias(*name)
+
+    market.services.store = Reloading(store)
+    await market.send(SELLER, market.buyer_alias, other, f"{'a' * 16}@{DOMAIN}")
+    versions = [one.policy_version for one in await store.messages()]
+    assert versions == ["before"] * 3
+    await market.send(SELLER, market.buyer_alias)
+    assert "after" in {one.policy_version for one in await store.messages()}

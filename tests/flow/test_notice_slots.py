@@ -1,0 +1,136 @@
+"""The hourly limit of notices counts those that are sent, not those of transactions that came to nothing (R-OUT-07)."""
+
+from typing import Any
+
+import pytest
+
+from relay.core.model.item import ItemState
+from relay.core.model.optout import OptOut
+from relay.flow import dispatch
+from relay.ports import Delivery, OvertakenError, UnavailableError
+from relay.steps import settling
+from relay.steps.notice_log import StoredNoticeQuota
+from relay.worker import Worker
+from tests.support.daemon import eventually
+from tests.support.town import BUYER, SELLER, Town
+
+GONE = Delivery(
+    accepted=False, permanent=True, code=550, enhanced="5.1.1", text="no such user", phase="rcpt", host="mx", tls=""
+)
+
+
+REPORT = (
+    b"From: mailer-daemon@phone.example\r\nSubject: failure\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.phone.example\r\n\r\n"
+    b"Final-Recipient: rfc822; somebody@phone.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+)
+
+
+class FailingStore:
+    """The real store, whose `method` fails once, or answers False once, instead of writing."""
+
+    def __init__(self, store: Any, method: str, failure: Exception | None) -> None:
+        self._store, self._method, self._failure = store, method, failure
+        self.failed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fail_once if name == self._method and not self.failed else getattr(self._store, name)
+
+    async def _fail_once(self, *_: Any) -> bool:
+        self.failed += 1
+        if self._failure is not None:
+            raise self._failure
+        return False
+
+
+def fail(market: Town, method: str, failure: Exception | None) -> FailingStore:
+    failing = FailingStore(market.store, method, failure)
+    market.services.store = failing
+    return failing
+
+
+def one_notice_an_hour(market: Town) -> None:
+    notices_an_hour(market, 1)
+
+
+def notices_an_hour(market: Town, number: int) -> None:
+    market.services.notice_quota = StoredNoticeQuota(market.store, number)
+
+
+async def opt_out(market: Town) -> None:
+    now, buyer_id = market.clock.now(), market.pair.buyer.party.id
+    opted_out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="test", changed_at=now)
+    await market.store.put_opt_out(opted_out, out=True)
+
+
+async def test_a_transaction_that_was_overtaken_takes_one_slot(market: Town) -> None:  # R-OUT-07, R-POL-11
+    await opt_out(market)
+    one_notice_an_hour(market)
+    failing = fail(market, "accept", OvertakenError("overtaken"))
+    await market.send(SELLER, market.buyer_alias)
+    assert failing.failed == 1
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+    await market.send(SELLER, market.buyer_alias)
+    assert await market.deliver_due() == [], "the second notice of the hour waits"
+
+
+async def test_a_transaction_that_failed_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-IN-07
+    await opt_out(market)
+    one_notice_an_hour(market)
+    fail(market, "accept", UnavailableError("unavailable"))
+    with pytest.raises(UnavailableError):
+        await market.send(SELLER, market.buyer_alias)
+    await market.send(SELLER, market.buyer_alias)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+
+
+async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-IN-03
+    market.mailboxes.answers[BUYER] = GONE
+    one_notice_an_hour(market)
+    seller_id = market.pair.seller.party.id
+    await market.send(SELLER, market.buyer_alias)
+    failing = fail(market, "settle", None)
+    worker = Worker()
+    worker.start(market.services)
+    try:
+        await eventually(lambda: failing.failed)
+    finally:
+        await worker.stop(1)
+    now = market.clock.now()
+    assert await market.services.notice_quota.next_free(seller_id, now) == now
+    assert await market.services.notice_quota.next_free(seller_id, now) > now
+
+
+async def test_a_second_report_about_one_message_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-OUT-04
+    notices_an_hour(market, 2)
+    await market.send(SELLER, market.buyer_alias)
+    [mail] = await market.deliver_due()
+    for _ in range(2):
+        await market.send_raw(REPORT, "", mail.mail_from)
+    seller_id, now = market.pair.seller.party.id, market.clock.now()
+    assert await market.services.notice_quota.next_free(seller_id, now) == now
+    assert await market.services.notice_quota.next_free(seller_id, now) > now
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "is_whole"),
+    [("connect", 0, True), ("dns", 0, True), ("tls", 0, True), ("data", 421, True), ("data", 451, False)],
+)
+async def test_a_back_off_is_for_what_a_host_does_to_all(market: Town, phase: str, code: int, is_whole: bool) -> None:
+    # R-OUT-02
+    market.mailboxes.answers[BUYER] = Delivery(
+        accepted=False, permanent=False, code=code, enhanced="", text="later", phase=phase, host="mx", tls=""
+    )
+    await market.send(SELLER, market.buyer_alias)
+    [item] = await market.store.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
+    settlement = await dispatch(market.services, item, None)
+    assert settlement.state is ItemState.DEFERRED
+    assert settling.is_whole_domain(settlement) is is_whole
+
+
+async def test_a_host_that_refuses_one_mailbox_for_good_is_not_left_alone(market: Town) -> None:  # R-OUT-02
+    market.mailboxes.answers[BUYER] = GONE
+    await market.send(SELLER, market.buyer_alias)
+    [item] = await market.store.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
+    assert not settling.is_whole_domain(await dispatch(market.services, item, None))

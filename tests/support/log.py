@@ -1,0 +1,82 @@
+"""The log as an operator reads it: through the processors that `relay serve` configures, as JSON."""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from relay.config import Log
+from relay.edge.observe import configure_logging
+
+
+class Written:
+    """What was logged so far."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    def lines(self, event: str | None = None, **fields: object) -> list[dict[str, Any]]:
+        """The entries, oldest first: of this event, with these fields."""
+        entries = [json.loads(line) for line in self.text.splitlines()]
+        return [
+            entry
+            for entry in entries
+            if event in (None, entry["event"]) and all(entry.get(name) == value for name, value in fields.items())
+        ]
+
+
+@contextmanager
+def written(level: Literal["debug", "info"] = "info") -> Iterator[Written]:
+    """Our own entries and those of libraries; the configuration before it comes back at the end."""
+    root, log = logging.getLogger(), Written()
+    handlers, root_level = [*root.handlers], root.level
+    driver = logging.getLogger("asyncpg")
+    driver_level = driver.level
+    for handler in handlers:  # pytest's own would be closed
+        root.removeHandler(handler)
+    configure_logging(Log(format="json", level=level), log.stream)
+    structlog.configure(cache_logger_on_first_use=False)
+    try:
+        yield log
+    finally:
+        structlog.reset_defaults()
+        logging.captureWarnings(capture=False)
+        for handler in [*root.handlers]:
+            root.removeHandler(handler)
+        for handler in handlers:
+            root.addHandler(handler)
+        root.setLevel(root_level)
+        driver.setLevel(driver_level)
+
+
+@cache
+def documented() -> dict[str, frozenset[str]]:
+    """The fields of each line, as `docs/observability.md` names them."""
+    page = (Path(__file__).parents[2] / "docs/observability.md").read_text(encoding="utf-8").partition("## Metrics")[0]
+    rows = re.findall(r"^\| (`[^|]*) \| ((?:info|warning|error|debug)[^|]*) \|([^|]*)\|", page, re.MULTILINE)
+    return {
+        event: frozenset(re.findall(r"`([^`]+)`", fields))
+        for events, _, fields in rows
+        for event in re.findall(r"`([^`]+)`", events)
+    }
+
+
+def undocumented(log: Written) -> set[tuple[str, str]]:
+    """Lines and fields that were written though the page does not name them."""
+    common = {"at", "level", "event", "exception", "location"}
+    return {
+        (line["event"], field)
+        for line in log.lines()
+        for field in line.keys() - common - documented().get(line["event"], frozenset())
+    }
