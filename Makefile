@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-more coverage check bench bench-policy bench-rewrite soak fuzz format peers clean
+.PHONY: run test test-more coverage check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +58,9 @@ check: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+catalogues: $(VENV)/installed-dev # adds missing keys to relay/locale/*/LC_MESSAGES/relay.po and checks all texts
+	$(BIN)/python -m tests.support.catalogues
 
 bench: $(VENV)/installed-dev peers
 	$(BIN)/python -m bench

@@ -11,8 +11,9 @@ from typing import Final
 from relay.core.identify import Writer
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
-from relay.core.policy.content import judge
 from relay.core.policy.decide import decide
+from relay.core.policy.rule import Stage
+from relay.core.policy.stages import STAGES
 from tests.support import hostile
 from tests.support.judging import Letter
 from tests.support.letters import mail
@@ -67,7 +68,7 @@ def _case(text: str | None = None, html: str | None = None) -> Case:
 def _costs(text: str | None, html: str | None = None) -> tuple[float, float]:
     case = _case(text, html)
     values = (case.incoming, case.head, case.root, case.facts, case.writer, case.policy, case.now)
-    return _best(lambda: decide(*values)), _best(lambda: judge(case))
+    return _best(lambda: decide(*values)), _best(lambda: _content(case))
 
 
 def _best(work: Callable[[], object]) -> float:
@@ -83,9 +84,14 @@ def _best(work: Callable[[], object]) -> float:
     return min(rounds)
 
 
+def _content(case: Case) -> None:
+    for rule in STAGES[Stage.CONTENT]:
+        list(rule.judge(case))
+
+
 def _once(case: Case) -> float:
     start = time.process_time()
-    judge(case)
+    _content(case)
     return 1_000 * (time.process_time() - start)
 
 

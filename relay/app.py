@@ -19,8 +19,6 @@ from relay import config as configuration
 from relay import texts
 from relay.config import Config
 from relay.core.mail.address import fold_domain
-from relay.core.mail.mime import MimeLimits
-from relay.core.retry import Schedule
 from relay.edge import observe, scan, system, tls
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.dns import DnsResolver
@@ -114,25 +112,12 @@ def _authenticator(config: Config, observer: Observer) -> Authenticator:
 
 
 def _settings(config: Config) -> Settings:
-    delivery, limits, retry = config.delivery, config.limits, config.delivery.retry
+    delivery = config.delivery
     return Settings(
         owner=f"{socket.gethostname()}:{os.getpid()}",
         hostname=config.hostname,
-        mime_limits=MimeLimits(
-            parts=limits.mime_parts,
-            depth=limits.mime_depth,
-            header_bytes=limits.header_bytes,
-            header_fields=limits.header_fields,
-        ),
-        schedule=Schedule(
-            first_s=retry.first_s,
-            factor=retry.factor,
-            longest_s=retry.longest_s,
-            jitter=retry.jitter,
-            expire_s=retry.expire_s,
-            delayed_notice_s=retry.delayed_notice_s,
-            domain_back_off_s=retry.domain_back_off_s,
-        ),
+        mime_limits=config.limits.mime,
+        schedule=delivery.retry,
         lease_s=delivery.lease_s,
         poll_s=delivery.poll_s,
         concurrency=delivery.concurrency,

@@ -20,11 +20,12 @@ from relay.core.model.message import Incoming
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
+from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.notice import smtp_text
 from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
-from relay.core.policy.reach import Reach, reach
+from relay.core.policy.reach import reach
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import OvertakenError, Settlement, StoredContent
 from relay.steps import quota, record, settling
@@ -53,8 +54,8 @@ from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
 from relay.steps.services import Services
 
-_ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
-_LOOP: Final = Reason(code=ReasonCode.LOOP, rule="R-OUT-08")
+_ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
+_LOOP: Final = Reason(code=ReasonCode.LOOP)
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
@@ -161,7 +162,7 @@ async def _judge_one(
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
 
 
-def _reach(judgement: Judgement, now: datetime) -> Reach | None:
+def _reach(judgement: Judgement, now: datetime) -> Standing | None:
     """Returns the answer to a check that only a registered seller gets (R-POL-19)."""
     facts, writer = judgement.facts, judgement.writer
     if not writer.registered or writer.role is not Role.SELLER or facts.to is not Role.BUYER:
@@ -178,7 +179,7 @@ def _for_operator(recipient: OperatorRecipient, hop_count: int) -> ForOperator |
 
 def _unreadable(recipient: Recipient, error: HeadError | MimeError) -> Refused:
     code = ReasonCode.FROM_DEFECT if isinstance(error, HeadError) else ReasonCode.MALFORMED
-    reason = Reason(code=code, rule="R-IN-06", values=(("detail", str(error)),))
+    reason = Reason(code=code, values=(("detail", str(error)),))
     return Refused(recipient=recipient, reason=reason)
 
 

@@ -1,18 +1,28 @@
-"""The packaged text catalogues: `locale/LANGUAGE/LC_MESSAGES/relay.mo`, compiled from the `.po` files beside them.
+"""Loads the text catalogues as they are packaged: `locale/LANGUAGE/LC_MESSAGES/relay.po`.
 
-`core.notice.texts` names the keys of the texts; this module loads the texts.
+The `.po` files are read at start, so nothing has to be compiled after a change. `make catalogues` checks them.
 """
 
 import gettext
+import io
+import re
+import struct
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from typing import Final
 
 from relay.core.notice.texts import LANGUAGES, Catalogue, Translations
 
+_LINE: Final = re.compile(r'(?:(msgid|msgid_plural|msgstr)(?:\[\d\])? )?"((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r"\\(.)")
+_ESCAPES: Final = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+
 
 def load() -> Catalogue:
-    """Reads the catalogues of all languages, so that a broken installation fails at start.
+    """Reads every language at once, so that a broken installation fails at start.
 
-    The catalogue accepts locales such as `ja`, `ja-JP` or `ja_JP`, and uses English for an unknown language.
+    The catalogue takes locales such as `ja`, `ja-JP` or `ja_JP`, and gives English where there is no such language.
+    Raises ValueError for a broken file.
     """
     by_language = {language: _read(language) for language in LANGUAGES}
 
@@ -22,11 +32,63 @@ def load() -> Catalogue:
     return translations
 
 
+def messages(po: str) -> dict[str, tuple[str, ...]]:
+    """The texts of a `.po` file by their key, without those that are still empty.
+
+    A text that names a number of things has its key, a NUL and its plural key as the key, and one text for each plural
+    form of the language, as in gettext's binary format.
+
+    Reads comments, msgid, msgid_plural, msgstr and continued lines, which is all that the catalogues use. Raises
+    ValueError for any other line.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in _entries(po):
+        texts = tuple(text for keyword, text in entry if keyword == "msgstr")
+        key = "\0".join(text for keyword, text in entry if keyword != "msgstr")
+        if entry[0][0] != "msgid" or not texts or key in found:
+            raise ValueError(f"a message without msgid or msgstr, or a second one with its key: {key!r}")
+        if all(texts):
+            found[key] = texts
+    return found
+
+
+def _entries(po: str) -> Iterator[list[tuple[str, str]]]:
+    """(keyword, text) of each message."""
+    entry: list[tuple[str, str]] = []
+    for number, line in enumerate(po.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = _LINE.fullmatch(line.strip())
+        if not found or not (found[1] or entry):
+            raise ValueError(f"line {number} is not a line of a catalogue")
+        text = _ESCAPED.sub(lambda escaped: _ESCAPES[escaped[1]], found[2])
+        if found[1] == "msgid" and entry:
+            yield entry
+            entry = []
+        if found[1]:
+            entry.append((found[1], text))
+        else:
+            entry[-1] = (entry[-1][0], entry[-1][1] + text)
+    if entry:
+        yield entry
+
+
 def _language(locale: str) -> str:
     language = locale.replace("_", "-").partition("-")[0].lower()
     return language if language in LANGUAGES else LANGUAGES[0]
 
 
 def _read(language: str) -> gettext.GNUTranslations:
-    with resources.files("relay").joinpath("locale", language, "LC_MESSAGES", "relay.mo").open("rb") as file:
-        return gettext.GNUTranslations(file)
+    path = resources.files("relay").joinpath("locale", language, "LC_MESSAGES", "relay.po")
+    return gettext.GNUTranslations(io.BytesIO(_compiled(messages(path.read_text(encoding="utf-8")))))
+
+
+def _compiled(texts: Mapping[str, tuple[str, ...]]) -> bytes:
+    """The texts in the binary format of gettext (GNU gettext manual, "The Format of GNU MO Files")."""
+    pairs = [(key.encode(), "\0".join(forms).encode()) for key, forms in texts.items()]
+    strings = [string for column in zip(*pairs, strict=True) for string in column]
+    table, octets, start = b"", b"", 28 + 16 * len(pairs)
+    for string in strings:
+        table += struct.pack("<2I", len(string), start + len(octets))
+        octets += string + b"\0"
+    return struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, start) + table + octets

@@ -7,7 +7,7 @@ from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
-from relay.core.model import days
+from relay.core import wall_clock
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.ports.audit import AuditAction, AuditEntry
@@ -99,9 +99,9 @@ def _check(context: ActionContext, marketplace: Marketplace, role: Role, update:
     for name in _OWN_SETTINGS[role.other]:
         if getattr(update, name) is not None:
             raise InvalidValueError(name, f"{{field}} is not for a {role}")
-    _parse("time_zone", update.time_zone, days.zone, "an IANA time zone is needed, such as Asia/Tokyo")
+    _parse("time_zone", update.time_zone, wall_clock.zone, "an IANA time zone is needed, such as Asia/Tokyo")
     hours = None if update.quiet_hours == "off" else update.quiet_hours
-    _parse("quiet_hours", hours, days.stretch, 'two times are needed, such as 22:00-07:00, or "off"')
+    _parse("quiet_hours", hours, wall_clock.stretch, 'two times are needed, such as 22:00-07:00, or "off"')
 
 
 def _parse(field: str, value: str | None, parse: Callable[[str], object], expected: str) -> None:

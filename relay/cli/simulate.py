@@ -227,4 +227,4 @@ def _verdict(one: RecipientResult) -> str:
 
 def _reason(reason: Reason) -> str:
     span = f" at {reason.span.part}:{reason.span.start}-{reason.span.end}" if reason.span else ""
-    return f"{reason.code} ({reason.rule}){span}"
+    return f"{reason.code}{span}"

@@ -1,4 +1,4 @@
-"""The configuration: TOML text to frozen structures, all errors at once, each with its key path and the fix."""
+"""Reads the configuration: TOML text to frozen structures, all errors at once, each with its key path and the fix."""
 
 from relay.config.problem import ConfigError, Problem
 from relay.config.reading import load, marketplaces, parse
@@ -12,7 +12,6 @@ from relay.config.sections import (
     MarketplaceSection,
     Networks,
     Notices,
-    Retry,
     Route,
     ScannerSection,
     SmtpLimits,
@@ -32,7 +31,6 @@ __all__ = [
     "Networks",
     "Notices",
     "Problem",
-    "Retry",
     "Route",
     "ScannerSection",
     "SmtpLimits",

@@ -1,4 +1,4 @@
-"""What no single key can tell: keys that contradict each other, and what they would do to mail."""
+"""Checks that need more than one key: keys that contradict each other, or that together would harm mail."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from relay.core.mail.address import fold_domain
 
 def across(config: Config) -> Iterator[Problem]:
     yield from _listeners(config)
-    yield from _doors_once(config)
+    yield from _ports_once(config)
     yield from _retry(config)
     yield from _routes(config)
     yield from _dkim(config)
@@ -35,7 +35,9 @@ def _listeners(config: Config) -> Iterator[Problem]:
             yield Problem(f"{key}.tls", f"implicit TLS on {listener.kind}", 'write "starttls", or kind = "submission"')
         if listener.proxy_protocol and not config.networks.front_hosts:
             yield Problem(
-                f"{key}.proxy_protocol", "nobody is believed", "list the front's hosts in networks.front_hosts"
+                f"{key}.proxy_protocol",
+                "is on but networks.front_hosts is empty",
+                "list the networks of the proxy there",
             )
         if listener.kind == "submission":
             yield from _logins(listener, key, plain_auth=config.networks.plain_auth)
@@ -49,16 +51,16 @@ def _logins(listener: Listener, key: str, *, plain_auth: bool) -> Iterator[Probl
         )
     elif listener.tls == "none" and not plain_auth:
         yield Problem(
-            f"{key}.tls", "nobody could log in without TLS", 'write "starttls", or networks.plain_auth on loopback'
+            f"{key}.tls", "without TLS no client can log in", 'write "starttls", or networks.plain_auth on loopback'
         )
 
 
-def _doors_once(config: Config) -> Iterator[Problem]:
-    doors = [(f"listener[{index}]", one.host, one.port) for index, one in enumerate(config.listener)]
-    doors.append(("web", config.web.host, config.web.port))
-    fixed = [(key, f"{host} port {port}") for key, host, port in doors if port]
-    for key, first, door in _repeated(fixed):
-        yield Problem(f"{key}.port", f"{door} is taken by {first}", "choose another port")
+def _ports_once(config: Config) -> Iterator[Problem]:
+    addresses = [(f"listener[{index}]", one.host, one.port) for index, one in enumerate(config.listener)]
+    addresses.append(("web", config.web.host, config.web.port))
+    fixed = [(key, f"{host} port {port}") for key, host, port in addresses if port]
+    for key, first, taken in _repeated(fixed):
+        yield Problem(f"{key}.port", f"{taken} is taken by {first}", "choose another port")
 
 
 def _retry(config: Config) -> Iterator[Problem]:
@@ -81,7 +83,7 @@ def _routes(config: Config) -> Iterator[Problem]:
 def _route_login(route: Route, key: str) -> Iterator[Problem]:
     if bool(route.username) != bool(route.password_file):
         missing = "password_file" if route.username else "username"
-        yield Problem(f"{key}.{missing}", "a login takes username and password_file", "write both or none")
+        yield Problem(f"{key}.{missing}", "a login needs username and password_file", "write both or none")
     elif route.username and route.tls in {"none", "opportunistic"} and not is_loopback(route.host):
         yield Problem(
             f"{key}.tls", f'"{route.tls}" could send the password in the clear', 'write "required" or "implicit"'
@@ -90,7 +92,9 @@ def _route_login(route: Route, key: str) -> Iterator[Problem]:
 
 def _dkim(config: Config) -> Iterator[Problem]:
     if config.dkim.sign and not config.dkim.algorithms:
-        yield Problem("dkim.algorithms", "nothing to sign with", "name an algorithm, or write sign = false")
+        yield Problem(
+            "dkim.algorithms", "is empty, so there is nothing to sign with", "name an algorithm, or write sign = false"
+        )
 
 
 def _scanners(config: Config) -> Iterator[Problem]:
@@ -107,25 +111,27 @@ def _clamav(scanner: ScannerSection, key: str) -> Iterator[Problem]:
         yield Problem(f"{key}.address", "clamd does not speak HTTP", "write its host:port, or unix: and its socket")
     for name in ("spam_actions", "password_file"):
         if getattr(scanner, name) != getattr(ScannerSection(kind="clamav", address=""), name):
-            yield Problem(f"{key}.{name}", "is Rspamd's", 'remove it, or write kind = "rspamd"')
+            yield Problem(f"{key}.{name}", "is a key for Rspamd only", 'remove it, or write kind = "rspamd"')
 
 
 def _rspamd(scanner: ScannerSection, key: str) -> Iterator[Problem]:
     url = urlsplit(scanner.address)
     if not url.scheme.startswith("http"):
-        yield Problem(f"{key}.address", "Rspamd is asked by HTTP", "write the URL of its worker: http://host:11333")
+        yield Problem(
+            f"{key}.address", "is not HTTP, which Rspamd speaks", "write the URL of its worker: http://host:11333"
+        )
     elif scanner.password_file and url.scheme == "http" and not is_loopback(url.hostname or ""):
         yield Problem(f"{key}.address", "would send the password in the clear", "write an https:// address")
     if not scanner.spam_actions:
-        yield Problem(f"{key}.spam_actions", "nothing would be spam", 'name an action: ["reject"]')
+        yield Problem(f"{key}.spam_actions", "is empty, so nothing would be spam", 'name an action: ["reject"]')
 
 
 def _authentication(config: Config) -> Iterator[Problem]:
     if config.authentication.trusted_authserv_id and not config.networks.front_hosts:
         yield Problem(
             "authentication.trusted_authserv_id",
-            "nobody is believed",
-            "list the mail server's hosts in networks.front_hosts",
+            "is set but networks.front_hosts is empty",
+            "list the hosts of the mail server there",
         )
 
 
@@ -160,7 +166,7 @@ def _operators(config: Config) -> Iterator[Problem]:
 
 
 def _repeated(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-    """(key, first key, text) of each text that an earlier key has."""
+    """Yields (key, first key, text) of each text that an earlier key has already."""
     first: dict[str, str] = {}
     for key, text in named:
         if first.setdefault(text, key) != key:

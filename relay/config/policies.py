@@ -1,35 +1,32 @@
-"""The policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file, each in force from its
-`effective_at` until the next one's.
+"""Reads the policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file.
 
-Before the first of them takes effect the built-in policy is in force. All problems of all files are told at once.
+Each version is in force from its `effective_at` until that of the next one. Before the first of them takes effect the
+built-in policy is in force. All problems of all files are reported at once.
 """
 
 import tomllib
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
+from dataclasses import replace
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from relay.config.file import read_text
-from relay.config.policy_sections import WEEK, PolicyFile
 from relay.config.problem import ConfigError, Problem
 from relay.config.tree import read
 from relay.core.mail.address import fold_domain
-from relay.core.model import days
 from relay.core.model.policy import Policy
+from relay.core.wall_clock import zone
 
 
 def default_text() -> str:
-    """The shipped policy as a commented file."""
+    """Returns the shipped policy as a commented file."""
     return (files("relay.config") / "default_policy.toml").read_text(encoding="utf-8")
 
 
 def policy(text: str, *, source: str) -> Policy:
-    """The policy in one file's text. Raises ConfigError with every problem."""
+    """Returns the policy in the text of a file. Raises ConfigError with every problem."""
     problems: list[Problem] = []
     found = _parsed(text, problems)
     if found is None:
@@ -38,7 +35,10 @@ def policy(text: str, *, source: str) -> Policy:
 
 
 def policies(path: Path) -> tuple[Policy, ...]:
-    """The versions in a directory, or the one in a file, the earliest to take effect first. Raises ConfigError."""
+    """Returns the versions in a directory, or the one in a file, the earliest to take effect first.
+
+    Raises ConfigError.
+    """
     if not path.is_dir():
         return (policy(read_text(path, if_missing="see `relay policy default`"), source=str(path)),)
     found: dict[str, Policy] = {}
@@ -57,7 +57,7 @@ def policies(path: Path) -> tuple[Policy, ...]:
 
 
 def with_builtin(found: Iterable[Policy]) -> tuple[Policy, ...]:
-    """In order, with the built-in policy before those that take effect later."""
+    """Returns the versions in order, with the built-in policy before those that take effect later than it."""
     ordered = sorted(found, key=lambda one: one.effective_at)
     builtin = Policy()
     return tuple(ordered) if ordered[0].effective_at <= builtin.effective_at else (builtin, *ordered)
@@ -67,30 +67,35 @@ def _parsed(text: str, problems: list[Problem]) -> Policy | None:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problems.append(Problem("TOML", str(error), "mend the syntax there first"))
+        problems.append(Problem("TOML", str(error), "correct the syntax there first"))
         return None
-    sections: PolicyFile = read(PolicyFile, tree, "", problems)
+    found: Policy = read(Policy, tree, "", problems)
     broken = {problem.key.partition(".")[0] for problem in problems}
-    problems += (problem for problem in _across(sections) if problem.key.partition(".")[0] not in broken)
-    return None if problems else _policy(sections)
+    problems += (problem for problem in _across(found, tree) if problem.key.partition(".")[0] not in broken)
+    if problems:
+        return None
+    at = found.effective_at
+    return found if at.tzinfo else replace(found, effective_at=at.replace(tzinfo=zone(found.hours.time_zone)))
 
 
-def _across(sections: PolicyFile) -> Iterator[Problem]:
-    """What no single key can tell."""
-    bypass = sections.bypass
+def _across(policy: Policy, tree: dict[str, Any]) -> Iterator[Problem]:
+    """Yields the contradictions between keys."""
+    bypass = policy.bypass
     if not bypass.warn_at <= bypass.smaller_at <= bypass.off_at:
-        yield Problem("bypass.warn_at", "the steps go down", "write warn_at <= smaller_at <= off_at")
+        yield Problem("bypass.warn_at", "is above smaller_at or off_at", "write warn_at <= smaller_at <= off_at")
     if bypass.per_day and bypass.smaller_per_day > bypass.per_day:
         yield Problem("bypass.smaller_per_day", "is more than per_day", f"write at most {bypass.per_day}")
-    for index, name in enumerate(sections.content.allowed_domains):
-        if fold_domain(name) in map(fold_domain, sections.content.allowed_domains[:index]):
+    domains = [str(name) for name in tree.get("content", {}).get("allowed_domains", ())]
+    for index, name in enumerate(domains):
+        if fold_domain(name) in map(fold_domain, domains[:index]):
             yield Problem(f"content.allowed_domains[{index}]", "is listed already", "remove it")
-    if sections.response.business_days and not sections.response.work_days:
+    if policy.response.business_days and not policy.response.work_days:
         yield Problem("response.work_days", "is empty", "name the working days, or write business_days = false")
 
 
 def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
-    """Records name the version that judged, so no two may share a name; nor a day, for then neither is first."""
+    """Yields versions with the same name, which records could not tell apart, or with the same time, which have no
+    order."""
     builtin = Policy()
     for name, one in found.items():
         if one.version == builtin.version and one != builtin:
@@ -100,15 +105,3 @@ def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
             yield Problem(f"{name}: version", f'"{two.version}" is {first} already', "each version needs its own name")
         if one.effective_at == two.effective_at:
             yield Problem(f"{name}: effective_at", f"is the same as in {first}", "choose another time")
-
-
-def _policy(sections: PolicyFile) -> Policy:
-    tree: dict[str, Any] = msgspec.to_builtins(sections)
-    where = days.zone(sections.hours.time_zone)
-    at = sections.effective_at
-    at = at if isinstance(at, datetime) else datetime.combine(at, time())
-    tree["effective_at"] = at if at.tzinfo else at.replace(tzinfo=where)
-    tree["content"]["allowed_domains"] = [fold_domain(name) for name in sections.content.allowed_domains]
-    tree["response"]["work_days"] = [WEEK.index(day) for day in sections.response.work_days]
-    found: Policy = msgspec.convert(tree, Policy)
-    return found

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, said so that its owner can mend it in one go."""
+"""The problems of a configuration, in words that let its owner correct all of them at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`key` is the path in the file ("listener[0].port"), `what` is wrong there, `fix` says what to write instead."""
+    """One problem: `key` is the path in the file ("listener[0].port"), `what` is wrong there, `fix` is the correction."""
 
     key: str
     what: str

@@ -1,7 +1,7 @@
-"""From TOML text to a checked `Config`, and from there to the core's marketplaces."""
+"""Reads TOML text as a checked `Config`, and makes core's marketplaces of it."""
 
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from msgspec import structs
@@ -13,20 +13,20 @@ from relay.config.problem import ConfigError, Problem
 from relay.config.sections import Config, MarketplaceSection
 from relay.config.tree import read
 from relay.core.mail import address
-from relay.core.model.marketplace import Marketplace, Naming
+from relay.core.model.marketplace import Marketplace, MarketplaceSettings
 from relay.core.model.policy import Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:
-    """The configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
+    """Returns the configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(source, [Problem("TOML", str(error), "mend the syntax there first")]) from None
+        raise ConfigError(source, [Problem("TOML", str(error), "correct the syntax there first")]) from None
     problems: list[Problem] = []
     config: Config = read(Config, tree, "", problems)
     broken = {_section(problem.key) for problem in problems}
-    # What stands in for a wrong value must not be held against its neighbours.
+    # A stand-in for a wrong value must not cause errors about other keys of its table.
     problems += [problem for problem in across(config) if _section(problem.key) not in broken]
     if problems:
         raise ConfigError(source, problems)
@@ -34,7 +34,7 @@ def parse(text: str, *, source: str = "config") -> Config:
 
 
 def load(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError, also when it cannot be read."""
+    """Returns the configuration in a file. Raises ConfigError, also if the file cannot be read."""
     fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
     text = read_text(path, if_missing=fix)
     config = parse(text, source=str(path))
@@ -42,45 +42,26 @@ def load(path: Path) -> Config:
 
 
 def marketplaces(config: Config) -> tuple[Marketplace, ...]:
-    """The configured marketplaces as the core knows them, with folded domains and their policies read. Raises
-    ConfigError for a policy file."""
+    """Returns the configured marketplaces with their policies. Raises ConfigError for a policy file."""
     return tuple(_marketplace(section, config.limits.message_bytes) for section in config.marketplace)
 
 
 def _found_from(path: Path, section: MarketplaceSection) -> MarketplaceSection:
-    """Policies lie beside the configuration: their path starts from its directory."""
+    """Returns the section with the path of its policies, which starts from the directory of the configuration."""
     if not section.policies:
         return section
-    return structs.replace(section, policies=str(path.resolve().parent / section.policies))
+    return replace(section, policies=str(path.resolve().parent / section.policies))
 
 
 def _marketplace(section: MarketplaceSection, message_bytes: int) -> Marketplace:
-    return Marketplace(
-        id=section.id,
-        name=section.name,
-        domain=address.fold_domain(section.domain),
-        mobile_domain=address.fold_domain(section.mobile_domain) or None,
-        mobile_carriers=frozenset(address.fold_domain(carrier) for carrier in section.mobile_carriers),
-        locales=section.locales,
-        help_url=section.help_url,
-        operator=section.operator,
-        fallback=section.authentication,
-        reject_at_data=section.reject_at_data,
-        show_seller_name=section.show_seller_name,
-        show_buyer_name=section.show_buyer_name,
-        hide_names_in_text=section.hide_names_in_text,
-        policies=tuple(_limited(one, message_bytes) for one in _policies(section)),
-        footer=section.footer,
-        images=Naming(section.images),
-        documents=Naming(section.documents),
-        signatures=Naming(section.signatures),
-    )
+    settings = {field.name: getattr(section, field.name) for field in fields(MarketplaceSettings)}
+    return Marketplace(**settings, policies=tuple(_limited(one, message_bytes) for one in _policies(section)))
 
 
 def _policies(section: MarketplaceSection) -> tuple[Policy, ...]:
     found = policies(Path(section.policies)) if section.policies else (Policy(),)
-    ours = {address.fold_domain(domain) for domain in (section.domain, section.mobile_domain)}
-    looping = [one for one in found if address.fold_domain(one.fulfilment.operator.rpartition("@")[2]) in ours - {""}]
+    ours = {section.domain, section.mobile_domain} - {""}
+    looping = [one for one in found if address.fold_domain(one.fulfilment.operator.rpartition("@")[2]) in ours]
     if looping:
         what = "is at an alias domain, so mail would loop"
         problems = [Problem(f"{one.version}: fulfilment.operator", what, "name a mailbox elsewhere") for one in looping]
@@ -89,11 +70,11 @@ def _policies(section: MarketplaceSection) -> tuple[Policy, ...]:
 
 
 def _limited(policy: Policy, message_bytes: int) -> Policy:
-    """What the doors refuse, no policy lets in."""
+    """Returns the policy with its limit of size, which is never above the limit of the SMTP server."""
     allowed = min(policy.limits.message_bytes, message_bytes)
     return replace(policy, limits=replace(policy.limits, message_bytes=allowed))
 
 
 def _section(key: str) -> str:
-    """The table that a key path is in: "listener[0].port" -> "listener[0]"; a top-level key is its own."""
+    """Returns the table of a key path: "listener[0]" for "listener[0].port"; a top-level key is its own."""
     return key.rpartition(".")[0] or key

@@ -3,35 +3,30 @@
 Every duration is in seconds (`_s`), every size in bytes (`_bytes`). `config.example.toml` names every key.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
 
-from relay.config.formats import (
-    Cidr,
-    HostName,
-    HostOrIp,
-    Ip,
-    MailAddress,
-    MailDomain,
-    OptionalUrl,
-    RouteDomain,
-    ScannerAddress,
-    Slug,
-    StoreUrl,
-    WebUrl,
-)
+from relay.config.formats import Cidr, HostName, HostOrIp, Ip, RouteDomain, ScannerAddress, StoreUrl
 from relay.core.mail.mime import MimeLimits
-from relay.core.model.marketplace import Fallback
+from relay.core.model.marketplace import MarketplaceSettings
 from relay.core.model.policy import Policy
+from relay.core.retry import Schedule
+from relay.core.setting import (
+    Bounds,
+    Duration,
+    MailDomain,
+    Mark,
+    OptionalWebUrl,
+    Positive,
+    Text,
+    Wait,
+    Whole,
+)
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-RemotePort = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Whole = Annotated[int, msgspec.Meta(ge=0)]
-Duration = Annotated[float, msgspec.Meta(gt=0)]
-Wait = Annotated[float, msgspec.Meta(ge=0)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
+Port = Annotated[int, Bounds(ge=0, le=65_535)]
+RemotePort = Annotated[int, Bounds(ge=1, le=65_535)]
 
 _POLICY = Policy()
 _MIME = MimeLimits()
@@ -45,8 +40,11 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One door. `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are honoured
-    from `front_hosts` only."""
+    """One port to listen on.
+
+    `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are accepted from
+    `front_hosts` only.
+    """
 
     kind: Literal["mx", "submission", "lmtp"]
     host: HostOrIp = "127.0.0.1"
@@ -74,10 +72,22 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     header_bytes: Positive = _MIME.header_bytes
     header_fields: Positive = _MIME.header_fields
 
+    @property
+    def mime(self) -> MimeLimits:
+        return MimeLimits(
+            parts=self.mime_parts,
+            depth=self.mime_depth,
+            header_bytes=self.header_bytes,
+            header_fields=self.header_fields,
+        )
+
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """CIDR lists. `trusted`: free of connection and recipient cut-offs, known_domain fallback. `front_hosts`: MTAs and
-    load balancers whose PROXY header or XCLIENT is believed. `plain_auth`: AUTH without TLS, loopback only."""
+    """CIDR lists.
+
+    `trusted`: no cut-off for connections and recipients, and "known_domain" applies. `front_hosts`: mail servers and
+    load balancers whose PROXY header or XCLIENT is accepted. `plain_auth`: AUTH without TLS, loopback only.
+    """
 
     trusted: tuple[Cidr, ...] = ()
     front_hosts: tuple[Cidr, ...] = ()
@@ -85,7 +95,7 @@ class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where mail for `domain` goes ("*": all) instead of its MX. `password_file` holds one line."""
+    """The host for mail to `domain` ("*": all mail) instead of its MX. `password_file` has one line."""
 
     domain: RouteDomain
     host: HostOrIp
@@ -96,19 +106,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     password_file: str = ""
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    first_s: Duration = 60
-    factor: Annotated[float, msgspec.Meta(ge=1)] = 2
-    longest_s: Duration = 14_400
-    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
-    expire_s: Duration = 432_000
-    delayed_notice_s: Duration = 14_400
-    domain_back_off_s: Wait = 60
-
-
 class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The way out. `helo` is our name in EHLO; `ca_file` adds roots for verified TLS; `port` is where MX
-    hosts listen."""
+    """Outgoing mail.
+
+    `helo` is the relay's name in EHLO; `ca_file` adds roots for verified TLS; `port` is the port of MX hosts.
+    """
 
     helo: HostName = ""
     port: RemotePort = 25
@@ -125,7 +127,7 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     poll_s: Duration = 1
     ipv6: bool = True
     route: tuple[Route, ...] = ()
-    retry: Retry = Retry()
+    retry: Schedule = Schedule()
 
 
 class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,8 +140,11 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A virus or spam scanner that is asked about every message. `timeout_s` counts from connecting to its answer.
-    `spam_actions` and `password_file`, which holds one line, are Rspamd's."""
+    """A virus or spam scanner that checks every message.
+
+    `timeout_s` is the time from connecting to the answer. `spam_actions` and `password_file`, which has one line, are
+    for Rspamd only.
+    """
 
     kind: Literal["clamav", "rspamd"]
     address: ScannerAddress
@@ -159,12 +164,14 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Signed links, health, readiness and metrics; port 0 asks for a free one. `public_url` is how the links reach
-    this server from outside ("": by host and port)."""
+    """Signed links, health, readiness and metrics; port 0 asks for a free one.
+
+    `public_url` is the address of this server in links ("": its host and port).
+    """
 
     host: HostOrIp = "127.0.0.1"
     port: Port = 8080
-    public_url: OptionalUrl = ""
+    public_url: OptionalWebUrl = ""
     link_life_s: Duration = 5_184_000
 
 
@@ -179,53 +186,34 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expire_s: Positive = 1_209_600
 
 
-class MarketplaceSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One marketplace. `id` is its slug in commands and records; `operator` gets postmaster@ and abuse@; `policies` is
-    the directory of its policy files, "" for the built-in policy."""
+@dataclass(frozen=True, kw_only=True)
+class MarketplaceSection(MarketplaceSettings):
+    """One [[marketplace]] table. `policies` is the directory of its policy files, "" for the built-in policy."""
 
-    id: Slug
-    name: Text
-    domain: Annotated[MailDomain, msgspec.Meta(min_length=1)]
-    operator: MailAddress
-    mobile_domain: MailDomain = ""
-    mobile_carriers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = (
-        "docomo.ne.jp",
-        "ezweb.ne.jp",
-        "au.com",
-        "softbank.ne.jp",
-        "i.softbank.jp",
-        "ymobile.ne.jp",
-    )
-    locales: tuple[Literal["en", "ja"], ...] = ("en", "ja")
-    help_url: WebUrl
-    authentication: Fallback = Fallback.HOLD
-    reject_at_data: bool = False
-    show_seller_name: bool = True
-    show_buyer_name: bool = False
-    hide_names_in_text: bool = False
     policies: str = ""
-    footer: bool = True
-    images: Literal["strip", "pass"] = "strip"
-    documents: Literal["strip", "pass"] = "strip"
-    signatures: Literal["strip", "pass", "return"] = "strip"
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified. `trusted_authserv_id`: the name in whose
-    Authentication-Results a server of `networks.front_hosts` is believed instead; `trusted_sealers`: domains whose ARC
-    seals are believed."""
+    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified.
+
+    `trusted_authserv_id`: the name in the Authentication-Results fields that are accepted from a server of
+    `networks.front_hosts` instead; `trusted_sealers`: domains whose ARC seals are accepted.
+    """
 
     verify: bool = True
     trusted_authserv_id: str = ""
-    trusted_sealers: tuple[Annotated[MailDomain, msgspec.Meta(min_length=1)], ...] = ()
+    trusted_sealers: tuple[MailDomain, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`data_dir`, relative to the configuration file's directory, holds the embedded store, keys and TLS files;
-    relative paths elsewhere start from it, but for `policies`, which lie beside the configuration."""
+    """The whole configuration.
+
+    `data_dir`, relative to the configuration file's directory, has the embedded store, keys and TLS files; other
+    relative paths start from it, except `policies`, which start from the configuration file.
+    """
 
     data_dir: Text = "var"
-    hostname: Annotated[HostName, msgspec.Meta(min_length=1)] = "localhost"
+    hostname: Annotated[HostName, Mark.NOT_EMPTY] = "localhost"
     store: StoreUrl = "sqlite:relay.db"
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()

@@ -1,32 +1,70 @@
-"""A TOML tree against a structure's types, leaf by leaf, so that one reading finds every error.
+"""Reads a TOML tree as a structure, leaf by leaf, so that one reading finds every error.
 
-`msgspec.convert` stops at the first error; here it is asked about one leaf at a time, and a wrong leaf is told in
-the words of its expected type. A wrong one is left at its default or stood in for, so that the rest can still be
-checked across.
+A structure is a dataclass of core or a `msgspec.Struct`; its fields carry the constraints of `core.setting`.
+`msgspec.convert` stops at the first error, so it is asked about one leaf at a time, and an error names the expected
+type in words. A wrong leaf gets its default or a stand-in, so that the rest can still be checked.
 """
 
+import dataclasses
 import difflib
 import math
-from collections.abc import Iterable
-from typing import Any, Final, get_args
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from msgspec import inspect, structs
 
-from relay.config.formats import Format
 from relay.config.problem import Problem
+from relay.core.setting import Bounds, Format, Mark, OneOf
 
 BROKEN: Final = object()
 
 
+class Key(NamedTuple):
+    """A key of a table: its name, its type with constraints, and whether the file must have it."""
+
+    name: str
+    annotation: Any
+    required: bool
+
+
+class _Leaf(NamedTuple):
+    """A type without tables in it: what the file may hold, as msgspec knows it, and the type of the value in core."""
+
+    accepted: Any
+    format: Format | None
+    target: Any
+
+
+def keys_of(structure: Any) -> tuple[Key, ...]:
+    """The keys of a structure in their order; none for any other type."""
+    if not isinstance(structure, type):
+        return ()
+    if dataclasses.is_dataclass(structure):
+        return tuple(
+            Key(
+                field.name,
+                field.type,
+                required=Mark.REQUIRED in _constraints(field.type)
+                or (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING),
+            )
+            for field in dataclasses.fields(structure)
+        )
+    if issubclass(structure, msgspec.Struct):
+        return tuple(Key(field.name, field.type, field.required) for field in structs.fields(structure))
+    return ()
+
+
 def read(annotation: Any, value: object, key: str, problems: list[Problem]) -> Any:
-    """`value` as `annotation`, with what is wrong in it added to `problems`; BROKEN for a leaf that is wrong."""
-    kind = inspect.type_info(annotation)
-    match kind:
-        case inspect.StructType(cls=cls):
-            return _read_struct(cls, value, key, problems)
+    """`value` as `annotation`. Adds its errors to `problems`; returns BROKEN for a wrong leaf."""
+    if keys_of(annotation):
+        return _read_structure(annotation, value, key, problems)
+    match inspect.type_info(annotation):
         case inspect.VarTupleType():
             return _read_list(get_args(annotation)[0], value, key, problems)
+        case inspect.FrozenSetType():
+            return frozenset(_read_list(get_args(annotation)[0], value, key, problems))
         case inspect.DictType():
             word, item = get_args(annotation)
             return _read_map(word, item, value, key, problems)
@@ -34,44 +72,42 @@ def read(annotation: Any, value: object, key: str, problems: list[Problem]) -> A
             return _read_leaf(annotation, value, key, problems)
 
 
-def _read_struct(cls: type[Any], value: object, key: str, problems: list[Problem]) -> Any:
+def _read_structure(structure: Any, value: object, key: str, problems: list[Problem]) -> Any:
     if not isinstance(value, dict):
         problems.append(Problem(key, f"expected a table, got {_toml_name(value)}", f"write [{key}] on its own line"))
-        return _read_struct(cls, {}, key, [])
-    fields = structs.fields(cls)
-    names = [field.encode_name for field in fields]
+        return _read_structure(structure, {}, key, [])
+    keys = keys_of(structure)
+    names = [one.name for one in keys]
     problems.extend(_unknown(name, names, _join(key, name)) for name in value if name not in names)
     given: dict[str, Any] = {}
-    for field in fields:
-        path = _join(key, field.encode_name)
+    for name, annotation, required in keys:
+        path = _join(key, name)
         found: Any = BROKEN
-        if field.encode_name in value:
-            found = read(field.type, value[field.encode_name], path, problems)
-        elif field.required:
-            expected = _expected(inspect.type_info(field.type))
-            problems.append(Problem(path, "is missing", f"add {field.encode_name}, {expected}"))
+        if name in value:
+            found = read(annotation, value[name], path, problems)
+        elif required:
+            problems.append(Problem(path, "is missing", f"add {name}, {_expected(_leaf(annotation))}"))
         if found is not BROKEN:
-            given[field.name] = found
-        elif field.required:
-            given[field.name] = _stand_in(inspect.type_info(field.type))
-    return cls(**given)
+            given[name] = found
+        elif required:
+            given[name] = _stand_in(_leaf(annotation))
+    return structure(**given)
 
 
 def _read_list(item: Any, value: object, key: str, problems: list[Problem]) -> tuple[Any, ...]:
     if isinstance(value, list):
         items = (read(item, one, f"{key}[{index}]", problems) for index, one in enumerate(value))
         return tuple(one for one in items if one is not BROKEN)
-    kind = inspect.type_info(item)
-    if isinstance(kind, inspect.StructType):
+    if keys_of(item):
         fix = f"write [[{key}]], with two brackets, before each one"
     else:
-        fix = f"write a list in [ ], each {_expected(kind)}"
+        fix = f"write a list in [ ], each {_expected(_leaf(item))}"
     problems.append(Problem(key, f"expected a list, got {_toml_name(value)}", fix))
     return ()
 
 
 def _read_map(word: Any, item: Any, value: object, key: str, problems: list[Problem]) -> dict[Any, Any]:
-    """A table whose keys are words of a kind too."""
+    """A table whose keys are of a type too."""
     if not isinstance(value, dict):
         problems.append(Problem(key, f"expected a table, got {_toml_name(value)}", f"write {key} = {{ name = value }}"))
         return {}
@@ -79,31 +115,61 @@ def _read_map(word: Any, item: Any, value: object, key: str, problems: list[Prob
     for name, one in value.items():
         path = _join(key, name)
         known = _read_leaf(word, name, path, problems)
-        told = read(item, one, path, problems)
-        if known is not BROKEN and told is not BROKEN:
-            found[known] = told
+        read_value = read(item, one, path, problems)
+        if known is not BROKEN and read_value is not BROKEN:
+            found[known] = read_value
     return found
 
 
 def _read_leaf(annotation: Any, value: object, key: str, problems: list[Problem]) -> Any:
-    kind = inspect.type_info(annotation)
-    form = _format(kind)
+    leaf = _leaf(annotation)
     try:
-        found = msgspec.convert(value, annotation)
+        found = msgspec.convert(value, leaf.accepted)
         if isinstance(found, float) and not math.isfinite(found):
             raise ValueError("no finite number")  # noqa: TRY301 - the same answer as for any wrong number
-        if form and found:
-            form.accepts(found)
+        if leaf.format and found:
+            found = leaf.format.read(found)
     except ValueError:
-        expected = f"expected {_expected(kind)}" + (f', such as "{form.example}"' if form else "")
-        guess = _did_you_mean(value, _words(kind))
-        problems.append(Problem(key, f"got {_shown(kind, value)}", f"{expected}; {guess}" if guess else expected))
+        problems.append(_wrong(leaf, value, key))
         return BROKEN
-    return found
+    return leaf.target(found) if isinstance(leaf.target, type) and issubclass(leaf.target, Enum) else found
 
 
-def _format(kind: inspect.Type) -> Format | None:
-    return (kind.extra or {}).get("format") if isinstance(kind, inspect.Metadata) else None
+def _wrong(leaf: _Leaf, value: object, key: str) -> Problem:
+    if leaf.format and isinstance(value, str) and value:
+        return Problem(key, f"is not {leaf.format.name}", f"write for example {_example(leaf, leaf.format)}")
+    expected = f"expected {_expected(leaf)}" + (f", such as {_example(leaf, leaf.format)}" if leaf.format else "")
+    guess = _did_you_mean(value, _words(leaf))
+    return Problem(key, f"got {_shown(leaf, value)}", f"{expected}; {guess}" if guess else expected)
+
+
+def _example(leaf: _Leaf, form: Format) -> str:
+    return f'"{form.example}"' if leaf.target is str else form.example
+
+
+def _constraints(annotation: Any) -> Sequence[object]:
+    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+
+
+def _leaf(annotation: Any) -> _Leaf:
+    """The constraints of core in the terms of msgspec."""
+    target = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    accepted: Any = target
+    form: Format | None = None
+    for constraint in _constraints(annotation):
+        match constraint:
+            case Bounds(ge, gt, le):
+                bounds: dict[str, Any] = {"ge": ge, "gt": gt, "le": le}
+                given = {name: bound for name, bound in bounds.items() if bound is not None}
+                accepted = Annotated[accepted, msgspec.Meta(**given)]
+            case OneOf(words):
+                accepted = Literal[words]
+            case Format():
+                form = constraint
+                accepted = accepted if target is str else Any
+            case Mark.NOT_EMPTY:
+                accepted = Annotated[accepted, msgspec.Meta(min_length=1)]
+    return _Leaf(accepted, form, target)
 
 
 def _unknown(name: str, names: Iterable[str], path: str) -> Problem:
@@ -115,8 +181,13 @@ def _did_you_mean(given: object, words: Iterable[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else ""
 
 
-def _words(kind: inspect.Type) -> tuple[str, ...]:
-    match kind:
+def _kind(leaf: _Leaf) -> inspect.Type:
+    kind = inspect.type_info(leaf.accepted)
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def _words(leaf: _Leaf) -> tuple[str, ...]:
+    match _kind(leaf):
         case inspect.LiteralType(values=values):
             return tuple(map(str, values))
         case inspect.EnumType(cls=enum):
@@ -125,21 +196,20 @@ def _words(kind: inspect.Type) -> tuple[str, ...]:
             return ()
 
 
-def _expected(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.Metadata(type=inner):
-            form = _format(kind)
-            return form.name if form else _expected(inner)
+def _expected(leaf: _Leaf) -> str:
+    if leaf.format:
+        return leaf.format.name
+    match _kind(leaf):
         case inspect.BoolType():
             return "true or false"
-        case inspect.IntType():
+        case inspect.IntType() as kind:
             return "a whole number" + _range(kind)
-        case inspect.FloatType():
+        case inspect.FloatType() as kind:
             return "a number" + _range(kind)
-        case inspect.StrType():
+        case inspect.StrType() as kind:
             return "a text that is not empty" if kind.min_length else "a text"
         case _:
-            return "one of " + ", ".join(f'"{word}"' for word in _words(kind))
+            return "one of " + ", ".join(f'"{word}"' for word in _words(leaf))
 
 
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
@@ -150,14 +220,12 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     return "" if kind.gt is None else f" above {kind.gt}"
 
 
-def _shown(kind: inspect.Type, value: object) -> str:
+def _shown(leaf: _Leaf, value: object) -> str:
     """A wrong number or word is repeated; other texts may hold an address or a secret and are not."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and not isinstance(kind, inspect.StrType):
+    if isinstance(value, int | float) and not isinstance(value, bool) and not isinstance(_kind(leaf), inspect.StrType):
         return str(value)
-    if isinstance(value, str) and _words(kind):
+    if isinstance(value, str) and _words(leaf):
         return f'"{value}"'
-    if isinstance(value, str) and value and _format(kind):
-        return "another text"
     return _toml_name(value)
 
 
@@ -179,11 +247,9 @@ def _toml_name(value: object) -> str:
             return "a date or time"
 
 
-def _stand_in(kind: inspect.Type) -> Any:
-    """Something of the right type, where a required leaf is wrong or missing."""
-    match kind:
-        case inspect.Metadata(type=inner):
-            return _stand_in(inner)
+def _stand_in(leaf: _Leaf) -> Any:
+    """A value of the right type, where a required leaf is wrong or missing."""
+    match _kind(leaf):
         case inspect.IntType():
             return 0
         case inspect.LiteralType(values=values):

@@ -46,7 +46,7 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         # Any other account is a stranger to this pair and must learn nothing about it (R-ADR-07).
         return _stranger()
     if facts.is_own_from:
-        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     if login == facts.pair.side(facts.to.other).party.id:
         return _by_login(facts, policy)
     return _to_oneself_by_login(head, facts)
@@ -56,18 +56,18 @@ def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
     """Checks whether the From of a party that has logged in may write for it (R-IN-02)."""
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
-        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+        return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.listed_elsewhere:
-        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     if state is None and facts.pending_senders >= policy.senders.pending:
-        return Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
+        return Reason(code=ReasonCode.TOO_MANY_PENDING)
     return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
 
 
 def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
     own = facts.pair.side(facts.to).lists(head.from_address)
     if facts.listed_elsewhere and not own:
-        return Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+        return Reason(code=ReasonCode.LOGIN_MISUSED)
     return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
 
 
@@ -75,7 +75,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     """Identifies a writer without login: by authentication, or by the fallback for listed addresses (R-IN-09)."""
     if facts.authentication.dmarc_fail:
         # This depends on the mail only, not on the alias or the list, so that a forger learns nothing about them.
-        return Reason(code=ReasonCode.DMARC_FAILED, rule="R-IN-09")
+        return Reason(code=ReasonCode.DMARC_FAILED)
     proof = _proof(incoming, head, facts)
     if facts.is_own_from and proof is Proof.ALIGNED:
         # The relay's own mail has come back; the policy ends the loop (R-OUT-08), and no list gets an entry.
@@ -84,14 +84,14 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     if state is SenderState.APPROVED:
         if proof is not Proof.NONE:
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
-        if facts.marketplace.fallback is Fallback.HOLD:
+        if facts.marketplace.authentication is Fallback.HOLD:
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
         return _stranger()
     if proof is Proof.NONE:
         # A writer who may have forged the address must not learn that it is blocked.
         return _stranger()
     if state is SenderState.BLOCKED:
-        return Reason(code=ReasonCode.SENDER_BLOCKED, rule="R-SND-04")
+        return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.pair.side(facts.to).lists(head.from_address):
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
     if proof is Proof.ALIGNED and _may_wait(facts, state, policy):
@@ -113,7 +113,7 @@ def _may_wait(facts: Facts, state: SenderState | None, policy: Policy) -> bool:
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
     if facts.authentication.proof is Proof.ALIGNED:
         return Proof.ALIGNED
-    known_domain = facts.marketplace.fallback is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
+    known_domain = facts.marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
     if known_domain and not facts.authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:
         return Proof.KNOWN_DOMAIN
     return Proof.NONE
@@ -137,4 +137,4 @@ def _folded(mail_from: str) -> str:
 
 
 def _stranger() -> Reason:
-    return Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    return Reason(code=ReasonCode.ADDRESS_UNKNOWN)

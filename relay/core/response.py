@@ -11,9 +11,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from relay.core.model import days
+from relay.core import wall_clock
 from relay.core.model.party import Role
-from relay.core.model.policy import Policy
+from relay.core.model.policy import Policy, Weekday
 
 WINDOWS_DAYS: Final = (7, 30, 90)
 
@@ -119,7 +119,7 @@ def _counted_s(start: datetime, end: datetime, policy: Policy) -> int:
     """
     if not policy.response.business_days:
         return round((end - start).total_seconds())
-    where = days.zone(policy.hours.time_zone)
+    where = wall_clock.zone(policy.hours.time_zone)
     day, last = start.astimezone(where).date(), end.astimezone(where).date()
     total_s = 0.0
     while day <= last:
@@ -132,4 +132,4 @@ def _counted_s(start: datetime, end: datetime, policy: Policy) -> int:
 
 
 def _is_work_day(day: date, policy: Policy) -> bool:
-    return day.weekday() in policy.response.work_days and day.isoformat() not in policy.response.holidays
+    return [*Weekday][day.weekday()] in policy.response.work_days and day not in policy.response.holidays

@@ -8,25 +8,27 @@ of the attempts that the schedule makes in that time (R-OUT-02).
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final
+
+from relay.core.setting import Bounds, Duration, Wait
 
 _MOST_LEAST_ATTEMPTS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The values of `delivery.retry` in the configuration, under the same names.
+    """The settings of `delivery.retry` in the configuration.
 
     `jitter` is the share by which a delay may be longer or shorter.
     """
 
-    first_s: float
-    factor: float
-    longest_s: float
-    jitter: float
-    expire_s: float
-    delayed_notice_s: float
-    domain_back_off_s: float = 0
+    first_s: Duration = 60
+    factor: Annotated[float, Bounds(ge=1)] = 2
+    longest_s: Duration = 14_400
+    jitter: Annotated[float, Bounds(ge=0, le=1)] = 0.2
+    expire_s: Duration = 432_000
+    delayed_notice_s: Duration = 14_400
+    domain_back_off_s: Wait = 60
 
 
 def next_attempt(

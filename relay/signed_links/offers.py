@@ -1,7 +1,6 @@
 """Makes the page of each link: its subject, the present state, the choices."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from typing import Final
 
 from relay.actions import holds
@@ -11,6 +10,7 @@ from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
 from relay.core.notice import frame
+from relay.core.policy.rules import threads
 from relay.core.signed_link import Purpose
 from relay.ports.signed_links import Choice, Offer
 from relay.signed_links.context import LinkContext
@@ -131,13 +131,12 @@ async def _reopen(context: LinkContext) -> Offer:
 
 
 async def is_closed(context: LinkContext) -> bool:
-    """Returns whether the thread of the message is closed, as `policy.threads` sees it (R-POL-18)."""
+    """Returns whether the thread of the message is closed (R-POL-18)."""
     store, about = context.services.store, context.about
     external_id = about.message.order_external_id
     order = await store.orders.get(context.marketplace.id, external_id) if external_id else None
     last_at = await store.threads.last_at(about.pair.id, order.id if order else None)
-    close_s = context.marketplace.policy_at(context.now).threads.close_s
-    return bool(close_s) and last_at is not None and context.now - last_at > timedelta(seconds=close_s)
+    return threads.is_closed(last_at, context.marketplace.policy_at(context.now), context.now)
 
 
 async def _product_support(context: LinkContext) -> Offer:

@@ -14,9 +14,10 @@ from relay.core.model.order import Order
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
-from relay.core.policy import kinds, quotas
+from relay.core.model.standing import Standing
+from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
-from relay.core.policy.reach import Reach
+from relay.core.policy.rules import quotas
 from relay.ports import Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import usage, usage_ahead
@@ -130,7 +131,7 @@ def _named(orders: Sequence[Order], tag: str) -> Order | None:
     return next((order for order in alike if order.external_id == tag or len(alike) == 1), None)
 
 
-async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Reach:
+async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Standing:
     """Returns whether the pair's seller may write to its buyer before there is a message (R-POL-19).
 
     `order` is None for mail about no order.

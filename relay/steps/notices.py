@@ -324,4 +324,4 @@ def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonC
 
 def failure(code: ReasonCode) -> Reason:
     """Returns the reason for a failure of the delivery."""
-    return Reason(code=code, rule="R-OUT-05")
+    return Reason(code=code)

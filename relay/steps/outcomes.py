@@ -14,8 +14,8 @@ from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Facts
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
+from relay.core.model.standing import Standing
 from relay.core.model.verdict import Verdict
-from relay.core.policy.reach import Reach
 from relay.core.rewrite.plan import Rewritten
 from relay.ports import Use
 from relay.steps.quota import QUOTAS
@@ -94,7 +94,7 @@ class Checked(_Judged):
     `reach` stands in the answer to a registered seller; it is None for everybody else.
     """
 
-    reach: Reach | None
+    reach: Standing | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from relay.core.model.pair import Pair
 from relay.core.model.policy import Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import quotas
+from relay.core.policy.rules import quotas
 from relay.ports import Store, Use
 
 QUOTAS: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER})

@@ -16,15 +16,15 @@ from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
-from relay.core.policy import hours, optout
 from relay.core.policy.decide import released
+from relay.core.policy.rules import hours, optout
 from relay.ports import MessageSummary, StoredContent
 from relay.steps.reload import ReloadedMessage, reload_message
 from relay.steps.services import Services
 
 _ENDED_HOLDS: Final = {
-    Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED, rule="R-SND-02"),
-    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED, rule="R-SND-02"),
+    Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED),
+    Hold.REFUSED: Reason(code=ReasonCode.HOLD_REFUSED),
 }
 
 
@@ -51,9 +51,9 @@ class WaitUntil:
 
 
 Recheck = Deliver | ReturnIt | WaitUntil
-_UNAVAILABLE: Final = ReturnIt(Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE, rule="R-SND-07"))
-_SUSPENDED: Final = ReturnIt(Reason(code=ReasonCode.SENDER_SUSPENDED, rule="R-SND-07"))
-_OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-02"))
+_UNAVAILABLE: Final = ReturnIt(Reason(code=ReasonCode.RECIPIENT_UNAVAILABLE))
+_SUSPENDED: Final = ReturnIt(Reason(code=ReasonCode.SENDER_SUSPENDED))
+_OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT))
 
 
 async def recheck(

@@ -39,7 +39,7 @@ def test_nobody_unproven_is_ever_registered(state: str | None, fallback: str) ->
 def test_whoever_fails_dmarc_hears_of_that_alone(state: str | None, known: bool) -> None:  # R-IN-09
     """Approved, blocked or on no list, an address of this party, another's or nobody's: a forger learns none of it."""
     writer = Letter(login=None, sender=state, dmarc_fail=True, fallback="known_domain", listed_elsewhere=known).writer()
-    assert writer == Reason(code=ReasonCode.DMARC_FAILED, rule="R-IN-09")
+    assert writer == Reason(code=ReasonCode.DMARC_FAILED)
 
 
 def test_a_login_is_not_asked_for_dmarc() -> None:  # R-IN-02
@@ -55,12 +55,12 @@ def test_a_proven_unlisted_address_waits_for_the_partys_word(to: str) -> None:  
 @pytest.mark.parametrize("facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none"}])
 def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, Any]) -> None:  # R-SND-02 R-ADR-07
     known: dict[str, Any] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
-    assert Letter(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    assert Letter(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 
 
 def test_a_fallback_puts_nobody_on_a_list() -> None:  # R-IN-09
     writer = Letter(login=None, fallback="known_domain", sender=None, from_address="new@mail.example").writer()
-    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 
 
 def test_to_a_stranger_every_alias_looks_alike() -> None:  # R-ADR-07
@@ -72,7 +72,7 @@ def test_to_a_stranger_every_alias_looks_alike() -> None:  # R-ADR-07
         ).writer()
         for sender, author, recipient, to in itertools.product(STATES, states, states, ("buyer", "seller"))
     }
-    assert seen == {Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")}
+    assert seen == {Reason(code=ReasonCode.ADDRESS_UNKNOWN)}
 
 
 def test_known_domain_needs_an_envelope_that_equals_from() -> None:  # R-IN-09
@@ -96,7 +96,7 @@ def test_the_number_of_pending_addresses_is_the_policys() -> None:  # R-SND-02
     held = Letter(sender=None, pending_senders=2, policy={"senders": {"pending": 3}}).writer()
     refused = Letter(sender=None, pending_senders=3, policy={"senders": {"pending": 3}}).writer()
     assert isinstance(held, Writer)
-    assert refused == Reason(code=ReasonCode.TOO_MANY_PENDING, rule="R-SND-02")
+    assert refused == Reason(code=ReasonCode.TOO_MANY_PENDING)
 
 
 def test_whoever_writes_to_himself_has_the_aliass_own_role() -> None:  # R-REW-05
@@ -121,15 +121,15 @@ def test_own_mail_that_returns_is_on_no_list_and_ends_as_a_loop(to: str, more: d
 def test_an_own_address_without_alignment_is_a_strangers(known: dict[str, Any]) -> None:  # R-ADR-07
     """The facts have no entry of a list for it."""
     writer = Letter(login=None, sender=None, from_address="any@ichiba.example", is_own_from=True, **known).writer()
-    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 
 
 @pytest.mark.parametrize("login", ["author", "recipient"])
 def test_a_login_does_not_write_from_an_own_address(login: str) -> None:  # R-IN-02
     writer = Letter(login=login, is_own_from=True, sender=None).writer()
-    assert writer == Reason(code=ReasonCode.LOGIN_MISUSED, rule="R-IN-02")
+    assert writer == Reason(code=ReasonCode.LOGIN_MISUSED)
 
 
 def test_to_a_foreign_account_an_own_address_is_like_any_other() -> None:  # R-ADR-07
     writer = Letter(login="somebody-else", is_own_from=True, sender=None).writer()
-    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN, rule="R-ADR-07")
+    assert writer == Reason(code=ReasonCode.ADDRESS_UNKNOWN)

@@ -1,14 +1,12 @@
 """Notices as mails and as lines of the dialogue: what they tell, and what never stands in them."""
 
 import email
-import os
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,23 +18,23 @@ from relay import texts
 from relay.core import redact
 from relay.core.model.kind import Kind
 from relay.core.model.policy import Bypass, Policy
-from relay.core.model.reason import SMTP_NUMBERS, Reason, ReasonCode, Span
+from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.notice.texts import LANGUAGES
 from tests.support.judging import NOW, Letter, marketplace
-from tests.support.narrowing import parts
+from tests.support.narrowing import not_none, parts
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "notice"
 CATALOGUE = texts.load()
+REFUSING = [code for code in ReasonCode if code.smtp]
 ALIAS = "buyeraliasbuyer2@ichiba.example"
 RECORD = "01hzy2k4m6p8r0t2v4x6z8b0c2"
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 RETURNED = NoticeRequest(
     type=NoticeType.RETURNED,
-    reason=Reason(code=ReasonCode.OPTED_OUT, rule="R-POL-03", span=Span(part="subject", start=0, end=17)),
+    reason=Reason(code=ReasonCode.OPTED_OUT, span=Span(part="subject", start=0, end=17)),
     marketplace=marketplace(),
     notice_id="notice-1@ichiba.example",
     at=NOW,
@@ -56,20 +54,20 @@ REQUESTS = {
     "held-sender-pending": replace(
         RETURNED,
         type=NoticeType.HELD,
-        reason=Reason(code=ReasonCode.SENDER_PENDING, rule="R-SND-02", span=Span(part="from", start=0, end=1)),
+        reason=Reason(code=ReasonCode.SENDER_PENDING, span=Span(part="from", start=0, end=1)),
         order="",
     ),
     "delayed": replace(
         RETURNED,
         type=NoticeType.DELAYED,
-        reason=Reason(code=ReasonCode.DELAYED, rule="R-OUT-02"),
+        reason=Reason(code=ReasonCode.DELAYED),
         remote=RemoteAnswer(code=451, enhanced="4.7.1", text="greylisted"),
         retry_until=NOW + timedelta(days=5),
     ),
     "undeliverable-mailbox-unknown": replace(
         RETURNED,
         type=NoticeType.UNDELIVERABLE,
-        reason=Reason(code=ReasonCode.MAILBOX_UNKNOWN, rule="R-OUT-05"),
+        reason=Reason(code=ReasonCode.MAILBOX_UNKNOWN),
         remote=ANSWER,
     ),
 }
@@ -92,30 +90,28 @@ def text_of(message: EmailMessage) -> str:
     return str(text.get_content()).replace("\r\n", "\n")
 
 
+def drawn(content: bytes) -> str:
+    """A mail for a golden file: header fields as they are, texts decoded."""
+    message = email.message_from_bytes(content)
+    parts = []
+    for part in message.walk():
+        header = "".join(f"{name}: {value}\n" for name, value in part.items())
+        body = part.get_payload(decode=True)
+        parts.append(f"{header}\n" + (body.decode().replace("\r\n", "\n") if isinstance(body, bytes) else ""))
+    return "\n".join(parts).replace("\r\n", "\n")
+
+
 def decoded(content: bytes) -> str:
     """All that a mail program could show of it."""
     message = read(content)
     return "\n".join([*(str(value) for part in message.walk() for value in part.values()), text_of(message)])
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", REQUESTS)
-def test_golden_notice(name: str, language: str) -> None:  # R-OUT-05 R-OUT-07
-    """The bytes, and beside them the text as people read it. `RELAY_UPDATE=1 pytest` writes both anew."""
-    content = notice(REQUESTS[name], language)
-    path = GOLDEN / f"{name}.{language}.eml"
-    if os.environ.get("RELAY_UPDATE"):
-        path.write_bytes(content)
-        path.with_suffix(".txt").write_text(text_of(read(content)), encoding="utf-8")
-    assert content == path.read_bytes()
-    assert text_of(read(content)) == path.with_suffix(".txt").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("kind", NoticeType)
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_every_reason_makes_a_valid_mail(code: ReasonCode, language: str, kind: NoticeType) -> None:  # R-REW-10
-    request = replace(RETURNED, type=kind, reason=Reason(code=code, rule="R-POL-03"), subject="納期について")
+    request = replace(RETURNED, type=kind, reason=Reason(code=code), subject="納期について")
     content = notice(request, language)
     message = read(content)
     assert content.isascii()
@@ -159,12 +155,12 @@ def test_programs_read_what_failed() -> None:  # R-OUT-05, RFC 3464
 
 
 @pytest.mark.parametrize(("kind", "action", "digit"), [("delayed", "delayed", "4"), ("undeliverable", "failed", "5")])
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_status_and_action_agree(code: ReasonCode, kind: str, action: str, digit: str) -> None:  # RFC 3464 §2.3.3
-    request = replace(RETURNED, type=NoticeType(kind), reason=Reason(code=code, rule="R-OUT-05"))
+    request = replace(RETURNED, type=NoticeType(kind), reason=Reason(code=code))
     content = notice(request).decode()
     assert f"\r\nAction: {action}\r\n" in content
-    assert f"\r\nStatus: {digit}.{SMTP_NUMBERS[code].enhanced[2:]}\r\n" in content
+    assert f"\r\nStatus: {digit}.{not_none(code.smtp).enhanced[2:]}\r\n" in content
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -250,11 +246,11 @@ def test_a_japanese_marketplace_name_can_be_read() -> None:
 
 
 def verdict(action: Action, *codes: ReasonCode, notify: bool = True, **more: Any) -> Verdict:
-    reasons = tuple(Reason(code=code, rule="R-POL-03") for code in codes)
+    reasons = tuple(Reason(code=code) for code in codes)
     return Verdict(action=action, reasons=reasons, kind=Kind.OTHER, notify=notify, policy_version="1", **more)
 
 
-LINK = Reason(code=ReasonCode.EXTERNAL_LINK, rule="R-POL-08")
+LINK = Reason(code=ReasonCode.EXTERNAL_LINK)
 MIDNIGHT = datetime(2026, 7, 2, tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
@@ -313,9 +309,9 @@ def test_a_refusal_over_quota_says_when_to_try_again(code: ReasonCode) -> None: 
     assert f": again from 2026-07-02T00:00:00+09:00 ({code})" in line
 
 
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.3.1.5
-    warning = Reason(code=code, rule="R-POL-08")
+    warning = Reason(code=code)
     for action in Action:
         judged = verdict(action, code, warnings=(warning,) * 50, disclosed_until=MIDNIGHT, remaining=10**9)
         line = str(smtp_text.reply_for_verdict(judged, RECORD, marketplace()))
@@ -323,7 +319,7 @@ def test_no_answer_outgrows_a_line(code: ReasonCode) -> None:  # RFC 5321 §4.5.
         assert len(line) <= 490
 
 
-@pytest.mark.parametrize("code", SMTP_NUMBERS)
+@pytest.mark.parametrize("code", REFUSING)
 def test_every_refusal_is_one_short_ascii_line_with_help(code: ReasonCode) -> None:  # R-ADR-07 R-POL-16
     line = str(
         smtp_text.reply(code, marketplace(help_url="https://ichiba.example/助け?" + "x" * 200), record_id=RECORD)
@@ -332,7 +328,7 @@ def test_every_refusal_is_one_short_ascii_line_with_help(code: ReasonCode) -> No
     assert line.isprintable()
     assert len(line) <= 510
     assert "%E5%8A%A9" in line
-    assert line.startswith(f"{SMTP_NUMBERS[code].code} {SMTP_NUMBERS[code].enhanced} ")
+    assert line.startswith(f"{not_none(code.smtp).code} {not_none(code.smtp).enhanced} ")
 
 
 def test_a_help_page_that_does_not_fit_a_line_is_left_out() -> None:

@@ -14,7 +14,7 @@ from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
-from relay.core.policy import optout
+from relay.core.policy.rules import optout
 from tests.support.judging import Letter, opt_out
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "policy"

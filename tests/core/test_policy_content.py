@@ -12,7 +12,7 @@ from relay.core.identify import Writer
 from relay.core.mail import encodings
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
-from relay.core.policy.content import ContentFinding, judge
+from relay.core.policy.content import ContentFinding, of_attachments, of_text
 from relay.core.policy.content.reading import SUBJECT
 from tests.support import scores
 from tests.support.judging import Letter
@@ -29,7 +29,7 @@ _BODY = ("text", "html", "files", "charset", "encoding")
 
 @dataclass(frozen=True)
 class Seen:
-    """What `judge` found, with the text that each finding stands for."""
+    """All findings about a message, with the text that each finding stands for."""
 
     case: Case
     findings: tuple[ContentFinding, ...]
@@ -66,7 +66,8 @@ def look(golden: dict[str, Any], **changes: Any) -> Seen:
         policy=letter.policy,
         now=letter.now,
     )
-    return Seen(case, tuple(judge(case)))
+    in_text = of_text(case) if case.by_seller else ()
+    return Seen(case, (*of_attachments(case), *in_text))
 
 
 # R-POL-07 R-POL-08 R-POL-09 R-POL-10 R-POL-16

@@ -16,7 +16,7 @@ from relay.core.mail.readings import HTML, PLAIN, Reading, readings
 from relay.core.model.reason import ReasonCode
 from relay.core.own_links import own_links
 from relay.core.policy.case import Case
-from relay.core.policy.content import judge, reading
+from relay.core.policy.content import of_text, reading
 from tests.support import scrubbing
 from tests.support.judging import Letter
 from tests.support.letters import mail
@@ -174,7 +174,7 @@ def test_what_one_reader_sees_through_the_others_do_too(disguise: str) -> None:
     assert scrubbing.BUYER_ALIAS in view
     assert scrubbing.BUYER not in view
 
-    found = {finding.reason.code for finding in judge(case_of(html=html))}
+    found = {finding.reason.code for finding in of_text(case_of(html=html))}
     assert found & {ReasonCode.CONTACT_DATA, ReasonCode.CONTACT_DISGUISED}
 
     link = f"https://relay.example/l/{'a1B2' * 30}"

@@ -104,20 +104,20 @@ def test_windows_count_by_when_it_was_asked() -> None:  # R-REC-08
         ("2026-07-17T18:00+09:00", "2026-07-21T09:00+09:00", {"holidays": ["2026-07-20"]}, 15),
         ("2026-07-17T18:00+09:00", "2026-07-21T09:00+09:00", {}, 39),
         # who works on Sundays
-        ("2026-07-04T10:00+09:00", "2026-07-05T23:00+09:00", {"work_days": [6]}, 23),
+        ("2026-07-04T10:00+09:00", "2026-07-05T23:00+09:00", {"work_days": ["sun"]}, 23),
         # Sunday in Tokyo is still Saturday in New York
         ("2026-07-04T23:00-04:00", "2026-07-06T01:00-04:00", {"time_zone": "America/New_York"}, 1),
         # the day on which summer time begins has 23 hours, the one on which it ends has 25
         (
             "2026-03-29T00:00+01:00",
             "2026-03-30T00:00+02:00",
-            {"time_zone": "Europe/Berlin", "work_days": [6]},
+            {"time_zone": "Europe/Berlin", "work_days": ["sun"]},
             23,
         ),
         (
             "2026-10-25T00:00+02:00",
             "2026-10-26T00:00+01:00",
-            {"time_zone": "Europe/Berlin", "work_days": [6]},
+            {"time_zone": "Europe/Berlin", "work_days": ["sun"]},
             25,
         ),
     ],

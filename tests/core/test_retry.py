@@ -3,15 +3,13 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import config
 from relay.core.retry import Schedule, delayed_notice_due, horizon_s, next_attempt
 
-DEFAULT = Schedule(**msgspec.structs.asdict(config.Retry()))
+DEFAULT = Schedule()
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -93,7 +91,7 @@ def test_the_delayed_notice_is_due_four_hours_after_the_message_was() -> None:
 )
 def test_any_configured_schedule_ends(values: dict[str, float]) -> None:
     # R-UI-15
-    schedule = Schedule(**{**msgspec.structs.asdict(config.Retry()), **values})
+    schedule = Schedule(**values)
     times = play(schedule)
     assert times[-1] >= values["expire_s"]
     assert times[-1] <= values["expire_s"] + schedule.longest_s

@@ -1,14 +1,15 @@
 """Whole messages through all passes, held to files. `RELAY_UPDATE=1 pytest tests/core/test_rewrite_golden.py`
-writes the `.out.eml` files anew; look at the difference before committing it.
+writes the `.out.eml` files again; look at the difference before committing it.
 
-Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, `.out.eml` goes
-out (without signature), `.readme` says why the case exists.
+Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, and its `about` says
+why the case exists; `.out.eml` goes out (without signature).
 """
 
 import os
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,12 @@ def read(name: str) -> bytes:
     return (FOLDER / name).read_bytes().replace(b"\n", b"\r\n")
 
 
+def settings_of(case: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / f"{case}.toml").read_text("utf-8"))
+
+
 def plan_of(case: str) -> Plan:
-    given = tomllib.loads((FOLDER / f"{case}.toml").read_text("utf-8"))
+    given = settings_of(case)
     return Plan(
         domain="market.example",
         from_address=given["from_address"],
@@ -67,7 +72,7 @@ def test_relayed_form_is_as_recorded(case: str) -> None:  # R-REW-01 R-REW-02 R-
     if os.environ.get("RELAY_UPDATE"):
         (FOLDER / f"{case}.out.eml").write_bytes(sent.replace(b"\r\n", b"\n"))
     assert sent == read(f"{case}.out.eml")
-    assert (FOLDER / f"{case}.readme").read_text("utf-8").strip()
+    assert settings_of(case)["about"].strip()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -123,9 +123,9 @@ def test_one_click_stops_the_next_mail_but_not_the_important_one(transcript: str
 def test_content_comes_back_with_its_reason_and_an_orders_number_does_not(transcript: str) -> None:
     document = "\n".join(_scene(transcript, scenes.false_document))
     assert 'filename="invoice.pdf"' in document
-    assert "Rule: R-POL-07 (attachment_disguised)" in document
+    assert "Rule: attachment_disguised" in document
     number = "\n".join(_scene(transcript, scenes.phone_number))
-    assert "規則：R-POL-08 (contact_data)" in number
+    assert "規則：contact_data" in number
     assert re.findall(r"record: kaede to hanako, state (\w+)", number) == ["returned", "accepted"]
     question = "\n".join(_scene(transcript, scenes.asking_first))
     assert "checked, not relayed" in question

@@ -21,7 +21,17 @@ from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
 from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import PartyState, Role, SettingsUpdate
-from relay.core.model.policy import Attachments, Content, ContentAction, Hours, Policy, Quotas, Rule, Senders, Threads
+from relay.core.model.policy import (
+    ActionByKind,
+    Attachments,
+    Content,
+    ContentAction,
+    Hours,
+    Policy,
+    Quotas,
+    Senders,
+    Threads,
+)
 from relay.core.model.sender import SenderState
 from relay.flow import accept, judge
 from relay.ports import MessageSummary, Misuse
@@ -65,7 +75,7 @@ class World:
 
 
 _ACTIONS = st.sampled_from(ContentAction)
-_RULES = st.builds(Rule, action=_ACTIONS, kinds=st.dictionaries(st.sampled_from(Kind), _ACTIONS, max_size=1))
+_RULES = st.builds(ActionByKind, action=_ACTIONS, kinds=st.dictionaries(st.sampled_from(Kind), _ACTIONS, max_size=1))
 _CLEAN_ACTIONS = st.sampled_from([ContentAction.STRIP, ContentAction.RETURN])
 
 letters = st.builds(
@@ -123,7 +133,7 @@ policies = st.builds(
         Content,
         links=_RULES,
         logos=_RULES,
-        pixels=st.builds(Rule, action=_CLEAN_ACTIONS),
+        pixels=st.builds(ActionByKind, action=_CLEAN_ACTIONS),
         contact=_RULES,
         disguised_contact=_RULES,
         promotion=_RULES,

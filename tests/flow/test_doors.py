@@ -31,7 +31,7 @@ async def test_a_stranger_does_not_learn_an_aliass_state(market: Town, state: Pa
     assert (await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", market.buyer_alias)).code == 250
     assert await market.send("nobody@elsewhere.example", market.buyer_alias) == [wrong]
     # The seller's own address in From proves nothing to a door that asks for proof.
-    await market.set_marketplace(fallback=Fallback.REFUSE)
+    await market.set_marketplace(authentication=Fallback.REFUSE)
     assert await market.send(SELLER, market.buyer_alias, trusted=False) == [wrong]
 
 

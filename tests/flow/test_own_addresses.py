@@ -8,7 +8,7 @@ import pytest
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.party import Role
-from relay.core.model.policy import Content, ContentAction, Policy, Rule
+from relay.core.model.policy import ActionByKind, Content, ContentAction, Policy
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
 from relay.ports.signed_links import LinkError, LinkFault
@@ -32,9 +32,9 @@ class Proven:
 @pytest.fixture(autouse=True)
 async def several_domains(market: Town) -> None:
     """A mobile domain, and another marketplace with an international one. No rule looks at addresses in texts."""
-    policies = (Policy(content=Content(contact=Rule(action=ContentAction.ALLOW))),)
+    policies = (Policy(content=Content(contact=ActionByKind(action=ContentAction.ALLOW))),)
     own = replace(market.services.marketplaces.by_id["market"], mobile_domain=MOBILE, policies=policies)
-    other = replace(own, id="other", domain=OTHER_FOLDED, mobile_domain=None)
+    other = replace(own, id="other", domain=OTHER_FOLDED, mobile_domain="")
     market.services.marketplaces = Marketplaces.of([own, other], "mx.market.example")
 
 

@@ -11,7 +11,7 @@ from relay.core.mail.head import Automatic, Head
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
 from relay.core.model.kind import Kind
-from relay.core.model.marketplace import Fallback, Marketplace
+from relay.core.model.marketplace import Fallback, Marketplace, Naming
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.optout import OptOut
 from relay.core.model.order import FulfilledBy, Order
@@ -39,7 +39,7 @@ def marketplace(**changes: Any) -> Marketplace:
         "locales": ("en", "ja"),
         "help_url": "https://ichiba.example/help",
         "operator": "ops@operator.example",
-        "fallback": Fallback.HOLD,
+        "authentication": Fallback.HOLD,
         "reject_at_data": False,
         "show_seller_name": True,
         "show_buyer_name": False,
@@ -117,6 +117,7 @@ class Letter:
         spf_fail: bool = False,
         dmarc_fail: bool = False,
         fallback: str = "hold",
+        signatures: str = "strip",
         subject: str = "ご注文について",
         body: str = "hello",
         raw: str | bytes | None = None,
@@ -162,7 +163,9 @@ class Letter:
         from_address = MAILBOX[role.other] if from_address is None else from_address
         party_ids = {"author": f"{role.other}-1", "recipient": f"{role}-1", None: None}
         self.policy = _policy(policy or {})
-        self.market = marketplace(fallback=Fallback(fallback), policies=(self.policy,))
+        self.market = marketplace(
+            authentication=Fallback(fallback), policies=(self.policy,), signatures=Naming(signatures)
+        )
         self.incoming = Incoming(
             peer=Peer(
                 port=Port.SUBMISSION if login else Port.MX,

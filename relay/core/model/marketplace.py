@@ -1,15 +1,26 @@
-"""A marketplace: one tenant of the daemon. It is configuration and not data; the store knows its id only."""
+"""A marketplace: one tenant of the daemon. It is configuration, not data; the store has only its id."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import Annotated, Final
 
 from relay.core.model.policy import Policy
+from relay.core.setting import (
+    Language,
+    MailAddress,
+    MailDomain,
+    OneOf,
+    OptionalMailDomain,
+    Slug,
+    Text,
+    WebUrl,
+)
 
 
 class Fallback(StrEnum):
-    """The substitute for proof when nothing is aligned and there is no DMARC record (R-IN-09)."""
+    """The treatment of mail whose writer neither SPF nor DKIM proves and whose domain has no DMARC record (R-IN-09)."""
 
     REFUSE = "refuse"
     HOLD = "hold"
@@ -17,42 +28,62 @@ class Fallback(StrEnum):
 
 
 class Naming(StrEnum):
-    """The treatment of file contents that name their maker or owner (R-REW-06)."""
+    """The treatment of data in a message that name its maker or owner (R-REW-06)."""
 
     PASS = "pass"  # noqa: S105 - a setting
     STRIP = "strip"
     RETURN = "return"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Marketplace:
-    """One tenant: its domains, languages, texts and policies.
+_PassOrStrip = Annotated[Naming, OneOf(("strip", "pass"))]
+_CARRIERS: Final = (
+    "docomo.ne.jp",
+    "ezweb.ne.jp",
+    "au.com",
+    "softbank.ne.jp",
+    "i.softbank.jp",
+    "ymobile.ne.jp",
+)
 
-    Domains are folded (lower-case A-labels). `locales[0]` is the default. `operator` and `help_url` are as configured.
-    `policies` are all known versions in order of `effective_at`, never empty (R-POL-15). `footer`: relayed mail gets
-    links (R-REW-09). `hide_names_in_text`: the writer's real name is removed from running text too (R-REW-01). `images`
-    and `documents` are the treatment of attached files, `signatures` that of keys and signatures; only `signatures` may
-    be RETURN (R-REW-06).
+
+@dataclass(frozen=True, kw_only=True)
+class MarketplaceSettings:
+    """The settings of a marketplace, with the names, constraints and defaults of a [[marketplace]] table.
+
+    `id` is its slug in commands and records; domains are folded (lower-case A-labels), "" for no mobile domain;
+    `locales[0]` is the default; `operator` gets the mail to postmaster@ and abuse@; `authentication` is used for mail
+    whose writer nothing proves (R-IN-09). `hide_names_in_text`: whether running text loses the writer's real name too
+    (R-REW-01). `footer`: whether relayed mail gets its links (R-REW-09). `images`, `documents`: what happens to data
+    about their maker in attached files; `signatures`: the same for keys and signatures, which alone may be RETURN
+    (R-REW-06)."""
+
+    id: Slug
+    name: Text
+    domain: MailDomain
+    operator: MailAddress
+    mobile_domain: OptionalMailDomain = ""
+    mobile_carriers: frozenset[MailDomain] = frozenset(_CARRIERS)
+    locales: tuple[Language, ...] = ("en", "ja")
+    help_url: WebUrl
+    authentication: Fallback = Fallback.HOLD
+    reject_at_data: bool = False
+    show_seller_name: bool = True
+    show_buyer_name: bool = False
+    hide_names_in_text: bool = False
+    footer: bool = True
+    images: _PassOrStrip = Naming.STRIP
+    documents: _PassOrStrip = Naming.STRIP
+    signatures: Annotated[Naming, OneOf(("strip", "pass", "return"))] = Naming.STRIP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marketplace(MarketplaceSettings):
+    """A marketplace as core sees it.
+
+    `policies` are all known versions, the earliest to take effect first; there is at least one (R-POL-15).
     """
 
-    id: str
-    name: str
-    domain: str
-    mobile_domain: str | None
-    mobile_carriers: frozenset[str]
-    locales: tuple[str, ...]
-    help_url: str
-    operator: str
-    fallback: Fallback
-    reject_at_data: bool
-    show_seller_name: bool
-    show_buyer_name: bool
     policies: tuple[Policy, ...]
-    footer: bool = True
-    images: Naming = Naming.STRIP
-    documents: Naming = Naming.STRIP
-    signatures: Naming = Naming.STRIP
-    hide_names_in_text: bool = False
 
     @cached_property
     def domains(self) -> frozenset[str]:

@@ -1,22 +1,40 @@
-"""A marketplace's policy: the settings of all rules, as plain values. Every record names the `version` that judged it.
+"""A marketplace's policy: the settings of the rules. Plain values; `version` names them in every record.
 
-There is one frozen structure per section of the policy file (`docs/policy.md`). The defaults are the shipped policy.
-Durations are in seconds and sizes in bytes; a count of 0 means "no limit".
+One frozen structure per section of the policy file (`docs/policy.md`). A field is the one definition of its setting:
+its type with the constraints of the file, and as its default the value of the shipped policy. Durations are in seconds
+(`_s`), sizes in bytes (`_bytes`), a count of 0 means "no limit".
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 from relay.core.model.kind import Kind
+from relay.core.setting import (
+    DAY,
+    WHEN,
+    Brackets,
+    Extension,
+    Language,
+    MailDomain,
+    Mark,
+    OneOf,
+    OptionalMailAddress,
+    Pattern,
+    Positive,
+    QuietHours,
+    Text,
+    TimeZone,
+    Whole,
+)
 
 _DAY_S: Final = 86_400
 
 
 class ContentAction(StrEnum):
-    """The action of a content rule, the mildest first."""
+    """The actions of a content rule, mildest first."""
 
     ALLOW = "allow"
     WARN = "warn"
@@ -26,14 +44,36 @@ class ContentAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One content rule: its action, and the kinds with an action of their own (R-POL-08)."""
+class ActionByKind:
+    """The action of a content rule, and other actions for some kinds of mail (R-POL-08)."""
 
     action: ContentAction
     kinds: Mapping[Kind, ContentAction] = field(default_factory=dict)
 
     def action_for(self, kind: Kind) -> ContentAction:
         return self.kinds.get(kind, self.action)
+
+
+_Cleaning = Annotated[ContentAction, OneOf(("strip", "return"))]
+_Stopping = Annotated[ContentAction, OneOf(("hold", "return"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelAction(ActionByKind):
+    """A tracking pixel tells the writer when and where a mail is read, so it never passes (R-POL-08, R-REW-07)."""
+
+    action: _Cleaning
+    kinds: Mapping[Kind, _Cleaning] = field(default_factory=dict)
+
+
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +83,23 @@ class Limits:
     `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author (R-POL-14).
     """
 
-    message_bytes: int = 26_214_400
-    hop_limit: int = 30
-    auto_replies_per_day: int = 1
+    message_bytes: Positive = 26_214_400
+    hop_limit: Positive = 30
+    auto_replies_per_day: Positive = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """Limits of pending senders (R-SND-02).
+    """`pending`: unlisted addresses that may wait per party; `pending_s`: how long held mail waits for a decision
+    (R-SND-02)."""
 
-    `pending` is the number of unlisted addresses that may wait per party; `pending_s` is the time that held mail waits
-    for a decision.
-    """
-
-    pending: int = 10
-    pending_s: int = 14 * _DAY_S
+    pending: Positive = 10
+    pending_s: Positive = 14 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """The messages that pass a buyer's opt-out, and the price of marks of importance (R-POL-04, R-POL-06).
+    """Marks of importance that pass the buyer's opt-out, and their price (R-POL-04, R-POL-06).
 
     `brackets` are the pairs that may enclose an `important_words` mark in a subject. `additional_information` are
     subjects that pass as a whole or as a beginning. A seller may use `per_day` marks; from `smaller_at` points
@@ -70,9 +107,9 @@ class Bypass:
     important" and a contradicting content add their points, which count for `score_s`.
     """
 
-    brackets: tuple[str, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
-    important_words: tuple[str, ...] = ("重要", "Important")
-    additional_information: tuple[str, ...] = (
+    brackets: tuple[Brackets, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
+    important_words: tuple[Text, ...] = ("重要", "Important")
+    additional_information: tuple[Text, ...] = (
         "Additional information required",
         "追加の情報が必要です",
         "追加情報が必要です",
@@ -88,25 +125,23 @@ class Bypass:
             Kind.LEGAL,
         }
     )
-    per_day: int = 20
-    smaller_per_day: int = 5
-    points_not_important: int = 2
-    points_contradiction: int = 1
-    warn_at: int = 2
-    smaller_at: int = 6
-    off_at: int = 12
-    score_s: int = 90 * _DAY_S
+    per_day: Whole = 20
+    smaller_per_day: Positive = 5
+    points_not_important: Whole = 2
+    points_contradiction: Whole = 1
+    warn_at: Positive = 2
+    smaller_at: Positive = 6
+    off_at: Positive = 12
+    score_s: Positive = 90 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """The files that may be attached, in both directions (R-POL-07).
+    """Allowed attachments, both ways (R-POL-07): extensions without dot, in lower case; `total_bytes` counts decoded
+    octets."""
 
-    `extensions` are in lower case without dot. `total_bytes` is the decoded size of all attachments.
-    """
-
-    extensions: frozenset[str] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
-    total_bytes: int = 10_000_000
+    extensions: frozenset[Extension] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
+    total_bytes: Positive = 10_000_000
     action: ContentAction = ContentAction.RETURN
     archives: bool = True
     """Whether a .zip passes when all files in it would."""
@@ -114,19 +149,19 @@ class Attachments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The rules for mail of sellers (R-POL-08, R-POL-09, R-POL-10).
+    """Actions for what a seller's text contains (R-POL-08..10).
 
-    Links to `allowed_domains` and to their subdomains pass.
+    `allowed_domains`: links to these and their subdomains pass.
     """
 
-    links: Rule = Rule(action=ContentAction.WARN)
-    logos: Rule = Rule(action=ContentAction.STRIP)
-    pixels: Rule = Rule(action=ContentAction.STRIP)
-    contact: Rule = Rule(action=ContentAction.RETURN)
-    disguised_contact: Rule = Rule(action=ContentAction.HOLD)
-    promotion: Rule = Rule(action=ContentAction.WARN)
-    status_copy: Rule = Rule(action=ContentAction.WARN)
-    allowed_domains: frozenset[str] = frozenset(
+    links: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    logos: ActionByKind = ActionByKind(action=ContentAction.STRIP)
+    pixels: PixelAction = PixelAction(action=ContentAction.STRIP)
+    contact: ActionByKind = ActionByKind(action=ContentAction.RETURN)
+    disguised_contact: ActionByKind = ActionByKind(action=ContentAction.HOLD)
+    promotion: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    status_copy: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    allowed_domains: frozenset[MailDomain] = frozenset(
         {
             "kuronekoyamato.co.jp",
             "sagawa-exp.co.jp",
@@ -139,84 +174,79 @@ class Content:
             "usps.com",
         }
     )
-    promotion_words: tuple[str, ...] = ()
-    """RE2 patterns of promotion, in addition to the built-in ones."""
+    promotion_words: tuple[Pattern, ...] = ()
+    """RE2 patterns of further words of promotion, beside the built-in ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
     """The messages per day that are neither answers nor critical (R-POL-11)."""
 
-    seller_per_day: int = 500
-    pair_per_day: int = 20
-    buyer_per_day: int = 50
+    seller_per_day: Whole = 500
+    pair_per_day: Whole = 20
+    buyer_per_day: Whole = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Quiet hours and delay for mail that is not critical (R-POL-12).
+    """Mail that is not critical waits for the end of the quiet hours ("22:00-07:00" or "") in `time_zone`, and it waits
+    `delay_s` in any case (R-POL-12). A buyer's own settings replace these. Quota days end at midnight there."""
 
-    `quiet` is "22:00-07:00" or "" in the buyer's `time_zone`; the buyer's own settings have precedence. `delay_s`
-    applies in any case. Quota days end at midnight of `time_zone`.
-    """
-
-    time_zone: str = "Asia/Tokyo"
-    quiet: str = ""
-    delay_s: int = 0
+    time_zone: TimeZone = "Asia/Tokyo"
+    quiet: QuietHours = ""
+    delay_s: Whole = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """The handling of questions about orders that the operator fulfils (R-POL-13).
-
-    Messages of `product_kinds` go to a seller who has turned product support on; all others go to the operator.
-    """
+    """Orders that the operator fulfils (R-POL-13): mail of the `product_kinds` goes to a seller who has turned product
+    support on, all other mail goes to the operator."""
 
     product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
-    operator: str = ""
-    """The mailbox for service questions; "" means the marketplace's operator."""
+    operator: OptionalMailAddress = ""
+    """The address for service questions; "" for the marketplace's operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
     """The end of threads: a thread without mail for `close_s` is closed (R-POL-18)."""
 
-    close_s: int = 180 * _DAY_S
+    close_s: Whole = 180 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanning:
-    """The action for findings of scanners (R-POL-17): `hold` or `return`."""
+    """Actions for the findings of a scanner (R-POL-17)."""
 
-    virus: ContentAction = ContentAction.RETURN
-    spam: ContentAction = ContentAction.HOLD
+    virus: _Stopping = ContentAction.RETURN
+    spam: _Stopping = ContentAction.HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """The response clock (R-REC-08): an answer is late after `within_s`.
 
-    With `business_days` only the days in `work_days` (0 is Monday) count, without `holidays` (ISO dates).
+    With `business_days` only the `work_days` without the `holidays` count.
     """
 
-    within_s: int = _DAY_S
+    within_s: Positive = _DAY_S
     business_days: bool = False
-    work_days: frozenset[int] = frozenset({0, 1, 2, 3, 4})
-    holidays: frozenset[str] = frozenset()
+    work_days: frozenset[Weekday] = frozenset([*Weekday][:5])
+    holidays: frozenset[Annotated[date, DAY]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A version of a marketplace's policy.
+    """One version of a policy.
 
-    It judges messages from `effective_at` on. `summary` describes the change to sellers, by locale (R-POL-20); they get
-    it `announce_s` before it takes effect.
+    `effective_at`: it decides from then on; in the file a date is midnight in `hours.time_zone`. `announce_s` before
+    that, sellers get `summary`, by language (R-POL-20).
     """
 
-    version: str = "builtin-1"
-    effective_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    summary: Mapping[str, str] = field(default_factory=dict)
-    announce_s: int = 14 * _DAY_S
+    version: Annotated[Text, Mark.REQUIRED] = "builtin-1"
+    effective_at: Annotated[datetime, WHEN, Mark.REQUIRED] = datetime(2026, 1, 1, tzinfo=UTC)
+    announce_s: Whole = 14 * _DAY_S
+    summary: Mapping[Language, Text] = field(default_factory=dict)
     limits: Limits = Limits()
     senders: Senders = Senders()
     bypass: Bypass = Bypass()

@@ -1,171 +1,187 @@
-"""The named reasons: one member per reason, with the same name in SMTP answer, log, metric, notice, page and record.
+"""The named reasons: one member per reason, the same word in SMTP reply, log, metric, notice, page and record.
 
-The SMTP numbers of a reason (RFC 5321 §4.2, RFC 3463) stand here. Its texts, in every language, stand in the text
-catalogue under the same name.
+Everything that programs need to know of a reason stands here in one line. Its texts for people, in every language,
+stand in the text catalogues under the same word.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
-
-
-class ReasonCode(StrEnum):
-    # about writer and recipient: always refused without a notice
-    """The name of a reason."""
-
-    ADDRESS_UNKNOWN = "address_unknown"
-    SENDER_BLOCKED = "sender_blocked"
-    LOGIN_MISUSED = "login_misused"
-    TOO_MANY_PENDING = "too_many_pending"
-    FROM_DEFECT = "from_defect"
-    NO_RELAYING = "no_relaying"
-    DMARC_FAILED = "dmarc_failed"
-    # about the message and its delivery
-    SENDER_PENDING = "sender_pending"
-    SENDER_UNPROVEN = "sender_unproven"
-    SENDER_SUSPENDED = "sender_suspended"
-    RECIPIENT_UNAVAILABLE = "recipient_unavailable"
-    OPTED_OUT = "opted_out"
-    AUTO_REPLY_REPEATED = "auto_reply_repeated"
-    OWN_ALIAS = "own_alias"
-    LOOP = "loop"
-    TOO_BIG = "too_big"
-    MALFORMED = "malformed"
-    THREAD_CLOSED = "thread_closed"
-    CHANNEL_OFF = "channel_off"
-    """The operator fulfils the order, and the seller has not turned product support on."""
-    BYPASS_QUOTA = "bypass_quota"
-    BYPASS_OFF = "bypass_off"
-    BYPASS_MISUSED = "bypass_misused"
-    QUOTA_SELLER = "quota_seller"
-    QUOTA_PAIR = "quota_pair"
-    QUOTA_BUYER = "quota_buyer"
-    ATTACHMENT_TYPE = "attachment_type"
-    ATTACHMENT_DISGUISED = "attachment_disguised"
-    """The content of the file contradicts its name or its declared type."""
-    ATTACHMENT_TOO_BIG = "attachment_too_big"
-    ATTACHMENT_UNREADABLE = "attachment_unreadable"
-    """An archive is encrypted, damaged, or nested too deep to be examined."""
-    SIGNATURE_NAMES_OWNER = "signature_names_owner"
-    """A PGP or S/MIME key or signature names its owner."""
-    EXTERNAL_LINK = "external_link"
-    LINKED_LOGO = "linked_logo"
-    TRACKING_PIXEL = "tracking_pixel"
-    CONTACT_DATA = "contact_data"
-    CONTACT_DISGUISED = "contact_disguised"
-    PROMOTION = "promotion"
-    STATUS_COPY = "status_copy"
-    VIRUS_FOUND = "virus_found"
-    SPAM_FOUND = "spam_found"
-    SCANNER_AWAY = "scanner_away"
-    HOLD_EXPIRED = "hold_expired"
-    HOLD_REFUSED = "hold_refused"
-    """Staff, or the account's owner, decided to return the held message."""
-    # for another route or a later time
-    QUIET_HOURS = "quiet_hours"
-    SERVICE_QUESTION = "service_question"
-    """A service question about an order that the operator fulfils goes to the operator (R-POL-13)."""
-    # for delivery in spite of an opt-out
-    ANSWER = "answer"
-    MARKED_IMPORTANT = "marked_important"
-    ADDITIONAL_INFORMATION = "additional_information"
-    CRITICAL_KIND = "critical_kind"
-    # by the other server
-    DELAYED = "delayed"
-    MAILBOX_UNKNOWN = "mailbox_unknown"
-    MAILBOX_FULL = "mailbox_full"
-    FILTERED = "filtered"
-    SPAM_REFUSED = "spam_refused"
-    POLICY_REFUSED = "policy_refused"
-    MESSAGE_TOO_BIG = "message_too_big"
-    HOST_UNKNOWN = "host_unknown"
-    TLS_REQUIRED = "tls_required"
-    SMTPUTF8_UNSUPPORTED = "smtputf8_unsupported"
-    EXPIRED = "expired"
-    TEMPORARY = "temporary"
-    REFUSED = "refused"
-    """The refusal is permanent, and no reason above fits the server's text."""
-    # by the relay itself
-    STORE_AWAY = "store_away"
-    INTERNAL = "internal"
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpNumbers:
-    """The reply code and the enhanced status code of a reason."""
+    """The reply code (RFC 5321 §4.2) and the enhanced status code (RFC 3463)."""
 
     code: int
     enhanced: str
 
 
-SMTP_NUMBERS: Final[dict[ReasonCode, SmtpNumbers]] = {
-    ReasonCode.ADDRESS_UNKNOWN: SmtpNumbers(550, "5.1.1"),
-    ReasonCode.SENDER_BLOCKED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.LOGIN_MISUSED: SmtpNumbers(553, "5.7.1"),
-    ReasonCode.TOO_MANY_PENDING: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.FROM_DEFECT: SmtpNumbers(550, "5.6.0"),
-    ReasonCode.NO_RELAYING: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.DMARC_FAILED: SmtpNumbers(550, "5.7.26"),  # from the registry of RFC 7372 §3.3, for DMARC
-    ReasonCode.SENDER_PENDING: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.SENDER_UNPROVEN: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.SENDER_SUSPENDED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.RECIPIENT_UNAVAILABLE: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.OPTED_OUT: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.AUTO_REPLY_REPEATED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.OWN_ALIAS: SmtpNumbers(550, "5.1.3"),
-    ReasonCode.LOOP: SmtpNumbers(554, "5.4.6"),
-    ReasonCode.TOO_BIG: SmtpNumbers(552, "5.3.4"),
-    ReasonCode.MALFORMED: SmtpNumbers(554, "5.6.0"),
-    ReasonCode.THREAD_CLOSED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.CHANNEL_OFF: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.BYPASS_QUOTA: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.BYPASS_OFF: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.BYPASS_MISUSED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.QUOTA_SELLER: SmtpNumbers(450, "4.7.1"),
-    ReasonCode.QUOTA_PAIR: SmtpNumbers(450, "4.7.1"),
-    ReasonCode.QUOTA_BUYER: SmtpNumbers(450, "4.7.1"),
-    ReasonCode.ATTACHMENT_TYPE: SmtpNumbers(554, "5.6.1"),
-    ReasonCode.ATTACHMENT_DISGUISED: SmtpNumbers(554, "5.6.1"),
-    ReasonCode.ATTACHMENT_TOO_BIG: SmtpNumbers(552, "5.3.4"),
-    ReasonCode.ATTACHMENT_UNREADABLE: SmtpNumbers(554, "5.6.1"),
-    ReasonCode.SIGNATURE_NAMES_OWNER: SmtpNumbers(554, "5.6.0"),
-    ReasonCode.EXTERNAL_LINK: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.LINKED_LOGO: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.TRACKING_PIXEL: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.CONTACT_DATA: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.CONTACT_DISGUISED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.PROMOTION: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.STATUS_COPY: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.VIRUS_FOUND: SmtpNumbers(554, "5.7.1"),
-    ReasonCode.SPAM_FOUND: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.SCANNER_AWAY: SmtpNumbers(451, "4.3.0"),
-    ReasonCode.HOLD_EXPIRED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.HOLD_REFUSED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.STORE_AWAY: SmtpNumbers(451, "4.3.0"),
-    ReasonCode.INTERNAL: SmtpNumbers(451, "4.3.0"),
-    # For refusals of another server these are the numbers in our delivery report (RFC 3464 §2.3.4).
-    ReasonCode.DELAYED: SmtpNumbers(451, "4.4.1"),
-    ReasonCode.MAILBOX_UNKNOWN: SmtpNumbers(550, "5.1.1"),
-    ReasonCode.MAILBOX_FULL: SmtpNumbers(552, "5.2.2"),
-    ReasonCode.FILTERED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.SPAM_REFUSED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.POLICY_REFUSED: SmtpNumbers(550, "5.7.1"),
-    ReasonCode.MESSAGE_TOO_BIG: SmtpNumbers(552, "5.3.4"),
-    ReasonCode.HOST_UNKNOWN: SmtpNumbers(550, "5.1.2"),
-    ReasonCode.TLS_REQUIRED: SmtpNumbers(550, "5.7.10"),
-    ReasonCode.SMTPUTF8_UNSUPPORTED: SmtpNumbers(550, "5.6.7"),
-    ReasonCode.EXPIRED: SmtpNumbers(550, "5.4.7"),
-    ReasonCode.TEMPORARY: SmtpNumbers(451, "4.4.0"),
-    ReasonCode.REFUSED: SmtpNumbers(550, "5.0.0"),
-}
+class ReasonCode(StrEnum):
+    """Each member: its word, the id of its rule, the two SMTP numbers, and its text in an SMTP reply.
+
+    A reason that never refuses a message has no numbers. For a refusal by another server they are those of
+    our own delivery report (RFC 3464 §2.3.4). The text is ASCII, shorter than 80 characters, and for everybody whom
+    the reason concerns the same: the reply for `address_unknown` must not tell an unknown alias from an unknown writer
+    (R-ADR-07).
+    """
+
+    rule: str
+    smtp: SmtpNumbers | None
+    summary: str
+
+    def __new__(cls, word: str, rule: str = "", smtp: str = "", summary: str = "") -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.rule = rule
+        code, _, enhanced = smtp.partition(" ")
+        member.smtp = SmtpNumbers(int(code), enhanced) if smtp else None
+        member.summary = summary
+        return member
+
+    # who writes to whom: refused without a notice, ever
+    ADDRESS_UNKNOWN = (
+        "address_unknown",
+        "R-ADR-07",
+        "550 5.1.1",
+        "Address unknown, or yours is not registered to write to it",
+    )
+    SENDER_BLOCKED = "sender_blocked", "R-SND-04", "550 5.7.1", "This From address is blocked for the account"
+    LOGIN_MISUSED = (
+        "login_misused",
+        "R-IN-02",
+        "553 5.7.1",
+        "This From address belongs to another account than the login",
+    )
+    TOO_MANY_PENDING = (
+        "too_many_pending",
+        "R-SND-02",
+        "550 5.7.1",
+        "Too many addresses of this account wait for approval",
+    )
+    FROM_DEFECT = "from_defect", "R-IN-06", "550 5.6.0", "The From field must name exactly one readable address"
+    NO_RELAYING = "no_relaying", "R-ADR-08", "550 5.7.1", "Not a recipient of this server; no relaying"
+    # RFC 7372 §3.3's registry has 5.7.26 for DMARC.
+    DMARC_FAILED = "dmarc_failed", "R-IN-09", "550 5.7.26", "The From domain's DMARC check failed"
+    # what may pass
+    SENDER_PENDING = (
+        "sender_pending",
+        "R-SND-02",
+        "550 5.7.1",
+        "this From address waits for the account owner's approval",
+    )
+    SENDER_UNPROVEN = (
+        "sender_unproven",
+        "R-IN-09",
+        "550 5.7.1",
+        "the sender is not proven and must be confirmed by the account owner",
+    )
+    SENDER_SUSPENDED = "sender_suspended", "R-SND-07", "550 5.7.1", "Your account cannot send messages at present"
+    RECIPIENT_UNAVAILABLE = (
+        "recipient_unavailable",
+        "R-SND-07",
+        "550 5.7.1",
+        "The recipient is not available at present",
+    )
+    OPTED_OUT = "opted_out", "R-POL-03", "550 5.7.1", "The buyer takes only answers and messages marked as important"
+    AUTO_REPLY_REPEATED = (
+        "auto_reply_repeated",
+        "R-POL-14",
+        "550 5.7.1",
+        "An automatic reply was already passed on today",
+    )
+    OWN_ALIAS = "own_alias", "R-REW-05", "550 5.1.3", "This address stands for yourself, not for the other side"
+    LOOP = "loop", "R-OUT-08", "554 5.4.6", "Mail loop"
+    TOO_BIG = "too_big", "R-IN-06", "552 5.3.4", "Message too big"
+    MALFORMED = "malformed", "R-IN-06", "554 5.6.0", "Message not readable"
+    THREAD_CLOSED = (
+        "thread_closed",
+        "R-POL-18",
+        "550 5.7.1",
+        "This conversation was closed after a long time without mail",
+    )
+    CHANNEL_OFF = "channel_off", "R-POL-13", "550 5.7.1", "The marketplace itself fulfils this order and answers for it"
+    """The operator fulfils the order, and the seller has not turned product support on."""
+    BYPASS_QUOTA = (
+        "bypass_quota",
+        "R-POL-06",
+        "550 5.7.1",
+        "Too many messages marked as important today; the buyer takes only answers",
+    )
+    BYPASS_OFF = (
+        "bypass_off",
+        "R-POL-06",
+        "550 5.7.1",
+        "Marks of importance do not count at present; the buyer takes only answers",
+    )
+    BYPASS_MISUSED = "bypass_misused", "R-POL-06", "550 5.7.1", "Marked as important, and looks like something else"
+    QUOTA_SELLER = "quota_seller", "R-POL-11", "450 4.7.1", "Too many messages from this account today"
+    QUOTA_PAIR = "quota_pair", "R-POL-11", "450 4.7.1", "Too many messages to this recipient today"
+    QUOTA_BUYER = "quota_buyer", "R-POL-11", "450 4.7.1", "No more messages to this recipient today"
+    ATTACHMENT_TYPE = "attachment_type", "R-POL-07", "554 5.6.1", "An attachment of a type that is not taken"
+    ATTACHMENT_DISGUISED = "attachment_disguised", "R-POL-07", "554 5.6.1", "An attachment is not what its name says"
+    """Its content is not what its name or declared type says."""
+    ATTACHMENT_TOO_BIG = "attachment_too_big", "R-POL-07", "552 5.3.4", "Attachments too big"
+    ATTACHMENT_UNREADABLE = "attachment_unreadable", "R-POL-07", "554 5.6.1", "An attachment cannot be looked into"
+    """An archive that is encrypted, damaged or nested too deep to be looked into."""
+    SIGNATURE_NAMES_OWNER = (
+        "signature_names_owner",
+        "R-REW-06",
+        "554 5.6.0",
+        "A digital signature or key names its owner",
+    )
+    """A PGP or S/MIME key or signature, which says whose it is."""
+    EXTERNAL_LINK = "external_link", "R-POL-08", "550 5.7.1", "A link that leads off the marketplace"
+    LINKED_LOGO = "linked_logo", "R-POL-08", "550 5.7.1", "A picture that links off the marketplace"
+    TRACKING_PIXEL = "tracking_pixel", "R-POL-08", "550 5.7.1", "A picture that tells when it is read"
+    CONTACT_DATA = "contact_data", "R-POL-08", "550 5.7.1", "Contact data that lead off the marketplace"
+    CONTACT_DISGUISED = "contact_disguised", "R-POL-09", "550 5.7.1", "Disguised contact data"
+    PROMOTION = "promotion", "R-POL-08", "550 5.7.1", "Advertising"
+    STATUS_COPY = "status_copy", "R-POL-10", "550 5.7.1", "Repeats what the marketplace has sent itself"
+    VIRUS_FOUND = "virus_found", "R-POL-17", "554 5.7.1", "A virus was found"
+    SPAM_FOUND = "spam_found", "R-POL-17", "550 5.7.1", "Taken for spam"
+    SCANNER_AWAY = "scanner_away", "R-POL-17", "451 4.3.0", "the virus or spam check is away at present"
+    HOLD_EXPIRED = "hold_expired", "R-SND-02", "550 5.7.1", "Held, and nobody approved it in time"
+    HOLD_REFUSED = "hold_refused", "R-SND-02", "550 5.7.1", "Held, and sent back after a look"
+    """Staff, or the account's owner, sent back what was held."""
+    # why it goes another way or later than at once
+    QUIET_HOURS = "quiet_hours", "R-POL-12", "", "Waits for the end of the recipient's quiet hours"
+    SERVICE_QUESTION = "service_question", "R-POL-13", "", "Goes to the marketplace, which fulfils this order"
+    """A service question about an order that the operator fulfils goes to the operator (R-POL-13)."""
+    # why an opted-out buyer still gets it
+    ANSWER = "answer", "R-POL-04", "", "Answers the buyer's own message"
+    MARKED_IMPORTANT = "marked_important", "R-POL-04", "", "Marked as important in the subject"
+    ADDITIONAL_INFORMATION = "additional_information", "R-POL-04", "", "Asks for additional information in the subject"
+    CRITICAL_KIND = "critical_kind", "R-POL-04", "", "A kind of message that passes opt-out"
+    # what the other server said
+    DELAYED = "delayed", "R-OUT-02", "451 4.4.1", "Delivery is delayed"
+    MAILBOX_UNKNOWN = "mailbox_unknown", "R-OUT-05", "550 5.1.1", "The recipient's mailbox does not exist"
+    MAILBOX_FULL = "mailbox_full", "R-OUT-05", "552 5.2.2", "The recipient's mailbox is full"
+    FILTERED = "filtered", "R-OUT-05", "550 5.7.1", "Refused by the recipient's own settings"
+    SPAM_REFUSED = "spam_refused", "R-OUT-05", "550 5.7.1", "Taken for spam by the recipient's server"
+    POLICY_REFUSED = "policy_refused", "R-OUT-05", "550 5.7.1", "Refused by a rule of the recipient's server"
+    MESSAGE_TOO_BIG = "message_too_big", "R-OUT-05", "552 5.3.4", "Too big for the recipient's server"
+    HOST_UNKNOWN = "host_unknown", "R-OUT-05", "550 5.1.2", "The recipient's mail service cannot be found"
+    TLS_REQUIRED = "tls_required", "R-OUT-05", "550 5.7.10", "A secure connection is required and could not be made"
+    SMTPUTF8_UNSUPPORTED = (
+        "smtputf8_unsupported",
+        "R-OUT-05",
+        "550 5.6.7",
+        "The recipient's server does not take international addresses",
+    )
+    EXPIRED = "expired", "R-OUT-05", "550 5.4.7", "Given up: not taken by the recipient's server in time"
+    TEMPORARY = "temporary", "R-OUT-05", "451 4.4.0", "Temporary fault at the recipient's server"
+    REFUSED = "refused", "R-OUT-05", "550 5.0.0", "Refused by the recipient's server"
+    """Refused for good, and no class above fits what was said."""
+    # the relay itself
+    STORE_AWAY = "store_away", "R-IN-07", "451 4.3.0", "Cannot store mail just now, try again later"
+    INTERNAL = "internal", "R-IN-07", "451 4.3.0", "Fault on our side, try again later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A place in the message.
-
-    `part` is the name of a header field or the path of a MIME part ("1.2"); the offsets count in its decoded text.
-    """
+    """A place in the message: `part` is a header field's name or a MIME part's path ("1.2"); the offsets are in its
+    text."""
 
     part: str
     start: int
@@ -174,9 +190,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A reason of a verdict: its code, the id of its rule in `docs/rules.md`, its cause, and values for its text."""
+    """A reason code with the place that caused it and the values that its text may name."""
 
     code: ReasonCode
-    rule: str
     span: Span | None = None
     values: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The id of the rule, for the record and the documentation; people are shown the code (R-POL-16)."""
+        return self.code.rule

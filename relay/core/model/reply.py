@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
+from relay.core.model.reason import ReasonCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Reply:
 
     @classmethod
     def refusing(cls, code: ReasonCode, text: str) -> "Reply":
-        """Returns the reply with the SMTP numbers of a reason."""
-        numbers = SMTP_NUMBERS[code]
-        return cls(numbers.code, numbers.enhanced, text)
+        """The reply for a reason that has SMTP numbers. Raises ValueError for any other."""
+        if code.smtp is None:
+            raise ValueError(f"{code} refuses nothing")
+        return cls(code.smtp.code, code.smtp.enhanced, text)

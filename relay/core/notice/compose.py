@@ -1,9 +1,10 @@
-"""From a reason to a mail that its reader can act on: one notice per failure (R-OUT-05), in the party's language.
+"""Composes notices: one per failure (R-OUT-05), in the party's language, so that its reader knows what to do.
 
-Returned, delayed and undeliverable mail is told as a delivery report (RFC 3464) for programs, with a text for people
-before it; mail of which nothing has failed, as text alone: held, passed on with a warning, or sent for a check
-(R-POL-19). No address but aliases appears (R-OUT-05), save that of a sender who waits for the account owner's word.
-What `compose` yields lacks To and signature: dispatch adds both, and sends it with the null sender (R-OUT-07).
+Returned, delayed and undeliverable mail is reported as a delivery report (RFC 3464) for programs, with a text for
+people before it. Mail that has not failed is reported as text alone: held, relayed with a warning, or sent for a check
+(R-POL-19). No address but aliases appears (R-OUT-05), except the address of a pending sender, which the account owner
+has to decide on. A notice has no To field and no signature yet: dispatch adds both, and sends it with the null sender
+(R-OUT-07).
 """
 
 from collections.abc import Iterator
@@ -33,15 +34,15 @@ class NoticeType(StrEnum):
     DELAYED = "delayed"
     UNDELIVERABLE = "undeliverable"
     WARNED = "warned"
-    """It went on its way; what a rule noticed in it, or took out."""
+    """It was relayed; a rule noticed something in it, or removed something."""
     CHECKED = "checked"
-    """The answer to mail to `check+` an alias: what would have become of it (R-POL-19)."""
+    """The answer to mail for `check+ALIAS`: the verdict that the message would get (R-POL-19)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteAnswer:
-    """What the receiving server said: `text` with real addresses already removed, `code` 0 and `enhanced` "" when it
-    never spoke. `host` is its class, one word ("docomo", "smarthost") or "", never its name."""
+    """The reply of the receiving server: `text` without real addresses, `code` 0 and `enhanced` "" if there was no
+    reply. `host` is the class of the host in one word ("docomo", "smarthost") or "", never its name."""
 
     text: str
     code: int = 0
@@ -58,14 +59,17 @@ class NoticeLink(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
-    """All that a notice tells. `notice_id` is its own Message-ID, `original_message_id` that of the message as its
-    author knows it ("" for none), both without brackets; `alias` is the address that he wrote to; `order` the
-    marketplace's order id; `retry_until` the end of trying, for delayed mail.
+    """The content of a notice.
 
-    `reason` is None where a check found none. `excerpt` is the text of its span with a little around it; `others` are
-    further reasons and warnings; `strips` what is taken out. `not_before`: when a hold or a wait ends by itself.
-    `remaining`: messages left today, None without a quota. `reach` and `action` are of a check: how the buyer may be
-    written to about the order, and what would become of the message."""
+    `notice_id` is its own Message-ID, `original_message_id` that of the message as its author knows it ("" for none),
+    both without brackets; `alias` is the address that the author wrote to; `order` the marketplace's order id;
+    `retry_until` the time of the last attempt, for delayed mail.
+
+    `reason` is None where a check found none. `excerpt` is the text of its span with some text around it; `others` are
+    further reasons and warnings; `strips` are the parts that are cut out. `not_before`: when a hold or a wait ends
+    without a decision. `remaining`: messages left today, None without a quota. `reach` and `action` are for a check:
+    how the buyer may be written to about the order, and the action that the message would get.
+    """
 
     type: NoticeType
     reason: Reason | None
@@ -92,11 +96,14 @@ class NoticeRequest:
 
 _REPORTS: Final = frozenset({NoticeType.RETURNED, NoticeType.DELAYED, NoticeType.UNDELIVERABLE})
 _OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
-"""What waits for the account owner, whose own act releases it."""
+"""The reasons of a hold that the account owner ends by a decision."""
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
-    """The notice, CRLF-ended, 7-bit, lines of at most 998 octets, without To and signature. Same input, same bytes."""
+    """Returns the notice: CRLF line ends, 7-bit, lines of at most 998 octets, without To and signature.
+
+    The same request gives the same bytes.
+    """
     words = _Words(request, translations)
     people = encode.text_part(
         frame.page(_blocks(request, words), request.marketplace, translations), translations.gettext("language")
@@ -110,7 +117,7 @@ def compose(request: NoticeRequest, translations: Translations) -> bytes:
     )
     if request.type not in _REPORTS or request.reason is None:
         return head + people
-    # Nobody knows a record's id before he writes, so no line of his can be this boundary.
+    # A writer cannot know the record's id in advance, so no line of the message can be this boundary.
     boundary = f"=_relay_{request.record_id}"
     parts = (people, *_for_programs(request, request.reason.code, words.subject))
     content_type = field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"')
@@ -133,7 +140,7 @@ def _for_programs(request: NoticeRequest, code: ReasonCode, subject: str) -> Ite
 
 
 class _Words:
-    """The texts of one notice, with the values that they name."""
+    """The texts of one notice with their values filled in."""
 
     def __init__(self, request: NoticeRequest, translations: Translations) -> None:
         self._request, self._translations = request, translations
@@ -158,7 +165,7 @@ class _Words:
         return self.say(key(reason.code, part), important_subject=self._important_subject(), **given)
 
     def _important_subject(self) -> str:
-        """The subject to copy, word for word, that passes the buyer's opt-out under this marketplace's policy."""
+        """The subject for the writer to copy, which passes the buyer's opt-out under this marketplace's policy."""
         subject, policy = values.shown(self._request.subject, self._request.marketplace), self.policy.bypass
         if policy.brackets and policy.important_words:
             word = self.say("mark.important")
@@ -169,7 +176,7 @@ class _Words:
 
 
 def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
-    """The text for people; an empty block is left out."""
+    """Yields the blocks of the text for people; empty blocks are left out later."""
     yield _lines(words.say(f"lead.{request.type}"), *_found(request, words))
     if request.reason:
         yield from _explained(request, request.reason, words)
@@ -190,7 +197,7 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
-    """What becomes of the message, in short."""
+    """Yields the lines about the result of the message."""
     if request.reach:
         yield words.say(f"reach.{request.reach}")
     if request.action:
@@ -204,7 +211,7 @@ def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    """The four parts (R-POL-16): what happened, by which rule and where, what to change, how to send it again."""
+    """Yields the four parts (R-POL-16): what happened, the rule and the place, what to change, how to send it again."""
     waits = request.type is NoticeType.HELD and reason.code not in _OWNERS_WORD
     next_time = waits or request.type is NoticeType.WARNED
     yield _lines(
@@ -227,7 +234,7 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
 
 
 def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    rule = f"{reason.rule} ({reason.code})"  # the word that SMTP answers and records have for it (R-POL-16)
+    rule = str(reason.code)  # the same word as in SMTP replies and records (R-POL-16)
     if reason.span and _is_field(reason.span):
         yield words.say("rule.field", rule=rule, field=reason.span.part.capitalize())
     else:
@@ -237,7 +244,7 @@ def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Itera
 
 
 def _is_field(span: Span) -> bool:
-    """A MIME part's path is digits and dots, and empty for the whole message: no word for people."""
+    """Whether the span is in a header field. A MIME part's path is digits and dots, and empty for the whole message."""
     return bool(span.part.strip("0123456789."))
 
 
@@ -250,7 +257,7 @@ def _remote_lines(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _waiting_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    """How long what is held waits."""
+    """Yields the line about the end of a hold or a wait."""
     if request.not_before and request.type is not NoticeType.CHECKED:
         by_itself = request.type is not NoticeType.HELD or reason.code not in _OWNERS_WORD
         yield words.say("sent.at" if by_itself else "held.until", until=moment(request.not_before, words.policy))

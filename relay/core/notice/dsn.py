@@ -1,9 +1,10 @@
-"""The parts of a delivery report that programs read (RFC 3464), and enough of the message to find it (RFC 6522)."""
+"""Composes the parts of a delivery report for programs (RFC 3464), and the header that identifies the message (RFC
+6522)."""
 
 from datetime import datetime
 
 from relay.core.mail import date
-from relay.core.model.reason import SMTP_NUMBERS, ReasonCode
+from relay.core.model.reason import ReasonCode, SmtpNumbers
 from relay.core.notice.encode import field, unstructured
 
 
@@ -18,9 +19,11 @@ def delivery_status(
     answer: str = "",
     retry_until: datetime | None = None,
 ) -> bytes:
-    """RFC 3464 §2: fields of the message, an empty line, fields of its one recipient. The status is ours; `answer` is
-    what the other server said, redacted, "" where it never spoke."""
-    numbers = SMTP_NUMBERS.get(code, SMTP_NUMBERS[ReasonCode.REFUSED])
+    """Returns the part of RFC 3464 §2: the fields of the message, an empty line, the fields of its one recipient.
+
+    The status is the relay's own; `answer` is the redacted reply of the other server, "" if there was none.
+    """
+    numbers = code.smtp or SmtpNumbers(550, "5.0.0")
     fields = [
         field("Content-Type", "message/delivery-status"),
         b"\r\n",
@@ -41,7 +44,7 @@ def delivery_status(
 
 
 def original_header(alias: str, subject: str, message_id: str, received_at: datetime) -> bytes:
-    """RFC 6522 §3: just enough for the author to find his message."""
+    """Returns the part of RFC 6522 §3: as much of the header as the author needs to find the message."""
     fields = [
         field("Content-Type", "text/rfc822-headers"),
         b"\r\n",

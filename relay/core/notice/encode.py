@@ -1,4 +1,4 @@
-"""Writing mail by hand: the few forms that a notice needs, the same bytes on every Python."""
+"""Writes the few forms of mail that a notice needs, with the same bytes on every version of Python."""
 
 import base64
 from collections.abc import Iterable
@@ -7,24 +7,24 @@ from relay.core.mail import words
 
 
 def field(name: str, value: str) -> bytes:
-    """A header field of an ASCII value that holds no line end."""
+    """Returns a header field. The value is ASCII without a line end."""
     return f"{name}: {value}\r\n".encode("ascii")
 
 
 def unstructured(text: str) -> str:
-    """As it is, or as encoded-words where it must be (RFC 2047)."""
+    """Returns the text for an unstructured field, as encoded-words where it has to be (RFC 2047)."""
     if text.isascii() and len(text) <= 900 and "=?" not in text:
         return text
     return words.encode(text).decode("ascii")
 
 
 def phrase(name: str) -> str:
-    """A display name: quoted where it is ASCII (RFC 5322 §3.2.5), else encoded words, which may not be quoted."""
+    """Returns a display name: quoted if it is ASCII (RFC 5322 §3.2.5), else encoded-words, which may not be quoted."""
     return words.quoted(name) if name.isascii() else words.encode(name).decode("ascii")
 
 
 def text_part(text: str, language: str) -> bytes:
-    """Header and body of a text/plain part. ASCII stays readable as it is, the rest is base64."""
+    """Returns header and body of a text/plain part: ASCII text as it is, any other text in base64."""
     body = text.replace("\n", "\r\n").encode()
     readable = text.isascii() and all(len(line) <= 998 for line in text.split("\n"))
     return b"".join(
@@ -39,7 +39,7 @@ def text_part(text: str, language: str) -> bytes:
 
 
 def multipart(boundary: str, parts: Iterable[bytes]) -> bytes:
-    """The body of a multipart (RFC 2046 §5.1.1); each part with its own header, ending in CRLF."""
+    """Returns the body of a multipart (RFC 2046 §5.1.1). Each part has its own header and ends in CRLF."""
     return b"".join(f"--{boundary}\r\n".encode("ascii") + part + b"\r\n" for part in parts) + (
         f"--{boundary}--\r\n".encode("ascii")
     )

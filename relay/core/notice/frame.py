@@ -1,6 +1,6 @@
-"""What every mail of the relay's own has around its words: header, footer, times as its readers count them.
+"""The frame of every mail that the relay writes itself: header, footer, and times in the reader's time zone.
 
-No letter has To or a signature: dispatch adds both, and sends it with the null sender (R-OUT-07).
+No letter has To or a signature yet: dispatch adds both, and sends it with the null sender (R-OUT-07).
 """
 
 import re
@@ -20,13 +20,16 @@ _MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
 
 
 def message_id(given: str) -> str:
-    """An author's id, without brackets, where it can stand in a header of ours; else ""."""
+    """Returns an author's Message-ID, without brackets, if it can stand in a header field of ours; else ""."""
     return given if _MESSAGE_ID.match(given) else ""
 
 
 def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, answered_id: str | None = None) -> bytes:
-    """All but what says how the body is built. `answered_id`: the message that this is about, "" where it had no id
-    (RFC 3834 §3.1.3), None where the letter is about none."""
+    """Returns the header without the fields about the body.
+
+    `answered_id` is the id of the message that the mail is about, "" if that message had none (RFC 3834 §3.1.3), None
+    if the mail is about no message.
+    """
     fields = [
         field("Date", date.write(at)),
         field("From", f"{encode.phrase(marketplace.name)} <mailer-daemon@{marketplace.domain}>"),
@@ -44,11 +47,11 @@ def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, an
 
 
 def page(blocks: Iterable[str], marketplace: Marketplace, translations: Translations) -> str:
-    """The blocks that hold anything, an empty line between them, and who wrote this below."""
+    """Returns the blocks that are not empty, an empty line between them, and the footer."""
     footer = text(translations, "footer", {"marketplace": marketplace.name, "help_url": marketplace.help_url})
     return "\n\n".join([*filter(None, blocks), f"-- \n{footer}"]) + "\n"
 
 
 def moment(at: datetime, policy: Policy) -> str:
-    """To the minute, in the marketplace's time zone."""
+    """Returns a time to the minute, in the marketplace's time zone."""
     return at.astimezone(ZoneInfo(policy.hours.time_zone)).strftime("%Y-%m-%d %H:%M %Z")

@@ -1,7 +1,7 @@
-"""The relay's own letters that are about no single message: senders that wait, new rules, a report.
+"""Composes the relay's letters that are about no single message: pending senders, a new policy, a report.
 
-As with notices, no address but aliases is in them, with one exception: the digest of waiting senders shows theirs,
-because the account's owner has to know them again. It goes to the account's own registered mailbox alone.
+As in notices, no address but aliases appears, with one exception: the digest of pending senders shows their addresses,
+because the account owner has to recognise them. It goes only to the registered mailbox of the account.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ _DURATIONS: Final = tuple(zip((86_400, 3_600, 60, 1), UNITS, strict=True))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterhead:
-    """`letter_id` is the letter's Message-ID, without brackets."""
+    """The values of every letter. `letter_id` is its Message-ID, without brackets."""
 
     marketplace: Marketplace
     letter_id: str
@@ -36,7 +36,10 @@ class Letterhead:
 
 
 class WaitingSender(NamedTuple):
-    """An unlisted address, how many of its messages wait and since when; `url` leads to approving or blocking it."""
+    """An unlisted address, the number of its held messages and the time of the first.
+
+    `url` leads to approving or blocking it.
+    """
 
     address: str
     messages: int
@@ -45,7 +48,7 @@ class WaitingSender(NamedTuple):
 
 
 def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
-    """To the account's owner: which unlisted senders wait for a word (R-SND-02)."""
+    """Returns the digest for the account owner: the unlisted senders that wait for a decision (R-SND-02)."""
     marketplace, waiting = letterhead.marketplace, tuple(waiting)
     policy = marketplace.policy_at(letterhead.at)
 
@@ -75,8 +78,10 @@ def announcement(
     url: str,
     translations: Translations,
 ) -> bytes:
-    """To sellers: a new version of the policy, and what changes (R-POL-20). `summary` is the operator's own, in the
-    reader's language, "" for none; `url` leads to all versions."""
+    """Returns the announcement to sellers of a new version of the policy, with the changes (R-POL-20).
+
+    `summary` is the operator's text in the reader's language, "" for none; `url` leads to all versions.
+    """
     effective = frame.moment(policy.effective_at, policy)
     said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
     changed = [line for change in changes for line in worded(change, letterhead.marketplace, translations)]
@@ -100,8 +105,10 @@ def report_to_operator(
     *,
     words: str = "",
 ) -> bytes:
-    """To the operator: somebody used a message's report link. `order` is the marketplace's id, "" for none; `words` are
-    the reporter's, as typed."""
+    """Returns the report to the operator that a party used the report link of a message.
+
+    `order` is the marketplace's id, "" for none; `words` are the reporter's, as typed.
+    """
     said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
     names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
     blocks = (
@@ -122,26 +129,29 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
 
 
 def worded(change: SettingChange, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
-    """Of a set, what came and what went; of anything else, both values."""
+    """Yields the lines about a change: added and removed members of a set, both values of any other setting."""
     path, old, new = change
     setting = _setting(path, translations)
 
     def say(name: str, **shown: object) -> str:
         words = {key: _value(path, value, translations) for key, value in shown.items()}
         masked = {key: values.shown(said, marketplace, _LONGEST_VALUE) for key, said in words.items()}
-        return text(translations, f"announcement.{name}", {"setting": setting, **masked})
+        return text(translations, name, {"setting": setting, **masked})
 
     if not (isinstance(old, AbstractSet) and isinstance(new, AbstractSet)):
-        yield say("changed", old=old, new=new)
+        yield say("announcement.changed", old=old, new=new)
         return
     if added := new - old:
-        yield say("added", new=added)
+        yield say("announcement.added", new=added)
     if removed := old - new:
-        yield say("removed", old=removed)
+        yield say("announcement.removed", old=removed)
 
 
 def _setting(path: str, translations: Translations) -> str:
-    """In words; of a content rule's own action for a kind, with the kind; a path that nobody knows as it is."""
+    """Returns the name of a setting in words; with the kind, if it is the action of a content rule for a kind.
+
+    An unknown path is returned as it is.
+    """
     known = next((name for name in settings() if path == name or path.startswith(f"{name}.")), None)
     if known is None:
         return path
@@ -152,7 +162,7 @@ def _setting(path: str, translations: Translations) -> str:
 
 
 def _value(path: str, value: object, translations: Translations) -> str:
-    """A setting's value in words, by its type and by the unit that its name ends in."""
+    """Returns a setting's value in words, by its type and by the unit that its name ends in."""
     match value:
         case None | "" | []:
             return translations.gettext("value.none")
@@ -175,6 +185,6 @@ def _value(path: str, value: object, translations: Translations) -> str:
 
 
 def _duration(seconds: int, translations: Translations) -> str:
-    """In the largest unit of which there are whole ones."""
+    """Returns a duration in the largest unit that divides it."""
     size, unit = next((size, unit) for size, unit in _DURATIONS if seconds % size == 0)
     return text(translations, f"value.{unit}", {"number": str(seconds // size)})

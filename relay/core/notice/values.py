@@ -1,7 +1,7 @@
-"""The values that a reason's text may name, whole for any reason: what a rule gave, the policy's word for the rest.
+"""Fills the values that a reason's text may name, complete for any reason: from the rule, else from the policy.
 
-No address but aliases gets through (R-OUT-05), with one exception: of a sender who waits for the account owner's
-word, the owner must see the address.
+No address but aliases gets through (R-OUT-05), with one exception: of a pending sender the account owner must see the
+address to decide.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _LONGEST_ADDRESS: Final = 320
 
 
 def shown(text: str, marketplace: Marketplace, longest: int = _LONGEST) -> str:
-    """What somebody else wrote, as one line without addresses but aliases."""
+    """Returns text from outside as one line, without addresses but aliases."""
     return redact.clip(redact.addresses(redact.clip(text, longest), marketplace.domains), longest + 100)
 
 
@@ -76,7 +76,7 @@ def _limit(code: ReasonCode, policy: Policy) -> str:
 
 
 def _instant(given: str, policy: Policy) -> str:
-    """An ISO 8601 time as people read it; other words as they are."""
+    """Returns an ISO 8601 time as people read it; any other text as it is."""
     try:
         at = datetime.fromisoformat(given)
         return moment(at if at.tzinfo else at.replace(tzinfo=UTC), policy)

@@ -1,4 +1,4 @@
-"""What every rule is given and what it may find."""
+"""The input and the output of every rule: a case, and what a rule finds in it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,16 +16,45 @@ from relay.core.model.verdict import Action, Strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One message for one recipient, ready to be judged."""
+class Exemption:
+    """Why a seller's message counts as solicited.
 
-    incoming: Incoming
+    `answer`: the reason if it answers the buyer. `marks`: the reasons from marks of importance that the seller set.
+    `denied`: why these marks do not count, None if they do.
+    """
+
+    answer: tuple[Reason, ...] = ()
+    marks: tuple[Reason, ...] = ()
+    denied: Reason | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        return bool(self.answer)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether a mark that counts is the only exemption."""
+        return bool(self.marks) and not self.answer and self.denied is None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """All reasons that lift an opt-out; empty if there is none."""
+        return self.answer + (self.marks if self.denied is None else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderCase:
+    """A message for one recipient as far as its parties and its header tell; it may not be written yet.
+
+    `exemption` is set by `bypass.exempted`; without that call nothing is exempt.
+    """
+
     head: Head
-    root: Part
     facts: Facts
     writer: Writer
     policy: Policy
     now: datetime
+    exemption: Exemption = Exemption()
 
     @property
     def author(self) -> Side:
@@ -45,18 +74,34 @@ class Case:
 
     @property
     def automatic(self) -> Automatic:
+        return self.head.automatic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(HeaderCase):
+    """A whole message for one recipient."""
+
+    incoming: Incoming
+    root: Part
+
+    @property
+    def automatic(self) -> Automatic:
         return automatic(self.incoming, self.head)
 
 
 def automatic(incoming: Incoming, head: Head) -> Automatic:
-    """By its header; the null sender is for reports and automatic answers alone (RFC 5321 §4.5.5, RFC 3834 §3.3)."""
+    """The class that the header gives the message; a reply for the null sender, which only reports and automatic
+    replies have (RFC 5321 §4.5.5, RFC 3834 §3.3)."""
     return head.automatic if incoming.mail_from else Automatic.REPLY
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's word on a case, which `decide` weighs against the others'. RELAY says why something that could stop the
-    message does not. The further fields are the verdict's own, see there."""
+    """The result of a rule, which `decide` weighs against those of the other rules.
+
+    RELAY with reasons says why a message passes although something could have stopped it. `ends_stage`: no later rule
+    of the stage is asked. The further fields are those of `Verdict`.
+    """
 
     action: Action
     reasons: tuple[Reason, ...] = ()
@@ -68,10 +113,11 @@ class Finding:
     remaining: int | None = None
     bypass: bool = False
     to_operator: bool = False
+    ends_stage: bool = False
 
 
 def acting(action: ContentAction, reason: Reason, strip: Strip | None = None) -> Finding | None:
-    """What a configured action makes of something found. What is stripped is told like what is warned of."""
+    """The finding for a configured action; None for ALLOW. The writer is warned of what is stripped."""
     match action:
         case ContentAction.ALLOW:
             return None

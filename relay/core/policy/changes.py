@@ -1,4 +1,4 @@
-"""A policy setting by setting, and what a new version of it changes (R-POL-15, R-POL-20)."""
+"""Lists the settings of a policy, and the changes between two versions (R-POL-15, R-POL-20)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -9,23 +9,26 @@ from relay.core.model.policy import Policy
 from relay.core.model.setting_change import SettingChange
 
 _ABOUT: Final = frozenset({"version", "effective_at", "summary"})
-"""What says of a version which one it is, not what it does."""
+"""The keys that identify a version, which are not settings."""
 
 
 class PolicyHistoryEntry(NamedTuple):
-    """One version in the history of a policy, and what it changed of the one before; nothing for the first."""
+    """One version in the history of a policy, with its changes to the version before; none for the first."""
 
     policy: Policy
     changes: tuple[SettingChange, ...]
 
 
 def settings(policy: Policy) -> dict[str, object]:
-    """Everything that it does by the key path of the policy file, in its order."""
+    """Returns the settings by the key path of the policy file, in its order."""
     return {path: value for path, value in _settings("", policy) if path.partition(".")[0] not in _ABOUT}
 
 
 def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
-    """By the key path of the policy file, in its order; None for an exception of a kind that there is not."""
+    """Returns the changed settings by the key path of the policy file, in its order.
+
+    The value is None where only one version has an action for a kind.
+    """
     before, after = settings(old), settings(new)
     return [
         SettingChange(path, before.get(path), after.get(path))
@@ -35,7 +38,7 @@ def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
 
 
 def changelog(policies: Sequence[Policy]) -> Sequence[PolicyHistoryEntry]:
-    """All versions, the newest first; `policies` as `Marketplace` has them."""
+    """Returns all versions, the newest first; `policies` are in the order of `Marketplace.policies`."""
     later = [PolicyHistoryEntry(new, tuple(changes(old, new))) for old, new in pairwise(policies)]
     return [*reversed(later), PolicyHistoryEntry(policies[0], ())]
 

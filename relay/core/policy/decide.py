@@ -1,27 +1,26 @@
-"""The verdict: what all rules find about one message for one recipient, weighed into one word (R-POL-01).
+"""Decides what happens to one message for one recipient (R-POL-01): runs the stages and weighs the findings.
 
-The live path, the simulator and the pre-send check call `decide` with the same values and get the same verdict: there
-is no clock, no look-up and no chance in it.
+The live path, the simulator and the pre-send check use the same table of rules (`stages`). A decision depends on its
+arguments only: there is no clock, no look-up and no chance in it.
 
-    gates       loops, size, the author, automatic replies, keys and signatures: the first that returns the mail ends it
-    standing    operator's orders, the recipient, closed threads, opt-out: for registered writers only
-    content     what the message holds, and what scanners say of it: for everybody
-    time        quotas, quiet hours and delay: for what nothing has returned
+    TRANSPORT, AUTHOR, FORM   the first rule that returns the mail ends the decision
+    PARTIES, CONTENT          all their rules are asked, PARTIES only for registered writers
+    QUOTA, TIME               only for mail that no rule has returned; TIME only for mail that is relayed
 
 The most severe action wins (return, hold, relay). Its reasons come first, in the order of the rules, and the first of
-them is what a notice names; the others follow, for whoever asks what else there was. Warnings and what is to be cut out
-are gathered whatever the action: a hold goes out later as what was decided now.
+them is the one that a notice names. Warnings and places to cut out are collected whatever the action is: a held message
+is later sent as it was decided now.
 
-Who is not registered for the author hears nothing about the recipient: his mail is held, opt-out, closed threads and
-quotas are not looked at, and dispatch looks again when he has been approved. What his mail holds is his own, so content
-may still return it.
+A writer who is not registered learns nothing about the recipient: the mail is held, opt-out, closed threads and quotas
+are not looked at, and dispatch decides again after approval (`released`). The content is the writer's own, so it may
+still be the reason for a return.
 
-A verdict is about one recipient alone. Reply-all with one's own alias in Cc gets OWN_ALIAS for that recipient like
-mail to one's own alias alone; the flow then sees that the other side is served in the same transaction and records
-COPY_MERGED instead of acting on the verdict (R-REW-05).
+A verdict is about one recipient. Reply-all with the writer's own alias in Cc gets OWN_ALIAS for that recipient, like
+mail to the own alias alone; the flow then sees that the other side is served in the same transaction and records
+COPY_MERGED instead (R-REW-05).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -34,104 +33,86 @@ from relay.core.model.message import Incoming
 from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy import (
-    automatic,
-    bypass,
-    content,
-    fulfilment,
-    hours,
-    kinds,
-    loops,
-    optout,
-    parties,
-    quotas,
-    scanning,
-    signatures,
-    size,
-    threads,
-)
-from relay.core.policy.bypass import Exemption
-from relay.core.policy.case import Case, Finding, acting
+from relay.core.policy import bypass, content, kinds
+from relay.core.policy.case import Case, Finding
+from relay.core.policy.rule import Stage
+from relay.core.policy.stages import STAGES
 
-GATES: Final = (loops.judge, size.judge, parties.author, automatic.judge, signatures.judge)
+_GATES: Final = (Stage.TRANSPORT, Stage.AUTHOR, Stage.FORM)
 _SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
 
 
 def decide(
-    incoming: Incoming,
-    head: Head,
-    root: Part,
-    facts: Facts,
-    writer: Writer,
-    policy: Policy,
-    now: datetime,
+    incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
 ) -> Verdict:
-    case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
-    exemption = bypass.exemption(case)
-    findings = list(_gates(case))
+    """The verdict on a new message."""
+    case = bypass.exempted(
+        Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
+    )
+    findings: list[Finding] = []
     contradicted = False
-    if _action(findings) is not Action.RETURN:
-        findings += _standing(case, exemption)
-        held = content.judge(case)
-        findings += [found for one in held if (found := acting(one.action, one.reason, one.strip))]
-        findings += scanning.judge(case)
-        contradicted = exemption.is_marked and case.writer.proof is not Proof.NONE and content.contradicts(case, held)
-    if _action(findings) is not Action.RETURN:
-        findings += _time(case, exemption, _action(findings))
-    return _verdict(case, exemption, findings, contradicted=contradicted)
+    if _pass_gates(case, findings):
+        _run(case, Stage.PARTIES, findings)
+        _run(case, Stage.CONTENT, findings)
+        contradicted = _contradicted(case, findings)
+    for stage in (Stage.QUOTA, Stage.TIME):
+        _run(case, stage, findings)
+    return _verdict(case, findings, contradicted=contradicted)
 
 
 def released(
     incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
 ) -> Verdict:
-    """What is left to ask when somebody's word has let a held message go: what concerns the recipient, who was not
-    looked at while its writer was not registered, and the hour."""
+    """The verdict on a held message after its release: the rules about the recipient, then quiet hours and delay.
+
+    While the writer was not registered, the recipient was not looked at.
+    """
     writer = replace(writer, registered=True)
-    case = Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
-    exemption = bypass.exemption(case)
-    findings = list(_standing(case, exemption))
-    if _action(findings) is Action.RELAY and (later := hours.judge(case, exemption)):
-        findings.append(later)
-    return _verdict(case, exemption, findings, contradicted=False)
+    case = bypass.exempted(
+        Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
+    )
+    findings: list[Finding] = []
+    for stage in (Stage.PARTIES, Stage.TIME):
+        _run(case, stage, findings)
+    return _verdict(case, findings, contradicted=False)
 
 
-def _gates(case: Case) -> Iterator[Finding]:
-    for gate in GATES:
-        if finding := gate(case):
-            yield finding
-            if finding.action is Action.RETURN:
-                return
+def _pass_gates(case: Case, findings: list[Finding]) -> bool:
+    """Whether no gate returns the mail. The first that does is the last that is asked."""
+    for rule in (rule for stage in _GATES for rule in STAGES[stage]):
+        findings += rule.judge(case)
+        if _action(findings) is Action.RETURN:
+            return False
+    return True
 
 
-def _standing(case: Case, exemption: Exemption) -> Iterator[Finding]:
-    if not case.writer.registered:
+def _run(case: Case, stage: Stage, findings: list[Finding]) -> None:
+    """Adds the findings of a stage, unless the findings so far leave it nothing to ask."""
+    if stage is Stage.PARTIES and not case.writer.registered:
         return
-    routed = fulfilment.judge(case)
-    if routed:
-        yield routed
-    if routed is None or not routed.to_operator:
-        if unavailable := parties.recipient(case):
-            yield unavailable
+    for rule in STAGES[stage]:
+        action = _action(findings)
+        if (stage is Stage.QUOTA and action is Action.RETURN) or (stage is Stage.TIME and action is not Action.RELAY):
             return
-        if closed := threads.judge(case):
-            yield closed
-    if opted_out := optout.judge(case, exemption):
-        yield opted_out
+        found = list(rule.judge(case))
+        findings += found
+        if any(finding.ends_stage for finding in found):
+            return
 
 
-def _time(case: Case, exemption: Exemption, action: Action) -> Iterator[Finding]:
-    if counted := quotas.judge(case, exemption):
-        action = max(action, counted.action, key=_SEVERITY.index)
-        yield counted
-    if action is Action.RELAY and (later := hours.judge(case, exemption)):
-        yield later
+def _contradicted(case: Case, findings: Iterable[Finding]) -> bool:
+    """Whether the content contradicts the only mark that lets a proven writer's message pass."""
+    if not case.exemption.is_marked or case.writer.proof is Proof.NONE:
+        return False
+    codes = {reason.code for finding in findings for reason in (*finding.reasons, *finding.warnings)}
+    return content.contradicts(case, codes)
 
 
 def _action(findings: Iterable[Finding]) -> Action:
     return max((finding.action for finding in findings), key=_SEVERITY.index, default=Action.RELAY)
 
 
-def _verdict(case: Case, exemption: Exemption, findings: Sequence[Finding], *, contradicted: bool) -> Verdict:
+def _verdict(case: Case, findings: Sequence[Finding], *, contradicted: bool) -> Verdict:
     action = _action(findings)
     used = action is not Action.RETURN and any(finding.bypass for finding in findings)
     warnings = [reason for finding in findings for reason in finding.warnings]
@@ -147,7 +128,7 @@ def _verdict(case: Case, exemption: Exemption, findings: Sequence[Finding], *, c
         kind=kinds.kind_of(case),
         notify=_notify(case, action, reasons, warnings),
         policy_version=case.policy.version,
-        unsolicited=case.by_seller and not exemption.reasons,
+        unsolicited=case.by_seller and not case.exemption.reasons,
         warnings=tuple(dict.fromkeys(warnings)),
         strips=tuple(strip for finding in findings for strip in finding.strips),
         not_before=not_before,
@@ -167,15 +148,18 @@ def _mildness(finding: Finding) -> int:
 
 
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
-    """A hold ends by itself only when everything that holds the mail does."""
+    """When the mail leaves without a person's decision; None if it leaves at once, never, or needs a decision."""
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]
-    waits_for_word = action is Action.HOLD and len(known) < len(times)
-    return None if waits_for_word or action is Action.RETURN else max(known, default=None)
+    waits_for_decision = action is Action.HOLD and len(known) < len(times)
+    return None if waits_for_decision or action is Action.RETURN else max(known, default=None)
 
 
 def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Sequence[Reason]) -> bool:
-    """Machines are never answered (RFC 3834 §2, R-POL-14), and what ends a loop must not feed it (R-OUT-08)."""
+    """Whether the writer gets a notice.
+
+    Automatic mail is never answered (RFC 3834 §2, R-POL-14), nor a loop (R-OUT-08).
+    """
     if case.is_automatic or (action is Action.RELAY and not warnings):
         return False
     return not reasons or reasons[0].code is not ReasonCode.LOOP

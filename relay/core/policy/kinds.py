@@ -1,30 +1,32 @@
-"""What a message is for: as the writer says by tag or header, else as its thread shows."""
+"""Tells the kind of a message: by the writer's tag or header, else by its thread."""
 
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
-from relay.core.policy.case import Case
+from relay.core.policy.case import HeaderCase
 
 _BY_NAME = {kind.value: kind for kind in Kind}
 
 
-def said(case: Case) -> Kind | None:
-    """The kind named by `alias+KIND`, else by `X-Relay-Kind`. What names no kind is ignored (R-ADR-05); a tag that
-    names an order says nothing of the kind."""
+def said(case: HeaderCase) -> Kind | None:
+    """The kind named by `alias+KIND`, else by `X-Relay-Kind`; None if neither names a kind (R-ADR-05).
+
+    A tag that names an order does not name a kind.
+    """
     order, tag = case.facts.order, case.facts.tag
     is_order = order is not None and order.external_id.casefold() == tag.casefold()
     return (None if is_order else named(tag)) or named(case.head.kind_mark)
 
 
-def kind_of(case: Case) -> Kind:
+def kind_of(case: HeaderCase) -> Kind:
     return said(case) or (Kind.REPLY if answers(case) else Kind.OTHER)
 
 
-def answers(case: Case) -> bool:
-    """Whether the other side's own message is answered: by In-Reply-To or References to an id of this pair that the
-    other side wrote, or because the buyer's question is still open (R-POL-04).
+def answers(case: HeaderCase) -> bool:
+    """Whether the message answers one of the other side: In-Reply-To or References name a message of the other side
+    in this pair, or a question of the buyer is still open (R-POL-04).
 
-    `Facts.thread_refs` holds ids of this pair only, so somebody else's Message-ID answers nothing (R-POL-05); a
-    machine answers nothing either (R-POL-14).
+    `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing (R-POL-05).
+    Automatic mail answers nothing (R-POL-14).
     """
     if case.is_automatic:
         return False

@@ -1,7 +1,7 @@
-"""Whether a seller may write to a buyer now, before he writes (R-POL-19): by the very decision that his mail would get.
+"""Tells whether a seller may write to a buyer now, before anything is written (R-POL-19).
 
-The answer is one word, without reason and without anything about the buyer. What a quota keeps for a day still gets
-there by itself, so it counts as open.
+The answer comes from the rules that need no message, in the same table that decides mail. It has no reason and nothing
+about the buyer in it. A full quota only delays mail, so it counts as open.
 """
 
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from typing import Final
 
 from relay.core.identify import Writer
 from relay.core.mail.head import Automatic, Head
-from relay.core.mail.mime import MimeLimits, split
 from relay.core.model.facts import Facts, Proof
-from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
-from relay.core.policy.decide import decide
+from relay.core.policy import bypass
+from relay.core.policy.case import HeaderCase
+from relay.core.policy.stages import HEADER_RULES
 
-_NOTHING_WRITTEN: Final = b"\r\n"
+_SELLER: Final = Writer(role=Role.SELLER, sender=None, proof=Proof.LOGIN, registered=True)
 _PLAIN: Final = Head(
     from_address="",
     from_name="",
@@ -32,20 +32,20 @@ _PLAIN: Final = Head(
     own_marks=(),
     hops=0,
 )
-Reach = Standing
 
 
-def reach(facts: Facts, policy: Policy, now: datetime) -> Reach:
-    """For the seller of `facts.pair`, writing to its buyer about `facts.order`; `facts` as they would be gathered for
-    an empty message of his from a registered address."""
-    if _passes(_PLAIN, facts, policy, now):
-        return Reach.OPEN
-    critical = any(_passes(head, facts, policy, now) for head in _critical(policy))
-    return Reach.CRITICAL_ONLY if critical else Reach.CLOSED
+def reach(facts: Facts, policy: Policy, now: datetime) -> Standing:
+    """The standing of the seller of `facts.pair` towards its buyer about `facts.order`; `facts` are those of a message
+    that the seller writes from a registered address."""
+    plain = HeaderCase(head=_PLAIN, facts=facts, writer=_SELLER, policy=policy, now=now)
+    if _passes(plain):
+        return Standing.OPEN
+    is_critical_only = any(_passes(replace(plain, head=head)) for head in _critical(policy))
+    return Standing.CRITICAL_ONLY if is_critical_only else Standing.CLOSED
 
 
 def _critical(policy: Policy) -> Iterator[Head]:
-    """A head for each thing that may lift an opt-out under this policy."""
+    """A header for each mark that may lift an opt-out under this policy."""
     bypass = policy.bypass
     marks = (f"{pair[0]}{word}{pair[1]}" for pair in bypass.brackets[:1] for word in bypass.important_words[:1])
     for subject in (*marks, *bypass.additional_information[:1]):
@@ -54,17 +54,6 @@ def _critical(policy: Policy) -> Iterator[Head]:
         yield replace(_PLAIN, kind_mark=kind)
 
 
-def _passes(head: Head, facts: Facts, policy: Policy, now: datetime) -> bool:
-    seller = facts.pair.seller
-    peer = Peer(port=Port.SUBMISSION, client_ip="", helo="", tls=True, login_party_id=seller.party.id)
-    incoming = Incoming(
-        peer=peer,
-        mail_from=seller.alias.address,
-        rcpt_to=(facts.pair.buyer.alias.address,),
-        smtputf8=False,
-        content=_NOTHING_WRITTEN,
-        received_at=now,
-    )
-    writer = Writer(role=Role.SELLER, sender=None, proof=Proof.LOGIN, registered=True)
-    root = split(_NOTHING_WRITTEN, MimeLimits())
-    return decide(incoming, head, root, facts, writer, policy, now).action is not Action.RETURN
+def _passes(planned: HeaderCase) -> bool:
+    case = bypass.exempted(planned)
+    return not any(finding.action is Action.RETURN for rule in HEADER_RULES for finding in rule.judge(case))

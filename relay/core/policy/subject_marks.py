@@ -1,7 +1,7 @@
-"""Marks in a subject that lift a buyer's opt-out (R-POL-04): a bracketed "Important", or what it begins with.
+"""Finds marks in a subject that lift a buyer's opt-out (R-POL-04): a bracketed "Important", or a phrase at its start.
 
-All spans are offsets into the decoded subject as given. Time is linear in its length: bracketed texts hold no bracket,
-so they never overlap, and every repeat in a pattern is possessive or bounded.
+All spans are offsets into the decoded subject as given. Time is linear in its length: bracketed texts contain no
+bracket, so they never overlap, and every repeat in a pattern is possessive or bounded.
 """
 
 import re
@@ -18,7 +18,7 @@ _REPLY_CHAIN: Final = re.compile(
 
 
 def important(subject: str, brackets: tuple[str, ...], words: tuple[str, ...]) -> Span | None:
-    """The first pair of brackets (with what they hold) that holds one of `words` and nothing else but spaces.
+    """Returns the first pair of brackets, with its content, that contains one of `words` and otherwise only spaces.
 
     Compared after NFKC and case folding, so that full-width letters count. Spaces within a Japanese word are
     typography (重　要); within a Latin word they make another word.
@@ -32,7 +32,7 @@ def important(subject: str, brackets: tuple[str, ...], words: tuple[str, ...]) -
 
 
 def additional_information(subject: str, phrases: tuple[str, ...]) -> Span | None:
-    """The phrase with which the subject begins after any chain of `Re:`, `RE:`, `Re[2]:`, `返信：`."""
+    """Returns the phrase at the start of the subject, after any chain of `Re:`, `RE:`, `Re[2]:`, `返信：`."""
     chain = _REPLY_CHAIN.match(subject)
     start = chain.end() if chain else 0
     for phrase in phrases:

@@ -1,10 +1,10 @@
-"""What a message holds, judged: attachments whoever writes, and of sellers links, contact data and promotion.
+"""Looks into a message: attachments of both sides, and the links, contact data and promotion that sellers write.
 
-`judge` gives every finding with its configured action; `decide` weighs them. Most mail costs one pass: `clues` rules out
-each rule that has nothing to look at, before anything is parsed. All is linear in the size of the message.
+The rules `attachments` and `writing` ask it. Most mail costs one pass: `clues` rules out each detector that has nothing
+to look at, before anything is parsed. All is linear in the size of the message.
 """
 
 from relay.core.policy.content.finding import ContentFinding
-from relay.core.policy.content.judge import contradicts, judge
+from relay.core.policy.content.judge import TEXT_CODES, contradicts, of_attachments, of_text, weighed
 
-__all__ = ["ContentFinding", "contradicts", "judge"]
+__all__ = ["TEXT_CODES", "ContentFinding", "contradicts", "of_attachments", "of_text", "weighed"]

@@ -1,7 +1,7 @@
-"""ZIP files looked into, with caps on all that a small file can make large. Pure: octets in, members out.
+"""Reads ZIP files, with limits on everything that a small file can make large. Pure: octets in, members out.
 
 The directory at the end and the header before each member must agree, and members must not overlap: programs differ
-in which they believe, and what is judged must be what is unpacked (APPNOTE.TXT 4.3).
+in which they use, and the judged content must be the unpacked content (APPNOTE.TXT 4.3).
 """
 
 import struct
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 MOST_MEMBERS: Final = 500
 MOST_INFLATED_BYTES: Final = 20_000_000
-"""Of all archives of a message together, those within others too: inflating so much takes some 50 ms."""
+"""For all archives of a message together, with those inside others: inflating so much takes some 50 ms."""
 MOST_RATIO: Final = 1_000
 _LONGEST_COMMENT: Final = 65_535
 
@@ -24,11 +24,11 @@ _STORED, _DEFLATED = 0, 8
 
 
 class UnreadableArchiveError(ValueError):
-    """Encrypted, damaged, too big when unpacked, or of a form that is not looked into."""
+    """An archive is encrypted, damaged, too big when unpacked, or of an unsupported form."""
 
 
 class Budget:
-    """What one message's archives may still inflate to."""
+    """The octets that the archives of one message may still inflate to."""
 
     def __init__(self) -> None:
         self._left = MOST_INFLATED_BYTES
@@ -46,7 +46,7 @@ class Member(NamedTuple):
     method: int
 
     def content(self) -> bytes:
-        """Whole; raises UnreadableError when it is not as long as it says."""
+        """Returns the whole content. Raises UnreadableArchiveError if its length is not the declared one."""
         if self.method == _STORED:
             content = self.packed
         else:
@@ -61,7 +61,7 @@ class Member(NamedTuple):
 
 
 def members(archive: bytes, budget: Budget) -> list[Member]:
-    """All files in it, directories left out. Raises UnreadableError."""
+    """Returns all files of the archive, without directories. Raises UnreadableArchiveError."""
     count, at = _directory(archive)
     found = []
     spans = []
@@ -124,7 +124,8 @@ def _name(raw: bytes, flags: int) -> str:
 
 
 def office_type(names: Iterable[str]) -> str:
-    """Of an Office document's members: "docx", "xlsx", "pptx"; "macros" for one that holds programs; else "zip"."""
+    """Returns the type of an Office document by its members: "docx", "xlsx", "pptx"; "macros" if it has programs; else
+    "zip"."""
     low = [name.lower() for name in names]
     if "[content_types].xml" not in low:
         return "zip"

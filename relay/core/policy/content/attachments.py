@@ -1,7 +1,7 @@
-"""Attachments (R-POL-07), whoever writes: judged by what they are, not by what they are called.
+"""Judges attachments of both sides (R-POL-07) by their content, not by their name.
 
 A name must be on the list, and the content must be of a type on the list: a PDF called `.txt` harms nobody, a program
-called `.pdf` does. Archives and nested messages are looked into. Only first octets are decoded of what needs no more.
+called `.pdf` does. Archives and nested messages are looked into. Only the first octets are decoded where they suffice.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from relay.core.policy.content import archives, filenames, filetypes
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 
 _DEEPEST: Final = 2
-"""Archives within archives, messages within encoded messages."""
+"""The deepest nesting of archives in archives and of messages in encoded messages."""
 _SIGNATURES: Final = frozenset(
     {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 )
@@ -27,7 +27,7 @@ _MACROS_STREAM: Final = "_VBA_PROJECT".encode("utf-16-le")
 
 
 class Fault(NamedTuple):
-    """What is wrong with the attachment in the part at `path`; `name` is fit to be shown."""
+    """A fault of the attachment in the part at `path`; `name` may be shown."""
 
     code: ReasonCode
     path: str
@@ -42,7 +42,11 @@ class _File(NamedTuple):
 
 
 def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) -> Iterator[Fault]:
-    """`may_strip`: of too many octets the largest attachments are named that have to go, else one."""
+    """Yields the faults of all attachments.
+
+    If all together are too big: with `may_strip` one fault for each of the largest attachments that has to go, else one
+    fault.
+    """
     found = list(_attachments(content, root))
     judging = _Judging(policy)
     for part in found:
@@ -71,7 +75,7 @@ def _is_attachment(content: bytes, part: Part) -> bool:
 
 
 class _Judging:
-    """One message under way: what its archives may still cost."""
+    """The judging of one message, with the budget that is left for its archives."""
 
     def __init__(self, policy: Attachments) -> None:
         self._allowed = policy.extensions | ({"zip"} if policy.archives else frozenset())
@@ -87,7 +91,7 @@ class _Judging:
         )
 
     def _of_message(self, message: bytes, depth: int) -> ReasonCode | None:
-        """One that is encoded, against RFC 2046 §5.2.1, is a message to some programs."""
+        """An encoded message violates RFC 2046 §5.2.1, but some programs read it as a message."""
         if depth >= _DEEPEST:
             return ReasonCode.ATTACHMENT_UNREADABLE
         try:
@@ -151,14 +155,14 @@ class _Judging:
 
 
 def _is_plain_embedding(name: str) -> bool:
-    """What is embedded in an Office document runs with a double click."""
+    """Whether the member of an Office document is harmless: an embedded file runs with a double click."""
     low = name.lower()
     embedded = "/embeddings/" in low and filenames.extension(low) in filetypes.DANGEROUS_EXTENSIONS
     return not embedded
 
 
 def _ole_type(content: bytes) -> str:
-    """Installers and spreadsheets have the same first octets as Word's files."""
+    """Tells Word's files from installers and spreadsheets, which have the same first octets."""
     if _MACROS_STREAM in content:
         return "macros"
     return "doc" if _WORD_STREAM in content else "ole"

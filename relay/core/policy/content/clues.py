@@ -1,4 +1,4 @@
-"""One pass over a text says which rules need a look at it; most texts need none. RE2: linear whatever the text."""
+"""Tells in one pass over a text which detectors have to look at it; most texts need none. RE2: linear for any text."""
 
 from enum import Enum, auto
 from functools import cache
@@ -61,6 +61,6 @@ def compiled(pattern: str) -> "re2._Regexp":
 
 
 def first(patterns: tuple[str, ...], text: str) -> tuple[int, int] | None:
-    """Where the first of them that there is stands."""
+    """Returns the span of the first pattern that occurs in the text."""
     found = next((match for pattern in patterns if (match := compiled(pattern).search(text))), None)
     return (found.start(), found.end()) if found else None

@@ -1,6 +1,6 @@
-"""Contact data that lead off the platform: mail addresses, and accounts at messengers and social networks.
+"""Finds contact data: mail addresses, and accounts at messengers and social networks.
 
-Addresses of the pair are not this rule's business: they become aliases on the way.
+Addresses of the pair are left out: the rewrite replaces them by aliases.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 300
-"""Of one text: addresses that are told, names of networks and signs that are looked at."""
+"""Limits per text: reported addresses, names of networks and signs that are looked at."""
 
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
@@ -99,7 +99,7 @@ def accounts(text: str) -> Iterator[Hit]:
 
 
 def spelt_addresses(text: str) -> Iterator[Hit]:
-    """As in "name at domain dot com" and 「アット」; and hosts with their dot in words."""
+    """Yields addresses in words, such as "name at domain dot com" and 「アット」, and hosts with their dot in words."""
     for sign in itertools.islice(_AT.finditer(text), _MOST):
         window = text[max(0, sign.start() - 66) : sign.start()]
         local = _LOCAL.search(window)

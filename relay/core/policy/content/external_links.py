@@ -1,6 +1,7 @@
-"""Links in running text: URLs, and hosts without a scheme. Own and linear: ready-made finders miss a URL right after
-kana, which is where Japanese mail has it. The search is for a sign, `:/` or a dot with a letter after it; from there the
-text is read both ways.
+"""Finds links in running text: URLs, and hosts without a scheme.
+
+Written for this purpose and linear: ready-made finders miss a URL right after kana, where Japanese mail often has it. The
+search is for a sign, `:/` or a dot with a letter after it; from there the text is read in both directions.
 """
 
 import itertools
@@ -13,14 +14,14 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 MOST: Final = 200
-"""Of one text; with so many it is stopped for the first."""
+"""Limit per text; a text with so many links is stopped for the first one."""
 
 _SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)(?:[A-Za-z0-9]|[^\x00-\x7f]{2}))")
 _SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
 _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
 _REST: Final = re.compile(rf":[/\\]{{1,3}}([^{_END}]{{1,2000}}+)")
 _PARTICLE: Final = re.compile("[ぁ-ん]")
-"""What follows a link in Japanese prose."""
+"""The characters that follow a link in Japanese prose."""
 _LABEL_BACKWARDS: Final = re.compile(rf"[A-Za-z0-9-]{{1,63}}+|[^\x00-\x7f{_END}]{{1,30}}+")
 _NO_START: Final = re.compile(r"[A-Za-z0-9@._%+/=-]")
 _ADDRESS_SIGNS: Final = frozenset("@_")
@@ -48,7 +49,7 @@ def _found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
 
 
 def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """The host of the URL whose scheme ends at `at`, "" when there is none, and from where to where it goes."""
+    """Returns the host of the URL whose scheme ends at `at`, "" if there is none, with its start and end."""
     scheme = _SCHEME.search(text, max(done, at - 5), at)
     rest = _REST.match(text, at) if scheme else None
     if not scheme or not rest:
@@ -59,8 +60,11 @@ def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
 
 
 def _bare(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """The same for a name without a scheme, with its first dot at `at`. It may end in a label that is not in ASCII where
-    that is a public suffix; other text in such letters follows a link without a space."""
+    """Returns the same for a name without a scheme, with its first dot at `at`.
+
+    The name may end in a label that is not ASCII if that is a public suffix; other text in such letters follows a link
+    without a space.
+    """
     labels = _LABELS.match(text, at)
     end = labels.end() if labels else at + 1
     other = _OTHER_LABEL.match(text, end) if text[end - 1] == "." else None

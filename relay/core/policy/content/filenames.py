@@ -1,4 +1,4 @@
-"""Names of attachments: what a person sees, what a program takes for the type, and tricks that make the two differ."""
+"""Names of attachments: as people see them, as programs take their type, and tricks that make the two differ."""
 
 import re
 import unicodedata
@@ -13,25 +13,25 @@ _SEPARATORS: Final = re.compile(r"[/\\]")
 
 
 def shown(name: str) -> str:
-    """As it may stand in a notice: one line, nothing that turns its direction."""
+    """Returns the name for a notice: one line, no characters that change the direction of text."""
     return "".join(char for char in name if char.isprintable() and not _DIRECTION.match(char))[:_SHOWN_CHARS]
 
 
 def plain(name: str) -> str:
-    """As the receiving system takes it: full-width dots as dots, without folders and without the dots and spaces at its
-    end that Windows drops, lower case."""
+    """Returns the name as the receiving system takes it, in lower case: full-width dots as dots, without folders and
+    without dots and spaces at the end, which Windows drops."""
     printable = "".join(char for char in unicodedata.normalize("NFKC", name[-1_000:]) if char.isprintable())
     return _SEPARATORS.split(printable.replace("\u3002", "."))[-1].rstrip(". ").lower()
 
 
 def extension(name: str) -> str:
-    """Lower case, "" when it has none."""
+    """Returns the extension in lower case, "" if there is none."""
     found = _pieces(name)
     return found[-1] if len(found) > 1 and _EXTENSION.match(found[-1]) else ""
 
 
 def is_trick(name: str, allowed: frozenset[str]) -> bool:
-    """Whether the name pretends: text that runs backwards, or `invoice.pdf.exe`."""
+    """Whether the name is misleading: text that runs backwards, or `invoice.pdf.exe`."""
     if "\u202e" in name or "\u2067" in name:
         return True
     found = _pieces(name)

@@ -1,6 +1,6 @@
-"""What a file is by its first octets: the types that may pass, and the usual dangerous ones.
+"""Recognises a file by its first octets: the types that may pass, and the usual dangerous ones.
 
-A type is named by the extension that it most often has. "text" and "data" say that nothing is known of it.
+A type is named by its most common extension. "text" and "data" mean that nothing more is known.
 """
 
 import re
@@ -56,7 +56,7 @@ _PDF_WITHIN: Final = 1_024  # readers take a PDF whose mark comes late
 DANGEROUS: Final = frozenset(
     "exe elf macho class cab chm lnk script html svg xml code tnef rar 7z gz bz2 xz zst".split()
 )
-"""Never taken for another type by its name: they run, or cannot be looked into."""
+"""Types that are refused under any name: they run, or cannot be looked into."""
 
 DANGEROUS_EXTENSIONS: Final = frozenset(
     "exe scr com bat cmd pif msi msp dll cpl jar js jse vbs vbe wsf wsh hta ps1 psm1 lnk url reg inf scf chm app dmg pkg "
@@ -114,7 +114,7 @@ _DECLARED: Final = {
 
 
 def sniff(head: bytes) -> str:
-    """By up to SNIFFED octets; "ole" and "zip" need a further look."""
+    """Returns the type by up to SNIFFED octets; "ole" and "zip" need a further look."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -135,10 +135,10 @@ def sniff(head: bytes) -> str:
 
 
 def extension_of_type(content_type: str) -> str:
-    """What a declared type is called, "" when it does not say."""
+    """Returns the extension of a declared type, "" if the type does not imply one."""
     return _DECLARED.get(content_type, "")
 
 
 def expected(extension: str) -> frozenset[str]:
-    """The kinds that a file of this name may be; empty when its content cannot be told."""
+    """Returns the types that a file with this extension may have; empty if its content cannot be recognised."""
     return _EXPECTED.get(extension, frozenset({extension}) & KNOWN)

@@ -1,4 +1,4 @@
-"""What a content rule finds, and the short form in which a rule says it of one text."""
+"""The finding of a content rule, and the short form that a detector returns for one text."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,10 @@ from relay.core.model.verdict import Strip
 
 
 class ContentFinding(NamedTuple):
-    """One finding with the action that the policy has for it, never ALLOW. `strip` says what STRIP cuts out, and is
-    None for every other action."""
+    """One finding with its configured action, which is never ALLOW.
+
+    `strip` is the place that STRIP cuts out, None for every other action.
+    """
 
     action: ContentAction
     reason: Reason
@@ -17,8 +19,11 @@ class ContentFinding(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """What a rule found at `[start:end]` of a text as it is read. `value` is what a notice may name of it: the host of
-    a link, the sort of contact data (`email`, `phone`, `account`), never a whole address or number."""
+    """A hit at `[start:end]` of a text as it is read.
+
+    `value` may be shown in a notice: the host of a link, the sort of contact data (`email`, `phone`, `account`), never
+    a whole address or number.
+    """
 
     code: ReasonCode
     start: int

@@ -1,4 +1,4 @@
-"""All content rules over one message, each finding with the action that the policy has for it (R-POL-07..10)."""
+"""The detectors of attachments and text over one message, each finding with its configured action (R-POL-07..10)."""
 
 import itertools
 import re
@@ -7,12 +7,12 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from relay.core.mail.edits import merge_ranges
-from relay.core.model.policy import Content, ContentAction, Rule
+from relay.core.model.policy import ActionByKind, Content, ContentAction
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Strip
 from relay.core.own_links import own_links
 from relay.core.policy import kinds, subject_marks
-from relay.core.policy.case import Case
+from relay.core.policy.case import Case, Finding, acting
 from relay.core.policy.content import (
     attachments,
     clues,
@@ -32,36 +32,53 @@ from relay.core.policy.content.reading import SUBJECT, Text
 
 _Seen = AbstractSet[Clue | Phrase]
 
-_ATTACHMENTS: Final = "R-POL-07"
-_RULES: Final = {
-    ReasonCode.CONTACT_DISGUISED: ("R-POL-09", "contact"),
-    ReasonCode.CONTACT_DATA: ("R-POL-08", "contact"),
-    ReasonCode.LINKED_LOGO: ("R-POL-08", "domain"),
-    ReasonCode.TRACKING_PIXEL: ("R-POL-08", "domain"),
-    ReasonCode.EXTERNAL_LINK: ("R-POL-08", "domain"),
-    ReasonCode.PROMOTION: ("R-POL-08", ""),
-    ReasonCode.STATUS_COPY: ("R-POL-10", ""),
+_VALUE_NAMES: Final = {
+    ReasonCode.CONTACT_DISGUISED: "contact",
+    ReasonCode.CONTACT_DATA: "contact",
+    ReasonCode.LINKED_LOGO: "domain",
+    ReasonCode.TRACKING_PIXEL: "domain",
+    ReasonCode.EXTERNAL_LINK: "domain",
+    ReasonCode.PROMOTION: "",
+    ReasonCode.STATUS_COPY: "",
 }
-"""The row of the requirements, and what of it a notice names; of two that overlap the one above counts."""
-_RANK: Final = {code: rank for rank, code in enumerate(_RULES)}
+"""The name of the value that a notice may show of each hit, "" for none. Of overlapping hits the first listed wins."""
+TEXT_CODES: Final = tuple(_VALUE_NAMES)
+_RANK: Final = {code: rank for rank, code in enumerate(TEXT_CODES)}
 _WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
 _OF_LINKS: Final = frozenset({ReasonCode.EXTERNAL_LINK, ReasonCode.LINKED_LOGO})
 _LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
-"""In one text; where there is more to be cut out, all of it goes."""
+"""In one text; a text with more places to cut out is removed whole."""
 
 
-def judge(case: Case) -> Sequence[ContentFinding]:
-    """Every finding of the rules that apply, those of attachments first. What has to be cut out is named at each of its
-    places, anything else once."""
-    found = list(_attachments(case))
-    if case.by_seller:
-        found += _Writing(case).findings()
-    return found
+def of_attachments(case: Case) -> Iterator[ContentFinding]:
+    """Findings about the attachments of any writer."""
+    policy = case.policy.attachments
+    if policy.action is ContentAction.ALLOW:
+        return
+    strips = policy.action is ContentAction.STRIP
+    for code, path, name in attachments.faults(case.incoming.content, case.root, policy, may_strip=strips):
+        reason = Reason(code=code, span=Span(part=path, start=0, end=0), values=(("name", name),))
+        yield ContentFinding(policy.action, reason, Strip(part=path, code=code, name=name) if strips else None)
 
 
-def contradicts(case: Case, findings: Iterable[ContentFinding]) -> bool:
-    """Whether a message that is marked important or critical advertises, or asks for a review (R-POL-06)."""
+def of_text(case: Case) -> Iterator[ContentFinding]:
+    """Findings about a seller's text. Places to be cut out are all named; of any other finding the first place is."""
+    return _TextJudge(case).findings()
+
+
+def weighed(findings: Iterable[ContentFinding]) -> Iterator[Finding]:
+    """The findings as `decide` weighs them."""
+    for one in findings:
+        if found := acting(one.action, one.reason, one.strip):
+            yield found
+
+
+def contradicts(case: Case, found: AbstractSet[ReasonCode]) -> bool:
+    """Whether a message that is marked important or critical advertises, or asks for a review (R-POL-06).
+
+    `found` are the codes of its findings.
+    """
     bypass = case.policy.bypass
     subject = case.head.subject
     if not (
@@ -70,23 +87,13 @@ def contradicts(case: Case, findings: Iterable[ContentFinding]) -> bool:
         or subject_marks.additional_information(subject, bypass.additional_information)
     ):
         return False
-    return any(finding.reason.code is ReasonCode.PROMOTION for finding in findings) or (
+    return ReasonCode.PROMOTION in found or (
         case.by_seller and wording.asks_for_review(clues.seen(text.view) for text in reading.read(case))
     )
 
 
-def _attachments(case: Case) -> Iterator[ContentFinding]:
-    policy = case.policy.attachments
-    if policy.action is ContentAction.ALLOW:
-        return
-    strips = policy.action is ContentAction.STRIP
-    for code, path, name in attachments.faults(case.incoming.content, case.root, policy, may_strip=strips):
-        reason = Reason(code=code, rule=_ATTACHMENTS, span=Span(part=path, start=0, end=0), values=(("name", name),))
-        yield ContentFinding(policy.action, reason, Strip(part=path, code=code, name=name) if strips else None)
-
-
-class _Writing:
-    """What the writer says, text by text."""
+class _TextJudge:
+    """The texts of one message of a seller, judged one after the other."""
 
     def __init__(self, case: Case) -> None:
         self._content = case.policy.content
@@ -99,7 +106,7 @@ class _Writing:
         self._link_prefix = case.facts.link_prefix
         self._texts = reading.read(case)
         self._seen = [clues.seen(text.view) for text in self._texts]
-        self._told: set[tuple[ReasonCode, str]] = set()
+        self._reported: set[tuple[ReasonCode, str]] = set()
 
     def findings(self) -> Iterator[ContentFinding]:
         hits: dict[str, list[Hit]] = {text.part: [] for text in self._texts}
@@ -131,8 +138,8 @@ class _Writing:
             yield hit._replace(start=start, end=end)
 
     def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
-        """Without links of ours, a scanner's wrapping around them included: the rewrite takes those out of what is
-        quoted (R-REW-09)."""
+        """Leaves out links to the relay itself, also when a scanner has wrapped them: the rewrite removes those from
+        quoted text (R-REW-09)."""
         ours = (
             own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
         )
@@ -150,18 +157,18 @@ class _Writing:
                 action = ContentAction.HOLD  # nothing can be cut out of a subject
             if action is ContentAction.STRIP:
                 if hit.end <= cut_to:
-                    continue  # gone with what is around it
+                    continue  # an earlier cut removes it
                 cuts += 1
                 strip, cut_to = _strip(text, hit, whole=not hit.end or cuts > _MOST_CUTS), hit.end
                 if strip.end is None:
                     cut_to = len(text.source)
-            elif action is ContentAction.ALLOW or (hit.code, hit.value) in self._told:
+            elif action is ContentAction.ALLOW or (hit.code, hit.value) in self._reported:
                 continue
-            self._told.add((hit.code, hit.value))
+            self._reported.add((hit.code, hit.value))
             yield ContentFinding(action, _reason(text, hit), strip)
 
     def _action(self, code: ReasonCode) -> ContentAction:
-        return _rule(self._content, code).action_for(self._kind)
+        return _setting(self._content, code).action_for(self._kind)
 
 
 def _line(text: str, start: int, end: int) -> tuple[int, int]:
@@ -170,7 +177,7 @@ def _line(text: str, start: int, end: int) -> tuple[int, int]:
     return text.rfind("\n", 0, start) + 1, found.start() if found else len(text)
 
 
-def _rule(content: Content, code: ReasonCode) -> Rule:
+def _setting(content: Content, code: ReasonCode) -> ActionByKind:
     return {
         ReasonCode.EXTERNAL_LINK: content.links,
         ReasonCode.LINKED_LOGO: content.logos,
@@ -183,24 +190,23 @@ def _rule(content: Content, code: ReasonCode) -> Rule:
 
 
 def _reason(text: Text, hit: Hit) -> Reason:
-    row, names = _RULES[hit.code]
+    name = _VALUE_NAMES[hit.code]
     return Reason(
         code=hit.code,
-        rule=row,
         span=Span(part=text.part, start=hit.start, end=hit.end),
-        values=((names, hit.value),) if names and hit.value else (),
+        values=((name, hit.value),) if name and hit.value else (),
     )
 
 
 def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
-    """The whole part where the place is not known, or there are too many."""
+    """`whole`: cut out the whole part, because the place is not known or there are too many places."""
     if whole:
         return Strip(part=text.part, code=hit.code, name=hit.value)
     return Strip(part=text.part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
 
 
 def _in_text(text: Text, seen: _Seen, owner: Owner, known: tuple[str, ...]) -> Iterator[Hit]:
-    """Hits of the view, by the clues in it."""
+    """Returns the hits in the view, running only the detectors whose clues occur in it."""
     view = text.view
     if Clue.LINK in seen:
         yield from (_in_disguise(text, hit) for hit in external_links.found(view, owner.domains))
@@ -219,7 +225,8 @@ def _in_text(text: Text, seen: _Seen, owner: Owner, known: tuple[str, ...]) -> I
 
 
 def _in_disguise(text: Text, hit: Hit) -> Hit:
-    """Contact data in full-width figures or with something in it that does not show; a link for the latter alone."""
+    """The hit as disguised contact data if it has full-width characters or invisible ones in it; a link only if it
+    has invisible ones."""
     odd = text.odd(hit.start, hit.end)
     if hit.code is ReasonCode.EXTERNAL_LINK:
         is_hidden = any(not char.isalnum() and char != "＠" for char in odd)
@@ -228,7 +235,7 @@ def _in_disguise(text: Text, hit: Hit) -> Hit:
 
 
 def _look_alikes(text: Text) -> Iterator[Hit]:
-    """What is a link or an address only when letters of other scripts are read as the Latin ones they look like."""
+    """Links and addresses that appear only when look-alike letters of other scripts are read as Latin letters."""
     latin = text.look_alikes_as_latin()
     for hit in (*external_links.found(latin, frozenset()), *contacts.addresses(latin, frozenset(), frozenset())):
         if latin[hit.start : hit.end] != text.view[hit.start : hit.end]:
@@ -237,7 +244,7 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
 
 
 def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
-    """A picture that reports back does so from within a quote too."""
+    """Hits in HTML markup. In quoted text only tracking pixels count: they report back from there too."""
     for hit in markup.found(text.source, owner):
         is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)
         if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:
@@ -245,6 +252,6 @@ def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
 
 
 def _apart(hits: Iterable[Hit]) -> list[Hit]:
-    """Returns the hits without overlap: those that overlap become one, with the code that ranks highest (`_RULES`) or
+    """Returns the hits without overlap: those that overlap become one, with the code that ranks highest (`TEXT_CODES`) or
     of the longest hit with that code."""
     return merge_ranges(hits, best=lambda hit: (_RANK[hit.code], hit.start - hit.end))

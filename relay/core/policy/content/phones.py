@@ -1,7 +1,7 @@
-"""Telephone numbers, in figures of any script or in words, and what only looks like one (R-POL-09).
+"""Finds telephone numbers, in figures of any script or in words (R-POL-09).
 
-A number counts when it could be dialled (libphonenumber's plans, Japan and international) and is none of what is known
-of the pair's orders, nor a price, a date, a postcode, a tracking number or a number that its label names.
+A number counts if it could be dialled (libphonenumber's plans, Japan and international) and is neither known from the
+pair's orders nor a price, a date, a postcode, a tracking number or another number that a label explains.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 1_000
-"""Numbers of one text that are looked up: each costs 20 us."""
+"""Limit of looked-up numbers per text: each look-up costs 20 us."""
 
 _KANJI: Final = "〇零一二三四五六七八九"
 _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
@@ -65,7 +65,7 @@ _FREE: Final = re.compile(r"0(?:120|800|570)")
 
 
 def found(text: str, known: tuple[str, ...]) -> Iterator[Hit]:
-    """Hits of `text`; `known` are the pair's own texts."""
+    """Yields the hits in `text`; `known` are texts of the pair's orders, which are no phone numbers."""
     runs = list(_RUN.finditer(text))
     numbers = frozenset(_NOT_FIGURES.sub("", word) for word in known) if runs else frozenset()
     taken = _spans_of(text, known) if runs else []
@@ -88,7 +88,7 @@ def found(text: str, known: tuple[str, ...]) -> Iterator[Hit]:
 
 
 def spelt(text: str) -> Iterator[Hit]:
-    """Numbers in words."""
+    """Yields numbers that are written in words."""
     for match in itertools.islice(_SPELT.finditer(text), _MOST):
         figures = "".join(_WORD_DIGITS[word.lower()] for word in _ONE_WORD.findall(match[0]))
         region = "JP" if figures.startswith("0") else "US"
@@ -97,7 +97,7 @@ def spelt(text: str) -> Iterator[Hit]:
 
 
 def _spans_of(text: str, known: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where what is known of the orders stands in the text."""
+    """Returns the spans of the known texts of the orders."""
     spans: list[tuple[int, int]] = []
     for word in known:
         at = text.find(word) if len(word) > 3 else -1
@@ -120,7 +120,7 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
 
 
 def _dialled(text: str, start: int, number: str, figures: str) -> tuple[str, str | None]:
-    """What one would dial, and where from; "" when nobody would. Numbers of other lands need a `+` or a word."""
+    """Returns the number to dial with its region; "" if nobody would dial it. Foreign numbers need a `+` or a word."""
     if number.startswith("+") and 8 <= len(figures) <= 15:
         return "+" + figures, None
     if figures.startswith("00") and 10 <= len(figures) <= 17:
@@ -142,7 +142,7 @@ def _is_valid(number: str, region: str | None) -> bool:
 
 
 def _is_hidden(number: str) -> bool:
-    """Written so that only people see a number: other figures than 0 to 9, or each by itself."""
+    """Whether only people see a number in it: other figures than 0 to 9, or each figure by itself."""
     if any(char in number for char in _KANJI + "oOの・"):
         return True
     groups = [group for group in _NOT_FIGURES.split(number) if group]

@@ -1,7 +1,7 @@
-"""The built-in words of promotion, review requests and status mails, Japanese and English, as RE2 patterns.
+"""The built-in phrases of promotion, review requests and status mails, Japanese and English, as RE2 patterns.
 
-Weights are such that one ordinary word in an honest answer ("the sale price is right", 「キャンペーンは終わりました」) stays
-below 1 and two that belong together reach it. No pattern holds a gap: all are looked for in one pass.
+One ordinary word in an honest answer ("the sale price is right", 「キャンペーンは終わりました」) weighs less than 1, and two
+that belong together reach 1. No pattern has a gap: all are looked for in one pass.
 """
 
 from typing import Final, NamedTuple
@@ -86,7 +86,7 @@ REVIEW: Final = (
         0.5,
     ),
 )
-"""A request alone is no promotion; together with a reward it is."""
+"""A request alone is no promotion; with a reward it is."""
 
 ORDER_TAKEN: Final = (
     r"(ご注文|注文)(を|は)?(確かに)?(承り|受け付け|受付け|受付|お受け)(いたし|致し|し)?ました",
@@ -116,4 +116,4 @@ BEYOND_STATUS: Final = (
     r"(遅れ|遅延|お詫び|申し訳|欠品|在庫切れ|変更|返品|返金|交換|不良|破損|キャンセル|不足|できません|できかね|間違|誤って)",
     r"\b(delay(ed)?|sorry|apolog\w+|unfortunately|however|cannot|can't|unable|refund(ed)?|return(ed)?|exchange|replac\w+|damage[d]?|mistake|instead|missing|broken|wrong|out of stock|cancel\w*|customs|split|separate(ly)?)\b",
 )
-"""What the marketplace never says for the seller: with one of these it is a message of his own."""
+"""Phrases that never occur in a mail of the marketplace: a text with one of them is the seller's own."""

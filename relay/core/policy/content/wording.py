@@ -1,4 +1,4 @@
-"""What a message is, by its words: promotion, a request for a review, or a repeat of the marketplace's own mail."""
+"""Recognises promotion, requests for a review and repeats of the marketplace's mail by their words."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,11 +16,11 @@ from relay.core.policy.content.reading import Text
 
 _ENOUGH: Final = 1.0
 _LONGEST_STATUS: Final = 1_200
-"""Characters: a longer mail says more than the marketplace's own."""
+"""Characters; a longer mail says more than a mail of the marketplace."""
 
 
 def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """The phrases of all texts together, each counted once; the heaviest first, of equal ones the earliest."""
+    """Yields the phrases of all texts together, each counted once: the heaviest first, of equal ones the earliest."""
     present = {item for each in seen for item in each if isinstance(item, Phrase)}
     if sum(phrase.weight for phrase in present) < _ENOUGH:
         return
@@ -39,7 +39,7 @@ def asks_for_review(seen: Iterable[AbstractSet[Clue | Phrase]]) -> bool:
 
 
 def operators_words(texts: Sequence[Text], patterns: tuple[str, ...]) -> Iterator[tuple[Text, Hit]]:
-    """What the marketplace itself counts as promotion, one match of a pattern and text."""
+    """Yields one match for each of the operator's own patterns and each text."""
     for text in texts:
         for pattern in _compiled(patterns):
             match = pattern.search(text.view)
@@ -49,7 +49,7 @@ def operators_words(texts: Sequence[Text], patterns: tuple[str, ...]) -> Iterato
 
 @lru_cache(maxsize=64)
 def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
-    """A pattern that RE2 refuses finds nothing; the check of the policy file names it."""
+    """A pattern that RE2 refuses finds nothing; the check of the policy file reports it."""
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
@@ -63,7 +63,7 @@ def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
 
 
 def status_copy(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """A mail that says what the marketplace says itself, and nothing besides: no question, no trouble, not long."""
+    """Yields a hit for a mail that only repeats the marketplace: no question, no problem, not long."""
     if not any(Clue.STATUS in each for each in seen) or any(Clue.BEYOND_STATUS in each for each in seen):
         return
     if max(len(text.view) for text in texts) > _LONGEST_STATUS:

@@ -1,0 +1,27 @@
+"""Limits automatic replies (R-POL-14): one per pair, author and day is relayed; two programs could go on for ever.
+
+Bulk mail is not limited here: it answers nothing, and the buyer's opt-out governs it. Automatic mail never counts as
+an answer (`kinds.answers`) and never gets a notice (`decide`).
+"""
+
+from collections.abc import Iterator
+
+from relay.core.mail.head import Automatic
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
+from relay.core.policy.case import Case, Finding
+from relay.core.policy.rule import MessageRule, Stage
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    if case.automatic is Automatic.REPLY and case.facts.auto_replies_today >= case.policy.limits.auto_replies_per_day:
+        yield Finding(Action.RETURN, (Reason(code=ReasonCode.AUTO_REPLY_REPEATED),))
+
+
+RULE = MessageRule(
+    stage=Stage.FORM,
+    rank=10,
+    reasons=(ReasonCode.AUTO_REPLY_REPEATED,),
+    settings=("limits.auto_replies_per_day",),
+    judge=judge,
+)

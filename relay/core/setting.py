@@ -1,0 +1,154 @@
+"""Constraints of settings, as metadata of the structures that core uses: `Annotated[int, Bounds(ge=1)]`.
+
+A setting is defined once, by the field of its structure. `relay.config.tree` reads the metadata when it reads a file;
+core itself never checks a setting. Texts with a grammar have a `Format`; an optional text has no NOT_EMPTY, so that ""
+stands for none and is not held against the format.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import Enum, auto
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import re2
+
+from relay.core import wall_clock
+from relay.core.mail import address
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The range of a number: at least `ge`, above `gt`, at most `le`."""
+
+    ge: int | None = None
+    gt: int | None = None
+    le: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The only words that the file may have, in the order in which an error lists them."""
+
+    words: tuple[str, ...]
+
+
+class Mark(Enum):
+    NOT_EMPTY = auto()
+    """A text of at least one character."""
+    REQUIRED = auto()
+    """The file must have the key, although the structure has a default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The grammar of a text. `name` completes "is not ..."; `read` returns the value for core, or raises ValueError."""
+
+    name: str
+    example: str
+    read: Callable[[Any], object]
+
+
+def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Reads a text as it is, if `check` raises no ValueError for it."""
+
+    def read(text: str) -> str:
+        check(text)
+        return text
+
+    return read
+
+
+def matching(pattern: str) -> Callable[[str], str]:
+    """Reads a text as it is, if the whole of it matches the pattern."""
+    grammar = re.compile(pattern)
+
+    def check(text: str) -> None:
+        if not grammar.fullmatch(text):
+            raise ValueError(text)
+
+    return checked_by(check)
+
+
+def host_name(text: str) -> str:
+    """The folded host name. Raises ValueError (RFC 1123 §2.1; an all-numeric last label reads as an address)."""
+    folded = address.fold_domain(text)
+    labels = folded.split(".")
+    if len(folded) > 253 or labels[-1].isdigit() or not all(_LABEL.match(label) for label in labels):
+        raise ValueError(text)
+    return folded
+
+
+def web_url(text: str) -> str:
+    """The text, if it is an HTTP address. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _PRINTABLE.match(text):
+        raise ValueError(text)
+    return text
+
+
+def _mail_domain(text: str) -> str:
+    if "." not in text:
+        raise ValueError(text)
+    return host_name(text)
+
+
+def _when(value: object) -> datetime:
+    """A date is its midnight, without a time zone."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time())
+    raise ValueError(value)
+
+
+def _day(value: object) -> date:
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError(value)  # noqa: TRY004 - likewise
+    return value
+
+
+def _pattern(text: str) -> None:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(text, options=options)
+    except re2.error:
+        raise ValueError(text) from None
+
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_PRINTABLE: Final = re.compile(r"[!-~]+\Z")
+
+MAIL_DOMAIN: Final = Format("a mail domain", "marketplace.example", _mail_domain)
+MAIL_ADDRESS: Final = Format("one mail address", "ops@company.example", checked_by(address.fold))
+WEB_URL: Final = Format("a web address", "https://shop.example/help", web_url)
+SLUG: Final = Format("a word of a-z, 0-9, - and _", "shop", matching("[a-z0-9][a-z0-9_-]{0,62}"))
+ZONE: Final = Format("an IANA time zone", "Asia/Tokyo", checked_by(wall_clock.zone))
+QUIET: Final = Format('two times of day or ""', "22:00-07:00", checked_by(wall_clock.stretch))
+WHEN: Final = Format("a date or time without quotes", "2026-07-01", _when)
+DAY: Final = Format("a date without quotes", "2026-01-01", _day)
+EXTENSION: Final = Format("a file name's ending without dot, in lower case", "pdf", matching("[a-z0-9]{1,10}"))
+PATTERN: Final = Format("an RE2 pattern", "(half|bargain) price", checked_by(_pattern))
+BRACKETS: Final = Format("an opening and a closing bracket", "[]", matching(r"\S\S"))
+
+Positive = Annotated[int, Bounds(ge=1)]
+Whole = Annotated[int, Bounds(ge=0)]
+Duration = Annotated[float, Bounds(gt=0)]
+Wait = Annotated[float, Bounds(ge=0)]
+Text = Annotated[str, Mark.NOT_EMPTY]
+Language = Annotated[str, OneOf(("en", "ja"))]
+MailDomain = Annotated[str, MAIL_DOMAIN, Mark.NOT_EMPTY]
+OptionalMailDomain = Annotated[str, MAIL_DOMAIN]
+MailAddress = Annotated[str, MAIL_ADDRESS, Mark.NOT_EMPTY]
+OptionalMailAddress = Annotated[str, MAIL_ADDRESS]
+WebUrl = Annotated[str, WEB_URL, Mark.NOT_EMPTY]
+OptionalWebUrl = Annotated[str, WEB_URL]
+Slug = Annotated[str, SLUG, Mark.NOT_EMPTY]
+TimeZone = Annotated[str, ZONE, Mark.NOT_EMPTY]
+QuietHours = Annotated[str, QUIET]
+Extension = Annotated[str, EXTENSION, Mark.NOT_EMPTY]
+Pattern = Annotated[str, PATTERN, Mark.NOT_EMPTY]
+Brackets = Annotated[str, BRACKETS, Mark.NOT_EMPTY]
