@@ -1,1 +1,1 @@
-"""What may pass: a pure function from facts to a verdict, and the policy that steers it."""
+"""The decision which mail passes: a pure function from facts to a verdict, and the rules of the policy that it runs."""
