@@ -18,7 +18,7 @@ _SHOWN: Final = "h1, .done, .state, dt, dd"
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class WebPage:
     """A page as its reader sees it: its words line by line, and its buttons' labels by the value that each sends."""
 
     dialogue: Dialogue
@@ -26,22 +26,22 @@ class Sheet:
     buttons: Mapping[str, str] = field(default_factory=dict)
 
 
-async def show(url: str) -> Sheet:
+async def show(url: str) -> WebPage:
     """What following a link does: nothing but show."""
     return await _ask("GET", url, {})
 
 
-async def press(url: str, choice: str) -> Sheet:
+async def press(url: str, choice: str) -> WebPage:
     """A button of that page."""
     return await _ask("POST", url, {"choice": choice})
 
 
-async def unsubscribe(url: str) -> Sheet:
+async def unsubscribe(url: str) -> WebPage:
     """What a mail program does by itself when its reader unsubscribes (RFC 8058 §3.2)."""
     return await _ask("POST", url, {"List-Unsubscribe": "One-Click"})
 
 
-async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
+async def _ask(method: str, url: str, fields: Mapping[str, str]) -> WebPage:
     """Never raises for what the other side does."""
     parts = urlsplit(url)
     dialogue = Dialogue(SmtpServer(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
@@ -52,11 +52,11 @@ async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
             answer = await client.request(method, url, data=dict(fields) or None)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         dialogue.lines.append(Line("*", f"the connection ended: {type(error).__name__}"))
-        return Sheet(dialogue)
+        return WebPage(dialogue)
     dialogue.reply = f"{answer.status_code} {answer.reason_phrase}"
     dialogue.lines.append(Line("S", dialogue.reply))
     page = LexborHTMLParser(answer.text)
-    return Sheet(
+    return WebPage(
         dialogue,
         words=tuple(" ".join(node.text().split()) for node in page.css(_SHOWN)),
         buttons={node.attributes.get("value") or "": node.text(strip=True) for node in page.css("button")},

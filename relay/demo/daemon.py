@@ -67,7 +67,7 @@ class DemoDaemon:
         """Waits for the daemon to end by itself, which it should not; what it last said."""
         assert self._process is not None
         await self._process.wait()
-        return self._last_words()
+        return self._end_of_log()
 
     async def run(self, *arguments: str) -> str:
         """One `relay` command beside the running daemon; its standard output. Raises DaemonError."""
@@ -81,18 +81,18 @@ class DemoDaemon:
         assert process.stdout is not None
         async for line in process.stdout:
             try:
-                told = json.loads(line)
+                report = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(told, dict) and told.get("ready"):
-                ports = told["ports"]
+            if isinstance(report, dict) and report.get("ready"):
+                ports = report["ports"]
                 return ReadyPorts(mx=ports["mx"][0], submission=ports["submission"][0], web=ports["web"])
         await process.wait()
-        raise DaemonError(f"the daemon did not start: {self._last_words()}")
+        raise DaemonError(f"the daemon did not start: {self._end_of_log()}")
 
     def _command(self, *arguments: str, module: str = "relay") -> tuple[str, ...]:
         return (sys.executable, "-m", module, "--config", str(self._config), *arguments)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
         return "\n".join(lines[-6:]).strip() or "it said nothing"

@@ -8,7 +8,7 @@ import signal
 import threading
 
 
-def _stop_with_our_holder() -> None:
+def _stop_when_the_parent_ends() -> None:
     # Not sys.stdin: its lock, held by a thread, aborts the interpreter's own end.
     while os.read(0, 1):
         pass
@@ -16,5 +16,5 @@ def _stop_with_our_holder() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_stop_with_our_holder, daemon=True).start()
+    threading.Thread(target=_stop_when_the_parent_ends, daemon=True).start()
     runpy.run_module("relay", run_name="__main__", alter_sys=True)

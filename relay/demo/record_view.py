@@ -33,7 +33,7 @@ class RecordLine:
         return self.state in _FINAL or self.state is MessageState.HELD
 
 
-async def entries(store: Store, limit: int = 30) -> list[RecordLine]:
+async def newest_messages(store: Store, limit: int = 30) -> list[RecordLine]:
     """Newest first."""
     summaries = await store.records.messages(limit=limit)
     return [await _entry(store, summary) for summary in summaries]

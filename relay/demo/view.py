@@ -7,17 +7,17 @@ from functools import lru_cache
 from typing import Final
 
 from relay.core.model.party import Role
-from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES, Character
-from relay.demo.letter import Reading, answer_subject, quote, read
-from relay.demo.mailboxes import misspelt
-from relay.demo.market import Market
+from relay.demo.demo_parties import BY_REF, OPERATOR, OPERATOR_MAILBOX, PARTIES, PURCHASES, DemoParty
+from relay.demo.mail_program import DisplayedMail, answer_subject, quote, read
+from relay.demo.mailer import misspelt
+from relay.demo.market import DemoMarket
 from relay.demo.sink import ReceivedMail, Sink
 from relay.demo.texts import Translate
 
 _SHOWN: Final = 30
 _RAW_BYTES: Final = 200_000
 
-_reading = lru_cache(maxsize=256)(read)
+_read_cached = lru_cache(maxsize=256)(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Preset:
     subject: str = "sample.subject"
     text: str = "sample.text"
     note: str = ""
-    stranger: bool = False
+    unlisted: bool = False
     attached: bool = False
 
 
@@ -39,7 +39,7 @@ PRESETS: Final = (
     Preset("answer", "alice", "bob"),
     Preset("opted_out", "alice", "carol", subject="sample.promotion"),
     Preset("important", "alice", "carol", subject="sample.important"),
-    Preset("unlisted", "alice", "bob", stranger=True),
+    Preset("unlisted", "alice", "bob", unlisted=True),
     Preset("attachment", "alice", "bob", attached=True),
     Preset("contact", "kaede", "hanako", text="sample.contact"),
     Preset("number", "kaede", "hanako"),
@@ -50,7 +50,7 @@ PRESETS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class DemoMailbox:
     """One line of the list of mailboxes. `tags` are text keys."""
 
     ref: str
@@ -63,19 +63,19 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownMail:
     """One mail of the open mailbox."""
 
     number: int
     received_at: datetime
-    reading: Reading
+    displayed: DisplayedMail
     raw: str
     notice: bool
     answerable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class LinkChoice:
+class AddressChoice:
     """An address to write to: that of `ref`. `note` is the text key of what is odd about it."""
 
     address: str
@@ -93,7 +93,7 @@ class Form:
     """The writing form as it should stand. `answers` is the number of the mail that is answered, 0 for a new one."""
 
     to: str = ""
-    stranger: bool = False
+    unlisted: bool = False
     attached: bool = False
     subject: str = ""
     text: str = ""
@@ -104,21 +104,21 @@ def name_of(ref: str, t: Translate) -> str:
     return t("desk.name") if ref == OPERATOR else BY_REF[ref].name if ref in BY_REF else t("someone")
 
 
-def boxes(sink: Sink, t: Translate) -> list[Box]:
+def mailboxes(sink: Sink, t: Translate) -> list[DemoMailbox]:
     """All mailboxes in the cast's order, the operator's last."""
     found = [
-        Box(
-            ref=character.ref,
-            name=character.name,
-            role=character.role,
-            address=character.mailbox,
-            tags=tuple(tag for tag in ("opted_out", "gone", "mobile") if getattr(character, tag)),
-            count=len(sink.mails(character.ref)),
-            newest=_newest_subject(sink, character.ref),
+        DemoMailbox(
+            ref=demo_party.ref,
+            name=demo_party.name,
+            role=demo_party.role,
+            address=demo_party.mailbox,
+            tags=tuple(tag for tag in ("opted_out", "gone", "mobile") if getattr(demo_party, tag)),
+            count=len(sink.mails(demo_party.ref)),
+            newest=_newest_subject(sink, demo_party.ref),
         )
-        for character in CAST
+        for demo_party in PARTIES
     ]
-    operator = Box(
+    operator = DemoMailbox(
         ref=OPERATOR,
         name=name_of(OPERATOR, t),
         role="desk",
@@ -132,52 +132,52 @@ def boxes(sink: Sink, t: Translate) -> list[Box]:
 
 def _newest_subject(sink: Sink, ref: str) -> str:
     mails = sink.mails(ref)
-    return _reading(mails[-1].content).subject if mails else ""
+    return _read_cached(mails[-1].content).subject if mails else ""
 
 
-def mails(sink: Sink, ref: str, own: str) -> list[Shown]:
+def mails(sink: Sink, ref: str, own: str) -> list[ShownMail]:
     """Newest first; `own` as in `letter.read`."""
     return [_shown(mail, own) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
 
 
-def _shown(mail: ReceivedMail, own: str) -> Shown:
-    reading = _reading(mail.content, own)
+def _shown(mail: ReceivedMail, own: str) -> ShownMail:
+    displayed = _read_cached(mail.content, own)
     raw = mail.content[:_RAW_BYTES].decode("utf-8", "replace")
-    answerable = mail.box in BY_REF and not mail.is_automatic
-    return Shown(mail.number, mail.received_at, reading, raw, mail.is_automatic, answerable)
+    answerable = mail.mailbox in BY_REF and not mail.is_automatic
+    return ShownMail(mail.number, mail.received_at, displayed, raw, mail.is_automatic, answerable)
 
 
-def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[LinkChoice]:
+def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[AddressChoice]:
     """Whom this character can write to; last a mistyped address, and for sellers those that only ask."""
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
         if writer.ref in (purchase.seller, purchase.buyer)
     ]
-    right = [LinkChoice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
+    right = [AddressChoice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
     wrong = replace(right[0], address=misspelt(right[0].address), note="wrong")
     checks = [replace(choice, address="check+" + choice.address, note="check") for choice in right]
     return [*right, wrong, *(checks if writer.role is Role.SELLER else ())]
 
 
-def form(town: Market, sink: Sink, writer: Character, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
+def form(market: DemoMarket, sink: Sink, writer: DemoParty, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
     """Filled in for an answer to mail number `answer`, for a preset by name, or for a first letter."""
     if 0 < answer <= len(sink.mails(writer.ref)):
-        reading = _reading(sink.mails(writer.ref)[answer - 1].content)
+        displayed = _read_cached(sink.mails(writer.ref)[answer - 1].content)
         return Form(
-            to=reading.reply_address,
-            subject=answer_subject(reading.subject),
-            text="\n\n" + quote(reading),
+            to=displayed.reply_address,
+            subject=answer_subject(displayed.subject),
+            text="\n\n" + quote(displayed),
             answers=answer,
         )
-    options: Sequence[LinkChoice] = choices(writer, town.aliases)
+    options: Sequence[AddressChoice] = choices(writer, market.aliases)
     text = "sample.text" if writer.role is Role.SELLER else "sample.buyer"
     first = Preset("", writer.ref, options[0].ref, text=text)
     chosen = next((p for p in PRESETS if p.name == preset and p.writer == writer.ref), first)
     option = next(o for o in options if (o.ref, o.note) == (chosen.to, chosen.note))
     return Form(
         to=option.address,
-        stranger=chosen.stranger,
+        unlisted=chosen.unlisted,
         attached=chosen.attached,
         subject=t(chosen.subject, order=option.order),
         text=t(chosen.text, name=writer.name, address=writer.mailbox),

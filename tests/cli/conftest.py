@@ -59,7 +59,7 @@ def installation(template: Path, tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def town(installation: Installation) -> Installation:
+def seeded(installation: Installation) -> Installation:
     """With a buyer, a seller and their pair."""
     installation.relay("party", "add", "--role", "buyer", "--ref", "B1", "--mailbox", "hanako@private.example")
     installation.relay("party", "add", "--role", "seller", "--ref", "S1", "--mailbox", "owner@private.example")

@@ -8,12 +8,12 @@ from typing import Any
 from relay import config
 from relay.edge.smtp_out import SmtpOut
 from relay.ports import HostRecord, MxHost, Outgoing, ResolveError, Resolver
-from tests.support.stand_ins import LoopClock, Tally
+from tests.support.fakes import CountingObserver, LoopClock
 
 CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
 
 
-class Phonebook:
+class HostResolver:
     """A Resolver from tables; a name that is in neither does not exist."""
 
     def __init__(self, *, mx: dict[str, list[MxHost]] | None = None, hosts: dict[str, list[str]] | None = None) -> None:
@@ -49,7 +49,7 @@ async def courier(
     resolver: Resolver | None = None,
     hostname: str = "relay.example",
     data_dir: Path = Path(),
-    observer: Tally | None = None,
+    observer: CountingObserver | None = None,
     **settings: Any,
 ) -> AsyncIterator[SmtpOut]:
     delivery = config.DeliverySection(
@@ -59,9 +59,9 @@ async def courier(
         delivery=delivery,
         hostname=hostname,
         data_dir=data_dir,
-        resolver=resolver or Phonebook(),
+        resolver=resolver or HostResolver(),
         clock=LoopClock(),
-        observer=observer or Tally(),
+        observer=observer or CountingObserver(),
     )
     try:
         yield out

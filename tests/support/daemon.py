@@ -183,16 +183,16 @@ class Relay:
     def opened(self) -> Any:
         return installation.opened(config.load(self.config_path), self.directory)
 
-    async def furnish(self) -> Pair:
+    async def seed_store(self) -> Pair:
         """One seller and one buyer with app passwords, their pair, and DKIM keys."""
         async with self.opened() as store:
             for algorithm, selector in (("rsa-sha256", "r1"), ("ed25519-sha256", "e1")):
                 await store.dkim_keys.put(
                     DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=_dkim_key(algorithm))
                 )
-        return await self.introduce("B1", BUYER, "S1", SELLER, buyer_locale="ja")
+        return await self.add_pair("B1", BUYER, "S1", SELLER, buyer_locale="ja")
 
-    async def introduce(
+    async def add_pair(
         self, buyer_ref: str, buyer: str, seller_ref: str, seller: str, *, buyer_locale: str = "en"
     ) -> Pair:
         """A buyer and a seller, made as needed, whose app passwords are PASSWORD; and their pair."""

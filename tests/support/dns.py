@@ -133,7 +133,7 @@ def _name(owner: str) -> dns.name.Name:
     return dns.name.from_text(owner.rstrip(".") + ".")
 
 
-class Names:
+class TableResolver:
     """`ports.Resolver` from a table: `{"shop.example": {"TXT": [b"..."], "A": ["192.0.2.1"]}}`, names in lower case.
     `down` holds names, and (name, type) pairs, that are answered by a fault; `asked` keeps what was asked."""
 

@@ -51,11 +51,11 @@ class Load:
     def pause(self) -> None:
         self._may_send.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._may_send.set()
 
     async def __aenter__(self) -> Self:
-        self.go_on()
+        self.resume()
         self._tasks = [asyncio.create_task(self._keep_sending()) for _ in range(self.sessions)]
         return self
 
@@ -156,7 +156,7 @@ class Arrival:
     answered: bool = False
 
 
-class Notebook:
+class RecordingServer:
     """A mail server that takes everything and writes it down. The message counts as taken once it is complete, as
     with any server that delivers although its client hung up; every `slow_every`th 250 comes late."""
 

@@ -16,7 +16,7 @@ from relay.config import Log
 from relay.edge.observe import configure_logging
 
 
-class Written:
+class CapturedLog:
     """What was logged so far."""
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Written:
 
 
 @contextmanager
-def written(level: Literal["debug", "info"] = "info") -> Iterator[Written]:
+def captured_log(level: Literal["debug", "info"] = "info") -> Iterator[CapturedLog]:
     """Our own entries and those of libraries; the configuration before it comes back at the end."""
-    root, log = logging.getLogger(), Written()
+    root, log = logging.getLogger(), CapturedLog()
     handlers, root_level = [*root.handlers], root.level
     driver = logging.getLogger("asyncpg")
     driver_level = driver.level
@@ -72,7 +72,7 @@ def documented() -> dict[str, frozenset[str]]:
     }
 
 
-def undocumented(log: Written) -> set[tuple[str, str]]:
+def undocumented(log: CapturedLog) -> set[tuple[str, str]]:
     """Lines and fields that were written though the page does not name them."""
     common = {"at", "level", "event", "exception", "location"}
     return {

@@ -1,6 +1,6 @@
 """The mail programs and servers of other people, as the end-to-end tests use them.
 
-Tests with real programs are plain functions that block, while sink and name server need a running loop: `Aside` is one,
+Tests with real programs are plain functions that block, while sink and name server need a running loop: `BackgroundLoop` is one,
 in a thread of its own.
 """
 
@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 T = TypeVar("T")
 
 
-class Aside:
+class BackgroundLoop:
     """A loop in another thread; `enter` keeps an async context manager open there until the end."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
     async with Sink() as sink:
         sink.say("rcpt", "550 5.1.1 no such user", to="b@example.com")
         ...
-        letter = await sink.letter()   # envelope and bytes, without dot-stuffing
+        received = await sink.mail()   # envelope and bytes, without dot-stuffing
 
 Phases: connect, ehlo, starttls, handshake, auth, mail, rcpt, data, content (while it comes in), end_of_data, rset, quit. An
 answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, or CLOSE, RESET and HANG.
@@ -36,7 +36,7 @@ EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDST
 
 
 @dataclass(kw_only=True)
-class Letter:
+class ReceivedMail:
     """One accepted transaction. `mail_from` and `rcpt_to` are without brackets, `params` the rest of MAIL; `session`
     counts connections from 1."""
 
@@ -86,7 +86,7 @@ class Sink:
         self.lmtp = lmtp
         self.extensions = list(extensions)
         self.users = dict(users or {})
-        self.letters: list[Letter] = []
+        self.mails: list[ReceivedMail] = []
         self.commands: list[str] = []
         """Every command line of every session, in order."""
         self.sessions = 0
@@ -103,11 +103,11 @@ class Sink:
         """Answers so in that phase, to that recipient only, that many times; the newest fitting rule wins."""
         self._rules.setdefault(phase, []).insert(0, _Rule(answer=answer, to=to, times=times))
 
-    async def letter(self, count: int = 1) -> Letter:
+    async def mail(self, count: int = 1) -> ReceivedMail:
         """The `count`th letter, waiting for it."""
         async with self._arrived, asyncio.timeout(20):
-            await self._arrived.wait_for(lambda: len(self.letters) >= count)
-        return self.letters[count - 1]
+            await self._arrived.wait_for(lambda: len(self.mails) >= count)
+        return self.mails[count - 1]
 
     def drop_connections(self) -> None:
         """Ends all sessions, as a server does that is tired of idle ones."""
@@ -242,7 +242,7 @@ class Sink:
             if not await self._answer(writer, "end_of_data", default, to=address):
                 continue
             mail_from, params = talk.mail or ("", "")
-            letter = Letter(
+            received = ReceivedMail(
                 mail_from=mail_from,
                 params=params,
                 rcpt_to=[address] if self.lmtp else recipients,
@@ -253,7 +253,7 @@ class Sink:
                 session=talk.number,
             )
             async with self._arrived:
-                self.letters.append(letter)
+                self.mails.append(received)
                 self._arrived.notify_all()
         talk.mail, talk.rcpt_to = None, []
 

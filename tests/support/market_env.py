@@ -30,7 +30,7 @@ from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
-from tests.support.stand_ins import HandClock, Tally
+from tests.support.fakes import CountingObserver, ManualClock
 
 DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
@@ -42,7 +42,7 @@ ACCEPTED = Delivery(
 
 
 @dataclass
-class Mailboxes:
+class RecordingCourier:
     """A courier: takes everything, or answers as told per address."""
 
     taken: list[Outgoing] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Mailboxes:
         pass
 
 
-class NoDepartures:
+class IdleDispatcher:
     """Nothing is born leased: tests claim what they dispatch."""
 
     def has_capacity(self, destination: str) -> bool:
@@ -72,11 +72,11 @@ class NoDepartures:
 
 
 @dataclass
-class Town:
+class MarketEnv:
     services: Services
-    desk: SmtpIntake
-    clock: HandClock
-    mailboxes: Mailboxes
+    intake: SmtpIntake
+    clock: ManualClock
+    courier: RecordingCourier
     pair: Pair
 
     @property
@@ -123,17 +123,17 @@ class Town:
             content=content,
             received_at=self.clock.now(),
         )
-        return list(await self.desk.data(incoming))
+        return list(await self.intake.data(incoming))
 
     async def deliver_due(self) -> list[Outgoing]:
         """Claims and dispatches until nothing is due; what the mailboxes took."""
-        before = len(self.mailboxes.taken)
+        before = len(self.courier.taken)
         while items := await self.store.queue.claim(
             "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
         ):
             for item in items:
                 await self.store.queue.settle(await dispatch(self.services, item, None))
-        return self.mailboxes.taken[before:]
+        return self.courier.taken[before:]
 
     async def set_marketplace(self, **changes: Any) -> None:
         fresh = replace(self.services.marketplaces.by_id["market"], **changes)
@@ -147,9 +147,9 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 
 
 @asynccontextmanager
-async def town(directory: Path) -> AsyncIterator[Town]:
-    clock, ids = HandClock(START), SystemIds()
-    observer = Tally()
+async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
+    clock, ids = ManualClock(START), SystemIds()
+    observer = CountingObserver()
     event_log = EventLog(observer)
     master = MasterKeys.create(directory / "master.key")
     store = connect("sqlite:relay.db", directory, master, clock, ids, event_log=event_log)
@@ -168,7 +168,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             operator="ops@operator.example",
             help_url="https://market.example/help",
         )
-        mailboxes = Mailboxes()
+        courier = RecordingCourier()
         services = Services(
             marketplaces=Marketplaces.of(marketplaces(Config(marketplace=(section,))), "mx.market.example"),
             settings=Settings(
@@ -197,16 +197,16 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             observer=observer,
             event_log=event_log,
             authenticator=SessionAuthenticator(),
-            courier=mailboxes,
+            courier=courier,
             signer=signer,
             catalogue=texts.load(),
-            dispatcher=NoDepartures(),
+            dispatcher=IdleDispatcher(),
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
-        yield Town(services=services, desk=SmtpIntake(services), clock=clock, mailboxes=mailboxes, pair=pair)
+        yield MarketEnv(services=services, intake=SmtpIntake(services), clock=clock, courier=courier, pair=pair)
     finally:
         signer.close()
         await store.close()

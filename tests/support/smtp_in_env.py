@@ -13,8 +13,8 @@ from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import Guard, SmtpIn
-from tests.support.log import Written
-from tests.support.stand_ins import HandClock, Tally
+from tests.support.fakes import CountingObserver, ManualClock
+from tests.support.log import CapturedLog
 
 LoopKind = Literal["asyncio", "uvloop"]
 Kind = Literal["mx", "submission", "lmtp"]
@@ -73,7 +73,7 @@ class RecordingIntake:
             raise self.fault
 
 
-class Reception:
+class SmtpInEnv:
     def __init__(self, loop_kind: LoopKind) -> None:
         self.loop = uvloop.new_event_loop() if loop_kind == "uvloop" else asyncio.new_event_loop()
         self.loop_faults: list[dict[str, Any]] = []
@@ -81,10 +81,10 @@ class Reception:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self.intake = RecordingIntake()
-        self.clock = HandClock()
-        self.observer = Tally()
-        self.log = Written()
-        self.doors: list[SmtpIn] = []
+        self.clock = ManualClock()
+        self.observer = CountingObserver()
+        self.log = CapturedLog()
+        self.listeners: list[SmtpIn] = []
         self.guard: Guard | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -103,8 +103,8 @@ class Reception:
         self.loop.call_soon_threadsafe(self.intake.gate.set)
 
     def close(self) -> None:
-        for door in self.doors:
-            self.run(door.stop(0))
+        for listener in self.listeners:
+            self.run(listener.stop(0))
         self.run(self.loop.shutdown_asyncgens())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=30)
@@ -124,7 +124,7 @@ class Reception:
         """A new listener's port. All listeners of one reception share the guard that the first one brought."""
         limits, networks = limits or SmtpLimits(), networks or Networks()
         self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
-        door = SmtpIn(
+        listener = SmtpIn(
             listener=Listener(kind=kind, port=0, tls=tls, proxy_protocol=proxy_protocol),
             limits=limits,
             networks=networks,
@@ -135,5 +135,5 @@ class Reception:
             observer=self.observer,
             guard=self.guard,
         )
-        self.doors.append(door)
-        return self.run(door.start())
+        self.listeners.append(listener)
+        return self.run(listener.start())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 
 @dataclass
-class HandClock:
+class ManualClock:
     """Stands still until a test moves it, either way."""
 
     at: datetime = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
 
-class Tally:
+class CountingObserver:
     """An observer that adds up."""
 
     def __init__(self) -> None:

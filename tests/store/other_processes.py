@@ -11,8 +11,8 @@ from typing import Final
 
 from relay.core.model.sender import SenderState
 from relay.store import SqlStore
-from tests.store.world import Place, RisingIds
-from tests.support.stand_ins import HandClock
+from tests.store.store_env import Database, RisingIds
+from tests.support.fakes import ManualClock
 
 Call = Callable[[SqlStore, str], Awaitable[object]]
 
@@ -39,11 +39,13 @@ class _LastWords(RisingIds):
         os._exit(9)
 
 
-async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int | None]:
+async def at_once(database: Database, *calls: tuple[Call, str]) -> list[int | None]:
     """Makes each call in a process of its own; their exit codes: 0 for true, 1 for false."""
     barrier = _SPAWN.Barrier(len(calls))
     processes = [
-        _SPAWN.Process(target=_child, args=(place.url, place.directory, place.clock.now(), number, barrier, *call))
+        _SPAWN.Process(
+            target=_child, args=(database.url, database.directory, database.clock.now(), number, barrier, *call)
+        )
         for number, call in enumerate(calls, 50)
     ]
     for process in processes:
@@ -54,11 +56,11 @@ async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int | None]:
 
 
 def _child(url: str, directory: Path, now: datetime, number: int, barrier: Barrier, call: Call, argument: str) -> None:
-    place = Place(url, directory, HandClock(now))
-    place._nodes = number
+    database = Database(url, directory, ManualClock(now))
+    database._nodes = number
 
     async def act() -> object:
-        async with place.node() as node:
+        async with database.node() as node:
             barrier.wait(_WAIT_S)
             return await call(node, argument)
 

@@ -13,13 +13,13 @@ from tests.support.narrowing import not_none
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecordState:
     message_id: str
     state: str
     events: tuple[EventType, ...]
 
 
-async def read(relay: Relay) -> dict[str, Entry]:
+async def read(relay: Relay) -> dict[str, RecordState]:
     """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
     entries = {}
     async with relay.opened() as store:
@@ -32,7 +32,7 @@ async def read(relay: Relay) -> dict[str, Entry]:
             assert [event.type for event in events[:2]] == [EventType.RECEIVED, EventType.QUEUED]
             token = not_none(TOKEN.search(stored.original))[0].decode()
             assert token not in entries, "one message, two records"
-            entries[token] = Entry(summary.id, summary.state, tuple(event.type for event in events))
+            entries[token] = RecordState(summary.id, summary.state, tuple(event.type for event in events))
     return entries
 
 

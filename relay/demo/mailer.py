@@ -4,38 +4,38 @@ from datetime import UTC, datetime
 
 from relay.core.model.party import Role
 from relay.demo import smtp_client
-from relay.demo.cast import Character
 from relay.demo.daemon import ReadyPorts
-from relay.demo.letter import Attachment, NewMail, Reading, compose
-from relay.demo.market import Market
+from relay.demo.demo_parties import DemoParty
+from relay.demo.mail_program import Attachment, DisplayedMail, NewMail, compose
+from relay.demo.market import DemoMarket
 from relay.demo.smtp_client import Dialogue, SmtpServer
 
 
-class Post:
-    def __init__(self, town: Market, ports: ReadyPorts) -> None:
-        self._town = town
+class Mailer:
+    def __init__(self, market: DemoMarket, ports: ReadyPorts) -> None:
+        self._market = market
         self.mx = SmtpServer(name="MX", port=ports.mx)
         self._submission_port = ports.submission
 
-    def door(self, writer: Character) -> SmtpServer:
+    def server_for(self, writer: DemoParty) -> SmtpServer:
         if writer.role is Role.BUYER:
             return self.mx
         return SmtpServer(
             name="submission",
             port=self._submission_port,
             login=(writer.mailbox, writer.password),
-            ca_file=str(self._town.certificate),
+            ca_file=str(self._market.certificate),
         )
 
     async def write(
         self,
-        writer: Character,
+        writer: DemoParty,
         to: str,
         subject: str,
         text: str,
         *,
         from_address: str = "",
-        answers: Reading | None = None,
+        answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
         """`to` is an alias; `from_address` another address than the registered mailbox, in envelope and header."""
@@ -49,10 +49,10 @@ class Post:
             answers=answers,
             attachment=attachment,
         )
-        return await smtp_client.send(self.door(writer), address, to, compose(draft, datetime.now(UTC)))
+        return await smtp_client.send(self.server_for(writer), address, to, compose(draft, datetime.now(UTC)))
 
-    def alias(self, writer: Character, to: Character) -> str:
-        return self._town.aliases[writer.ref, to.ref]
+    def alias(self, writer: DemoParty, to: DemoParty) -> str:
+        return self._market.aliases[writer.ref, to.ref]
 
 
 def misspelt(alias: str) -> str:

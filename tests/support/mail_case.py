@@ -94,7 +94,7 @@ def _policy(tree: dict[str, Any]) -> Policy:
     return msgspec.convert(tree, Policy)
 
 
-class Letter:
+class MailCase:
     """A message for one alias: what is written (`Incoming`, `Head`) and what is known (`Facts`).
 
     By default the seller writes to the buyer with his login and his approved address. `raw` is a whole message instead

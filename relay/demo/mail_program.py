@@ -36,7 +36,7 @@ PROGRAM: Final = Attachment("invoice.pdf", b"MZ" + bytes(62))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class DisplayedMail:
     """A mail as its reader sees it, all text decoded. `text` is "" when there is only HTML; `unsubscribe` is the link
     that a mail program's button of that name posts to; `others` names the remaining parts."""
 
@@ -74,7 +74,7 @@ class NewMail:
     to: str
     subject: str
     text: str
-    answers: Reading | None = None
+    answers: DisplayedMail | None = None
     attachment: Attachment | None = None
 
 
@@ -103,9 +103,9 @@ def answer_subject(subject: str) -> str:
     return subject if subject[:3].lower() == "re:" else f"Re: {subject}"
 
 
-def quote(reading: Reading) -> str:
+def quote(displayed: DisplayedMail) -> str:
     """The mail that is answered, quoted the way mail programs do."""
-    return "\n".join(("> " + line).rstrip() for line in reading.text.splitlines())
+    return "\n".join(("> " + line).rstrip() for line in displayed.text.splitlines())
 
 
 def own_links(own: str) -> re.Pattern[str]:
@@ -119,14 +119,14 @@ def linked(text: str, own: str) -> Markup:
     return Markup().join(_A.format(piece) if number % 2 else piece for number, piece in pieces)
 
 
-def read(content: bytes, own: str = "") -> Reading:
+def read(content: bytes, own: str = "") -> DisplayedMail:
     """Any bytes at all can be read: what cannot be decoded is shown by the raw source only. In HTML, links to the
     relay's web server at `own` can be clicked on."""
     try:
         mail = message_from_bytes(content, policy=policy.default)
         return _read(mail, own)
     except Exception:  # noqa: BLE001 - the email package raises what it likes on hostile mail; the raw source remains
-        return Reading(subject="?")
+        return DisplayedMail(subject="?")
 
 
 def harmless(html: str, own: str = "") -> str:
@@ -150,7 +150,7 @@ def harmless(html: str, own: str = "") -> str:
     )
 
 
-def _read(mail: EmailMessage, own: str) -> Reading:
+def _read(mail: EmailMessage, own: str) -> DisplayedMail:
     bodies = {kind: mail.get_body((kind,)) for kind in ("plain", "html")}
     texts = {kind: str(body.get_content()) if body else "" for kind, body in bodies.items()}
     others = (part for part in mail.walk() if not part.is_multipart() and part not in bodies.values())
@@ -158,7 +158,7 @@ def _read(mail: EmailMessage, own: str) -> Reading:
     def value(name: str) -> str:
         return " ".join(str(mail.get(name, "")).split())
 
-    return Reading(
+    return DisplayedMail(
         sender=value("from"),
         reply_to=value("reply-to"),
         to=value("to"),

@@ -21,7 +21,7 @@ from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, S
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Row, Work
-from tests.support.stand_ins import HandClock
+from tests.support.fakes import ManualClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
 SECRET = bytes(range(32))
@@ -43,12 +43,12 @@ class RisingIds:
 
 
 @dataclass
-class Place:
+class Database:
     """Where a database is; every `node` is a store of its own on it, like another process."""
 
     url: str
     directory: Path
-    clock: HandClock = field(default_factory=lambda: HandClock(START))
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     master: MasterKeys = field(default_factory=lambda: MasterKeys([SECRET]))
     _nodes: int = 0
 
@@ -75,17 +75,17 @@ class Place:
 
 
 @dataclass
-class World:
+class StoreEnv:
     """One marketplace `m`, a buyer and a seller who are a pair."""
 
-    place: Place
+    database: Database
     store: SqlStore
     pair: Pair
     ids: RisingIds
 
     @classmethod
-    async def of(cls, place: Place, node: SqlStore) -> "World":
-        return cls(place, node, await make_pair(node), RisingIds("w"))
+    async def of(cls, database: Database, node: SqlStore) -> "StoreEnv":
+        return cls(database, node, await make_pair(node), RisingIds("w"))
 
     def record(
         self,
@@ -108,7 +108,7 @@ class World:
             order_id=None,
             kind=Kind.OTHER,
             state=state,
-            received_at=self.place.clock.now(),
+            received_at=self.database.clock.now(),
             mail_from=SELLER,
             subject="ご注文について",
             original_message_id="original-1@seller.example",
@@ -145,7 +145,7 @@ class World:
         return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
 
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
-        return Event(id=self.ids.new(), message_id=record_id, at=self.place.clock.now(), type=type_, data=data)
+        return Event(id=self.ids.new(), message_id=record_id, at=self.database.clock.now(), type=type_, data=data)
 
     def acceptance(self, record: MessageRecord, *items: Item, **more: Any) -> Acceptance:
         acceptance = Acceptance(
@@ -155,7 +155,7 @@ class World:
             notices=(),
             new_senders=(),
             owner="node-1",
-            lease_until=self.place.clock.now() + timedelta(seconds=300),
+            lease_until=self.database.clock.now() + timedelta(seconds=300),
         )
         return replace(acceptance, **more)
 
@@ -167,13 +167,13 @@ class World:
 
     def ended(self, item: Item, state: ItemState, **more: Any) -> Settlement:
         """The end of an attempt of node-1's."""
-        made = Settlement(item=item, owner="node-1", state=state, due_at=self.place.clock.now(), events=())
+        made = Settlement(item=item, owner="node-1", state=state, due_at=self.database.clock.now(), events=())
         return replace(made, **more)
 
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
         return list(
             await (node or self.store).queue.claim(
-                owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
+                owner, self.database.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
             )
         )
 

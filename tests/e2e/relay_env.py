@@ -18,16 +18,16 @@ from relay.core.model.pair import Pair
 from relay.ports import QueueLine
 from tests.support.daemon import PASSWORD, Relay
 from tests.support.narrowing import octets
-from tests.support.peers import Aside, until
-from tests.support.sink import Letter, Sink
+from tests.support.peers import BackgroundLoop, until
+from tests.support.sink import ReceivedMail, Sink
 
 
 @dataclass
-class Scene:
+class RelayEnv:
     relay: Relay
     sink: Sink
     pair: Pair
-    aside: Aside
+    background: BackgroundLoop
 
     @property
     def buyer_alias(self) -> str:
@@ -37,17 +37,17 @@ class Scene:
     def seller_alias(self) -> str:
         return self.pair.seller.alias.address
 
-    def letters(self, to: str, subject: str = "") -> list[Letter]:
-        return [one for one in self.sink.letters if to in one.rcpt_to and subject in (read(one)["Subject"] or "")]
+    def mails(self, to: str, subject: str = "") -> list[ReceivedMail]:
+        return [one for one in self.sink.mails if to in one.rcpt_to and subject in (read(one)["Subject"] or "")]
 
-    def letter(self, to: str, subject: str = "", number: int = 1) -> Letter:
+    def mail(self, to: str, subject: str = "", number: int = 1) -> ReceivedMail:
         """The `number`th letter to a mailbox with that in its subject, once it is there."""
-        return until(lambda: self.letters(to, subject)[number - 1 : number])[0]
+        return until(lambda: self.mails(to, subject)[number - 1 : number])[0]
 
-    def introduce(self, buyer: str, seller: str) -> Pair:
+    def add_pair(self, buyer: str, seller: str) -> Pair:
         """Another buyer and seller, with the local parts of their mailboxes for references."""
         buyer_ref, seller_ref = buyer.partition("@")[0], seller.partition("@")[0]
-        return asyncio.run(self.relay.introduce(buyer_ref, buyer, seller_ref, seller))
+        return asyncio.run(self.relay.add_pair(buyer_ref, buyer, seller_ref, seller))
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
         """What the store, opened beside the daemon, answers: `question(store)` is awaited."""
@@ -113,17 +113,17 @@ _BUYERS, _SELLERS = "@phone.example", "@(pottery|glass).example"
 _URL = re.compile(r"https?://[^\s\"<>]+")
 
 
-def disclosed(scene: Scene) -> Iterator[str]:
+def disclosed(env: RelayEnv) -> Iterator[str]:
     """Where the play has shown an address: of the other side in a mail, of anybody in a URL, in the log, on the metrics
     page, in what commands printed without being told to reveal."""
-    with urlopen(f"http://127.0.0.1:{scene.relay.web}/metrics", timeout=10) as page:
-        shown = {"log": scene.relay.log(), "metrics": page.read().decode(), "commands": "".join(scene.relay.printed)}
+    with urlopen(f"http://127.0.0.1:{env.relay.web}/metrics", timeout=10) as page:
+        shown = {"log": env.relay.log(), "metrics": page.read().decode(), "commands": "".join(env.relay.printed)}
     yield from (where for where, text in shown.items() if re.search(f"{_BUYERS}|{_SELLERS}", text))
-    for letter in scene.sink.letters:
-        (to,) = letter.rcpt_to
+    for received in env.sink.mails:
+        (to,) = received.rcpt_to
         if to.endswith("@operator.example"):  # gets mail as it came
             continue
-        mail = read(letter)
+        mail = read(received)
         del mail["To"]
         texts = [octets(part) for part in mail.walk() if not part.is_multipart()]
         text = "\n".join([*map(str, mail.values()), *(one.decode("utf-8", "replace") for one in texts)])
@@ -132,26 +132,28 @@ def disclosed(scene: Scene) -> Iterator[str]:
             yield f"mail to {to}: {mail['Subject']}"
 
 
-def read(letter: Letter) -> EmailMessage:
-    message = message_from_bytes(letter.content, policy=policy.default)
+def read(received: ReceivedMail) -> EmailMessage:
+    message = message_from_bytes(received.content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
 
 @contextmanager
-def played(directory: Path, sink: Sink | None = None, *, aside: Aside | None = None, **changes: Any) -> Iterator[Scene]:
+def running_relay(
+    directory: Path, sink: Sink | None = None, *, background: BackgroundLoop | None = None, **changes: Any
+) -> Iterator[RelayEnv]:
     """`changes` are Relay's fields."""
-    if aside is None:
-        with Aside() as own, played(directory, sink, aside=own, **changes) as scene:
-            yield scene
+    if background is None:
+        with BackgroundLoop() as own, running_relay(directory, sink, background=own, **changes) as env:
+            yield env
         return
-    sink = aside.enter(sink or Sink())
+    sink = background.enter(sink or Sink())
     relay = Relay(directory, sink.port, **changes)
     relay.prepare()
-    pair = asyncio.run(relay.furnish())
+    pair = asyncio.run(relay.seed_store())
     relay.start()
     try:
-        yield Scene(relay=relay, sink=sink, pair=pair, aside=aside)
+        yield RelayEnv(relay=relay, sink=sink, pair=pair, background=background)
     finally:
         status = relay.stop()
         assert status == 0, relay.log()

@@ -14,8 +14,9 @@ OPERATOR_MAILBOX: Final = "desk@operator.example"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Character:
-    """One party. `ref` is the marketplace's own reference, the name of its mailbox and of its directory; `stranger`
+class DemoParty:
+    """One party. `ref` is the marketplace's own reference, the name of its mailbox and of its directory;
+    `unlisted_address`
     is another address of the same person that is on no sender list; `gone`: the mailbox refuses all mail."""
 
     ref: str
@@ -23,7 +24,7 @@ class Character:
     name: str
     mailbox: str
     locale: str
-    stranger: str = ""
+    unlisted_address: str = ""
     opted_out: bool = False
     gone: bool = False
 
@@ -45,43 +46,43 @@ class Purchase:
     item: str
 
 
-ALICE: Final = Character(
+ALICE: Final = DemoParty(
     ref="alice",
     role=Role.SELLER,
     name="Harbour Books",
     mailbox="alice@harbour-books.example",
     locale="en",
-    stranger="alice@her-holiday-mail.example",
+    unlisted_address="alice@her-holiday-mail.example",
 )
-KAEDE: Final = Character(
+KAEDE: Final = DemoParty(
     ref="kaede",
     role=Role.SELLER,
     name="かえで工具店",
     mailbox="kaede@kaede-kogu.example",
     locale="ja",
-    stranger="kaede@telework.example",
+    unlisted_address="kaede@telework.example",
 )
-BOB: Final = Character(
+BOB: Final = DemoParty(
     ref="bob",
     role=Role.BUYER,
     name="Bob Miller",
     mailbox="bob@mail.example",
     locale="en",
-    stranger="bob@bobs-office.example",
+    unlisted_address="bob@bobs-office.example",
 )
 # A local part that RFC 5321 does not allow and that carriers once gave out (R-ADR-03).
-HANAKO: Final = Character(
+HANAKO: Final = DemoParty(
     ref="hanako", role=Role.BUYER, name="佐藤 花子", mailbox=f"hanako..sato@{CARRIER}", locale="ja"
 )
-CAROL: Final = Character(
+CAROL: Final = DemoParty(
     ref="carol", role=Role.BUYER, name="Carol Jones", mailbox="carol@post.example", locale="en", opted_out=True
 )
-DAVE: Final = Character(
+DAVE: Final = DemoParty(
     ref="dave", role=Role.BUYER, name="Dave Brown", mailbox="dave@moved-away.example", locale="en", gone=True
 )
 
-CAST: Final = (ALICE, KAEDE, BOB, HANAKO, CAROL, DAVE)
-BY_REF: Final = {character.ref: character for character in CAST}
+PARTIES: Final = (ALICE, KAEDE, BOB, HANAKO, CAROL, DAVE)
+BY_REF: Final = {demo_party.ref: demo_party for demo_party in PARTIES}
 PURCHASES: Final = (
     Purchase("250-1001", "alice", "bob", "BOOK-SAILS"),
     Purchase("250-1002", "alice", "carol", "BOOK-TIDES"),

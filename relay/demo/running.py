@@ -7,38 +7,40 @@ from pathlib import Path
 
 from relay.core.mail.address import fold
 from relay.demo import market
-from relay.demo.cast import CAST, OPERATOR, OPERATOR_MAILBOX
 from relay.demo.daemon import DemoDaemon, ReadyPorts
-from relay.demo.mailboxes import Post
-from relay.demo.market import Market
+from relay.demo.demo_parties import OPERATOR, OPERATOR_MAILBOX, PARTIES
+from relay.demo.mailer import Mailer
+from relay.demo.market import DemoMarket
 from relay.demo.sink import Sink
 from relay.installation import opened
 from relay.ports import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    town: Market
+class RunningDemo:
+    market: DemoMarket
     ports: ReadyPorts
     sink: Sink
     daemon: DemoDaemon
-    post: Post
+    mailer: Mailer
     store: Store
 
 
 @asynccontextmanager
-async def alive(directory: Path, wanted: market.DemoPorts) -> AsyncIterator[Life]:
+async def running_demo(directory: Path, wanted: market.DemoPorts) -> AsyncIterator[RunningDemo]:
     """Starts everything, and stops it at the end. Raises TownError, StoreError, DaemonError, OSError."""
-    boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
-    gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
+    mailboxes = {fold(demo_party.mailbox): demo_party.ref for demo_party in PARTIES} | {OPERATOR_MAILBOX: OPERATOR}
+    gone = frozenset(fold(demo_party.mailbox) for demo_party in PARTIES if demo_party.gone)
     async with AsyncExitStack() as stack:
-        sink = Sink(directory / "mailboxes", boxes, gone)
+        sink = Sink(directory / "mailboxes", mailboxes, gone)
         sink_port = await sink.start(wanted.sink)
         stack.push_async_callback(sink.stop)
-        place = await market.found(directory, replace(wanted, sink=sink_port))
-        daemon = DemoDaemon(place.config_path, directory / "daemon.log")
+        demo_market = await market.set_up(directory, replace(wanted, sink=sink_port))
+        daemon = DemoDaemon(demo_market.config_path, directory / "daemon.log")
         stack.push_async_callback(daemon.stop)
         await daemon.run("keys", "generate", "dkim")
         ports = await daemon.start()
-        store = await stack.enter_async_context(opened(place.config, directory))
-        yield Life(town=place, ports=ports, sink=sink, daemon=daemon, post=Post(place, ports), store=store)
+        store = await stack.enter_async_context(opened(demo_market.config, directory))
+        yield RunningDemo(
+            market=demo_market, ports=ports, sink=sink, daemon=daemon, mailer=Mailer(demo_market, ports), store=store
+        )
