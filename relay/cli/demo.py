@@ -1,4 +1,4 @@
-"""`relay demo`: a marketplace with a few parties to try the relay with, on this computer only."""
+"""`relay demo`: a small marketplace to try the relay with, on this computer alone."""
 
 import asyncio
 import signal

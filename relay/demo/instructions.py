@@ -1,4 +1,4 @@
-"""What `relay demo` prints once it runs: the page, and commands that can be copied as they stand."""
+"""The text that `relay demo` prints once it runs: the addresses, and commands that can be copied unchanged."""
 
 import shlex
 import sys
@@ -10,9 +10,10 @@ from relay.demo.running import RunningDemo
 
 
 def instructions(demo: RunningDemo, url: str) -> str:
+    """Returns the text for `demo`, whose page is at `url`."""
     bob = demo.mailer.alias(ALICE, BOB)
     carol = demo.mailer.alias(ALICE, CAROL)
-    relay = f"{_ourselves()} --config {shlex.quote(str(demo.market.config_path))}"
+    relay = f"{_relay_command()} --config {shlex.quote(str(demo.market.config_path))}"
     return f"""\
 The relay demo is running. Ctrl-C ends it.
 
@@ -53,8 +54,8 @@ Try this, and watch the page:
 """
 
 
-def _ourselves() -> str:
-    """The command as it was called, or what amounts to it: a virtual environment need not be on the path."""
+def _relay_command() -> str:
+    """Returns the command that starts `relay`, in a form that works although the virtual environment is not on PATH."""
     called = Path(sys.argv[0])
     return shlex.quote(str(called)) if called.name == "relay" else f"{shlex.quote(sys.executable)} -m relay"
 

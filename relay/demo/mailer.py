@@ -1,4 +1,4 @@
-"""How a party of the town sends mail: sellers by login on the submission port, buyers to the MX port."""
+"""Sends mail as a party: sellers log in on the submission port, buyers deliver to the MX port."""
 
 from datetime import UTC, datetime
 
@@ -12,12 +12,15 @@ from relay.demo.smtp_client import Dialogue, SmtpServer
 
 
 class Mailer:
+    """Sends the mails of all parties to the running daemon."""
+
     def __init__(self, market: DemoMarket, ports: ReadyPorts) -> None:
         self._market = market
         self.mx = SmtpServer(name="MX", port=ports.mx)
         self._submission_port = ports.submission
 
     def server_for(self, writer: DemoParty) -> SmtpServer:
+        """Returns the server that takes the mail of this writer."""
         if writer.role is Role.BUYER:
             return self.mx
         return SmtpServer(
@@ -38,7 +41,7 @@ class Mailer:
         answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
-        """`to` is an alias; `from_address` another address than the registered mailbox, in envelope and header."""
+        """Sends a mail to the alias `to`. `from_address` replaces the writer's mailbox in the envelope and in From."""
         address = from_address or writer.mailbox
         draft = NewMail(
             name=writer.name,
@@ -52,9 +55,10 @@ class Mailer:
         return await smtp_client.send(self.server_for(writer), address, to, compose(draft, datetime.now(UTC)))
 
     def alias(self, writer: DemoParty, to: DemoParty) -> str:
+        """Returns the address at which `writer` reaches `to`."""
         return self._market.aliases[writer.ref, to.ref]
 
 
 def misspelt(alias: str) -> str:
-    """The alias with one letter wrong, as a person copies it: its check code no longer fits (R-ADR-02)."""
+    """Returns the alias with its first letter changed, so that its check code no longer fits (R-ADR-02)."""
     return ("b" if alias[0] != "b" else "c") + alias[1:]

@@ -1,6 +1,6 @@
-"""Founding the town: a directory with configuration, keys and a seeded store that the real daemon is started on.
+"""Sets up the demo's directory: the configuration, the keys and a store with the parties, ready for the real daemon.
 
-Founding twice is harmless: what is there is kept, the configuration is written anew.
+A second set-up of the same directory keeps its keys and its data, and writes the configuration anew.
 """
 
 from collections.abc import Mapping
@@ -82,12 +82,12 @@ authentication = "known_domain"
 
 
 class DemoSetupError(Exception):
-    """The directory cannot hold a demo; the message says why and what to do."""
+    """The demo cannot use the directory. The message says why, and how to correct it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPorts:
-    """What the daemon is asked to listen on (0: a free one), and where the mailboxes' server listens."""
+    """The ports that the daemon shall listen on (0 for any free port), and the port of the parties' mail server."""
 
     mx: int
     submission: int
@@ -97,8 +97,7 @@ class DemoPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMarket:
-    """`aliases[writer, to]` is the address by which one character reaches another. `config_path` is for the daemon
-    and for `relay --config`."""
+    """The demo's installation. `aliases[writer, to]` is the address at which `writer` reaches `to`."""
 
     directory: Path
     config: Config
@@ -106,6 +105,7 @@ class DemoMarket:
 
     @property
     def config_path(self) -> Path:
+        """The configuration file, for the daemon and for `relay --config`."""
         return self.directory / CONFIG_NAME
 
     @property
@@ -114,7 +114,7 @@ class DemoMarket:
 
 
 async def set_up(directory: Path, ports: DemoPorts) -> DemoMarket:
-    """Raises TownError, and StoreError when the store cannot be opened or a running demo has the directory."""
+    """Sets up `directory`. Raises DemoSetupError, and StoreError when the store cannot be opened or is in use."""
     try:
         _refuse_foreign_directory(directory / CONFIG_NAME)
         with locked(directory):
@@ -126,14 +126,14 @@ async def set_up(directory: Path, ports: DemoPorts) -> DemoMarket:
 
 
 def _refuse_foreign_directory(config: Path) -> None:
-    """Another installation's directory is left alone."""
+    """Raises DemoSetupError when the configuration file in the directory was not written by the demo."""
     config.parent.mkdir(parents=True, exist_ok=True)
     if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
         raise DemoSetupError(f"{config} was not written by the demo; give it a directory of its own with --dir")
 
 
 def _write_files(directory: Path, ports: DemoPorts) -> Config:
-    """The files that `relay serve` needs."""
+    """Writes the files that `relay serve` needs, and returns the configuration."""
     text = _CONFIG.format(
         mark=_MARK,
         mx=ports.mx,
@@ -158,7 +158,7 @@ def _write_files(directory: Path, ports: DemoPorts) -> Config:
 
 
 async def _seed_store(config: Config, directory: Path) -> dict[tuple[str, str], str]:
-    """Seeds the store; the aliases by writer and addressee."""
+    """Fills the store, and returns the aliases by (writer, addressee)."""
     aliases: dict[tuple[str, str], str] = {}
     async with opened(config, directory) as store:
         parties = {demo_party.ref: await _put_party(store, demo_party) for demo_party in PARTIES}

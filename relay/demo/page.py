@@ -1,7 +1,7 @@
-"""The demo's page: mailboxes beside the relay's record, and a form to write with.
+"""The demo's web page: the mailboxes beside the relay's record, and a form to write mail.
 
-One page, rendered on the server, whole without JavaScript; a small script fetches it again and swaps in what changed.
-It listens on the loopback interface, answers to its own names only, and takes forms from itself only.
+The page is rendered on the server and works without JavaScript; a small script fetches it again and replaces the parts
+that changed. It is served on the loopback interface, for its own host names only, and takes forms from itself only.
 """
 
 from collections import deque
@@ -40,6 +40,7 @@ _SUBJECT_CHARS: Final = 200
 
 
 def build(demo: RunningDemo) -> Starlette:
+    """Returns the web application for `demo`."""
     page = Page(demo)
     return Starlette(
         routes=[
@@ -57,6 +58,8 @@ def build(demo: RunningDemo) -> Starlette:
 
 
 class Page:
+    """The handlers of the page. The last 50 dialogues are kept, so that the page can show them after a redirect."""
+
     def __init__(self, demo: RunningDemo) -> None:
         self._demo = demo
         self._own = demo.ports.links
@@ -75,7 +78,7 @@ class Page:
         return await self._render(request, request.query_params)
 
     async def send(self, request: Request) -> Response:
-        """Submits the form over real SMTP and shows what was said."""
+        """Sends the mail in the form over SMTP and shows the dialogue."""
         fields = await _form(request)
         writer, typed, problem = self._typed(fields)
         if writer is None or problem:
@@ -92,7 +95,7 @@ class Page:
         return self._show_dialogue(dialogue, fields)
 
     async def unsubscribe(self, request: Request) -> Response:
-        """As a mail program does it, for mail that offers it."""
+        """Unsubscribes as a mail program does, if the mail offers it."""
         fields = await _form(request)
         displayed = self._displayed_mail(fields.get("box", ""), _number(fields.get("mail", "")))
         if displayed is None or not mail_program.own_links(self._own).fullmatch(displayed.unsubscribe):
@@ -100,7 +103,7 @@ class Page:
         return self._show_dialogue((await browser.unsubscribe(displayed.unsubscribe)).dialogue, fields)
 
     async def release(self, request: Request) -> Response:
-        """The word of staff on one held message."""
+        """Releases one held message, as the operator's staff can."""
         fields = await _form(request)
         await self._demo.store.holds.release(fields.get("message", ""), by="demo")
         return _back(fields)
@@ -115,7 +118,7 @@ class Page:
         return _back(fields, said=str(number))
 
     def _typed(self, fields: Mapping[str, str]) -> tuple[DemoParty | None, Form, str]:
-        """Who writes, what was typed, and the text key of what is wrong with it ("" when nothing is)."""
+        """Returns the writer, the form as typed, and the text key of the first problem, or "" if there is none."""
         writer = BY_REF.get(fields.get("box", ""))
         typed = Form(
             to=fields.get("to", "").strip(),
@@ -168,18 +171,18 @@ class Page:
 
 
 def _back(fields: Mapping[str, str], **more: str) -> Response:
-    """See Other, so that a reload of the page does not send the form again."""
+    """Returns a redirect (303), so that a reload of the page does not send the form again."""
     query = {name: fields.get(name, "") for name in ("box", "lang")} | more
     return RedirectResponse("/?" + urlencode(query), status_code=303)
 
 
 def _number(text: str) -> int:
-    """0 for what is none."""
+    """Returns the number in `text`, or 0 if it is not a number."""
     return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form that this page itself has sent."""
+    """Returns the fields of a form. Refuses a form that another site sent (403) and one that is too large (413)."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in {"same-origin", "none"} if site else origin is None or urlsplit(origin).netloc == request.url.netloc
     if not own:

@@ -1,4 +1,4 @@
-"""The town alive: its mailboxes' server in this process, the real daemon in its own, the record open beside it."""
+"""The running demo: the parties' mail server in this process, the daemon in its own, and the store opened beside it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +18,8 @@ from relay.ports import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDemo:
+    """The parts of a running demo. `store` is the daemon's store, opened a second time by this process."""
+
     market: DemoMarket
     ports: ReadyPorts
     sink: Sink
@@ -28,7 +30,10 @@ class RunningDemo:
 
 @asynccontextmanager
 async def running_demo(directory: Path, wanted: market.DemoPorts) -> AsyncIterator[RunningDemo]:
-    """Starts everything, and stops it at the end. Raises TownError, StoreError, DaemonError, OSError."""
+    """Starts the demo in `directory`, and stops it at the end.
+
+    Raises DemoSetupError, StoreError, DaemonError and OSError.
+    """
     mailboxes = {fold(demo_party.mailbox): demo_party.ref for demo_party in PARTIES} | {OPERATOR_MAILBOX: OPERATOR}
     gone = frozenset(fold(demo_party.mailbox) for demo_party in PARTIES if demo_party.gone)
     async with AsyncExitStack() as stack:

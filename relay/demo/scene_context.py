@@ -1,4 +1,4 @@
-"""Where a scene is played: it writes, looks into mailboxes and the record, prints what it sees, and checks it."""
+"""The means of a scene: it sends mail, reads mailboxes and the record, prints what it finds, and checks it."""
 
 import asyncio
 import re
@@ -19,11 +19,11 @@ _LONG_FIELD = re.compile(r"(?m)^(DKIM-Signature: .*)(?:\r\n[ \t].*)+")
 
 
 class SceneError(Exception):
-    """Something did not go as told."""
+    """A check of a scene failed; the message names it."""
 
 
 class SceneContext:
-    """`write_line` takes one line of the transcript."""
+    """Everything that a scene may do. `write_line` takes one line of the transcript."""
 
     def __init__(self, demo: RunningDemo, write_line: Callable[[str], None]) -> None:
         self.mailer = demo.mailer
@@ -54,7 +54,7 @@ class SceneContext:
         answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
-        """Sends over real SMTP and shows the dialogue."""
+        """Sends a mail over SMTP and shows the dialogue."""
         dialogue = await self.mailer.write(
             writer, to, subject, text, from_address=from_address, answers=answers, attachment=attachment
         )
@@ -62,7 +62,7 @@ class SceneContext:
         return dialogue
 
     async def follow(self, displayed: DisplayedMail, choice: str) -> None:
-        """The first of the relay's links in the mail: looks at its page, then presses the button `choice`."""
+        """Opens the first of the relay's links in the mail, then presses the button `choice` of its page."""
         link = own_links(self._links).search(displayed.text)
         self.check(link is not None, "the mail has a link")
         assert link
@@ -71,7 +71,7 @@ class SceneContext:
         self._page(await browser.press(link[0], choice))
 
     async def unsubscribe(self, displayed: DisplayedMail) -> None:
-        """As a mail program does when its reader presses the button."""
+        """Unsubscribes as a mail program does when its user presses that button."""
         self._page(await browser.unsubscribe(displayed.unsubscribe))
 
     def _page(self, page: WebPage) -> WebPage:
@@ -81,8 +81,10 @@ class SceneContext:
         return page
 
     async def mail(self, party: DemoParty, *, automatic: bool = False) -> tuple[ReceivedMail, DisplayedMail]:
-        """The next unopened mail of a mailbox, shown as received but for its signatures; `automatic` asks for a
-        notice."""
+        """Waits for the next unopened mail of a party, shows it with its signatures shortened, and returns it.
+
+        With `automatic` only a notice counts, otherwise only a mail that is none. Raises SceneError after 30 s.
+        """
 
         def wanted(mail: ReceivedMail) -> bool:
             return (mail.mailbox, mail.number) not in self._opened and mail.is_automatic is automatic
@@ -104,7 +106,7 @@ class SceneContext:
         return all((mail.mailbox, mail.number) in self._opened for mail in self._sink.mails(party.ref))
 
     async def record(self) -> RecordLine:
-        """The newest message in the record, once nothing more happens to it by itself; shown with its events."""
+        """Waits until the newest message of the record is settled, shows it with its events, and returns it."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 newest = await self._newest()
@@ -119,7 +121,7 @@ class SceneContext:
         return newest
 
     async def command(self, *arguments: str) -> None:
-        """Runs `relay ...` beside the daemon, as staff would."""
+        """Runs `relay ...` beside the daemon, and shows its output."""
         output = await self._daemon.run(*arguments)
         self._show(f"$ relay {' '.join(arguments)}", output.splitlines())
 

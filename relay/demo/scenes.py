@@ -1,4 +1,4 @@
-"""The scenes of `relay demo --script`, in order. Each plays one story on the stage and says what must be true of it."""
+"""The scenes of `relay demo --script`, in order. Each sends real mail, explains it, and checks the outcome."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from relay.demo.scene_context import SceneContext
 
 @dataclass(frozen=True, slots=True)
 class Scene:
+    """One scene of the script: its title, and the function that plays it."""
+
     title: str
     play: Callable[[SceneContext], Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""`relay demo --script`: the scenes one after another on free ports and in a directory of their own."""
+"""`relay demo --script`: plays all scenes one after another, on free ports and in a temporary directory."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,9 +12,10 @@ from relay.demo.scenes import SCENES, Scene
 
 
 async def play(write_line: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> bool:
-    """Prints the transcript through `write_line`; whether every scene went as told. A scene that failed does not keep
-    the
-    next ones from being played."""
+    """Plays all scenes, also after one that failed, and returns whether all of them succeeded.
+
+    `write_line` takes the lines of the transcript.
+    """
     failed = 0
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as directory:
         async with running_demo(Path(directory), market.DemoPorts(mx=0, submission=0, web=0, sink=0)) as demo:
@@ -26,7 +27,7 @@ async def play(write_line: Callable[[str], None], scenes: Sequence[Scene] = SCEN
                     await scene.play(context)
                 except (SceneError, DaemonError) as error:
                     failed += 1
-                    write_line(f"    NOT AS TOLD: {error}")
+                    write_line(f"    FAILED: {error}")
     write_line("")
-    write_line(f"{len(scenes) - failed} of {len(scenes)} scenes went as told.")
+    write_line(f"{len(scenes) - failed} of {len(scenes)} scenes succeeded.")
     return failed == 0

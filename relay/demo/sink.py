@@ -1,6 +1,6 @@
-"""The parties' own mail server: one mailbox per party, one `.eml` file per mail, 550 for the one who moved away.
+"""The parties' own mail server: one mailbox per party, one `.eml` file per mail, and 550 for a mailbox that is gone.
 
-It plays the outside world, so it is stock aiosmtpd and knows nothing of the relay.
+It stands for the servers of other people, so it is plain aiosmtpd and knows nothing of the relay.
 """
 
 import asyncio
@@ -20,9 +20,11 @@ _SUFFIX: Final = ".eml"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """A mail as it lies in the mailbox `mailbox`; `number` counts from 1 there. `content` begins with the Return-Path
-    that
-    final delivery writes (RFC 5321 §4.4)."""
+    """One mail of the mailbox `mailbox`.
+
+    `number` counts from 1 in each mailbox. `content` begins with the field Return-Path, which the final delivery adds
+    (RFC 5321 §4.4).
+    """
 
     mailbox: str
     number: int
@@ -31,12 +33,12 @@ class ReceivedMail:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the relay itself wrote it: notices say so (RFC 3834 §5)."""
+        """Whether the relay itself wrote the mail: notices have the field Auto-Submitted (RFC 3834 §5)."""
         return b"\nAuto-Submitted:" in self.content.partition(b"\r\n\r\n")[0]
 
 
 class Sink:
-    """`mailboxes` maps folded addresses to mailbox names; `gone` are addresses that are refused."""
+    """The server. `mailboxes` maps folded addresses to mailbox names; mail to an address in `gone` is refused."""
 
     def __init__(self, directory: Path, mailboxes: Mapping[str, str], gone: frozenset[str] = frozenset()) -> None:
         self._directory = directory
@@ -48,7 +50,7 @@ class Sink:
         self._sessions: WeakSet[SMTP] = WeakSet()
 
     async def start(self, port: int) -> int:
-        """The bound port; 0 takes a free one."""
+        """Starts to listen, on a free port if `port` is 0, and returns the port."""
         loop = asyncio.get_running_loop()
 
         def session() -> SMTP:
@@ -69,11 +71,11 @@ class Sink:
         await asyncio.sleep(0)  # lets the transports end before the loop does
 
     def mails(self, mailbox: str) -> list[ReceivedMail]:
-        """Oldest first."""
+        """Returns the mails of a mailbox, the oldest first."""
         return self._mails.get(mailbox, [])
 
     async def wait(self, mailbox: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
-        """The first mail in the mailbox that is wanted, or None when it has not come in time."""
+        """Waits for a mail that `wanted` accepts, and returns the first of them, or None after `timeout_s`."""
 
         def found() -> ReceivedMail | None:
             return next((mail for mail in self.mails(mailbox) if wanted(mail)), None)
@@ -84,13 +86,13 @@ class Sink:
         except TimeoutError:
             return None
 
-    # -------------------------------------------------------- what aiosmtpd calls
+    # -------------------------------------------------------- hooks of aiosmtpd
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd finds its hooks by name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self._mailbox_of(address) is None or _bare(address) in self._gone:
-            # Names the address, as most servers do: the relay must not pass that on.
+            # Most servers repeat the address in this reply. The relay must not pass it on.
             return f"550 5.1.1 <{address}>: Recipient address rejected: user unknown"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -123,7 +125,7 @@ class Sink:
 
 
 def _bare(address: str) -> str:
-    """The folded address without the quotes that `a..b` needs on the wire; "" for what is no address."""
+    """Returns the folded address without quotes, or "" for an invalid one. `a..b` needs quotes in SMTP."""
     try:
         local, domain = split(address)
         return fold(local.strip('"') + "@" + domain)

@@ -1,7 +1,7 @@
-"""A party's mail program on the wire: one SMTP transaction, every line of it written down.
+"""A small SMTP client: it runs one transaction and records each line of it.
 
-Not the relay's own client, on purpose: what a newcomer sees is what any mail program says and hears. Credentials are
-masked before they are written down.
+It is not the relay's own client on purpose: it shows the lines that any mail program sends and gets. Credentials are
+masked before they are recorded.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _TIMEOUT_S: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where mail goes in. With a login: STARTTLS, trusting `ca_file` only, and AUTH PLAIN."""
+    """A server to send to. With a login the client uses STARTTLS, trusting `ca_file` only, and AUTH PLAIN."""
 
     name: str
     port: int
@@ -27,7 +27,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`speaker` is C (the mail program), S (the relay) or * (the connection itself)."""
+    """One line of a dialogue. `speaker` is C (the mail program), S (the relay) or * (the connection itself)."""
 
     speaker: str
     text: str
@@ -38,8 +38,11 @@ class Line:
 
 @dataclass(slots=True)
 class Dialogue:
-    """What was said. `reply` is the server's last word about the message: to its data, or the refusal before that; ""
-    when the connection failed first."""
+    """A recorded transaction.
+
+    `reply` is the server's reply to the message: the one to its data, or the refusal of an earlier command. It is ""
+    when the connection failed before that.
+    """
 
     server: SmtpServer
     lines: list[Line] = field(default_factory=list)
@@ -51,7 +54,7 @@ class Dialogue:
 
 
 async def send(server: SmtpServer, mail_from: str, rcpt_to: str, content: bytes) -> Dialogue:
-    """Hands the mail in, as far as the server lets it; never raises for what the other side does."""
+    """Sends the mail and returns the dialogue. A connection error becomes a line of it and is not raised."""
     dialogue = Dialogue(server)
     session = _Session(dialogue)
     try:
@@ -88,7 +91,7 @@ class _Session:
         await self.request(f"AUTH PLAIN {secret}", shown="AUTH PLAIN ********")
 
     async def submit(self, mail_from: str, rcpt_to: str, content: bytes) -> str:
-        """The reply that settled it."""
+        """Sends the message, and returns the reply that accepted or refused it."""
         for command in (f"MAIL FROM:<{mail_from}>", f"RCPT TO:<{rcpt_to}>", "DATA"):
             reply = await self.request(command)
             if not reply.startswith(("2", "3")):
@@ -101,7 +104,7 @@ class _Session:
         return await self.request(".", before=stuffed)
 
     async def request(self, command: str, *, shown: str = "", before: bytes = b"") -> str:
-        """Sends one line and hears the reply; its last line is the answer."""
+        """Sends `before` and one command, and returns the last line of the reply. `shown` is recorded instead of it."""
         self._note("C", shown or command)
         assert self._writer is not None
         self._writer.write(before + command.encode() + b"\r\n")
@@ -109,7 +112,7 @@ class _Session:
         return await self._read_reply()
 
     async def _read_reply(self) -> str:
-        """One reply, all its lines (RFC 5321 §4.2.1)."""
+        """Reads one reply with all its lines (RFC 5321 §4.2.1), and returns the last one."""
         while True:
             line = (await self._reader.readuntil(b"\r\n")).decode("utf-8", "replace").rstrip("\r\n")
             self._note("S", line)

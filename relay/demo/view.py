@@ -1,4 +1,4 @@
-"""What the page shows, as plain values: mailboxes, the open mailbox, the form as it should stand, the record."""
+"""The contents of the page as plain values: the mailboxes, the open mailbox, the form and its addresses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +22,11 @@ _read_cached = lru_cache(maxsize=256)(read)
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One of the things to try: who writes to whom, from where, with which words. `subject` and `text` are text keys,
-    `note` is the choice's."""
+    """One of the things to try: the form filled in for it.
+
+    `writer` and `to` are references of parties, `subject` and `text` are text keys, and `note` selects the address with
+    the same note.
+    """
 
     name: str
     writer: str
@@ -51,7 +54,7 @@ PRESETS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMailbox:
-    """One line of the list of mailboxes. `tags` are text keys."""
+    """One line of the list of mailboxes. `tags` are text keys, `newest` is the subject of the newest mail."""
 
     ref: str
     name: str
@@ -76,7 +79,7 @@ class ShownMail:
 
 @dataclass(frozen=True, slots=True)
 class AddressChoice:
-    """An address to write to: that of `ref`. `note` is the text key of what is odd about it."""
+    """An address of the party `ref` to write to. `note` is a text key that explains an unusual address, or ""."""
 
     address: str
     ref: str
@@ -90,7 +93,7 @@ class AddressChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The writing form as it should stand. `answers` is the number of the mail that is answered, 0 for a new one."""
+    """The contents of the form. `answers` is the number of the mail that is answered, 0 for a new mail."""
 
     to: str = ""
     unlisted: bool = False
@@ -101,11 +104,12 @@ class Form:
 
 
 def name_of(ref: str, t: Translate) -> str:
+    """Returns the name to show for the party or the operator `ref`."""
     return t("desk.name") if ref == OPERATOR else BY_REF[ref].name if ref in BY_REF else t("someone")
 
 
 def mailboxes(sink: Sink, t: Translate) -> list[DemoMailbox]:
-    """All mailboxes in the cast's order, the operator's last."""
+    """Returns all mailboxes in the order of `PARTIES`, the operator's last."""
     found = [
         DemoMailbox(
             ref=demo_party.ref,
@@ -136,7 +140,7 @@ def _newest_subject(sink: Sink, ref: str) -> str:
 
 
 def mails(sink: Sink, ref: str, own: str) -> list[ShownMail]:
-    """Newest first; `own` as in `letter.read`."""
+    """Returns the mails of a mailbox, the newest first. `own` is the base URL of the relay's links."""
     return [_shown(mail, own) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
 
 
@@ -148,7 +152,7 @@ def _shown(mail: ReceivedMail, own: str) -> ShownMail:
 
 
 def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[AddressChoice]:
-    """Whom this character can write to; last a mistyped address, and for sellers those that only ask."""
+    """Returns the aliases of the other parties, then a mistyped one, and for sellers the addresses that only check."""
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
@@ -161,7 +165,7 @@ def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[A
 
 
 def form(market: DemoMarket, sink: Sink, writer: DemoParty, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
-    """Filled in for an answer to mail number `answer`, for a preset by name, or for a first letter."""
+    """Returns the form filled in for an answer to mail number `answer`, for a preset by name, or for a first mail."""
     if 0 < answer <= len(sink.mails(writer.ref)):
         displayed = _read_cached(sink.mails(writer.ref)[answer - 1].content)
         return Form(
