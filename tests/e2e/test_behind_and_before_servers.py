@@ -30,7 +30,7 @@ PASSWORD = "smarthost-secret"
 
 @dataclass
 class Company:
-    """`by_lmtp` and `by_smtp` are Postfix doors in front of the relay."""
+    """`by_lmtp` and `by_smtp` are Postfix listeners in front of the relay."""
 
     env: RelayEnv
     postfix: Postfix
@@ -92,7 +92,7 @@ smtp_tls_security_level = may
         postfix = Postfix(
             mta_home,
             settings=settings,
-            doors={
+            listeners={
                 by_lmtp: {"content_filter": f"lmtp:[127.0.0.1]:{env.relay.lmtp}"},
                 by_smtp: {"content_filter": f"smtp:[127.0.0.1]:{env.relay.mx}"},
                 smarthost: logged_in,

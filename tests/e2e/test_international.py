@@ -46,7 +46,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayEnv]:
         postfix = Postfix(
             stack.enter_context(home()),
             settings=f"default_transport = smtp:[127.0.0.1]:{sink.port}\nsmtputf8_enable = yes\n",
-            doors={
+            listeners={
                 port: {
                     "smtpd_discard_ehlo_keywords": _LESS[domain],
                     "smtpd_relay_restrictions": "permit_mynetworks,reject",

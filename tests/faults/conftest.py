@@ -1,4 +1,4 @@
-"""A relay in a process of its own with everything furnished but not started, and a notebook that outlives it."""
+"""A relay that is set up but not started, and a mail server that survives it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from tests.support.load import Load, RecordingServer
 
 @dataclass
 class FaultEnv:
+    """A relay, and the mail server that it delivers to."""
+
     relay: Relay
     mail_server: RecordingServer
     buyer_alias: str
@@ -22,7 +24,7 @@ class FaultEnv:
         return Load(port=self.port, mail_from=SELLER, rcpt_to=self.buyer_alias, **wishes)
 
     def port(self) -> int | None:
-        """None while the daemon is down: another program may have the port by then."""
+        """Returns the MX port, or None while the daemon is down, because another program may have the port then."""
         process = self.relay.process
         return self.relay.mx if process is not None and process.poll() is None and self.relay.ports else None
 
@@ -47,7 +49,7 @@ async def mail_server() -> AsyncIterator[RecordingServer]:
 
 @pytest.fixture
 async def make_env(tmp_path: Path) -> AsyncIterator[MakeEnv]:
-    """Makes a stage around a notebook; further arguments are fields of `Relay`."""
+    """Returns a function that sets up a relay for a mail server. Further arguments are fields of `Relay`."""
     relays = []
 
     async def make_env(mail_server: RecordingServer, **fields: Any) -> FaultEnv:

@@ -1,4 +1,4 @@
-"""What the record and the queue say after a disaster, checked from the inside: whole, in order, nothing left over."""
+"""Reads the record and the queue after a crash, and checks that they are complete and in order."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class RecordState:
 
 
 async def read(relay: Relay) -> dict[str, RecordState]:
-    """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
+    """Returns the records by token. Asserts that each can be opened, matches its hashes, and has its events in order."""
     entries = {}
     async with relay.opened() as store:
         for summary in await store.records.messages(limit=1_000_000):
@@ -43,7 +43,7 @@ async def item_states(relay: Relay) -> dict[str, int]:
 
 
 async def _check_hashes(store: SqlStore, stored: StoredMessage) -> None:
-    """The salted hash of the content, and over it the leaf of each event."""
+    """Asserts the salted hash of the content, and the leaf hash of each event."""
     message_id = stored.summary.id
     message = not_none(await store.base.first("summary", message_id))
     sealed = not_none(await store.base.first("content", message_id))

@@ -45,7 +45,7 @@ async def test_a_stop_waits_for_the_answer_to_a_final_dot(make_env: MakeEnv, mai
     async with env.load(sessions=2, rest_s=0) as load:
         await eventually(lambda: len(load.accepted) > 60)
         stopped = asyncio.create_task(asyncio.to_thread(env.relay.stop))
-        await eventually(lambda: load.refused or stopped.done() or load.port() is None or _doors_closed(env))
+        await eventually(lambda: load.refused or stopped.done() or load.port() is None or _listeners_closed(env))
         mail_server.gate.set()
         assert await stopped == 0
 
@@ -54,7 +54,7 @@ async def test_a_stop_waits_for_the_answer_to_a_final_dot(make_env: MakeEnv, mai
     assert mail_server.copies() == dict.fromkeys(load.accepted, 1)
 
 
-async def _doors_closed(env: FaultEnv) -> bool:
+async def _listeners_closed(env: FaultEnv) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", env.relay.mx)
     except OSError:

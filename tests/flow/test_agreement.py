@@ -181,7 +181,7 @@ class _Scanner:
 
 
 async def newcomers(market: MarketEnv, number: int) -> MarketEnv:
-    """The same town with a buyer and a seller whom nothing has happened to."""
+    """Returns the same market with a new buyer and a new seller."""
     parties = {}
     for role, mailbox in (
         (Role.BUYER, f"hanako{number}@phone.example"),

@@ -47,7 +47,7 @@ def log() -> Iterator[CapturedLog]:
 
 @pytest.fixture
 async def market(log: CapturedLog, market: MarketEnv) -> MarketEnv:
-    """The town, with its log written down, without what was logged while it was built."""
+    """The market with its log captured, without the lines of its set-up."""
     log.stream.truncate(0)
     log.stream.seek(0)
     return market

@@ -1,4 +1,4 @@
-"""Other processes on the same database, all at the same moment."""
+"""Runs calls on the same database in other processes, all at the same moment."""
 
 import asyncio
 import multiprocessing
@@ -29,18 +29,18 @@ async def approve(node: SqlStore, sender_id: str) -> bool:
 
 
 async def approve_and_die(node: SqlStore, sender_id: str) -> object:
-    """Ends without a word after the items have moved, when the first event asks for its id."""
-    node.holds._ids = _LastWords()
+    """Ends the process in the middle of the transaction: the items have changed, the first event has no id yet."""
+    node._ids = _ExitingIds()
     return await node.senders.flip(sender_id, SenderState.APPROVED, by="link")
 
 
-class _LastWords(RisingIds):
+class _ExitingIds(RisingIds):
     def new(self) -> str:
         os._exit(9)
 
 
 async def at_once(database: Database, *calls: tuple[Call, str]) -> list[int | None]:
-    """Makes each call in a process of its own; their exit codes: 0 for true, 1 for false."""
+    """Makes each call in a process of its own, and returns the exit codes: 0 for true, 1 for false."""
     barrier = _SPAWN.Barrier(len(calls))
     processes = [
         _SPAWN.Process(

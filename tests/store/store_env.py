@@ -1,4 +1,4 @@
-"""A store with people in it, and short ways to write what a test needs."""
+"""A store with one buyer and one seller, and short ways to build the values that a test stores."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ class RisingIds:
 
 @dataclass
 class Database:
-    """Where a database is; every `node` is a store of its own on it, like another process."""
+    """A database. Each `node` is a separate store on it, as another process would open it."""
 
     url: str
     directory: Path
@@ -76,7 +76,7 @@ class Database:
 
 @dataclass
 class StoreEnv:
-    """One marketplace `m`, a buyer and a seller who are a pair."""
+    """A store with the marketplace `m`, and a buyer and a seller who are a pair."""
 
     database: Database
     store: SqlStore
@@ -160,13 +160,13 @@ class StoreEnv:
         return replace(acceptance, **more)
 
     async def accepted(self, record: MessageRecord, state: ItemState = ItemState.QUEUED) -> Item:
-        """Writes a record with its queue item."""
+        """Stores a record with its queue item, and returns the item."""
         item = self.item(record, state)
         await self.store.acceptances.add(self.acceptance(record, item))
         return item
 
     def ended(self, item: Item, state: ItemState, **more: Any) -> Settlement:
-        """The end of an attempt of node-1's."""
+        """Returns the settlement of an attempt by node-1."""
         made = Settlement(item=item, owner="node-1", state=state, due_at=self.database.clock.now(), events=())
         return replace(made, **more)
 
@@ -178,7 +178,7 @@ class StoreEnv:
         )
 
     async def drained(self) -> list[list[Item]]:
-        """Claims and delivers until nothing is due: what came together."""
+        """Claims and delivers until nothing is due, and returns the items of each claim."""
         rounds = []
         while claimed := await self.claim(limit=50):
             rounds.append(claimed)

@@ -243,7 +243,7 @@ async def test_a_word_given_while_the_mail_was_judged_counts(env: StoreEnv) -> N
     assert len(await env.claim()) == 1
 
 
-async def test_the_letter_is_what_was_accepted(env: StoreEnv) -> None:
+async def test_the_stored_content_is_what_was_accepted(env: StoreEnv) -> None:
     record = env.record()
     stored_content = await env.store.queue.content(await env.accepted(record))
     assert stored_content is not None

@@ -1,4 +1,4 @@
-"""A courier for tests: the real one, routed to a sink, with its clock and its counters at hand."""
+"""The real courier for tests, routed to a sink, with a clock and counters that tests can read."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
 
 
 class HostResolver:
-    """A Resolver from tables; a name that is in neither does not exist."""
+    """A resolver with a table of MX hosts and one of addresses. A name that is in neither does not exist."""
 
     def __init__(self, *, mx: dict[str, list[MxHost]] | None = None, hosts: dict[str, list[str]] | None = None) -> None:
         self.mx_table = mx or {}

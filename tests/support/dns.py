@@ -44,7 +44,7 @@ class MiniDns(asyncio.DatagramProtocol):
         self._tasks: list[asyncio.Task[None]] = []
 
     def load(self, zone: str) -> None:
-        """Other answers from now on. Owners are absolute names."""
+        """Replaces the zone. Owner names are absolute."""
         self._zone = dns.zone.from_text(_HEADER + zone, origin=".", relativize=False)
 
     async def __aenter__(self) -> Self:

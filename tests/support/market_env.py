@@ -1,4 +1,4 @@
-"""A house on a real embedded store with a recording courier: the flow without sockets."""
+"""One marketplace on a real SQLite store with a courier that records: the whole flow without sockets."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ ACCEPTED = Delivery(
 
 @dataclass
 class RecordingCourier:
-    """A courier: takes everything, or answers as told per address."""
+    """A courier that takes everything, except to the addresses in `answers`, which get that result."""
 
     taken: list[Outgoing] = field(default_factory=list)
     answers: dict[str, Delivery] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class RecordingCourier:
 
 
 class IdleDispatcher:
-    """Nothing is born leased: tests claim what they dispatch."""
+    """A dispatcher without capacity, so that nothing is leased when it is accepted: tests claim the items themselves."""
 
     def has_capacity(self, destination: str) -> bool:
         return False
@@ -73,6 +73,8 @@ class IdleDispatcher:
 
 @dataclass
 class MarketEnv:
+    """The services of a relay with one marketplace, and a buyer and a seller who are a pair."""
+
     services: Services
     intake: SmtpIntake
     clock: ManualClock
@@ -94,7 +96,7 @@ class MarketEnv:
     async def send(
         self, sender: str, *rcpt_to: str, login: Role | None = None, trusted: bool = True, **fields: str
     ) -> list[Reply]:
-        """A mail as a mail program would hand it in; `fields` are header fields (`_` for `-`) and `body`."""
+        """Submits a mail and returns the reply per recipient. `fields` are header fields (`_` for `-`) and `body`."""
         body = fields.pop("body", "Good day")
         header = {"From": sender, "To": ", ".join(rcpt_to), "Subject": "About the table"}
         header |= {name.replace("_", "-"): value for name, value in fields.items()}
@@ -126,7 +128,7 @@ class MarketEnv:
         return list(await self.intake.data(incoming))
 
     async def deliver_due(self) -> list[Outgoing]:
-        """Claims and dispatches until nothing is due; what the mailboxes took."""
+        """Claims and dispatches until nothing is due, and returns the mails that the courier took."""
         before = len(self.courier.taken)
         while items := await self.store.queue.claim(
             "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000

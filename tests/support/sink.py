@@ -1,4 +1,4 @@
-"""A recording mail server for tests, SMTP or LMTP, on a loopback port, that says what the test tells it to.
+"""A mail server for tests, SMTP or LMTP, on a loopback port. It records mail and gives the replies that a test sets.
 
     async with Sink() as sink:
         sink.say("rcpt", "550 5.1.1 no such user", to="b@example.com")
@@ -100,17 +100,17 @@ class Sink:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def say(self, phase: str, answer: Say, *, to: str | None = None, times: int | None = None) -> None:
-        """Answers so in that phase, to that recipient only, that many times; the newest fitting rule wins."""
+        """Sets the answer of a phase, only for the recipient `to` and for `times` times if given. The newest rule wins."""
         self._rules.setdefault(phase, []).insert(0, _Rule(answer=answer, to=to, times=times))
 
     async def mail(self, count: int = 1) -> ReceivedMail:
-        """The `count`th letter, waiting for it."""
+        """Waits for the `count`th mail and returns it."""
         async with self._arrived, asyncio.timeout(20):
             await self._arrived.wait_for(lambda: len(self.mails) >= count)
         return self.mails[count - 1]
 
     def drop_connections(self) -> None:
-        """Ends all sessions, as a server does that is tired of idle ones."""
+        """Closes all connections, as a server does with idle ones."""
         for writer in self._writers:
             writer.close()
 
@@ -258,7 +258,7 @@ class Sink:
         talk.mail, talk.rcpt_to = None, []
 
     async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: _Dialogue) -> bytes:
-        """Reads up to CRLF.CRLF, and takes the stuffed dots out (RFC 5321 §4.5.2)."""
+        """Reads up to CRLF.CRLF, and removes the stuffed dots (RFC 5321 §4.5.2)."""
         lines: list[bytes] = []
         line, size = b"", 0
         while True:
@@ -276,7 +276,7 @@ class Sink:
     async def _answer(
         self, writer: asyncio.StreamWriter, phase: str, default: Say, *, to: str = "", good: str = "2"
     ) -> bool:
-        """Says what the rules want, else the default; whether that was a good reply."""
+        """Sends the answer that the rules set, else the default, and returns whether it begins with `good`."""
         answer = default
         for rule in self._rules.get(phase, []):
             if rule.times != 0 and rule.to in {None, to}:

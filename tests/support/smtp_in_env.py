@@ -1,4 +1,4 @@
-"""The receiving edge, open on loopback in a thread of its own, with an intake that writes down what it is told."""
+"""The SMTP server of the relay on the loopback interface, in a thread of its own, with an intake that records."""
 
 import asyncio
 import concurrent.futures
@@ -28,7 +28,7 @@ NO_RELAYING = Reply(550, "5.7.1", "no relaying")
 
 
 class RecordingIntake:
-    """Takes everything for shop.example but local parts that begin with `unknown`; answers can be exchanged."""
+    """An intake that accepts all of shop.example but local parts that begin with `unknown`. `answer` can be replaced."""
 
     def __init__(self) -> None:
         self.messages: list[Incoming] = []
@@ -74,6 +74,8 @@ class RecordingIntake:
 
 
 class SmtpInEnv:
+    """Listeners of the relay's SMTP server in a loop of their own, with the clock, counters and log that they use."""
+
     def __init__(self, loop_kind: LoopKind) -> None:
         self.loop = uvloop.new_event_loop() if loop_kind == "uvloop" else asyncio.new_event_loop()
         self.loop_faults: list[dict[str, Any]] = []
@@ -95,7 +97,7 @@ class SmtpInEnv:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close_gate(self) -> None:
-        """From now on a message's commit waits for `open_gate`."""
+        """Makes the commit of each further message wait for `open_gate`."""
         self.intake.gate = asyncio.Event()
 
     def open_gate(self) -> None:
@@ -121,7 +123,7 @@ class SmtpInEnv:
         networks: Networks | None = None,
         proxy_protocol: bool = False,
     ) -> int:
-        """A new listener's port. All listeners of one reception share the guard that the first one brought."""
+        """Opens a listener and returns its port. All listeners share the guard of the first one."""
         limits, networks = limits or SmtpLimits(), networks or Networks()
         self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
         listener = SmtpIn(

@@ -1,4 +1,4 @@
-"""A demo town without its daemon: real mailboxes on disk, a record made of values, a post that writes down."""
+"""A demo without its daemon: real mailboxes on disk, a record of plain values, and a mailer that records."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ The buyer takes no mail that is not about an order.\r
 
 
 class FakeRecord:
-    """The store's reading half, over values."""
+    """The part of the store that the page reads, with plain values."""
 
     def __init__(self) -> None:
         self.stored: list[StoredMessage] = []
@@ -53,7 +53,7 @@ class FakeRecord:
         self.released: list[tuple[str, str]] = []
 
     def add(self, seller: str, buyer: str, subject: str, state: MessageState, reasons: tuple[str, ...] = ()) -> str:
-        """A message from the seller to the buyer."""
+        """Adds a message from the seller to the buyer, and returns its id."""
         number = len(self.stored)
         pair_id = f"{seller}-{buyer}"
         sides = {Role.SELLER: seller, Role.BUYER: buyer}
@@ -113,7 +113,7 @@ class FakeRecord:
 
 
 class RecordingMailer:
-    """Keeps what was written; answers as the relay would, or as `reply` says."""
+    """Records the mails, and gives the reply `reply`, as the relay does by default."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str, str, str, str, DisplayedMail | None]] = []
@@ -144,7 +144,7 @@ def put_mail(directory: Path, mailbox: str, content: bytes) -> None:
 
 
 def fake_demo(directory: Path, web: int = 8081) -> Any:
-    """What `relay.demo.page.build` needs, over `directory`; links lead to the port `web`."""
+    """Returns the demo that `relay.demo.page.build` takes. Mailboxes are in `directory`, links lead to the port `web`."""
     aliases = {}
     for purchase in PURCHASES:
         domain = "m.demo.example" if BY_REF[purchase.buyer].mobile else "demo.example"

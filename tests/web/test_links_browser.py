@@ -44,8 +44,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visited(browser: Browser, tmp_path: Path, **context: Any) -> AsyncIterator[tuple[MarketEnv, Page]]:
-    """A town whose links lead to a server of its own, and a page to open them in; all that the page asks for must be
-    there."""
+    """A market whose links lead to a server of its own, and a browser page.
+
+    Asserts that the page requests nothing from other servers, reports no error and gets no cookie.
+    """
     async with market_env(tmp_path) as market:
         links = routes(SignedLinkService(lambda: market.services), texts.load(), market.clock, market.services.observer)
         server = WebServer(build(observer_render=lambda: b"", ready=_ready, links=links), "127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""The receiving edge on both event loops, and a certificate that its clients trust."""
+"""The relay's SMTP server on both event loops, and a certificate that the clients trust."""
 
 import ssl
 from collections.abc import Iterator
