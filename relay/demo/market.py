@@ -1,6 +1,6 @@
 """Sets up the demo's directory: the configuration, the keys and a store with the parties, ready for the real daemon.
 
-A second set-up of the same directory keeps its keys and its data, and writes the configuration anew.
+A second set-up of the same directory keeps its keys and its data, and writes the configuration again.
 """
 
 from collections.abc import Mapping

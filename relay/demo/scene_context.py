@@ -83,7 +83,7 @@ class SceneContext:
     async def mail(self, party: DemoParty, *, automatic: bool = False) -> tuple[ReceivedMail, DisplayedMail]:
         """Waits for the next unopened mail of a party, shows it with its signatures shortened, and returns it.
 
-        With `automatic` only a notice counts, otherwise only a mail that is none. Raises SceneError after 30 s.
+        With `automatic` only a notice counts, otherwise only another mail. Raises SceneError after 30 s.
         """
 
         def wanted(mail: ReceivedMail) -> bool:

@@ -22,7 +22,7 @@ _read_cached = lru_cache(maxsize=256)(read)
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One of the things to try: the form filled in for it.
+    """A suggestion of something to try: the form filled in for it.
 
     `writer` and `to` are references of parties, `subject` and `text` are text keys, and `note` selects the address with
     the same note.

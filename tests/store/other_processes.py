@@ -30,7 +30,7 @@ async def approve(node: SqlStore, sender_id: str) -> bool:
 
 async def approve_and_die(node: SqlStore, sender_id: str) -> object:
     """Ends the process in the middle of the transaction: the items have changed, the first event has no id yet."""
-    node._ids = _ExitingIds()
+    node.holds._ids = _ExitingIds()
     return await node.senders.flip(sender_id, SenderState.APPROVED, by="link")
 
 
