@@ -15,7 +15,7 @@ from relay.ports.audit import AuditAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BypassStanding:
     """`score` is the sum of the seller's points; `level` says what it means: "free", "warned", "smaller quota" or
     "off"; `per_day` is how many marks the seller has a day, None for any number."""
 
@@ -25,7 +25,7 @@ class Standing:
     per_day: int | None
 
 
-async def standing(context: ActionContext, marketplace: Marketplace, seller: Party) -> Standing:
+async def standing(context: ActionContext, marketplace: Marketplace, seller: Party) -> BypassStanding:
     """Returns how the seller stands now, by the policy in force."""
     now = context.clock.now()
     policy = marketplace.policy_at(now)
@@ -34,7 +34,7 @@ async def standing(context: ActionContext, marketplace: Marketplace, seller: Par
     day = days.day_of(now, policy).isoformat()
     (used,) = await context.store.limits.used([Use(scope="bypass", subject_id=seller.id, day=day)])
     levels = ((rules.off_at, "off"), (rules.smaller_at, "smaller quota"), (rules.warn_at, "warned"), (0, "free"))
-    return Standing(
+    return BypassStanding(
         score=score,
         level=next(level for at, level in levels if score >= at),
         used_today=used,

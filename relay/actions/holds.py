@@ -3,7 +3,7 @@
 from relay.actions import audit, messages
 from relay.actions.actor import Actor, NotAllowedError, Right
 from relay.actions.context import ActionContext
-from relay.actions.messages import Owner
+from relay.actions.messages import MessageParty
 from relay.core.model.reason import ReasonCode
 from relay.ports import MessageSummary
 from relay.ports.audit import AuditAction
@@ -15,7 +15,7 @@ async def release(actor: Actor, context: ActionContext, message_id: str) -> bool
 
     Returns False, with nothing changed, if it is not held. Its author may only confirm having written it (R-IN-09).
     """
-    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, Owner.AUTHOR)
+    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if actor.party_id is not None and not waits_for_author_only(about.message):
         raise NotAllowedError("this is not allowed: the message waits for a decision of the marketplace too")
     if not await context.store.holds.release(message_id, actor.by):
@@ -30,7 +30,7 @@ async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bo
 
     Returns False, with nothing changed, if it is not held. Its author may deny having written it.
     """
-    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, Owner.AUTHOR)
+    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if not await context.store.holds.refuse(message_id, actor.by):
         return False
     await audit.record(context, messages.entry(actor, context, AuditAction.HOLD_RETURNED, about))

@@ -6,7 +6,7 @@ from typing import Final
 from relay.actions import audit, messages
 from relay.actions.actor import Actor, NotFoundError, Right
 from relay.actions.context import ActionContext
-from relay.actions.messages import Owner
+from relay.actions.messages import MessageParty
 from relay.core.model.party import Party, Role
 from relay.ports import Misuse
 from relay.ports.audit import AuditAction
@@ -23,7 +23,7 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
 
     The buyer of the pair may say so. Returns False, with nothing changed, if it was said before.
     """
-    about = await messages.subject(actor, context, Right.MARK_NOT_IMPORTANT, message_id, Owner.ADDRESSEE)
+    about = await messages.subject(actor, context, Right.MARK_NOT_IMPORTANT, message_id, MessageParty.ADDRESSEE)
     marketplace = context.marketplaces.by_id.get(about.message.marketplace_id)
     if about.pair is None or marketplace is None or about.message.author_role is not Role.SELLER:
         raise NotFoundError(f"message {message_id} is not a seller's message to a buyer")
@@ -51,7 +51,7 @@ async def no_reply_needed(actor: Actor, context: ActionContext, message_id: str,
 
     The seller of the pair may do so. Returns False if nothing changed.
     """
-    about = await messages.subject(actor, context, Right.MARK_NO_REPLY, message_id, Owner.ADDRESSEE)
+    about = await messages.subject(actor, context, Right.MARK_NO_REPLY, message_id, MessageParty.ADDRESSEE)
     changed = await context.store.records.mark_no_reply(message_id, by=actor.by, undo=undo)
     if changed:
         entry = messages.entry(actor, context, AuditAction.MARKED_NO_REPLY_NEEDED, about, undo=int(undo))
@@ -74,7 +74,7 @@ async def report_abuse(actor: Actor, services: Services, complaint: Complaint) -
     The party that got the message may do so. Returns False, with nothing sent, if the same report is being sent at this
     moment.
     """
-    about = await messages.subject(actor, services, Right.REPORT_ABUSE, complaint.message_id, Owner.ADDRESSEE)
+    about = await messages.subject(actor, services, Right.REPORT_ABUSE, complaint.message_id, MessageParty.ADDRESSEE)
     if about.pair is None:
         raise NotFoundError(f"message {complaint.message_id} is not between two parties")
     report = letters.AbuseReport(

@@ -15,7 +15,7 @@ from relay.ports.audit import AuditAction, AuditEntry
 _LONGEST_TEXT: Final = 200
 
 
-class Owner(Enum):
+class MessageParty(Enum):
     """The party that may act on a message, beside the staff."""
 
     AUTHOR = "author"
@@ -42,7 +42,7 @@ class Subject:
         return self.pair.side(role.other).party.id if self.pair and role else None
 
 
-async def subject(actor: Actor, context: ActionContext, right: Right, message_id: str, owner: Owner) -> Subject:
+async def subject(actor: Actor, context: ActionContext, right: Right, message_id: str, owner: MessageParty) -> Subject:
     """Returns the message and its pair.
 
     Raises NotAllowedError unless the actor has the right for all messages, or has it and is the owner; NotFoundError if
@@ -52,7 +52,7 @@ async def subject(actor: Actor, context: ActionContext, right: Right, message_id
     if message is None:
         raise NotFoundError(f"there is no message {message_id}")
     found = Subject(message=message, pair=await context.store.pairs.get(message.pair_id) if message.pair_id else None)
-    actor.require(right, found.author_id if owner is Owner.AUTHOR else found.addressee_id)
+    actor.require(right, found.author_id if owner is MessageParty.AUTHOR else found.addressee_id)
     return found
 
 

@@ -21,7 +21,7 @@ from relay.core.setting import Bounds, Format, Mark, OneOf
 BROKEN: Final = object()
 
 
-class Key(NamedTuple):
+class TableKey(NamedTuple):
     """A key of a table: its name, its type with constraints, and whether the file must have it."""
 
     name: str
@@ -37,13 +37,13 @@ class _Leaf(NamedTuple):
     target: Any
 
 
-def keys_of(structure: Any) -> tuple[Key, ...]:
+def keys_of(structure: Any) -> tuple[TableKey, ...]:
     """The keys of a structure in their order; none for any other type."""
     if not isinstance(structure, type):
         return ()
     if dataclasses.is_dataclass(structure):
         return tuple(
-            Key(
+            TableKey(
                 field.name,
                 field.type,
                 required=Mark.REQUIRED in _constraints(field.type)
@@ -52,7 +52,7 @@ def keys_of(structure: Any) -> tuple[Key, ...]:
             for field in dataclasses.fields(structure)
         )
     if issubclass(structure, msgspec.Struct):
-        return tuple(Key(field.name, field.type, field.required) for field in structs.fields(structure))
+        return tuple(TableKey(field.name, field.type, field.required) for field in structs.fields(structure))
     return ()
 
 

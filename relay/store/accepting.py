@@ -13,7 +13,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError
 from relay.steps.offload import THREAD_BYTES, offload
-from relay.store.base import Base, Part, to_us
+from relay.store.base import Base, StorePart, to_us
 from relay.store.contents import (
     BODY,
     EVENT,
@@ -28,8 +28,8 @@ from relay.store.contents import (
 )
 from relay.store.crypto import Key, Vault
 from relay.store.engine import Engine, Work
-from relay.store.holder_keys import HolderKeys
-from relay.store.holds import Holds
+from relay.store.holder_keys import SqlHolderKeys
+from relay.store.holds import SqlHolds
 from relay.store.items import ITEM, item_row
 from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
 from relay.store.notice_log import NOTICE_SENT
@@ -77,8 +77,8 @@ class Rows:
         self.add(seal_notice(item.id, holder_id, notice.content, vault, holder))
 
 
-class Acceptances(Part):
-    def __init__(self, base: Base, holder_keys: HolderKeys, holds: Holds) -> None:
+class SqlAcceptances(StorePart):
+    def __init__(self, base: Base, holder_keys: SqlHolderKeys, holds: SqlHolds) -> None:
         super().__init__(base)
         self._holder_keys = holder_keys
         self._holds = holds

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from relay.core.mail.address import AddressError, fold
-from relay.store.base import Part, to_us
+from relay.store.base import StorePart, to_us
 from relay.store.engine import Work
 from relay.store.statements import spread
 
 _LIVE_PASSWORDS: Final = 2
 
 
-class AppPasswords(Part):
+class SqlAppPasswords(StorePart):
     async def add(self, party_id: str, label: str, password_hash: str) -> str:
         password_id = self._ids.new()
         now = to_us(self._clock.now())

@@ -44,7 +44,7 @@ class Base:
         return rows[0] if rows else None
 
 
-class Part:
+class StorePart:
     """A part of the store: the operations on one noun. A part that uses another part is given it when it is made. The
     contracts of the public methods are in `relay.ports.store`."""
 

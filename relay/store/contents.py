@@ -60,7 +60,7 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
     original_message_id: str = ""
 
 
-class Relayed(msgspec.Struct, array_like=True, frozen=True):
+class RelayedForm(msgspec.Struct, array_like=True, frozen=True):
     header: bytes | None = None
     edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
@@ -70,7 +70,7 @@ class Contents(NamedTuple):
     """One message or notice, decrypted."""
 
     original: bytes
-    relayed: Relayed
+    relayed: RelayedForm
     meta: Meta
 
 
@@ -82,9 +82,9 @@ class SealedContents(NamedTuple):
 
 def seal_record(record: MessageRecord, vault: Vault, holder: Key) -> SealedContents:
     meta = Meta(whole(record.subject), whole(record.mail_from), whole(record.original_message_id))
-    relayed = Relayed(record.header, record.edits, record.changes)
+    relayed = RelayedForm(record.header, record.edits, record.changes)
     parts = [("original", _compress(record.original)), ("meta", msgspec.msgpack.encode(meta))]
-    if relayed != Relayed():
+    if relayed != RelayedForm():
         parts.append(("relayed", _compress(msgspec.msgpack.encode(relayed))))
     return _seal(record.id, record.key_holder_id, record.original, parts, vault, holder)
 
@@ -133,14 +133,14 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
         plain = {part: key.open(identity("body", content_id, part), row["sealed"]) for part, row in sealed.items()}
         return Contents(
             original=zstd.decompress(plain["original"]),
-            relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else Relayed(),
+            relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else RelayedForm(),
             meta=msgspec.msgpack.decode(plain["meta"], type=Meta) if "meta" in plain else Meta(),
         )
     except (zstd.ZstdError, msgspec.MsgspecError) as error:
         raise UnreadableError("a sealed body is damaged") from error
 
 
-_decode_relayed = partial(msgspec.msgpack.decode, type=Relayed)
+_decode_relayed = partial(msgspec.msgpack.decode, type=RelayedForm)
 
 
 def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:

@@ -9,12 +9,12 @@ from functools import partial
 from relay.core.dkim import KeyState
 from relay.core.mail.address import fold_domain
 from relay.ports import DkimKey
-from relay.store.base import Part, from_us, to_us
+from relay.store.base import StorePart, from_us, to_us
 from relay.store.crypto import identity
 from relay.store.engine import Row, Work
 
 
-class DkimKeys(Part):
+class SqlDkimKeys(StorePart):
     async def of_domain(self, domain: str) -> Sequence[DkimKey]:
         return [self._dkim_key(row) for row in await self._read("dkim_keys", fold_domain(domain))]
 

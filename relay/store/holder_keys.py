@@ -1,11 +1,11 @@
 """The keys of parties and marketplaces, which wrap the keys of the contents that they hold."""
 
-from relay.store.base import Part
+from relay.store.base import StorePart
 from relay.store.crypto import Key, UnreadableError
 from relay.store.engine import Work
 
 
-class HolderKeys(Part):
+class SqlHolderKeys(StorePart):
     async def of(self, holder_id: str) -> Key:
         """Returns the key of a party or a marketplace. The key of a marketplace is created when it is first needed.
         Raises UnreadableError if the key has been destroyed."""

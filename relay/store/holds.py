@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.sender import DECIDED_STATES, SenderState
-from relay.store.base import Base, Part, to_us
+from relay.store.base import Base, StorePart, to_us
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
 from relay.store.statements import spread, values
@@ -29,7 +29,7 @@ _RETURNED: Final = _Decision("return_held", MessageState.RETURNED, EventType.RET
 _REFUSED: Final = _Decision("refuse_held", MessageState.HELD, EventType.MARKED)
 
 
-class Holds(Part):
+class SqlHolds(StorePart):
     def __init__(self, base: Base, events: EventWriter) -> None:
         super().__init__(base)
         self._events = events

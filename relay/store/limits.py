@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from relay.ports import Misuse, Use
-from relay.store.base import Part, from_us, to_us
+from relay.store.base import StorePart, from_us, to_us
 from relay.store.engine import Work
 from relay.store.statements import Table, values
 
@@ -24,7 +24,7 @@ def misuse_row(line_id: str, misuse: Misuse) -> tuple[object, ...]:
     return line_id, message_id, misuse.seller_id, misuse.cause, misuse.points, to_us(misuse.at)
 
 
-class Limits(Part):
+class SqlLimits(StorePart):
     async def used(self, uses: Sequence[Use]) -> Sequence[int]:
         keys = [(use.scope, use.subject_id, use.day) for use in uses]
         if not keys:

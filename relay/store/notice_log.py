@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Final
 
 from relay.ports import NoticeSent
-from relay.store.base import Part, from_us, to_us
+from relay.store.base import StorePart, from_us, to_us
 from relay.store.engine import Work
 from relay.store.statements import Table
 
 NOTICE_SENT: Final = Table("told", ("party_id", "topic", "at"), "(party_id, topic) DO UPDATE SET at = excluded.at")
 
 
-class NoticeLog(Part):
+class SqlNoticeLog(StorePart):
     async def add(self, sent: NoticeSent, *, unless_since: datetime | None = None) -> bool:
         row = (sent.party_id, sent.topic, to_us(sent.at), unless_since and to_us(unless_since))
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
 from relay.ports import OptOutChange
-from relay.store.base import Part, from_us, to_us
+from relay.store.base import StorePart, from_us, to_us
 from relay.store.engine import Row, Work
 
 
-class OptOuts(Part):
+class SqlOptOuts(StorePart):
     async def put(self, opt_out: OptOut, *, out: bool) -> None:
         row = (
             opt_out.buyer_id,

@@ -7,16 +7,16 @@ import msgspec
 
 from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Pair
-from relay.store.base import Base, Part
+from relay.store.base import Base, StorePart
 from relay.store.crypto import UnreadableError, identity
 from relay.store.engine import Row, Work
-from relay.store.pairs import Pairs
+from relay.store.pairs import SqlPairs
 
 _PAGE: Final = 200
 
 
-class Orders(Part):
-    def __init__(self, base: Base, pairs: Pairs) -> None:
+class SqlOrders(StorePart):
+    def __init__(self, base: Base, pairs: SqlPairs) -> None:
         super().__init__(base)
         self._pairs = pairs
 

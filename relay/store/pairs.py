@@ -10,7 +10,7 @@ from relay.core.mail.address import fold_domain
 from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
-from relay.store.base import Base, Part, from_us, to_us
+from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.crypto import UnreadableError, identity
 from relay.store.engine import Row, Work
 from relay.store.parties import name_of, named_party
@@ -21,7 +21,7 @@ _PAGE: Final = 200
 _MOST_OPENED: Final = 4_096
 
 
-class Pairs(Part):
+class SqlPairs(StorePart):
     """Pairs are opened on the way of every message, so the ones opened last are kept in memory, each with the rows that
     it was opened from. When a row differs at the next look-up, its key included, the pair is opened again and the old
     one is dropped."""

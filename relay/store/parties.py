@@ -7,10 +7,10 @@ import msgspec
 from relay.core.mail.address import fold
 from relay.core.model.party import Party, PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import SenderState
-from relay.store.base import Base, Part, to_us
+from relay.store.base import Base, StorePart, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
-from relay.store.senders import Senders
+from relay.store.senders import SqlSenders
 
 
 def name_of(party_id: str, sealed: bytes, key: Key) -> str:
@@ -45,8 +45,8 @@ def _settings_of(row: Row) -> PartySettings:
     return msgspec.json.decode(row["settings"], type=PartySettings)
 
 
-class Parties(Part):
-    def __init__(self, base: Base, senders: Senders) -> None:
+class SqlParties(StorePart):
+    def __init__(self, base: Base, senders: SqlSenders) -> None:
         super().__init__(base)
         self._senders = senders
 

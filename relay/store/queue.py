@@ -11,14 +11,14 @@ from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
 from relay.core.model.message import MessageState
 from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
 from relay.store.accepting import Rows, report
-from relay.store.base import Base, Part, from_us, to_us
+from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.contents import BODY, EVENT, MESSAGE_KEY, event_row
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Engine, Row, Work
-from relay.store.holder_keys import HolderKeys
+from relay.store.holder_keys import SqlHolderKeys
 from relay.store.items import ITEM, MESSAGE_STATES, after_attempt, item_of, wake_at
-from relay.store.pairs import Pairs
+from relay.store.pairs import SqlPairs
 from relay.store.statements import insert, spread, values
 
 _SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
@@ -37,8 +37,8 @@ class _Outcome:
     settlement: Settlement
 
 
-class Queue(Part):
-    def __init__(self, base: Base, holder_keys: HolderKeys, contents: ContentReader, pairs: Pairs) -> None:
+class SqlQueue(StorePart):
+    def __init__(self, base: Base, holder_keys: SqlHolderKeys, contents: ContentReader, pairs: SqlPairs) -> None:
         super().__init__(base)
         self._holder_keys = holder_keys
         self._contents = contents

@@ -10,7 +10,7 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
-from relay.store.base import Base, Part, from_us, to_us
+from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
@@ -19,7 +19,7 @@ from relay.store.events import EventWriter
 _PAGE: Final = 200
 
 
-class Records(Part):
+class SqlRecords(StorePart):
     def __init__(self, base: Base, contents: ContentReader, events: EventWriter) -> None:
         super().__init__(base)
         self._contents = contents

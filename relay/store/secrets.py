@@ -1,8 +1,8 @@
 """Secrets of the installation that are derived from its root secret."""
 
-from relay.store.base import Part
+from relay.store.base import StorePart
 
 
-class Secrets(Part):
+class SqlSecrets(StorePart):
     def get(self, name: str) -> bytes:
         return self._vault.secret(name)

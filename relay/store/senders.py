@@ -9,10 +9,10 @@ import msgspec
 from relay.core.mail.address import fold, fold_domain
 from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 from relay.ports import Pending
-from relay.store.base import Base, Part, from_us, to_us
+from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
-from relay.store.holds import Data, Holds
+from relay.store.holds import Data, SqlHolds
 
 
 class SealedSender(msgspec.Struct, array_like=True, frozen=True):
@@ -51,8 +51,8 @@ def fold_entry(address: str) -> str:
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
-class Senders(Part):
-    def __init__(self, base: Base, holds: Holds) -> None:
+class SqlSenders(StorePart):
+    def __init__(self, base: Base, holds: SqlHolds) -> None:
         super().__init__(base)
         self._holds = holds
 

@@ -1,28 +1,28 @@
 """SqlStore: the store on an SQL database, made of one part for each noun."""
 
 from relay.ports import Clock, EventLog, Ids, StoreError, UnavailableError
-from relay.store.accepting import Acceptances
-from relay.store.app_passwords import AppPasswords
+from relay.store.accepting import SqlAcceptances
+from relay.store.app_passwords import SqlAppPasswords
 from relay.store.audit_log import SqlAuditLog
 from relay.store.base import Base, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.crypto import MasterKeys
-from relay.store.dkim_keys import DkimKeys
+from relay.store.dkim_keys import SqlDkimKeys
 from relay.store.engine import Engine, Work
 from relay.store.events import EventWriter
-from relay.store.holder_keys import HolderKeys
-from relay.store.holds import Holds
-from relay.store.limits import Limits
-from relay.store.notice_log import NoticeLog
-from relay.store.opt_outs import OptOuts
-from relay.store.orders import Orders
-from relay.store.pairs import Pairs
-from relay.store.parties import Parties
-from relay.store.queue import Queue
-from relay.store.records import Records
-from relay.store.secrets import Secrets
-from relay.store.senders import Senders
-from relay.store.threads import Threads
+from relay.store.holder_keys import SqlHolderKeys
+from relay.store.holds import SqlHolds
+from relay.store.limits import SqlLimits
+from relay.store.notice_log import SqlNoticeLog
+from relay.store.opt_outs import SqlOptOuts
+from relay.store.orders import SqlOrders
+from relay.store.pairs import SqlPairs
+from relay.store.parties import SqlParties
+from relay.store.queue import SqlQueue
+from relay.store.records import SqlRecords
+from relay.store.secrets import SqlSecrets
+from relay.store.senders import SqlSenders
+from relay.store.threads import SqlThreads
 
 
 class SqlStore:
@@ -32,22 +32,22 @@ class SqlStore:
     def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
         self.base = base = Base(engine, master, clock, ids, event_log)
         self._heartbeat_id = ids.entropy(1)[0]
-        holder_keys, contents, events = HolderKeys(base), ContentReader(base), EventWriter(base)
-        self.holds = Holds(base, events)
-        self.senders = Senders(base, self.holds)
-        self.parties = Parties(base, self.senders)
-        self.app_passwords = AppPasswords(base)
-        self.pairs = Pairs(base)
-        self.orders = Orders(base, self.pairs)
-        self.threads = Threads(base)
-        self.opt_outs = OptOuts(base)
-        self.limits = Limits(base)
-        self.notice_log = NoticeLog(base)
-        self.acceptances = Acceptances(base, holder_keys, self.holds)
-        self.queue = Queue(base, holder_keys, contents, self.pairs)
-        self.records = Records(base, contents, events)
-        self.dkim_keys = DkimKeys(base)
-        self.secrets = Secrets(base)
+        holder_keys, contents, events = SqlHolderKeys(base), ContentReader(base), EventWriter(base)
+        self.holds = SqlHolds(base, events)
+        self.senders = SqlSenders(base, self.holds)
+        self.parties = SqlParties(base, self.senders)
+        self.app_passwords = SqlAppPasswords(base)
+        self.pairs = SqlPairs(base)
+        self.orders = SqlOrders(base, self.pairs)
+        self.threads = SqlThreads(base)
+        self.opt_outs = SqlOptOuts(base)
+        self.limits = SqlLimits(base)
+        self.notice_log = SqlNoticeLog(base)
+        self.acceptances = SqlAcceptances(base, holder_keys, self.holds)
+        self.queue = SqlQueue(base, holder_keys, contents, self.pairs)
+        self.records = SqlRecords(base, contents, events)
+        self.dkim_keys = SqlDkimKeys(base)
+        self.secrets = SqlSecrets(base)
         self.audit_log = SqlAuditLog(base.engine, base.ids, base.sql)
 
     async def open(self) -> None:

@@ -8,14 +8,14 @@ from relay.core.model.facts import ThreadRef
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.store.base import Part, from_us, to_us
+from relay.store.base import StorePart, from_us, to_us
 from relay.store.contents import message_key, open_meta
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.statements import spread
 
 
-class Threads(Part):
+class SqlThreads(StorePart):
     async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
         # The author of a message knows it by the id that they gave it; the other side knows it by the id that the relay
         # gave it, `<record id>@<domain of the author's alias>`. An id that the other side gave is not looked up, so

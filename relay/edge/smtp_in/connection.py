@@ -21,7 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from relay import config, ports
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import data
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Address, Guard, client_address
 
 _CHUNK: Final = 65_536
@@ -335,15 +335,15 @@ class Connection(SMTP):
         line = bytes(buffer[: end + 1])
         del buffer[: end + 1]
         if too_long or len(line) > most:
-            raise Refused(500, "5.5.2", "the line is too long")
+            raise ProtocolFault(500, "5.5.2", "the line is too long")
         if not line.endswith(data.LINE_END):
-            raise Refused(500, "5.5.2", "a line must end in CR LF", reason="line_ends")
+            raise ProtocolFault(500, "5.5.2", "a line must end in CR LF", reason="line_ends")
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
-            raise Refused(500, "5.5.2", "the line is not UTF-8") from None
+            raise ProtocolFault(500, "5.5.2", "the line is not UTF-8") from None
         if not text.isprintable():
-            raise Refused(500, "5.5.2", "the line has a control character")
+            raise ProtocolFault(500, "5.5.2", "the line has a control character")
         return text
 
     def _longest_line(self) -> int:

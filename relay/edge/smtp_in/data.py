@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 
 LINE_END: Final = b"\r\n"
 END_MARK: Final = b"\r\n.\r\n"
@@ -27,15 +27,17 @@ def content(wire: bytes, limit_bytes: int) -> bytes:
     """
     line_ends = wire.count(LINE_END)
     if wire.count(b"\n") != line_ends or wire.count(b"\r") != line_ends:
-        raise Refused(550, "5.6.11", "the message has a bare CR or LF", reason="line_ends")
+        raise ProtocolFault(550, "5.6.11", "the message has a bare CR or LF", reason="line_ends")
     if b"\0" in wire:
-        raise Refused(550, "5.6.0", "the message has a NUL", reason="nul")
+        raise ProtocolFault(550, "5.6.0", "the message has a NUL", reason="nul")
     unstuffed = wire.replace(b"\r\n.", LINE_END)[len(LINE_END) :]
     if len(unstuffed) > limit_bytes:
         raise too_big(limit_bytes)
     return unstuffed
 
 
-def too_big(limit_bytes: int) -> Refused:
+def too_big(limit_bytes: int) -> ProtocolFault:
     """Returns the refusal of a message over the limit."""
-    return Refused(552, "5.3.4", f"the message is larger than {limit_bytes} bytes", reason="size")  # RFC 1870 §6.1
+    return ProtocolFault(
+        552, "5.3.4", f"the message is larger than {limit_bytes} bytes", reason="size"
+    )  # RFC 1870 §6.1

@@ -1,7 +1,7 @@
 """The strict grammar for the arguments of commands (RFC 5321 §4.1.2): pure functions from text to values.
 
-Every function takes the raw argument and raises `Refused` with the reply for the client. A reply never repeats text of
-the client.
+Every function takes the raw argument and raises `ProtocolFault` with the reply for the client. A reply never repeats text
+of the client.
 """
 
 import re
@@ -12,7 +12,7 @@ from relay.core.mail import address
 from relay.core.model.reply import Reply
 
 
-class Refused(Exception):  # noqa: N818 (a refusal is an answer to the client, not an error of the relay)
+class ProtocolFault(Exception):  # noqa: N818 (a refusal is an answer to the client, not an error of the relay)
     """The client broke the protocol or a limit; `reason` is the label in the metrics."""
 
     def __init__(self, code: int, enhanced: str, text: str, *, reason: str = "syntax") -> None:
@@ -63,7 +63,7 @@ def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
     """
     match = _MAIL_ARGUMENT.match(argument)
     if match is None:
-        raise Refused(501, "5.5.4", "syntax: MAIL FROM:<address> [parameters]")
+        raise ProtocolFault(501, "5.5.4", "syntax: MAIL FROM:<address> [parameters]")
     path, text = match.groups()
     parameters = _parameters(text, _LOGGED_IN_PARAMETERS if logged_in else _MAIL_PARAMETERS, extended=extended)
     smtputf8 = "SMTPUTF8" in parameters
@@ -79,7 +79,7 @@ def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> 
     """
     match = _RCPT_ARGUMENT.match(argument)
     if match is None:
-        raise Refused(501, "5.5.4", "syntax: RCPT TO:<address> [parameters]")
+        raise ProtocolFault(501, "5.5.4", "syntax: RCPT TO:<address> [parameters]")
     path, text = match.groups()
     _parameters(text, _RCPT_PARAMETERS, extended=extended)
     if path.lower() == "postmaster":
@@ -91,14 +91,14 @@ def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> 
 def greeting_name(argument: str) -> str:
     """Reads the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1). Raises Refused."""
     if not _GREETING_NAME.match(argument):
-        raise Refused(501, "5.5.4", "a host name or an address literal is needed")
+        raise ProtocolFault(501, "5.5.4", "a host name or an address literal is needed")
     return argument
 
 
 def no_argument(argument: str) -> None:
     """Raises Refused when there is an argument."""
     if argument:
-        raise Refused(501, "5.5.4", "this command takes no argument")
+        raise ProtocolFault(501, "5.5.4", "this command takes no argument")
 
 
 def _parameters(text: str | None, known: dict[str, str], *, extended: bool) -> dict[str, str]:
@@ -107,11 +107,11 @@ def _parameters(text: str | None, known: dict[str, str], *, extended: bool) -> d
         match = _PARAMETER.match(word)
         name, value = (match[1].upper(), match[2] or "") if match else ("", "")
         if not match or name in found:
-            raise Refused(501, "5.5.4", "malformed or repeated parameter")
+            raise ProtocolFault(501, "5.5.4", "malformed or repeated parameter")
         if name not in known or not extended:
-            raise Refused(555, "5.5.4", "parameter not recognised or not offered")
+            raise ProtocolFault(555, "5.5.4", "parameter not recognised or not offered")
         if not re.fullmatch(known[name], value, re.IGNORECASE):
-            raise Refused(501, "5.5.4", f"{name} has a value that is not allowed")
+            raise ProtocolFault(501, "5.5.4", f"{name} has a value that is not allowed")
         found[name] = value
     return found
 
@@ -121,6 +121,6 @@ def _check(path: str, enhanced: str, *, smtputf8: bool) -> None:
     try:
         address.split(path)
     except address.AddressError as error:
-        raise Refused(501, enhanced, str(error)) from None
+        raise ProtocolFault(501, enhanced, str(error)) from None
     if not smtputf8 and not path.isascii():
-        raise Refused(553, "5.6.7", "an international address needs SMTPUTF8")  # RFC 6531 §3.5
+        raise ProtocolFault(553, "5.6.7", "an international address needs SMTPUTF8")  # RFC 6531 §3.5

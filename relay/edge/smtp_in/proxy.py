@@ -15,7 +15,7 @@ from typing import Final
 from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
 from relay.edge.smtp_in.connection import HANDSHAKE_S, Connection, Hangup, ListenerContext
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Address, client_address
 
 _HEADER_S: Final = 5
@@ -169,11 +169,11 @@ def xclient(argument: str) -> dict[str, str]:
     for word in argument.split():
         name, _, value = word.partition("=")
         if name.upper() not in XCLIENT_ATTRIBUTES or not value:
-            raise Refused(501, "5.5.4", "malformed XCLIENT attribute")
+            raise ProtocolFault(501, "5.5.4", "malformed XCLIENT attribute")
         if value.upper() not in _UNAVAILABLE:
             given[name.upper()] = _XTEXT.sub(lambda match: chr(int(match[1], 16)), value)
     if not argument:
-        raise Refused(501, "5.5.4", "XCLIENT needs attributes")
+        raise ProtocolFault(501, "5.5.4", "XCLIENT needs attributes")
     return given
 
 
@@ -182,4 +182,4 @@ def xclient_address(value: str) -> Address:
     try:
         return client_address(value[5:] if value[:5].upper() == "IPV6:" else value)
     except ValueError:
-        raise Refused(501, "5.5.4", "malformed XCLIENT address") from None
+        raise ProtocolFault(501, "5.5.4", "malformed XCLIENT address") from None

@@ -1,7 +1,7 @@
 """The dialogue around transactions: greeting, TLS, login, XCLIENT, and the loop that answers each command.
 
-A command that is refused raises `Refused`. Any other exception becomes a 451 without details for the client, and the
-session continues. Replies carry enhanced status codes, except greetings and 3xx, which have none (RFC 2034 §4).
+A command that is refused raises `ProtocolFault`. Any other exception becomes a 451 without details for the client, and
+the session continues. Replies carry enhanced status codes, except greetings and 3xx, which have none (RFC 2034 §4).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from relay import ports
 from relay.edge.smtp_in import grammar, proxy
 from relay.edge.smtp_in.connection import Hangup, ListenerContext
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Address
 from relay.edge.smtp_in.transaction import Transaction
 
@@ -46,7 +46,7 @@ class ServerSession(Transaction):
         while True:
             try:
                 await self._execute(await self._read_line())
-            except Refused as refused:
+            except ProtocolFault as refused:
                 self._context.count_refusal(refused.reason)
                 self.say(refused.reply)
                 self._count_error()
@@ -62,7 +62,7 @@ class ServerSession(Transaction):
         verb, _, argument = line.partition(" ")
         command = _COMMANDS.get(verb.upper())
         if command is None:
-            raise Refused(500, "5.5.1", "command not recognised")
+            raise ProtocolFault(500, "5.5.1", "command not recognised")
         await command(self, argument.strip(" "))
 
     def _count_error(self) -> None:
@@ -72,7 +72,7 @@ class ServerSession(Transaction):
 
     def _refuse_in_transaction(self) -> None:
         if self.envelope.mail_from is not None:
-            raise Refused(503, "5.5.1", "this command is not allowed within a transaction", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "this command is not allowed within a transaction", reason="sequence")
 
     # ------------------------------------------------------------ greetings
 
@@ -91,7 +91,7 @@ class ServerSession(Transaction):
 
     def _hello(self, argument: str, *, lmtp: bool, extended: bool) -> None:
         if lmtp != (self._context.listener.kind == "lmtp"):  # RFC 2033 §4.1
-            raise Refused(500, "5.5.1", "this port says EHLO" if lmtp else "this port says LHLO")
+            raise ProtocolFault(500, "5.5.1", "this port says EHLO" if lmtp else "this port says LHLO")
         self._helo = grammar.greeting_name(argument)
         self._extended = extended
         self._set_rset_state()
@@ -115,9 +115,9 @@ class ServerSession(Transaction):
     async def starttls(self, argument: str) -> None:
         grammar.no_argument(argument)
         if self._tls:
-            raise Refused(503, "5.5.1", "TLS is already active", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "TLS is already active", reason="sequence")
         if self._context.tls is None or self._context.listener.tls != "starttls":
-            raise Refused(502, "5.5.1", "TLS is not offered", reason="sequence")
+            raise ProtocolFault(502, "5.5.1", "TLS is not offered", reason="sequence")
         if not self._pause_for_tls():
             raise Hangup("starttls_injection", "421 4.7.0 commands sent before TLS began are refused, closing")
         self.say("220 2.0.0 go ahead")
@@ -129,18 +129,18 @@ class ServerSession(Transaction):
 
     async def auth(self, argument: str) -> None:
         if self._context.listener.kind != "submission":
-            raise Refused(502, "5.5.1", "this port offers no login")
+            raise ProtocolFault(502, "5.5.1", "this port offers no login")
         if not self._extended:
-            raise Refused(503, "5.5.1", "say EHLO first", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "say EHLO first", reason="sequence")
         if not self._may_log_in_here():
-            raise Refused(538, "5.7.11", "login needs TLS", reason="login_in_clear")
+            raise ProtocolFault(538, "5.7.11", "login needs TLS", reason="login_in_clear")
         if self._login_party_id is not None:
-            raise Refused(503, "5.5.1", "the client is already logged in", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "the client is already logged in", reason="sequence")
         self._refuse_in_transaction()
         words = argument.split()
         method = self._auth_methods.get(words[0].upper()) if len(words) in (1, 2) else None
         if method is None:
-            raise Refused(504, "5.5.4", "only PLAIN and LOGIN are offered")
+            raise ProtocolFault(504, "5.5.4", "only PLAIN and LOGIN are offered")
         result = await method.method(self, words)
         if not isinstance(result.auth_data, LoginPassword):  # the client has got an error reply already
             self._count_error()
@@ -164,7 +164,7 @@ class ServerSession(Transaction):
         await asyncio.sleep(self._context.guard.failed_login(self._client))
         if self._failed_logins >= _LOGIN_TRIES:
             raise Hangup("login", "421 4.7.0 too many failed logins, closing")
-        raise Refused(535, "5.7.8", "user name or password is wrong", reason="login")
+        raise ProtocolFault(535, "5.7.8", "user name or password is wrong", reason="login")
 
     def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:  # noqa: ARG002 (aiosmtpd's signature)
         """Accepts the credentials that PLAIN and LOGIN have read.
@@ -187,15 +187,15 @@ class ServerSession(Transaction):
         self.say("334 " + (b64encode(raw) if encode_to_b64 else raw).decode("ascii"))
         answer = await self._read_line()
         if answer == "*":
-            raise Refused(501, "5.7.0", "the client cancelled the login", reason="login")
+            raise ProtocolFault(501, "5.7.0", "the client cancelled the login", reason="login")
         try:
             return b64decode(answer, validate=True)
         except ValueError:
-            raise Refused(501, "5.5.2", "the answer is not base64") from None
+            raise ProtocolFault(501, "5.5.2", "the answer is not base64") from None
 
     async def xclient(self, argument: str) -> None:
         if not self._may_use_xclient:
-            raise Refused(550, "5.7.0", "this client may not use XCLIENT", reason="xclient")
+            raise ProtocolFault(550, "5.7.0", "this client may not use XCLIENT", reason="xclient")
         self._refuse_in_transaction()
         given = proxy.xclient(argument)
         if "ADDR" in given:
@@ -214,11 +214,11 @@ class ServerSession(Transaction):
 
     async def vrfy(self, argument: str) -> None:
         if not argument:
-            raise Refused(501, "5.5.4", "VRFY needs an address")
+            raise ProtocolFault(501, "5.5.4", "VRFY needs an address")
         self.say("252 2.5.0 addresses are not verified here, but mail is accepted")  # RFC 5321 §7.3
 
     async def expn(self, _argument: str) -> None:
-        raise Refused(502, "5.5.1", "EXPN is not offered")
+        raise ProtocolFault(502, "5.5.1", "EXPN is not offered")
 
     async def quit(self, argument: str) -> None:
         grammar.no_argument(argument)

@@ -15,7 +15,7 @@ from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import grammar
 from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Address
 
 _TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
@@ -58,14 +58,16 @@ class Transaction(Connection):
 
     async def mail(self, argument: str) -> None:
         if not self._helo:
-            raise Refused(503, "5.5.1", "say hello first", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "say hello first", reason="sequence")
         if self.envelope.mail_from is not None:
-            raise Refused(503, "5.5.1", "a transaction has already begun", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "a transaction has already begun", reason="sequence")
         if self._context.listener.kind == "submission" and self._login_party_id is None:
-            raise Refused(530, "5.7.0", "authentication required", reason="login_needed")
+            raise ProtocolFault(530, "5.7.0", "authentication required", reason="login_needed")
         given = grammar.mail_from(argument, extended=self._extended, logged_in=self._login_party_id is not None)
         if given.size > self._limits.message_bytes:
-            raise Refused(552, "5.3.4", f"the message is larger than {self._limits.message_bytes} bytes", reason="size")
+            raise ProtocolFault(
+                552, "5.3.4", f"the message is larger than {self._limits.message_bytes} bytes", reason="size"
+            )
         self._peer = self._make_peer()
         reply = await self._context.intake.mail_from(self._peer, given.address)
         if reply.is_positive:
@@ -85,7 +87,7 @@ class Transaction(Connection):
 
     async def rcpt(self, argument: str) -> None:
         if self.envelope.mail_from is None or self._peer is None:
-            raise Refused(503, "5.5.1", "MAIL must come first", reason="sequence")
+            raise ProtocolFault(503, "5.5.1", "MAIL must come first", reason="sequence")
         if len(self.envelope.rcpt_tos) >= self._limits.recipients:
             self._context.count_refusal("recipients")
             self.say("452 4.5.3 too many recipients")
@@ -113,12 +115,12 @@ class Transaction(Connection):
     async def data(self, argument: str) -> None:
         grammar.no_argument(argument)
         if not self.envelope.rcpt_tos:
-            raise Refused(503, "5.5.1", "no valid recipients", reason="sequence")  # RFC 2033 §4.2, RFC 2920 §3.2
+            raise ProtocolFault(503, "5.5.1", "no valid recipients", reason="sequence")  # RFC 2033 §4.2, RFC 2920 §3.2
         self.say("354 end with a dot on a line by itself")
         hangup = None
         try:
             replies = await self._commit(await self._read_data())
-        except Refused as refused:
+        except ProtocolFault as refused:
             replies = [refused.reply] * len(self.envelope.rcpt_tos)
             if refused.reason == "line_ends":
                 # A client that passes on bare CR or LF may also pass on commands hidden behind a false end mark.

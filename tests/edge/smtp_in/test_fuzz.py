@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import data
-from relay.edge.smtp_in.grammar import Refused
+from relay.edge.smtp_in.grammar import ProtocolFault
 from tests.support.dialogue import Dialogue
 from tests.support.smtp_in_env import Kind, SmtpInEnv
 
@@ -66,5 +66,5 @@ def test_content_comes_out_as_its_sender_stuffed_it(content: bytes) -> None:
     assert (data.END_MARK in b"\r\n" + stuffed) is False
     assert len(stuffed) <= data.largest_wire_form(len(content))
     assert data.content(b"\r\n" + stuffed, len(content)) == content
-    with pytest.raises(Refused):
+    with pytest.raises(ProtocolFault):
         data.content(b"\r\n" + stuffed, len(content) - 1)

@@ -26,7 +26,7 @@ from relay.core.policy.content import (
 )
 from relay.core.policy.content.clues import Clue
 from relay.core.policy.content.finding import ContentFinding, Hit
-from relay.core.policy.content.markup import Owner
+from relay.core.policy.content.markup import PairDomains
 from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import SUBJECT, Text
 
@@ -99,7 +99,7 @@ class _TextJudge:
         self._content = case.policy.content
         self._kind = kinds.kind_of(case)
         self._is_answer = kinds.answers(case)
-        self._owner = Owner(contacts.own_addresses(case), hosts.allowed(case))
+        self._owner = PairDomains(contacts.own_addresses(case), hosts.allowed(case))
         self._known = tuple(
             text for order in case.facts.orders for text in (order.external_id, *order.items, *order.known) if text
         )
@@ -205,7 +205,7 @@ def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
     return Strip(part=text.part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
 
 
-def _in_text(text: Text, seen: _Seen, owner: Owner, known: tuple[str, ...]) -> Iterator[Hit]:
+def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]) -> Iterator[Hit]:
     """Returns the hits in the view, running only the detectors whose clues occur in it."""
     view = text.view
     if Clue.LINK in seen:
@@ -243,7 +243,7 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
             yield Hit(ReasonCode.CONTACT_DISGUISED, hit.start, hit.end, value)
 
 
-def _of_markup(text: Text, owner: Owner) -> Iterator[Hit]:
+def _of_markup(text: Text, owner: PairDomains) -> Iterator[Hit]:
     """Hits in HTML markup. In quoted text only tracking pixels count: they report back from there too."""
     for hit in markup.found(text.source, owner):
         is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)

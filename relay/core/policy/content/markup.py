@@ -48,14 +48,14 @@ _STYLE_URL: Final = re.compile(r"url\(\s{0,3}[\"']?\s{0,3}(?:https?:)?//([^\s\"'
 _A_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 
 
-class Owner(NamedTuple):
+class PairDomains(NamedTuple):
     """The addresses of the pair and the domains that are allowed."""
 
     addresses: frozenset[str]
     domains: frozenset[str]
 
 
-def found(source: str, owner: Owner) -> Iterator[Hit]:
+def found(source: str, owner: PairDomains) -> Iterator[Hit]:
     """Yields hits as spans of the source; (0, 0) if a value cannot be found in it."""
     if not clues.first((_LEADS_OUT,), source):
         return
@@ -79,7 +79,7 @@ def found(source: str, owner: Owner) -> Iterator[Hit]:
         yield Hit(code, start, end, host)
 
 
-def _judged(node: LexborNode, owner: Owner) -> Iterator[tuple[ReasonCode, str, str]]:
+def _judged(node: LexborNode, owner: PairDomains) -> Iterator[tuple[ReasonCode, str, str]]:
     attributes = node.attributes
     for name in _LEADING:
         value = attributes.get(name)
@@ -97,7 +97,9 @@ def _judged(node: LexborNode, owner: Owner) -> Iterator[tuple[ReasonCode, str, s
             yield from _remote(node, name, value, hosts.of_url(remote[1]), owner)
 
 
-def _remote(node: LexborNode, name: str, value: str, host: str, owner: Owner) -> Iterator[tuple[ReasonCode, str, str]]:
+def _remote(
+    node: LexborNode, name: str, value: str, host: str, owner: PairDomains
+) -> Iterator[tuple[ReasonCode, str, str]]:
     if not host:
         return
     is_allowed = hosts.is_under(host, owner.domains)
