@@ -1,10 +1,10 @@
-# The relay as an image: built in one stage, run in another that has no compiler, by a user without rights.
+# The relay as an image: one stage builds it, the other runs it without a compiler, as a user without privileges.
 #
 #   docker build -t relay .
 #   docker run -v relay-data:/var/lib/relay relay init --domain shop.example --operator ops@company.example /var/lib/relay
 #   docker run -v relay-data:/var/lib/relay -p 25:25 -p 587:587 -p 465:465 -p 127.0.0.1:8080:8080 relay
 #
-# 8080 is for a proxy with TLS (docs/links.md); set web.host = "0.0.0.0" for it.
+# Port 8080 is for a proxy with TLS (docs/links.md); set web.host = "0.0.0.0" for it.
 
 FROM python:3.11-slim AS build
 WORKDIR /src

@@ -1,4 +1,4 @@
-# The two commands are `make run` and `make test`; the rest is for those who work on the relay.
+# The two main commands are `make run` and `make test`; the others are for developers of the relay.
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +10,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-# The public SPF suite: pyspf carries it in its source distribution only.
+# The public SPF suite, which only pyspf's source distribution contains.
 SPF_SUITE := $(VENV)/suites/spf/rfc7208-tests.yml
 $(SPF_SUITE): constraints.txt | $(VENV)/installed
 	rm -rf $(VENV)/suites
@@ -29,13 +29,14 @@ run: $(VENV)/installed
 peers:
 	deploy/install-peers
 
-# Hundreds of daemons and commands start: their bytecode is kept, and on two cores a third process works while others wait.
+# The tests start hundreds of daemons and commands, so their bytecode is kept. Three processes are used on two cores,
+# because a test often waits.
 JOBS ?= 3
 test test-more: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
-# The long forms of tests of which `make test` runs one path of each kind, and the floor of coverage.
+# Runs the long forms of tests of which `make test` runs one path of each kind, and checks the floor of coverage.
 test-more: $(VENV)/installed-dev peers coverage
 	$(BIN)/python -m pytest -m more --numprocesses $(JOBS) --dist worksteal
 

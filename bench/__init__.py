@@ -1,1 +1,1 @@
-"""Speed, shown as ratios measured side by side in one run: `python -m bench --help`."""
+"""Benchmarks: speed as ratios that are measured side by side in one run: `python -m bench --help`."""

@@ -1,12 +1,13 @@
-"""Postfix and relay in turn, doing the same work, in one run: smtp-source -> server -> smtp-sink, all on 127.0.0.1.
+"""Compares Postfix and relay at the same work in one run: smtp-source -> server -> smtp-sink, all on 127.0.0.1.
 
-A case is size:sessions:{one|many}: `one` is a new session for each message, `many` keeps the session. Nothing is
-verified in these; then, unless --no-verify is given, ten signed mails are sent in turn to relay with authentication on
-and to Postfix with OpenDKIM and an SPF policy service (`bench.postfix_verifying`). Told per case:
-accepted per second (until the last 250), relayed per second (until the sink has the last message), drained per second
-(until the server's queue is empty), and CPU milliseconds per message of all the server's processes. What counts are
-the ratios: absolute figures drift on a shared machine. The two differ in this: Postfix spreads the mail over 100,000
-aliases, relay gets all of it for one pair.
+A case is size:sessions:{one|many}: with `one` each message has a new session, with `many` a session is kept. These
+cases verify nothing. After them, unless --no-verify is given, ten signed mails are sent in turn to relay with
+authentication, and to Postfix with OpenDKIM and an SPF policy service (`bench.postfix_verifying`).
+
+Each case reports the messages accepted per second (until the last 250), relayed per second (until the sink has the last
+message), and drained per second (until the server's queue is empty), and the CPU milliseconds per message of all the
+server's processes. Only the ratios are meaningful, because absolute figures vary on a shared machine. The two servers
+differ in one point: Postfix spreads the mail over 100,000 aliases, relay gets all of it for one pair.
 """
 
 import argparse
@@ -38,6 +39,8 @@ POLICY_SERVICE: Final = Path("/usr/bin/policyd-spf")
 
 
 class Server(Protocol):
+    """The server under test; `forget` resets the counts before a case."""
+
     name: str
     per_recipient_flag: tuple[str, ...]
     recipient: str
@@ -52,6 +55,8 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
+    """The rates (messages per second) and the CPU milliseconds per message of one case."""
+
     accepted: float
     relayed: float
     drained: float
@@ -59,7 +64,7 @@ class Figures:
 
 
 def run_case(server: Server, directory: Path, case: str, count: int) -> Figures:
-    """One case on a running server. Raises SystemExit when a message is refused or does not arrive."""
+    """Runs one case on a running server. Raises SystemExit when a message is refused or does not arrive."""
     size, sessions, mode = case.split(":")
     server.forget()
     if isinstance(server, Relay):
@@ -80,7 +85,7 @@ def run_case(server: Server, directory: Path, case: str, count: int) -> Figures:
             drained = time.perf_counter() - started
             used = cpu.used_ms(server.processes()) - before
             if case == VERIFYING and server.verified() < count:
-                raise SystemExit(f"{server.name} {case}: {server.verified()} of {count} mails were found genuine")
+                raise SystemExit(f"{server.name} {case}: {server.verified()} of {count} mails were verified")
         finally:
             sink.kill()
             sink.wait()
@@ -88,20 +93,23 @@ def run_case(server: Server, directory: Path, case: str, count: int) -> Figures:
 
 
 def _send(server: Server, files: Sequence[Path], count: int, *, sessions: int, keep: bool) -> None:
-    """Side by side one smtp-source for each file, which share the messages and the sessions."""
+    """Runs one smtp-source for each file at the same time; they share the messages and the sessions."""
     share = [str(number // len(files)) for number in (count, sessions)]
     command = ["smtp-source", "-M", "client.test", "-f", messages.WRITER, "-t", server.recipient, "-C", "20"]
     command += [*server.per_recipient_flag, *(["-d"] if keep else []), "-m", share[0], "-s", share[1]]
     running = [
         subprocess.Popen([*command, "-F", str(file), f"127.0.0.1:{PORT}"], stderr=subprocess.PIPE) for file in files
     ]
-    told = [one.communicate(timeout=600)[1] for one in running]
+    errors = [one.communicate(timeout=600)[1] for one in running]
     if any(one.returncode for one in running):
-        raise SystemExit(f"{server.name}: {b' '.join(told).decode()[:500]}")
+        raise SystemExit(f"{server.name}: {b' '.join(errors).decode()[:500]}")
 
 
 def _sunk(descriptor: int) -> int:
-    """smtp-sink -c rewrites its counters (sessions, quits, messages) after each message; the last one counts."""
+    """Returns the number of messages at the sink.
+
+    smtp-sink -c rewrites its counters (sessions, quits, messages) after each message; the last one is that number.
+    """
     size = os.fstat(descriptor).st_size
     counters = os.pread(descriptor, 200, max(0, size - 200)).split(b"=")
     try:
@@ -135,7 +143,7 @@ def _answers(port: int) -> bool:
 def compare(
     servers: Sequence[Server], directory: Path, cases: Sequence[str], rounds: int, count: int
 ) -> dict[str, dict[str, list[Figures]]]:
-    """By case and server: its figures, one a round; the servers run in turn."""
+    """Returns the figures by case and server, one per round; the servers run in turn."""
     found: dict[str, dict[str, list[Figures]]] = {case: {one.name: [] for one in servers} for case in cases}
     for _ in range(rounds):
         for server in servers:
@@ -152,7 +160,7 @@ def compare(
 
 
 def verifying(directory: Path, rounds: int, count: int) -> None:
-    """Both sides with inbound verification; fails when a mail is not found to be genuine."""
+    """Compares both servers with inbound verification. Raises SystemExit when a mail is not verified."""
     if not POLICY_SERVICE.exists():
         raise SystemExit("no SPF policy service to compare with: apt-get install postfix-policyd-spf-python")
     records = messages.write_signed(directory)
@@ -167,7 +175,7 @@ def verifying(directory: Path, rounds: int, count: int) -> None:
 
 
 def aliases(directory: Path, rounds: int, count: int, stored: int) -> None:
-    """Relay with two aliases and with `stored`, in turn."""
+    """Compares relay with two aliases to relay with `stored` aliases, in turn."""
     case = "5k:10:many"
     rates: dict[int, list[float]] = {2: [], stored: []}
     for _ in range(rounds):
@@ -185,7 +193,7 @@ def aliases(directory: Path, rounds: int, count: int, stored: int) -> None:
 
 
 def memory(directory: Path, total: int) -> None:
-    """Relay's resident memory over many messages."""
+    """Prints relay's resident memory over many messages."""
     server = Relay(directory, PORT, SINK_PORT)
     server.start()
     try:
@@ -219,7 +227,7 @@ def main() -> None:
     parser.add_argument("--aliases", type=int, default=0, help="instead: relay with that many aliases stored")
     parser.add_argument("--memory", type=int, default=0, help="instead: relay's memory over that many messages")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no server is left behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no server keeps running
     for port in (PORT, SINK_PORT, REINJECT_PORT):
         if _answers(port):
             raise SystemExit(f"another server answers on port {port}")

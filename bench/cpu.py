@@ -1,4 +1,4 @@
-"""CPU time of a server: all processes below given ones, those that have ended included, read from /proc."""
+"""CPU time of a server: all processes below given ones, including ended ones, read from /proc."""
 
 import os
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ _TICK_MS: Final = 1_000 / os.sysconf("SC_CLK_TCK")
 
 
 def used_ms(roots: Iterable[int]) -> float:
-    """Milliseconds of user and system time of `roots` and what descends from them.
+    """Returns milliseconds of user and system time of `roots` and all their descendants.
 
-    A process that ended and was waited for is counted in its parent's children's time (proc(5), `cutime`).
+    The time of an ended process, after the wait for it, is in the `cutime` of its parent (proc(5)).
     """
     stats = _all()
     total = 0.0
@@ -25,12 +25,13 @@ def used_ms(roots: Iterable[int]) -> float:
 
 
 def resident_mb(pid: int) -> float:
+    """Returns the resident memory of a process in megabytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1_048_576
 
 
 def _all() -> dict[int, tuple[int, int]]:
-    """Pid -> (parent, ticks of itself and of its ended children)."""
+    """Returns pid -> (parent, ticks of the process and of its ended children)."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,5 +1,6 @@
-"""The mails that are sent: a marketplace question as a big webmail provider would send it, at 5 KB and at 50 KB; and
-such questions with a signature that holds, and what their domain publishes.
+"""The test mails: a marketplace question in the form of a big webmail provider, at 5 KB and at 50 KB.
+
+There is a signed form too, with the DNS records that prove it.
 """
 
 import base64
@@ -15,7 +16,7 @@ from relay.core import dkim
 SIZES: Final = {"5k": 5_120, "50k": 51_200}
 WRITER: Final = "alice.buyer@example.net"
 SIGNED: Final = 10
-"""How many different mails are signed."""
+"""The number of different signed mails."""
 
 _WEEK_S: Final = 604_800
 _SIGNATURE: Final = re.compile(r"DKIM-Signature:.*\n(?:[ \t].*\n)+")
@@ -25,14 +26,16 @@ behind a door of eighty centimetres i would pick it up on saturday if the rain s
 
 
 def write_all(directory: Path) -> None:
-    """`m5k.eml` and `m50k.eml` with LF line ends, the way smtp-source takes them; the same bytes in each run."""
+    """Writes `m5k.eml` and `m50k.eml` with LF line ends, as smtp-source reads them; the same bytes in each run."""
     for name, size in SIZES.items():
         (directory / f"m{name}.eml").write_text(_message(size, random.Random(7)), encoding="ascii")
 
 
 def write_signed(directory: Path) -> Mapping[str, str]:
-    """`signed-0.eml` and so on, about 5 KB; no two have a line of text in common. Returns the TXT records that prove
-    them, by name: SPF by way of one include, as big providers have it."""
+    """Writes `signed-0.eml` and so on, about 5 KB each, and returns the TXT records that prove them, by name.
+
+    No two mails have a line of text in common. SPF uses one include, as big providers do.
+    """
     domain = WRITER.rpartition("@")[2]
     key = dkim.SigningKey.load(dkim.generate("rsa-sha256"), domain=domain, selector="s1")
     for number in range(SIGNED):
@@ -50,7 +53,7 @@ def write_signed(directory: Path) -> Mapping[str, str]:
 
 
 _JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xda\x00\x02"
-"""Without its beginning a file called photo.jpg comes back: it is not what its name says."""
+"""Without its beginning a file called photo.jpg comes back: its content contradicts its name."""
 
 
 def _message(size: int, chance: random.Random) -> str:

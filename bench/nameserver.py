@@ -1,5 +1,7 @@
-"""The DNS that both sides verify against: a few fixed answers over UDP, in a process of its own. Each answer is made
-once, so that a query costs a table look-up; what it used is told beside the servers' figures, not in them.
+"""The DNS server for both sides: a few fixed answers over UDP, in a process of its own.
+
+Each answer is made once, so that a query costs only a table look-up. Its CPU time is reported beside the figures of the
+servers, not in them.
 """
 
 import json
@@ -24,7 +26,7 @@ _SOA: Final = dns.rrset.from_text(".", _TTL_S, "IN", "SOA", f"ns. hostmaster. 1 
 
 
 class NameServer:
-    """Answers TXT queries by `records`, and "no such name" or "nothing of that type" to all else."""
+    """Answers TXT queries from `records`, and all other queries with "no such name" or "no data of this type"."""
 
     def __init__(self, records: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", "bench.nameserver", json.dumps(dict(records))]
@@ -42,6 +44,7 @@ class NameServer:
             self._process.stdout.close()
 
     def used_ms(self) -> float:
+        """Returns the CPU milliseconds used so far."""
         return cpu.used_ms([self._process.pid])
 
 

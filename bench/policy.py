@@ -1,6 +1,7 @@
-"""What deciding costs: CPU milliseconds of `decide` with the shipped policy, and of the worst hostile text of 100 KB.
+"""The cost of `decide`: CPU milliseconds with the shipped policy, and for the worst hostile text of 100 KB.
 
-`python -m bench.policy`. The target: 0.3 ms for a text of 5 KB, linear growth, nothing of 100 KB above 100 ms.
+Run it by `python -m bench.policy`. The targets are 0.3 ms for a text of 5 KB, linear growth, and at most 100 ms for any
+100 KB.
 """
 
 import time
@@ -71,7 +72,7 @@ def _costs(text: str | None, html: str | None = None) -> tuple[float, float]:
 
 
 def _best(work: Callable[[], object]) -> float:
-    """Milliseconds of CPU for one call: the best of some rounds."""
+    """Returns the CPU milliseconds of one call, the best of some rounds."""
     work()
     rounds = []
     for _ in range(5):

@@ -1,5 +1,7 @@
-"""The peer that a user would pick: Postfix with 100,000 aliases, header rewriting, an fsynced archive copy of each
-mail and OpenDKIM signing with RSA-2048, in a directory of its own. Needs root.
+"""Postfix, the usual alternative, set up to do the same work as relay. It needs root.
+
+It has 100,000 aliases, rewrites headers, writes an fsynced archive copy of each mail and signs by OpenDKIM with
+RSA-2048, in a directory of its own.
 """
 
 import os
@@ -83,7 +85,7 @@ _LEFT_OUT: Final = frozenset({"maildrop", "uucp", "ifmail", "bsmtp", "scalemail-
 
 
 class Postfix:
-    """A server under test: `start`, `recipient`, `processes`, `drained`, `stop`."""
+    """Postfix as a `Server` under test."""
 
     name = "postfix"
     per_recipient_flag: tuple[str, ...] = ("-N",)  # smtp-source numbers the recipient: 1pair@, 2pair@ ...
@@ -154,7 +156,7 @@ class Postfix:
                 time.sleep(0.05)
 
     def _filters(self) -> list[str]:
-        """The configuration of each OpenDKIM; the socket of the nth is `opendkim<n>.sock`."""
+        """Returns the configuration of each OpenDKIM; the socket of number n is `opendkim<n>.sock`."""
         return [SIGNING.format(d=self._dir, n=0) + "Mode s\nInternalHosts 127.0.0.1\n"]
 
     def processes(self) -> list[int]:
@@ -166,7 +168,7 @@ class Postfix:
         return not any(files for queue in queues for _, _, files in os.walk(queue))
 
     def verified(self) -> int:
-        """How many mails were found genuine since `forget`."""
+        """Returns the number of mails verified since `forget`."""
         return 0
 
     def forget(self) -> None:

@@ -1,12 +1,12 @@
-"""Postfix that verifies what comes in and signs what goes out, as two set-ups that both work.
+"""Postfix that verifies incoming mail and signs outgoing mail, in two working set-ups.
 
-In two passes, the usual way: a first smtpd has the SPF policy service and one OpenDKIM in mode `sv`, which verifies;
-the mail is handed to a second smtpd, behind which it is rewritten, archived and signed by the same OpenDKIM. In one
-pass, the cheap way: two OpenDKIM, of which the second signs what the rewriting at delivery will yield
-(`ReplaceRules`); the archive then holds the mail as it came. Neither asks for DMARC or ARC, which relay does too.
+The usual set-up has two passes. A first smtpd uses the SPF policy service and one OpenDKIM in mode `sv`, which
+verifies. It passes the mail to a second smtpd, after which it is rewritten, archived and signed by the same OpenDKIM.
+The cheap set-up has one pass and two OpenDKIM; the second signs the text that the rewriting at delivery will make
+(`ReplaceRules`), and the archive has the mail as it came. Neither checks DMARC or ARC, which relay does too.
 
-The policy service is Debian's postfix-policyd-spf-python, started by Postfix and kept as long as the session. Its DNS
-library is told the bench's port, because resolv.conf has none.
+The policy service is Debian's postfix-policyd-spf-python. Postfix starts it and keeps it as long as the session. Its
+DNS library gets the bench's port in the code below, because resolv.conf cannot name a port.
 """
 
 from pathlib import Path
@@ -39,6 +39,8 @@ _OUTWARD: Final = """\
 
 
 class VerifyingPostfix(Postfix):
+    """Postfix with verification in one or two `passes`."""
+
     def __init__(self, directory: Path, port: int, sink_port: int, *, dns_port: int, passes: Literal[1, 2]) -> None:
         super().__init__(directory, port, sink_port)
         self.name = f"postfix{passes}"
@@ -99,6 +101,6 @@ class VerifyingPostfix(Postfix):
         return services
 
     def verified(self) -> int:
-        """Those in the archive that passed SPF and DKIM."""
+        """Returns the number of mails in the archive that passed SPF and DKIM."""
         copies = (path.read_bytes() for path in (self._dir / "archive/mail/new").glob("*"))
         return sum(b"Received-SPF: Pass" in copy and b"dkim=pass" in copy for copy in copies)

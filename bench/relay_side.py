@@ -1,4 +1,4 @@
-"""Relay as the server under test: the real daemon on SQLite, with RSA-2048 signing, encryption and record on."""
+"""Relay as the server under test: the real daemon on SQLite, with RSA-2048 signing, encryption and record."""
 
 import asyncio
 import json
@@ -69,7 +69,10 @@ _SELLERS: Final = 1_000
 
 
 class Relay:
-    """A server under test. `aliases`: how many are stored; `dns_port`: verifies mail, asking the DNS on that port."""
+    """Relay as a `Server` under test.
+
+    `aliases` is the number of stored aliases. With `dns_port` it verifies mail by the DNS server on that port.
+    """
 
     name = "relay"
     per_recipient_flag: tuple[str, ...] = ()
@@ -108,13 +111,13 @@ class Relay:
         path = self._dir / "config.toml"
         async with installation.opened(config.load(path), self._dir) as store:
             der = dkim.generate("rsa-sha256")
-            await store.put_dkim_key(
+            await store.dkim_keys.put(
                 DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
             )
-            buyer = await store.put_party("bench", Role.BUYER, "B", mailbox=WRITER)
-            seller = await store.put_party("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
+            buyer = await store.parties.put("bench", Role.BUYER, "B", mailbox=WRITER)
+            seller = await store.parties.put("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
             domains = dict.fromkeys(Role, "relay.test")
-            pair = await store.put_pair("bench", buyer.id, seller.id, domains)
+            pair = await store.pairs.put("bench", buyer.id, seller.id, domains)
             await _fill(store, self._aliases // 2 - 1)
         return pair.seller.alias.address
 
@@ -122,17 +125,17 @@ class Relay:
         return [self._process.pid] if self._process else []
 
     def _counted(self, *beginnings: str) -> list[int]:
-        """For each beginning of a metric's line: what was counted since the daemon started."""
+        """Returns, for each beginning of a metric's line, the count since the start of the daemon."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._web}/metrics", timeout=10) as page:
             lines = page.read().decode().splitlines()
         return [int(sum(float(line.split()[-1]) for line in lines if line.startswith(one))) for one in beginnings]
 
     def settled(self) -> int:
-        """How many deliveries the daemon has settled since it started."""
+        """Returns the number of deliveries that the daemon has settled since its start."""
         return self._counted("relay_deliveries_total{")[0]
 
     def verified(self) -> int:
-        """How many mails passed SPF, DKIM and DMARC since `forget`."""
+        """Returns the number of mails that passed SPF, DKIM and DMARC since `forget`."""
         return min(now - before for now, before in zip(self._passed(), self._passed_before, strict=True))
 
     def _passed(self) -> list[int]:
@@ -145,6 +148,7 @@ class Relay:
         self._expected = 0
 
     def expect(self, messages: int) -> None:
+        """Sets the number of messages after which `drained` is True."""
         self._expected = messages
 
     def drained(self) -> bool:
@@ -159,15 +163,15 @@ class Relay:
 
 
 async def _fill(store: Store, pairs: int) -> None:
-    """That many further pairs, two aliases each, of a thousand sellers."""
+    """Stores that many further pairs with two aliases each, of a thousand sellers."""
     domains = dict.fromkeys(Role, "relay.test")
     sellers = [
-        await store.put_party("bench", Role.SELLER, f"S{n}", mailbox=f"s{n}@mailbox.test") for n in range(_SELLERS)
+        await store.parties.put("bench", Role.SELLER, f"S{n}", mailbox=f"s{n}@mailbox.test") for n in range(_SELLERS)
     ]
     done = 0
     while done < pairs:
         number = done // _SELLERS
-        buyer = await store.put_party("bench", Role.BUYER, f"B{number}", mailbox=f"b{number}@mailbox.test")
+        buyer = await store.parties.put("bench", Role.BUYER, f"B{number}", mailbox=f"b{number}@mailbox.test")
         now = sellers[: pairs - done]
-        await asyncio.gather(*(store.put_pair("bench", buyer.id, seller.id, domains) for seller in now))
+        await asyncio.gather(*(store.pairs.put("bench", buyer.id, seller.id, domains) for seller in now))
         done += len(now)

@@ -1,7 +1,7 @@
-"""CPU and memory of splitting and rewriting one message: `python -m bench.rewrite`.
+"""CPU and memory for splitting and rewriting one message: `python -m bench.rewrite`.
 
-Prints milliseconds of CPU a message, the median of several rounds, and for the big one the memory that the rewrite
-takes beside the message itself.
+It prints the CPU milliseconds per message, the median of several rounds. For the large message it also prints the
+memory that the rewrite needs in addition to the message.
 """
 
 import base64

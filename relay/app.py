@@ -1,4 +1,4 @@
-"""The only wiring: configuration to store, resolver, clock and edges; start, signals, reload, drain."""
+"""The only wiring of the daemon: configuration to store, resolver, clock and edges; start, signals, reload and stop."""
 
 import asyncio
 import gc
@@ -42,9 +42,12 @@ log = structlog.get_logger()
 
 _GRACE_S: Final = 20
 _RELOADED: Final = frozenset({"tls", "authentication", "marketplace"})
-"""What of the configuration a reload takes; the rest waits for a restart."""
+"""The sections of the configuration that a reload changes; the others need a restart."""
 _GARBAGE_OBJECTS: Final = 20_000
-"""A message makes thousands of objects and hardly a cycle; the default 700 would look for one several times each."""
+"""The number of new objects after which Python searches for cycles.
+
+A message makes thousands of objects and hardly any cycle; with the default of 700 it would start several searches.
+"""
 
 
 def services(
@@ -59,8 +62,10 @@ def services(
     scanners: Sequence[Scanner],
     web_port: int,
 ) -> Services:
-    """The flow's house as configured, over an open store and what leads out of it. `web_port` is where the web edge
-    listens: signed links lead there unless `web.public_url` says otherwise."""
+    """Returns the services of the flow as configured, over an open store.
+
+    `web_port` is the port of the web edge; signed links lead there unless `web.public_url` is set.
+    """
     return Services(
         marketplaces=Marketplaces.of(configuration.marketplaces(config), config.hostname),
         settings=_settings(config),
@@ -78,7 +83,7 @@ def services(
         notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
         links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
-            key=store.secret("link"),
+            key=store.secrets.get("link"),
             life_s=config.web.link_life_s,
         ),
         jitter=random.random,
@@ -90,7 +95,10 @@ def _local_url(host: str, port: int) -> str:
 
 
 def _authenticator(config: Config, observer: Observer) -> Authenticator:
-    """Its resolver is its own: what strangers make it ask pushes nothing out of delivery's cache."""
+    """Returns the configured authenticator.
+
+    It has its own resolver, so that queries caused by strangers remove nothing from the cache of delivery.
+    """
     section = config.authentication
     if not section.verify:
         return SessionAuthenticator()
@@ -120,7 +128,7 @@ def _settings(config: Config) -> Settings:
 
 
 class Daemon:
-    """The running relay: everything that `serve` starts, reloads and stops."""
+    """The running relay: it starts, reloads and stops all parts of `serve`."""
 
     def __init__(self, config_path: Path) -> None:
         self._path = config_path
@@ -131,7 +139,10 @@ class Daemon:
         self.ports: dict[str, Any] = {"mx": [], "submission": [], "lmtp": [], "web": 0}
 
     async def start(self) -> None:
-        """Opens the store and all doors. Raises StoreError, TlsError, OSError; what was opened is closed again."""
+        """Opens the store and all listeners.
+
+        Raises StoreError, TlsError, OSError; all opened parts are closed again.
+        """
         try:
             await self._start()
         except BaseException:
@@ -147,11 +158,11 @@ class Daemon:
         event_log = EventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
-            # Nobody else leases on an embedded store: what is leased now was leased by a process that died.
-            await self._store.release(None)
+            # An embedded store has one daemon, so any lease now belongs to a process that has ended.
+            await self._store.queue.release(None)
         clock = system.SystemClock()
         self._signer = BatchSigner(
-            secrets=self._store,
+            dkim_keys=self._store.dkim_keys,
             clock=clock,
             algorithms=config.dkim.algorithms if config.dkim.sign else (),
             expire_s=config.dkim.expire_s,
@@ -189,35 +200,35 @@ class Daemon:
         stack.push_async_callback(worker.stop, _GRACE_S)
         housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
-        await self._open_doors(directory)
+        await self._open_listeners(directory)
         await web.start()
 
-    async def _open_doors(self, directory: Path) -> None:
+    async def _open_listeners(self, directory: Path) -> None:
         config = self._config
         context = None
         if any(listener.tls != "none" for listener in config.listener):
             context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
-        self._stack.push_async_callback(self._close_doors)
-        desk = SmtpIntake(self._services)
+        self._stack.push_async_callback(self._close_listeners)
+        intake = SmtpIntake(self._services)
         guard = Guard(limits=config.limits, networks=config.networks, clock=self._services.clock)
-        for listener in config.listener:
-            door = SmtpIn(
-                listener=listener,
+        for section in config.listener:
+            listener = SmtpIn(
+                listener=section,
                 limits=config.limits,
                 networks=config.networks,
                 hostname=config.hostname,
-                tls=None if listener.tls == "none" else context,
-                intake=desk,
+                tls=None if section.tls == "none" else context,
+                intake=intake,
                 clock=self._services.clock,
                 observer=self._observer,
                 guard=guard,
             )
-            self.ports[listener.kind].append(await door.start())
-            self._listeners.append((listener.tls, door))
+            self.ports[section.kind].append(await listener.start())
+            self._listeners.append((section.tls, listener))
 
-    async def _close_doors(self) -> None:
-        """All at once: while one waits for its sessions, no other takes new ones."""
-        await asyncio.gather(*(door.stop(_GRACE_S) for _, door in self._listeners))
+    async def _close_listeners(self) -> None:
+        """Stops all listeners at once, so that none accepts sessions while another waits for its own."""
+        await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
     def _web_app(self) -> Starlette:
         links = link_pages(
@@ -226,6 +237,7 @@ class Daemon:
         return build_web(observer_render=self._observer.render, ready=self._why_not_ready, links=links)
 
     async def _why_not_ready(self) -> str | None:
+        """Returns the reason why mail cannot be accepted now, None if it can."""
         try:
             await self._store.ping()
         except StoreUnavailableError as error:
@@ -233,56 +245,61 @@ class Daemon:
         return None
 
     def reload(self) -> None:
-        """Reads the configuration again: `_RELOADED`, policies and DKIM keys change under open connections; all else
-        keeps what it was started with, and the log names what differs. A broken file changes nothing."""
+        """Reads the configuration again and applies what can change under open connections.
+
+        An invalid file changes nothing.
+
+        The sections in `_RELOADED`, policies and DKIM keys change. The others keep the values of the start, and the log
+        names those that differ.
+        """
         try:
             fresh = configuration.load(self._path)
             marketplaces = Marketplaces.of(configuration.marketplaces(fresh), self._config.hostname)
             directory = data_dir(self._config, self._base)
             if any(kind != "none" for kind, _ in self._listeners):
                 context = tls.server_context(directory / fresh.tls.certificate, directory / fresh.tls.key)
-                for kind, door in self._listeners:
+                for kind, listener in self._listeners:
                     if kind != "none":
-                        door.use_tls(context)
+                        listener.use_tls(context)
         except (configuration.ConfigError, tls.TlsError, OSError) as error:
             log.warning("reload_refused", problem=str(error))
             return
-        others_are_believed = fresh.authentication != self._config.authentication
+        authentication_changed = fresh.authentication != self._config.authentication
         self._config = structs.replace(self._config, **{name: getattr(fresh, name) for name in _RELOADED})
         self._services.marketplaces = marketplaces
-        if others_are_believed:
+        if authentication_changed:
             self._services.authenticator = _authenticator(self._config, self._observer)
         self._signer.forget()
         waits = [name for name in fresh.__struct_fields__ if getattr(fresh, name) != getattr(self._config, name)]
         log.info("reloaded", marketplaces=len(fresh.marketplace), **({"waits_for_restart": waits} if waits else {}))
 
     async def stop(self) -> None:
-        """Closes the doors, lets what is under way end, gives the rest back to the queue."""
+        """Closes the listeners, waits for the work under way, and gives the rest back to the queue."""
         await self._stack.aclose()
 
 
 async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
-    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises what `Daemon.start` raises."""
+    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises the errors of `Daemon.start`."""
     daemon = Daemon(config_path)
     await daemon.start()
     gc.collect()
-    gc.freeze()  # what lives as long as the process is looked through no more
+    gc.freeze()  # objects that live as long as the process are not searched again
     gc.set_threshold(_GARBAGE_OBJECTS)
-    told_to_stop = _heed_signals(daemon)  # before anybody knows that we are ready
+    stop_requested = _install_signal_handlers(daemon)  # before the readiness is announced
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")
-        await told_to_stop.wait()
+        await stop_requested.wait()
         system.notify("STOPPING=1")
     finally:
         await daemon.stop()
 
 
-def _heed_signals(daemon: Daemon) -> asyncio.Event:
-    """The event is set by SIGTERM and SIGINT; SIGHUP reloads."""
+def _install_signal_handlers(daemon: Daemon) -> asyncio.Event:
+    """Returns an event that SIGTERM and SIGINT set. SIGHUP reloads."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    stop_requested = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, told.set)
+        loop.add_signal_handler(name, stop_requested.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
-    return told
+    return stop_requested

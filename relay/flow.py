@@ -1,4 +1,4 @@
-"""The way of a message, as the README draws it:
+"""The way of a message, as the README draws it.
 
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 
@@ -65,7 +65,7 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
     try:
         with ReservedSlots(services.notice_quota) as slots:
             entry = await record.entry(services, incoming, result, slots)
-            await services.store.accept(entry.acceptance)
+            await services.store.acceptances.add(entry.acceptance)
     except OvertakenError:
         if again:
             raise
@@ -209,7 +209,7 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
     now = services.clock.now()
     # The judgement of a message that this process accepted within the last second still holds.
     just_judged = stored is not None and now - item.queued_at < timedelta(seconds=1)
-    stored = stored or await services.store.content(item)
+    stored = stored or await services.store.queue.content(item)
     if stored is None:
         return settling.parked(services, item, now)
     found = await recheck(services, item, stored, now, just_judged=just_judged)

@@ -1,5 +1,7 @@
 """Letters that are due at a time: digests of pending senders (R-SND-02), announcements of a policy (R-POL-20).
 
+Beside that, personal data that is kept in memory for speed is dropped regularly.
+
 Every node sweeps, and the store decides which node writes a letter. If that node dies before its letter is committed,
 the next sweep writes it: a letter may be sent twice, but it is not lost.
 """
@@ -14,7 +16,7 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
 from relay.ports import NoticeSent, UnavailableError
-from relay.steps import letters
+from relay.steps import letters, memory
 from relay.steps.notice_log import PENDING
 from relay.steps.services import Services
 
@@ -28,16 +30,20 @@ class Housekeeping:
     """The sweeps of this process: `start` them, then `stop` them. No fault of a sweep ends them."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._announced: set[tuple[str, str]] = set()
 
-    def start(self, services: Services, sweep_s: float) -> None:
-        self._task = asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping")
+    def start(self, services: Services, sweep_s: float, *, kept_s: float = memory.KEPT_S) -> None:
+        """Looks for letters that are due every `sweep_s`, and drops data that is kept in memory every `kept_s`."""
+        self._tasks = [
+            asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping"),
+            asyncio.create_task(_forget_on(services, kept_s), name="housekeeping of memory"),
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
@@ -48,8 +54,10 @@ class Housekeeping:
     async def digests(self, services: Services) -> None:
         """Writes to each owner of new pending senders, at most once in `Settings.digest_s`."""
         now = services.clock.now()
-        for party_id in await services.store.waiting_parties(now - timedelta(seconds=services.settings.digest_s)):
-            party = await services.store.party_by_id(party_id)
+        for party_id in await services.store.senders.parties_due_for_digest(
+            now - timedelta(seconds=services.settings.digest_s)
+        ):
+            party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
                 await self._in_turn(services, party, PENDING, now, letters.pending_digest)
 
@@ -72,8 +80,8 @@ class Housekeeping:
         async def write(services: Services, party: Party, told: NoticeSent) -> bool:
             return await letters.announcement(services, party, policy, told)
 
-        for party in await services.store.parties(marketplace.id, Role.SELLER):
-            told = party.state is not PartyState.ACTIVE or await services.store.told_at(party.id, topic)
+        for party in await services.store.parties.in_marketplace(marketplace.id, Role.SELLER):
+            told = party.state is not PartyState.ACTIVE or await services.store.notice_log.last_at(party.id, topic)
             if not told:
                 nobody_left &= await self._in_turn(services, party, topic, now, write)
         return nobody_left
@@ -88,10 +96,16 @@ class Housekeeping:
     ) -> bool:
         """Writes a letter unless another node is writing it; returns whether this node wrote."""
         turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
-        first = await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S))
+        first = await services.store.notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
         if first and await write(services, party, NoticeSent(party_id=party.id, topic=topic, at=now)):
             services.dispatcher.notify()
         return first
+
+
+async def _forget_on(services: Services, kept_s: float) -> None:
+    while True:
+        await asyncio.sleep(kept_s)
+        memory.forget(services.store)
 
 
 async def _survive(sweep: Callable[[Services], Coroutine[object, object, None]], services: Services) -> None:

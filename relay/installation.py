@@ -1,5 +1,6 @@
-"""An installation: its data directory, and its store with the keys, open. Here the daemon begins, and every command
-beside it; a room of its own, so that such a command does not load the daemon.
+"""An installation: its data directory, and its opened store with the keys.
+
+The daemon and every command use it. It is a module of its own, so that a command need not load the daemon.
 """
 
 from collections.abc import AsyncIterator
@@ -14,13 +15,16 @@ from relay.store.crypto import MasterKeys
 
 
 def data_dir(config: Config, base: Path) -> Path:
-    """`base` is the configuration file's directory; relative paths start from it."""
+    """Returns the data directory. `base` is the directory of the configuration file; relative paths start there."""
     return base / config.data_dir
 
 
 @asynccontextmanager
 async def opened(config: Config, base: Path, *, event_log: EventLog | None = None) -> AsyncIterator[Store]:
-    """The store with its keys, open; it reports to the event log. Raises StoreError with cause and fix."""
+    """Opens the store with its keys and closes it at the end of the block.
+
+    The store reports to the event log. Raises StoreError with cause and fix.
+    """
     directory = data_dir(config, base)
     master = MasterKeys.load(directory / config.master_key)
     store = connect(config.store, directory, master, system.SystemClock(), system.SystemIds(), event_log=event_log)

@@ -45,7 +45,7 @@ class SmtpIntake:
         Argon2 is slow on purpose, so a correct password is remembered as a keyed hash over it and its stored hash. A
         revoked password is no longer stored, and stops working at once.
         """
-        found = await self._services.store.app_passwords(username)
+        found = await self._services.store.app_passwords.of_username(username)
         for party_id, password_hash in found:
             mark = self._mark(username, password, password_hash)
             if self._remembered.get(mark) == party_id:
@@ -62,7 +62,7 @@ class SmtpIntake:
         return None
 
     def _mark(self, *parts: str) -> bytes:
-        return hmac.digest(self._services.store.secret("login"), "\0".join(parts).encode(), "sha256")
+        return hmac.digest(self._services.store.secrets.get("login"), "\0".join(parts).encode(), "sha256")
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
@@ -91,11 +91,11 @@ class SmtpIntake:
         name = alias.untag(local_part).local_part
         if name in OPERATOR_LOCAL_PARTS or self._returned_item(local_part):
             return None
-        if not alias.is_valid(name, domain, store.secret("alias")):
+        if not alias.is_valid(name, domain, store.secrets.get("alias")):
             return ReasonCode.ADDRESS_UNKNOWN
         if peer.login_party_id is None:
-            return None if await store.alias(name, domain) else ReasonCode.ADDRESS_UNKNOWN
-        pair = await store.pair_by_alias(name, domain)
+            return None if await store.pairs.alias(name, domain) else ReasonCode.ADDRESS_UNKNOWN
+        pair = await store.pairs.by_alias(name, domain)
         if pair is None or peer.login_party_id not in (pair.buyer.party.id, pair.seller.party.id):
             return ReasonCode.ADDRESS_UNKNOWN
         other = pair.seller if pair.buyer.party.id == peer.login_party_id else pair.buyer
@@ -120,4 +120,4 @@ class SmtpIntake:
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
 
     def _returned_item(self, local_part: str) -> str | None:
-        return verp.read(local_part, self._services.clock.now(), self._services.store.secret("verp"))
+        return verp.read(local_part, self._services.clock.now(), self._services.store.secrets.get("verp"))

@@ -78,7 +78,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._in_hand.values(), return_exceptions=True)
         with contextlib.suppress(UnavailableError):
-            await self.services.store.release(self.services.settings.owner)
+            await self.services.store.queue.release(self.services.settings.owner)
 
     # ------------------------------------------------------------ the flow's interface (services.Dispatcher)
 
@@ -106,7 +106,7 @@ class Worker:
         if (room := self._room()) <= 0:
             return 0
         settings = self.services.settings
-        items = await self.services.store.claim(
+        items = await self.services.store.queue.claim(
             settings.owner,
             self.services.clock.now(),
             limit=room,
@@ -127,7 +127,9 @@ class Worker:
             await asyncio.sleep(settings.lease_s / 3)
             if self._in_hand:
                 until = self.services.clock.now() + timedelta(seconds=settings.lease_s)
-                await self._survive("renew", self.services.store.renew(settings.owner, tuple(self._in_hand), until))
+                await self._survive(
+                    "renew", self.services.store.queue.renew(settings.owner, tuple(self._in_hand), until)
+                )
 
     async def _survive(self, during: str, work: Awaitable[T]) -> T | None:
         """Returns the result of one round of a loop, None after an error, which must not end the loop."""
@@ -204,7 +206,7 @@ class Worker:
         services, item = self.services, settlement.item
         while True:
             try:
-                settled = await services.store.settle(settlement)
+                settled = await services.store.queue.settle(settlement)
             except UnavailableError:
                 log.debug("work_put_off", during="settle", item=item.id)
                 await asyncio.sleep(services.settings.poll_s)

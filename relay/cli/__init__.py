@@ -1,6 +1,9 @@
-"""The `relay` command: one file per verb group, no logic of its own.
+"""The `relay` command: one module for each group of verbs.
 
-Exit code 0: done. 1: it could not be done, one clear message on standard error. 2: the command was used wrongly.
+A verb reads its options, looks up what they name, calls one of `relay.actions` if it changes something, and prints the
+result.
+
+Exit code 0: done. 1: not done, with one message on standard error. 2: the command was used wrongly.
 """
 
 from importlib import import_module
@@ -10,6 +13,7 @@ from typing import Any, Final
 import click
 
 from relay import __version__
+from relay.actions.actor import ActionError, InvalidValueError
 from relay.cli.context import CliContext
 from relay.config import ConfigError
 from relay.core.mail.address import AddressError
@@ -35,14 +39,17 @@ VERBS: Final = (
     "hold",
     "queue",
     "keys",
+    "audit",
     "simulate",
 )
-"""In the order in which an operator meets them; each is a command of that name in the module of that name."""
-_EXPECTED: Final = (ConfigError, StoreError, UnavailableError, TlsError, AddressError, OSError)
+"""The verbs in the order in which an operator needs them. Each is a command in the module of the same name."""
+_EXPECTED: Final = (ActionError, ConfigError, StoreError, UnavailableError, TlsError, AddressError, OSError)
+_ARGUMENTS: Final = {"address": "ADDRESS", "seller": "SELLER"}
+"""The values of actions that are arguments of verbs; all others are options."""
 
 
 class Verbs(click.Group):
-    """Loads a verb's module when it is asked for, and answers what was to be expected by a message, not a traceback."""
+    """Loads the module of a verb when the verb is used, and shows expected errors as one message, not a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(VERBS)
@@ -59,6 +66,9 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except InvalidValueError as error:
+            name = _ARGUMENTS.get(error.field, f"--{error.field.replace('_', '-')}")
+            raise click.UsageError(error.worded(name)) from error
         except _EXPECTED as error:
             raise click.ClickException(str(error)) from error
 
@@ -78,8 +88,8 @@ class Verbs(click.Group):
 def main(ctx: click.Context, config_path: Path) -> None:
     """An anonymizing mail relay for marketplaces.
 
-    Begin with `relay demo` to see it work, or with `relay init` for an installation of your own; then `relay check`
-    says what is still missing, and `relay serve` runs it. The other verbs work beside the running daemon. Every verb
-    explains itself with --help; those that show data take --json.
+    Run `relay demo` to see it work, or `relay init` to make an installation of your own. `relay check` then lists what
+    is still missing, and `relay serve` starts the relay. All other verbs can be used while it runs. Every verb has
+    --help, and verbs that show data have --json.
     """
     ctx.obj = CliContext(config_path)

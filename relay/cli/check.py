@@ -1,4 +1,4 @@
-"""`relay check`: whether this installation can do its work, and what is to be mended."""
+"""`relay check`: examines whether this installation can work, and says how to mend it."""
 
 import asyncio
 import sys
@@ -19,14 +19,15 @@ _MARKS = {Grade.GOOD: "ok  ", Grade.WARNING: "warn", Grade.BAD: "FIX "}
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Ask no DNS server.")
+@click.option("--offline", is_flag=True, help="Do not ask DNS servers.")
 @click.option("--live", is_flag=True, help="Only ask the running daemon whether it can take mail (for supervisors).")
 @show.as_json
 @click.pass_obj
 def check(session: CliContext, *, offline: bool, live: bool, as_json: bool) -> None:
-    """Check configuration, keys, TLS files, links, store, ports, and the DNS records of every alias domain.
+    """Check the installation: configuration, keys, TLS files, links, store, ports, and DNS records of alias domains.
 
-    Changes nothing but a missing database, which is made. Exit code 1: something must be fixed; warnings leave it 0.
+    Nothing is changed, but a missing database is made. Exit code 1 means that something must be fixed; warnings do not
+    count.
     """
     findings = _live(session) if live else asyncio.run(_all(session, offline=offline))
     if as_json:

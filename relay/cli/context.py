@@ -1,7 +1,9 @@
-"""What the verbs share: the configuration, the open store, and the options that name a party."""
+"""CliContext, which every verb gets: the configuration, the actor, the open store. And options that verbs share."""
 
 import asyncio
 import functools
+import getpass
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -9,24 +11,38 @@ from typing import Any, Concatenate, ParamSpec
 import click
 
 from relay import installation
+from relay.actions.actor import Actor
+from relay.actions.context import ActionContext, StoreContext
 from relay.config import Config, load, marketplaces
-from relay.core.mail.address import AddressError, fold, fold_domain
+from relay.core.mail.address import AddressError, fold
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
+from relay.edge.system import SystemClock
 from relay.ports import Store
 from relay.steps.services import Marketplaces
 
 P = ParamSpec("P")
 
-OWN_ADDRESS = "is at a domain of the relay itself, so it is never a party's own address"
-
 
 class CliContext:
-    """One run of the command. The configuration is read when a verb first asks for it."""
+    """One run of the command. The configuration is read when a verb first needs it."""
 
     def __init__(self, config_path: Path) -> None:
         self.config_path = config_path
+        self.by: str | None = None
+        """The value of --by, None if the verb does not have the option or it is left out."""
+
+    @property
+    def actor(self) -> Actor:
+        """The person who runs the command, with all rights. Raises InvalidValueError for a --by without a name."""
+        return Actor.admin(login_name() if self.by is None else self.by)
+
+    def actions(self, store: Store) -> ActionContext:
+        """Returns the context of actions on the open store."""
+        return StoreContext(
+            store=store, marketplaces=Marketplaces.of(self.marketplaces, self.config.hostname), clock=SystemClock()
+        )
 
     @functools.cached_property
     def config(self) -> Config:
@@ -44,30 +60,21 @@ class CliContext:
     def marketplaces(self) -> tuple[Marketplace, ...]:
         return marketplaces(self.config)
 
-    @functools.cached_property
-    def marketplaces_by_domain(self) -> Marketplaces:
-        return Marketplaces.of(self.marketplaces, self.config.hostname)
-
-    def check_foreign(self, option: str, *addresses: str) -> None:
-        """Raises UsageError when an address, or `@domain`, is at a domain of the relay itself."""
-        if any(self.marketplaces_by_domain.is_own(address) for address in addresses):
-            raise click.UsageError(f"{option}: {OWN_ADDRESS}")
-
     def marketplace(self, wanted: str | None) -> Marketplace:
-        """The one asked for; None is the only one there is."""
+        """Returns the marketplace with this id, or the only one for None. Raises UsageError if there is none."""
         names = ", ".join(one.id for one in self.marketplaces)
         if wanted is None and len(self.marketplaces) > 1:
             raise click.UsageError(f"there are several marketplaces; say which with --marketplace: {names}")
         found = next((one for one in self.marketplaces if wanted in {None, one.id}), None)
         if found is None:
-            raise click.UsageError(f'there is no marketplace "{wanted}" in {self.config_path}, but {names}')
+            raise click.UsageError(f'there is no marketplace "{wanted}" in {self.config_path}; there are: {names}')
         return found
 
 
 def with_store(
     work: Callable[Concatenate[CliContext, Store, P], Coroutine[Any, Any, None]],
 ) -> Callable[P, None]:
-    """A verb that works on the open store, beside a running daemon or without one."""
+    """Makes a verb of a coroutine function that works on the open store, whether the daemon runs or not."""
 
     @click.pass_obj
     @functools.wraps(work)
@@ -82,6 +89,8 @@ def with_store(
 
 
 class MailAddress(click.ParamType[str]):
+    """A mail address, kept as it was typed."""
+
     name = "address"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -93,7 +102,7 @@ class MailAddress(click.ParamType[str]):
 
 
 class SenderAddress(click.ParamType[str]):
-    """An address, or `@domain` for everyone there, folded."""
+    """A mail address, or `@domain` for all addresses of a domain, folded."""
 
     name = "address"
 
@@ -105,27 +114,53 @@ class SenderAddress(click.ParamType[str]):
 
 
 in_marketplace = click.option(
-    "--marketplace", "-m", metavar="ID", help="Which marketplace; may be left out when there is one."
+    "--marketplace", "-m", metavar="ID", help="The id of the marketplace; needed if there are several."
 )
-reveal = click.option("--reveal", is_flag=True, help="Show real mail addresses. Mind who can see your screen.")
 role_option = click.option(
-    "--role", type=click.Choice([str(role) for role in Role]), required=True, help="Which side the party is on."
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    required=True,
+    help="The role of the party.",
 )
 ref_option = click.option("--ref", required=True, metavar="REF", help="The marketplace's own reference for the party.")
 buyer_option = click.option("--buyer", required=True, metavar="REF", help="The buyer's reference.")
 seller_option = click.option("--seller", required=True, metavar="REF", help="The seller's reference.")
-by_option = click.option("--by", metavar="NAME", required=True, help="Who decides; kept with the record.")
-login_option = click.option(
+
+
+def _set_by(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.obj.by = value
+
+
+by_option = click.option(
     "--by",
-    envvar=["SUDO_USER", "USER", "LOGNAME"],
-    default="command line",
-    show_default="your login",
-    help="Who does it; kept with it.",
+    metavar="NAME",
+    show_default="your login name",
+    expose_value=False,
+    callback=_set_by,
+    help="The name that is recorded for this. A mail address is shortened to the part before the @.",
 )
 
 
+def reveal(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --reveal to a verb, and --by, because the audit log keeps the name of the person who read addresses."""
+    option = click.option("--reveal", is_flag=True, help="Show real mail addresses too. This is recorded.")
+    return option(by_option(verb))
+
+
+def login_name() -> str:
+    """Returns the name of the person at the terminal, before `sudo`, or of the account that the process runs under.
+
+    An account without a name, as in some containers, is named by its number.
+    """
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
 async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: str) -> Party:
-    party = await store.party(marketplace.id, role, ref)
+    """Returns the party with this reference. Raises ClickException if there is none."""
+    party = await store.parties.by_ref(marketplace.id, role, ref)
     if party is None:
         raise click.ClickException(
             f'{marketplace.id} has no {role} "{ref}"; `relay party add --role {role} --ref {ref} ...` makes one'
@@ -134,23 +169,12 @@ async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: s
 
 
 async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller: str) -> Pair:
-    """The pair of two references; fails where the two are none yet."""
+    """Returns the pair of the parties with these references. Raises ClickException if they are not a pair yet."""
     buying = await known_party(store, marketplace, Role.BUYER, buyer)
     selling = await known_party(store, marketplace, Role.SELLER, seller)
-    for pair in await store.pairs(marketplace.id):
-        if (pair.buyer.party.id, pair.seller.party.id) == (buying.id, selling.id):
-            return pair
-    raise click.ClickException(
-        f'buyer "{buyer}" and seller "{seller}" are no pair yet; `relay pair add` makes them one'
-    )
-
-
-async def introduce(store: Store, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:
-    """The pair of two parties; a new one gets aliases under the domains that fit their mailboxes (R-ADR-03)."""
-    domains = {party.role: await _alias_domain(store, marketplace, party) for party in (buyer, seller)}
-    return await store.put_pair(marketplace.id, buyer.id, seller.id, domains)
-
-
-async def _alias_domain(store: Store, marketplace: Marketplace, party: Party) -> str:
-    mailbox = await store.mailbox(party.id)
-    return marketplace.alias_domain(fold_domain(mailbox.rpartition("@")[2]) if mailbox else "")
+    pair = await store.pairs.between(buying.id, selling.id)
+    if pair is None:
+        raise click.ClickException(
+            f'buyer "{buyer}" and seller "{seller}" are no pair yet; `relay pair add` makes them one'
+        )
+    return pair

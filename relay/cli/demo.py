@@ -1,4 +1,4 @@
-"""`relay demo`: a town to try the relay in, on this computer alone."""
+"""`relay demo`: a marketplace with a few parties to try the relay with, on this computer only."""
 
 import asyncio
 import signal
@@ -25,18 +25,32 @@ _PORT = click.IntRange(0, 65_535)
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("var/demo"),
     show_default=True,
-    help="Where the demo keeps its configuration, mailboxes and record.",
+    help="The directory of the demo's configuration, mailboxes and record.",
 )
-@click.option("--script", "scripted", is_flag=True, help="Play the scenes on free ports, print the transcript, end.")
-@click.option("--port", type=_PORT, default=8080, show_default=True, help="The page in the browser; 0: a free one.")
-@click.option("--mx-port", type=_PORT, default=2525, show_default=True, help="Where other mail servers deliver.")
-@click.option("--submission-port", type=_PORT, default=2587, show_default=True, help="Where sellers log in.")
-@click.option("--web-port", type=_PORT, default=8081, show_default=True, help="The daemon's links, health, metrics.")
+@click.option(
+    "--script", "scripted", is_flag=True, help="Play the scenes on free ports, print the transcript, and end."
+)
+@click.option(
+    "--port",
+    type=_PORT,
+    default=8080,
+    show_default=True,
+    help="The port of the page for your browser; 0 for a free one.",
+)
+@click.option("--mx-port", type=_PORT, default=2525, show_default=True, help="The port for other mail servers.")
+@click.option("--submission-port", type=_PORT, default=2587, show_default=True, help="The port where sellers log in.")
+@click.option(
+    "--web-port",
+    type=_PORT,
+    default=8081,
+    show_default=True,
+    help="The port of the daemon's links, health and metrics.",
+)
 def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, web_port: int) -> None:
     """Start a relay with a few parties and their mailboxes, and watch messages cross.
 
-    The page shows mailboxes and record side by side; links in mails lead to the daemon's own web server. Everything
-    stays on the loopback interface. Ctrl-C ends it; the next start goes on where it ended.
+    The page shows the mailboxes and the record side by side. Links in mail lead to the daemon's own web server. The
+    demo uses the loopback interface only. Ctrl-C ends it; the next start continues with the same data.
     """
     wanted = market.DemoPorts(mx=mx_port, submission=submission_port, web=web_port, sink=0)
     try:
@@ -48,7 +62,7 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
 
 
 def _say(text: str) -> None:
-    """A terminal that knows no Japanese shows question marks, not a traceback."""
+    """Prints the text; characters that the terminal does not know become question marks."""
     encoding = sys.stdout.encoding
     click.echo(text.encode(encoding, "replace").decode(encoding))
 

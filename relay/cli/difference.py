@@ -1,4 +1,4 @@
-"""What a rewrite has changed, as a person would read it: the list of changes, then the lines before and after."""
+"""Shows what a rewrite has changed, as a person would read it: the changes, then the lines before and after."""
 
 import difflib
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ _CONTEXT: Final = 2
 
 
 def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json: bool) -> None:
+    """Prints the changes, and the difference between the two forms."""
     listed = [
         {"what": one.what, "where": one.where or "message", "bytes": f"{one.start}-{one.end}", "why": one.why}
         for one in changes
@@ -30,7 +31,7 @@ def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json:
 
 
 def compared(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """A unified diff. Of very long texts only as many lines as differ at the beginning are compared."""
+    """Returns a unified diff. Of long texts only the first 5,000 lines from the first difference on are compared."""
     pairs = enumerate(zip(before, after, strict=False))
     start = max(0, next((n for n, (a, b) in pairs if a != b), min(len(before), len(after))) - _CONTEXT)
     before, after = before[start:], after[start:]

@@ -1,4 +1,4 @@
-"""The single examinations of `relay check`. Each yields findings; none raises for what it examines."""
+"""The examinations of `relay check`. Each returns findings; it raises no error for a fault that it finds."""
 
 import socket
 import stat
@@ -12,15 +12,23 @@ from typing import Final
 from cryptography import x509
 
 from relay import installation
-from relay.cli.dns_records import DnsRecord, is_published, wanted, zone_line
-from relay.cli.keys import is_over
+from relay.actions.dns_records import DnsRecord, is_published, wanted, zone_line
+from relay.actions.keys import is_over
 from relay.config import Config
 from relay.core.dkim import KeyState, KeyUnreadableError
 from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
 from relay.edge.system import locked
 from relay.edge.tls import TlsError, server_context
-from relay.ports import ResolveError, Resolver, Store, StoreError, StoreFault, StoreUnavailableError, UnavailableError
+from relay.ports import (
+    DkimKeyStore,
+    ResolveError,
+    Resolver,
+    StoreError,
+    StoreFault,
+    StoreUnavailableError,
+    UnavailableError,
+)
 
 _RENEW_BEFORE: Final = timedelta(days=14)
 _STORE_FIXES: Final = {
@@ -38,7 +46,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`fix` is what to do about it, "" when it is good."""
+    """One finding. `fix` says how to mend it, "" if it is good."""
 
     grade: Grade
     what: str
@@ -47,7 +55,7 @@ class CheckResult:
 
 
 def files(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """The data directory and the files that the configuration names."""
+    """Examines the data directory and the files that the configuration names."""
     try:
         mode = stat.S_IMODE(data_dir.stat().st_mode)
     except OSError as error:
@@ -78,7 +86,7 @@ def _readable(key: str, path: Path) -> CheckResult:
 
 
 def certificate(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """The TLS files, when a listener uses them."""
+    """Examines the TLS files, if a listener uses them."""
     if all(listener.tls == "none" for listener in config.listener):
         return
     path = data_dir / config.tls.certificate
@@ -118,7 +126,7 @@ def _names(leaf: x509.Certificate, hostname: str) -> bool:
 
 
 def links(config: Config) -> Iterator[CheckResult]:
-    """Whether readers of mails can follow the signed links in them."""
+    """Examines whether readers of mail can open the signed links in it."""
     url = config.web.public_url
     if not url:
         found = f"the links in mails lead to {config.web.host} port {config.web.port}, where no reader gets"
@@ -131,7 +139,7 @@ def links(config: Config) -> Iterator[CheckResult]:
 
 
 def doors(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """Whether every port can be taken; while a relay runs here, they are taken by it."""
+    """Examines whether every port is free. While a relay runs in this directory, it uses them, so none is tried."""
     try:
         with locked(data_dir):
             pass
@@ -152,7 +160,9 @@ def doors(config: Config, data_dir: Path) -> Iterator[CheckResult]:
                 Grade.BAD, "ports", f"{door}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/"
             )
         except OSError as error:
-            yield CheckResult(Grade.BAD, "ports", f"{door}: {error.strerror}", "stop who has it, or choose another")
+            yield CheckResult(
+                Grade.BAD, "ports", f"{door}: {error.strerror}", "stop the program that uses it, or choose another port"
+            )
         else:
             yield CheckResult(Grade.GOOD, "ports", f"{door} is free")
 
@@ -160,13 +170,16 @@ def doors(config: Config, data_dir: Path) -> Iterator[CheckResult]:
 async def store(
     config: Config, base: Path, marketplaces: Sequence[Marketplace]
 ) -> tuple[Sequence[DnsRecord], list[CheckResult]]:
-    """Whether the store opens and takes writes, and holds a DKIM key for every domain; the records to publish."""
+    """Examines whether the store opens, takes writes, and has a DKIM key for every domain.
+
+    Returns the DNS records to publish and the findings.
+    """
     try:
         async with installation.opened(config, base) as opened:
             await opened.ping()
             findings = [CheckResult(Grade.GOOD, "store", config.store.partition(":")[0])]
             for domain in (domain for one in marketplaces for domain in sorted(one.domains) if config.dkim.sign):
-                findings += await _keys(opened, config, domain)
+                findings += await _keys(opened.dkim_keys, config, domain)
             return await wanted(opened, marketplaces, config.hostname), findings
     except StoreUnavailableError as error:
         return (), [CheckResult(Grade.BAD, "store", f"{error.fault}: {error.words}", _STORE_FIXES[error.fault])]
@@ -177,8 +190,8 @@ async def store(
         return (), [CheckResult(Grade.BAD, "DKIM", str(error), "restore the store from its backup")]
 
 
-async def _keys(opened: Store, config: Config, domain: str) -> list[CheckResult]:
-    keys = await opened.dkim_keys(domain)
+async def _keys(dkim_keys: DkimKeyStore, config: Config, domain: str) -> list[CheckResult]:
+    keys = await dkim_keys.of_domain(domain)
     active = {key.algorithm for key in keys if key.state is KeyState.ACTIVE}
     return [
         CheckResult(Grade.BAD, "DKIM", f"{domain} has no {algorithm} key", "run `relay keys generate dkim`")
@@ -187,12 +200,12 @@ async def _keys(opened: Store, config: Config, domain: str) -> list[CheckResult]
     ] + [
         CheckResult(Grade.WARNING, "DKIM", f"{key.selector} of {domain} has served its time", "run `relay keys retire`")
         for key in keys
-        if is_over(key, config.dkim.expire_s)
+        if is_over(key, config.dkim.expire_s, datetime.now(UTC))
     ]
 
 
 async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[CheckResult]:
-    """Whether the world can find what is to be published."""
+    """Examines whether DNS has the host's address and the records to publish."""
     findings = [await _address(resolver, hostname)]
     for record in records:
         try:

@@ -1,7 +1,9 @@
-"""`relay hold`: mail that waits for somebody's word."""
+"""`relay hold`: releasing and returning held mail."""
 
 import click
 
+from relay.actions import holds
+from relay.actions.actor import NotFoundError
 from relay.cli import show
 from relay.cli.context import CliContext, by_option, with_store
 from relay.cli.message import id_argument
@@ -10,9 +12,9 @@ from relay.ports import Store
 
 @click.group()
 def hold() -> None:
-    """Mail that waits: for a word on its writer or on what it holds, or for the next day's quota.
+    """Held mail. It waits for a decision on its sender or on its content, or for the next day's quota.
 
-    `relay message list --state held` shows what is held.
+    `relay message list --state held` shows it.
     """
 
 
@@ -21,13 +23,17 @@ def hold() -> None:
 @by_option
 @show.as_json
 @with_store
-async def release(_: CliContext, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
-    """Let one held message go on its way.
+async def release(session: CliContext, store: Store, *, message_id: str, as_json: bool) -> None:
+    """Release one held message, so that it is delivered.
 
-    To let a writer's mail pass from now on, all that is held of it included: `relay sender approve`.
+    To release all held mail of a sender, and to let the sender write from now on, use `relay sender approve`.
     """
-    if not await store.release_hold(message_id, by):
-        raise click.ClickException(f"{message_id}: not held (any more), or no such message")
+    try:
+        done = await holds.release(session.actor, session.actions(store), message_id)
+    except NotFoundError:
+        done = False
+    if not done:
+        raise _not_held(message_id)
     show.one({"released": message_id}, as_json=as_json)
 
 
@@ -36,8 +42,16 @@ async def release(_: CliContext, store: Store, *, message_id: str, by: str, as_j
 @by_option
 @show.as_json
 @with_store
-async def send_back(_: CliContext, store: Store, *, message_id: str, by: str, as_json: bool) -> None:
-    """Send one held message back to its writer, with a notice."""
-    if not await store.return_hold(message_id, by):
-        raise click.ClickException(f"{message_id}: not held (any more), or no such message")
+async def send_back(session: CliContext, store: Store, *, message_id: str, as_json: bool) -> None:
+    """Return one held message to its writer, with a notice."""
+    try:
+        done = await holds.send_back(session.actor, session.actions(store), message_id)
+    except NotFoundError:
+        done = False
+    if not done:
+        raise _not_held(message_id)
     show.one({"returned": message_id}, as_json=as_json)
+
+
+def _not_held(message_id: str) -> click.ClickException:
+    return click.ClickException(f"{message_id} is not held (any more), or there is no such message")

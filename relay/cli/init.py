@@ -1,4 +1,4 @@
-"""`relay init`: an installation to begin with. What is there is kept, so it is safe to repeat."""
+"""`relay init`: makes an installation. Files that exist are kept, so it is safe to repeat."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ from typing import Final
 import click
 
 from relay import installation
+from relay.actions import keys
+from relay.actions.dns_records import wanted, zone_line
 from relay.cli.context import CliContext, MailAddress
-from relay.cli.dns_records import wanted, zone_line
-from relay.cli.keys import make_dkim_keys
 from relay.config import Config, parse
 from relay.core.mail.address import fold_domain
 from relay.edge.tls import make_self_signed
@@ -62,21 +62,21 @@ _LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissio
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path())
-@click.option("--domain", default="marketplace.example", show_default=True, help="Where aliases are made.")
+@click.option("--domain", default="marketplace.example", show_default=True, help="The domain of the aliases.")
 @click.option("--hostname", help="This server's name in DNS.  [default: mx. and the domain]")
 @click.option(
     "--operator",
     type=MailAddress(),
     default="operator@company.example",
     show_default=True,
-    help="Gets the mail to postmaster@ and abuse@; not at an alias domain.",
+    help="The mail address that gets the mail to postmaster@ and abuse@; not at an alias domain.",
 )
 @click.option(
-    "--id", "marketplace_id", default="shop", show_default=True, help="The marketplace in commands and records."
+    "--id", "marketplace_id", default="shop", show_default=True, help="The marketplace's id in commands and records."
 )
-@click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mails.")
-@click.option("--help-url", help="Shown to whoever could not be helped.  [default: made from the domain]")
-@click.option("--local", is_flag=True, help="High ports on the loopback interface, to try it without root.")
+@click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mail.")
+@click.option("--help-url", help="The help page that notices link to.  [default: made from the domain]")
+@click.option("--local", is_flag=True, help="Use high ports on the loopback interface, to try the relay without root.")
 def init(
     *,
     directory: Path,
@@ -88,10 +88,10 @@ def init(
     help_url: str | None,
     local: bool,
 ) -> None:
-    """Set up an installation in DIRECTORY (here, when left out).
+    """Make an installation. It is made in DIRECTORY, by default the current directory.
 
-    Makes config.toml, the data directory with the master key, a self-signed certificate to begin with, the database,
-    and DKIM keys; prints the DNS records to publish and what to do next. Nothing that exists is overwritten.
+    This makes config.toml, the data directory with the master key, a self-signed certificate, the database, and DKIM
+    keys. It prints the DNS records to publish and the next steps. Nothing that exists is overwritten.
     """
     path = directory / "config.toml"
     words = {
@@ -137,13 +137,15 @@ def _make_files(config: Config, data_dir: Path) -> None:
 
 async def _make_keys(session: CliContext) -> list[str]:
     async with installation.opened(session.config, session.base) as store:
-        for key in await make_dkim_keys(store, session.marketplaces, session.config.dkim.algorithms):
+        for key in await keys.generate(
+            session.actor, session.actions(store), session.marketplaces, session.config.dkim.algorithms
+        ):
             click.echo(f"made   DKIM key {key.selector} for {key.domain}")
         return [zone_line(one) for one in await wanted(store, session.marketplaces, session.config.hostname)]
 
 
 def _there(path: Path) -> bool:
-    """Whether it exists; then it is kept, and said so."""
+    """Returns whether the file exists, and prints that it is kept then."""
     if path.exists():
         click.echo(f"exists {path}, kept")
         return True

@@ -1,4 +1,4 @@
-"""`relay marketplace`: what the configuration says about each."""
+"""`relay marketplace`: shows the marketplaces of the configuration."""
 
 from datetime import UTC, datetime
 
@@ -28,7 +28,7 @@ def list_marketplaces(session: CliContext, *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def show_marketplace(session: CliContext, marketplace_id: str | None, *, as_json: bool) -> None:
-    """Show one marketplace in full; without ID the only one."""
+    """Show all values of one marketplace. ID may be left out if there is only one."""
     show.one(_described(session.marketplace(marketplace_id)), as_json=as_json)
 
 

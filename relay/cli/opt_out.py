@@ -1,23 +1,21 @@
-"""`relay opt-out`: buyers who want no unsolicited seller mail (R-POL-02)."""
-
-from datetime import UTC, datetime
+"""`relay opt-out`: buyers who want no unsolicited mail of sellers (R-POL-02)."""
 
 import click
 
+from relay.actions import opt_outs
 from relay.cli import show
-from relay.cli.context import CliContext, buyer_option, in_marketplace, known_party, with_store
+from relay.cli.context import CliContext, buyer_option, by_option, in_marketplace, known_party, with_store
 from relay.core.model.kind import Kind
-from relay.core.model.optout import OptOut
 from relay.core.model.party import Party, Role
 from relay.ports import Store
 
-seller_scope = click.option("--seller", metavar="REF", help="This seller's mail only.")
-kind_scope = click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="This kind of mail only.")
+seller_scope = click.option("--seller", metavar="REF", help="Only the mail of this seller.")
+kind_scope = click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only mail of this kind.")
 
 
 @click.group("opt-out")
 def opt_out() -> None:
-    """A buyer's opt-out of unsolicited seller mail: of all sellers, of one, or of one kind."""
+    """Opt-outs of unsolicited mail. A buyer opts out of all sellers, of one seller, or of one kind of mail."""
 
 
 @opt_out.command("set")
@@ -25,11 +23,12 @@ def opt_out() -> None:
 @buyer_option
 @seller_scope
 @kind_scope
+@by_option
 @with_store
 async def set_opt_out(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
 ) -> None:
-    """Opt a buyer out. It holds for queued mail too; answers and important mail still pass."""
+    """Opt a buyer out. Queued mail is returned too. Answers and important mail still pass."""
     await _put(session, store, marketplace, buyer, seller, kind, out=True)
     click.echo("opted out")
 
@@ -39,11 +38,12 @@ async def set_opt_out(
 @buyer_option
 @seller_scope
 @kind_scope
+@by_option
 @with_store
 async def clear_opt_out(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
 ) -> None:
-    """End the opt-out of exactly this scope."""
+    """End the opt-out with exactly these options."""
     await _put(session, store, marketplace, buyer, seller, kind, out=False)
     click.echo("cleared")
 
@@ -56,15 +56,15 @@ async def clear_opt_out(
 async def list_opt_outs(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, as_json: bool
 ) -> None:
-    """List a buyer's opt-outs that touch the sellers the buyer is paired with."""
+    """List a buyer's opt-outs that concern the sellers of the buyer's pairs."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.BUYER, buyer)
     sellers = {
         pair.seller.party.id: pair.seller.party.external_ref
-        for pair in await store.pairs(shop.id)
+        for pair in await store.pairs.in_marketplace(shop.id)
         if pair.buyer.party.id == party.id
     }
-    found = {one for seller_id in sellers for one in await store.opt_outs(party.id, seller_id)}
+    found = {one for seller_id in sellers for one in await store.opt_outs.in_force(party.id, seller_id)}
     lines = [
         {
             "seller": sellers[one.seller_id] if one.seller_id else "all",
@@ -90,11 +90,11 @@ async def _put(
     shop = session.marketplace(marketplace)
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling: Party | None = await known_party(store, shop, Role.SELLER, seller) if seller else None
-    scope = OptOut(
-        buyer_id=buying.id,
-        seller_id=selling.id if selling else None,
-        kind=Kind(kind) if kind else None,
-        source="command line",
-        changed_at=datetime.now(UTC),
+    await opt_outs.put(
+        session.actor,
+        session.actions(store),
+        buying,
+        selling.id if selling else None,
+        Kind(kind) if kind else None,
+        out=out,
     )
-    await store.put_opt_out(scope, out=out)

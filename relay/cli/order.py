@@ -1,4 +1,4 @@
-"""`relay order`: orders one by one, and order reports in and out (R-UI-07)."""
+"""`relay order`: orders one by one, and the import and export of order reports (R-UI-07)."""
 
 import asyncio
 import csv
@@ -9,20 +9,22 @@ from typing import BinaryIO
 import click
 
 from relay import installation
+from relay.actions import orders
+from relay.actions.order_import import ImportedOrder, import_orders
+from relay.actions.orders import OrderValues
 from relay.cli import show
 from relay.cli.context import (
     CliContext,
     buyer_option,
+    by_option,
     in_marketplace,
-    introduce,
     known_party,
     seller_option,
     with_store,
 )
-from relay.cli.order_import import Importer
 from relay.core import order_report
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.order import FulfilledBy, Order, OrderUpdate
+from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.ports import Store
@@ -32,7 +34,7 @@ _COLUMNS = "\n".join(f"{name:<15} {meaning}" for name, meaning in order_report.C
 
 @click.group()
 def order() -> None:
-    """Orders: what a buyer and a seller write to each other about."""
+    """Orders, one by one or by reports. Buyers and sellers write to each other about them."""
 
 
 @order.command("add")
@@ -40,19 +42,27 @@ def order() -> None:
 @click.argument("order_id", metavar="ORDER")
 @buyer_option
 @seller_option
-@click.option("--item", "items", multiple=True, metavar="CODE", help='SKU, ASIN or JAN; may be repeated; "" for none.')
+@click.option(
+    "--item",
+    "items",
+    multiple=True,
+    metavar="CODE",
+    help='SKU, ASIN or JAN; may be repeated; "" for none.',
+)
 @click.option("--state", help="The marketplace's own name for the order's state; \"\" for none.")
 @click.option(
     "--known",
     multiple=True,
     metavar="TEXT",
-    help='Texts that may stand in its mail: tracking numbers, prices, dates, postcodes; may be repeated; "" for none.',
+    help="A text that mail about the order may hold although it looks like contact data: a tracking number, a price, "
+    'a date, a postcode; may be repeated; "" for none.',
 )
 @click.option(
     "--fulfilled-by",
     type=click.Choice([str(one) for one in FulfilledBy]),
-    help="The side that answers service questions. A new order: seller.",
+    help="The side that answers service questions. Default of a new order: seller.",
 )
+@by_option
 @show.as_json
 @with_store
 async def add(
@@ -69,30 +79,20 @@ async def add(
     fulfilled_by: str | None,
     as_json: bool,
 ) -> None:
-    """Add or update an order; its buyer and seller become a pair if they are none yet.
+    """Add or change an order. Its buyer and seller become a pair if they are not one yet.
 
-    Safe to run again: an option that is left out leaves the value of an existing order as it is.
+    Safe to repeat: an option that is left out leaves the value of an existing order as it is.
     """
     shop = session.marketplace(marketplace)
-    if any(";" in text for text in (*items, *known)):
-        raise click.UsageError("--item, --known: neither holds a ;")
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling = await known_party(store, shop, Role.SELLER, seller)
-    pair = await introduce(store, shop, buying, selling)
-    before = await store.order(shop.id, order_id)
-    if before and before.pair_id != pair.id:
-        raise click.ClickException(f"order {order_id} is another buyer's or seller's already")
-    put = await store.put_order(
-        OrderUpdate(
-            marketplace_id=shop.id,
-            pair_id=pair.id,
-            external_id=order_id,
-            items=_values(items),
-            state=state,
-            fulfilled_by=FulfilledBy(fulfilled_by) if fulfilled_by else None,
-            known=_values(known),
-        )
+    values = OrderValues(
+        items=_values(items),
+        state=state,
+        fulfilled_by=FulfilledBy(fulfilled_by) if fulfilled_by else None,
+        known=_values(known),
     )
+    put, pair = await orders.put(session.actor, session.actions(store), shop, order_id, buying, selling, values)
     show.one(_described(put, pair), as_json=as_json)
 
 
@@ -102,7 +102,9 @@ async def add(
 @with_store
 async def list_orders(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List all orders with their aliases."""
-    found = [_described(one, pair) async for one, pair in await store.orders(session.marketplace(marketplace).id)]
+    found = [
+        _described(one, pair) async for one, pair in store.orders.in_marketplace(session.marketplace(marketplace).id)
+    ]
     show.rows(found, as_json=as_json, empty="no orders yet")
 
 
@@ -115,8 +117,8 @@ async def show_order(
     session: CliContext, store: Store, *, marketplace: str | None, order_id: str, as_json: bool
 ) -> None:
     """Show one order."""
-    found = await store.order(session.marketplace(marketplace).id, order_id)
-    pair = await store.pair(found.pair_id) if found else None
+    found = await store.orders.get(session.marketplace(marketplace).id, order_id)
+    pair = await store.pairs.get(found.pair_id) if found else None
     if found is None or pair is None:
         raise click.ClickException(f"there is no order {order_id}")
     show.one(_described(found, pair), as_json=as_json)
@@ -124,11 +126,12 @@ async def show_order(
 
 @order.command(
     "import",
-    help=f"""Take in an order report: CSV or TSV, UTF-8 or CP932, FILE or - for standard input.
+    help=f"""Import an order report: a CSV or TSV file in UTF-8 or CP932; - reads standard input.
 
-    Safe to run again: a column that the file does not have leaves the values of existing orders as they are; an empty
-    cell clears the order's value, where the column's line below says nothing else. Rows that are wrong are named and
-    left out, the others go in; exit code 1 tells that there were some. The first line names the columns:
+    Safe to repeat: a column that the file does not have leaves the values of existing orders as they are. An empty cell
+    clears the order's value, unless the column's line below says something else. Rows that are wrong are listed and
+    left out, the others are imported; exit code 1 tells that there were wrong rows. The first line of the file must
+    name its columns:
 
     \b
     {_COLUMNS.replace(chr(10), chr(10) + "    ")}
@@ -136,10 +139,11 @@ async def show_order(
 )
 @in_marketplace
 @click.argument("file", type=click.File("rb"))
-@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the result and change nothing.")
+@by_option
 @show.as_json
 @click.pass_obj
-def import_orders(
+def import_report(
     session: CliContext, *, marketplace: str | None, file: BinaryIO, dry_run: bool, as_json: bool
 ) -> None:
     name = getattr(file, "name", "<stdin>")
@@ -149,9 +153,12 @@ def import_orders(
         raise click.ClickException(f"{name}: {error}") from error
     if report.unread_columns:
         click.echo(f"columns that are not read: {', '.join(report.unread_columns)}", err=True)
-    importer = asyncio.run(_import(session, session.marketplace(marketplace), report, dry_run=dry_run))
-    bad_rows = sorted((*report.errors, *importer.errors), key=lambda bad: bad.line)
-    counts = {"new": importer.new, "updated": importer.updated, "failed": len(bad_rows), "dry_run": dry_run}
+    outcomes = asyncio.run(_import(session, session.marketplace(marketplace), report, dry_run=dry_run))
+    imported = [one for one in outcomes if isinstance(one, ImportedOrder)]
+    failed = [one for one in outcomes if not isinstance(one, ImportedOrder)]
+    bad_rows = sorted((*report.errors, *failed), key=lambda bad: bad.line)
+    new = sum(one.is_new for one in imported)
+    counts = {"new": new, "updated": len(imported) - new, "failed": len(bad_rows), "dry_run": dry_run}
     if as_json:
         failures = [{"line": bad.line, "column": bad.column, "what": bad.what} for bad in bad_rows]
         show.one({**counts, "errors": failures}, as_json=True)
@@ -165,44 +172,50 @@ def import_orders(
 
 async def _import(
     session: CliContext, marketplace: Marketplace, report: order_report.OrderReport, *, dry_run: bool
-) -> Importer:
+) -> list[ImportedOrder | order_report.RowError]:
+    outcomes = []
+    hidden = not sys.stderr.isatty()
     async with installation.opened(session.config, session.base) as store:
-        importer = Importer(store, marketplace, session.marketplaces_by_domain, dry_run=dry_run)
-        with click.progressbar(report.rows, label="orders", file=sys.stderr, hidden=not sys.stderr.isatty()) as rows:
-            for row in rows:
-                await importer.take(row)
-        return importer
+        with click.progressbar(length=len(report.rows), label="orders", file=sys.stderr, hidden=hidden) as progress:
+            async for outcome in import_orders(
+                session.actor, session.actions(store), marketplace, report.rows, dry_run=dry_run
+            ):
+                outcomes.append(outcome)
+                progress.update(1)
+    return outcomes
 
 
 @order.command("export")
 @in_marketplace
 @click.argument("file", type=click.File("wb", lazy=True), default="-")
-@click.option("--tsv", is_flag=True, help="Tabs between the cells instead of commas.")
+@click.option("--tsv", is_flag=True, help="Separate the cells by tabs instead of commas.")
 @click.option(
     "--encoding",
     type=click.Choice(["utf-8", "utf-8-sig", "cp932"]),
     default="utf-8",
     show_default=True,
-    help="utf-8-sig is what spreadsheets want.",
+    help="Spreadsheet programs need utf-8-sig or cp932.",
 )
 @with_store
 async def export_orders(
     session: CliContext, store: Store, *, marketplace: str | None, file: BinaryIO, tsv: bool, encoding: str
 ) -> None:
-    """Write an order report with both aliases of each order to FILE or standard output; never a mailbox.
+    """Write an order report to FILE or standard output, with both aliases of each order and without mailboxes.
 
-    Cells that a spreadsheet would run as a formula get an apostrophe before them; `import` takes it off again.
+    A cell that a spreadsheet would run as a formula gets an apostrophe in front; `import` removes it again.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter="\t" if tsv else ",")
     writer.writerow(order_report.header())
-    async for one, pair in await store.orders(session.marketplace(marketplace).id):
+    async for one, pair in store.orders.in_marketplace(session.marketplace(marketplace).id):
         writer.writerow(order_report.cells(one, pair))
     try:
         encoded = text.getvalue().encode(encoding)
     except UnicodeEncodeError as error:
         char = error.object[error.start]
-        raise click.ClickException(f'CP932 has no "{char}", which an order holds; use --encoding utf-8-sig') from error
+        raise click.ClickException(
+            f'an order holds "{char}", which is not in CP932; use --encoding utf-8-sig'
+        ) from error
     file.write(encoded)
 
 

@@ -1,15 +1,16 @@
-"""`relay pair`: who may write to whom, and the aliases that stand for them."""
+"""`relay pair`: the pairs of one buyer and one seller, and their aliases."""
 
 from datetime import UTC, datetime
 
 import click
 
+from relay.actions import pairs
 from relay.cli import show
 from relay.cli.context import (
     CliContext,
     buyer_option,
+    by_option,
     in_marketplace,
-    introduce,
     known_pair,
     known_party,
     seller_option,
@@ -23,23 +24,24 @@ from relay.steps.gather import reach
 
 @click.group()
 def pair() -> None:
-    """Pairs: one buyer and one seller who may write to each other by their aliases."""
+    """Pairs of one buyer and one seller. The two may write to each other by their aliases."""
 
 
 @pair.command("add")
 @in_marketplace
 @buyer_option
 @seller_option
+@by_option
 @show.as_json
 @with_store
 async def add(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
 ) -> None:
-    """Introduce a buyer and a seller; prints both aliases. Safe to repeat: a pair keeps its aliases for life."""
+    """Make a pair of a buyer and a seller, and print both aliases. Safe to repeat: a pair keeps its aliases."""
     shop = session.marketplace(marketplace)
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling = await known_party(store, shop, Role.SELLER, seller)
-    show.one(described(await introduce(store, shop, buying, selling)), as_json=as_json)
+    show.one(described(await pairs.put(session.actor, session.actions(store), shop, buying, selling)), as_json=as_json)
 
 
 @pair.command("list")
@@ -48,7 +50,7 @@ async def add(
 @with_store
 async def list_pairs(session: CliContext, store: Store, *, marketplace: str | None, as_json: bool) -> None:
     """List the pairs of a marketplace."""
-    found = await store.pairs(session.marketplace(marketplace).id)
+    found = await store.pairs.in_marketplace(session.marketplace(marketplace).id)
     show.rows([described(one) for one in found], as_json=as_json, empty="no pairs yet")
 
 
@@ -58,7 +60,7 @@ async def list_pairs(session: CliContext, store: Store, *, marketplace: str | No
 @with_store
 async def show_pair(_: CliContext, store: Store, *, pair_id: str, as_json: bool) -> None:
     """Show one pair."""
-    found = await store.pair(pair_id)
+    found = await store.pairs.get(pair_id)
     if found is None:
         raise click.ClickException(f"there is no pair {pair_id}; `relay pair list` shows them")
     show.one(described(found), as_json=as_json)
@@ -68,7 +70,7 @@ async def show_pair(_: CliContext, store: Store, *, pair_id: str, as_json: bool)
 @in_marketplace
 @buyer_option
 @seller_option
-@click.option("--order", "order_id", metavar="ORDER", help="About this order of theirs.")
+@click.option("--order", "order_id", metavar="ORDER", help="Whether the seller may write about this order of the two.")
 @show.as_json
 @with_store
 async def check(
@@ -81,13 +83,13 @@ async def check(
     order_id: str | None,
     as_json: bool,
 ) -> None:
-    """Say whether the seller may write to the buyer now: open, critical_only or closed.
+    """Show whether the seller may write to the buyer now: open, critical_only or closed.
 
-    Never why: that is the buyer's business. A seller asks by mail to `check+` and the alias.
+    The reason is private to the buyer and is not shown. A seller can ask by a mail to `check+` and the alias.
     """  # R-POL-19
     shop = session.marketplace(marketplace)
     found = await known_pair(store, shop, buyer, seller)
-    order = await store.order(shop.id, order_id) if order_id else None
+    order = await store.orders.get(shop.id, order_id) if order_id else None
     if order_id and (order is None or order.pair_id != found.id):
         raise click.ClickException(f"there is no order {order_id} between the two")
     show.one({"reach": str(await reach(store, shop, found, order, datetime.now(UTC)))}, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`relay policy`: what may pass, by which version, and what another version would change (R-POL-15, R-POL-20)."""
+"""`relay policy`: shows, checks, compares and tries versions of the policy (R-POL-15, R-POL-20)."""
 
 import sys
 from collections import Counter
@@ -26,32 +26,32 @@ _PROGRESS_EVERY = 200
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 locale_option = click.option(
-    "--locale", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="The words' language."
+    "--locale", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="The language of the texts."
 )
 file_or_directory = click.argument("path", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
 
 
 @click.group()
 def policy() -> None:
-    """The policy: what may pass between buyers and sellers. `docs/policy.md` explains every key."""
+    """The rules for mail between both sides. `docs/policy.md` explains every key."""
 
 
 @policy.command("default")
 def default() -> None:
-    """Print the built-in policy as a commented file to begin with."""
+    """Print the built-in policy as a file with comments, to begin a policy of your own."""
     click.echo(default_text(), nl=False)
 
 
 @policy.command("show")
 @in_marketplace
-@click.option("--version", metavar="V", help="This version's settings.")
-@click.option("--default", "built_in", is_flag=True, help="The built-in policy, as a commented file.")
+@click.option("--version", metavar="V", help="Show the settings of this version.")
+@click.option("--default", "built_in", is_flag=True, help="Print the built-in policy as a file with comments.")
 @show.as_json
 @click.pass_context
 def show_policy(
     ctx: click.Context, *, marketplace: str | None, version: str | None, built_in: bool, as_json: bool
 ) -> None:
-    """Show the versions in force and to come, and the settings of the one in force."""
+    """Show the version in force with its settings, and the versions to come."""
     if built_in:
         ctx.invoke(default)
         return
@@ -76,7 +76,7 @@ def show_policy(
 @file_or_directory
 @show.as_json
 def check(path: Path, *, as_json: bool) -> None:
-    """Check a policy file or a directory of them: all mistakes at once, each with its fix."""
+    """Check a policy file, or all in a directory. Shows all mistakes at once, each with its fix."""
     found = [
         {"version": one.version, "effective_at": one.effective_at.astimezone(UTC), "settings_changed": len(before)}
         for one, before in ((one, changes(Policy(), one)) for one in policies(path))
@@ -92,7 +92,7 @@ def check(path: Path, *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def diff(session: CliContext, *, marketplace: str | None, old: str, new: str, locale: str, as_json: bool) -> None:
-    """Show what B changes of A: each a policy file or the name of a version."""
+    """Show how policy B differs from policy A. Each is a file or the name of a version."""
     changed = changes(_named(session, marketplace, old), _named(session, marketplace, new))
     if as_json:
         show.rows([_keyed(one) for one in changed], as_json=True)
@@ -109,7 +109,7 @@ def diff(session: CliContext, *, marketplace: str | None, old: str, new: str, lo
 @show.as_json
 @click.pass_obj
 def show_changelog(session: CliContext, *, marketplace: str | None, locale: str, as_json: bool) -> None:
-    """List all versions, the newest first, with their words and what each changed."""
+    """List all versions, newest first, with the summary and the changes of each."""
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     current = shop.policy_at(now)
     entries = changelog(shop.policies)
@@ -136,10 +136,12 @@ def show_changelog(session: CliContext, *, marketplace: str | None, locale: str,
     required=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The policy to try.",
+    help="The file of the policy to try.",
 )
-@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="From this day on (UTC); 30 days ago when left out.")
-@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="Up to the end of this day (UTC).")
+@click.option(
+    "--since", type=_DAY, metavar="YYYY-MM-DD", help="Use mail from this day on (UTC). Default: the last 30 days."
+)
+@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="Use mail up to the end of this day (UTC).")
 @show.as_json
 @with_store
 async def replay_policy(
@@ -152,9 +154,10 @@ async def replay_policy(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Judge recorded mail again, under the policy in force and under FILE, and list what would differ.
+    """Judge recorded mail again, by the policy in force and by FILE, and list the messages that would differ.
 
-    Nothing is changed and nothing is sent. Parties, opt-outs and points are today's; quotas are counted anew.
+    Nothing is changed and nothing is sent. Parties, opt-outs and points are those of today; quotas are counted from
+    the recorded mail.
     """
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     (candidate,) = policies(path)
@@ -182,7 +185,7 @@ async def replay_policy(
 
 
 def _progress(count: int | None) -> None:
-    """On a terminal: how many so far; None clears the line."""
+    """Shows on a terminal how many messages were judged so far; None clears the line."""
     if sys.stderr.isatty() and (count is None or count % _PROGRESS_EVERY == 0):
         click.echo("\r\033[K" if count is None else f"\r{count} messages", nl=False, err=True)
 
@@ -211,7 +214,7 @@ def _version(shop: Marketplace, name: str) -> Policy:
 
 
 def _named(session: CliContext, marketplace: str | None, name: str) -> Policy:
-    """A file, the built-in one, or a version of the marketplace's."""
+    """Returns the policy of a file, the built-in one, or a version of the marketplace."""
     if Path(name).is_file():
         return policies(Path(name))[0]
     return Policy() if name == _BUILT_IN else _version(session.marketplace(marketplace), name)
@@ -236,7 +239,7 @@ def _time(at: datetime) -> str:
 
 
 def _say(change: SettingChange, shop: Marketplace, locale: str) -> None:
-    """The key, and beneath it what sellers read of it."""
+    """Prints the key, and below it the text that sellers read about it."""
     click.echo(change.path)
     for line in worded(change, shop, texts.load()(locale)):
         click.echo(f"    {line}")

@@ -1,22 +1,23 @@
-"""`relay queue`: what is on its way out."""
+"""`relay queue`: the queue of outgoing mail."""
 
 import click
 
+from relay.actions import queue as actions
 from relay.cli import show
-from relay.cli.context import CliContext, with_store
+from relay.cli.context import CliContext, by_option, with_store
 from relay.ports import Store
 
 
 @click.group()
 def queue() -> None:
-    """What is on its way out, and what waits."""
+    """The queue of outgoing mail, with mail that waits."""
 
 
 @queue.command("list")
 @show.as_json
 @with_store
 async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
-    """Count what is queued, by destination and state."""
+    """Count the queued mail, by destination and state."""
     found = [
         {
             "destination": line.destination,
@@ -25,19 +26,21 @@ async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
             "oldest_at": line.oldest_at,
             "next_due_at": line.next_due_at,
         }
-        for line in await store.queue()
+        for line in await store.queue.lines()
     ]
     show.rows(found, as_json=as_json, empty="the queue is empty")
 
 
 @queue.command("flush")
-@click.option("--destination", metavar="DOMAIN", help="Only what goes to this domain.")
+@click.option("--destination", metavar="DOMAIN", help="Only mail to this domain.")
+@by_option
 @show.as_json
 @with_store
-async def flush(_: CliContext, store: Store, *, destination: str | None, as_json: bool) -> None:
-    """Try deferred mail now.
+async def flush(session: CliContext, store: Store, *, destination: str | None, as_json: bool) -> None:
+    """Try to deliver deferred mail now.
 
-    The running daemon takes it up within delivery.poll_s; a destination that has just deferred keeps its pause of
+    The running daemon begins within delivery.poll_s. A destination that has just put mail off is tried again only after
     delivery.retry.domain_back_off_s.
     """
-    show.one({"flushed": await store.flush(destination)}, as_json=as_json)
+    flushed = await actions.flush(session.actor, session.actions(store), destination)
+    show.one({"flushed": flushed}, as_json=as_json)

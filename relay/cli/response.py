@@ -1,4 +1,4 @@
-"""`relay response`: how long a seller lets buyers' questions wait (R-REC-08)."""
+"""`relay response`: how long buyers' questions wait for a seller's answer (R-REC-08)."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from relay.core.response import WINDOWS_DAYS, figures, questions
 from relay.ports import Store
 
 _BEFORE = timedelta(days=90)
-"""How much further back than the longest window is read: a question of a window may be part of an older one."""
+"""The time before the longest window that is read too, because a question in a window may have begun before it."""
 
 
 @click.command()
@@ -21,14 +21,14 @@ _BEFORE = timedelta(days=90)
 @show.as_json
 @with_store
 async def response(session: CliContext, store: Store, *, marketplace: str | None, seller: str, as_json: bool) -> None:
-    """Show a seller's response figures over 7, 30 and 90 days, and the questions that wait.
+    """Show how fast a seller answers. The figures are for 7, 30 and 90 days; questions that still wait are listed.
 
-    Messages that need no reply are left out: `relay message no-reply-needed`.
+    Messages that need no reply are left out; `relay message no-reply-needed` marks them.
     """
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     party = await known_party(store, shop, Role.SELLER, seller)
     policy = shop.policy_at(now)
-    turns = await store.turns(party.id, now - timedelta(days=max(WINDOWS_DAYS)) - _BEFORE)
+    turns = await store.threads.turns(party.id, now - timedelta(days=max(WINDOWS_DAYS)) - _BEFORE)
     over: list[show.Row] = [{"days": days, **asdict(one)} for days, one in figures(turns, policy, now).items()]
     waiting: list[show.Row] = [
         {"message": one.message_id, "asked_at": one.asked_at, "waited_s": one.waited_s, "late": one.late}

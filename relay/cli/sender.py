@@ -1,14 +1,16 @@
-"""`relay sender`: who may write for a party (R-SND-01, R-SND-03)."""
+"""`relay sender`: the addresses and domains that may write for a party (R-SND-01, R-SND-03)."""
 
 import click
 
+from relay.actions import senders
+from relay.actions.actor import NotFoundError
 from relay.cli import show
 from relay.cli.context import (
     CliContext,
     SenderAddress,
+    by_option,
     in_marketplace,
     known_party,
-    login_option,
     ref_option,
     reveal,
     role_option,
@@ -18,16 +20,19 @@ from relay.core.model.party import Role
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Store
 
-_FLIPS = {
-    "approve": (SenderState.APPROVED, "Let addresses write; mail that was held for them is released."),
-    "block": (SenderState.BLOCKED, "Refuse addresses; mail that was held for them is returned."),
-    "retire": (SenderState.RETIRED, "Take addresses off the list and keep their history."),
+_DECISIONS = {
+    "approve": (SenderState.APPROVED, "Approve addresses: they may write, and mail that is held for them is released."),
+    "block": (
+        SenderState.BLOCKED,
+        "Block addresses: their mail is refused, and mail that is held for them is returned.",
+    ),
+    "retire": (SenderState.RETIRED, "Retire addresses: they may not write any more. Their history is kept."),
 }
 
 
 @click.group()
 def sender() -> None:
-    """The list of addresses and whole domains that may write for a party."""
+    """Addresses that may write for a party. An entry can be a whole domain, as @DOMAIN."""
 
 
 @sender.command("add")
@@ -35,9 +40,9 @@ def sender() -> None:
 @role_option
 @ref_option
 @click.argument("address", type=SenderAddress())
-@click.option("--label", default="", help="Who or what this is: a name, a department, a system.")
-@login_option
-@click.option("--shared", is_flag=True, help="Several people write from it.")
+@click.option("--label", default="", help="A name for it: a person, a department, a system.")
+@by_option
+@click.option("--shared", is_flag=True, help="Say that several people write from it.")
 @show.as_json
 @with_store
 async def add(
@@ -49,14 +54,12 @@ async def add(
     ref: str,
     address: str,
     label: str,
-    by: str,
     shared: bool,
     as_json: bool,
 ) -> None:
-    """Put ADDRESS (or @DOMAIN, for everyone there) on a party's list, approved."""
-    session.check_foreign("ADDRESS", address)
+    """Put ADDRESS (or @DOMAIN, for all its addresses) on a party's list as approved."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    put = await store.put_sender(party.id, address, SenderState.APPROVED, label=label, added_by=by, shared=shared)
+    put = await senders.add(session.actor, session.actions(store), party, address, label=label, shared=shared)
     show.one(_described(put, reveal=False), as_json=as_json)
 
 
@@ -70,10 +73,13 @@ async def add(
 async def list_senders(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """List who may write for a party."""
+    """List the addresses and domains that may write for a party."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    found = await store.senders(party.id)
-    show.rows([_described(one, reveal=reveal) for one in found], as_json=as_json, empty="nobody is listed")
+    if reveal:
+        found = await senders.read(session.actor, session.actions(store), party)
+    else:
+        found = await store.senders.of_party(party.id)
+    show.rows([_described(one, reveal=reveal) for one in found], as_json=as_json, empty="nothing is listed")
 
 
 @sender.command("pending")
@@ -86,25 +92,26 @@ async def list_senders(
 async def list_pending(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """List the unlisted senders that wait for the account's word, and how much mail waits with each."""
+    """List the new senders that wait for the party's decision, and how much mail is held for each."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
-    lines = [
-        {"since": one.since, "held": one.held, **_described(one.sender, reveal=reveal)}
-        for one in await store.pending(party.id)
-    ]
-    show.rows(lines, as_json=as_json, empty="nobody waits")
+    if reveal:
+        found = await senders.read_pending(session.actor, session.actions(store), party)
+    else:
+        found = await store.senders.pending(party.id)
+    lines = [{"since": one.since, "held": one.held, **_described(one.sender, reveal=reveal)} for one in found]
+    show.rows(lines, as_json=as_json, empty="no sender waits")
 
 
-def _flip_verb(name: str, state: SenderState, summary: str) -> None:
+def _decision_verb(name: str, state: SenderState, summary: str) -> None:
     @sender.command(name, help=f"{summary} They must be on the party's list.")
     @in_marketplace
     @role_option
     @ref_option
     @click.argument("addresses", metavar="ADDRESS...", type=SenderAddress(), nargs=-1, required=True)
-    @login_option
+    @by_option
     @show.as_json
     @with_store
-    async def flip(
+    async def decide(
         session: CliContext,
         store: Store,
         *,
@@ -112,22 +119,18 @@ def _flip_verb(name: str, state: SenderState, summary: str) -> None:
         role: str,
         ref: str,
         addresses: tuple[str, ...],
-        by: str,
         as_json: bool,
     ) -> None:
-        if state is SenderState.APPROVED:
-            session.check_foreign("ADDRESS", *addresses)
         party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
         try:
-            flipped = await store.flip_senders(party.id, addresses, state, by=by)
-        except ValueError:
-            said = f'{role} "{ref}" does not list each of these addresses, so none was changed; `relay sender add` does'
-            raise click.ClickException(said) from None
-        show.rows([_described(one, reveal=False) for one in flipped], as_json=as_json)
+            decided = await senders.decide(session.actor, session.actions(store), party, addresses, state)
+        except NotFoundError as error:
+            raise click.ClickException(f"{error}; `relay sender add` puts one on the list") from error
+        show.rows([_described(one, reveal=False) for one in decided], as_json=as_json)
 
 
-for _name, (_state, _summary) in _FLIPS.items():
-    _flip_verb(_name, _state, _summary)
+for _name, (_state, _summary) in _DECISIONS.items():
+    _decision_verb(_name, _state, _summary)
 
 
 def _described(found: Sender, *, reveal: bool) -> show.Row:

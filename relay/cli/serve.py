@@ -1,4 +1,4 @@
-"""`relay serve`: the daemon."""
+"""`relay serve`: runs the daemon."""
 
 import asyncio
 import json
@@ -22,10 +22,10 @@ else:
 @click.command()
 @click.pass_obj
 def serve(session: CliContext) -> None:
-    """Run the relay until SIGTERM or SIGINT; SIGHUP reads marketplaces, policies, [authentication], certificates again.
+    """Run the relay until SIGTERM or SIGINT. SIGHUP reads marketplaces, policies, [authentication], certificates again.
 
-    When all doors are open, one JSON line on standard output names the ports: {"ready": true, "ports": {...}}.
-    The log goes to standard error. A stop lets what is under way end and loses nothing.
+    When all ports are open, one JSON line on standard output names them: {"ready": true, "ports": {...}}. The log goes
+    to standard error. At a stop, the relay finishes the mail in transfer and loses nothing.
     """
     configure_logging(session.config.log)
     with asyncio.Runner(loop_factory=_new_loop) as runner:
@@ -33,4 +33,4 @@ def serve(session: CliContext) -> None:
 
 
 def _announce(ready: dict[str, Any]) -> None:
-    print(json.dumps(ready), flush=True)  # noqa: T201 - whoever started us waits for this line
+    print(json.dumps(ready), flush=True)  # noqa: T201 - the program that started us waits for this line

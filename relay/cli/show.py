@@ -1,4 +1,4 @@
-"""How data is shown: a table or a list of values for people, JSON for programs."""
+"""Shows data: a table or a list of values for people, JSON for programs."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ Row = Mapping[str, object]
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing there") -> None:
-    """One line each under a heading; with `as_json` one array."""
+def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing found") -> None:
+    """Prints a table of the rows; with `as_json` an array. For no rows, prints `empty` to standard error."""
     if as_json:
         _json(found)
     elif found:
@@ -23,7 +23,7 @@ def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing there") -
 
 
 def one(found: Row, *, as_json: bool) -> None:
-    """One `name: value` a line; with `as_json` one object."""
+    """Prints a line `name: value` for each value; with `as_json` an object."""
     if as_json:
         _json(found)
         return
@@ -62,10 +62,10 @@ def _text(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """What a mail brought must not steer the terminal."""
+    """Returns the text with a mark in place of each character that could control the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: East Asian wide characters take two."""
+    """Returns the number of columns on a terminal; East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,4 +1,4 @@
-"""`relay simulate`: what the relay would do with a mail, without doing it (R-POL-01)."""
+"""`relay simulate`: shows what the relay would do with a mail, without doing it (R-POL-01)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -48,14 +48,24 @@ class IpAddress(click.ParamType[str]):
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--from", "mail_from", required=True, metavar="ADDRESS", help='MAIL FROM; "" for the null sender.')
-@click.option("--to", "rcpt_to", required=True, multiple=True, type=MailAddress(), help="RCPT TO; may be repeated.")
 @click.option(
-    "--login", metavar="REF", help="Write as this party by AUTH on a submission port, instead of the MX port."
+    "--from",
+    "mail_from",
+    required=True,
+    metavar="ADDRESS",
+    help='The envelope sender (MAIL FROM); "" for the null sender.',
 )
-@click.option("--client-ip", default="127.0.0.1", show_default=True, type=IpAddress(), help="Who connects; SPF asks.")
-@click.option("--helo", default="localhost", show_default=True, metavar="NAME", help="The client's name for itself.")
-@click.option("--trusted", is_flag=True, help="As from a client in networks.trusted.")
+@click.option(
+    "--to", "rcpt_to", required=True, multiple=True, type=MailAddress(), help="A recipient (RCPT TO); may be repeated."
+)
+@click.option("--login", metavar="REF", help="Log in as this party on a submission port, instead of using the MX port.")
+@click.option(
+    "--client-ip", default="127.0.0.1", show_default=True, type=IpAddress(), help="The client's address, for SPF."
+)
+@click.option(
+    "--helo", default="localhost", show_default=True, metavar="NAME", help="The name that the client gives itself."
+)
+@click.option("--trusted", is_flag=True, help="Treat the client as one in networks.trusted.")
 @show.as_json
 @with_store
 async def simulate(
@@ -71,10 +81,10 @@ async def simulate(
     trusted: bool,
     as_json: bool,
 ) -> None:
-    """Judge and rewrite the mail in FILE (- for standard input) as if it came in now, and change nothing.
+    """Judge and rewrite the mail in FILE (- for standard input) as if it came in now. Nothing is changed or sent.
 
-    DNS and scanners are asked, as the configuration tells. Prints verdict, reasons and SMTP answer per recipient, and
-    the mail as it would be relayed, before it is signed.
+    DNS and scanners are asked as the configuration says. For each recipient this prints the verdict, the reasons, the
+    SMTP answer, and the mail as it would be relayed, before it is signed.
     """
     if mail_from not in {"", "<>"}:
         MailAddress().convert(mail_from, None, None)
@@ -112,7 +122,7 @@ async def simulate(
 
 
 def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:
-    """That of the recipients; the relay refuses all others at RCPT (R-ADR-08)."""
+    """Returns the marketplace of the recipients. The relay refuses recipients of no marketplace at RCPT (R-ADR-08)."""
     by_domain = {domain: one for one in session.marketplaces for domain in one.domains}
     found = [by_domain.get(fold_domain(address.rpartition("@")[2])) for address in rcpt_to]
     shop = found[0]
@@ -125,13 +135,13 @@ def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:
 
 async def _login(store: Store, shop: Marketplace, ref: str) -> str:
     for role in (Role.SELLER, Role.BUYER):
-        if party := await store.party(shop.id, role, ref):
+        if party := await store.parties.by_ref(shop.id, role, ref):
             return party.id
     raise click.ClickException(f'{shop.id} has no party "{ref}"')
 
 
 class _Uncounted:
-    """An observer for what happens only in a simulation."""
+    """An observer that counts nothing."""
 
     def count(self, metric: str, **labels: str) -> None: ...
 
@@ -139,7 +149,7 @@ class _Uncounted:
 
 
 class _OutOfReach:
-    """Stands where a simulation never goes: what sends and signs."""
+    """Stands for the parts that a simulation never uses, those that send and sign."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(f"a simulation reached for {name}")

@@ -1,7 +1,8 @@
-"""`relay thread`: threads that have closed for want of mail (R-POL-18)."""
+"""`relay thread`: reopening threads, which close after a time without mail (R-POL-18)."""
 
 import click
 
+from relay.actions import threads
 from relay.cli import show
 from relay.cli.context import CliContext, buyer_option, by_option, in_marketplace, known_pair, seller_option, with_store
 from relay.ports import Store
@@ -9,7 +10,7 @@ from relay.ports import Store
 
 @click.group()
 def thread() -> None:
-    """Threads: the mail of a pair about one order, or about none. They close after a time without mail."""
+    """Threads of a pair, about one order or none. A thread closes after a time without mail."""
 
 
 @thread.command("reopen")
@@ -20,9 +21,9 @@ def thread() -> None:
 @show.as_json
 @with_store
 async def reopen(
-    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, by: str, as_json: bool
+    session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
 ) -> None:
-    """Reopen all threads of a pair, as if they had had mail now."""
+    """Reopen all threads of a pair. The time without mail is counted from now."""
     pair = await known_pair(store, session.marketplace(marketplace), buyer, seller)
-    await store.reopen_thread(pair.id, by)
+    await threads.reopen(session.actor, session.actions(store), pair)
     show.one({"reopened": pair.id}, as_json=as_json)

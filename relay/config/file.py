@@ -6,8 +6,10 @@ from relay.config.problem import ConfigError, Problem
 
 
 def read_text(path: Path, *, if_missing: str) -> str:
-    """Returns the text of a UTF-8 file, without its byte order mark. Raises ConfigError; `if_missing` is the fix that
-    it names for a file that does not exist."""
+    """Returns the text of a UTF-8 file, without its byte order mark.
+
+    Raises ConfigError; `if_missing` is the fix that it names for a file that does not exist.
+    """
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

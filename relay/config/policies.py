@@ -35,8 +35,10 @@ def policy(text: str, *, source: str) -> Policy:
 
 
 def policies(path: Path) -> tuple[Policy, ...]:
-    """Returns the versions in a directory, or the one in a file, the earliest to take effect first. Raises
-    ConfigError."""
+    """Returns the versions in a directory, or the one in a file, the earliest to take effect first.
+
+    Raises ConfigError.
+    """
     if not path.is_dir():
         return (policy(read_text(path, if_missing="see `relay policy default`"), source=str(path)),)
     found: dict[str, Policy] = {}
@@ -92,8 +94,10 @@ def _across(policy: Policy, tree: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
-    """Yields versions with the same name, which records could not tell apart, or with the same time, which have no
-    order."""
+    """Yields versions that clash.
+
+    Records could not tell versions with the same name apart, and versions with the same time have no order.
+    """
     builtin = Policy()
     for name, one in found.items():
         if one.version == builtin.version and one != builtin:

@@ -40,8 +40,11 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One port to listen on. `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are
-    accepted from `front_hosts` only."""
+    """One port to listen on.
+
+    `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are accepted from
+    `front_hosts` only.
+    """
 
     kind: Literal["mx", "submission", "lmtp"]
     host: HostOrIp = "127.0.0.1"
@@ -80,9 +83,11 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """CIDR lists. `trusted`: no cut-off for connections and recipients, and "known_domain" applies. `front_hosts`: mail
-    servers and load balancers whose PROXY header or XCLIENT is accepted. `plain_auth`: AUTH without TLS, loopback
-    only."""
+    """CIDR lists.
+
+    `trusted`: no cut-off for connections and recipients, and "known_domain" applies. `front_hosts`: mail servers and
+    load balancers whose PROXY header or XCLIENT is accepted. `plain_auth`: AUTH without TLS, loopback only.
+    """
 
     trusted: tuple[Cidr, ...] = ()
     front_hosts: tuple[Cidr, ...] = ()
@@ -102,8 +107,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Outgoing mail. `helo` is the relay's name in EHLO; `ca_file` adds roots for verified TLS; `port` is the port of
-    MX hosts."""
+    """Outgoing mail.
+
+    `helo` is the relay's name in EHLO; `ca_file` adds roots for verified TLS; `port` is the port of MX hosts.
+    """
 
     helo: HostName = ""
     port: RemotePort = 25
@@ -133,8 +140,11 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A virus or spam scanner that checks every message. `timeout_s` is the time from connecting to the answer.
-    `spam_actions` and `password_file`, which has one line, are for Rspamd only."""
+    """A virus or spam scanner that checks every message.
+
+    `timeout_s` is the time from connecting to the answer. `spam_actions` and `password_file`, which has one line, are
+    for Rspamd only.
+    """
 
     kind: Literal["clamav", "rspamd"]
     address: ScannerAddress
@@ -154,8 +164,10 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Signed links, health, readiness and metrics; port 0 asks for a free one. `public_url` is the address of this
-    server in links ("": its host and port)."""
+    """Signed links, health, readiness and metrics; port 0 asks for a free one.
+
+    `public_url` is the address of this server in links ("": its host and port).
+    """
 
     host: HostOrIp = "127.0.0.1"
     port: Port = 8080
@@ -182,9 +194,11 @@ class MarketplaceSection(MarketplaceSettings):
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified. `trusted_authserv_id`: the name in the
-    Authentication-Results fields that are accepted from a server of `networks.front_hosts` instead; `trusted_sealers`:
-    domains whose ARC seals are accepted."""
+    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified.
+
+    `trusted_authserv_id`: the name in the Authentication-Results fields that are accepted from a server of
+    `networks.front_hosts` instead; `trusted_sealers`: domains whose ARC seals are accepted.
+    """
 
     verify: bool = True
     trusted_authserv_id: str = ""
@@ -192,8 +206,11 @@ class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole configuration. `data_dir`, relative to the configuration file's directory, has the embedded store, keys
-    and TLS files; other relative paths start from it, except `policies`, which start from the configuration file."""
+    """The whole configuration.
+
+    `data_dir`, relative to the configuration file's directory, has the embedded store, keys and TLS files; other
+    relative paths start from it, except `policies`, which start from the configuration file.
+    """
 
     data_dir: Text = "var"
     hostname: Annotated[HostName, Mark.NOT_EMPTY] = "localhost"

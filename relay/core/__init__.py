@@ -1,4 +1,4 @@
 """Pure decisions and transformations: values in, values out.
 
-Nothing here does I/O, reads a clock, draws randomness, logs or awaits; `import-linter` holds that line.
+Nothing here does I/O, reads a clock, draws random numbers, logs or awaits; `import-linter` enforces this.
 """

@@ -1,7 +1,7 @@
 """Alias grammar: 16 characters of lower-case base32, 65 random bits and a 15-bit keyed check code (R-ADR-02).
 
-The check code binds the random part to its domain, so a mistyped, guessed or moved alias is refused without a
-database look-up. `alias+TAG` names an order or a kind (R-ADR-05).
+The check code binds the random part to its domain, so that a mistyped, guessed or moved alias is refused without a
+database look-up. The tag in `alias+TAG` names an order or a kind (R-ADR-05).
 """
 
 import hmac
@@ -21,8 +21,10 @@ _CHECK: Final = "check"
 
 
 class Tagged(NamedTuple):
-    """An alias's local part and the tag that followed it after `+` ("" when there was none); `check`: the writer only
-    asks what would become of the message (R-POL-19)."""
+    """An alias's local part, and the tag after its `+` ("" when there is none).
+
+    `check` means that the writer only asks for the verdict about the message (R-POL-19).
+    """
 
     local_part: str
     tag: str
@@ -30,15 +32,18 @@ class Tagged(NamedTuple):
 
 
 def issue(entropy: bytes, domain: str, key: bytes) -> str:
-    """A new local part from ENTROPY_BYTES random bytes, for a folded `domain`, under the alias `key` (32 bytes)."""
+    """Returns a new local part from ENTROPY_BYTES random bytes, for a folded `domain`.
+
+    `key` are the 32 bytes of the alias key. Raises ValueError when `entropy` has another length.
+    """
     if len(entropy) != ENTROPY_BYTES:
-        raise ValueError(f"an alias takes {ENTROPY_BYTES} random bytes")
+        raise ValueError(f"an alias needs {ENTROPY_BYTES} random bytes, not {len(entropy)}")
     random_part = keyed.base32(entropy)[:_RANDOM_CHARS]
     return random_part + _check_code(random_part, domain, key)
 
 
 def is_valid(local_part: str, domain: str, key: bytes) -> bool:
-    """Whether the check code fits; `local_part` and `domain` folded, without tag."""
+    """Whether the check code is right; `local_part` and `domain` are folded, without tag."""
     if not _GRAMMAR.match(local_part):
         return False
     expected = _check_code(local_part[:_RANDOM_CHARS], domain, key)
@@ -46,8 +51,10 @@ def is_valid(local_part: str, domain: str, key: bytes) -> bool:
 
 
 def untag(local_part: str) -> Tagged:
-    """`7kq2...+Tag` -> Tagged("7kq2...", "Tag"), `check+7kq2...+Tag` the same with `check`; the alias's case is folded,
-    the tag's kept."""
+    """Splits a local part: `7kq2...+Tag` gives Tagged("7kq2...", "Tag"), and `check+7kq2...+Tag` the same with `check`.
+
+    The case of the alias is folded, that of the tag is kept.
+    """
     alias, _, tag = local_part.partition("+")
     if alias.lower() == _CHECK and tag:
         return untag(tag)._replace(check=True)
@@ -55,7 +62,10 @@ def untag(local_part: str) -> Tagged:
 
 
 def pseudonym(seller_id: str, buyer_id: str, key: bytes) -> str:
-    """`buyer-7F3K2M9Q`: how one seller sees one buyer; not joinable between two sellers (R-ADR-06)."""
+    """Returns the name under which one seller sees one buyer, such as `buyer-7F3K2M9Q` (R-ADR-06).
+
+    Two sellers cannot tell from their pseudonyms whether they share a buyer.
+    """
     return "buyer-" + keyed.base32(keyed.tag(key, "pseudonym", seller_id, buyer_id, size=5)).upper()
 
 

@@ -1,9 +1,9 @@
-"""DKIM signatures (RFC 6376) with RSA-SHA256 and Ed25519 (RFC 8463), relaxed/relaxed.
+"""DKIM signatures (RFC 6376) with RSA-SHA256 and Ed25519 (RFC 8463), relaxed/relaxed: bytes in, fields out.
 
-Bytes in, fields out. No `l=`, so that nothing can be appended; the fields that a reader sees are signed once more than
-they stand (RFC 6376 §8.15), so that none can be added; an expiry limits replay. All but the RSA operation is linear
-and takes microseconds; RSA releases the GIL and belongs in a thread. `generate` is the one place that draws from the
-system's random source.
+There is no `l=`, so that nothing can be appended. The fields that a reader sees are signed once more than they occur
+(RFC 6376 §8.15), so that none can be added. An expiry limits replay. Everything but the RSA operation takes linear time
+and microseconds; the RSA operation releases the GIL and belongs into a thread. `generate` is the only function that
+uses the system's random source.
 """
 
 import base64
@@ -24,7 +24,7 @@ Algorithm = Literal["rsa-sha256", "ed25519-sha256"]
 _RSA_BITS: Final = 2_048
 _OVERSIGNED: Final = (
     b"from",
-    b"sender",  # programs show "on behalf of"
+    b"sender",  # mail programs show it as "on behalf of"
     b"to",
     b"subject",
     b"date",
@@ -36,7 +36,7 @@ _OVERSIGNED: Final = (
     b"mime-version",
     b"content-type",
     b"content-transfer-encoding",
-    b"list-unsubscribe",  # RFC 8058 §4: one click acts on what these say
+    b"list-unsubscribe",  # RFC 8058 §4: one click acts on these fields
     b"list-unsubscribe-post",
 )
 _SIGNED: Final = frozenset(
@@ -50,28 +50,32 @@ _B_LINE: Final = 72
 
 
 class KeyState(StrEnum):
-    """A key's life, in this order. Whoever verifies may meet a signature of a replaced key until it has expired, so
-    its record stays published as long; of a retired key nothing is left but its selector, which no other takes."""
+    """The states of a key, in their order.
+
+    A verifier may still get a signature of a replaced key until that signature expires, so the key's record stays
+    published as long. Of a retired key only the selector is left, so that no new key uses it.
+    """
 
     PREPARED = "prepared"
-    """To be published; does not sign."""
+    """The key is to be published and does not sign yet."""
     ACTIVE = "active"
     REPLACED = "replaced"
-    """Published still; does not sign any more."""
+    """The key is still published but signs no more."""
     RETIRED = "retired"
 
     @property
     def published(self) -> bool:
+        """Whether the key's record must be in DNS."""
         return self is not KeyState.RETIRED
 
 
 class KeyUnreadableError(ValueError):
-    """The octets are not a private key that we sign with; the message says what is wrong and nothing of the key."""
+    """The octets are not a usable private key; the message names the fault and nothing of the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A loaded key; loading costs far more than signing, so keep it."""
+    """A loaded key. Loading costs far more than signing, so callers keep it."""
 
     domain: str
     selector: str
@@ -80,7 +84,7 @@ class SigningKey:
 
     @classmethod
     def load(cls, der: bytes, *, domain: str, selector: str) -> "SigningKey":
-        """From PKCS#8 DER; the key says which algorithm it is for. Raises KeyUnreadableError."""
+        """Loads a key from PKCS#8 DER, which also determines the algorithm. Raises KeyUnreadableError."""
         try:
             private = serialization.load_der_private_key(der, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -88,14 +92,14 @@ class SigningKey:
         if isinstance(private, ed25519.Ed25519PrivateKey):
             return cls(domain, selector, "ed25519-sha256", private)
         if not isinstance(private, rsa.RSAPrivateKey):
-            raise KeyUnreadableError("a DKIM key is RSA or Ed25519 (RFC 6376 §3.3, RFC 8463)")
+            raise KeyUnreadableError("the DKIM key is neither RSA nor Ed25519 (RFC 6376 §3.3, RFC 8463)")
         if private.key_size < _RSA_BITS:
             raise KeyUnreadableError(f"the DKIM key has less than {_RSA_BITS} bits")
         return cls(domain, selector, "rsa-sha256", private)
 
 
 def generate(algorithm: Algorithm) -> bytes:
-    """A new private key, PKCS#8 DER."""
+    """Returns a new private key as PKCS#8 DER."""
     private = (
         rsa.generate_private_key(public_exponent=65_537, key_size=_RSA_BITS)
         if algorithm == "rsa-sha256"
@@ -107,7 +111,7 @@ def generate(algorithm: Algorithm) -> bytes:
 
 
 def public_record(key: SigningKey) -> str:
-    """The TXT value to publish at `<selector>._domainkey.<domain>` (RFC 6376 §3.6.1, RFC 8463 §4)."""
+    """Returns the TXT value for `<selector>._domainkey.<domain>` (RFC 6376 §3.6.1, RFC 8463 §4)."""
     public = key.private.public_key()
     if isinstance(public, ed25519.Ed25519PublicKey):
         return "v=DKIM1; k=ed25519; p=" + base64.b64encode(public.public_bytes_raw()).decode("ascii")
@@ -117,24 +121,27 @@ def public_record(key: SigningKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """A DKIM-Signature field but for its signature: what stands before it, and what it is made over."""
+    """A DKIM-Signature field without its signature: the text before it, and the digest to sign."""
 
     key: SigningKey
     field: bytes
     digest: bytes
 
     def signed(self) -> bytes:
-        """The whole field. The key's operation is nearly all of the cost, and leaves the interpreter to others."""
+        """Signs and returns the whole field.
+
+        The key operation is nearly all of the cost, and it releases the GIL.
+        """
         return self.field + _folded(_signature(self.key, self.digest)) + b"\r\n"
 
 
 def sign(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> bytes:
-    """One DKIM-Signature field per key, to stand in front of `header` (the header block without its empty line)."""
+    """Returns one DKIM-Signature field per key, to stand before `header` (the header block without its empty line)."""
     return b"".join(one.signed() for one in prepare(header, body, keys, now, expire_s))
 
 
 def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> Sequence[Unsigned]:
-    """All of `sign` but the keys' operations."""
+    """Does all of `sign` except the key operations."""
     body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
     names, fields = _signed_fields(header)
     signed_at = int(now.timestamp())
@@ -169,7 +176,10 @@ def _folded(signature: bytes) -> bytes:
 
 
 def _signed_fields(header: bytes) -> tuple[list[bytes], bytes]:
-    """The names for `h=`, and the canonical fields in that order: of one name the last first (RFC 6376 §5.4.2)."""
+    """Returns the names for `h=`, and the canonical fields in that order.
+
+    Of equal names the last first (RFC 6376 §5.4.2).
+    """
     found: dict[bytes, list[bytes]] = {}
     for line in header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
         name, colon, value = line.partition(b":")
@@ -186,18 +196,18 @@ def _signed_fields(header: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _relaxed_value(raw: bytes) -> bytes:
-    """RFC 6376 §3.4.2, after the name."""
+    """Returns the relaxed form of a field's value (RFC 6376 §3.4.2)."""
     return _single_spaced(raw.replace(b"\r\n", b"")).strip(b" ")
 
 
 def relaxed_body(body: bytes) -> bytes:
-    """RFC 6376 §3.4.4 for a body of CRLF lines."""
+    """Returns the relaxed form of a body with CRLF lines (RFC 6376 §3.4.4)."""
     text = _single_spaced(body).replace(b" \r\n", b"\r\n").rstrip(b" ").rstrip(b"\r\n")
     return text + b"\r\n" if text else b""
 
 
 def _single_spaced(text: bytes) -> bytes:
-    """Each pass halves the longest run, so a body of nothing but spaces costs two passes' worth."""
+    """Replaces runs of blanks by one space; each pass halves the longest run, so that the cost stays linear."""
     if b"\t" in text:
         text = text.replace(b"\t", b" ")
     while b"  " in text:

@@ -1,7 +1,7 @@
-"""DMARC: records, where they are looked for, and which domains belong to one organization (RFC 9989 §4.7-4.10).
+"""DMARC: records, the names where they are published, and the domains of one organization (RFC 9989 §4.7-4.10).
 
-Whether mail passes does not hang on the policy that is asked for: for the relay a record of any policy says "nobody
-else writes as us" (R-IN-09), so `p`, `sp`, `np` and `t` are read for their validity alone.
+The requested policy does not decide whether mail passes. For the relay, a record with any policy means that nobody else
+may write with this domain (R-IN-09). So `p`, `sp`, `np` and `t` are only checked for validity.
 """
 
 import re
@@ -20,7 +20,7 @@ Method = Literal["spf", "dkim"]
 
 
 class Identifier(NamedTuple):
-    """A domain (folded, "" when it is none) for which a method was tried; `outcome` in the words of RFC 8601 §2.7."""
+    """A folded domain ("" when invalid) that a method tried to prove; `outcome` is a result of RFC 8601 §2.7."""
 
     method: Method
     domain: str
@@ -29,15 +29,18 @@ class Identifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmarcRecord:
-    """What a domain publishes about alignment. `psd` is "y" for a public suffix, "n" for the domain of an
-    organization, "u" when it does not say."""
+    """The settings of a domain for alignment.
+
+    `strict` are the methods that need the exact domain. `psd` is "y" for a public suffix, "n" for an organization's
+    domain, and "u" when the record does not say.
+    """
 
     strict: frozenset[Method] = frozenset()
     psd: Literal["y", "n", "u"] = "u"
 
 
 def read(texts: Sequence[bytes]) -> DmarcRecord | None:
-    """The one DMARC record among a name's TXT records; none when there are several, or it is not valid (§4.10)."""
+    """Returns the DMARC record among a name's TXT records; None when there are several, or none is valid (§4.10)."""
     records = [text for text in texts if _VERSION.match(text)]
     if len(records) != 1:
         return None
@@ -47,7 +50,7 @@ def read(texts: Sequence[bytes]) -> DmarcRecord | None:
         return None
     policies = [tags.get("p", ""), *(tags[tag] for tag in ("sp", "np") if tag in tags)]
     if not all(policy.lower() in _POLICIES for policy in policies) and not _REPORT_URI.match(tags.get("rua", "")):
-        return None  # §4.10.1: with somebody to report to it would count as `p=none`
+        return None  # §4.10.1: with a valid `rua` the record would count as `p=none`
     psd = tags.get("psd", "u").lower()
     methods: tuple[tuple[Method, str], ...] = (("spf", "aspf"), ("dkim", "adkim"))
     return DmarcRecord(
@@ -57,7 +60,10 @@ def read(texts: Sequence[bytes]) -> DmarcRecord | None:
 
 
 def walk(domain: str) -> Iterator[str]:
-    """The domains whose record is asked for, from `domain` (folded) upwards; a long name takes one leap (§4.10)."""
+    """Yields the domains whose records are looked up, from `domain` (folded) upwards.
+
+    It shortens a long name at once (§4.10).
+    """
     labels = domain.split(".")
     yield domain
     for count in range(min(len(labels), _MOST_LABELS) - 1, 0, -1):
@@ -65,12 +71,16 @@ def walk(domain: str) -> Iterator[str]:
 
 
 def ends_walk(record: DmarcRecord | None) -> bool:
+    """Whether this record ends the walk."""
     return record is not None and record.psd != "u"
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a walk from `domain` found, nearest first; `organization` is its Organizational Domain (§4.10.2)."""
+    """The result of a walk from `domain`: the records, the nearest first.
+
+    `organization` is the Organizational Domain of `domain` (§4.10.2).
+    """
 
     domain: str
     records: Mapping[str, DmarcRecord]
@@ -78,8 +88,7 @@ class Discovery:
 
     @property
     def policy(self) -> DmarcRecord | None:
-        """The record that counts for mail of this domain: its own, its organization's or the public suffix's
-        (§4.10.1)."""
+        """The record for mail of this domain: its own, its organization's, or the public suffix's (§4.10.1)."""
         for domain in (self.domain, self.organization):
             if domain in self.records:
                 return self.records[domain]
@@ -87,8 +96,11 @@ class Discovery:
 
 
 def discovered(domain: str, records: Mapping[str, DmarcRecord], suffixed: Callable[[str], str | None]) -> Discovery:
-    """`suffixed` gives the domain below the public suffix by the public list: the older rule (RFC 7489 §3.2), for
-    domains about which nobody publishes anything."""
+    """Returns the result of a walk that found `records`.
+
+    `suffixed` returns the domain below the public suffix by the public list. This older rule (RFC 7489 §3.2) applies
+    when the walk found no record.
+    """
     if not records:
         return Discovery(domain, records, suffixed(domain) or domain)
     for name, record in records.items():

@@ -1,7 +1,7 @@
-"""Who writes to whom: one incoming message and its facts give the writer, or the reason for which it is refused.
+"""Identification of the writer: one incoming message and its facts give the writer, or the reason to refuse it.
 
-What is refused here is refused in the SMTP dialogue and never by a notice: whoever it is has not been proven, or has no
-business with this alias, and a mail back could hit a bystander (no backscatter).
+A refusal from here happens in the SMTP dialogue and never by a notice: its writer is not proven, or may not use this
+alias, and a notice could reach an innocent person (no backscatter).
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,14 @@ from relay.core.model.sender import Sender, SenderState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """`role` is the author's side. A `role` equal to `Facts.to` is someone writing to the alias that stands for
-    himself; that is never relayed (`policy.parties`), and what his list says of From is not among the facts, so he is
-    not called registered and a notice goes to his mailbox. `sender` is the entry of the author's list that fits From;
-    `registered`: proven, and that entry is approved. Proven and not registered: unlisted (R-SND-02); not registered
-    and `proof` NONE: on the list, but unproven (R-IN-09)."""
+    """The writer of a message.
+
+    `role` is the author's side. If `role == Facts.to`, a party wrote to its own alias: that is never relayed
+    (`policy.parties`). `registered` is then False, because the facts lack that side's entry for From; a notice goes to
+    the party's mailbox. `sender` is the entry for From in the author's list. `registered` means proven, with an
+    approved entry. A proven writer who is not registered is unlisted (R-SND-02); `proof` NONE means listed but not
+    proven (R-IN-09).
+    """
 
     role: Role
     sender: Sender | None
@@ -32,13 +35,15 @@ class Writer:
 
 
 def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
-    """Returns the writer, or the reason for a 5xx. `head` and `facts` belong to this message and recipient; `policy` is
-    the one in force when the message was received."""
+    """Returns the writer, or the reason for a 5xx.
+
+    `head` and `facts` belong to this message and recipient; `policy` is the one in force when the message was received.
+    """
     login = incoming.peer.login_party_id
     if login is None:
         return _by_mail(incoming, head, facts, policy)
     if login not in {facts.pair.buyer.party.id, facts.pair.seller.party.id}:
-        # Any other account is a stranger to this pair, and learns nothing about it (R-ADR-07).
+        # Any other account is a stranger to this pair and must learn nothing about it (R-ADR-07).
         return _stranger()
     if facts.is_own_from:
         return Reason(code=ReasonCode.LOGIN_MISUSED)
@@ -48,7 +53,7 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 
 
 def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
-    """The author proved himself; what is left is whether his From may write for him (R-IN-02)."""
+    """Checks whether the From of a party that has logged in may write for it (R-IN-02)."""
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
@@ -67,13 +72,13 @@ def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
 
 
 def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
-    """Without a login: proof by authentication, or by fallback for addresses that are listed (R-IN-09)."""
+    """Identifies a writer without login: by authentication, or by the fallback for listed addresses (R-IN-09)."""
     if facts.authentication.dmarc_fail:
-        # Said of the mail alone, whatever the alias and whoever may be listed: it tells a forger nothing of either.
+        # This depends on the mail only, not on the alias or the list, so that a forger learns nothing about them.
         return Reason(code=ReasonCode.DMARC_FAILED)
     proof = _proof(incoming, head, facts)
     if facts.is_own_from and proof is Proof.ALIGNED:
-        # The relay's own mail has returned; policy ends the loop (R-OUT-08), and nobody joins a list.
+        # The relay's own mail has come back; the policy ends the loop (R-OUT-08), and no list gets an entry.
         return Writer(role=facts.to.other, sender=None, proof=proof, registered=False)
     state = _listed_as(facts.sender)
     if state is SenderState.APPROVED:
@@ -83,7 +88,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
         return _stranger()
     if proof is Proof.NONE:
-        # Not even "blocked" is said to somebody who may have forged the address.
+        # A writer who may have forged the address must not learn that it is blocked.
         return _stranger()
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
@@ -95,8 +100,10 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 
 
 def _may_wait(facts: Facts, state: SenderState | None, policy: Policy) -> bool:
-    """Whether an unlisted address may wait, on the writing party's list, for its word (R-SND-02). Nobody waits for a
-    party that is away: who is not known to be of its account hears nothing of that."""
+    """Whether an unlisted address may wait, on the writing party's list, for a decision (R-SND-02).
+
+    It may not when that party is not active: a writer who is not known to belong to the account must not learn that.
+    """
     if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
         return False
     room = not facts.listed_elsewhere and facts.pending_senders < policy.senders.pending
@@ -113,7 +120,10 @@ def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
 
 
 def _listed_as(sender: Sender | None) -> SenderState | None:
-    """A retired entry is history: its address counts as unlisted (R-SND-03)."""
+    """Returns the state of a list entry.
+
+    None for no entry and for a retired one, whose address counts as unlisted (R-SND-03).
+    """
     if sender is None or sender.state is SenderState.RETIRED:
         return None
     return sender.state

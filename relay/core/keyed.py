@@ -1,8 +1,7 @@
-"""Keyed tags and their letters: what aliases, return paths and opaque ids are made of.
+"""Keyed tags and their letters, from which aliases, return paths and opaque ids are made.
 
-The tag is keyed BLAKE2b (RFC 7693 §2.9): as good a MAC as HMAC-SHA-256 here, and a third of its price on a path that
-makes a dozen a message. The letters are base32 (RFC 4648) in lower case without padding, ten bits a step, for the
-same reason.
+The tag is keyed BLAKE2b (RFC 7693 §2.9). As a MAC it is as good here as HMAC-SHA-256 and costs a third; one message
+needs a dozen tags. The letters are base32 (RFC 4648) in lower case without padding, made ten bits at a time for speed.
 """
 
 import hashlib
@@ -16,18 +15,21 @@ _BY_TEN_BITS: Final = {
 
 
 def tag(key: bytes, purpose: str, *parts: str, size: int) -> bytes:
-    """`size` bytes that only who has `key` (at most 64 bytes) can make; `purpose` keeps uses of one key apart."""
+    """Returns `size` bytes that only an owner of `key` (at most 64 bytes) can make.
+
+    `purpose` separates uses of one key.
+    """
     text = "\0".join((purpose, *parts)).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, key=key, digest_size=size).digest()
 
 
 def base32(octets: bytes) -> str:
-    """RFC 4648 §6: the form of aliases and tags."""
+    """Encodes octets by RFC 4648 §6, the form of aliases and tags."""
     return _letters(octets, _STANDARD)
 
 
 def base32hex(octets: bytes) -> str:
-    """RFC 4648 §7: its text order is that of the octets, which record ids are made for."""
+    """Encodes octets by RFC 4648 §7, whose text order is that of the octets; record ids need this order."""
     return _letters(octets, _HEX)
 
 

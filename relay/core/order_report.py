@@ -1,9 +1,8 @@
-"""Order reports: the CSV or TSV file by which a marketplace tells its orders, and the same with aliases for the way out
-(R-UI-07).
+"""Order reports: the CSV or TSV file with a marketplace's orders, and the same with aliases for it (R-UI-07).
 
-In: UTF-8 (with or without BOM) or CP932, one header line, one line per order or per item of an order (lines of one
-order are joined). The columns are in `COLUMNS`; others are left unread and named in the report. A bad row names its
-line, its column and why, and keeps no other row out. Out: no mailbox, ever.
+Input: UTF-8 (with or without BOM) or CP932, one header line, one line per order or per item of an order; lines of one
+order are joined. `COLUMNS` names the columns that are read; other columns are ignored and named in the report. An
+invalid row is reported with line, column and cause; the other rows still count. Output: it never contains a mailbox.
 """
 
 import csv
@@ -34,20 +33,23 @@ _WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"
 _ALIASES: Final = ("buyer_alias", "seller_alias")
 _LONGEST_VALUE: Final = 200
 _LONGEST_CELL_LINES: Final = 50
-"""A quote that is open longer than this was never meant to be one."""
-# A spreadsheet takes such a cell for a formula and runs it; an apostrophe before it says "text".
+"""The longest cell in lines; a quote that stays open for longer is an error in its first line."""
+# A spreadsheet runs such a cell as a formula; an apostrophe before it makes it text.
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠]")
 _GUARDED: Final = re.compile(r"'+\s*[=+\-@＝＋－＠]")
 
 
 class ReportError(ValueError):
-    """The whole file cannot be read; the message says why and what to do."""
+    """The whole file cannot be read; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """One order. None: the file has no such column, or its cell is empty where the column keeps the known value; the
-    value that is stored stays. `line` is the line of the file at which the order begins."""
+    """One order of a file. `line` is the line at which it begins.
+
+    None means that the stored value stays: the file lacks the column, or the cell is empty and its column keeps the
+    known value.
+    """
 
     line: int
     order_id: str
@@ -64,7 +66,10 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """`column` is "" where the line as a whole is wrong. `what` never repeats a cell: it may be an address."""
+    """An invalid row. `column` is "" when the whole line is wrong.
+
+    `what` never repeats a cell, which may be an address.
+    """
 
     line: int
     column: str
@@ -76,6 +81,8 @@ class RowError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
+    """The result of reading a file."""
+
     rows: tuple[OrderRow, ...]
     errors: tuple[RowError, ...]
     unread_columns: tuple[str, ...]
@@ -90,7 +97,7 @@ class _BadCellError(ValueError):
 
 
 def read(data: bytes) -> OrderReport:
-    """The orders of a file. Raises ReportError when there is no telling what its columns are."""
+    """Returns the orders of a file. Raises ReportError when the columns cannot be determined."""
     text, encoding = _decoded(data)
     records = _records(text)
     header = next((cells for _, cells in records if isinstance(cells, list) and any(cells)), None)
@@ -111,12 +118,12 @@ def read(data: bytes) -> OrderReport:
 
 
 def header() -> tuple[str, ...]:
-    """The columns of the way out."""
+    """Returns the columns of the output."""
     return (*_WRITTEN, *_ALIASES)
 
 
 def cells(order: Order, pair: Pair) -> tuple[str, ...]:
-    """One order for the way out, safe to open in a spreadsheet."""
+    """Returns one order for the output, safe to open in a spreadsheet."""
     values = (
         order.external_id,
         pair.buyer.party.external_ref,
@@ -139,13 +146,13 @@ def _decoded(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            raise ReportError("the file is not a text in UTF-8 or CP932 (it holds NUL); save it as CSV in UTF-8")
+            raise ReportError("the file is not text in UTF-8 or CP932 (it contains NUL); save it as CSV in UTF-8")
         return text, encoding.removesuffix("-sig")
     raise ReportError("the file is neither UTF-8 nor CP932 (Shift_JIS); save it as CSV in UTF-8")
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """(first line's number, its cells, or what is wrong with it). A quote left open spoils its own line only."""
+    """Yields (number of the first line, its cells or its fault). An open quote makes only its own line invalid."""
     lines = re.split(r"\r\n|\r|\n", text)
     delimiter = _delimiter(lines)
     at = 0
@@ -210,7 +217,7 @@ def _value(name: str, cell: str) -> str:
     if len(value) > _LONGEST_VALUE and name not in {"items", "known"}:
         raise _BadCellError(name, f"is longer than {_LONGEST_VALUE} characters")
     if not value.isprintable():
-        raise _BadCellError(name, "holds a line end or another control character")
+        raise _BadCellError(name, "contains a line end or another control character")
     return value
 
 
@@ -240,8 +247,10 @@ def _fulfilment(value: str | None) -> FulfilledBy | None:
 
 
 def _joined(earlier: OrderRow | None, row: OrderRow) -> OrderRow:
-    """Two lines of one order: its items and known texts together, all else from the later line, but between the same
-    two parties."""
+    """Joins two lines of one order: items and known texts of both, all other values of the later line.
+
+    Both lines must name the same two parties; else it raises _BadCellError.
+    """
     if earlier is None:
         return row
     if (earlier.buyer_ref, earlier.seller_ref) != (row.buyer_ref, row.seller_ref):

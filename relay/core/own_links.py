@@ -1,8 +1,8 @@
-"""Finds signed links of ours in a text, however mail programs write them: broken over lines, percent-encoded inside
-another link, with entities or tags inside.
+"""Finds our own signed links in a text, in every form in which mail programs write them.
 
-All of them begin with one prefix. A link lets its finder act for the person it was made for, so the links in a mail
-that a person writes or quotes, which are that person's own, are removed.
+A link may be broken over lines, percent-encoded inside another link, or contain entities or tags. All of them begin
+with one prefix. A link lets its finder act for the person it was made for, so the links in a mail that a person writes
+or quotes, which are that person's own, are removed.
 """
 
 import html
@@ -56,8 +56,10 @@ class OwnLinks:
         )
 
     def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Edit[str]]:
-        """Returns edits that remove the links, sorted and without overlap, each with the whole link around it where
-        a program wrapped it into another one."""
+        """Returns the edits that remove the links, sorted and without overlap.
+
+        Where a program wrapped a link into another one, its edit covers the whole outer link.
+        """
         low = text.lower()
         if not (self._host in low or is_delsp or self._may_hide(low)):
             return []
@@ -93,8 +95,10 @@ def own_links(prefix: str) -> OwnLinks:
 
 
 def _widened(text: str, start: int, end: int) -> Edit[str]:
-    """Returns the edit that removes a link with the link around it, the rest of its URL after the token, and one
-    pair of brackets."""
+    """Returns the edit that removes a link together with the text that belongs to it.
+
+    This is the link around it, the rest of its URL after the token, and one pair of brackets.
+    """
     near = text[max(0, start - _REACH) : start]
     run = near[len(near.rstrip(_URL)) :]
     scheme = _SCHEME.search(run)

@@ -1,6 +1,6 @@
-"""The Public Suffix List: which names anybody may register below, for links in texts and for the domains of DMARC.
+"""The Public Suffix List: the names below which anybody may register, for links in texts and for the domains of DMARC.
 
-The package `publicsuffixlist` contains the list. It is read once, at the first question, and shared by all callers.
+The package `publicsuffixlist` contains the list. It is read once, at the first use, and shared by all callers.
 """
 
 from functools import cache

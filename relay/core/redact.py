@@ -1,7 +1,7 @@
-"""Taking out of texts what must not be kept or shown: no address but aliases (R-OUT-05), no host of the other side.
+"""Removes addresses that are not aliases (R-OUT-05), and hosts of the other side, from text that is kept or shown.
 
-What a stranger wrote is clipped first, so that a hostile length costs nothing; what still looks like an address after
-the known ones are gone goes too.
+Text of a stranger is cut to a limit first, so that its length cannot cost time. After the known addresses, any text
+that looks like an address is removed too.
 """
 
 import re
@@ -13,7 +13,7 @@ MASK: Final = "***"
 _ATOM: Final = r"[^\s<>()\[\]\"',;:@＠「」（）【】［］、。：；]+"
 _ADDRESS: Final = re.compile(f"{_ATOM}[@＠]{_ATOM}")
 _HOST: Final = re.compile(
-    r"<[^>]*>|https?://\S+"  # angle brackets mostly hold an address, or what is left of one
+    r"<[^>]*>|https?://\S+"  # angle brackets mostly contain an address, or the rest of one
     r"|\d{1,3}(?:\.\d{1,3}){3}|(?i:[0-9a-f]{0,4}:){2,7}[0-9a-fA-F]{0,4}"
     r"|[\w-]+(?:\.[\w-]+)*\.[A-Za-z][\w-]+"
 )
@@ -25,25 +25,28 @@ _FULL_WIDTH: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})
 
 
 def clip(text: str, longest: int) -> str:
-    """One line of at most `longest` characters, without control characters."""
+    """Returns one line of at most `longest` characters, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: longest + 1]).split(" "))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def addresses(text: str, domains: AbstractSet[str]) -> str:
-    """The text with every address masked that is not under one of our own `domains`."""
+    """Returns the text with every address masked, except those under our own `domains`."""
     return _ADDRESS.sub(lambda m: m[0] if re.split("[@＠]", m[0])[1].lower() in domains else MASK, text)
 
 
 def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
-    """Another server's words as one line of printable ASCII of at most `limit` characters, without what looks like an
-    address and without the `known` ones: whole, their local parts and their domains as words of their own."""
+    """Returns another server's text as one line of printable ASCII without addresses, of at most `limit` characters.
+
+    Removed are all texts that look like an address, and the `known` addresses: whole, their local parts and their
+    domains.
+    """
     if len(text) > _MOST_TEXT:
-        text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be known for one
+        text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be recognized
     text = text.translate(_FULL_WIDTH)
     text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "?" for char in text)
     low = text.lower()
-    # Most answers hold none, and a look costs far less than a pattern.
+    # Most answers contain none of them, and this search costs far less than a pattern.
     for word in sorted((word for word in _words(known) if word.lower() in low), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", _ADDRESS_MASK, text, flags=re.IGNORECASE)
     text = _QUOTED.sub("x@", text)
@@ -52,7 +55,7 @@ def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
 
 
 def public_answer(text: str) -> str:
-    """An answer as the other side may read it: without host names and IP addresses too; at most 300 characters."""
+    """Returns an answer for the other side: also without host names and IP addresses, at most 300 characters."""
     return _HOST.sub("[host]", answer(text, limit=300))
 
 

@@ -1,7 +1,7 @@
-"""The response clock (R-REC-08): how long sellers let buyers' questions wait.
+"""The response clock (R-REC-08): the time that sellers let buyers' questions wait.
 
-A question is the first message of a buyer's that nobody has answered yet: what he adds to it until the seller's first
-real answer is the same question. Automatic mail answers nothing and asks nothing.
+A question is a buyer's first unanswered message. Further messages of the buyer belong to the same question until the
+seller answers. Automatic mail is neither a question nor an answer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +20,10 @@ WINDOWS_DAYS: Final = (7, 30, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One relayed message between two parties. `automatic` mail answers nothing and asks nothing; `no_reply_needed`:
-    the seller has said so of this message."""
+    """One relayed message between two parties.
+
+    `automatic` mail is neither a question nor an answer. `no_reply_needed`: the seller has marked the message so.
+    """
 
     message_id: str
     pair_id: str
@@ -33,8 +35,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """`message_id` is the buyer's message; `answered_at` None while it waits. `waited_s`: until the answer, or until
-    now, counted by the policy's calendar; `late`: longer than it allows."""
+    """A buyer's question and its waiting time.
+
+    `message_id` is the buyer's message. `answered_at` is None while there is no answer. `waited_s` are the seconds
+    until the answer, or until now, by the policy's calendar; `late`: they exceed the policy's limit.
+    """
 
     message_id: str
     pair_id: str
@@ -46,8 +51,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of the questions that were asked within a window: how many were answered, how many were answered late or are
-    overdue, how many wait, and what the answered ones waited on average (None when there are none)."""
+    """Figures about the questions of one window.
+
+    `answered` and `unanswered` are numbers of questions; `late` counts the questions answered late or overdue.
+    `average_s` is the mean wait of the answered ones, None when there are none.
+    """
 
     answered: int
     late: int
@@ -56,13 +64,16 @@ class Figures:
 
 
 def figures(turns: Sequence[Turn], policy: Policy, now: datetime) -> dict[int, Figures]:
-    """For each of WINDOWS_DAYS. `turns` come in order of pair and time, from some time before the longest window."""
+    """Returns the figures for each of WINDOWS_DAYS.
+
+    `turns` are in order of pair and time, and begin some time before the longest window.
+    """
     asked = tuple(questions(turns, policy, now))
     return {length: _of(q for q in asked if now - q.asked_at <= timedelta(days=length)) for length in WINDOWS_DAYS}
 
 
 def questions(turns: Sequence[Turn], policy: Policy, now: datetime) -> Iterator[Question]:
-    """All questions, each pair's in the order in which they were asked."""
+    """Yields all questions, those of each pair in the order in which they were asked."""
     for _, of_pair in groupby(turns, attrgetter("pair_id")):
         waiting: Turn | None = None
         for turn in of_pair:
@@ -102,8 +113,10 @@ def _of(asked: Iterable[Question]) -> Figures:
 
 
 def _counted_s(start: datetime, end: datetime, policy: Policy) -> int:
-    """Seconds from `start` to `end`; with `business_days` those of working days alone, midnight to midnight on the
-    wall clock of the policy's time zone."""
+    """Returns the seconds from `start` to `end`; with `business_days` only those of working days.
+
+    A working day lasts from midnight to midnight on the wall clock of the policy's time zone.
+    """
     if not policy.response.business_days:
         return round((end - start).total_seconds())
     where = wall_clock.zone(policy.hours.time_zone)

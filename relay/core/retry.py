@@ -1,8 +1,8 @@
-"""When a deferred item is tried again, as a value: from arguments only, no clock and no randomness.
+"""The retry schedule of deferred items as pure functions, without clock and random numbers.
 
-Delays grow by `factor` from `first_s` to `longest_s`; after `expire_s` the item has failed. A wall clock that jumps by
-days must not fail an item that was hardly tried, nor tell its sender that it is late: both also ask for a share of
-the attempts that the schedule would have made by then (R-OUT-02).
+Delays grow by `factor` from `first_s` to `longest_s`; after `expire_s` the item has failed. When the wall clock jumps
+by days, an item that was hardly tried must not fail, and its sender must get no delay notice. So both also need a share
+of the attempts that the schedule makes in that time (R-OUT-02).
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,10 @@ _MOST_LEAST_ATTEMPTS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The settings of `delivery.retry` in the configuration. `jitter` is the share by which a delay may be longer or
-    shorter."""
+    """The settings of `delivery.retry` in the configuration.
+
+    `jitter` is the share by which a delay may be longer or shorter.
+    """
 
     first_s: Duration = 60
     factor: Annotated[float, Bounds(ge=1)] = 2
@@ -32,9 +34,9 @@ class Schedule:
 def next_attempt(
     schedule: Schedule, attempts: int, queued_at: datetime, now: datetime, jitter: float
 ) -> datetime | None:
-    """When to try again after `attempts` failed ones, or None: expired. `jitter` is in [0, 1).
+    """Returns the time of the next attempt after `attempts` failed ones, None when the item has expired.
 
-    The last attempt falls on the expiry itself, so that the whole time is used.
+    `jitter` is in [0, 1). The last attempt is at the expiry itself, so that the whole time is used.
     """
     expires_at = queued_at + timedelta(seconds=schedule.expire_s)
     spread = 1 + schedule.jitter * (2 * jitter - 1)
@@ -47,13 +49,16 @@ def next_attempt(
 
 
 def delayed_notice_due(schedule: Schedule, attempts: int, queued_at: datetime, now: datetime) -> bool:
-    """Whether the sender is to be told that the message is late, which is done once (`item.delay_noticed`)."""
+    """Whether the sender should now get the notice that the message is late; `item.delay_noticed` keeps it to one."""
     late = now - queued_at >= timedelta(seconds=schedule.delayed_notice_s)
     return late and attempts >= _least_attempts(schedule, schedule.delayed_notice_s)
 
 
 def horizon_s(schedule: Schedule) -> float:
-    """The furthest ahead that a deferred item can be due; one beyond it saw the clock jump back."""
+    """Returns the longest time ahead at which a deferred item can be due.
+
+    A later one means that the clock jumped back.
+    """
     return max(schedule.longest_s, schedule.domain_back_off_s) * (1 + schedule.jitter)
 
 
@@ -68,7 +73,10 @@ def _delay_s(schedule: Schedule, attempts: int) -> float:
 
 @lru_cache(maxsize=64)
 def _least_attempts(schedule: Schedule, within_s: float) -> int:
-    """Half of the attempts that an undisturbed schedule makes in that time: slow hosts and jitter make fewer."""
+    """Returns half of the attempts that an undisturbed schedule makes in that time.
+
+    Slow hosts and jitter reduce them.
+    """
     attempts, elapsed_s = 1, _delay_s(schedule, 1)
     while elapsed_s < within_s and attempts < _MOST_LEAST_ATTEMPTS * 2:
         attempts += 1

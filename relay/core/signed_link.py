@@ -1,8 +1,8 @@
-"""Signed links: what a party may do with one click, as an opaque token (R-POL-02, R-SND-02, R-REW-09).
+"""Signed links: opaque tokens that let a party do one thing with one click (R-POL-02, R-SND-02, R-REW-09).
 
-A token names its purpose, the party that it was given to, what it is about and when it ends. It is encrypted as well as
-authenticated (AES-SIV, RFC 5297), because ids that two people could compare would join their aliases. Deterministic:
-the same link is the same text. Nothing is done by showing one: GET shows, POST does.
+A token names its purpose, its party, its subject and its end. It is encrypted as well as authenticated (AES-SIV, RFC
+5297), because ids that two people could compare would connect their aliases. The same link always gives the same token.
+To show a link changes nothing: GET shows and POST acts.
 """
 
 import base64
@@ -22,29 +22,29 @@ _PURPOSE: Final = b"relay link"
 
 
 class Purpose(StrEnum):
-    """One letter each, for short links. The subject is a message's id where nothing else is said."""
+    """The purpose of a link, one letter each. The subject is a message id unless noted otherwise."""
 
     OPT_OUT = "o"
-    """A buyer: no more unsolicited mail of that message's seller; wider scopes on the page."""
+    """For a buyer: no more unsolicited mail of that message's seller; the page offers wider scopes."""
     NOT_IMPORTANT = "i"
-    """A buyer: the mark of importance on that message was not deserved."""
+    """For a buyer: that message did not deserve its mark of importance."""
     NO_REPLY = "n"
-    """A seller: that message needs no answer."""
+    """For a seller: that message needs no answer."""
     REPORT = "r"
-    """Both: report that message to the marketplace."""
+    """For both: report that message to the marketplace."""
     SENDER = "s"
-    """A party: approve or block the pending sender with the subject's id."""
+    """For a party: approve or block the pending sender with the subject's id."""
     CONFIRM = "c"
-    """A party: that held message is one's own (R-IN-09), or is not."""
+    """For a party: confirm or deny that the party itself wrote that held message (R-IN-09)."""
     REOPEN = "t"
-    """Both: reopen the thread of that message (R-POL-18)."""
+    """For both: reopen the thread of that message (R-POL-18)."""
     PRODUCT_SUPPORT = "p"
-    """A seller: product questions about orders that the operator fulfils come to him (R-POL-13). No subject."""
+    """For a seller: answer product questions about orders that the operator fulfils (R-POL-13). There is no subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """`party_id` may act; `subject_id` is "" where the purpose has none."""
+    """The contents of a token. `party_id` may act; `subject_id` is "" for a purpose without subject."""
 
     purpose: Purpose
     party_id: str
@@ -53,25 +53,25 @@ class Link:
 
 
 class ForgedError(ValueError):
-    """Not a token of ours."""
+    """The text is not a token of this installation."""
 
 
 def mint(link: Link, key: bytes) -> str:
-    """The token; `key` is the installation's "link" secret. The end is kept to the minute."""
+    """Returns the token of a link; `key` is the installation's "link" secret. The end is rounded down to the minute."""
     minutes = int(link.expires_at.timestamp()) // 60
     text = f"{link.purpose}{minutes:x}.{link.party_id}.{link.subject_id}".encode("ascii")
     return base64.urlsafe_b64encode(_cipher(key).encrypt(text, [_PURPOSE])).rstrip(b"=").decode("ascii")
 
 
 def read(token: str, key: bytes) -> Link:
-    """The link of a token, ended ones too: the page says so. Raises ForgedError."""
+    """Returns the link of a token, even if it has expired. Raises ForgedError."""
     if not _GRAMMAR.match(token):
-        raise ForgedError("not a link of ours")
+        raise ForgedError("the token is not of this installation")
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         text = _cipher(key).decrypt(sealed, [_PURPOSE]).decode("ascii")
     except (ValueError, InvalidTag):
-        raise ForgedError("not a link of ours") from None
+        raise ForgedError("the token is not of this installation") from None
     head, party_id, subject_id = text.split(".")
     expires_at = datetime.fromtimestamp(int(head[1:], 16) * 60, UTC)
     return Link(purpose=Purpose(head[0]), party_id=party_id, subject_id=subject_id, expires_at=expires_at)

@@ -1,7 +1,7 @@
-"""What another mail server said: its replies, bounded before they are read, for a stranger wrote them.
+"""Replies of another mail server, with a size limit, because a stranger writes them.
 
-Its words are as it wrote them: they go through `redact` before they are kept or shown (R-OUT-03). The reason of a
-refusal is named in `bounce.reasons`.
+The texts are as the server wrote them; they go through `redact` before they are kept or shown (R-OUT-03).
+`bounce.reasons` finds the reason of a refusal.
 """
 
 import re
@@ -15,12 +15,12 @@ _ENHANCED: Final = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
 
 
 class ReplyError(ValueError):
-    """The peer does not speak SMTP: not a reply, an endless one, or lines of different codes."""
+    """The peer does not speak SMTP: its data is not a reply, does not end, or mixes codes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteReply:
-    """`enhanced` is RFC 3463's code or "", `text` the lines without codes, joined by one space, as the peer wrote."""
+    """A reply: `enhanced` is a code of RFC 3463 or "", `text` the lines without codes, joined by spaces."""
 
     code: int
     enhanced: str
@@ -28,7 +28,10 @@ class RemoteReply:
 
     @classmethod
     def of(cls, code: int, lines: Iterable[str]) -> "RemoteReply":
-        """Finds the enhanced code, which must agree with the code's class (RFC 2034 §4)."""
+        """Makes a reply from its lines.
+
+        An enhanced code counts only if it agrees with the code's class (RFC 2034 §4).
+        """
         enhanced, texts = "", []
         for line in lines:
             text = line.strip()
@@ -41,7 +44,7 @@ class RemoteReply:
 
 
 class ReplyReader:
-    """Bytes in, replies out; never holds more than one reply's worth of bytes (RFC 5321 §4.2)."""
+    """Converts bytes to replies; it keeps the bytes of at most one reply (RFC 5321 §4.2)."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -50,8 +53,10 @@ class ReplyReader:
         self._bytes = 0
 
     def feed(self, data: bytes) -> Iterator[RemoteReply]:
-        """The replies that `data` completes. Raises ReplyError after the last good one; the peer is not to be
-        listened to any more."""
+        """Yields the replies that `data` completes.
+
+        Raises ReplyError after the last valid reply; the caller must then stop reading from the peer.
+        """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._bytes += len(line)

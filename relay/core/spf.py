@@ -1,6 +1,6 @@
-"""SPF records: their grammar and their macros (RFC 7208 §4.6, §5-7, §12). Text in, terms out; no look-up.
+"""SPF records: their grammar and their macros (RFC 7208 §4.6, §5-7, §12). Text in, terms out; nothing is looked up.
 
-Explanations are checked and not used: the relay's answers to strangers are its own.
+Explanations are checked but not used, because the relay answers strangers with texts of its own.
 """
 
 import re
@@ -15,11 +15,11 @@ Address = IPv4Address | IPv6Address
 
 
 class Result(StrEnum):
-    """RFC 7208 §2.6."""
+    """The results of RFC 7208 §2.6."""
 
     NONE = "none"
     NEUTRAL = "neutral"
-    PASS = "pass"  # noqa: S105 - RFC 7208's word
+    PASS = "pass"  # noqa: S105 - a result of RFC 7208, not a password
     FAIL = "fail"
     SOFTFAIL = "softfail"
     TEMPERROR = "temperror"
@@ -27,13 +27,16 @@ class Result(StrEnum):
 
 
 class SpfSyntaxError(ValueError):
-    """The record is against the grammar, which makes all of it count for nothing (RFC 7208 §4.6)."""
+    """The record violates the grammar, so that none of it counts (RFC 7208 §4.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mechanism:
-    """One directive: `result` is what its qualifier says, `domain` a domain-spec with macros, "" for the current
-    domain; `prefixes` the lengths for IPv4 and IPv6; `network` that of `ip4` and `ip6`."""
+    """One directive of a record.
+
+    `result` is the meaning of its qualifier. `domain` is a domain-spec with macros, "" for the current domain.
+    `prefixes` are the prefix lengths by IP version; `network` is the network of `ip4` and `ip6`.
+    """
 
     name: str
     result: Result
@@ -44,6 +47,8 @@ class Mechanism:
 
 @dataclass(frozen=True, slots=True)
 class SpfRecord:
+    """A parsed record; `redirect` is the domain-spec of its modifier, None without one."""
+
     mechanisms: tuple[Mechanism, ...]
     redirect: str | None
 
@@ -78,16 +83,16 @@ _WHOLE: Final = {4: 32, 6: 128}
 
 
 def select(texts: Sequence[bytes]) -> list[bytes]:
-    """The SPF records among a name's TXT records (RFC 7208 §4.5)."""
+    """Returns the SPF records among a name's TXT records (RFC 7208 §4.5)."""
     return [text for text in texts if _VERSION.match(text)]
 
 
 def read(text: bytes) -> SpfRecord:
-    """Raises SpfSyntaxError."""
+    """Parses a record. Raises SpfSyntaxError."""
     try:
         terms = text.decode("ascii").split(" ")[1:]
     except UnicodeDecodeError as error:
-        raise SpfSyntaxError("not ASCII") from error
+        raise SpfSyntaxError("the record is not ASCII") from error
     mechanisms: list[Mechanism] = []
     modifiers: dict[str, str] = {}
     for term in filter(None, terms):
@@ -98,7 +103,7 @@ def read(text: bytes) -> SpfRecord:
         name, value = modifier[1].lower(), modifier[2]
         if name in {"redirect", "exp"}:
             if name in modifiers:
-                raise SpfSyntaxError(f"{name}= stands twice")  # RFC 7208 §6
+                raise SpfSyntaxError(f"{name}= occurs twice")  # RFC 7208 §6
             modifiers[name] = _domain_spec(value)
         else:
             _check_macros(value)
@@ -113,20 +118,20 @@ def _check_macros(text: str) -> None:
 def _mechanism(term: str) -> Mechanism:
     match = _DIRECTIVE.match(term)
     if match is None:
-        raise SpfSyntaxError("not a directive")
+        raise SpfSyntaxError("a term is not a directive")
     qualifier, name, domain, lengths = match[1], match[2].lower(), match[3], match[4]
     result = _QUALIFIERS[qualifier]
     if name in _NETWORKS:
         return Mechanism(name=name, result=result, prefixes=_WHOLE, network=_network(name, f"{domain or ''}{lengths}"))
     takes = _DOMAIN_OF.get(name)
     if takes is None:
-        raise SpfSyntaxError("unknown mechanism")
+        raise SpfSyntaxError("a mechanism is unknown")
     if lengths and name not in _WITH_PREFIXES:
         domain, lengths = None if domain is None else domain + lengths, ""
         if domain is None:
-            raise SpfSyntaxError("a prefix length where none belongs")
+            raise SpfSyntaxError("a mechanism may not have a prefix length")
     if (domain is None) if takes is _REQUIRED else (domain is not None and takes is _NONE):
-        raise SpfSyntaxError("a domain is missing, or is too much")
+        raise SpfSyntaxError("a mechanism lacks a domain, or may not have one")
     return Mechanism(
         name=name,
         result=result,
@@ -144,32 +149,35 @@ def _network(name: str, text: str) -> IPv4Network | IPv6Network:
     except ValueError as error:
         raise SpfSyntaxError("not a network") from error
     if not isinstance(network, _NETWORKS[name]):
-        raise SpfSyntaxError("a network of the other family")
+        raise SpfSyntaxError("a network is of the other IP version")
     return network
 
 
 def _prefixes(lengths: str) -> Mapping[int, int]:
-    """`/24//64`, each part optional (RFC 7208 §5.6)."""
+    """Reads `/24//64`, in which each part is optional (RFC 7208 §5.6). Raises SpfSyntaxError."""
     four, _, six = lengths.partition("//")
     given = dict(_WHOLE)
     for version, text in ((4, four.removeprefix("/")), (6, six)):
         if text:
             if not _LENGTH.match(text) or int(text) > _WHOLE[version]:
-                raise SpfSyntaxError("not a prefix length")
+                raise SpfSyntaxError("a prefix length is not valid")
             given[version] = int(text)
     return given
 
 
 def _domain_spec(text: str) -> str:
-    """domain-spec = macro-string domain-end; domain-end = ( "." toplabel [ "." ] ) / macro-expand"""
+    """Returns a valid domain-spec unchanged. Raises SpfSyntaxError.
+
+    domain-spec = macro-string domain-end; domain-end = ( "." toplabel [ "." ] ) / macro-expand
+    """
     pieces = ["", *_pieces(text, letters_in_explanations=False)]
     if isinstance(pieces[-1], str) and not _DOMAIN_END.search(pieces[-1]):
-        raise SpfSyntaxError("a domain that ends in no top-level name")
+        raise SpfSyntaxError("a domain does not end in a top-level name")
     return text
 
 
 def _pieces(text: str, *, letters_in_explanations: bool) -> Iterator[str | re.Match[str]]:
-    """A macro-string as literals and macros, in order. Raises SpfSyntaxError."""
+    """Yields the literals and macros of a macro-string in order. Raises SpfSyntaxError."""
     position = 0
     while position < len(text):
         macro = _MACRO.match(text, position)
@@ -177,14 +185,14 @@ def _pieces(text: str, *, letters_in_explanations: bool) -> Iterator[str | re.Ma
             end = text.find("%", position)
             literal = text[position : end if end >= 0 else len(text)]
             if not literal or not _LITERAL.match(literal):
-                raise SpfSyntaxError("a character that no macro-string holds")
+                raise SpfSyntaxError("a character is not allowed in a macro-string")
             yield literal
             position += len(literal)
             continue
         if macro[2] and not int(macro[2][:4]):
-            raise SpfSyntaxError("a macro that keeps no part")
+            raise SpfSyntaxError("a macro keeps no part of its value")
         if not letters_in_explanations and macro[1] and macro[1].lower() in _FOR_EXPLANATIONS:
-            raise SpfSyntaxError("a macro for explanations alone")
+            raise SpfSyntaxError("a macro is allowed in explanations only")
         yield macro
         position = macro.end()
 
@@ -194,13 +202,15 @@ _LONGEST_NAME: Final = 253
 
 
 def asks_for_name(domain_spec: str) -> bool:
-    """Whether expanding it takes the client's validated name, which takes look-ups."""
+    """Whether the expansion needs the client's validated name, and so look-ups."""
     return "%{p" in domain_spec.lower()
 
 
 def expand(domain_spec: str, value: Callable[[str], str]) -> str:
-    """The domain name that a domain-spec means; `value(letter)` is a macro's (RFC 7208 §7.3). What is too long loses
-    labels on its left side."""
+    """Returns the domain name of a domain-spec; `value(letter)` is the value of a macro (RFC 7208 §7.3).
+
+    A name that is too long loses labels from its left side.
+    """
     pieces = _pieces(domain_spec, letters_in_explanations=False)
     name = "".join(piece if isinstance(piece, str) else _expansion(piece, value) for piece in pieces).rstrip(".")
     while len(name) > _LONGEST_NAME and "." in name:
@@ -222,5 +232,5 @@ def _expansion(macro: re.Match[str], value: Callable[[str], str]) -> str:
 
 
 def dotted(address: Address) -> str:
-    """The value of `%{i}`: an IPv6 address as its nibbles (RFC 7208 §7.4)."""
+    """Returns the value of `%{i}`; an IPv6 address is written as its nibbles (RFC 7208 §7.4)."""
     return str(address) if isinstance(address, IPv4Address) else ".".join(f"{int(address):032x}")

@@ -1,4 +1,4 @@
-"""Lists of `tag=value` pairs, in which DKIM, ARC and DMARC write what they say (RFC 6376 §3.2)."""
+"""Lists of `tag=value` pairs, the form of DKIM, ARC and DMARC records and fields (RFC 6376 §3.2)."""
 
 import re
 from typing import Final
@@ -8,11 +8,11 @@ _SPACE: Final = " \t\r\n"
 
 
 class TagListError(ValueError):
-    """The text is no list of tags, or names one twice."""
+    """The text is not a list of tags, or has a tag twice."""
 
 
 def read(text: str) -> dict[str, str]:
-    """The values by tag, in order; white space inside a value stays. Raises TagListError."""
+    """Returns the values by tag, in order; white space inside a value stays. Raises TagListError."""
     tags: dict[str, str] = {}
     pairs = text.split(";")
     if not pairs[-1].strip(_SPACE):
@@ -21,6 +21,6 @@ def read(text: str) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         name = name.strip(_SPACE)
         if not equals or not _TAG.match(name) or name in tags:
-            raise TagListError("not a list of tags")
+            raise TagListError("the text is not a list of tags, or has a tag twice")
         tags[name] = value.strip(_SPACE)
     return tags

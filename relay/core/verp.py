@@ -1,8 +1,8 @@
-"""Variable envelope return paths: the address that a bounce comes back to names the queue item it is about.
+"""Variable envelope return paths: an address to which a bounce comes back, and which names its queue item.
 
-`b.` + item id + expiry + signature, 53 characters of lower-case letters and digits: it survives folding, and the dot
-keeps it apart from every alias. Signed, so that nobody can bounce another's mail; expiring, so that an old one is
-worth nothing (R-REW-10, R-OUT-04).
+The form is `b.` + item id + expiry + signature, of lower-case letters and digits. It survives folding of case, and the
+dot separates it from every alias. The signature prevents bounces of other people's mail, and the expiry ends the use of
+an old address (R-REW-10, R-OUT-04).
 """
 
 import base64
@@ -23,7 +23,10 @@ _GRAMMAR: Final = re.compile(
 
 
 def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
-    """The local part for an item's MAIL FROM. `item_id` is a record id, `key` the installation's "verp" secret."""
+    """Returns the local part for an item's MAIL FROM. Raises ValueError for an invalid id.
+
+    `item_id` is a record id, `key` the installation's "verp" secret.
+    """
     if not _ITEM_ID.match(item_id):
         raise ValueError("an item id is 26 characters of lower-case base32")
     expiry = keyed.base32(int(expires_at.timestamp()).to_bytes(5, "big"))
@@ -31,7 +34,7 @@ def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
 
 
 def read(local_part: str, now: datetime, key: bytes) -> str | None:
-    """The item id of a return path that we minted and that has not expired; None for anything else."""
+    """Returns the item id of a valid, unexpired return path of this installation, else None."""
     match = _GRAMMAR.match(local_part.lower())
     if match is None:
         return None

@@ -170,7 +170,7 @@ async def _populate(config: Config, directory: Path) -> dict[tuple[str, str], st
 
 
 async def _settle(store: Store, character: Character) -> Party:
-    party = await store.put_party(
+    party = await store.parties.put(
         cast.MARKETPLACE,
         character.role,
         character.ref,
@@ -178,11 +178,11 @@ async def _settle(store: Store, character: Character) -> Party:
         locale=character.locale,
         display_name=character.name,
     )
-    if character.role is Role.SELLER and not await store.app_passwords(character.mailbox):
-        await store.add_app_password(party.id, "demo", PasswordHasher().hash(character.password))
+    if character.role is Role.SELLER and not await store.app_passwords.of_username(character.mailbox):
+        await store.app_passwords.add(party.id, "demo", PasswordHasher().hash(character.password))
     if character.opted_out:
         now = SystemClock().now()
-        await store.put_opt_out(
+        await store.opt_outs.put(
             OptOut(buyer_id=party.id, seller_id=None, kind=None, source="demo", changed_at=now), out=True
         )
     return party
@@ -192,8 +192,8 @@ async def _introduce(store: Store, purchase: cast.Purchase, parties: Mapping[str
     buyer, seller = parties[purchase.buyer], parties[purchase.seller]
     mobile = cast.BY_REF[purchase.buyer].mobile
     domains = {Role.BUYER: cast.MOBILE_DOMAIN if mobile else cast.DOMAIN, Role.SELLER: cast.DOMAIN}
-    pair = await store.put_pair(cast.MARKETPLACE, buyer.id, seller.id, domains)
-    await store.put_order(
+    pair = await store.pairs.put(cast.MARKETPLACE, buyer.id, seller.id, domains)
+    await store.orders.put(
         OrderUpdate(
             marketplace_id=cast.MARKETPLACE,
             pair_id=pair.id,

@@ -102,7 +102,7 @@ class Page:
     async def release(self, request: Request) -> Response:
         """The word of staff on one held message."""
         fields = await _form(request)
-        await self._life.store.release_hold(fields.get("message", ""), by="demo")
+        await self._life.store.holds.release(fields.get("message", ""), by="demo")
         return _back(fields)
 
     def _reading(self, ref: str, number: int) -> letter.Reading | None:

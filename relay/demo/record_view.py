@@ -35,14 +35,14 @@ class RecordLine:
 
 async def entries(store: Store, limit: int = 30) -> list[RecordLine]:
     """Newest first."""
-    summaries = await store.messages(limit=limit)
+    summaries = await store.records.messages(limit=limit)
     return [await _entry(store, summary) for summary in summaries]
 
 
 async def _entry(store: Store, summary: MessageSummary) -> RecordLine:
-    pair = await store.pair(summary.pair_id) if summary.pair_id else None
+    pair = await store.pairs.get(summary.pair_id) if summary.pair_id else None
     role = summary.author_role
-    stored = await store.message(summary.id)
+    stored = await store.records.message(summary.id)
     return RecordLine(
         id=summary.id,
         received_at=summary.received_at,

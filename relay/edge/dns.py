@@ -1,7 +1,8 @@
-"""The resolver over dnspython's async client: where a domain's mail goes (RFC 5321 §5.1, RFC 7505), and single records.
+"""The resolver over dnspython's async client: mail hosts of a domain (RFC 5321 §5.1, RFC 7505) and single records.
 
-A name that does not exist is permanent, silence and SERVFAIL are temporary: unknown is never taken for no. Answers,
-the empty ones too, are kept as long as their TTL says, in a bounded cache that counts on the monotonic clock.
+A name that does not exist is a permanent failure. Silence and SERVFAIL are temporary failures: an unknown answer never
+counts as "no". The cache keeps answers, empty ones too, until their TTL ends. It has a limited number of entries and
+measures time by the monotonic clock.
 """
 
 import ipaddress
@@ -29,7 +30,10 @@ _random = SystemRandom()
 
 
 def literal(host: str) -> tuple[str, ...]:
-    """The addresses of a host that needs no look-up: an IP, or a name under `localhost` (RFC 6761 §6.3)."""
+    """Returns the addresses of a host that needs no look-up, else ().
+
+    Such a host is an IP address, or a name under `localhost` (RFC 6761 §6.3).
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return ("127.0.0.1", "::1")
     try:
@@ -40,7 +44,10 @@ def literal(host: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """`exists` is False for NXDOMAIN; `records` empty with `exists` is "no data of this type"."""
+    """One cached answer, valid until `until_s` on the monotonic clock.
+
+    `exists` is False for NXDOMAIN. Empty `records` with `exists` True mean that the name has no data of this type.
+    """
 
     records: tuple[Any, ...]
     exists: bool
@@ -48,7 +55,7 @@ class _Answer:
 
 
 class DnsResolver:
-    """Implements `ports.Resolver`. `monotonic_s` is there for tests."""
+    """Implements `ports.Resolver`. Tests replace `monotonic_s`."""
 
     def __init__(self, *, dns: Dns, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._client = _client(dns)
@@ -57,19 +64,26 @@ class DnsResolver:
         self._cache: dict[tuple[str, str], _Answer] = {}
 
     async def mx(self, domain: str) -> Sequence[MxHost]:
-        """Equal preferences in a new random order each time; without MX the domain itself, with its addresses."""
+        """Returns the mail hosts of a domain, the lowest preference first.
+
+        Hosts of equal preference come in a new random order at each call. A domain without MX records gives itself with
+        its addresses. Raises ResolveError.
+        """
         answer = await self._ask(domain, "MX")
         if not answer.records:
-            # RFC 5321 §5.1: no MX is an implicit one, of preference 0.
+            # RFC 5321 §5.1: a domain without MX has an implicit one, with preference 0.
             return (MxHost(0, domain, tuple(await self.addresses(domain))),)
         hosts = [MxHost(mx.preference, _host(mx.exchange)) for mx in answer.records if mx.exchange != dns.name.root]
         if not hosts:
-            raise ResolveError("the domain takes no mail (null MX)", permanent=True)  # RFC 7505 §3
+            raise ResolveError("the domain accepts no mail (null MX)", permanent=True)  # RFC 7505 §3
         return sorted(hosts, key=lambda host: (host.preference, _random.random()))
 
     async def addresses(self, host: str) -> Sequence[str]:
-        """IPv4 first: reputation and reverse names are kept for it more often. One family failing is enough of an
-        answer when the other has addresses."""
+        """Returns the IP addresses of a host, IPv4 first. Raises ResolveError.
+
+        IPv4 comes first because reputation and reverse names exist for it more often. When the look-up of one family
+        fails, the addresses of the other family are enough.
+        """
         addresses: list[str] = []
         fault: ResolveError | None = None
         for record_type in ("A", "AAAA"):
@@ -84,9 +98,17 @@ class DnsResolver:
         raise fault or ResolveError("the host has no address", permanent=True)
 
     async def txt(self, name: str) -> Sequence[bytes]:
+        """Returns the TXT records of a name, the strings of each record joined.
+
+        Raises ResolveError for temporary failures only.
+        """
         return [b"".join(record.strings) for record in await self._present(name, "TXT")]
 
     async def lookup(self, name: str, record_type: HostRecord) -> Sequence[str]:
+        """Returns hosts or addresses of a name, MX hosts in order of preference.
+
+        Raises ResolveError for temporary failures only.
+        """
         records = await self._present(name, record_type)
         match record_type:
             case "MX":
@@ -98,7 +120,10 @@ class DnsResolver:
                 return [record.address for record in records]
 
     async def _present(self, name: str, record_type: str) -> tuple[Any, ...]:
-        """The records, none where the name does not exist or DNS cannot hold it. Raises ResolveError for faults."""
+        """Returns the records; () when the name does not exist or cannot exist in DNS.
+
+        Raises ResolveError for temporary failures.
+        """
         try:
             return (await self._ask(name, record_type)).records
         except ResolveError as error:
@@ -107,7 +132,10 @@ class DnsResolver:
             raise
 
     async def _ask(self, name: str, record_type: str) -> _Answer:
-        """Raises ResolveError, a permanent one for a missing name."""
+        """Returns the answer from the cache or from DNS.
+
+        Raises ResolveError, a permanent one when the name does not exist.
+        """
         key = (name.lower().rstrip("."), record_type)
         answer = self._cache.get(key)
         if answer is None or answer.until_s <= self._monotonic_s():
@@ -118,7 +146,10 @@ class DnsResolver:
         return answer
 
     def _keep(self, key: tuple[str, str], answer: _Answer) -> None:
-        """The oldest make room. Names and contents are anybody's, so what is big is not kept."""
+        """Stores an answer in the cache, and removes the oldest one when the cache is full.
+
+        Large answers are not stored, because strangers choose the names and the contents.
+        """
         self._cache.pop(key, None)
         if sum(len(record.to_wire()) for record in answer.records) > _LARGEST_BYTES:
             return
@@ -138,12 +169,15 @@ class DnsResolver:
         except (dns.exception.Timeout, dns.resolver.NoNameservers, OSError, EOFError) as error:
             raise ResolveError(f"no answer from DNS ({type(error).__name__})", permanent=False) from error
         except (dns.exception.DNSException, UnicodeError, ValueError) as error:
-            raise ResolveError("not a name that DNS can hold", permanent=True) from error
+            raise ResolveError("the name cannot exist in DNS", permanent=True) from error
         longest_s = _LONGEST_TTL_S if found.rrset else _EMPTY_TTL_S
         return _Answer(tuple(found.rrset or ()), exists=True, until_s=self._until_s(found.chaining_result, longest_s))
 
     def _until_s(self, chain: dns.message.ChainingResult, longest_s: float) -> float:
-        """The smallest TTL of the whole chain counts, of an empty answer that of its SOA (RFC 2308 §5)."""
+        """Returns the time at which an answer ends, by the smallest TTL of the whole CNAME chain.
+
+        For an empty answer the TTL of its SOA record counts (RFC 2308 §5).
+        """
         return self._monotonic_s() + min(chain.minimum_ttl, longest_s)
 
 
@@ -157,7 +191,7 @@ def _client(dns_section: Dns) -> dns.asyncresolver.Resolver:
         client.nameservers = list(dns_section.servers)
         client.port = dns_section.port
     else:
-        # Without a system resolver every answer is "temporary", which is no reason not to start.
+        # Without a system resolver every look-up fails temporarily; the daemon starts all the same.
         with suppress(dns.resolver.NoResolverConfiguration):
             client = dns.asyncresolver.Resolver()
     client.lifetime = dns_section.timeout_s

@@ -1,4 +1,4 @@
-"""What the relay shows of itself: metrics with few-valued labels, and logs in which no address survives (R-UI-11)."""
+"""Metrics with labels of few values, and logs from which every mail address is removed (R-UI-11)."""
 
 import json
 import logging
@@ -24,42 +24,50 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 
 @dataclass(frozen=True, slots=True)
 class Metric:
+    """A metric's help text and the names of its labels."""
+
     help: str
     labels: tuple[str, ...] = ()
 
 
 COUNTERS: Final[Mapping[str, Metric]] = {
-    "smtp_in_connections": Metric("Connections taken, by kind of port.", ("port",)),
+    "smtp_in_connections": Metric("Connections accepted, by kind of port.", ("port",)),
     "smtp_in_refused": Metric("Connections refused or ended by a limit, by its name.", ("port", "reason")),
     "smtp_in_answers": Metric("Answers after DATA, by class of code.", ("port", "code")),
     "smtp_in_unknown_recipients": Metric("RCPT commands for addresses that do not exist.", ("port",)),
-    "authentications": Metric("Mails without a login, by method and what it found.", ("method", "result")),
+    "authentications": Metric("Mails without a login, by method and its result.", ("method", "result")),
     "delivery_attempts": Metric(
-        "Transactions tried with other servers, by how and where they ended.", ("outcome", "phase")
+        "Transactions with other servers, by outcome and phase of their end.", ("outcome", "phase")
     ),
     "delivery_connections": Metric("Connections made to other servers, by TLS version.", ("tls",)),
-    "bounces": Metric("Mails to a return path, by the reason that they gave or why they were ignored.", ("outcome",)),
-    "scans": Metric("Messages given to a scanner, by what it said.", ("scanner", "outcome")),
-    "links": Metric("Uses of signed links, by what they are for and what came of it.", ("purpose", "outcome")),
-    "messages": Metric("Records that were accepted, by what is done with them.", ("action",)),
+    "bounces": Metric(
+        "Mails to a return path, by the reason that they gave or why they changed nothing.", ("outcome",)
+    ),
+    "scans": Metric("Messages given to a scanner, by its result.", ("scanner", "outcome")),
+    "links": Metric("Uses of signed links, by purpose and outcome.", ("purpose", "outcome")),
+    "messages": Metric("Records that were accepted, by action.", ("action",)),
     "verdicts": Metric("Reasons and warnings of accepted records; `none` for a record without.", ("action", "reason")),
     "refusals": Metric("Recipients that were refused at RCPT or after DATA.", ("stage", "reason")),
-    "deliveries": Metric("Attempts to send, by what the item became and why.", ("kind", "state", "reason")),
+    "deliveries": Metric("Attempts to send, by the item's new state and the reason.", ("kind", "state", "reason")),
     "notices": Metric("Notices that were queued.", ("type", "reason")),
     "sign_ins": Metric("AUTH commands with a user name and a password.", ("outcome",)),
-    "parked": Metric("Items that cannot be read and wait for a person."),
-    "store_put_off": Metric("Operations that the store could not do, by SQLSTATE class or SQLite's name.", ("code",)),
-    "internal_errors": Metric("Errors that nobody foresaw; each has a log entry with its traceback.", ("where",)),
+    "parked": Metric("Items that cannot be read and need a person."),
+    "store_put_off": Metric(
+        "Operations of the store that failed for now, by SQLSTATE class or SQLite's name.", ("code",)
+    ),
+    "internal_errors": Metric("Unforeseen errors; each has a log entry with its traceback.", ("where",)),
 }
 DURATIONS: Final[Mapping[str, Metric]] = {
-    "smtp_in_commit_seconds": Metric("From the final dot to the durable answer."),
-    "delivery_seconds": Metric("One attempt to send, from look-up to answer."),
+    "smtp_in_commit_seconds": Metric("Time from the final dot to the durable answer."),
+    "delivery_seconds": Metric("Time of one attempt to send, from look-up to answer."),
 }
 
 
 class PrometheusObserver:
-    """`ports.Observer`. A metric or label that the tables do not name raises KeyError or ValueError: a test finds every
-    name that is used in them."""
+    """Implements `ports.Observer`. A metric or label that is not in the tables raises KeyError or ValueError.
+
+    A test checks that every name in the code is in the tables.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -69,7 +77,7 @@ class PrometheusObserver:
             name: Counter(f"relay_{name}", metric.help, metric.labels, registry=self._registry)
             for name, metric in COUNTERS.items()
         }
-        # Finding a labelled child takes prometheus-client longer than counting in it.
+        # In prometheus-client it costs more to find the counter of some labels than to count in it.
         self._children: dict[tuple[str, tuple[tuple[str, str], ...]], Counter] = {}
         self._durations = {
             name: Histogram(f"relay_{name}", metric.help, metric.labels, buckets=_BUCKETS_S, registry=self._registry)
@@ -87,7 +95,7 @@ class PrometheusObserver:
         self._durations[metric].observe(seconds)
 
     def render(self) -> bytes:
-        """The page for the scraper, in Prometheus' text format."""
+        """Returns the page for the scraper, in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
@@ -95,16 +103,16 @@ class PrometheusObserver:
 
 _REDACTED: Final = "<address>"
 _TOKEN: Final = r"[^\s@＠<>()\[\],;:\"\\]"  # noqa: S105 - a pattern
-# Possessive and anchored at a token's start, so that a long text without a hit costs one pass.
+# The pattern is possessive and anchored at a token's start, so that a text without a match costs one pass.
 _ADDRESS: Final = re.compile(
     rf'(?:"[^"\n]{{0,64}}"|(?<!{_TOKEN})(?>(?:(?!%40){_TOKEN})+))(?>(?:(?:@|＠|%40){_TOKEN}++)+)', re.IGNORECASE
 )
 
 
 def redact(value: Any) -> Any:
-    """`value` with every token that looks like a mail address replaced, however deep; other objects become text."""
+    """Returns `value` without tokens that look like a mail address, at any depth; other objects become text."""
     if isinstance(value, str):
-        # A look for an at sign costs far less than the pattern, and most texts have none.
+        # Searching for an at sign costs far less than the pattern, and most texts have none.
         holds_one = "@" in value or "＠" in value or "%40" in value
         return _ADDRESS.sub(_REDACTED, value) if holds_one else str(value)
     match value:
@@ -121,12 +129,14 @@ def redact(value: Any) -> Any:
 
 
 RESERVED: Final = frozenset({"event", "level", "at", "exception", "location"})
-"""The keys that the processors below fill: an entry's own value under one of them would be lost."""
+"""The keys that the processors below fill. A log call must not use them, or its value would be lost."""
 
 
 def configure_logging(log: Log, stream: TextIO | None = None) -> None:
-    """One stream, by default standard error, for our own entries and those of the libraries; each redacted just before
-    it is written, texts of exceptions included."""
+    """Sends our own log entries and those of the libraries to `stream` (standard error by default), each one redacted.
+
+    Redaction comes last, so that it covers the texts of exceptions too.
+    """
     stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[log.level.upper()]
     enrich: list[structlog.typing.Processor] = [
@@ -146,12 +156,12 @@ def configure_logging(log: Log, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
-    # Below WARNING the libraries repeat what they carry: commands, requests, the other side's answers.
+    # Below WARNING the libraries log the data that they carry: commands, requests and answers.
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     logging.captureWarnings(capture=True)
-    # Its pool tells each failed connection with a traceback; the store says once that the server is unavailable.
+    # asyncpg logs a traceback for each failed connection; the store logs once that the server is unavailable.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
-    # Our own entries are written at once: the way through the libraries' handler costs as much as all the rest.
+    # Our own entries bypass the libraries' handler, which costs as much as all the other steps.
     structlog.configure(
         processors=[*enrich, _redacted, render],
         logger_factory=structlog.WriteLoggerFactory(stream),
@@ -161,7 +171,7 @@ def configure_logging(log: Log, stream: TextIO | None = None) -> None:
 
 
 def _redacted(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The entry, redacted, with when, how grave and what first: that is how a log is read."""
+    """Returns the redacted entry with time, level and event first, because people read a log in this order."""
     first = {key: redact(entry.pop(key, None)) for key in ("at", "level", "event")}
     return first | {key: redact(value) for key, value in entry.items()}
 
@@ -176,15 +186,15 @@ def _json(entry: Any, **_: Any) -> str:
 # ---------------------------------------------------------------- tracebacks
 
 _QUOTED: Final = re.compile(r"""['"].*['"]""")
-"""From the first quote to the last: an apostrophe between them must not end it early."""
+"""Matches from the first quote to the last: an apostrophe between them must not end the match early."""
 _NAMES_CODE: Final = (AttributeError, TypeError, NameError, ImportError)
-"""What these quote are names in our source; what others quote may come from a mail."""
+"""Errors whose quoted texts are names in our source; the quotes of other errors may come from a mail."""
 _LONGEST_CHAIN: Final = 10
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
 def _traced(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Puts an exception into the entry: `exception` is its traceback, `location` the innermost line of ours in it."""
+    """Adds an exception to the entry: `exception` is its traceback, `location` the innermost line of our code in it."""
     error = entry.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()
@@ -197,7 +207,7 @@ def _traced(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
-    """An exception and its causes, the outermost first, each as Python prints it but with words that tell no data."""
+    """Yields the tracebacks of an exception and of its causes, the outermost first, without data from mail."""
     for _ in range(_LONGEST_CHAIN):
         if error is None:
             return
@@ -207,7 +217,10 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 
 
 def _words(error: BaseException) -> str:
-    """The first line of the text, as a database's detail is in those that follow, and without what it quotes."""
+    """Returns the first line of an exception's text, without quoted parts.
+
+    The later lines are left out, because a database puts row values there.
+    """
     try:
         line = next(iter(str(error).splitlines()), "")
     except Exception:  # noqa: BLE001 - an exception that cannot be shown is shown without its text
@@ -216,7 +229,7 @@ def _words(error: BaseException) -> str:
 
 
 def _location(error: BaseException) -> str:
-    """The innermost frame in this package, or of all where there is none: file, line, function."""
+    """Returns the innermost frame in this package, or of all when there is none: file, line and function."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
     if not ours:

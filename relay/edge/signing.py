@@ -1,7 +1,7 @@
-"""DKIM signing off the loop: all that waits for a signature shares one hop to one thread.
+"""DKIM signing outside of the event loop: all waiting messages are signed in batches by one thread.
 
-Only the keys' operations go there. They leave the interpreter to the loop and so use a second core; anything more
-would have the two threads wait for one another.
+Only the key operations run there. They release the interpreter lock and so use a second core; any other work would make
+the two threads wait for each other.
 """
 
 import asyncio
@@ -12,23 +12,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.core import dkim
-from relay.ports import Clock, DkimKey, EventLog, KeyStore, UnavailableError, Unlogged
+from relay.ports import Clock, DkimKey, DkimKeyStore, EventLog, UnavailableError, Unlogged
 from relay.steps.offload import offload
 
 _LARGEST_BATCH: Final = 16
 _FRESH_S: Final = 30
-"""How long keys are used before the store is asked whether they still are the active ones."""
+"""The age at which keys are compared with those in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
+    """A prepared signature, and the future that gets it."""
+
     unsigned: Sequence[dkim.Unsigned]
     signed: asyncio.Future[bytes]
 
 
 @dataclass(slots=True)
 class _Ring:
-    """A domain's signing keys, as the store had them at `read_s`."""
+    """The signing keys of a domain, as they were in the store at `read_s` (monotonic clock)."""
 
     stored: Sequence[DkimKey]
     keys: Sequence[dkim.SigningKey]
@@ -36,18 +38,18 @@ class _Ring:
 
 
 class BatchSigner:
-    """Implements `ports.Signer`. A rotation is seen within half a minute, or at once after `forget()`."""
+    """Implements `ports.Signer`. A key rotation takes effect within half a minute, or at once after `forget()`."""
 
     def __init__(
         self,
         *,
-        secrets: KeyStore,
+        dkim_keys: DkimKeyStore,
         clock: Clock,
         algorithms: Sequence[str],
         expire_s: int,
         event_log: EventLog | None = None,
     ) -> None:
-        self._secrets = secrets
+        self._stored_keys = dkim_keys
         self._event_log = event_log or Unlogged()
         self._clock = clock
         self._algorithms = frozenset(algorithms)
@@ -83,18 +85,19 @@ class BatchSigner:
             self._event_log.keys_in_use(domain, [key.selector for key in stored])
         elif now_s - ring.read_s > _FRESH_S:
             ring.read_s = now_s
-            # Those at hand are good enough while the store is away: their records stay published for a while.
+            # While the store is unavailable the loaded keys are used on: their records stay published for some time.
             with contextlib.suppress(UnavailableError):
                 stored = await self._stored(domain)
-                if stored != ring.stored:  # loading costs far more than looking
+                if stored != ring.stored:  # loading keys costs far more than comparing them
                     ring.stored, ring.keys = stored, _loaded(stored)
                     self._event_log.keys_in_use(domain, [key.selector for key in stored])
         return ring.keys
 
     async def _stored(self, domain: str) -> Sequence[DkimKey]:
+        """Returns the domain's active keys of the configured algorithms. Raises UnavailableError."""
         return [
             key
-            for key in await self._secrets.dkim_keys(domain)
+            for key in await self._stored_keys.of_domain(domain)
             if key.state is dkim.KeyState.ACTIVE and key.algorithm in self._algorithms
         ]
 
@@ -121,6 +124,6 @@ def _sign_all(batch: Sequence[_Request]) -> list[bytes | Exception]:
     for request in batch:
         try:
             outcomes.append(b"".join(one.signed() for one in request.unsigned))
-        except Exception as error:  # noqa: BLE001 - one message's failure is its own, not the batch's
+        except Exception as error:  # noqa: BLE001 - a failure must not fail the other messages of the batch
             outcomes.append(error)
     return outcomes

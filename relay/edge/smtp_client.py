@@ -1,8 +1,9 @@
-"""One connection to another mail server, from after its greeting to QUIT: transactions and nothing else.
+"""One connection to another mail server, from after the greeting to QUIT: it runs transactions and nothing else.
 
-Takes over the transport that `smtp_dial` has made ready. Commands of a transaction leave in one write where the server
-offers PIPELINING (RFC 2920), content in pieces that never hold the loop. The one promise that all above relies on:
-`LostError.phase` is "end_of_data" as soon as the final dot has been handed to the transport, and never before.
+It takes over the transport that `smtp_dial` has prepared. The commands of a transaction leave in one write where the
+server offers PIPELINING (RFC 2920); the content leaves in pieces, so that a long message never blocks the event loop.
+All callers rely on one promise: `LostError.phase` is "end_of_data" as soon as the final dot has been handed to the
+transport, and never before.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ _QUIT_S: Final = 5
 
 
 class LostError(Exception):
-    """The connection ended, fell silent, or what came over it was not SMTP. It is closed by then."""
+    """The connection ended, timed out, or carried data that is not SMTP. It is closed when this is raised."""
 
     def __init__(self, phase: Phase, text: str) -> None:
         super().__init__(text)
@@ -30,31 +31,35 @@ class LostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server's last word on a transaction: accepted when it is 2xx at "end_of_data"."""
+    """The server's last reply in a transaction, and the phase in which it came."""
 
     phase: Phase
     reply: RemoteReply
 
     @property
     def accepted(self) -> bool:
+        """Whether the server accepted the message: a 2xx reply after the final dot."""
         return self.phase == "end_of_data" and self.reply.code < 300
 
     @property
     def closing(self) -> bool:
-        """421: the server goes away (RFC 5321 §3.8)."""
+        """Whether the reply is a 421: the server closes the connection (RFC 5321 §3.8)."""
         return self.reply.code == 421
 
 
 def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
-    """That the reply is of the class, or above it where the class is a refusal. Raises LostError."""
+    """Checks the first digit of a reply; `least` 4 stands for 4 and 5. Raises LostError when it does not fit."""
     kind = min(reply.code // 100, 4)
     if kind != least:
         raise LostError(phase, "the reply does not fit the command")
 
 
 class ClientSession(asyncio.Protocol):
-    """`offers` are the EHLO keywords, lower case, with their parameters; `sent` counts transactions; `ended` is done
-    when the connection is gone."""
+    """An open session with a server.
+
+    `offers` holds the EHLO keywords in lower case with their parameters. `sent` counts the transactions. The future
+    `ended` is done when the connection is closed.
+    """
 
     def __init__(
         self,
@@ -86,12 +91,15 @@ class ClientSession(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another transaction may be tried: alive, in step, nothing unasked for."""
+        """Whether another transaction may be tried: the connection is open and no unexpected reply has come."""
         return not self._lost and not self._quitting and not self._replies and not self._transport.is_closing()
 
     async def transact(self, mail: bytes, rcpt: bytes, content: bytes) -> Answer:
-        """One transaction with one recipient; `mail` and `rcpt` are whole commands without line end. Raises LostError,
-        and aborts the connection when it is cancelled or raises anything."""
+        """Runs one transaction with one recipient and returns the server's last reply. Raises LostError.
+
+        `mail` and `rcpt` are whole commands without line end. Any exception, cancellation included, aborts the
+        connection.
+        """
         self.sent += 1
         try:
             answer = await self._refusal(mail, rcpt) or await self._send(content)
@@ -104,7 +112,10 @@ class ClientSession(asyncio.Protocol):
         return answer
 
     def quit(self) -> None:
-        """Says QUIT and waits a moment for the answer in the background (RFC 5321 §4.1.1.10)."""
+        """Sends QUIT (RFC 5321 §4.1.1.10).
+
+        The connection closes in the background, with the answer or after a few seconds.
+        """
         if self._quitting or self._lost:
             return
         self._quitting = True
@@ -112,13 +123,14 @@ class ClientSession(asyncio.Protocol):
         self._loop.call_later(_QUIT_S, self.abort)
 
     def abort(self) -> None:
-        self._lost = self._lost or "the connection was given up"
+        """Closes the connection at once."""
+        self._lost = self._lost or "the connection was aborted"
         self._transport.abort()
 
     # ---------------------------------------------------------------- the transaction
 
     async def _refusal(self, mail: bytes, rcpt: bytes) -> Answer | None:
-        """Sends the envelope up to DATA; the first refusal, or None when the server waits for the content."""
+        """Sends the envelope up to DATA. Returns the first refusal, or None when the server waits for the content."""
         commands: list[tuple[Phase, bytes]] = [("mail", mail), ("rcpt", rcpt), ("data", b"DATA")]
         if self._unfinished:
             commands.insert(0, ("mail", b"RSET"))
@@ -146,8 +158,11 @@ class ClientSession(asyncio.Protocol):
         return refusal
 
     async def _send_nothing(self) -> None:
-        """DATA got 354 although the recipient was refused: an empty message ends it (RFC 2920 §3.1). LMTP would answer
-        for each of no recipients, which leaves the end open (RFC 2033 §4.2)."""
+        """Ends a DATA that got 354 although the recipient was refused, by an empty message (RFC 2920 §3.1).
+
+        An LMTP server gives one answer for each recipient, so none for none, and its end could not be seen (RFC 2033
+        §4.2): there the connection is aborted.
+        """
         if self._lmtp:
             self.abort()
             return
@@ -155,7 +170,10 @@ class ClientSession(asyncio.Protocol):
         await self._reply("data")
 
     async def _send(self, content: bytes) -> Answer:
-        """Dot-stuffed (RFC 5321 §4.5.2), also after a bare LF, so that no next hop can see an end of data in there."""
+        """Sends the content with dot-stuffing and returns the server's answer (RFC 5321 §4.5.2). Raises LostError.
+
+        A dot after a bare LF is stuffed too, so that no later server can take it for the end of the data.
+        """
         view, at_line_start, stuffed = memoryview(content), True, b""
         for start in range(0, len(content) or 1, _PIECE_BYTES):
             while self._paused and not self._replies:
@@ -170,20 +188,21 @@ class ClientSession(asyncio.Protocol):
             if start + _PIECE_BYTES < len(content):
                 self._write("data", stuffed)
                 await asyncio.sleep(0)
-        # The last piece leaves with the dot: nothing can fail between the two.
+        # The last piece leaves together with the dot, so that nothing can fail between the two.
         end = b".\r\n" if not content or content.endswith(b"\r\n") else b"\r\n.\r\n"
         return await self._finish(stuffed + end)
 
     def _cut_short(self) -> Answer:
-        """An answer before the end of the data: without a final dot, nothing was accepted."""
+        """Returns a refusal that came before the end of the data. No final dot was sent, so nothing was accepted."""
         reply = self._replies.popleft()
         self.abort()
         _expect(4, reply, "data")
         return Answer("data", reply)
 
     async def _finish(self, last_piece: bytes) -> Answer:
+        """Sends the last piece, which contains the final dot, and returns the answer."""
         self._write("data", last_piece)
-        # RFC 5321 §4.5.3.2.6: ten minutes where the other limits are five.
+        # RFC 5321 §4.5.3.2.6 gives this reply ten minutes where the other limits are five.
         reply = await self._reply("end_of_data", self._timeout_s * 2)
         if reply.code < 400:
             _expect(2, reply, "end_of_data")
@@ -197,13 +216,18 @@ class ClientSession(asyncio.Protocol):
         self._transport.write(data)
 
     async def _reply(self, phase: Phase, timeout_s: float | None = None) -> RemoteReply:
-        """The next reply; one that came before the connection ended still counts."""
+        """Returns the next reply. A reply that came before the connection ended still counts."""
         while not self._replies:
             await self._wait(phase, timeout_s or self._timeout_s)
         return self._replies.popleft()
 
     async def _wait(self, phase: Phase, timeout_s: float) -> None:
-        """Until something happens: a reply, room to write, the end. Once that has come, what was said still counts."""
+        """Waits for a reply, for room to write or for the end of the connection.
+
+        Raises LostError if it has ended before.
+
+        It does not raise when the connection ends during the wait, because a reply may have come just before.
+        """
         if self._lost:
             raise LostError(phase, self._lost)
         self._waiter = self._loop.create_future()
@@ -215,7 +239,7 @@ class ClientSession(asyncio.Protocol):
             self._waiter = None
 
     def _expire(self) -> None:
-        self._end("no answer in time")
+        self._end("the server did not answer in time")
 
     def _end(self, why: str) -> None:
         self._lost = self._lost or why
@@ -239,7 +263,7 @@ class ClientSession(asyncio.Protocol):
             self._end(str(error))
             return
         if len(self._replies) > _MOST_UNREAD_REPLIES:
-            self._end("more replies than commands")
+            self._end("the server sent more replies than it got commands")
         elif self._replies:
             self._wake()
 

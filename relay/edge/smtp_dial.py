@@ -1,6 +1,6 @@
-"""From an address to a session that is ready for mail: TCP, greeting, EHLO, TLS, AUTH, by way of aiosmtplib.
+"""Makes a session that is ready for mail from an address: TCP, greeting, EHLO, TLS and AUTH, with aiosmtplib.
 
-Whatever the remote does comes out as a DialError with its words and its phase.
+Each failure of the remote server becomes a DialError with its text and its phase.
 """
 
 import asyncio
@@ -19,8 +19,11 @@ TlsMode = Literal["opportunistic", "required", "implicit", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialTarget:
-    """A server and the way to talk to it: the key under which connections are kept. `name` is what its certificate
-    must say. `password` goes out under TLS, to loopback, or where TLS was switched off on purpose."""
+    """A server and the way to connect to it; also the key under which open connections are kept.
+
+    The server's certificate must contain `name`. `password` is sent under TLS, to loopback addresses, or when the
+    configuration turns TLS off for this route.
+    """
 
     name: str
     port: int
@@ -34,7 +37,11 @@ class DialTarget:
 
 
 class DialError(Exception):
-    """No session came about. `reply` are the server's words, if it spoke; `permanent` when it refused our mail."""
+    """The connection attempt failed; there is no session.
+
+    `reply` is the server's reply, None if it sent none. `permanent` is True when the server refused our mail with a
+    5xx.
+    """
 
     def __init__(self, phase: Phase, text: str, reply: RemoteReply | None = None, *, permanent: bool = False) -> None:
         super().__init__(text)
@@ -45,7 +52,7 @@ class DialError(Exception):
 
 
 class Dialler:
-    """`helo` is our name, `verified` the context for `required` and `implicit`."""
+    """Opens sessions. `helo` is our host name, `verified` the TLS context for the modes `required` and `implicit`."""
 
     def __init__(
         self,
@@ -66,13 +73,13 @@ class Dialler:
         self._unverified.verify_mode = ssl.CERT_NONE
 
     async def dial(self, target: DialTarget, address: str) -> ClientSession:
-        """Raises DialError."""
+        """Returns a session with the target at this IP address. Raises DialError."""
         try:
             return await self._attempt(target, address, starttls=target.tls != "none")
         except DialError as error:
             if error.phase != "tls" or target.tls != "opportunistic":
                 raise
-        # RFC 7435 §3: a handshake that fails is no worse than no TLS at all, but needs a connection of its own.
+        # RFC 7435 §3: after a failed handshake mail may go without TLS, but over a new connection.
         return await self._attempt(target, address, starttls=False)
 
     async def _attempt(self, target: DialTarget, address: str, *, starttls: bool) -> ClientSession:
@@ -118,9 +125,9 @@ class Dialler:
             if sock is not None:
                 sock.close()
             if isinstance(error, TimeoutError):
-                raise DialError("connect", "no connection in time") from error
+                raise DialError("connect", "the connection attempt timed out") from error
             if isinstance(error, OSError):
-                raise DialError("connect", error.strerror or "no connection") from error
+                raise DialError("connect", error.strerror or "the connection attempt failed") from error
             raise
         return sock
 
@@ -143,10 +150,10 @@ async def _greet(client: aiosmtplib.SMTP, target: DialTarget, helo: str) -> None
 async def _start_tls(client: aiosmtplib.SMTP, target: DialTarget, helo: str) -> None:
     if not client.supports_extension("starttls"):
         if target.tls == "required":
-            raise DialError("tls", "TLS is required here and not offered there")
+            raise DialError("tls", "TLS is required, but the server does not offer it")
         return
     await client.starttls()
-    await _greet(client, target, helo)  # RFC 3207 §4.2: what was offered before does not count
+    await _greet(client, target, helo)  # RFC 3207 §4.2: extensions offered before TLS do not count
 
 
 async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> None:
@@ -157,7 +164,7 @@ async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> 
 
 
 def _session(client: aiosmtplib.SMTP, target: DialTarget, timeout_s: float) -> ClientSession:
-    # Not isinstance: uvloop's transports only look like asyncio's.
+    # isinstance would fail: uvloop's transports do not inherit from asyncio's.
     transport = cast("asyncio.Transport | None", client.transport)
     if transport is None or transport.is_closing():
         raise aiosmtplib.SMTPServerDisconnected("the connection was closed")
@@ -175,7 +182,7 @@ def _session(client: aiosmtplib.SMTP, target: DialTarget, timeout_s: float) -> C
 def _dial_error(error: Exception, phase: Phase) -> DialError:
     if isinstance(error, aiosmtplib.SMTPResponseException) and 400 <= error.code < 600:
         reply = RemoteReply.of(error.code, error.message.split("\n"))
-        # A login that fails is ours to mend, not the message's fault.
+        # A failed login is a fault of our configuration, so the message is tried again.
         refused = error.code >= 500 and not isinstance(error, aiosmtplib.SMTPAuthenticationError)
         return DialError(phase, reply.text, reply, permanent=refused and phase != "tls")
     cause: BaseException | None = error
@@ -186,7 +193,7 @@ def _dial_error(error: Exception, phase: Phase) -> DialError:
             return DialError("tls", f"the TLS handshake failed: {cause.reason}")
         cause = cause.__cause__
     if isinstance(error, TimeoutError):
-        return DialError(phase, "no answer in time")
+        return DialError(phase, "the server did not answer in time")
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return DialError(phase, "the answer is not an SMTP reply")
     if isinstance(error, ConnectionError):

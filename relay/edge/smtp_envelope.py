@@ -1,7 +1,7 @@
-"""An outgoing envelope as SMTP commands: the one place where addresses become bytes on the wire.
+"""An outgoing envelope as SMTP commands: the only place where addresses become bytes of the protocol.
 
-Addresses pass the strict grammar of `core.address` first, which has no control character, no bare space and no angle
-bracket, so that nothing in them can end a command or add a parameter.
+Addresses first pass the strict grammar of `core.mail.address`. It allows no control character, no unquoted space and no
+angle bracket, so that no address can end a command or add a parameter.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,12 @@ from relay.ports import Delivery, Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """`domain` is the recipient's, folded; addresses are as they go out, without brackets. `downgrade` is for servers
-    that offer less than the content needs (`Outgoing.downgraded`)."""
+    """Sender, recipient and content of one SMTP transaction.
+
+    `mail_from` and `rcpt_to` have the form in which they are sent, without angle brackets. `domain` is the recipient's
+    folded domain. `downgrade` makes content for servers that lack an extension which the content needs
+    (`Outgoing.downgraded`).
+    """
 
     mail_from: str
     rcpt_to: str
@@ -27,7 +31,10 @@ class Envelope:
 
     @classmethod
     def of(cls, outgoing: Outgoing) -> "Envelope | Delivery":
-        """The envelope, or the failure when an address is not one (RFC 3463: 5.1.7 the sender's, 5.1.3 the other)."""
+        """Returns the envelope, or a failed Delivery when an address is not valid.
+
+        The enhanced code is 5.1.7 for the sender's address and 5.1.3 for the recipient's (RFC 3463).
+        """
         try:
             mail_from = _wire_form(outgoing.mail_from) if outgoing.mail_from else ""  # RFC 5321 §4.5.5
         except address.AddressError as error:
@@ -47,23 +54,24 @@ class Envelope:
         )
 
     async def fitted(self, offers: dict[str, str]) -> "Envelope":
-        """With content that a server with these offers may be sent; itself where that is as it is."""
+        """Returns the envelope with content that fits the server's extensions; `self` if nothing changes."""
         if self.downgrade is None or not self.has_8bit or "smtputf8" in offers:
             return self
         content = await self.downgrade("8bitmime" in offers)
         return self if content is self.content else replace(self, content=content, has_8bit=not content.isascii())
 
     def unfit(self, session: ClientSession) -> Delivery | None:
-        """The refusal that this server would give, from what it offers; None when it may be tried."""
+        """Returns the refusal that the server's extensions make certain; None when the message may be sent."""
         if self.needs_smtputf8 and "smtputf8" not in session.offers:
-            return _unsendable("mail", 550, "5.6.7", "the server does not take international addresses", session)
+            return _unsendable("mail", 550, "5.6.7", "the server does not accept international addresses", session)
         most = session.offers.get("size", "")
-        # RFC 1870 §3: no number or 0 is "no fixed limit".
+        # RFC 1870 §3: a missing number and 0 both mean "no fixed limit".
         if most.isdecimal() and 0 < int(most[:19]) < len(self.content):
-            return _unsendable("mail", 552, "5.3.4", f"the server takes messages of up to {most[:19]} bytes", session)
+            return _unsendable("mail", 552, "5.3.4", f"the server accepts messages of up to {most[:19]} bytes", session)
         return None
 
     def mail(self, offers: dict[str, str]) -> bytes:
+        """Returns the MAIL command without line end, with the parameters that the server offers."""
         command = f"MAIL FROM:<{self.mail_from}>".encode()
         if "size" in offers:
             command += b" SIZE=%d" % len(self.content)
@@ -74,11 +82,12 @@ class Envelope:
         return command
 
     def rcpt(self) -> bytes:
+        """Returns the RCPT command without line end."""
         return f"RCPT TO:<{self.rcpt_to}>".encode()
 
 
 def _wire_form(text: str) -> str:
-    """The domain as A-labels. Raises AddressError."""
+    """Returns the address with its domain as A-labels. Raises AddressError."""
     local, domain = address.split(text)
     return f"{address.sendable_local_part(local)}@{address.fold_domain(domain)}"
 

@@ -1,7 +1,8 @@
-"""The courier: one message to one recipient's server, by static route or MX, each host in order once.
+"""The courier: sends one message to the server of one recipient, by static route or MX, trying each host once in order.
 
-Every outcome is a `Delivery`; a remote can do nothing that raises. A transaction is begun again on another connection
-or host only while the final dot has not left: after it, a lost answer is a temporary failure for the queue to decide.
+Every outcome is a `Delivery`; no behaviour of a remote server raises an exception. A transaction is repeated over
+another connection or host only while the final dot has not been sent. After that, a lost answer is a temporary failure,
+and the queue decides about the next attempt.
 """
 
 import ssl
@@ -20,7 +21,7 @@ from relay.edge.smtp_envelope import Envelope
 from relay.edge.smtp_pool import Destinations, Pool
 from relay.ports import Clock, Delivery, MxHost, Observer, Outgoing, ResolveError, Resolver
 
-# A domain may publish as many hosts and addresses as it likes; one attempt is not spent on all of them.
+# A domain may publish any number of hosts and addresses; one attempt tries only some of them.
 _MOST_DIALS: Final = 10
 
 
@@ -30,7 +31,7 @@ class CourierError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """`final`: no other host is to be asked."""
+    """A delivery; `final` is True when no other host may be tried after it."""
 
     delivery: Delivery
     final: bool
@@ -86,7 +87,7 @@ class SmtpOut:
         return delivery
 
     async def close(self) -> None:
-        """Ends the connections at rest; deliveries under way end theirs."""
+        """Closes the idle connections. Deliveries under way close their own."""
         await self._pool.close()
 
     # ---------------------------------------------------------------- hosts
@@ -105,8 +106,8 @@ class SmtpOut:
             try:
                 addresses = host.addresses or await self._resolver.addresses(host.name)
             except ResolveError as error:
-                # That a host does not exist settles the matter only when no other host may yet take the mail; that
-                # our own smarthost does not exist is ours to mend.
+                # A host that does not exist is a permanent failure only when no other host may accept the mail; a
+                # smarthost of our own that does not exist is a fault of our configuration.
                 if last is None or last.permanent:
                     permanent = error.permanent and route is None
                     last = _failed("dns", str(error), permanent=permanent, host=host.name)
@@ -126,17 +127,23 @@ class SmtpOut:
             hosts = await self._resolver.mx(domain)
         except ResolveError as error:
             return _failed("dns", str(error), permanent=error.permanent)
-        # RFC 5321 §5.1: hosts that are no nearer than ourselves are left out; none left is a loop.
+        # RFC 5321 §5.1: hosts that are not preferred to ourselves are left out; if none is left, it is a loop.
         own = min((host.preference for host in hosts if host.name.lower().rstrip(".") in self._own_names), default=None)
         nearer = [host for host in hosts if own is None or host.preference < own]
         if hosts and not nearer:
-            return _failed("dns", "mail for the domain loops back to us", permanent=True, code=554, enhanced="5.4.6")
+            return _failed(
+                "dns",
+                "the MX records lead mail for the domain back to this server",
+                permanent=True,
+                code=554,
+                enhanced="5.4.6",
+            )
         return nearer
 
     # ---------------------------------------------------------------- connections
 
     async def _over_kept(self, target: DialTarget, envelope: Envelope) -> Delivery | None:
-        """Over a connection at rest; None when there is none, or when it turned out to have been closed meanwhile."""
+        """Delivers over an idle connection; None when there is none, or when the server had closed it."""
         session = self._pool.take(target)
         if session is None:
             return None
@@ -168,7 +175,7 @@ class SmtpOut:
             return _Outcome(_lost(lost, session), final=lost.phase == "end_of_data")
 
     async def _over(self, session: ClientSession, target: DialTarget, envelope: Envelope) -> _Outcome:
-        """Raises LostError."""
+        """Delivers over an open session and gives it back to the pool. Raises LostError."""
         unfit = envelope.unfit(session)
         if unfit is not None:
             self._pool.give(target, session)

@@ -1,4 +1,4 @@
-"""Connections kept open between messages, and the limits per destination."""
+"""Connections that stay open between messages, and the limits for each destination."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,10 @@ _CLOSE_S: Final = 1
 
 
 class Pool:
-    """Sessions at rest, by target, newest first; each says QUIT after `idle_s` or `messages` transactions."""
+    """Idle sessions by target; the newest one is used first.
+
+    A session ends with QUIT after `idle_s` seconds without use or after `messages` transactions.
+    """
 
     def __init__(self, *, idle_s: float, messages: int) -> None:
         self._idle_s = idle_s
@@ -23,7 +26,7 @@ class Pool:
         self._resting: dict[DialTarget, list[tuple[ClientSession, asyncio.TimerHandle]]] = {}
 
     def take(self, target: DialTarget) -> ClientSession | None:
-        """A session that was alive a moment ago, or None."""
+        """Returns an idle session that is still open, or None. The caller gives it back with `give`."""
         resting = self._resting.get(target, [])
         while resting:
             session, timer = resting.pop()
@@ -35,7 +38,7 @@ class Pool:
         return None
 
     def give(self, target: DialTarget, session: ClientSession) -> None:
-        """Keeps the session for the next message, or ends it when it has done its work."""
+        """Keeps the session for the next message, or ends it when it cannot or must not be used again."""
         if not session.usable:
             session.abort()
         elif session.sent >= self._messages or self._idle_s <= 0:
@@ -45,7 +48,7 @@ class Pool:
             self._resting.setdefault(target, []).append((session, timer))
 
     async def close(self) -> None:
-        """Says QUIT on every session at rest, and waits a moment for the answers."""
+        """Sends QUIT on every idle session and waits up to a second for the answers."""
         pairs = [pair for resting in self._resting.values() for pair in resting]
         self._resting.clear()
         for session, timer in pairs:
@@ -71,7 +74,7 @@ class _Destination:
 
 
 class Destinations:
-    """At most `concurrency` deliveries at once to a destination, beginning at least `interval_s` apart."""
+    """Limits for each destination: `concurrency` deliveries at once, with `interval_s` seconds between their starts."""
 
     def __init__(self, *, concurrency: int, interval_s: float, clock: Clock) -> None:
         self._concurrency = concurrency
@@ -81,6 +84,7 @@ class Destinations:
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
+        """Waits until a delivery to the destination `name` may start, and counts it until the block ends."""
         destination = self._known.setdefault(name, _Destination(asyncio.Semaphore(self._concurrency)))
         destination.users += 1
         try:
@@ -96,10 +100,12 @@ class Destinations:
                 self._forget()
 
     def _forget(self) -> None:
+        """Removes the destinations without users whose interval is over."""
         now_s = self._clock.monotonic_s()
         self._known = {name: known for name, known in self._known.items() if known.users or known.next_at_s > now_s}
 
     async def _own_time(self, destination: _Destination) -> None:
+        """Reserves the next start time of the destination and sleeps until then."""
         now_s = self._clock.monotonic_s()
         begin_s = max(now_s, destination.next_at_s)
         destination.next_at_s = begin_s + self._interval_s

@@ -1,4 +1,4 @@
-"""The operating system's side: clock, ids, the lock of a data directory, and what systemd is told."""
+"""The operating system's services: clock, ids, the lock of a data directory, and messages to systemd."""
 
 import fcntl
 import os
@@ -20,13 +20,16 @@ _LOCK_NAME: Final = "relay.lock"
 
 
 def _uptime_s() -> float:
-    """Seconds that nobody can set, time asleep included where the system counts it."""
+    """Returns seconds since boot, which nobody can set; time in suspend counts where the system measures it."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SystemClock:
-    """`ports.Clock`. The wall clock is read once; from there on time only passes, at the rate to which NTP steers the
-    system. A step of the wall clock, a wrong one at boot included, is followed at the next start of the process."""
+    """Implements `ports.Clock`. It reads the wall clock once; after that, time only moves forward.
+
+    It moves at the rate to which NTP steers the system. A step of the wall clock, such as the correction of a wrong
+    time at boot, takes effect at the next start of the process.
+    """
 
     def __init__(self, wall_s: Callable[[], float] = time.time, uptime_s: Callable[[], float] = _uptime_s) -> None:
         self._uptime_s = uptime_s
@@ -40,8 +43,11 @@ class SystemClock:
 
 
 class SystemIds:
-    """`ports.Ids`: 48 bits of milliseconds, 80 random bits, in base32hex (RFC 4648 §7), whose text order is that of the
-    octets. Ids of one process only rise, also within a millisecond and when the wall clock steps back."""
+    """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
+
+    The order of the texts is the order of the octets. The ids of one process always increase, also within a millisecond
+    and after the wall clock stepped back.
+    """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._wall_ns = wall_ns
@@ -51,7 +57,10 @@ class SystemIds:
         self._lock = threading.Lock()
 
     def entropy(self, size: int) -> bytes:
-        """Each byte given once; asked of the system a page at a time, for a message takes a dozen."""
+        """Returns `size` random bytes; no byte is returned twice.
+
+        They are read from the system in larger blocks, because one message needs a dozen small pieces.
+        """
         with self._lock:
             return self._take(size)
 
@@ -72,8 +81,10 @@ class SystemIds:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Holds `directory` for one daemon: SQLite has one writer. The lock ends with the process, however that ends.
-    Raises StoreError."""
+    """Locks `directory` for one daemon, because SQLite has one writer. Raises StoreError.
+
+    The lock ends with the process, even after a crash.
+    """
     path = directory / _LOCK_NAME
     try:
         file = path.open("a+", encoding="ascii")
@@ -88,7 +99,7 @@ def locked(directory: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read(20).strip() or "unknown"
             raise StoreError(
-                f"{directory}: another relay works here (process {holder}); stop it, or give this one its own data_dir"
+                f"{directory}: another relay uses this directory (process {holder}); stop it, or set another data_dir"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -97,12 +108,12 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def notify(state: str) -> None:
-    """Tells systemd (sd_notify(3)), when it is there and listens: READY=1, STOPPING=1."""
+    """Sends a state such as READY=1 or STOPPING=1 to systemd, if the process runs under it (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    # A supervisor that went away is no reason to stop relaying.
+    # The daemon goes on even if its supervisor does not listen any more.
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         channel.sendto(state.encode(), address)

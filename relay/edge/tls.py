@@ -1,4 +1,4 @@
-"""The server's side of TLS: its certificate, and a self-signed one to begin with."""
+"""The server's TLS: reading its certificate, and making a self-signed one for a new installation."""
 
 import ipaddress
 import os
@@ -21,7 +21,7 @@ class TlsError(Exception):
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """For listeners: TLS 1.2 and newer, no client certificates. Raises TlsError."""
+    """Returns the TLS context for listeners: TLS 1.2 or newer, no client certificates. Raises TlsError."""
     for path, what in ((certificate, "certificate"), (key, "key")):
         try:
             path.open("rb").close()
@@ -32,11 +32,11 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # A key with a passphrase would make OpenSSL ask at the terminal: a daemon answers that it has none.
+        # OpenSSL would ask for a passphrase at the terminal; the empty answer makes it fail instead.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise TlsError(f"TLS key {key} does not belong to certificate {certificate}: give the pair") from None
+            raise TlsError(f"TLS key {key} does not belong to certificate {certificate}: set a matching pair") from None
         raise TlsError(
             f"TLS certificate {certificate} or key {key} is not valid PEM without a passphrase: replace it"
         ) from None
@@ -44,8 +44,12 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def make_self_signed(directory: Path, hostnames: Sequence[str]) -> tuple[Path, Path]:
-    """Writes `cert.pem` and `key.pem` (mode 0600) for host names or IP addresses; returns both paths. Existing files
-    are replaced. Raises OSError."""
+    """Writes `cert.pem` and `key.pem` (mode 0600) for host names or IP addresses, and returns both paths.
+
+    Raises OSError.
+
+    Existing files are replaced.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostnames[0][:64])])
     now = datetime.now(UTC)
@@ -80,7 +84,7 @@ def _general_name(hostname: str) -> x509.GeneralName:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Never readable by others, not even for a moment."""
+    """Replaces a file; from its creation on, only its owner can read it."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)

@@ -1,5 +1,7 @@
-"""The relay's outside world as protocols. Each docstring is the contract: what may fail, what is atomic, who
-normalises. `edge`, `store` and `intake` implement them, the steps and the edges use them, `app` joins the two.
+"""Ports: the protocols between the steps of a message and everything outside of them.
+
+Each docstring is a contract: what is returned, what may be raised, what is atomic. `edge`, `store` and `intake`
+implement the ports, the steps and the edges use them, and `app` connects the two.
 """
 
 from relay.ports.event_log import EventLog, Unlogged
@@ -29,33 +31,58 @@ from relay.ports.record import (
     StoredMessage,
     Use,
 )
-from relay.ports.store import DirectoryStore, FactStore, KeyStore, QueueStore, RecordStore, Store, StoreError
+from relay.ports.store import (
+    AcceptanceStore,
+    AppPasswordStore,
+    DkimKeyStore,
+    HoldStore,
+    LimitStore,
+    NoticeLog,
+    OptOutStore,
+    OrderStore,
+    PairStore,
+    PartyStore,
+    QueueStore,
+    RecordStore,
+    SecretStore,
+    SenderStore,
+    Store,
+    StoreError,
+    ThreadStore,
+)
 from relay.ports.system import Clock, Ids, Observer
 
 __all__ = [
     "Acceptance",
+    "AcceptanceStore",
+    "AppPasswordStore",
     "Authenticator",
     "Clock",
     "Courier",
     "Delivery",
-    "DirectoryStore",
     "DkimKey",
+    "DkimKeyStore",
     "EventLog",
-    "FactStore",
+    "HoldStore",
     "HostRecord",
     "Ids",
     "Intake",
-    "KeyStore",
+    "LimitStore",
     "MessageRecord",
     "MessageSummary",
     "Misuse",
     "MxHost",
+    "NoticeLog",
     "NoticeSent",
     "Observer",
     "OptOutChange",
+    "OptOutStore",
+    "OrderStore",
     "Outgoing",
     "OutgoingNotice",
     "OvertakenError",
+    "PairStore",
+    "PartyStore",
     "Pending",
     "QueueLine",
     "QueueStore",
@@ -63,6 +90,8 @@ __all__ = [
     "ResolveError",
     "Resolver",
     "Scanner",
+    "SecretStore",
+    "SenderStore",
     "Settlement",
     "Signer",
     "Store",
@@ -71,6 +100,7 @@ __all__ = [
     "StoreUnavailableError",
     "StoredContent",
     "StoredMessage",
+    "ThreadStore",
     "UnavailableError",
     "Unlogged",
     "Use",

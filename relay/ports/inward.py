@@ -1,4 +1,4 @@
-"""The way in: what the receiving edge asks and tells, and who says who is writing."""
+"""The way in: the questions of the receiving edge, and the checks of a message that ask another program."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,7 +10,7 @@ from relay.core.model.reply import Reply
 
 
 class UnavailableError(Exception):
-    """A thing outside is away for now: answer 451, keep nothing, try again later."""
+    """A dependency is temporarily unavailable: the caller answers 451 and stores nothing."""
 
 
 class StoreFault(StrEnum):
@@ -38,38 +38,40 @@ class StoreUnavailableError(UnavailableError):
 
 
 class OvertakenError(UnavailableError):
-    """Another took the last place of a quota meanwhile: the message is to be judged again."""
+    """A concurrent message took the last place of a quota: the message must be judged again."""
 
 
 class Intake(Protocol):
-    """What the receiving edge asks and tells; `intake` answers. Any exception is the caller's 451."""
+    """Answers the receiving edge at each step of a transaction. For any exception the edge answers 451."""
 
     async def login(self, username: str, password: str) -> str | None:
-        """The party id that this app password proves, or None. Constant-time in the password."""
+        """Returns the id of the party whose app password this is, or None. Takes the same time for every password."""
         ...
 
     async def mail_from(self, peer: Peer, address: str) -> Reply:
-        """Answers MAIL FROM; `address` is as written, "" for the null sender."""
+        """Returns the reply to MAIL FROM; `address` is as it was written, "" for the null sender."""
         ...
 
     async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
-        """Answers RCPT TO; `address` is as written and grammatically valid. 550 5.1.1 is "unknown alias"."""
+        """Returns the reply to RCPT TO; `address` is as it was written and grammatically valid. 550 5.1.1 means that
+        the alias is unknown."""
         ...
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """One reply per accepted recipient, in order, after the commit. The SMTP edge folds them into one (all 250
-        when any is), LMTP gives them all. Must not be cancelled once begun: the edge shields it."""
+        """Returns one reply for each accepted recipient, in their order, after the commit. The SMTP edge merges them
+        into one, which is 250 if one of them is; LMTP sends them all. It must not be cancelled: the edge shields it."""
         ...
 
 
 class Authenticator(Protocol):
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
-        """Who wrote this, for a folded From address. DNS faults that could change the answer raise UnavailableError."""
+        """Returns the proofs that the message was written by the folded From address. Raises UnavailableError for a DNS
+        fault that could change the result."""
         ...
 
 
 class Scanner(Protocol):
     async def scan(self, content: bytes) -> Scan | None:
-        """What the scanner says of a whole message. When it is away, its setting decides: None is `pass`, a Scan with
-        AWAY is `hold`, UnavailableError is `tempfail`."""
+        """Returns the scanner's result for a whole message. If the scanner is unavailable, its setting decides: `pass`
+        returns None, `hold` returns a Scan with AWAY, and `tempfail` raises UnavailableError."""
         ...

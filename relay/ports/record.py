@@ -1,4 +1,4 @@
-"""What goes into the record and the queue, and what comes out of them."""
+"""The values that the store writes and reads: records, notices, settlements, summaries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,11 +20,12 @@ from relay.ports.outward import Delivery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRecord:
-    """One message for one recipient as it is kept (R-REC-01). `original` is the received bytes, `header` and `edits`
-    the relayed form (None when it was not relayed). `pair_id`, `author_id`, `recipient_id` are None for mail of
-    strangers and for the operator's; `key_holder_id` names whose key wraps the message key (the author, else the
-    marketplace id). `original_message_id` is kept encrypted, with a keyed hash for look-ups in the pair. `detail` is
-    JSON-able and free of addresses and message text."""
+    """One message for one recipient, as it is stored (R-REC-01). `original` is the received content; `header` and
+    `edits` are the relayed form (`header` is None if the message was not relayed). `pair_id`, `author_id` and
+    `recipient_id` are None for mail of strangers and mail to the operator. `key_holder_id` is the holder whose key
+    wraps the message key: the author, or else the marketplace. `original_message_id` is stored encrypted, with a keyed
+    hash for look-ups in the pair. `detail` can be encoded as JSON and contains no address and no text of the message.
+    """
 
     id: str
     marketplace_id: str
@@ -52,8 +53,8 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingNotice:
-    """A mail of the relay's own: `content` is the whole message but for To and signature; `item.message_id` names the
-    record it is about; its bytes are kept under the item's id with the key of `key_holder_id`."""
+    """A mail that the relay itself writes. `content` is the whole message without To and signature; `item.message_id`
+    is the record that it is about. The content is stored under the item's id, encrypted for `key_holder_id`."""
 
     item: Item
     key_holder_id: str
@@ -62,8 +63,9 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message of a day's quota (R-POL-11): `scope` is "seller", "pair", "buyer" or "bypass", `subject_id` whose,
-    `day` an ISO date in the policy's time zone; `limit`: the day's count that it must not exceed, 0 for none."""
+    """One message that counts towards a daily quota (R-POL-11). `scope` is "seller", "pair", "buyer" or "bypass",
+    `subject_id` is the id of that seller, pair or buyer, and `day` an ISO date in the policy's time zone. `limit` is
+    the highest count for the day, 0 for no limit."""
 
     scope: str
     subject_id: str
@@ -73,8 +75,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misuse:
-    """Points that a mark of importance has cost (R-POL-06); the same message and cause count once. `cause` is
-    "not_important" (the buyer's word) or "contradiction" (the content's)."""
+    """Points that a mark of importance has cost (R-POL-06). The same message and cause count once. `cause` is
+    "not_important" (the buyer says so) or "contradiction" (the content shows it)."""
 
     message_id: str
     seller_id: str
@@ -85,7 +87,8 @@ class Misuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent:
-    """That a party was told of something, so that it is not told again at once: `topic` is a word and an id."""
+    """A party was sent a notice: this is kept so that a similar one is not sent at once.
+    `topic` is a word and an id."""
 
     party_id: str
     topic: str
@@ -94,8 +97,8 @@ class NoticeSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """What one transaction adds: all or nothing. Items in state LEASED are born leased by `owner`, with their first
-    attempt already counted, so that the worker may dial without another write."""
+    """Everything that one transaction adds, all or nothing. Items in state LEASED are leased by `owner` from the
+    beginning, with their first attempt counted, so that the worker can deliver them without another write."""
 
     records: tuple[MessageRecord, ...]
     events: tuple[Event, ...]
@@ -111,8 +114,8 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredContent:
-    """What dispatch needs to send an item: received bytes and relayed form, or a notice's bytes as `original` with
-    `header` None."""
+    """The content of an item, as dispatch needs it: the received content and its relayed form. For a notice `original`
+    is the notice and `header` is None."""
 
     original: bytes
     header: bytes | None
@@ -122,10 +125,10 @@ class StoredContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The end of one attempt: the item's new state (see `item.TRANSITIONS`), when it is due again, what happened, and
-    the notice that this brings about, if any. One transaction; a lease lost to another node makes it a no-op (False).
-    `dialled`: False takes back the attempt that the claim has counted. `delivery` is the attempt's outcome, None when
-    no server was asked; the store does not keep it."""
+    """The end of one attempt: the new state of the item (see `item.TRANSITIONS`), the time when it is due again, the
+    events, and a notice if one must be sent. It is written in one transaction, and not at all if another node has
+    leased the item meanwhile. `dialled` is False if no attempt was made, which takes back the count of the claim.
+    `delivery` is the outcome of the attempt, None if no server was asked; the store does not keep it."""
 
     item: Item
     owner: str
@@ -140,7 +143,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSummary:
-    """A record as lists and `relay message` show it: no real address, no text but what the staff's case allows."""
+    """The part of a record that is not encrypted, as lists and `relay message` show it: no address and no text."""
 
     id: str
     marketplace_id: str
@@ -157,7 +160,7 @@ class MessageSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A record opened: decrypted, for staff with a reason, `relay message show` and rewriting."""
+    """A decrypted record, for staff with a reason, for `relay message show` and for rewriting."""
 
     summary: MessageSummary
     subject: str
@@ -172,7 +175,7 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """An unlisted sender that waits for its account's word, and how much mail waits with it (R-SND-02)."""
+    """A sender that waits for the decision of the account owner. `held` is how many messages wait for it (R-SND-02)."""
 
     sender: Sender
     since: datetime
@@ -181,7 +184,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutChange:
-    """One line of an opt-out's history (R-POL-02): the scope, whether it was set or lifted, by what source, when."""
+    """One line of the history of opt-outs (R-POL-02). `out` is whether the opt-out was set or lifted."""
 
     opt_out: OptOut
     out: bool
@@ -189,7 +192,7 @@ class OptOutChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLine:
-    """One line of `relay queue`: per destination and state."""
+    """One line of `relay queue`: the items of one destination in one state."""
 
     destination: str
     state: ItemState
@@ -200,7 +203,8 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimKey:
-    """`private_der` is PKCS#8, b"" once retired; `since` is when the state began, None for a key not stored yet."""
+    """A DKIM key. `private_der` is PKCS#8, b"" if the key is retired; `since` is when the state began, None before the
+    key is stored."""
 
     domain: str
     selector: str

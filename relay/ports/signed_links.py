@@ -1,4 +1,4 @@
-"""What signed links show and do, as the web edge asks for it; `relay.signed_links` answers (R-POL-02, R-SND-02,
+"""The pages and actions of signed links, for the web edge; `relay.signed_links` implements them (R-POL-02, R-SND-02,
 R-REW-09)."""
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from relay.core.signed_link import Purpose
 
 
 class LinkWords(NamedTuple):
-    """What can be so, and what can be chosen, of one purpose. Each has a text `page.PURPOSE.DECISION`."""
+    """The states and the choices of one purpose. Each has a text `page.PURPOSE.STATE` or `page.PURPOSE.CHOICE`."""
 
     states: tuple[str, ...]
     choices: tuple[str, ...]
@@ -32,13 +32,14 @@ LINK_WORDS: Final[Mapping[Purpose, LinkWords]] = {
     Purpose.PRODUCT_SUPPORT: LinkWords(("on", "off"), ("turn_on", "turn_off")),
 }
 ONE_CLICK: Final = "one_click"
-"""The choice that a mail program makes by itself (RFC 8058): a buyer wants no more mail of this seller's."""
+"""The choice of one-click unsubscription, made by a mail program (RFC 8058): the buyer wants no more mail of this
+seller."""
 FACTS: Final = ("from", "order", "received", "subject", "sender", "waiting", "record")
-"""What a page may say of what its link is about, each with a label `page.about.FACT`."""
+"""The facts that a page may show about the subject of its link, each with a label `page.about.FACT`."""
 
 
 class Choice(NamedTuple):
-    """A button. `state` says what is so now where each choice has a state of its own, else ""."""
+    """A button. `state` is the present state if each choice has its own, else ""."""
 
     value: str
     state: str = ""
@@ -46,8 +47,9 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A link's page. `about` holds what its reader may know of the thing: never a real address of the other side, no
-    text of a message but the subject of one that the reader is said to have written. `done`: just now."""
+    """The page of a link. `about` has the facts that its reader may know: never a real address of the other side, and
+    of messages only the subject of one that the reader is said to have written. `done` is whether the choice was just
+    made."""
 
     purpose: Purpose
     marketplace: str
@@ -61,18 +63,19 @@ class Offer:
 
 
 class LinkFault(StrEnum):
-    """Why a link does nothing."""
+    """The reason why a link has no effect."""
 
     FORGED = "forged"
     EXPIRED = "expired"
     GONE = "gone"
-    """What it was about, or who it was for, is no longer there."""
+    """The subject of the link, or the person whom it was for, no longer exists."""
     CHOICE = "choice"
-    """It has no such choice."""
+    """The link has no such choice."""
 
 
 class LinkError(Exception):
-    """`locale` and `help_url` are the holder's and his marketplace's, "" where nobody is known."""
+    """A link that has no effect. `locale` is the holder's and `help_url` their marketplace's; both are "" if the holder
+    is unknown."""
 
     def __init__(self, why: LinkFault, *, locale: str = "", help_url: str = "") -> None:
         super().__init__(why)
@@ -82,8 +85,8 @@ class LinkError(Exception):
 
 
 class PolicyVersion(NamedTuple):
-    """`effective`: when it took or takes effect, as its readers count. `summary`: the operator's words, "" for none;
-    `changes`: each setting that differs from the version before, in words."""
+    """One version of a policy. `effective` is when it takes effect, in the readers' time; `summary` is the operator's
+    text, "" for none; `changes` describes each setting that differs from the version before."""
 
     version: str
     effective: str
@@ -94,7 +97,7 @@ class PolicyVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changelog:
-    """Newest first; `locales` are those that it can be had in."""
+    """The versions of a policy, newest first. `locales` are the languages that the page exists in."""
 
     marketplace: str
     help_url: str
@@ -104,18 +107,19 @@ class Changelog:
 
 
 class SignedLinks(Protocol):
-    """A token alone says who acts and about what; nothing else in a request can change that. Both verbs raise LinkError
-    and UnavailableError. `act` is idempotent: the same choice again shows the same page and changes nothing."""
+    """The token alone determines who acts, and on which subject; nothing else in a request can change that. `look` and
+    `act` raise LinkError and UnavailableError."""
 
     async def look(self, token: str) -> Offer:
-        """Changes nothing."""
+        """Returns the page of a link, and changes nothing."""
         ...
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
-        """`words` are what a reporter typed."""
+        """Carries out a choice and returns the page. The same choice again returns the same page and changes nothing.
+        `words` is the text that a reporter typed."""
         ...
 
     def changelog(self, marketplace_id: str, wanted: Sequence[str]) -> Changelog | None:
-        """The policy versions that sellers were told of (R-POL-20), in the first of the `wanted` languages that the
-        marketplace speaks; None without such a marketplace."""
+        """Returns the policy versions that were announced to sellers (R-POL-20), in the first of the `wanted` languages
+        that the marketplace uses; None if there is no such marketplace."""
         ...

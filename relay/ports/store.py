@@ -1,4 +1,18 @@
-"""The store: who is who, the queue, the record, the secrets. One interface, two engines."""
+"""The store as protocols: one for each noun, and `Store`, which holds one part of each.
+
+These rules hold for all parts:
+- A method that the database cannot carry out now, as the database itself says, raises StoreUnavailableError and has
+  changed nothing.
+- A write is one transaction. It is durable (synced to disk) when the method returns. Each event that is committed, each
+  acceptance, settlement and change of a DKIM key, is reported to the event log.
+- A row that the database refuses, for instance because it refers to a party that does not exist, raises ValueError.
+- Where addresses and domains are given as they were written, the store folds them, and AddressError (a ValueError) is
+  raised for text that is not an address. A method that takes a folded address says so.
+- A read sees everything that was committed, by this process or another, before it was called.
+- A look-up costs a few rows found by an index. A method that may read many rows says "bulk read"; it never blocks the
+  event loop.
+- Nothing that belongs to one marketplace is found through an id of another (R-ADR-09).
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -14,6 +28,7 @@ from relay.core.model.pair import Alias, Pair
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
 from relay.core.response import Turn
+from relay.ports.audit import AuditLog
 from relay.ports.record import (
     Acceptance,
     DkimKey,
@@ -31,11 +46,10 @@ from relay.ports.record import (
 )
 
 
-class DirectoryStore(Protocol):
-    """Who is who. Writes are idempotent by the marketplace's own references and durable on return; addresses are
-    folded here. Nothing of one marketplace is ever found through another's id (R-ADR-09)."""
+class PartyStore(Protocol):
+    """Buyers and sellers."""
 
-    async def put_party(
+    async def put(
         self,
         marketplace_id: str,
         role: Role,
@@ -47,42 +61,137 @@ class DirectoryStore(Protocol):
         state: PartyState | None = None,
         settings: SettingsUpdate | None = None,
     ) -> Party:
-        """Creates or updates; None leaves a value as it is. A new mailbox becomes the current one, the old one stays
-        in the history (R-ADR-04), and is listed as an approved sender of the party."""
+        """Creates the party or updates it, and returns it as it is stored then. A value that is None stays as it is.
+        A new mailbox becomes the current one; the old one stays in the history (R-ADR-04). The new mailbox is also
+        listed as an approved sender of the party (R-SND-01). Raises AddressError for a bad mailbox."""
         ...
 
-    async def party(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None: ...
+    async def get(self, party_id: str) -> Party | None:
+        """Returns the party with this id. The name of an erased party is empty."""
+        ...
 
-    async def party_by_id(self, party_id: str) -> Party | None: ...
+    async def by_ref(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None:
+        """Returns the party that the marketplace calls `external_ref`."""
+        ...
 
-    async def parties(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]: ...
+    async def in_marketplace(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]:
+        """Returns all parties of the marketplace, or those of one role, by role and reference. A bulk read."""
+        ...
 
     async def mailbox(self, party_id: str) -> str | None:
-        """The party's current verified mailbox as it was given."""
+        """Returns the party's current verified mailbox as it was written; None if it has none or is erased."""
         ...
 
-    async def put_pair(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
-        """The pair of the two, with its aliases; new aliases are issued under `domains` only for a new pair."""
+
+class AppPasswordStore(Protocol):
+    """App passwords, with which parties log in to submit mail (R-IN-02)."""
+
+    async def add(self, party_id: str, label: str, password_hash: str) -> str:
+        """Adds a password and returns its id. At most two passwords of a party are active at once: the oldest is
+        revoked when there would be three."""
         ...
 
-    async def pair(self, pair_id: str) -> Pair | None: ...
+    async def revoke(self, password_id: str) -> bool:
+        """Ends a password for good. Returns False if there is no active password with this id."""
+        ...
 
-    async def pairs(self, marketplace_id: str) -> Sequence[Pair]: ...
+    async def of_username(self, username: str) -> Sequence[tuple[str, str]]:
+        """Returns (party id, argon2 hash) of every active password whose party has `username` as its current mailbox
+        or as its reference, in any marketplace. Suspended parties are included, so that they can log in and be told
+        why their mail is not accepted (R-SND-07); erased parties are not."""
+        ...
 
-    async def put_order(self, update: OrderUpdate) -> Order:
+
+class PairStore(Protocol):
+    """Pairs of one buyer and one seller, with their aliases."""
+
+    async def put(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
+        """Returns the pair of the two parties. A pair that is new gets one alias for each role, under the domain that
+        `domains` names for it; the aliases of an existing pair stay as they are. Raises ValueError unless the two are
+        a buyer and a seller of the marketplace."""
+        ...
+
+    async def get(self, pair_id: str) -> Pair | None:
+        """Returns the pair with this id."""
+        ...
+
+    async def between(self, buyer_id: str, seller_id: str) -> Pair | None:
+        """Returns the pair of this buyer and this seller."""
+        ...
+
+    async def by_alias(self, local_part: str, domain: str) -> Pair | None:
+        """Returns the pair that a folded alias, in force or retired, belongs to."""
+        ...
+
+    async def alias(self, local_part: str, domain: str) -> Alias | None:
+        """Returns a folded alias, in force or retired."""
+        ...
+
+    async def in_marketplace(self, marketplace_id: str) -> Sequence[Pair]:
+        """Returns all pairs of the marketplace. A bulk read, which decrypts every pair."""
+        ...
+
+
+class OrderStore(Protocol):
+    """Orders, which belong to pairs."""
+
+    async def put(self, update: OrderUpdate) -> Order:
         """Creates the order, or updates in one statement the values that `update` names; returns the order as it is
-        stored then. Raises ValueError when the order belongs to another pair or the pair to another marketplace."""
+        stored then. Raises ValueError if the order belongs to another pair or the pair to another marketplace."""
         ...
 
-    async def order(self, marketplace_id: str, external_id: str) -> Order | None: ...
-
-    async def orders(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]: ...
-
-    async def reopen_thread(self, pair_id: str, by: str) -> None:
-        """All threads of the pair count as having had mail now (R-POL-18). `by` is kept."""
+    async def get(self, marketplace_id: str, external_id: str) -> Order | None:
+        """Returns the order that the marketplace calls `external_id`."""
         ...
 
-    async def put_sender(
+    async def of_pair(self, pair_id: str) -> Sequence[Order]:
+        """Returns the orders of the pair, the oldest first."""
+        ...
+
+    def in_marketplace(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
+        """Yields all orders of the marketplace, each with its pair, by the marketplace's own id. A bulk read in pages;
+        an order that is added meanwhile may be missing."""
+        ...
+
+
+class ThreadStore(Protocol):
+    """The history of a pair's mail, as decisions about a new message need it."""
+
+    async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
+        """Returns those of the Message-IDs that this pair knows, each with the id that the other side knows it by
+        (R-REW-03), in the order of `ids`. Another pair's ids, and ids that only the other side has seen, are never
+        returned."""
+        ...
+
+    async def has_open_question(self, pair_id: str) -> bool:
+        """Returns whether the newest relayed message of the pair that was not automatic is the buyer's. Messages that
+        went to the operator do not count (R-POL-13)."""
+        ...
+
+    async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
+        """Returns how many automatic replies of this side were received at or after `since` and not returned."""
+        ...
+
+    async def last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
+        """Returns when the thread of the order, or of the whole pair if `order_id` is None, had its newest mail or was
+        reopened, whichever is later; None if it never had mail. Returned and refused mail does not count, and held
+        mail counts only once it has been delivered."""
+        ...
+
+    async def reopen(self, pair_id: str, by: str) -> None:
+        """Reopens all threads of the pair, as if mail had come now (R-POL-18), and keeps the name `by`."""
+        ...
+
+    async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
+        """Returns the relayed messages of all pairs of the seller that were received at or after `since`, by pair and
+        time: the input of the response clock (R-REC-08). A bulk read."""
+        ...
+
+
+class SenderStore(Protocol):
+    """The sender lists of parties: the addresses that may write for them. An entry is `local@domain` or `@domain`."""
+
+    async def put(
         self,
         party_id: str,
         address: str,
@@ -92,136 +201,120 @@ class DirectoryStore(Protocol):
         added_by: str = "",
         shared: bool = False,
     ) -> Sender:
-        """Creates or flips an entry (`local@domain` or `@domain`). A flip to APPROVED releases the mail held for it,
-        a flip to BLOCKED returns it, in the same transaction (R-SND-02)."""
+        """Creates the entry, or changes its state. In the same transaction, a change to APPROVED releases the mail that
+        is held for the sender, and a change to BLOCKED returns it (R-SND-02). Deciding on a domain also decides the
+        pending addresses of that domain, which are retired. `shared` is never taken back; an empty `label` or
+        `added_by` leaves the value as it is. Raises ValueError if there is no such party, AddressError for a bad
+        address."""
         ...
 
-    async def senders(self, party_id: str) -> Sequence[Sender]: ...
+    async def get(self, sender_id: str) -> Sender | None:
+        """Returns the entry with this id; None also if its party is erased."""
+        ...
 
-    async def flip_senders(
+    async def of_party(self, party_id: str) -> Sequence[Sender]:
+        """Returns all entries of the party's list."""
+        ...
+
+    async def flip(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
+        """Changes the state of one entry, with the same effects as `put`, and returns it; None if there is no such
+        entry. `by` is kept with the events of the mail that this releases or returns (R-SND-03)."""
+        ...
+
+    async def flip_many(
         self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
     ) -> Sequence[Sender]:
-        """Many entries of one list at once, all or none, each as by `put_sender`; an address that is on no list raises
-        ValueError. `by` is kept with the events of the mail that this releases or returns (R-SND-03)."""
+        """Changes the state of several entries of one list as `flip` does, all or none. Raises ValueError if one of the
+        addresses is not on the list."""
         ...
-
-    async def flip_sender(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
-        """One entry by its id, as by `put_sender`; None when there is none (any more)."""
-        ...
-
-    async def sender(self, sender_id: str) -> Sender | None: ...
 
     async def pending(self, party_id: str) -> Sequence[Pending]:
-        """The party's unlisted senders, those that wait longest first."""
+        """Returns the senders that wait for the party's decision, the one that has waited longest first."""
         ...
 
-    async def put_opt_out(self, opt_out: OptOut, *, out: bool) -> None: ...
+    async def pending_count(self, party_id: str) -> int:
+        """Returns how many senders that wait for the party's decision have mail that is held. Senders whose mail was
+        returned do not count."""
+        ...
 
-    async def opt_out_history(self, buyer_id: str) -> Sequence[OptOutChange]:
-        """Every change, oldest first."""
+    async def parties_due_for_digest(self, before: datetime) -> Sequence[str]:
+        """Returns the ids of the parties that have a pending sender which came after their last digest, if that was
+        before `before` or there was none (R-SND-02). A bulk read."""
+        ...
+
+    async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
+        """Returns whether another party of the marketplace has exactly this folded address as an approved sender."""
+        ...
+
+
+class OptOutStore(Protocol):
+    """Opt-outs of buyers (R-POL-02)."""
+
+    async def put(self, opt_out: OptOut, *, out: bool) -> None:
+        """Sets the opt-out if `out`, else lifts it. Each call adds a line to the history."""
+        ...
+
+    async def in_force(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
+        """Returns the buyer's opt-outs in force that concern this seller's mail, those from all sellers included."""
+        ...
+
+    async def history(self, buyer_id: str) -> Sequence[OptOutChange]:
+        """Returns every change of the buyer's opt-outs, the oldest first."""
+        ...
+
+
+class LimitStore(Protocol):
+    """Quota use (R-POL-11), and the points that misuse of importance marks costs a seller (R-POL-06)."""
+
+    async def used(self, uses: Sequence[Use]) -> Sequence[int]:
+        """Returns how much of each quota is used, in the order of `uses`. The limits in `uses` are not read."""
         ...
 
     async def add_misuse(self, misuse: Misuse) -> bool:
-        """Once per message and cause: False when it was there."""
+        """Adds points. Returns False, and adds nothing, if the same message has cost points for this cause before."""
         ...
 
     async def misuse_history(self, seller_id: str) -> Sequence[Misuse]:
-        """Oldest first; a restoration is a line with the cause "restored by NAME" and 0 points."""
-        ...
-
-    async def restore_bypass(self, seller_id: str, by: str) -> None:
-        """What was counted until now counts no more (R-POL-06)."""
-        ...
-
-    async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
-        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event. False when
-        nothing changed."""
-        ...
-
-    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
-        """A MARKED event with these data on a message, unless the same one is there: then False."""
-        ...
-
-    async def add_app_password(self, party_id: str, label: str, password_hash: str) -> str:
-        """A new app password's id; the oldest of three live ones ends, so that two are live at once (R-IN-02)."""
-        ...
-
-    async def revoke_app_password(self, password_id: str) -> bool: ...
-
-    async def app_passwords(self, username: str) -> Sequence[tuple[str, str]]:
-        """(party id, argon2 hash) of each live password of the party whose mailbox or external reference the username
-        is, over all marketplaces; of a suspended one too, who is to hear why his mail is not taken (R-SND-07)."""
-        ...
-
-
-class FactStore(Protocol):
-    """Point look-ups on the way of a message: cheap, indexed, answered from the newest commit."""
-
-    async def alias(self, local_part: str, domain: str) -> Alias | None:
-        """By folded address."""
-        ...
-
-    async def pair_by_alias(self, local_part: str, domain: str) -> Pair | None: ...
-
-    async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
-        """Whether another party of the marketplace lists exactly this folded address."""
-        ...
-
-    async def pending_senders(self, party_id: str) -> int:
-        """How many of the party's senders have mail that waits."""
-        ...
-
-    async def opt_outs(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
-        """Those in force that touch this seller's mail."""
-        ...
-
-    async def thread_refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
-        """The ids that this pair knows, as the other side knows them (R-REW-03)."""
-        ...
-
-    async def open_question(self, pair_id: str) -> bool:
-        """Whether the pair's newest relayed, not automatic message is the buyer's."""
-        ...
-
-    async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int: ...
-
-    async def orders_of(self, pair_id: str) -> Sequence[Order]: ...
-
-    async def used(self, uses: Sequence[Use]) -> Sequence[int]:
-        """How much of each is used, in order; 0 for what was never used."""
+        """Returns the lines, oldest first. A restoration is a line of 0 points with the cause "restored by NAME"."""
         ...
 
     async def misuse_score(self, seller_id: str, since: datetime) -> int:
-        """Points from `since` on, without those before the last restoration."""
+        """Returns the points that were added at or after `since` and after the last restoration."""
         ...
 
-    async def thread_last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
-        """When the order's thread (None: the pair as a whole) had its newest mail that was not returned or refused, or
-        was reopened, whichever is later; None when it never had any. Mail that was held counts once it has passed."""
+    async def restore_bypass(self, seller_id: str, by: str) -> None:
+        """Adds a restoration by `by`: points that were added until now do not count any more."""
         ...
 
-    async def told_at(self, party_id: str, topic: str) -> datetime | None:
-        """When the party was last told of the topic."""
+
+class NoticeLog(Protocol):
+    """The notices that parties were sent, by topic, so that a similar notice is not sent again too soon."""
+
+    async def add(self, sent: NoticeSent, *, unless_since: datetime | None = None) -> bool:
+        """Records that a party was sent a notice about a topic. Returns False, and records nothing, if the last one was
+        sent at `unless_since` or later: of several nodes only one gets True."""
         ...
 
-    async def notices_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
-        """When each notice to the party, queued with a due time after `since`, is or was due; soonest first."""
+    async def last_at(self, party_id: str, topic: str) -> datetime | None:
+        """Returns when the party was last sent a notice about the topic."""
         ...
 
-    async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
-        """The relayed messages of the seller's pairs, in order of pair and time: what the response clock reads."""
+    async def due_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
+        """Returns the due times after `since` of the notices to the party that were queued, soonest first."""
+        ...
+
+
+class AcceptanceStore(Protocol):
+    """The write for which 250 is answered."""
+
+    async def add(self, acceptance: Acceptance) -> None:
+        """Adds the records, events, queue items and notices of one transaction, all or none. Raises OvertakenError,
+        with nothing written, if a use would exceed its limit."""
         ...
 
 
 class QueueStore(Protocol):
-    """The record's and the queue's writes. All raise StoreUnavailableError when the database says that it cannot do
-    this now, and ValueError for a row that it refuses; either way nothing has been written. Each event that is
-    committed is reported to the event log."""
-
-    async def accept(self, acceptance: Acceptance) -> None:
-        """Durable on return (fsynced): what 250 is answered for. Raises OvertakenError, with nothing written, when a
-        use would exceed its limit."""
-        ...
+    """The queue of outgoing items. Every change of an item's state is one of `item.TRANSITIONS`."""
 
     async def claim(
         self,
@@ -234,119 +327,199 @@ class QueueStore(Protocol):
         late_s: float = 14_400,
         but_for: Sequence[str] = (),
     ) -> Sequence[Item]:
-        """Leases due items, held ones too (`Item.hold`), and counts their attempt, in one statement. Due: `due_at`
-        reached, or the lease run out;
-        a time further ahead than `horizon_s` is a clock that jumped back and counts as due. What one word has released
-        to one recipient comes one by one: the next when the one before it is done with, or was due `late_s` ago
-        (R-SND-02). Items for the destinations `but_for` stay where they are."""
+        """Leases at most `limit` due items to `owner` for `lease_s` and counts the attempt, in one statement; no item
+        is leased to two owners. An item is due when its `due_at` has come or its lease has run out, and also when its
+        time is further ahead than `horizon_s`: then the clock has jumped back. Held items are leased too, see
+        `Item.hold`. Messages to one recipient that one decision has released are leased one by one: the next one when
+        the one before is finished, or was due more than `late_s` ago (R-SND-02). Items for the destinations `but_for`
+        are left out."""
         ...
 
     async def content(self, item: Item) -> StoredContent | None:
-        """The item's content and pair; None when it cannot be read (then it is parked)."""
+        """Returns the content of the item, and its pair; None if it cannot be read, which parks the item. A big content
+        is a bulk read."""
         ...
 
-    async def settle(self, settlement: Settlement) -> bool: ...
+    async def settle(self, settlement: Settlement) -> bool:
+        """Writes the end of an attempt. Returns False, and writes nothing, if the item is no longer leased to the
+        owner. Raises ValueError for a state that a leased item cannot move to."""
+        ...
 
-    async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None: ...
+    async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
+        """Extends the leases that `owner` still has on these items."""
+        ...
 
     async def release(self, owner: str | None) -> int:
-        """Gives back leases: of `owner`, or of all (single-node start after a crash). Returns how many."""
+        """Ends the leases of `owner`, or all leases if it is None (a single node starts after a crash). Items that wait
+        for a decision are held again, others are queued. Returns their number."""
         ...
 
     async def flush(self, destination: str | None = None) -> int:
-        """Makes deferred items due now. Returns how many."""
+        """Makes deferred items due now, all of them or those for one folded domain. Returns their number."""
         ...
 
     async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        """An item that was ACCEPTED came back: BOUNCED once, a second report is a no-op (False)."""
+        """Changes an accepted item, and its message, to BOUNCED, with the events and the notice. Returns False, and
+        writes nothing, for an item in any other state: a second report of one bounce has no effect."""
         ...
 
-    async def item(self, item_id: str) -> Item | None: ...
-
-    async def queue(self) -> Sequence[QueueLine]: ...
-
-    async def release_hold(self, message_id: str, by: str) -> bool:
-        """A person's word: a held message goes on its way, once, whatever it waits for. `by` is kept with the event."""
+    async def item(self, item_id: str) -> Item | None:
+        """Returns the item with this id."""
         ...
 
-    async def return_hold(self, message_id: str, by: str) -> bool:
-        """A person's word: a held message goes back, once. Its item becomes due with Hold.REFUSED, and dispatch returns
-        it with a notice."""
+    async def lines(self) -> Sequence[QueueLine]:
+        """Returns the items that are not finished, counted by destination and state. A bulk read."""
         ...
 
-    async def told(self, told: NoticeSent, *, unless_since: datetime | None = None) -> bool:
-        """Notes that a party is told; False, and nothing noted, when it was told since `unless_since` already: what
-        several nodes would say once is said once."""
+
+class HoldStore(Protocol):
+    """A person's decisions about held messages. The first decision about a message counts, later ones return False."""
+
+    async def release(self, message_id: str, by: str) -> bool:
+        """Queues a held message for delivery, whatever it waits for, with an event that names `by`. Returns False if
+        the message does not wait for a decision."""
         ...
 
-    async def waiting_parties(self, before: datetime) -> Sequence[str]:
-        """The parties with pending senders that came after they were last told (topic "pending"), which was before
-        `before`: those to whom a digest is due (R-SND-02)."""
+    async def refuse(self, message_id: str, by: str) -> bool:
+        """Marks a held message as refused, with an event that names `by`, and makes it due: dispatch returns it with a
+        notice. Returns False if the message does not wait for a decision."""
         ...
 
 
 class RecordStore(Protocol):
-    """Reading what is kept."""
+    """The records of messages."""
 
     async def messages(
         self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
     ) -> Sequence[MessageSummary]:
-        """Newest first."""
+        """Returns at most `limit` records, the newest first. A bulk read."""
         ...
 
-    async def message(self, message_id: str) -> StoredMessage | None: ...
-
-    async def recorded(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
-        """The ids of the messages between two parties that were received in that time, oldest first."""
+    async def message(self, message_id: str) -> StoredMessage | None:
+        """Returns the decrypted record; None also when its key was destroyed: its summary and its history stay. A big
+        message is a bulk read."""
         ...
 
-    async def summary(self, message_id: str) -> MessageSummary | None: ...
+    async def summary(self, message_id: str) -> MessageSummary | None:
+        """Returns the part of the record that is not encrypted."""
+        ...
 
-    async def history(self, message_id: str) -> Sequence[Event]: ...
+    def ids_between(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
+        """Yields the ids of the messages between two parties that were received from `since` on and before `until`, the
+        oldest first. A bulk read in pages."""
+        ...
 
-    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
-        """A VIEWED event, one for each time that somebody reads a body (R-REC-06)."""
+    async def history(self, message_id: str) -> Sequence[Event]:
+        """Returns the events of the message, the oldest first."""
         ...
 
     async def notices(self, message_id: str) -> Sequence[bytes]:
-        """The notices sent about a record, oldest first."""
+        """Returns the notices that were sent about the message, the oldest first, without those that cannot be
+        decrypted any more."""
+        ...
+
+    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
+        """Adds a MARKED event with these data. Returns False, and adds nothing, if the message has an equal event or
+        does not exist."""
+        ...
+
+    async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
+        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event. Returns
+        False if nothing has changed."""
+        ...
+
+    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+        """Adds a VIEWED event: somebody has read the body (R-REC-06)."""
         ...
 
 
-class KeyStore(Protocol):
-    """Installation-wide secrets, wrapped by the master key in the store. Derived names: "alias", "verp", "thread"
-    (32 bytes each, made on first use); DKIM keys as PKCS#8 DER per domain and selector."""
+class DkimKeyStore(Protocol):
+    """DKIM keys by domain and selector, encrypted in the store by the master key."""
 
-    def secret(self, name: str) -> bytes: ...
-
-    async def dkim_keys(self, domain: str) -> Sequence["DkimKey"]:
-        """All of them, retired ones too."""
+    async def of_domain(self, domain: str) -> Sequence[DkimKey]:
+        """Returns all keys of the domain, retired ones included."""
         ...
 
-    async def put_dkim_key(self, key: "DkimKey") -> None: ...
-
-    async def activate_dkim_key(self, domain: str, selector: str) -> bool:
-        """A prepared key signs from now on, those of its algorithm before it are replaced. False for any other key."""
+    async def put(self, key: DkimKey) -> None:
+        """Adds a key, or replaces the one that has its domain and selector."""
         ...
 
-    async def retire_dkim_key(self, domain: str, selector: str) -> bool:
-        """Destroys a prepared or replaced key; its selector stays taken. False for any other key."""
+    async def activate(self, domain: str, selector: str) -> bool:
+        """Makes a prepared key the active one; the active keys of the same algorithm become replaced ones. Returns
+        False for a key in any other state."""
+        ...
+
+    async def retire(self, domain: str, selector: str) -> bool:
+        """Destroys a prepared or replaced key; its selector can never be used again. Returns False for a key in any
+        other state."""
         ...
 
 
-class Store(DirectoryStore, FactStore, QueueStore, RecordStore, KeyStore, Protocol):
-    """One interface, two engines; one contract suite (`tests/store/`) holds for both."""
+class SecretStore(Protocol):
+    """Secrets of the installation. They are the same in every process and never change."""
+
+    def get(self, name: str) -> bytes:
+        """Returns the 32-byte secret that is derived from the root secret for this name. Names in use: "address",
+        "alias", "link", "login", "message_id", "sender", "thread", "verp". Raises StoreError before the store is
+        open."""
+        ...
+
+
+class Store(Protocol):
+    """All parts over one database. There are two engines; the tests in `tests/store/` hold for both."""
+
+    @property
+    def parties(self) -> PartyStore: ...
+    @property
+    def app_passwords(self) -> AppPasswordStore: ...
+    @property
+    def pairs(self) -> PairStore: ...
+    @property
+    def orders(self) -> OrderStore: ...
+    @property
+    def threads(self) -> ThreadStore: ...
+    @property
+    def senders(self) -> SenderStore: ...
+    @property
+    def opt_outs(self) -> OptOutStore: ...
+    @property
+    def limits(self) -> LimitStore: ...
+    @property
+    def notice_log(self) -> NoticeLog: ...
+    @property
+    def acceptances(self) -> AcceptanceStore: ...
+    @property
+    def queue(self) -> QueueStore: ...
+    @property
+    def holds(self) -> HoldStore: ...
+    @property
+    def records(self) -> RecordStore: ...
+    @property
+    def dkim_keys(self) -> DkimKeyStore: ...
+    @property
+    def secrets(self) -> SecretStore: ...
+
+    @property
+    def audit_log(self) -> AuditLog: ...
 
     async def open(self) -> None:
-        """Connects and migrates. A database from a newer version raises StoreError with what to do."""
+        """Connects, and brings the schema up to date. Raises StoreError, which says what to do, if that is not possible
+        or the database is from a newer version."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Waits for the writes that were begun, then disconnects."""
+        ...
 
     async def ping(self) -> None:
         """Writes and commits a row of its own, in a transaction that it shares with no other write. Raises
-        StoreUnavailableError, whose `fault` says why, when that is not possible, or when the database has just refused
+        StoreUnavailableError, whose `fault` says why, if that is not possible, or if the database has just refused
         other writes because it is full or allows none."""
+        ...
+
+    def forget(self) -> None:
+        """Drops decrypted names, addresses and keys that are kept in memory for speed. To be called from time to time,
+        and in every process when a person is erased."""
         ...
 
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`now()` is aware UTC and does not jump while the process lives; `monotonic_s()` is for time-outs."""
+    """`now()` is the time in UTC, with time zone, and does not jump while the process runs; `monotonic_s()` is for
+    time-outs."""
 
     def now(self) -> datetime: ...
 
@@ -13,8 +14,8 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """`new()` is a fresh record id: 26 characters of lower-case base32 that sort by time of making. `entropy(n)`
-    gives n bytes from the system's secure source."""
+    """`new()` returns a fresh record id: 26 characters of lower-case base32, which sort by time of creation.
+    `entropy(n)` returns n bytes of the system's secure random source."""
 
     def new(self) -> str: ...
 
@@ -22,7 +23,7 @@ class Ids(Protocol):
 
 
 class Observer(Protocol):
-    """Counts and durations for the metrics page. Labels are few-valued words: never an address, an id or a text."""
+    """Counts and durations for the metrics page. A label has few possible values: never an address, an id or a text."""
 
     def count(self, metric: str, **labels: str) -> None: ...
 

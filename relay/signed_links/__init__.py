@@ -1,7 +1,8 @@
-"""Signed links from the inside: who holds one, what it is about, what it offers and what its choices do.
+"""Signed links: reads a token, shows what its link offers, and carries out a choice.
 
-GET and POST are the web edge's words; here `look` changes nothing and `act` does, once. Everything that a link can do
-is a verb of the store, so that a race of two clicks, or of a click and the console, ends as the store says.
+The web edge calls `look` for GET, which changes nothing, and `act` for POST. Each choice calls one of `relay.actions`,
+as the party that the link was given to, with the one right that the link's purpose gives. Where two clicks, or a click
+and another action, come at the same time, the store decides which counts.
 """
 
 from relay.signed_links.service import SignedLinkService

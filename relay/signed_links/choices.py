@@ -1,29 +1,30 @@
-"""What each choice does. Choosing again what was chosen already does nothing."""
+"""Carries out each choice by an action. A choice that is made already does nothing."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from relay.actions import holds, marks, opt_outs, parties, senders, threads
+from relay.actions.actor import InvalidValueError, NotFoundError
+from relay.actions.marks import Complaint
 from relay.core.model.message import MessageState
-from relay.core.model.optout import OptOut
-from relay.core.model.party import SettingsUpdate
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
-from relay.ports import Misuse
+from relay.ports.audit import Way
 from relay.ports.signed_links import ONE_CLICK
 from relay.signed_links import offers
 from relay.signed_links.context import LinkContext
-from relay.steps import letters
-
-_BY: Final = "link"
-"""The source of a change, as the record keeps it."""
-_MOST_WORDS: Final = 2_000
 
 _Act = Callable[[LinkContext, str, str], Awaitable[None]]
 
 
 async def act(context: LinkContext, choice: str, words: str) -> None:
-    """`choice` is one of the purpose's. Raises LinkError, UnavailableError."""
-    await _ACTS[context.purpose](context, choice, words)
+    """Carries out a choice of the link's purpose. Raises LinkError, UnavailableError."""
+    try:
+        await _ACTS[context.purpose](context, choice, words)
+    except NotFoundError:
+        raise context.gone() from None
+    except InvalidValueError:
+        raise context.no_such_choice() from None
 
 
 async def _opt_out(context: LinkContext, choice: str, _: str) -> None:
@@ -32,84 +33,47 @@ async def _opt_out(context: LinkContext, choice: str, _: str) -> None:
     known = offers.scopes(context)
     if scope not in known or (scope in await offers.opted_out(context)) is out:
         return
-    seller_id, kind = known[scope]
-    opt_out = OptOut(
-        buyer_id=context.party.id,
-        seller_id=seller_id,
-        kind=kind,
-        source="one-click" if one_click else _BY,
-        changed_at=context.now,
-    )
-    await context.services.store.put_opt_out(opt_out, out=out)
+    actor = context.actor(Way.ONE_CLICK if one_click else Way.LINK)
+    await opt_outs.put(actor, context.services, context.party, *known[scope], out=out)
 
 
 async def _not_important(context: LinkContext, _: str, __: str) -> None:
-    about, store = context.about, context.services.store
-    misuse = Misuse(
-        message_id=about.message.id,
-        seller_id=about.pair.seller.party.id,
-        cause=offers.NOT_IMPORTANT,
-        points=context.marketplace.policy_at(context.now).bypass.points_not_important,
-        at=context.now,
-    )
-    await store.add_misuse(misuse)
-    await store.mark(about.message.id, {"mark": offers.NOT_IMPORTANT, "by": _BY})
+    await marks.not_important(context.actor(), context.services, context.about.message.id)
 
 
 async def _no_reply(context: LinkContext, choice: str, _: str) -> None:
-    await context.services.store.mark_no_reply(context.about.message.id, by=_BY, undo=choice == "undo")
+    message_id = context.about.message.id
+    await marks.no_reply_needed(context.actor(), context.services, message_id, undo=choice == "undo")
 
 
 async def _report(context: LinkContext, _: str, words: str) -> None:
-    if offers.REPORTED in await context.marks():
-        return
-    about = context.about
-    report = letters.AbuseReport(
-        message_id=about.message.id,
-        pair_id=about.pair.id,
-        order=about.message.order_external_id or "",
-        reporter=context.party,
-        words=_plain(words),
-        event={"mark": offers.REPORTED, "by": str(context.party.role)},
-    )
-    if await letters.report(context.services, report, context.now):
-        context.services.dispatcher.notify()
-
-
-def _plain(words: str) -> str:
-    """Lines of printable text, not too much of it."""
-    lines = ("".join(c for c in line if c.isprintable()) for line in words[:_MOST_WORDS].splitlines())
-    return "\n".join(lines).strip()
+    if marks.REPORTED not in await context.marks():
+        complaint = Complaint(message_id=context.about.message.id, reporter=context.party, words=words)
+        await marks.report_abuse(context.actor(), context.services, complaint)
 
 
 async def _sender(context: LinkContext, choice: str, _: str) -> None:
     state = SenderState.APPROVED if choice == "approve" else SenderState.BLOCKED
-    if state is SenderState.APPROVED and offers.is_never_approved(context):
-        raise context.no_such_choice()
-    if await context.services.store.flip_sender(context.sender.id, state, by=_BY) is None:
-        raise context.gone()
-    context.services.dispatcher.notify()
+    await senders.decide(context.actor(), context.services, context.party, [context.sender.address], state)
 
 
 async def _confirm(context: LinkContext, choice: str, _: str) -> None:
-    store, message = context.services.store, context.about.message
+    message = context.about.message
     if choice == "not_mine":
-        await store.return_hold(message.id, by=_BY)
-    elif message.state is MessageState.HELD and not offers.holds_besides(context):
-        await store.release_hold(message.id, by=_BY)
-    context.services.dispatcher.notify()
+        await holds.send_back(context.actor(), context.services, message.id)
+    elif message.state is MessageState.HELD and holds.waits_for_author_only(message):
+        await holds.release(context.actor(), context.services, message.id)
 
 
 async def _reopen(context: LinkContext, _: str, __: str) -> None:
     if await offers.is_closed(context):
-        await context.services.store.reopen_thread(context.about.pair.id, _BY)
+        await threads.reopen(context.actor(), context.services, context.about.pair)
 
 
 async def _product_support(context: LinkContext, choice: str, _: str) -> None:
-    party, on = context.party, choice == "turn_on"
-    if party.settings.product_support is not on:
-        settings = SettingsUpdate(product_support=on)
-        await context.services.store.put_party(party.marketplace_id, party.role, party.external_ref, settings=settings)
+    on = choice == "turn_on"
+    if context.party.settings.product_support is not on:
+        await parties.set_product_support(context.actor(), context.services, context.party, on=on)
 
 
 _ACTS: Final[Mapping[Purpose, _Act]] = {

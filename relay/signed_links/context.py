@@ -1,10 +1,11 @@
-"""A token, read: whose it is, what it is about, and whether it may still be used."""
+"""Reads a token: the party that it was given to, its subject, and whether it may still be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from relay.actions.actor import Actor, Right
 from relay.core.model.event import EventType
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.pair import Pair
@@ -12,6 +13,7 @@ from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.sender import Sender
 from relay.core.signed_link import ForgedError, Link, Purpose, read
 from relay.ports import MessageSummary
+from relay.ports.audit import Way
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.steps.plan import locale_of
 from relay.steps.services import Services
@@ -22,11 +24,22 @@ _HOLDERS: Final = {
     Purpose.NO_REPLY: Role.SELLER,
     Purpose.PRODUCT_SUPPORT: Role.SELLER,
 }
-"""The others are for both."""
+"""The role that a purpose is for. Purposes that are not listed are for both."""
+_RIGHTS: Final = {
+    Purpose.OPT_OUT: Right.SET_OPT_OUTS,
+    Purpose.NOT_IMPORTANT: Right.MARK_NOT_IMPORTANT,
+    Purpose.NO_REPLY: Right.MARK_NO_REPLY,
+    Purpose.REPORT: Right.REPORT_ABUSE,
+    Purpose.SENDER: Right.DECIDE_SENDERS,
+    Purpose.CONFIRM: Right.DECIDE_HOLDS,
+    Purpose.REOPEN: Right.REOPEN_THREADS,
+    Purpose.PRODUCT_SUPPORT: Right.SET_PRODUCT_SUPPORT,
+}
+"""The one right that a link gives to its party, for the party's own things."""
 _OWN_MESSAGE: Final = frozenset({Purpose.CONFIRM})
 _EITHER_MESSAGE: Final = frozenset({Purpose.REOPEN})
 _FOR_EVER: Final = frozenset({Purpose.OPT_OUT})
-"""Old mail keeps its right to be the last one: such a link does not end, and works for accounts that are closed."""
+"""Links to opt out do not expire and work for closed accounts too: the mail of any age must allow to stop more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,7 @@ class LinkedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkContext:
-    """A link that may be used now, by its party alone."""
+    """A link that may be used now, by its party only."""
 
     services: Services
     purpose: Purpose
@@ -48,34 +61,43 @@ class LinkContext:
     now: datetime
     subject: LinkedMessage | Sender | None
 
+    def actor(self, way: Way = Way.LINK) -> Actor:
+        """Returns the party as an actor, with the right that the link gives."""
+        return Actor.party(self.party.id, _RIGHTS[self.purpose], way)
+
     @property
     def locale(self) -> str:
+        """The language of the link's pages."""
         return locale_of(self.marketplace, self.party)
 
     @property
     def about(self) -> LinkedMessage:
+        """The message of a link that is about one."""
         assert isinstance(self.subject, LinkedMessage), "a purpose that is about a message"
         return self.subject
 
     @property
     def sender(self) -> Sender:
+        """The sender of a link that is about one."""
         assert isinstance(self.subject, Sender), "a purpose that is about a sender"
         return self.subject
 
     def gone(self) -> LinkError:
+        """Returns the error for a subject that does not exist any more."""
         return LinkError(LinkFault.GONE, locale=self.locale, help_url=self.marketplace.help_url)
 
     def no_such_choice(self) -> LinkError:
+        """Returns the error for a choice that the link does not offer."""
         return LinkError(LinkFault.CHOICE, locale=self.locale, help_url=self.marketplace.help_url)
 
     async def marks(self) -> Sequence[str]:
-        """What was said of the message, oldest first."""
-        history = await self.services.store.history(self.about.message.id)
+        """Returns the marks in the message's history, oldest first."""
+        history = await self.services.store.records.history(self.about.message.id)
         return [str(event.data.get("mark", "")) for event in history if event.type is EventType.MARKED]
 
 
 def open_link(services: Services, token: str) -> Link:
-    """Raises LinkError."""
+    """Returns the link of a token. Raises LinkError for a token that is not genuine."""
     try:
         return read(token, services.links.key)
     except ForgedError:
@@ -83,8 +105,8 @@ def open_link(services: Services, token: str) -> Link:
 
 
 async def resolve(services: Services, link: Link) -> LinkContext:
-    """Raises LinkError, UnavailableError."""
-    party = await services.store.party_by_id(link.party_id)
+    """Looks up the party and the subject of a link. Raises LinkError if it may not be used, UnavailableError."""
+    party = await services.store.parties.get(link.party_id)
     marketplace = services.marketplaces.by_id.get(party.marketplace_id) if party else None
     if party is None or marketplace is None:
         raise LinkError(LinkFault.GONE)
@@ -106,14 +128,14 @@ def _may(link: Link, party: Party) -> bool:
 
 
 async def _subject(services: Services, link: Link, party: Party) -> LinkedMessage | Sender | None:
-    """None where there is none, or where it is none of the party's."""
+    """Returns None if the subject does not exist, or is not of the party."""
     if link.purpose is Purpose.PRODUCT_SUPPORT:
         return None
     if link.purpose is Purpose.SENDER:
-        sender = await services.store.sender(link.subject_id)
+        sender = await services.store.senders.get(link.subject_id)
         return sender if sender and sender.party_id == party.id else None
-    message = await services.store.summary(link.subject_id)
-    pair = await services.store.pair(message.pair_id) if message and message.pair_id else None
+    message = await services.store.records.summary(link.subject_id)
+    pair = await services.store.pairs.get(message.pair_id) if message and message.pair_id else None
     if message is None or pair is None or pair.side(party.role).party.id != party.id:
         return None
     author = party.role if link.purpose in _OWN_MESSAGE else party.role.other

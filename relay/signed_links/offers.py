@@ -1,12 +1,13 @@
-"""What each link shows: what it is about, what is so now, what can be chosen."""
+"""Makes the page of each link: its subject, the present state, the choices."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from relay.actions import holds
+from relay.actions.marks import NOT_IMPORTANT, REPORTED
 from relay.core.model.event import EventType
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
-from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import frame
 from relay.core.policy.rules import threads
@@ -15,24 +16,22 @@ from relay.ports.signed_links import Choice, Offer
 from relay.signed_links.context import LinkContext
 from relay.steps import letters
 from relay.steps.plan import shown_name
-from relay.steps.quota import QUOTAS
 
 NO_REPLY: Final = "no_reply_needed"
 REPLY: Final = "reply_needed"
-NOT_IMPORTANT: Final = "not_important"
-REPORTED: Final = "reported"
 REFUSED: Final = "refused"
-"""Marks in a message's history."""
+"""Marks in the history of a message, with those of `actions.marks`."""
 
 _Look = Callable[[LinkContext], Awaitable[Offer]]
 
 
 async def offer(context: LinkContext) -> Offer:
+    """Returns the page of a link. Raises UnavailableError."""
     return await _LOOKS[context.purpose](context)
 
 
 async def _opt_out(context: LinkContext) -> Offer:
-    """A scope that a wider one holds already is not shown, unless it is on by itself."""
+    """Leaves out a scope that is part of a wider one in force, unless it is in force by itself."""
     on = await opted_out(context)
     kind = Kind(context.about.message.kind)
     rows = []
@@ -45,7 +44,7 @@ async def _opt_out(context: LinkContext) -> Offer:
 
 
 def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]:
-    """Each scope as (seller, kind). An opt-out of answers, or of a kind that passes all opt-outs, would do nothing."""
+    """Returns each scope as (seller, kind). Answers, and kinds that pass all opt-outs, are not a scope."""
     about = context.about
     kind = Kind(about.message.kind)
     passes = context.marketplace.policy_at(context.now).bypass.critical_kinds | {Kind.REPLY}
@@ -54,11 +53,11 @@ def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]
 
 
 async def opted_out(context: LinkContext) -> frozenset[str]:
-    """The scopes that are on."""
+    """Returns the scopes that the buyer has opted out of."""
     pair = context.about.pair
     in_force = {
         (one.seller_id, one.kind)
-        for one in await context.services.store.opt_outs(pair.buyer.party.id, pair.seller.party.id)
+        for one in await context.services.store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id)
     }
     return frozenset(name for name, scope in scopes(context).items() if scope in in_force)
 
@@ -86,9 +85,9 @@ async def _report(context: LinkContext) -> Offer:
 
 
 async def _sender(context: LinkContext) -> Offer:
-    """The address is one that writes for the holder's own account."""
+    """Shows the sender's address, which writes for the reader's own account."""
     sender = context.sender
-    pending = await context.services.store.pending(context.party.id)
+    pending = await context.services.store.senders.pending(context.party.id)
     held = sum(one.held for one in pending if one.sender.id == sender.id)
     waiting = (("waiting", str(held)),) if sender.state is SenderState.UNKNOWN else ()
     offered = {SenderState.APPROVED: "approve", SenderState.BLOCKED: "block"}
@@ -105,31 +104,24 @@ async def _sender(context: LinkContext) -> Offer:
 
 
 def is_never_approved(context: LinkContext) -> bool:
-    """Whether the sender is one of the relay's own addresses, which an older list may hold (R-OUT-08)."""
+    """Returns whether the sender is at a domain of the relay, as entries of older lists may be (R-OUT-08)."""
     return context.services.marketplaces.is_own(context.sender.address)
 
 
 async def _confirm(context: LinkContext) -> Offer:
-    """The holder is said to have written it: its subject shows whether he has."""
+    """Shows the subject of the message, so that the reader can tell whether they wrote it."""
     message = context.about.message
-    stored = await context.services.store.message(message.id)
+    stored = await context.services.store.records.message(message.id)
     subject = (("subject", stored.subject),) if stored and stored.subject else ()
     about = (*_times(context), *subject)
     if message.state is MessageState.HELD and REFUSED not in await context.marks():
-        if holds_besides(context):
+        if not holds.waits_for_author_only(message):
             return _offer(context, "also_held", Choice("not_mine"), about=about)
         return _offer(context, "open", Choice("mine"), Choice("not_mine"), about=about)
-    history = await context.services.store.history(message.id)
+    history = await context.services.store.records.history(message.id)
     released = any(event.type is EventType.RELEASED for event in history)
     state = "refused" if REFUSED in await context.marks() else "released" if released else "over"
     return _offer(context, state, about=about)
-
-
-def holds_besides(context: LinkContext) -> bool:
-    """Whether the message waits for more than its owner's word: a scanner's finding is not his to lift."""
-    reasons = context.about.message.detail.get("reasons")
-    codes = {reason.get("code") for reason in reasons} if isinstance(reasons, list) else set()
-    return codes - QUOTAS != {ReasonCode.SENDER_UNPROVEN}
 
 
 async def _reopen(context: LinkContext) -> Offer:
@@ -139,11 +131,11 @@ async def _reopen(context: LinkContext) -> Offer:
 
 
 async def is_closed(context: LinkContext) -> bool:
-    """Whether the thread of that message is closed (R-POL-18)."""
+    """Returns whether the thread of the message is closed (R-POL-18)."""
     store, about = context.services.store, context.about
     external_id = about.message.order_external_id
-    order = await store.order(context.marketplace.id, external_id) if external_id else None
-    last_at = await store.thread_last_at(about.pair.id, order.id if order else None)
+    order = await store.orders.get(context.marketplace.id, external_id) if external_id else None
+    last_at = await store.threads.last_at(about.pair.id, order.id if order else None)
     return threads.is_closed(last_at, context.marketplace.policy_at(context.now), context.now)
 
 
@@ -173,8 +165,10 @@ def _offer(
 
 
 def _received(context: LinkContext) -> tuple[tuple[str, str], ...]:
-    """Of the other side's message: who it seems to be from, as in the mail itself. Its subject is kept as it was
-    written, addresses and all: a page does not show it."""
+    """Returns the writer of the other side's message, as in the mail itself, and the times.
+
+    Its subject may hold addresses as the writer typed it, so the page does not show it.
+    """
     about, role = context.about, context.party.role.other
     side = about.pair.side(role)
     name = shown_name(context.services, context.marketplace, about.pair, side)

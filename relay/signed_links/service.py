@@ -1,4 +1,4 @@
-"""The desk that the web edge asks (`ports.links.Links`)."""
+"""SignedLinkService: answers the web edge (`ports.signed_links.SignedLinks`)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from relay.steps.services import Services
 
 
 class SignedLinkService:
-    """`house()` gives the house: the web edge is bound before it stands."""
+    """`services` is a function because the web edge is bound before the services exist."""
 
     def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
@@ -41,7 +41,7 @@ class SignedLinkService:
             if not one_click and choice not in LINK_WORDS[link.purpose].choices:
                 raise context.no_such_choice()
             await choices.act(context, choice, words)
-            # What was just changed is looked up again.
+            # The page shows the state after the change.
             return replace(await offers.offer(await resolve(services, link)), done=True)
 
     def changelog(self, marketplace_id: str, wanted: Sequence[str]) -> Changelog | None:
@@ -65,7 +65,7 @@ class SignedLinkService:
 
 
 def _announced(policy: Policy, marketplace: Marketplace, now: datetime) -> bool:
-    """What the operator has not announced yet is not told here either."""
+    """Returns whether the policy was announced to sellers; the page does not show one before."""
     announced_at = policy.effective_at - timedelta(seconds=policy.announce_s)
     return announced_at <= now or policy is marketplace.policy_at(now)
 
@@ -85,7 +85,10 @@ def _version(
 
 @contextmanager
 def _counted(services: Services, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
-    """Counts the use of a link, by its purpose once that is known; a choice that was made by a real one is logged."""
+    """Counts the use of a link by its purpose, which the caller adds to the yielded list once it is known.
+
+    A use with a `choice` is logged too.
+    """
     links: list[Link] = []
     try:
         yield links

@@ -18,7 +18,7 @@ async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
     The sender of the report gets no mail in answer (RFC 5321 §4.5.5).
     """
     report = await offload(len(incoming.content), bounce.read, incoming.content)
-    item = await services.store.item(item_id)
+    item = await services.store.queue.item(item_id)
     if report is None or report.action is not BounceAction.FAILED or item is None:
         services.event_log.report_ignored("unread" if report is None else "ignored", item)
         return Reply(250, "2.0.0", "taken note of")
@@ -36,7 +36,7 @@ async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
         if notice is not None:
             queued = notices.queued_data(notice, notice_type, report.reason)
             events.append(event(EventType.NOTICE_QUEUED, queued))
-        if await services.store.bounce(item_id, events, notice):
+        if await services.store.queue.bounce(item_id, events, notice):
             services.dispatcher.notify()
         else:
             services.event_log.report_ignored("repeated", item)

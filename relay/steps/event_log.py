@@ -61,9 +61,9 @@ _SHOWN: Final = frozenset(
     {"reason", "reasons", "type", "code", "enhanced", "phase", "host", "tls", "attempt", "downgraded", "status", "mark"}
     | {"sender", "notice", "port", "size_bytes", "policy", "letter"}
 )
-"""What of an event's data a line shows. Names of people, cases and the words of another server stay in the record."""
+"""The data of an event that a line shows. Names of people, cases and the texts of other servers stay in the record."""
 _WAYS: Final = frozenset({"link", "report", "seller", "buyer"})
-"""Who did it, where the record does not name a person."""
+"""The actors of events for which the record names no person."""
 
 
 def _harmless(method: Callable[Concatenate["EventLog", P], None]) -> Callable[Concatenate["EventLog", P], None]:
@@ -142,8 +142,7 @@ class EventLog:
 
     @_harmless
     def recipient_refused(self, port: Port, party_id: str | None, reason: ReasonCode) -> None:
-        """A recipient that was refused at RCPT. It has a line where a login says who was refused; guesses of strangers
-        are counted."""
+        """Counts a recipient refused at RCPT; logs it only for a client with a login, as others may be guessing."""
         self.observer.count("refusals", stage="rcpt", reason=reason)
         if party_id is not None:
             log.info("recipient_refused", port=port, party=party_id, reason=reason)

@@ -61,9 +61,9 @@ async def gather(
     is_own_from = services.marketplaces.is_own(head.from_address)
     sender = None if is_own_from else pair.side(to.other).sender_for(head.from_address)
     unlisted = sender is None or sender.state is SenderState.RETIRED
-    opt_outs = await store.opt_outs(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
-    thread_refs = tuple(await store.thread_refs(pair, to.other, head.references)) if head.references else ()
-    orders = tuple(await store.orders_of(pair.id))
+    opt_outs = await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
+    thread_refs = tuple(await store.threads.refs(pair, to.other, head.references)) if head.references else ()
+    orders = tuple(await store.orders.of_pair(pair.id))
     known_tags = tuple(dict.fromkeys(_known(orders, recipient.tags)))
     tag = next(iter((*known_tags, *recipient.tags)), "")
     order = _order(orders, tag, thread_refs)
@@ -79,13 +79,14 @@ async def gather(
         authentication=mail.authentication,
         from_address=head.from_address,
         sender=sender,
-        listed_elsewhere=unlisted and await store.listed_elsewhere(marketplace.id, writing.id, head.from_address),
-        pending_senders=await store.pending_senders(writing.id) if unlisted else 0,
+        listed_elsewhere=unlisted
+        and await store.senders.listed_elsewhere(marketplace.id, writing.id, head.from_address),
+        pending_senders=await store.senders.pending_count(writing.id) if unlisted else 0,
         opt_outs=tuple(opt_outs),
         thread_refs=thread_refs,
-        open_question=to is Role.BUYER and await store.open_question(pair.id),
+        open_question=to is Role.BUYER and await store.threads.has_open_question(pair.id),
         auto_replies_today=(
-            await store.auto_replies_since(pair.id, to.other, now - timedelta(days=1))
+            await store.threads.auto_replies_since(pair.id, to.other, now - timedelta(days=1))
             if mail.automatic is Automatic.REPLY
             else 0
         ),
@@ -93,12 +94,12 @@ async def gather(
         usage=used,
         coming=await usage_ahead(store, pair, policy, now, spent) if is_full else (),
         misuse=(
-            await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
+            await store.limits.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
             if to is Role.BUYER
             else 0
         ),
         link_prefix=services.links.prefix,
-        thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
+        thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
         is_own_from=is_own_from,
     )
 
@@ -147,13 +148,13 @@ async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order
         sender=None,
         listed_elsewhere=False,
         pending_senders=0,
-        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, pair.seller.party.id)),
+        opt_outs=tuple(await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id)),
         thread_refs=(),
-        open_question=await store.open_question(pair.id),
+        open_question=await store.threads.has_open_question(pair.id),
         auto_replies_today=0,
-        orders=tuple(await store.orders_of(pair.id)),
+        orders=tuple(await store.orders.of_pair(pair.id)),
         usage=await usage(store, pair, policy, now),
-        misuse=await store.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s)),
-        thread_last_at=await store.thread_last_at(pair.id, order.id if order else None),
+        misuse=await store.limits.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s)),
+        thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
     )
     return core_reach.reach(facts, policy, now)

@@ -34,7 +34,7 @@ async def pending_digest(services: Services, party: Party, told: NoticeSent) -> 
             pending.since,
             services.links.url(Purpose.SENDER, party.id, pending.sender.id, told.at),
         )
-        for pending in await services.store.pending(party.id)
+        for pending in await services.store.senders.pending(party.id)
     ]
     if not waiting:
         return False
@@ -71,10 +71,10 @@ async def to_party(
 
     False if the party has no mailbox. Raises UnavailableError.
     """
-    mailbox = await services.store.mailbox(party.id)
+    mailbox = await services.store.parties.mailbox(party.id)
     if mailbox is None:
         return False
-    await services.store.accept(
+    await services.store.acceptances.add(
         _acceptance(
             services, marketplace, write, word, told.at, destination=mailbox, recipient_id=party.id, told=(told,)
         )
@@ -105,7 +105,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
     """
     marketplace = services.marketplaces.by_id[said.reporter.marketplace_id]
     turn = NoticeSent(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
-    if not await services.store.told(turn, unless_since=now - timedelta(seconds=_TURN_S)):
+    if not await services.store.notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S)):
         return False
     language = services.catalogue(marketplace.locales[0])
     role = said.reporter.role
@@ -118,13 +118,13 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
     operator = marketplace.operator
     letter = _acceptance(services, marketplace, write, "report", now, destination=operator, address=operator)
     marked = Event(id=services.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
-    await services.store.accept(replace(letter, events=(*letter.events, marked)))
+    await services.store.acceptances.add(replace(letter, events=(*letter.events, marked)))
     return True
 
 
 async def is_being_reported(services: Services, party_id: str, message_id: str, now: datetime) -> bool:
     """Whether the same report was made within the last minute."""
-    told_at = await services.store.told_at(party_id, _report_topic(message_id))
+    told_at = await services.store.notice_log.last_at(party_id, _report_topic(message_id))
     return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
 
 

@@ -49,12 +49,12 @@ async def was_just_told(services: Services, told: NoticeSent, judgement: Judgeme
     A notice of a quota counts for the rest of its day. A notice of a pending sender also counts while other mail of
     this sender waits, or when the next digest will name the sender. The clock may have jumped since the last notice.
     """
-    told_at = await services.store.told_at(told.party_id, told.topic)
+    told_at = await services.store.notice_log.last_at(told.party_id, told.topic)
     if told_at is None:
         return False
     code, sender = judgement.verdict.main_reason.code, judgement.writer.sender
     if code is ReasonCode.SENDER_PENDING:
-        waiting = await services.store.pending(told.party_id)
+        waiting = await services.store.senders.pending(told.party_id)
         own = sender.id if sender else ""
         if any(one.since > told_at or (one.held and one.sender.id == own) for one in waiting):
             return True
@@ -79,7 +79,7 @@ class StoredNoticeQuota:
 
     async def next_free(self, party_id: str, now: datetime) -> datetime:
         since = now - self._gap
-        stored = await self._store.notices_since(party_id, since)
+        stored = await self._store.notice_log.due_since(party_id, since)
         reserved = [at for at in self._reserved.get(party_id, ()) if at > since]
         due = sorted((Counter(stored) | Counter(reserved)).elements())
         at = now if len(due) < self._per_hour else max(now, due[-self._per_hour] + self._gap)

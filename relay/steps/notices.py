@@ -210,13 +210,13 @@ async def about_item(
 
 async def _recall(services: Services, item: Item) -> NoticeSubject | None:
     """Reads the item's message from the record, which is needed only after a failure."""
-    stored = await services.store.message(item.message_id)
+    stored = await services.store.records.message(item.message_id)
     marketplace = services.marketplaces.by_id.get(item.marketplace_id)
     if stored is None or marketplace is None:
         return None
     summary, detail = stored.summary, stored.summary.detail
     role, pair_id = summary.author_role, summary.pair_id
-    pair = await services.store.pair(pair_id) if pair_id else None
+    pair = await services.store.pairs.get(pair_id) if pair_id else None
     if pair is None or role is None or detail.get("automatic"):
         return None
     reply_to = None

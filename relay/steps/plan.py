@@ -60,7 +60,7 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
         disguise=_without_own(services, written_from | registered),
         message_id=f"{message_id}@{domain}",
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
-        thread_key=services.store.secret("thread") + facts.pair.id.encode(),
+        thread_key=services.store.secrets.get("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
         disguise_domains=_without_own(services, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
@@ -113,7 +113,7 @@ def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: S
         name = side.party.display_name if marketplace.show_seller_name else ""
         return name or "Seller"
     name = side.party.display_name if marketplace.show_buyer_name else ""
-    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, services.store.secret("alias"))
+    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, services.store.secrets.get("alias"))
 
 
 class _Footer(NamedTuple):

@@ -53,7 +53,7 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
 async def usage(store: Store, pair: Pair, policy: Policy, at: datetime, spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
     """Returns the state of that day's counters; `spent` is added to the stored numbers."""
     counted = counters(pair, policy, at)
-    used = await store.used(counted)
+    used = await store.limits.used(counted)
     seller, of_pair, buyer, bypass = (number + spent[use] for number, use in zip(used, counted, strict=True))
     return Usage(seller=seller, pair=of_pair, buyer=buyer, bypass=bypass)
 

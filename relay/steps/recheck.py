@@ -70,10 +70,10 @@ async def recheck(
     pair = stored.pair
     if pair is None or item.is_ours:
         # A notice is not rechecked: what stops the message must not stop its notice.
-        return _to_mailbox(item, await services.store.mailbox(item.recipient_id or ""))
+        return _to_mailbox(item, await services.store.parties.mailbox(item.recipient_id or ""))
     if just_judged:
         return _to_party(item, pair)
-    pair = await services.store.pair(pair.id) or pair
+    pair = await services.store.pairs.get(pair.id) or pair
     to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
     if pair.side(to).party.state is not PartyState.ACTIVE:
         return _UNAVAILABLE
@@ -85,11 +85,11 @@ async def recheck(
 async def _recheck_message(services: Services, item: Item, pair: Pair, to: Role, now: datetime) -> Recheck:
     marketplace = services.marketplaces.by_id[item.marketplace_id]
     policy = marketplace.policy_at(now)
-    summary = await services.store.summary(item.message_id)
+    summary = await services.store.records.summary(item.message_id)
     if summary is None:
         return _to_party(item, pair)
     if summary.detail.get("action") == Action.HOLD:
-        stored = await services.store.message(item.message_id)
+        stored = await services.store.records.message(item.message_id)
         reloaded = await reload_message(services.store, marketplace, policy, stored, now) if stored else None
         if reloaded is not None:
             return await _after_a_hold(services, item, pair, reloaded, summary, marketplace, policy, now)
@@ -119,7 +119,7 @@ async def _after_a_hold(
         reloaded.facts,
         # Whether the message is an answer was decided when it came.
         open_question=reloaded.writer.role is Role.SELLER and not summary.detail.get("unsolicited"),
-        thread_last_at=await services.store.thread_last_at(reloaded.facts.pair.id, order_id),
+        thread_last_at=await services.store.threads.last_at(reloaded.facts.pair.id, order_id),
     )
     verdict = released(reloaded.incoming, reloaded.head, reloaded.root, facts, reloaded.writer, policy, now)
     if verdict.action is Action.RETURN:
@@ -144,7 +144,7 @@ async def _unsolicited(
 ) -> Recheck:
     """Applies an opt-out (R-POL-02) and quiet hours that have begun since the message was accepted."""
     buyer = pair.buyer.party
-    for opt_out in await services.store.opt_outs(buyer.id, pair.seller.party.id):
+    for opt_out in await services.store.opt_outs.in_force(buyer.id, pair.seller.party.id):
         if optout.touches(opt_out, pair, kind):
             return _OPTED_OUT
     awake_at = hours.awake(buyer.settings, policy.hours, now)

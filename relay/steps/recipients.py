@@ -138,9 +138,9 @@ def _read(marketplaces: Marketplaces, text: str) -> _Address:
 
 async def _pair(services: Services, address: _Address) -> Pair | None:
     """Returns the pair whose alias the address is, None for any other address."""
-    if not alias.is_valid(address.local_part, address.domain, services.store.secret("alias")):
+    if not alias.is_valid(address.local_part, address.domain, services.store.secrets.get("alias")):
         return None
-    pair = await services.store.pair_by_alias(address.local_part, address.domain)
+    pair = await services.store.pairs.by_alias(address.local_part, address.domain)
     if pair is not None and pair.marketplace_id != address.marketplace.id:
         return None  # the domain belonged to another marketplace when the alias was issued (R-ADR-09)
     return pair

@@ -214,7 +214,7 @@ class _TransactionBuilder:
         party_id = facts.pair.side(writer.role).party.id
         fresh = Sender(
             id=keyed.base32hex(
-                keyed.tag(self.services.store.secret("sender"), "sender", party_id, facts.from_address, size=16)
+                keyed.tag(self.services.store.secrets.get("sender"), "sender", party_id, facts.from_address, size=16)
             ),
             party_id=party_id,
             address=facts.from_address,

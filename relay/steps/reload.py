@@ -42,7 +42,7 @@ async def reload_message(
     None if it cannot be judged: its text is gone, or it was refused.
     """
     summary = stored.summary
-    pair = await store.pair(summary.pair_id) if summary.pair_id else None
+    pair = await store.pairs.get(summary.pair_id) if summary.pair_id else None
     writer = _writer(summary)
     if pair is None or writer is None or not stored.original:
         return None
@@ -94,7 +94,7 @@ async def _facts(
     now: datetime,
 ) -> Facts:
     to = Role(str(summary.detail.get("to") or writer.role.other))
-    orders = tuple(await store.orders_of(pair.id))
+    orders = tuple(await store.orders.of_pair(pair.id))
     order = next((one for one in orders if one.external_id == summary.order_external_id), None)
     seller_id = pair.seller.party.id
     return Facts(
@@ -108,11 +108,11 @@ async def _facts(
         sender=None,
         listed_elsewhere=False,
         pending_senders=0,
-        opt_outs=tuple(await store.opt_outs(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
-        thread_refs=tuple(await store.thread_refs(pair, writer.role, head.references)) if head.references else (),
+        opt_outs=tuple(await store.opt_outs.in_force(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
+        thread_refs=tuple(await store.threads.refs(pair, writer.role, head.references)) if head.references else (),
         open_question=False,
         auto_replies_today=0,
         orders=orders,
-        misuse=await store.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
+        misuse=await store.limits.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
         is_own_from=head.from_address.rpartition("@")[2] in marketplace.domains,
     )

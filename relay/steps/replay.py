@@ -91,8 +91,8 @@ async def replay(
     It is judged under the policy in force now and under the candidate.
     """
     courses = _Course(marketplace.policy_at(now)), _Course(candidate)
-    async for message_id in await store.recorded(marketplace.id, since, until):
-        stored = await store.message(message_id)
+    async for message_id in store.records.ids_between(marketplace.id, since, until):
+        stored = await store.records.message(message_id)
         if stored is not None:
             verdicts = await _judged(store, marketplace, stored, courses, now)
             yield Replayed(

@@ -40,7 +40,7 @@ class Marketplaces:
 
         Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
         return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
-        Raises AddressError for a domain that is none.
+        Raises AddressError for an invalid domain.
         """
         return fold_domain(address.rpartition("@")[2]) in self.by_domain
 

@@ -40,7 +40,7 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
         domain = author.alias.domain
     if not item.is_ours:
         expires_at = now + timedelta(seconds=services.settings.return_path_s)
-        mail_from = f"{verp.mint(item.id, expires_at, services.store.secret('verp'))}@{domain}"
+        mail_from = f"{verp.mint(item.id, expires_at, services.store.secrets.get('verp'))}@{domain}"
     header, body = _halves(services, item, stored, to, now)
 
     async def signed(header: bytes, body: bytes) -> bytes:

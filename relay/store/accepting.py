@@ -1,4 +1,4 @@
-"""`accept`: record, events, queue items and notices of one transaction, all or nothing (R-IN-03)."""
+"""Acceptances: the records, events, queue items and notices of one transaction, all or none (R-IN-03)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,11 +8,12 @@ from functools import partial
 from typing import Final
 
 from relay.core.model.event import EventType
+from relay.core.model.item import INITIAL_STATES
 from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError
 from relay.steps.offload import THREAD_BYTES, offload
-from relay.store.base import to_us
+from relay.store.base import Base, Part, to_us
 from relay.store.contents import (
     BODY,
     EVENT,
@@ -25,12 +26,14 @@ from relay.store.contents import (
     to_json,
     whole,
 )
-from relay.store.crypto import Key
-from relay.store.engine import Work
+from relay.store.crypto import Key, Vault
+from relay.store.engine import Engine, Work
+from relay.store.holder_keys import HolderKeys
+from relay.store.holds import Holds
 from relay.store.items import ITEM, item_row
 from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
 from relay.store.notice_log import NOTICE_SENT
-from relay.store.senders import SealedSender, SenderVerbs, seal_entry
+from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import insert, spread
 
 _SENDER_ID: Final = MESSAGE.columns.index("sender_id")
@@ -41,12 +44,12 @@ SqlRow = tuple[object, ...]
 
 
 class _FullError(Exception):
-    """A use has exceeded its limit."""
+    """A quota use has exceeded its limit."""
 
 
 @dataclass(slots=True)
 class Rows:
-    """Rows by table, ready to be written together with those of others."""
+    """Rows by table, ready to be written together with the rows of other transactions."""
 
     senders: list[SqlRow] = field(default_factory=list)
     messages: list[SqlRow] = field(default_factory=list)
@@ -59,26 +62,39 @@ class Rows:
     misuse: list[SqlRow] = field(default_factory=list)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
     report: Callable[[], None] | None = None
-    """Is called once the rows are committed."""
+    """It is called once the rows are committed."""
 
     def add(self, contents: SealedContents) -> None:
         self.keys.append(contents.key)
         self.bodies.extend(contents.bodies)
 
+    def add_notice(
+        self, notice: OutgoingNotice, vault: Vault, holder: Key, *, owner: str = "", lease_until: int = 0
+    ) -> None:
+        """Adds the item and the sealed content of a notice; `holder` is the key of its holder."""
+        item, holder_id = notice.item, notice.key_holder_id
+        self.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
+        self.add(seal_notice(item.id, holder_id, notice.content, vault, holder))
 
-class AcceptVerbs(SenderVerbs):
-    async def accept(self, acceptance: Acceptance) -> None:
+
+class Acceptances(Part):
+    def __init__(self, base: Base, holder_keys: HolderKeys, holds: Holds) -> None:
+        super().__init__(base)
+        self._holder_keys = holder_keys
+        self._holds = holds
+
+    async def add(self, acceptance: Acceptance) -> None:
         try:
             rows = await self._rows(acceptance)
             heavy = sum(len(record.original) for record in acceptance.records) > THREAD_BYTES
-            await self._engine.write_together(self._accept_all, rows, heavy=heavy)
+            await self._engine.write_together(self._add_all, rows, heavy=heavy)
         except _FullError as error:
             raise OvertakenError("a quota was used up meanwhile") from error
 
     async def _rows(self, acceptance: Acceptance) -> Rows:
         rows = Rows(report=partial(self._event_log.accepted, acceptance))
         holders = {
-            holder_id: await self._holder(holder_id)
+            holder_id: await self._holder_keys.of(holder_id)
             for holder_id in {record.key_holder_id for record in acceptance.records}
             | {notice.key_holder_id for notice in acceptance.notices}
         }
@@ -92,13 +108,16 @@ class AcceptVerbs(SenderVerbs):
             rows.messages.append(self._message_row(record, contents.hash))
         lease_until = to_us(acceptance.lease_until)
         for item in acceptance.items:
+            if item.state not in INITIAL_STATES:
+                raise ValueError(f"a new item cannot be {item.state}")
             record = records[item.message_id]
             holder_id = record.key_holder_id
             rows.items.append(
                 item_row(item, holder_id, holders[holder_id], owner=acceptance.owner, lease_until=lease_until)
             )
         for notice in acceptance.notices:
-            self._add_notice(rows, notice, holders[notice.key_holder_id], acceptance.owner, lease_until)
+            holder = holders[notice.key_holder_id]
+            rows.add_notice(notice, self._vault, holder, owner=acceptance.owner, lease_until=lease_until)
         for event in acceptance.events:
             covered = hashes.get(event.message_id, b"") if event.type is EventType.RECEIVED else b""
             rows.events.append(event_row(event, covered))
@@ -115,7 +134,7 @@ class AcceptVerbs(SenderVerbs):
         return rows
 
     async def _sender_row(self, sender: Sender, seen_at: datetime | None) -> SqlRow:
-        """An entry that waits since the message that brought it came."""
+        """Returns the row of a new sender, who waits since the time of their message."""
         party = await self._first("sender_owner", sender.party_id)
         if party is None:
             raise ValueError("there is no such party")
@@ -125,13 +144,6 @@ class AcceptVerbs(SenderVerbs):
         flags = (int(sender.is_domain), int(sender.shared))
         changed_at = to_us(seen_at or self._clock.now())
         return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at)
-
-    def _add_notice(
-        self, rows: Rows, notice: OutgoingNotice, holder: Key, owner: str = "", lease_until: int = 0
-    ) -> None:
-        item, holder_id = notice.item, notice.key_holder_id
-        rows.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
-        rows.add(seal_notice(item.id, holder_id, notice.content, self._vault, holder))
 
     def _message_row(self, record: MessageRecord, content_hash: bytes) -> SqlRow:
         own_id = whole(record.original_message_id)
@@ -157,8 +169,8 @@ class AcceptVerbs(SenderVerbs):
             to_json(record.detail),
         )
 
-    def _accept_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:
-        """One statement per table for all that wait."""
+    def _add_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:
+        """Writes the rows of all transactions that wait, with one statement for each table."""
         messages = [row for rows in batch for row in rows.messages]
         new_senders = [row for rows in batch for row in rows.senders]
         if new_senders:
@@ -172,28 +184,23 @@ class AcceptVerbs(SenderVerbs):
         yield from insert(BODY, [row for rows in batch for row in rows.bodies])
         yield from insert(ITEM, [row for rows in batch for row in rows.items])
         yield from insert(EVENT, [row for rows in batch for row in rows.events])
-        self._report(batch)
+        report(self._engine, batch)
         yield from self._resolve_late(messages)
         yield from _count(batch)
         return [None] * len(batch)
 
-    def _report(self, written: Sequence[Rows]) -> None:
-        for rows in written:
-            if rows.report is not None:
-                self._engine.after_commit(rows.report)
-
     def _enter_new(self, senders: Sequence[SqlRow]) -> Work[dict[object, object]]:
-        """New senders' ids to those of their entries: another message of the same writer may have come first."""
+        """Adds new senders. Returns their entries' ids by their own: another message may have added them before."""
         entered = {}
-        for row in sorted(senders, key=lambda row: row[1:3]):  # one order, so that no two nodes wait for each other
+        for row in sorted(senders, key=lambda row: row[1:3]):  # in one order, so that no two nodes wait for each other
             yield self._sql["add_sender"], row
             entry = yield self._sql["sender_entry"], row[1:3]
             entered[row[0]] = entry[0]["id"]
         return entered
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
-        """The owner's word may have come between the decision to hold and this commit; no mail stays held for it. One
-        who was retired and writes again is pending again."""
+        """Releases or returns mail whose sender was decided on between the judgement and this commit. A retired sender
+        who writes again becomes pending again."""
         held: dict[str, object] = {}
         for row in messages:
             if row[_STATE] == MessageState.HELD and row[_SENDER_ID] is not None:
@@ -202,12 +209,20 @@ class AcceptVerbs(SenderVerbs):
             for sender in (yield spread(self._sql["lock_senders"], (), sorted(held))):
                 if sender["state"] == SenderState.RETIRED:
                     yield self._sql["unretire_sender"], (sender["id"], held[sender["id"]])
-                yield from self._resolve_held([sender["id"]], SenderState(sender["state"]), {})
+                yield from self._holds.resolve([sender["id"]], SenderState(sender["state"]), {})
+
+
+def report(engine: Engine, written: Sequence[Rows]) -> None:
+    """Lets the rows that a transaction has written be reported once it is committed."""
+    for rows in written:
+        if rows.report is not None:
+            engine.after_commit(rows.report)
 
 
 def _count(batch: Sequence[Rows]) -> Work[None]:
-    """Last, for the rows of a busy seller's day are shared by all who write for him. One row a key, in one order.
-    Raises _FullError, upon which each of the batch is written alone."""
+    """Writes quota use, misuse and the notice log. This comes last, because all messages of a busy seller lock the same
+    row. There is one row for each key, and they are in one order. Raises _FullError, and then the engine writes each
+    transaction of the batch alone."""
     uses: Counter[tuple[str, str, str]] = Counter()
     limits: dict[tuple[str, str, str], int] = {}
     told: dict[tuple[str, str], int] = {}

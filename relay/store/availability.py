@@ -1,4 +1,4 @@
-"""Whether the database works, as its answers show; what the event log hears of it.
+"""Whether the database works, judged by its answers, and the reports about that to the event log.
 
 A database that fails answers every operation with the same error. The log has one line when that begins and one when it
 is over. A database on a full disk goes on taking some small writes, so that it is over only after a while without an

@@ -1,4 +1,4 @@
-"""A record, a notice and an event as rows: what is sealed under which key, and back."""
+"""Records, notices and events as rows: encryption of their contents, and decryption."""
 
 import hashlib
 import json
@@ -48,11 +48,12 @@ EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_h
 
 _LEVEL: Final = 1
 _COMPRESSOR: Final = zstd.ZstdCompressor(level=_LEVEL)
-"""Kept, for making one costs a third of what 5 KB take; it has a lock, so big messages in threads get their own."""
+"""Making a compressor costs a third of compressing 5 KB, so this one is reused. It has a lock, so big messages, which
+are compressed in threads, get a compressor each."""
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
-    """What the envelope and the header say of people."""
+    """The values of the envelope and the header that name people."""
 
     subject: str = ""
     mail_from: str = ""
@@ -66,7 +67,7 @@ class Relayed(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Contents(NamedTuple):
-    """One message or notice, opened."""
+    """One message or notice, decrypted."""
 
     original: bytes
     relayed: Relayed
@@ -111,7 +112,8 @@ def _seal(
 
 
 def message_key(content_id: str, row: Row, vault: Vault) -> Key:
-    """From a row with `wrapped_key`, `holder_id` and the holder's key as `wrapped`. Raises UnreadableError."""
+    """Returns the key of a message, from a row with `wrapped_key`, `holder_id`, and `wrapped`, which is the holder's
+    key. Raises UnreadableError."""
     holder = vault.holder(row["holder_id"], row["wrapped"])
     return vault.key(holder.open(identity("message_key", content_id), row["wrapped_key"]))
 
@@ -121,7 +123,8 @@ def open_meta(content_id: str, sealed: bytes, key: Key) -> Meta:
 
 
 def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Contents:
-    """From `content` rows. Raises UnreadableError when the key is destroyed or a part is missing or damaged."""
+    """Returns the content of `content` rows. Raises UnreadableError if the key is destroyed or a part is missing or
+    damaged."""
     sealed = {row["part"]: row for row in rows}
     if "original" not in sealed:
         raise UnreadableError("the body is missing")
@@ -134,22 +137,22 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
             meta=msgspec.msgpack.decode(plain["meta"], type=Meta) if "meta" in plain else Meta(),
         )
     except (zstd.ZstdError, msgspec.MsgspecError) as error:
-        raise UnreadableError("a sealed body is not what was written") from error
+        raise UnreadableError("a sealed body is damaged") from error
 
 
 _decode_relayed = partial(msgspec.msgpack.decode, type=Relayed)
 
 
 def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
-    """With the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as it is stored; a record's own event also
-    covers its content, by the record's salted hash."""
+    """Returns the row of an event. Its last column is the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as
+    it is stored; the event of a record's reception also covers the content, by the record's salted hash."""
     at, data = to_us(event.at), to_json(event.data)
     leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
     return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
 
 
 def to_json(value: dict[str, object] | dict[str, str | int]) -> str:
-    """As text that every engine takes, whatever broken characters a mail may have carried into it."""
+    """Returns JSON text that every engine can store, also if the value contains broken characters of a mail."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
@@ -157,5 +160,5 @@ def to_json(value: dict[str, object] | dict[str, str | int]) -> str:
 
 
 def whole(text: str) -> str:
-    """The text with lone surrogates, which no encoding takes, replaced."""
+    """Returns the text with lone surrogates, which cannot be encoded, replaced."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -4,9 +4,10 @@
     holder's key         wraps  message keys, seals the holder's addresses and names
     message key          seals  one message's original, relayed form and meta data, keys its content hash
 
-Everything is AES-256-GCM with the row's identity as associated data, so that a blob moved to another row does not
-open. To destroy a holder's key is to erase all that hangs below it. Addresses and Message-IDs are found by keyed
-BLAKE2b under keys derived from the root secret, scoped so that nothing links across marketplaces or pairs.
+Everything is encrypted by AES-256-GCM with the row's identity as associated data, so that a value moved to another row
+cannot be decrypted. Destroying a holder's key erases everything below it. Addresses and Message-IDs are looked up by a
+keyed BLAKE2b hash. Its keys are derived from the root secret, and it covers the marketplace or the pair, so that equal
+values of two marketplaces or pairs have different hashes.
 """
 
 import base64
@@ -33,16 +34,16 @@ Entropy = Callable[[int], bytes]
 
 
 class UnreadableError(Exception):
-    """A sealed value does not open: its key is gone, or it is not what was written."""
+    """A sealed value cannot be decrypted: its key is gone, or it was changed."""
 
 
 def identity(*words: str) -> bytes:
-    """What a sealed value is bound to: its table and its row."""
+    """Returns the associated data that binds a sealed value to its table and its row."""
     return "\0".join(words).encode()
 
 
 class Key:
-    """One AES-256-GCM key. A sealed value is nonce and ciphertext. Safe to use from several threads."""
+    """One AES-256-GCM key. A sealed value is the nonce and the ciphertext. It may be used in several threads."""
 
     __slots__ = ("_cipher", "_entropy")
 
@@ -62,8 +63,8 @@ class Key:
 
 
 class MasterKeys:
-    """The master keys of an installation, one base64 line each in a file of mode 0600; the first is current, the
-    others still open what they wrapped. A key's id is derived from it."""
+    """The master keys of an installation: lines of base64 in a file of mode 0600. The first key is the current one; the
+    others can still unwrap the values that they wrapped. The id of a key is derived from it."""
 
     def __init__(self, secrets: Sequence[bytes], *, source: str = "memory") -> None:
         if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):
@@ -74,7 +75,7 @@ class MasterKeys:
 
     @classmethod
     def create(cls, path: Path) -> "MasterKeys":
-        """Makes the file with one fresh key. Raises StoreError; never overwrites."""
+        """Creates the file with one fresh key. Raises StoreError, also if the file exists."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -89,7 +90,7 @@ class MasterKeys:
 
     @classmethod
     def load(cls, path: Path) -> "MasterKeys":
-        """Raises StoreError that names the file and the fix."""
+        """Returns the keys of the file. Raises StoreError, which names the file and the fix."""
         try:
             mode = path.stat().st_mode
             lines = path.read_bytes().split()
@@ -106,11 +107,11 @@ class MasterKeys:
         return cls(secrets, source=str(path))
 
     def wrap(self, row: bytes, secret: bytes) -> bytes:
-        """The id of the current key, then the sealed secret."""
+        """Returns the secret, sealed by the current key, with the id of that key before it."""
         return self._current + self._ciphers[self._current].seal(row, secret)
 
     def unwrap(self, row: bytes, wrapped: bytes) -> bytes:
-        """Raises UnreadableError."""
+        """Returns the secret that was wrapped. Raises UnreadableError."""
         cipher = self._ciphers.get(wrapped[:_ID_BYTES])
         if cipher is None:
             raise UnreadableError(f"master key {wrapped[:_ID_BYTES].hex()} is not in {self.source}")
@@ -118,18 +119,18 @@ class MasterKeys:
 
 
 class Vault:
-    """The keys that one open store works with. Unwrapped holder keys are cached under their wrapped form, which is
-    read with every look-up, so a key that another process made, rewrapped or destroyed is never a stale one here."""
+    """The keys that one open store works with. Unwrapped holder keys are kept in memory with their wrapped form, which
+    is read with every look-up: when another process has changed or destroyed a key, the old one is dropped here."""
 
     def __init__(self, master: MasterKeys, entropy: Entropy) -> None:
         self.master = master
         self.entropy = entropy
         self._root = b""
-        self._holders: dict[bytes, Key] = {}
+        self._holders: dict[str, tuple[bytes, Key]] = {}
         self._derived: dict[str, bytes] = {}
 
     def unlock(self, wrapped_root: bytes) -> None:
-        """Raises StoreError when the master key is not this database's."""
+        """Takes the root secret. Raises StoreError if the master key is not the one of this database."""
         try:
             self._root = self.master.unwrap(identity("secret", "root"), wrapped_root)
         except UnreadableError as error:
@@ -141,7 +142,7 @@ class Vault:
         return self.master.wrap(identity("secret", "root"), self.entropy(KEY_BYTES))
 
     def secret(self, name: str) -> bytes:
-        """One of the installation's secrets, derived from the root."""
+        """Returns the secret of this name, derived from the root secret. Raises StoreError before `unlock`."""
         if name not in self._derived:
             if not self._root:
                 raise StoreError("the store is not open")
@@ -149,20 +150,27 @@ class Vault:
         return self._derived[name]
 
     def new_holder(self, holder_id: str) -> bytes:
-        """A fresh holder key, wrapped."""
+        """Returns a fresh key for a holder, wrapped by the master key."""
         return self.master.wrap(identity("holder_key", holder_id), self.entropy(KEY_BYTES))
 
     def holder(self, holder_id: str, wrapped: bytes | None) -> Key:
-        """Raises UnreadableError when the key is destroyed or another's."""
+        """Returns the key of a party or a marketplace; `wrapped` is the key as it is stored now, None if it is
+        destroyed. Raises UnreadableError when it is destroyed or is not this holder's."""
         if wrapped is None:
+            self._holders.pop(holder_id, None)
             raise UnreadableError("the holder's key is destroyed")
-        key = self._holders.get(wrapped)
-        if key is None:
-            key = self.key(self.master.unwrap(identity("holder_key", holder_id), wrapped))
-            while len(self._holders) >= _CACHED_KEYS:
-                self._holders.pop(next(iter(self._holders)), None)
-            self._holders[wrapped] = key
+        known = self._holders.get(holder_id)
+        if known is not None and known[0] == wrapped:
+            return known[1]
+        key = self.key(self.master.unwrap(identity("holder_key", holder_id), wrapped))
+        while len(self._holders) >= _CACHED_KEYS:
+            self._holders.pop(next(iter(self._holders)), None)
+        self._holders[holder_id] = wrapped, key
         return key
+
+    def forget(self) -> None:
+        """Drops the holder keys that are kept in memory."""
+        self._holders.clear()
 
     def key(self, secret: bytes) -> Key:
         return Key(secret, self.entropy)
@@ -175,7 +183,8 @@ class Vault:
 
 
 def content_hash(message_key: bytes, content: bytes) -> bytes:
-    """The content's hash for the ledger, salted by a key that erasure destroys: a short text cannot be guessed."""
+    """Returns the hash of the content for the ledger. It is keyed by a key that erasure destroys, so that a short text
+    cannot be guessed afterwards."""
     return hashlib.blake2b(content, key=message_key, digest_size=32, person=b"content hash").digest()
 
 

@@ -1,6 +1,6 @@
-"""DKIM keys through their life: prepared, active, replaced, retired (`relay.core.dkim.KeyState`).
+"""DKIM keys. Their states are prepared, active, replaced and retired (`relay.core.dkim.KeyState`).
 
-A retired key's row stays without the key, so that its selector is never taken again.
+The row of a retired key stays without the key, so that its selector is never used again.
 """
 
 from collections.abc import Sequence
@@ -9,30 +9,30 @@ from functools import partial
 from relay.core.dkim import KeyState
 from relay.core.mail.address import fold_domain
 from relay.ports import DkimKey
-from relay.store.base import Base, from_us, to_us
+from relay.store.base import Part, from_us, to_us
 from relay.store.crypto import identity
 from relay.store.engine import Row, Work
 
 
-class DkimKeyVerbs(Base):
-    async def dkim_keys(self, domain: str) -> Sequence[DkimKey]:
+class DkimKeys(Part):
+    async def of_domain(self, domain: str) -> Sequence[DkimKey]:
         return [self._dkim_key(row) for row in await self._read("dkim_keys", fold_domain(domain))]
 
-    async def put_dkim_key(self, key: DkimKey) -> None:
+    async def put(self, key: DkimKey) -> None:
         domain = fold_domain(key.domain)
         wrapped = self._vault.master.wrap(_row(domain, key.selector), key.private_der)
         row = (domain, key.selector, key.algorithm, wrapped, key.state, to_us(self._clock.now()))
 
-        def put() -> Work[None]:
+        def write() -> Work[None]:
             yield self._sql["put_dkim_key"], row
             self._report_key(domain, key.selector, key.algorithm, key.state)
 
-        await self._engine.write(put)
+        await self._engine.write(write)
 
-    async def activate_dkim_key(self, domain: str, selector: str) -> bool:
+    async def activate(self, domain: str, selector: str) -> bool:
         row = (fold_domain(domain), selector, to_us(self._clock.now()))
 
-        def activate() -> Work[bool]:
+        def write() -> Work[bool]:
             activated = yield self._sql["activate_dkim_key"], row
             if not activated:
                 return False
@@ -42,18 +42,18 @@ class DkimKeyVerbs(Base):
                 self._report_key(row[0], old["selector"], old["algorithm"], KeyState.REPLACED)
             return True
 
-        return await self._engine.write(activate)
+        return await self._engine.write(write)
 
-    async def retire_dkim_key(self, domain: str, selector: str) -> bool:
+    async def retire(self, domain: str, selector: str) -> bool:
         row = (fold_domain(domain), selector, to_us(self._clock.now()), b"")
 
-        def retire() -> Work[bool]:
+        def write() -> Work[bool]:
             retired = yield self._sql["retire_dkim_key"], row
             for old in retired:
                 self._report_key(row[0], selector, old["algorithm"], KeyState.RETIRED)
             return bool(retired)
 
-        return await self._engine.write(retire)
+        return await self._engine.write(write)
 
     def _report_key(self, domain: str, selector: str, algorithm: str, state: KeyState) -> None:
         key = DkimKey(domain=domain, selector=selector, algorithm=algorithm, private_der=b"", state=state)

@@ -1,12 +1,13 @@
-"""The small seam between the verbs and a database.
+"""Engine: the interface between the parts of the store and a database.
 
-A write is a generator of statements, sans-I/O: it yields `(sql, params)`, is sent the rows, returns its result; an
-engine drives it inside one transaction. Writes of the same kind that wait at the same time are handed to one
-generator and go out as one statement per table and one commit (group commit); all waiters wake at once. Nothing is
-waited for: a lone write is a batch of one.
+A write is a generator that does no I/O itself: it yields `(sql, params)`, receives the rows, and returns its result. An
+engine runs it inside one transaction. Writes of the same kind that wait at the same time are given to one generator,
+which makes one statement for each table, and share one commit (group commit); then all waiters continue. The engine
+never waits for a batch to fill: a single write is a batch of one.
 
-A failing batch is rolled back. When the database itself cannot do it every waiter gets StoreUnavailableError; else each
-write is tried again alone, so that a bad row, or a bug, fails its own waiter only. SQL uses `$1` placeholders.
+A batch that fails is rolled back. If the database itself is unavailable, every waiter gets StoreUnavailableError.
+Otherwise each write is tried again alone, so that a bad row, or a bug, fails only its own waiter. SQL has `$1`
+placeholders.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ R = TypeVar("R")
 
 
 class Row(Protocol):
-    """sqlite3.Row and asyncpg.Record alike: values by name, iteration over the values."""
+    """A row as sqlite3 and asyncpg return it: values by name, and iteration over the values."""
 
     def __getitem__(self, key: str, /) -> Any: ...
 
@@ -47,9 +48,9 @@ class _Job:
 
 
 class Engine(ABC):
-    """One database. Writes raise StoreUnavailableError, ValueError for a row that the database refuses, or the error
-    that the work itself raised. Errors of the database are noted in `availability`: here for writes, by each engine
-    for reads."""
+    """One database. A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the
+    exception that the generator has raised. Errors of the database are noted in `availability`: of writes here, of
+    reads by each engine."""
 
     dialect: Literal["sqlite", "postgres"]
 
@@ -67,24 +68,24 @@ class Engine(ABC):
 
     @abstractmethod
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
-        """A quick, indexed look-up, from the newest commit."""
+        """Returns the rows of an indexed look-up of few rows. It sees the newest commit."""
 
     @abstractmethod
     async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
-        """A read that may move much: never in the loop's own thread."""
+        """Returns the rows of a read that may be big. It does not run in the thread of the event loop."""
 
     @abstractmethod
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """One transaction, durable on return, rolled back on any exception. Never two at a time. `heavy`: much data,
-        which must not hold the loop."""
+        """Runs `work` in one transaction, which is durable on return and is rolled back on any exception. It is never
+        called twice at a time. `heavy` means much data, which must not block the event loop."""
 
     def after_commit(self, report: Callable[[], None]) -> None:
-        """Called by a work: `report` runs once the transaction is committed, before the waiters go on; never when it is
-        rolled back."""
+        """To be called while a generator runs: `report` is called once its transaction is committed, before the waiters
+        continue, and never if it is rolled back."""
         self._reports.append(report)
 
     async def write(self, work: Callable[[], Work[T]], *, alone: bool = False) -> T:
-        """One work, in a transaction that it may share with others unless `alone`."""
+        """Runs `work` in a transaction, which it may share with other writes unless `alone`, and returns its result."""
 
         def one(_payloads: Sequence[None]) -> Work[Sequence[T]]:
             return [(yield from work())]
@@ -99,7 +100,8 @@ class Engine(ABC):
         heavy: bool = False,
         alone: bool = False,
     ) -> R:
-        """`work` gets the payloads of all that wait for the same work, and gives one result for each."""
+        """Returns the result for `payload`. `work` is called with the payloads of all calls that wait for the same
+        work, and returns one result for each."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Job(work, payload, done, heavy, alone))
         if self._drain is None or self._drain.done():
@@ -107,16 +109,16 @@ class Engine(ABC):
         return await done
 
     async def finish(self) -> None:
-        """Returns when nothing waits."""
+        """Returns when no write waits."""
         if self._drain is not None:
-            await self._drain
+            await asyncio.shield(self._drain)  # if this is cancelled, the writes are still made
 
     async def _write_all(self) -> None:
         while self._waiting:
             size = _batch_size(self._waiting)
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
             for job, outcome in zip(batch, await self._attempt(batch), strict=True):
-                if job.done.done():  # the waiter was cancelled; its write stands
+                if job.done.done():  # the waiter was cancelled; its write is committed
                     continue
                 if isinstance(outcome, BaseException):
                     job.done.set_exception(outcome)
@@ -130,26 +132,27 @@ class Engine(ABC):
         except StoreUnavailableError as error:
             self.availability.failed(error, len(batch))
             return [error.copy() for _ in batch]
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the waiters
+        except Exception as error:  # noqa: BLE001 - the waiters raise it
             if len(batch) == 1:
                 return [error]
             return [(await self._attempt([job]))[0] for job in batch]
         self.availability.wrote()
-        # Called soon, ahead of the waiters: the next commit begins first, and its wait for the disk is used.
+        # They are called soon, before the waiters continue. The next commit begins first, so they run while it waits
+        # for the disk.
         for report in self._reports:
             asyncio.get_running_loop().call_soon(report)
         return results
 
 
 def _batch_size(waiting: Sequence[_Job]) -> int:
-    """How many of those that wait go into the next transaction."""
+    """Returns how many of the waiting writes go into the next transaction."""
     if waiting[0].alone:
         return 1
     return next((at for at, job in enumerate(waiting[:_BATCH]) if job.alone), _BATCH)
 
 
 def _together(batch: Sequence[_Job]) -> Work[Sequence[object]]:
-    """The works of a batch, one after the other, each with all its payloads."""
+    """Runs the works of a batch one after the other, each with all its payloads; returns the result of each job."""
     groups: dict[object, list[_Job]] = {}
     for job in batch:
         groups.setdefault(job.work, []).append(job)

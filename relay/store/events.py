@@ -1,16 +1,16 @@
-"""Events that are written beside an acceptance or a settlement, and reported once they are committed."""
+"""Writing events beside an acceptance or a settlement. They are reported once they are committed."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from relay.core.model.event import Event
-from relay.store.base import Base
+from relay.store.base import Part
 from relay.store.contents import EVENT, event_row
 from relay.store.engine import Work
 from relay.store.statements import insert
 
 
-class EventVerbs(Base):
-    def _write_events(self, events: Sequence[Event]) -> Work[None]:
+class EventWriter(Part):
+    def write(self, events: Sequence[Event]) -> Work[None]:
         yield from insert(EVENT, [event_row(event) for event in events])
         self._engine.after_commit(partial(self._event_log.happened, events))

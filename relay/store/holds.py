@@ -1,52 +1,57 @@
-"""Held mail and the words that move it: a person's about one message, the account owner's about a sender (R-SND-02)."""
+"""Decisions about held mail: a person's about one message, or the account owner's about a sender (R-SND-02)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
-from relay.core.model.sender import WORDS, SenderState
-from relay.store.base import to_us
+from relay.core.model.sender import DECIDED_STATES, SenderState
+from relay.store.base import Base, Part, to_us
 from relay.store.engine import Row, Work
-from relay.store.events import EventVerbs
+from relay.store.events import EventWriter
 from relay.store.statements import spread, values
 
 Data = dict[str, str | int]
 
 
-class _Word(NamedTuple):
-    """What a word does to a held item, and what it says of its message."""
+class _Decision(NamedTuple):
+    """The effect of a decision: the SQL for the item, and the new state and the event of the message."""
 
     move: str
-    """The statement; each moves an item only while it waits, so the first word counts and no other."""
+    """The name of the statement. It changes an item only while it is held, so only the first decision has an effect."""
     state: MessageState
     event: EventType
 
 
-_RELEASED: Final = _Word("release_held", MessageState.QUEUED, EventType.RELEASED)
-_RETURNED: Final = _Word("return_held", MessageState.RETURNED, EventType.RETURNED)
-# Dispatch returns it, with the notice.
-_REFUSED: Final = _Word("refuse_held", MessageState.HELD, EventType.MARKED)
+_RELEASED: Final = _Decision("release_held", MessageState.QUEUED, EventType.RELEASED)
+_RETURNED: Final = _Decision("return_held", MessageState.RETURNED, EventType.RETURNED)
+# Dispatch returns the message, with a notice.
+_REFUSED: Final = _Decision("refuse_held", MessageState.HELD, EventType.MARKED)
 
 
-class HoldVerbs(EventVerbs):
-    async def release_hold(self, message_id: str, by: str) -> bool:
-        return await self._say(_RELEASED, message_id, {"by": by})
+class Holds(Part):
+    def __init__(self, base: Base, events: EventWriter) -> None:
+        super().__init__(base)
+        self._events = events
 
-    async def return_hold(self, message_id: str, by: str) -> bool:
-        return await self._say(_REFUSED, message_id, {"mark": "refused", "by": by})
+    async def release(self, message_id: str, by: str) -> bool:
+        return await self._decide(_RELEASED, message_id, {"by": by})
 
-    async def _say(self, word: _Word, message_id: str, data: Data) -> bool:
-        def say() -> Work[bool]:
+    async def refuse(self, message_id: str, by: str) -> bool:
+        return await self._decide(_REFUSED, message_id, {"mark": "refused", "by": by})
+
+    async def _decide(self, decision: _Decision, message_id: str, data: Data) -> bool:
+        def write() -> Work[bool]:
             held = yield self._sql["held"], (message_id,)
-            return (yield from self._move_held(held, word, data)) > 0
+            return (yield from self._move_held(held, decision, data)) > 0
 
-        return await self._engine.write(say)
+        return await self._engine.write(write)
 
-    def _resolve_held(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
-        """Approval releases what waits for the senders, in the order it came, and nothing that waits for another word;
-        a block returns all of theirs."""
-        if state not in WORDS or not sender_ids:
+    def resolve(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
+        """Moves the held mail of senders whose state was changed, in the transaction that changed it. APPROVED releases
+        the mail that waits for the decision about the sender, in the order of reception; mail that waits for another
+        decision stays held. BLOCKED returns all of it."""
+        if state not in DECIDED_STATES or not sender_ids:
             return
         held = yield spread(self._sql["held_of_senders"], (), sender_ids)
         data = {"sender": str(state.value), **data}
@@ -55,25 +60,25 @@ class HoldVerbs(EventVerbs):
         else:
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
 
-    def _move_held(self, held: Sequence[Row], word: _Word, data: Data) -> Work[int]:
-        """Moves the items with their messages and an event each; how many. What is released to one recipient leaves
-        one by one (see `claim`)."""
+    def _move_held(self, held: Sequence[Row], decision: _Decision, data: Data) -> Work[int]:
+        """Moves the items and their messages, with an event for each message, and returns their number. Of the items
+        released to one recipient each refers to the one before, so that they are sent one by one (see `claim`)."""
         now = self._clock.now()
         moved: list[str] = []
         last: dict[str, str] = {}
         for row in held:
-            params: tuple[object, ...] = () if word is _RETURNED else (to_us(now),)
-            if word is _RELEASED:
+            params: tuple[object, ...] = () if decision is _RETURNED else (to_us(now),)
+            if decision is _RELEASED:
                 params = (*params, last.get(row["recipient_id"]))
-            if (yield self._sql[word.move], (row["id"], *params)):
+            if (yield self._sql[decision.move], (row["id"], *params)):
                 moved.append(row["message_id"])
                 last[row["recipient_id"]] = row["id"]
         if moved:
-            states = [(message_id, word.state.value) for message_id in moved]
+            states = [(message_id, decision.state.value) for message_id in moved]
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), states)
-            yield from self._write_events(
+            yield from self._events.write(
                 [
-                    Event(id=self._ids.new(), message_id=message_id, at=now, type=word.event, data=data)
+                    Event(id=self._ids.new(), message_id=message_id, at=now, type=decision.event, data=data)
                     for message_id in moved
                 ]
             )

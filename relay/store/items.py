@@ -1,4 +1,4 @@
-"""A queue item as a row, and back; what an attempt's end means for what an item waits for."""
+"""Queue items as rows, and the state and hold of an item after an attempt."""
 
 from typing import Final
 
@@ -65,14 +65,14 @@ def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_
 
 
 def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
-    """For what is not leased. What waits in a hold is found by its due time alone."""
+    """Returns when an item that is not leased must be looked at. A held item is found by its due time instead: None."""
     awake = hold is None and state in (ItemState.QUEUED, ItemState.DEFERRED)
     return due_at if awake else None
 
 
 def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]:
-    """What an item becomes whose attempt ended in `state`. One that waits for a word was not sent without it, whatever
-    put the attempt off; a time that has come is over."""
+    """Returns the state and the hold to store after an attempt that ended in `state`. An item that is held for a
+    decision, or refused, is held again if the attempt was put off. A hold until a time ends when that time has come."""
     if item.hold in (Hold.DECISION, Hold.REFUSED):
         if state in (ItemState.QUEUED, ItemState.DEFERRED):
             return ItemState.HELD, item.hold
@@ -82,8 +82,8 @@ def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]
 
 
 def item_of(row: Row, vault: Vault, wrapped: bytes | None) -> Item:
-    """From an `item` row and its holder's key. An address that does not open any more is None: the item's letter will
-    not open either."""
+    """Returns the item of an `item` row; `wrapped` is its holder's key. An address that cannot be decrypted any more is
+    None: the content of the item cannot be decrypted either."""
     address = None
     if row["sealed_address"] is not None:
         try:

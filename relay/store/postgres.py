@@ -1,5 +1,5 @@
-"""PostgreSQL, for many nodes (R-SCL-02). Every node writes by group commit on one connection of its pool; claims skip
-rows that another node has locked. A connection that breaks is made anew by the next call.
+"""PostgreSQL, for several nodes (R-SCL-02). Every node writes by group commit on one connection of its pool; claims
+skip rows that another node has locked. A broken connection is replaced at the next call.
 """
 
 import asyncio
@@ -9,12 +9,10 @@ from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
 
-from relay.ports import Clock, EventLog, Ids, StoreError, StoreFault, StoreUnavailableError, Unlogged
+from relay.ports import Clock, StoreError, StoreFault, StoreUnavailableError
 from relay.store.availability import Availability
 from relay.store.base import to_us
-from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
-from relay.store.records import RecordVerbs
 from relay.store.statements import check_version, migrations
 
 T = TypeVar("T")
@@ -23,7 +21,7 @@ _CONNECTIONS: Final = 5
 _CONNECT_S: Final = 5
 _COMMAND_S: Final = 30
 _MIGRATING: Final = 0x72656C61
-"""The advisory lock under which one node migrates while the others wait."""
+"""The advisory lock that a node holds while it migrates the schema; the other nodes wait for it."""
 
 _UNAVAILABLE: Final = (
     OSError,
@@ -55,18 +53,9 @@ _FAULTS: Final = {
 _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
-class PostgresStore(RecordVerbs):
-    """`relay.ports.Store` on a server."""
-
-    def __init__(
-        self, url: str, master: MasterKeys, clock: Clock, ids: Ids, *, event_log: EventLog | None = None
-    ) -> None:
-        event_log = event_log or Unlogged()
-        engine = PostgresEngine(url, clock, Availability(clock, event_log))
-        super().__init__(engine, master, clock, ids, event_log)
-
-
 class PostgresEngine(Engine):
+    """A database of a server; `url` is `postgresql://...`."""
+
     dialect: Literal["sqlite", "postgres"] = "postgres"
 
     def __init__(self, url: str, clock: Clock, availability: Availability) -> None:
@@ -112,7 +101,7 @@ class PostgresEngine(Engine):
         try:
             return await self._fetch(sql, params)
         except StoreUnavailableError:
-            # The connection may have been dead for long: one more try, on a new one. A read changes nothing.
+            # The connection may have broken long ago, so the read, which changes nothing, is tried again on a new one.
             try:
                 return await self._fetch(sql, params)
             except StoreUnavailableError as error:
@@ -139,9 +128,9 @@ class PostgresEngine(Engine):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """One of the pool's. A bad row is its writer's ValueError; an absent, stopping or full server is
-        StoreUnavailableError, and the connection that said so is not used again. Neither has the driver's error as its
-        cause: that one's text goes on with the row's values."""
+        """Yields a connection of the pool. Raises ValueError for a row that is refused, and StoreUnavailableError if
+        the server is absent, stopping or full; the connection is then not used again. Neither error has the driver's
+        error as its cause, because the text of that one contains the row's values."""
         if self._pool is None:
             raise StoreUnavailableError("the store is closed", code="CLOSED")
         try:
@@ -156,7 +145,7 @@ class PostgresEngine(Engine):
             where = getattr(error, "constraint_name", None) or getattr(error, "table_name", None) or ""
             raise ValueError(f"PostgreSQL refuses the row: {type(error).__name__} {where}".rstrip()) from None
         except _UNAVAILABLE as error:
-            if isinstance(error, ValueError):  # an InterfaceError too: a parameter that is not what the column takes
+            if isinstance(error, ValueError):  # an InterfaceError too: a parameter of a wrong type
                 raise
             code = _code(error)
             fault = _FAULTS.get(code, StoreFault.UNAVAILABLE)
@@ -175,7 +164,7 @@ class PostgresEngine(Engine):
 
 
 async def _keep(_connection: Any) -> None:
-    """No session state is ever changed, so none has to be reset: that saves a round trip per call."""
+    """Does not reset the connection: the store never changes the state of a session, and a reset is a round trip."""
 
 
 async def _check_durable(connection: Any) -> None:
@@ -195,5 +184,5 @@ def _code(error: BaseException) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """The error's first line, which names no values (those are in its detail)."""
+    """Returns the first line of the error, which contains no values (those are in its detail)."""
     return (str(error) or type(error).__name__).splitlines()[0]

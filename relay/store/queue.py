@@ -1,4 +1,4 @@
-"""The queue: leases, letters, outcomes (R-OUT-02, R-OUT-03)."""
+"""The queue: leases, contents of items, and the ends of attempts (R-OUT-02, R-OUT-03)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,26 @@ from relay.core.model.event import Event
 from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
 from relay.core.model.message import MessageState
 from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
-from relay.steps.offload import THREAD_BYTES, offload
-from relay.store.accepting import AcceptVerbs, Rows
-from relay.store.base import from_us, to_us
-from relay.store.contents import BODY, EVENT, MESSAGE_KEY, Contents, event_row, open_contents
+from relay.store.accepting import Rows, report
+from relay.store.base import Base, Part, from_us, to_us
+from relay.store.content_reader import ContentReader
+from relay.store.contents import BODY, EVENT, MESSAGE_KEY, event_row
 from relay.store.crypto import UnreadableError
-from relay.store.engine import Row, Work
+from relay.store.engine import Engine, Row, Work
+from relay.store.holder_keys import HolderKeys
 from relay.store.items import ITEM, MESSAGE_STATES, after_attempt, item_of, wake_at
-from relay.store.pairs import PairVerbs
+from relay.store.pairs import Pairs
 from relay.store.statements import insert, spread, values
 
 _SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
 _LONGEST_WAIT: Final = timedelta(days=30)
-"""Nothing is put off by more than delay, quiet hours and a day's quota; what waits longer saw the clock jump back."""
+"""A delay, quiet hours and a used-up quota put an item off by less than this. If an item waits longer, the clock has
+jumped back."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A settlement made ready: its row in `settle_items`, and what is written if the lease still holds."""
+    """A settlement as rows: the row for `settle_items`, and the rows that are written if the item is still leased."""
 
     item: tuple[object, ...]
     message: tuple[str, str] | None
@@ -35,7 +37,13 @@ class _Outcome:
     settlement: Settlement
 
 
-class QueueVerbs(AcceptVerbs, PairVerbs):
+class Queue(Part):
+    def __init__(self, base: Base, holder_keys: HolderKeys, contents: ContentReader, pairs: Pairs) -> None:
+        super().__init__(base)
+        self._holder_keys = holder_keys
+        self._contents = contents
+        self._pairs = pairs
+
     async def claim(
         self,
         owner: str,
@@ -53,11 +61,11 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         late = to_us(now - timedelta(seconds=late_s))
         fixed = (owner, lease_until, at, horizon, to_us(now + _LONGEST_WAIT), limit, late)
 
-        def claim() -> Work[Sequence[Row]]:
-            # A list of none is no SQL; a blank is no destination ("" is one: that of a party whose mailbox is gone).
+        def write() -> Work[Sequence[Row]]:
+            # SQL has no empty list. A space is never a destination; "" is the one of a party whose mailbox is gone.
             return (yield spread(self._sql["claim"], fixed, [" ", *but_for]))
 
-        rows = sorted(await self._engine.write(claim), key=lambda row: (row["due_at"], row["id"]))
+        rows = sorted(await self._engine.write(write), key=lambda row: (row["due_at"], row["id"]))
         holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}
         wrapped: dict[str, bytes] = {}
         if holders:
@@ -70,26 +78,22 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         return item_of(row, self._vault, row["wrapped"]) if row else None
 
     async def content(self, item: Item) -> StoredContent | None:
-        row = await self._first("letter", item.message_id)
+        row = await self._first("content_of_message", item.message_id)
         if row is None:
             return None
         notice = item.kind is ItemKind.NOTICE
         try:
-            contents = await self._contents(item.id if notice else item.message_id, 0 if notice else row["size_bytes"])
+            contents = await self._contents.read(
+                item.id if notice else item.message_id, 0 if notice else row["size_bytes"]
+            )
         except UnreadableError:
             return None
         return StoredContent(
             original=contents.original,
             header=contents.relayed.header,
             edits=contents.relayed.edits,
-            pair=await self.pair(row["pair_id"]) if row["pair_id"] is not None else None,
+            pair=await self._pairs.get(row["pair_id"]) if row["pair_id"] is not None else None,
         )
-
-    async def _contents(self, content_id: str, size_bytes: int) -> Contents:
-        """Opened, off the loop when it is big. Raises UnreadableError."""
-        read = self._engine.read if size_bytes <= THREAD_BYTES else self._engine.read_bulk
-        rows = await read(self._sql["content"], content_id)
-        return await offload(size_bytes, open_contents, content_id, rows, self._vault)
 
     async def settle(self, settlement: Settlement) -> bool:
         waits_for_nothing = settlement.state is ItemState.HELD and settlement.item.hold is None
@@ -100,8 +104,10 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
     async def _outcome(self, settlement: Settlement) -> _Outcome:
         item, due_at = settlement.item, to_us(settlement.due_at)
         state, hold = after_attempt(item, settlement.state)
-        report = partial(self._event_log.settled, settlement)
-        rows = Rows(events=[event_row(event) for event in settlement.events], report=report)
+        rows = Rows(
+            events=[event_row(event) for event in settlement.events],
+            report=partial(self._event_log.settled, settlement),
+        )
         await self._enclose(rows, settlement.notice)
         return _Outcome(
             item=(
@@ -121,35 +127,29 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
 
     async def _enclose(self, rows: Rows, notice: OutgoingNotice | None) -> None:
         if notice is not None:
-            self._add_notice(rows, notice, await self._holder(notice.key_holder_id))
+            rows.add_notice(notice, self._vault, await self._holder_keys.of(notice.key_holder_id))
 
     def _settle_all(self, batch: Sequence[_Outcome]) -> Work[Sequence[bool]]:
-        """One guarded statement for all; what came of it is written for those whose lease still held."""
+        """Settles all items with one statement, which skips those that are not leased to the owner any more; writes the
+        other rows of the items that were settled."""
         first = {outcome.item[0]: outcome for outcome in reversed(batch)}
         settled = yield values(self._sql["settle_items"], _SETTLED, [outcome.item for outcome in first.values()])
         won = [first[row["id"]] for row in settled]
         moves = [outcome.message for outcome in won if outcome.message is not None]
         if moves:
             yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), moves)
-        yield from self._write_rows([outcome.rows for outcome in won])
+        yield from _write_rows(self._engine, [outcome.rows for outcome in won])
         winners = set(map(id, won))
         for lost in (outcome for outcome in batch if id(outcome) not in winners):
             self._engine.after_commit(partial(self._event_log.lease_lost, lost.settlement))
         return [id(outcome) in winners for outcome in batch]
 
-    def _write_rows(self, all_rows: Sequence[Rows]) -> Work[None]:
-        yield from insert(MESSAGE_KEY, [row for rows in all_rows for row in rows.keys])
-        yield from insert(BODY, [row for rows in all_rows for row in rows.bodies])
-        yield from insert(ITEM, [row for rows in all_rows for row in rows.items])
-        yield from insert(EVENT, [row for rows in all_rows for row in rows.events])
-        self._report(all_rows)
-
     async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
-        def renew() -> Work[None]:
+        def write() -> Work[None]:
             yield spread(self._sql["renew"], (owner, to_us(until)), item_ids)
 
         if item_ids:
-            await self._engine.write(renew)
+            await self._engine.write(write)
 
     async def release(self, owner: str | None) -> int:
         return await self._count("release", owner)
@@ -164,23 +164,22 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
         return await self._engine.write(change)
 
     async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        report = partial(self._event_log.happened, events)
-        rows = Rows(events=[event_row(event) for event in events], report=report)
+        rows = Rows(events=[event_row(event) for event in events], report=partial(self._event_log.happened, events))
         await self._enclose(rows, notice)
 
-        def bounce() -> Work[bool]:
+        def write() -> Work[bool]:
             item = yield self._sql["bounce"], (item_id,)
             if not item:
                 return False
             if item[0]["kind"] != ItemKind.NOTICE:
                 move = (item[0]["message_id"], MessageState.BOUNCED.value)
                 yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), [move])
-            yield from self._write_rows([rows])
+            yield from _write_rows(self._engine, [rows])
             return True
 
-        return await self._engine.write(bounce)
+        return await self._engine.write(write)
 
-    async def queue(self) -> Sequence[QueueLine]:
+    async def lines(self) -> Sequence[QueueLine]:
         return [
             QueueLine(
                 destination=row["destination"],
@@ -194,7 +193,15 @@ class QueueVerbs(AcceptVerbs, PairVerbs):
 
 
 def _message_move(item: Item, state: ItemState) -> tuple[str, str] | None:
-    """A notice is about a record; only the item that carries the record moves it."""
+    """Returns the message and its new state; None for a notice, which does not change the message that it is about."""
     if item.kind is ItemKind.NOTICE or state not in MESSAGE_STATES:
         return None
     return item.message_id, MESSAGE_STATES[state].value
+
+
+def _write_rows(engine: Engine, all_rows: Sequence[Rows]) -> Work[None]:
+    yield from insert(MESSAGE_KEY, [row for rows in all_rows for row in rows.keys])
+    yield from insert(BODY, [row for rows in all_rows for row in rows.bodies])
+    yield from insert(ITEM, [row for rows in all_rows for row in rows.items])
+    yield from insert(EVENT, [row for rows in all_rows for row in rows.events])
+    report(engine, all_rows)

@@ -1,4 +1,4 @@
-"""Reading what is kept, and the one class of all verbs."""
+"""The records: reading what is kept of messages, and marking them."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -10,21 +10,20 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
-from relay.store.base import from_us, to_us
+from relay.store.base import Base, Part, from_us, to_us
+from relay.store.content_reader import ContentReader
 from relay.store.crypto import UnreadableError
-from relay.store.dkim_keys import DkimKeyVerbs
-from relay.store.engine import Row
-from relay.store.limits import LimitVerbs
-from relay.store.notice_log import TellingVerbs
-from relay.store.parties import PartyVerbs
-from relay.store.queue import QueueVerbs
-from relay.store.threads import ThreadVerbs
+from relay.store.engine import Row, Work
+from relay.store.events import EventWriter
 
 _PAGE: Final = 200
 
 
-class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs, DkimKeyVerbs):
-    """`relay.ports.Store`, but for the engine."""
+class Records(Part):
+    def __init__(self, base: Base, contents: ContentReader, events: EventWriter) -> None:
+        super().__init__(base)
+        self._contents = contents
+        self._events = events
 
     async def messages(
         self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
@@ -46,7 +45,7 @@ class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs,
         if summary is None:
             return None
         try:
-            contents = await self._contents(message_id, summary.size_bytes)
+            contents = await self._contents.read(message_id, summary.size_bytes)
         except UnreadableError:
             return None
         return StoredMessage(
@@ -61,12 +60,9 @@ class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs,
             events=tuple(await self.history(message_id)),
         )
 
-    async def recorded(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
-        return self._all_recorded(marketplace_id, to_us(since), to_us(until))
-
-    async def _all_recorded(self, marketplace_id: str, since: int, until: int) -> AsyncIterator[str]:
-        after: tuple[int, str] = (since, "")
-        while rows := await self._engine.read_bulk(self._sql["recorded"], marketplace_id, *after, until, _PAGE):
+    async def ids_between(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
+        after: tuple[int, str] = (to_us(since), "")
+        while rows := await self._engine.read_bulk(self._sql["recorded"], marketplace_id, *after, to_us(until), _PAGE):
             for row in rows:
                 yield row["id"]
             after = (rows[-1]["received_at"], rows[-1]["id"])
@@ -87,10 +83,41 @@ class RecordVerbs(QueueVerbs, PartyVerbs, ThreadVerbs, LimitVerbs, TellingVerbs,
         notices = []
         for row in await self._read("notices", message_id):
             try:
-                notices.append((await self._contents(row["id"], 0)).original)
+                notices.append((await self._contents.read(row["id"], 0)).original)
             except UnreadableError:
                 continue
         return notices
+
+    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
+        def write() -> Work[bool]:
+            # Two who say the same at once wait for each other here.
+            if not (yield self._sql["lock_message"], (message_id,)):
+                return False
+            marks = yield self._sql["marks"], (message_id,)
+            if any(msgspec.json.decode(row["data"]) == data for row in marks):
+                return False
+            yield from self._note(message_id, EventType.MARKED, data)
+            return True
+
+        return await self._engine.write(write)
+
+    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+        await self._engine.write(lambda: self._note(message_id, EventType.VIEWED, data))
+
+    async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
+        def write() -> Work[bool]:
+            if not (yield self._sql["mark_no_reply"], (message_id, int(not undo))):
+                return False
+            word = "reply_needed" if undo else "no_reply_needed"
+            yield from self._note(message_id, EventType.MARKED, {"mark": word, "by": by})
+            return True
+
+        return await self._engine.write(write)
+
+    def _note(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> Work[None]:
+        at = self._clock.now()
+        event = Event(id=self._ids.new(), message_id=message_id, at=at, type=event_type, data=data)
+        yield from self._events.write([event])
 
 
 def _summary_of(row: Row) -> MessageSummary:

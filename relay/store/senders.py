@@ -7,16 +7,16 @@ from datetime import datetime
 import msgspec
 
 from relay.core.mail.address import fold, fold_domain
-from relay.core.model.sender import WORDS, Sender, SenderState
+from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 from relay.ports import Pending
-from relay.store.base import from_us, to_us
+from relay.store.base import Base, Part, from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
-from relay.store.holds import Data, HoldVerbs
+from relay.store.holds import Data, Holds
 
 
 class SealedSender(msgspec.Struct, array_like=True, frozen=True):
-    """The sealed half of a sender's row: its personal data."""
+    """The encrypted values of a sender's row: its personal data."""
 
     address: str
     label: str
@@ -32,7 +32,7 @@ def seal_entry(sender_id: str, entry: SealedSender, key: Key) -> bytes:
 
 
 def sender_of(row: Row, key: Key) -> Sender:
-    """From a `sender` row. Raises UnreadableError."""
+    """Returns the sender of a `sender` row. Raises UnreadableError."""
     entry = entry_of(row["id"], row["sealed"], key)
     return Sender(
         id=row["id"],
@@ -47,12 +47,16 @@ def sender_of(row: Row, key: Key) -> Sender:
 
 
 def fold_entry(address: str) -> str:
-    """`local@domain` or `@domain`, folded. Raises AddressError."""
+    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError."""
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
-class SenderVerbs(HoldVerbs):
-    async def put_sender(
+class Senders(Part):
+    def __init__(self, base: Base, holds: Holds) -> None:
+        super().__init__(base)
+        self._holds = holds
+
+    async def put(
         self,
         party_id: str,
         address: str,
@@ -64,14 +68,12 @@ class SenderVerbs(HoldVerbs):
     ) -> Sender:
         folded = fold_entry(address)
 
-        def put() -> Work[Sender]:
-            return (
-                yield from self._enter_sender(party_id, folded, state, label=label, added_by=added_by, shared=shared)
-            )
+        def write() -> Work[Sender]:
+            return (yield from self.enter(party_id, folded, state, label=label, added_by=added_by, shared=shared))
 
-        return await self._engine.write(put)
+        return await self._engine.write(write)
 
-    def _enter_sender(
+    def enter(
         self,
         party_id: str,
         folded: str,
@@ -110,12 +112,12 @@ class SenderVerbs(HoldVerbs):
             raise ValueError("there is no such party")
         return rows[0], self._vault.holder(party_id, rows[0]["wrapped"])
 
-    async def flip_senders(
+    async def flip_many(
         self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
     ) -> Sequence[Sender]:
         folded = [fold_entry(address) for address in addresses]
 
-        def flip() -> Work[Sequence[Sender]]:
+        def write() -> Work[Sequence[Sender]]:
             owner, key = yield from self._owner(party_id)
             entries: list[Row] = []
             for address in folded:
@@ -124,39 +126,39 @@ class SenderVerbs(HoldVerbs):
                 if not found:
                     raise ValueError("the party's list has no such sender")
                 entries += found
-            # In one order, so that no two wait for each other.
+            # In one order, so that no two transactions wait for each other.
             yield from self._flip(sorted({row["id"] for row in entries}), state, {"by": by})
             return [replace(sender_of(row, key), state=state) for row in entries]
 
-        return await self._engine.write(flip)
+        return await self._engine.write(write)
 
-    async def flip_sender(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
-        def flip() -> Work[Sender | None]:
+    async def flip(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
+        def write() -> Work[Sender | None]:
             found = _readable((yield self._sql["sender"], (sender_id,)), self._vault)
             if not found:
                 return None
             yield from self._flip([sender_id], state, {"by": by})
             return replace(found[0], state=state)
 
-        return await self._engine.write(flip)
+        return await self._engine.write(write)
 
     def _flip(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
-        """The entries, and what the flip means for the mail that is held. The same state again finds nothing held. A
-        word about a domain is one about those who wait there for theirs, and they leave the list for it."""
+        """Changes the state of the entries, and releases or returns their held mail. Deciding on a domain also decides
+        its pending addresses, which are retired. Setting the same state again changes nothing."""
         now = to_us(self._clock.now())
         meant = list(sender_ids)
         for sender_id in sender_ids:
             yield self._sql["flip_sender"], (sender_id, state.value, now)
-            if state in WORDS:
+            if state in DECIDED_STATES:
                 rows = yield self._sql["pending_beside"], (sender_id,)
                 whole = _readable([row for row in rows if row["id"] == sender_id], self._vault)
                 for sender in _readable(rows, self._vault) if whole else ():
                     if sender.address.endswith(whole[0].address) and sender.id != sender_id:
                         yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
                         meant.append(sender.id)
-        yield from self._resolve_held(meant, state, data)
+        yield from self._holds.resolve(meant, state, data)
 
-    async def sender(self, sender_id: str) -> Sender | None:
+    async def get(self, sender_id: str) -> Sender | None:
         found = _readable(await self._read("sender", sender_id), self._vault)
         return found[0] if found else None
 
@@ -168,22 +170,22 @@ class SenderVerbs(HoldVerbs):
             for sender in _readable([row], self._vault)
         ]
 
-    async def waiting_parties(self, before: datetime) -> Sequence[str]:
+    async def parties_due_for_digest(self, before: datetime) -> Sequence[str]:
         return [row["party_id"] for row in await self._engine.read_bulk(self._sql["waiting_parties"], to_us(before))]
 
-    async def senders(self, party_id: str) -> Sequence[Sender]:
+    async def of_party(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)
 
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         address_hash = self._vault.address_hash(marketplace_id, address)
         return bool(await self._read("listed_elsewhere", address_hash, party_id))
 
-    async def pending_senders(self, party_id: str) -> int:
+    async def pending_count(self, party_id: str) -> int:
         return int((await self._read("pending_senders", party_id))[0]["pending"])
 
 
 def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:
-    """The entries that still open; those of an erased party are known by their hash alone."""
+    """Returns the entries that can be decrypted; of an erased party only the hashes are left."""
     senders = []
     for row in rows:
         try:

@@ -1,8 +1,8 @@
 """SQLite, the embedded default (R-SCL-01): one directory, no other server.
 
-One writer connection, whose commits run in a thread of its own, a read connection in the loop's thread for point
-look-ups, one more in a thread for what may be big. WAL, so readers never wait for the writer, here or in another
-process; `synchronous=FULL`, for in WAL mode NORMAL does not sync at commit.
+There is one writer connection, whose commits run in a thread of its own; a read connection in the loop's thread for
+point look-ups; and a connection of aiosqlite for reads that may be big. In WAL mode readers never wait for the writer,
+in this process or in another. `synchronous` is FULL because in WAL mode NORMAL does not sync at commit.
 """
 
 import asyncio
@@ -16,18 +16,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from relay.ports import Clock, EventLog, Ids, StoreError, StoreFault, StoreUnavailableError, Unlogged
+import aiosqlite
+
+from relay.ports import Clock, StoreError, StoreFault, StoreUnavailableError
 from relay.store.availability import Availability
 from relay.store.base import to_us
-from relay.store.crypto import MasterKeys
 from relay.store.engine import Engine, Row, Work
-from relay.store.records import RecordVerbs
 from relay.store.statements import check_version, migrations
 
 T = TypeVar("T")
 
 _READ_WAIT_S: Final = 0.05
-"""How long the loop may wait for a lock that a reader in WAL mode meets only while a crashed log is recovered."""
+"""How long the event loop may wait for a lock. In WAL mode a reader meets one only while a log is recovered after a
+crash."""
 _WAL_RETRY_S: Final = 0.01
 _STATEMENTS: Final = 512
 _FAULTS: Final = dict.fromkeys(
@@ -49,42 +50,26 @@ _FAULTS: Final = dict.fromkeys(
 """What SQLite says of itself, by the names of its primary result codes."""
 
 
-class SqliteStore(RecordVerbs):
-    """`relay.ports.Store` in one file. `busy_s`: how long a write waits for another process's lock."""
-
-    def __init__(
-        self,
-        path: Path,
-        master: MasterKeys,
-        clock: Clock,
-        ids: Ids,
-        *,
-        busy_s: float = 5,
-        event_log: EventLog | None = None,
-    ) -> None:
-        event_log = event_log or Unlogged()
-        engine = SqliteEngine(path, clock, busy_s, Availability(clock, event_log))
-        super().__init__(engine, master, clock, ids, event_log)
-
-
 class SqliteEngine(Engine):
+    """One file. `busy_s` is how long a write waits for the lock of another process."""
+
     dialect: Literal["sqlite", "postgres"] = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock, busy_s: float, availability: Availability) -> None:
+    def __init__(self, path: Path, clock: Clock, availability: Availability, *, busy_s: float = 5) -> None:
         super().__init__(availability)
         self._path = path
         self._clock = clock
         self._busy_s = busy_s
-        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._thread: ThreadPoolExecutor | None = None
         self._writer: sqlite3.Connection | None = None
-        self._bulk: sqlite3.Connection | None = None
+        self._bulk: aiosqlite.Connection | None = None
         self._reader: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        self._threads = {name: ThreadPoolExecutor(1, f"relay-store-{name}") for name in ("writer", "bulk")}
+        self._thread = ThreadPoolExecutor(1, "relay-store-writer")
         try:
-            self._writer = await self._in("writer", self._prepare)
-            self._bulk = await self._in("bulk", lambda: self._connect(self._busy_s, query_only=True))
+            self._writer = await self._in_thread(self._prepare)
+            self._bulk = await self._open_bulk()
             self._reader = self._connect(_READ_WAIT_S, query_only=True)
         except BaseException as error:
             await self.close()
@@ -95,13 +80,13 @@ class SqliteEngine(Engine):
     async def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
-        for name, connection in (("bulk", self._bulk), ("writer", self._writer)):
-            if connection is not None:
-                await self._in(name, connection.close)
-        for thread in self._threads.values():
-            thread.shutdown()
-        self._reader = self._bulk = self._writer = None
-        self._threads = {}
+        if self._bulk is not None:
+            await self._bulk.close()
+        if self._writer is not None:
+            await self._in_thread(self._writer.close)
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._reader = self._bulk = self._writer = self._thread = None
 
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
         try:
@@ -110,8 +95,10 @@ class SqliteEngine(Engine):
             raise self._unread(error) from error
 
     async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
+        if self._bulk is None:
+            raise _closed()
         try:
-            return await self._in("bulk", lambda: _run(self._bulk, sql, params))
+            return list(await self._bulk.execute_fetchall(_numbered(sql), params))
         except sqlite3.Error as error:
             raise self._unread(error) from error
 
@@ -122,21 +109,21 @@ class SqliteEngine(Engine):
         return judged
 
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """The statements of a light work run in the loop's thread, where a few rows cost less than handing the
-        interpreter over a dozen times; its commit, which waits for the disk, and all that is heavy or meets another
-        process's lock run in the writer's thread."""
+        """The statements of a light work run in the thread of the event loop, because a few rows cost less than a dozen
+        switches between threads. Its commit, which waits for the disk, runs in the writer's thread, and so does all of
+        a work that is heavy or that finds the write lock taken by another process."""
         try:
             if heavy or not self._begin():
-                return await self._in("writer", lambda: self._transact_patiently(work))
+                return await self._in_thread(lambda: self._transact_patiently(work))
             with _rolled_back(self._writer):
                 result = _worked(self._writer, work)
-                await self._in("writer", lambda: _run(self._writer, "COMMIT"))
+                await self._in_thread(lambda: _run(self._writer, "COMMIT"))
                 return result
         except sqlite3.Error as error:
             raise _judged(error) from error
 
     def _begin(self) -> bool:
-        """Takes the write lock when it is free, without waiting."""
+        """Takes the write lock if it is free, without waiting. Returns whether it was free."""
         try:
             _run(self._writer, "BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
@@ -144,17 +131,29 @@ class SqliteEngine(Engine):
         return True
 
     def _transact_patiently(self, work: Callable[[], Work[T]]) -> T:
-        """In the writer's thread, which alone may wait for a lock."""
+        """Runs in the writer's thread, the only one that may wait for a lock."""
         _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
         try:
             return _transact(self._writer, work)
         finally:
             _run(self._writer, "PRAGMA busy_timeout = 0")
 
-    async def _in(self, thread: str, call: Callable[[], T]) -> T:
-        if thread not in self._threads:
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        if self._thread is None:
             raise _closed()
-        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], call)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def _open_bulk(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(
+            self._path, timeout=self._busy_s, isolation_level=None, cached_statements=_STATEMENTS
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            await connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     def _connect(self, busy_s: float, *, query_only: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -162,19 +161,19 @@ class SqliteEngine(Engine):
         )
         connection.row_factory = sqlite3.Row
         try:
-            connection.execute("PRAGMA foreign_keys = ON")
             if query_only:
                 connection.execute("PRAGMA query_only = ON")
             else:
+                connection.execute("PRAGMA foreign_keys = ON")
                 self._to_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:  # the file may be no database
+        except BaseException:  # the file may not be a database
             connection.close()
             raise
         return connection
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
-        """The switch does not wait for a lock by itself when several nodes open a fresh file at once."""
+        """Switches to WAL mode. SQLite itself does not wait when several nodes open a fresh file at once."""
         for tries_left in reversed(range(int(self._busy_s / _WAL_RETRY_S) + 1)):
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -186,7 +185,7 @@ class SqliteEngine(Engine):
                 return
 
     def _prepare(self) -> sqlite3.Connection:
-        """The writer, its schema up to date. Raises StoreError, sqlite3.Error, OSError."""
+        """Returns the writer connection, with the schema up to date. Raises StoreError, sqlite3.Error or OSError."""
         if not self._path.parent.is_dir():
             raise StoreError(f"{self._path.parent}: no such directory; make it or correct `data_dir` or `store`")
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -234,7 +233,7 @@ def _worked(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) 
 
 @contextmanager
 def _rolled_back(connection: sqlite3.Connection | None) -> Iterator[None]:
-    """Undoes an open transaction on any exception."""
+    """Rolls back an open transaction on any exception."""
     try:
         yield
     except BaseException:
@@ -252,12 +251,12 @@ def _run(connection: sqlite3.Connection | None, sql: str, params: Sequence[objec
 
 @lru_cache(4_096)
 def _numbered(sql: str) -> str:
-    """`$1` is a name to SQLite, `?1` a number."""
+    """Writes `?1` for `$1`: SQLite takes `$1` for a name."""
     return sql.replace("$", "?")
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, one by one: `executescript` would commit the transaction under way."""
+    """Yields the statements of a script one by one, because `executescript` would commit the open transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -271,8 +270,9 @@ def _closed() -> StoreUnavailableError:
 
 
 def _judged(error: sqlite3.Error) -> Exception:
-    """ValueError for a bad row, StoreUnavailableError for what the database says of its file, its lock or its disk. All
-    else, an error in a statement for instance, is a bug and stays as it is."""
+    """Returns ValueError for a row that is refused, and StoreUnavailableError if the database itself says that it
+    cannot use its file, its lock or its disk. Any other error, in a statement for instance, is a bug and is returned as
+    it is."""
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
         return ValueError(f"SQLite refuses the row: {error}")
     name: str = getattr(error, "sqlite_errorname", "")

@@ -1,7 +1,7 @@
-"""SQL texts: the named queries of `sql/`, the schema's versions, and statements of as many rows as there are.
+"""SQL texts: the named queries of `sql/`, the versions of the schema, and statements with a variable number of values.
 
-The shared subset is kept to what SQLite 3.35 and PostgreSQL both understand; a query that must differ stands in the
-engine's own directory under the same name.
+The shared queries use the subset of SQL that SQLite 3.35 and PostgreSQL both understand. A query that must differ is in
+the engine's own directory under the same name.
 """
 
 import re
@@ -16,12 +16,12 @@ from relay.store.engine import Row, Statement, Work
 _SQL: Final = resources.files("relay.store") / "sql"
 _NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 _MOST_PARAMS: Final = 30_000
-"""Both engines stop at 32,766 or so."""
+"""Both engines allow about 32,766."""
 
 
 @lru_cache
 def queries(dialect: str) -> Mapping[str, str]:
-    """All named queries for one engine."""
+    """Returns all named queries for one engine."""
     found: dict[str, str] = {}
     for directory in (_SQL, _SQL / dialect):
         for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
@@ -32,7 +32,7 @@ def queries(dialect: str) -> Mapping[str, str]:
 
 @lru_cache
 def migrations(dialect: str) -> Sequence[str]:
-    """The schema's versions as scripts, the first being version 1."""
+    """Returns the scripts that make each version of the schema from the one before; the first makes version 1."""
     scripts = []
     for file in sorted((_SQL / "schema").iterdir(), key=lambda entry: entry.name):
         own = _SQL / dialect / file.name
@@ -41,7 +41,7 @@ def migrations(dialect: str) -> Sequence[str]:
 
 
 def check_version(where: str, found: int, known: int) -> None:
-    """Raises StoreError for a database that a newer relay has made."""
+    """Raises StoreError if a newer relay has migrated the database."""
     if found > known:
         raise StoreError(
             f"{where}: schema version {found} is from a newer relay, this one knows up to {known}; "
@@ -56,7 +56,7 @@ class Table(NamedTuple):
 
 
 def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[Sequence[Row]]:
-    """All rows in as few statements as the engines take; what `on_conflict` returns."""
+    """Inserts the rows in as few statements as the engines allow. Returns the rows that `on_conflict` returns."""
     returned: list[Row] = []
     most = _MOST_PARAMS // len(table.columns)
     for start in range(0, len(rows), most):
@@ -66,12 +66,12 @@ def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[Sequence[Row]
 
 
 def spread(sql: str, fixed: Sequence[object], values: Sequence[object]) -> Statement:
-    """Puts the values in the place of `$n...`."""
+    """Returns the statement with one placeholder for each value in place of `$n...`."""
     return _spread(sql, len(fixed), len(values)), [*fixed, *values]
 
 
 def values(sql: str, types: tuple[str, ...], rows: Sequence[Sequence[object]]) -> Statement:
-    """Puts the rows in the place of `$rows`; the types tell PostgreSQL what the parameters are."""
+    """Returns the statement with the rows in place of `$rows`; PostgreSQL needs the types of the columns."""
     return _values(sql, types, len(rows)), [value for row in rows for value in row]
 
 

@@ -1,4 +1,4 @@
-"""The thread map and the other questions that a decision asks of a pair's past."""
+"""The history of a pair's mail: known Message-IDs, open questions, times."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,18 +8,18 @@ from relay.core.model.facts import ThreadRef
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.store.base import Base, from_us, to_us
+from relay.store.base import Part, from_us, to_us
 from relay.store.contents import message_key, open_meta
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.statements import spread
 
 
-class ThreadVerbs(Base):
-    async def thread_refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
-        """An id that we gave (`<record id>@<its author's alias domain>`) is called by the author's own id on the
-        author's side; an id that the writer gave is called by ours on the other side. The other side's own ids are
-        never confirmed."""
+class Threads(Part):
+    async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
+        # The author of a message knows it by the id that they gave it; the other side knows it by the id that the relay
+        # gave it, `<record id>@<domain of the author's alias>`. An id that the other side gave is not looked up, so
+        # that nobody can find out whether it exists.
         tokens = {local: each for each in ids for local, at, _ in [each.rpartition("@")] if at}
         found: dict[str, ThreadRef] = {}
         if tokens:
@@ -49,19 +49,19 @@ class ThreadVerbs(Base):
         if author is not writer:
             try:
                 meta = open_meta(row["id"], row["sealed"], message_key(row["id"], row, self._vault))
-            except UnreadableError:  # erased: the thread goes on under our own id
+            except UnreadableError:  # erased: the thread continues under the id that the relay gave
                 meta = None
             outgoing_id = (meta and meta.original_message_id) or incoming_id
         return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author, order_id=row["order_id"])
 
-    async def open_question(self, pair_id: str) -> bool:
+    async def has_open_question(self, pair_id: str) -> bool:
         row = await self._first("open_question", pair_id)
         return row is not None and row["author_role"] == Role.BUYER
 
     async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
         return int((await self._read("auto_replies_since", pair_id, author.value, to_us(since)))[0]["replies"])
 
-    async def thread_last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
+    async def last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
         if order_id is None:
             row = (await self._read("thread_last_at", pair_id))[0]
         else:
@@ -70,13 +70,13 @@ class ThreadVerbs(Base):
             return None
         return from_us(max(row["mail_at"], row["reopened_at"] or 0))
 
-    async def reopen_thread(self, pair_id: str, by: str) -> None:
+    async def reopen(self, pair_id: str, by: str) -> None:
         line = (self._ids.new(), pair_id, to_us(self._clock.now()), by)
 
-        def reopen() -> Work[None]:
+        def write() -> Work[None]:
             yield self._sql["reopen_thread"], line
 
-        await self._engine.write(reopen)
+        await self._engine.write(write)
 
     async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
         return [

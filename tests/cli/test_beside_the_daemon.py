@@ -166,7 +166,7 @@ def test_an_unknown_message_is_told(town: Installation) -> None:
 def test_one_daemon_per_directory(served: tuple[Installation, dict[str, Any]]) -> None:
     installation, _ = served
     result = installation.relay("serve", exit_code=1)
-    assert "another relay works here" in result.stderr
+    assert "another relay uses this directory" in result.stderr
 
 
 def test_a_live_daemon_says_so(town: Installation) -> None:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from relay.actions.dns_records import DnsRecord
 from relay.cli import examine
-from relay.cli.dns_records import DnsRecord
 from relay.cli.examine import CheckResult, Grade
 from relay.config import Config, Dns, Web, load, marketplaces
 from relay.edge.dns import DnsResolver

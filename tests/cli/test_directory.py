@@ -150,7 +150,7 @@ def test_an_app_password_opens_the_door_that_it_is_for(town: Installation) -> No
 
     async def stored() -> list[str]:
         async with installation.opened(load(town.config), town.directory) as store:
-            return [password_hash for _, password_hash in await store.app_passwords(made["username"])]
+            return [password_hash for _, password_hash in await store.app_passwords.of_username(made["username"])]
 
     (password_hash,) = asyncio.run(stored())
     assert PasswordHasher().verify(password_hash, made["password"])
@@ -252,9 +252,9 @@ def test_what_an_old_list_holds_of_ours_is_retired_or_blocked_and_never_approved
 ) -> None:  # R-SND-03
     async def put_before_the_rule() -> None:
         async with installation.opened(load(town.config), town.directory) as store:
-            party = await store.party("shop", Role.SELLER, "S1")
+            party = await store.parties.by_ref("shop", Role.SELLER, "S1")
             assert party is not None
-            await store.put_sender(party.id, address, SenderState.UNKNOWN)
+            await store.senders.put(party.id, address, SenderState.UNKNOWN)
 
     asyncio.run(put_before_the_rule())
     seller = ["--role", "seller", "--ref", "S1"]

@@ -118,7 +118,7 @@ def test_settings_survive_another_change(town: Installation) -> None:
 
     async def stored() -> bool:
         async with installation.opened(load(town.config), town.directory) as store:
-            party = await store.party("shop", Role.SELLER, "S1")
+            party = await store.parties.by_ref("shop", Role.SELLER, "S1")
             return party is not None and party.settings.product_support
 
     assert asyncio.run(stored())

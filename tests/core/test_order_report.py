@@ -98,7 +98,7 @@ def test_other_columns_are_left_unread_and_named_but_our_own_aliases_are_not() -
         ("O-2,B-1,,,S-1,,,", "line 3: has 8 cells where the header has 9"),
         ("O-2,B-1,,,S-1,,,,,", "line 3: has 10 cells where the header has 9"),
         ("O-2," + "B" * 201 + ",,,S-1,,,,", "line 3, buyer_ref: is longer than 200 characters"),
-        ("O-2,B\x07,,,S-1,,,,", "line 3, buyer_ref: holds a line end or another control character"),
+        ("O-2,B\x07,,,S-1,,,,", "line 3, buyer_ref: contains a line end or another control character"),
         ("O-1,B-9,,,S-1,,,,", "line 3, order_id: is another buyer's or seller's order in line 2"),
         ('"O-2,B-1,,,S-1,,,,', "line 3: the quotes or cells are broken (unexpected end of data)"),
         ('"O-2"x,B-1,,,S-1,,,,', "line 3: the quotes or cells are broken (',' expected after '\"')"),
@@ -158,7 +158,7 @@ def test_lines_of_one_order_are_joined() -> None:
         (b"O-1,B-1,S-1\n", "the first line must name the columns"),
         (b"order_id,order_id,buyer_ref,seller_ref\n", "names a column twice: order_id"),
         (b"\x81 \x81", "neither UTF-8 nor CP932"),
-        ("order_id,buyer_ref,seller_ref".encode("utf-16-le"), "holds NUL"),
+        ("order_id,buyer_ref,seller_ref".encode("utf-16-le"), "contains NUL"),
         (b'"order_id,buyer_ref,seller_ref\n', "the first line must name the columns"),
     ],
 )

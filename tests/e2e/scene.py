@@ -63,13 +63,13 @@ class Scene:
         waiting = {"queued", "leased"}
 
         def leaving() -> list[QueueLine]:
-            lines = self.ask(lambda store: store.queue())
+            lines = self.ask(lambda store: store.queue.lines())
             return [one for one in lines if str(one.state) in waiting and one.next_due_at <= datetime.now(UTC)]
 
         until(lambda: not leaving())
 
     def state(self, record_id: str) -> str:
-        return str(self.ask(lambda store: store.summary(record_id)).state)
+        return str(self.ask(lambda store: store.records.summary(record_id)).state)
 
     def becomes(self, record_id: str, state: str) -> None:
         until(lambda: self.state(record_id) == state, step_s=0.1)
@@ -102,7 +102,7 @@ class Scene:
         return answers
 
     def events(self, record_id: str) -> list[str]:
-        return [str(event.type) for event in self.ask(lambda store: store.history(record_id))]
+        return [str(event.type) for event in self.ask(lambda store: store.records.history(record_id))]
 
 
 def plain(mail_from: str, to: str, subject: str, text: str = "") -> bytes:

@@ -141,7 +141,9 @@ def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company: 
     mail = read(scene.letter(BUYER, "By the smarthost"))
     assert scene.seller_alias in mail["From"]
     scene.becomes(heard.record_id, "accepted")
-    (accepted,) = (e for e in scene.ask(lambda store: store.history(heard.record_id)) if str(e.type) == "accepted")
+    (accepted,) = (
+        e for e in scene.ask(lambda store: store.records.history(heard.record_id)) if str(e.type) == "accepted"
+    )
     assert accepted.data["tls"].startswith("TLSv1.")
     assert "sasl_method=PLAIN, sasl_username=relay" in company.postfix.log()
 

@@ -279,7 +279,7 @@ async def test_a_second_demo_in_the_same_directory_is_turned_away(tmp_path: Path
         config = (tmp_path / "config.toml").read_bytes()
         code, out = await _run(*RELAY, "demo", "--dir", str(tmp_path), *FREE_PORTS)
         assert code == 1
-        assert "another relay works here" in out
+        assert "another relay uses this directory" in out
         assert (tmp_path / "config.toml").read_bytes() == config
         assert "200 OK" in await _get(_urls(printed)[0])
 

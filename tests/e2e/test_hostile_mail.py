@@ -53,7 +53,7 @@ _PARTS = "554 5.6.0 Message not readable: too many MIME parts (malformed); see h
 _DEPTH = "554 5.6.0 Message not readable: MIME parts are nested too deep (malformed); see https://market.example/help"
 _LONG = "554 5.6.0 Message not readable: the header is too long (malformed); see https://market.example/help"
 _FIELDS = "554 5.6.0 Message not readable: too many header fields (malformed); see https://market.example/help"
-_NUL = "550 5.6.0 a NUL in the message"
+_NUL = "550 5.6.0 the message has a NUL"
 _FROM = "550 5.6.0 The From field must name exactly one readable address (from_defect); see https://market.example/help"
 
 # R-IN-06: too much is refused; R-REW-01: what is taken discloses nothing, broken as it is

@@ -92,7 +92,7 @@ def test_one_click_from_a_delivered_mail_stops_the_seller_but_not_his_answers(sc
     shop.write("It comes today", "--h-In-Reply-To", question["Message-ID"])
     scene.letter(shop.buyer, "It comes today")
     assert not scene.letters(shop.buyer, "More offers")
-    history = scene.ask(lambda store: store.opt_out_history(shop.pair.buyer.party.id))
+    history = scene.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id))
     assert [(one.out, one.opt_out.source, one.opt_out.seller_id) for one in history] == [
         (True, "one-click", shop.pair.seller.party.id)
     ]
@@ -122,7 +122,7 @@ def test_a_client_that_leaves_half_way_changes_nothing_and_is_no_error(scene: Sc
     with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
         connection.sendall(head.encode() + ONE_CLICK[:-1])
     assert request(url.geturl()) == 200
-    assert scene.ask(lambda store: store.opt_out_history(shop.pair.buyer.party.id)) == []
+    assert scene.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id)) == []
     assert "Traceback" not in scene.relay.log()
 
 

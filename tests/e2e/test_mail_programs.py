@@ -155,7 +155,7 @@ def test_the_opted_out_buyers_seller_reads_under_his_own_mail_that_it_could_not_
     pair = scene.introduce("b.quiet@phone.example", "s.loud@glass.example")
     party = pair.buyer.party
     out = OptOut(buyer_id=party.id, seller_id=None, kind=None, source="test", changed_at=SystemClock().now())
-    scene.ask(lambda store: store.put_opt_out(out, out=True))
+    scene.ask(lambda store: store.opt_outs.put(out, out=True))
     seller = NeoMutt(
         directory=tmp_path / "seller",
         address="s.loud@glass.example",

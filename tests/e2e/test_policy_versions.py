@@ -38,7 +38,7 @@ def _at(seconds: float) -> str:
 def test_a_version_to_come_is_announced_once_then_judges_from_its_moment_on(scene: Scene) -> None:
     def judged_by() -> str:
         (answer,) = scene.hand_in("S1", SELLER, scene.buyer_alias, "About the table")
-        return str(scene.ask(lambda store: store.summary(answer.split()[2])).policy_version)
+        return str(scene.ask(lambda store: store.records.summary(answer.split()[2])).policy_version)
 
     summary = '[summary]\nen = "Fewer mails a day."\nja = "1日の通数が減ります。"\n[quotas]\nseller_per_day = 450'
     assert judged_by() == "first"
@@ -81,14 +81,14 @@ def test_check_diff_and_replay_tell_what_a_version_would_change(scene: Scene, tm
     assert [one["version"] for one in scene.relay.cli("policy", "check", str(path))] == ["candidate"]
     changed = scene.relay.cli("policy", "diff", "first", str(path))
     assert [(one["key"], one["old"], one["new"]) for one in changed] == [("content.links.action", "warn", "return")]
-    before = scene.ask(lambda store: store.messages())
+    before = scene.ask(lambda store: store.records.messages())
     replayed = scene.relay.cli("policy", "replay", "--policy", str(path))
     assert replayed["moves"]["relay -> return"] >= 1
     differences = {one["id"]: (one["now"], one["then"], one["then_because"]) for one in replayed["differences"]}
     no_link, with_link = (answer.split()[2] for answer in answers)
     assert no_link not in differences
     assert differences[with_link] == ("relay", "return", ["external_link"])
-    assert [one.id for one in scene.ask(lambda store: store.messages())] == [one.id for one in before]
+    assert [one.id for one in scene.ask(lambda store: store.records.messages())] == [one.id for one in before]
 
 
 _DOZEN: Sequence[tuple[str, str, str]] = (
@@ -112,9 +112,9 @@ def test_simulation_check_and_daemon_agree_on_a_dozen_mails(scene: Scene, tmp_pa
     pair = scene.introduce("b.dozen@phone.example", "s.dozen@glass.example")
     assert scene.relay.run("opt-out", "set", "--buyer", "b.dozen", "--seller", "s.dozen").returncode == 0
     mails = [_dozen(pair, number) for number in range(len(_DOZEN))]
-    records = len(scene.ask(lambda store: store.messages(limit=1000)))
+    records = len(scene.ask(lambda store: store.records.messages(limit=1000)))
     foretold = [_simulated(scene, tmp_path / "mail.eml", mail, to) for mail, to in mails]
-    assert len(scene.ask(lambda store: store.messages(limit=1000))) == records
+    assert len(scene.ask(lambda store: store.records.messages(limit=1000))) == records
     answers = [_handed_in(scene, mail, to) for mail, to in mails]
     checked = [_handed_in(scene, mail, f"check+{to}") for mail, to in mails]
     details = _details(scene, answers + checked)
@@ -151,7 +151,7 @@ def _details(scene: Scene, answers: Sequence[str]) -> dict[str, Any]:
     """What the daemon has written down of the mail that it answered so."""
 
     async def details(store: Any) -> dict[str, Any]:
-        return {answer: (await store.summary(answer.split()[2])).detail for answer in answers}
+        return {answer: (await store.records.summary(answer.split()[2])).detail for answer in answers}
 
     return dict(scene.ask(details))
 

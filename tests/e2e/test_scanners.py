@@ -62,4 +62,4 @@ def test_while_a_scanner_is_away_the_setting_decides(tmp_path: Path, when_away: 
     with played(tmp_path, extra=_section("clamav", f"127.0.0.1:{free_port()}", when_away)) as scene:
         (answer,) = scene.hand_in("S1", SELLER, scene.buyer_alias, "About the table")
         assert fnmatch(answer, said)
-        assert len(scene.ask(lambda store: store.messages())) == (when_away != "tempfail")
+        assert len(scene.ask(lambda store: store.records.messages())) == (when_away != "tempfail")

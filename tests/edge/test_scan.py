@@ -249,7 +249,7 @@ def _owed(kind: str, setting: str) -> Scan | str | None:
         case "hold":
             return Scan(scanner=kind, outcome=ScanOutcome.AWAY)
         case "tempfail":
-            return f"unavailable: the scanner {kind} is away"
+            return f"unavailable: the scanner {kind} is unavailable"
         case _:
             return None
 

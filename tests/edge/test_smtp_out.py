@@ -127,14 +127,14 @@ async def test_silence_ends_in_a_temporary_failure(phase: str) -> None:
     async with Sink() as sink, courier(route(sink), command_timeout_s=0.1) as out:
         sink.say(phase, HANG)
         delivery = await out.deliver(outgoing())
-    assert (delivery.accepted, delivery.permanent, delivery.text) == (False, False, "no answer in time")
+    assert (delivery.accepted, delivery.permanent, delivery.text) == (False, False, "the server did not answer in time")
 
 
 async def test_a_reply_that_trickles_in_for_ever_ends_at_the_time_out() -> None:
     async with Sink(extensions=[]) as sink, courier(route(sink), command_timeout_s=0.2) as out:
         sink.say("mail", b"250-")
         delivery = await out.deliver(outgoing())
-    assert (delivery.phase, delivery.text) == ("mail", "no answer in time")
+    assert (delivery.phase, delivery.text) == ("mail", "the server did not answer in time")
 
 
 @pytest.mark.parametrize(

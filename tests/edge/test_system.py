@@ -72,7 +72,7 @@ def test_ids_made_in_several_threads_are_all_different() -> None:
 
 
 def test_two_daemons_cannot_share_a_directory(tmp_path: Path) -> None:
-    said = rf"another relay works here \(process {os.getpid()}\)"
+    said = rf"another relay uses this directory \(process {os.getpid()}\)"
     with locked(tmp_path), pytest.raises(StoreError, match=said), locked(tmp_path):
         raise AssertionError("locked twice")
     with locked(tmp_path):

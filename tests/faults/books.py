@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from relay.core.model.event import EventType
 from relay.ports import StoredMessage
+from relay.store import SqlStore
 from relay.store.contents import event_row
 from relay.store.crypto import content_hash, identity
-from relay.store.records import RecordVerbs
 from tests.support.daemon import Relay
 from tests.support.load import TOKEN
 from tests.support.narrowing import not_none
@@ -23,8 +23,8 @@ async def read(relay: Relay) -> dict[str, Entry]:
     """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
     entries = {}
     async with relay.opened() as store:
-        for summary in await store.messages(limit=1_000_000):
-            stored = await store.message(summary.id)
+        for summary in await store.records.messages(limit=1_000_000):
+            stored = await store.records.message(summary.id)
             assert stored is not None, "a record does not open"
             await _check_hashes(store, stored)
             events = stored.events
@@ -38,18 +38,18 @@ async def read(relay: Relay) -> dict[str, Entry]:
 
 async def item_states(relay: Relay) -> dict[str, int]:
     async with relay.opened() as store:
-        rows = await store._engine.read("SELECT state, COUNT(*) AS items FROM item GROUP BY state")
+        rows = await store.base.engine.read("SELECT state, COUNT(*) AS items FROM item GROUP BY state")
         return {row["state"]: row["items"] for row in rows}
 
 
-async def _check_hashes(store: RecordVerbs, stored: StoredMessage) -> None:
+async def _check_hashes(store: SqlStore, stored: StoredMessage) -> None:
     """The salted hash of the content, and over it the leaf of each event."""
     message_id = stored.summary.id
-    message = not_none(await store._first("summary", message_id))
-    sealed = not_none(await store._first("content", message_id))
-    holder = store._vault.holder(sealed["holder_id"], sealed["wrapped"])
+    message = not_none(await store.base.first("summary", message_id))
+    sealed = not_none(await store.base.first("content", message_id))
+    holder = store.base.vault.holder(sealed["holder_id"], sealed["wrapped"])
     secret = holder.open(identity("message_key", message_id), sealed["wrapped_key"])
     assert content_hash(secret, stored.original) == message["content_hash"]
-    leaves = [row["leaf_hash"] for row in await store._read("history", message_id)]
+    leaves = [row["leaf_hash"] for row in await store.base.read("history", message_id)]
     covered = {EventType.RECEIVED: message["content_hash"]}
     assert [event_row(event, covered.get(event.type, b""))[-1] for event in stored.events] == leaves

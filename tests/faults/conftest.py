@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from relay.store.records import RecordVerbs
+from relay.store import SqlStore
 from tests.support.daemon import SELLER, Relay, eventually
 from tests.support.load import Load, Notebook
 
@@ -31,8 +31,8 @@ class Stage:
             await eventually(lambda: _is_empty(store), timeout_s=timeout_s)
 
 
-async def _is_empty(store: RecordVerbs) -> bool:
-    return not await store.queue()
+async def _is_empty(store: SqlStore) -> bool:
+    return not await store.queue.lines()
 
 
 class Furnish(Protocol):

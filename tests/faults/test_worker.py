@@ -15,7 +15,7 @@ from relay.core.model.item import Item, ItemState
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery, DkimKey, Outgoing, UnavailableError
-from relay.store import SqliteStore
+from relay.store import SqlStore
 from relay.worker import Worker
 from tests.support.daemon import eventually
 from tests.support.town import ACCEPTED, BUYER, DOMAIN, SELLER, Town, parsed, town
@@ -79,8 +79,8 @@ async def at_work(place: Town) -> AsyncIterator[Worker]:
 
 
 async def items(place: Town) -> list[tuple[ItemState, int]]:
-    assert isinstance(place.store, SqliteStore)
-    rows = await place.store._engine.read("SELECT state, attempts FROM item ORDER BY id")
+    assert isinstance(place.store, SqlStore)
+    rows = await place.store.base.engine.read("SELECT state, attempts FROM item ORDER BY id")
     return [(ItemState(row["state"]), row["attempts"]) for row in rows]
 
 
@@ -136,14 +136,14 @@ async def test_an_item_put_off_for_its_sick_domain_keeps_its_attempts(place: Tow
 
 # R-IN-07
 async def test_an_item_whose_store_was_away_is_tried_again_soon(place: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    courier, keys, away = held_back(place), place.store.dkim_keys, [UnavailableError("away")]
+    courier, keys, away = held_back(place), place.store.dkim_keys.of_domain, [UnavailableError("away")]
 
     async def dkim_keys(domain: str) -> Sequence[DkimKey]:
         if away:
             raise away.pop()
         return await keys(domain)
 
-    monkeypatch.setattr(place.store, "dkim_keys", dkim_keys)
+    monkeypatch.setattr(place.store.dkim_keys, "of_domain", dkim_keys)
     async with at_work(place):
         await place.send(SELLER, place.buyer_alias)
         await eventually(lambda: _states_are(place, {ItemState.DEFERRED}))
@@ -155,7 +155,7 @@ async def test_an_item_whose_store_was_away_is_tried_again_soon(place: Town, mon
 async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
     place: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, faults = place.store.claim, [RuntimeError("unforeseen")]
+    claim, faults = place.store.queue.claim, [RuntimeError("unforeseen")]
 
     async def claim_or_fail(*args: Any, **kwargs: Any) -> Sequence[Item]:
         if faults:
@@ -163,7 +163,7 @@ async def test_the_queue_goes_on_after_a_claim_that_failed_in_an_unforeseen_way(
         return await claim(*args, **kwargs)
 
     await place.send(SELLER, place.buyer_alias)
-    monkeypatch.setattr(place.store, "claim", claim_or_fail)
+    monkeypatch.setattr(place.store.queue, "claim", claim_or_fail)
     async with at_work(place):
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
     assert not faults
@@ -186,22 +186,22 @@ async def test_an_attempt_that_fails_inside_the_relay_is_made_again_later(
         place.clock.forward(place.services.settings.schedule.first_s)
         worker.notify()
         await eventually(lambda: _states_are(place, {ItemState.ACCEPTED}))
-    (summary,) = await place.store.messages()
-    events = [event.type for event in await place.store.history(summary.id)]
+    (summary,) = await place.store.records.messages()
+    events = [event.type for event in await place.store.records.history(summary.id)]
     assert events == [EventType.RECEIVED, EventType.QUEUED, EventType.DEFERRED, EventType.ACCEPTED]
 
 
 # R-SND-02, R-SND-07
 async def test_held_mail_to_somebody_without_a_mailbox_comes_back_when_it_is_released(place: Town) -> None:
     seller = place.pair.seller.party
-    buyer = await place.store.put_party("market", Role.BUYER, "B2")
-    pair = await place.store.put_pair("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
+    buyer = await place.store.parties.put("market", Role.BUYER, "B2")
+    pair = await place.store.pairs.put("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
     assistant = "assistant@pottery.example"
     await place.send(assistant, pair.buyer.alias.address, login=Role.SELLER)
-    await place.store.put_sender(seller.id, assistant, SenderState.APPROVED)
+    await place.store.senders.put(seller.id, assistant, SenderState.APPROVED)
     async with at_work(place):
         await eventually(lambda: _states_are(place, {ItemState.RETURNED, ItemState.ACCEPTED}))
-    (summary,) = await place.store.messages()
+    (summary,) = await place.store.records.messages()
     assert summary.state == "returned"
 
 
@@ -237,7 +237,7 @@ async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(place: 
         await place.send(helper, place.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")
     courier.hold(BUYER)
     async with at_work(place):
-        await place.store.put_sender(seller_id, helper, SenderState.APPROVED)
+        await place.store.senders.put(seller_id, helper, SenderState.APPROVED)
         await eventually(lambda: courier.count(BUYER))
         await place.send(SELLER, place.buyer_alias, Subject="Not held")
         await eventually(lambda: courier.count(BUYER) == 2)

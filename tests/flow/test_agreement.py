@@ -187,8 +187,8 @@ async def newcomers(market: Town, number: int) -> Town:
         (Role.BUYER, f"hanako{number}@phone.example"),
         (Role.SELLER, f"shop{number}@pottery.example"),
     ):
-        parties[role] = await market.store.put_party("market", role, f"{role}{number}", mailbox=mailbox, locale="en")
-    pair = await market.store.put_pair(
+        parties[role] = await market.store.parties.put("market", role, f"{role}{number}", mailbox=mailbox, locale="en")
+    pair = await market.store.pairs.put(
         "market", parties[Role.BUYER].id, parties[Role.SELLER].id, dict.fromkeys(Role, DOMAIN)
     )
     return replace(market, pair=pair)
@@ -207,8 +207,8 @@ async def furnish(market: Town, world: World) -> None:
         )
         market.clock.forward(1)
     if world.misuse:
-        [marked, *_] = await store.messages()
-        await store.add_misuse(
+        [marked, *_] = await store.records.messages()
+        await store.limits.add_misuse(
             Misuse(
                 message_id=marked.id,
                 seller_id=seller.id,
@@ -221,18 +221,18 @@ async def furnish(market: Town, world: World) -> None:
         this_seller, kind = world.opt_out
         seller_id = seller.id if this_seller else None
         scope = OptOut(buyer_id=buyer.id, seller_id=seller_id, kind=kind, source="page", changed_at=market.clock.now())
-        await store.put_opt_out(scope, out=True)
+        await store.opt_outs.put(scope, out=True)
     if world.order:
         external_id = f"A-{pair.id}"
-        await store.put_order(
+        await store.orders.put(
             OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=external_id, fulfilled_by=world.order)
         )
     supports = SettingsUpdate(product_support=world.product_support)
     seller_state, buyer_state = world.states
-    await store.put_party("market", Role.SELLER, seller.external_ref, state=seller_state, settings=supports)
-    await store.put_party("market", Role.BUYER, buyer.external_ref, state=buyer_state)
+    await store.parties.put("market", Role.SELLER, seller.external_ref, state=seller_state, settings=supports)
+    await store.parties.put("market", Role.BUYER, buyer.external_ref, state=buyer_state)
     if world.sender_state:
-        await store.put_sender(pair.side(world.author).party.id, sender(market, world), world.sender_state)
+        await store.senders.put(pair.side(world.author).party.id, sender(market, world), world.sender_state)
     market.services.scanners = (_Scanner(world.scan),)
     await market.set_marketplace(policies=(world.policy,))
     market.clock.forward(world.pause_s)
@@ -301,7 +301,7 @@ def recorded(summary: MessageSummary) -> tuple[str, list[str], list[str]]:
 
 
 async def newest(market: Town, before: set[str]) -> MessageSummary:
-    [summary] = [one for one in await market.store.messages(limit=10_000) if one.id not in before]
+    [summary] = [one for one in await market.store.records.messages(limit=10_000) if one.id not in before]
     before.add(summary.id)
     return summary
 
@@ -310,7 +310,7 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     await furnish(market, world)
     mail = incoming(market, world, letter)
     asked = replace(mail, rcpt_to=(f"check+{mail.rcpt_to[0]}",))
-    known = {one.id for one in await market.store.messages(limit=10_000)}
+    known = {one.id for one in await market.store.records.messages(limit=10_000)}
     before = dump(directory)
 
     [first] = (await judge(market.services, mail)).recipients

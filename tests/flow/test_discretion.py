@@ -17,7 +17,7 @@ ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day
 
 
 async def quiet(market: Town, hours: str) -> None:
-    await market.store.put_party(
+    await market.store.parties.put(
         "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours=hours)
     )
 
@@ -72,9 +72,9 @@ class Proven:
 
 async def test_who_is_on_no_list_does_not_hear_that_an_account_is_away(market: Town) -> None:  # R-SND-07 R-ADR-07
     market.services.authenticator = Proven(Proof.ALIGNED)
-    await market.store.put_sender(market.pair.seller.party.id, "waits@big.example", SenderState.UNKNOWN)
+    await market.store.senders.put(market.pair.seller.party.id, "waits@big.example", SenderState.UNKNOWN)
     for state in set(PartyState) - {PartyState.ACTIVE}:
-        await market.store.put_party("market", Role.SELLER, "S1", state=state)
+        await market.store.parties.put("market", Role.SELLER, "S1", state=state)
         for address in ("anybody@big.example", "waits@big.example"):
             [reply] = await market.send(address, market.buyer_alias, trusted=False)
             assert reply == smtp_text.reply(ReasonCode.ADDRESS_UNKNOWN, market.services.marketplaces.by_id["market"])

@@ -20,14 +20,14 @@ async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: Town) -> No
     assert peer_reply == [wrong]
     assert (wrong.code, wrong.enhanced) == (550, "5.1.1")
     assert await market.deliver_due() == []
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.REFUSED
 
 
 @pytest.mark.parametrize("state", PartyState)
 async def test_a_stranger_does_not_learn_an_aliass_state(market: Town, state: PartyState) -> None:  # R-ADR-07
     wrong = await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
-    await market.store.put_party("market", Role.BUYER, "B1", state=state)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=state)
     assert (await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", market.buyer_alias)).code == 250
     assert await market.send("nobody@elsewhere.example", market.buyer_alias) == [wrong]
     # The seller's own address in From proves nothing to a door that asks for proof.
@@ -36,7 +36,7 @@ async def test_a_stranger_does_not_learn_an_aliass_state(market: Town, state: Pa
 
 
 async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> None:  # R-IN-02
-    await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     [reply] = await market.send("other@shop.example", market.buyer_alias, login=Role.SELLER)
     assert (reply.code, reply.enhanced) == (553, "5.7.1")
     assert await market.deliver_due() == []
@@ -45,34 +45,34 @@ async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> N
 @pytest.mark.parametrize("login", [Role.SELLER, None])
 async def test_a_blocked_sender_is_refused_and_recorded_whole(market: Town, login: Role | None) -> None:
     # R-SND-04, R-REC-01
-    await market.store.put_sender(market.pair.seller.party.id, SELLER, SenderState.BLOCKED)
+    await market.store.senders.put(market.pair.seller.party.id, SELLER, SenderState.BLOCKED)
     [reply] = await market.send(SELLER, market.buyer_alias, login=login)
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
-    [summary] = await market.store.messages(state=MessageState.REFUSED)
-    stored = await market.store.message(summary.id)
+    [summary] = await market.store.records.messages(state=MessageState.REFUSED)
+    stored = await market.store.records.message(summary.id)
     assert stored
     assert b"Good day" in stored.original
 
 
 async def test_a_strangers_mail_leaves_its_envelope_and_no_body(market: Town) -> None:  # R-REC-01
     await market.send("nobody@elsewhere.example", market.buyer_alias)
-    [summary] = await market.store.messages(state=MessageState.REFUSED)
-    stored = await market.store.message(summary.id)
+    [summary] = await market.store.records.messages(state=MessageState.REFUSED)
+    stored = await market.store.records.message(summary.id)
     assert stored
     assert (stored.mail_from, stored.subject, stored.original) == ("nobody@elsewhere.example", "", b"")
     assert summary.size_bytes > 0
 
 
 async def test_a_tag_names_no_order_of_another_pair(market: Town) -> None:  # R-ADR-05
-    second = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    second = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     seller = market.pair.seller.party.id
-    other = await market.store.put_pair("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
+    other = await market.store.pairs.put("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
     for pair, name in ((other, "O9"), (market.pair, "O1")):
-        await market.store.put_order(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
+        await market.store.orders.put(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
     for tag in ("+O9@", "+O1@"):
         [reply] = await market.send(SELLER, market.buyer_alias.replace("@", tag))
         assert reply.code == 250
-    assert [summary.order_external_id for summary in await market.store.messages()] == ["O1", None]
+    assert [summary.order_external_id for summary in await market.store.records.messages()] == ["O1", None]
 
 
 @pytest.mark.parametrize("tag", ["+", "++", "+a+b", "+a=b.c", "+{x}", "+'", "+" + "x" * 40, "+重"])
@@ -131,11 +131,11 @@ READABLE = b"From: x@y.example\r\nSubject: x\r\n\r\nPlease help\r\n"
 async def test_the_operator_gets_one_transaction_once(market: Town, raw: bytes, names: list[str]) -> None:
     # R-IN-06, R-IN-10, R-REW-05
     replies = await market.send_raw(raw, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert len(replies) == len(names)
     assert {(reply.code, reply.text) for reply in replies} == {(250, replies[0].text)}
     assert summary.id in replies[0].text
-    events = [event.type for event in await market.store.history(summary.id)]
+    events = [event.type for event in await market.store.records.history(summary.id)]
     assert events.count(EventType.COPY_MERGED) == len(names) - 1
     [mail] = await market.deliver_due()
     assert (mail.rcpt_to, b"Please help" in mail.content) == ("ops@operator.example", True)
@@ -147,7 +147,7 @@ async def test_a_loop_to_the_operator_is_recorded_once(market: Town, raw: bytes)
     looping = b"Received: from a by b\r\n" * 31 + raw
     replies = await market.send_raw(looping, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
     assert [(reply.code, reply.enhanced) for reply in replies] == [(554, "5.4.6")] * 4
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.REFUSED
     assert await market.deliver_due() == []
 
@@ -165,7 +165,7 @@ async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: Town, r
     assert len({reply.text for reply in replies}) == 2
     mails = await market.deliver_due()
     assert sorted(mail.rcpt_to for mail in mails) == ["ops@operator.example", "ops@other-operator.example"]
-    assert sorted(one.marketplace_id for one in await market.store.messages()) == ["market", "other"]
+    assert sorted(one.marketplace_id for one in await market.store.records.messages()) == ["market", "other"]
 
 
 async def test_the_operator_and_a_party_get_the_same_mail(market: Town) -> None:  # R-IN-05, R-REW-05
@@ -173,7 +173,7 @@ async def test_the_operator_and_a_party_get_the_same_mail(market: Town) -> None:
     replies = await market.send(SELLER, *to)
     assert [reply.text for reply in replies[:2]] == [reply.text for reply in replies[2:]]
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == [BUYER, "ops@operator.example"]
-    assert len(await market.store.messages()) == 2
+    assert len(await market.store.records.messages()) == 2
 
 
 @pytest.mark.parametrize("raw", [READABLE, BROKEN])
@@ -191,7 +191,7 @@ async def test_lmtp_has_an_answer_for_each_recipient_that_is_merged(market: Town
     replies = await market.desk.data(incoming)
     assert [reply.code // 100 for reply in replies] == [2, 5, 2, 2, 5]
     assert len({reply.text for reply in replies}) == 2
-    assert len(await market.store.messages()) == 2
+    assert len(await market.store.records.messages()) == 2
 
 
 async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: Town) -> None:  # R-REC-01, R-REW-05
@@ -199,8 +199,8 @@ async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: To
     replies = await market.send_raw(BROKEN, SELLER, *to, login=Role.SELLER)
     assert len(replies) == 100
     assert {(reply.code, reply.text) for reply in replies} == {(replies[0].code, replies[0].text)}
-    [summary] = await market.store.messages()
-    stored = await market.store.message(summary.id)
+    [summary] = await market.store.records.messages()
+    stored = await market.store.records.message(summary.id)
     assert stored
     assert (summary.state, stored.original) == (MessageState.REFUSED, BROKEN)
 
@@ -210,7 +210,7 @@ async def test_an_address_of_nobody_is_recorded_once_however_it_is_tagged(market
     names = (nobody, nobody, nobody.upper(), f"{nobody}+1", "b" * 16)
     replies = await market.send(SELLER, *(f"{name}@{DOMAIN}" for name in names), login=Role.SELLER)
     assert [(reply.code, reply.enhanced) for reply in replies] == [(550, "5.1.1")] * 5
-    assert [summary.state for summary in await market.store.messages()] == [MessageState.REFUSED] * 2
+    assert [summary.state for summary in await market.store.records.messages()] == [MessageState.REFUSED] * 2
 
 
 async def test_other_domains_are_refused_with_and_without_a_login(market: Town) -> None:  # R-ADR-08

@@ -79,7 +79,7 @@ async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_d
 ) -> None:
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     taken, delivered = log.lines()
     assert (taken["event"], delivered["event"]) == ("message_accepted", "delivery")
     assert taken["id"] == delivered["id"] == summary.id
@@ -102,7 +102,7 @@ async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_d
 async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, log: Written) -> None:
     buyer_id, now = market.pair.buyer.party.id, market.clock.now()
     out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=now)
-    await market.store.put_opt_out(out, out=True)
+    await market.store.opt_outs.put(out, out=True)
     await market.send(SELLER, market.buyer_alias)
     taken, notice = log.lines()
     assert (taken["event"], taken["action"], taken["reasons"]) == ("message_accepted", "return", ["opted_out"])
@@ -121,7 +121,7 @@ async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(m
         await market.send(helper, market.buyer_alias, login=Role.SELLER)
         held = log.lines("message_accepted")[-1]
         assert (held["action"], held["reasons"]) == ("hold", ["sender_pending"])
-        await market.store.put_sender(seller_id, helper, state)
+        await market.store.senders.put(seller_id, helper, state)
         assert only(log, line)["id"] == held["id"]
 
 
@@ -129,8 +129,8 @@ async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: To
     for _ in range(2):
         await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER)
     one, other = [line["id"] for line in log.lines("message_accepted")]
-    await market.store.release_hold(str(one), by="Yamamoto")
-    await market.store.return_hold(str(other), by="Yamamoto")
+    await market.store.holds.release(str(one), by="Yamamoto")
+    await market.store.holds.refuse(str(other), by="Yamamoto")
     assert only(log, "message_released", id=one)["by"] == "staff"
     assert only(log, "message_marked", id=other)["mark"] == "refused"
     assert "Yamamoto" not in log.text
@@ -141,13 +141,13 @@ async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: W
     assert reply.code == 550
     refused = only(log, "message_refused")
     assert refused["reasons"] == ["address_unknown"]
-    assert (await market.store.messages())[0].id == refused["id"]
+    assert (await market.store.records.messages())[0].id == refused["id"]
     assert counted(market, "refusals", stage="data", reason="address_unknown") == 1
 
 
 async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(market: Town, log: Written) -> None:
     seller_id = market.pair.seller.party.id
-    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
     for login, address in ((seller_id, market.buyer_alias), (None, "nobody@market.example")):
         peer = Peer(
             port=Port.SUBMISSION if login else Port.MX, client_ip="192.0.2.7", helo="h", tls=True, login_party_id=login
@@ -194,13 +194,13 @@ async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, lo
     assert only(log, "notice_queued", reason="mailbox_unknown")["id"] == bounced["id"]
     assert [line["outcome"] for line in log.lines("report_ignored")] == ["repeated", "unread"]
     assert counted(market, "bounces", outcome="mailbox_unknown") == 1
-    history = [event.type for event in await market.store.history(str(bounced["id"]))]
+    history = [event.type for event in await market.store.records.history(str(bounced["id"]))]
     assert history[-2:] == [EventType.BOUNCED, EventType.NOTICE_QUEUED]
 
 
 async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, log: Written) -> None:
     party_id = market.pair.seller.party.id
-    await market.store.add_app_password(party_id, "test", market.desk._hasher.hash("correct"))
+    await market.store.app_passwords.add(party_id, "test", market.desk._hasher.hash("correct"))
     assert await market.desk.login("S1", "correct") == party_id
     assert await market.desk.login("S1", "correct") == party_id, "remembered"
     assert await market.desk.login("S1", "wrong-word") is None
@@ -214,10 +214,10 @@ async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, 
 
 
 async def test_keys_and_links_have_their_lines(market: Town, log: Written) -> None:
-    [key] = await market.store.dkim_keys("market.example")
-    await market.store.put_dkim_key(replace(key, selector="e2", state=type(key.state).PREPARED))
-    await market.store.activate_dkim_key("market.example", "e2")
-    await market.store.retire_dkim_key("market.example", "e1")
+    [key] = await market.store.dkim_keys.of_domain("market.example")
+    await market.store.dkim_keys.put(replace(key, selector="e2", state=type(key.state).PREPARED))
+    await market.store.dkim_keys.activate("market.example", "e2")
+    await market.store.dkim_keys.retire("market.example", "e1")
     changes = [(line["selector"], line["state"]) for line in log.lines("dkim_key_changed")]
     assert changes == [("e2", "prepared"), ("e2", "active"), ("e1", "replaced"), ("e1", "retired")]
     link = Link(purpose=Purpose.SENDER, party_id="p", subject_id="s", expires_at=market.clock.now())
@@ -239,11 +239,11 @@ async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monke
 
 async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: Town, log: Written) -> None:
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
+    [item] = await market.store.queue.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
     done = await settling.settle(market.services, item, BUYER, failed(permanent=False), market.clock.now())
-    assert not await market.store.settle(replace(done, owner="another"))
+    assert not await market.store.queue.settle(replace(done, owner="another"))
     assert only(log, "lease_lost")["item"] == item.id
-    assert await market.store.settle(settling.parked(market.services, item, market.clock.now()))
+    assert await market.store.queue.settle(settling.parked(market.services, item, market.clock.now()))
     assert only(log, "item_parked")["id"] == item.message_id
     assert counted(market, "parked") == 1
 
@@ -371,7 +371,7 @@ async def _judged(market: Town, outcome: Verdict | Reason) -> Reply:
     result = replace(judged, recipients=(_with(relayed, outcome),))
     with ReservedSlots(market.services.notice_quota) as slots:
         entry = await record.entry(market.services, incoming, result, slots)
-        await market.store.accept(entry.acceptance)
+        await market.store.acceptances.add(entry.acceptance)
     return flow.reply(result.recipients[0], rejects=result.rejects)
 
 
@@ -392,7 +392,10 @@ def _with(relayed: Relayed, outcome: Verdict | Reason) -> RecipientResult:
 async def _recorded(market: Town, log: Written, event: str) -> tuple[dict[str, object], str]:
     """The line, and all that the record keeps as words."""
     line = log.lines(event)[-1]
-    summary, history = await market.store.summary(str(line["id"])), await market.store.history(str(line["id"]))
+    summary, history = (
+        await market.store.records.summary(str(line["id"])),
+        await market.store.records.history(str(line["id"])),
+    )
     assert summary is not None
     return line, json.dumps([summary.detail, *(event.data for event in history)])
 
@@ -454,7 +457,7 @@ async def _settled(market: Town, code: ReasonCode) -> Settlement:
     """The end of an attempt that fails for this reason, written."""
     await market.send(SELLER, market.buyer_alias)
     services = market.services
-    [item] = await market.store.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
+    [item] = await market.store.queue.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
     now = market.clock.now()
     match PLACES[code]:
         case Place.DISPATCH:
@@ -468,7 +471,7 @@ async def _settled(market: Town, code: ReasonCode) -> Settlement:
             ended = await settling.settle(services, item, BUYER, late, now + timedelta(hours=waited))
         case _:
             ended = await settling.settle(services, item, BUYER, _DELIVERIES[code], now)
-    assert await market.store.settle(ended)
+    assert await market.store.queue.settle(ended)
     return ended
 
 
@@ -498,7 +501,7 @@ async def test_the_notice_of_a_delay_is_called_so_everywhere(market: Town, log: 
 async def test_an_unavailable_store_is_called_by_one_word(market: Town, log: Written, fault: StoreFault) -> None:
     assert of(Place.NOWHERE) == [ReasonCode.STORE_AWAY]
     error = StoreUnavailableError("PostgreSQL: no", code="53100", fault=fault)
-    market.store._engine.availability.failed(error, 3)  # type: ignore[attr-defined]
+    market.store.base.engine.availability.failed(error, 3)  # type: ignore[attr-defined]
     line = only(log, "store_unavailable")
     assert (line["reason"], line["code"]) == (fault, "53100")
     assert counted(market, "store_put_off", code="53") == 3
@@ -531,7 +534,7 @@ async def test_a_bug_is_told_with_its_place_and_without_the_mail(
     def buggy(*_: object) -> None:
         raise ValueError(f"cannot store {'Zanzibar it' + chr(39) + 's mine'!r} of kaoru@hidden.example")
 
-    monkeypatch.setattr("relay.store.accepting.AcceptVerbs._message_row", buggy)
+    monkeypatch.setattr("relay.store.accepting.Acceptances._message_row", buggy)
     with pytest.raises(ValueError) as caught:
         await market.send(SELLER, market.buyer_alias)
     get_logger().error("smtp_command_failed", exc_info=caught.value)

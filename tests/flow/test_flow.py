@@ -76,7 +76,7 @@ async def test_an_opted_out_buyers_seller_gets_one_notice(market: Town) -> None:
     assert mail["Auto-Submitted"] == "auto-replied"
     assert mail.get_content_type() == "multipart/report"
     assert BUYER not in notice.content.decode()
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.RETURNED
 
 
@@ -105,7 +105,7 @@ async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # 
     await opt_out(market)
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.RETURNED
 
 
@@ -123,7 +123,7 @@ async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(ma
     [held_notice] = await market.deliver_due()
     assert held_notice.rcpt_to == SELLER
     seller = market.pair.seller.party.id
-    await market.store.put_sender(seller, "helper@pottery.example", SenderState.APPROVED)
+    await market.store.senders.put(seller, "helper@pottery.example", SenderState.APPROVED)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
     assert "helper" not in mail.content.decode()
@@ -135,8 +135,8 @@ async def test_an_approved_but_unproven_from_is_held_until_staff_release_it(mark
     assert "held" in reply.text
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
-    [summary] = await market.store.messages()
-    assert await market.store.release_hold(summary.id, "dana")
+    [summary] = await market.store.records.messages()
+    assert await market.store.holds.release(summary.id, "dana")
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
 
@@ -145,15 +145,15 @@ async def test_an_opt_out_during_a_hold_stops_what_is_released(market: Town) -> 
     await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER)
     await market.deliver_due()
     await opt_out(market)
-    await market.store.put_sender(market.pair.seller.party.id, "helper@pottery.example", SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, "helper@pottery.example", SenderState.APPROVED)
     [notice] = await market.deliver_due()
     assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
 
 
 async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> None:  # R-IN-05
-    second = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    second = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     seller = market.pair.seller.party.id
-    other = await market.store.put_pair("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
+    other = await market.store.pairs.put("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
     await opt_out(market)
     replies = await market.send(SELLER, market.buyer_alias, other.buyer.alias.address)
     assert [reply.code for reply in replies] == [250, 250]
@@ -161,9 +161,9 @@ async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> Non
 
 
 async def test_a_recipient_refused_beside_one_that_is_taken_is_told_by_a_notice(market: Town) -> None:  # R-REW-05
-    stranger = await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    stranger = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     buyer = market.pair.buyer.party.id
-    foreign = await market.store.put_pair("market", buyer, stranger.id, dict.fromkeys(Role, DOMAIN))
+    foreign = await market.store.pairs.put("market", buyer, stranger.id, dict.fromkeys(Role, DOMAIN))
     refused = foreign.buyer.alias.address
     replies = await market.send(SELLER, market.buyer_alias, refused)
     assert [reply.code for reply in replies] == [250, 550]
@@ -180,8 +180,8 @@ async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: Town) ->
     assert len({reply.text for reply in replies}) == 1
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
-    [summary] = await market.store.messages()
-    merged = [event for event in await market.store.history(summary.id) if event.type is EventType.COPY_MERGED]
+    [summary] = await market.store.records.messages()
+    merged = [event for event in await market.store.records.history(summary.id) if event.type is EventType.COPY_MERGED]
     assert len(merged) == 2
 
 
@@ -207,9 +207,9 @@ async def test_a_refused_mailbox_is_told_once_with_its_reason(market: Town) -> N
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
     assert BUYER not in notice.content.decode()
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.BOUNCED
-    events = await market.store.history(summary.id)
+    events = await market.store.records.history(summary.id)
     assert [event.type for event in events] == [
         EventType.RECEIVED,
         EventType.QUEUED,
@@ -229,8 +229,8 @@ async def test_what_a_server_says_is_recorded_without_the_mailbox_in_any_form(ma
     )
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
-    [summary] = await market.store.messages()
-    events = await market.store.history(summary.id)
+    [summary] = await market.store.records.messages()
+    events = await market.store.records.history(summary.id)
     assert "mailbox over quota" in str(events)
     assert local not in str(events)
     assert domain not in str(events)
@@ -247,7 +247,7 @@ async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: 
         market.clock.forward(3_600)
     status = [parts(parts(mail)[1])[1]["Action"] for mail in notices]
     assert status == ["delayed", "failed"]
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.BOUNCED
 
 
@@ -260,7 +260,7 @@ async def test_a_bounce_that_comes_back_later_is_told_too(market: Town) -> None:
         assert reply.code == 250
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     assert summary.state is MessageState.BOUNCED
 
 
@@ -285,7 +285,7 @@ async def test_our_own_mail_coming_back_is_a_loop_without_a_notice(market: Town)
 
 
 async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> None:  # R-SND-07
-    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.CLOSED)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     await market.send(SELLER, market.buyer_alias)
     [notice] = await market.deliver_due()
     text = not_none(parsed(notice).get_body(("plain",))).get_content()
@@ -294,15 +294,15 @@ async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> N
 
 
 async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(market: Town) -> None:  # R-SND-07, R-OUT-07
-    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.CLOSED)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     await market.send(SELLER, market.buyer_alias, trusted=False)
     [held] = await market.deliver_due()
     assert held.rcpt_to == SELLER
-    [summary] = await market.store.messages()
-    await market.store.release_hold(summary.id, "dana")
+    [summary] = await market.store.records.messages()
+    await market.store.holds.release(summary.id, "dana")
     [returned] = await market.deliver_due()
     assert (returned.mail_from, returned.rcpt_to) == ("", SELLER)
-    await market.store.put_party("market", Role.SELLER, "S1", state=PartyState.SUSPENDED)
+    await market.store.parties.put("market", Role.SELLER, "S1", state=PartyState.SUSPENDED)
     await market.send(SELLER, market.buyer_alias, trusted=False)
     [suspended] = await market.deliver_due()
     assert (suspended.mail_from, suspended.rcpt_to) == ("", SELLER)
@@ -310,7 +310,7 @@ async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(marke
 
 async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-04
     await market.send(SELLER, market.buyer_alias)
-    await market.store.put_party("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
+    await market.store.parties.put("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == "new.home@mail.example"
     assert parsed(mail)["To"] == "new.home@mail.example"
@@ -334,7 +334,7 @@ async def test_notices_beyond_the_quota_wait_for_the_next_hour(market: Town) -> 
 
 
 async def opt_out(market: Town) -> None:
-    await market.store.put_opt_out(
+    await market.store.opt_outs.put(
         OptOut(
             buyer_id=market.pair.buyer.party.id,
             seller_id=None,

@@ -13,7 +13,7 @@ async def test_an_announcement_that_died_with_its_node_is_written_by_another(mar
     coming = replace(Policy(), version="2", effective_at=START + timedelta(days=3))
     await market.set_marketplace(policies=(Policy(), coming))
     turn = NoticeSent(party_id=market.pair.seller.party.id, topic="policy 2 (turn)", at=market.clock.now())
-    assert await market.store.told(turn)  # by a node that then dies
+    assert await market.store.notice_log.add(turn)  # by a node that then dies
     sweep = Housekeeping()
     await sweep.announcements(market.services)
     assert await market.deliver_due() == []

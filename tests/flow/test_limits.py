@@ -26,7 +26,7 @@ async def use(market: Town, policy: Policy) -> None:
 
 async def opt_out(market: Town) -> None:
     buyer_id = market.pair.buyer.party.id
-    await market.store.put_opt_out(
+    await market.store.opt_outs.put(
         OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=market.clock.now()), out=True
     )
 
@@ -40,7 +40,7 @@ async def test_over_quota_waits_for_the_reset_by_itself_with_one_notice(market: 
     assert [reply.code for reply in replies] == [250, 250]
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
-    assert len(await market.store.messages(state=MessageState.HELD)) == 2
+    assert len(await market.store.records.messages(state=MessageState.HELD)) == 2
     market.clock.forward(86_400)  # midnight in Tokyo has passed
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
 
@@ -82,7 +82,7 @@ async def test_answers_and_critical_mail_use_up_no_quota(market: Town) -> None: 
     assert len(await market.deliver_due()) == 8
     market.clock.forward(60)
     await market.send(SELLER, market.buyer_alias)
-    assert (await market.store.messages())[0].state is MessageState.QUEUED
+    assert (await market.store.records.messages())[0].state is MessageState.QUEUED
 
 
 async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
@@ -97,7 +97,7 @@ async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
 
 async def test_quiet_hours_are_the_buyers(market: Town) -> None:  # R-POL-12
     await use(market, Policy(hours=Hours(time_zone="Asia/Tokyo", quiet="22:00-07:00")))
-    await market.store.put_party(
+    await market.store.parties.put(
         "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Europe/Berlin", quiet_hours="")
     )
     # 10:00 in Tokyo, 02:00 in Berlin
@@ -124,16 +124,16 @@ async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market
     seller_id = market.pair.seller.party.id
     await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
     await market.deliver_due()
-    [first] = await market.store.messages()
+    [first] = await market.store.records.messages()
     misuse = Misuse(message_id=first.id, seller_id=seller_id, cause="not_important", points=12, at=market.clock.now())
-    assert await market.store.add_misuse(misuse)
-    assert not await market.store.add_misuse(misuse)
+    assert await market.store.limits.add_misuse(misuse)
+    assert not await market.store.limits.add_misuse(misuse)
     await market.send(SELLER, market.buyer_alias, Subject="[Important] again")
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
     assert "bypass_off" in notice.content.decode("ascii")
     market.clock.forward(1)
-    await market.store.restore_bypass(seller_id, by="staff")
+    await market.store.limits.restore_bypass(seller_id, by="staff")
     market.clock.forward(1)
     await market.send(SELLER, market.buyer_alias, Subject="[Important] and again")
     assert BUYER in [mail.rcpt_to for mail in await market.deliver_due()]
@@ -147,13 +147,13 @@ async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-1
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == BUYER
     assert "thread_closed" in notice.content.decode("ascii")
-    await market.store.reopen_thread(market.pair.id, by="link")
+    await market.store.threads.reopen(market.pair.id, by="link")
     await market.send(BUYER, market.seller_alias)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
 
 
 async def operators_order(market: Town) -> None:
-    await market.store.put_order(
+    await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market",
             pair_id=market.pair.id,
@@ -178,7 +178,7 @@ async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: 
 
 async def test_with_product_support_product_questions_reach_the_seller(market: Town) -> None:  # R-POL-13
     await operators_order(market)
-    await market.store.put_party("market", Role.SELLER, "S1", settings=SettingsUpdate(product_support=True))
+    await market.store.parties.put("market", Role.SELLER, "S1", settings=SettingsUpdate(product_support=True))
     await market.send(BUYER, market.seller_alias, Subject="Which glaze?", X_Relay_Kind="customisation")
     await market.send(BUYER, market.seller_alias, Subject="Where is it?", X_Relay_Kind="order_problem")
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["ops@operator.example", SELLER]
@@ -190,7 +190,7 @@ async def test_a_policy_to_come_judges_from_its_day_on(market: Town) -> None:  #
     await market.send(SELLER, market.buyer_alias)
     market.clock.forward(timedelta(days=1).total_seconds())
     await market.send(SELLER, market.buyer_alias)
-    assert {one.policy_version for one in await market.store.messages()} == {"now", "later"}
+    assert {one.policy_version for one in await market.store.records.messages()} == {"now", "later"}
 
 
 async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # R-POL-19
@@ -205,7 +205,7 @@ async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # 
     await market.send(SELLER, f"check+{market.buyer_alias}")
     [closed] = await market.deliver_due()
     assert parsed(closed).get_content() != parsed(answer).get_content()
-    assert {one.state for one in await market.store.messages()} == {MessageState.RETURNED}
+    assert {one.state for one in await market.store.records.messages()} == {MessageState.RETURNED}
 
 
 async def test_over_quota_a_check_is_answered_at_once(market: Town) -> None:  # R-POL-19
@@ -233,9 +233,9 @@ async def test_a_service_question_that_is_held_still_goes_to_the_operator(market
     await use(market, Policy(attachments=held))
     await operators_order(market)
     await market.send_raw(_with_attachment("plan.exe"), BUYER, market.seller_alias)
-    [message] = await market.store.messages(state=MessageState.HELD)
+    [message] = await market.store.records.messages(state=MessageState.HELD)
     await market.deliver_due()
-    await market.store.release_hold(message.id, by="staff")
+    await market.store.holds.release(message.id, by="staff")
     assert [mail.rcpt_to for mail in await market.deliver_due()] == ["ops@operator.example"]
 
 
@@ -258,8 +258,10 @@ async def more_buyers(market: Town, number: int) -> list[str]:
     """Aliases of further buyers of the same seller."""
     aliases = []
     for each in range(number):
-        buyer = await market.store.put_party("market", Role.BUYER, f"more-{each}", mailbox=f"more{each}@phone.example")
-        pair = await market.store.put_pair(
+        buyer = await market.store.parties.put(
+            "market", Role.BUYER, f"more-{each}", mailbox=f"more{each}@phone.example"
+        )
+        pair = await market.store.pairs.put(
             "market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, "market.example")
         )
         aliases.append(pair.buyer.alias.address)
@@ -282,9 +284,9 @@ async def test_many_recipients_of_one_marked_mail_are_many_uses_of_the_mark(mark
     await use(market, Policy(bypass=Bypass(per_day=1)))
     aliases = await more_buyers(market, 2)
     for ref in ("more-0", "more-1"):
-        buyer = await market.store.party("market", Role.BUYER, ref)
+        buyer = await market.store.parties.by_ref("market", Role.BUYER, ref)
         assert buyer is not None
-        await market.store.put_opt_out(
+        await market.store.opt_outs.put(
             OptOut(buyer_id=buyer.id, seller_id=None, kind=None, source="page", changed_at=START), out=True
         )
     replies = await market.send(SELLER, *aliases, Subject="[Important] your address")
@@ -305,7 +307,7 @@ async def test_each_recipients_own_quota_is_told_of_each_day(market: Town) -> No
 
 async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> None:  # R-POL-11 R-OUT-07
     await use(market, SMALL)
-    await market.store.put_sender(market.pair.seller.party.id, "staff@pottery.example", SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, "staff@pottery.example", SenderState.APPROVED)
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
@@ -316,14 +318,14 @@ async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> No
 
 
 async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) -> None:  # R-POL-13 R-POL-04 R-REC-08
-    await market.store.put_order(
+    await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=FulfilledBy.OPERATOR
         )
     )
     await market.send(BUYER, market.seller_alias, Subject="Where is it?")
-    assert not await market.store.open_question(market.pair.id)
-    assert await market.store.turns(market.pair.seller.party.id, START - timedelta(days=1)) == []
+    assert not await market.store.threads.has_open_question(market.pair.id)
+    assert await market.store.threads.turns(market.pair.seller.party.id, START - timedelta(days=1)) == []
 
 
 async def test_what_a_quota_holds_leaves_a_quota_a_day(market: Town) -> None:  # R-POL-11
@@ -341,11 +343,11 @@ async def test_what_a_quota_holds_leaves_a_quota_a_day(market: Town) -> None:  #
     for _ in range(15):
         market.clock.forward(86_400)
         await market.deliver_due()
-    assert await market.store.messages(state=MessageState.HELD) == []
+    assert await market.store.records.messages(state=MessageState.HELD) == []
 
 
 async def test_an_order_is_known_by_a_tag_in_lower_case(market: Town) -> None:  # R-ADR-05
     await operators_order(market)
     local_part, _, domain = market.buyer_alias.partition("@")
     await market.send(SELLER, f"{local_part}+a-1@{domain}")
-    assert {one.order_external_id for one in await market.store.messages()} == {"A-1"}
+    assert {one.order_external_id for one in await market.store.records.messages()} == {"A-1"}

@@ -42,22 +42,22 @@ def tagged(alias: str, *tags: str) -> list[str]:
 
 
 async def another_pair(market: Town) -> Pair:
-    buyer = await market.store.put_party("market", Role.BUYER, "B2", mailbox="second@phone.example")
-    return await market.store.put_pair("market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, DOMAIN))
+    buyer = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
+    return await market.store.pairs.put("market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, DOMAIN))
 
 
 async def put_order(market: Town, pair: Pair, name: str) -> None:
-    await market.store.put_order(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
+    await market.store.orders.put(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
 
 
 async def opt_out(market: Town, pair: Pair) -> None:
     now = market.clock.now()
     opted_out = OptOut(buyer_id=pair.buyer.party.id, seller_id=None, kind=None, source="test", changed_at=now)
-    await market.store.put_opt_out(opted_out, out=True)
+    await market.store.opt_outs.put(opted_out, out=True)
 
 
 async def only_message(market: Town) -> MessageSummary:
-    [summary] = await market.store.messages()
+    [summary] = await market.store.records.messages()
     return summary
 
 
@@ -85,7 +85,7 @@ async def test_a_hundred_tags_of_one_alias_cost_what_one_costs(market: Town) -> 
     assert many == once
     assert once[0]["orders_of"] == 1
     assert once[1].total() > 0
-    histories = [await market.store.history(one.id) for one in await market.store.messages()]
+    histories = [await market.store.records.history(one.id) for one in await market.store.records.messages()]
     merged = [[event.type for event in history].count(EventType.COPY_MERGED) for history in histories]
     assert sorted(merged) == [0, 99]
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
@@ -97,7 +97,7 @@ async def test_two_tagged_pairs_cost_what_two_pairs_cost(market: Town) -> None: 
     tags = map(str, range(20))
     mixed = [address for tag in tags for alias in (market.buyer_alias, other) for address in tagged(alias, tag)]
     assert await work(market, *mixed) == once
-    assert len(await market.store.messages()) == 4
+    assert len(await market.store.records.messages()) == 4
 
 
 @pytest.mark.parametrize("tags", [("nonsense", "O1"), ("O1", "nonsense"), ("", "o1"), ("x", "y", "O1", "O1")])
@@ -132,7 +132,7 @@ async def test_a_tag_of_another_pairs_order_is_unknown(market: Town) -> None:  #
     await put_order(market, market.pair, "O1")
     both = tagged(market.buyer_alias, "O9", "O1"), tagged(other.buyer.alias.address, "O1", "O9")
     await market.send(SELLER, *both[0], *both[1])
-    summaries = {one.pair_id: one for one in await market.store.messages()}
+    summaries = {one.pair_id: one for one in await market.store.records.messages()}
     assert summaries[market.pair.id].order_external_id == "O1"
     assert summaries[other.id].order_external_id == "O9"
     assert not any("other_tags" in one.detail for one in summaries.values())
@@ -148,7 +148,7 @@ async def test_lmtp_answers_each_address_in_order(market: Town) -> None:  # R-IN
     assert texts[0] == texts[2] == texts[4] == texts[6]
     assert len(set(texts)) == 4
     assert "checked" in texts[3]
-    assert len(await market.store.messages()) == 4
+    assert len(await market.store.records.messages()) == 4
 
 
 async def lmtp(market: Town, *rcpt_to: str) -> list[Any]:
@@ -211,12 +211,12 @@ async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: Town) -
 
 async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: Town) -> None:  # R-REW-05, R-SND-03
     for role in Role:
-        await market.store.put_sender(market.pair.side(role).party.id, HELPER, SenderState.RETIRED)
+        await market.store.senders.put(market.pair.side(role).party.id, HELPER, SenderState.RETIRED)
     replies = await market.send(HELPER, market.buyer_alias, market.seller_alias)
     assert [reply.code for reply in replies] == [250, 250]
     assert replies[0].text == replies[1].text
     summary = await only_message(market)
-    events = [event.type for event in await market.store.history(summary.id)]
+    events = [event.type for event in await market.store.records.history(summary.id)]
     assert events.count(EventType.COPY_MERGED) == 1
 
 
@@ -237,9 +237,9 @@ async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
     monkeypatch.setattr("relay.flow.rewrite", watched(rewrite))
     aliases = [market.buyer_alias]
     for number in range(1, recipients):
-        buyer = await market.store.put_party("market", Role.BUYER, f"C{number}", mailbox=f"c{number}@phone.example")
+        buyer = await market.store.parties.put("market", Role.BUYER, f"C{number}", mailbox=f"c{number}@phone.example")
         seller_id = market.pair.seller.party.id
-        pair = await market.store.put_pair("market", buyer.id, seller_id, dict.fromkeys(Role, DOMAIN))
+        pair = await market.store.pairs.put("market", buyer.id, seller_id, dict.fromkeys(Role, DOMAIN))
         aliases.append(pair.buyer.alias.address)
     await market.send(SELLER, *aliases, body="Good day, the table is ready. " * 2_000)
     assert len(ran_in) == 2 * recipients
@@ -254,11 +254,11 @@ async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(m
     class Reloading(CountedStore):
         async def pair_by_alias(self, *name: str) -> Pair | None:
             await market.set_marketplace(policies=(Policy(version="after"),))
-            return await store.pair_by_alias(*name)
+            return await store.pairs.by_alias(*name)
 
     market.services.store = Reloading(store)
     await market.send(SELLER, market.buyer_alias, other, f"{'a' * 16}@{DOMAIN}")
-    versions = [one.policy_version for one in await store.messages()]
+    versions = [one.policy_version for one in await store.records.messages()]
     assert versions == ["before"] * 3
     await market.send(SELLER, market.buyer_alias)
-    assert "after" in {one.policy_version for one in await store.messages()}
+    assert "after" in {one.policy_version for one in await store.records.messages()}

@@ -19,8 +19,8 @@ async def test_text_comes_first_while_the_mailbox_is_at_a_carrier(market: Town) 
     alias = market.buyer_alias
     buyer = market.pair.buyer.party
     for mailbox in ("ha..na@docomo.ne.jp", "hana@mail.docomo.ne.jp"):
-        await market.services.store.put_party("market", Role.BUYER, buyer.external_ref, mailbox=mailbox)
+        await market.services.store.parties.put("market", Role.BUYER, buyer.external_ref, mailbox=mailbox)
         assert await _kinds(market, mailbox) == ["multipart/alternative", "text/plain", "text/html"]
-    await market.services.store.put_party("market", Role.BUYER, buyer.external_ref, mailbox=BUYER)
+    await market.services.store.parties.put("market", Role.BUYER, buyer.external_ref, mailbox=BUYER)
     assert await _kinds(market, BUYER) == ["text/html"]
     assert market.buyer_alias == alias

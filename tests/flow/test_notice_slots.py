@@ -61,7 +61,7 @@ def notices_an_hour(market: Town, number: int) -> None:
 async def opt_out(market: Town) -> None:
     now, buyer_id = market.clock.now(), market.pair.buyer.party.id
     opted_out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="test", changed_at=now)
-    await market.store.put_opt_out(opted_out, out=True)
+    await market.store.opt_outs.put(opted_out, out=True)
 
 
 async def test_a_transaction_that_was_overtaken_takes_one_slot(market: Town) -> None:  # R-OUT-07, R-POL-11
@@ -123,7 +123,7 @@ async def test_a_back_off_is_for_what_a_host_does_to_all(market: Town, phase: st
         accepted=False, permanent=False, code=code, enhanced="", text="later", phase=phase, host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
+    [item] = await market.store.queue.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
     settlement = await dispatch(market.services, item, None)
     assert settlement.state is ItemState.DEFERRED
     assert settling.is_whole_domain(settlement) is is_whole
@@ -132,5 +132,5 @@ async def test_a_back_off_is_for_what_a_host_does_to_all(market: Town, phase: st
 async def test_a_host_that_refuses_one_mailbox_for_good_is_not_left_alone(market: Town) -> None:  # R-OUT-02
     market.mailboxes.answers[BUYER] = GONE
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
+    [item] = await market.store.queue.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
     assert not settling.is_whole_domain(await dispatch(market.services, item, None))

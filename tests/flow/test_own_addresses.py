@@ -59,14 +59,14 @@ OWN = (
 async def test_own_mail_that_returns_is_a_loop_and_no_new_sender(market: Town, which: str) -> None:  # R-OUT-08 R-SND-02
     market.services.authenticator = Proven()
     address = own_address(market, which)
-    before = await market.store.senders(market.pair.seller.party.id)
+    before = await market.store.senders.of_party(market.pair.seller.party.id)
     content = f"From: {address}\r\nTo: {market.buyer_alias}\r\nSubject: x\r\n\r\nx\r\n".encode()
     await market.send_raw(content, SELLER, market.buyer_alias, trusted=False)
     assert await market.deliver_due() == []
-    [record] = await market.store.messages()
+    [record] = await market.store.records.messages()
     assert record.state is MessageState.RETURNED
     assert cast("list[dict[str, str]]", record.detail["reasons"])[0]["code"] == "loop"
-    assert await market.store.senders(market.pair.seller.party.id) == before
+    assert await market.store.senders.of_party(market.pair.seller.party.id) == before
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
     assert market.seller_alias in parsed(mail)["From"]
@@ -78,7 +78,7 @@ async def test_no_login_may_write_from_an_own_address(market: Town, which: str, 
     content = f"From: {own_address(market, which)}\r\nSubject: x\r\n\r\nx\r\n".encode()
     [reply] = await market.send_raw(content, SELLER, getattr(market, to), login=Role.SELLER)
     assert (reply.code, reply.enhanced) == (553, "5.7.1")
-    assert await market.store.pending(market.pair.seller.party.id) == []
+    assert await market.store.senders.pending(market.pair.seller.party.id) == []
 
 
 async def test_a_subdomain_that_is_not_configured_is_like_any_other(market: Town) -> None:  # R-SND-02
@@ -94,7 +94,7 @@ async def test_what_an_old_list_holds_of_ours_changes_no_text(market: Town, entr
     """R-REW-04: on either side's list, in whatever state; the aliases in a mail stay as they are."""
     address = entry.format(alias=market.buyer_alias)
     for side in (market.pair.seller, market.pair.buyer):
-        await market.store.put_sender(side.party.id, address, state)
+        await market.store.senders.put(side.party.id, address, state)
     texts = (market.buyer_alias, market.seller_alias, "anybody@market.example", f"x@{MOBILE}", f"x@{OTHER_FOLDED}")
     await market.send(SELLER, market.buyer_alias, body="\n".join(texts))
     [mail] = await market.deliver_due()
@@ -105,7 +105,7 @@ async def test_what_an_old_list_holds_of_ours_changes_no_text(market: Town, entr
 
 async def test_an_old_entry_lets_nobody_write_from_an_own_address(market: Town) -> None:  # R-OUT-08
     market.services.authenticator = Proven()
-    await market.store.put_sender(market.pair.seller.party.id, "@market.example", SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, "@market.example", SenderState.APPROVED)
     await market.send(market.seller_alias, market.buyer_alias, trusted=False)
     assert await market.deliver_due() == []
     await market.send(market.seller_alias, f"check+{market.buyer_alias}", trusted=False)
@@ -122,7 +122,7 @@ async def test_an_envelope_sender_of_ours_is_no_ones_address_in_the_text(market:
 
 
 async def test_a_link_approves_no_address_of_ours(market: Town) -> None:  # R-SND-02
-    sender = await market.store.put_sender(market.pair.seller.party.id, market.buyer_alias, SenderState.UNKNOWN)
+    sender = await market.store.senders.put(market.pair.seller.party.id, market.buyer_alias, SenderState.UNKNOWN)
     links, now = market.services.links, market.clock.now()
     token = links.url(Purpose.SENDER, sender.party_id, sender.id, now).removeprefix(links.prefix)
     desk = SignedLinkService(lambda: market.services)
@@ -131,7 +131,7 @@ async def test_a_link_approves_no_address_of_ours(market: Town) -> None:  # R-SN
         await desk.act(token, "approve")
     assert refused.value.why is LinkFault.CHOICE
     await desk.act(token, "block")
-    known = await market.store.sender(sender.id)
+    known = await market.store.senders.get(sender.id)
     assert known
     assert known.state is SenderState.BLOCKED
 
@@ -150,17 +150,17 @@ async def test_an_address_that_only_waits_is_left_in_the_texts_of_others(market:
 
 @pytest.mark.parametrize("state", [SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED])
 async def test_an_address_that_was_decided_on_is_hidden(market: Town, state: SenderState) -> None:  # R-REW-01
-    await market.store.put_sender(market.pair.seller.party.id, WAITING, state)
+    await market.store.senders.put(market.pair.seller.party.id, WAITING, state)
     await market.send(SELLER, market.buyer_alias, body=f"Ask {WAITING}")
     [mail] = await market.deliver_due()
     assert f"Ask {market.seller_alias}" in parsed(mail).get_content()
 
 
 async def test_a_retired_address_that_writes_again_stays_hidden(market: Town) -> None:  # R-REW-01 R-SND-03
-    await market.store.put_sender(market.pair.seller.party.id, WAITING, SenderState.RETIRED)
+    await market.store.senders.put(market.pair.seller.party.id, WAITING, SenderState.RETIRED)
     await market.send(WAITING, market.buyer_alias, login=Role.SELLER, trusted=False)
     await market.deliver_due()
-    [_] = await market.store.pending(market.pair.seller.party.id)
+    [_] = await market.store.senders.pending(market.pair.seller.party.id)
     await market.send(SELLER, market.buyer_alias, body=f"Ask {WAITING}")
     [mail] = await market.deliver_due()
     assert f"Ask {market.seller_alias}" in parsed(mail).get_content()
@@ -174,7 +174,7 @@ async def test_held_mail_names_none_of_those_who_are_approved_with_it(market: To
             body = "\n".join(writers)
             await market.send(writer, market.buyer_alias, login=Role.SELLER, trusted=False, body=body)
     await market.deliver_due()
-    await market.store.flip_senders(market.pair.seller.party.id, writers, SenderState.APPROVED, by="cli")
+    await market.store.senders.flip_many(market.pair.seller.party.id, writers, SenderState.APPROVED, by="cli")
     market.clock.forward(1)
     relayed = await market.deliver_due()
     assert len(relayed) == 4

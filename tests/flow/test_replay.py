@@ -22,7 +22,7 @@ async def _replayed(market: Town, candidate: Policy) -> list[Replayed]:
 
 
 async def _queue(market: Town) -> list[QueueLine]:
-    return list(await market.store.queue())
+    return list(await market.store.queue.lines())
 
 
 async def test_the_same_policy_changes_nothing(market: Town) -> None:  # R-POL-15
@@ -63,7 +63,7 @@ async def test_reach_follows_the_pair(market: Town) -> None:  # R-POL-19
     shop = market.services.marketplaces.by_id["market"]
 
     async def asked() -> Standing:
-        pair = await market.store.pair(market.pair.id)
+        pair = await market.store.pairs.get(market.pair.id)
         assert pair is not None
         return await reach(market.store, shop, pair, None, market.clock.now())
 
@@ -71,7 +71,7 @@ async def test_reach_follows_the_pair(market: Town) -> None:  # R-POL-19
     opt_out = OptOut(
         buyer_id=market.pair.buyer.party.id, seller_id=None, kind=None, source="page", changed_at=market.clock.now()
     )
-    await market.store.put_opt_out(opt_out, out=True)
+    await market.store.opt_outs.put(opt_out, out=True)
     assert await asked() is Standing.CRITICAL_ONLY
-    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
     assert await asked() is Standing.CLOSED

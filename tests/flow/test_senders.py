@@ -25,7 +25,7 @@ async def from_helper(market: Town, number: int = 1, address: str = HELPER) -> N
 
 
 async def states(market: Town) -> list[MessageState]:
-    return [one.state for one in await market.store.messages() if one.pair_id]
+    return [one.state for one in await market.store.records.messages() if one.pair_id]
 
 
 async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: Town) -> None:  # R-SND-02 R-OUT-07
@@ -42,10 +42,10 @@ async def test_approval_releases_all_in_their_order_and_once(market: Town) -> No
     for number in (1, 2, 3):
         await from_helper(market, number)
     await market.deliver_due()
-    [pending] = await market.store.pending(market.pair.seller.party.id)
+    [pending] = await market.store.senders.pending(market.pair.seller.party.id)
     assert pending.held == 3
     for _ in range(2):
-        assert await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+        assert await market.store.senders.flip(pending.sender.id, SenderState.APPROVED, by="link")
     market.clock.forward(1)
     relayed = await market.deliver_due()
     assert [parsed(mail)["Subject"] for mail in relayed] == ["Number 1", "Number 2", "Number 3"]
@@ -58,7 +58,7 @@ async def test_approval_releases_all_in_their_order_and_once(market: Town) -> No
 async def test_a_block_gives_it_back_without_a_word_to_anybody_unproven(market: Town) -> None:  # R-SND-02 R-OUT-07
     await from_helper(market)
     await market.deliver_due()
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.BLOCKED)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.BLOCKED)
     assert await market.deliver_due() == []
     assert await states(market) == [MessageState.RETURNED]
 
@@ -73,21 +73,21 @@ async def test_nobodys_word_in_time_returns_it_with_a_notice(market: Town) -> No
     assert notice.rcpt_to == SELLER
     assert "hold_expired" in notice.content.decode("ascii")
     assert await states(market) == [MessageState.RETURNED]
-    [pending] = await market.store.pending(market.pair.seller.party.id)
-    await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+    [pending] = await market.store.senders.pending(market.pair.seller.party.id)
+    await market.store.senders.flip(pending.sender.id, SenderState.APPROVED, by="link")
     assert await market.deliver_due() == []  # too late for this one
 
 
 async def test_a_refused_hold_comes_back_with_a_notice(market: Town) -> None:  # R-SND-02
     await market.send(SELLER, market.buyer_alias, trusted=False)  # not proven
     await market.deliver_due()
-    [held] = await market.store.messages(state=MessageState.HELD)
-    assert await market.store.return_hold(held.id, by="staff")
-    assert not await market.store.return_hold(held.id, by="staff")
+    [held] = await market.store.records.messages(state=MessageState.HELD)
+    assert await market.store.holds.refuse(held.id, by="staff")
+    assert not await market.store.holds.refuse(held.id, by="staff")
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
     assert "hold_refused" in notice.content.decode("ascii")
-    assert not await market.store.release_hold(held.id, by="staff")
+    assert not await market.store.holds.release(held.id, by="staff")
 
 
 async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: Town) -> None:  # R-SND-02
@@ -123,7 +123,7 @@ async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: Town) -> None:
     await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == BUYER
-    await market.store.put_sender(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
+    await market.store.senders.put(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == SELLER
 
@@ -131,19 +131,19 @@ async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: Town) -> None:
 async def test_who_of_several_staff_wrote_is_recorded(market: Town) -> None:  # R-SND-06
     party_id = market.pair.seller.party.id
     for name in ("ann", "bob"):
-        await market.store.put_sender(party_id, f"{name}@pottery.example", SenderState.APPROVED, label=name)
+        await market.store.senders.put(party_id, f"{name}@pottery.example", SenderState.APPROVED, label=name)
         await market.send(f"{name}@pottery.example", market.buyer_alias)
-    labels = {sender.id: sender.label for sender in await market.store.senders(party_id)}
-    recorded = [(await market.store.message(one.id)) for one in await market.store.messages()]
+    labels = {sender.id: sender.label for sender in await market.store.senders.of_party(party_id)}
+    recorded = [(await market.store.records.message(one.id)) for one in await market.store.records.messages()]
     assert [stored and stored.events[0].type for stored in recorded] == [EventType.RECEIVED] * 2
-    turns = await market.store.turns(party_id, market.clock.now() - timedelta(days=1))
+    turns = await market.store.threads.turns(party_id, market.clock.now() - timedelta(days=1))
     assert len(turns) == 2
     assert set(labels.values()) >= {"ann", "bob"}
 
 
 async def test_one_mail_to_several_asks_the_owner_once(market: Town) -> None:  # R-SND-02
-    other = await market.store.put_party("market", Role.BUYER, "B2", mailbox="jiro@phone.example")
-    pair = await market.store.put_pair(
+    other = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="jiro@phone.example")
+    pair = await market.store.pairs.put(
         "market", other.id, market.pair.seller.party.id, dict.fromkeys(Role, "market.example")
     )
     await market.send(HELPER, market.buyer_alias, pair.buyer.alias.address, login=Role.SELLER, trusted=False)
@@ -157,34 +157,34 @@ async def test_approving_a_domain_is_a_word_for_those_who_wait_there(market: Tow
     await from_helper(market, 1, "other@elsewhere.example")
     await market.deliver_due()
     for _ in range(2):
-        await market.store.put_sender(seller_id, "@pottery.example", SenderState.APPROVED)
+        await market.store.senders.put(seller_id, "@pottery.example", SenderState.APPROVED)
     market.clock.forward(1)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
-    assert [one.sender.address for one in await market.store.pending(seller_id)] == ["other@elsewhere.example"]
+    assert [one.sender.address for one in await market.store.senders.pending(seller_id)] == ["other@elsewhere.example"]
     [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
     assert "queued" in reply.text
-    await market.store.flip_senders(seller_id, ["@pottery.example"], SenderState.BLOCKED, by="cli")
+    await market.store.senders.flip_many(seller_id, ["@pottery.example"], SenderState.BLOCKED, by="cli")
     [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
 
 
 async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: Town) -> None:  # R-SND-03
     seller_id = market.pair.seller.party.id
-    await market.store.put_sender(seller_id, "@big.example", SenderState.RETIRED)
+    await market.store.senders.put(seller_id, "@big.example", SenderState.RETIRED)
     await from_helper(market, 1, "somebody@big.example")
-    [pending] = await market.store.pending(seller_id)
+    [pending] = await market.store.senders.pending(seller_id)
     assert pending.sender.address == "somebody@big.example"
-    await market.store.flip_sender(pending.sender.id, SenderState.APPROVED, by="link")
+    await market.store.senders.flip(pending.sender.id, SenderState.APPROVED, by="link")
     await from_helper(market, 1, "else@big.example")
 
 
 async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: Town) -> None:  # R-SND-02 R-SND-03
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.RETIRED)
-    other = await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
-    await market.store.put_sender(other.id, HELPER, SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.RETIRED)
+    other = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    await market.store.senders.put(other.id, HELPER, SenderState.APPROVED)
     [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
     assert (reply.code, reply.enhanced) == (553, "5.7.1")
-    await market.store.put_sender(other.id, HELPER, SenderState.RETIRED)
+    await market.store.senders.put(other.id, HELPER, SenderState.RETIRED)
     for number in range(10):
         await from_helper(market, number, f"helper{number}@pottery.example")
     [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
@@ -238,8 +238,8 @@ async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) 
     order = OrderUpdate(
         marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=FulfilledBy.OPERATOR
     )
-    await market.store.put_order(order)
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    await market.store.orders.put(order)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
     assert "channel_off" in notice.content.decode("ascii")
@@ -252,7 +252,7 @@ async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(mark
     for number in (1, 2):
         await from_helper(market, number)
     await market.deliver_due()
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     notices = await market.deliver_due()
     assert [(one.rcpt_to, "thread_closed" in one.content.decode("ascii")) for one in notices] == [(SELLER, True)] * 2
     await market.send(SELLER, market.buyer_alias)
@@ -266,8 +266,8 @@ async def test_a_thread_that_was_reopened_meanwhile_takes_what_waited(market: To
     market.clock.forward(181 * DAY)
     await from_helper(market)
     await market.deliver_due()
-    await market.store.reopen_thread(market.pair.id, by="link")
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    await market.store.threads.reopen(market.pair.id, by="link")
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
@@ -277,22 +277,22 @@ async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: T
     market.clock.forward(175 * DAY)
     await market.send(SELLER, market.buyer_alias, trusted=False)  # not proven
     [_] = await market.deliver_due()
-    [held] = await market.store.messages(state=MessageState.HELD)
+    [held] = await market.store.records.messages(state=MessageState.HELD)
     market.clock.forward(10 * DAY)
-    assert await market.store.release_hold(held.id, by="staff")
+    assert await market.store.holds.release(held.id, by="staff")
     [notice] = await market.deliver_due()
     assert "thread_closed" in notice.content.decode("ascii")
 
 
 async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
-    await market.store.put_order(
+    await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=FulfilledBy.OPERATOR
         )
     )
     await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
     await market.deliver_due()
-    await market.store.put_sender(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
+    await market.store.senders.put(market.pair.buyer.party.id, "hanako@work.example", SenderState.APPROVED)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == "ops@operator.example"
 
@@ -301,8 +301,8 @@ async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> 
     await from_helper(market)
     await market.deliver_due()
     settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")  # it is ten there
-    await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    await market.store.parties.put("market", Role.BUYER, "B1", settings=settings)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     assert await market.deliver_due() == []
     market.clock.forward(3_600)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
@@ -313,7 +313,7 @@ async def test_time_in_a_hold_counts_as_delay(market: Town) -> None:  # R-POL-12
     await from_helper(market)
     await market.deliver_due()
     market.clock.forward(600)
-    await market.store.put_sender(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
+    await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.APPROVED)
     assert await market.deliver_due() == []
     market.clock.forward(2_999)
     assert await market.deliver_due() == []
@@ -328,7 +328,7 @@ async def test_what_waits_in_the_queue_respects_quiet_hours_that_have_begun(mark
     await market.deliver_due()
     del market.mailboxes.answers[BUYER]
     settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")
-    await market.store.put_party("market", Role.BUYER, "B1", settings=settings)
+    await market.store.parties.put("market", Role.BUYER, "B1", settings=settings)
     market.clock.forward(120)
     assert await market.deliver_due() == []
     market.clock.forward(3_600)

@@ -8,7 +8,7 @@ import pytest
 from relay.core import dkim
 from relay.core.dkim import KeyState
 from relay.edge.signing import BatchSigner
-from relay.ports import DkimKey, KeyStore, UnavailableError
+from relay.ports import DkimKey, DkimKeyStore, UnavailableError
 from tests.support.stand_ins import HandClock
 
 HEADER, BODY = b"From: a@m.example\r\n", b"text\r\n"
@@ -27,7 +27,7 @@ class Safe:
         key = DkimKey(domain="m.example", selector=selector, algorithm="ed25519-sha256", private_der=der, state=state)
         self.keys.append(key)
 
-    async def dkim_keys(self, domain: str) -> Sequence[DkimKey]:
+    async def of_domain(self, domain: str) -> Sequence[DkimKey]:
         self.reads += 1
         if self.away:
             raise UnavailableError("away")
@@ -48,7 +48,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def signer(safe: Safe, clock: HandClock) -> AsyncIterator[BatchSigner]:
-    signer = BatchSigner(secrets=cast("KeyStore", safe), clock=clock, algorithms=["ed25519-sha256"], expire_s=60)
+    signer = BatchSigner(dkim_keys=cast("DkimKeyStore", safe), clock=clock, algorithms=["ed25519-sha256"], expire_s=60)
     yield signer
     signer.close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.store.records import RecordVerbs
+from relay.store import SqlStore
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
 from tests.store.world import Place, World
@@ -30,11 +30,11 @@ def sqlite_place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def node(place: Place) -> AsyncIterator[RecordVerbs]:
+async def node(place: Place) -> AsyncIterator[SqlStore]:
     async with place.node() as node:
         yield node
 
 
 @pytest.fixture
-async def world(place: Place, node: RecordVerbs) -> World:
+async def world(place: Place, node: SqlStore) -> World:
     return await World.of(place, node)

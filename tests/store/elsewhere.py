@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import Final
 
 from relay.core.model.sender import SenderState
-from relay.store.records import RecordVerbs
+from relay.store import SqlStore
 from tests.store.world import Place, RisingIds
 from tests.support.stand_ins import HandClock
 
-Call = Callable[[RecordVerbs, str], Awaitable[object]]
+Call = Callable[[SqlStore, str], Awaitable[object]]
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _WAIT_S: Final = 30
 
 
-async def release(node: RecordVerbs, message_id: str) -> bool:
-    return await node.release_hold(message_id, "dana")
+async def release(node: SqlStore, message_id: str) -> bool:
+    return await node.holds.release(message_id, "dana")
 
 
-async def approve(node: RecordVerbs, sender_id: str) -> bool:
-    return await node.flip_sender(sender_id, SenderState.APPROVED, by="link") is not None
+async def approve(node: SqlStore, sender_id: str) -> bool:
+    return await node.senders.flip(sender_id, SenderState.APPROVED, by="link") is not None
 
 
-async def approve_and_die(node: RecordVerbs, sender_id: str) -> object:
+async def approve_and_die(node: SqlStore, sender_id: str) -> object:
     """Ends without a word after the items have moved, when the first event asks for its id."""
-    node._ids = _LastWords()
-    return await node.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    node.holds._ids = _LastWords()
+    return await node.senders.flip(sender_id, SenderState.APPROVED, by="link")
 
 
 class _LastWords(RisingIds):

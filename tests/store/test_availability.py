@@ -12,9 +12,9 @@ import structlog
 from relay import store
 from relay.ports import StoreError, StoreFault, StoreUnavailableError
 from relay.steps.event_log import EventLog
+from relay.store import SqlStore
 from relay.store.availability import Availability
 from relay.store.engine import Row, Work
-from relay.store.records import RecordVerbs
 from relay.store.sqlite import SqliteEngine
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
@@ -33,16 +33,16 @@ def log() -> Iterator[Written]:
         yield log
 
 
-def logged(place: Place, tally: Tally | None = None) -> RecordVerbs:
+def logged(place: Place, tally: Tally | None = None) -> SqlStore:
     """A node that reports to the log."""
     event_log = EventLog(tally or Tally())
     node = store.connect(place.url, place.directory, place.master, place.clock, RisingIds("9"), event_log=event_log)
-    assert isinstance(node, RecordVerbs)
+    assert isinstance(node, SqlStore)
     return node
 
 
-def sqlite_engine(node: RecordVerbs) -> SqliteEngine:
-    engine = node._engine
+def sqlite_engine(node: SqlStore) -> SqliteEngine:
+    engine = node.base.engine
     assert isinstance(engine, SqliteEngine)
     return engine
 
@@ -98,11 +98,11 @@ def test_a_transaction_that_lost_against_another_is_counted_and_no_outage(log: W
 # ---------------------------------------------------------------- a real write
 
 
-async def _heartbeats(node: RecordVerbs) -> list[int]:
-    return [row["written_at"] for row in await node._engine.read("SELECT written_at FROM heartbeat ORDER BY id")]
+async def _heartbeats(node: SqlStore) -> list[int]:
+    return [row["written_at"] for row in await node.base.engine.read("SELECT written_at FROM heartbeat ORDER BY id")]
 
 
-async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: RecordVerbs) -> None:
+async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: SqlStore) -> None:
     await node.ping()
     before = await _heartbeats(node)
     place.clock.forward(1)
@@ -113,7 +113,7 @@ async def test_a_ping_is_a_row_that_is_overwritten(place: Place, node: RecordVer
 
 
 async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, transactions = world.store._engine, []
+    engine, transactions = world.store.base.engine, []
     transact = engine.transact
 
     async def watched(work: Callable[[], Work[object]], *, heavy: bool = False) -> object:
@@ -136,7 +136,7 @@ async def test_a_ping_shares_no_transaction_with_mail_that_fails(world: World, m
     monkeypatch.setattr(engine, "transact", watched)
     bad = world.acceptance(world.record(), events=(world.event("no such record"),))
     first, ping, second = await asyncio.gather(
-        world.store.accept(bad), world.store.ping(), world.store.accept(bad), return_exceptions=True
+        world.store.acceptances.add(bad), world.store.ping(), world.store.acceptances.add(bad), return_exceptions=True
     )
     assert (type(first), ping, type(second)) == (ValueError, None, ValueError)
     assert [one for one in transactions if "heartbeat" in one] == [["heartbeat"]]
@@ -185,7 +185,7 @@ async def test_a_full_sqlite_is_called_so_though_a_heartbeat_still_fits(sqlite_w
     await world.store.ping()
     writer.execute(f"PRAGMA max_page_count = {writer.execute('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreUnavailableError):
-        await world.store.accept(world.acceptance(world.record(original=RisingIds().entropy(100_000))))
+        await world.store.acceptances.add(world.acceptance(world.record(original=RisingIds().entropy(100_000))))
     with pytest.raises(StoreUnavailableError, match="full") as caught:
         await world.store.ping()
     assert caught.value.fault is StoreFault.FULL
@@ -209,7 +209,7 @@ async def test_an_error_in_a_statement_is_a_bug_and_no_outage(place: Place, log:
     node = logged(place)
     await node.open()
     try:
-        for attempt in (node._engine.read(statement), execute(node, statement)):
+        for attempt in (node.base.engine.read(statement), execute(node, statement)):
             with pytest.raises(Exception, match=r".") as caught:
                 await attempt
             assert not isinstance(caught.value, StoreUnavailableError)
@@ -224,7 +224,7 @@ async def test_a_bug_on_the_way_into_the_store_is_raised_as_it_is(
     def buggy(*_: object) -> None:
         raise AttributeError("'NoneType' object has no attribute 'id'")
 
-    monkeypatch.setattr(world.store, "_message_row", buggy)
+    monkeypatch.setattr(world.store.acceptances, "_message_row", buggy)
     with pytest.raises(AttributeError):
         await world.accepted(world.record())
 
@@ -259,8 +259,8 @@ async def test_a_postgresql_that_takes_no_writes_is_called_so_and_told_once(
     await node.open()
     world = await World.of(place, node)
     async with place.node() as operator:
-        await operator._engine.read(f"ALTER DATABASE {_name(place)} SET default_transaction_read_only = on")
-        await operator._engine.read(_OTHERS_END)
+        await operator.base.engine.read(f"ALTER DATABASE {_name(place)} SET default_transaction_read_only = on")
+        await operator.base.engine.read(_OTHERS_END)
         for _ in range(2):
             with pytest.raises(StoreUnavailableError):
                 await world.accepted(world.record())
@@ -268,8 +268,8 @@ async def test_a_postgresql_that_takes_no_writes_is_called_so_and_told_once(
             await node.ping()
         assert (caught.value.code, caught.value.fault) == ("25006", StoreFault.READ_ONLY)
         assert "cannot execute INSERT in a read-only transaction" in caught.value.words
-        await operator._engine.read(f"ALTER DATABASE {_name(place)} RESET default_transaction_read_only")
-        await operator._engine.read(_OTHERS_END)
+        await operator.base.engine.read(f"ALTER DATABASE {_name(place)} RESET default_transaction_read_only")
+        await operator.base.engine.read(_OTHERS_END)
     place.clock.forward(6)
     for _ in range(3):
         try:
@@ -294,7 +294,7 @@ async def test_a_server_that_stops_is_told_once_with_its_code(
         with pytest.raises(StoreUnavailableError):
             await world.accepted(world.record())
         with pytest.raises(StoreUnavailableError):
-            await node.pair(world.pair.id)
+            await node.pairs.get(world.pair.id)
     await asyncio.to_thread(own_cluster.start)
     place.clock.forward(6)
     await node.ping()
@@ -334,7 +334,7 @@ async def test_a_role_whose_commits_do_not_wait_for_the_disk_is_refused(
     """As behind a pool that leaves out what we ask for as we connect."""
     place = Place(cluster.database(), tmp_path)
     async with place.node() as node:
-        await node._engine.read(f"ALTER DATABASE {_name(place)} SET synchronous_commit = off")
+        await node.base.engine.read(f"ALTER DATABASE {_name(place)} SET synchronous_commit = off")
     import asyncpg  # noqa: PLC0415
 
     create_pool = asyncpg.create_pool

@@ -13,52 +13,52 @@ from relay.core.model.optout import OptOut
 from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
-from relay.store.records import RecordVerbs
-from tests.store.world import BUYER, SELLER, START, Place, World, execute, make_pair
+from relay.store import SqlStore
+from tests.store.world import BUYER, SELLER, START, Place, World, execute, make_pair, select
 from tests.support.narrowing import not_none
 
 DOMAINS = {Role.BUYER: "Market.example", Role.SELLER: "market.example"}
 
 
-async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: RecordVerbs) -> None:
-    made = await node.put_party("m", Role.BUYER, "b-1", mailbox=BUYER, locale="ja", display_name="花子")
-    again = await node.put_party("m", Role.BUYER, "b-1", state=PartyState.SUSPENDED)
+async def test_a_party_is_made_once_and_none_leaves_a_value_as_it_is(node: SqlStore) -> None:
+    made = await node.parties.put("m", Role.BUYER, "b-1", mailbox=BUYER, locale="ja", display_name="花子")
+    again = await node.parties.put("m", Role.BUYER, "b-1", state=PartyState.SUSPENDED)
     assert again == replace(made, state=PartyState.SUSPENDED)
-    assert await node.party("m", Role.BUYER, "b-1") == again
-    assert await node.mailbox(made.id) == BUYER
-    assert (await node.put_party("m", Role.BUYER, "b-1", display_name="")).display_name == ""
+    assert await node.parties.by_ref("m", Role.BUYER, "b-1") == again
+    assert await node.parties.mailbox(made.id) == BUYER
+    assert (await node.parties.put("m", Role.BUYER, "b-1", display_name="")).display_name == ""
 
 
-async def test_a_party_is_not_found_under_another_role_or_marketplace(node: RecordVerbs) -> None:  # R-ADR-09
-    await node.put_party("m", Role.BUYER, "b-1")
-    assert await node.party("m", Role.SELLER, "b-1") is None
-    assert await node.party("other", Role.BUYER, "b-1") is None
-    assert await node.parties("other") == []
-    assert await node.mailbox("nobody") is None
+async def test_a_party_is_not_found_under_another_role_or_marketplace(node: SqlStore) -> None:  # R-ADR-09
+    await node.parties.put("m", Role.BUYER, "b-1")
+    assert await node.parties.by_ref("m", Role.SELLER, "b-1") is None
+    assert await node.parties.by_ref("other", Role.BUYER, "b-1") is None
+    assert await node.parties.in_marketplace("other") == []
+    assert await node.parties.mailbox("nobody") is None
 
 
-async def test_parties_are_listed_by_role(node: RecordVerbs) -> None:
-    buyer = await node.put_party("m", Role.BUYER, "b-1")
-    seller = await node.put_party("m", Role.SELLER, "s-1")
-    assert await node.parties("m") == [buyer, seller]
-    assert await node.parties("m", Role.SELLER) == [seller]
+async def test_parties_are_listed_by_role(node: SqlStore) -> None:
+    buyer = await node.parties.put("m", Role.BUYER, "b-1")
+    seller = await node.parties.put("m", Role.SELLER, "s-1")
+    assert await node.parties.in_marketplace("m") == [buyer, seller]
+    assert await node.parties.in_marketplace("m", Role.SELLER) == [seller]
 
 
-async def test_a_bad_mailbox_is_refused_and_nothing_is_written(node: RecordVerbs) -> None:
+async def test_a_bad_mailbox_is_refused_and_nothing_is_written(node: SqlStore) -> None:
     with pytest.raises(AddressError):
-        await node.put_party("m", Role.BUYER, "b-1", mailbox="nobody")
-    assert await node.parties("m") == []
+        await node.parties.put("m", Role.BUYER, "b-1", mailbox="nobody")
+    assert await node.parties.in_marketplace("m") == []
 
 
 async def test_the_newest_mailbox_counts_and_all_stay_known(world: World) -> None:  # R-ADR-04 R-SND-01
     buyer = world.pair.buyer.party
-    await world.store.put_party("m", Role.BUYER, buyer.external_ref, mailbox="New@mail.example")
-    pair = await world.store.pair(world.pair.id)
+    await world.store.parties.put("m", Role.BUYER, buyer.external_ref, mailbox="New@mail.example")
+    pair = await world.store.pairs.get(world.pair.id)
     assert pair is not None
-    assert pair.buyer.mailbox == await world.store.mailbox(buyer.id) == "New@mail.example"
+    assert pair.buyer.mailbox == await world.store.parties.mailbox(buyer.id) == "New@mail.example"
     assert pair.buyer.addresses == {"hanako.buyer@mail.example", "new@mail.example"}
     assert pair.buyer.alias == world.pair.buyer.alias
-    listed = await world.store.senders(buyer.id)
+    listed = await world.store.senders.of_party(buyer.id)
     assert [(s.address, s.state) for s in listed] == [
         ("hanako.buyer@mail.example", SenderState.APPROVED),
         ("new@mail.example", SenderState.APPROVED),
@@ -67,17 +67,17 @@ async def test_the_newest_mailbox_counts_and_all_stay_known(world: World) -> Non
 
 async def test_putting_the_same_mailbox_again_does_not_undo_a_block(world: World) -> None:
     seller = world.pair.seller.party
-    await world.store.put_sender(seller.id, SELLER, SenderState.BLOCKED)
-    await world.store.put_party("m", Role.SELLER, seller.external_ref, mailbox=SELLER)
-    assert [s.state for s in await world.store.senders(seller.id)] == [SenderState.BLOCKED]
+    await world.store.senders.put(seller.id, SELLER, SenderState.BLOCKED)
+    await world.store.parties.put("m", Role.SELLER, seller.external_ref, mailbox=SELLER)
+    assert [s.state for s in await world.store.senders.of_party(seller.id)] == [SenderState.BLOCKED]
 
 
 async def test_a_pair_keeps_its_aliases_for_life(world: World) -> None:  # R-ADR-01
     buyer, seller = world.pair.buyer, world.pair.seller
-    again = await world.store.put_pair("m", buyer.party.id, seller.party.id, DOMAINS)
+    again = await world.store.pairs.put("m", buyer.party.id, seller.party.id, DOMAINS)
     assert again == world.pair
-    assert await world.store.pair_by_alias(buyer.alias.local_part, buyer.alias.domain) == world.pair
-    assert await world.store.alias(seller.alias.local_part, seller.alias.domain) == seller.alias
+    assert await world.store.pairs.by_alias(buyer.alias.local_part, buyer.alias.domain) == world.pair
+    assert await world.store.pairs.alias(seller.alias.local_part, seller.alias.domain) == seller.alias
     assert (buyer.alias.domain, seller.alias.domain) == ("market.example", "m.market.example")
 
 
@@ -85,24 +85,33 @@ async def test_aliases_carry_the_check_code_and_differ_from_pair_to_pair(world: 
     other = await make_pair(world.store, seller="s-2")
     mine = [side.alias for pair in (world.pair, other) for side in (pair.buyer, pair.seller)]
     assert len({each.local_part for each in mine}) == 4
-    key = world.store.secret("alias")
+    key = world.store.secrets.get("alias")
     assert all(alias.is_valid(each.local_part, each.domain, key) for each in mine)
 
 
-async def test_an_unknown_alias_has_no_pair(node: RecordVerbs) -> None:
-    assert await node.alias("7kq2m5x4tn3wd6pa", "market.example") is None
-    assert await node.pair_by_alias("7kq2m5x4tn3wd6pa", "market.example") is None
-    assert await node.pair("nothing") is None
+async def test_a_pair_is_found_by_its_two_parties(world: World) -> None:
+    buyer, seller = world.pair.buyer.party, world.pair.seller.party
+    other = await make_pair(world.store, seller="s-2")
+    assert await world.store.pairs.between(buyer.id, seller.id) == world.pair
+    assert await world.store.pairs.between(buyer.id, other.seller.party.id) == other
+    assert await world.store.pairs.between(seller.id, buyer.id) is None
+    assert await world.store.pairs.between(buyer.id, "nobody") is None
+
+
+async def test_an_unknown_alias_has_no_pair(node: SqlStore) -> None:
+    assert await node.pairs.alias("7kq2m5x4tn3wd6pa", "market.example") is None
+    assert await node.pairs.by_alias("7kq2m5x4tn3wd6pa", "market.example") is None
+    assert await node.pairs.get("nothing") is None
 
 
 async def test_a_pair_is_one_buyer_and_one_seller_of_the_marketplace(world: World) -> None:  # R-ADR-09
     buyer, seller = world.pair.buyer.party, world.pair.seller.party
     with pytest.raises(ValueError, match="marketplace"):
-        await world.store.put_pair("other", buyer.id, seller.id, DOMAINS)
+        await world.store.pairs.put("other", buyer.id, seller.id, DOMAINS)
     with pytest.raises(ValueError, match="one buyer and one seller"):
-        await world.store.put_pair("m", seller.id, buyer.id, DOMAINS)
-    assert await world.store.pairs("m") == [world.pair]
-    assert await world.store.pairs("other") == []
+        await world.store.pairs.put("m", seller.id, buyer.id, DOMAINS)
+    assert await world.store.pairs.in_marketplace("m") == [world.pair]
+    assert await world.store.pairs.in_marketplace("other") == []
 
 
 async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(
@@ -110,10 +119,10 @@ async def test_a_retired_alias_still_leads_to_its_pair_and_is_never_deleted(
 ) -> None:  # R-ADR-02
     old = world.pair.buyer.alias
     await execute(world.store, "UPDATE alias SET retired = 1 WHERE local_part = $1", old.local_part)
-    assert await world.store.alias(old.local_part, old.domain) == replace(old, retired=True)
+    assert await world.store.pairs.alias(old.local_part, old.domain) == replace(old, retired=True)
     with pytest.raises(Exception, match=r"never issued again|append-only"):
         await execute(world.store, "DELETE FROM alias")
-    assert await world.store.alias(old.local_part, old.domain) is not None
+    assert await world.store.pairs.alias(old.local_part, old.domain) is not None
 
 
 def order_of(world: World, **more: Any) -> OrderUpdate:
@@ -122,7 +131,7 @@ def order_of(world: World, **more: Any) -> OrderUpdate:
 
 
 async def test_an_order_is_put_by_its_external_id(world: World) -> None:
-    made = await world.store.put_order(order_of(world))
+    made = await world.store.orders.put(order_of(world))
     assert made.id
     values: dict[str, Any] = {
         "state": "shipped",
@@ -131,9 +140,9 @@ async def test_an_order_is_put_by_its_external_id(world: World) -> None:
         "known": ("150-0001",),
     }
     changed = replace(made, **values)
-    assert await world.store.put_order(order_of(world, **values)) == changed
-    assert await world.store.order("m", "A-1") == changed
-    assert await world.store.order("other", "A-1") is None  # R-ADR-09
+    assert await world.store.orders.put(order_of(world, **values)) == changed
+    assert await world.store.orders.get("m", "A-1") == changed
+    assert await world.store.orders.get("other", "A-1") is None  # R-ADR-09
 
 
 ORDER_VALUES: dict[str, Any] = {
@@ -150,16 +159,16 @@ def update_of(world: World, **values: Any) -> OrderUpdate:
 
 @pytest.mark.parametrize("name", ORDER_VALUES)
 async def test_an_update_of_an_order_changes_the_values_that_it_names(world: World, name: str) -> None:  # R-UI-07
-    made = await world.store.put_order(update_of(world))
+    made = await world.store.orders.put(update_of(world))
     assert made == Order(id=made.id, marketplace_id="m", pair_id=world.pair.id, external_id="A-1")
-    full = await world.store.put_order(update_of(world, **ORDER_VALUES))
+    full = await world.store.orders.put(update_of(world, **ORDER_VALUES))
     assert full == replace(made, **ORDER_VALUES)
-    assert await world.store.put_order(update_of(world)) == full
+    assert await world.store.orders.put(update_of(world)) == full
     default = getattr(made, name)
-    cleared = await world.store.put_order(update_of(world, **{name: default}))
+    cleared = await world.store.orders.put(update_of(world, **{name: default}))
     assert cleared == replace(full, **{name: default})
-    assert await world.store.put_order(update_of(world, **{name: ORDER_VALUES[name]})) == full
-    assert await world.store.order("m", "A-1") == full
+    assert await world.store.orders.put(update_of(world, **{name: ORDER_VALUES[name]})) == full
+    assert await world.store.orders.get("m", "A-1") == full
 
 
 async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: Place) -> None:  # R-UI-07
@@ -170,35 +179,35 @@ async def test_updates_of_one_order_at_once_lose_no_value(world: World, place: P
             updates = [
                 replace(update_of(world, **{name: v}), external_id=external_id) for name, v in ORDER_VALUES.items()
             ]
-            await asyncio.gather(*(node.put_order(one) for node, one in zip(nodes, updates, strict=True)))
-            stored = await world.store.order("m", external_id)
+            await asyncio.gather(*(node.orders.put(one) for node, one in zip(nodes, updates, strict=True)))
+            stored = await world.store.orders.get("m", external_id)
             assert {name: getattr(stored, name) for name in ORDER_VALUES} == ORDER_VALUES
 
 
 async def test_an_order_stays_with_its_pair_and_marketplace(world: World) -> None:  # R-ADR-09
     other = await make_pair(world.store, buyer="b-2")
     foreign = await make_pair(world.store, marketplace="other")
-    await world.store.put_order(order_of(world))
+    await world.store.orders.put(order_of(world))
     with pytest.raises(ValueError, match="another pair"):
-        await world.store.put_order(order_of(world, pair_id=other.id))
+        await world.store.orders.put(order_of(world, pair_id=other.id))
     with pytest.raises(ValueError, match="own marketplace"):
-        await world.store.put_order(order_of(world, pair_id=foreign.id, external_id="A-2"))
-    assert not_none(await world.store.order("m", "A-1")).pair_id == world.pair.id
-    assert await world.store.order("m", "A-2") is None
+        await world.store.orders.put(order_of(world, pair_id=foreign.id, external_id="A-2"))
+    assert not_none(await world.store.orders.get("m", "A-1")).pair_id == world.pair.id
+    assert await world.store.orders.get("m", "A-2") is None
 
 
 async def test_all_orders_come_with_their_pairs(world: World) -> None:
-    made = [await world.store.put_order(order_of(world, external_id=f"A-{n:03}")) for n in range(205)]
-    found = [each async for each in await world.store.orders("m")]
+    made = [await world.store.orders.put(order_of(world, external_id=f"A-{n:03}")) for n in range(205)]
+    found = [each async for each in world.store.orders.in_marketplace("m")]
     assert found == [(order, world.pair) for order in made]
 
 
 async def test_the_sender_that_fits_an_address_is_the_exact_one_first(world: World) -> None:  # R-SND-01
     seller = world.pair.seller.party.id
-    domain = await world.store.put_sender(seller, "@Seller.example", SenderState.APPROVED, shared=True)
-    exact = await world.store.put_sender(seller, "Staff@Seller.example", SenderState.BLOCKED, label="x", added_by="y")
+    domain = await world.store.senders.put(seller, "@Seller.example", SenderState.APPROVED, shared=True)
+    exact = await world.store.senders.put(seller, "Staff@Seller.example", SenderState.BLOCKED, label="x", added_by="y")
     assert (domain.address, domain.is_domain, domain.shared) == ("@seller.example", True, True)
-    side = not_none(await world.store.pair(world.pair.id)).seller
+    side = not_none(await world.store.pairs.get(world.pair.id)).seller
     assert side.sender_for("staff@seller.example") == exact
     assert side.sender_for("boss@seller.example") == domain
     assert side.sender_for("boss@elsewhere.example") is None
@@ -207,26 +216,26 @@ async def test_the_sender_that_fits_an_address_is_the_exact_one_first(world: Wor
 
 async def test_a_flip_keeps_label_and_author(world: World) -> None:  # R-SND-01
     seller = world.pair.seller.party.id
-    made = await world.store.put_sender(seller, "a@b.example", SenderState.UNKNOWN, label="Sato", added_by="mail")
-    assert len(await world.store.pending(seller)) == 1
-    flipped = await world.store.put_sender(seller, "a@b.example", SenderState.APPROVED)
+    made = await world.store.senders.put(seller, "a@b.example", SenderState.UNKNOWN, label="Sato", added_by="mail")
+    assert len(await world.store.senders.pending(seller)) == 1
+    flipped = await world.store.senders.put(seller, "a@b.example", SenderState.APPROVED)
     assert flipped == replace(made, state=SenderState.APPROVED)
-    assert await world.store.pending(seller) == []
+    assert await world.store.senders.pending(seller) == []
 
 
-async def test_a_sender_of_nobody_is_refused(node: RecordVerbs) -> None:
+async def test_a_sender_of_nobody_is_refused(node: SqlStore) -> None:
     with pytest.raises(ValueError, match="no such party"):
-        await node.put_sender("nobody", "a@b.example", SenderState.APPROVED)
+        await node.senders.put("nobody", "a@b.example", SenderState.APPROVED)
 
 
 async def test_listed_elsewhere_sees_other_parties_of_this_marketplace_only(world: World) -> None:  # R-ADR-09 R-IN-02
-    await world.store.put_party("other", Role.SELLER, "s-9", mailbox="far@seller.example")
+    await world.store.parties.put("other", Role.SELLER, "s-9", mailbox="far@seller.example")
     seller, buyer = world.pair.seller.party.id, world.pair.buyer.party.id
-    assert await world.store.listed_elsewhere("m", buyer, SELLER)
-    assert not await world.store.listed_elsewhere("m", seller, SELLER)
-    assert not await world.store.listed_elsewhere("m", buyer, "far@seller.example")
-    await world.store.put_sender(seller, "pending@x.example", SenderState.UNKNOWN)
-    assert not await world.store.listed_elsewhere("m", buyer, "pending@x.example")
+    assert await world.store.senders.listed_elsewhere("m", buyer, SELLER)
+    assert not await world.store.senders.listed_elsewhere("m", seller, SELLER)
+    assert not await world.store.senders.listed_elsewhere("m", buyer, "far@seller.example")
+    await world.store.senders.put(seller, "pending@x.example", SenderState.UNKNOWN)
+    assert not await world.store.senders.listed_elsewhere("m", buyer, "pending@x.example")
 
 
 async def test_opt_outs_in_force_that_touch_this_seller(world: World) -> None:  # R-POL-02
@@ -235,11 +244,11 @@ async def test_opt_outs_in_force_that_touch_this_seller(world: World) -> None:  
     this = replace(everyone, seller_id=seller, kind=Kind.PROMOTION, source="link")
     other = replace(everyone, seller_id="another")
     for each in (everyone, this, other):
-        await world.store.put_opt_out(each, out=True)
-    assert set(await world.store.opt_outs(buyer, seller)) == {everyone, this}
-    await world.store.put_opt_out(replace(everyone, source="staff"), out=False)
-    assert await world.store.opt_outs(buyer, seller) == [this]
-    changes = await world.store._engine.read("SELECT source, in_force FROM opt_out_change ORDER BY id")
+        await world.store.opt_outs.put(each, out=True)
+    assert set(await world.store.opt_outs.in_force(buyer, seller)) == {everyone, this}
+    await world.store.opt_outs.put(replace(everyone, source="staff"), out=False)
+    assert await world.store.opt_outs.in_force(buyer, seller) == [this]
+    changes = await select(world.store, "SELECT source, in_force FROM opt_out_change ORDER BY id")
     assert [(row["source"], row["in_force"]) for row in changes] == [
         ("page", 1),
         ("link", 1),
@@ -250,50 +259,53 @@ async def test_opt_outs_in_force_that_touch_this_seller(world: World) -> None:  
 
 async def test_two_app_passwords_are_live_at_once(world: World) -> None:  # R-IN-02
     seller = world.pair.seller.party.id
-    added = [await world.store.add_app_password(seller, "laptop", f"hash-{n}") for n in range(3)]
-    assert await world.store.app_passwords("s-1") == [(seller, "hash-1"), (seller, "hash-2")]
-    assert await world.store.app_passwords("SHOP@seller.example") == [(seller, "hash-1"), (seller, "hash-2")]
-    assert await world.store.revoke_app_password(added[1])
-    assert not await world.store.revoke_app_password(added[1])
-    assert not await world.store.revoke_app_password("nothing")
-    assert await world.store.app_passwords("s-1") == [(seller, "hash-2")]
-    assert await world.store.app_passwords("b-1") == []
-    assert await world.store.app_passwords("nobody@seller.example") == []
+    added = [await world.store.app_passwords.add(seller, "laptop", f"hash-{n}") for n in range(3)]
+    assert await world.store.app_passwords.of_username("s-1") == [(seller, "hash-1"), (seller, "hash-2")]
+    assert await world.store.app_passwords.of_username("SHOP@seller.example") == [
+        (seller, "hash-1"),
+        (seller, "hash-2"),
+    ]
+    assert await world.store.app_passwords.revoke(added[1])
+    assert not await world.store.app_passwords.revoke(added[1])
+    assert not await world.store.app_passwords.revoke("nothing")
+    assert await world.store.app_passwords.of_username("s-1") == [(seller, "hash-2")]
+    assert await world.store.app_passwords.of_username("b-1") == []
+    assert await world.store.app_passwords.of_username("nobody@seller.example") == []
 
 
 async def test_only_the_current_mailbox_logs_in_and_whoever_is_suspended_hears_so_later(
     world: World,
 ) -> None:  # R-IN-02 R-SND-07
     seller = world.pair.seller.party.id
-    await world.store.add_app_password(seller, "laptop", "hash")
-    await world.store.put_party("m", Role.SELLER, "s-1", mailbox="new@seller.example")
-    assert await world.store.app_passwords(SELLER) == []
-    assert await world.store.app_passwords("new@seller.example") == [(seller, "hash")]
-    await world.store.put_party("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
-    assert await world.store.app_passwords("s-1") == [(seller, "hash")]
+    await world.store.app_passwords.add(seller, "laptop", "hash")
+    await world.store.parties.put("m", Role.SELLER, "s-1", mailbox="new@seller.example")
+    assert await world.store.app_passwords.of_username(SELLER) == []
+    assert await world.store.app_passwords.of_username("new@seller.example") == [(seller, "hash")]
+    await world.store.parties.put("m", Role.SELLER, "s-1", state=PartyState.SUSPENDED)
+    assert await world.store.app_passwords.of_username("s-1") == [(seller, "hash")]
 
 
 async def test_the_same_mailbox_in_two_marketplaces_logs_in_to_both(world: World) -> None:
-    other = await world.store.put_party("other", Role.SELLER, "x", mailbox=SELLER)
-    await world.store.add_app_password(world.pair.seller.party.id, "", "one")
-    await world.store.add_app_password(other.id, "", "two")
-    assert {found for _, found in await world.store.app_passwords(SELLER)} == {"one", "two"}
+    other = await world.store.parties.put("other", Role.SELLER, "x", mailbox=SELLER)
+    await world.store.app_passwords.add(world.pair.seller.party.id, "", "one")
+    await world.store.app_passwords.add(other.id, "", "two")
+    assert {found for _, found in await world.store.app_passwords.of_username(SELLER)} == {"one", "two"}
 
 
 async def test_another_node_sees_what_this_one_wrote(world: World, place: Place) -> None:  # R-SCL-02
     async with place.node() as other:
-        late = await other.put_party("m", Role.BUYER, "b-2", mailbox="late@mail.example", display_name="Late")
-        assert await world.store.party("m", Role.BUYER, "b-2") == late
-        assert await world.store.mailbox(late.id) == "late@mail.example"
-        assert other.secret("alias") == world.store.secret("alias")
-        assert other.secret("verp") != other.secret("alias")
+        late = await other.parties.put("m", Role.BUYER, "b-2", mailbox="late@mail.example", display_name="Late")
+        assert await world.store.parties.by_ref("m", Role.BUYER, "b-2") == late
+        assert await world.store.parties.mailbox(late.id) == "late@mail.example"
+        assert other.secrets.get("alias") == world.store.secrets.get("alias")
+        assert other.secrets.get("verp") != other.secrets.get("alias")
 
 
 async def test_a_row_that_the_database_refuses_is_a_value_error(world: World) -> None:
     with pytest.raises(ValueError, match="refuses the row"):
-        await world.store.add_app_password("nobody", "laptop", "hash")
+        await world.store.app_passwords.add("nobody", "laptop", "hash")
     with pytest.raises(ValueError, match="refuses the row"):
-        await world.store.put_opt_out(
+        await world.store.opt_outs.put(
             OptOut(buyer_id="?", seller_id=None, kind=None, source="", changed_at=START), out=True
         )
     await world.store.ping()

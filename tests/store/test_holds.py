@@ -23,14 +23,14 @@ async def held(world: World, hold: Hold = Hold.DECISION, *, due_in: timedelta = 
     record = world.record(state=MessageState.HELD, **more)
     due_at = world.place.clock.now() + due_in
     item = world.item(record, ItemState.HELD, hold=hold, due_at=due_at, awaits_sender=False)
-    await world.store.accept(world.acceptance(record, item))
+    await world.store.acceptances.add(world.acceptance(record, item))
     world.place.clock.at += timedelta(microseconds=1)
     return item
 
 
 async def held_for_sender(world: World, count: int) -> tuple[str, list[Item]]:
     """A pending sender's id and the items that wait for the word about it."""
-    sender = await world.store.put_sender(world.pair.seller.party.id, "temp@seller.example", SenderState.UNKNOWN)
+    sender = await world.store.senders.put(world.pair.seller.party.id, "temp@seller.example", SenderState.UNKNOWN)
     items = []
     for _ in range(count):
         record = world.record(state=MessageState.HELD, sender_id=sender.id)
@@ -44,7 +44,7 @@ def ids(rounds: list[list[Item]]) -> list[list[str]]:
 
 
 async def types(world: World, item: Item) -> list[EventType]:
-    return [event.type for event in await world.store.history(item.message_id)]
+    return [event.type for event in await world.store.records.history(item.message_id)]
 
 
 # ---------------------------------------------------------------- time
@@ -64,9 +64,9 @@ async def test_a_held_item_is_claimed_when_it_is_due_and_not_before(
 async def test_relayed_mail_may_wait_for_a_time_too(world: World) -> None:  # R-POL-12
     record = world.record()
     item = world.item(record, hold=Hold.TIME, due_at=world.place.clock.now() + WEEKS)
-    await world.store.accept(world.acceptance(record, item))
+    await world.store.acceptances.add(world.acceptance(record, item))
     assert await world.claim() == []
-    assert [(line.state, line.count) for line in await world.store.queue()] == [(ItemState.QUEUED, 1)]
+    assert [(line.state, line.count) for line in await world.store.queue.lines()] == [(ItemState.QUEUED, 1)]
     world.place.clock.at += WEEKS
     assert [each.hold for each in await world.claim()] == [Hold.TIME]
 
@@ -75,14 +75,14 @@ async def test_a_clock_that_jumps_back_strands_no_mail_that_waits_for_a_time(wor
     timed, worded = await held(world, Hold.TIME, due_in=timedelta(hours=8)), await held(world)
     world.place.clock.at -= timedelta(days=31)
     assert [item.id for item in await world.claim()] == [timed.id]
-    assert not_none(await world.store.item(worded.id)).state is ItemState.HELD
+    assert not_none(await world.store.queue.item(worded.id)).state is ItemState.HELD
 
 
 async def test_nothing_is_held_without_saying_for_what(world: World) -> None:
     record = world.record(state=MessageState.HELD)
     with pytest.raises(ValueError, match="refuses the row"):
-        await world.store.accept(world.acceptance(record, world.item(record, ItemState.HELD, hold=None)))
-    assert await world.store.messages() == []
+        await world.store.acceptances.add(world.acceptance(record, world.item(record, ItemState.HELD, hold=None)))
+    assert await world.store.records.messages() == []
 
 
 # ---------------------------------------------------------------- words
@@ -92,36 +92,36 @@ async def test_nothing_is_held_without_saying_for_what(world: World) -> None:
 async def test_a_release_sends_it_at_once_whatever_it_waits_for(world: World, hold: Hold) -> None:  # R-UI-10
     item = await held(world, hold)
     world.place.clock.at += timedelta(hours=1)
-    assert await world.store.release_hold(item.message_id, "dana")
-    assert not await world.store.release_hold(item.message_id, "dana")
-    assert not await world.store.return_hold(item.message_id, "dana")
+    assert await world.store.holds.release(item.message_id, "dana")
+    assert not await world.store.holds.release(item.message_id, "dana")
+    assert not await world.store.holds.refuse(item.message_id, "dana")
     now = world.place.clock.now()
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.hold, claimed.queued_at, claimed.due_at) == (item.id, None, now, now)
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.QUEUED
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.QUEUED
     assert await types(world, item) == [EventType.RECEIVED, EventType.RELEASED]
 
 
 async def test_a_refusal_makes_it_due_to_go_back_once(world: World) -> None:  # R-UI-03
     item = await held(world)
-    assert await world.store.return_hold(item.message_id, "dana")
-    assert not await world.store.return_hold(item.message_id, "dana")
-    assert not await world.store.release_hold(item.message_id, "dana")
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.HELD
-    last = (await world.store.history(item.message_id))[-1]
+    assert await world.store.holds.refuse(item.message_id, "dana")
+    assert not await world.store.holds.refuse(item.message_id, "dana")
+    assert not await world.store.holds.release(item.message_id, "dana")
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.HELD
+    last = (await world.store.records.history(item.message_id))[-1]
     assert (last.type, last.data) == (EventType.MARKED, {"mark": "refused", "by": "dana"})
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.hold) == (item.id, Hold.REFUSED)
-    assert await world.store.settle(world.ended(claimed, ItemState.RETURNED))
-    assert not_none(await world.store.item(item.id)).hold is None
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.RETURNED
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.RETURNED))
+    assert not_none(await world.store.queue.item(item.id)).hold is None
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.RETURNED
 
 
 async def test_a_block_does_not_take_the_notice_from_what_was_refused(world: World) -> None:
     sender_id, (item,) = await held_for_sender(world, 1)
-    await world.store.return_hold(item.message_id, "dana")
+    await world.store.holds.refuse(item.message_id, "dana")
     for state in (SenderState.BLOCKED, SenderState.APPROVED):
-        await world.store.flip_sender(sender_id, state, by="link")
+        await world.store.senders.flip(sender_id, state, by="link")
     assert [each.hold for each in await world.claim()] == [Hold.REFUSED]
 
 
@@ -131,10 +131,10 @@ async def test_approving_a_sender_releases_nothing_that_waits_for_another_word(
 ) -> None:  # R-SND-02
     sender_id, (waiting,) = await held_for_sender(world, 1)
     other = await held(world, hold, sender_id=sender_id)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     assert [item.id for item in await world.claim()] == [waiting.id]
-    assert not_none(await world.store.item(other.id)).hold is hold
-    assert await world.store.release_hold(other.message_id, "dana")
+    assert not_none(await world.store.queue.item(other.id)).hold is hold
+    assert await world.store.holds.release(other.message_id, "dana")
 
 
 MINUTE, LATE = timedelta(minutes=1), timedelta(hours=4)
@@ -142,13 +142,13 @@ MINUTE, LATE = timedelta(minutes=1), timedelta(hours=4)
 
 async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World) -> None:  # R-SND-02
     sender_id, (first, second, third) = await held_for_sender(world, 3)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     for _ in range(2):
         (claimed,) = await world.claim()
         assert claimed.id == first.id
         assert await world.claim("node-2") == []
         later = world.place.clock.now() + MINUTE
-        assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED, due_at=later))
+        assert await world.store.queue.settle(world.ended(claimed, ItemState.DEFERRED, due_at=later))
         assert await world.claim() == []
         world.place.clock.at = later
     assert ids(await world.drained()) == [[first.id], [second.id], [third.id]]
@@ -157,18 +157,18 @@ async def test_a_released_message_that_is_deferred_is_not_overtaken(world: World
 @pytest.mark.parametrize("state", [ItemState.RETURNED, ItemState.BOUNCED, ItemState.PARKED])
 async def test_the_next_goes_whatever_became_of_the_one_before(world: World, state: ItemState) -> None:  # R-SND-02
     sender_id, (_, second) = await held_for_sender(world, 2)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     (claimed,) = await world.claim()
-    assert await world.store.settle(world.ended(claimed, state))
+    assert await world.store.queue.settle(world.ended(claimed, state))
     assert [item.id for item in await world.claim()] == [second.id]
 
 
 async def test_one_that_is_late_holds_up_the_others_no_longer(world: World) -> None:  # R-SND-02 R-OUT-02
     sender_id, (_, second, third) = await held_for_sender(world, 3)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     released_at = world.place.clock.now()
     (claimed,) = await world.claim()
-    assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED, due_at=released_at + 2 * LATE))
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.DEFERRED, due_at=released_at + 2 * LATE))
     world.place.clock.at = released_at + LATE - MINUTE
     assert await world.claim() == []
     world.place.clock.at = released_at + LATE
@@ -177,15 +177,15 @@ async def test_one_that_is_late_holds_up_the_others_no_longer(world: World) -> N
 
 async def test_quiet_hours_make_nothing_late(world: World) -> None:  # R-SND-02 R-OUT-02 R-POL-12
     sender_id, (first, second) = await held_for_sender(world, 2)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     morning = world.place.clock.now() + 2 * LATE
     (claimed,) = await world.claim()
     aside = world.ended(replace(claimed, hold=Hold.TIME), ItemState.HELD, due_at=morning, dialled=False)
-    assert await world.store.settle(aside)
+    assert await world.store.queue.settle(aside)
     world.place.clock.at = morning
     (claimed,) = await world.claim()
     assert (claimed.id, claimed.queued_at) == (first.id, morning)
-    assert await world.store.settle(world.ended(claimed, ItemState.ACCEPTED))
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.ACCEPTED))
     assert [item.id for item in await world.claim()] == [second.id]
 
 
@@ -194,35 +194,35 @@ async def test_what_goes_to_somebody_else_waits_for_nobody(world: World) -> None
     sender_id, (first, _) = await held_for_sender(world, 2)
     record = world.record(state=MessageState.HELD, sender_id=sender_id, pair=other)
     beside = await world.accepted(record, ItemState.HELD)
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     assert {item.id for item in await world.claim()} == {first.id, beside.id}
 
 
 async def test_a_word_about_a_domain_releases_its_writers_mail_in_one_order(world: World) -> None:  # R-SND-01 R-SND-02
     seller_id = world.pair.seller.party.id
     names = [f"{name}@seller.example" for name in ("zoe", "ann")]
-    senders = [await world.store.put_sender(seller_id, name, SenderState.UNKNOWN) for name in names]
+    senders = [await world.store.senders.put(seller_id, name, SenderState.UNKNOWN) for name in names]
     items = []
     for sender in (*senders, *senders):
         items.append(await world.accepted(world.record(state=MessageState.HELD, sender_id=sender.id), ItemState.HELD))
         world.place.clock.at += MINUTE
-    await world.store.put_sender(seller_id, "@seller.example", SenderState.APPROVED)
+    await world.store.senders.put(seller_id, "@seller.example", SenderState.APPROVED)
     assert ids(await world.drained()) == [[item.id] for item in items]
 
 
 async def test_blocking_a_sender_returns_all_that_is_held_of_it(world: World) -> None:  # R-SND-02
     sender_id, (waiting,) = await held_for_sender(world, 1)
     other = await held(world, Hold.TIME, sender_id=sender_id)
-    await world.store.flip_sender(sender_id, SenderState.BLOCKED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.BLOCKED, by="link")
     for item in (waiting, other):
-        assert not_none(await world.store.item(item.id)).state is ItemState.RETURNED
-        assert not_none(await world.store.summary(item.message_id)).state is MessageState.RETURNED
-        last = (await world.store.history(item.message_id))[-1]
+        assert not_none(await world.store.queue.item(item.id)).state is ItemState.RETURNED
+        assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.RETURNED
+        last = (await world.store.records.history(item.message_id))[-1]
         assert (last.type, last.data) == (EventType.RETURNED, {"sender": "blocked", "by": "link"})
 
 
 async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world: World) -> None:
-    sender = await world.store.put_sender(world.pair.seller.party.id, "known@seller.example", SenderState.APPROVED)
+    sender = await world.store.senders.put(world.pair.seller.party.id, "known@seller.example", SenderState.APPROVED)
     await held(world, sender_id=sender.id)
     assert await world.claim() == []
 
@@ -234,11 +234,11 @@ async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(world
 async def test_a_crash_over_an_ended_hold_never_sends_it_without_its_word(world: World, hold: Hold) -> None:  # R-SND-02
     item = await held(world)
     if hold is Hold.REFUSED:
-        await world.store.return_hold(item.message_id, "dana")
+        await world.store.holds.refuse(item.message_id, "dana")
     world.place.clock.at += WEEKS
     assert [each.hold for each in await world.claim()] == [hold]
-    assert await world.store.release(None) == 1
-    assert not_none(await world.store.item(item.id)).state is ItemState.HELD
+    assert await world.store.queue.release(None) == 1
+    assert not_none(await world.store.queue.item(item.id)).state is ItemState.HELD
     assert [each.hold for each in await world.claim("node-2")] == [hold]
     world.place.clock.at += timedelta(seconds=301)
     assert [each.hold for each in await world.claim()] == [hold]  # the lease that ran out, too
@@ -248,16 +248,16 @@ async def test_a_crash_over_an_expired_hold_leaves_room_for_the_word(world: Worl
     item = await held(world)
     world.place.clock.at += WEEKS
     await world.claim()
-    assert not await world.store.release_hold(item.message_id, "dana")
-    await world.store.release("node-1")
-    assert await world.store.release_hold(item.message_id, "dana")
+    assert not await world.store.holds.release(item.message_id, "dana")
+    await world.store.queue.release("node-1")
+    assert await world.store.holds.release(item.message_id, "dana")
     assert [each.hold for each in await world.claim()] == [None]
 
 
 async def test_a_crash_loses_no_item_whose_time_had_come(world: World) -> None:
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     await world.claim()
-    await world.store.release(None)
+    await world.store.queue.release(None)
     assert [each.id for each in await world.claim()] == [item.id]
 
 
@@ -267,9 +267,9 @@ async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World
     world.place.clock.at += WEEKS
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(minutes=5)
-    assert await world.store.settle(world.ended(claimed, state, due_at=later, dialled=False))
-    assert await world.store.item(item.id) == replace(item, due_at=later)
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.HELD
+    assert await world.store.queue.settle(world.ended(claimed, state, due_at=later, dialled=False))
+    assert await world.store.queue.item(item.id) == replace(item, due_at=later)
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.HELD
     assert await world.claim() == []
     world.place.clock.at = later
     assert [each.hold for each in await world.claim()] == [Hold.DECISION]
@@ -278,26 +278,26 @@ async def test_an_attempt_that_was_put_off_waits_for_the_word_again(world: World
 async def test_what_is_parked_keeps_what_it_waited_for(world: World) -> None:
     item = await held(world, due_in=timedelta(0))
     (claimed,) = await world.claim()
-    assert await world.store.settle(world.ended(claimed, ItemState.PARKED))
-    assert not_none(await world.store.item(item.id)).hold is Hold.DECISION
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.PARKED))
+    assert not_none(await world.store.queue.item(item.id)).hold is Hold.DECISION
 
 
 async def test_a_time_that_has_come_is_over_when_the_item_goes_on(world: World) -> None:  # R-POL-11
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
-    assert await world.store.settle(world.ended(claimed, ItemState.DEFERRED))
-    kept = not_none(await world.store.item(item.id))
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.DEFERRED))
+    kept = not_none(await world.store.queue.item(item.id))
     assert (kept.state, kept.hold) == (ItemState.DEFERRED, None)
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.DEFERRED
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.DEFERRED
 
 
 async def test_an_item_may_be_held_again_by_what_it_waited_for(world: World) -> None:
     item = await held(world, Hold.TIME, due_in=timedelta(0))
     (claimed,) = await world.claim()
     later = world.place.clock.now() + timedelta(hours=1)
-    assert await world.store.settle(world.ended(claimed, ItemState.HELD, due_at=later))
+    assert await world.store.queue.settle(world.ended(claimed, ItemState.HELD, due_at=later))
     assert await world.claim() == []
-    assert not_none(await world.store.item(item.id)).hold is Hold.TIME
+    assert not_none(await world.store.queue.item(item.id)).hold is Hold.TIME
 
 
 # ---------------------------------------------------------------- races
@@ -307,7 +307,7 @@ async def test_a_word_that_races_the_expiry_wins_or_loses_whole(world: World, pl
     items = [await held(world) for _ in range(20)]
     world.place.clock.at += WEEKS
     async with place.node() as other:
-        words: list[Awaitable[Any]] = [world.store.release_hold(item.message_id, "dana") for item in items]
+        words: list[Awaitable[Any]] = [world.store.holds.release(item.message_id, "dana") for item in items]
         claims: list[Awaitable[Any]] = [world.claim(limit=3, node=other) for _ in range(10)]
         outcomes = await asyncio.gather(
             *(each for pair in zip(words, claims, strict=False) for each in pair), *words[10:]
@@ -343,22 +343,22 @@ async def test_a_crash_in_the_middle_of_an_approval_releases_all_or_nothing(
 ) -> None:  # R-SND-02
     sender_id, items = await held_for_sender(world, 5)
     assert await elsewhere.at_once(place, (elsewhere.approve_and_die, sender_id)) == [9]
-    assert not_none(await world.store.sender(sender_id)).state is SenderState.UNKNOWN
+    assert not_none(await world.store.senders.get(sender_id)).state is SenderState.UNKNOWN
     assert await world.claim() == []
-    await world.store.flip_sender(sender_id, SenderState.APPROVED, by="link")
+    await world.store.senders.flip(sender_id, SenderState.APPROVED, by="link")
     assert ids(await world.drained()) == [[item.id] for item in items]
 
 
 async def test_mail_that_is_being_held_while_its_sender_is_approved_does_not_stay_held(
     world: World, place: Place
 ) -> None:
-    sender = await world.store.put_sender(world.pair.seller.party.id, "temp@seller.example", SenderState.UNKNOWN)
+    sender = await world.store.senders.put(world.pair.seller.party.id, "temp@seller.example", SenderState.UNKNOWN)
     async with place.node() as other:
         records = [world.record(state=MessageState.HELD, sender_id=sender.id) for _ in range(20)]
         accepts: list[Awaitable[object]] = [
-            (world.store, other)[n % 2].accept(world.acceptance(record, world.item(record, ItemState.HELD)))
+            (world.store, other)[n % 2].acceptances.add(world.acceptance(record, world.item(record, ItemState.HELD)))
             for n, record in enumerate(records)
         ]
-        accepts.insert(10, other.flip_sender(sender.id, SenderState.APPROVED, by="link"))
+        accepts.insert(10, other.senders.flip(sender.id, SenderState.APPROVED, by="link"))
         await asyncio.gather(*accepts)
     assert sum(map(len, await world.drained())) == 20

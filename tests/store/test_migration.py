@@ -9,13 +9,12 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import Order
 from relay.core.model.party import PartySettings
 from relay.core.model.sender import SenderState
-from relay.store import postgres, sqlite
+from relay.store import SqlStore, postgres, sqlite
 from relay.store.base import to_us
 from relay.store.engine import Work
-from relay.store.records import RecordVerbs
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
-from tests.store.world import START, Place
+from tests.store.world import START, Place, select
 from tests.support.narrowing import not_none
 
 AT = to_us(START)
@@ -46,11 +45,11 @@ ITEM = table(
 )
 
 
-def fill(node: RecordVerbs) -> Work[None]:
+def fill(node: SqlStore) -> Work[None]:
     """A pair with an order, and mail in every state of its way, as version 1 wrote it."""
-    wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
+    wrapped = {who: node.base.vault.new_holder(who) for who in ("buyer", "seller")}
     entry = SealedSender("temp@seller.example", "", "")
-    sealed = seal_entry("sender", entry, node._vault.holder("seller", wrapped["seller"]))
+    sealed = seal_entry("sender", entry, node.base.vault.holder("seller", wrapped["seller"]))
     yield "INSERT INTO marketplace (id) VALUES ('m')", ()
     yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
     yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])
@@ -58,7 +57,7 @@ def fill(node: RecordVerbs) -> Work[None]:
     yield from insert(ALIAS, [(f"alias{who}", "market.example", "pair", who, who) for who in wrapped])
     yield from insert(ORDER, [("order", "m", "A-1", "pair", '["SKU1"]', "", "seller")])
     yield from insert(
-        SENDER, [("sender", "seller", node._vault.address_hash("m", entry.address), sealed, 0, 0, "unknown", AT)]
+        SENDER, [("sender", "seller", node.base.vault.address_hash("m", entry.address), sealed, 0, 0, "unknown", AT)]
     )
     letters = [
         ("pending", "held", PENDING, "held", None, None),
@@ -86,17 +85,17 @@ async def upgraded(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
         for engine in (sqlite, postgres):
             before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:1])
         async with place.node() as node:
-            await node._engine.write(lambda: fill(node))
+            await node.base.engine.write(lambda: fill(node))
     return place
 
 
 async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Place) -> None:  # R-SND-02
     async with upgraded.node() as node:
         for name, awaits_sender in (("pending", True), ("unproven", False)):
-            item = not_none(await node.item(f"item-{name}"))
+            item = not_none(await node.queue.item(f"item-{name}"))
             assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.DECISION, awaits_sender)
             assert item.due_at == START + timedelta(days=14)
-        claimed = await node.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
+        claimed = await node.queue.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
         assert {item.message_id: item.hold for item in claimed} == {
             "pending": Hold.DECISION,
             "unproven": Hold.DECISION,
@@ -107,41 +106,41 @@ async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Pla
 
 async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Place) -> None:  # R-SND-02
     async with upgraded.node() as node:
-        assert [pending.held for pending in await node.pending("seller")] == [1]
-        await node.flip_sender("sender", SenderState.APPROVED, by="owner")
-        assert not_none(await node.item("item-pending")).state is ItemState.QUEUED
-        assert not_none(await node.item("item-unproven")).state is ItemState.HELD
-        assert await node.release_hold("unproven", "dana")
+        assert [pending.held for pending in await node.senders.pending("seller")] == [1]
+        await node.senders.flip("sender", SenderState.APPROVED, by="owner")
+        assert not_none(await node.queue.item("item-pending")).state is ItemState.QUEUED
+        assert not_none(await node.queue.item("item-unproven")).state is ItemState.HELD
+        assert await node.holds.release("unproven", "dana")
 
 
 async def test_leases_people_and_orders_are_as_they_were(upgraded: Place) -> None:
     async with upgraded.node() as node:
-        leased = not_none(await node.item("item-leased"))
+        leased = not_none(await node.queue.item("item-leased"))
         assert (leased.state, leased.attempts) == (ItemState.LEASED, 1)
-        assert await node.release("node-0") == 1
-        claimed = await node.claim("n", START, limit=9, lease_s=60, horizon_s=864_000)
+        assert await node.queue.release("node-0") == 1
+        claimed = await node.queue.claim("n", START, limit=9, lease_s=60, horizon_s=864_000)
         assert {item.id for item in claimed} == {"item-queued", "item-leased"}
-        assert not_none(await node.item("item-done")).state is ItemState.ACCEPTED
-        assert not_none(await node.summary("done")).state is MessageState.ACCEPTED
-        assert [event.id for event in await node.history("done")] == ["event-done"]
-        assert not_none(await node.party_by_id("buyer")).settings == PartySettings()
-        assert await node.orders_of("pair") == [
+        assert not_none(await node.queue.item("item-done")).state is ItemState.ACCEPTED
+        assert not_none(await node.records.summary("done")).state is MessageState.ACCEPTED
+        assert [event.id for event in await node.records.history("done")] == ["event-done"]
+        assert not_none(await node.parties.get("buyer")).settings == PartySettings()
+        assert await node.orders.of_pair("pair") == [
             Order(id="order", marketplace_id="m", pair_id="pair", external_id="A-1", items=("SKU1",))
         ]
-        assert await node.thread_last_at("pair", "order") == START
-        assert [turn.no_reply_needed for turn in await node.turns("seller", START)] == [False] * 3
+        assert await node.threads.last_at("pair", "order") == START
+        assert [turn.no_reply_needed for turn in await node.threads.turns("seller", START)] == [False] * 3
 
 
 async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place) -> None:
     async with upgraded.node() as node:
         if not place.is_sqlite:
-            names = await node._engine.read("SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
+            names = await select(node, "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
             assert {"item_awake", "item_waiting", "item_parked", "item_by_message"} <= {row["name"] for row in names}
             return
-        names = await node._engine.read("SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL")
+        names = await select(node, "SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL")
         expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
         assert {row["name"] for row in names} == expected
-        assert await node._engine.read("PRAGMA foreign_key_check") == []
+        assert await select(node, "PRAGMA foreign_key_check") == []
 
 
 async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
@@ -153,19 +152,21 @@ async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
         for engine in (sqlite, postgres):
             before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:4])
         async with place.node() as node:
-            await node._engine.write(lambda: fill_senders(node, names))
+            await node.base.engine.write(lambda: fill_senders(node, names))
     async with place.node() as node:
-        pair = await node.pair("pair")
+        pair = await node.pairs.get("pair")
         assert pair is not None
         assert pair.seller.addresses == {"relayed@seller.example", "mailbox@seller.example"}
-        assert {one.sender.address for one in await node.pending("seller")} == {f"{n}@seller.example" for n in names}
+        assert {one.sender.address for one in await node.senders.pending("seller")} == {
+            f"{n}@seller.example" for n in names
+        }
 
 
-def fill_senders(node: RecordVerbs, names: tuple[str, ...]) -> Work[None]:
+def fill_senders(node: SqlStore, names: tuple[str, ...]) -> Work[None]:
     """Three who wait, as version 4 wrote them."""
-    wrapped = {who: node._vault.new_holder(who) for who in ("buyer", "seller")}
-    key = node._vault.holder("seller", wrapped["seller"])
-    hashes = {name: node._vault.address_hash("m", f"{name}@seller.example") for name in names}
+    wrapped = {who: node.base.vault.new_holder(who) for who in ("buyer", "seller")}
+    key = node.base.vault.holder("seller", wrapped["seller"])
+    hashes = {name: node.base.vault.address_hash("m", f"{name}@seller.example") for name in names}
     yield "INSERT INTO marketplace (id) VALUES ('m')", ()
     yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
     yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])

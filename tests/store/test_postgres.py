@@ -11,7 +11,7 @@ from relay.ports import StoreError, UnavailableError
 from relay.store import connect
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
-from tests.store.world import Place, RisingIds, World
+from tests.store.world import Place, RisingIds, World, select
 
 pytestmark = pytest.mark.peer("postgresql")
 
@@ -33,14 +33,14 @@ async def test_a_server_that_restarts_is_away_and_then_back_by_itself(
         with pytest.raises(UnavailableError):
             await node.ping()
         with pytest.raises(UnavailableError):
-            await node.pair(world.pair.id)
+            await node.pairs.get(world.pair.id)
         with pytest.raises(UnavailableError):
             await world.accepted(world.record())
         await asyncio.to_thread(own_cluster.start)
-        assert await node.pair(world.pair.id) == world.pair
+        assert await node.pairs.get(world.pair.id) == world.pair
         record = world.record()
         await world.accepted(record)
-        assert [summary.id for summary in await node.messages()] == [record.id]
+        assert [summary.id for summary in await node.records.messages()] == [record.id]
 
 
 async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ async def test_a_lost_connection_is_made_anew(cluster: Cluster, tmp_path: Path) 
         world = await World.of(place, node)
         async with place.node() as other:
             kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-            await other._engine.read(kill)
-        assert await node.pair(world.pair.id) == world.pair
+            await select(other, kill)
+        assert await node.pairs.get(world.pair.id) == world.pair
         await node.ping()
 
 

@@ -30,7 +30,7 @@ async def taken(world: World) -> Item:
 async def test_a_claim_leases_what_is_due_and_counts_the_attempt(world: World) -> None:
     item = await world.accepted(world.record())
     later = world.record()
-    await world.store.accept(
+    await world.store.acceptances.add(
         world.acceptance(later, world.item(later, due_at=world.place.clock.now() + timedelta(seconds=1)))
     )
     assert await world.claim() == [replace(item, state=ItemState.LEASED, attempts=1)]
@@ -67,7 +67,7 @@ async def test_a_lease_that_ran_out_is_claimed_by_another(world: World) -> None:
 async def test_a_clock_that_jumps_by_days_strands_nothing(world: World, days: int) -> None:
     waiting = await taken(world)
     due_at = world.place.clock.now() + timedelta(hours=4)
-    assert await world.store.settle(settlement(world, waiting, ItemState.DEFERRED, due_at=due_at))
+    assert await world.store.queue.settle(settlement(world, waiting, ItemState.DEFERRED, due_at=due_at))
     leased = await taken(world)
     world.place.clock.at = START + timedelta(days=days)
     assert {item.id for item in await world.claim("node-2")} == {waiting.id, leased.id}
@@ -76,9 +76,9 @@ async def test_a_clock_that_jumps_by_days_strands_nothing(world: World, days: in
 async def test_a_renewed_lease_holds(world: World) -> None:
     item = await taken(world)
     world.place.clock.at += timedelta(seconds=200)
-    await world.store.renew("node-1", [item.id], world.place.clock.now() + timedelta(seconds=300))
-    await world.store.renew("node-1", [], world.place.clock.now())
-    await world.store.renew("node-2", [item.id], START)
+    await world.store.queue.renew("node-1", [item.id], world.place.clock.now() + timedelta(seconds=300))
+    await world.store.queue.renew("node-1", [], world.place.clock.now())
+    await world.store.queue.renew("node-2", [item.id], START)
     world.place.clock.at += timedelta(seconds=200)
     assert await world.claim("node-2") == []
 
@@ -98,10 +98,10 @@ async def test_a_settlement_moves_item_and_record_with_its_event(
     world: World, state: ItemState, message_state: MessageState
 ) -> None:  # R-OUT-03
     item = await taken(world)
-    assert await world.store.settle(settlement(world, item, state))
-    assert not_none(await world.store.item(item.id)).state is state
-    assert not_none(await world.store.summary(item.message_id)).state is message_state
-    types = [event.type for event in await world.store.history(item.message_id)]
+    assert await world.store.queue.settle(settlement(world, item, state))
+    assert not_none(await world.store.queue.item(item.id)).state is state
+    assert not_none(await world.store.records.summary(item.message_id)).state is message_state
+    types = [event.type for event in await world.store.records.history(item.message_id)]
     assert types == [EventType.RECEIVED, EventType.DEFERRED]
 
 
@@ -109,8 +109,8 @@ async def test_an_illegal_move_is_refused_before_anything_is_written(world: Worl
     item = await taken(world)
     for state in (ItemState.HELD, ItemState.LEASED):
         with pytest.raises(ValueError, match="leased item cannot become"):
-            await world.store.settle(settlement(world, item, state))
-    assert not_none(await world.store.item(item.id)).state is ItemState.LEASED
+            await world.store.queue.settle(settlement(world, item, state))
+    assert not_none(await world.store.queue.item(item.id)).state is ItemState.LEASED
 
 
 async def test_a_lost_lease_makes_the_settlement_a_no_op(world: World) -> None:
@@ -118,19 +118,21 @@ async def test_a_lost_lease_makes_the_settlement_a_no_op(world: World) -> None:
     world.place.clock.at += timedelta(seconds=301)
     await world.claim("node-2")
     notice = world.notice(world.record(id=item.message_id))
-    assert not await world.store.settle(settlement(world, item, ItemState.BOUNCED, notice=notice))
-    assert not_none(await world.store.item(item.id)).state is ItemState.LEASED
-    assert await world.store.notices(item.message_id) == []
-    assert len(await world.store.history(item.message_id)) == 1
-    assert await world.store.settle(settlement(world, item, ItemState.ACCEPTED, owner="node-2"))
+    assert not await world.store.queue.settle(settlement(world, item, ItemState.BOUNCED, notice=notice))
+    assert not_none(await world.store.queue.item(item.id)).state is ItemState.LEASED
+    assert await world.store.records.notices(item.message_id) == []
+    assert len(await world.store.records.history(item.message_id)) == 1
+    assert await world.store.queue.settle(settlement(world, item, ItemState.ACCEPTED, owner="node-2"))
 
 
 async def test_one_of_two_settlements_of_an_item_counts(world: World) -> None:
     item = await taken(world)
-    both = [world.store.settle(settlement(world, item, state)) for state in (ItemState.BOUNCED, ItemState.ACCEPTED)]
+    both = [
+        world.store.queue.settle(settlement(world, item, state)) for state in (ItemState.BOUNCED, ItemState.ACCEPTED)
+    ]
     assert await asyncio.gather(*both) == [True, False]
-    assert not_none(await world.store.item(item.id)).state is ItemState.BOUNCED
-    assert len(await world.store.history(item.message_id)) == 2
+    assert not_none(await world.store.queue.item(item.id)).state is ItemState.BOUNCED
+    assert len(await world.store.records.history(item.message_id)) == 2
 
 
 async def test_many_settlements_at_once_each_find_their_own(world: World) -> None:
@@ -139,90 +141,90 @@ async def test_many_settlements_at_once_each_find_their_own(world: World) -> Non
     states = [(ItemState.ACCEPTED, ItemState.DEFERRED, ItemState.BOUNCED)[number % 3] for number in range(30)]
     outcomes = [settlement(world, item, state) for item, state in zip(items, states, strict=True)]
     outcomes[5] = replace(outcomes[5], owner="somebody else")
-    won = await asyncio.gather(*map(world.store.settle, outcomes))
+    won = await asyncio.gather(*map(world.store.queue.settle, outcomes))
     assert won == [number != 5 for number in range(30)]
-    found = [not_none(await world.store.item(item.id)).state for item in items]
+    found = [not_none(await world.store.queue.item(item.id)).state for item in items]
     assert found == [ItemState.LEASED if number == 5 else state for number, state in enumerate(states)]
 
 
 async def test_a_settlements_notice_rides_the_queue_and_leaves_the_record_alone(world: World) -> None:  # R-OUT-05
     item = await taken(world)
     notice = world.notice(world.record(id=item.message_id), content=b"bounced\r\n")
-    assert await world.store.settle(settlement(world, item, ItemState.BOUNCED, notice=notice))
+    assert await world.store.queue.settle(settlement(world, item, ItemState.BOUNCED, notice=notice))
     (claimed,) = await world.claim()
     assert claimed == replace(notice.item, state=ItemState.LEASED, attempts=1)
-    letter = await world.store.content(claimed)
+    letter = await world.store.queue.content(claimed)
     assert letter is not None
     assert (letter.original, letter.header, letter.edits, letter.pair) == (b"bounced\r\n", None, (), world.pair)
-    assert await world.store.settle(settlement(world, claimed, ItemState.ACCEPTED))
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.BOUNCED
-    assert await world.store.notices(item.message_id) == [b"bounced\r\n"]
+    assert await world.store.queue.settle(settlement(world, claimed, ItemState.ACCEPTED))
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.BOUNCED
+    assert await world.store.records.notices(item.message_id) == [b"bounced\r\n"]
 
 
 async def test_the_delayed_notice_is_remembered(world: World) -> None:  # R-OUT-02
     item = await taken(world)
-    await world.store.settle(settlement(world, item, ItemState.DEFERRED, delay_noticed=True))
+    await world.store.queue.settle(settlement(world, item, ItemState.DEFERRED, delay_noticed=True))
     (item,) = await world.claim()
     assert item.delay_noticed
-    await world.store.settle(settlement(world, item, ItemState.DEFERRED))
-    assert not_none(await world.store.item(item.id)).delay_noticed
+    await world.store.queue.settle(settlement(world, item, ItemState.DEFERRED))
+    assert not_none(await world.store.queue.item(item.id)).delay_noticed
 
 
 async def test_a_bounce_after_the_250_counts_once(world: World) -> None:  # R-OUT-04
     item = await taken(world)
     event = world.event(item.message_id, EventType.BOUNCED)
-    assert not await world.store.bounce(item.id, (event,), None)
-    await world.store.settle(settlement(world, item, ItemState.ACCEPTED))
+    assert not await world.store.queue.bounce(item.id, (event,), None)
+    await world.store.queue.settle(settlement(world, item, ItemState.ACCEPTED))
     notice = world.notice(world.record(id=item.message_id))
-    assert await world.store.bounce(item.id, (event,), notice)
+    assert await world.store.queue.bounce(item.id, (event,), notice)
     again = world.event(item.message_id, EventType.BOUNCED)
-    assert not await world.store.bounce(item.id, (again,), world.notice(world.record(id=item.message_id)))
-    assert not_none(await world.store.summary(item.message_id)).state is MessageState.BOUNCED
-    assert len(await world.store.notices(item.message_id)) == 1
-    assert not await world.store.bounce("nothing", (), None)
+    assert not await world.store.queue.bounce(item.id, (again,), world.notice(world.record(id=item.message_id)))
+    assert not_none(await world.store.records.summary(item.message_id)).state is MessageState.BOUNCED
+    assert len(await world.store.records.notices(item.message_id)) == 1
+    assert not await world.store.queue.bounce("nothing", (), None)
 
 
 async def test_a_notices_bounce_does_not_touch_its_record(world: World) -> None:
     record = world.record()
-    await world.store.accept(world.acceptance(record, notices=(world.notice(record),)))
+    await world.store.acceptances.add(world.acceptance(record, notices=(world.notice(record),)))
     (item,) = await world.claim()
     assert item.kind is ItemKind.NOTICE
-    await world.store.settle(settlement(world, item, ItemState.ACCEPTED))
-    assert await world.store.bounce(item.id, (), None)
-    assert not_none(await world.store.summary(record.id)).state is MessageState.QUEUED
+    await world.store.queue.settle(settlement(world, item, ItemState.ACCEPTED))
+    assert await world.store.queue.bounce(item.id, (), None)
+    assert not_none(await world.store.records.summary(record.id)).state is MessageState.QUEUED
 
 
 async def test_leases_are_given_back_by_owner_or_all(world: World) -> None:
     for owner in ("node-1", "node-2"):
         await world.accepted(world.record())
         await world.claim(owner)
-    assert await world.store.release("node-1") == 1
+    assert await world.store.queue.release("node-1") == 1
     assert len(await world.claim("node-3")) == 1
-    assert await world.store.release(None) == 2
+    assert await world.store.queue.release(None) == 2
     assert len(await world.claim("node-4")) == 2
 
 
 async def test_flush_makes_deferred_items_due(world: World) -> None:
     for destination in ("a.example", "b.example"):
         record = world.record()
-        await world.store.accept(world.acceptance(record, world.item(record, destination=destination)))
+        await world.store.acceptances.add(world.acceptance(record, world.item(record, destination=destination)))
     due_at = world.place.clock.now() + timedelta(hours=4)
     for item in await world.claim():
-        await world.store.settle(settlement(world, item, ItemState.DEFERRED, due_at=due_at))
-    assert await world.store.flush("a.example") == 1
+        await world.store.queue.settle(settlement(world, item, ItemState.DEFERRED, due_at=due_at))
+    assert await world.store.queue.flush("a.example") == 1
     assert [item.destination for item in await world.claim()] == ["a.example"]
-    assert await world.store.flush() == 1
+    assert await world.store.queue.flush() == 1
     assert [item.destination for item in await world.claim()] == ["b.example"]
 
 
 async def test_the_queue_is_shown_by_destination_and_state(world: World) -> None:
     done = await taken(world)
-    await world.store.settle(settlement(world, done, ItemState.ACCEPTED))
+    await world.store.queue.settle(settlement(world, done, ItemState.ACCEPTED))
     await taken(world)
     for _ in range(2):
         await world.accepted(world.record())
     await world.accepted(world.record(state=MessageState.HELD), ItemState.HELD)
-    lines = await world.store.queue()
+    lines = await world.store.queue.lines()
     assert {(line.destination, line.state, line.count) for line in lines} == {
         ("mail.example", ItemState.HELD, 1),
         ("mail.example", ItemState.LEASED, 1),
@@ -235,37 +237,37 @@ async def test_the_queue_is_shown_by_destination_and_state(world: World) -> None
 async def test_an_unreadable_letter_is_none(world: World) -> None:
     item = await taken(world)
     await execute(world.store, "UPDATE body SET sealed = $1 WHERE part = 'original'", b"x" * 40)
-    assert await world.store.content(item) is None
+    assert await world.store.queue.content(item) is None
     await execute(world.store, "DELETE FROM body")
-    assert await world.store.content(item) is None
-    assert await world.store.content(replace(item, message_id="nothing")) is None
+    assert await world.store.queue.content(item) is None
+    assert await world.store.queue.content(replace(item, message_id="nothing")) is None
 
 
 async def test_a_destroyed_key_takes_letters_names_and_addresses_with_it(world: World) -> None:  # R-REC-04
     seller = world.pair.seller.party
     record = world.record()
     item = await world.accepted(record)
-    await world.store.accept(world.acceptance(other := world.record(), notices=(world.notice(other),)))
+    await world.store.acceptances.add(world.acceptance(other := world.record(), notices=(world.notice(other),)))
     await execute(world.store, "DELETE FROM holder_key WHERE holder_id = $1", seller.id)
-    assert await world.store.content(item) is None
-    assert await world.store.message(record.id) is None
-    assert await world.store.mailbox(seller.id) is None
-    assert await world.store.senders(seller.id) == []
-    pair = await world.store.pair(world.pair.id)
+    assert await world.store.queue.content(item) is None
+    assert await world.store.records.message(record.id) is None
+    assert await world.store.parties.mailbox(seller.id) is None
+    assert await world.store.senders.of_party(seller.id) == []
+    pair = await world.store.pairs.get(world.pair.id)
     assert pair is not None
     assert (pair.seller.mailbox, pair.seller.addresses, pair.seller.party.display_name) == (None, frozenset(), "")
     assert pair.buyer == world.pair.buyer
     assert [each.address for each in await world.claim()] == [None, None]
-    assert await world.store.notices(other.id) == []
-    assert len(await world.store.history(record.id)) == 1
+    assert await world.store.records.notices(other.id) == []
+    assert len(await world.store.records.history(record.id)) == 1
 
 
 async def test_a_claim_passes_over_the_destinations_that_are_busy(world: World) -> None:  # R-OUT-01
     for destination in ("a.example", "b.example", "c.example"):
         record = world.record()
-        await world.store.accept(world.acceptance(record, world.item(record, destination=destination)))
+        await world.store.acceptances.add(world.acceptance(record, world.item(record, destination=destination)))
     now = world.place.clock.now()
-    claimed = await world.store.claim(
+    claimed = await world.store.queue.claim(
         "node-1", now, limit=9, lease_s=300, horizon_s=864_000, but_for=("a.example", "c.example")
     )
     assert [item.destination for item in claimed] == ["b.example"]
@@ -274,11 +276,11 @@ async def test_a_claim_passes_over_the_destinations_that_are_busy(world: World) 
 
 async def test_an_item_for_a_mailbox_that_is_gone_is_claimed_too(world: World) -> None:
     record = world.record()
-    await world.store.accept(world.acceptance(record, world.item(record, destination="")))
+    await world.store.acceptances.add(world.acceptance(record, world.item(record, destination="")))
     assert [item.destination for item in await world.claim()] == [""]
 
 
 async def test_an_attempt_that_was_not_made_is_not_counted(world: World) -> None:  # R-OUT-02
     item = await taken(world)
-    assert await world.store.settle(settlement(world, item, ItemState.DEFERRED, events=(), dialled=False))
+    assert await world.store.queue.settle(settlement(world, item, ItemState.DEFERRED, events=(), dialled=False))
     assert [again.attempts for again in await world.claim()] == [1]

@@ -5,6 +5,7 @@ import re
 import resource
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,7 @@ import pytest
 
 from relay.core.model.party import Role
 from relay.ports import StoreError, StoreUnavailableError, UnavailableError
-from relay.store import SqliteStore, connect
-from relay.store.records import RecordVerbs
+from relay.store import SqlStore, connect
 from relay.store.sqlite import SqliteEngine
 from relay.store.statements import queries
 from tests.store.world import Place, RisingIds, World
@@ -27,9 +27,9 @@ async def world(sqlite_place: Place) -> AsyncIterator[World]:
         yield await World.of(sqlite_place, node)
 
 
-def engine_of(node: RecordVerbs) -> SqliteEngine:
-    assert isinstance(node._engine, SqliteEngine)
-    return node._engine
+def engine_of(node: SqlStore) -> SqliteEngine:
+    assert isinstance(node.base.engine, SqliteEngine)
+    return node.base.engine
 
 
 async def open_error(place: Place) -> str:
@@ -42,7 +42,7 @@ async def open_error(place: Place) -> str:
 
 async def accept(world: World) -> str:
     record = world.record()
-    await world.store.accept(world.acceptance(record, world.item(record)))
+    await world.store.acceptances.add(world.acceptance(record, world.item(record)))
     return record.id
 
 
@@ -82,7 +82,8 @@ async def test_a_locked_database_cannot_be_opened(sqlite_place: Place) -> None:
     async with sqlite_place.node():
         pass
     with locked(sqlite_place):
-        node = SqliteStore(sqlite_place.file, sqlite_place.master, sqlite_place.clock, RisingIds(), busy_s=0)
+        node = sqlite_place.unopened()
+        engine_of(node)._busy_s = 0
         with pytest.raises(StoreError, match="locked by another program"):
             await node.open()
 
@@ -100,12 +101,67 @@ async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place) -> No
     with pytest.raises(UnavailableError):
         await node.ping()
     with pytest.raises(UnavailableError):
-        await node.parties("m")
+        await node.parties.in_marketplace("m")
     with pytest.raises(UnavailableError):
-        await node.alias("a", "b")
+        await node.pairs.alias("a", "b")
     await node.open()
     await node.ping()
     await node.close()
+
+
+# ---------------------------------------------------------------- bulk reads
+
+_LONG = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+SELECT COUNT(*) AS numbers FROM numbers"""
+
+
+async def test_a_bulk_read_holds_up_neither_the_loop_nor_look_ups_nor_writes(world: World) -> None:
+    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 5_000_000))
+    await asyncio.sleep(0)
+    message_id = await accept(world)
+    assert await world.store.records.summary(message_id) is not None
+    assert not bulk.done()
+    assert [row["numbers"] for row in await bulk] == [5_000_000]
+
+
+async def test_a_cancelled_bulk_read_leaves_the_store_usable(world: World) -> None:
+    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 100_000))
+    await asyncio.sleep(0)
+    bulk.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bulk
+    message_id = await accept(world)
+    assert [summary.id for summary in await world.store.records.messages()] == [message_id]
+
+
+async def test_a_bulk_read_can_change_nothing(world: World) -> None:
+    with pytest.raises(UnavailableError, match="readonly"):
+        await world.store.base.engine.read_bulk("DELETE FROM message RETURNING id")
+
+
+async def test_a_store_closes_while_a_bulk_read_is_running(sqlite_place: Place) -> None:
+    node = sqlite_place.unopened()
+    await node.open()
+    bulk = asyncio.create_task(node.base.engine.read_bulk(_LONG, 100_000))
+    await asyncio.sleep(0)
+    await node.close()
+    assert len(await bulk) == 1
+
+
+async def test_closing_that_is_cancelled_while_a_write_waits_still_ends_the_threads(sqlite_place: Place) -> None:
+    before = set(threading.enumerate())
+    async with sqlite_place.node() as node:
+        world = await World.of(sqlite_place, node)
+        engine_of(node)._busy_s = 0.2
+        with locked(sqlite_place):
+            write = asyncio.create_task(accept(world))
+            await asyncio.sleep(0.01)
+            closing = asyncio.create_task(node.close())
+            await asyncio.sleep(0.01)
+            closing.cancel()
+            outcomes = await asyncio.gather(closing, write, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [asyncio.CancelledError, StoreUnavailableError]
+        assert set(threading.enumerate()) <= before
 
 
 # ---------------------------------------------------------------- trouble while it runs
@@ -131,10 +187,10 @@ async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: P
             assert [type(each) for each in outcomes] == [StoreUnavailableError] * 5
             with pytest.raises(UnavailableError):
                 await node.ping()
-            assert await node.messages() == []
+            assert await node.records.messages() == []
         await node.ping()
         kept = await asyncio.gather(*(accept(world) for _ in range(5)))
-        assert {summary.id for summary in await node.messages()} == set(kept)
+        assert {summary.id for summary in await node.records.messages()} == set(kept)
 
 
 async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
@@ -142,13 +198,15 @@ async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> 
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages}")
     big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
-    outcomes = await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(world.store.acceptances.add(world.acceptance(r)) for r in big), return_exceptions=True
+    )
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert "full" in str(outcomes[0])
-    assert await world.store.messages() == []
+    assert await world.store.records.messages() == []
     writer.execute("PRAGMA max_page_count = 1000000")
-    await asyncio.gather(*(world.store.accept(world.acceptance(r)) for r in big))
-    assert len(await world.store.messages()) == 3
+    await asyncio.gather(*(world.store.acceptances.add(world.acceptance(r)) for r in big))
+    assert len(await world.store.records.messages()) == 3
 
 
 @contextmanager
@@ -167,19 +225,19 @@ async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: 
     with no_room(log.stat().st_size):
         outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
-    assert await world.store.messages() == []
+    assert await world.store.records.messages() == []
     kept = await asyncio.gather(*(accept(world) for _ in range(3)))
     async with world.place.node() as other:
-        assert {summary.id for summary in await other.messages()} == set(kept)
+        assert {summary.id for summary in await other.records.messages()} == set(kept)
 
 
 async def test_what_another_process_wrote_is_seen_at_once(world: World) -> None:
     party = world.pair.buyer.party
     async with world.place.node() as other:
         for mailbox in ("one@mail.example", "two@mail.example"):
-            await other.put_party("m", Role.BUYER, party.external_ref, mailbox=mailbox)
-            assert await world.store.mailbox(party.id) == mailbox
-            pair = await world.store.pair(world.pair.id)
+            await other.parties.put("m", Role.BUYER, party.external_ref, mailbox=mailbox)
+            assert await world.store.parties.mailbox(party.id) == mailbox
+            pair = await world.store.pairs.get(world.pair.id)
             assert pair is not None
             assert mailbox in pair.buyer.addresses
 
@@ -190,6 +248,7 @@ _HOT = [
     "alias",
     "pair",
     "pair_by_alias",
+    "pair_between",
     "entries",
     "sender_owner",
     "listed_elsewhere",
@@ -207,7 +266,7 @@ _HOT = [
     "settle_items",
     "settle_messages",
     "renew",
-    "letter",
+    "content_of_message",
     "content",
     "summary",
     "history",

@@ -1,7 +1,7 @@
 """A store with people in it, and short ways to write what a test needs."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
+from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
-from relay.store.engine import Work
-from relay.store.records import RecordVerbs
+from relay.store.engine import Row, Work
 from tests.support.stand_ins import HandClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
@@ -60,14 +60,12 @@ class Place:
     def file(self) -> Path:
         return self.directory / self.url.removeprefix("sqlite:")
 
-    def unopened(self) -> RecordVerbs:
+    def unopened(self) -> SqlStore:
         self._nodes += 1
-        made = store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
-        assert isinstance(made, RecordVerbs)
-        return made
+        return store.connect(self.url, self.directory, self.master, self.clock, RisingIds(str(self._nodes)))
 
     @asynccontextmanager
-    async def node(self) -> AsyncIterator[RecordVerbs]:
+    async def node(self) -> AsyncIterator[SqlStore]:
         node = self.unopened()
         await node.open()
         try:
@@ -81,12 +79,12 @@ class World:
     """One marketplace `m`, a buyer and a seller who are a pair."""
 
     place: Place
-    store: RecordVerbs
+    store: SqlStore
     pair: Pair
     ids: RisingIds
 
     @classmethod
-    async def of(cls, place: Place, node: RecordVerbs) -> "World":
+    async def of(cls, place: Place, node: SqlStore) -> "World":
         return cls(place, node, await make_pair(node), RisingIds("w"))
 
     def record(
@@ -164,7 +162,7 @@ class World:
     async def accepted(self, record: MessageRecord, state: ItemState = ItemState.QUEUED) -> Item:
         """Writes a record with its queue item."""
         item = self.item(record, state)
-        await self.store.accept(self.acceptance(record, item))
+        await self.store.acceptances.add(self.acceptance(record, item))
         return item
 
     def ended(self, item: Item, state: ItemState, **more: Any) -> Settlement:
@@ -174,7 +172,9 @@ class World:
 
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
         return list(
-            await (node or self.store).claim(owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000)
+            await (node or self.store).queue.claim(
+                owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
+            )
         )
 
     async def drained(self) -> list[list[Item]]:
@@ -183,21 +183,26 @@ class World:
         while claimed := await self.claim(limit=50):
             rounds.append(claimed)
             for item in claimed:
-                assert await self.store.settle(self.ended(item, ItemState.ACCEPTED))
+                assert await self.store.queue.settle(self.ended(item, ItemState.ACCEPTED))
         return rounds
 
 
-async def execute(node: RecordVerbs, sql: str, *params: object) -> None:
+async def execute(node: SqlStore, sql: str, *params: object) -> None:
     """Runs one statement in a transaction of its own."""
 
     def work() -> Work[None]:
         yield sql, params
 
-    await node._engine.write(work)
+    await node.base.engine.write(work)
+
+
+async def select(node: SqlStore, sql: str, *params: object) -> Sequence[Row]:
+    """The rows of a query of the test's own, past the parts of the store."""
+    return await node.base.engine.read(sql, *params)
 
 
 async def make_pair(node: Store, marketplace: str = "m", buyer: str = "b-1", seller: str = "s-1") -> Pair:
-    a = await node.put_party(marketplace, Role.BUYER, buyer, mailbox=BUYER, locale="ja", display_name="花子")
-    b = await node.put_party(marketplace, Role.SELLER, seller, mailbox=SELLER, locale="en", display_name="Shop")
+    a = await node.parties.put(marketplace, Role.BUYER, buyer, mailbox=BUYER, locale="ja", display_name="花子")
+    b = await node.parties.put(marketplace, Role.SELLER, seller, mailbox=SELLER, locale="en", display_name="Shop")
     domains = {Role.BUYER: "market.example", Role.SELLER: "m.market.example"}
-    return await node.put_pair(marketplace, a.id, b.id, domains)
+    return await node.pairs.put(marketplace, a.id, b.id, domains)

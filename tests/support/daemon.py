@@ -187,7 +187,7 @@ class Relay:
         """One seller and one buyer with app passwords, their pair, and DKIM keys."""
         async with self.opened() as store:
             for algorithm, selector in (("rsa-sha256", "r1"), ("ed25519-sha256", "e1")):
-                await store.put_dkim_key(
+                await store.dkim_keys.put(
                     DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=_dkim_key(algorithm))
                 )
         return await self.introduce("B1", BUYER, "S1", SELLER, buyer_locale="ja")
@@ -202,10 +202,10 @@ class Relay:
                 (Role.SELLER, seller_ref, seller, "en", "Pottery Shop"),
                 (Role.BUYER, buyer_ref, buyer, buyer_locale, "Hanako"),
             ):
-                party = await store.put_party("market", role, ref, mailbox=mailbox, locale=locale, display_name=name)
-                await store.add_app_password(party.id, "test", self._password_hash)
+                party = await store.parties.put("market", role, ref, mailbox=mailbox, locale=locale, display_name=name)
+                await store.app_passwords.add(party.id, "test", self._password_hash)
                 parties[role] = party.id
-            pair: Pair = await store.put_pair(
+            pair: Pair = await store.pairs.put(
                 "market", parties[Role.BUYER], parties[Role.SELLER], {Role.BUYER: DOMAIN, Role.SELLER: DOMAIN}
             )
             return pair

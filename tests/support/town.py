@@ -28,8 +28,8 @@ from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
+from relay.store import connect
 from relay.store.crypto import MasterKeys
-from relay.store.sqlite import SqliteStore
 from tests.support.stand_ins import HandClock, Tally
 
 DOMAIN = "market.example"
@@ -128,9 +128,11 @@ class Town:
     async def deliver_due(self) -> list[Outgoing]:
         """Claims and dispatches until nothing is due; what the mailboxes took."""
         before = len(self.mailboxes.taken)
-        while items := await self.store.claim("test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000):
+        while items := await self.store.queue.claim(
+            "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
+        ):
             for item in items:
-                await self.store.settle(await dispatch(self.services, item, None))
+                await self.store.queue.settle(await dispatch(self.services, item, None))
         return self.mailboxes.taken[before:]
 
     async def set_marketplace(self, **changes: Any) -> None:
@@ -150,15 +152,15 @@ async def town(directory: Path) -> AsyncIterator[Town]:
     observer = Tally()
     event_log = EventLog(observer)
     master = MasterKeys.create(directory / "master.key")
-    store = SqliteStore(directory / "relay.db", master, clock, ids, event_log=event_log)
+    store = connect("sqlite:relay.db", directory, master, clock, ids, event_log=event_log)
     await store.open()
-    signer = BatchSigner(secrets=store, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
+    signer = BatchSigner(dkim_keys=store.dkim_keys, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
     try:
         der = dkim.generate("ed25519-sha256")
-        await store.put_dkim_key(DkimKey(domain=DOMAIN, selector="e1", algorithm="ed25519-sha256", private_der=der))
-        buyer = await store.put_party("market", Role.BUYER, "B1", mailbox=BUYER, locale="ja", display_name="Hanako")
-        seller = await store.put_party("market", Role.SELLER, "S1", mailbox=SELLER, locale="en", display_name="Pots")
-        pair = await store.put_pair("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
+        await store.dkim_keys.put(DkimKey(domain=DOMAIN, selector="e1", algorithm="ed25519-sha256", private_der=der))
+        buyer = await store.parties.put("market", Role.BUYER, "B1", mailbox=BUYER, locale="ja", display_name="Hanako")
+        seller = await store.parties.put("market", Role.SELLER, "S1", mailbox=SELLER, locale="en", display_name="Pots")
+        pair = await store.pairs.put("market", buyer.id, seller.id, dict.fromkeys(Role, DOMAIN))
         section = MarketplaceSection(
             id="market",
             name="Example Market",
@@ -201,7 +203,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             dispatcher=NoDepartures(),
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
-            links=SignedLinkUrls("https://links.market.example", store.secret("link"), 86_400 * 60),
+            links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
         yield Town(services=services, desk=SmtpIntake(services), clock=clock, mailboxes=mailboxes, pair=pair)

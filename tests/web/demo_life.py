@@ -48,7 +48,8 @@ class Record:
 
     def __init__(self) -> None:
         self.stored: list[StoredMessage] = []
-        self.pairs: dict[str, SimpleNamespace] = {}
+        self.known_pairs: dict[str, SimpleNamespace] = {}
+        self.records = self.pairs = self.holds = self
         self.released: list[tuple[str, str]] = []
 
     def add(self, seller: str, buyer: str, subject: str, state: MessageState, reasons: tuple[str, ...] = ()) -> str:
@@ -56,7 +57,7 @@ class Record:
         number = len(self.stored)
         pair_id = f"{seller}-{buyer}"
         sides = {Role.SELLER: seller, Role.BUYER: buyer}
-        self.pairs[pair_id] = SimpleNamespace(
+        self.known_pairs[pair_id] = SimpleNamespace(
             side=lambda role: SimpleNamespace(party=SimpleNamespace(external_ref=sides[role]))
         )
         at = NOON + timedelta(seconds=number)
@@ -104,10 +105,10 @@ class Record:
     async def message(self, message_id: str) -> StoredMessage:
         return next(stored for stored in self.stored if stored.summary.id == message_id)
 
-    async def pair(self, pair_id: str) -> SimpleNamespace:
-        return self.pairs[pair_id]
+    async def get(self, pair_id: str) -> SimpleNamespace:
+        return self.known_pairs[pair_id]
 
-    async def release_hold(self, message_id: str, by: str) -> None:
+    async def release(self, message_id: str, by: str) -> None:
         self.released.append((message_id, by))
 
 

@@ -25,6 +25,7 @@ from relay.edge.web.app import build
 from relay.edge.web.signed_links import routes
 from relay.edge.web.signed_links.language import wanted
 from relay.ports import UnavailableError
+from relay.ports.audit import AuditAction, Way
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
 from tests.support.stand_ins import Tally
@@ -67,48 +68,49 @@ async def from_seller(market: Town, **fields: str) -> str:
     """A seller's mail that reached the buyer; its record."""
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False, **fields)
     await market.deliver_due()
-    return (await market.store.messages())[0].id
+    return (await market.store.records.messages())[0].id
 
 
 async def from_buyer(market: Town) -> str:
     await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
     await market.deliver_due()
-    return (await market.store.messages())[0].id
+    return (await market.store.records.messages())[0].id
 
 
 async def from_helper(market: Town, number: int = 1) -> str:
     """Mail of an unlisted address with the seller's login, held; the pending sender."""
     await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")
-    [pending] = await market.store.pending(market.pair.seller.party.id)
+    [pending] = await market.store.senders.pending(market.pair.seller.party.id)
     return pending.sender.id
 
 
 async def unproven(market: Town) -> str:
     """Mail under the seller's address that nothing proves, held; its record."""
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
-    [held] = await market.store.messages(state=MessageState.HELD)
+    [held] = await market.store.records.messages(state=MessageState.HELD)
     return held.id
 
 
 async def opt_outs(market: Town) -> set[tuple[bool, Kind | None]]:
     """Those in force, as (of this seller only, of that kind only)."""
     buyer, seller = market.pair.buyer.party.id, market.pair.seller.party.id
-    return {(one.seller_id is not None, one.kind) for one in await market.store.opt_outs(buyer, seller)}
+    return {(one.seller_id is not None, one.kind) for one in await market.store.opt_outs.in_force(buyer, seller)}
 
 
 async def books(market: Town) -> Sequence[object]:
     """All that a link can change."""
     store, pair = market.store, market.pair
-    messages = await store.messages()
+    messages = await store.records.messages()
     return [
         messages,
-        [await store.history(message.id) for message in messages],
-        await store.opt_out_history(pair.buyer.party.id),
-        await store.misuse_history(pair.seller.party.id),
-        await store.senders(pair.seller.party.id),
-        await store.party_by_id(pair.seller.party.id),
-        await store.queue(),
-        await store.thread_last_at(pair.id, None),
+        [await store.records.history(message.id) for message in messages],
+        await store.opt_outs.history(pair.buyer.party.id),
+        await store.limits.misuse_history(pair.seller.party.id),
+        await store.senders.of_party(pair.seller.party.id),
+        await store.parties.get(pair.seller.party.id),
+        await store.queue.lines(),
+        await store.threads.last_at(pair.id, None),
+        await store.audit_log.newest(),
     ]
 
 
@@ -140,14 +142,14 @@ async def test_a_buyer_stops_and_allows_each_scope_on_the_page(
         assert page.status_code == 200
         assert 'role="status"' in page.text
         assert await opt_outs(market) == in_force
-    history = await market.store.opt_out_history(market.pair.buyer.party.id)
+    history = await market.store.opt_outs.history(market.pair.buyer.party.id)
     assert [(one.out, one.opt_out.source) for one in history] == [(True, "link")] * 3 + [(False, "link")] * 3
 
 
 async def test_an_opt_out_of_a_kind_that_always_passes_is_not_offered(market: Town, web: httpx2.AsyncClient) -> None:
     local_part, domain = market.buyer_alias.split("@")
     await market.send(SELLER, f"{local_part}+order_problem@{domain}", login=Role.SELLER, trusted=False)
-    [message] = await market.store.messages()
+    [message] = await market.store.records.messages()
     url = path(market, Purpose.OPT_OUT, Role.BUYER, message.id)
     assert choices(await web.get(url)) == ["seller", "all"]
     await web.post(url, data={"choice": "kind"})
@@ -167,8 +169,12 @@ async def test_one_click_stops_this_seller_and_asks_nothing(
         assert answer.status_code == 200
         assert "set-cookie" not in answer.headers
     assert await opt_outs(market) == {(True, None)}
-    [change] = await market.store.opt_out_history(market.pair.buyer.party.id)
+    [change] = await market.store.opt_outs.history(market.pair.buyer.party.id)
     assert change.opt_out.source == "one-click"
+    buyer_id = market.pair.buyer.party.id
+    assert [(one.actor, one.way, one.action) for one in await market.store.audit_log.newest()] == [
+        (buyer_id, Way.ONE_CLICK, AuditAction.OPT_OUT_SET)
+    ]
 
 
 async def test_an_opt_out_link_never_ends_and_others_do(market: Town, web: httpx2.AsyncClient) -> None:
@@ -182,12 +188,12 @@ async def test_an_opt_out_link_never_ends_and_others_do(market: Town, web: httpx
         assert page.status_code == 410
         assert "https://market.example/help" in page.text
         assert '<html lang="ja">' in page.text
-    assert not [event for event in await market.store.history(message_id) if event.type is EventType.MARKED]
+    assert not [event for event in await market.store.records.history(message_id) if event.type is EventType.MARKED]
 
 
 async def test_a_closed_account_may_still_opt_out_and_do_nothing_else(market: Town, web: httpx2.AsyncClient) -> None:
     message_id = await from_seller(market)
-    await market.store.put_party("market", Role.BUYER, "B1", state=PartyState.CLOSED)
+    await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     assert (await web.post(path(market, Purpose.REPORT, Role.BUYER, message_id), data={"choice": "report"})).is_error
     assert (await web.post(path(market, Purpose.OPT_OUT, Role.BUYER, message_id), data=ONE_CLICK)).is_success
 
@@ -199,7 +205,7 @@ async def test_not_important_costs_the_seller_once(market: Town, web: httpx2.Asy
     url = path(market, Purpose.NOT_IMPORTANT, Role.BUYER, await from_seller(market))
     for _ in range(2):
         assert choices(await web.post(url, data={"choice": "tell"})) == []
-    [misuse] = await market.store.misuse_history(market.pair.seller.party.id)
+    [misuse] = await market.store.limits.misuse_history(market.pair.seller.party.id)
     assert (misuse.cause, misuse.points) == ("not_important", Policy().bypass.points_not_important)
 
 
@@ -210,7 +216,7 @@ async def test_no_reply_needed_can_be_undone_and_tells_the_buyer_nothing(market:
     for choice, left_out in [("leave_out", True), ("leave_out", True), ("undo", False)]:
         page = await web.post(url, data={"choice": choice})
         assert choices(page) == ["undo" if left_out else "leave_out"]
-        [turn] = await market.store.turns(market.pair.seller.party.id, since)
+        [turn] = await market.store.threads.turns(market.pair.seller.party.id, since)
         assert turn.no_reply_needed is left_out
     assert await market.deliver_due() == []
 
@@ -233,7 +239,7 @@ async def test_a_report_reaches_the_operator_once_with_its_words_which_no_event_
     assert "he asks\nfor money[2J 詐欺" in text
     assert message_id in text
     assert BUYER not in text
-    [marked] = [event for event in await market.store.history(message_id) if event.type is EventType.MARKED]
+    [marked] = [event for event in await market.store.records.history(message_id) if event.type is EventType.MARKED]
     assert marked.data == {"mark": "reported", "by": "buyer"}
 
 
@@ -263,8 +269,8 @@ async def test_approving_a_sender_releases_its_mail_once_however_many_click(
     assert [choices(answer) for answer in answers] == [["block"]] * 4
     market.clock.forward(1)
     assert [parsed(mail)["Subject"] for mail in await market.deliver_due()] == ["Number 1", "Number 2"]
-    for message in await market.store.messages(state=MessageState.ACCEPTED):
-        released = [e for e in await market.store.history(message.id) if e.type is EventType.RELEASED]
+    for message in await market.store.records.messages(state=MessageState.ACCEPTED):
+        released = [e for e in await market.store.records.history(message.id) if e.type is EventType.RELEASED]
         assert len(released) == (1 if message.pair_id else 0)
 
 
@@ -276,7 +282,7 @@ async def test_of_two_words_at_once_each_message_hears_one(market: Town, web: ht
     await asyncio.gather(*(web.post(url, data={"choice": choice}) for choice in ("approve", "block") * 3))
     market.clock.forward(1)
     relayed = len([mail for mail in await market.deliver_due() if mail.rcpt_to == BUYER])
-    states = [message.state for message in await market.store.messages() if message.pair_id]
+    states = [message.state for message in await market.store.records.messages() if message.pair_id]
     assert sorted(states) == sorted([MessageState.ACCEPTED] * relayed + [MessageState.RETURNED] * (2 - relayed))
 
 
@@ -288,9 +294,9 @@ async def test_a_blocked_sender_s_mail_goes_back_and_the_word_can_be_changed(
     url = path(market, Purpose.SENDER, Role.SELLER, sender_id)
     assert choices(await web.post(url, data={"choice": "block"})) == ["approve"]
     assert await market.deliver_due() == []
-    assert (await market.store.messages(state=MessageState.RETURNED))[0].pair_id
+    assert (await market.store.records.messages(state=MessageState.RETURNED))[0].pair_id
     await web.post(url, data={"choice": "approve"})
-    sender = await market.store.sender(sender_id)
+    sender = await market.store.senders.get(sender_id)
     assert sender is not None
     assert sender.state is SenderState.APPROVED
     assert await market.deliver_due() == []  # what went back stays there
@@ -336,7 +342,7 @@ async def test_a_closed_conversation_is_opened_again(market: Town, web: httpx2.A
     await from_seller(market)
     market.clock.forward(200 * DAY)
     message_id = await from_seller(market, Subject="Late")
-    assert (await market.store.messages(state=MessageState.RETURNED))[0].pair_id
+    assert (await market.store.records.messages(state=MessageState.RETURNED))[0].pair_id
     url = path(market, Purpose.REOPEN, Role.SELLER, message_id)
     assert choices(await web.get(url)) == ["reopen"]
     for _ in range(2):
@@ -350,7 +356,7 @@ async def test_product_support_is_turned_on_and_off(market: Town, web: httpx2.As
     for choice, on in [("turn_on", True), ("turn_on", True), ("turn_off", False)]:
         page = await web.post(url, data={"choice": choice})
         assert choices(page) == ["turn_off" if on else "turn_on"]
-        seller = await market.store.party_by_id(market.pair.seller.party.id)
+        seller = await market.store.parties.get(market.pair.seller.party.id)
         assert seller is not None
         assert seller.settings.product_support is on
 
@@ -362,7 +368,7 @@ async def every_link(market: Town) -> dict[Purpose, str]:
     seller_s, buyer_s = await from_seller(market), await from_buyer(market)
     sender_id, held = await from_helper(market), ""
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
-    for message in await market.store.messages(state=MessageState.HELD):
+    for message in await market.store.records.messages(state=MessageState.HELD):
         held = message.id if "sender_unproven" in str(message.detail) else held
     await market.deliver_due()
     return {
@@ -439,7 +445,7 @@ async def test_a_token_is_bound_to_its_party_and_to_what_it_is_about(market: Tow
     """Nothing in a request can change whom it concerns, and a token that names another's thing does nothing."""
     seller_s, buyer_s = await from_seller(market), await from_buyer(market)
     sender_id = await from_helper(market)
-    stranger = await market.store.put_party("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    stranger = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     before = await books(market)
     for purpose, role, subject_id in [
         (Purpose.OPT_OUT, Role.SELLER, seller_s),
@@ -491,7 +497,7 @@ async def test_a_store_that_is_away_or_broken_is_said_so_and_asked_again_later(
         async def fail(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr(market.store, "put_opt_out", fail)
+        monkeypatch.setattr(market.store.opt_outs, "put", fail)
         answer = await web.post(url, data=ONE_CLICK)
         assert answer.status_code == status
         assert "@" not in answer.text
@@ -525,7 +531,7 @@ async def test_no_page_shows_an_address_of_the_other_side_or_a_text_of_its_mail(
 ) -> None:  # R-REW-01
     seller_s = await from_seller(market, Subject=f"Write to {SELLER}", body=f"I am {SELLER}")
     await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False, Subject=f"I am {BUYER}")
-    buyer_s = (await market.store.messages())[0].id
+    buyer_s = (await market.store.records.messages())[0].id
     held = await unproven(market)
     links = [
         *((Role.BUYER, purpose, seller_s) for purpose in (Purpose.OPT_OUT, Purpose.NOT_IMPORTANT, Purpose.REPORT)),
@@ -575,7 +581,7 @@ async def test_pages_keep_to_themselves_and_out_of_caches_and_indexes(market: To
 
 async def test_what_others_wrote_is_text_on_a_page(market: Town, web: httpx2.AsyncClient) -> None:
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="<script>alert(1)</script>{{7*7}}")
-    [held] = await market.store.messages(state=MessageState.HELD)
+    [held] = await market.store.records.messages(state=MessageState.HELD)
     page = await web.get(path(market, Purpose.CONFIRM, Role.SELLER, held.id))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}" in page.text
     assert "<script" not in page.text

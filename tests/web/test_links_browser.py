@@ -75,7 +75,7 @@ async def _ready() -> None:
 
 async def from_seller(market: Town) -> str:
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
-    return (await market.store.messages())[0].id
+    return (await market.store.records.messages())[0].id
 
 
 def url(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
@@ -86,7 +86,7 @@ def url(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
 async def test_a_sender_is_approved_by_the_keyboard_alone(browser: Browser, tmp_path: Path, javascript: bool) -> None:
     async with visited(browser, tmp_path, java_script_enabled=javascript) as (market, page):  # R-SND-02 R-UI-09
         await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
-        [pending] = await market.store.pending(market.pair.seller.party.id)
+        [pending] = await market.store.senders.pending(market.pair.seller.party.id)
         await page.goto(url(market, Purpose.SENDER, Role.SELLER, pending.sender.id))
         assert HELPER in await page.locator("dl").inner_text()
         await page.keyboard.press("Tab")
@@ -94,7 +94,7 @@ async def test_a_sender_is_approved_by_the_keyboard_alone(browser: Browser, tmp_
         await page.keyboard.press("Enter")
         await page.get_by_role("status").wait_for()
         assert "Saved." in await page.get_by_role("status").inner_text()
-        sender = await market.store.sender(pending.sender.id)
+        sender = await market.store.senders.get(pending.sender.id)
         assert sender is not None
         assert sender.state is SenderState.APPROVED
         await page.reload()  # sends the form again
@@ -107,7 +107,7 @@ async def test_opening_a_page_going_back_and_closing_it_changes_nothing(browser:
         await page.goto(link)
         await page.goto(f"{link}?choice=seller")
         await page.go_back()
-        assert await market.store.opt_out_history(market.pair.buyer.party.id) == []
+        assert await market.store.opt_outs.history(market.pair.buyer.party.id) == []
 
 
 async def test_a_buyer_opts_out_on_a_phone_in_japanese_and_takes_it_back(browser: Browser, tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ async def test_a_buyer_opts_out_on_a_phone_in_japanese_and_takes_it_back(browser
         await page.get_by_role("button", name="この出品者からの受信を停止する").tap()
         await page.get_by_role("status").wait_for()
         buyer, seller = market.pair.buyer.party.id, market.pair.seller.party.id
-        assert [one.seller_id for one in await market.store.opt_outs(buyer, seller)] == [seller]
+        assert [one.seller_id for one in await market.store.opt_outs.in_force(buyer, seller)] == [seller]
         await page.get_by_role("button", name="この出品者からの受信を再開する").tap()
         await page.get_by_role("button", name="この出品者からの受信を停止する").wait_for()
-        assert await market.store.opt_outs(buyer, seller) == []
+        assert await market.store.opt_outs.in_force(buyer, seller) == []
 
 
 async def test_a_report_has_a_labelled_field_and_its_words_arrive(browser: Browser, tmp_path: Path) -> None:
@@ -148,12 +148,12 @@ async def test_every_page_fits_a_phone_can_be_read_and_names_its_parts(
 ) -> None:  # R-UI-09
     async with visited(browser, tmp_path, **PHONE, color_scheme=scheme, locale=language) as (market, page):
         for role, ref in ((Role.BUYER, "B1"), (Role.SELLER, "S1")):
-            await market.store.put_party("market", role, ref, locale=language)
+            await market.store.parties.put("market", role, ref, locale=language)
         seller_s = await from_seller(market)
         await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
-        buyer_s = (await market.store.messages())[0].id
+        buyer_s = (await market.store.records.messages())[0].id
         await market.send(f"{'x' * 60}@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
-        [pending] = await market.store.pending(market.pair.seller.party.id)
+        [pending] = await market.store.senders.pending(market.pair.seller.party.id)
         own = market.services.links.base_url
         addresses = [
             *(url(market, p, Role.BUYER, seller_s) for p in (Purpose.OPT_OUT, Purpose.NOT_IMPORTANT, Purpose.REPORT)),

@@ -1,4 +1,4 @@
-"""Reading what comes back: delivery reports, and whose servers wrote them."""
+"""Reading of bounces: delivery reports, and the providers whose servers wrote them."""
 
 from relay.core.bounce.dsn import Bounce, BounceAction, read
 

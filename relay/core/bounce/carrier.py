@@ -1,6 +1,6 @@
-"""Whose mail servers these are: a few-valued word for records and metrics, and what is peculiar to each.
+"""The providers of mail servers: names for records and metrics, of which there are few.
 
-A host class names a provider, never a host: it may be shown to the other side (R-OUT-03).
+A host class names a provider, never a host, so it may be shown to the other side (R-OUT-03).
 """
 
 from typing import Final
@@ -40,7 +40,7 @@ _SUFFIXES: Final[dict[str, str]] = {
 
 
 def host_class(name: str) -> str:
-    """The provider behind a mail host's or mailbox's domain name, "other" when it is none of the known, "" for ""."""
+    """Returns the provider of a mail host or mailbox domain, "other" when it is unknown, "" for ""."""
     name = name.lower().rstrip(".")
     if not name:
         return ""

@@ -1,7 +1,7 @@
-"""Reading a delivery report (RFC 3464): what a receiving side says, later and by mail, about a message of ours.
+"""Reading of delivery reports (RFC 3464), which receiving servers send by mail about a message of ours.
 
-A report is a stranger's file: it is cut to size and its nesting counted before the standard parser sees it, and
-whatever that parser does, the answer is a Bounce or None.
+A stranger writes a report, so it is cut to a size and its nesting counted before the standard parser reads it. Whatever
+happens in that parser, the result is a Bounce or None.
 """
 
 import re
@@ -15,7 +15,7 @@ from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
 
-# The report's fields come before the returned message, which may be of any size and is not wanted.
+# The report's fields come before the returned message, which may have any size and is not needed.
 _MOST_BYTES: Final = 131_072
 _MOST_PARTS: Final = 30
 _MOST_BLOCKS: Final = 20
@@ -27,7 +27,7 @@ _PHASES: Final = {"rcpt to": "rcpt", "end of data": "end_of_data", "mail from": 
 
 
 class BounceAction(StrEnum):
-    """RFC 3464 §2.3.3."""
+    """The actions of RFC 3464 §2.3.3."""
 
     FAILED = "failed"
     DELAYED = "delayed"
@@ -41,8 +41,11 @@ _ACTIONS: Final = {action.value: action for action in BounceAction}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounce:
-    """What a report says of one recipient. `diagnostic` is as the remote wrote it: it goes through `redact` before
-    anybody sees it. `remote` is the class of the host that spoke ("" when the report names none)."""
+    """The part of a report about one recipient.
+
+    `diagnostic` is as the remote server wrote it; it goes through `redact` before it is shown. `remote` is the class of
+    the host that answered, "" when the report names none.
+    """
 
     action: BounceAction
     status: str
@@ -52,13 +55,13 @@ class Bounce:
 
 
 def read(content: bytes) -> Bounce | None:
-    """The report in `content`, the gravest where there are several recipients; None when it holds none."""
+    """Returns the worst report in `content` when there are several recipients; None when it has none."""
     head = _GLOBAL.sub(b"message/delivery-status", content[:_MOST_BYTES])
     if b"delivery-status" not in head.lower() or len(_CONTAINER.findall(head)) > _MOST_PARTS:
         return None
     try:
         bounces = [bounce for block in _blocks(message_from_bytes(head)) if (bounce := _bounce(block))]
-    except Exception:  # noqa: BLE001  the standard parser raises what it likes on hostile input
+    except Exception:  # noqa: BLE001  the standard parser raises any exception on hostile input
         return None
     return min(bounces, key=lambda bounce: list(BounceAction).index(bounce.action), default=None)
 
@@ -100,5 +103,5 @@ def _action(text: str, status: str) -> BounceAction | None:
 
 
 def _field(block: Message, name: str) -> str:
-    """One line of text; a field with undecodable bytes comes as a Header object, hence str()."""
+    """Returns a field as one line of text; str() because a field with undecodable bytes is a Header object."""
     return " ".join(str(block.get(name, "")).split())[:2_000]

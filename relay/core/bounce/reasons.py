@@ -1,6 +1,6 @@
-"""Why a delivery failed, from phase, codes and words: one table each, the surest first (R-OUT-04).
+"""The reason of a failed delivery, from phase, codes and text: one table each, the most reliable first (R-OUT-04).
 
-`mailbox_unknown` and `host_unknown` make a mailbox count as dead (R-OUT-06), so nothing doubtful is given those names.
+The reasons `mailbox_unknown` and `host_unknown` mark a mailbox as dead (R-OUT-06), so doubtful cases get other reasons.
 """
 
 import re
@@ -9,12 +9,12 @@ from typing import Final
 from relay.core.bounce.carrier import host_class
 from relay.core.model.reason import ReasonCode
 
-# RFC 3463 and its registry. Codes that servers use for everything (x.0.0, 5.7.1 ...) are left to the text.
+# RFC 3463 and its registry. Codes that servers use for many cases (x.0.0, 5.7.1 ...) are decided by the text.
 _BY_ENHANCED: Final[dict[str, ReasonCode]] = {
     "1.1": ReasonCode.MAILBOX_UNKNOWN,
     "1.3": ReasonCode.MAILBOX_UNKNOWN,
     "1.6": ReasonCode.MAILBOX_UNKNOWN,
-    "2.1": ReasonCode.REFUSED,  # disabled, which may end
+    "2.1": ReasonCode.REFUSED,  # disabled, perhaps for a time
     "1.2": ReasonCode.HOST_UNKNOWN,
     "1.10": ReasonCode.HOST_UNKNOWN,
     "4.4": ReasonCode.HOST_UNKNOWN,
@@ -27,7 +27,7 @@ _BY_ENHANCED: Final[dict[str, ReasonCode]] = {
     **dict.fromkeys(["1.8", "7.8", "7.9", "7.13", "7.28", "7.29"], ReasonCode.POLICY_REFUSED),
 }
 
-# In this order: a text that names a filter is about the filter, whatever else it says.
+# The order matters: a text that names a filter is about the filter, even if it also names a mailbox.
 _BY_TEXT: Final[tuple[tuple[ReasonCode, re.Pattern[str]], ...]] = tuple(
     (code, re.compile(pattern, re.IGNORECASE))
     for code, pattern in (
@@ -80,8 +80,10 @@ _BY_TEXT: Final[tuple[tuple[ReasonCode, re.Pattern[str]], ...]] = tuple(
 def classify(
     *, permanent: bool, phase: str, code: int, enhanced: str, text: str, host: str = "", destination: str = ""
 ) -> ReasonCode:
-    """The reason of a failed delivery. `phase` as in `ports.Delivery` ("" when a report does not say), `host` the
-    remote's name, `destination` the mailbox's domain: either may give a carrier away.
+    """Returns the reason of a failed delivery.
+
+    `phase` is as in `ports.Delivery` ("" when a report does not say). `host` is the remote's name and `destination` the
+    mailbox's domain; both help to recognize a carrier.
     """
     if phase == "tls":
         return ReasonCode.TLS_REQUIRED
@@ -94,7 +96,7 @@ def classify(
     carrier = _by_carrier({host_class(host), host_class(destination)}, phase, code, named)
     if carrier is not None:
         return carrier
-    # A filter or a full mailbox that the text names outweighs "5.1.1": a live mailbox taken for dead is worse.
+    # A filter or a full mailbox in the text outweighs "5.1.1": to take a live mailbox for dead is the worse error.
     if detail == "1.1" and named not in {None, ReasonCode.HOST_UNKNOWN}:
         return named
     return _BY_ENHANCED.get(detail) or named or _by_code(phase, code, detail)
@@ -106,9 +108,11 @@ def _by_text(text: str) -> ReasonCode | None:
 
 
 def _by_carrier(classes: set[str], phase: str, code: int, named: ReasonCode | None) -> ReasonCode | None:
-    """The carriers docomo and au answer "550 Unknown user" for a dead mailbox and for a receiver's domain filter
-    alike: after the data it is the filter, at RCPT it may be either. SoftBank swallows what is filtered, so that its
-    550 "Invalid recipient" at RCPT says what it means.
+    """Returns the reason of a 550 of a Japanese carrier, None when the general rules apply.
+
+    The carriers docomo and au answer "550 Unknown user" both for a dead mailbox and for a receiver's domain filter:
+    after the data it is the filter, at RCPT it may be either. SoftBank drops filtered mail in silence, so that its 550
+    "Invalid recipient" at RCPT is meant literally.
     """
     if code != 550 or named not in {None, ReasonCode.MAILBOX_UNKNOWN, ReasonCode.FILTERED}:
         return None

@@ -31,7 +31,7 @@ _NOT_IN_STANDARD: Final = {
     "cp875": "cp875",
     "ibm875": "cp875",
     "ibm01140": "cp1140",
-    "ibm1047": "cp037",  # the same but for brackets and the like
+    "ibm1047": "cp037",  # the same except for brackets and a few other signs
     "cp1047": "cp037",
 }
 _PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")

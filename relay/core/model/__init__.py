@@ -1,1 +1,1 @@
-"""The nouns of the relay as frozen dataclasses and enums, one file per noun. Times are aware UTC datetimes."""
+"""The domain types of the relay as frozen dataclasses and enums, one file per type. Times are aware UTC datetimes."""

@@ -1,4 +1,4 @@
-"""What happened to a message, in the order it happened: the append-only half of the record."""
+"""The events of a message in their order: the part of the record to which entries are only added."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class EventType(StrEnum):
+    """The type of an event."""
+
     RECEIVED = "received"
     HELD = "held"
     RELEASED = "released"
@@ -17,18 +19,21 @@ class EventType(StrEnum):
     REFUSED = "refused"
     NOTICE_QUEUED = "notice_queued"
     CHECKED = "checked"
-    """Its writer only asked what would become of it (R-POL-19)."""
+    """The writer only asked for the verdict, by the address `check+ALIAS` (R-POL-19)."""
     MARKED = "marked"
-    """Somebody's word about it by a link or a verb: not important, no reply needed, reported."""
+    """A person marked the message by a link or a command: not important, no reply needed, or reported."""
     VIEWED = "viewed"
-    """Staff read its text; `data` says who, for which case and why (R-REC-06)."""
+    """Staff read the text; `data` names the person, the case and the reason (R-REC-06)."""
     COPY_MERGED = "copy_merged"
-    """A further recipient of the same transaction was the same person: no second copy (R-REW-05)."""
+    """Another recipient of the same transaction was the same person, who gets no second copy (R-REW-05)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`data` holds strings and numbers only, no real address and no message text; `message_id` is the record's id."""
+    """One event; `message_id` is the id of the record.
+
+    `data` contains strings and numbers only, no real address and no message text.
+    """
 
     id: str
     message_id: str

@@ -1,4 +1,4 @@
-"""Everything that a decision may look at besides the message itself, gathered first and frozen."""
+"""The facts of a decision: all its inputs besides the message itself, looked up first and frozen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from relay.core.model.sender import Sender
 
 
 class Proof(StrEnum):
-    """How the writer was proven (R-IN-09)."""
+    """The way in which the writer was proven (R-IN-09)."""
 
     LOGIN = "login"
     ALIGNED = "aligned"
@@ -23,8 +23,11 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """What inbound authentication found. `results` are `method=result` words for the record ("spf=pass");
-    `dmarc_fail`: the From domain publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies."""
+    """The result of inbound authentication.
+
+    `results` are `method=result` texts for the record, such as "spf=pass". `dmarc_fail` means that the From domain
+    publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies.
+    """
 
     proof: Proof
     results: tuple[str, ...] = ()
@@ -33,16 +36,21 @@ class Authentication:
 
 
 class ScanOutcome(StrEnum):
+    """The outcome of a scan."""
+
     CLEAN = "clean"
     VIRUS = "virus"
     SPAM = "spam"
     AWAY = "away"
-    """Not asked in time, and the setting says that mail is held then."""
+    """The message could not be scanned, and is held therefore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What one scanner said (R-POL-17). `found` is its own name for it, printable ASCII, at most 100 characters."""
+    """The verdict of one scanner (R-POL-17).
+
+    `found` is the scanner's own name for its finding: printable ASCII, at most 100 characters.
+    """
 
     scanner: str
     outcome: ScanOutcome
@@ -51,8 +59,10 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRef:
-    """One id of In-Reply-To or References that this pair knows: what it is called on the recipient's side, and who
-    wrote that message. Both ids without angle brackets."""
+    """An id in In-Reply-To or References that this pair knows, and the message that it names.
+
+    `outgoing_id` is the id of that message on the recipient's side; `author` wrote it. Both ids have no angle brackets.
+    """
 
     incoming_id: str
     outgoing_id: str
@@ -62,8 +72,10 @@ class ThreadRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the quotas of today have counted already: messages that are neither answers nor critical of the seller, of
-    the pair, to the buyer over all sellers; and the seller's uses of the bypass."""
+    """The messages that today's quotas have counted: of the seller, of the pair, and to the buyer from all sellers.
+
+    Answers and critical messages are not counted. `bypass` counts the seller's marks of importance.
+    """
 
     seller: int = 0
     pair: int = 0
@@ -73,18 +85,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """About one recipient alias of one incoming message.
+    """The facts about one recipient alias of one incoming message.
 
-    `to` is whom the alias stands for, so the writer ought to be the other side. `sender` is the entry of the writing
-    side's list that fits From (an exact address before a domain), None when nothing fits. `listed_elsewhere`: From is
-    listed for another party of this marketplace. `is_own_from`: From is at a domain of the relay itself; then
-    `sender` is None. `thread_refs`: known ids only. `open_question`: the buyer wrote last and the seller has not
-    answered. `order` is what the tag names, else what the thread is about, if anything;
-    `orders` are all of the pair. `coming`: the counters of the days after today, where today's are full: mail that a
-    quota holds has its place there. `misuse` is the seller's score (R-POL-06). `thread_last_at`: when the thread had
-    its last mail or was reopened, None for a new one. `scans`: what the scanners found. `link_prefix`: how
-    signed links of ours begin, which the rewrite takes out of what an author quotes. `other_tags`: further orders and
-    kinds that the recipient's addresses named; only the record keeps them.
+    `to` is the party of the alias, so the other side should be the writer. `sender` is the entry for From in the
+    writing side's list (an exact address before a domain), None when there is none. `listed_elsewhere`: From is in the
+    list of another party of this marketplace. `is_own_from`: the domain of From is the relay's own; then `sender` is
+    None. `thread_refs` contains known ids only. `open_question`: the buyer wrote last and the seller has not answered.
+    `order` is the order that the tag names, else the order of the thread, if any; `orders` are all orders of the pair.
+
+    `coming` are the counts of the days after today, looked up when today's quota is used up: mail that a quota holds
+    counts there. `misuse` is the seller's score (R-POL-06). `thread_last_at` is the time of the thread's last mail, or
+    of its reopening; None for a new thread. `scans` are the scanners' verdicts. `link_prefix` is the beginning of our
+    own signed links, which the rewrite removes from quoted text. `other_tags` are further orders and kinds in the
+    recipient's addresses; only the record keeps them.
     """
 
     marketplace: Marketplace

@@ -1,4 +1,4 @@
-"""A queue item: one thing on its way out to one mailbox, and the table of moves it may make."""
+"""A queue item, which is one message on its way to one mailbox, and the table of its allowed state transitions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,26 +7,30 @@ from typing import Final
 
 
 class ItemKind(StrEnum):
+    """The kind of mail that an item carries."""
+
     RELAY = "relay"
     NOTICE = "notice"
     LETTER = "letter"
-    """A letter of the relay's own that is about no one message: a digest, an announcement."""
+    """A mail of the relay itself that is about no single message: a digest or an announcement."""
     OPERATOR = "operator"
-    """Mail for `postmaster@` and `abuse@`, forwarded to the marketplace's operator."""
+    """Mail that goes to the marketplace's operator, such as mail for `postmaster@` and `abuse@`."""
 
 
 class Hold(StrEnum):
-    """What a HELD item waits for."""
+    """The condition for which a HELD item waits."""
 
     DECISION = "word"
-    """Somebody's word; at its due time it goes back for want of one (R-SND-02)."""
+    """A person's decision. Without one by `due_at`, the message is returned (R-SND-02)."""
     TIME = "time"
-    """The time that it is due at: then it goes on its way by itself (R-POL-11)."""
+    """The time `due_at`; then the item is sent without a decision (R-POL-11)."""
     REFUSED = "refused"
-    """Nothing more: the word was no, and it goes back at once."""
+    """Nothing: the decision was no, and the message is returned at once."""
 
 
 class ItemState(StrEnum):
+    """The state of an item."""
+
     HELD = "held"
     QUEUED = "queued"
     LEASED = "leased"
@@ -35,7 +39,7 @@ class ItemState(StrEnum):
     BOUNCED = "bounced"
     RETURNED = "returned"
     PARKED = "parked"
-    """Unreadable: kept and shown, never dropped in silence."""
+    """The item cannot be read. It is kept and shown, never dropped in silence."""
 
 
 TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
@@ -44,7 +48,7 @@ TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
     ItemState.LEASED: frozenset(
         {
             ItemState.QUEUED,
-            ItemState.HELD,  # what waits for a word waits again after an attempt that came to nothing
+            ItemState.HELD,  # an item that waits for a decision waits on after a failed attempt
             ItemState.DEFERRED,
             ItemState.ACCEPTED,
             ItemState.BOUNCED,
@@ -52,23 +56,31 @@ TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
             ItemState.PARKED,
         }
     ),
-    ItemState.DEFERRED: frozenset({ItemState.LEASED, ItemState.QUEUED}),
-    # A bounce may still come back by mail after the other server said 250.
+    ItemState.DEFERRED: frozenset({ItemState.LEASED}),
+    # A bounce may still come by mail after the other server has answered 250.
     ItemState.ACCEPTED: frozenset({ItemState.BOUNCED}),
     ItemState.BOUNCED: frozenset(),
     ItemState.RETURNED: frozenset(),
-    ItemState.PARKED: frozenset({ItemState.QUEUED}),
+    ItemState.PARKED: frozenset(),
 }
+"""The states that an item may have next, by its state now."""
+INITIAL_STATES: Final = frozenset({ItemState.HELD, ItemState.QUEUED, ItemState.LEASED})
+"""The states that a new item may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """`message_id` is the record it carries or, for a notice, the record it is about. `recipient` is the party whose
-    current mailbox it goes to; `address` is set instead where a notice or the operator's mail goes to one address.
-    `due_at`: not before; `queued_at`: since when it was due for the first time; `attempts`: dials written so far.
-    `destination` is the mailbox's folded domain. `hold`: what it waits, or waited, for; a claim takes a held item when
-    it is due, and dispatch does as `hold` says. `awaits_sender`: the word that it waits for is about its sender, whose
-    approval releases it; what is held for anything else needs a word of its own."""
+    """An item of the queue.
+
+    `message_id` is the record that it carries or, for a notice, the record that the notice is about. `recipient_id` is
+    the party whose current mailbox gets it. `address` is set instead when a notice or the operator's mail goes to a
+    fixed address. `destination` is the folded domain of the mailbox. The item is not sent before `due_at`; `queued_at`
+    is the time at which it was due first. `attempts` counts the attempts recorded so far.
+
+    `hold` is the condition for which it waits, or waited. A claim takes a held item when it is due, and dispatch then
+    acts by `hold`. `awaits_sender` means that the decision is about its sender, whose approval releases the item; any
+    other hold needs a decision about the item itself.
+    """
 
     id: str
     message_id: str
@@ -87,5 +99,5 @@ class Item:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it carries words of the relay's own: nobody is told when those do not arrive."""
+        """Whether it carries mail of the relay itself: nobody gets a notice when such mail is not delivered."""
         return self.kind in (ItemKind.NOTICE, ItemKind.LETTER)

@@ -1,9 +1,11 @@
-"""What a message is for."""
+"""The kinds of messages, by purpose."""
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
+    """The purpose of a message."""
+
     REPLY = "reply"
     ORDER_PROBLEM = "order_problem"
     ADDRESS_CHECK = "address_check"

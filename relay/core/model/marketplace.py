@@ -78,25 +78,28 @@ class MarketplaceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Marketplace(MarketplaceSettings):
-    """A marketplace as core sees it. `policies` are all known versions, the earliest to take effect first; there is at
-    least one (R-POL-15)."""
+    """A marketplace as core sees it.
+
+    `policies` are all known versions, the earliest to take effect first; there is at least one (R-POL-15).
+    """
 
     policies: tuple[Policy, ...]
 
     @cached_property
     def domains(self) -> frozenset[str]:
+        """The folded domains under which this marketplace has aliases."""
         return frozenset(d for d in (self.domain, self.mobile_domain) if d)
 
     def policy_at(self, now: datetime) -> Policy:
-        """The version in force: the last one to have taken effect, the first when none has yet."""
+        """Returns the version in force: the last one whose time has come, or the first when there is none."""
         return next((policy for policy in reversed(self.policies) if policy.effective_at <= now), self.policies[0])
 
     def alias_domain(self, mailbox_domain: str) -> str:
-        """The domain for a new alias of a party whose mailbox is at `mailbox_domain` (folded) (R-ADR-03)."""
+        """Returns the domain for a new alias of a party with a mailbox at `mailbox_domain` (folded) (R-ADR-03)."""
         return self.mobile_domain if self.mobile_domain and self.at_carrier(mailbox_domain) else self.domain
 
     def at_carrier(self, mailbox_domain: str) -> bool:
-        """Whether a mailbox at that domain (folded) is a mobile carrier's."""
+        """Whether a mailbox at this folded domain belongs to a mobile carrier."""
         return any(
             mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
         )

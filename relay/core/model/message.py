@@ -1,4 +1,4 @@
-"""A message on its way in, and the record that is kept of it."""
+"""An incoming message, and the state of its record."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Port(StrEnum):
-    """Which door the message came in by."""
+    """The kind of listener that received the message."""
 
     MX = "mx"
     SUBMISSION = "submission"
@@ -15,8 +15,11 @@ class Port(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who is on the other end of the connection. `login_party_id` is the party that an app password proved;
-    `trusted` means that the client's address is in `trusted_networks`."""
+    """The client of the connection.
+
+    `login_party_id` is the party that has logged in with an app password. `trusted` means that the client's address is
+    in `networks.trusted`.
+    """
 
     port: Port
     client_ip: str
@@ -28,8 +31,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One SMTP transaction after its data. `mail_from` is "" for the null sender (RFC 5321 §4.5.5); `rcpt_to` holds
-    accepted recipients only, as written, in order; `content` is CRLF-ended, without dot-stuffing and end mark."""
+    """One SMTP transaction after its data.
+
+    `mail_from` is "" for the null sender (RFC 5321 §4.5.5). `rcpt_to` contains the accepted recipients only, as written
+    and in order. `content` ends with CRLF and has neither dot-stuffing nor end mark.
+    """
 
     peer: Peer
     mail_from: str
@@ -40,9 +46,8 @@ class Incoming:
 
 
 class MessageState(StrEnum):
-    """Delivery state of a record (R-OUT-03). `accepted` is said of the receiving server, never of a person."""
+    """The delivery state of a record (R-OUT-03). `accepted` is about the receiving server, never about a person."""
 
-    RECEIVED = "received"
     HELD = "held"
     QUEUED = "queued"
     DEFERRED = "deferred"
@@ -50,4 +55,4 @@ class MessageState(StrEnum):
     BOUNCED = "bounced"
     RETURNED = "returned"
     REFUSED = "refused"
-    """Answered 5xx: kept as evidence, never on its way to anybody."""
+    """The message was answered with a 5xx. It is kept as evidence and never sent."""

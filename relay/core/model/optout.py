@@ -8,7 +8,11 @@ from relay.core.model.kind import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
-    """Scope: all sellers when `seller_id` and `kind` are None; else that seller, that kind, or both."""
+    """An opt-out of one buyer.
+
+    It covers all sellers when `seller_id` and `kind` are None; else that seller, that kind, or that kind from that
+    seller.
+    """
 
     buyer_id: str
     seller_id: str | None

@@ -1,18 +1,23 @@
-"""An order: the marketplace's own order id and what it is about; belongs to a pair."""
+"""An order: the marketplace's own order id and details; it belongs to a pair."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FulfilledBy(StrEnum):
+    """The party that ships the order."""
+
     SELLER = "seller"
     OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """`items` are SKU/ASIN/JAN codes; `state` is the marketplace's own word; `known` are texts that belong to it and
-    may stand in its mail: tracking numbers, prices, dates, postcodes (R-POL-09)."""
+    """An order of a pair.
+
+    `items` are SKU, ASIN or JAN codes. `state` is the marketplace's own text. `known` are texts that belong to the
+    order and may stand in its mail: tracking numbers, prices, dates, postcodes (R-POL-09).
+    """
 
     id: str
     marketplace_id: str
@@ -26,8 +31,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUpdate:
-    """New values of the order `external_id` of a marketplace. None leaves a value of an existing order as it is and
-    gives a new order the default of `Order`; an empty value clears it."""
+    """New values for the order `external_id` of a marketplace.
+
+    None keeps the value of an existing order and gives a new order the default of `Order`; an empty value clears it.
+    """
 
     marketplace_id: str
     pair_id: str

@@ -1,15 +1,15 @@
-"""A pair: one buyer and one seller who may write to each other; and the two aliases that stand for them."""
+"""A pair: one buyer and one seller who may write to each other, and the two aliases that stand for them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from relay.core.model.party import Party, Role
-from relay.core.model.sender import WORDS, Sender, SenderState
+from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """The anonymized address that stands for `role` of a pair. Local part and domain are folded."""
+    """The anonymized address of the party `role` of a pair. Local part and domain are folded."""
 
     local_part: str
     domain: str
@@ -23,11 +23,11 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One party of a pair with all that its mail needs.
+    """One party of a pair, with all values that its mail needs.
 
-    `mailbox` is the party's current verified mailbox as it was given (None once erased); `addresses` are all its
-    registered mailbox and sender addresses, folded, past ones included: what scrubbing must never let through. An
-    address that waits for its first decision is not among them. `senders` is its whole list (R-SND-01).
+    `mailbox` is the party's current verified mailbox as given, None after erasure. `addresses` are all its registered
+    mailbox and sender addresses, folded, past ones included; scrubbing must let none of them through. A sender address
+    that waits for its first decision is not among them. `senders` is the party's whole list (R-SND-01).
     """
 
     party: Party
@@ -37,22 +37,27 @@ class Side:
     senders: tuple[Sender, ...] = ()
 
     def lists(self, address: str) -> bool:
-        """Whether a folded address is on the list by itself, in whatever state."""
+        """Whether a folded address itself (not only its domain) is on the list in any state, or is registered."""
         return any(sender.address == address for sender in self.senders) or address in self.addresses
 
     def sender_for(self, address: str) -> Sender | None:
-        """The entry that fits a folded address: the exact one before its domain's, and the owner's word, in either,
-        before what waits for one. A domain that was retired covers nobody; who writes from there stands for himself."""
+        """Returns the entry for a folded address, None when there is none.
+
+        An exact address comes before its domain, but a decided entry before a pending one. A retired domain covers no
+        address.
+        """
         domain = address[address.rindex("@") :]
         fitting = {sender.address: sender for sender in self.senders if sender.address in {address, domain}}
         exact, whole = fitting.get(address), fitting.get(domain)
         if whole is None or whole.state is SenderState.RETIRED:
             return exact
-        return exact if exact and (exact.state in WORDS or whole.state not in WORDS) else whole
+        return exact if exact and (exact.state in DECIDED_STATES or whole.state not in DECIDED_STATES) else whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
+    """A pair of a marketplace."""
+
     id: str
     marketplace_id: str
     created_at: datetime

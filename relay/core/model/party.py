@@ -1,10 +1,12 @@
-"""A party: one account, a buyer or a seller, known to the marketplace by an external reference."""
+"""A party: one account, a buyer or a seller, which the marketplace knows by an external reference."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Role(StrEnum):
+    """The role of a party."""
+
     BUYER = "buyer"
     SELLER = "seller"
 
@@ -14,6 +16,8 @@ class Role(StrEnum):
 
 
 class PartyState(StrEnum):
+    """The state of an account."""
+
     ACTIVE = "active"
     SUSPENDED = "suspended"
     CLOSED = "closed"
@@ -22,8 +26,11 @@ class PartyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartySettings:
-    """A party's own choices. `time_zone` (IANA) and `quiet_hours` ("22:00-07:00", "off") of a buyer, "" for the
-    policy's; `product_support`: a seller answers product questions about orders that the operator fulfils."""
+    """Settings that a party makes itself.
+
+    A buyer has `time_zone` (IANA) and `quiet_hours` ("22:00-07:00" or "off"); "" means the policy's value. With
+    `product_support` a seller answers product questions about orders that the operator fulfils.
+    """
 
     time_zone: str = ""
     quiet_hours: str = ""
@@ -32,7 +39,7 @@ class PartySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsUpdate:
-    """New values of a party's settings; None leaves a value as it is."""
+    """New values for a party's settings; None keeps a value."""
 
     time_zone: str | None = None
     quiet_hours: str | None = None
@@ -48,7 +55,7 @@ class SettingsUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """`display_name` is what the marketplace gave for display, never a name read from mail."""
+    """An account of a marketplace. `display_name` comes from the marketplace, never from mail."""
 
     id: str
     marketplace_id: str

@@ -78,7 +78,10 @@ class Weekday(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`hop_limit` counts Received fields (RFC 5321 §6.3); `auto_replies_per_day` per pair and author (R-POL-14)."""
+    """Limits of a message.
+
+    `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author (R-POL-14).
+    """
 
     message_bytes: Positive = 26_214_400
     hop_limit: Positive = 30
@@ -87,8 +90,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """`pending`: unlisted addresses that may wait per party; `pending_s`: how long held mail waits for a decision
-    (R-SND-02)."""
+    """Limits for unlisted senders (R-SND-02).
+
+    `pending`: addresses that may wait per party; `pending_s`: how long held mail waits for a decision.
+    """
 
     pending: Positive = 10
     pending_s: Positive = 14 * _DAY_S
@@ -98,10 +103,10 @@ class Senders:
 class Bypass:
     """Marks of importance that pass the buyer's opt-out, and their price (R-POL-04, R-POL-06).
 
-    `brackets` are the pairs that may enclose an `important_words` mark in a subject; `additional_information` are the
-    subjects that pass as a whole or as a beginning. `per_day` uses per seller; from `smaller_at` points on
-    `smaller_per_day`, from `off_at` on none, from `warn_at` on a warning each time. A buyer's "not important" and a
-    contradicting content cost their points, which count for `score_s`.
+    `brackets` are the pairs that may enclose an `important_words` mark in a subject. `additional_information` are
+    subjects that pass as a whole or as a beginning. A seller may use `per_day` marks; from `smaller_at` points
+    `smaller_per_day`, from `off_at` points none; from `warn_at` points each use gives a warning. A buyer's "not
+    important" and a contradicting content add their points, which count for `score_s`.
     """
 
     brackets: tuple[Brackets, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
@@ -134,20 +139,24 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """Allowed attachments, both ways (R-POL-07): extensions without dot, in lower case; `total_bytes` counts decoded
-    octets."""
+    """Allowed attachments, both ways (R-POL-07).
+
+    `extensions` are without dot, in lower case; `total_bytes` counts decoded octets.
+    """
 
     extensions: frozenset[Extension] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
     total_bytes: Positive = 10_000_000
     action: ContentAction = ContentAction.RETURN
     archives: bool = True
-    """Whether a .zip passes when all that is in it would."""
+    """Whether a .zip passes when all files in it would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Actions for what a seller's text contains (R-POL-08..10). `allowed_domains`: links to these and their subdomains
-    pass."""
+    """Actions for what a seller's text contains (R-POL-08..10).
+
+    `allowed_domains`: links to these and their subdomains pass.
+    """
 
     links: ActionByKind = ActionByKind(action=ContentAction.WARN)
     logos: ActionByKind = ActionByKind(action=ContentAction.STRIP)
@@ -175,7 +184,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Messages a day that are neither answers nor critical (R-POL-11)."""
+    """The messages per day that are neither answers nor critical (R-POL-11)."""
 
     seller_per_day: Whole = 500
     pair_per_day: Whole = 20
@@ -184,8 +193,11 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Mail that is not critical waits for the end of the quiet hours ("22:00-07:00" or "") in `time_zone`, and it waits
-    `delay_s` in any case (R-POL-12). A buyer's own settings replace these. Quota days end at midnight there."""
+    """Quiet hours and delay of mail that is not critical (R-POL-12).
+
+    Mail waits for the end of the `quiet` hours ("22:00-07:00" or "") in `time_zone`, and `delay_s` in any case. A
+    buyer's own settings replace the first two. Quota days end at midnight in `time_zone`.
+    """
 
     time_zone: TimeZone = "Asia/Tokyo"
     quiet: QuietHours = ""
@@ -194,8 +206,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """Orders that the operator fulfils (R-POL-13): mail of the `product_kinds` goes to a seller who has turned product
-    support on, all other mail goes to the operator."""
+    """Orders that the operator fulfils (R-POL-13).
+
+    Mail of the `product_kinds` goes to a seller who has turned product support on, all other mail to the operator.
+    """
 
     product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
     operator: OptionalMailAddress = ""
@@ -204,7 +218,7 @@ class Fulfilment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """A thread without mail for `close_s` is closed (R-POL-18)."""
+    """The end of threads: a thread without mail for `close_s` is closed (R-POL-18)."""
 
     close_s: Whole = 180 * _DAY_S
 
@@ -219,8 +233,10 @@ class Scanning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response clock (R-REC-08): an answer is late after `within_s`. With `business_days` only the `work_days`
-    without the `holidays` count."""
+    """The response clock (R-REC-08): an answer is late after `within_s`.
+
+    With `business_days` only the `work_days` without the `holidays` count.
+    """
 
     within_s: Positive = _DAY_S
     business_days: bool = False
@@ -230,8 +246,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One version of a policy. `effective_at`: it decides from then on; in the file a date is midnight in
-    `hours.time_zone`. `announce_s` before that, sellers get `summary`, by language (R-POL-20)."""
+    """One version of a policy.
+
+    `effective_at`: it decides from then on; in the file a date is midnight in `hours.time_zone`. `announce_s` before
+    that, sellers get `summary`, by language (R-POL-20).
+    """
 
     version: Annotated[Text, Mark.REQUIRED] = "builtin-1"
     effective_at: Annotated[datetime, WHEN, Mark.REQUIRED] = datetime(2026, 1, 1, tzinfo=UTC)

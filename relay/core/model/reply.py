@@ -1,4 +1,4 @@
-"""An SMTP reply as this server gives it."""
+"""An SMTP reply of this server."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from relay.core.model.reason import ReasonCode
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`text` is one line of printable ASCII, no CR or LF; `enhanced` per RFC 3463."""
+    """An SMTP reply; `text` is one line of printable ASCII, `enhanced` a code of RFC 3463."""
 
     code: int
     enhanced: str

@@ -6,21 +6,26 @@ from typing import Final
 
 
 class SenderState(StrEnum):
+    """The state of an entry in a party's list of senders."""
+
     APPROVED = "approved"
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
-    """Pending: seen, proven, waiting for the account owner's word."""
+    """The sender is pending: it was proven and waits for the account owner's decision."""
     RETIRED = "retired"
 
 
-WORDS: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
-"""What an account's owner says of a sender."""
+DECIDED_STATES: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
+"""The decisions of an account's owner about a sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """`address` is folded: `local@domain`, or `@domain` for a whole domain. `was_retired`: the entry had been retired
-    before it began to wait again."""
+    """An entry of a party's list of senders.
+
+    `address` is folded: `local@domain`, or `@domain` for a whole domain. `was_retired` means that the entry had been
+    retired before it became pending again.
+    """
 
     id: str
     party_id: str
@@ -37,5 +42,5 @@ class Sender:
 
     @property
     def is_decided(self) -> bool:
-        """Whether anybody has ever decided on it. Until then the address may be a third party's."""
+        """Whether the owner has ever decided about it. Until then the address may be a third party's."""
         return self.state is not SenderState.UNKNOWN or self.was_retired

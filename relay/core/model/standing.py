@@ -1,10 +1,12 @@
-"""Whether a buyer may be written to about an order, as a seller may know it: no reason, no personal data (R-POL-19)."""
+"""The answer to the question whether a seller may write to a buyer about an order, without personal data (R-POL-19)."""
 
 from enum import StrEnum
 
 
 class Standing(StrEnum):
+    """The answer; it contains no reason."""
+
     OPEN = "open"
     CRITICAL_ONLY = "critical_only"
-    """Answers, critical kinds and marked subjects alone."""
+    """Only answers, critical kinds and marked subjects pass."""
     CLOSED = "closed"

@@ -1,4 +1,4 @@
-"""What policy decided about one message for one recipient, with its reasons (R-POL-16)."""
+"""The policy's decision about one message for one recipient, with its reasons (R-POL-16)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,8 @@ from relay.core.model.reason import Reason, ReasonCode
 
 
 class Action(StrEnum):
+    """The action of a verdict."""
+
     RELAY = "relay"
     HOLD = "hold"
     RETURN = "return"
@@ -16,8 +18,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """What is cut out before the message goes on, and why. `part` is a MIME part's path; `start` and `end` are offsets
-    in its decoded text, both None for the whole part. `name` stands in the placeholder: a file name, a host."""
+    """A part or a text that is removed before the message is sent, with its reason.
+
+    `part` is the path of a MIME part; `start` and `end` are offsets in its decoded text, both None for the whole part.
+    `name` is the name in the placeholder: a file name or a host.
+    """
 
     part: str
     code: ReasonCode
@@ -28,16 +33,20 @@ class Strip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`reasons` explain the action; the first is the one that a notice names. `warnings`: what did not stop it but is
-    told to the writer, what was stripped included. `notify`: whether the writer is told by a notice (never for
-    automatic mail, RFC 3834 §2). `policy_version` names the policy that judged. `unsolicited`: an opt-out that comes
-    before it is sent would stop it (R-POL-02).
+    """The decision of a policy.
 
-    `not_before`: when it may leave by itself; with HOLD, when the hold ends by itself (R-POL-11, R-POL-12).
-    `disclosed_until`: what the writer may know of that; the end of a buyer's quiet hours would tell where he lives.
-    `counted`: uses up a message of the day's quotas; `bypass`: uses up a mark of importance; `misuse`: points that
-    the mark costs (R-POL-06). `remaining`: messages left today after this one, None without a quota. `to_operator`:
-    goes to the operator in the recipient's place (R-POL-13)."""
+    `reasons` explain the action; a notice names the first. `warnings` did not stop the message but are reported to the
+    writer, removed parts included. `notify`: the writer gets a notice (never for automatic mail, RFC 3834 §2).
+    `policy_version` names the policy that judged. `unsolicited`: an opt-out that arrives before the message is sent
+    would stop it (R-POL-02).
+
+    `not_before` is the earliest time of sending; with HOLD it is the time at which the hold ends without a decision
+    (R-POL-11, R-POL-12). `disclosed_until` is the time that the writer may know instead, because the end of a buyer's
+    quiet hours would reveal the buyer's time zone. `counted`: it uses one message of the day's quotas. `bypass`: it
+    uses one mark of importance; `misuse`: points that this mark costs (R-POL-06). `remaining` is the number of messages
+    left today after this one, None without a quota. `to_operator`: it goes to the operator instead of the recipient
+    (R-POL-13).
+    """
 
     action: Action
     reasons: tuple[Reason, ...]
@@ -57,5 +66,5 @@ class Verdict:
 
     @property
     def main_reason(self) -> Reason:
-        """The one that a notice names; there is one whenever `notify` is set."""
+        """The reason that a notice names; it exists whenever `notify` is set."""
         return self.warnings[0] if self.action is Action.RELAY else self.reasons[0]

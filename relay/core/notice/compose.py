@@ -41,8 +41,11 @@ class NoticeType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteAnswer:
-    """The reply of the receiving server: `text` without real addresses, `code` 0 and `enhanced` "" if there was no
-    reply. `host` is the class of the host in one word ("docomo", "smarthost") or "", never its name."""
+    """The reply of the receiving server.
+
+    `text` is without real addresses; `code` is 0 and `enhanced` "" if there was no reply. `host` is the class of the
+    host in one word ("docomo", "smarthost") or "", never its name.
+    """
 
     text: str
     code: int = 0
@@ -59,14 +62,17 @@ class NoticeLink(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
-    """The content of a notice. `notice_id` is its own Message-ID, `original_message_id` that of the message as its
-    author knows it ("" for none), both without brackets; `alias` is the address that the author wrote to; `order` the
-    marketplace's order id; `retry_until` the time of the last attempt, for delayed mail.
+    """The content of a notice.
+
+    `notice_id` is its own Message-ID, `original_message_id` that of the message as its author knows it ("" for none),
+    both without brackets; `alias` is the address that the author wrote to; `order` the marketplace's order id;
+    `retry_until` the time of the last attempt, for delayed mail.
 
     `reason` is None where a check found none. `excerpt` is the text of its span with some text around it; `others` are
     further reasons and warnings; `strips` are the parts that are cut out. `not_before`: when a hold or a wait ends
     without a decision. `remaining`: messages left today, None without a quota. `reach` and `action` are for a check:
-    how the buyer may be written to about the order, and the action that the message would get."""
+    how the buyer may be written to about the order, and the action that the message would get.
+    """
 
     type: NoticeType
     reason: Reason | None
@@ -97,8 +103,10 @@ _OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UN
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
-    """Returns the notice: CRLF line ends, 7-bit, lines of at most 998 octets, without To and signature. The same
-    request gives the same bytes."""
+    """Returns the notice without To and signature. The same request gives the same bytes.
+
+    It has CRLF line ends, is 7-bit, and has lines of at most 998 octets.
+    """
     words = _Words(request, translations)
     people = encode.text_part(
         frame.page(_blocks(request, words), request.marketplace, translations), translations.gettext("language")

@@ -1,5 +1,7 @@
-"""Composes the parts of a delivery report for programs (RFC 3464), and the header that identifies the message (RFC
-6522)."""
+"""Composes the parts of a delivery report for programs (RFC 3464).
+
+The last part is the header that identifies the message (RFC 6522).
+"""
 
 from datetime import datetime
 
@@ -19,8 +21,10 @@ def delivery_status(
     answer: str = "",
     retry_until: datetime | None = None,
 ) -> bytes:
-    """Returns the part of RFC 3464 §2: the fields of the message, an empty line, the fields of its one recipient. The
-    status is the relay's own; `answer` is the redacted reply of the other server, "" if there was none."""
+    """Returns the part of RFC 3464 §2: the fields of the message, an empty line, the fields of its one recipient.
+
+    The status is the relay's own; `answer` is the redacted reply of the other server, "" if there was none.
+    """
     numbers = code.smtp or SmtpNumbers(550, "5.0.0")
     fields = [
         field("Content-Type", "message/delivery-status"),

@@ -25,8 +25,11 @@ def message_id(given: str) -> str:
 
 
 def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, answered_id: str | None = None) -> bytes:
-    """Returns the header without the fields about the body. `answered_id` is the id of the message that the mail is
-    about, "" if that message had none (RFC 3834 §3.1.3), None if the mail is about no message."""
+    """Returns the header without the fields about the body.
+
+    `answered_id` is the id of the message that the mail is about, "" if that message had none (RFC 3834 §3.1.3), None
+    if the mail is about no message.
+    """
     fields = [
         field("Date", date.write(at)),
         field("From", f"{encode.phrase(marketplace.name)} <mailer-daemon@{marketplace.domain}>"),

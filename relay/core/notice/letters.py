@@ -36,8 +36,10 @@ class Letterhead:
 
 
 class WaitingSender(NamedTuple):
-    """An unlisted address, the number of its held messages and the time of the first. `url` leads to approving or
-    blocking it."""
+    """An unlisted address, the number of its held messages and the time of the first.
+
+    `url` leads to approving or blocking it.
+    """
 
     address: str
     messages: int
@@ -76,8 +78,10 @@ def announcement(
     url: str,
     translations: Translations,
 ) -> bytes:
-    """Returns the announcement to sellers of a new version of the policy, with the changes (R-POL-20). `summary` is the
-    operator's text in the reader's language, "" for none; `url` leads to all versions."""
+    """Returns the announcement to sellers of a new version of the policy, with the changes (R-POL-20).
+
+    `summary` is the operator's text in the reader's language, "" for none; `url` leads to all versions.
+    """
     effective = frame.moment(policy.effective_at, policy)
     said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
     changed = [line for change in changes for line in worded(change, letterhead.marketplace, translations)]
@@ -101,8 +105,10 @@ def report_to_operator(
     *,
     words: str = "",
 ) -> bytes:
-    """Returns the report to the operator that a party used the report link of a message. `order` is the marketplace's
-    id, "" for none; `words` are the reporter's, as typed."""
+    """Returns the report to the operator that a party used the report link of a message.
+
+    `order` is the marketplace's id, "" for none; `words` are the reporter's, as typed.
+    """
     said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
     names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
     blocks = (
@@ -142,8 +148,10 @@ def worded(change: SettingChange, marketplace: Marketplace, translations: Transl
 
 
 def _setting(path: str, translations: Translations) -> str:
-    """Returns the name of a setting in words; with the kind, if it is the action of a content rule for a kind. An
-    unknown path is returned as it is."""
+    """Returns the name of a setting in words; with the kind, if it is the action of a content rule for a kind.
+
+    An unknown path is returned as it is.
+    """
     known = next((name for name in settings() if path == name or path.startswith(f"{name}.")), None)
     if known is None:
         return path

@@ -1,8 +1,8 @@
-"""Composes the replies of the SMTP dialogue: English, ASCII, one text per reason (`ReasonCode.summary`), with the
-reason's word in brackets, as in the record and in notices (R-POL-16).
+"""Composes the replies of the SMTP dialogue.
 
-`Address unknown` is the same reply, byte for byte, for an alias that does not exist and for a stranger who writes to
-an existing one (R-ADR-07), so it names no record.
+They are English and ASCII: one text per reason (`ReasonCode.summary`), with the reason's word in brackets, as in the
+record and in notices (R-POL-16). `Address unknown` is the same reply, byte for byte, for an alias that does not exist
+and for a stranger who writes to an existing one (R-ADR-07), so it names no record.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,10 @@ _LONGEST: Final = 490
 def reply(
     code: ReasonCode, marketplace: Marketplace | None, *, record_id: str | None = None, detail: str = ""
 ) -> Reply:
-    """Returns the refusal for a reason, with a link to help. `marketplace` is None if none is concerned; `detail` says
-    more in words of the relay, never of the client."""
+    """Returns the refusal for a reason, with a link to help.
+
+    `marketplace` is None if none is concerned; `detail` says more in words of the relay, never of the client.
+    """
     line = f"{code.summary}: {detail}" if detail else code.summary
     line = f"{line} ({code})"
     if record_id and code is not ReasonCode.ADDRESS_UNKNOWN:
@@ -34,8 +36,10 @@ def reply(
 
 
 def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
-    """Returns the reply for a message that is not taken: the limit that it exceeds, or when it may come again. Nothing
-    else of a reason's values is shown, because From belongs to its writer."""
+    """Returns the reply for a message that is not taken: the limit that it exceeds, or when it may come again.
+
+    Nothing else of a reason's values is shown, because From belongs to its writer.
+    """
     values = dict(reason.values)
     detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
     if "reset" in values:
@@ -46,8 +50,11 @@ def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
 def reply_for_verdict(
     verdict: Verdict, record_id: str, marketplace: Marketplace, *, reject: bool | None = None
 ) -> Reply:
-    """Returns the reply for a recorded message. `reject`: a RETURN is answered with 5xx and without a notice; None
-    means as the marketplace's `reject_at_data` says, False is for a transaction whose recipients do not all agree."""
+    """Returns the reply for a recorded message.
+
+    `reject`: a RETURN is answered with 5xx and without a notice; None means as the marketplace's `reject_at_data` says,
+    False is for a transaction whose recipients do not all agree.
+    """
     if verdict.action is Action.RELAY:
         return _taken("; ".join((f"{record_id} recorded and queued{_warning(verdict)}", *_outlook(verdict))))
     first = verdict.reasons[0]

@@ -1,1 +1,1 @@
-"""What may pass: a pure function from facts to a verdict, and the policy that steers it."""
+"""Decides which mail may pass: a pure function from facts to a verdict."""

@@ -25,8 +25,10 @@ def settings(policy: Policy) -> dict[str, object]:
 
 
 def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
-    """Returns the changed settings by the key path of the policy file, in its order. The value is None where only one
-    version has an action for a kind."""
+    """Returns the changed settings by the key path of the policy file, in its order.
+
+    The value is None where only one version has an action for a kind.
+    """
     before, after = settings(old), settings(new)
     return [
         SettingChange(path, before.get(path), after.get(path))

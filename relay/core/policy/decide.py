@@ -148,7 +148,7 @@ def _mildness(finding: Finding) -> int:
 
 
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
-    """When the mail leaves without a person's decision; None if it leaves at once, never, or needs a decision."""
+    """Returns when the mail leaves without a person's decision; None if it leaves at once, never, or needs a decision."""
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]
     waits_for_decision = action is Action.HOLD and len(known) < len(times)
@@ -156,8 +156,10 @@ def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
 
 
 def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Sequence[Reason]) -> bool:
-    """Whether the writer gets a notice. Automatic mail is never answered (RFC 3834 §2, R-POL-14), nor a loop
-    (R-OUT-08)."""
+    """Whether the writer gets a notice.
+
+    Automatic mail is never answered (RFC 3834 §2, R-POL-14), nor a loop (R-OUT-08).
+    """
     if case.is_automatic or (action is Action.RELAY and not warnings):
         return False
     return not reasons or reasons[0].code is not ReasonCode.LOOP

@@ -8,8 +8,10 @@ _BY_NAME = {kind.value: kind for kind in Kind}
 
 
 def said(case: HeaderCase) -> Kind | None:
-    """The kind named by `alias+KIND`, else by `X-Relay-Kind`; None if neither names a kind (R-ADR-05). A tag that
-    names an order does not name a kind."""
+    """The kind named by `alias+KIND`, else by `X-Relay-Kind`; None if neither names a kind (R-ADR-05).
+
+    A tag that names an order does not name a kind.
+    """
     order, tag = case.facts.order, case.facts.tag
     is_order = order is not None and order.external_id.casefold() == tag.casefold()
     return (None if is_order else named(tag)) or named(case.head.kind_mark)
@@ -20,11 +22,11 @@ def kind_of(case: HeaderCase) -> Kind:
 
 
 def answers(case: HeaderCase) -> bool:
-    """Whether the message answers one of the other side: In-Reply-To or References name a message of the other side
-    in this pair, or a question of the buyer is still open (R-POL-04).
+    """Tells whether the message answers one of the other side (R-POL-04).
 
-    `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing (R-POL-05).
-    Automatic mail answers nothing (R-POL-14).
+    It does if In-Reply-To or References name a message of the other side in this pair, or if a question of the buyer is
+    still open. `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing
+    (R-POL-05). Automatic mail answers nothing (R-POL-14).
     """
     if case.is_automatic:
         return False

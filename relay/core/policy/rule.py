@@ -17,7 +17,7 @@ class Stage(Enum):
     AUTHOR = auto()
     """The writer and the writer's account. Says nothing about the recipient."""
     FORM = auto()
-    """What kind of mail it is: automatic replies, signatures."""
+    """The form of the mail: automatic replies, signatures."""
     PARTIES = auto()
     """The recipient, the order, the thread and the opt-out. For registered writers only."""
     CONTENT = auto()

@@ -1,4 +1,4 @@
-"""Who is writing (`ports.Authenticator`): by login, or by what DNS, signatures and believed servers say of a mail."""
+"""Authentication of the writer (`ports.Authenticator`): by login, DNS, signatures or results of trusted servers."""
 
 from relay.edge.authenticate.login import SessionAuthenticator
 from relay.edge.authenticate.mail import MailAuthenticator

@@ -1,5 +1,7 @@
-"""ARC chains of mail that comes in (RFC 8617 §5.2), verified by dkimpy with keys fetched beforehand: those of all seals
-and of the newest signature, which is the only one that must hold.
+"""ARC chains of incoming mail (RFC 8617 §5.2), verified by dkimpy.
+
+The keys are fetched beforehand: those of all seals, and of the newest signature, which is the only one that must be
+valid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,14 +17,18 @@ from relay.edge.authenticate.fields import Message, is_plain
 from relay.edge.authenticate.keys import Keys
 from relay.ports import Resolver
 
-_MOST_SETS: Final = 50  # RFC 8617 §5.1.1.1 bids no more
+_MOST_SETS: Final = 50  # RFC 8617 §5.1.1.1 allows no more
 _MOST_KEYS: Final = 12
-"""Mail passes through a few hands; a chain that names more keys makes us ask on a stranger's behalf, and fails."""
+"""The most keys of one chain.
+
+A real mail passes few servers; a chain with more keys fails, because it makes the relay send many queries for a
+stranger.
+"""
 _SEAL, _SIGNATURE, _RESULTS = b"arc-seal", b"arc-message-signature", b"arc-authentication-results"
 
 
 class Seal(NamedTuple):
-    """Who sealed a set (a folded domain), and the results that it states."""
+    """The folded domain that sealed a set, and the Authentication-Results that the set states."""
 
     domain: str
     results: str
@@ -30,8 +36,11 @@ class Seal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`outcome`: none, pass, fail or temperror; `seals`, the newest first, of a chain that passes and covers From
-    (RFC 8617 §4.1.2, RFC 6376 §5.4)."""
+    """The result of a chain: `outcome` is "none", "pass", "fail" or "temperror".
+
+    `seals` are those of a chain that passes and covers From, the newest first; else empty (RFC 8617 §4.1.2, RFC 6376
+    §5.4).
+    """
 
     outcome: str
     seals: tuple[Seal, ...] = ()
@@ -42,6 +51,7 @@ class _Verifier(OwnArithmetic, dkim.ARC):  # type: ignore[misc]
 
 
 async def verify(resolver: Resolver, message: Message) -> Chain:
+    """Returns the result of the message's chain. Raises nothing; a DNS fault gives "temperror"."""
     fields = [field for field in message.fields if field.name in {_SEAL, _SIGNATURE, _RESULTS}]
     if not fields:
         return Chain("none")
@@ -61,7 +71,7 @@ async def verify(resolver: Resolver, message: Message) -> Chain:
 
 
 def _tags(message: Message, name: bytes) -> Iterator[Mapping[str, str]]:
-    """Of seals or signatures, as far as they can be read; dkimpy finds fault with the rest."""
+    """Yields the readable seals or signatures as tags; dkimpy rejects the others."""
     for field in message.named(name):
         try:
             yield taglist.read(field.value)
@@ -87,7 +97,7 @@ def _verified(message: Message, tags: list[Mapping[str, str]], fetched: Keys) ->
         verifier = _Verifier(header, logger=QUIET)
         verifier.hashed = message
         outcome, sets, _ = verifier.verify(dnsfunc=record)
-    except Exception:  # noqa: BLE001 - whatever a hostile field makes the library raise, it is not a pass
+    except Exception:  # noqa: BLE001 - any exception that a hostile field causes in the library is a failure
         return Chain("fail")
     if outcome != dkim.CV_Pass:
         return Chain("none" if outcome == dkim.CV_None else "fail")

@@ -1,7 +1,7 @@
-"""DKIM signatures of mail that comes in (RFC 6376 §6), verified by dkimpy with keys fetched beforehand.
+"""DKIM signatures of incoming mail (RFC 6376 §6), verified by dkimpy with keys fetched beforehand.
 
-What dkimpy is lenient or slow about is decided before: `l=`, SHA-1, a From that is not signed, keys unfit for mail,
-bodies. Nothing is raised: each signature has an outcome in the words of RFC 8601 §2.7.1.
+This module itself checks the parts for which dkimpy is too lenient or too slow: `l=`, SHA-1, an unsigned From, keys
+unfit for mail, and bodies. Nothing is raised: each signature has an outcome as in RFC 8601 §2.7.1.
 """
 
 import base64
@@ -24,12 +24,12 @@ from relay.ports import Resolver
 _MOST_SIGNATURES: Final = 8
 _BEST_FIRST: Final = ("pass", "temperror", "fail", "policy", "permerror")
 _ALGORITHMS: Final = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
-QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, where nobody hears it
-"""dkimpy tells its logger what stands in mail."""
+QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree of loggers, so that no handler gets its records
+"""A logger without output: dkimpy would log contents of the mail."""
 
 
 class _Key:
-    """The shape in which dkimpy takes a key that verifies by itself, as PyNaCl's do."""
+    """A key in the form that dkimpy accepts from PyNaCl: it verifies by itself."""
 
     def __init__(self, key: PublicKey) -> None:
         self._key = key
@@ -40,8 +40,11 @@ class _Key:
 
 
 class OwnArithmetic:
-    """Over dkimpy's verifiers. They are given no body: their hash takes quadratic time for a line of blanks; and no
-    number to calculate with: their RSA is Python's, and holds up all else."""
+    """Replaces two operations of dkimpy's verifiers: the body hash and the key operation.
+
+    dkimpy's body hash takes quadratic time for a line of blanks. Its RSA is written in Python and blocks the
+    interpreter.
+    """
 
     hashed: Message
 
@@ -65,14 +68,17 @@ def _is_of_body(message: Message, canonicalization: bytes, body_hash: bytes) -> 
     if body_form not in {b"simple", b"relaxed"}:
         return False
     try:
-        told = base64.b64decode(b"".join(body_hash.split()), validate=True)
+        claimed = base64.b64decode(b"".join(body_hash.split()), validate=True)
     except binascii.Error:
         return False
-    return told == message.body_hash(body_form.decode())
+    return claimed == message.body_hash(body_form.decode())
 
 
 async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
-    """The outcome of each signature from the top on; those beyond a fixed number are not looked at."""
+    """Returns the outcome of each signature, from the top down.
+
+    Signatures after the first `_MOST_SIGNATURES` are ignored.
+    """
     signatures = [_read(field) for field in message.named(b"dkim-signature")[:_MOST_SIGNATURES]]
     if not signatures:
         return []
@@ -82,7 +88,7 @@ async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
 
 
 def _read(field: SignedField) -> tuple[Mapping[str, str], str]:
-    """Its tags, and the outcome that takes no key, "" when it takes one."""
+    """Returns the signature's tags, and the outcome that needs no key; "" when the key is needed."""
     if not is_plain(field):
         return {}, "permerror"
     try:
@@ -96,12 +102,12 @@ def _refused(tags: Mapping[str, str]) -> str:
     if keys.name(tags) is None or b"from" not in signed_names(tags):
         return "permerror"  # RFC 6376 §6.1.1
     if "l" in tags or tags.get("a") == "rsa-sha1":
-        return "policy"  # what it leaves unsigned, or how it signs, proves nothing (RFC 8301 §3.1)
+        return "policy"  # a partly signed body, or SHA-1, proves nothing (RFC 8301 §3.1)
     return "" if tags.get("a") in _ALGORITHMS else "permerror"
 
 
 def signed_names(tags: Mapping[str, str]) -> set[bytes]:
-    """The fields that `h=` names, in lower case."""
+    """Returns the fields that `h=` names, in lower case."""
     return {name.strip().lower().encode() for name in tags.get("h", "").split(":")}
 
 
@@ -115,6 +121,7 @@ def _verify_all(
 
 
 def folded(domain: str) -> str:
+    """Returns the folded domain; "" when it is not a domain name."""
     try:
         return address.fold_domain(domain)
     except address.AddressError:
@@ -127,7 +134,7 @@ def _verified(message: Message, position: int, tags: Mapping[str, str], fetched:
         return "temperror"
     if not record or _key_type(record) != _ALGORITHMS[tags["a"]] or not _is_of_domain(tags, record):
         return "permerror"
-    # A From that only lenient readers take for one (`From : x`) is not what was signed.
+    # A field such as `From : x`, which only lenient readers accept as From, is not the signed field.
     header = message.header({b"dkim-signature", *signed_names(tags)}) if message.named(b"from") else None
     if header is None:
         return "permerror"
@@ -135,7 +142,7 @@ def _verified(message: Message, position: int, tags: Mapping[str, str], fetched:
         verifier = _Verifier(header, logger=QUIET)
         verifier.hashed = message
         return "pass" if verifier.verify(position, dnsfunc=lambda *_, **__: record) else "fail"
-    except Exception:  # noqa: BLE001 - whatever a hostile field makes the library raise, it is not a pass
+    except Exception:  # noqa: BLE001 - any exception that a hostile field causes in the library is a failure
         return "permerror"
 
 
@@ -148,7 +155,7 @@ def _is_of_domain(tags: Mapping[str, str], record: bytes) -> bool:
     return identity.lower() == tags["d"].lower() or not keys.is_strict(record)
 
 
-def word(signatures: Sequence[Identifier]) -> str:
-    """One word for all of them, the best one."""
+def best_outcome(signatures: Sequence[Identifier]) -> str:
+    """Returns the best outcome of all signatures, "none" when there are none."""
     outcomes = {one.outcome for one in signatures}
-    return next((word for word in _BEST_FIRST if word in outcomes), "none")
+    return next((outcome for outcome in _BEST_FIRST if outcome in outcomes), "none")

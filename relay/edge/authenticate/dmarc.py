@@ -1,5 +1,6 @@
-"""The walks of DMARC over DNS: what is published about a domain, and whether another belongs to the same organization
-(RFC 9989 §4.10). Faults are raised, as ResolveError: nothing found and nothing heard are different answers.
+"""The DNS walks of DMARC: records about a domain, and whether two domains have one organization (RFC 9989 §4.10).
+
+DNS faults raise ResolveError, because "no record" and "no answer" have different consequences.
 """
 
 from relay.core import dmarc, public_suffixes
@@ -8,7 +9,7 @@ from relay.ports import Resolver
 
 
 async def discover(resolver: Resolver, domain: str) -> Discovery:
-    """For a folded domain. Raises ResolveError."""
+    """Returns the DMARC records for a folded domain. Raises ResolveError."""
     records: dict[str, DmarcRecord] = {}
     for name in dmarc.walk(domain):
         record = dmarc.read(await resolver.txt(f"_dmarc.{name}"))
@@ -20,12 +21,14 @@ async def discover(resolver: Resolver, domain: str) -> Discovery:
 
 
 async def aligned(resolver: Resolver, author: Discovery, method: Method, domain: str) -> bool:
-    """Whether a domain that `method` has proven (folded) may stand for the author's (RFC 9989 §4.4). Raises
-    ResolveError."""
+    """Whether a folded domain that `method` has proven is aligned with the author's (RFC 9989 §4.4).
+
+    Raises ResolveError.
+    """
     if domain == author.domain:
         return True
     if author.policy is not None and method in author.policy.strict:
         return False
     if domain.rpartition(".")[2] != author.domain.rpartition(".")[2]:
-        return False  # no organization spans two top-level names: spares a stranger's walk
+        return False  # no organization spans two top-level domains, so no query is needed
     return (await discover(resolver, domain)).organization == author.organization

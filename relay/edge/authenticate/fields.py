@@ -1,6 +1,7 @@
-"""A message as signatures see it: the header's fields with their exact octets, and its body hashed.
+"""A message as signatures see it: the header fields with their exact octets, and the hash of the body.
 
-All of it linear: what is handed to dkimpy is made small and plain before, because its patterns are not.
+Everything here takes linear time. The input of dkimpy is made small and plain before, because its patterns are not
+linear.
 """
 
 import asyncio
@@ -26,22 +27,23 @@ _LONGEST_SPACE: Final = re.compile(rb"\s{65}")
 
 
 class SignedField(NamedTuple):
-    """`name` in lower case; `raw` is the whole field."""
+    """One header field: `name` in lower case, `raw` the whole field."""
 
     name: bytes
     raw: bytes
 
     @property
     def value(self) -> str:
+        """The unfolded value as text."""
         return self.raw.partition(b":")[2].decode("utf-8", "replace").replace("\r\n", "").strip(" \t")
 
 
 class Message:
-    """One message under verification; used by one thread at a time."""
+    """One message under verification; only one thread uses it at a time."""
 
     def __init__(self, content: bytes) -> None:
         start = body_start(content)
-        # A header that ends with the message may lack its last line end, and fields never span the empty line.
+        # A header without a body may lack its last line end, and no field continues after the empty line.
         header = content[:start] if content[:start].endswith(b"\r\n") else content[:start] + b"\r\n"
         self.fields = [SignedField(match[1].lower(), match[0]) for match in _FIELD.finditer(header)]
         self._content = content
@@ -49,7 +51,7 @@ class Message:
         self._hashes: dict[str, bytes] = {}
 
     async def apart(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """`work` on this message: in a thread, unless it is over before one has been handed the interpreter."""
+        """Runs `work` on this message in a thread, or at once if that takes less time than to start a thread."""
         signatures = [field for field in self.fields if field.name in _SIGNING]
         if (
             len(self._content) <= _LIGHT_CONTENT
@@ -61,16 +63,20 @@ class Message:
         return await asyncio.to_thread(work, *arguments)
 
     def named(self, name: bytes) -> list[SignedField]:
+        """Returns the fields of this name (in lower case), from the top down."""
         return [field for field in self.fields if field.name == name]
 
     def header(self, names: Iterable[bytes]) -> bytes | None:
-        """The fields of these names in their order and an empty line; None when that is more than mail is made of."""
+        """Returns the fields of these names in their order, and an empty line.
+
+        None when there are more lines than mail has.
+        """
         wanted = set(names)
         header = b"".join(field.raw for field in self.fields if field.name in wanted)
         return None if header.count(b"\n") > _MOST_LINES else header + b"\r\n"
 
     def body_hash(self, canonicalization: str) -> bytes:
-        """SHA-256 of the body in "simple" or "relaxed" form (RFC 6376 §3.4.3, §3.4.4)."""
+        """Returns the SHA-256 of the body in "simple" or "relaxed" form (RFC 6376 §3.4.3, §3.4.4)."""
         if canonicalization not in self._hashes:
             body = bytes(self._body)
             canonical = dkim.relaxed_body(body) if canonicalization == "relaxed" else body.rstrip(b"\r\n") + b"\r\n"
@@ -79,5 +85,5 @@ class Message:
 
 
 def is_plain(signature: SignedField) -> bool:
-    """Whether a signature's field is of a size and shape that programs write."""
+    """Whether a signature's field has a size and shape that real programs write."""
     return len(signature.raw) <= _LONGEST_SIGNATURE and not _LONGEST_SPACE.search(signature.raw)

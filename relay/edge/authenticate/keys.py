@@ -1,7 +1,7 @@
-"""Public keys of DKIM and ARC: fetched all at once before anything is verified, refused unless fit for mail.
+"""Public keys of DKIM and ARC: fetched together before anything is verified, and refused unless fit for mail.
 
-A key is anybody's text: its size and form are checked before any arithmetic is done with it. Reading one costs as much
-as verifying with it, so the latest are kept.
+Anybody can publish a key, so its size and form are checked before any computation with it. Parsing a key costs as much
+as verifying with it, so the latest keys are kept.
 """
 
 import asyncio
@@ -33,16 +33,20 @@ _NAME: Final = re.compile(
 
 PublicKey = rsa.RSAPublicKey | Ed25519PublicKey
 Keys = Mapping[str, bytes | None]
-"""By name: a record, b"" when there is none that fits, None when DNS failed."""
+"""Key records by name: b"" when no record fits, None when DNS failed."""
 
 
 def name(tags: Mapping[str, str]) -> str | None:
-    """Where a signature's key is published (RFC 6376 §3.6.2.1), in lower case; None when that is no name."""
+    """Returns the name under which a signature's key is published, in lower case (RFC 6376 §3.6.2.1).
+
+    None if it is invalid.
+    """
     where = f"{tags.get('s', '')}._domainkey.{tags.get('d', '')}"
     return where.lower() if _NAME.match(where) else None
 
 
 async def fetch(resolver: Resolver, names: Iterable[str]) -> Keys:
+    """Returns the key records of these names, looked up at the same time. Raises nothing."""
     wanted = sorted(set(names))
     if len(wanted) == 1:
         return {wanted[0]: await _fetch(resolver, wanted[0])}
@@ -59,8 +63,10 @@ async def _fetch(resolver: Resolver, one: str) -> bytes | None:
 
 @lru_cache(maxsize=_KEPT)
 def public(record: bytes) -> PublicKey | None:
-    """The key of a record (RFC 6376 §3.6.1, RFC 8301, RFC 8463), None when it does not fit. A revoked one (empty `p=`)
-    does not."""
+    """Returns the key of a record (RFC 6376 §3.6.1, RFC 8301, RFC 8463).
+
+    None when it is unfit or revoked (empty `p=`).
+    """
     try:
         tags = taglist.read(record.decode("utf-8"))
         key = base64.b64decode("".join(tags.get("p", "").split()), validate=True)
@@ -76,7 +82,7 @@ def public(record: bytes) -> PublicKey | None:
 
 
 def holds(key: PublicKey, digest: bytes, signature: bytes) -> bool:
-    """Whether `signature` is this key's for a SHA-256 `digest`."""
+    """Whether `signature` is a valid signature of this key over a SHA-256 `digest`."""
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
@@ -102,5 +108,5 @@ def _rsa(der: bytes) -> rsa.RSAPublicKey | None:
 
 
 def is_strict(record: bytes) -> bool:
-    """`t=s`: the signature's identity must be of the very domain that signs (RFC 6376 §3.6.1)."""
+    """Whether the key has `t=s`: then the identity must be of exactly the domain that signs (RFC 6376 §3.6.1)."""
     return "s" in {flag.strip() for flag in taglist.read(record.decode()).get("t", "").split(":")}

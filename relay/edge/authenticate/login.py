@@ -1,11 +1,14 @@
-"""A login proves who writes; nothing is looked up."""
+"""Authentication by login only; it looks up nothing."""
 
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming
 
 
 class SessionAuthenticator:
-    """`ports.Authenticator` where nothing is to be verified: knows logins only, never raises, asks nobody."""
+    """Implements `ports.Authenticator` for installations that verify no mail: a login is the only proof.
+
+    Raises nothing.
+    """
 
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:  # noqa: ARG002 - the port's
         if incoming.peer.login_party_id is not None:

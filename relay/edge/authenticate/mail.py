@@ -1,7 +1,7 @@
-"""Who wrote a mail that came without a login (R-IN-08, R-IN-09): SPF or DKIM in alignment with From, or the word of a
-server that is believed.
+"""Authentication of mail without a login (R-IN-08, R-IN-09).
 
-Look-ups run side by side; a DNS fault counts only where its answer could have changed the outcome.
+The proof is SPF or DKIM in alignment with From, or the results of a trusted server. Look-ups run at the same time. A
+DNS fault counts only where its answer could have changed the outcome.
 """
 
 import asyncio
@@ -21,31 +21,42 @@ from relay.edge.authenticate.results import ReportedResults
 from relay.ports import Observer, ResolveError, Resolver, UnavailableError
 
 _LONGEST_S: Final = 45
-"""For all look-ups of one message; clients wait 10 minutes for the answer to their data (RFC 5321 §4.5.3.2.6)."""
+"""For all look-ups of one message. Clients wait 10 minutes for the answer to their data (RFC 5321 §4.5.3.2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """`author` is None where DNS failed to tell what is published about the From domain."""
+    """The results of all methods for one message.
+
+    `author` is None when DNS did not answer about the From domain. `reported` are the results of a trusted front host,
+    if there are any; then `identifiers` are from there.
+    """
 
     identifiers: Sequence[Identifier]
     author: Discovery | None
     chain: Chain
-    told: ReportedResults | None
+    reported: ReportedResults | None
 
     @property
-    def words(self) -> dict[str, str]:
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of SPF, DKIM and ARC, each by the name of the method."""
         methods: tuple[Method, ...] = ("spf", "dkim")
-        if self.told:
-            found = {method: self.told.word(method) for method in methods}
+        if self.reported:
+            found = {method: self.reported.outcome_of(method) for method in methods}
         else:
-            found = {method: dkim.word([one for one in self.identifiers if one.method == method]) for method in methods}
-        return {method: word for method, word in found.items() if word} | {"arc": self.chain.outcome}
+            found = {
+                method: dkim.best_outcome([one for one in self.identifiers if one.method == method])
+                for method in methods
+            }
+        return {method: outcome for method, outcome in found.items() if outcome} | {"arc": self.chain.outcome}
 
 
 class MailAuthenticator(SessionAuthenticator):
-    """`ports.Authenticator` with all of it. `front_hosts` are networks whose servers' results, given in the name
-    `authserv_id`, are taken; `sealers` are folded domains whose ARC seals are believed."""
+    """Implements `ports.Authenticator` with all methods.
+
+    `front_hosts` are networks whose servers' results under the name `authserv_id` are trusted. `sealers` are folded
+    domains whose ARC seals are trusted.
+    """
 
     def __init__(
         self,
@@ -69,26 +80,26 @@ class MailAuthenticator(SessionAuthenticator):
         try:
             async with asyncio.timeout(_LONGEST_S):
                 evidence = await self._gather(incoming, domain)
-                proven, dmarc_word = await self._judge(evidence, domain)
+                proven, dmarc_outcome = await self._judge(evidence, domain)
         except (ResolveError, TimeoutError) as error:
             self._observer.count("authentications", method="dmarc", result="temperror")
-            raise UnavailableError("DNS did not say who may write in that From domain's name") from error
-        words = evidence.words | {"dmarc": dmarc_word}
-        for method, result in words.items():
+            raise UnavailableError("DNS did not answer whether the writer may use the From domain") from error
+        outcomes = evidence.outcomes | {"dmarc": dmarc_outcome}
+        for method, result in outcomes.items():
             self._observer.count("authentications", method=method, result=result)
         return Authentication(
             proof=Proof.ALIGNED if proven else Proof.NONE,
-            results=tuple(f"{method}={result}" for method, result in words.items()),
-            spf_fail=words.get("spf") == "fail",
-            dmarc_fail=dmarc_word == "fail" and not proven,
+            results=tuple(f"{method}={result}" for method, result in outcomes.items()),
+            spf_fail=outcomes.get("spf") == "fail",
+            dmarc_fail=dmarc_outcome == "fail" and not proven,
         )
 
     async def _gather(self, incoming: Incoming, domain: str) -> _Evidence:
         message = Message(incoming.content)
-        told = self._told(incoming, message)
-        if told:
+        reported = self._reported(incoming, message)
+        if reported:
             author, chain = await asyncio.gather(self._discover(domain), arc.verify(self._resolver, message))
-            return _Evidence(told.identifiers, author, chain, told)
+            return _Evidence(reported.identifiers, author, chain, reported)
         author, chain, by_host, signatures = await asyncio.gather(
             self._discover(domain),
             arc.verify(self._resolver, message),
@@ -97,9 +108,12 @@ class MailAuthenticator(SessionAuthenticator):
         )
         return _Evidence((by_host, *signatures), author, chain, None)
 
-    def _told(self, incoming: Incoming, message: Message) -> ReportedResults | None:
-        """A server that names its client (XCLIENT, PROXY) lets us see for ourselves: the client's own address stands
-        in its place, and what the client wrote in that server's name is not believed."""
+    def _reported(self, incoming: Incoming, message: Message) -> ReportedResults | None:
+        """Returns the results of the front host that delivered this mail, None if there are none.
+
+        When a front host names its client (XCLIENT, PROXY), the client's address takes the place of its own. The relay
+        then verifies the mail itself and ignores results that the client may have written in the front host's name.
+        """
         client = ip_address(incoming.peer.client_ip)
         if not self._authserv_id or not any(client in network for network in self._fronts):
             return None
@@ -119,17 +133,17 @@ class MailAuthenticator(SessionAuthenticator):
         return Identifier("spf", domain, result)
 
     async def _judge(self, evidence: _Evidence, domain: str) -> tuple[bool, str]:
-        """Whether From is proven, and DMARC's word. Raises ResolveError where DNS had to be known."""
-        if evidence.told and evidence.told.dmarc == "temperror":
-            raise ResolveError("the server in front heard nothing from DNS", permanent=False)
+        """Whether From is proven, and the outcome of DMARC. Raises ResolveError when a missing DNS answer decides."""
+        if evidence.reported and evidence.reported.dmarc == "temperror":
+            raise ResolveError("the front host got no answer from DNS", permanent=False)
         author = evidence.author
         if author is None:
-            # Alignment with the very domain holds whatever is published.
+            # A proof for exactly the From domain is aligned under any DMARC record.
             if any(one.outcome == "pass" and one.domain == domain for one in evidence.identifiers):
                 return True, "temperror"
-            raise ResolveError("no answer about the From domain", permanent=False)
-        refused_in_front = evidence.told is not None and evidence.told.dmarc == "fail"
-        if evidence.told and evidence.told.passes(domain):
+            raise ResolveError("DNS did not answer about the From domain", permanent=False)
+        refused_in_front = evidence.reported is not None and evidence.reported.dmarc == "fail"
+        if evidence.reported and evidence.reported.passes(domain):
             return True, "pass"
         if not refused_in_front and await self._any_aligned(author, evidence.identifiers):
             return True, "pass" if author.policy else "none"
@@ -137,9 +151,12 @@ class MailAuthenticator(SessionAuthenticator):
         return await self._sealed(author, evidence.chain), failed
 
     async def _any_aligned(self, author: Discovery, identifiers: Sequence[Identifier]) -> bool:
-        """Raises ResolveError when none is, and one might be whose outcome or organization DNS did not tell."""
+        """Whether a proven identifier is aligned with From.
+
+        Raises ResolveError when none is, but a missing DNS answer could have made one so.
+        """
         fault: ResolveError | None = None
-        # The very domain first: what it proves takes no walk through the DNS of others.
+        # The From domain comes first, because a proof for it needs no further DNS query.
         for one in sorted(identifiers, key=lambda each: each.domain != author.domain):
             if one.outcome not in {"pass", "temperror"} or not one.domain:
                 continue
@@ -151,20 +168,23 @@ class MailAuthenticator(SessionAuthenticator):
             if aligned and one.outcome == "pass":
                 return True
             if aligned:
-                fault = ResolveError(f"{one.method} had no answer", permanent=False)
+                fault = ResolveError(f"{one.method} got no answer from DNS", permanent=False)
         if fault:
             raise fault
         return False
 
     async def _sealed(self, author: Discovery, chain: Chain) -> bool:
-        """Whether a believed sealer saw From proven, and everybody who handled the mail since is believed too: whoever
-        is not may have written it anew (RFC 8617 §9.3)."""
+        """Whether a trusted sealer saw From proven, and all later sealers are trusted too (RFC 8617 §9.3).
+
+        An untrusted later server may have changed the mail. Raises ResolveError when the keys of the seals could not be
+        read.
+        """
         if chain.outcome == "temperror" and self._sealers:
-            raise ResolveError("no answer about the seals", permanent=False)
+            raise ResolveError("DNS did not answer about the keys of the seals", permanent=False)
         for seal in chain.seals:
             if seal.domain not in self._sealers:
                 return False
-            told = results.sealed(seal.results)
-            if told and (told.passes(author.domain) or await self._any_aligned(author, told.identifiers)):
+            reported = results.sealed(seal.results)
+            if reported and (reported.passes(author.domain) or await self._any_aligned(author, reported.identifiers)):
                 return True
         return False

@@ -1,4 +1,4 @@
-"""Authentication-Results (RFC 8601) of servers that are believed: a configured one in front of us, a sealer of ARC."""
+"""Authentication-Results (RFC 8601) of trusted servers: a configured front host, or a sealer of ARC."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from relay.edge.authenticate.fields import Message
 
 _LONGEST: Final = 8_192
 _ACTION: Final = re.compile(r" action=[a-z.]{1,20}(?=[ ;]|\Z)")
-"""Microsoft's addition to `dmarc=`, which the grammar has no place for."""
+"""Microsoft's addition to `dmarc=`, for which the grammar has no place."""
 _OUTCOMES: Final = frozenset(
     {"none", "pass", "fail", "softfail", "neutral", "policy", "temperror", "permerror"}  # RFC 8601 §2.7
 )
@@ -26,8 +26,11 @@ _DOMAINS: Final[dict[Method, tuple[tuple[str, str], ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportedResults:
-    """What one server says. `dmarc` is its result, "" when it names none; `dmarc_domain` the From domain that it is
-    about, "" when it does not say."""
+    """The results of one server.
+
+    `dmarc` is its DMARC result, "" when it has none. `dmarc_domain` is the From domain of that result, "" when it is
+    not named.
+    """
 
     server: str
     identifiers: tuple[Identifier, ...]
@@ -35,16 +38,17 @@ class ReportedResults:
     dmarc_domain: str = ""
 
     def passes(self, domain: str) -> bool:
-        """Whether it says that DMARC passed for this From domain."""
+        """Whether DMARC passed for this From domain."""
         return self.dmarc == "pass" and self.dmarc_domain in {"", domain}
 
-    def word(self, method: Method) -> str:
+    def outcome_of(self, method: Method) -> str:
+        """Returns "pass" if any result of the method is "pass", else its first result; "" when there is none."""
         outcomes = [one.outcome for one in self.identifiers if one.method == method]
         return "pass" if "pass" in outcomes else outcomes[0] if outcomes else ""
 
 
 def read(text: str) -> ReportedResults | None:
-    """A field's unfolded value, None when it is none or too long."""
+    """Reads a field's unfolded value; None when it is invalid or too long."""
     if len(text) > _LONGEST:
         return None
     try:
@@ -61,7 +65,7 @@ def read(text: str) -> ReportedResults | None:
 
 
 def sealed(text: str) -> ReportedResults | None:
-    """That of an ARC-Authentication-Results field, whose instance stands before it (RFC 8617 §4.1.1)."""
+    """Reads an ARC-Authentication-Results field, whose instance precedes the results (RFC 8617 §4.1.1)."""
     instance = _INSTANCE.match(text)
     return read(text[instance.end() :].strip()) if instance else None
 
@@ -77,29 +81,32 @@ def _outcome(result: Any) -> str:
 
 
 def _domain(result: Any, properties: tuple[tuple[str, str], ...]) -> str:
-    """The domain in the first of these properties that is there."""
+    """Returns the folded domain in the first of these properties that is present."""
     values = {(one.type, one.name): str(one.value) for one in result.properties}
     text = next((values[name] for name in properties if name in values), "")
     return folded(text.rpartition("@")[2])
 
 
 def of_front(message: Message, server: str) -> ReportedResults | None:
-    """What the server in front of us says: in the fields of its name that stand together at the top, above any trace
-    of servers before it. A method's topmost field counts, so that nothing is added below it; removing what others
-    wrote in its name is that server's duty (RFC 8601 §5)."""
-    told: list[ReportedResults] = []
+    """Returns the results that the front host `server` has added, None when there are none.
+
+    Only its fields above the next Received field count: those further down come from earlier servers. For each method
+    the topmost field counts, so that a field added further down has no effect. The front host must remove fields that
+    others wrote in its name (RFC 8601 §5).
+    """
+    reported: list[ReportedResults] = []
     for field in message.fields:
-        if field.name == b"received" and told:
+        if field.name == b"received" and reported:
             break
         if field.name != b"authentication-results" or not field.value.lower().startswith(server.lower()):
-            continue  # what anybody may have written by the hundred is not worth a parser's time
+            continue  # a mail may contain hundreds of such fields; none of them is parsed
         one = read(field.value)
         if one and one.server == server.lower():
-            told.append(one)
-    if not told:
+            reported.append(one)
+    if not reported:
         return None
-    first = {method: next((one for one in told if one.word(method)), None) for method in _DOMAINS}
-    dmarc = next((one for one in told if one.dmarc), told[0])
+    first = {method: next((one for one in reported if one.outcome_of(method)), None) for method in _DOMAINS}
+    dmarc = next((one for one in reported if one.dmarc), reported[0])
     return ReportedResults(
         server=server,
         identifiers=tuple(

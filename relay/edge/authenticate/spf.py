@@ -1,7 +1,7 @@
-"""SPF: whether a client may send in a domain's name, by what that domain publishes (RFC 7208 §4).
+"""SPF: checks whether a client may send mail for a domain, by the domain's published record (RFC 7208 §4).
 
-One `Check` is one message's: it counts look-ups and empty answers, so that a hostile record costs a bounded number of
-queries, and it has a time limit. Every outcome is a result; nothing is raised.
+One `Check` serves one message. It limits look-ups, empty answers and time, so that a hostile record costs a bounded
+number of queries. Every outcome is a result; nothing is raised.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ _LONGEST_S: Final = 20  # RFC 7208 §4.6.4
 
 _KEPT_BYTES: Final = 1_000
 _kept: Final = lru_cache(maxsize=1_000)(spf.read)
-"""Records cost more to read than to obey."""
+"""Parses a record; the latest results are kept, because parsing costs more than evaluating."""
 
 
 class _PermanentError(Exception):
-    """The record asks for more than is granted, or leads to nothing: permerror."""
+    """The record needs too many look-ups, or refers to a domain without a record: the result is permerror."""
 
 
 class Check:
-    """check_host() for one client (RFC 7208 §4). `sender` is an address, its local part may be missing."""
+    """The function check_host() for one client (RFC 7208 §4). `sender` is an address; its local part may be missing."""
 
     def __init__(self, resolver: Resolver, *, client_ip: str, helo: str, sender: str) -> None:
         self._resolver = resolver
@@ -44,6 +44,7 @@ class Check:
         self._client_name: str | None = None
 
     async def result(self) -> Result:
+        """Returns the result; DNS faults give temperror and invalid records permerror."""
         try:
             async with asyncio.timeout(_LONGEST_S):
                 return await self._check_host(self._domain)
@@ -95,7 +96,7 @@ class Check:
                 return await self._matches_mx(mechanism, target)
             case "ptr":
                 return await self._matches_ptr(target)
-            case _:  # exists: whatever the client's family (RFC 7208 §5.7)
+            case _:  # `exists` asks for A also when the client has an IPv6 address (RFC 7208 §5.7)
                 return bool(await self._found(target, "A"))
 
     async def _includes(self, target: str) -> bool:
@@ -121,7 +122,7 @@ class Check:
         return False
 
     async def _client_names(self) -> AsyncIterator[str]:
-        """The client's names that lead back to it (RFC 7208 §5.5). A fault hides a name, it does not stop the check."""
+        """Yields the client's names that lead back to its address (RFC 7208 §5.5). A DNS fault skips the name only."""
         try:
             names = await self._found(self._client.reverse_pointer, "PTR")
         except ResolveError:
@@ -142,7 +143,7 @@ class Check:
         return await self._found(name, self._address_type)
 
     async def _found(self, name: str, record_type: HostRecord) -> Sequence[str]:
-        """What a term's look-up gives; empty answers are counted (RFC 7208 §4.6.4)."""
+        """Returns the records for a term, and counts empty answers (RFC 7208 §4.6.4)."""
         found = await self._resolver.lookup(name, record_type) if _is_name(name) else ()
         if not found:
             if not self._voids_left:
@@ -172,7 +173,7 @@ class Check:
         return spf.expand(domain_spec, values.__getitem__)
 
     async def _best_client_name(self, domain: str) -> str:
-        """The name that `%{p}` prefers: the domain itself, one below it, any (RFC 7208 §7.3)."""
+        """Returns the value of `%{p}`: preferably the domain itself, then a name below it, then any (RFC 7208 §7.3)."""
         names = [name async for name in self._client_names()]
         own = domain.lower()
         return next(
@@ -186,14 +187,17 @@ def _read(text: bytes) -> SpfRecord:
 
 
 def _is_name(domain: str) -> bool:
-    """Whether a name can be asked for: several labels, none empty or too long (RFC 7208 §4.3)."""
+    """Whether a name can be looked up: several labels, none empty or too long (RFC 7208 §4.3)."""
     labels = domain.rstrip(".").split(".") if not domain.endswith("..") else [""]
     fits = len(domain) <= 254 and all(0 < len(label) <= 63 for label in labels)
     return fits and domain.isascii() and len(labels) > 1 and "[" not in domain
 
 
 async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str) -> tuple[str, Result]:
-    """The domain that was asked (the sender's; HELO's for the null sender, RFC 7208 §2.4), folded, and the result."""
+    """Returns the checked domain (folded) and the result.
+
+    The domain is the sender's; for the null sender it is that of HELO (RFC 7208 §2.4).
+    """
     sender = mail_from or f"postmaster@{helo}"
     local_part, _, domain = sender.rpartition("@")
     try:

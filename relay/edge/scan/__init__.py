@@ -1,8 +1,8 @@
 """Virus and spam scanners beside the relay (`ports.Scanner`, R-POL-17): ClamAV and Rspamd.
 
-A scanner sees the whole message and nothing of its envelope; it is the operator's own, so mail goes to the configured
-address only, past any proxy of the environment. Whatever keeps it from a verdict in time is "away", for which
-`when_away` says what becomes of the mail.
+A scanner gets the whole message and nothing of its envelope. Mail is sent to the configured address only, never through
+a proxy of the environment. When a scanner gives no verdict in time it is unavailable, and `when_away` decides about the
+mail.
 """
 
 from relay.edge.scan.scanner import ConfiguredScanner, ScannerError, scanners

@@ -1,4 +1,4 @@
-"""What both protocols make of a peer's answer."""
+"""Errors and text of a scanner's answer, shared by both protocols."""
 
 import re
 from typing import Final
@@ -7,13 +7,13 @@ _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 
 
 class AnswerError(Exception):
-    """The peer said something else than a verdict."""
+    """The scanner's answer is not a verdict."""
 
 
 class TooBigError(Exception):
-    """The message is over a size limit of the peer's."""
+    """The message exceeds a size limit of the scanner."""
 
 
 def printable(text: str) -> str:
-    """As `Scan.found` wants it."""
+    """Returns text for `Scan.found`: at most 100 printable ASCII characters."""
     return _UNPRINTABLE.sub("?", text[:100])

@@ -1,6 +1,6 @@
-"""ClamAV's daemon by its INSTREAM command (clamd(8)): the message in chunks with their lengths, one answer, goodbye.
+"""ClamAV's daemon, by its INSTREAM command (clamd(8)): the message in chunks with their lengths, then one answer.
 
-A connection for each message: a session that is kept would take one of clamd's few threads for itself.
+Each message has a connection of its own, because an open session would occupy one of clamd's few threads.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ _CHUNK_BYTES: Final = 65_536
 _LONGEST_ANSWER_BYTES: Final = 4_096
 _FOUND: Final = re.compile(rb"stream: (.+) FOUND", re.DOTALL)
 _TOO_BIG: Final = re.compile(
-    # Over StreamMaxLength; over a limit of the scan, with AlertExceedsMax.
+    # The first is the answer over StreamMaxLength, the second over a limit of the scan (AlertExceedsMax).
     rb"INSTREAM size limit exceeded\. ERROR|stream: Heuristics\.Limits\.Exceeded\S* FOUND"
 )
 
 
 class Clamav:
-    """`address` is `host:port` or `unix:/path`."""
+    """A client of clamd. `address` is `host:port` or `unix:/path`."""
 
     def __init__(self, address: str) -> None:
         self._address = address
 
     async def ask(self, content: bytes) -> Scan:
-        """Raises OSError, AnswerError, TooBigError."""
+        """Scans a message. Raises OSError, AnswerError, TooBigError."""
         with await _connect(self._address) as peer:
             return _verdict(await _converse(peer, content))
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Does nothing, because no connection stays open."""
 
 
 async def _connect(address: str) -> socket.socket:
@@ -64,7 +64,11 @@ async def _dial(family: int, target: object) -> socket.socket:
 
 
 async def _converse(peer: socket.socket, content: bytes) -> bytes:
-    """The answer. One that comes before the end of the message makes sending fail: that it was too big."""
+    """Sends the message and returns the answer. Raises OSError, AnswerError.
+
+    clamd answers before the end of a message that is too big, and closes; sending then fails, but the answer can be
+    read.
+    """
     loop = asyncio.get_running_loop()
     broken: OSError | None = None
     try:
@@ -96,5 +100,5 @@ def _verdict(answer: bytes) -> Scan:
         raise TooBigError
     if found := _FOUND.fullmatch(answer):
         return Scan(scanner="clamav", outcome=ScanOutcome.VIRUS, found=printable(found[1].decode("utf-8", "replace")))
-    # Not repeated, for it goes into the log: something else that listens there might say the message itself.
+    # The answer is not repeated in the log: another program on that port might send the message back.
     raise AnswerError("no verdict in the answer")

@@ -1,7 +1,7 @@
-"""Rspamd by HTTP: a message is posted to /checkv2, and the action that comes back is its verdict.
+"""Rspamd over HTTP: a message is posted to /checkv2, and the action in the answer is the verdict.
 
-Rspamd ends the connection without a word over a message above its `max_message`, which cannot be told from a crash:
-keep that limit above `limits.message_bytes`.
+For a message above its `max_message`, Rspamd closes the connection without an answer, which looks like a crash. Keep
+that limit above `limits.message_bytes`.
 """
 
 import ssl
@@ -16,15 +16,18 @@ from relay.edge.scan.answer import AnswerError, TooBigError, printable
 
 
 class _Answer(msgspec.Struct):
-    """What we read of it. `action` may be any that Rspamd's own configuration names."""
+    """The fields of an answer that are used. `action` may be any name of Rspamd's own configuration."""
 
     action: str
     score: float
 
 
 class Rspamd:
-    """`address` is the URL of a normal or proxy worker, or with `password` of a controller. Mail is spam when the
-    action is one of `spam_actions`."""
+    """A client of Rspamd.
+
+    `address` is the URL of a normal or proxy worker, or, with `password`, of a controller. A message is spam when the
+    action is one of `spam_actions`.
+    """
 
     def __init__(self, address: str, *, spam_actions: Collection[str], password: str = "") -> None:
         self._url = address.rstrip("/") + "/checkv2"
@@ -32,13 +35,13 @@ class Rspamd:
         self._client = httpx2.AsyncClient(
             headers={"Content-Type": "message/rfc822", **({"Password": password} if password else {})},
             verify=ssl.create_default_context(),
-            # The caller's clock runs over all of it; a proxy of the environment is none of our business.
+            # The caller limits the total time; a proxy of the environment must not see mail.
             timeout=None,
             trust_env=False,
         )
 
     async def ask(self, content: bytes) -> Scan:
-        """Raises httpx2.HTTPError, AnswerError, TooBigError."""
+        """Scans a message. Raises httpx2.HTTPError, AnswerError, TooBigError."""
         response = await self._client.post(self._url, content=content)
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise TooBigError

@@ -1,4 +1,4 @@
-"""One configured scanner: what its peer says within the time, or what its setting says instead."""
+"""One configured scanner: its verdict within the time limit, or the outcome of its setting `when_away`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,12 +18,15 @@ log = structlog.get_logger()
 
 
 class ScannerError(OSError):
-    """A scanner's file cannot be used; the message names its key."""
+    """A file of a scanner cannot be used; the message names its key."""
 
 
 class ScannerClient(Protocol):
-    """A scanner's protocol. `ask` gives CLEAN, VIRUS or SPAM; any exception means that nothing has been scanned,
-    TooBigError that asking again would not help."""
+    """A scanner's protocol.
+
+    `ask` returns CLEAN, VIRUS or SPAM. Any exception means that the message has not been scanned, and TooBigError that
+    another attempt would not help.
+    """
 
     async def ask(self, content: bytes) -> Scan: ...
 
@@ -31,10 +34,10 @@ class ScannerClient(Protocol):
 
 
 class ConfiguredScanner:
-    """Implements `ports.Scanner`; may be asked many times at once. Nothing but UnavailableError leaves `scan`.
+    """Implements `ports.Scanner`; several calls may run at once. `scan` raises only UnavailableError.
 
-    A message that is too big for the scanner will be so tomorrow: `tempfail` would put its writer off for days, so it
-    is held instead.
+    A message that is too big for the scanner today will also be too big tomorrow. `tempfail` would delay it for days,
+    so it is held instead.
     """
 
     def __init__(self, *, section: config.ScannerSection, peer: ScannerClient, observer: Observer) -> None:
@@ -48,8 +51,8 @@ class ConfiguredScanner:
                 scan = await self._peer.ask(content)
         except TooBigError:
             self._count("too_big")
-            return self._away("too big for it") if self._section.when_away != "pass" else None
-        except Exception as error:  # noqa: BLE001 - whatever it was, the message has not been scanned
+            return self._unavailable("too big for it") if self._section.when_away != "pass" else None
+        except Exception as error:  # noqa: BLE001 - after any exception the message has not been scanned
             return self._unscanned(error)
         self._count(scan.outcome.value)
         return scan
@@ -59,18 +62,18 @@ class ConfiguredScanner:
 
     def _unscanned(self, error: Exception) -> Scan | None:
         self._count(ScanOutcome.AWAY.value)
-        # A protocol's error may repeat what was said, and so the message; neither the log nor a traceback shall.
-        why = f": {error}" if isinstance(error, OSError | AnswerError) else ""
-        log.warning("scanner_away", scanner=self._section.kind, why=f"{type(error).__name__}{why}")
+        # The text of a protocol's error may contain the message, which must not get into a log or a traceback.
+        detail = f": {error}" if isinstance(error, OSError | AnswerError) else ""
+        log.warning("scanner_unavailable", scanner=self._section.kind, error=f"{type(error).__name__}{detail}")
         match self._section.when_away:
             case "tempfail":
-                raise UnavailableError(f"the scanner {self._section.kind} is away") from None
+                raise UnavailableError(f"the scanner {self._section.kind} is unavailable") from None
             case "pass":
                 return None
             case "hold":
-                return self._away("")
+                return self._unavailable("")
 
-    def _away(self, found: str) -> Scan:
+    def _unavailable(self, found: str) -> Scan:
         return Scan(scanner=self._section.kind, outcome=ScanOutcome.AWAY, found=found)
 
     def _count(self, outcome: str) -> None:
@@ -80,7 +83,10 @@ class ConfiguredScanner:
 def scanners(
     sections: Sequence[config.ScannerSection], *, data_dir: Path, observer: Observer
 ) -> tuple[ConfiguredScanner, ...]:
-    """Connects nowhere yet. The caller closes each. Raises ScannerError for a password file that cannot be read."""
+    """Makes the configured scanners without connecting; the caller closes each.
+
+    Raises ScannerError for a password file that cannot be read.
+    """
     return tuple(
         ConfiguredScanner(section=section, peer=_peer(section, data_dir), observer=observer) for section in sections
     )

@@ -1,9 +1,9 @@
-"""Receiving: the doors by which mail comes in, over SMTP and LMTP, and who may stand in them.
+"""Receiving mail: the listeners for SMTP and LMTP, and the limits for their clients.
 
-`SmtpIn` is one listener. It reads what a client sends, keeps it to the protocol and the limits, and asks `ports.Intake`
-for every answer that is about mail. Nothing here knows aliases, parties or policy. Written on aiosmtpd, of which the
-connection, the envelope, PLAIN and LOGIN, and the PROXY header are used; reading, replying, TLS and limits are ours,
-because of the traps that the tests name.
+`SmtpIn` is one listener. It reads the commands of a client, enforces the protocol and the limits, and asks
+`ports.Intake` for every answer that is about mail. Nothing in this package knows aliases, parties or policy. It builds
+on aiosmtpd and uses that package's connection, envelope, PLAIN and LOGIN, and PROXY header. Reading, replying, TLS and
+limits are our own code, because aiosmtpd's have the faults that the tests name.
 """
 
 from relay.edge.smtp_in.guard import Guard

@@ -1,10 +1,10 @@
-"""One connection as a stream of lines and replies: reading, writing, time limits, TLS, and how it ends.
+"""One connection as a stream of lines and replies: reading, writing, time limits, TLS, and the end of the connection.
 
-Replies are gathered and leave in one write, when there is nothing more to read: a pipelining client gets its answers
-in one packet. Reading is in big pieces from the stream into one buffer, out of which lines and messages are cut.
-Every wait for the client is limited by `_limited`; a session's work is never cut short by time. Replies that the client
-does not read stop the session at about twice `_CHUNK` bytes, and a session that is over closes its socket within
-`_LINGER_S + _FLUSH_S` seconds, whether the client reads or not. Until then the guard counts the client.
+Replies are collected and sent in one write when there is no more input, so that a pipelining client gets its answers in
+one packet. Input is read in large pieces into one buffer, and lines and messages are cut out of it. `_limited` limits
+every wait for the client; no time limit interrupts the session's own work. Replies that the client does not read stop
+the session at about twice `_CHUNK` bytes. A session that is over closes its socket within `_LINGER_S + _FLUSH_S`
+seconds, whether the client reads or not. Until then the guard counts the client.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(kw_only=True)
 class ListenerContext:
-    """What the sessions of one listener share. `tls` may be exchanged while it is open."""
+    """The values that all sessions of one listener share. `tls` may be replaced while the listener is open."""
 
     listener: config.Listener
     limits: config.SmtpLimits
@@ -51,21 +51,25 @@ class ListenerContext:
     commits: "set[asyncio.Task[list[Reply]]]" = field(default_factory=set)
 
     def count_refusal(self, reason: str) -> None:
+        """Counts a refusal in the metrics, under its reason."""
         self.observer.count("smtp_in_refused", port=self.listener.kind, reason=reason)
 
 
 class Hangup(Exception):  # noqa: N818 (a way to end, not an error)
-    """The session is over, with last words for the client or, when it is gone, none."""
+    """Ends the session; `reply` is the last reply to the client, "" when none can be sent."""
 
-    def __init__(self, reason: str, words: str = "") -> None:
+    def __init__(self, reason: str, reply: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.words = words
+        self.reply = reply
 
 
 class _NoHooks:
-    """The base class looks through all members of server and handler for hooks, in each new connection (0.13 ms).
-    Commands are in a table of ours, so that a misspelt one is an error at import, and there are no hooks."""
+    """An object without members, in the place of aiosmtpd's handler.
+
+    For each connection the base class searches all members of server and handler for hooks, which takes 0.13 ms. Our
+    commands stand in a table instead, so that a misspelt name is an error at import.
+    """
 
     def __dir__(self) -> Iterable[str]:
         return ()
@@ -75,7 +79,7 @@ _NO_HOOKS: Final = _NoHooks()
 
 
 def _limit_silence(transport: asyncio.BaseTransport, silence_s: float) -> None:
-    """Lets the kernel end a connection whose peer does not acknowledge for so long, where the platform can."""
+    """Lets the kernel end a connection whose peer acknowledges nothing for `silence_s`, where the platform can."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         option_ms = min(max(1, int(silence_s * 1_000)), 2**31 - 1)
         with contextlib.suppress(OSError):  # the connection may be gone already
@@ -83,133 +87,148 @@ def _limit_silence(transport: asyncio.BaseTransport, silence_s: float) -> None:
 
 
 class Connection(SMTP):
+    """The base of a session; subclasses implement `_converse`."""
+
     envelope: Envelope
     transport: asyncio.Transport
-    line_length_limit = _CHUNK  # aiosmtpd gives it to the stream, which stops reading ahead at twice as much
+    line_length_limit = _CHUNK  # aiosmtpd passes it to the stream, which stops reading ahead at twice this size
 
-    def __init__(self, door: ListenerContext, client: Address | None = None) -> None:
-        """`client` overrides the address of the connection, for a client that a PROXY header named."""
+    def __init__(self, context: ListenerContext, client: Address | None = None) -> None:
+        """`client` replaces the address of the connection: a PROXY header has named the real client."""
         super().__init__(
             _NO_HOOKS,
-            hostname=door.hostname,
-            timeout=door.limits.session_s,
+            hostname=context.hostname,
+            timeout=context.limits.session_s,
             loop=asyncio.get_running_loop(),
             ident="relay",
         )
-        self._door = door
-        self._limits = door.limits
+        self._context = context
+        self._limits = context.limits
         self._buffer = bytearray()
         self._replies: list[str] = []
         self._replies_bytes = 0
         self._wait: asyncio.Timeout | None = None
-        self._farewell: Hangup | None = None
+        self._hangup: Hangup | None = None
         self._at_once = False
-        self._tls = door.listener.tls == "implicit"
+        self._tls = context.listener.tls == "implicit"
         self._named_client = client
         self._client: Address
         self._is_counted = False
 
     def __dir__(self) -> Iterable[str]:
-        """The two ways to log in are all that is to be found (see `_NoHooks`)."""
+        """Shows aiosmtpd the two login methods only (see `_NoHooks`)."""
         return ("auth_LOGIN", "auth_PLAIN")
 
     # ------------------------------------------------------------ life
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername") or ("::",)  # nobody, when the client is gone already
+        # The unspecified address stands for a client that is gone already.
+        peer = transport.get_extra_info("peername") or ("::",)
         self._client = self._named_client or client_address(peer[0])
-        cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)  # TLS has eight times as much
-        # Longer than a session's own limits, which end it with a reply and a reason.
+        # The default of TLS is eight times as much.
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)
+        # This is longer than the session's own limits, which end it with a reply and a reason.
         _limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
-        self._door.sessions.add(self)
+        self._context.sessions.add(self)
         assert self._handler_coroutine is not None
-        self._handler_coroutine.add_done_callback(self._gone)
+        self._handler_coroutine.add_done_callback(self._forget_connection)
 
-    def _gone(self, _task: "asyncio.Task[None]") -> None:
-        """Forgets the connection. The task ends after the socket, even if it never ran."""
+    def _forget_connection(self, _task: "asyncio.Task[None]") -> None:
+        """Removes the connection from the listener. The task ends after the socket, even if it never ran."""
         assert self._timeout_handle is not None
         self._timeout_handle.cancel()  # connection_lost, which does it too, is not called in a failed handshake
-        self._door.sessions.discard(self)
+        self._context.sessions.discard(self)
         self.release()
 
     def eof_received(self) -> bool:
-        """A client that closed its side still gets its answers, and a commit under way is not cancelled: unlike in
-        aiosmtpd. TLS has no half-closed state."""
+        """Keeps the connection open for answers when the client has closed its side. Returns False under TLS.
+
+        Unlike in aiosmtpd, a commit under way is not cancelled. TLS has no half-closed state.
+        """
         self._reader.feed_eof()
         return not self._tls
 
     def _timeout_cb(self) -> None:
-        """The library's own timer, never restarted by commands here: the limit of the whole session."""
+        """Ends the session when its total time is over: aiosmtpd's timer, which no command restarts here."""
         self.end(Hangup("session", "421 4.4.2 the session took too long, closing"), at_once=True)
 
-    def end(self, farewell: Hangup, *, at_once: bool = False) -> None:
-        """Ends the session at its next wait for the client; unless `at_once`, not before its transaction is over."""
-        self._farewell, self._at_once = farewell, self._at_once or at_once
-        if self._wait is not None and not self._wait.expired() and self._due_farewell():
+    def end(self, hangup: Hangup, *, at_once: bool = False) -> None:
+        """Ends the session at its next wait for the client.
+
+        Without `at_once`, a transaction under way is finished first.
+        """
+        self._hangup, self._at_once = hangup, self._at_once or at_once
+        if self._wait is not None and not self._wait.expired() and self._due_hangup():
             self._wait.reschedule(self.loop.time())
 
     @property
     def task(self) -> "asyncio.Task[None] | None":
+        """The task that runs the session; None before the connection is made."""
         return self._handler_coroutine
 
     def cut(self) -> None:
-        """Ends the connection without another word; what is being committed goes on."""
+        """Closes the connection without a reply. A commit under way continues."""
         self._writer.transport.abort()
         assert self._handler_coroutine is not None
         self._handler_coroutine.cancel()
 
-    def _due_farewell(self) -> Hangup | None:
-        return self._farewell if self._at_once or self.envelope.mail_from is None else None
+    def _due_hangup(self) -> Hangup | None:
+        return self._hangup if self._at_once or self.envelope.mail_from is None else None
 
     async def _handle_client(self) -> None:
-        """Lasts until `connection_lost` cancels it, or until it aborts a connection that does not close in time."""
+        """Runs the session until `connection_lost` cancels it, or aborts a connection that does not close in time."""
         try:
-            self._door.observer.count("smtp_in_connections", port=self._door.listener.kind)
+            self._context.observer.count("smtp_in_connections", port=self._context.listener.kind)
             if not self._is_counted:
                 self.admit(self._client)
             await self._converse()
         except Hangup as hangup:
-            await self._part(hangup)
+            await self._send_last_reply(hangup)
             await self._close()
         except OSError:
-            self._door.count_refusal("connection_lost")
+            self._context.count_refusal("connection_lost")
         finally:
             self._writer.transport.abort()
 
     async def _close(self) -> None:
         """Closes the connection and waits for its end, which cancels the task. Returns if it does not end in time."""
-        if self._writer.transport.is_closing():  # as after a failed handshake, where `connection_lost` never comes
+        if self._writer.transport.is_closing():  # after a failed handshake `connection_lost` is never called
             return
         self._writer.close()
         await asyncio.sleep(_FLUSH_S)
 
     async def _converse(self) -> None:
+        """Answers the client's commands until the session ends. Raises Hangup."""
         raise NotImplementedError
 
     def admit(self, client: Address) -> None:
         """Counts the connection for `client` until `release`. Raises Hangup when there are too many."""
         self.release()
         self._client, self._is_counted = client, True
-        if reason := self._door.guard.admit(client):
+        if reason := self._context.guard.admit(client):
             raise Hangup(reason, "421 4.7.0 too many connections or unknown recipients, try again later")
 
     def release(self) -> None:
         """Ends the count of `admit`; does nothing when the connection is not counted."""
         if self._is_counted:
-            self._door.guard.release(self._client)
+            self._context.guard.release(self._client)
             self._is_counted = False
 
-    async def _part(self, hangup: Hangup) -> None:
-        """The last words must arrive: closing with unread input would reset the connection and lose them."""
+    async def _send_last_reply(self, hangup: Hangup) -> None:
+        """Logs the end of the session and sends its last reply.
+
+        Input is read for a moment more, because closing with unread input would reset the connection and lose the
+        reply.
+        """
         if hangup.reason != "quit":
-            self._door.count_refusal(hangup.reason)
-            log = _log.info if hangup.words else _log.debug
-            log("smtp session ended", port=self._door.listener.kind, client=str(self._client), why=hangup.reason)
-        if hangup.words:
-            self._replies.append(hangup.words)
+            self._context.count_refusal(hangup.reason)
+            log = _log.info if hangup.reply else _log.debug
+            log("smtp_session_ended", port=self._context.listener.kind, client=str(self._client), reason=hangup.reason)
+        if hangup.reply:
+            self._replies.append(hangup.reply)
         self._write()
-        if hangup.reason == "quit" or not hangup.words:
+        if hangup.reason == "quit" or not hangup.reply:
             return
         if self._writer.can_write_eof():
             self._writer.write_eof()
@@ -226,12 +245,15 @@ class Connection(SMTP):
     # ------------------------------------------------------------ TLS
 
     async def _start_tls(self) -> None:
-        """Public API of both loops instead of aiosmtpd's use of private parts. Reading is paused from before the "go"
-        until TLS reads, so no byte sent in clear is ever taken for one sent under TLS."""
-        assert self._door.tls is not None
+        """Starts TLS by the public API of both event loops; aiosmtpd uses private parts.
+
+        Reading is paused before the reply "go ahead" and starts again under TLS, so that no byte sent in clear counts
+        as one sent under TLS.
+        """
+        assert self._context.tls is not None
         await self._flush(self._limits.command_idle_s)
         try:
-            await self._writer.start_tls(self._door.tls, ssl_handshake_timeout=HANDSHAKE_S)
+            await self._writer.start_tls(self._context.tls, ssl_handshake_timeout=HANDSHAKE_S)
         except OSError:
             raise Hangup("tls") from None
         self.transport = cast("asyncio.Transport", self._writer.transport)
@@ -240,7 +262,7 @@ class Connection(SMTP):
         self._tls = True
 
     def _pause_for_tls(self) -> bool:
-        """Whether nothing came in behind the last command. Only then reading stays paused."""
+        """Pauses reading and returns True, or returns False when input follows the last command."""
         self.transport.pause_reading()
         if self._buffer or self._reader._buffer:  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd)
             self.transport.resume_reading()
@@ -250,12 +272,13 @@ class Connection(SMTP):
     # ------------------------------------------------------------ replies
 
     def say(self, reply: Reply | str) -> None:
+        """Adds a reply to those that leave with the next write."""
         text = str(reply)
         self._replies.append(text)
         self._replies_bytes += len(text)
 
     async def push(self, status: str | bytes) -> None:
-        """What aiosmtpd's ways to log in say: a challenge or a complaint."""
+        """Sends a reply of aiosmtpd's login methods: a challenge or an error."""
         self.say(status if isinstance(status, str) else status.decode("ascii"))
 
     def _write(self) -> None:
@@ -274,13 +297,13 @@ class Connection(SMTP):
     @contextlib.asynccontextmanager
     async def _limited(self, idle_s: float) -> AsyncIterator[None]:
         """Limits a wait for the client. Raises Hangup when the client is gone or too slow, or the session must end."""
-        if farewell := self._due_farewell():
-            raise farewell
+        if hangup := self._due_hangup():
+            raise hangup
         try:
             async with asyncio.timeout(idle_s) as self._wait:
                 yield
         except TimeoutError:
-            raise self._due_farewell() or Hangup("idle", "421 4.4.2 idle for too long, closing") from None
+            raise self._due_hangup() or Hangup("idle", "421 4.4.2 idle for too long, closing") from None
         except OSError:
             raise Hangup("connection_lost") from None
         finally:
@@ -289,7 +312,7 @@ class Connection(SMTP):
     # ------------------------------------------------------------ reading
 
     async def _fill(self, idle_s: float) -> None:
-        """Waits for the client, after all replies went out. Raises Hangup as `_limited`, and when the client closed."""
+        """Sends all replies and waits for more input. Raises Hangup as `_limited`, and when the client has closed."""
         self._write()
         async with self._limited(idle_s):
             await self._writer.drain()
@@ -299,7 +322,7 @@ class Connection(SMTP):
         self._buffer += piece
 
     async def _read_line(self) -> str:
-        """The next command line without its end. Raises Refused for one that is no line of text (R-IN-04)."""
+        """Returns the next command line without its end. Raises Refused when it is not a line of text (R-IN-04)."""
         if self._replies_bytes > _CHUNK:
             await self._flush(self._limits.command_idle_s)
         buffer, most = self._buffer, self._longest_line()
@@ -314,22 +337,25 @@ class Connection(SMTP):
         if too_long or len(line) > most:
             raise Refused(500, "5.5.2", "the line is too long")
         if not line.endswith(data.LINE_END):
-            raise Refused(500, "5.5.2", "a line ends in CR LF", reason="line_ends")
+            raise Refused(500, "5.5.2", "a line must end in CR LF", reason="line_ends")
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
             raise Refused(500, "5.5.2", "the line is not UTF-8") from None
         if not text.isprintable():
-            raise Refused(500, "5.5.2", "a control character in the line")
+            raise Refused(500, "5.5.2", "the line has a control character")
         return text
 
     def _longest_line(self) -> int:
-        return _AUTH_LINE_BYTES if self._door.listener.kind == "submission" else _LINE_BYTES
+        return _AUTH_LINE_BYTES if self._context.listener.kind == "submission" else _LINE_BYTES
 
     async def _read_data(self) -> bytes:
-        """A message up to its end mark. Raises Refused after the mark; too big a one is read, but not kept."""
+        """Returns a message up to its end mark. Raises Refused after the mark.
+
+        A message over the limit is read to its end, but not kept.
+        """
         buffer, limit_bytes = self._buffer, self._limits.message_bytes
-        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot right behind it ends an empty message
+        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot directly after it ends an empty message
         searched, drained = 0, False
         while (end := buffer.find(data.END_MARK, searched)) < 0:
             drained = drained or len(buffer) > data.largest_wire_form(limit_bytes)

@@ -1,7 +1,7 @@
-"""What a client may write behind a command: one strict grammar, values out, nothing done (RFC 5321 §4.1.2).
+"""The strict grammar for the arguments of commands (RFC 5321 §4.1.2): pure functions from text to values.
 
-Every function takes the raw argument and raises `Refused` with the reply that the client gets; a reply never repeats
-what the client wrote.
+Every function takes the raw argument and raises `Refused` with the reply for the client. A reply never repeats text of
+the client.
 """
 
 import re
@@ -12,8 +12,8 @@ from relay.core.mail import address
 from relay.core.model.reply import Reply
 
 
-class Refused(Exception):  # noqa: N818 (a refusal is an answer, not an error of ours)
-    """The client broke the protocol or a limit; `reason` is the word in the metrics."""
+class Refused(Exception):  # noqa: N818 (a refusal is an answer to the client, not an error of the relay)
+    """The client broke the protocol or a limit; `reason` is the label in the metrics."""
 
     def __init__(self, code: int, enhanced: str, text: str, *, reason: str = "syntax") -> None:
         super().__init__(text)
@@ -23,14 +23,17 @@ class Refused(Exception):  # noqa: N818 (a refusal is an answer, not an error of
 
 @dataclass(frozen=True, slots=True)
 class MailFrom:
-    """`address` is "" for the null sender; `size` is what the client declared, 0 when it did not."""
+    """The arguments of MAIL.
+
+    `address` is "" for the null sender. `size` is the size in bytes that the client declared, 0 when it declared none.
+    """
 
     address: str
     size: int
     smtputf8: bool
 
 
-# A quoted local part may hold angle brackets. Spaces after the colon are not in the grammar, but in real mail.
+# A quoted local part may contain angle brackets. The grammar has no spaces after the colon, but real clients send them.
 _PATH: Final = r":\x20*<((?:\"(?:[^\"\\]|\\.)*\"|[^<>\"])*)>(?:\x20+(.*?))?\x20*\Z"
 _MAIL_ARGUMENT: Final = re.compile("FROM" + _PATH, re.IGNORECASE)
 _RCPT_ARGUMENT: Final = re.compile("TO" + _PATH, re.IGNORECASE)
@@ -39,8 +42,8 @@ _GREETING_NAME: Final = re.compile(r"(?:[\w.:-]{1,255}|\[[A-Za-z0-9.:_-]{1,64}\]
 _NOTIFY: Final = r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*"
 _NO_VALUE: Final = ""
 
-# DSN (RFC 3461) is not offered, yet some senders use its parameters unasked: they are checked, then ignored, because
-# whether a notice is written is policy's business and losing the mail over it helps nobody.
+# DSN (RFC 3461) is not offered, but some senders use its parameters all the same. They are checked and then ignored:
+# the policy decides about notices, and refusing the mail would help nobody.
 _MAIL_PARAMETERS: Final = {
     "SIZE": r"[0-9]{1,20}",  # RFC 1870
     "BODY": r"7BIT|8BITMIME",  # RFC 6152
@@ -48,12 +51,16 @@ _MAIL_PARAMETERS: Final = {
     "RET": r"FULL|HDRS",
     "ENVID": r".{1,100}",
 }
-_LOGGED_IN_PARAMETERS: Final = _MAIL_PARAMETERS | {"AUTH": r".{1,500}"}  # RFC 4954 §5: must be accepted, may be ignored
+# RFC 4954 §5: AUTH= must be accepted and may be ignored.
+_LOGGED_IN_PARAMETERS: Final = _MAIL_PARAMETERS | {"AUTH": r".{1,500}"}
 _RCPT_PARAMETERS: Final = {"NOTIFY": _NOTIFY, "ORCPT": r"[A-Za-z0-9-]+;.{1,500}"}
 
 
 def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
-    """`FROM:<path> [parameters]`. `extended`: the client said EHLO or LHLO, so parameters are allowed."""
+    """Reads `FROM:<path> [parameters]`. Raises Refused.
+
+    `extended` means that the client said EHLO or LHLO, so that parameters are allowed.
+    """
     match = _MAIL_ARGUMENT.match(argument)
     if match is None:
         raise Refused(501, "5.5.4", "syntax: MAIL FROM:<address> [parameters]")
@@ -66,7 +73,10 @@ def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
 
 
 def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> str:
-    """`TO:<path> [parameters]`: the address as written; `<postmaster>` alone is ours (RFC 5321 §4.5.1)."""
+    """Reads `TO:<path> [parameters]` and returns the address as written. Raises Refused.
+
+    `<postmaster>` without a domain means this server's (RFC 5321 §4.5.1).
+    """
     match = _RCPT_ARGUMENT.match(argument)
     if match is None:
         raise Refused(501, "5.5.4", "syntax: RCPT TO:<address> [parameters]")
@@ -79,13 +89,14 @@ def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> 
 
 
 def greeting_name(argument: str) -> str:
-    """The name behind HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1)."""
+    """Reads the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1). Raises Refused."""
     if not _GREETING_NAME.match(argument):
         raise Refused(501, "5.5.4", "a host name or an address literal is needed")
     return argument
 
 
 def no_argument(argument: str) -> None:
+    """Raises Refused when there is an argument."""
     if argument:
         raise Refused(501, "5.5.4", "this command takes no argument")
 
@@ -106,7 +117,7 @@ def _parameters(text: str | None, known: dict[str, str], *, extended: bool) -> d
 
 
 def _check(path: str, enhanced: str, *, smtputf8: bool) -> None:
-    """Source routes fail here too: RFC 5321 §C tells servers that they may refuse them."""
+    """Raises Refused for an invalid address. Source routes are refused too, as RFC 5321 appendix C allows."""
     try:
         address.split(path)
     except address.AddressError as error:

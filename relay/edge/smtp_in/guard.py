@@ -1,7 +1,7 @@
-"""Who may connect, and how long guessing at aliases goes on: counts that all listeners share (R-IN-06, R-IN-10).
+"""Limits that all listeners share: connections, and guesses at aliases and passwords (R-IN-06, R-IN-10).
 
-Counts live in memory and in windows; a restart forgets them. Clients of trusted networks are never cut off, and the
-hosts in front of us are not either, as long as they have not named the client that they speak for.
+The counts are kept in memory for a time window; a restart forgets them. Clients in trusted networks are never cut off.
+Front hosts are not either, until they have named the client whose connection they pass on.
 """
 
 from collections import Counter
@@ -20,25 +20,27 @@ _LONGEST_DELAY_S: Final = 30
 
 
 def client_address(text: str) -> Address:
-    """An address as it is compared: IPv4 in IPv6 clothes is IPv4. Raises ValueError."""
+    """Returns an address in the form for comparison: an IPv4-mapped IPv6 address becomes IPv4. Raises ValueError."""
     address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
 class Tally:
-    """How often each key was counted in its window, which opens with the first count."""
+    """Counts keys in time windows; the window of a key opens with its first count."""
 
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
-        self._counts: dict[str, tuple[float, int]] = {}  # by the time of opening
+        self._counts: dict[str, tuple[float, int]] = {}  # (time of opening, count), the oldest first
 
     def add(self, key: str, window_s: float) -> int:
+        """Counts the key and returns its count in the current window."""
         self._forget(window_s)
         opened_at, count = self._counts.get(key, (self._clock.monotonic_s(), 0))
         self._counts[key] = (opened_at, count + 1)
         return count + 1
 
     def count(self, key: str, window_s: float) -> int:
+        """Returns the count of the key in the current window."""
         opened_at, count = self._counts.get(key, (0.0, 0))
         return count if self._clock.monotonic_s() - opened_at < window_s else 0
 
@@ -52,6 +54,8 @@ class Tally:
 
 
 class Guard:
+    """The counts and limits of all listeners."""
+
     def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, clock: ports.Clock) -> None:
         self.limits = limits
         self._trusted = _networks(networks.trusted)
@@ -62,13 +66,18 @@ class Guard:
         self._failed_logins = Tally(clock)
 
     def is_trusted(self, client: Address) -> bool:
+        """Whether the client is in `networks.trusted`."""
         return any(client in network for network in self._trusted)
 
     def is_front(self, client: Address) -> bool:
+        """Whether the client is in `networks.front_hosts`."""
         return any(client in network for network in self._fronts)
 
     def admit(self, client: Address) -> str | None:
-        """Counts a connection; the reason's word when there are too many. Each call is paired with `release`."""
+        """Counts a connection. Returns the reason when there are too many, else None.
+
+        Each call must be followed by a `release`.
+        """
         self._open[client] += 1
         self._open_in_all += 1
         if self._is_free(client):
@@ -80,13 +89,14 @@ class Guard:
         return "unknown_recipients" if self.is_cut_off(client) else None
 
     def release(self, client: Address) -> None:
+        """Ends the count of one `admit`."""
         self._open_in_all -= 1
         self._open[client] -= 1
         if self._open[client] <= 0:
             del self._open[client]
 
     def unknown_recipient(self, client: Address) -> float:
-        """Counts a guess; the seconds by which its answer is held back: none for a first slip."""
+        """Counts a wrong recipient. Returns the delay of its answer in seconds: 0 for the first one."""
         if self._is_free(client):
             return 0
         window_s = self.limits.unknown_recipients_window_s
@@ -95,6 +105,7 @@ class Guard:
         return self.limits.unknown_recipient_delay_s if guesses > 1 else 0
 
     def is_cut_off(self, client: Address) -> bool:
+        """Whether the client, or its network, has guessed too many wrong recipients."""
         if self._is_free(client):
             return False
         limits = self.limits
@@ -105,7 +116,7 @@ class Guard:
         )
 
     def failed_login(self, client: Address) -> float:
-        """Counts a wrong password; the seconds by which its answer is held back, doubling up to a cap."""
+        """Counts a wrong password. Returns the delay of its answer in seconds, which doubles up to a limit."""
         if self._is_free(client):
             return 0
         failures = self._failed_logins.add(str(client), self.limits.unknown_recipients_window_s)

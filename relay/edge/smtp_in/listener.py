@@ -1,4 +1,4 @@
-"""One open door: listening, handing out sessions, and closing without losing what is under way."""
+"""One listener: it opens its port, creates sessions, and closes without losing a transaction under way."""
 
 import asyncio
 import ssl
@@ -11,7 +11,7 @@ from relay.edge.smtp_in.session import ServerSession
 
 
 class SmtpIn:
-    """Raises ValueError when the listener wants TLS from the first byte and there is no context for it."""
+    """A listener for SMTP or LMTP. Raises ValueError when it needs TLS from the first byte and has no TLS context."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class SmtpIn:
         if listener.tls == "implicit" and tls is None:
             raise ValueError(f"the {listener.kind} listener on port {listener.port} needs a certificate")
         self._server: asyncio.Server | Acceptor | None = None
-        self._door = ListenerContext(
+        self._context = ListenerContext(
             listener=listener,
             limits=limits,
             plain_auth=networks.plain_auth,
@@ -42,36 +42,39 @@ class SmtpIn:
         )
 
     async def start(self) -> int:
-        """The bound port. Raises OSError when it cannot be had."""
-        listener = self._door.listener
+        """Opens the port and returns its number. Raises OSError."""
+        listener = self._context.listener
         if listener.proxy_protocol or listener.tls == "implicit":
-            self._server = Acceptor(self._door, lambda client: ServerSession(self._door, client))
+            self._server = Acceptor(self._context, lambda client: ServerSession(self._context, client))
         else:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: ServerSession(self._door), listener.host, listener.port, backlog=1024
+                lambda: ServerSession(self._context), listener.host, listener.port, backlog=1024
             )
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def stop(self, grace_s: float) -> None:
-        """No new connections; idle sessions get a 421 at once, others when their transaction is over, and after
-        `grace_s` none. Commits under way are waited for in any case."""
+        """Closes the port, ends all sessions and waits for them.
+
+        Idle sessions get a 421 at once, others when their transaction is over; after `grace_s` seconds the rest is cut
+        off. Commits under way are always waited for.
+        """
         if self._server is None:
             return
         self._server.close()
-        for session in tuple(self._door.sessions):
+        for session in tuple(self._context.sessions):
             session.end(Hangup("stopping", "421 4.3.2 shutting down, try again later"))
-        tasks = {task for session in self._door.sessions if (task := session.task)}
+        tasks = {task for session in self._context.sessions if (task := session.task)}
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=grace_s)
-            for session in tuple(self._door.sessions) if unfinished else ():
+            for session in tuple(self._context.sessions) if unfinished else ():
                 session.cut()
             if unfinished:
                 await asyncio.wait(unfinished)
-        if self._door.commits:
-            await asyncio.wait(self._door.commits)
+        if self._context.commits:
+            await asyncio.wait(self._context.commits)
         self._server = None
 
-    def use_tls(self, context: ssl.SSLContext) -> None:
-        """For handshakes from now on (reload)."""
-        self._door.tls = context
+    def use_tls(self, tls: ssl.SSLContext) -> None:
+        """Replaces the TLS context for handshakes from now on (reload)."""
+        self._context.tls = tls

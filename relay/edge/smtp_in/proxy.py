@@ -1,7 +1,7 @@
-"""What the hosts in front of us say about the client that they speak for: the PROXY header and XCLIENT.
+"""The PROXY header and XCLIENT, by which front hosts name the client whose connection they pass on.
 
-Both are believed from `networks.front_hosts` only. A PROXY header stands before all else, a TLS handshake included, so
-it is read off the bare socket before a session, or TLS, is put on it.
+Both are accepted from `networks.front_hosts` only. A PROXY header comes before everything else, also before a TLS
+handshake, so it is read from the plain socket before a session or TLS uses it.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _XTEXT: Final = re.compile(r"\+([0-9A-F]{2})")
 
 
 class _ExactReader:
-    """Takes no byte more than asked for from a socket, because what follows may be a TLS handshake."""
+    """Reads exactly the requested bytes from a socket, because a TLS handshake may follow them."""
 
     def __init__(self, raw: socket.socket) -> None:
         self._raw = raw
@@ -47,7 +47,7 @@ class _ExactReader:
         taken = b""
         while not taken.endswith(separator):
             taken += await self.readexactly(1)
-            if len(taken) > 107:  # a version 1 header is at most that long
+            if len(taken) > 107:  # the longest version 1 header (PROXY protocol §2.1)
                 raise ConnectionResetError
         return taken
 
@@ -67,26 +67,28 @@ def _listening_sockets(host: str, port: int) -> tuple[socket.socket, ...]:
 
 
 def _close_listening(listening: socket.socket, _accepting: "asyncio.Task[None]") -> None:
-    """Closes the socket after the loop let go of it, because its number may be another socket's in no time."""
+    """Closes the socket after the loop has stopped using it, because its number may be reused at once."""
     listening.close()
 
 
 class Acceptor:
     """Listens as `asyncio.Server` does, for connections that begin with a PROXY header, with TLS, or with both.
 
-    A PROXY header is required where the listener has `proxy_protocol`; a connection without a sound one, or from
-    another host than `door.guard`'s front hosts, is closed without a reply. A connection that begins with TLS counts
-    from before its handshake; when there are too many it is closed without a reply, since none can be sent in clear.
+    A PROXY header is required where the listener has `proxy_protocol`. A connection without a valid header, or from a
+    host that is not a front host of `context.guard`, is closed without a reply. A connection that begins with TLS is
+    counted before its handshake; when there are too many, it is closed without a reply, since none can be sent in
+    clear.
     """
 
-    def __init__(self, door: ListenerContext, session: Callable[[Address], Connection]) -> None:
-        self._door = door
+    def __init__(self, context: ListenerContext, session: Callable[[Address], Connection]) -> None:
+        self._context = context
         self._session = session
         self._arrivals: set[asyncio.Task[None]] = set()
-        self.sockets = _listening_sockets(door.listener.host, door.listener.port)
+        self.sockets = _listening_sockets(context.listener.host, context.listener.port)
         self._accepting = [asyncio.get_running_loop().create_task(self._accept(each)) for each in self.sockets]
 
     def close(self) -> None:
+        """Stops listening and drops the connections that have no session yet."""
         for listening, accepting in zip(self.sockets, self._accepting, strict=True):
             accepting.add_done_callback(partial(_close_listening, listening))
             accepting.cancel()
@@ -98,8 +100,8 @@ class Acceptor:
         while True:
             try:
                 connection, peer = await loop.sock_accept(listening)
-            except OSError:  # no file handle left: others must end first
-                self._door.count_refusal("accept")
+            except OSError:  # the process has no file handle left; other connections must end first
+                self._context.count_refusal("accept")
                 await asyncio.sleep(1)
                 continue
             arrival = loop.create_task(self._arrive(connection, client_address(peer[0])))
@@ -107,13 +109,13 @@ class Acceptor:
             arrival.add_done_callback(self._arrivals.discard)
 
     async def _arrive(self, connection: socket.socket, peer: Address) -> None:
-        door, loop = self._door, asyncio.get_running_loop()
-        implicit = door.listener.tls == "implicit"
+        context, loop = self._context, asyncio.get_running_loop()
+        implicit = context.listener.tls == "implicit"
         with contextlib.ExitStack() as unless_handed_over:
             unless_handed_over.callback(connection.close)
-            client = await self._read_header(connection, peer) if door.listener.proxy_protocol else peer
+            client = await self._read_header(connection, peer) if context.listener.proxy_protocol else peer
             if client is None:
-                door.count_refusal("proxy")
+                context.count_refusal("proxy")
                 return
             session = self._session(client)
             unless_handed_over.callback(session.release)
@@ -121,25 +123,25 @@ class Acceptor:
                 try:
                     session.admit(client)
                 except Hangup as hangup:
-                    door.count_refusal(hangup.reason)
+                    context.count_refusal(hangup.reason)
                     return
             unless_handed_over.pop_all()
         try:
             await loop.connect_accepted_socket(
                 lambda: session,
                 connection,
-                ssl=door.tls if implicit else None,
+                ssl=context.tls if implicit else None,
                 ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
             )
         except OSError:
-            door.count_refusal("tls")
+            context.count_refusal("tls")
             session.release()
         except asyncio.CancelledError:
             session.release()
             raise
 
     async def _read_header(self, connection: socket.socket, front: Address) -> Address | None:
-        if not self._door.guard.is_front(front):
+        if not self._context.guard.is_front(front):
             return None
         try:
             async with asyncio.timeout(_HEADER_S):
@@ -149,8 +151,10 @@ class Acceptor:
 
 
 async def _proxied_client(raw: socket.socket) -> Address | None:
-    """Reads a PROXY header, version 1 or 2: the client's address, or None when the front speaks for itself. Raises
-    ValueError when there is no such header, ConnectionError when the peer went away."""
+    """Reads a PROXY header, version 1 or 2. Returns the client's address, or None when the front host means itself.
+
+    Raises ValueError when there is no such header, and ConnectionError when the peer has closed the connection.
+    """
     header = await get_proxy(_ExactReader(raw))
     if not header:
         raise ValueError("no PROXY header")
@@ -160,7 +164,7 @@ async def _proxied_client(raw: socket.socket) -> Address | None:
 
 
 def xclient(argument: str) -> dict[str, str]:
-    """`NAME=value ...` with xtext values; what is unavailable is left out. Raises Refused."""
+    """Reads `NAME=value ...` with xtext values; unavailable values are left out. Raises Refused."""
     given: dict[str, str] = {}
     for word in argument.split():
         name, _, value = word.partition("=")
@@ -174,7 +178,7 @@ def xclient(argument: str) -> dict[str, str]:
 
 
 def xclient_address(value: str) -> Address:
-    """The ADDR attribute: an IPv4 address, or an IPv6 one behind `IPV6:`. Raises Refused."""
+    """Reads the ADDR attribute: an IPv4 address, or an IPv6 address after `IPV6:`. Raises Refused."""
     try:
         return client_address(value[5:] if value[:5].upper() == "IPV6:" else value)
     except ValueError:

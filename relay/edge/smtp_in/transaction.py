@@ -1,7 +1,7 @@
 """MAIL, RCPT and DATA: one transaction, from its sender to the answer for each recipient (RFC 5321 §3.3, RFC 2033).
 
-Once the data is in, `intake.data` runs in a task of its own that nothing here cancels: a client that goes away after
-its final dot has its message (R-IN-03).
+After the data, `intake.data` runs in a task of its own that nothing here cancels. The message of a client that
+disconnects after its final dot is therefore not lost (R-IN-03).
 """
 
 import asyncio
@@ -24,8 +24,12 @@ _log = structlog.get_logger(__name__)
 
 
 def fold(replies: Sequence[Reply]) -> Reply:
-    """One answer for several recipients: positive if any is, since each was already told or will be by notice; a
-    common refusal as it stands; else temporary before permanent, so that a retry may still serve someone."""
+    """Returns the one SMTP answer for several recipients.
+
+    It is positive if any recipient's answer is, because the writer has got the other answers already, or gets a notice.
+    Equal refusals give that refusal. Among different ones a temporary refusal comes first, so that a retry may still
+    succeed.
+    """
     for reply in replies:
         if reply.is_positive:
             return reply
@@ -35,14 +39,16 @@ def fold(replies: Sequence[Reply]) -> Reply:
 
 
 class Transaction(Connection):
-    def __init__(self, door: ListenerContext, client: Address | None = None) -> None:
-        super().__init__(door, client)
+    """A connection with the commands of a transaction."""
+
+    def __init__(self, context: ListenerContext, client: Address | None = None) -> None:
+        super().__init__(context, client)
         self._peer: Peer | None = None
         self._named_helo = ""  # by XCLIENT
         self._forget()
 
     def _forget(self) -> None:
-        """Back to the state right after the banner (RFC 3207 §4.2)."""
+        """Resets the session to its state after the banner (RFC 3207 §4.2)."""
         self._set_rset_state()
         self._helo = ""
         self._extended = False
@@ -54,14 +60,14 @@ class Transaction(Connection):
         if not self._helo:
             raise Refused(503, "5.5.1", "say hello first", reason="sequence")
         if self.envelope.mail_from is not None:
-            raise Refused(503, "5.5.1", "a transaction is open already", reason="sequence")
-        if self._door.listener.kind == "submission" and self._login_party_id is None:
+            raise Refused(503, "5.5.1", "a transaction has already begun", reason="sequence")
+        if self._context.listener.kind == "submission" and self._login_party_id is None:
             raise Refused(530, "5.7.0", "authentication required", reason="login_needed")
         given = grammar.mail_from(argument, extended=self._extended, logged_in=self._login_party_id is not None)
         if given.size > self._limits.message_bytes:
-            raise Refused(552, "5.3.4", f"more than {self._limits.message_bytes} bytes are not taken", reason="size")
+            raise Refused(552, "5.3.4", f"the message is larger than {self._limits.message_bytes} bytes", reason="size")
         self._peer = self._make_peer()
-        reply = await self._door.intake.mail_from(self._peer, given.address)
+        reply = await self._context.intake.mail_from(self._peer, given.address)
         if reply.is_positive:
             self.envelope.mail_from = given.address
             self.envelope.smtp_utf8 = given.smtputf8
@@ -69,25 +75,25 @@ class Transaction(Connection):
 
     def _make_peer(self) -> Peer:
         return Peer(
-            port=Port(self._door.listener.kind),
+            port=Port(self._context.listener.kind),
             client_ip=str(self._client),
             helo=self._named_helo or self._helo,
             tls=self._tls,
             login_party_id=self._login_party_id,
-            trusted=self._door.guard.is_trusted(self._client),
+            trusted=self._context.guard.is_trusted(self._client),
         )
 
     async def rcpt(self, argument: str) -> None:
         if self.envelope.mail_from is None or self._peer is None:
-            raise Refused(503, "5.5.1", "MAIL comes first", reason="sequence")
+            raise Refused(503, "5.5.1", "MAIL must come first", reason="sequence")
         if len(self.envelope.rcpt_tos) >= self._limits.recipients:
-            self._door.count_refusal("recipients")
+            self._context.count_refusal("recipients")
             self.say("452 4.5.3 too many recipients")
             return
         address = grammar.rcpt_to(
-            argument, extended=self._extended, smtputf8=self.envelope.smtp_utf8, hostname=self._door.hostname
+            argument, extended=self._extended, smtputf8=self.envelope.smtp_utf8, hostname=self._context.hostname
         )
-        reply = await self._door.intake.rcpt_to(self._peer, self.envelope.mail_from, address)
+        reply = await self._context.intake.rcpt_to(self._peer, self.envelope.mail_from, address)
         if reply.is_positive:
             self.envelope.rcpt_tos.append(address)
         elif reply.enhanced == "5.1.1":
@@ -95,9 +101,9 @@ class Transaction(Connection):
         self.say(reply)
 
     async def _slow_down_guessing(self) -> None:
-        """R-IN-10. The client that guesses waits; its guess that goes too far is its last."""
-        guard = self._door.guard
-        self._door.observer.count("smtp_in_unknown_recipients", port=self._door.listener.kind)
+        """Delays the answer to a client that guesses recipients, and in the end closes its session (R-IN-10)."""
+        guard = self._context.guard
+        self._context.observer.count("smtp_in_unknown_recipients", port=self._context.listener.kind)
         delay_s = guard.unknown_recipient(self._client)
         if guard.is_cut_off(self._client):
             raise Hangup("unknown_recipients", "421 4.7.0 too many unknown recipients, try again later")
@@ -115,13 +121,15 @@ class Transaction(Connection):
         except Refused as refused:
             replies = [refused.reply] * len(self.envelope.rcpt_tos)
             if refused.reason == "line_ends":
-                # Who lets bare CR or LF through may have passed on what somebody hid behind an end mark.
+                # A client that passes on bare CR or LF may also pass on commands hidden behind a false end mark.
                 hangup = Hangup("line_ends", "421 4.7.0 the rest of this session cannot be trusted, closing")
             else:
-                self._door.count_refusal(refused.reason)
+                self._context.count_refusal(refused.reason)
         self._set_rset_state()
-        for reply in replies if self._door.listener.kind == "lmtp" else [fold(replies)]:
-            self._door.observer.count("smtp_in_answers", port=self._door.listener.kind, code=f"{reply.code // 100}xx")
+        for reply in replies if self._context.listener.kind == "lmtp" else [fold(replies)]:
+            self._context.observer.count(
+                "smtp_in_answers", port=self._context.listener.kind, code=f"{reply.code // 100}xx"
+            )
             self.say(reply)
         if hangup is not None:
             raise hangup
@@ -142,37 +150,40 @@ class Transaction(Connection):
             rcpt_to=tuple(self.envelope.rcpt_tos),
             smtputf8=self.envelope.smtp_utf8,
             content=content,
-            received_at=self._door.clock.now(),
+            received_at=self._context.clock.now(),
         )
-        task = self.loop.create_task(self._taken(incoming))
-        self._door.commits.add(task)
-        task.add_done_callback(self._door.commits.discard)
+        task = self.loop.create_task(self._intake_replies(incoming))
+        self._context.commits.add(task)
+        task.add_done_callback(self._context.commits.discard)
         return await asyncio.shield(task)
 
-    async def _taken(self, incoming: Incoming) -> list[Reply]:
-        """One reply per recipient, whatever happens in there."""
-        started_s = self._door.clock.monotonic_s()
+    async def _intake_replies(self, incoming: Incoming) -> list[Reply]:
+        """Returns one reply per recipient; an exception becomes a temporary failure for each."""
+        started_s = self._context.clock.monotonic_s()
         try:
-            replies = list(await self._door.intake.data(incoming))
-            assert len(replies) == len(incoming.rcpt_to), "the intake owes one reply per recipient"
+            replies = list(await self._context.intake.data(incoming))
+            assert len(replies) == len(incoming.rcpt_to), "the intake must return one reply per recipient"
         except Exception as error:  # noqa: BLE001 (unknown means temporary)
             replies = [self._fault(error)] * len(incoming.rcpt_to)
-        self._door.observer.duration_s("smtp_in_commit_seconds", self._door.clock.monotonic_s() - started_s)
+        self._context.observer.duration_s("smtp_in_commit_seconds", self._context.clock.monotonic_s() - started_s)
         return replies
 
     def _fault(self, error: Exception) -> Reply:
-        """The answer to a fault. A bug has a line with its traceback. Of an unavailable store the store itself tells,
-        once for all commands that this puts off."""
-        port = self._door.listener.kind
+        """Logs and counts an exception, and returns the temporary failure for the client.
+
+        A bug gets a log line with its traceback. An unavailable store logs one line of its own, for all commands that
+        it delays.
+        """
+        port = self._context.listener.kind
         match error:
             case ports.StoreUnavailableError():
-                self._door.count_refusal("unavailable")
+                self._context.count_refusal("unavailable")
                 _log.debug("smtp_command_put_off", port=port, code=error.code)
             case ports.UnavailableError():
-                self._door.count_refusal("unavailable")
-                _log.warning("smtp_command_put_off", port=port, words=str(error))
+                self._context.count_refusal("unavailable")
+                _log.warning("smtp_command_put_off", port=port, error=str(error))
             case _:
-                self._door.count_refusal("internal")
-                self._door.observer.count("internal_errors", where="smtp")
+                self._context.count_refusal("internal")
+                self._context.observer.count("internal_errors", where="smtp")
                 _log.error("smtp_command_failed", port=port, exc_info=error)
         return _TEMPORARY

@@ -1,1 +1,1 @@
-"""What the daemon says over HTTP: health, readiness and metrics. No page holds an address or a message's text."""
+"""The daemon's HTTP pages: health, readiness, metrics and signed links. No page contains the text of a message."""

@@ -1,7 +1,7 @@
-"""The daemon's own pages: is it up, can it take mail, what has it counted (R-UI-11); and those behind signed links.
+"""The daemon's own pages about health, readiness and metrics (R-UI-11), and the pages behind signed links.
 
-`/healthz` answers as long as the process does; `/readyz` is 503 with one reason word while mail would be answered
-451, so that a load balancer looks elsewhere; `/metrics` is Prometheus text. None of them needs the store to answer.
+`/healthz` answers as long as the process does. `/readyz` is 503 with a reason while mail would be answered 451, so that
+a load balancer uses another node. `/metrics` is Prometheus text. All three answer also without the store.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,8 +25,11 @@ def build(
     ready: Callable[[], Awaitable[str | None]],
     links: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """`ready()` gives None, or the word for why mail cannot be taken now; raising counts as not ready. `links` are the
-    routes of `edge.web.links`."""
+    """Builds the web application.
+
+    `ready()` returns None, or the reason why mail cannot be accepted now; an exception counts as not ready. `links` are
+    the routes of `edge.web.signed_links`.
+    """
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_FRESH)
@@ -34,7 +37,7 @@ def build(
     async def readyz(_: Request) -> Response:
         try:
             reason = await ready()
-        except Exception:  # noqa: BLE001 - a load balancer asks "can it", and an unforeseen error means it cannot
+        except Exception:  # noqa: BLE001 - an unforeseen error means that mail cannot be accepted
             reason = ReasonCode.INTERNAL
         return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200, headers=_FRESH)
 
@@ -45,5 +48,5 @@ def build(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics), *links],
         middleware=[Middleware(SecurityHeaders)],
     )
-    app.router.redirect_slashes = False  # a token is not to be said again in a Location
+    app.router.redirect_slashes = False  # a redirect would repeat the token in its Location field
     return app

@@ -1,4 +1,4 @@
-"""Response headers that keep a page to itself: nothing is loaded, framed or told elsewhere."""
+"""Response headers that isolate a page: nothing is loaded into it, framed, or reported to other servers."""
 
 from typing import Final
 
@@ -9,8 +9,11 @@ NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; f
 
 
 class SecurityHeaders:
-    """ASGI middleware that sets the headers on every response, errors included. `csp` is the page's
-    Content-Security-Policy; the default lets a response load nothing at all. What a response has set itself stays."""
+    """ASGI middleware that sets these headers on every response, errors included.
+
+    `csp` is the Content-Security-Policy; the default lets a response load nothing at all. Headers that a response has
+    set itself stay.
+    """
 
     def __init__(self, app: ASGIApp, csp: str = NOTHING) -> None:
         self._app = app

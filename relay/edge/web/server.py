@@ -1,6 +1,6 @@
-"""uvicorn inside our own event loop: the daemon keeps its signals, its logs and its port.
+"""uvicorn inside the daemon's event loop: the daemon keeps control of signals, logs and port.
 
-`start()` binds before it returns, so that a port in use is an error of the start and not of the first request.
+`start()` opens the port before it returns, so that a port in use fails the start and not the first request.
 """
 
 import asyncio
@@ -39,14 +39,17 @@ class WebServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def bind(self) -> int:
-        """The bound port; port 0 takes a free one. Raises OSError with a text that says what to change."""
+        """Opens the port and returns its number; port 0 uses a free one.
+
+        Raises OSError with a text that names the fix.
+        """
         if self._listening is None:
             self._listening = await self._bound()
         port: int = self._listening.getsockname()[1]
         return port
 
     async def start(self) -> int:
-        """Binds where that has not been done, and answers. Raises OSError as `bind`."""
+        """Opens the port if `bind` has not, starts to answer, and returns the port. Raises OSError as `bind`."""
         port = await self.bind()
         assert self._listening is not None
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]), name="web")
@@ -54,7 +57,7 @@ class WebServer:
         return port
 
     async def stop(self) -> None:
-        """Answers what is under way, then closes; safe to call twice or before `start`."""
+        """Finishes the requests under way, then closes the port; may be called twice or before `start`."""
         if self._serving:
             self._server.should_exit = True
             await self._serving
@@ -82,7 +85,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The process's signals belong to `relay.app`, which drains in its own order."""
+        """Installs no signal handlers: `relay.app` handles the signals and stops all parts in its own order."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,4 +1,4 @@
--- Parties, pairs, orders, app passwords. `$2...` stands for as many values as there are.
+-- Parties, pairs, orders, app passwords. `$2...` is replaced by one placeholder for each value.
 
 -- name: add_marketplace
 INSERT INTO marketplace (id) VALUES ($1) ON CONFLICT DO NOTHING

@@ -1,4 +1,4 @@
--- Indexed point look-ups on the way of a message. `$2...` stands for as many values as there are.
+-- Indexed look-ups of few rows, made for each message. `$2...` is replaced by one placeholder for each value.
 
 -- name: alias
 SELECT local_part, domain, role, retired FROM alias WHERE local_part = $1 AND domain = $2
@@ -11,6 +11,11 @@ SELECT * FROM pair_side
 WHERE pair_id = (SELECT pair_id FROM alias WHERE local_part = $1 AND domain = $2)
 ORDER BY retired DESC
 
+-- name: pair_between
+SELECT * FROM pair_side
+WHERE pair_id = (SELECT id FROM pair WHERE buyer_id = $1 AND seller_id = $2)
+ORDER BY retired DESC
+
 -- name: entries
 SELECT id, party_id, sealed, state, shared, was_retired FROM sender WHERE party_id IN ($1...)
 
@@ -18,7 +23,7 @@ SELECT id, party_id, sealed, state, shared, was_retired FROM sender WHERE party_
 SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1
 
 -- name: pending_senders
--- Whose mail has come back takes no place: a list full of those would stay full.
+-- Senders whose mail was returned do not count, or the list would stay full.
 SELECT COUNT(*) AS pending FROM sender
 WHERE party_id = $1 AND state = 'unknown'
   AND EXISTS (SELECT 1 FROM message WHERE message.sender_id = sender.id AND message.state = 'held')
@@ -30,7 +35,7 @@ SELECT * FROM order_entry WHERE marketplace_id = $1 AND external_id = $2
 SELECT * FROM order_entry WHERE pair_id = $1 ORDER BY id
 
 -- name: thread_refs_by_id
--- The pair is compared by the caller: a planner without statistics may prefer the pair's whole past to a few ids.
+-- The caller compares the pair: a planner without statistics may read all messages of the pair instead of a few ids.
 SELECT message.id, message.pair_id, message.author_role, message.order_id, body.sealed,
        message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
 FROM message
@@ -40,11 +45,11 @@ JOIN holder_key ON holder_key.holder_id = message_key.holder_id
 WHERE message.id IN ($1...)
 
 -- name: thread_refs_by_original_id
--- The hash is the pair's own.
+-- The hash covers the pair, so no other pair's message is found.
 SELECT id, original_id_hash, order_id FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
 
 -- name: open_question
--- What went to the operator asks the seller nothing (R-POL-13).
+-- A message that went to the operator is not a question to the seller (R-POL-13).
 SELECT author_role FROM message
 WHERE pair_id = $1 AND automatic = 'no' AND state IN ('queued', 'deferred', 'accepted')
   AND detail NOT LIKE '%"to_operator":true%'
@@ -56,7 +61,7 @@ WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 'r
   AND state IN ('held', 'queued', 'deferred', 'accepted', 'bounced')
 
 -- name: thread_last_at
--- What was held keeps nothing open before it has passed.
+-- A message that was held counts only once it has been delivered.
 SELECT
     (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused', 'held')
        AND (state NOT IN ('queued', 'deferred') OR detail NOT LIKE '%"action":"hold"%')

@@ -1,10 +1,10 @@
--- Mail that waits for somebody's word. A word counts once: what was refused is on its way back.
+-- Mail that waits for a decision. Only the first decision counts: a refused message is about to be returned.
 
 -- name: held
 SELECT id, message_id, recipient_id FROM item WHERE message_id = $1 AND state = 'held' AND hold <> 'refused' AND kind <> 'notice'
 
 -- name: held_of_senders
--- The order in which it came.
+-- In the order of reception.
 SELECT item.id, item.message_id, item.recipient_id, item.awaits_sender
 FROM message JOIN item ON item.message_id = message.id
 WHERE message.sender_id IN ($1...) AND message.state = 'held'

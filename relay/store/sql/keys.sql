@@ -25,7 +25,7 @@ UPDATE dkim_key SET state = 'active', since = $3
 WHERE domain = $1 AND selector = $2 AND state = 'prepared' RETURNING algorithm
 
 -- name: replace_dkim_keys
--- By the one that has just become active.
+-- Replaced by the key that has just become active.
 UPDATE dkim_key SET state = 'replaced', since = $3
 WHERE domain = $1 AND selector <> $2 AND state = 'active'
   AND algorithm = (SELECT fresh.algorithm FROM dkim_key AS fresh WHERE fresh.domain = $1 AND fresh.selector = $2)

@@ -1,4 +1,4 @@
--- What a seller may send: the buyers' opt-outs, quotas, the price of marks of importance.
+-- Opt-outs of buyers, quota use, and the points that misuse of importance marks costs.
 
 -- name: put_opt_out
 INSERT INTO opt_out (buyer_id, seller_id, kind, in_force, source, changed_at) VALUES ($1, $2, $3, $4, $5, $6)

@@ -1,4 +1,4 @@
--- The queue. `$rows` stands for as many rows of values as there are; `claim` is each engine's own.
+-- The queue. `$rows` is replaced by the rows of values. Each engine has its own `claim`.
 
 -- name: settle_items
 WITH settled (id, owner, state, hold, due_at, wake_at, delay_noticed, undialled) AS (VALUES $rows)
@@ -19,7 +19,7 @@ UPDATE message SET state = settled.state FROM settled WHERE message.id = settled
 UPDATE item SET wake_at = $2 WHERE owner = $1 AND state = 'leased' AND id IN ($3...)
 
 -- name: release
--- What waited for a word waits for it again.
+-- Items held for a decision return to `held`.
 UPDATE item SET
     state = CASE WHEN hold IN ('word', 'refused') THEN 'held' ELSE 'queued' END,
     wake_at = CASE WHEN hold IS NULL THEN due_at END,
@@ -54,7 +54,7 @@ FROM (
 ) AS standing
 GROUP BY destination, state ORDER BY destination, state
 
--- name: letter
+-- name: content_of_message
 SELECT size_bytes, pair_id FROM message WHERE id = $1
 
 -- name: content

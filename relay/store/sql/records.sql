@@ -1,4 +1,4 @@
--- Reading what is kept.
+-- Reading the records.
 
 -- name: summary
 SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id

@@ -16,11 +16,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 UPDATE sender SET sealed = $2, shared = $3 WHERE id = $1
 
 -- name: flip_sender
--- Also takes the entry's lock, for which mail that is being held for it waits.
+-- Also locks the entry: a transaction that holds mail for this sender waits for the lock.
 UPDATE sender SET state = $2, changed_at = CASE WHEN state = $2 THEN changed_at ELSE $3 END WHERE id = $1
 
 -- name: pending_beside
--- A domain's entry, with those of the same list that wait; none for an address's own.
+-- The entry of a domain and the pending entries of the same list; no rows for the entry of an address.
 SELECT sender.*, holder_key.wrapped
 FROM sender AS whole JOIN sender ON sender.party_id = whole.party_id
 LEFT JOIN holder_key ON holder_key.holder_id = sender.party_id

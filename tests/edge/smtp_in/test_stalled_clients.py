@@ -72,7 +72,7 @@ def stall(reception: Reception, tls_pair: TlsPair) -> Iterator[StallClient]:
 
 async def sockets_of(reception: Reception) -> list[asyncio.WriteTransport]:
     """Returns the transports of all sessions that are not over."""
-    return [session._writer.transport for door in reception.doors for session in door._door.sessions]
+    return [session._writer.transport for door in reception.doors for session in door._context.sessions]
 
 
 async def counted(reception: Reception) -> int:

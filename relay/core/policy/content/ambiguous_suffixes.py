@@ -1,6 +1,7 @@
-"""Public suffixes that are also words, names or file endings. A name such as "works.it" or "readme.md" is mostly a
-forgotten space or a file, so it counts as a link only with a path, a port or `www.`, under a suffix of several labels,
-or, for words, with a subdomain.
+"""Public suffixes that are also words, names or file endings.
+
+A name such as "works.it" or "readme.md" is mostly a forgotten space or a file, so it counts as a link only with a path,
+a port or `www.`, under a suffix of several labels, or, for words, with a subdomain.
 
 A suffix is listed when a sentence is more likely to begin with the word, or a file to end in it, than a shop is to be
 found under it. Words that shops choose and that seldom begin a sentence (online, store, site, website, club, app, dev,

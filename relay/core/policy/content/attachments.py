@@ -42,8 +42,11 @@ class _File(NamedTuple):
 
 
 def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) -> Iterator[Fault]:
-    """Yields the faults of all attachments. If all together are too big: with `may_strip` one fault for each of the largest
-    attachments that has to go, else one fault."""
+    """Yields the faults of all attachments.
+
+    If all together are too big: with `may_strip` one fault for each of the largest attachments that has to go, else one
+    fault.
+    """
     found = list(_attachments(content, root))
     judging = _Judging(policy)
     for part in found:

@@ -60,8 +60,11 @@ def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
 
 
 def _bare(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """Returns the same for a name without a scheme, with its first dot at `at`. The name may end in a label that is not
-    ASCII if that is a public suffix; other text in such letters follows a link without a space."""
+    """Returns the same for a name without a scheme, with its first dot at `at`.
+
+    The name may end in a label that is not ASCII if that is a public suffix; other text in such letters follows a link
+    without a space.
+    """
     labels = _LABELS.match(text, at)
     end = labels.end() if labels else at + 1
     other = _OTHER_LABEL.match(text, end) if text[end - 1] == "." else None

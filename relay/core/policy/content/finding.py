@@ -8,8 +8,10 @@ from relay.core.model.verdict import Strip
 
 
 class ContentFinding(NamedTuple):
-    """One finding with its configured action, which is never ALLOW. `strip` is the place that STRIP cuts out, None for
-    every other action."""
+    """One finding with its configured action, which is never ALLOW.
+
+    `strip` is the place that STRIP cuts out, None for every other action.
+    """
 
     action: ContentAction
     reason: Reason
@@ -17,8 +19,11 @@ class ContentFinding(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A hit at `[start:end]` of a text as it is read. `value` may be shown in a notice: the host of a link, the sort of
-    contact data (`email`, `phone`, `account`), never a whole address or number."""
+    """A hit at `[start:end]` of a text as it is read.
+
+    `value` may be shown in a notice: the host of a link, the sort of contact data (`email`, `phone`, `account`), never
+    a whole address or number.
+    """
 
     code: ReasonCode
     start: int

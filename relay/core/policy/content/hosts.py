@@ -19,9 +19,11 @@ _ABBREVIATIONS: Final = frozenset("no nr art fig mod ref type ver vol mr mrs ms 
 
 
 def of_url(rest: str) -> str:
-    """Returns the host of the text that follows `//`, in lower case, without user, port and path. A backslash is a slash
-    to browsers. An ASCII name ends where other letters follow it, as in Japanese prose, unless these letters end in a
-    suffix themselves: then they belong to the name."""
+    """Returns the host of the text that follows `//`, in lower case, without user, port and path.
+
+    A backslash is a slash to browsers. An ASCII name ends where other letters follow it, as in Japanese prose, unless
+    these letters end in a suffix themselves: then they belong to the name.
+    """
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].lower().strip(".")
     host = authority.partition(":")[0]
     ascii_host = _HOST.match(host)
@@ -37,8 +39,10 @@ def has_suffix(name: str) -> bool:
 
 
 def is_host(name: str, *, has_path: bool) -> bool:
-    """Returns whether a name with a dot in it, but without a scheme, is meant as a host. `has_path`: a path or a port
-    follows it."""
+    """Returns whether a name with a dot in it, but without a scheme, is meant as a host.
+
+    `has_path`: a path or a port follows it.
+    """
     labels = name.split(".")
     if len(labels) < 2 or not all(labels) or len(name) > 253:
         return False

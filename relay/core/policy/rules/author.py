@@ -1,5 +1,7 @@
-"""Judges the writer and the writer's account (R-SND-02, R-SND-07, R-IN-09, R-REW-05). Says nothing about the
-recipient."""
+"""Judges the writer and the writer's account (R-SND-02, R-SND-07, R-IN-09, R-REW-05).
+
+Says nothing about the recipient.
+"""
 
 from collections.abc import Iterator
 

@@ -6,6 +6,14 @@ Octets that need no change stay as they are, and each change is listed (R-REW-08
 stand; `scrub` goes through a message once and collects the edits.
 """
 
+from relay.core.rewrite.scrub.find import addresses
+from relay.core.rewrite.scrub.names import names
 from relay.core.rewrite.scrub.scrub import apply, in_text
 
-__all__ = ["apply", "in_text"]
+__all__ = ["apply", "forget", "in_text"]
+
+
+def forget() -> None:
+    """Drops the compiled searches for addresses and names of people, which are kept for the next message of a pair."""
+    addresses.cache_clear()
+    names.cache_clear()

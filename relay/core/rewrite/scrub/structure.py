@@ -1,6 +1,6 @@
 """Scrubs the structure of a message: boundaries, Content-IDs, the header fields of parts and of messages inside.
 
-Boundaries and Content-IDs often name the machine of the sender. One that may do so is replaced by a keyed hash of
+Boundaries and Content-IDs often name the machine of the sender. A value that may do so is replaced by a keyed hash of
 itself, which is the same everywhere in the message.
 """
 

@@ -1,4 +1,4 @@
-"""The body of a POST: few small fields, in either of the two encodings that HTML forms and RFC 8058 name."""
+"""The body of a POST: a few small fields, in one of the two encodings that HTML forms and RFC 8058 use."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -16,7 +16,7 @@ _MULTIPART: Final = "multipart/form-data"
 
 
 class FormError(Exception):
-    """`status` is the answer's: 400, 408, 413 or 415."""
+    """The form cannot be read; `status` is the HTTP status of the answer: 400, 408, 413 or 415."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -24,7 +24,7 @@ class FormError(Exception):
 
 
 async def read(request: Request) -> Mapping[str, str]:
-    """The fields; of one that comes twice the first. Raises FormError."""
+    """Returns the fields; the first value of a repeated field counts. Raises FormError."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     stream = _capped(request)
     try:

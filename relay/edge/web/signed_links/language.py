@@ -1,4 +1,4 @@
-"""Which language a reader wants who is not known yet (RFC 9110 §12.5.4)."""
+"""The language for a reader who is not known yet (RFC 9110 §12.5.4)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from relay.core.notice.texts import LANGUAGES
 
 
 def wanted(asked: str, accept_language: str) -> Sequence[str]:
-    """Languages of ours, best first: what was asked for by name, then the browser's list by its weights."""
+    """Returns the available languages, the best first: `asked`, then those of the browser's list by weight."""
     weighed = sorted(_weighed(accept_language), reverse=True)
     return [language for language in (asked, *(language for _, _, language in weighed)) if language in LANGUAGES]
 

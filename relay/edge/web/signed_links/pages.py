@@ -1,4 +1,4 @@
-"""Offers, errors and changelogs as HTML in their reader's language."""
+"""Offers, errors and changelogs as HTML in the language of the reader."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,10 +21,10 @@ _HEADERS: Final = {
 }
 NOT_HERE: Final = "none"
 BUSY: Final = "busy"
-AWAY: Final = "away"
+UNAVAILABLE: Final = "away"
 FORM: Final = "form"
-PROBLEMS: Final = (*LinkFault, NOT_HERE, BUSY, AWAY, FORM)
-"""Why there is no page, each with a title and a text."""
+PROBLEMS: Final = (*LinkFault, NOT_HERE, BUSY, UNAVAILABLE, FORM)
+"""The reasons for which there is no page, each with a title and a text."""
 KEYS: Final = (
     *(
         f"page.{purpose.name.lower()}.{word}"
@@ -46,10 +46,12 @@ KEYS: Final = (
     "page.policy.changes",
     "page.policy.first",
 )
-"""Every text of these pages; names of kinds are the notices'."""
+"""The keys of all texts of these pages. The names of kinds are those of the notices."""
 
 
 class Pages:
+    """Renders the pages with the texts of the catalogue."""
+
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._environment = Environment(

@@ -1,4 +1,4 @@
-"""Requests to what they ask for: who may be answered, with what, and what failures cost."""
+"""The HTTP routes of signed links: they translate requests to `SignedLinks` and its outcomes to pages."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from relay.core.notice.texts import LANGUAGES, Catalogue
 from relay.edge.smtp_in.guard import Tally
 from relay.edge.web.signed_links import form
 from relay.edge.web.signed_links.language import wanted
-from relay.edge.web.signed_links.pages import AWAY, BUSY, FORM, NOT_HERE, Pages
+from relay.edge.web.signed_links.pages import BUSY, FORM, NOT_HERE, UNAVAILABLE, Pages
 from relay.ports import Clock, Observer, UnavailableError
 from relay.ports.signed_links import ONE_CLICK, LinkError, LinkFault, Offer, SignedLinks
 
@@ -27,16 +27,18 @@ _RETRY_S: Final = "60"
 
 
 def routes(links: SignedLinks, catalogue: Catalogue, clock: Clock, observer: Observer) -> Sequence[BaseRoute]:
-    """All that need be reached from outside, under `/l/` and `/policy/`."""
-    desk = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
+    """Returns the routes that must be reachable from outside, under `/l/` and `/policy/`."""
+    pages = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
     return (
         Mount("/l/static", StaticFiles(directory=Path(__file__).parents[1] / "static")),
-        Route("/l/{token}", desk.link, methods=["GET", "POST"]),
-        Route("/policy/{marketplace}", desk.policy, methods=["GET"]),
+        Route("/l/{token}", pages.link, methods=["GET", "POST"]),
+        Route("/policy/{marketplace}", pages.policy, methods=["GET"]),
     )
 
 
 class _SignedLinkPages:
+    """The handlers of the routes, and the count of forged tokens per client."""
+
     def __init__(self, links: SignedLinks, pages: Pages, forgeries: Tally, observer: Observer) -> None:
         self._links = links
         self._pages = pages
@@ -49,7 +51,10 @@ class _SignedLinkPages:
         return await self._answered(request, lambda: self._links.look(request.path_params["token"]))
 
     async def _act(self, request: Request) -> Response:
-        """RFC 8058 §3.2: a mail program's own POST is answered at once, without a redirect, a cookie or a question."""
+        """Acts on a form.
+
+        A mail program's own POST is answered without redirect, cookie or question (RFC 8058 §3.2).
+        """
         try:
             fields = await form.read(request)
         except form.FormError as error:
@@ -69,19 +74,22 @@ class _SignedLinkPages:
             return self._pages.offer(await ask())
         except LinkError as error:
             locale = error.locale or _locale(request)
-            if error.why is LinkFault.FORGED and self._guesses_on(request):
+            if error.why is LinkFault.FORGED and self._is_guessing(request):
                 return self._pages.problem(BUSY, 429, locale, Retry_After=str(_WINDOW_S))
             return self._pages.problem(error.why, _STATUS[error.why], locale, error.help_url)
         except UnavailableError:
-            return self._pages.problem(AWAY, 503, _locale(request), Retry_After=_RETRY_S)
+            return self._pages.problem(UNAVAILABLE, 503, _locale(request), Retry_After=_RETRY_S)
         except Exception:
             self._observer.count("internal_errors", where="links")
             log.exception("link_failed")
-            return self._pages.problem(AWAY, 500, _locale(request))
+            return self._pages.problem(UNAVAILABLE, 500, _locale(request))
 
-    def _guesses_on(self, request: Request) -> bool:
-        """Only forgeries are counted and cut off: behind a proxy many clients look like one, and who holds a real link
-        must not pay for his neighbours."""
+    def _is_guessing(self, request: Request) -> bool:
+        """Counts a forged token and returns whether the client has sent too many.
+
+        Only forgeries count: many clients share the address of a proxy, and a reader with a real link must not suffer
+        from the forgeries of others.
+        """
         client = request.client.host if request.client else ""
         return self._forgeries.add(client, _WINDOW_S) > _FORGERIES
 

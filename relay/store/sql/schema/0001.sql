@@ -1,4 +1,4 @@
--- Both engines run this text; what differs stands beside it in sqlite/ and postgres/ under the same number.
+-- Both engines run this text; the parts that differ are in sqlite/ and postgres/ under the same number.
 -- Times are microseconds since 1970 in UTC; flags are 0 or 1; `sealed` and `wrapped` values are ciphertext.
 
 CREATE TABLE secret (
@@ -14,7 +14,7 @@ CREATE TABLE dkim_key (
     PRIMARY KEY (domain, selector)
 );
 
--- Whose key seals what: parties, and marketplaces for mail of strangers and for the operator's.
+-- The keys of parties, and of marketplaces for mail of strangers and mail to the operator.
 CREATE TABLE holder_key (
     holder_id TEXT PRIMARY KEY,
     wrapped   BYTEA NOT NULL
@@ -57,7 +57,7 @@ CREATE TABLE pair (
 );
 CREATE INDEX pair_by_marketplace ON pair (marketplace_id, id);
 
--- Never deleted, so never issued again (R-ADR-02).
+-- Aliases are never deleted, so that they are never issued again (R-ADR-02).
 CREATE TABLE alias (
     local_part TEXT NOT NULL,
     domain     TEXT NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE sender (
 );
 CREATE INDEX sender_by_address ON sender (address_hash);
 
--- '' stands for all sellers, or all kinds.
+-- '' means all sellers, or all kinds.
 CREATE TABLE opt_out (
     buyer_id   TEXT NOT NULL REFERENCES party (id),
     seller_id  TEXT NOT NULL,
@@ -124,7 +124,7 @@ CREATE TABLE app_password (
 );
 CREATE INDEX app_password_by_party ON app_password (party_id);
 
--- What is known of a record without a key; its texts are in `body`.
+-- The values of a record that are not encrypted; its texts are in `body`.
 CREATE TABLE message (
     id               TEXT PRIMARY KEY,
     marketplace_id   TEXT NOT NULL,
@@ -150,7 +150,7 @@ CREATE INDEX message_by_original_id ON message (original_id_hash) WHERE original
 CREATE INDEX message_by_marketplace ON message (marketplace_id, id);
 CREATE INDEX message_held ON message (sender_id) WHERE state = 'held';
 
--- `content_id` is a record's id, or the item's id of a notice. Keys are kept apart from what they open.
+-- `content_id` is the id of a record, or of the item of a notice. The keys are in another table than the contents.
 CREATE TABLE message_key (
     content_id TEXT NOT NULL,
     holder_id  TEXT NOT NULL,
@@ -175,7 +175,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_by_message ON event (message_id, at, id);
 
--- `wake_at`: when somebody must look at the item: due while it waits, its lease's end while it is leased.
+-- `wake_at` is when the item must be looked at: its due time, or the end of its lease while it is leased.
 CREATE TABLE item (
     id             TEXT PRIMARY KEY,
     message_id     TEXT NOT NULL REFERENCES message (id),
@@ -196,7 +196,7 @@ CREATE TABLE item (
     CHECK ((owner IS NOT NULL) = (state = 'leased'))
 );
 CREATE INDEX item_by_message ON item (message_id);
--- With all that a claim asks for: it passes over the whole backlog of a busy destination.
+-- It covers all columns that a claim reads, because a claim may skip the whole backlog of a busy destination.
 CREATE INDEX item_awake ON item (wake_at, id, destination) WHERE wake_at IS NOT NULL;
 CREATE INDEX item_still ON item (state) WHERE state IN ('held', 'parked');
 

@@ -1,12 +1,12 @@
--- Senders, holds, quotas, marks: who may write and what may pass.
+-- Senders, holds, quotas and marks.
 
 ALTER TABLE party ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
 
--- What is known of an order may name a person (a postcode, a parcel): sealed with the buyer's key.
+-- The values known of an order may identify a person (a postcode, a parcel), so they are sealed with the buyer's key.
 ALTER TABLE order_ ADD COLUMN sealed_known BYTEA;
 CREATE INDEX order_by_pair ON order_ (pair_id, id);
 
--- The seller's word that a buyer's message needs no reply (R-REC-08).
+-- Whether the seller has said that a buyer's message needs no reply (R-REC-08).
 ALTER TABLE message ADD COLUMN no_reply_needed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX message_by_order ON message (order_id, received_at) WHERE order_id IS NOT NULL;
 CREATE INDEX message_by_time ON message (marketplace_id, received_at, id) WHERE pair_id IS NOT NULL;
@@ -15,9 +15,9 @@ CREATE INDEX pair_by_seller ON pair (seller_id, id);
 CREATE INDEX sender_pending ON sender (party_id, changed_at) WHERE state = 'unknown';
 CREATE INDEX opt_out_change_by_buyer ON opt_out_change (buyer_id, changed_at, id);
 
--- `hold`: what an item waits for. While it waits nobody need look at it before `due_at`, so `wake_at` is NULL: its due
--- time may be weeks ahead, which for anything else means that the clock has jumped. Once leased it keeps its hold, so
--- that a crash makes it wait again.
+-- `hold` is the reason why an item is held. A held item is looked at when `due_at` has come, and its `wake_at` is NULL: its
+-- due time may be weeks ahead, which for any other item means that the clock has jumped. A leased item keeps its hold, so
+-- that it is held again after a crash.
 CREATE TABLE item_2 (
     id             TEXT PRIMARY KEY,
     message_id     TEXT NOT NULL REFERENCES message (id),
@@ -41,7 +41,7 @@ CREATE TABLE item_2 (
     CHECK (state <> 'held' OR hold IS NOT NULL),
     CHECK (hold IS NULL OR state IN ('held', 'queued', 'leased', 'parked'))
 );
--- What was held before waited for the owner's word, or for that of whoever confirms an unproven message.
+-- Items held before waited for a decision of the account owner, or of the person who confirms an unproven message.
 INSERT INTO item_2
 SELECT item.id, item.message_id, item.marketplace_id, item.kind, item.state, item.recipient_id, item.key_holder_id,
        item.sealed_address, item.destination, item.queued_at,
@@ -53,7 +53,7 @@ FROM item JOIN message ON message.id = item.message_id;
 DROP TABLE item;
 ALTER TABLE item_2 RENAME TO item;
 CREATE INDEX item_by_message ON item (message_id);
--- With all that a claim asks for: it passes over the whole backlog of a busy destination.
+-- It covers all columns that a claim reads, because a claim may skip the whole backlog of a busy destination.
 CREATE INDEX item_awake ON item (wake_at, id, destination) WHERE wake_at IS NOT NULL;
 CREATE INDEX item_waiting ON item (due_at, id, destination) WHERE wake_at IS NULL AND state IN ('held', 'queued');
 CREATE INDEX item_parked ON item (destination) WHERE state = 'parked';
@@ -68,7 +68,7 @@ CREATE TABLE quota_use (
     PRIMARY KEY (scope, subject_id, day)
 );
 
--- What marks of importance have cost; a line without a message is a restoration (R-POL-06).
+-- Points that marks of importance have cost; a line without a message is a restoration (R-POL-06).
 CREATE TABLE misuse (
     id         TEXT PRIMARY KEY,
     message_id TEXT REFERENCES message (id),

@@ -1,6 +1,6 @@
--- `after_id`: the item before it in what one word has released to one recipient; a claim takes it when that one is done
--- with, or late (R-SND-02).
+-- `after_id` is the item before it, of those that one decision has released to one recipient. A claim takes the item when
+-- the one before is finished or late (R-SND-02).
 ALTER TABLE item ADD COLUMN after_id TEXT;
 DROP INDEX item_awake;
--- With all that a claim asks for: it passes over the whole backlog of a busy destination.
+-- It covers all columns that a claim reads, because a claim may skip the whole backlog of a busy destination.
 CREATE INDEX item_awake ON item (wake_at, id, destination, after_id) WHERE wake_at IS NOT NULL;

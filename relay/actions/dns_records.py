@@ -10,8 +10,10 @@ from relay.ports import DkimKey, Resolver, Store
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """`purpose` is "MX", "SPF", "DKIM" or "DMARC"; `value` as it stands in a zone file, without quotes. `needed`: mail
-    of today is refused without it."""
+    """`purpose` is "MX", "SPF", "DKIM" or "DMARC".
+
+    `value` is as in a zone file, without quotes. `needed` says whether mail is refused without the record.
+    """
 
     purpose: str
     name: str
@@ -21,25 +23,28 @@ class DnsRecord:
 
 
 async def wanted(store: Store, marketplaces: Sequence[Marketplace], hostname: str) -> list[DnsRecord]:
-    """What is to be published for all alias domains, mail host and keys as they are now."""
+    """Returns the records to publish for all alias domains, with the host name and the keys of now."""
     return [
         record
         for marketplace in marketplaces
         for domain in sorted(marketplace.domains)
-        for record in _of_domain(domain, hostname, await store.dkim_keys(domain))
+        for record in _of_domain(domain, hostname, await store.dkim_keys.of_domain(domain))
     ]
 
 
 def _of_domain(domain: str, hostname: str, keys: Sequence[DkimKey]) -> Iterator[DnsRecord]:
     yield DnsRecord("MX", domain, "MX", f"10 {hostname}.")
-    # RFC 7208: whoever receives for the domain sends for it too; nobody else does.
+    # RFC 7208: the hosts that receive mail for the domain also send mail of the domain, and no others do.
     yield DnsRecord("SPF", domain, "TXT", "v=spf1 mx -all")
     yield from (of_key(key) for key in keys if key.state.published)
     yield DnsRecord("DMARC", f"_dmarc.{domain}", "TXT", "v=DMARC1; p=reject", needed=False)
 
 
 def of_key(key: DkimKey) -> DnsRecord:
-    """Raises KeyUnreadableError, as it does for a retired key."""
+    """Returns the DKIM record of a key.
+
+    Raises KeyUnreadableError if the private key cannot be read, as for a retired key.
+    """
     loaded = dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector)
     return DnsRecord(
         "DKIM",
@@ -51,7 +56,7 @@ def of_key(key: DkimKey) -> DnsRecord:
 
 
 async def is_published(resolver: Resolver, record: DnsRecord) -> bool:
-    """Raises ResolveError."""
+    """Returns whether DNS has the record, or for SPF and DMARC exactly one of its kind. Raises ResolveError."""
     match record.purpose:
         case "MX":
             target = record.value.split()[1].rstrip(".").lower()
@@ -59,7 +64,7 @@ async def is_published(resolver: Resolver, record: DnsRecord) -> bool:
         case "DKIM":
             return _key(record.value) in {_key(text) for text in await _texts(resolver, record.name)}
         case _:
-            # SPF and DMARC may be stricter or wider than ours; exactly one is what counts (RFC 7208 §4.5).
+            # The operator may publish other SPF and DMARC rules than ours, but only one of each (RFC 7208 §4.5).
             version = record.value.split()[0].rstrip(";").lower()
             return sum(text.lower().startswith(version) for text in await _texts(resolver, record.name)) == 1
 
@@ -69,13 +74,13 @@ async def _texts(resolver: Resolver, name: str) -> list[str]:
 
 
 def _key(record: str) -> str:
-    """The `p=` tag of a DKIM record, white space off (RFC 6376 §3.6.1)."""
+    """Returns the `p=` tag of a DKIM record without white space (RFC 6376 §3.6.1)."""
     tags = (tag.partition("=") for tag in record.split(";"))
     return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")
 
 
 def zone_line(record: DnsRecord) -> str:
-    """The record for a zone file; a TXT value in strings of at most 255 octets (RFC 1035 §3.3)."""
+    """Returns the record as a line of a zone file, a TXT value in strings of at most 255 octets (RFC 1035 §3.3)."""
     value = record.value
     if record.type == "TXT":
         value = " ".join(f'"{value[start : start + 255]}"' for start in range(0, len(value), 255))

@@ -1,4 +1,4 @@
--- What parties were told, and what was said about messages.
+-- The notices that parties were sent, and marks on messages.
 
 -- name: tell
 INSERT INTO told (party_id, topic, at) VALUES ($1, $2, $3)

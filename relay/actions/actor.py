@@ -1,0 +1,101 @@
+"""The actor of an action: the name, the way, the rights. And the errors that actions raise."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.core import redact
+from relay.ports.audit import Way
+
+_LONGEST_NAME: Final = 200
+
+
+class Right(StrEnum):
+    """Permissions, each for one kind of action."""
+
+    PUT_PARTIES = "put_parties"
+    SET_PRODUCT_SUPPORT = "set_product_support"
+    PUT_ORDERS = "put_orders"
+    """Pairs and orders."""
+    DECIDE_SENDERS = "decide_senders"
+    SET_OPT_OUTS = "set_opt_outs"
+    DECIDE_HOLDS = "decide_holds"
+    REOPEN_THREADS = "reopen_threads"
+    MARK_NOT_IMPORTANT = "mark_not_important"
+    MARK_NO_REPLY = "mark_no_reply"
+    REPORT_ABUSE = "report_abuse"
+    RESTORE_BYPASS = "restore_bypass"
+    MANAGE_PASSWORDS = "manage_passwords"
+    MANAGE_KEYS = "manage_keys"
+    MANAGE_QUEUE = "manage_queue"
+    READ_TEXT = "read_text"
+    READ_ADDRESSES = "read_addresses"
+
+
+class ActionError(Exception):
+    """The action could not be done. The message is a text for the person who acts, without an address."""
+
+
+class NotAllowedError(ActionError):
+    """The actor does not have the right."""
+
+
+class NotFoundError(ActionError):
+    """The thing that the action is about does not exist."""
+
+
+class InvalidValueError(ActionError):
+    """A value is wrong. `{field}` in the text stands for the name of the value."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text.replace("{field}", field))
+        self.field = field
+        self._text = text
+
+    def worded(self, name: str) -> str:
+        """Returns the text with the value called `name`, for instance by the name of a command's option."""
+        return self._text.replace("{field}", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """`name` is the name of a person or program, or the id of the party that acts.
+
+    If `party_id` is given, the rights hold only for things of that party.
+    """
+
+    name: str
+    way: Way
+    rights: frozenset[Right]
+    party_id: str | None = None
+
+    @classmethod
+    def admin(cls, name: str, way: Way = Way.COMMAND_LINE) -> "Actor":
+        """Returns an actor with all rights.
+
+        Of a mail address as name only the local part is kept, because names stand unencrypted in the audit log. Raises
+        InvalidValueError if nothing is left of the name.
+        """
+        kept = redact.clip(name, _LONGEST_NAME).replace("＠", "@").partition("@")[0].strip()
+        if not kept:
+            raise InvalidValueError("by", "{field}: a name is needed, it is kept with the action")
+        return cls(name=kept, way=way, rights=frozenset(Right))
+
+    @classmethod
+    def party(cls, party_id: str, right: Right, way: Way) -> "Actor":
+        """Returns an actor with one right, for the things of one party."""
+        return cls(name=party_id, way=way, rights=frozenset({right}), party_id=party_id)
+
+    @property
+    def by(self) -> str:
+        """The actor as the history of a message names it: by name, or a party by its way, because the history says
+        which party the message is about."""
+        return self.name if self.party_id is None else self.way.value
+
+    def require(self, right: Right, *owners: str | None) -> None:
+        """Raises NotAllowedError unless the actor has the right, for any thing or as one of the thing's owners (ids of
+        parties)."""
+        if right not in self.rights:
+            raise NotAllowedError(f'this is not allowed: the right "{right}" is missing')
+        if self.party_id is not None and self.party_id not in owners:
+            raise NotAllowedError("this is not allowed: it is not about the party that asks for it")

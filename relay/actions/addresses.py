@@ -1,0 +1,18 @@
+"""The addresses that the relay takes for a party's own."""
+
+from relay.actions.actor import InvalidValueError
+from relay.actions.context import ActionContext
+from relay.core.mail.address import AddressError, fold
+
+OWN_ADDRESS = "is at a domain of the relay itself, so it is never a party's own address"
+
+
+def check_address(context: ActionContext, field: str, address: str) -> None:
+    """Raises InvalidValueError if `local@domain`, or `@domain` for a whole domain, is not an address, or is at a domain
+    of the relay itself (R-OUT-08)."""
+    try:
+        fold(f"anyone{address}" if address.startswith("@") else address)
+    except AddressError as error:
+        raise InvalidValueError(field, f"{{field}}: not one mail address: {error}") from None
+    if context.marketplaces.is_own(address):
+        raise InvalidValueError(field, f"{{field}}: {OWN_ADDRESS}")

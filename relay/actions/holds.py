@@ -1,0 +1,48 @@
+"""Held mail: it is released, or returned to its writer."""
+
+from relay.actions import audit, messages
+from relay.actions.actor import Actor, NotAllowedError, Right
+from relay.actions.context import ActionContext
+from relay.actions.messages import Owner
+from relay.core.model.reason import ReasonCode
+from relay.ports import MessageSummary
+from relay.ports.audit import AuditAction
+from relay.steps.quota import QUOTAS
+
+
+async def release(actor: Actor, context: ActionContext, message_id: str) -> bool:
+    """Lets one held message go on its way, whatever it waits for.
+
+    Returns False, with nothing changed, if it is not held. Its author may only confirm having written it (R-IN-09).
+    """
+    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, Owner.AUTHOR)
+    if actor.party_id is not None and not waits_for_author_only(about.message):
+        raise NotAllowedError("this is not allowed: the message waits for a decision of the marketplace too")
+    if not await context.store.holds.release(message_id, actor.by):
+        return False
+    await audit.record(context, messages.entry(actor, context, AuditAction.HOLD_RELEASED, about))
+    context.dispatcher.notify()
+    return True
+
+
+async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bool:
+    """Returns one held message to its writer, with a notice.
+
+    Returns False, with nothing changed, if it is not held. Its author may deny having written it.
+    """
+    about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, Owner.AUTHOR)
+    if not await context.store.holds.refuse(message_id, actor.by):
+        return False
+    await audit.record(context, messages.entry(actor, context, AuditAction.HOLD_RETURNED, about))
+    context.dispatcher.notify()
+    return True
+
+
+def waits_for_author_only(message: MessageSummary) -> bool:
+    """Returns whether a held message waits for nothing but its author's confirmation, and perhaps a quota.
+
+    A scanner's finding, for instance, is not the author's to decide on.
+    """
+    reasons = message.detail.get("reasons")
+    codes = {reason.get("code") for reason in reasons} if isinstance(reasons, list) else set()
+    return codes - QUOTAS == {ReasonCode.SENDER_UNPROVEN}

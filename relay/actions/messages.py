@@ -1,0 +1,88 @@
+"""Messages as actions see them: whose they are, and reading their text (R-REC-06)."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from relay.actions import audit
+from relay.actions.actor import ActionError, Actor, InvalidValueError, NotFoundError, Right
+from relay.actions.context import ActionContext
+from relay.core import redact
+from relay.core.model.pair import Pair
+from relay.ports import MessageSummary, StoredMessage
+from relay.ports.audit import AuditAction, AuditEntry
+
+_LONGEST_TEXT: Final = 200
+
+
+class Owner(Enum):
+    """The party that may act on a message, beside the staff."""
+
+    AUTHOR = "author"
+    ADDRESSEE = "addressee"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A message that an actor may act on. `pair` is None for mail of strangers and of the operator."""
+
+    message: MessageSummary
+    pair: Pair | None
+
+    @property
+    def author_id(self) -> str | None:
+        """The id of the party that wrote the message."""
+        role = self.message.author_role
+        return self.pair.side(role).party.id if self.pair and role else None
+
+    @property
+    def addressee_id(self) -> str | None:
+        """The id of the party that the message is for."""
+        role = self.message.author_role
+        return self.pair.side(role.other).party.id if self.pair and role else None
+
+
+async def subject(actor: Actor, context: ActionContext, right: Right, message_id: str, owner: Owner) -> Subject:
+    """Returns the message and its pair.
+
+    Raises NotAllowedError unless the actor has the right for all messages, or has it and is the owner; NotFoundError if
+    there is no such message.
+    """
+    message = await context.store.records.summary(message_id)
+    if message is None:
+        raise NotFoundError(f"there is no message {message_id}")
+    found = Subject(message=message, pair=await context.store.pairs.get(message.pair_id) if message.pair_id else None)
+    actor.require(right, found.author_id if owner is Owner.AUTHOR else found.addressee_id)
+    return found
+
+
+def entry(actor: Actor, context: ActionContext, action: AuditAction, about: Subject, **data: str | int) -> AuditEntry:
+    """Returns the entry in the audit log for an action on a message."""
+    made = audit.entry(actor, context, action, marketplace_id=about.message.marketplace_id, subject_id=about.message.id)
+    return replace(made, data=data)
+
+
+async def read_text(
+    actor: Actor, context: ActionContext, message_id: str, *, form: str, case: str, reason: str
+) -> StoredMessage:
+    """Returns the message with its text, for a case and a reason.
+
+    `form` says which form is read: "original", "relayed" or "diff"; all but the first need a message that was relayed.
+    That it was read is in the message's history and in the audit log before.
+    """
+    actor.require(Right.READ_TEXT)
+    for field, text in (("case", case), ("reason", reason)):
+        if not text.strip():
+            raise InvalidValueError(field, "a text is read for a dispute: {field} must say for which, or why")
+    stored = await context.store.records.message(message_id)
+    if stored is None:
+        raise NotFoundError(f"there is no message {message_id}, or its text is erased")
+    if form != "original" and stored.header is None:
+        raise ActionError(f"{message_id} was not relayed, so there is no relayed form")
+    # Events hold no address, and these are words that a person typed.
+    said = {"what": form, "case": case, "reason": reason, "by": actor.by}
+    data = {name: redact.addresses(redact.clip(text.strip(), _LONGEST_TEXT), set()) for name, text in said.items()}
+    await context.store.records.note_view(message_id, {**data})
+    about = Subject(message=stored.summary, pair=None)
+    await audit.record(context, entry(actor, context, AuditAction.TEXT_READ, about, form=form))
+    return stored

@@ -1,0 +1,33 @@
+"""Opt-outs: buyers who want no unsolicited mail of sellers (R-POL-02)."""
+
+from relay.actions import audit
+from relay.actions.actor import Actor, InvalidValueError, Right
+from relay.actions.context import ActionContext
+from relay.core.model.kind import Kind
+from relay.core.model.optout import OptOut
+from relay.core.model.party import Party, Role
+from relay.ports.audit import AuditAction
+
+
+async def put(
+    actor: Actor, context: ActionContext, buyer: Party, seller_id: str | None, kind: Kind | None, *, out: bool
+) -> None:
+    """Sets (`out`) or clears the buyer's opt-out of exactly this scope: mail of one seller (None: of all), of one kind
+    (None: of any). It holds for queued mail too."""
+    actor.require(Right.SET_OPT_OUTS, buyer.id)
+    if buyer.role is not Role.BUYER:
+        raise InvalidValueError("buyer", "{field}: only a buyer can opt out")
+    opt_out = OptOut(
+        buyer_id=buyer.id, seller_id=seller_id, kind=kind, source=actor.way.value, changed_at=context.clock.now()
+    )
+    await context.store.opt_outs.put(opt_out, out=out)
+    entry = audit.entry(
+        actor,
+        context,
+        AuditAction.OPT_OUT_SET if out else AuditAction.OPT_OUT_CLEARED,
+        marketplace_id=buyer.marketplace_id,
+        party_id=buyer.id,
+        seller=seller_id or "all",
+        kind=kind.value if kind else "all",
+    )
+    await audit.record(context, entry)

@@ -1,0 +1,92 @@
+"""Orders, one by one. `order_import` takes many from a report."""
+
+from dataclasses import dataclass
+
+from relay.actions import audit, pairs
+from relay.actions.actor import ActionError, Actor, InvalidValueError, Right
+from relay.actions.context import ActionContext
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.order import FulfilledBy, Order, OrderUpdate
+from relay.core.model.pair import Pair
+from relay.core.model.party import Party
+from relay.ports.audit import AuditAction, AuditEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderValues:
+    """New values of an order. None leaves a value of an existing order as it is; an empty value clears it."""
+
+    items: tuple[str, ...] | None = None
+    state: str | None = None
+    fulfilled_by: FulfilledBy | None = None
+    known: tuple[str, ...] | None = None
+
+
+async def put(
+    actor: Actor,
+    context: ActionContext,
+    marketplace: Marketplace,
+    order_id: str,
+    buyer: Party,
+    seller: Party,
+    values: OrderValues,
+) -> tuple[Order, Pair]:
+    """Creates or changes the order with the marketplace's own id, and makes a pair of its buyer and seller if they are
+    not one yet. Raises ActionError if the order is between other parties."""
+    actor.require(Right.PUT_ORDERS)
+    for field in ("items", "known"):
+        if any(";" in text for text in getattr(values, field) or ()):
+            raise InvalidValueError(
+                field, "items and known texts are separated by a semicolon in order reports, so neither holds a ;"
+            )
+    if await is_of_others(context, await context.store.orders.get(marketplace.id, order_id), buyer, seller):
+        raise _of_others(order_id)
+    order, pair, entries = await put_unrecorded(actor, context, marketplace, order_id, buyer, seller, values)
+    await audit.record(context, *entries)
+    return order, pair
+
+
+async def put_unrecorded(
+    actor: Actor,
+    context: ActionContext,
+    marketplace: Marketplace,
+    order_id: str,
+    buyer: Party,
+    seller: Party,
+    values: OrderValues,
+) -> tuple[Order, Pair, tuple[AuditEntry, ...]]:
+    """Puts an order, and its pair, without the checks of `put`, and leaves it to the caller to add the returned entries
+    to the audit log. Raises ActionError if the order is between other parties."""
+    pair, pair_entry = await pairs.put_unrecorded(actor, context, marketplace, buyer, seller)
+    update = OrderUpdate(
+        marketplace_id=marketplace.id,
+        pair_id=pair.id,
+        external_id=order_id,
+        items=values.items,
+        state=values.state,
+        fulfilled_by=values.fulfilled_by,
+        known=values.known,
+    )
+    try:
+        order = await context.store.orders.put(update)
+    except ValueError:  # another process has put it for other parties meanwhile
+        raise _of_others(order_id) from None
+    entry = audit.entry(
+        actor, context, AuditAction.ORDER_PUT, marketplace_id=marketplace.id, subject_id=order.id, pair=pair.id
+    )
+    return order, pair, (pair_entry, entry)
+
+
+async def is_of_others(context: ActionContext, known: Order | None, buyer: Party | None, seller: Party | None) -> bool:
+    """Returns whether the order exists and is between other parties than these (None: a party that is still to be
+    made)."""
+    if known is None:
+        return False
+    pair = await context.store.pairs.get(known.pair_id)
+    if pair is None or buyer is None or seller is None:
+        return True
+    return (pair.buyer.party.id, pair.seller.party.id) != (buyer.id, seller.id)
+
+
+def _of_others(order_id: str) -> ActionError:
+    return ActionError(f"order {order_id} is another buyer's or seller's already")

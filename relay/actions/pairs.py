@@ -1,0 +1,38 @@
+"""Pairs: one buyer and one seller who may write to each other by their aliases."""
+
+from relay.actions import audit
+from relay.actions.actor import Actor, Right
+from relay.actions.context import ActionContext
+from relay.core.mail.address import fold_domain
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.pair import Pair
+from relay.core.model.party import Party
+from relay.ports.audit import AuditAction, AuditEntry
+
+
+async def put(actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:
+    """Makes a pair of the two.
+
+    Safe to repeat: a pair keeps its aliases. A new pair gets aliases under the domains that fit the parties' mailboxes
+    (R-ADR-03).
+    """
+    actor.require(Right.PUT_ORDERS)
+    pair, entry = await put_unrecorded(actor, context, marketplace, buyer, seller)
+    await audit.record(context, entry)
+    return pair
+
+
+async def put_unrecorded(
+    actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party
+) -> tuple[Pair, AuditEntry]:
+    """Puts a pair as `put` does, but leaves it to the caller to check the actor's right and to add the returned entry
+    to the audit log, with those of other changes."""
+    domains = {party.role: await _alias_domain(context, marketplace, party) for party in (buyer, seller)}
+    pair = await context.store.pairs.put(marketplace.id, buyer.id, seller.id, domains)
+    entry = audit.entry(actor, context, AuditAction.PAIR_PUT, marketplace_id=marketplace.id, subject_id=pair.id)
+    return pair, entry
+
+
+async def _alias_domain(context: ActionContext, marketplace: Marketplace, party: Party) -> str:
+    mailbox = await context.store.parties.mailbox(party.id)
+    return marketplace.alias_domain(fold_domain(mailbox.rpartition("@")[2]) if mailbox else "")

@@ -1,0 +1,97 @@
+"""Senders: the addresses and whole domains that may write for a party (R-SND-01, R-SND-03)."""
+
+from collections.abc import Sequence
+
+from relay.actions import audit
+from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
+from relay.actions.addresses import check_address
+from relay.actions.context import ActionContext
+from relay.core.model.party import Party
+from relay.core.model.sender import Sender, SenderState
+from relay.ports import Pending
+from relay.ports.audit import AuditAction, AuditEntry
+
+_DECISIONS = frozenset({SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED})
+
+
+async def add(
+    actor: Actor, context: ActionContext, party: Party, address: str, *, label: str = "", shared: bool = False
+) -> Sender:
+    """Puts `local@domain`, or `@domain` for everyone there, on the party's list as approved.
+
+    Safe to repeat. Releases mail that is held for it.
+    """
+    actor.require(Right.DECIDE_SENDERS, party.id)
+    check_address(context, "address", address)
+    put = await context.store.senders.put(
+        party.id, address, SenderState.APPROVED, label=label, added_by=actor.by, shared=shared
+    )
+    await audit.record(context, _entry(actor, context, AuditAction.SENDER_PUT, party, put))
+    context.dispatcher.notify()
+    return put
+
+
+async def decide(
+    actor: Actor, context: ActionContext, party: Party, addresses: Sequence[str], state: SenderState
+) -> Sequence[Sender]:
+    """Approves, blocks or retires entries of the party's list, all or none.
+
+    An approval releases mail that is held for the entries, a block returns it (R-SND-02). Raises NotFoundError if one
+    of the addresses is not on the list.
+    """
+    actor.require(Right.DECIDE_SENDERS, party.id)
+    if state not in _DECISIONS:
+        raise InvalidValueError("state", f"{{field}}: a sender cannot be made {state}")
+    if state is SenderState.APPROVED:
+        for address in addresses:
+            check_address(context, "address", address)
+    try:
+        decided = await context.store.senders.flip_many(party.id, addresses, state, by=actor.by)
+    except ValueError:
+        raise NotFoundError(
+            f'{party.role} "{party.external_ref}" does not list each of these addresses, so none was changed'
+        ) from None
+    entries = [_entry(actor, context, AuditAction.SENDER_DECIDED, party, sender) for sender in decided]
+    await audit.record(context, *entries)
+    context.dispatcher.notify()
+    return decided
+
+
+async def read(actor: Actor, context: ActionContext, party: Party) -> Sequence[Sender]:
+    """Returns the party's list with its addresses. That they were read is in the audit log before."""
+    await _record_reading(actor, context, party)
+    return await context.store.senders.of_party(party.id)
+
+
+async def read_pending(actor: Actor, context: ActionContext, party: Party) -> Sequence[Pending]:
+    """Returns the party's senders that wait for a decision, with their addresses.
+
+    That they were read is in the audit log before.
+    """
+    await _record_reading(actor, context, party)
+    return await context.store.senders.pending(party.id)
+
+
+async def _record_reading(actor: Actor, context: ActionContext, party: Party) -> None:
+    actor.require(Right.READ_ADDRESSES)
+    entry = audit.entry(
+        actor,
+        context,
+        AuditAction.ADDRESSES_READ,
+        marketplace_id=party.marketplace_id,
+        party_id=party.id,
+        of="senders",
+    )
+    await audit.record(context, entry)
+
+
+def _entry(actor: Actor, context: ActionContext, action: AuditAction, party: Party, sender: Sender) -> AuditEntry:
+    return audit.entry(
+        actor,
+        context,
+        action,
+        marketplace_id=party.marketplace_id,
+        party_id=party.id,
+        subject_id=sender.id,
+        state=sender.state.value,
+    )

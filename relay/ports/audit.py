@@ -1,0 +1,76 @@
+"""The audit log: a row for each thing that a person or a program did to the installation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Way(StrEnum):
+    """The way by which an actor reached the relay."""
+
+    COMMAND_LINE = "command line"
+    LINK = "link"
+    """The page behind a signed link."""
+    ONE_CLICK = "one-click"
+    """A mail program's own button to unsubscribe (RFC 8058)."""
+    API = "api"
+    RELAY = "relay"
+    """The relay itself, without a person."""
+
+
+class AuditAction(StrEnum):
+    """The actions of `relay.actions`, as the audit log names them."""
+
+    PARTY_PUT = "party_put"
+    PRODUCT_SUPPORT_SET = "product_support_set"
+    PAIR_PUT = "pair_put"
+    ORDER_PUT = "order_put"
+    SENDER_PUT = "sender_put"
+    SENDER_DECIDED = "sender_decided"
+    OPT_OUT_SET = "opt_out_set"
+    OPT_OUT_CLEARED = "opt_out_cleared"
+    HOLD_RELEASED = "hold_released"
+    HOLD_RETURNED = "hold_returned"
+    THREADS_REOPENED = "threads_reopened"
+    KEY_MADE = "key_made"
+    KEY_ACTIVATED = "key_activated"
+    KEY_RETIRED = "key_retired"
+    PASSWORD_ADDED = "password_added"  # noqa: S105 - the name of an action
+    PASSWORD_REVOKED = "password_revoked"  # noqa: S105 - likewise
+    BYPASS_RESTORED = "bypass_restored"
+    MARKED_NOT_IMPORTANT = "marked_not_important"
+    MARKED_NO_REPLY_NEEDED = "marked_no_reply_needed"
+    ABUSE_REPORTED = "abuse_reported"
+    TEXT_READ = "text_read"
+    ADDRESSES_READ = "addresses_read"
+    QUEUE_FLUSHED = "queue_flushed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One action. `actor` is a name without an address, or the id of the party that acted. `party_id` is the party that
+    the action is about. `subject_id` is the id of the other thing that it is about: a pair, an order, a sender, a
+    message, a password, or the DNS name of a DKIM key. `data` holds no address and no text of a message."""
+
+    at: datetime
+    actor: str
+    way: Way
+    action: AuditAction
+    marketplace_id: str | None = None
+    party_id: str | None = None
+    subject_id: str | None = None
+    data: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class AuditLog(Protocol):
+    """The store's part for the audit log. Rows are added and never changed or removed."""
+
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        """Adds all entries in one transaction, durable on return. Raises UnavailableError with none added."""
+        ...
+
+    async def newest(self, marketplace_id: str | None = None, *, limit: int = 50) -> Sequence[AuditEntry]:
+        """Returns up to `limit` entries, newest first: of one marketplace, or all. Bulk read."""
+        ...

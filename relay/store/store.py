@@ -1,0 +1,91 @@
+"""SqlStore: the store on an SQL database, made of one part for each noun."""
+
+from relay.ports import Clock, EventLog, Ids, StoreError, UnavailableError
+from relay.store.accepting import Acceptances
+from relay.store.app_passwords import AppPasswords
+from relay.store.audit_log import SqlAuditLog
+from relay.store.base import Base, to_us
+from relay.store.content_reader import ContentReader
+from relay.store.crypto import MasterKeys
+from relay.store.dkim_keys import DkimKeys
+from relay.store.engine import Engine, Work
+from relay.store.events import EventWriter
+from relay.store.holder_keys import HolderKeys
+from relay.store.holds import Holds
+from relay.store.limits import Limits
+from relay.store.notice_log import NoticeLog
+from relay.store.opt_outs import OptOuts
+from relay.store.orders import Orders
+from relay.store.pairs import Pairs
+from relay.store.parties import Parties
+from relay.store.queue import Queue
+from relay.store.records import Records
+from relay.store.secrets import Secrets
+from relay.store.senders import Senders
+from relay.store.threads import Threads
+
+
+class SqlStore:
+    """Implements `relay.ports.Store` for any engine. The parts are used after `open`. `base` is public for tests and
+    for tools that read the database itself."""
+
+    def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
+        self.base = base = Base(engine, master, clock, ids, event_log)
+        self._heartbeat_id = ids.entropy(1)[0]
+        holder_keys, contents, events = HolderKeys(base), ContentReader(base), EventWriter(base)
+        self.holds = Holds(base, events)
+        self.senders = Senders(base, self.holds)
+        self.parties = Parties(base, self.senders)
+        self.app_passwords = AppPasswords(base)
+        self.pairs = Pairs(base)
+        self.orders = Orders(base, self.pairs)
+        self.threads = Threads(base)
+        self.opt_outs = OptOuts(base)
+        self.limits = Limits(base)
+        self.notice_log = NoticeLog(base)
+        self.acceptances = Acceptances(base, holder_keys, self.holds)
+        self.queue = Queue(base, holder_keys, contents, self.pairs)
+        self.records = Records(base, contents, events)
+        self.dkim_keys = DkimKeys(base)
+        self.secrets = Secrets(base)
+        self.audit_log = SqlAuditLog(base.engine, base.ids, base.sql)
+
+    async def open(self) -> None:
+        await self.base.engine.open()
+        try:
+            self.base.vault.unlock(await self.base.engine.write(self._root_secret))
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, UnavailableError):
+                problem = f"the store cannot be written ({error}); check its disk and who else uses it"
+                raise StoreError(problem) from error
+            raise
+
+    async def close(self) -> None:
+        try:
+            await self.base.engine.finish()
+        finally:  # also if this is cancelled: an open connection of aiosqlite keeps the process from ending
+            await self.base.engine.close()
+            self.forget()
+
+    async def ping(self) -> None:
+        await self.base.engine.write(self._heartbeat, alone=True)
+        if (error := self.base.engine.availability.lasting_error()) is not None:
+            raise error.copy()
+
+    def forget(self) -> None:
+        self.base.vault.forget()
+        self.pairs.forget()
+
+    def _heartbeat(self) -> Work[None]:
+        """Overwrites a row. Each process has a row of its own, as far as 256 numbers go, so that none waits for
+        another."""
+        yield self.base.sql["heartbeat"], (self._heartbeat_id, to_us(self.base.clock.now()))
+
+    def _root_secret(self) -> Work[bytes]:
+        """Returns the wrapped root secret. The first process that opens a fresh database creates it."""
+        sql = self.base.sql
+        if not (yield sql["secret"], ("root",)):
+            yield sql["add_secret"], ("root", self.base.vault.new_root())
+        rows = yield sql["secret"], ("root",)
+        return bytes(rows[0]["wrapped"])

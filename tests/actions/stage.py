@@ -1,0 +1,320 @@
+"""A marketplace in which each action has something to act on, and all actions, each as staff would use it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.actions import (
+    bypass,
+    holds,
+    keys,
+    marks,
+    messages,
+    opt_outs,
+    order_import,
+    orders,
+    pairs,
+    parties,
+    passwords,
+    queue,
+    senders,
+    threads,
+)
+from relay.actions.actor import Actor, Right
+from relay.actions.marks import Complaint
+from relay.actions.orders import OrderValues
+from relay.actions.parties import PartyUpdate
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.message import MessageState
+from relay.core.model.party import Party, Role
+from relay.core.model.sender import SenderState
+from relay.core.order_report import OrderRow
+from relay.ports.audit import AuditAction
+from relay.steps.services import Services
+from tests.support.town import BUYER, SELLER, Town, town
+
+HELPER = "helper@pottery.example"
+MOVED = "moved@phone.example"
+STAFF = "Staff-Label"
+TYPED = "typed-by-the-reporter"
+
+
+@dataclass
+class Stage:
+    """`from_seller` and `from_buyer` are relayed messages, `held` wait for their author's confirmation."""
+
+    market: Town
+    from_seller: str
+    from_buyer: str
+    held: list[str]
+    password_id: str
+
+    @property
+    def services(self) -> Services:
+        return self.market.services
+
+    @property
+    def marketplace(self) -> Marketplace:
+        return self.services.marketplaces.by_id["market"]
+
+    @property
+    def buyer(self) -> Party:
+        return self.market.pair.buyer.party
+
+    @property
+    def seller(self) -> Party:
+        return self.market.pair.seller.party
+
+    async def snapshot(self) -> Sequence[object]:
+        """Everything that an action can change."""
+        store, pair = self.market.store, self.market.pair
+        found = await store.records.messages()
+        return [
+            found,
+            [await store.records.history(message.id) for message in found],
+            await store.opt_outs.history(self.buyer.id),
+            await store.limits.misuse_history(self.seller.id),
+            [await store.senders.of_party(party.id) for party in (self.buyer, self.seller)],
+            [(party, await store.parties.mailbox(party.id)) for party in await store.parties.in_marketplace("market")],
+            await store.pairs.in_marketplace("market"),
+            await store.orders.of_pair(pair.id),
+            await store.queue.lines(),
+            await store.threads.last_at(pair.id, None),
+            await store.app_passwords.of_username("S1"),
+            await store.dkim_keys.of_domain("market.example"),
+            await store.audit_log.newest(),
+        ]
+
+
+@asynccontextmanager
+async def staged(directory: Path) -> AsyncIterator[Stage]:
+    async with town(directory) as market:
+        await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
+        await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
+        await market.deliver_due()
+        authors = {one.author_role: one.id for one in await market.store.records.messages()}
+        for number in range(2):
+            await market.send(SELLER, market.buyer_alias, trusted=False, Subject=f"Unproven {number}")
+        await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
+        found = await market.store.records.messages(state=MessageState.HELD)
+        yield Stage(
+            market=market,
+            from_seller=authors[Role.SELLER],
+            from_buyer=authors[Role.BUYER],
+            held=[one.id for one in found if "sender_unproven" in str(one.detail["reasons"])],
+            password_id=await market.store.app_passwords.add(market.pair.seller.party.id, "old", "hash"),
+        )
+
+
+Run = Callable[[Actor, Stage], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One use of an action. `owner` is the party that may do it too, None for the staff alone."""
+
+    action: Callable[..., object]
+    right: Right
+    logged: Sequence[AuditAction]
+    run: Run
+    owner: Role | None = None
+
+
+async def _import(actor: Actor, stage: Stage) -> object:
+    row = OrderRow(line=2, order_id="A-2", buyer_ref="B2", buyer_mailbox=MOVED, seller_ref="S1", known=("090-1234",))
+    imported = order_import.import_orders(actor, stage.services, stage.marketplace, [row])
+    return [outcome async for outcome in imported]
+
+
+def _markets(stage: Stage) -> list[Marketplace]:
+    return [stage.marketplace]
+
+
+CASES: Sequence[Case] = (
+    Case(
+        parties.put,
+        Right.PUT_PARTIES,
+        [AuditAction.PARTY_PUT],
+        lambda actor, stage: parties.put(
+            actor, stage.services, stage.marketplace, Role.BUYER, "B1", PartyUpdate(mailbox=MOVED, display_name="Hana")
+        ),
+    ),
+    Case(
+        parties.set_product_support,
+        Right.SET_PRODUCT_SUPPORT,
+        [AuditAction.PRODUCT_SUPPORT_SET],
+        lambda actor, stage: parties.set_product_support(actor, stage.services, stage.seller, on=True),
+        Role.SELLER,
+    ),
+    Case(
+        parties.read_mailboxes,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ] * 2,
+        lambda actor, stage: parties.read_mailboxes(actor, stage.services, [stage.buyer, stage.seller]),
+    ),
+    Case(
+        pairs.put,
+        Right.PUT_ORDERS,
+        [AuditAction.PAIR_PUT],
+        lambda actor, stage: pairs.put(actor, stage.services, stage.marketplace, stage.buyer, stage.seller),
+    ),
+    Case(
+        orders.put,
+        Right.PUT_ORDERS,
+        [AuditAction.PAIR_PUT, AuditAction.ORDER_PUT],
+        lambda actor, stage: orders.put(
+            actor, stage.services, stage.marketplace, "A-1", stage.buyer, stage.seller, OrderValues(known=("090-1",))
+        ),
+    ),
+    Case(
+        order_import.import_orders,
+        Right.PUT_ORDERS,
+        [AuditAction.PARTY_PUT, AuditAction.PARTY_PUT, AuditAction.PAIR_PUT, AuditAction.ORDER_PUT],
+        _import,
+    ),
+    Case(
+        senders.add,
+        Right.DECIDE_SENDERS,
+        [AuditAction.SENDER_PUT],
+        lambda actor, stage: senders.add(actor, stage.services, stage.seller, "@agency.example", label=STAFF),
+        Role.SELLER,
+    ),
+    Case(
+        senders.decide,
+        Right.DECIDE_SENDERS,
+        [AuditAction.SENDER_DECIDED] * 2,
+        lambda actor, stage: senders.decide(
+            actor, stage.services, stage.seller, [HELPER, SELLER], SenderState.APPROVED
+        ),
+        Role.SELLER,
+    ),
+    Case(
+        senders.read,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ],
+        lambda actor, stage: senders.read(actor, stage.services, stage.seller),
+    ),
+    Case(
+        senders.read_pending,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ],
+        lambda actor, stage: senders.read_pending(actor, stage.services, stage.seller),
+    ),
+    Case(
+        opt_outs.put,
+        Right.SET_OPT_OUTS,
+        [AuditAction.OPT_OUT_SET],
+        lambda actor, stage: opt_outs.put(actor, stage.services, stage.buyer, None, None, out=True),
+        Role.BUYER,
+    ),
+    Case(
+        opt_outs.put,
+        Right.SET_OPT_OUTS,
+        [AuditAction.OPT_OUT_CLEARED],
+        lambda actor, stage: opt_outs.put(actor, stage.services, stage.buyer, None, None, out=False),
+        Role.BUYER,
+    ),
+    Case(
+        messages.read_text,
+        Right.READ_TEXT,
+        [AuditAction.TEXT_READ],
+        lambda actor, stage: messages.read_text(
+            actor, stage.services, stage.from_seller, form="diff", case="C-1", reason=f"{BUYER} asked"
+        ),
+    ),
+    Case(
+        holds.release,
+        Right.DECIDE_HOLDS,
+        [AuditAction.HOLD_RELEASED],
+        lambda actor, stage: holds.release(actor, stage.services, stage.held[0]),
+        Role.SELLER,
+    ),
+    Case(
+        holds.send_back,
+        Right.DECIDE_HOLDS,
+        [AuditAction.HOLD_RETURNED],
+        lambda actor, stage: holds.send_back(actor, stage.services, stage.held[1]),
+        Role.SELLER,
+    ),
+    Case(
+        threads.reopen,
+        Right.REOPEN_THREADS,
+        [AuditAction.THREADS_REOPENED],
+        lambda actor, stage: threads.reopen(actor, stage.services, stage.market.pair),
+        Role.BUYER,
+    ),
+    Case(
+        marks.not_important,
+        Right.MARK_NOT_IMPORTANT,
+        [AuditAction.MARKED_NOT_IMPORTANT],
+        lambda actor, stage: marks.not_important(actor, stage.services, stage.from_seller),
+        Role.BUYER,
+    ),
+    Case(
+        marks.no_reply_needed,
+        Right.MARK_NO_REPLY,
+        [AuditAction.MARKED_NO_REPLY_NEEDED],
+        lambda actor, stage: marks.no_reply_needed(actor, stage.services, stage.from_buyer),
+        Role.SELLER,
+    ),
+    Case(
+        marks.report_abuse,
+        Right.REPORT_ABUSE,
+        [AuditAction.ABUSE_REPORTED],
+        lambda actor, stage: marks.report_abuse(
+            actor, stage.services, Complaint(message_id=stage.from_seller, reporter=stage.buyer, words=TYPED)
+        ),
+        Role.BUYER,
+    ),
+    Case(
+        bypass.restore,
+        Right.RESTORE_BYPASS,
+        [AuditAction.BYPASS_RESTORED],
+        lambda actor, stage: bypass.restore(actor, stage.services, stage.seller),
+    ),
+    Case(
+        passwords.add,
+        Right.MANAGE_PASSWORDS,
+        [AuditAction.PASSWORD_ADDED],
+        lambda actor, stage: passwords.add(actor, stage.services, stage.seller, STAFF),
+        Role.SELLER,
+    ),
+    Case(
+        passwords.revoke,
+        Right.MANAGE_PASSWORDS,
+        [AuditAction.PASSWORD_REVOKED],
+        lambda actor, stage: passwords.revoke(actor, stage.services, stage.password_id),
+    ),
+    Case(
+        queue.flush,
+        Right.MANAGE_QUEUE,
+        [AuditAction.QUEUE_FLUSHED],
+        lambda actor, stage: queue.flush(actor, stage.services, "hanako-yamada.example"),
+    ),
+    Case(
+        keys.generate,
+        Right.MANAGE_KEYS,
+        [AuditAction.KEY_MADE],
+        lambda actor, stage: keys.generate(actor, stage.services, _markets(stage), ["rsa-sha256"]),
+    ),
+    Case(
+        keys.prepare,
+        Right.MANAGE_KEYS,
+        [AuditAction.KEY_MADE],
+        lambda actor, stage: keys.prepare(actor, stage.services, _markets(stage), ["ed25519-sha256"]),
+    ),
+    Case(
+        keys.activate,
+        Right.MANAGE_KEYS,
+        [AuditAction.KEY_ACTIVATED],
+        lambda actor, stage: keys.activate(actor, stage.services, _markets(stage), None),
+    ),
+    Case(
+        keys.retire,
+        Right.MANAGE_KEYS,
+        [AuditAction.KEY_RETIRED],
+        lambda actor, stage: keys.retire(actor, stage.services, _markets(stage), 1, selector="e1", at_once=True),
+    ),
+)
+"""In an order in which they can be run one after the other."""
