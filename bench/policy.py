@@ -15,8 +15,8 @@ from relay.core.policy.decide import decide
 from relay.core.policy.rule import Stage
 from relay.core.policy.stages import STAGES
 from tests.support import hostile
-from tests.support.judging import Letter
-from tests.support.letters import mail
+from tests.support.mail_builder import mail
+from tests.support.mail_case import MailCase
 
 _ENGLISH: Final = """Thank you for your question about the table. It has four legs and one drawer, and the drawer is
 forty centimetres deep. It fits behind a door of eighty. The order 250-1234567-1234567 has two parts, the second one
@@ -50,18 +50,18 @@ def _text(words: str, size: int) -> str:
 
 
 def _case(text: str | None = None, html: str | None = None) -> Case:
-    letter = Letter(raw=mail(text=text, html=html))
-    writer = letter.writer()
+    mail_case = MailCase(raw=mail(text=text, html=html))
+    writer = mail_case.writer()
     assert isinstance(writer, Writer)
-    root = split(letter.incoming.content, MimeLimits())
+    root = split(mail_case.incoming.content, MimeLimits())
     return Case(
-        incoming=letter.incoming,
-        head=letter.head,
+        incoming=mail_case.incoming,
+        head=mail_case.head,
         root=root,
-        facts=letter.facts,
+        facts=mail_case.facts,
         writer=writer,
-        policy=letter.policy,
-        now=letter.now,
+        policy=mail_case.policy,
+        now=mail_case.now,
     )
 
 

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the fixtures that start a peer."""
+    """Skips tests of a missing peer before the fixtures that start it."""
     for marker in item.iter_markers("peer"):
         for name in marker.args:
             path = _PROGRAMS.get(name)

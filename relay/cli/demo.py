@@ -1,4 +1,4 @@
-"""`relay demo`: a marketplace with a few parties to try the relay with, on this computer only."""
+"""`relay demo`: a small marketplace to try the relay with, on this computer alone."""
 
 import asyncio
 import signal
@@ -9,10 +9,10 @@ import click
 
 from relay.demo import market, script
 from relay.demo.daemon import DaemonError
-from relay.demo.guide import guide
-from relay.demo.life import alive
-from relay.demo.market import TownError
+from relay.demo.instructions import instructions
+from relay.demo.market import DemoSetupError
 from relay.demo.page import build
+from relay.demo.running import running_demo
 from relay.edge.web.server import WebServer
 
 _PORT = click.IntRange(0, 65_535)
@@ -57,7 +57,7 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
         if scripted:
             sys.exit(0 if asyncio.run(script.play(_say)) else 1)
         asyncio.run(_live(directory, wanted, port))
-    except (TownError, DaemonError) as error:
+    except (DemoSetupError, DaemonError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -68,19 +68,19 @@ def _say(text: str) -> None:
 
 
 async def _live(directory: Path, wanted: market.DemoPorts, port: int) -> None:
-    told = asyncio.Event()
+    stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with alive(directory, wanted) as life:
-        page = WebServer(build(life), "127.0.0.1", port)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with running_demo(directory, wanted) as running:
+        page = WebServer(build(running), "127.0.0.1", port)
         url = f"http://127.0.0.1:{await page.start()}/"
         try:
-            _say(guide(life, url))
-            ended = asyncio.create_task(life.daemon.ended())
-            waiting = asyncio.create_task(told.wait())
+            _say(instructions(running, url))
+            ended = asyncio.create_task(running.daemon.ended())
+            waiting = asyncio.create_task(stopped.wait())
             await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
-            if not told.is_set():
+            if not stopped.is_set():
                 raise DaemonError(f"the daemon has ended: {ended.result()}")
             ended.cancel()
         finally:

@@ -147,7 +147,7 @@ async def wait(_: CliContext, store: Store, *, message_id: str, wanted: str, tim
 @show.as_json
 @with_store
 async def no_reply_needed(session: CliContext, store: Store, *, message_id: str, undo: bool, as_json: bool) -> None:
-    """Leave a buyer's message out of the seller's response times. The buyer is not told."""
+    """Leave a buyer's message out of the seller's response times. The buyer gets no message about it."""
     await _summary(store, message_id)
     changed = await marks.no_reply_needed(session.actor, session.actions(store), message_id, undo=undo)
     show.one({"message": message_id, "no_reply_needed": not undo, "changed": changed}, as_json=as_json)

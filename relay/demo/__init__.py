@@ -1,4 +1,4 @@
-"""A small town to try the relay in: the real daemon, a few parties with mailboxes of their own, and a page to watch.
+"""A small marketplace to try the relay with: the real daemon, a few parties with mailboxes, and a web page to watch.
 
-Everything stays on the loopback interface and in one directory. Nothing here is used by the daemon.
+Everything stays on the loopback interface and in one directory. The daemon itself uses nothing of this package.
 """

@@ -1,6 +1,6 @@
-"""A party's browser, and the button of a mail program that unsubscribes: HTTP to the pages behind signed links.
+"""Opens the pages behind signed links, as a party's browser or the unsubscribe button of a mail program does.
 
-Every line of it is written down, as `wire` does for SMTP.
+Each request and its answer are recorded as a dialogue, as `smtp_client` does for SMTP.
 """
 
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ _SHOWN: Final = "h1, .done, .state, dt, dd"
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A page as its reader sees it: its words line by line, and its buttons' labels by the value that each sends."""
+class WebPage:
+    """A page as a person sees it: its lines of text, and the label of each button by the value that it sends."""
 
     dialogue: Dialogue
     words: tuple[str, ...] = ()
     buttons: Mapping[str, str] = field(default_factory=dict)
 
 
-async def show(url: str) -> Sheet:
-    """What following a link does: nothing but show."""
+async def show(url: str) -> WebPage:
+    """Opens a link. This only shows the page and changes nothing."""
     return await _ask("GET", url, {})
 
 
-async def press(url: str, choice: str) -> Sheet:
-    """A button of that page."""
+async def press(url: str, choice: str) -> WebPage:
+    """Presses the button of the page at `url` that sends the value `choice`."""
     return await _ask("POST", url, {"choice": choice})
 
 
-async def unsubscribe(url: str) -> Sheet:
-    """What a mail program does by itself when its reader unsubscribes (RFC 8058 §3.2)."""
+async def unsubscribe(url: str) -> WebPage:
+    """Unsubscribes with one click, as a mail program does (RFC 8058 §3.2)."""
     return await _ask("POST", url, {"List-Unsubscribe": "One-Click"})
 
 
-async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
-    """Never raises for what the other side does."""
+async def _ask(method: str, url: str, fields: Mapping[str, str]) -> WebPage:
+    """Sends the request and reads the page. A connection error becomes a line of the dialogue and is not raised."""
     parts = urlsplit(url)
     dialogue = Dialogue(SmtpServer(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
     if fields:
@@ -52,11 +52,11 @@ async def _ask(method: str, url: str, fields: Mapping[str, str]) -> Sheet:
             answer = await client.request(method, url, data=dict(fields) or None)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         dialogue.lines.append(Line("*", f"the connection ended: {type(error).__name__}"))
-        return Sheet(dialogue)
+        return WebPage(dialogue)
     dialogue.reply = f"{answer.status_code} {answer.reason_phrase}"
     dialogue.lines.append(Line("S", dialogue.reply))
     page = LexborHTMLParser(answer.text)
-    return Sheet(
+    return WebPage(
         dialogue,
         words=tuple(" ".join(node.text().split()) for node in page.css(_SHOWN)),
         buttons={node.attributes.get("value") or "": node.text(strip=True) for node in page.css("button")},

@@ -1,4 +1,4 @@
-"""The real daemon as a process of its own, started the way a user starts it."""
+"""Runs the real daemon as a separate process, started as a user starts it."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ _STOP_S: Final = 20
 
 
 class DaemonError(Exception):
-    """The daemon did not start, or a command of it failed; the message holds its own last words."""
+    """The daemon did not start, or a `relay` command failed. The message contains the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyPorts:
-    """As the ready line names them."""
+    """The ports that the daemon listens on, as its ready line names them."""
 
     mx: int
     submission: int
@@ -26,12 +26,12 @@ class ReadyPorts:
 
     @property
     def links(self) -> str:
-        """Where the links in mails lead."""
+        """The base URL of the links in mails."""
         return f"http://127.0.0.1:{self.web}"
 
 
 class DemoDaemon:
-    """`relay serve` on `config`; its log goes to the file `log`."""
+    """The process `relay serve` with the configuration file `config`. Its log goes to the file `log`."""
 
     def __init__(self, config: Path, log: Path) -> None:
         self._config = config
@@ -39,7 +39,7 @@ class DemoDaemon:
         self._process: Process | None = None
 
     async def start(self) -> ReadyPorts:
-        """Raises DaemonError with what the daemon said when it does not come up."""
+        """Starts the daemon and returns its ports. Raises DaemonError when it does not start."""
         with self._log.open("wb") as log:
             command = self._command("serve", module="relay.demo.parent_watchdog")
             self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=log)
@@ -51,7 +51,7 @@ class DemoDaemon:
             raise DaemonError(f"the daemon was not ready after {_START_S} s; its log is {self._log}") from error
 
     async def stop(self) -> None:
-        """Asks for a graceful stop, and waits for it."""
+        """Stops the daemon gracefully, and kills it when that takes longer than 20 s."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -64,13 +64,13 @@ class DemoDaemon:
             await process.wait()
 
     async def ended(self) -> str:
-        """Waits for the daemon to end by itself, which it should not; what it last said."""
+        """Waits until the daemon ends without a call of `stop`, and returns the end of its log."""
         assert self._process is not None
         await self._process.wait()
-        return self._last_words()
+        return self._end_of_log()
 
     async def run(self, *arguments: str) -> str:
-        """One `relay` command beside the running daemon; its standard output. Raises DaemonError."""
+        """Runs one `relay` command beside the daemon and returns its standard output. Raises DaemonError."""
         process = await asyncio.create_subprocess_exec(*self._command(*arguments), stdout=PIPE, stderr=PIPE)
         out, err = await process.communicate()
         if process.returncode:
@@ -81,18 +81,18 @@ class DemoDaemon:
         assert process.stdout is not None
         async for line in process.stdout:
             try:
-                told = json.loads(line)
+                report = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(told, dict) and told.get("ready"):
-                ports = told["ports"]
+            if isinstance(report, dict) and report.get("ready"):
+                ports = report["ports"]
                 return ReadyPorts(mx=ports["mx"][0], submission=ports["submission"][0], web=ports["web"])
         await process.wait()
-        raise DaemonError(f"the daemon did not start: {self._last_words()}")
+        raise DaemonError(f"the daemon did not start: {self._end_of_log()}")
 
     def _command(self, *arguments: str, module: str = "relay") -> tuple[str, ...]:
         return (sys.executable, "-m", module, "--config", str(self._config), *arguments)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
-        return "\n".join(lines[-6:]).strip() or "it said nothing"
+        return "\n".join(lines[-6:]).strip() or "its log is empty"

@@ -1,6 +1,6 @@
-"""Founding the town: a directory with configuration, keys and a seeded store that the real daemon is started on.
+"""Sets up the demo's directory: the configuration, the keys and a store with the parties, ready for the real daemon.
 
-Founding twice is harmless: what is there is kept, the configuration is written anew.
+A second set-up of the same directory keeps its keys and its data, and writes the configuration again.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from relay.core.model.optout import OptOut
 from relay.core.model.order import OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
-from relay.demo import cast
-from relay.demo.cast import CAST, Character
+from relay.demo import demo_parties
+from relay.demo.demo_parties import PARTIES, DemoParty
 from relay.edge.system import SystemClock, locked
 from relay.edge.tls import make_self_signed
 from relay.installation import opened
@@ -81,13 +81,13 @@ authentication = "known_domain"
 """
 
 
-class TownError(Exception):
-    """The directory cannot hold a demo; the message says why and what to do."""
+class DemoSetupError(Exception):
+    """The demo cannot use the directory. The message says why, and how to correct it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPorts:
-    """What the daemon is asked to listen on (0: a free one), and where the mailboxes' server listens."""
+    """The ports that the daemon shall listen on (0 for any free port), and the port of the parties' mail server."""
 
     mx: int
     submission: int
@@ -96,9 +96,8 @@ class DemoPorts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
-    """`aliases[writer, to]` is the address by which one character reaches another. `config_path` is for the daemon
-    and for `relay --config`."""
+class DemoMarket:
+    """The demo's installation. `aliases[writer, to]` is the address at which `writer` reaches `to`."""
 
     directory: Path
     config: Config
@@ -106,6 +105,7 @@ class Market:
 
     @property
     def config_path(self) -> Path:
+        """The configuration file, for the daemon and for `relay --config`."""
         return self.directory / CONFIG_NAME
 
     @property
@@ -113,38 +113,38 @@ class Market:
         return self.directory / self.config.tls.certificate
 
 
-async def found(directory: Path, ports: DemoPorts) -> Market:
-    """Raises TownError, and StoreError when the store cannot be opened or a running demo has the directory."""
+async def set_up(directory: Path, ports: DemoPorts) -> DemoMarket:
+    """Sets up `directory`. Raises DemoSetupError, and StoreError when the store cannot be opened or is in use."""
     try:
-        _claim(directory / CONFIG_NAME)
+        _refuse_foreign_directory(directory / CONFIG_NAME)
         with locked(directory):
-            config = _lay_out(directory, ports)
-            aliases = await _populate(config, directory)
+            config = _write_files(directory, ports)
+            aliases = await _seed_store(config, directory)
     except OSError as error:
-        raise TownError(f"cannot write the demo's files: {error.strerror}: {error.filename}") from error
-    return Market(directory=directory, config=config, aliases=aliases)
+        raise DemoSetupError(f"cannot write the demo's files: {error.strerror}: {error.filename}") from error
+    return DemoMarket(directory=directory, config=config, aliases=aliases)
 
 
-def _claim(config: Path) -> None:
-    """Another installation's directory is left alone."""
+def _refuse_foreign_directory(config: Path) -> None:
+    """Raises DemoSetupError when the configuration file in the directory was not written by the demo."""
     config.parent.mkdir(parents=True, exist_ok=True)
     if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
-        raise TownError(f"{config} was not written by the demo; give it a directory of its own with --dir")
+        raise DemoSetupError(f"{config} was not written by the demo; give it a directory of its own with --dir")
 
 
-def _lay_out(directory: Path, ports: DemoPorts) -> Config:
-    """The files that `relay serve` needs."""
+def _write_files(directory: Path, ports: DemoPorts) -> Config:
+    """Writes the files that `relay serve` needs, and returns the configuration."""
     text = _CONFIG.format(
         mark=_MARK,
         mx=ports.mx,
         submission=ports.submission,
         web=ports.web,
         sink=ports.sink,
-        marketplace=cast.MARKETPLACE,
-        domain=cast.DOMAIN,
-        mobile_domain=cast.MOBILE_DOMAIN,
-        carrier=cast.CARRIER,
-        operator=cast.OPERATOR_MAILBOX,
+        marketplace=demo_parties.MARKETPLACE,
+        domain=demo_parties.DOMAIN,
+        mobile_domain=demo_parties.MOBILE_DOMAIN,
+        carrier=demo_parties.CARRIER,
+        operator=demo_parties.OPERATOR_MAILBOX,
     )
     (directory / CONFIG_NAME).write_text(text, encoding="utf-8")
     config = parse(text)
@@ -157,30 +157,30 @@ def _lay_out(directory: Path, ports: DemoPorts) -> Config:
     return config
 
 
-async def _populate(config: Config, directory: Path) -> dict[tuple[str, str], str]:
-    """Seeds the store; the aliases by writer and addressee."""
+async def _seed_store(config: Config, directory: Path) -> dict[tuple[str, str], str]:
+    """Fills the store, and returns the aliases by (writer, addressee)."""
     aliases: dict[tuple[str, str], str] = {}
     async with opened(config, directory) as store:
-        parties = {character.ref: await _settle(store, character) for character in CAST}
-        for purchase in cast.PURCHASES:
-            pair = await _introduce(store, purchase, parties)
+        parties = {demo_party.ref: await _put_party(store, demo_party) for demo_party in PARTIES}
+        for purchase in demo_parties.PURCHASES:
+            pair = await _put_pair(store, purchase, parties)
             aliases[purchase.seller, purchase.buyer] = pair.buyer.alias.address
             aliases[purchase.buyer, purchase.seller] = pair.seller.alias.address
     return aliases
 
 
-async def _settle(store: Store, character: Character) -> Party:
+async def _put_party(store: Store, demo_party: DemoParty) -> Party:
     party = await store.parties.put(
-        cast.MARKETPLACE,
-        character.role,
-        character.ref,
-        mailbox=character.mailbox,
-        locale=character.locale,
-        display_name=character.name,
+        demo_parties.MARKETPLACE,
+        demo_party.role,
+        demo_party.ref,
+        mailbox=demo_party.mailbox,
+        locale=demo_party.locale,
+        display_name=demo_party.name,
     )
-    if character.role is Role.SELLER and not await store.app_passwords.of_username(character.mailbox):
-        await store.app_passwords.add(party.id, "demo", PasswordHasher().hash(character.password))
-    if character.opted_out:
+    if demo_party.role is Role.SELLER and not await store.app_passwords.of_username(demo_party.mailbox):
+        await store.app_passwords.add(party.id, "demo", PasswordHasher().hash(demo_party.password))
+    if demo_party.opted_out:
         now = SystemClock().now()
         await store.opt_outs.put(
             OptOut(buyer_id=party.id, seller_id=None, kind=None, source="demo", changed_at=now), out=True
@@ -188,14 +188,17 @@ async def _settle(store: Store, character: Character) -> Party:
     return party
 
 
-async def _introduce(store: Store, purchase: cast.Purchase, parties: Mapping[str, Party]) -> Pair:
+async def _put_pair(store: Store, purchase: demo_parties.Purchase, parties: Mapping[str, Party]) -> Pair:
     buyer, seller = parties[purchase.buyer], parties[purchase.seller]
-    mobile = cast.BY_REF[purchase.buyer].mobile
-    domains = {Role.BUYER: cast.MOBILE_DOMAIN if mobile else cast.DOMAIN, Role.SELLER: cast.DOMAIN}
-    pair = await store.pairs.put(cast.MARKETPLACE, buyer.id, seller.id, domains)
+    mobile = demo_parties.BY_REF[purchase.buyer].mobile
+    domains = {
+        Role.BUYER: demo_parties.MOBILE_DOMAIN if mobile else demo_parties.DOMAIN,
+        Role.SELLER: demo_parties.DOMAIN,
+    }
+    pair = await store.pairs.put(demo_parties.MARKETPLACE, buyer.id, seller.id, domains)
     await store.orders.put(
         OrderUpdate(
-            marketplace_id=cast.MARKETPLACE,
+            marketplace_id=demo_parties.MARKETPLACE,
             pair_id=pair.id,
             external_id=purchase.order,
             items=(purchase.item,),

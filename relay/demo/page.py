@@ -1,7 +1,7 @@
-"""The demo's page: mailboxes beside the relay's record, and a form to write with.
+"""The demo's web page: the mailboxes beside the relay's record, and a form to write mail.
 
-One page, rendered on the server, whole without JavaScript; a small script fetches it again and swaps in what changed.
-It listens on the loopback interface, answers to its own names only, and takes forms from itself only.
+The page is rendered on the server and works without JavaScript; a small script fetches it again and replaces the parts
+that changed. It is served on the loopback interface, for its own host names only, and takes forms from itself only.
 """
 
 from collections import deque
@@ -21,9 +21,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from relay.core.mail.address import AddressError, split
-from relay.demo import browser, letter, record_view, view
-from relay.demo.cast import BY_REF, CAST, OPERATOR, Character
-from relay.demo.life import Life
+from relay.demo import browser, mail_program, record_view, view
+from relay.demo.demo_parties import BY_REF, OPERATOR, PARTIES, DemoParty
+from relay.demo.running import RunningDemo
 from relay.demo.smtp_client import Dialogue
 from relay.demo.texts import LANGUAGES, language, translator
 from relay.demo.view import Form
@@ -39,8 +39,9 @@ _TEXT_CHARS: Final = 100_000
 _SUBJECT_CHARS: Final = 200
 
 
-def build(life: Life) -> Starlette:
-    page = Page(life)
+def build(demo: RunningDemo) -> Starlette:
+    """Returns the web application for `demo`."""
+    page = Page(demo)
     return Starlette(
         routes=[
             Route("/", page.show),
@@ -57,10 +58,12 @@ def build(life: Life) -> Starlette:
 
 
 class Page:
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._own = life.ports.links
-        self._said: deque[tuple[int, Dialogue]] = deque(maxlen=50)
+    """The handlers of the page. The last 50 dialogues are kept, so that the page can show them after a redirect."""
+
+    def __init__(self, demo: RunningDemo) -> None:
+        self._demo = demo
+        self._own = demo.ports.links
+        self._dialogues: deque[tuple[int, Dialogue]] = deque(maxlen=50)
         environment = Environment(
             loader=PackageLoader("relay.demo"),
             autoescape=True,
@@ -68,58 +71,58 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["linked"] = lambda text: letter.linked(text, self._own)
+        environment.filters["linked"] = lambda text: mail_program.linked(text, self._own)
         self._template = environment.get_template("page.html")
 
     async def show(self, request: Request) -> Response:
         return await self._render(request, request.query_params)
 
     async def send(self, request: Request) -> Response:
-        """Submits the form over real SMTP and shows what was said."""
+        """Sends the mail in the form over SMTP and shows the dialogue."""
         fields = await _form(request)
         writer, typed, problem = self._typed(fields)
         if writer is None or problem:
             return await self._render(request, fields, typed=typed, problem=problem)
-        dialogue = await self._life.post.write(
+        dialogue = await self._demo.mailer.write(
             writer,
             typed.to,
             typed.subject,
             typed.text,
-            from_address=writer.stranger if typed.stranger else "",
-            answers=self._reading(writer.ref, typed.answers),
-            attachment=letter.PROGRAM if typed.attached else None,
+            from_address=writer.unlisted_address if typed.unlisted else "",
+            answers=self._displayed_mail(writer.ref, typed.answers),
+            attachment=mail_program.PROGRAM if typed.attached else None,
         )
-        return self._told(dialogue, fields)
+        return self._show_dialogue(dialogue, fields)
 
     async def unsubscribe(self, request: Request) -> Response:
-        """As a mail program does it, for mail that offers it."""
+        """Unsubscribes as a mail program does, if the mail offers it."""
         fields = await _form(request)
-        reading = self._reading(fields.get("box", ""), _number(fields.get("mail", "")))
-        if reading is None or not letter.own_links(self._own).fullmatch(reading.unsubscribe):
+        displayed = self._displayed_mail(fields.get("box", ""), _number(fields.get("mail", "")))
+        if displayed is None or not mail_program.own_links(self._own).fullmatch(displayed.unsubscribe):
             raise HTTPException(400)
-        return self._told((await browser.unsubscribe(reading.unsubscribe)).dialogue, fields)
+        return self._show_dialogue((await browser.unsubscribe(displayed.unsubscribe)).dialogue, fields)
 
     async def release(self, request: Request) -> Response:
-        """The word of staff on one held message."""
+        """Releases one held message, as the operator's staff can."""
         fields = await _form(request)
-        await self._life.store.holds.release(fields.get("message", ""), by="demo")
+        await self._demo.store.holds.release(fields.get("message", ""), by="demo")
         return _back(fields)
 
-    def _reading(self, ref: str, number: int) -> letter.Reading | None:
-        shown = view.mails(self._life.sink, ref, self._own)
-        return next((mail.reading for mail in shown if mail.number == number), None)
+    def _displayed_mail(self, ref: str, number: int) -> mail_program.DisplayedMail | None:
+        shown = view.mails(self._demo.sink, ref, self._own)
+        return next((mail.displayed for mail in shown if mail.number == number), None)
 
-    def _told(self, dialogue: Dialogue, fields: Mapping[str, str]) -> Response:
-        number = self._said[-1][0] + 1 if self._said else 1
-        self._said.append((number, dialogue))
+    def _show_dialogue(self, dialogue: Dialogue, fields: Mapping[str, str]) -> Response:
+        number = self._dialogues[-1][0] + 1 if self._dialogues else 1
+        self._dialogues.append((number, dialogue))
         return _back(fields, said=str(number))
 
-    def _typed(self, fields: Mapping[str, str]) -> tuple[Character | None, Form, str]:
-        """Who writes, what was typed, and the text key of what is wrong with it ("" when nothing is)."""
+    def _typed(self, fields: Mapping[str, str]) -> tuple[DemoParty | None, Form, str]:
+        """Returns the writer, the form as typed, and the text key of the first problem, or "" if there is none."""
         writer = BY_REF.get(fields.get("box", ""))
         typed = Form(
             to=fields.get("to", "").strip(),
-            stranger=fields.get("from") == "stranger" and bool(writer and writer.stranger),
+            unlisted=fields.get("from") == "stranger" and bool(writer and writer.unlisted_address),
             attached="attach" in fields,
             subject=fields.get("subject", "").strip(),
             text=fields.get("text", "").replace("\r\n", "\n"),
@@ -136,16 +139,16 @@ class Page:
     async def _render(
         self, request: Request, asked: Mapping[str, str], *, typed: Form | None = None, problem: str = ""
     ) -> Response:
-        life = self._life
+        demo = self._demo
         code = language(asked.get("lang", ""), request.headers.get("accept-language", ""))
         t = translator(code)
         box = asked.get("box", "")
-        writer = BY_REF.get(box) or (None if box == OPERATOR else CAST[0])
+        writer = BY_REF.get(box) or (None if box == OPERATOR else PARTIES[0])
         ref = writer.ref if writer else OPERATOR
         form = typed
         if writer and not form:
             answer = _number(asked.get("reply", ""))
-            form = view.form(life.town, life.sink, writer, t, preset=asked.get("try", ""), answer=answer)
+            form = view.form(demo.market, demo.sink, writer, t, preset=asked.get("try", ""), answer=answer)
         html = self._template.render(
             t=t,
             lang=code,
@@ -153,33 +156,33 @@ class Page:
             name_of=lambda who: view.name_of(who, t),
             query=lambda **changed: "?" + urlencode({"box": ref, "lang": code} | changed),
             presets=view.PRESETS,
-            boxes=view.boxes(life.sink, t),
+            boxes=view.mailboxes(demo.sink, t),
             ref=ref,
             writer=writer,
-            mails=view.mails(life.sink, ref, self._own),
-            program=letter.PROGRAM.name,
-            choices=view.choices(writer, life.town.aliases) if writer else [],
+            mails=view.mails(demo.sink, ref, self._own),
+            program=mail_program.PROGRAM.name,
+            choices=view.choices(writer, demo.market.aliases) if writer else [],
             form=form,
             problem=t("bad", why=t(problem)) if problem else "",
-            dialogue=next((said for number, said in self._said if str(number) == asked.get("said")), None),
-            entries=await record_view.entries(life.store),
+            dialogue=next((said for number, said in self._dialogues if str(number) == asked.get("said")), None),
+            entries=await record_view.newest_messages(demo.store),
         )
         return HTMLResponse(html, status_code=422 if problem else 200, headers={"Cache-Control": "no-store"})
 
 
 def _back(fields: Mapping[str, str], **more: str) -> Response:
-    """See Other, so that a reload of the page does not send the form again."""
+    """Returns a redirect (303), so that a reload of the page does not send the form again."""
     query = {name: fields.get(name, "") for name in ("box", "lang")} | more
     return RedirectResponse("/?" + urlencode(query), status_code=303)
 
 
 def _number(text: str) -> int:
-    """0 for what is none."""
+    """Returns the number in `text`, or 0 if it is not a number."""
     return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form that this page itself has sent."""
+    """Returns the fields of a form. Refuses a form that another site sent (403) and one that is too large (413)."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in {"same-origin", "none"} if site else origin is None or urlsplit(origin).netloc == request.url.netloc
     if not own:

@@ -1,5 +1,7 @@
-"""`python -m relay.demo.parent_watchdog ...` is `relay ...` on a leash: when whoever holds the other end of its
-standard input is gone, however that came, it is told to stop. So a demo that is killed leaves no daemon behind.
+"""`python -m relay.demo.parent_watchdog ...` runs `relay ...` and stops it when its parent process ends.
+
+The parent holds the other end of standard input. When that end is closed, for any reason, this process sends itself
+SIGTERM. So a demo that is killed leaves no daemon behind.
 """
 
 import os
@@ -8,13 +10,13 @@ import signal
 import threading
 
 
-def _stop_with_our_holder() -> None:
-    # Not sys.stdin: its lock, held by a thread, aborts the interpreter's own end.
+def _stop_when_the_parent_ends() -> None:
+    # sys.stdin is not used: a thread that holds its lock makes the interpreter abort at its end.
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_stop_with_our_holder, daemon=True).start()
+    threading.Thread(target=_stop_when_the_parent_ends, daemon=True).start()
     runpy.run_module("relay", run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""The relay's record as the demo shows it: read from the store beside the daemon, addresses already left out there."""
+"""The relay's record as the demo shows it, read from the store beside the daemon. It contains no addresses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,11 @@ _FINAL = frozenset({MessageState.ACCEPTED, MessageState.BOUNCED, MessageState.RE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLine:
-    """One message. `author` and `recipient` are external references, "" when no pair is known; `reasons` are reason
-    codes; `changes` say what the rewrite did, where and why."""
+    """One message.
+
+    `author` and `recipient` are external references, "" when no pair is known. `reasons` are reason codes. Each text of
+    `changes` names a change of the rewrite with its place and its cause.
+    """
 
     id: str
     received_at: datetime
@@ -29,17 +32,17 @@ class RecordLine:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing more will happen by itself."""
+        """Whether the state changes only by a person's decision, or not at all any more."""
         return self.state in _FINAL or self.state is MessageState.HELD
 
 
-async def entries(store: Store, limit: int = 30) -> list[RecordLine]:
-    """Newest first."""
+async def newest_messages(store: Store, limit: int = 30) -> list[RecordLine]:
+    """Returns the newest `limit` messages, the newest first."""
     summaries = await store.records.messages(limit=limit)
-    return [await _entry(store, summary) for summary in summaries]
+    return [await _record_line(store, summary) for summary in summaries]
 
 
-async def _entry(store: Store, summary: MessageSummary) -> RecordLine:
+async def _record_line(store: Store, summary: MessageSummary) -> RecordLine:
     pair = await store.pairs.get(summary.pair_id) if summary.pair_id else None
     role = summary.author_role
     stored = await store.records.message(summary.id)

@@ -1,4 +1,4 @@
-"""`relay demo --script`: the scenes one after another on free ports and in a directory of their own."""
+"""`relay demo --script`: plays all scenes one after another, on free ports and in a temporary directory."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -6,26 +6,28 @@ from pathlib import Path
 
 from relay.demo import market
 from relay.demo.daemon import DaemonError
-from relay.demo.environment import SceneError, Stage
-from relay.demo.life import alive
+from relay.demo.running import running_demo
+from relay.demo.scene_context import SceneContext, SceneError
 from relay.demo.scenes import SCENES, Scene
 
 
-async def play(say: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> bool:
-    """Prints the transcript through `say`; whether every scene went as told. A scene that failed does not keep the
-    next ones from being played."""
+async def play(write_line: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> bool:
+    """Plays all scenes, also after one that failed, and returns whether all of them succeeded.
+
+    `write_line` takes the lines of the transcript.
+    """
     failed = 0
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as directory:
-        async with alive(Path(directory), market.DemoPorts(mx=0, submission=0, web=0, sink=0)) as life:
-            stage = Stage(life, say)
+        async with running_demo(Path(directory), market.DemoPorts(mx=0, submission=0, web=0, sink=0)) as demo:
+            context = SceneContext(demo, write_line)
             for number, scene in enumerate(scenes, 1):
                 title = f"{number}. {scene.title}"
-                say(f"\n{title}\n{'=' * len(title)}")
+                write_line(f"\n{title}\n{'=' * len(title)}")
                 try:
-                    await scene.play(stage)
+                    await scene.play(context)
                 except (SceneError, DaemonError) as error:
                     failed += 1
-                    say(f"    NOT AS TOLD: {error}")
-    say("")
-    say(f"{len(scenes) - failed} of {len(scenes)} scenes went as told.")
+                    write_line(f"    FAILED: {error}")
+    write_line("")
+    write_line(f"{len(scenes) - failed} of {len(scenes)} scenes succeeded.")
     return failed == 0

@@ -1,6 +1,6 @@
-"""The parties' own mail server: one mailbox per party, one `.eml` file per mail, 550 for the one who moved away.
+"""The parties' own mail server: one mailbox per party, one `.eml` file per mail, and 550 for a mailbox that is gone.
 
-It plays the outside world, so it is stock aiosmtpd and knows nothing of the relay.
+It stands for the servers of other people, so it is plain aiosmtpd and knows nothing of the relay.
 """
 
 import asyncio
@@ -20,34 +20,37 @@ _SUFFIX: Final = ".eml"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """A mail as it lies in the mailbox `box`; `number` counts from 1 there. `content` begins with the Return-Path that
-    final delivery writes (RFC 5321 §4.4)."""
+    """One mail of the mailbox `mailbox`.
 
-    box: str
+    `number` counts from 1 in each mailbox. `content` begins with the field Return-Path, which the final delivery adds
+    (RFC 5321 §4.4).
+    """
+
+    mailbox: str
     number: int
     content: bytes
     received_at: datetime
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the relay itself wrote it: notices say so (RFC 3834 §5)."""
+        """Whether the relay itself wrote the mail: notices have the field Auto-Submitted (RFC 3834 §5)."""
         return b"\nAuto-Submitted:" in self.content.partition(b"\r\n\r\n")[0]
 
 
 class Sink:
-    """`boxes` maps folded addresses to mailbox names; `gone` are addresses that are refused."""
+    """The server. `mailboxes` maps folded addresses to mailbox names; mail to an address in `gone` is refused."""
 
-    def __init__(self, directory: Path, boxes: Mapping[str, str], gone: frozenset[str] = frozenset()) -> None:
+    def __init__(self, directory: Path, mailboxes: Mapping[str, str], gone: frozenset[str] = frozenset()) -> None:
         self._directory = directory
-        self._boxes = boxes
+        self._mailboxes = mailboxes
         self._gone = gone
-        self._mails: dict[str, list[ReceivedMail]] = {box: self._load(box) for box in boxes.values()}
+        self._mails: dict[str, list[ReceivedMail]] = {mailbox: self._load(mailbox) for mailbox in mailboxes.values()}
         self._arrival = asyncio.Condition()
         self._server: asyncio.Server | None = None
         self._sessions: WeakSet[SMTP] = WeakSet()
 
     async def start(self, port: int) -> int:
-        """The bound port; 0 takes a free one."""
+        """Starts to listen, on a free port if `port` is 0, and returns the port."""
         loop = asyncio.get_running_loop()
 
         def session() -> SMTP:
@@ -67,15 +70,15 @@ class Sink:
                 session.transport.close()
         await asyncio.sleep(0)  # lets the transports end before the loop does
 
-    def mails(self, box: str) -> list[ReceivedMail]:
-        """Oldest first."""
-        return self._mails.get(box, [])
+    def mails(self, mailbox: str) -> list[ReceivedMail]:
+        """Returns the mails of a mailbox, the oldest first."""
+        return self._mails.get(mailbox, [])
 
-    async def wait(self, box: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
-        """The first mail in the mailbox that is wanted, or None when it has not come in time."""
+    async def wait(self, mailbox: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
+        """Waits for a mail that `wanted` accepts, and returns the first of them, or None after `timeout_s`."""
 
         def found() -> ReceivedMail | None:
-            return next((mail for mail in self.mails(box) if wanted(mail)), None)
+            return next((mail for mail in self.mails(mailbox) if wanted(mail)), None)
 
         try:
             async with asyncio.timeout(timeout_s), self._arrival:
@@ -83,46 +86,46 @@ class Sink:
         except TimeoutError:
             return None
 
-    # -------------------------------------------------------- what aiosmtpd calls
+    # -------------------------------------------------------- hooks of aiosmtpd
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd finds its hooks by name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if self._box(address) is None or _bare(address) in self._gone:
-            # Names the address, as most servers do: the relay must not pass that on.
+        if self._mailbox_of(address) is None or _bare(address) in self._gone:
+            # Most servers repeat the address in this reply. The relay must not pass it on.
             return f"550 5.1.1 <{address}>: Recipient address rejected: user unknown"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         content = envelope.content if isinstance(envelope.content, bytes) else b""
-        for box in {self._box(address) for address in envelope.rcpt_tos} - {None}:
-            assert box is not None
-            self._keep(box, f"Return-Path: <{(envelope.mail_from or '').strip('<>')}>\r\n".encode() + content)
+        for mailbox in {self._mailbox_of(address) for address in envelope.rcpt_tos} - {None}:
+            assert mailbox is not None
+            self._keep(mailbox, f"Return-Path: <{(envelope.mail_from or '').strip('<>')}>\r\n".encode() + content)
         async with self._arrival:
             self._arrival.notify_all()
         return "250 2.0.0 OK, in the mailbox"
 
-    def _box(self, address: str) -> str | None:
-        return self._boxes.get(_bare(address))
+    def _mailbox_of(self, address: str) -> str | None:
+        return self._mailboxes.get(_bare(address))
 
-    def _keep(self, box: str, content: bytes) -> None:
-        mail = ReceivedMail(box, len(self._mails[box]) + 1, content, datetime.now(UTC))
-        folder = self._directory / box
+    def _keep(self, mailbox: str, content: bytes) -> None:
+        mail = ReceivedMail(mailbox, len(self._mails[mailbox]) + 1, content, datetime.now(UTC))
+        folder = self._directory / mailbox
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{mail.number:04}{_SUFFIX}").write_bytes(content)
-        self._mails[box].append(mail)
+        self._mails[mailbox].append(mail)
 
-    def _load(self, box: str) -> list[ReceivedMail]:
-        files = sorted((self._directory / box).glob("*" + _SUFFIX))
+    def _load(self, mailbox: str) -> list[ReceivedMail]:
+        files = sorted((self._directory / mailbox).glob("*" + _SUFFIX))
         return [
-            ReceivedMail(box, number, file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC))
+            ReceivedMail(mailbox, number, file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC))
             for number, file in enumerate(files, 1)
         ]
 
 
 def _bare(address: str) -> str:
-    """The folded address without the quotes that `a..b` needs on the wire; "" for what is no address."""
+    """Returns the folded address without quotes, or "" for an invalid one. `a..b` needs quotes in SMTP."""
     try:
         local, domain = split(address)
         return fold(local.strip('"') + "@" + domain)

@@ -1,7 +1,7 @@
-"""A party's mail program on the wire: one SMTP transaction, every line of it written down.
+"""A small SMTP client: it runs one transaction and records each line of it.
 
-Not the relay's own client, on purpose: what a newcomer sees is what any mail program says and hears. Credentials are
-masked before they are written down.
+It is not the relay's own client on purpose: it shows the lines that any mail program sends and gets. Credentials are
+masked before they are recorded.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _TIMEOUT_S: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where mail goes in. With a login: STARTTLS, trusting `ca_file` only, and AUTH PLAIN."""
+    """A server to send to. With a login the client uses STARTTLS, trusting `ca_file` only, and AUTH PLAIN."""
 
     name: str
     port: int
@@ -27,7 +27,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`speaker` is C (the mail program), S (the relay) or * (the connection itself)."""
+    """One line of a dialogue. `speaker` is C (the mail program), S (the relay) or * (the connection itself)."""
 
     speaker: str
     text: str
@@ -38,10 +38,13 @@ class Line:
 
 @dataclass(slots=True)
 class Dialogue:
-    """What was said. `reply` is the server's last word about the message: to its data, or the refusal before that; ""
-    when the connection failed first."""
+    """A recorded transaction.
 
-    door: SmtpServer
+    `reply` is the server's reply to the message: the one to its data, or the refusal of an earlier command. It is ""
+    when the connection failed before that.
+    """
+
+    server: SmtpServer
     lines: list[Line] = field(default_factory=list)
     reply: str = ""
 
@@ -50,15 +53,15 @@ class Dialogue:
         return self.reply.startswith("2")
 
 
-async def send(door: SmtpServer, mail_from: str, rcpt_to: str, content: bytes) -> Dialogue:
-    """Hands the mail in, as far as the server lets it; never raises for what the other side does."""
-    dialogue = Dialogue(door)
+async def send(server: SmtpServer, mail_from: str, rcpt_to: str, content: bytes) -> Dialogue:
+    """Sends the mail and returns the dialogue. A connection error becomes a line of it and is not raised."""
+    dialogue = Dialogue(server)
     session = _Session(dialogue)
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             await session.open()
-            dialogue.reply = await session.hand_in(mail_from, rcpt_to, content)
-            await session.say("QUIT")
+            dialogue.reply = await session.submit(mail_from, rcpt_to, content)
+            await session.request("QUIT")
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError) as error:
         dialogue.lines.append(Line("*", f"the connection ended: {type(error).__name__}"))
     finally:
@@ -73,24 +76,24 @@ class _Session:
         self._writer: asyncio.StreamWriter | None = None
 
     async def open(self) -> None:
-        door = self._dialogue.door
-        self._reader, self._writer = await asyncio.open_connection(door.host, door.port)
-        await self._hear()
-        await self.say("EHLO laptop.example")
-        if door.login is None:
+        server = self._dialogue.server
+        self._reader, self._writer = await asyncio.open_connection(server.host, server.port)
+        await self._read_reply()
+        await self.request("EHLO laptop.example")
+        if server.login is None:
             return
-        await self.say("STARTTLS")
-        await self._writer.start_tls(ssl.create_default_context(cafile=door.ca_file), server_hostname="localhost")
+        await self.request("STARTTLS")
+        await self._writer.start_tls(ssl.create_default_context(cafile=server.ca_file), server_hostname="localhost")
         self._note("*", "TLS, certificate verified")
-        await self.say("EHLO laptop.example")
-        username, password = door.login
+        await self.request("EHLO laptop.example")
+        username, password = server.login
         secret = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
-        await self.say(f"AUTH PLAIN {secret}", shown="AUTH PLAIN ********")
+        await self.request(f"AUTH PLAIN {secret}", shown="AUTH PLAIN ********")
 
-    async def hand_in(self, mail_from: str, rcpt_to: str, content: bytes) -> str:
-        """The reply that settled it."""
+    async def submit(self, mail_from: str, rcpt_to: str, content: bytes) -> str:
+        """Sends the message, and returns the reply that accepted or refused it."""
         for command in (f"MAIL FROM:<{mail_from}>", f"RCPT TO:<{rcpt_to}>", "DATA"):
-            reply = await self.say(command)
+            reply = await self.request(command)
             if not reply.startswith(("2", "3")):
                 return reply
         lines = content.removesuffix(b"\r\n").split(b"\r\n")
@@ -98,18 +101,18 @@ class _Session:
             self._note("C", line.decode("utf-8", "replace"))
         # RFC 5321 §4.5.2: a line that begins with a dot gets one more.
         stuffed = b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
-        return await self.say(".", before=stuffed)
+        return await self.request(".", before=stuffed)
 
-    async def say(self, command: str, *, shown: str = "", before: bytes = b"") -> str:
-        """Sends one line and hears the reply; its last line is the answer."""
+    async def request(self, command: str, *, shown: str = "", before: bytes = b"") -> str:
+        """Sends `before` and one command, and returns the last line of the reply. `shown` is recorded instead of it."""
         self._note("C", shown or command)
         assert self._writer is not None
         self._writer.write(before + command.encode() + b"\r\n")
         await self._writer.drain()
-        return await self._hear()
+        return await self._read_reply()
 
-    async def _hear(self) -> str:
-        """One reply, all its lines (RFC 5321 §4.2.1)."""
+    async def _read_reply(self) -> str:
+        """Reads one reply with all its lines (RFC 5321 §4.2.1), and returns the last one."""
         while True:
             line = (await self._reader.readuntil(b"\r\n")).decode("utf-8", "replace").rstrip("\r\n")
             self._note("S", line)

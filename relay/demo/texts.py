@@ -1,5 +1,7 @@
-"""The demo page's words, English and Japanese side by side. Reason and event words are explained, never replaced:
-the same word stands in logs, answers and notices."""
+"""The texts of the demo's page, English and Japanese side by side.
+
+Codes of reasons and events are not translated, because logs, SMTP replies and notices contain the same codes.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -114,7 +116,7 @@ Translate = Callable[..., str]
 
 
 def language(asked: str, accept_language: str) -> str:
-    """`asked` when it is one of ours, else the first of ours in the browser's list, else English."""
+    """Returns `asked` if it is supported, else the first supported language of the browser, else English."""
     if asked in LANGUAGES:
         return asked
     wanted = (part.split(";")[0].strip()[:2].lower() for part in accept_language.split(","))
@@ -122,6 +124,7 @@ def language(asked: str, accept_language: str) -> str:
 
 
 def translator(code: str) -> Translate:
+    """Returns the function that gives the text for a key in the language `code`."""
     index = list(LANGUAGES).index(code)
 
     def translate(key: str, **values: str) -> str:
@@ -132,4 +135,5 @@ def translator(code: str) -> Translate:
 
 
 def names() -> frozenset[str]:
+    """Returns all text keys."""
     return frozenset(_TEXTS)

@@ -1,4 +1,4 @@
-"""What the page shows, as plain values: mailboxes, the open mailbox, the form as it should stand, the record."""
+"""The contents of the page as plain values: the mailboxes, the open mailbox, the form and its addresses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,23 +7,26 @@ from functools import lru_cache
 from typing import Final
 
 from relay.core.model.party import Role
-from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES, Character
-from relay.demo.letter import Reading, answer_subject, quote, read
-from relay.demo.mailboxes import misspelt
-from relay.demo.market import Market
+from relay.demo.demo_parties import BY_REF, OPERATOR, OPERATOR_MAILBOX, PARTIES, PURCHASES, DemoParty
+from relay.demo.mail_program import DisplayedMail, answer_subject, quote, read
+from relay.demo.mailer import misspelt
+from relay.demo.market import DemoMarket
 from relay.demo.sink import ReceivedMail, Sink
 from relay.demo.texts import Translate
 
 _SHOWN: Final = 30
 _RAW_BYTES: Final = 200_000
 
-_reading = lru_cache(maxsize=256)(read)
+_read_cached = lru_cache(maxsize=256)(read)
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One of the things to try: who writes to whom, from where, with which words. `subject` and `text` are text keys,
-    `note` is the choice's."""
+    """A suggestion of something to try: the form filled in for it.
+
+    `writer` and `to` are references of parties, `subject` and `text` are text keys, and `note` selects the address with
+    the same note.
+    """
 
     name: str
     writer: str
@@ -31,7 +34,7 @@ class Preset:
     subject: str = "sample.subject"
     text: str = "sample.text"
     note: str = ""
-    stranger: bool = False
+    unlisted: bool = False
     attached: bool = False
 
 
@@ -39,7 +42,7 @@ PRESETS: Final = (
     Preset("answer", "alice", "bob"),
     Preset("opted_out", "alice", "carol", subject="sample.promotion"),
     Preset("important", "alice", "carol", subject="sample.important"),
-    Preset("unlisted", "alice", "bob", stranger=True),
+    Preset("unlisted", "alice", "bob", unlisted=True),
     Preset("attachment", "alice", "bob", attached=True),
     Preset("contact", "kaede", "hanako", text="sample.contact"),
     Preset("number", "kaede", "hanako"),
@@ -50,8 +53,8 @@ PRESETS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """One line of the list of mailboxes. `tags` are text keys."""
+class DemoMailbox:
+    """One line of the list of mailboxes. `tags` are text keys, `newest` is the subject of the newest mail."""
 
     ref: str
     name: str
@@ -63,20 +66,20 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownMail:
     """One mail of the open mailbox."""
 
     number: int
     received_at: datetime
-    reading: Reading
+    displayed: DisplayedMail
     raw: str
     notice: bool
     answerable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class LinkChoice:
-    """An address to write to: that of `ref`. `note` is the text key of what is odd about it."""
+class AddressChoice:
+    """An address of the party `ref` to write to. `note` is a text key that explains an unusual address, or ""."""
 
     address: str
     ref: str
@@ -90,10 +93,10 @@ class LinkChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The writing form as it should stand. `answers` is the number of the mail that is answered, 0 for a new one."""
+    """The contents of the form. `answers` is the number of the mail that is answered, 0 for a new mail."""
 
     to: str = ""
-    stranger: bool = False
+    unlisted: bool = False
     attached: bool = False
     subject: str = ""
     text: str = ""
@@ -101,24 +104,25 @@ class Form:
 
 
 def name_of(ref: str, t: Translate) -> str:
+    """Returns the name to show for the party or the operator `ref`."""
     return t("desk.name") if ref == OPERATOR else BY_REF[ref].name if ref in BY_REF else t("someone")
 
 
-def boxes(sink: Sink, t: Translate) -> list[Box]:
-    """All mailboxes in the cast's order, the operator's last."""
+def mailboxes(sink: Sink, t: Translate) -> list[DemoMailbox]:
+    """Returns all mailboxes in the order of `PARTIES`, the operator's last."""
     found = [
-        Box(
-            ref=character.ref,
-            name=character.name,
-            role=character.role,
-            address=character.mailbox,
-            tags=tuple(tag for tag in ("opted_out", "gone", "mobile") if getattr(character, tag)),
-            count=len(sink.mails(character.ref)),
-            newest=_newest_subject(sink, character.ref),
+        DemoMailbox(
+            ref=demo_party.ref,
+            name=demo_party.name,
+            role=demo_party.role,
+            address=demo_party.mailbox,
+            tags=tuple(tag for tag in ("opted_out", "gone", "mobile") if getattr(demo_party, tag)),
+            count=len(sink.mails(demo_party.ref)),
+            newest=_newest_subject(sink, demo_party.ref),
         )
-        for character in CAST
+        for demo_party in PARTIES
     ]
-    operator = Box(
+    operator = DemoMailbox(
         ref=OPERATOR,
         name=name_of(OPERATOR, t),
         role="desk",
@@ -132,52 +136,52 @@ def boxes(sink: Sink, t: Translate) -> list[Box]:
 
 def _newest_subject(sink: Sink, ref: str) -> str:
     mails = sink.mails(ref)
-    return _reading(mails[-1].content).subject if mails else ""
+    return _read_cached(mails[-1].content).subject if mails else ""
 
 
-def mails(sink: Sink, ref: str, own: str) -> list[Shown]:
-    """Newest first; `own` as in `letter.read`."""
+def mails(sink: Sink, ref: str, own: str) -> list[ShownMail]:
+    """Returns the mails of a mailbox, the newest first. `own` is the base URL of the relay's links."""
     return [_shown(mail, own) for mail in reversed(sink.mails(ref)[-_SHOWN:])]
 
 
-def _shown(mail: ReceivedMail, own: str) -> Shown:
-    reading = _reading(mail.content, own)
+def _shown(mail: ReceivedMail, own: str) -> ShownMail:
+    displayed = _read_cached(mail.content, own)
     raw = mail.content[:_RAW_BYTES].decode("utf-8", "replace")
-    answerable = mail.box in BY_REF and not mail.is_automatic
-    return Shown(mail.number, mail.received_at, reading, raw, mail.is_automatic, answerable)
+    answerable = mail.mailbox in BY_REF and not mail.is_automatic
+    return ShownMail(mail.number, mail.received_at, displayed, raw, mail.is_automatic, answerable)
 
 
-def choices(writer: Character, aliases: Mapping[tuple[str, str], str]) -> list[LinkChoice]:
-    """Whom this character can write to; last a mistyped address, and for sellers those that only ask."""
+def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[AddressChoice]:
+    """Returns the aliases of the other parties, then a mistyped one, and for sellers the addresses that only check."""
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
         if writer.ref in (purchase.seller, purchase.buyer)
     ]
-    right = [LinkChoice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
+    right = [AddressChoice(aliases[writer.ref, other], other, purchase.order) for purchase, other in others]
     wrong = replace(right[0], address=misspelt(right[0].address), note="wrong")
     checks = [replace(choice, address="check+" + choice.address, note="check") for choice in right]
     return [*right, wrong, *(checks if writer.role is Role.SELLER else ())]
 
 
-def form(town: Market, sink: Sink, writer: Character, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
-    """Filled in for an answer to mail number `answer`, for a preset by name, or for a first letter."""
+def form(market: DemoMarket, sink: Sink, writer: DemoParty, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
+    """Returns the form filled in for an answer to mail number `answer`, for a preset by name, or for a first mail."""
     if 0 < answer <= len(sink.mails(writer.ref)):
-        reading = _reading(sink.mails(writer.ref)[answer - 1].content)
+        displayed = _read_cached(sink.mails(writer.ref)[answer - 1].content)
         return Form(
-            to=reading.reply_address,
-            subject=answer_subject(reading.subject),
-            text="\n\n" + quote(reading),
+            to=displayed.reply_address,
+            subject=answer_subject(displayed.subject),
+            text="\n\n" + quote(displayed),
             answers=answer,
         )
-    options: Sequence[LinkChoice] = choices(writer, town.aliases)
+    options: Sequence[AddressChoice] = choices(writer, market.aliases)
     text = "sample.text" if writer.role is Role.SELLER else "sample.buyer"
     first = Preset("", writer.ref, options[0].ref, text=text)
     chosen = next((p for p in PRESETS if p.name == preset and p.writer == writer.ref), first)
     option = next(o for o in options if (o.ref, o.note) == (chosen.to, chosen.note))
     return Form(
         to=option.address,
-        stranger=chosen.stranger,
+        unlisted=chosen.unlisted,
         attached=chosen.attached,
         subject=t(chosen.subject, order=option.order),
         text=t(chosen.text, name=writer.name, address=writer.mailbox),

@@ -97,7 +97,7 @@ class AppPasswordStore(Protocol):
 
     async def of_username(self, username: str) -> Sequence[tuple[str, str]]:
         """Returns (party id, argon2 hash) of every active password whose party has `username` as its current mailbox
-        or as its reference, in any marketplace. Suspended parties are included, so that they can log in and be told
+        or as its reference, in any marketplace. Suspended parties are included, so that they can log in and learn
         why their mail is not accepted (R-SND-07); erased parties are not."""
         ...
 

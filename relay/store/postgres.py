@@ -43,7 +43,7 @@ _UNAVAILABLE: Final = (
     asyncpg.DuplicatePreparedStatementError,
     asyncpg.InternalClientError,
 )
-"""What the server says of itself, or the driver of the connection; all else is a bug, or a bad row."""
+"""Errors about the server itself or about the connection. Any other error is a bug or a bad row."""
 _FAULTS: Final = {
     "25006": StoreFault.READ_ONLY,
     "42501": StoreFault.READ_ONLY,  # no right to write

@@ -47,7 +47,7 @@ _FAULTS: Final = dict.fromkeys(
     ),
     StoreFault.UNAVAILABLE,
 ) | {"SQLITE_READONLY": StoreFault.READ_ONLY, "SQLITE_FULL": StoreFault.FULL}
-"""What SQLite says of itself, by the names of its primary result codes."""
+"""Errors about the database itself, by the names of SQLite's primary result codes."""
 
 
 class SqliteEngine(Engine):

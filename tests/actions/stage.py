@@ -32,7 +32,7 @@ from relay.core.model.sender import SenderState
 from relay.core.order_report import OrderRow
 from relay.ports.audit import AuditAction
 from relay.steps.services import Services
-from tests.support.town import BUYER, SELLER, Town, town
+from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env
 
 HELPER = "helper@pottery.example"
 MOVED = "moved@phone.example"
@@ -44,7 +44,7 @@ TYPED = "typed-by-the-reporter"
 class Stage:
     """`from_seller` and `from_buyer` are relayed messages, `held` wait for their author's confirmation."""
 
-    market: Town
+    market: MarketEnv
     from_seller: str
     from_buyer: str
     held: list[str]
@@ -89,7 +89,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(directory: Path) -> AsyncIterator[Stage]:
-    async with town(directory) as market:
+    async with market_env(directory) as market:
         await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
         await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
         await market.deliver_due()

@@ -20,7 +20,7 @@ from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports.audit import AuditAction, Way
 from tests.actions.stage import CASES, HELPER, Case, Stage, staged
-from tests.support.town import SELLER, town
+from tests.support.market_env import SELLER, market_env
 
 DANA = Actor.admin("dana")
 
@@ -99,7 +99,7 @@ async def test_a_party_may_do_what_its_link_offers(stage: Stage) -> None:
 
 
 async def test_an_author_cannot_release_a_message_that_a_scanner_holds(tmp_path: Path) -> None:  # R-IN-09
-    async with town(tmp_path) as market:
+    async with market_env(tmp_path) as market:
         market.services.scanners = (Finding(),)
         await market.send(SELLER, market.buyer_alias, trusted=False)
         [held] = await market.store.records.messages(state=MessageState.HELD)

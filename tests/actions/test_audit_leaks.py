@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relay.actions.actor import Actor
 from tests.actions.stage import CASES, HELPER, MOVED, STAFF, TYPED, staged
-from tests.support.town import BUYER, SELLER
+from tests.support.market_env import BUYER, SELLER
 
 
 async def test_no_address_or_text_stands_in_the_audit_log(tmp_path: Path) -> None:

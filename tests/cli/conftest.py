@@ -1,4 +1,4 @@
-"""A fresh installation per test, made once by `relay init` and copied, and the command to work on it."""
+"""A fresh installation for each test: a copy of one that `relay init` made, and the `relay` command on it."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ class Installation:
         return self.directory / "var"
 
     def relay(self, *arguments: str, exit_code: int = 0, stdin: bytes | None = None) -> Result:
-        """`relay ARGUMENTS`; its exit code is asserted, and that no error came as a traceback."""
+        """Runs `relay ARGUMENTS`. Asserts the exit code, and that there is no traceback."""
         result = CliRunner().invoke(main, ["--config", str(self.config), *arguments], input=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert result.exit_code == exit_code, (arguments, result.output)
@@ -59,8 +59,8 @@ def installation(template: Path, tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def town(installation: Installation) -> Installation:
-    """With a buyer, a seller and their pair."""
+def seeded(installation: Installation) -> Installation:
+    """An installation with a buyer, a seller and their pair."""
     installation.relay("party", "add", "--role", "buyer", "--ref", "B1", "--mailbox", "hanako@private.example")
     installation.relay("party", "add", "--role", "seller", "--ref", "S1", "--mailbox", "owner@private.example")
     installation.relay("pair", "add", "--buyer", "B1", "--seller", "S1")

@@ -46,50 +46,50 @@ def test_every_verb_that_changes_something_takes_the_name_of_its_actor() -> None
     assert without == set()
 
 
-def test_each_change_is_listed_newest_first_with_who_made_it(town: Installation) -> None:
-    town.relay("party", "set", *SELLER, "--state", "suspended", "--by", "ann")
-    town.relay("queue", "flush", "--by", "bob@company.example")
-    flushed, changed, *earlier = town.json("audit", "list", "--all")
+def test_each_change_is_listed_newest_first_with_who_made_it(seeded: Installation) -> None:
+    seeded.relay("party", "set", *SELLER, "--state", "suspended", "--by", "ann")
+    seeded.relay("queue", "flush", "--by", "bob@company.example")
+    flushed, changed, *earlier = seeded.json("audit", "list", "--all")
     assert (flushed["actor"], flushed["way"], flushed["action"]) == ("bob", "command line", "queue_flushed")
     assert flushed["marketplace"] is None
     assert (changed["actor"], changed["action"]) == ("ann", "party_put")
-    assert changed["party"] == town.json("party", "show", *SELLER)["id"]
+    assert changed["party"] == seeded.json("party", "show", *SELLER)["id"]
     assert changed["data"] == {"new": 0, "values": "state", "state": "suspended"}
     # `relay init` has made the keys, two parties and a pair came after.
     assert [one["action"] for one in earlier] == ["pair_put", "party_put", "party_put", "key_made", "key_made"]
-    assert [one["action"] for one in town.json("audit", "list")][:1] == ["party_put"]
-    assert "queue_flushed" not in town.relay("audit", "list").output
-    assert "queue_flushed" in town.relay("audit", "list", "--all").output
+    assert [one["action"] for one in seeded.json("audit", "list")][:1] == ["party_put"]
+    assert "queue_flushed" not in seeded.relay("audit", "list").output
+    assert "queue_flushed" in seeded.relay("audit", "list", "--all").output
 
 
-def test_what_changes_nothing_is_not_logged(town: Installation) -> None:
-    before = town.json("audit", "list", "--all")
-    town.relay("party", "add", "--role", "buyer", "--ref", "B9", exit_code=2)
-    town.relay("hold", "release", "nothing", exit_code=1)
-    town.relay("party", "password", "revoke", "nothing", exit_code=1)
+def test_what_changes_nothing_is_not_logged(seeded: Installation) -> None:
+    before = seeded.json("audit", "list", "--all")
+    seeded.relay("party", "add", "--role", "buyer", "--ref", "B9", exit_code=2)
+    seeded.relay("hold", "release", "nothing", exit_code=1)
+    seeded.relay("party", "password", "revoke", "nothing", exit_code=1)
     for verb in (["party", "list"], ["party", "show", *SELLER], ["sender", "list", *SELLER], ["keys", "list"]):
-        town.relay(*verb)
+        seeded.relay(*verb)
     report = b"order_id,buyer_ref,seller_ref\nO-1,B1,S1\n"
-    town.relay("order", "import", "--dry-run", "-", stdin=report)
-    assert town.json("audit", "list", "--all") == before
-    town.relay("order", "import", "-", "--by", "ann", stdin=report)
-    assert {one["actor"] for one in town.json("audit", "list", "--all")[: -len(before)]} == {"ann"}
+    seeded.relay("order", "import", "--dry-run", "-", stdin=report)
+    assert seeded.json("audit", "list", "--all") == before
+    seeded.relay("order", "import", "-", "--by", "ann", stdin=report)
+    assert {one["actor"] for one in seeded.json("audit", "list", "--all")[: -len(before)]} == {"ann"}
 
 
 @pytest.mark.parametrize(
     "verb", [["party", "show", *SELLER], ["sender", "list", *SELLER], ["sender", "pending", *SELLER]]
 )
-def test_who_reads_real_addresses_is_logged(town: Installation, verb: list[str]) -> None:
-    town.relay(*verb, "--reveal", "--by", "ann")
-    newest = _newest(town)
+def test_who_reads_real_addresses_is_logged(seeded: Installation, verb: list[str]) -> None:
+    seeded.relay(*verb, "--reveal", "--by", "ann")
+    newest = _newest(seeded)
     assert (newest["actor"], newest["action"]) == ("ann", "addresses_read")
-    assert newest["party"] == town.json("party", "show", *SELLER)["id"]
+    assert newest["party"] == seeded.json("party", "show", *SELLER)["id"]
 
 
-def test_without_a_name_the_login_is_recorded(town: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_name_the_login_is_recorded(seeded: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def recorded() -> str:
-        town.relay("queue", "flush")
-        return str(_newest(town)["actor"])
+        seeded.relay("queue", "flush")
+        return str(_newest(seeded)["actor"])
 
     for name in _LOGIN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -101,17 +101,17 @@ def test_without_a_name_the_login_is_recorded(town: Installation, monkeypatch: p
 
 
 def test_an_account_without_a_name_is_recorded_by_its_number(
-    town: Installation, monkeypatch: pytest.MonkeyPatch
+    seeded: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
         raise KeyError("no such account")
 
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(getpass, "getuser", nameless)
-    town.relay("queue", "flush")
-    assert _newest(town)["actor"] == f"uid {os.getuid()}"
+    seeded.relay("queue", "flush")
+    assert _newest(seeded)["actor"] == f"uid {os.getuid()}"
 
 
-def test_an_empty_name_is_refused(town: Installation) -> None:
+def test_an_empty_name_is_refused(seeded: Installation) -> None:
     for name in ("", " ", "@company.example"):
-        assert "--by: a name is needed" in town.relay("queue", "flush", "--by", name, exit_code=2).stderr
+        assert "--by: a name is needed" in seeded.relay("queue", "flush", "--by", name, exit_code=2).stderr

@@ -44,10 +44,10 @@ def _serving(installation: Installation) -> Iterator[tuple[subprocess.Popen[str]
 
 
 @pytest.fixture
-def served(town: Installation) -> Iterator[tuple[Installation, dict[str, Any]]]:
-    town.configure(lambda text: text + DEAD_ROUTE)
-    with _serving(town) as (_, ready):
-        yield town, ready["ports"]
+def served(seeded: Installation) -> Iterator[tuple[Installation, dict[str, Any]]]:
+    seeded.configure(lambda text: text + DEAD_ROUTE)
+    with _serving(seeded) as (_, ready):
+        yield seeded, ready["ports"]
 
 
 def _send(installation: Installation, ports: dict[str, Any], subject: str = "Hello") -> str:
@@ -158,9 +158,9 @@ def test_what_was_changed_is_shown_as_a_person_reads_it(served: tuple[Installati
     assert "take one of them" in both.stderr
 
 
-def test_an_unknown_message_is_told(town: Installation) -> None:
+def test_an_unknown_message_is_told(seeded: Installation) -> None:
     for verb in (["show"], ["history"], ["wait", "--state", "held"]):
-        assert "there is no message nope" in town.relay("message", *verb, "nope", exit_code=1).stderr
+        assert "there is no message nope" in seeded.relay("message", *verb, "nope", exit_code=1).stderr
 
 
 def test_one_daemon_per_directory(served: tuple[Installation, dict[str, Any]]) -> None:
@@ -169,26 +169,26 @@ def test_one_daemon_per_directory(served: tuple[Installation, dict[str, Any]]) -
     assert "another relay uses this directory" in result.stderr
 
 
-def test_a_live_daemon_says_so(town: Installation) -> None:
-    town.configure(lambda text: text + DEAD_ROUTE)
-    with _serving(town) as (_, ready):
+def test_a_live_daemon_says_so(seeded: Installation) -> None:
+    seeded.configure(lambda text: text + DEAD_ROUTE)
+    with _serving(seeded) as (_, ready):
         web = ready["ports"]["web"]
-        town.configure(lambda text: text.replace('[web]\nhost = "127.0.0.1"\nport = 0', f"[web]\nport = {web}"))
-        assert town.json("check", "--live") == [{"grade": "good", "what": "daemon", "found": "takes mail", "fix": ""}]
+        seeded.configure(lambda text: text.replace('[web]\nhost = "127.0.0.1"\nport = 0', f"[web]\nport = {web}"))
+        assert seeded.json("check", "--live") == [{"grade": "good", "what": "daemon", "found": "takes mail", "fix": ""}]
 
 
-def test_a_reload_takes_a_new_marketplace_and_survives_a_broken_file(town: Installation) -> None:
+def test_a_reload_takes_a_new_marketplace_and_survives_a_broken_file(seeded: Installation) -> None:
     # R-UI-11
-    with _serving(town) as (process, ready):
+    with _serving(seeded) as (process, ready):
         mx = ready["ports"]["mx"][0]
-        good = town.config.read_text(encoding="utf-8")
+        good = seeded.config.read_text(encoding="utf-8")
         told = process.stderr
         assert told is not None
         for text, event, code in (
             ("nonsense", "reload_refused", 550),
             (good.replace("shop.example", "mart.example"), "reloaded", 250),
         ):
-            town.config.write_text(text, encoding="utf-8")
+            seeded.config.write_text(text, encoding="utf-8")
             process.send_signal(signal.SIGHUP)
             assert any(json.loads(line)["event"] == event for line in told)
             assert _rcpt(mx, "postmaster@mart.example") == code
@@ -202,18 +202,18 @@ def _rcpt(port: int, address: str) -> int:
         return client.rcpt(address)[0]
 
 
-def test_a_stop_by_signal_is_exit_code_0(town: Installation) -> None:
-    with _serving(town) as (process, _):
+def test_a_stop_by_signal_is_exit_code_0(seeded: Installation) -> None:
+    with _serving(seeded) as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
 
 
-def test_a_port_in_use_is_one_clear_message(town: Installation) -> None:
-    with _serving(town) as (_, ready):
+def test_a_port_in_use_is_one_clear_message(seeded: Installation) -> None:
+    with _serving(seeded) as (_, ready):
         taken = ready["ports"]["mx"][0]
-        other = Installation(town.directory.parent / "other")
+        other = Installation(seeded.directory.parent / "other")
         other.directory.mkdir()
-        text = town.config.read_text(encoding="utf-8").replace("port = 0", f"port = {taken}", 1)
+        text = seeded.config.read_text(encoding="utf-8").replace("port = 0", f"port = {taken}", 1)
         other.config.write_text(text, encoding="utf-8")
         other.relay("init", str(other.directory))
         stderr = other.relay("serve", exit_code=1).stderr
@@ -226,63 +226,63 @@ def test_a_port_in_use_is_one_clear_message(town: Installation) -> None:
 
 
 @pytest.fixture
-def letter(tmp_path: Path) -> Path:
+def mail_file(tmp_path: Path) -> Path:
     path = tmp_path / "letter.eml"
     path.write_text(LETTER.format(subject="[重要] Hello", text="Write to owner@private.example"), encoding="utf-8")
     return path
 
 
-def _simulate(town: Installation, letter: Path, *options: str) -> dict[str, Any]:
-    (pair,) = town.json("pair", "list")
+def _simulate(seeded: Installation, mail_file: Path, *options: str) -> dict[str, Any]:
+    (pair,) = seeded.json("pair", "list")
     envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"]]
-    (found,) = town.json("simulate", str(letter), *envelope, *options)
+    (found,) = seeded.json("simulate", str(mail_file), *envelope, *options)
     result: dict[str, Any] = found
     return result
 
 
-def test_a_simulation_says_the_verdict_and_shows_the_mail(town: Installation, letter: Path) -> None:
+def test_a_simulation_says_the_verdict_and_shows_the_mail(seeded: Installation, mail_file: Path) -> None:
     # R-POL-01
-    before = {path: path.read_bytes() for path in town.var.glob("relay.db*")}
-    found = _simulate(town, letter, "--login", "S1")
+    before = {path: path.read_bytes() for path in seeded.var.glob("relay.db*")}
+    found = _simulate(seeded, mail_file, "--login", "S1")
     assert (found["verdict"], found["smtp_answer"][:9]) == ("relay", "250 2.0.0")
     assert "private.example" not in found["relayed"]
-    (pair,) = town.json("pair", "list")
+    (pair,) = seeded.json("pair", "list")
     assert f"Write to {pair['seller_alias']}" in found["relayed"]
     assert found["changes"]
-    assert town.json("message", "list") == []
-    assert town.json("queue", "list") == []
-    assert {path: path.read_bytes() for path in town.var.glob("relay.db*")} == before
+    assert seeded.json("message", "list") == []
+    assert seeded.json("queue", "list") == []
+    assert {path: path.read_bytes() for path in seeded.var.glob("relay.db*")} == before
 
 
-def test_a_simulation_knows_the_policy(town: Installation, letter: Path) -> None:
-    town.relay("opt-out", "set", "--buyer", "B1")
-    assert _simulate(town, letter, "--login", "S1")["reasons"][0].startswith("marked_important at subject:")
-    letter.write_text(letter.read_text(encoding="utf-8").replace("重要", "Sale"), encoding="utf-8")
-    returned = _simulate(town, letter, "--login", "S1")
+def test_a_simulation_knows_the_policy(seeded: Installation, mail_file: Path) -> None:
+    seeded.relay("opt-out", "set", "--buyer", "B1")
+    assert _simulate(seeded, mail_file, "--login", "S1")["reasons"][0].startswith("marked_important at subject:")
+    mail_file.write_text(mail_file.read_text(encoding="utf-8").replace("重要", "Sale"), encoding="utf-8")
+    returned = _simulate(seeded, mail_file, "--login", "S1")
     assert (returned["verdict"], returned["reasons"][0].split()[0], returned["relayed"]) == (
         "return",
         "opted_out",
         None,
     )
-    letter.write_text(letter.read_text(encoding="utf-8").replace("owner@", "stranger@"), encoding="utf-8")
-    assert _simulate(town, letter)["verdict"] == "refuse"
+    mail_file.write_text(mail_file.read_text(encoding="utf-8").replace("owner@", "stranger@"), encoding="utf-8")
+    assert _simulate(seeded, mail_file)["verdict"] == "refuse"
 
 
-def test_a_simulation_for_people_ends_with_the_mail(town: Installation, letter: Path) -> None:
-    (pair,) = town.json("pair", "list")
+def test_a_simulation_for_people_ends_with_the_mail(seeded: Installation, mail_file: Path) -> None:
+    (pair,) = seeded.json("pair", "list")
     envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"], "--login", "S1"]
-    output = town.relay("simulate", str(letter), *envelope).output
+    output = seeded.relay("simulate", str(mail_file), *envelope).output
     assert "verdict:         relay" in output
     assert output.index("verdict:") < output.index("MIME-Version:")
 
 
-def test_a_simulation_tells_of_each_recipient(town: Installation, letter: Path) -> None:  # R-POL-01, R-REW-05
-    (pair,) = town.json("pair", "list")
+def test_a_simulation_tells_of_each_recipient(seeded: Installation, mail_file: Path) -> None:  # R-POL-01, R-REW-05
+    (pair,) = seeded.json("pair", "list")
     alias, own = pair["buyer_alias"], pair["seller_alias"]
     nobody = "a" * 16 + "@shop.example"
     to = [alias, alias.replace("@", "+x@"), own, f"check+{alias}", "abuse@shop.example", nobody, "abuse+1@shop.example"]
     envelope = [part for address in to for part in ("--to", address)]
-    found = town.json("simulate", str(letter), "--from", "owner@private.example", "--login", "S1", *envelope)
+    found = seeded.json("simulate", str(mail_file), "--from", "owner@private.example", "--login", "S1", *envelope)
     assert [one["to"] for one in found] == to
     assert [one["verdict"] for one in found] == [
         "relay",
@@ -299,8 +299,8 @@ def test_a_simulation_tells_of_each_recipient(town: Installation, letter: Path) 
     assert [bool(one["relayed"]) for one in found] == [True] + [False] * 6
 
 
-def test_the_operators_mail_is_told(town: Installation, letter: Path) -> None:
-    (found,) = town.json("simulate", str(letter), "--from", "", "--to", "postmaster@shop.example")
+def test_the_operators_mail_is_told(seeded: Installation, mail_file: Path) -> None:
+    (found,) = seeded.json("simulate", str(mail_file), "--from", "", "--to", "postmaster@shop.example")
     assert found["verdict"] == "to the operator"
 
 
@@ -313,9 +313,9 @@ def test_the_operators_mail_is_told(town: Installation, letter: Path) -> None:
     ],
 )
 def test_a_simulation_that_makes_no_sense_is_told(
-    town: Installation, letter: Path, options: list[str], exit_code: int, said: str
+    seeded: Installation, mail_file: Path, options: list[str], exit_code: int, said: str
 ) -> None:
-    assert said in town.relay("simulate", str(letter), *options, exit_code=exit_code).stderr
+    assert said in seeded.relay("simulate", str(mail_file), *options, exit_code=exit_code).stderr
 
 
 def test_a_policy_is_tried_on_recorded_mail_without_a_word_of_it(served: tuple[Installation, dict[str, Any]]) -> None:

@@ -31,13 +31,13 @@ def test_marketplaces_are_shown(installation: Installation) -> None:
     assert 'no marketplace "none"' in installation.relay("marketplace", "show", "none", exit_code=2).stderr
 
 
-def test_a_party_is_added_once_and_changed_in_place(town: Installation) -> None:
-    again = town.json("party", "add", "--role", "buyer", "--ref", "B1", "--name", "花子", "--locale", "ja")
-    changed = town.json("party", "set", "--role", "buyer", "--ref", "B1", "--state", "suspended")
+def test_a_party_is_added_once_and_changed_in_place(seeded: Installation) -> None:
+    again = seeded.json("party", "add", "--role", "buyer", "--ref", "B1", "--name", "花子", "--locale", "ja")
+    changed = seeded.json("party", "set", "--role", "buyer", "--ref", "B1", "--state", "suspended")
     assert changed == again | {"state": "suspended"}
     assert changed["name"] == "花子"
-    assert len(town.json("party", "list")) == 2
-    assert len(town.json("party", "list", "--role", "seller")) == 1
+    assert len(seeded.json("party", "list")) == 2
+    assert len(seeded.json("party", "list", "--role", "seller")) == 1
 
 
 def test_a_party_needs_what_only_the_marketplace_knows(installation: Installation) -> None:
@@ -53,10 +53,10 @@ def test_a_party_needs_what_only_the_marketplace_knows(installation: Installatio
     assert installation.json("party", "list") == []
 
 
-def test_a_real_address_is_shown_on_request_only(town: Installation) -> None:
+def test_a_real_address_is_shown_on_request_only(seeded: Installation) -> None:
     seller = ["--role", "seller", "--ref", "S1"]
-    town.relay("sender", "add", *seller, "staff@private.example")
-    town.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
+    seeded.relay("sender", "add", *seller, "staff@private.example")
+    seeded.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
     verbs = (
         ["party", "list"],
         ["party", "show", *seller],
@@ -72,22 +72,22 @@ def test_a_real_address_is_shown_on_request_only(town: Installation) -> None:
     for verb, form in product(verbs, ([], ["--json"])):
         if form and verb == ["order", "export"]:
             continue
-        result = town.relay(*verb, *form)
+        result = seeded.relay(*verb, *form)
         assert "private.example" not in result.stdout + result.stderr, verb
-    assert town.json("party", "show", *seller, "--reveal")["mailbox"] == "new@private.example"
-    assert "hanako@private.example" in town.relay("party", "list", "--reveal").output
-    assert {one["address"] for one in town.json("sender", "list", *seller, "--reveal")} == {
+    assert seeded.json("party", "show", *seller, "--reveal")["mailbox"] == "new@private.example"
+    assert "hanako@private.example" in seeded.relay("party", "list", "--reveal").output
+    assert {one["address"] for one in seeded.json("sender", "list", *seller, "--reveal")} == {
         "owner@private.example",
         "new@private.example",
         "staff@private.example",
     }
 
 
-def test_a_pair_keeps_its_aliases(town: Installation) -> None:
+def test_a_pair_keeps_its_aliases(seeded: Installation) -> None:
     # R-ADR-01
-    (first,) = town.json("pair", "list")
-    assert town.json("pair", "add", "--buyer", "B1", "--seller", "S1") == first
-    assert town.json("pair", "show", first["id"]) == first
+    (first,) = seeded.json("pair", "list")
+    assert seeded.json("pair", "add", "--buyer", "B1", "--seller", "S1") == first
+    assert seeded.json("pair", "show", first["id"]) == first
     assert re.fullmatch(r"[a-z2-7]{16}@shop\.example", first["buyer_alias"])
     assert first["buyer_alias"] != first["seller_alias"]
 
@@ -104,13 +104,13 @@ def test_a_party_at_a_carrier_gets_an_alias_in_the_mobile_domain(installation: I
     assert installation.json("party", "show", *at, "--role", "buyer", "--ref", "B1")["locale"] == "ja"
 
 
-def test_two_marketplaces_do_not_see_each_other(town: Installation) -> None:
+def test_two_marketplaces_do_not_see_each_other(seeded: Installation) -> None:
     # R-ADR-09
-    town.configure(lambda text: text + SECOND)
-    assert "say which with --marketplace" in town.relay("party", "list", exit_code=2).stderr
-    assert town.json("party", "list", "-m", "second") == []
-    assert len(town.json("party", "list", "-m", "shop")) == 2
-    result = town.relay("pair", "add", "-m", "second", "--buyer", "B1", "--seller", "S1", exit_code=1)
+    seeded.configure(lambda text: text + SECOND)
+    assert "say which with --marketplace" in seeded.relay("party", "list", exit_code=2).stderr
+    assert seeded.json("party", "list", "-m", "second") == []
+    assert len(seeded.json("party", "list", "-m", "shop")) == 2
+    result = seeded.relay("pair", "add", "-m", "second", "--buyer", "B1", "--seller", "S1", exit_code=1)
     assert 'second has no buyer "B1"' in result.stderr
 
 
@@ -119,96 +119,96 @@ def test_an_unknown_pair_or_order_is_told(installation: Installation) -> None:
     assert "there is no order x" in installation.relay("order", "show", "x", exit_code=1).stderr
 
 
-def test_an_order_is_added_once_and_stays_its_pairs(town: Installation) -> None:
+def test_an_order_is_added_once_and_stays_its_pairs(seeded: Installation) -> None:
     order = ["order", "add", "O-1", "--buyer", "B1", "--seller", "S1"]
-    town.relay(*order, "--item", "JAN1", "--item", "JAN2")
-    changed = town.json(*order, "--item", "JAN1", "--state", "shipped", "--fulfilled-by", "operator")
+    seeded.relay(*order, "--item", "JAN1", "--item", "JAN2")
+    changed = seeded.json(*order, "--item", "JAN1", "--state", "shipped", "--fulfilled-by", "operator")
     assert (changed["items"], changed["state"], changed["fulfilled_by"]) == (["JAN1"], "shipped", "operator")
-    assert town.json("order", "list") == [changed]
-    town.relay("party", "add", "--role", "buyer", "--ref", "B2", "--mailbox", "b2@private.example")
-    taken = town.relay("order", "add", "O-1", "--buyer", "B2", "--seller", "S1", exit_code=1)
+    assert seeded.json("order", "list") == [changed]
+    seeded.relay("party", "add", "--role", "buyer", "--ref", "B2", "--mailbox", "b2@private.example")
+    taken = seeded.relay("order", "add", "O-1", "--buyer", "B2", "--seller", "S1", exit_code=1)
     assert "another buyer's or seller's already" in taken.stderr
 
 
-def test_an_app_password_is_shown_once_and_two_are_live(town: Installation) -> None:
+def test_an_app_password_is_shown_once_and_two_are_live(seeded: Installation) -> None:
     # R-IN-02
     add = ["party", "password", "add", "--ref", "S1"]
-    made = [town.json(*add, "--label", label) for label in ("old", "new", "newest")]
+    made = [seeded.json(*add, "--label", label) for label in ("old", "new", "newest")]
     assert len({one["password"] for one in made}) == 3
-    stored = b"".join(path.read_bytes() for path in town.var.glob("relay.db*"))
+    stored = b"".join(path.read_bytes() for path in seeded.var.glob("relay.db*"))
     assert all(one["password"].encode() not in stored for one in made)
     assert f"there is no live app password {made[0]['id']}" in (
-        town.relay("party", "password", "revoke", made[0]["id"], exit_code=1).stderr
+        seeded.relay("party", "password", "revoke", made[0]["id"], exit_code=1).stderr
     )
-    assert "is revoked" in town.relay("party", "password", "revoke", made[1]["id"]).output
-    town.relay("party", "password", "revoke", made[2]["id"])
-    town.relay("party", "password", "revoke", made[2]["id"], exit_code=1)
+    assert "is revoked" in seeded.relay("party", "password", "revoke", made[1]["id"]).output
+    seeded.relay("party", "password", "revoke", made[2]["id"])
+    seeded.relay("party", "password", "revoke", made[2]["id"], exit_code=1)
 
 
-def test_an_app_password_opens_the_door_that_it_is_for(town: Installation) -> None:
-    made = town.json("party", "password", "add", "--ref", "S1")
+def test_an_app_password_opens_the_door_that_it_is_for(seeded: Installation) -> None:
+    made = seeded.json("party", "password", "add", "--ref", "S1")
 
     async def stored() -> list[str]:
-        async with installation.opened(load(town.config), town.directory) as store:
+        async with installation.opened(load(seeded.config), seeded.directory) as store:
             return [password_hash for _, password_hash in await store.app_passwords.of_username(made["username"])]
 
     (password_hash,) = asyncio.run(stored())
     assert PasswordHasher().verify(password_hash, made["password"])
 
 
-def test_senders_are_flipped_and_never_deleted(town: Installation) -> None:
+def test_senders_are_flipped_and_never_deleted(seeded: Installation) -> None:
     # R-SND-01, R-SND-03
     seller = ["--role", "seller", "--ref", "S1"]
-    added = town.json("sender", "add", *seller, "@Agency.Example", "--label", "agency", "--by", "ann", "--shared")
+    added = seeded.json("sender", "add", *seller, "@Agency.Example", "--label", "agency", "--by", "ann", "--shared")
     assert (added["scope"], added["state"], added["added_by"]) == ("domain", "approved", "ann")
-    town.relay("sender", "add", *seller, "bob@private.example")
+    seeded.relay("sender", "add", *seller, "bob@private.example")
     for verb, state in (("block", "blocked"), ("approve", "approved"), ("retire", "retired")):
-        flipped = town.json("sender", verb, *seller, "@agency.example", "BOB@private.example")
+        flipped = seeded.json("sender", verb, *seller, "@agency.example", "BOB@private.example")
         assert [one["state"] for one in flipped] == [state, state]
-    (agency,) = [one for one in town.json("sender", "list", *seller) if one["scope"] == "domain"]
+    (agency,) = [one for one in seeded.json("sender", "list", *seller) if one["scope"] == "domain"]
     assert (agency["label"], agency["shared"], agency["added_by"]) == ("agency", True, "ann")
-    assert len(town.json("sender", "list", *seller)) == 3
+    assert len(seeded.json("sender", "list", *seller)) == 3
 
 
-def test_a_flip_of_someone_unlisted_flips_nobody(town: Installation) -> None:
+def test_a_flip_of_someone_unlisted_flips_nobody(seeded: Installation) -> None:
     seller = ["--role", "seller", "--ref", "S1"]
-    result = town.relay("sender", "block", *seller, "owner@private.example", "x@y.example", exit_code=1)
+    result = seeded.relay("sender", "block", *seller, "owner@private.example", "x@y.example", exit_code=1)
     assert "does not list each of these addresses" in result.stderr
-    assert [one["state"] for one in town.json("sender", "list", *seller)] == ["approved"]
+    assert [one["state"] for one in seeded.json("sender", "list", *seller)] == ["approved"]
 
 
 @pytest.mark.parametrize("address", ["nobody", "@", "@a b.example", "a@b@c"])
-def test_a_sender_is_an_address_or_a_domain(town: Installation, address: str) -> None:
-    result = town.relay("sender", "add", "--role", "seller", "--ref", "S1", address, exit_code=2)
+def test_a_sender_is_an_address_or_a_domain(seeded: Installation, address: str) -> None:
+    result = seeded.relay("sender", "add", "--role", "seller", "--ref", "S1", address, exit_code=2)
     assert "not one mail address, nor @domain" in result.stderr
 
 
-def test_opt_outs_are_set_and_cleared_by_scope(town: Installation) -> None:
+def test_opt_outs_are_set_and_cleared_by_scope(seeded: Installation) -> None:
     # R-POL-02
     scopes: tuple[list[str], ...] = ([], ["--seller", "S1"], ["--kind", "promotion"])
     for scope in scopes:
-        town.relay("opt-out", "set", "--buyer", "B1", *scope)
-        town.relay("opt-out", "set", "--buyer", "B1", *scope)
-    found = town.json("opt-out", "list", "--buyer", "B1")
+        seeded.relay("opt-out", "set", "--buyer", "B1", *scope)
+        seeded.relay("opt-out", "set", "--buyer", "B1", *scope)
+    found = seeded.json("opt-out", "list", "--buyer", "B1")
     assert sorted((one["seller"], one["kind"]) for one in found) == [
         ("S1", "all"),
         ("all", "all"),
         ("all", "promotion"),
     ]
-    town.relay("opt-out", "clear", "--buyer", "B1")
-    assert len(town.json("opt-out", "list", "--buyer", "B1")) == 2
+    seeded.relay("opt-out", "clear", "--buyer", "B1")
+    assert len(seeded.json("opt-out", "list", "--buyer", "B1")) == 2
     for scope in scopes:
-        town.relay("opt-out", "clear", "--buyer", "B1", *scope)
-    assert "no opt-out" in town.relay("opt-out", "list", "--buyer", "B1").stderr
+        seeded.relay("opt-out", "clear", "--buyer", "B1", *scope)
+    assert "no opt-out" in seeded.relay("opt-out", "list", "--buyer", "B1").stderr
 
 
 OWN = ("x@shop.example", "X@Shop.EXAMPLE", "x@m.second.example", "x@日本.example", "x@mx.company.example")
 
 
 @pytest.fixture
-def ours(town: Installation) -> Installation:
+def ours(seeded: Installation) -> Installation:
     """With a second marketplace, an international domain, and a name of the server."""
-    town.configure(
+    seeded.configure(
         lambda text: "".join(
             (
                 'hostname = "mx.company.example"\n',
@@ -217,7 +217,7 @@ def ours(town: Installation) -> Installation:
             )
         )
     )
-    return town
+    return seeded
 
 
 @pytest.mark.parametrize("address", OWN)
@@ -248,17 +248,17 @@ def test_a_subdomain_that_is_not_configured_may_write(ours: Installation) -> Non
 
 @pytest.mark.parametrize("address", ["x@shop.example", "@shop.example"])
 def test_what_an_old_list_holds_of_ours_is_retired_or_blocked_and_never_approved(
-    town: Installation, address: str
+    seeded: Installation, address: str
 ) -> None:  # R-SND-03
     async def put_before_the_rule() -> None:
-        async with installation.opened(load(town.config), town.directory) as store:
+        async with installation.opened(load(seeded.config), seeded.directory) as store:
             party = await store.parties.by_ref("shop", Role.SELLER, "S1")
             assert party is not None
             await store.senders.put(party.id, address, SenderState.UNKNOWN)
 
     asyncio.run(put_before_the_rule())
     seller = ["--role", "seller", "--ref", "S1"]
-    refused = town.relay("sender", "approve", *seller, "owner@private.example", address, exit_code=2)
+    refused = seeded.relay("sender", "approve", *seller, "owner@private.example", address, exit_code=2)
     assert "is at a domain of the relay itself" in refused.stderr
     for verb, state in (("block", "blocked"), ("retire", "retired")):
-        assert [one["state"] for one in town.json("sender", verb, *seller, address)] == [state]
+        assert [one["state"] for one in seeded.json("sender", verb, *seller, address)] == [state]

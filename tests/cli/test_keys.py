@@ -9,7 +9,7 @@ import pytest
 from relay.cli.examine import Grade
 from tests.cli.conftest import Installation
 from tests.support.dns import MiniDns
-from tests.support.peers import Aside
+from tests.support.peers import BackgroundLoop
 
 RSA, ED25519 = "rsa-sha256", "ed25519-sha256"
 
@@ -24,8 +24,8 @@ def _selectors(installation: Installation, state: str) -> list[str]:
 
 @contextmanager
 def _published(installation: Installation, zone: str) -> Iterator[None]:
-    with Aside() as aside:
-        server = aside.enter(MiniDns(zone))
+    with BackgroundLoop() as background:
+        server = background.enter(MiniDns(zone))
         table = f'\n[dns]\nservers = ["127.0.0.1"]\nport = {server.port}\ntimeout_s = 2\n'
         installation.configure(lambda text: text.partition("\n[dns]\n")[0] + table)
         yield

@@ -104,21 +104,21 @@ def test_a_policy_is_tried_on_nothing(versioned: Installation) -> None:
     assert "nothing would differ" in versioned.relay("policy", "replay", "--policy", path).stderr
 
 
-def test_a_policy_beside_the_configuration_judges_a_simulation(town: Installation) -> None:
+def test_a_policy_beside_the_configuration_judges_a_simulation(seeded: Installation) -> None:
     # R-POL-01, R-POL-15
-    (town.directory / "policies").mkdir()
+    (seeded.directory / "policies").mkdir()
     policy = 'version = "strict"\neffective_at = 2026-01-01\n[content.links]\naction = "return"\n'
-    (town.directory / "policies" / "strict.toml").write_text(policy, encoding="utf-8")
-    alias = town.json("pair", "list")[0]["buyer_alias"]
+    (seeded.directory / "policies" / "strict.toml").write_text(policy, encoding="utf-8")
+    alias = seeded.json("pair", "list")[0]["buyer_alias"]
     mail = MAIL.format(alias=alias, subject="Hello", body="https://elsewhere.example/").encode()
     asked = ["simulate", "-", "--from", "owner@private.example", "--to", alias, "--login", "S1", "--json"]
 
     def judged() -> tuple[str, str]:
-        (one,) = json.loads(town.relay(*asked, stdin=mail).stdout)
+        (one,) = json.loads(seeded.relay(*asked, stdin=mail).stdout)
         return one["verdict"], one["policy_version"]
 
     assert judged() == ("relay", "builtin-1")
-    town.configure(lambda text: text.replace("[[marketplace]]", '[[marketplace]]\npolicies = "policies"'))
+    seeded.configure(lambda text: text.replace("[[marketplace]]", '[[marketplace]]\npolicies = "policies"'))
     assert judged() == ("return", "strict")
 
 

@@ -23,7 +23,7 @@ from relay.core.model.verdict import Action, Verdict
 from relay.core.notice import smtp_text
 from relay.core.notice.compose import NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.notice.texts import LANGUAGES
-from tests.support.judging import NOW, Letter, marketplace
+from tests.support.mail_case import NOW, MailCase, marketplace
 from tests.support.narrowing import not_none, parts
 
 CATALOGUE = texts.load()
@@ -200,7 +200,7 @@ def test_an_alias_in_the_subject_stays() -> None:  # R-OUT-05
 def test_the_subject_to_copy_passes_the_opt_out(language: str, exact: str) -> None:  # R-POL-04
     text = text_of(read(notice(replace(RETURNED, subject="Re: 返品"), language)))
     assert exact in text.splitlines()
-    assert Letter(subject=exact, opt_outs=({},)).verdict().action is Action.RELAY
+    assert MailCase(subject=exact, opt_outs=({},)).verdict().action is Action.RELAY
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,9 @@ def test_the_subject_to_copy_follows_the_policy(language: str, changes: dict[str
     request = replace(RETURNED, marketplace=marketplace(policies=(Policy(bypass=Bypass(**changes)),)), subject="返品")
     lines = text_of(read(notice(request, language))).splitlines()
     exact = next(line for line in lines if line.endswith(" 返品"))
-    assert Letter(subject=exact, opt_outs=({},), policy={"bypass": Bypass(**changes)}).verdict().action is Action.RELAY
+    assert (
+        MailCase(subject=exact, opt_outs=({},), policy={"bypass": Bypass(**changes)}).verdict().action is Action.RELAY
+    )
 
 
 @given(subject=st.text(max_size=300), message_id=st.text(max_size=100), order=st.text(max_size=20))

@@ -23,7 +23,7 @@ from relay.core.notice.letters import (
 from relay.core.notice.texts import LANGUAGES, Translations, settings
 from tests.core.test_notice import ADDRESS, CATALOGUE, RECORD, decoded, drawn, read, text_of
 from tests.support import goldens
-from tests.support.judging import NOW, marketplace
+from tests.support.mail_case import NOW, marketplace
 
 HEAD = Letterhead(marketplace=marketplace(), letter_id="letter-1@ichiba.example", at=NOW)
 URL = "https://ichiba.example/l/" + "x" * 200

@@ -33,7 +33,7 @@ from tests.core.test_notice import (
 )
 from tests.support import goldens
 from tests.support.catalogues import entries, forms_of
-from tests.support.judging import NOW, marketplace
+from tests.support.mail_case import NOW, marketplace
 
 ENTRIES = {language: entries(language) for language in LANGUAGES}
 URL = "https://ichiba.example/l/" + "x" * 200

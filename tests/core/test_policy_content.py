@@ -15,8 +15,8 @@ from relay.core.policy.case import Case
 from relay.core.policy.content import ContentFinding, of_attachments, of_text
 from relay.core.policy.content.reading import SUBJECT
 from tests.support import scores
-from tests.support.judging import Letter
-from tests.support.letters import mail
+from tests.support.mail_builder import mail
+from tests.support.mail_case import MailCase
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "policy"
 CASES: dict[str, dict[str, Any]] = {
@@ -54,17 +54,17 @@ class Seen:
 def look(golden: dict[str, Any], **changes: Any) -> Seen:
     subject = golden.get("subject", "ご注文について")
     raw = mail(subject=subject, **{key: golden[key] for key in _BODY if key in golden})
-    letter = Letter(**{"subject": subject, "raw": raw} | golden.get("message", {}) | changes)
-    writer = letter.writer()
+    mail_case = MailCase(**{"subject": subject, "raw": raw} | golden.get("message", {}) | changes)
+    writer = mail_case.writer()
     assert isinstance(writer, Writer)
     case = Case(
-        incoming=letter.incoming,
-        head=letter.head,
-        root=split(letter.incoming.content, MimeLimits()),
-        facts=letter.facts,
+        incoming=mail_case.incoming,
+        head=mail_case.head,
+        root=split(mail_case.incoming.content, MimeLimits()),
+        facts=mail_case.facts,
         writer=writer,
-        policy=letter.policy,
-        now=letter.now,
+        policy=mail_case.policy,
+        now=mail_case.now,
     )
     in_text = of_text(case) if case.by_seller else ()
     return Seen(case, (*of_attachments(case), *in_text))

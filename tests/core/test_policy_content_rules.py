@@ -18,7 +18,7 @@ from relay.core.policy.content import ambiguous_suffixes, archives, contradicts,
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 from relay.core.policy.content.reading import SUBJECT
 from tests.core.test_policy_content import CASES, Seen, look
-from tests.support import hostile, letters
+from tests.support import hostile, mail_builder
 
 _NUMBER = {"text": "Call 090-1234-5678 or 080-1234-5678.\nCoupon code LAMP: 20% off your next order.\nBye"}
 _EVERY_RULE = ("links", "logos", "pixels", "contact", "disguised_contact", "promotion", "status_copy")
@@ -177,7 +177,7 @@ def test_content_that_belies_the_mark(subject: str, kind: str, text: str, *, con
 
 @given(st.binary(max_size=300), st.integers(0, 2_000), st.integers(0, 2_000))
 def test_a_damaged_archive_is_read_or_refused(noise: bytes, start: int, end: int) -> None:
-    whole = letters.FILES["zip of photos"]
+    whole = mail_builder.FILES["zip of photos"]
     try:
         for member in archives.members(whole[:start] + noise + whole[end:], Budget()):
             member.content()
@@ -186,7 +186,7 @@ def test_a_damaged_archive_is_read_or_refused(noise: bytes, start: int, end: int
 
 
 def test_a_member_longer_than_it_says_is_refused() -> None:  # R-POL-07
-    honest = letters.archive({"a.txt": bytes(100_000)})
+    honest = mail_builder.archive({"a.txt": bytes(100_000)})
     assert [len(member.content()) for member in archives.members(honest, Budget())] == [100_000]
     size = (100_000).to_bytes(4, "little")
     (member,) = archives.members(honest.replace(size, (10).to_bytes(4, "little")), Budget())
@@ -195,7 +195,7 @@ def test_a_member_longer_than_it_says_is_refused() -> None:  # R-POL-07
 
 
 def test_archives_of_one_message_share_what_they_may_inflate_to() -> None:
-    half = letters.archive({f"{n}.txt": bytes(range(256)) * 25_000 for n in range(2)})
+    half = mail_builder.archive({f"{n}.txt": bytes(range(256)) * 25_000 for n in range(2)})
     budget = Budget()
     archives.members(half, budget)
     with pytest.raises(UnreadableArchiveError):
@@ -203,7 +203,7 @@ def test_archives_of_one_message_share_what_they_may_inflate_to() -> None:
 
 
 def test_directory_and_files_must_agree() -> None:
-    archive = letters.archive({"photo.jpg": b"\xff\xd8\xff"})
+    archive = mail_builder.archive({"photo.jpg": b"\xff\xd8\xff"})
     with pytest.raises(UnreadableArchiveError):
         archives.members(archive.replace(b"photo.jpg", b"setup.exe", 1), Budget())
 

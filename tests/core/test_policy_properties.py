@@ -10,7 +10,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.policy.reach import reach
-from tests.support.judging import Letter
+from tests.support.mail_case import MailCase
 
 SUBJECTS = (
     "ご注文について",
@@ -52,17 +52,17 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def _letter(drawn: dict[str, Any]) -> Letter:
+def _mail_case(drawn: dict[str, Any]) -> MailCase:
     orders = drawn.pop("orders", ())
     if not orders:
         drawn.pop("order", None)
-    return Letter(orders=orders, **drawn)
+    return MailCase(orders=orders, **drawn)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.fixed_dictionaries(STANDINGS | MESSAGES))
 def test_the_same_message_and_facts_give_the_same_verdict(drawn: dict[str, Any]) -> None:  # R-POL-01
-    first, second = _letter(dict(drawn)), _letter(dict(drawn))
+    first, second = _mail_case(dict(drawn)), _mail_case(dict(drawn))
     if isinstance(first.writer(), Writer):
         assert first.verdict() == second.verdict()
 
@@ -70,18 +70,18 @@ def test_the_same_message_and_facts_give_the_same_verdict(drawn: dict[str, Any])
 @settings(max_examples=300, deadline=None)
 @given(st.fixed_dictionaries(STANDINGS | MESSAGES))
 def test_a_verdict_is_whole(drawn: dict[str, Any]) -> None:  # R-POL-16
-    letter = _letter(drawn)
-    if not isinstance(letter.writer(), Writer):
+    mail_case = _mail_case(drawn)
+    if not isinstance(mail_case.writer(), Writer):
         return
-    verdict = letter.verdict()
+    verdict = mail_case.verdict()
     assert verdict.reasons or verdict.action is Action.RELAY
     assert all(reason.rule.startswith("R-") for reason in (*verdict.reasons, *verdict.warnings))
     assert len(set(verdict.reasons)) == len(verdict.reasons)
     if verdict.action is Action.RETURN:
         assert (verdict.not_before, verdict.counted, verdict.bypass, verdict.to_operator) == (None, False, False, False)
-    assert verdict.not_before is None or verdict.not_before > letter.now
+    assert verdict.not_before is None or verdict.not_before > mail_case.now
     assert not (verdict.counted and verdict.bypass)
-    assert not (verdict.notify and letter.head.automatic != "no")
+    assert not (verdict.notify and mail_case.head.automatic != "no")
 
 
 @settings(max_examples=300, deadline=None)
@@ -90,11 +90,11 @@ def test_who_is_not_registered_hears_nothing_of_the_recipient(  # R-SND-02
     drawn: dict[str, Any], other: dict[str, Any]
 ) -> None:
     ours = {name: drawn[name] for name in ("author_state", "seller", "misuse", "orders", "order")}
-    letter = _letter(dict(drawn))
-    writer = letter.writer()
+    mail_case = _mail_case(dict(drawn))
+    writer = mail_case.writer()
     if not isinstance(writer, Writer) or writer.registered or drawn["to"] == "seller":
         return
-    here, there = letter.verdict(), _letter({**drawn, **other, **ours}).verdict()
+    here, there = mail_case.verdict(), _mail_case({**drawn, **other, **ours}).verdict()
     assert (here.action, here.reasons, here.warnings, here.not_before, here.remaining) == (
         (there.action, there.reasons, there.warnings, there.not_before, there.remaining)
     )
@@ -105,37 +105,37 @@ def test_who_is_not_registered_hears_nothing_of_the_recipient(  # R-SND-02
 def test_what_a_seller_may_learn_agrees_with_what_his_mail_gets(drawn: dict[str, Any]) -> None:
     # R-POL-19
     def passes(**written: str) -> bool:
-        return _letter(drawn | written).verdict().action is not Action.RETURN
+        return _mail_case(drawn | written).verdict().action is not Action.RETURN
 
-    letter = _letter(dict(drawn))
-    said = reach(letter.facts, letter.policy, letter.now)
+    mail_case = _mail_case(dict(drawn))
+    said = reach(mail_case.facts, mail_case.policy, mail_case.now)
     plain = passes(subject=SUBJECTS[0])
     critical = any(passes(subject=subject) for subject in SUBJECTS[1:4]) or any(
-        passes(kind_mark=kind) for kind in letter.policy.bypass.critical_kinds
+        passes(kind_mark=kind) for kind in mail_case.policy.bypass.critical_kinds
     )
     assert said is (Standing.OPEN if plain else Standing.CRITICAL_ONLY if critical else Standing.CLOSED)
 
 
 def test_all_three_answers_come_about() -> None:  # R-POL-19
     answers = [
-        reach(letter.facts, letter.policy, letter.now)
-        for letter in (
-            Letter(),
-            Letter(opt_outs=({},)),
-            Letter(recipient_state="suspended"),
-            Letter(usage={"pair": 99}),
+        reach(mail_case.facts, mail_case.policy, mail_case.now)
+        for mail_case in (
+            MailCase(),
+            MailCase(opt_outs=({},)),
+            MailCase(recipient_state="suspended"),
+            MailCase(usage={"pair": 99}),
         )
     ]
     assert answers == [Standing.OPEN, Standing.CRITICAL_ONLY, Standing.CLOSED, Standing.OPEN]
 
 
 def test_an_answer_may_always_be_written() -> None:  # R-POL-19
-    letter = Letter(opt_outs=({},), open_question=True, misuse=12)
-    assert reach(letter.facts, letter.policy, letter.now) is Standing.OPEN
+    mail_case = MailCase(opt_outs=({},), open_question=True, misuse=12)
+    assert reach(mail_case.facts, mail_case.policy, mail_case.now) is Standing.OPEN
 
 
 def test_a_limit_and_its_end_are_named() -> None:  # R-POL-11 R-POL-16
-    (reason,) = Letter(usage={"pair": 20}).verdict().reasons
+    (reason,) = MailCase(usage={"pair": 20}).verdict().reasons
     assert (reason.code, dict(reason.values)) == (
         ReasonCode.QUOTA_PAIR,
         {"limit": "20", "reset": "2026-07-02T00:00:00+09:00"},
@@ -143,5 +143,5 @@ def test_a_limit_and_its_end_are_named() -> None:  # R-POL-11 R-POL-16
 
 
 def test_quiet_hours_do_not_tell_the_buyers_night() -> None:  # R-POL-12 R-POL-19
-    (reason,) = Letter(buyer={"quiet_hours": "00:00-23:59"}).verdict().reasons
+    (reason,) = MailCase(buyer={"quiet_hours": "00:00-23:59"}).verdict().reasons
     assert (reason.code, reason.values) == (ReasonCode.QUIET_HOURS, ())

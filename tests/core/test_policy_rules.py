@@ -84,18 +84,18 @@ def test_a_rule_about_a_message_is_not_asked_before_there_is_one() -> None:  # R
 
 def _cases() -> Iterator[Case]:
     for golden in test_policy.CASES.values():
-        letter = test_policy.letter(golden)
-        writer = letter.writer()
+        mail_case = test_policy.mail_case(golden)
+        writer = mail_case.writer()
         if isinstance(writer, Writer):
             yield bypass.exempted(
                 Case(
-                    incoming=letter.incoming,
-                    head=letter.head,
-                    root=split(letter.incoming.content, MimeLimits()),
-                    facts=letter.facts,
+                    incoming=mail_case.incoming,
+                    head=mail_case.head,
+                    root=split(mail_case.incoming.content, MimeLimits()),
+                    facts=mail_case.facts,
                     writer=writer,
-                    policy=letter.policy,
-                    now=letter.now,
+                    policy=mail_case.policy,
+                    now=mail_case.now,
                 )
             )
     for golden in test_policy_content.CASES.values():

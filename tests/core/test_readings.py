@@ -18,8 +18,8 @@ from relay.core.own_links import own_links
 from relay.core.policy.case import Case
 from relay.core.policy.content import of_text, reading
 from tests.support import scrubbing
-from tests.support.judging import Letter
-from tests.support.letters import mail
+from tests.support.mail_builder import mail
+from tests.support.mail_case import MailCase
 
 ALL = {name: value for name, value in vars(layers).items() if isinstance(value, Layer)}
 PIECES = [
@@ -77,7 +77,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 
 
 def case_of(*, text: str | None = None, html: str | None = None) -> Case:
-    letter = Letter(raw=mail(text=text, html=html))
+    letter = MailCase(raw=mail(text=text, html=html))
     writer = letter.writer()
     assert isinstance(writer, Writer)
     return Case(

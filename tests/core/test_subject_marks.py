@@ -10,7 +10,7 @@ from relay.core.mail.head import read_head
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.model.policy import Policy
 from relay.core.policy import subject_marks
-from tests.support.judging import Letter
+from tests.support.mail_case import MailCase
 
 BRACKETS = Policy().bypass.brackets
 WORDS = Policy().bypass.important_words
@@ -103,7 +103,7 @@ def test_nothing_configured_nothing_found() -> None:
 def test_a_hostile_subject_is_no_more_than_long(hostile: str) -> None:
     """100 KB each; what is quadratic here takes minutes and runs into the time limit."""
     subject = hostile * (100_000 // len(hostile))
-    assert Letter(subject=subject, opt_outs=({},)).verdict().action == "return"
+    assert MailCase(subject=subject, opt_outs=({},)).verdict().action == "return"
 
 
 def _encoded(text: str, charset: str, encoding: str, pieces: int) -> bytes:

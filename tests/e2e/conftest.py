@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.scene import Scene, played
+from tests.e2e.relay_env import RelayEnv, running_relay
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with played(tmp_path_factory.mktemp("relay")) as scene:
-        yield scene
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayEnv]:
+    with running_relay(tmp_path_factory.mktemp("relay")) as env:
+        yield env

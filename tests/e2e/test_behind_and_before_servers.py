@@ -11,10 +11,10 @@ import dkim
 import pytest
 
 from relay.edge import tls
-from tests.e2e.scene import Scene, played, read
+from tests.e2e.relay_env import RelayEnv, read, running_relay
 from tests.store.cluster import free_port
 from tests.support.daemon import BUYER, SELLER
-from tests.support.peers import Aside, swaks, until
+from tests.support.peers import BackgroundLoop, swaks, until
 from tests.support.peers_servers import Dovecot, Postfix, home
 from tests.support.sink import Sink
 
@@ -30,9 +30,9 @@ PASSWORD = "smarthost-secret"
 
 @dataclass
 class Company:
-    """`by_lmtp` and `by_smtp` are Postfix doors in front of the relay."""
+    """`by_lmtp` and `by_smtp` are Postfix listeners in front of the relay."""
 
-    scene: Scene
+    env: RelayEnv
     postfix: Postfix
     dovecot: Dovecot
     by_lmtp: int
@@ -65,14 +65,14 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             protocol = "lmtp"
             tls = "none"
         """
-        aside = stack.enter_context(Aside())
+        background = stack.enter_context(BackgroundLoop())
         sink = Sink()
-        scene = stack.enter_context(played(directory, sink, aside=aside, delivery=delivery))
+        env = stack.enter_context(running_relay(directory, sink, background=background, delivery=delivery))
         by_lmtp, by_smtp = free_port(), free_port()
         settings = f"""
 relay_domains = market.example
 default_transport = smtp:[127.0.0.1]:{sink.port}
-transport_maps = inline:{{{{ market.example=smtp:[127.0.0.1]:{scene.relay.mx} }}}}
+transport_maps = inline:{{{{ market.example=smtp:[127.0.0.1]:{env.relay.mx} }}}}
 smtpd_tls_cert_file = {{home}}/cert.pem
 smtpd_tls_key_file = {{home}}/key.pem
 smtpd_sasl_type = dovecot
@@ -92,14 +92,14 @@ smtp_tls_security_level = may
         postfix = Postfix(
             mta_home,
             settings=settings,
-            doors={
-                by_lmtp: {"content_filter": f"lmtp:[127.0.0.1]:{scene.relay.lmtp}"},
-                by_smtp: {"content_filter": f"smtp:[127.0.0.1]:{scene.relay.mx}"},
+            listeners={
+                by_lmtp: {"content_filter": f"lmtp:[127.0.0.1]:{env.relay.lmtp}"},
+                by_smtp: {"content_filter": f"smtp:[127.0.0.1]:{env.relay.mx}"},
                 smarthost: logged_in,
             },
         )
         stack.callback(postfix.stop)
-        yield Company(scene=scene, postfix=postfix, dovecot=dovecot, by_lmtp=by_lmtp, by_smtp=by_smtp)
+        yield Company(env=env, postfix=postfix, dovecot=dovecot, by_lmtp=by_lmtp, by_smtp=by_smtp)
 
 
 def _in_mailbox(company: Company, address: str, subject: str) -> EmailMessage:
@@ -113,11 +113,11 @@ def _in_mailbox(company: Company, address: str, subject: str) -> EmailMessage:
 # R-IN-01, R-OUT-01
 @pytest.mark.parametrize("door", ["by_lmtp", "by_smtp"])
 def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(company: Company, door: str) -> None:
-    scene = company.scene
-    heard = swaks(getattr(company, door), mail_from=BUYER, to=scene.seller_alias, subject=f"In front {door}")
+    env = company.env
+    heard = swaks(getattr(company, door), mail_from=BUYER, to=env.seller_alias, subject=f"In front {door}")
     heard.shows("S: 250 2.0.0 Ok: queued as *")
     mail = _in_mailbox(company, SELLER, f"In front {door}")
-    assert scene.buyer_alias in mail["From"]
+    assert env.buyer_alias in mail["From"]
     assert "company.example" not in mail.as_string()
     assert BUYER not in mail.as_string()
     assert mail["Return-Path"].startswith("<b.")
@@ -125,24 +125,24 @@ def test_postfix_in_front_hands_over_and_dovecot_keeps_what_the_relay_sends(comp
 
 # R-IN-05, R-ADR-07
 def test_behind_postfix_one_unknown_recipient_does_not_lose_the_other(company: Company) -> None:
-    scene = company.scene
+    env = company.env
     unknown = "a" * 16 + "@market.example"
-    swaks(company.by_lmtp, mail_from=BUYER, to=f"{scene.seller_alias},{unknown}", subject="One of two")
+    swaks(company.by_lmtp, mail_from=BUYER, to=f"{env.seller_alias},{unknown}", subject="One of two")
     assert _in_mailbox(company, SELLER, "One of two")
-    bounce = scene.letter(BUYER, "Undelivered")
+    bounce = env.mail(BUYER, "Undelivered")
     assert "550 5.1.1 Address unknown" in bounce.content.decode()
     assert unknown in bounce.content.decode()
 
 
 # R-OUT-01: TLS is verified, the login is done under it
 def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company: Company) -> None:
-    scene = company.scene
-    heard = swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="By the smarthost")
-    mail = read(scene.letter(BUYER, "By the smarthost"))
-    assert scene.seller_alias in mail["From"]
-    scene.becomes(heard.record_id, "accepted")
+    env = company.env
+    heard = swaks(env.relay.mx, mail_from=SELLER, to=env.buyer_alias, subject="By the smarthost")
+    mail = read(env.mail(BUYER, "By the smarthost"))
+    assert env.seller_alias in mail["From"]
+    env.becomes(heard.record_id, "accepted")
     (accepted,) = (
-        e for e in scene.ask(lambda store: store.records.history(heard.record_id)) if str(e.type) == "accepted"
+        e for e in env.ask(lambda store: store.records.history(heard.record_id)) if str(e.type) == "accepted"
     )
     assert accepted.data["tls"].startswith("TLSv1.")
     assert "sasl_method=PLAIN, sasl_username=relay" in company.postfix.log()
@@ -150,19 +150,19 @@ def test_postfix_as_smarthost_takes_mail_after_login_over_verified_tls(company: 
 
 # R-OUT-04, R-OUT-05: Postfix's own report finds back to its message and is translated
 def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(company: Company) -> None:
-    scene, buyer, seller = company.scene, "left.town@phone.example", "asks@pottery.example"
-    pair = scene.introduce(buyer, seller)
-    scene.sink.say("rcpt", f"550 5.1.1 <{buyer}>: user unknown at mailhost.phone.example", to=buyer)
+    env, buyer, seller = company.env, "left.town@phone.example", "asks@pottery.example"
+    pair = env.add_pair(buyer, seller)
+    env.sink.say("rcpt", f"550 5.1.1 <{buyer}>: user unknown at mailhost.phone.example", to=buyer)
     heard = swaks(
-        scene.relay.mx,
+        env.relay.mx,
         "--h-Message-Id",
         "<asked@pottery.example>",
         mail_from=seller,
         to=pair.buyer.alias.address,
         subject="Are you there",
     )
-    scene.becomes(heard.record_id, "bounced")
-    assert "accepted" in scene.events(heard.record_id)
+    env.becomes(heard.record_id, "bounced")
+    assert "accepted" in env.events(heard.record_id)
     notice = until(lambda: company.dovecot.mails(seller))[0].decode()
     assert "<asked@pottery.example>" in notice
     assert "X-Relay-Reason: mailbox_unknown" in notice
@@ -172,11 +172,11 @@ def test_what_the_smarthost_bounces_later_is_told_to_the_writer_in_his_thread(co
 
 # R-REW-10: what servers on the way do to a mail does not break its signature
 def test_the_signatures_hold_after_postfix_passed_the_mail_on(company: Company) -> None:
-    scene = company.scene
-    swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="Signed")
-    letter = scene.letter(BUYER, "Signed")
-    published = {record["name"]: record["value"].encode() for record in scene.relay.cli("keys", "records")}
-    signed = dkim.DKIM(letter.content)
-    assert letter.content.count(b"DKIM-Signature:") == 2
+    env = company.env
+    swaks(env.relay.mx, mail_from=SELLER, to=env.buyer_alias, subject="Signed")
+    received = env.mail(BUYER, "Signed")
+    published = {record["name"]: record["value"].encode() for record in env.relay.cli("keys", "records")}
+    signed = dkim.DKIM(received.content)
+    assert received.content.count(b"DKIM-Signature:") == 2
     for index in range(2):
         assert signed.verify(idx=index, dnsfunc=lambda name, **_: published[name.decode().rstrip(".")])

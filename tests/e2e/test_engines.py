@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scene import Scene, played, read
+from tests.e2e.relay_env import RelayEnv, read, running_relay
 from tests.store import cluster
 from tests.support.daemon import BUYER, PASSWORD, SELLER, Relay
 from tests.support.peers import swaks
@@ -18,16 +18,16 @@ pytestmark = pytest.mark.peer("swaks")
     scope="module",
     params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.peer("postgresql"), pytest.mark.more])],
 )
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayEnv]:
     with ExitStack() as stack:
         store = "sqlite:relay.db"
         if request.param == "postgresql":
             store = stack.enter_context(cluster.running()).database()
-        yield stack.enter_context(played(tmp_path_factory.mktemp("relay"), store=store))
+        yield stack.enter_context(running_relay(tmp_path_factory.mktemp("relay"), store=store))
 
 
 # R-SCL-01, R-SCL-02, R-REW-03
-def test_a_message_and_its_answer_cross_in_one_thread(engine: Scene) -> None:
+def test_a_message_and_its_answer_cross_in_one_thread(engine: RelayEnv) -> None:
     sent = swaks(
         engine.relay.mx,
         "--h-Message-Id",
@@ -36,7 +36,7 @@ def test_a_message_and_its_answer_cross_in_one_thread(engine: Scene) -> None:
         to=engine.buyer_alias,
         subject="Crossing",
     )
-    got = read(engine.letter(BUYER, "Crossing"))
+    got = read(engine.mail(BUYER, "Crossing"))
     assert engine.seller_alias in got["From"]
     swaks(
         engine.relay.mx,
@@ -46,7 +46,7 @@ def test_a_message_and_its_answer_cross_in_one_thread(engine: Scene) -> None:
         to=engine.seller_alias,
         subject="Re: Crossing",
     )
-    answer = read(engine.letter(SELLER, "Re: Crossing"))
+    answer = read(engine.mail(SELLER, "Re: Crossing"))
     assert answer["In-Reply-To"].strip() == "<first@pottery.example>"
     assert engine.buyer_alias in answer["From"]
     waited = engine.relay.cli("message", "wait", sent.record_id, "--state", "accepted", "--timeout", "20")
@@ -55,7 +55,7 @@ def test_a_message_and_its_answer_cross_in_one_thread(engine: Scene) -> None:
 
 
 # R-SND-02, R-SCL-02
-def test_a_held_message_is_released_once_by_approving_its_sender(engine: Scene) -> None:
+def test_a_held_message_is_released_once_by_approving_its_sender(engine: RelayEnv) -> None:
     clerk = "clerk@pottery.example"
     held = swaks(
         engine.relay.submission,
@@ -73,13 +73,13 @@ def test_a_held_message_is_released_once_by_approving_its_sender(engine: Scene) 
     engine.relay.cli("sender", "approve", "--role", "seller", "--ref", "S1", clerk)
     engine.relay.cli("sender", "approve", "--role", "seller", "--ref", "S1", clerk)
     engine.becomes(held.record_id, "accepted")
-    assert len(engine.letters(BUYER, "Held and released")) == 1
+    assert len(engine.mails(BUYER, "Held and released")) == 1
 
 
 # R-OUT-02: what another server answered outlives the process
-def test_what_was_deferred_before_a_restart_is_delivered_after_it(engine: Scene) -> None:
+def test_what_was_deferred_before_a_restart_is_delivered_after_it(engine: RelayEnv) -> None:
     buyer = "restarted@phone.example"
-    pair = engine.introduce(buyer, "restarter@pottery.example")
+    pair = engine.add_pair(buyer, "restarter@pottery.example")
     engine.sink.say("rcpt", "451 4.3.0 not now", to=buyer, times=1)
     heard = swaks(
         engine.relay.mx, mail_from="restarter@pottery.example", to=pair.buyer.alias.address, subject="Over a restart"
@@ -87,27 +87,27 @@ def test_what_was_deferred_before_a_restart_is_delivered_after_it(engine: Scene)
     engine.becomes(heard.record_id, "deferred")
     assert engine.relay.stop() == 0
     engine.relay.start()
-    engine.letter(buyer, "Over a restart")
+    engine.mail(buyer, "Over a restart")
     engine.becomes(heard.record_id, "accepted")
 
 
 # R-SCL-02
 @pytest.mark.peer("postgresql")
 def test_two_nodes_on_one_database_are_one_relay(tmp_path: Path) -> None:
-    with cluster.running() as server, played(tmp_path, store=server.database()) as scene:
-        other = Relay(tmp_path, scene.sink.port, store=scene.relay.store)
+    with cluster.running() as server, running_relay(tmp_path, store=server.database()) as env:
+        other = Relay(tmp_path, env.sink.port, store=env.relay.store)
         other.start()
         try:
-            swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="By the first node")
-            got = read(scene.letter(BUYER, "By the first node"))
+            swaks(env.relay.mx, mail_from=SELLER, to=env.buyer_alias, subject="By the first node")
+            got = read(env.mail(BUYER, "By the first node"))
             swaks(
                 other.mx,
                 "--h-In-Reply-To",
                 str(got["Message-ID"]),
                 mail_from=BUYER,
-                to=scene.seller_alias,
+                to=env.seller_alias,
                 subject="Re: By the first node",
             )
-            scene.letter(SELLER, "Re: By the first node")
+            env.mail(SELLER, "Re: By the first node")
         finally:
             assert other.stop() == 0

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.scene import Scene
+from tests.e2e.relay_env import RelayEnv
 from tests.support.daemon import BUYER, SELLER
 from tests.support.dialogue import Dialogue
 from tests.support.peers import until
@@ -96,35 +96,33 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_mail_gets_one_code_and_the_next_mail_passes(scene: Scene, name: str) -> None:
+def test_hostile_mail_gets_one_code_and_the_next_mail_passes(env: RelayEnv, name: str) -> None:
     content, answer = HOSTILE[name]
-    before = len(scene.letters(BUYER))
-    with Dialogue(scene.relay.mx) as client:
+    before = len(env.mails(BUYER))
+    with Dialogue(env.relay.mx) as client:
         client.reply()
         client.ask("EHLO client.example")
-        said = _send(scene, client, content)
+        said = _send(env, client, content)
         assert said.startswith(answer), said
         assert SELLER not in said
         # The session goes on.
-        assert (
-            _send(scene, client, _HEAD.replace(b"hostile", b"after " + name.encode()) + b"\r\nHello.\r\n")[:3] == "250"
-        )
+        assert _send(env, client, _HEAD.replace(b"hostile", b"after " + name.encode()) + b"\r\nHello.\r\n")[:3] == "250"
         assert client.ask("NOOP").startswith("250")
     expected = before + (2 if said.startswith("250") else 1)
-    until(lambda: len(scene.letters(BUYER)) == expected)
-    for letter in scene.letters(BUYER)[before:]:
-        assert SELLER not in readings(letter.content)
-    assert not _errors(scene)
+    until(lambda: len(env.mails(BUYER)) == expected)
+    for received in env.mails(BUYER)[before:]:
+        assert SELLER not in readings(received.content)
+    assert not _errors(env)
 
 
-def _send(scene: Scene, client: Dialogue, content: bytes) -> str:
+def _send(env: RelayEnv, client: Dialogue, content: bytes) -> str:
     client.ask(f"MAIL FROM:<{SELLER}>")
-    assert client.ask(f"RCPT TO:<{scene.buyer_alias}>").startswith("250")
+    assert client.ask(f"RCPT TO:<{env.buyer_alias}>").startswith("250")
     assert client.ask("DATA").startswith("354")
     client.send(content + (b"" if content.endswith(b"\r\n") or not content else b"\r\n") + b".\r\n")
     return client.reply()
 
 
-def _errors(scene: Scene) -> list[str]:
-    entries = [json.loads(line) for line in scene.relay.log().splitlines()]
+def _errors(env: RelayEnv) -> list[str]:
+    entries = [json.loads(line) for line in env.relay.log().splitlines()]
     return [entry["event"] for entry in entries if entry["level"] in {"error", "critical"}]

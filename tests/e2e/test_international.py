@@ -8,12 +8,12 @@ from email import message_from_bytes, policy
 import dkim
 import pytest
 
-from tests.e2e.scene import Scene, played, read
+from tests.e2e.relay_env import RelayEnv, read, running_relay
 from tests.store.cluster import free_port
 from tests.support.daemon import SELLER
-from tests.support.peers import Aside, swaks, until
+from tests.support.peers import BackgroundLoop, swaks, until
 from tests.support.peers_servers import Postfix, home
-from tests.support.sink import Letter, Sink
+from tests.support.sink import ReceivedMail, Sink
 
 pytestmark = [
     pytest.mark.peer("postfix"),
@@ -27,16 +27,16 @@ _ROUTE = '[[delivery.route]]\ndomain = "{}"\nhost = "127.0.0.1"\nport = {}\ntls 
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayEnv]:
     with ExitStack() as stack:
-        aside = stack.enter_context(Aside())
+        background = stack.enter_context(BackgroundLoop())
         ports = {domain: free_port() for domain in _LESS}
         sink = Sink(port=free_port())
-        scene = stack.enter_context(
-            played(
+        env = stack.enter_context(
+            running_relay(
                 tmp_path_factory.mktemp("relay"),
                 sink,
-                aside=aside,
+                background=background,
                 delivery="\n".join(_ROUTE.format(domain, port) for domain, port in ports.items())
                 + _ROUTE.format("xn--r8jz45g.example", ports["all.example"])
                 + _ROUTE.format("xn--r8jz45g.less.example", ports["less.example"])
@@ -46,7 +46,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         postfix = Postfix(
             stack.enter_context(home()),
             settings=f"default_transport = smtp:[127.0.0.1]:{sink.port}\nsmtputf8_enable = yes\n",
-            doors={
+            listeners={
                 port: {
                     "smtpd_discard_ehlo_keywords": _LESS[domain],
                     "smtpd_relay_restrictions": "permit_mynetworks,reject",
@@ -55,18 +55,18 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             },
         )
         stack.callback(postfix.stop)
-        yield scene
+        yield env
 
 
-def _letter(scene: Scene, subject: str) -> Letter:
+def _letter(env: RelayEnv, subject: str) -> ReceivedMail:
     """The first that is no notice."""
-    return until(
-        lambda: [one for one in scene.sink.letters if one.mail_from and subject in (read(one)["Subject"] or "")]
-    )[0]
+    return until(lambda: [one for one in env.sink.mails if one.mail_from and subject in (read(one)["Subject"] or "")])[
+        0
+    ]
 
 
-def _verifies(scene: Scene, content: bytes) -> bool:
-    keys = {one["name"]: one["value"].encode() for one in scene.relay.cli("keys", "records") if one["type"] == "TXT"}
+def _verifies(env: RelayEnv, content: bytes) -> bool:
+    keys = {one["name"]: one["value"].encode() for one in env.relay.cli("keys", "records") if one["type"] == "TXT"}
     fields = message_from_bytes(content, policy=policy.compat32).get_all("DKIM-Signature", [])
     return len(fields) == 2 and all(
         dkim.DKIM(content).verify(idx=index, dnsfunc=lambda name, timeout=5: keys[name.decode().rstrip(".")])
@@ -77,82 +77,80 @@ def _verifies(scene: Scene, content: bytes) -> bool:
 # R-REW-10, R-REW-11
 @pytest.mark.parametrize("domain", _LESS)
 def test_8_bit_text_reads_the_same_whatever_the_server_offers_and_its_signatures_hold(
-    scene: Scene, domain: str
+    env: RelayEnv, domain: str
 ) -> None:
     buyer = f"reads@{domain}"
-    pair = scene.introduce(buyer, f"writes.to.{domain}@pottery.example")
+    pair = env.add_pair(buyer, f"writes.to.{domain}@pottery.example")
     text = "Größe 10 cm, 絵付けの皿"
     mail = (
         f"From: writes.to.{domain}@pottery.example\\nSubject: Eight {domain}\\nMIME-Version: 1.0\\n"
         f"Content-Type: text/plain; charset=utf-8\\nContent-Transfer-Encoding: 8bit\\n\\n{text}\\n"
     )
     heard = swaks(
-        scene.relay.mx, "--data", mail, mail_from=f"writes.to.{domain}@pottery.example", to=pair.buyer.alias.address
+        env.relay.mx, "--data", mail, mail_from=f"writes.to.{domain}@pottery.example", to=pair.buyer.alias.address
     )
-    letter = _letter(scene, f"Eight {domain}")
+    received = _letter(env, f"Eight {domain}")
     # Postfix puts its trace field in front, where no signature looks.
-    assert _verifies(scene, letter.content)
-    assert text in read(letter).get_content()
-    assert letter.content.isascii() == (domain == "least.example")
-    scene.becomes(heard.record_id, "accepted")
-    history = scene.relay.cli("message", "history", heard.record_id)
+    assert _verifies(env, received.content)
+    assert text in read(received).get_content()
+    assert received.content.isascii() == (domain == "least.example")
+    env.becomes(heard.record_id, "accepted")
+    history = env.relay.cli("message", "history", heard.record_id)
     (accepted,) = (one["data"] for one in history if one["type"] == "accepted" and "item" not in one["data"])
     assert accepted.get("downgraded", 0) == int(domain == "least.example")
 
 
 # R-REW-11
-def test_an_international_mailbox_gets_its_mail_where_the_server_takes_it(scene: Scene) -> None:
-    pair = scene.introduce("花子@例え.example", "shop.one@pottery.example")
-    heard = swaks(
-        scene.relay.mx, mail_from="shop.one@pottery.example", to=pair.buyer.alias.address, subject="To Hanako"
-    )
-    letter = _letter(scene, "To Hanako")
-    assert letter.rcpt_to == ["花子@xn--r8jz45g.example"]
-    assert "SMTPUTF8" in letter.params
-    assert "花子@".encode() in letter.content
-    assert _verifies(scene, letter.content)
-    scene.becomes(heard.record_id, "accepted")
+def test_an_international_mailbox_gets_its_mail_where_the_server_takes_it(env: RelayEnv) -> None:
+    pair = env.add_pair("花子@例え.example", "shop.one@pottery.example")
+    heard = swaks(env.relay.mx, mail_from="shop.one@pottery.example", to=pair.buyer.alias.address, subject="To Hanako")
+    received = _letter(env, "To Hanako")
+    assert received.rcpt_to == ["花子@xn--r8jz45g.example"]
+    assert "SMTPUTF8" in received.params
+    assert "花子@".encode() in received.content
+    assert _verifies(env, received.content)
+    env.becomes(heard.record_id, "accepted")
 
 
 # R-REW-11, R-OUT-05
-def test_an_international_mailbox_behind_an_older_server_is_told_as_the_reason(scene: Scene) -> None:
-    pair = scene.introduce("花子@less.example", "shop.two@pottery.example")
-    heard = swaks(scene.relay.mx, mail_from="shop.two@pottery.example", to=pair.buyer.alias.address, subject="Too new")
-    scene.becomes(heard.record_id, "bounced")
-    notice = scene.letter("shop.two@pottery.example", "Too new")
+def test_an_international_mailbox_behind_an_older_server_is_told_as_the_reason(env: RelayEnv) -> None:
+    pair = env.add_pair("花子@less.example", "shop.two@pottery.example")
+    heard = swaks(env.relay.mx, mail_from="shop.two@pottery.example", to=pair.buyer.alias.address, subject="Too new")
+    env.becomes(heard.record_id, "bounced")
+    notice = env.mail("shop.two@pottery.example", "Too new")
     assert "X-Relay-Reason: smtputf8_unsupported" in notice.content.decode()
     assert "Status: 5.6.7" in notice.content.decode()
     assert "花子" not in str(read(notice))
 
 
 # R-REW-11
-def test_an_international_domain_alone_asks_nothing_of_the_server(scene: Scene) -> None:
-    pair = scene.introduce("jiro@例え.less.example", "shop.three@pottery.example")
-    swaks(scene.relay.mx, mail_from="shop.three@pottery.example", to=pair.buyer.alias.address, subject="To Jiro")
-    letter = _letter(scene, "To Jiro")
-    assert letter.rcpt_to == ["jiro@xn--r8jz45g.less.example"]
-    assert read(letter)["To"] == "jiro@xn--r8jz45g.less.example"
+def test_an_international_domain_alone_asks_nothing_of_the_server(env: RelayEnv) -> None:
+    pair = env.add_pair("jiro@例え.less.example", "shop.three@pottery.example")
+    swaks(env.relay.mx, mail_from="shop.three@pottery.example", to=pair.buyer.alias.address, subject="To Jiro")
+    received = _letter(env, "To Jiro")
+    assert received.rcpt_to == ["jiro@xn--r8jz45g.less.example"]
+    assert read(received)["To"] == "jiro@xn--r8jz45g.less.example"
 
 
 # R-ADR-03
 @pytest.mark.parametrize("local", ["ha..na", "hanako.", ".hanako", "ha.-_na"])
-def test_the_odd_local_parts_of_carriers_cross_both_ways(scene: Scene, local: str) -> None:
+def test_the_odd_local_parts_of_carriers_cross_both_ways(env: RelayEnv, local: str) -> None:
     mailbox, seller = f"{local}@least.example", f"shop.{local.replace('.', 'x')}@pottery.example"
-    pair = scene.introduce(mailbox, seller)
-    swaks(scene.relay.mx, mail_from=seller, to=pair.buyer.alias.address, subject=f"Out {local}")
-    letter = _letter(scene, f"Out {local}")
+    pair = env.add_pair(mailbox, seller)
+    swaks(env.relay.mx, mail_from=seller, to=pair.buyer.alias.address, subject=f"Out {local}")
+    received = _letter(env, f"Out {local}")
     quoted = local if local == "ha.-_na" else f'"{local}"'
-    assert letter.rcpt_to == [f"{quoted}@least.example"]
-    assert f"To: {quoted}@least.example".encode() in letter.content
+    assert received.rcpt_to == [f"{quoted}@least.example"]
+    assert f"To: {quoted}@least.example".encode() in received.content
     for number, written in enumerate((mailbox, f'"{local}"@least.example')):
-        heard = swaks(scene.relay.mx, mail_from=written, to=pair.seller.alias.address, subject=f"Back{number} {local}")
+        heard = swaks(env.relay.mx, mail_from=written, to=pair.seller.alias.address, subject=f"Back{number} {local}")
         heard.shows("S: 250 2.0.0 *")
-        answer = _letter(scene, f"Back{number} {local}")
+        answer = _letter(env, f"Back{number} {local}")
         assert answer.rcpt_to == [seller]
         assert "least.example" not in answer.content.decode()
 
 
-def test_the_scene_has_its_own_seller(scene: Scene) -> None:
-    heard = swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="Plain")
-    _letter(scene, "Plain")
-    scene.becomes(heard.record_id, "accepted")
+def test_the_scene_has_its_own_seller(env: RelayEnv) -> None:
+    heard = swaks(env.relay.mx, mail_from=SELLER, to=env.buyer_alias, subject="Plain")
+    _letter(env, "Plain")
+    env.becomes(heard.record_id, "accepted")

@@ -7,24 +7,24 @@ from pathlib import Path
 import dkim
 import pytest
 
-from tests.e2e.scene import Scene, played
+from tests.e2e.relay_env import RelayEnv, running_relay
 from tests.support.daemon import BUYER, DOMAIN, SELLER
 from tests.support.dns import MiniDns
 from tests.support.opendkim import verified
-from tests.support.peers import Aside, swaks, until
+from tests.support.peers import BackgroundLoop, swaks, until
 
 pytestmark = pytest.mark.peer("swaks")
 
 
-def _records(scene: Scene) -> dict[str, str]:
-    lines = scene.relay.cli("keys", "records")
+def _records(env: RelayEnv) -> dict[str, str]:
+    lines = env.relay.cli("keys", "records")
     return {one["name"]: one["value"] for one in lines if "._domainkey." in one["name"]}
 
 
-def _signed(scene: Scene, subject: str) -> tuple[bytes, list[str]]:
+def _signed(env: RelayEnv, subject: str) -> tuple[bytes, list[str]]:
     """A mail as it reached the buyer, and the selectors of its signatures."""
-    swaks(scene.relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject=subject)
-    content = scene.letter(BUYER, subject).content
+    swaks(env.relay.mx, mail_from=SELLER, to=env.buyer_alias, subject=subject)
+    content = env.mail(BUYER, subject).content
     fields = message_from_bytes(content, policy=policy.compat32).get_all("DKIM-Signature", [])
     return content, [part.strip()[2:] for field in fields for part in field.split(";") if part.strip()[:2] == "s="]
 
@@ -32,28 +32,28 @@ def _signed(scene: Scene, subject: str) -> tuple[bytes, list[str]]:
 @pytest.mark.peer("opendkim")
 def test_keys_change_under_a_running_relay_and_what_was_signed_before_stays_good(tmp_path: Path) -> None:
     (directory := tmp_path / "relay").mkdir()
-    with Aside() as aside:
-        names = aside.enter(MiniDns("nothing.example. A 127.0.0.1\n"))
+    with BackgroundLoop() as background:
+        names = background.enter(MiniDns("nothing.example. A 127.0.0.1\n"))
         dns = f'\n[dns]\nservers = ["127.0.0.1"]\nport = {names.port}\ntimeout_s = 2\n'
-        with played(directory, aside=aside, extra=dns) as scene:
-            before, selectors = _signed(scene, "Before")
+        with running_relay(directory, background=background, extra=dns) as env:
+            before, selectors = _signed(env, "Before")
             assert sorted(selectors) == ["e1", "r1"]
-            prepared = scene.relay.run("keys", "rotate", "--prepare")
+            prepared = env.relay.run("keys", "rotate", "--prepare")
             prepared.check_returncode()
-            early = scene.relay.run("keys", "rotate")
+            early = env.relay.run("keys", "rotate")
             assert early.returncode == 1
             assert "publish " in early.stdout
-            during, selectors = _signed(scene, "During")
+            during, selectors = _signed(env, "During")
             assert sorted(selectors) == ["e1", "r1"]
             names.load(prepared.stdout)
-            scene.relay.run("keys", "rotate").check_returncode()
-            assert scene.relay.process is not None
-            scene.relay.process.send_signal(signal.SIGHUP)
-            until(lambda: "reloaded" in scene.relay.log())
-            after, selectors = _signed(scene, "After")
+            env.relay.run("keys", "rotate").check_returncode()
+            assert env.relay.process is not None
+            env.relay.process.send_signal(signal.SIGHUP)
+            until(lambda: "reloaded" in env.relay.log())
+            after, selectors = _signed(env, "After")
             assert len(selectors) == 2
             assert not {"e1", "r1"} & set(selectors)
-            records = _records(scene)
+            records = _records(env)
             assert len(records) == 4
             for name, content in (("before", before), ("during", during), ("after", after)):
                 (tmp_path / name).mkdir()
@@ -65,5 +65,5 @@ def test_keys_change_under_a_running_relay_and_what_was_signed_before_stays_good
                     )
                     assert judge.domain == DOMAIN.encode()
             for selector in ("e1", "r1"):
-                scene.relay.run("keys", "retire", "--selector", selector, "--now").check_returncode()
-            assert {name.partition(".")[0] for name in _records(scene)} == set(selectors)
+                env.relay.run("keys", "retire", "--selector", selector, "--now").check_returncode()
+            assert {name.partition(".")[0] for name in _records(env)} == set(selectors)

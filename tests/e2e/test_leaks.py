@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.scene import Scene, played
+from tests.e2e.relay_env import RelayEnv, running_relay
 from tests.support import leaks
 from tests.support.daemon import BUYER, SELLER
 from tests.support.leak_reader import found
@@ -23,12 +23,12 @@ HEADER = (
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayEnv]:
     """A daemon that adds no footer, and a buyer with another mailbox and a domain of her own."""
-    with played(tmp_path_factory.mktemp("relay"), marketplace="footer = false") as scene:
+    with running_relay(tmp_path_factory.mktemp("relay"), marketplace="footer = false") as env:
         for address in (SIBLING, "@yamada-family.example"):
-            scene.relay.cli("sender", "add", "--role", "buyer", "--ref", "B1", address)
-        yield scene
+            env.relay.cli("sender", "add", "--role", "buyer", "--ref", "B1", address)
+        yield env
 
 
 def cases() -> Iterator[tuple[str, bytes]]:
@@ -37,26 +37,26 @@ def cases() -> Iterator[tuple[str, bytes]]:
     yield from leaks.part_headers(NAME)
 
 
-def test_nothing_of_the_buyer_reaches_the_seller(home: Scene) -> None:  # R-REW-01, R-REW-04
+def test_nothing_of_the_buyer_reaches_the_seller(env: RelayEnv) -> None:  # R-REW-01, R-REW-04
     sent = list(cases())
-    with smtplib.SMTP("127.0.0.1", home.relay.mx, local_hostname=HELO) as client:
+    with smtplib.SMTP("127.0.0.1", env.relay.mx, local_hostname=HELO) as client:
         for number, (_, rest) in enumerate(sent):
-            client.sendmail(BUYER, [home.seller_alias], (HEADER % number).encode() + rest)
-    home.drained()
-    arrived = [letter.content for letter in home.sink.letters if SELLER in letter.rcpt_to]
+            client.sendmail(BUYER, [env.seller_alias], (HEADER % number).encode() + rest)
+    env.drained()
+    arrived = [received.content for received in env.sink.mails if SELLER in received.rcpt_to]
     # Policy returns the files of types that it does not take; texts, pages, headers and names of files are left.
     assert len(arrived) >= 400
     assert [hits for content in arrived if (hits := found(content, SECRETS))] == []
 
 
-def test_a_mail_without_secrets_arrives_with_the_same_body(home: Scene) -> None:  # R-REW-04
+def test_a_mail_without_secrets_arrives_with_the_same_body(env: RelayEnv) -> None:  # R-REW-04
     bodies = [rest for _, rest in leaks.charset_texts("someone@third.example")]
-    before = len(home.sink.letters)
-    with smtplib.SMTP("127.0.0.1", home.relay.mx, local_hostname=HELO) as client:
+    before = len(env.sink.mails)
+    with smtplib.SMTP("127.0.0.1", env.relay.mx, local_hostname=HELO) as client:
         for number, rest in enumerate(bodies):
-            client.sendmail(BUYER, [home.seller_alias], (HEADER % f"same{number}").encode() + rest)
-    home.drained()
-    arrived = {_body(letter.content) for letter in home.sink.letters[before:]}
+            client.sendmail(BUYER, [env.seller_alias], (HEADER % f"same{number}").encode() + rest)
+    env.drained()
+    arrived = {_body(received.content) for received in env.sink.mails[before:]}
     assert {_body(rest) for rest in bodies} <= arrived
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.e2e.scene import Scene, read
+from tests.e2e.relay_env import RelayEnv, read
 from tests.support.daemon import PASSWORD
 from tests.support.narrowing import not_none
 from tests.support.peers import Transcript, swaks
@@ -24,24 +24,24 @@ ONE_CLICK = b"List-Unsubscribe=One-Click"
 class Shop:
     """A buyer and a seller of a test's own."""
 
-    def __init__(self, scene: Scene, name: str) -> None:
-        self.scene = scene
+    def __init__(self, env: RelayEnv, name: str) -> None:
+        self.env = env
         self.buyer, self.seller = f"{name}@phone.example", f"{name}-shop@pottery.example"
-        self.pair = scene.introduce(self.buyer, self.seller)
+        self.pair = env.add_pair(self.buyer, self.seller)
 
     def write(self, subject: str, *options: str) -> Transcript:
         return swaks(
-            self.scene.relay.mx, *options, mail_from=self.seller, to=self.pair.buyer.alias.address, subject=subject
+            self.env.relay.mx, *options, mail_from=self.seller, to=self.pair.buyer.alias.address, subject=subject
         )
 
     def ask(self, subject: str) -> EmailMessage:
         """A question of the buyer's as the seller got it."""
-        swaks(self.scene.relay.mx, mail_from=self.buyer, to=self.pair.seller.alias.address, subject=subject)
-        return read(self.scene.letter(self.seller, subject))
+        swaks(self.env.relay.mx, mail_from=self.buyer, to=self.pair.seller.alias.address, subject=subject)
+        return read(self.env.mail(self.seller, subject))
 
     def unsubscribe_url(self, subject: str) -> str:
         self.write(subject)
-        return one_click_url(read(self.scene.letter(self.buyer, subject)))
+        return one_click_url(read(self.env.mail(self.buyer, subject)))
 
 
 def one_click_url(mail: EmailMessage) -> str:
@@ -71,36 +71,36 @@ def choose(url: str, choice: str) -> int:
 
 
 # R-POL-02, R-POL-03, RFC 8058
-def test_one_click_from_a_delivered_mail_stops_the_seller_but_not_his_answers(scene: Scene) -> None:
-    shop = Shop(scene, "one-click")
+def test_one_click_from_a_delivered_mail_stops_the_seller_but_not_his_answers(env: RelayEnv) -> None:
+    shop = Shop(env, "one-click")
     question = shop.ask("When does it come?")
     shop.write("Special offers")
-    mail = read(scene.letter(shop.buyer, "Special offers"))
+    mail = read(env.mail(shop.buyer, "Special offers"))
     url = one_click_url(mail)
     for signature in not_none(mail.get_all("DKIM-Signature")):  # RFC 8058 §4
         signed = not_none(re.search(r"\bh=([^;]+)", re.sub(r"\s", "", signature)))[1].lower().split(":")
         assert {"list-unsubscribe", "list-unsubscribe-post"} <= {*signed}
     assert (request(url), request(url, method="HEAD")) == (200, 200)
     shop.write("Still welcome")
-    scene.letter(shop.buyer, "Still welcome")
+    env.mail(shop.buyer, "Still welcome")
 
     assert request(url, ONE_CLICK) == 200
     heard = shop.write("More offers")
-    notice = scene.letter(shop.seller, "More offers").content.decode()
+    notice = env.mail(shop.seller, "More offers").content.decode()
     assert "X-Relay-Reason: opted_out" in notice
-    assert "returned" in scene.events(heard.record_id)
+    assert "returned" in env.events(heard.record_id)
     shop.write("It comes today", "--h-In-Reply-To", question["Message-ID"])
-    scene.letter(shop.buyer, "It comes today")
-    assert not scene.letters(shop.buyer, "More offers")
-    history = scene.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id))
+    env.mail(shop.buyer, "It comes today")
+    assert not env.mails(shop.buyer, "More offers")
+    history = env.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id))
     assert [(one.out, one.opt_out.source, one.opt_out.seller_id) for one in history] == [
         (True, "one-click", shop.pair.seller.party.id)
     ]
 
 
 # RFC 8058 §3.1: either encoding, by whatever writes to a socket
-def test_a_program_that_knows_only_sockets_opts_out(scene: Scene) -> None:
-    url = urlsplit(Shop(scene, "socket").unsubscribe_url("By the socket"))
+def test_a_program_that_knows_only_sockets_opts_out(env: RelayEnv) -> None:
+    url = urlsplit(Shop(env, "socket").unsubscribe_url("By the socket"))
     body = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
     head = (
         f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -115,68 +115,68 @@ def test_a_program_that_knows_only_sockets_opts_out(scene: Scene) -> None:
     assert b"\r\nlocation:" not in header
 
 
-def test_a_client_that_leaves_half_way_changes_nothing_and_is_no_error(scene: Scene) -> None:
-    shop = Shop(scene, "leaves")
+def test_a_client_that_leaves_half_way_changes_nothing_and_is_no_error(env: RelayEnv) -> None:
+    shop = Shop(env, "leaves")
     url = urlsplit(shop.unsubscribe_url("Half a form"))
     head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 26\r\n\r\n"
     with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
         connection.sendall(head.encode() + ONE_CLICK[:-1])
     assert request(url.geturl()) == 200
-    assert scene.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id)) == []
-    assert "Traceback" not in scene.relay.log()
+    assert env.ask(lambda store: store.opt_outs.history(shop.pair.buyer.party.id)) == []
+    assert "Traceback" not in env.relay.log()
 
 
 # R-POL-02: takes effect on queued mail too
-def test_mail_in_the_queue_comes_back_when_its_reader_opts_out(scene: Scene) -> None:
-    shop = Shop(scene, "queued")
+def test_mail_in_the_queue_comes_back_when_its_reader_opts_out(env: RelayEnv) -> None:
+    shop = Shop(env, "queued")
     url = shop.unsubscribe_url("Before")
-    scene.sink.say("rcpt", "451 4.3.2 later", to=shop.buyer)
+    env.sink.say("rcpt", "451 4.3.2 later", to=shop.buyer)
     heard = shop.write("Stuck")
-    scene.becomes(heard.record_id, "deferred")
+    env.becomes(heard.record_id, "deferred")
     assert request(url, ONE_CLICK) == 200
-    scene.becomes(heard.record_id, "returned")
-    assert "X-Relay-Reason: opted_out" in scene.letter(shop.seller, "Stuck").content.decode()
-    assert not scene.letters(shop.buyer, "Stuck")
+    env.becomes(heard.record_id, "returned")
+    assert "X-Relay-Reason: opted_out" in env.mail(shop.seller, "Stuck").content.decode()
+    assert not env.mails(shop.buyer, "Stuck")
 
 
 # R-SND-02
-def test_a_pending_sender_is_approved_from_the_notice_and_its_mail_leaves_once(scene: Scene) -> None:
-    shop = Shop(scene, "approve")
+def test_a_pending_sender_is_approved_from_the_notice_and_its_mail_leaves_once(env: RelayEnv) -> None:
+    shop = Shop(env, "approve")
     login = ("--auth", "PLAIN", "--auth-user", shop.seller, "--auth-password", PASSWORD)
     for number in (1, 2):
         swaks(
-            scene.relay.submission,
+            env.relay.submission,
             *login,
             mail_from="approve-helper@pottery.example",
             to=shop.pair.buyer.alias.address,
             subject=f"From the helper {number}",
         )
-    notice = read(scene.letter(shop.seller, "From the helper 1"))
+    notice = read(env.mail(shop.seller, "From the helper 1"))
     url = link_in(notice)
     assert request(url) == 200
-    assert scene.letters(shop.buyer) == []
+    assert env.mails(shop.buyer) == []
     with ThreadPoolExecutor(4) as pool:
         assert [*pool.map(lambda _: choose(url, "approve"), range(8))] == [200] * 8
     for number in (1, 2):
-        scene.letter(shop.buyer, f"From the helper {number}")
-    scene.drained()
-    assert len(scene.letters(shop.buyer)) == 2
+        env.mail(shop.buyer, f"From the helper {number}")
+    env.drained()
+    assert len(env.mails(shop.buyer)) == 2
 
 
 # R-REW-09
-def test_a_report_reaches_the_operator(scene: Scene) -> None:
-    shop = Shop(scene, "report")
+def test_a_report_reaches_the_operator(env: RelayEnv) -> None:
+    shop = Shop(env, "report")
     heard = shop.write("Pay me elsewhere")
-    mail = read(scene.letter(shop.buyer, "Pay me elsewhere"))
+    mail = read(env.mail(shop.buyer, "Pay me elsewhere"))
     links = re.findall(r"http\S+/l/[\w-]+", not_none(mail.get_body(("plain",))).get_content())
     assert {choose(link, "report") for link in links} == {200, 400}  # one of the footer's links is for that
-    letter = scene.letter("ops@operator.example", heard.record_id).content.decode()
-    assert shop.buyer not in letter
-    assert shop.seller not in letter
+    received = env.mail("ops@operator.example", heard.record_id).content.decode()
+    assert shop.buyer not in received
+    assert shop.seller not in received
 
 
-def test_neither_log_nor_metrics_nor_urls_hold_a_token_or_an_address(scene: Scene) -> None:
-    shop = Shop(scene, "private")
+def test_neither_log_nor_metrics_nor_urls_hold_a_token_or_an_address(env: RelayEnv) -> None:
+    shop = Shop(env, "private")
     url = shop.unsubscribe_url("Quiet")
     forged = f"{url[:-4]}zzzz?who={shop.buyer}"
     assert [request(url), request(url, ONE_CLICK), request(forged), request(url, b"{}", "application/json")] == [
@@ -190,7 +190,7 @@ def test_neither_log_nor_metrics_nor_urls_hold_a_token_or_an_address(scene: Scen
     with urllib.request.urlopen(f"{base}/metrics", timeout=20) as answer:
         metrics = answer.read().decode()
     assert 'relay_links_total{outcome="done",purpose="opt_out"}' in metrics
-    for text in (scene.relay.log(), metrics):
+    for text in (env.relay.log(), metrics):
         assert token[:20] not in text
         assert shop.buyer not in text
         assert shop.seller not in text

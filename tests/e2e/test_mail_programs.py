@@ -12,13 +12,13 @@ import pytest
 
 from relay.core.model.optout import OptOut
 from relay.edge.system import SystemClock
-from tests.e2e.scene import Scene, read
+from tests.e2e.relay_env import RelayEnv, read
 from tests.support.daemon import BUYER, PASSWORD, SELLER
 from tests.support.mua import MailProgram, NeoMutt, Server, SNail
 from tests.support.narrowing import not_none
 from tests.support.peers import until
 from tests.support.scrubbing import readings
-from tests.support.sink import Letter
+from tests.support.sink import ReceivedMail
 
 pytestmark = [pytest.mark.peer("s-nail"), pytest.mark.peer("neomutt")]
 
@@ -30,106 +30,106 @@ _LINES_A_ROUND = 2
 LAPTOP = "hanakos-laptop.home.phone.example"
 
 
-def _submission(scene: Scene, user: str = "S1", security: str = "starttls") -> Server:
-    port = scene.relay.submissions if security == "tls" else scene.relay.submission
-    return Server(port=port, security=security, user=user, password=PASSWORD, ca=scene.relay.certificate)
+def _submission(env: RelayEnv, user: str = "S1", security: str = "starttls") -> Server:
+    port = env.relay.submissions if security == "tls" else env.relay.submission
+    return Server(port=port, security=security, user=user, password=PASSWORD, ca=env.relay.certificate)
 
 
 # R-IN-02: the certificate is verified, the login is done under TLS
 @pytest.mark.parametrize("kind", [SNail, NeoMutt])
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_sellers_mail_program_sends_with_a_login_over_verified_tls(
-    scene: Scene, tmp_path: Path, kind: type[SNail | NeoMutt], security: str
+    env: RelayEnv, tmp_path: Path, kind: type[SNail | NeoMutt], security: str
 ) -> None:
-    server = _submission(scene, security=security)
+    server = _submission(env, security=security)
     seller = kind(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=server)
     subject = f"{kind.__name__} over {security}"
-    seller.send(scene.buyer_alias, subject, "Your bowl is ready: 完成しました。")
-    mail = read(scene.letter(BUYER, subject))
-    assert scene.seller_alias in mail["From"]
+    seller.send(env.buyer_alias, subject, "Your bowl is ready: 完成しました。")
+    mail = read(env.mail(BUYER, subject))
+    assert env.seller_alias in mail["From"]
     assert "完成しました" in mail.get_content()
 
 
 # R-IN-02: whoever stands in between gets neither password nor mail
 @pytest.mark.parametrize("kind", [SNail, NeoMutt])
 def test_a_mail_program_that_does_not_know_the_certificate_hands_nothing_over(
-    scene: Scene, tmp_path: Path, kind: type[SNail | NeoMutt]
+    env: RelayEnv, tmp_path: Path, kind: type[SNail | NeoMutt]
 ) -> None:
     other = tmp_path / "other.pem"
     other.write_text("")
-    server = Server(port=scene.relay.submission, security="starttls", user="S1", password=PASSWORD, ca=other)
+    server = Server(port=env.relay.submission, security="starttls", user="S1", password=PASSWORD, ca=other)
     seller = kind(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=server)
     with pytest.raises(AssertionError):
-        seller.send(scene.buyer_alias, f"{kind.__name__} refuses", "Nobody should read this.")
-    assert not scene.letters(BUYER, f"{kind.__name__} refuses")
+        seller.send(env.buyer_alias, f"{kind.__name__} refuses", "Nobody should read this.")
+    assert not env.mails(BUYER, f"{kind.__name__} refuses")
 
 
 # R-IN-01
 @pytest.mark.parametrize("kind", [SNail, NeoMutt])
-def test_a_buyers_mail_program_sends_by_the_mx_port(scene: Scene, tmp_path: Path, kind: type[SNail | NeoMutt]) -> None:
-    buyer = kind(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=scene.relay.mx))
+def test_a_buyers_mail_program_sends_by_the_mx_port(env: RelayEnv, tmp_path: Path, kind: type[SNail | NeoMutt]) -> None:
+    buyer = kind(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=env.relay.mx))
     subject = f"{kind.__name__} by MX"
-    buyer.send(scene.seller_alias, subject, "Is it blue?")
-    mail = read(scene.letter(SELLER, subject))
-    assert scene.buyer_alias in mail["From"]
+    buyer.send(env.seller_alias, subject, "Is it blue?")
+    mail = read(env.mail(SELLER, subject))
+    assert env.buyer_alias in mail["From"]
     assert _said(mail) == "Is it blue?"
 
 
 # R-REW-04: text in the charsets of Japanese mail stays legible, without the address in it
 @pytest.mark.parametrize("charset", ["iso-2022-jp", "shift_jis", "euc-jp"])
 def test_a_japanese_mail_arrives_legible_and_without_the_address_in_it(
-    scene: Scene, tmp_path: Path, charset: str
+    env: RelayEnv, tmp_path: Path, charset: str
 ) -> None:
     seller = NeoMutt(
-        directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene), charset=charset
+        directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(env), charset=charset
     )
     subject = f"青い器が完成しました {charset}"
-    seller.send(scene.buyer_alias, subject, f"お問い合わせは {SELLER} までどうぞ。よろしくお願いします。")
-    letter = scene.letter(BUYER, subject)
-    mail = read(letter)
+    seller.send(env.buyer_alias, subject, f"お問い合わせは {SELLER} までどうぞ。よろしくお願いします。")
+    received = env.mail(BUYER, subject)
+    mail = read(received)
     assert mail.get_content_charset() == charset
-    assert _said(mail) == f"お問い合わせは {scene.seller_alias} までどうぞ。よろしくお願いします。"
-    assert not _disclosed(scene, letter.content, of=seller)
+    assert _said(mail) == f"お問い合わせは {env.seller_alias} までどうぞ。よろしくお願いします。"
+    assert not _disclosed(env, received.content, of=seller)
 
 
 # R-REW-04: an attachment arrives byte for byte, its name without the address in it
-def test_attachments_arrive_byte_for_byte(scene: Scene, tmp_path: Path) -> None:
-    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
+def test_attachments_arrive_byte_for_byte(env: RelayEnv, tmp_path: Path) -> None:
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(env))
     picture = tmp_path / f"器 of {SELLER}.bmp"
     picture.write_bytes(_bitmap())
-    seller.send(scene.buyer_alias, "With a picture", "Here it is.", attached=[picture])
-    letter = scene.letter(BUYER, "With a picture")
-    (attached,) = read(letter).iter_attachments()
+    seller.send(env.buyer_alias, "With a picture", "Here it is.", attached=[picture])
+    received = env.mail(BUYER, "With a picture")
+    (attached,) = read(received).iter_attachments()
     assert attached.get_content() == picture.read_bytes()
-    assert attached.get_filename() == f"器 of {scene.seller_alias}.bmp"
-    assert not _disclosed(scene, letter.content, of=seller)
+    assert attached.get_filename() == f"器 of {env.seller_alias}.bmp"
+    assert not _disclosed(env, received.content, of=seller)
 
 
 # R-REW-05: who copies himself in is not served twice, and nobody learns who he is
-def test_a_copy_to_oneself_goes_to_the_other_side_once(scene: Scene, tmp_path: Path) -> None:
-    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
-    seller.send(scene.buyer_alias, "With a copy", "For my files too.", cc=scene.seller_alias)
-    letter = scene.letter(BUYER, "With a copy")
-    assert SELLER not in letter.content.decode()
-    scene.drained()
-    assert len(scene.letters(BUYER, "With a copy")) == 1
-    assert not scene.letters(SELLER, "With a copy")
+def test_a_copy_to_oneself_goes_to_the_other_side_once(env: RelayEnv, tmp_path: Path) -> None:
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(env))
+    seller.send(env.buyer_alias, "With a copy", "For my files too.", cc=env.seller_alias)
+    received = env.mail(BUYER, "With a copy")
+    assert SELLER not in received.content.decode()
+    env.drained()
+    assert len(env.mails(BUYER, "With a copy")) == 1
+    assert not env.mails(SELLER, "With a copy")
 
 
 # R-REW-01, R-REW-03, R-REW-04, R-REW-09
-def test_twelve_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(scene: Scene, tmp_path: Path) -> None:
-    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(scene))
-    buyer = SNail(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=scene.relay.mx))
+def test_twelve_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(env: RelayEnv, tmp_path: Path) -> None:
+    seller = NeoMutt(directory=tmp_path / "seller", address=SELLER, machine=SHOP_PC, server=_submission(env))
+    buyer = SNail(directory=tmp_path / "buyer", address=BUYER, machine=LAPTOP, server=Server(port=env.relay.mx))
     subject = "Blue bowl 青い器"
-    seller.send(scene.buyer_alias, subject, f"Round 01: Your bowl is ready. Write to {SELLER} any time.")
+    seller.send(env.buyer_alias, subject, f"Round 01: Your bowl is ready. Write to {SELLER} any time.")
     delivered: list[tuple[str, bytes]] = []
     for number in range(1, ROUNDS + 1):
         for writer, reader in ((seller, buyer), (buyer, seller)):
             if delivered:
                 writer.reply(_text(number, writer.address, reader.address))
-            letter = _relayed(scene, reader.address, subject, number)
-            reader.deliver(letter.content)
-            delivered.append((reader.address, letter.content))
+            received = _relayed(env, reader.address, subject, number)
+            reader.deliver(received.content)
+            delivered.append((reader.address, received.content))
     assert len(delivered) == 2 * ROUNDS
     for program in (seller, buyer):
         inbox, sent = program.mails(program.inbox), program.mails(program.sent)
@@ -138,32 +138,32 @@ def test_twelve_rounds_of_reply_are_one_thread_on_each_side_and_disclose_nobody(
         assert {mail["Subject"].removeprefix("Re: ") for mail in inbox} == {subject}
     _say_each_thing_once_above_one_footer([content for _, content in delivered])
     for to, content in delivered:
-        found = _disclosed(scene, content, of=seller if to == BUYER else buyer)
+        found = _disclosed(env, content, of=seller if to == BUYER else buyer)
         assert not found, content
     # The search finds what there was to find.
     for program in (seller, buyer):
         assert all(
-            _disclosed(scene, mail.as_bytes(), of=program) >= {program.address, program.machine}
+            _disclosed(env, mail.as_bytes(), of=program) >= {program.address, program.machine}
             for mail in program.mails(program.sent)
         )
 
 
 # R-POL-03, R-OUT-05, R-OUT-07
 def test_the_opted_out_buyers_seller_reads_under_his_own_mail_that_it_could_not_be_delivered(
-    scene: Scene, tmp_path: Path
+    env: RelayEnv, tmp_path: Path
 ) -> None:
-    pair = scene.introduce("b.quiet@phone.example", "s.loud@glass.example")
+    pair = env.add_pair("b.quiet@phone.example", "s.loud@glass.example")
     party = pair.buyer.party
     out = OptOut(buyer_id=party.id, seller_id=None, kind=None, source="test", changed_at=SystemClock().now())
-    scene.ask(lambda store: store.opt_outs.put(out, out=True))
+    env.ask(lambda store: store.opt_outs.put(out, out=True))
     seller = NeoMutt(
         directory=tmp_path / "seller",
         address="s.loud@glass.example",
         machine=SHOP_PC,
-        server=_submission(scene, user="s.loud"),
+        server=_submission(env, user="s.loud"),
     )
     seller.send(pair.buyer.alias.address, "Summer sale", "Everything must go.")
-    seller.deliver(scene.letter("s.loud@glass.example", "Summer sale").content)
+    seller.deliver(env.mail("s.loud@glass.example", "Summer sale").content)
     (notice,), (own,) = seller.mails(seller.inbox), seller.mails(seller.sent)
     assert _ids(notice["In-Reply-To"]) == [own["Message-ID"]]
     _is_one_thread([own, notice])
@@ -171,10 +171,10 @@ def test_the_opted_out_buyers_seller_reads_under_his_own_mail_that_it_could_not_
     text = not_none(notice.get_body(("plain",))).get_content()
     assert pair.buyer.alias.address in text
     assert "[Important] Summer sale" in text
-    assert not scene.letters("b.quiet@phone.example")
+    assert not env.mails("b.quiet@phone.example")
     # Told how, the seller sends it again, and it arrives.
     seller.send(pair.buyer.alias.address, "[Important] Summer sale", "Your order is part of it.")
-    scene.letter("b.quiet@phone.example", "[Important] Summer sale")
+    env.mail("b.quiet@phone.example", "[Important] Summer sale")
 
 
 def _text(number: int, own: str, other: str) -> str:
@@ -226,9 +226,9 @@ def _all_above(mail_id: str, parents: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def _relayed(scene: Scene, to: str, subject: str, number: int) -> Letter:
+def _relayed(env: RelayEnv, to: str, subject: str, number: int) -> ReceivedMail:
     """The `number`th letter that somebody wrote; the relay itself may have a word about one of them."""
-    return until(lambda: [one for one in scene.letters(to, subject) if one.mail_from][number - 1 : number])[0]
+    return until(lambda: [one for one in env.mails(to, subject) if one.mail_from][number - 1 : number])[0]
 
 
 def _say_each_thing_once_above_one_footer(mails: list[bytes]) -> None:
@@ -248,7 +248,7 @@ def _above(text: str) -> str:
     return text.partition(".:---")[0]
 
 
-def _disclosed(scene: Scene, content: bytes, *, of: MailProgram) -> set[str]:
+def _disclosed(env: RelayEnv, content: bytes, *, of: MailProgram) -> set[str]:
     """What a mail, read in every way, says of whose program it came from."""
     local_part, _, domain = of.address.partition("@")
     secrets = {of.address, f"{local_part}@", domain, of.machine, of.machine.partition(".")[0], of.name.lower()}
@@ -257,4 +257,4 @@ def _disclosed(scene: Scene, content: bytes, *, of: MailProgram) -> set[str]:
     mail = message_from_bytes(content)
     texts = [str(mail.items()), *(str(part.get_payload(decode=True)) for part in mail.walk())]
     # The links of this relay are on this machine too.
-    return found | {CLIENT for text in texts if CLIENT in text.replace(f"{CLIENT}:{scene.relay.web}", "")}
+    return found | {CLIENT for text in texts if CLIENT in text.replace(f"{CLIENT}:{env.relay.web}", "")}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from relay.edge import tls
-from tests.e2e.scene import Scene, played
+from tests.e2e.relay_env import RelayEnv, running_relay
 from tests.support.daemon import BUYER, PASSWORD, SELLER, Relay
 from tests.support.dialogue import Dialogue
 from tests.support.peers import swaks, until
@@ -120,8 +120,8 @@ help_url = "https://second.example/help"
 
 # R-UI-11, R-ADR-09
 @pytest.mark.peer("swaks")
-def test_a_reload_changes_marketplaces_under_open_connections_and_refuses_a_broken_file(scene: Scene) -> None:
-    relay = scene.relay
+def test_a_reload_changes_marketplaces_under_open_connections_and_refuses_a_broken_file(env: RelayEnv) -> None:
+    relay = env.relay
     with Dialogue(relay.mx) as open_before:
         open_before.reply()
         open_before.ask("EHLO client.example")
@@ -133,15 +133,15 @@ def test_a_reload_changes_marketplaces_under_open_connections_and_refuses_a_brok
         assert open_before.ask("RCPT TO:<postmaster@second.example>").startswith("250")
         relay.config_path.write_text("hostname = [")
         _hang_up(relay, "reload_refused")
-        assert open_before.ask(f"RCPT TO:<{scene.buyer_alias}>").startswith("250")
+        assert open_before.ask(f"RCPT TO:<{env.buyer_alias}>").startswith("250")
         relay.config_path.write_text(good)
         _hang_up(relay, "reloaded")
         assert open_before.ask("DATA").startswith("354")
         open_before.send(f"From: {SELLER}\r\nSubject: Over the reload\r\n\r\nHello.\r\n.\r\n".encode())
         # One of the two recipients is gone meanwhile: try again, and lose nothing.
         assert open_before.reply().startswith(("250", "451"))
-        swaks(relay.mx, mail_from=SELLER, to=scene.buyer_alias, subject="After the reload").shows("S: 250 2.0.0 *")
-        scene.letter(BUYER, "After the reload")
+        swaks(relay.mx, mail_from=SELLER, to=env.buyer_alias, subject="After the reload").shows("S: 250 2.0.0 *")
+        env.mail(BUYER, "After the reload")
 
 
 def _hang_up(relay: Relay, said: str) -> None:
@@ -152,13 +152,13 @@ def _hang_up(relay: Relay, said: str) -> None:
 
 
 # R-UI-11
-def test_a_reload_takes_the_new_certificate(scene: Scene) -> None:
+def test_a_reload_takes_the_new_certificate(env: RelayEnv) -> None:
     def shown() -> str:
-        return ssl.get_server_certificate(("127.0.0.1", scene.relay.submissions))
+        return ssl.get_server_certificate(("127.0.0.1", env.relay.submissions))
 
     before = shown()
-    tls.make_self_signed(scene.relay.directory / "var/tls", ["mx.market.example", "localhost"])
-    _hang_up(scene.relay, "reloaded")
+    tls.make_self_signed(env.relay.directory / "var/tls", ["mx.market.example", "localhost"])
+    _hang_up(env.relay, "reloaded")
     assert shown() != before
 
 
@@ -172,8 +172,8 @@ def _page(relay: Relay, path: str) -> str:
 
 
 # R-UI-11, R-IN-07
-def test_readiness_says_why_mail_cannot_be_taken_and_recovers(scene: Scene) -> None:
-    relay = scene.relay
+def test_readiness_says_why_mail_cannot_be_taken_and_recovers(env: RelayEnv) -> None:
+    relay = env.relay
     database = sqlite3.connect(relay.directory / "var/relay.db", isolation_level=None)
     try:
         database.execute("BEGIN EXCLUSIVE")
@@ -190,33 +190,33 @@ def test_readiness_says_why_mail_cannot_be_taken_and_recovers(scene: Scene) -> N
 # R-UI-11
 @pytest.mark.peer("swaks")
 def test_after_a_busy_session_neither_log_nor_metrics_name_a_person_or_a_text(tmp_path: Path) -> None:
-    with played(tmp_path, extra='\n[log]\nlevel = "debug"\n') as scene:
-        relay = scene.relay
+    with running_relay(tmp_path, extra='\n[log]\nlevel = "debug"\n') as env:
+        relay = env.relay
         assert _page(relay, "/healthz") == "ok\n"
         assert _page(relay, "/readyz") == "ok\n"
         login = ("--auth", "PLAIN", "--auth-user", SELLER, "--auth-password")
-        scene.sink.say("rcpt", f"550 5.1.1 <{BUYER}> unknown", to=BUYER, times=1)
+        env.sink.say("rcpt", f"550 5.1.1 <{BUYER}> unknown", to=BUYER, times=1)
         subject = "Zanzibar"
         for port, options, sender, to in (
-            (relay.mx, (), SELLER, scene.buyer_alias),
-            (relay.mx, (), BUYER, scene.seller_alias),
-            (relay.mx, (), "stranger@elsewhere.example", scene.buyer_alias),
+            (relay.mx, (), SELLER, env.buyer_alias),
+            (relay.mx, (), BUYER, env.seller_alias),
+            (relay.mx, (), "stranger@elsewhere.example", env.buyer_alias),
             (relay.mx, (), SELLER, "a" * 16 + "@market.example"),
-            (relay.submission, (*login, PASSWORD), SELLER, scene.buyer_alias),
-            (relay.submission, (*login, PASSWORD), "clerk@pottery.example", scene.buyer_alias),
-            (relay.submission, (*login, "wrong-password"), SELLER, scene.buyer_alias),
-            (relay.lmtp, ("--protocol", "LMTP"), SELLER, f"{scene.buyer_alias},postmaster@market.example"),
-            (relay.mx, ("--data", "Subject: Zanzibar\\n\\nno From at all\\n"), SELLER, scene.buyer_alias),
+            (relay.submission, (*login, PASSWORD), SELLER, env.buyer_alias),
+            (relay.submission, (*login, PASSWORD), "clerk@pottery.example", env.buyer_alias),
+            (relay.submission, (*login, "wrong-password"), SELLER, env.buyer_alias),
+            (relay.lmtp, ("--protocol", "LMTP"), SELLER, f"{env.buyer_alias},postmaster@market.example"),
+            (relay.mx, ("--data", "Subject: Zanzibar\\n\\nno From at all\\n"), SELLER, env.buyer_alias),
         ):
             swaks(port, *options, mail_from=sender, to=to, subject="" if "--data" in options else subject)
         # One for the refused mailbox, one for the sender who is not listed: the last things that happen.
-        until(lambda: len([one for one in scene.letters(SELLER, subject) if not one.mail_from]) == 2)
+        until(lambda: len([one for one in env.mails(SELLER, subject) if not one.mail_from]) == 2)
         metrics = _page(relay, "/metrics")
-        scene.drained()
+        env.drained()
     log = relay.log()
     for secret in (SELLER, BUYER, "hanako", "shop-owner", "clerk", "stranger", subject, PASSWORD, "wrong-password"):
         assert secret.lower() not in (log + metrics).lower(), secret
-    assert scene.buyer_alias.partition("@")[0] not in metrics
+    assert env.buyer_alias.partition("@")[0] not in metrics
     for line in (
         'relay_smtp_in_answers_total{code="2xx",port="mx"}',
         'relay_smtp_in_answers_total{code="5xx",port="mx"}',

@@ -11,9 +11,9 @@ from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, Peer, Port
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.ports import UnavailableError
-from tests.support.dns import Names
+from tests.support.dns import TableResolver
+from tests.support.fakes import CountingObserver
 from tests.support.signing import MAIL, published, record, rsa_key, sealed, signed
-from tests.support.stand_ins import Tally
 
 FROM = "me@shop.example"
 CLIENT = "192.0.2.1"
@@ -37,11 +37,16 @@ INCOMING = Incoming(
 
 
 async def judged(
-    table: dict[str, Any], content: bytes = MAIL, *, down: Any = (), tally: Tally | None = None, **settings: Any
+    table: dict[str, Any],
+    content: bytes = MAIL,
+    *,
+    down: Any = (),
+    tally: CountingObserver | None = None,
+    **settings: Any,
 ) -> Authentication:
     peer = {key: settings.pop(key) for key in ("client_ip", "helo", "login_party_id") if key in settings}
     given = {key: settings.pop(key) for key in ("mail_from",) if key in settings}
-    authenticator = MailAuthenticator(Names(table, down), tally or Tally(), **settings)
+    authenticator = MailAuthenticator(TableResolver(table, down), tally or CountingObserver(), **settings)
     incoming = replace(INCOMING, content=content, peer=replace(INCOMING.peer, **peer), **given)
     return await authenticator.authenticate(incoming, FROM)
 
@@ -51,9 +56,9 @@ async def judged(
 
 async def test_a_login_proves_and_nothing_is_looked_up() -> None:  # R-IN-09
     expected = Authentication(proof=Proof.LOGIN, results=("auth=pass",))
-    names = Names({})
+    names = TableResolver({})
     by_login = replace(INCOMING, peer=replace(INCOMING.peer, login_party_id="seller-1"))
-    assert await MailAuthenticator(names, Tally()).authenticate(by_login, FROM) == expected
+    assert await MailAuthenticator(names, CountingObserver()).authenticate(by_login, FROM) == expected
     assert await SessionAuthenticator().authenticate(by_login, FROM) == expected
     assert names.asked == []
 
@@ -105,9 +110,9 @@ async def test_what_is_not_aligned_proves_nothing_and_fails_where_a_record_is(
 
 async def test_what_the_very_domain_proves_waits_for_nobody_elses_dns() -> None:  # R-IN-08
     table = KEYS | {"list.example": SPF_PASS["shop.example"]}
-    names = Names(table, {"_dmarc.list.example"})
+    names = TableResolver(table, {"_dmarc.list.example"})
     incoming = replace(INCOMING, content=signed(), mail_from="bounce@list.example")
-    assert (await MailAuthenticator(names, Tally()).authenticate(incoming, FROM)).proof is Proof.ALIGNED
+    assert (await MailAuthenticator(names, CountingObserver()).authenticate(incoming, FROM)).proof is Proof.ALIGNED
     assert ("_dmarc.list.example", "TXT") not in names.asked
 
 
@@ -127,7 +132,7 @@ async def test_strict_alignment_is_the_records_word() -> None:  # R-IN-09
 
 
 async def test_results_are_words_and_counted_and_name_nobody() -> None:  # R-IN-08
-    tally = Tally()
+    tally = CountingObserver()
     found = await judged(SPF_FAIL | DMARC | KEYS, signed(domain="else.example"), tally=tally)
     assert found.results == ("spf=fail", "dkim=pass", "arc=none", "dmarc=fail")
     assert found.spf_fail
@@ -154,7 +159,7 @@ async def test_results_are_words_and_counted_and_name_nobody() -> None:  # R-IN-
 async def test_a_fault_that_could_change_the_answer_is_temporary(
     table: dict[str, Any], content: bytes, down: list[str]
 ) -> None:  # R-IN-08
-    tally = Tally()
+    tally = CountingObserver()
     with pytest.raises(UnavailableError):
         await judged(table, content, down=down, tally=tally)
     assert tally.of("authentications", result="temperror") == 1
@@ -178,13 +183,13 @@ async def test_a_fault_that_changes_nothing_stops_nothing(
 
 
 async def test_silence_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Silent(Names):
+    class Silent(TableResolver):
         async def txt(self, name: str) -> Any:
             await asyncio.Event().wait()
 
     monkeypatch.setattr("relay.edge.authenticate.mail._LONGEST_S", 0.01)
     with pytest.raises(UnavailableError):
-        await MailAuthenticator(Silent({}), Tally()).authenticate(INCOMING, FROM)
+        await MailAuthenticator(Silent({}), CountingObserver()).authenticate(INCOMING, FROM)
 
 
 # ---------------------------------------------------------------- ARC

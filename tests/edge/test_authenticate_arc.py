@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from relay.edge.authenticate import arc, results
 from relay.edge.authenticate.fields import Message
 from tests.support import arc_chains
-from tests.support.dns import Names
+from tests.support.dns import TableResolver
 from tests.support.signing import MAIL, published, record, rsa_key, sealed
 from tests.support.suites import suite
 
 
-def names(records: dict[str, str]) -> Names:
-    return Names({name.lower(): {"TXT": [text.encode()]} for name, text in (records or {}).items()})
+def names(records: dict[str, str]) -> TableResolver:
+    return TableResolver({name.lower(): {"TXT": [text.encode()]} for name, text in (records or {}).items()})
 
 
 def content(text: str) -> bytes:
@@ -45,7 +45,7 @@ def golden(case: str) -> tuple[bytes, dict[str, Any]]:
 @pytest.mark.parametrize("case", CASES)
 async def test_a_golden_chain_is_judged_as_written_down(case: str) -> None:  # R-IN-08, R-IN-09
     mail, expected = golden(case)
-    resolver = Names({name: {"TXT": [text.encode()]} for name, text in ZONE.items()}, down=[SILENT])
+    resolver = TableResolver({name: {"TXT": [text.encode()]} for name, text in ZONE.items()}, down=[SILENT])
     chain = await arc.verify(resolver, Message(mail))
     assert (chain.outcome, [seal.domain for seal in chain.seals]) == (expected["outcome"], expected["seals"]), expected[
         "why"
@@ -95,13 +95,13 @@ async def test_hostile_sets_raise_nothing(name: bytes, value: bytes, again: bool
     mail = sealed(MAIL, domain="list.example", results="dmarc=pass")
     hostile = name + b": i=1; " + value.replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"
     mail = hostile + mail if again else re.sub(name + rb": .*\r\n(?:[ \t].*\r\n)*", lambda _: hostile, mail)
-    published_keys = Names(published(("s", "list.example", record(rsa_key()))))
+    published_keys = TableResolver(published(("s", "list.example", record(rsa_key()))))
     assert (await arc.verify(published_keys, Message(mail))).outcome in {"pass", "fail"}
 
 
 @pytest.mark.parametrize("sets", [51, 400])
 async def test_a_chain_of_more_sets_than_the_rfc_grants_fails(sets: int) -> None:  # RFC 8617 §5.1.1.1
-    resolver = Names({})
+    resolver = TableResolver({})
     chain = await arc.verify(resolver, Message(b"ARC-Seal: i=1; d=a.example; s=s\r\n" * 3 * sets + MAIL))
     assert (chain.outcome, resolver.asked) == ("fail", [])
 
@@ -117,7 +117,7 @@ def chain_of(domains: list[str]) -> bytes:
 async def test_a_chain_makes_us_ask_for_a_dozen_keys_at_most(sealers: int, outcome: str, asked: int) -> None:
     # R-IN-08
     domains = [f"list{number}.example" for number in range(sealers)]
-    resolver = Names(published(*(("s", domain, record(rsa_key())) for domain in domains)))
+    resolver = TableResolver(published(*(("s", domain, record(rsa_key())) for domain in domains)))
     chain = await arc.verify(resolver, Message(chain_of(domains)))
     assert (chain.outcome, len(resolver.asked), len(chain.seals)) == (outcome, asked, asked)
 
@@ -125,7 +125,7 @@ async def test_a_chain_makes_us_ask_for_a_dozen_keys_at_most(sealers: int, outco
 async def test_the_keys_of_older_signatures_are_not_asked_for() -> None:  # R-IN-08, RFC 8617 §5.2
     mail = chain_of(["list.example"] * 3)
     mail = re.sub(rb"(ARC-Message-Signature: i=(\d);[^:]*? s=)s;", rb"\g<1>s\g<2>;", mail)
-    resolver = Names({})
+    resolver = TableResolver({})
     assert (await arc.verify(resolver, Message(mail))).outcome == "fail"
     assert {name for name, _ in resolver.asked} == {"s._domainkey.list.example", "s3._domainkey.list.example"}
 

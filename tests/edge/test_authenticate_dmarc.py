@@ -10,11 +10,11 @@ from relay.core import dmarc as core
 from relay.core.dmarc import DmarcRecord
 from relay.edge.authenticate import dmarc
 from relay.ports import ResolveError
-from tests.support.dns import Names
+from tests.support.dns import TableResolver
 
 
-def names(records: dict[str, str], **more: Any) -> Names:
-    return Names({f"_dmarc.{domain}": {"TXT": [text.encode()]} for domain, text in records.items()}, **more)
+def names(records: dict[str, str], **more: Any) -> TableResolver:
+    return TableResolver({f"_dmarc.{domain}": {"TXT": [text.encode()]} for domain, text in records.items()}, **more)
 
 
 # §4.10: the RFC's own example of a long name, and short ones.

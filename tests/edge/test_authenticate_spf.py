@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from relay.core.spf import Result, SpfSyntaxError, read
 from relay.edge.authenticate import spf
-from tests.support.dns import Names
+from tests.support.dns import TableResolver
 from tests.support.suites import suite
 
 
-def zone(data: dict[str, list[Any]]) -> Names:
+def zone(data: dict[str, list[Any]]) -> TableResolver:
     """A zone of the suite: SPF entries stand for TXT where a name has no TXT of its own; TIMEOUT is for what it has
     not got."""
     table: dict[str, dict[str, list[Any]]] = {}
@@ -51,14 +51,14 @@ def zone(data: dict[str, list[Any]]) -> Names:
         for _ in range(10):
             target = aliases.get(target, target)
         table[alias] = table.get(target, {})
-    return Names(table, down)
+    return TableResolver(table, down)
 
 
 def _octets(text: str | list[str]) -> bytes:
     return "".join(text).encode("latin-1") if isinstance(text, list) else text.encode("latin-1")
 
 
-async def judge(names: Names, **who: str) -> Result:
+async def judge(names: TableResolver, **who: str) -> Result:
     given_: dict[str, str] = {"client_ip": "192.0.2.1", "helo": "mx.shop.example", "mail_from": "me@shop.example"}
     return (await spf.check(names, **(given_ | who)))[1]
 
@@ -80,7 +80,7 @@ def test_every_case_of_the_suite_gives_an_allowed_result() -> None:  # R-IN-08
 
 # ---------------------------------------------------------------- a second evaluator
 
-WORLD: dict[str, dict[str, list[Any]]] = {
+ZONE: dict[str, dict[str, list[Any]]] = {
     "shop.example": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"], "MX": ["mx.shop.example", "mx2.shop.example"]},
     "mx.shop.example": {"A": ["192.0.2.9"], "AAAA": ["2001:db8::9"]},
     "mx2.shop.example": {"A": ["198.51.100.9"], "AAAA": ["2001:db8:2::9"]},
@@ -127,8 +127,8 @@ def test_pyspf_is_of_the_same_opinion(examples: int) -> None:  # R-IN-08
 @given(record=_records, client=st.sampled_from(CLIENTS))
 def _compare_with_pyspf(record: list[tuple[str, str]], client: str) -> None:
     terms = [term if "=" in term else qualifier + term for qualifier, term in record]
-    table = WORLD | {"shop.example": WORLD["shop.example"] | {"TXT": [" ".join(["v=spf1", *terms]).encode()]}}
-    ours = asyncio.run(judge(Names(table), client_ip=client))
+    table = ZONE | {"shop.example": ZONE["shop.example"] | {"TXT": [" ".join(["v=spf1", *terms]).encode()]}}
+    ours = asyncio.run(judge(TableResolver(table), client_ip=client))
     with pytest.MonkeyPatch.context() as monkeypatch:
         assert str(ours) == _other_opinion(table, client, monkeypatch)
 
@@ -143,7 +143,7 @@ def test_a_hostile_record_is_read_or_refused(text: bytes) -> None:
     with contextlib.suppress(SpfSyntaxError):
         assert read(record).mechanisms is not None
     table: dict[str, dict[str, list[Any]]] = {"shop.example": {"TXT": [record, b"other"]}}
-    assert asyncio.run(judge(Names(table))) in set(Result)
+    assert asyncio.run(judge(TableResolver(table))) in set(Result)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
@@ -151,7 +151,7 @@ def test_hostile_names_have_a_result(mail_from: str, helo: str) -> None:
     table: dict[str, dict[str, list[Any]]] = {
         "shop.example": {"TXT": [b"v=spf1 exists:%{s}.%{h}.%{l}.%{o}.example -all"]}
     }
-    assert asyncio.run(judge(Names(table), mail_from=mail_from, helo=helo)) in set(Result)
+    assert asyncio.run(judge(TableResolver(table), mail_from=mail_from, helo=helo)) in set(Result)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_hostile_names_have_a_result(mail_from: str, helo: str) -> None:
     [b"a " * 20_000, b"a:" + b"%{i}" * 8_000 + b".example", b"exists:" + b"x." * 20_000, b"x=" + b"%" * 40_000, b"a" + b"/1" * 20_000],
 )  # fmt: skip
 async def test_a_record_made_to_be_slow_is_not(text: bytes) -> None:
-    names = Names({"shop.example": {"TXT": [b"v=spf1 " + text], "A": ["198.51.100.1"]}})
+    names = TableResolver({"shop.example": {"TXT": [b"v=spf1 " + text], "A": ["198.51.100.1"]}})
     assert await judge(names) in {Result.PERMERROR, Result.NEUTRAL}
     assert len(names.asked) < 15
 
@@ -168,7 +168,7 @@ async def test_a_record_costs_a_bounded_number_of_queries() -> None:  # RFC 7208
     table = {
         f"{n}.example": {"TXT": [b"v=spf1 " + f"include:{n + 1}.example ".encode() * 9 + b"-all"]} for n in range(30)
     }
-    names = Names({"shop.example": {"TXT": [b"v=spf1 include:0.example -all"]}} | table)
+    names = TableResolver({"shop.example": {"TXT": [b"v=spf1 include:0.example -all"]}} | table)
     assert await judge(names) is Result.PERMERROR
     assert len(names.asked) <= 12
 
@@ -176,11 +176,11 @@ async def test_a_record_costs_a_bounded_number_of_queries() -> None:  # RFC 7208
 @pytest.mark.parametrize("record_type", ["TXT", "A", "MX"])
 async def test_no_answer_is_temporary(record_type: str) -> None:  # R-IN-08
     table: dict[str, dict[str, list[Any]]] = {"shop.example": {"TXT": [b"v=spf1 a mx -all"], "MX": ["mx.shop.example"]}}
-    assert await judge(Names(table, down=[("shop.example", record_type)])) is Result.TEMPERROR
+    assert await judge(TableResolver(table, down=[("shop.example", record_type)])) is Result.TEMPERROR
 
 
 async def test_the_null_sender_is_asked_for_by_its_greeting() -> None:  # RFC 7208 §2.4
-    names = Names({"mx.shop.example": {"TXT": [b"v=spf1 ip4:192.0.2.1 -all"]}})
+    names = TableResolver({"mx.shop.example": {"TXT": [b"v=spf1 ip4:192.0.2.1 -all"]}})
     assert await spf.check(names, client_ip="192.0.2.1", helo="MX.Shop.example", mail_from="") == (
         "mx.shop.example",
         Result.PASS,
@@ -188,6 +188,6 @@ async def test_the_null_sender_is_asked_for_by_its_greeting() -> None:  # RFC 72
 
 
 async def test_an_international_domain_is_asked_for_by_its_a_labels() -> None:  # RFC 8616 §4
-    names = Names({"xn--xckya1d0c.example": {"TXT": [b"v=spf1 exists:%{l}.ok.example ip4:192.0.2.1 -all"]}})
+    names = TableResolver({"xn--xckya1d0c.example": {"TXT": [b"v=spf1 exists:%{l}.ok.example ip4:192.0.2.1 -all"]}})
     domain, result = await spf.check(names, client_ip="192.0.2.1", helo="x", mail_from="店@ショップ.example")
     assert (domain, result) == ("xn--xckya1d0c.example", Result.PASS)

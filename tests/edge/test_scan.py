@@ -18,7 +18,8 @@ from relay.edge.scan.answer import AnswerError, TooBigError, printable
 from relay.edge.scan.clamav import _verdict
 from relay.ports import UnavailableError
 from tests.store.cluster import free_port
-from tests.support.log import written
+from tests.support.fakes import CountingObserver
+from tests.support.log import captured_log
 from tests.support.scanners import (
     EICAR,
     GTUBE,
@@ -28,7 +29,6 @@ from tests.support.scanners import (
     BadPeer,
     Clamd,
 )
-from tests.support.stand_ins import Tally
 
 HEAD = b"From: Seller <seller@shop.example>\r\nSubject: Your order\r\nMIME-Version: 1.0\r\n"
 ATTACHED = (
@@ -44,9 +44,11 @@ SETTINGS = ["hold", "pass", "tempfail"]
 
 
 @asynccontextmanager
-async def asking(kind: Any, address: str, tally: Tally | None = None, **keys: Any) -> AsyncIterator[ConfiguredScanner]:
+async def asking(
+    kind: Any, address: str, tally: CountingObserver | None = None, **keys: Any
+) -> AsyncIterator[ConfiguredScanner]:
     section = ScannerSection(kind=kind, address=address, **keys)
-    (scanner,) = scanners([section], data_dir=Path(), observer=tally or Tally())
+    (scanner,) = scanners([section], data_dir=Path(), observer=tally or CountingObserver())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(scanner.close)
         yield scanner
@@ -89,7 +91,7 @@ async def test_a_host_name_stands_for_each_of_its_addresses(clam: Clamd) -> None
 @pytest.mark.peer("clamd")
 async def test_each_of_many_at_once_gets_its_own_verdict_from_clamav(clam: Clamd) -> None:
     contents = [HEAD + b"\r\n" + (EICAR if number % 3 else b"clean") for number in range(150)]
-    tally = Tally()
+    tally = CountingObserver()
     async with asking("clamav", clam.address, tally) as scanner:
         said = await asyncio.gather(*map(scanner.scan, contents))
     assert said == [VIRUS if EICAR in content else CLAMAV_CLEAN for content in contents]
@@ -103,7 +105,7 @@ async def test_each_of_many_at_once_gets_its_own_verdict_from_clamav(clam: Clamd
 async def test_what_is_too_big_for_clamav_is_held_and_never_tried_again(clam: Clamd, size: int, setting: str) -> None:
     # R-POL-17
     held = Scan(scanner="clamav", outcome=ScanOutcome.AWAY, found="too big for it")
-    tally = Tally()
+    tally = CountingObserver()
     async with asking("clamav", clam.address, tally, when_away=setting) as scanner:
         assert await scanner.scan(b"x" * size) == (None if setting == "pass" else held)
     assert tally.of("scans", scanner="clamav", outcome="too_big") == 1
@@ -187,7 +189,7 @@ async def test_rspamd_is_told_the_password_and_no_proxy_of_the_environment(
         monkeypatch.setenv("HTTP_PROXY", _url(proxy.port))
         monkeypatch.setenv("ALL_PROXY", _url(proxy.port))
         section = ScannerSection(kind="rspamd", address=_url(peer.port), password_file="password")
-        (scanner,) = scanners([section], data_dir=tmp_path, observer=Tally())
+        (scanner,) = scanners([section], data_dir=tmp_path, observer=CountingObserver())
         assert await scanner.scan(CLEAN) == RSPAMD_CLEAN
         await scanner.close()
     assert peer.heard.startswith(b"POST /checkv2 HTTP/1.1\r\n")
@@ -201,7 +203,7 @@ def test_a_password_file_without_a_usable_line_is_told_without_it(tmp_path: Path
         (tmp_path / "password").write_bytes(content)
     section = ScannerSection(kind="rspamd", address=_url(1), password_file="password")
     with pytest.raises(ScannerError, match=r"^scanner\.password_file 'password' holds no readable line"):
-        scanners([section], data_dir=tmp_path, observer=Tally())
+        scanners([section], data_dir=tmp_path, observer=CountingObserver())
 
 
 async def test_what_is_too_big_for_rspamd_is_held_and_never_tried_again() -> None:
@@ -234,7 +236,7 @@ BAD = {
 
 async def _asked(kind: str, address: str, setting: str) -> Scan | str | None:
     """What the flow gets, and that it was counted."""
-    tally = Tally()
+    tally = CountingObserver()
     async with asking(kind, address, tally, when_away=setting, timeout_s=0.2) as scanner:
         try:
             said: Scan | str | None = await scanner.scan(CLEAN * 5_000)
@@ -293,7 +295,7 @@ async def test_a_peer_that_repeats_the_message_brings_nothing_of_it_into_the_log
         peer = BadPeer(answer)
         async with peer.listening():
             address = _url(peer.port) if kind == "rspamd" else f"127.0.0.1:{peer.port}"
-            with written("debug") as log:
+            with captured_log("debug") as log:
                 async with asking(kind, address) as scanner:
                     await scanner.scan(body)
         assert "secret" not in log.text

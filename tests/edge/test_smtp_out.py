@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.support.courier import CONTENT, courier, outgoing, route
+from tests.support.fakes import CountingObserver
 from tests.support.sink import CLOSE, EXTENSIONS, HANG, RESET, Say, Sink
-from tests.support.stand_ins import Tally
 
 WITHOUT_PIPELINING = [extension for extension in EXTENSIONS if extension != "PIPELINING"]
 ENDLESS = b"250-still\r\n" * 10_000
@@ -16,25 +16,29 @@ async def test_a_message_arrives_byte_for_byte_with_its_envelope() -> None:
     # R-OUT-01
     async with Sink() as sink, courier(route(sink)) as out:
         delivery = await out.deliver(outgoing())
-        letter = await sink.letter()
+        received = await sink.mail()
     assert (delivery.accepted, delivery.permanent, delivery.code, delivery.enhanced) == (True, False, 250, "2.0.0")
     assert (delivery.phase, delivery.text, delivery.host, delivery.tls) == ("end_of_data", "taken", "127.0.0.1", "")
-    assert (letter.mail_from, letter.rcpt_to, letter.content) == ("b.1@relay.example", ["buyer@shop.example"], CONTENT)
-    assert letter.helo == "relay.example"
-    assert letter.params == f"SIZE={len(CONTENT)}"
+    assert (received.mail_from, received.rcpt_to, received.content) == (
+        "b.1@relay.example",
+        ["buyer@shop.example"],
+        CONTENT,
+    )
+    assert received.helo == "relay.example"
+    assert received.params == f"SIZE={len(CONTENT)}"
 
 
 async def test_null_sender_goes_out_as_empty_path() -> None:
     # R-OUT-08
     async with Sink() as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(mail_from=""))).accepted
-        assert (await sink.letter()).mail_from == ""
+        assert (await sink.mail()).mail_from == ""
 
 
 async def test_configured_helo_is_said() -> None:
     async with Sink() as sink, courier(route(sink), helo="out.example") as out:
         await out.deliver(outgoing())
-        assert (await sink.letter()).helo == "out.example"
+        assert (await sink.mail()).helo == "out.example"
 
 
 @pytest.mark.parametrize("extensions", [EXTENSIONS, WITHOUT_PIPELINING])
@@ -62,7 +66,7 @@ async def test_a_refusal_is_reported_with_its_phase_and_the_connection_serves_th
         assert not delivery.accepted
         assert (delivery.permanent, delivery.code, delivery.enhanced, delivery.text, delivery.phase) == expected
         assert (await out.deliver(outgoing("next@shop.example"))).accepted
-        assert [letter.rcpt_to for letter in sink.letters] == [["next@shop.example"]]
+        assert [received.rcpt_to for received in sink.mails] == [["next@shop.example"]]
         assert sink.sessions == 1
 
 
@@ -74,7 +78,7 @@ async def test_data_accepted_although_the_recipient_was_refused_is_ended_by_an_e
         delivery = await out.deliver(outgoing("gone@shop.example"))
         assert (delivery.code, delivery.phase) == (550, "rcpt")
         assert (await out.deliver(outgoing())).accepted
-        assert [letter.content for letter in sink.letters] == [CONTENT]
+        assert [received.content for received in sink.mails] == [CONTENT]
         assert sink.sessions == 1
 
 
@@ -162,7 +166,7 @@ async def test_connections_are_kept_and_end_after_their_share() -> None:
     async with Sink() as sink, courier(route(sink), messages_per_connection=3) as out:
         for _ in range(7):
             assert (await out.deliver(outgoing())).accepted
-        assert [letter.session for letter in sink.letters] == [1, 1, 1, 2, 2, 2, 3]
+        assert [received.session for received in sink.mails] == [1, 1, 1, 2, 2, 2, 3]
         assert sink.commands.count("QUIT") == 2
 
 
@@ -193,7 +197,7 @@ async def test_a_connection_dropped_while_at_rest_is_replaced() -> None:
         await out.deliver(outgoing())
         sink.drop_connections()
         assert (await out.deliver(outgoing())).accepted
-        assert [letter.session for letter in sink.letters] == [1, 2]
+        assert [received.session for received in sink.mails] == [1, 2]
 
 
 @pytest.mark.parametrize("answer", [CLOSE, RESET, "421 4.4.2 idle too long", b"421 4.4.2 bye\r\n"])
@@ -205,7 +209,7 @@ async def test_a_kept_connection_that_ends_at_mail_costs_no_attempt(answer: Say,
         sink.say("mail", answer, times=1)
         delivery = await out.deliver(outgoing())
         assert delivery.accepted
-        assert [letter.session for letter in sink.letters] == [1, 2]
+        assert [received.session for received in sink.mails] == [1, 2]
 
 
 async def test_a_kept_connection_is_given_up_for_a_fresh_one_only_once() -> None:
@@ -249,7 +253,7 @@ async def test_a_cancelled_delivery_leaves_no_half_sent_connection_behind() -> N
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await out.deliver(outgoing())).accepted
-        assert [letter.session for letter in sink.letters] == [2]
+        assert [received.session for received in sink.mails] == [2]
 
 
 async def test_no_more_connections_to_a_destination_than_allowed() -> None:
@@ -258,11 +262,11 @@ async def test_no_more_connections_to_a_destination_than_allowed() -> None:
         deliveries = await asyncio.gather(*(out.deliver(outgoing(f"b{i}@shop.example")) for i in range(20)))
         assert all(delivery.accepted for delivery in deliveries)
         assert sink.busiest <= 3
-        assert len(sink.letters) == 20
+        assert len(sink.mails) == 20
 
 
 async def test_outcomes_are_counted_without_addresses() -> None:
-    tally = Tally()
+    tally = CountingObserver()
     async with Sink() as sink, courier(route(sink), observer=tally) as out:
         sink.say("rcpt", "550 5.1.1 no", to="gone@shop.example")
         await out.deliver(outgoing())
@@ -284,9 +288,9 @@ async def test_an_international_local_part_needs_smtputf8() -> None:
         assert not any(line.startswith("MAIL") for line in sink.commands)
     async with Sink() as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing("買い手@例え.jp"))).accepted
-        letter = await sink.letter()
-        assert letter.params.endswith("SMTPUTF8")
-        assert letter.rcpt_to == ["買い手@xn--r8jz45g.jp"]
+        received = await sink.mail()
+        assert received.params.endswith("SMTPUTF8")
+        assert received.rcpt_to == ["買い手@xn--r8jz45g.jp"]
 
 
 async def test_an_international_domain_alone_goes_out_as_a_labels() -> None:
@@ -294,7 +298,7 @@ async def test_an_international_domain_alone_goes_out_as_a_labels() -> None:
     without = [extension for extension in EXTENSIONS if extension != "SMTPUTF8"]
     async with Sink(extensions=without) as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing("buyer@例え.jp"))).accepted
-        assert (await sink.letter()).rcpt_to == ["buyer@xn--r8jz45g.jp"]
+        assert (await sink.mail()).rcpt_to == ["buyer@xn--r8jz45g.jp"]
 
 
 @pytest.mark.parametrize(
@@ -313,11 +317,11 @@ async def test_eight_bit_content_is_declared_where_that_is_offered() -> None:
     content = "Subject: x\r\n\r\nこんにちは\r\n".encode()
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing(content=content))
-        assert (await sink.letter()).params == f"SIZE={len(content)} BODY=8BITMIME"
+        assert (await sink.mail()).params == f"SIZE={len(content)} BODY=8BITMIME"
     async with Sink(extensions=[]) as sink, courier(route(sink)) as out:
         await out.deliver(outgoing(content=content))
-        letter = await sink.letter()
-        assert (letter.params, letter.content) == ("", content)
+        received = await sink.mail()
+        assert (received.params, received.content) == ("", content)
 
 
 async def test_a_server_without_ehlo_is_greeted_by_helo() -> None:

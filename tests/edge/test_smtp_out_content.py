@@ -38,7 +38,7 @@ async def test_odd_local_parts_of_carriers_are_quoted_where_the_grammar_needs_it
     async with Sink() as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(f"{local}@docomo.example"))).accepted
         expected = local if local in {"a.-b", '"a b"'} else f'"{local}"'
-        assert (await sink.letter()).rcpt_to == [f"{expected}@docomo.example"]
+        assert (await sink.mail()).rcpt_to == [f"{expected}@docomo.example"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -50,7 +50,7 @@ def test_any_content_arrives_as_it_was_and_as_one_message(pieces: list[bytes]) -
     async def cross() -> list[bytes]:
         async with Sink() as sink, courier(route(sink)) as out:
             assert (await out.deliver(outgoing(content=content))).accepted
-            return [letter.content for letter in sink.letters]
+            return [received.content for received in sink.mails]
 
     assert asyncio.run(cross()) == [content]
 
@@ -61,7 +61,7 @@ async def test_dots_at_the_borders_of_pieces_are_stuffed(size: int, line: bytes)
     content = b"x" * (size - len(line)) + line + b".\r\n.\r\nrest\r\n"
     async with Sink() as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(content=content))).accepted
-        assert (await sink.letter()).content == content
+        assert (await sink.mail()).content == content
 
 
 async def test_a_bare_line_feed_cannot_end_the_data_at_a_lax_server() -> None:
@@ -89,7 +89,7 @@ async def test_content_without_a_final_line_end_gets_one() -> None:
     async with Sink() as sink, courier(route(sink)) as out:
         await out.deliver(outgoing(content=b"no end"))
         await out.deliver(outgoing(content=b""))
-        assert [letter.content for letter in sink.letters] == [b"no end\r\n", b""]
+        assert [received.content for received in sink.mails] == [b"no end\r\n", b""]
 
 
 async def test_a_large_message_never_holds_the_loop() -> None:
@@ -108,7 +108,7 @@ async def test_a_large_message_never_holds_the_loop() -> None:
         counter = loop.create_task(count())
         assert (await out.deliver(outgoing(content=content))).accepted
         counter.cancel()
-        assert (await sink.letter()).content == content
+        assert (await sink.mail()).content == content
     assert turns > len(content) / 65_536
 
 
@@ -125,7 +125,7 @@ def test_all_of_it_works_on_uvloop() -> None:
             assert (await out.deliver(outgoing())).accepted
             sink.say("end_of_data", RESET)
             assert (await out.deliver(outgoing())).phase == "end_of_data"
-            assert [letter.content for letter in sink.letters] == [content, CONTENT]
+            assert [received.content for received in sink.mails] == [content, CONTENT]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(cross())
@@ -137,7 +137,7 @@ async def test_a_refusal_in_the_middle_of_the_content_is_heard() -> None:
         sink.say("content", b"552 5.3.4 enough\r\n", times=1)
         delivery = await out.deliver(outgoing(content=content * 200_000))
         assert (delivery.accepted, delivery.permanent, delivery.code, delivery.phase) == (False, True, 552, "data")
-        assert not sink.letters
+        assert not sink.mails
 
 
 @pytest.mark.parametrize("act", [CLOSE, RESET])

@@ -29,10 +29,10 @@ async def test_the_content_is_fitted_to_what_the_server_offers(
     async with Sink(extensions=[one for one in EXTENSIONS if one not in lacks]) as sink, courier(route(sink)) as out:
         delivery = await out.deliver(mail)
         assert (delivery.accepted, delivery.downgraded) == (True, bool(asked))
-        letter = await sink.letter()
-        assert sent in letter.content
-        assert ("BODY=8BITMIME" in letter.params) == bool(parameter)
-        assert f"SIZE={len(letter.content)}" in letter.params
+        received = await sink.mail()
+        assert sent in received.content
+        assert ("BODY=8BITMIME" in received.params) == bool(parameter)
+        assert f"SIZE={len(received.content)}" in received.params
         assert questions == asked
         assert (await out.deliver(outgoing(downgraded=downgraded))).accepted  # ASCII goes as it is
         assert questions == asked

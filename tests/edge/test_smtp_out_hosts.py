@@ -11,7 +11,7 @@ from relay import config
 from relay.edge.dns import DnsResolver
 from relay.edge.smtp_out import CourierError
 from relay.ports import MxHost, ResolveError
-from tests.support.courier import Phonebook, courier, outgoing, route
+from tests.support.courier import HostResolver, courier, outgoing, route
 from tests.support.dns import MiniDns
 from tests.support.sink import CLOSE, Say, Sink
 
@@ -28,8 +28,8 @@ async def test_the_exact_route_goes_before_the_route_for_all() -> None:
     async with Sink() as shop, Sink() as rest, courier(route(rest), route(shop, "Shop.example")) as out:
         await out.deliver(outgoing("a@SHOP.example"))
         await out.deliver(outgoing("a@sub.shop.example"))
-        assert [letter.rcpt_to for letter in shop.letters] == [["a@shop.example"]]
-        assert [letter.rcpt_to for letter in rest.letters] == [["a@sub.shop.example"]]
+        assert [received.rcpt_to for received in shop.mails] == [["a@shop.example"]]
+        assert [received.rcpt_to for received in rest.mails] == [["a@sub.shop.example"]]
 
 
 async def test_a_route_for_an_international_domain_fits_both_its_forms() -> None:
@@ -49,14 +49,14 @@ async def test_a_route_for_no_domain_is_named() -> None:
 @pytest.mark.parametrize("host", ["localhost", "sink.localhost", "127.0.0.1"])
 async def test_a_route_to_a_local_name_asks_no_dns(host: str) -> None:
     # R-OUT-01
-    names = Phonebook()
+    names = HostResolver()
     async with Sink() as sink, courier(route(sink, host=host), resolver=names) as out:
         assert (await out.deliver(outgoing())).accepted
     assert not names.asked
 
 
 async def test_a_route_to_a_name_is_resolved_by_address_not_by_mx() -> None:
-    names = Phonebook(hosts={"hub.example": ["127.0.0.1"]})
+    names = HostResolver(hosts={"hub.example": ["127.0.0.1"]})
     async with Sink() as sink, courier(route(sink, host="hub.example"), resolver=names) as out:
         assert (await out.deliver(outgoing())).host == "hub.example"
     assert not names.asked
@@ -64,7 +64,7 @@ async def test_a_route_to_a_name_is_resolved_by_address_not_by_mx() -> None:
 
 async def test_a_smarthost_without_a_name_in_dns_bounces_no_mail() -> None:
     # R-OUT-01
-    async with courier(config.Route(domain="*", host="hub.example"), resolver=Phonebook()) as out:
+    async with courier(config.Route(domain="*", host="hub.example"), resolver=HostResolver()) as out:
         delivery = await out.deliver(outgoing())
     assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "dns")
 
@@ -79,8 +79,8 @@ async def test_nothing_listens(dead_port: int) -> None:
 # ---------------------------------------------------------------- hosts in order
 
 
-def _two(first: str = "127.0.0.2", second: str = "127.0.0.1") -> Phonebook:
-    return Phonebook(
+def _two(first: str = "127.0.0.2", second: str = "127.0.0.1") -> HostResolver:
+    return HostResolver(
         mx={"shop.example": [MxHost(10, "mx1.example"), MxHost(20, "mx2.example")]},
         hosts={"mx1.example": [first], "mx2.example": [second]},
     )
@@ -105,7 +105,7 @@ async def test_the_next_host_is_tried_when_one_has_no_time_or_goes_away(phase: s
         delivery = await out.deliver(outgoing())
         assert delivery.accepted
         assert delivery.host == "mx2.example"
-        assert len(second.letters) == 1
+        assert len(second.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,16 @@ async def test_the_next_host_is_not_asked_after_an_answer_that_counts(phase: str
 
 async def test_all_addresses_of_a_host_are_tried() -> None:
     # R-OUT-01
-    names = Phonebook(mx={"shop.example": [MxHost(0, "mx.example")]}, hosts={"mx.example": ["127.0.0.2", "127.0.0.1"]})
+    names = HostResolver(
+        mx={"shop.example": [MxHost(0, "mx.example")]}, hosts={"mx.example": ["127.0.0.2", "127.0.0.1"]}
+    )
     async with Sink() as sink, courier(resolver=names, port=sink.port) as out:
         assert (await out.deliver(outgoing())).accepted
 
 
 async def test_not_all_of_a_hundred_hosts_are_tried(dead_port: int) -> None:
     hosts = [MxHost(i, f"mx{i}.example", ("127.0.0.1",)) for i in range(100)]
-    async with courier(resolver=Phonebook(mx={"shop.example": hosts}), port=dead_port) as out:
+    async with courier(resolver=HostResolver(mx={"shop.example": hosts}), port=dead_port) as out:
         assert (await out.deliver(outgoing())).host == "mx9.example"
 
 
@@ -150,7 +152,7 @@ async def test_not_all_of_a_hundred_hosts_are_tried(dead_port: int) -> None:
 @pytest.mark.parametrize("ipv6", [True, False])
 async def test_ipv6_is_a_choice(ipv6: bool) -> None:
     # R-OUT-01
-    names = Phonebook(mx={"shop.example": [MxHost(0, "mx.example")]}, hosts={"mx.example": ["::1"]})
+    names = HostResolver(mx={"shop.example": [MxHost(0, "mx.example")]}, hosts={"mx.example": ["::1"]})
     try:
         async with Sink(host="::1") as sink, courier(resolver=names, port=sink.port, ipv6=ipv6) as out:
             delivery = await out.deliver(outgoing())
@@ -182,7 +184,7 @@ async def test_a_host_that_does_not_exist_is_passed_over() -> None:
 
 @pytest.mark.parametrize("faults", [(True, True), (True, False), (False, True), (False, False)])
 async def test_a_domain_is_unreachable_for_good_only_when_no_host_of_it_exists(faults: tuple[bool, ...]) -> None:
-    class Faulty(Phonebook):
+    class Faulty(HostResolver):
         async def addresses(self, host: str) -> Sequence[str]:
             raise ResolveError("no", permanent=faults[int(host[2]) - 1])
 
@@ -198,7 +200,7 @@ async def test_a_domain_is_unreachable_for_good_only_when_no_host_of_it_exists(f
 @pytest.mark.parametrize("own", ["mx1.example", "MX1.example."])
 async def test_mail_for_a_domain_whose_best_host_we_are_does_not_circle(own: str) -> None:
     # R-OUT-08: RFC 5321 §5.1
-    names = Phonebook(mx={"shop.example": [MxHost(10, own), MxHost(20, "mx2.example", ("127.0.0.1",))]})
+    names = HostResolver(mx={"shop.example": [MxHost(10, own), MxHost(20, "mx2.example", ("127.0.0.1",))]})
     async with Sink() as sink, courier(resolver=names, hostname="mx1.example", port=sink.port) as out:
         delivery = await out.deliver(outgoing())
         assert (delivery.permanent, delivery.code, delivery.enhanced, delivery.phase) == (True, 554, "5.4.6", "dns")
@@ -208,7 +210,7 @@ async def test_mail_for_a_domain_whose_best_host_we_are_does_not_circle(own: str
 async def test_as_a_backup_host_we_send_only_to_hosts_nearer_than_ourselves() -> None:
     # R-OUT-08: RFC 5321 §5.1
     hosts = [MxHost(10, "mx1.example", ("127.0.0.2",)), MxHost(20, "mx3.example"), MxHost(20, "own.example")]
-    names = Phonebook(mx={"shop.example": hosts}, hosts={"mx3.example": ["127.0.0.1"]})
+    names = HostResolver(mx={"shop.example": hosts}, hosts={"mx3.example": ["127.0.0.1"]})
     async with Sink() as sink, courier(resolver=names, hostname="own.example", port=sink.port) as out:
         delivery = await out.deliver(outgoing())
         assert (delivery.host, delivery.permanent) == ("mx1.example", False)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.edge.smtp_pool import Destinations
-from tests.support.stand_ins import HandClock
+from tests.support.fakes import ManualClock
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_not_wait(naps: list[float]) -> None:
     # R-OUT-01
-    clock = HandClock()
+    clock = ManualClock()
     destinations = Destinations(concurrency=9, interval_s=5, clock=clock)
     for name in ("a.example", "a.example", "b.example", "a.example"):
         async with destinations.turn(name):
@@ -35,7 +35,7 @@ async def test_deliveries_to_one_destination_keep_their_distance_and_others_do_n
 
 async def test_places_are_given_back_when_a_delivery_fails() -> None:
     # R-OUT-01
-    destinations = Destinations(concurrency=1, interval_s=0, clock=HandClock())
+    destinations = Destinations(concurrency=1, interval_s=0, clock=ManualClock())
     for _ in range(3):
         with pytest.raises(ValueError, match="broken"):
             async with asyncio.timeout(5), destinations.turn("a.example"):
@@ -45,7 +45,7 @@ async def test_places_are_given_back_when_a_delivery_fails() -> None:
 @pytest.mark.parametrize("interval_s", [0, 0.5])
 async def test_destinations_of_the_past_are_forgotten(naps: list[float], interval_s: float) -> None:
     # R-OUT-01: memory stays flat however many domains are written to
-    clock = HandClock()
+    clock = ManualClock()
     destinations = Destinations(concurrency=1, interval_s=interval_s, clock=clock)
     for i in range(5_000):
         clock.forward(1)

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from relay.edge.smtp_out import CourierError
-from tests.support.courier import CONTENT, Phonebook, courier, outgoing, route
+from tests.support.courier import CONTENT, HostResolver, courier, outgoing, route
 from tests.support.sink import CLOSE, EXTENSIONS, HANG, Say, Sink
 
 
@@ -31,8 +31,8 @@ def tls(ca: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def names() -> Phonebook:
-    return Phonebook(hosts={"sink.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
+def names() -> HostResolver:
+    return HostResolver(hosts={"sink.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
 
 
 async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls: ssl.SSLContext) -> None:
@@ -41,7 +41,7 @@ async def test_tls_is_used_where_offered_whoever_signed_the_certificate(tls: ssl
         delivery = await out.deliver(outgoing())
         assert delivery.accepted
         assert delivery.tls.startswith("TLSv1.")
-        assert (await sink.letter()).tls
+        assert (await sink.mail()).tls
         assert [line.split(" ")[0] for line in sink.commands[:3]] == ["EHLO", "STARTTLS", "EHLO"]
 
 
@@ -66,8 +66,8 @@ async def test_opportunistic_tls_that_fails_falls_back_to_clear_on_a_fresh_conne
         delivery = await out.deliver(outgoing())
         assert delivery.accepted
         assert delivery.tls == ""
-        letter = await sink.letter()
-        assert (letter.tls, letter.session) == (False, 2)
+        received = await sink.mail()
+        assert (received.tls, received.session) == (False, 2)
 
 
 async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls: ssl.SSLContext) -> None:
@@ -75,7 +75,7 @@ async def test_what_is_slipped_in_behind_the_answer_to_starttls_is_not_heard(tls
     async with Sink(tls=tls) as sink, courier(route(sink)) as out:
         sink.say("starttls", b"220 go\r\n250 slipped in\r\n")
         assert (await out.deliver(outgoing())).tls
-        assert (await sink.letter()).tls
+        assert (await sink.mail()).tls
 
 
 async def test_no_tls_means_none(tls: ssl.SSLContext) -> None:
@@ -85,7 +85,7 @@ async def test_no_tls_means_none(tls: ssl.SSLContext) -> None:
 
 
 async def test_required_tls_accepts_a_certificate_that_fits(
-    tls: ssl.SSLContext, ca_file: Path, names: Phonebook
+    tls: ssl.SSLContext, ca_file: Path, names: HostResolver
 ) -> None:
     # R-OUT-01
     async with (
@@ -100,7 +100,7 @@ async def test_required_tls_accepts_a_certificate_that_fits(
 @pytest.mark.parametrize("mode", ["required", "implicit"])
 @pytest.mark.parametrize(("host", "trusted"), [("other.example", True), ("sink.example", False)])
 async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(
-    tls: ssl.SSLContext, ca_file: Path, names: Phonebook, mode: str, host: str, trusted: bool
+    tls: ssl.SSLContext, ca_file: Path, names: HostResolver, mode: str, host: str, trusted: bool
 ) -> None:
     # R-OUT-01
     settings: dict[str, Any] = {"ca_file": str(ca_file)} if trusted else {}
@@ -111,7 +111,7 @@ async def test_a_certificate_that_does_not_fit_is_a_temporary_failure(
         delivery = await out.deliver(outgoing())
         assert (delivery.accepted, delivery.permanent, delivery.phase) == (False, False, "tls")
         assert "certificate" in delivery.text
-        assert not sink.letters
+        assert not sink.mails
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_required_tls_never_falls_back(tls: ssl.SSLContext, phase: str, an
         assert not any(line.startswith("MAIL") for line in sink.commands)
 
 
-async def test_implicit_tls(tls: ssl.SSLContext, ca_file: Path, names: Phonebook) -> None:
+async def test_implicit_tls(tls: ssl.SSLContext, ca_file: Path, names: HostResolver) -> None:
     # R-OUT-01
     async with (
         Sink(tls=tls, implicit_tls=True) as sink,
@@ -138,7 +138,7 @@ async def test_implicit_tls(tls: ssl.SSLContext, ca_file: Path, names: Phonebook
     ):
         assert (await out.deliver(outgoing())).accepted
         assert (await out.deliver(outgoing())).accepted
-        assert [letter.session for letter in sink.letters] == [1, 1]
+        assert [received.session for received in sink.mails] == [1, 1]
 
 
 async def test_implicit_tls_with_a_server_that_speaks_none() -> None:
@@ -151,7 +151,7 @@ async def test_large_content_over_tls_arrives_whole(tls: ssl.SSLContext) -> None
     content = (b"." * 76 + b"\r\n") * 30_000
     async with Sink(tls=tls) as sink, courier(route(sink)) as out:
         assert (await out.deliver(outgoing(content=content))).accepted
-        assert (await sink.letter()).content == content
+        assert (await sink.mail()).content == content
 
 
 # ---------------------------------------------------------------- AUTH
@@ -171,8 +171,8 @@ async def test_smarthost_with_password(tls: ssl.SSLContext, login: dict[str, str
         courier(route(sink, **login), data_dir=tmp_path) as out,
     ):
         assert (await out.deliver(outgoing())).accepted
-        letter = await sink.letter()
-        assert (letter.user, letter.tls) == ("relay", True)
+        received = await sink.mail()
+        assert (received.user, received.tls) == ("relay", True)
 
 
 async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login: dict[str, str], tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ async def test_a_wrong_password_is_temporary_for_it_is_ours_to_mend(login: dict[
     ):
         delivery = await out.deliver(outgoing())
         assert (delivery.accepted, delivery.permanent, delivery.code, delivery.enhanced) == (False, False, 535, "5.7.8")
-        assert not sink.letters
+        assert not sink.mails
         assert "s3cret" not in repr(delivery)
 
 
@@ -221,7 +221,7 @@ async def test_lmtp_route() -> None:
     async with Sink(lmtp=True) as sink, courier(route(sink, protocol="lmtp")) as out:
         assert (await out.deliver(outgoing())).accepted
         assert (await out.deliver(outgoing())).accepted
-        assert [letter.content for letter in sink.letters] == [CONTENT, CONTENT]
+        assert [received.content for received in sink.mails] == [CONTENT, CONTENT]
         assert sink.commands[0] == "LHLO relay.example"
         assert sink.sessions == 1
 
@@ -229,7 +229,7 @@ async def test_lmtp_route() -> None:
 async def test_lmtp_over_tls(tls: ssl.SSLContext) -> None:
     async with Sink(lmtp=True, tls=tls) as sink, courier(route(sink, protocol="lmtp")) as out:
         assert (await out.deliver(outgoing())).tls
-        assert (await sink.letter()).tls
+        assert (await sink.mail()).tls
 
 
 async def test_lmtp_refusals() -> None:

@@ -1,4 +1,4 @@
-"""A relay in a process of its own with everything furnished but not started, and a notebook that outlives it."""
+"""A relay that is set up but not started, and a mail server that survives it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,20 +9,22 @@ import pytest
 
 from relay.store import SqlStore
 from tests.support.daemon import SELLER, Relay, eventually
-from tests.support.load import Load, Notebook
+from tests.support.load import Load, RecordingServer
 
 
 @dataclass
-class Stage:
+class FaultEnv:
+    """A relay, and the mail server that it delivers to."""
+
     relay: Relay
-    notebook: Notebook
+    mail_server: RecordingServer
     buyer_alias: str
 
     def load(self, **wishes: Any) -> Load:
         return Load(port=self.port, mail_from=SELLER, rcpt_to=self.buyer_alias, **wishes)
 
     def port(self) -> int | None:
-        """None while the daemon is down: another program may have the port by then."""
+        """Returns the MX port, or None while the daemon is down, because another program may have the port then."""
         process = self.relay.process
         return self.relay.mx if process is not None and process.poll() is None and self.relay.ports else None
 
@@ -35,29 +37,29 @@ async def _is_empty(store: SqlStore) -> bool:
     return not await store.queue.lines()
 
 
-class Furnish(Protocol):
-    async def __call__(self, notebook: Notebook, **fields: Any) -> Stage: ...
+class MakeEnv(Protocol):
+    async def __call__(self, mail_server: RecordingServer, **fields: Any) -> FaultEnv: ...
 
 
 @pytest.fixture
-async def notebook() -> AsyncIterator[Notebook]:
-    async with Notebook() as notebook:
-        yield notebook
+async def mail_server() -> AsyncIterator[RecordingServer]:
+    async with RecordingServer() as mail_server:
+        yield mail_server
 
 
 @pytest.fixture
-async def furnish(tmp_path: Path) -> AsyncIterator[Furnish]:
-    """Makes a stage around a notebook; further arguments are fields of `Relay`."""
+async def make_env(tmp_path: Path) -> AsyncIterator[MakeEnv]:
+    """Returns a function that sets up a relay for a mail server. Further arguments are fields of `Relay`."""
     relays = []
 
-    async def furnish(notebook: Notebook, **fields: Any) -> Stage:
-        relay = Relay(directory=tmp_path, sink_port=notebook.port, **fields)
+    async def make_env(mail_server: RecordingServer, **fields: Any) -> FaultEnv:
+        relay = Relay(directory=tmp_path, sink_port=mail_server.port, **fields)
         relay.prepare()
-        pair = await relay.furnish()
+        pair = await relay.seed_store()
         relays.append(relay)
-        return Stage(relay, notebook, pair.buyer.alias.address)
+        return FaultEnv(relay, mail_server, pair.buyer.alias.address)
 
-    yield furnish
+    yield make_env
     for relay in relays:
         if relay.process is not None and relay.process.poll() is None:
             relay.kill()

@@ -12,10 +12,10 @@ from typing import Self
 
 import pytest
 
-from tests.faults import books
-from tests.faults.conftest import Furnish
+from tests.faults import record_state
+from tests.faults.conftest import MakeEnv
 from tests.support.daemon import Relay, eventually
-from tests.support.load import Notebook
+from tests.support.load import RecordingServer
 from tests.support.narrowing import not_none
 
 
@@ -67,27 +67,27 @@ class FileSizeLimit:
 # R-IN-07, R-IN-03
 @pytest.mark.parametrize("limit", [SmallDisk, FileSizeLimit])
 async def test_a_full_disk_is_4xx_and_heals_when_there_is_room(
-    furnish: Furnish, notebook: Notebook, tmp_path: Path, limit: type[SmallDisk | FileSizeLimit]
+    make_env: MakeEnv, mail_server: RecordingServer, tmp_path: Path, limit: type[SmallDisk | FileSizeLimit]
 ) -> None:
     with limit(tmp_path / "var") as disk:
-        stage = await furnish(notebook)
-        await asyncio.to_thread(stage.relay.start)
-        process = not_none(stage.relay.process)
+        env = await make_env(mail_server)
+        await asyncio.to_thread(env.relay.start)
+        process = not_none(env.relay.process)
         pid = process.pid
         disk.fill(pid)
-        async with stage.load(body_bytes=20_000, rest_s=0) as load:
+        async with env.load(body_bytes=20_000, rest_s=0) as load:
             await eventually(lambda: len(load.refused) > 20)
             assert {load.answers[token] for token in load.refused} <= {451, 452}
             before = set(load.accepted)
             disk.make_room(pid)
             await eventually(lambda: len(load.accepted - before) > 20)
         assert process.poll() is None, "the daemon went down"
-        await stage.drained()
-        assert stage.relay.stop() == 0
+        await env.drained()
+        assert env.relay.stop() == 0
         assert not load.unanswered
-        assert notebook.copies() == dict.fromkeys(load.accepted, 1)
-        assert set(await books.read(stage.relay)) == load.accepted
-        assert await books.item_states(stage.relay) == {"accepted": len(load.accepted)}
+        assert mail_server.copies() == dict.fromkeys(load.accepted, 1)
+        assert set(await record_state.read(env.relay)) == load.accepted
+        assert await record_state.item_states(env.relay) == {"accepted": len(load.accepted)}
 
 
 @contextmanager
@@ -103,45 +103,47 @@ def locked(relay: Relay) -> Iterator[None]:
 
 
 # R-IN-07
-async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(furnish: Furnish, notebook: Notebook) -> None:
-    stage = await furnish(notebook)
-    await asyncio.to_thread(stage.relay.start)
-    async with stage.load(sessions=3) as load:
+async def test_a_locked_database_is_451_and_heals_when_the_lock_goes(
+    make_env: MakeEnv, mail_server: RecordingServer
+) -> None:
+    env = await make_env(mail_server)
+    await asyncio.to_thread(env.relay.start)
+    async with env.load(sessions=3) as load:
         await eventually(lambda: load.accepted)
-        with locked(stage.relay):
+        with locked(env.relay):
             await eventually(lambda: load.refused)
             assert {load.answers[token] for token in load.refused} == {451}
         before = set(load.accepted)
         await eventually(lambda: load.accepted - before)
-    await stage.drained()
-    assert stage.relay.stop() == 0
-    assert notebook.copies() == dict.fromkeys(load.accepted, 1)
-    assert set(await books.read(stage.relay)) == load.accepted
+    await env.drained()
+    assert env.relay.stop() == 0
+    assert mail_server.copies() == dict.fromkeys(load.accepted, 1)
+    assert set(await record_state.read(env.relay)) == load.accepted
 
 
 # R-IN-03, R-OUT-02
 async def test_an_answer_that_comes_while_the_store_is_away_is_settled_later_and_not_sent_again(
-    furnish: Furnish, notebook: Notebook
+    make_env: MakeEnv, mail_server: RecordingServer
 ) -> None:
-    stage = await furnish(notebook, delivery="lease_s = 1", extra='\n[log]\nlevel = "debug"\n')
-    notebook.gate.clear()
-    await asyncio.to_thread(stage.relay.start)
-    async with stage.load(sessions=3) as load:
-        await eventually(lambda: len(notebook.arrivals) >= 3)
+    env = await make_env(mail_server, delivery="lease_s = 1", extra='\n[log]\nlevel = "debug"\n')
+    mail_server.gate.clear()
+    await asyncio.to_thread(env.relay.start)
+    async with env.load(sessions=3) as load:
+        await eventually(lambda: len(mail_server.arrivals) >= 3)
         load.pause()
         await load.settled()
-    await eventually(lambda: len(notebook.arrivals) == len(load.accepted))
-    with locked(stage.relay):
-        notebook.gate.set()
-        await eventually(lambda: all(arrival.answered for arrival in notebook.arrivals))
+    await eventually(lambda: len(mail_server.arrivals) == len(load.accepted))
+    with locked(env.relay):
+        mail_server.gate.set()
+        await eventually(lambda: all(arrival.answered for arrival in mail_server.arrivals))
         # Longer than the leases last, and than a write waits for the lock.
         await eventually(
-            lambda: any("work_put_off" in line and "settle" in line for line in stage.relay.log().splitlines())
+            lambda: any("work_put_off" in line and "settle" in line for line in env.relay.log().splitlines())
         )
-    await eventually(lambda: "store_available" in stage.relay.log())
-    events = [json.loads(line)["event"] for line in stage.relay.log().splitlines()]
+    await eventually(lambda: "store_available" in env.relay.log())
+    events = [json.loads(line)["event"] for line in env.relay.log().splitlines()]
     assert [event for event in events if event.startswith("store_")] == ["store_unavailable", "store_available"]
-    await stage.drained()
-    assert stage.relay.stop() == 0
-    assert notebook.copies() == dict.fromkeys(load.accepted, 1)
-    assert set(await books.read(stage.relay)) == load.accepted
+    await env.drained()
+    assert env.relay.stop() == 0
+    assert mail_server.copies() == dict.fromkeys(load.accepted, 1)
+    assert set(await record_state.read(env.relay)) == load.accepted

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from relay.core.model.event import EventType
-from tests.faults import books
-from tests.faults.conftest import Furnish, Stage
+from tests.faults import record_state
+from tests.faults.conftest import FaultEnv, MakeEnv
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
-from tests.support.load import Arrival, Load, Notebook
+from tests.support.load import Arrival, Load, RecordingServer
 
 _SLOW_EVERY = 20
 _CAPACITY = 200
@@ -31,42 +31,42 @@ class Figures:
     answered_duplicates: int
 
 
-async def carnage(stage: Stage, kills: int, seed: int) -> Load:
+async def carnage(env: FaultEnv, kills: int, seed: int) -> Load:
     """`kills` lives of the daemon under load, each cut short; then one that may finish the work."""
     moments = random.Random(seed)
-    relay, notebook = stage.relay, stage.notebook
-    async with stage.load() as load:
+    relay, mail_server = env.relay, env.mail_server
+    async with env.load() as load:
         for _ in range(kills):
             await asyncio.to_thread(relay.start)
             if moments.random() < 0.5:
                 async with asyncio.timeout(10):
-                    await notebook.slow.wait()  # somewhere a final dot has been sent and its 250 is still to come
+                    await mail_server.slow.wait()  # somewhere a final dot has been sent and its 250 is still to come
                 await asyncio.sleep(moments.uniform(0, 0.05))
             else:
                 await asyncio.sleep(moments.uniform(0, 0.8))
             relay.kill()
-            notebook.generation += 1
+            mail_server.generation += 1
         await asyncio.to_thread(relay.start)
-    await stage.drained()
+    await env.drained()
     assert relay.stop() == 0
     return load
 
 
-async def audit(stage: Stage, load: Load, kills: int) -> Figures:
-    copies = _by_token(stage.notebook.arrivals)
+async def audit(env: FaultEnv, load: Load, kills: int) -> Figures:
+    copies = _by_token(env.mail_server.arrivals)
     assert load.accepted, "there was no load"
     assert load.accepted <= set(copies), "answered 250 and lost"
     assert set(copies) <= load.accepted | load.unanswered, "refused and yet delivered"
 
-    entries = await books.read(stage.relay)
+    entries = await record_state.read(env.relay)
     assert set(entries) == set(copies)
     for entry in entries.values():
         assert entry.state == "accepted"
         assert entry.events[-1] is EventType.ACCEPTED
         assert entry.events.count(EventType.ACCEPTED) == 1, "settled and yet sent again"
-    assert await books.item_states(stage.relay) == {"accepted": len(entries)}
+    assert await record_state.item_states(env.relay) == {"accepted": len(entries)}
 
-    _check_duplicates(stage.notebook, copies)
+    _check_duplicates(env.mail_server, copies)
     duplicates = [arrival for arrivals in copies.values() for arrival in arrivals[:-1]]
     return Figures(
         kills=kills,
@@ -78,11 +78,11 @@ async def audit(stage: Stage, load: Load, kills: int) -> Figures:
     )
 
 
-def _check_duplicates(notebook: Notebook, copies: dict[str, list[Arrival]]) -> None:
+def _check_duplicates(mail_server: RecordingServer, copies: dict[str, list[Arrival]]) -> None:
     """Copies of one message are the same message, and there is only one for each life of the daemon: each but the last
     was on its way to being settled when the kill came, so it is among the last that that life sent."""
     lives = defaultdict(list)
-    for arrival in notebook.arrivals:
+    for arrival in mail_server.arrivals:
         lives[arrival.generation].append(arrival)
     for arrivals in copies.values():
         assert len({(arrival.message_id, arrival.body) for arrival in arrivals}) == 1
@@ -103,9 +103,9 @@ def _by_token(arrivals: list[Arrival]) -> dict[str, list[Arrival]]:
 
 
 @pytest.fixture
-async def notebook() -> AsyncIterator[Notebook]:
-    async with Notebook(slow_every=_SLOW_EVERY) as notebook:
-        yield notebook
+async def mail_server() -> AsyncIterator[RecordingServer]:
+    async with RecordingServer(slow_every=_SLOW_EVERY) as mail_server:
+        yield mail_server
 
 
 @pytest.fixture(scope="session")
@@ -115,22 +115,24 @@ def cluster() -> Iterator[Cluster]:
 
 
 # R-IN-03, R-OUT-02, R-OUT-03
-async def test_five_kills_under_load_lose_nothing(furnish: Furnish, notebook: Notebook) -> None:
-    stage = await furnish(notebook, delivery=_DELIVERY)
-    await audit(stage, await carnage(stage, 5, seed=1), 5)
+async def test_five_kills_under_load_lose_nothing(make_env: MakeEnv, mail_server: RecordingServer) -> None:
+    env = await make_env(mail_server, delivery=_DELIVERY)
+    await audit(env, await carnage(env, 5, seed=1), 5)
 
 
 # R-IN-03, R-SCL-02
 @pytest.mark.more
 @pytest.mark.peer("postgresql")
-async def test_kills_lose_nothing_on_postgresql(furnish: Furnish, notebook: Notebook, cluster: Cluster) -> None:
-    stage = await furnish(notebook, store=cluster.database(), delivery=_DELIVERY)
-    await audit(stage, await carnage(stage, 3, seed=2), 3)
+async def test_kills_lose_nothing_on_postgresql(
+    make_env: MakeEnv, mail_server: RecordingServer, cluster: Cluster
+) -> None:
+    env = await make_env(mail_server, store=cluster.database(), delivery=_DELIVERY)
+    await audit(env, await carnage(env, 3, seed=2), 3)
 
 
 # R-IN-03, R-OUT-02, R-OUT-03
 @pytest.mark.soak
-async def test_fifty_kills_under_load_lose_nothing(furnish: Furnish, notebook: Notebook) -> None:
-    stage = await furnish(notebook, delivery=_DELIVERY)
-    figures = await audit(stage, await carnage(stage, 50, seed=3), 50)
+async def test_fifty_kills_under_load_lose_nothing(make_env: MakeEnv, mail_server: RecordingServer) -> None:
+    env = await make_env(mail_server, delivery=_DELIVERY)
+    figures = await audit(env, await carnage(env, 50, seed=3), 50)
     print(figures)  # noqa: T201 - the soak's result, shown with -s

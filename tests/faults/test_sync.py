@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Furnish
+from tests.faults.conftest import MakeEnv
 from tests.support.daemon import eventually
-from tests.support.load import Notebook
+from tests.support.load import RecordingServer
 
 _CALLS = "read,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync"
 _LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. )?(?P<name>\w+)(?P<rest>.*)")
@@ -44,16 +44,16 @@ def calls(trace: str) -> list[Call]:
 # R-IN-03
 @pytest.mark.peer("strace")
 async def test_the_log_is_synced_after_the_data_came_and_before_250_leaves(
-    furnish: Furnish, notebook: Notebook, tmp_path: Path
+    make_env: MakeEnv, mail_server: RecordingServer, tmp_path: Path
 ) -> None:
     trace = tmp_path / "trace"
     tracer = ("strace", "-D", "-f", "-yy", "-s", "400", "-e", f"trace={_CALLS}", "-o", str(trace))
-    stage = await furnish(notebook, under=tracer)
-    stage.relay.start()
-    async with stage.load(sessions=1, body_bytes=100, rest_s=60) as load:
+    env = await make_env(mail_server, under=tracer)
+    env.relay.start()
+    async with env.load(sessions=1, body_bytes=100, rest_s=60) as load:
         await eventually(lambda: load.accepted)
     (token,) = load.accepted
-    assert stage.relay.stop() == 0
+    assert env.relay.stop() == 0
 
     made = calls(trace.read_text("latin-1"))
     came = next(
@@ -62,7 +62,7 @@ async def test_the_log_is_synced_after_the_data_came_and_before_250_leaves(
     said = next(
         call
         for call in made
-        if call.begun > came.ended and '"250 2.0.0 ' in call.text and f":{stage.relay.mx}->" in call.text
+        if call.begun > came.ended and '"250 2.0.0 ' in call.text and f":{env.relay.mx}->" in call.text
     )
     between = [
         call for call in made if came.ended < call.begun and call.ended < said.begun and "relay.db-wal>" in call.text

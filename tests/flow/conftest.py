@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.town import Town, town
+from tests.support.market_env import MarketEnv, market_env
 
 
 @pytest.fixture
-async def market(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(tmp_path) as the_town:
-        yield the_town
+async def market(tmp_path: Path) -> AsyncIterator[MarketEnv]:
+    async with market_env(tmp_path) as env:
+        yield env

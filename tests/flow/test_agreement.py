@@ -37,7 +37,7 @@ from relay.flow import accept, judge
 from relay.ports import MessageSummary, Misuse
 from relay.steps.outcomes import JudgedResult, RecipientResult, Refused
 from relay.steps.quota import QUOTAS
-from tests.support.town import DOMAIN, Town, town
+from tests.support.market_env import DOMAIN, MarketEnv, market_env
 
 TWO_DAYS = 2 * 86_400
 _PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\n%%EOF\n"
@@ -45,7 +45,7 @@ _EXE = b"MZ\x90\0" + bytes(60) + b"PE\0\0"
 
 
 @dataclass(frozen=True)
-class Letter:
+class DrawnMail:
     subject: str
     sentences: Sequence[str]
     attachment: tuple[str, bytes] | None
@@ -56,7 +56,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class World:
+class Situation:
     """What has happened before the mail comes."""
 
     author: Role
@@ -78,8 +78,8 @@ _ACTIONS = st.sampled_from(ContentAction)
 _RULES = st.builds(ActionByKind, action=_ACTIONS, kinds=st.dictionaries(st.sampled_from(Kind), _ACTIONS, max_size=1))
 _CLEAN_ACTIONS = st.sampled_from([ContentAction.STRIP, ContentAction.RETURN])
 
-letters = st.builds(
-    Letter,
+drawn_mails = st.builds(
+    DrawnMail,
     subject=st.sampled_from(
         [
             "About the table",
@@ -143,8 +143,8 @@ policies = st.builds(
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    return World(
+def situations(draw: st.DrawFn) -> Situation:
+    return Situation(
         author=draw(st.sampled_from([Role.SELLER, Role.SELLER, Role.BUYER])),
         registered=draw(st.sampled_from([True, True, True, False])),
         sender_state=draw(st.sampled_from([*[None] * 4, *SenderState])),
@@ -180,8 +180,8 @@ class _Scanner:
         pass
 
 
-async def newcomers(market: Town, number: int) -> Town:
-    """The same town with a buyer and a seller whom nothing has happened to."""
+async def newcomers(market: MarketEnv, number: int) -> MarketEnv:
+    """Returns the same market with a new buyer and a new seller."""
     parties = {}
     for role, mailbox in (
         (Role.BUYER, f"hanako{number}@phone.example"),
@@ -194,84 +194,84 @@ async def newcomers(market: Town, number: int) -> Town:
     return replace(market, pair=pair)
 
 
-async def furnish(market: Town, world: World) -> None:
+async def arrange(market: MarketEnv, situation: Situation) -> None:
     store, pair = market.store, market.pair
     buyer, seller = pair.buyer.party, pair.seller.party
     await market.set_marketplace(policies=(Policy(),))
     market.services.scanners = ()
-    for role in (*world.earlier, *[Role.SELLER] * bool(world.misuse)):
+    for role in (*situation.earlier, *[Role.SELLER] * bool(situation.misuse)):
         author = pair.side(role)
         assert author.mailbox
         await market.send(
             author.mailbox, pair.side(role.other).alias.address, Message_ID=f"<{author.party.id}@mail.example>"
         )
         market.clock.forward(1)
-    if world.misuse:
+    if situation.misuse:
         [marked, *_] = await store.records.messages()
         await store.limits.add_misuse(
             Misuse(
                 message_id=marked.id,
                 seller_id=seller.id,
                 cause="not_important",
-                points=world.misuse,
+                points=situation.misuse,
                 at=market.clock.now(),
             )
         )
-    if world.opt_out:
-        this_seller, kind = world.opt_out
+    if situation.opt_out:
+        this_seller, kind = situation.opt_out
         seller_id = seller.id if this_seller else None
         scope = OptOut(buyer_id=buyer.id, seller_id=seller_id, kind=kind, source="page", changed_at=market.clock.now())
         await store.opt_outs.put(scope, out=True)
-    if world.order:
+    if situation.order:
         external_id = f"A-{pair.id}"
         await store.orders.put(
-            OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=external_id, fulfilled_by=world.order)
+            OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=external_id, fulfilled_by=situation.order)
         )
-    supports = SettingsUpdate(product_support=world.product_support)
-    seller_state, buyer_state = world.states
+    supports = SettingsUpdate(product_support=situation.product_support)
+    seller_state, buyer_state = situation.states
     await store.parties.put("market", Role.SELLER, seller.external_ref, state=seller_state, settings=supports)
     await store.parties.put("market", Role.BUYER, buyer.external_ref, state=buyer_state)
-    if world.sender_state:
-        await store.senders.put(pair.side(world.author).party.id, sender(market, world), world.sender_state)
-    market.services.scanners = (_Scanner(world.scan),)
-    await market.set_marketplace(policies=(world.policy,))
-    market.clock.forward(world.pause_s)
+    if situation.sender_state:
+        await store.senders.put(pair.side(situation.author).party.id, sender(market, situation), situation.sender_state)
+    market.services.scanners = (_Scanner(situation.scan),)
+    await market.set_marketplace(policies=(situation.policy,))
+    market.clock.forward(situation.pause_s)
 
 
-def sender(market: Town, world: World) -> str:
-    author = market.pair.side(world.author)
+def sender(market: MarketEnv, situation: Situation) -> str:
+    author = market.pair.side(situation.author)
     assert author.mailbox
-    return author.mailbox if world.registered else f"helper.{author.mailbox}"
+    return author.mailbox if situation.registered else f"helper.{author.mailbox}"
 
 
-def incoming(market: Town, world: World, letter: Letter) -> Incoming:
+def incoming(market: MarketEnv, situation: Situation, drawn: DrawnMail) -> Incoming:
     message = EmailMessage(policy=mail_policy.SMTP)
-    author, to = market.pair.side(world.author), market.pair.side(world.author.other)
-    message["From"], message["To"], message["Subject"] = sender(market, world), to.alias.address, letter.subject
-    for name, value in letter.fields.items():
+    author, to = market.pair.side(situation.author), market.pair.side(situation.author.other)
+    message["From"], message["To"], message["Subject"] = sender(market, situation), to.alias.address, drawn.subject
+    for name, value in drawn.fields.items():
         message[name] = value
-    if letter.in_thread:
+    if drawn.in_thread:
         theirs = f"<{to.party.id}@mail.example>"
-        message["In-Reply-To"] = theirs if letter.in_thread == "theirs" else "<other@mail.example>"
-    message.set_content("Good day\n" + "\n".join(letter.sentences))
-    if letter.html:
-        message.add_alternative(letter.html, subtype="html")
-    if letter.attachment:
-        name, content = letter.attachment
+        message["In-Reply-To"] = theirs if drawn.in_thread == "theirs" else "<other@mail.example>"
+    message.set_content("Good day\n" + "\n".join(drawn.sentences))
+    if drawn.html:
+        message.add_alternative(drawn.html, subtype="html")
+    if drawn.attachment:
+        name, content = drawn.attachment
         message.add_attachment(content, maintype="application", subtype="pdf", filename=name)
     peer = Peer(
-        port=Port.SUBMISSION if world.login else Port.MX,
+        port=Port.SUBMISSION if situation.login else Port.MX,
         client_ip="192.0.2.77",
         helo="desk.home.example",
         tls=True,
-        login_party_id=author.party.id if world.login else None,
-        trusted=not world.login,
+        login_party_id=author.party.id if situation.login else None,
+        trusted=not situation.login,
     )
-    tag = f"A-{market.pair.id}" if letter.tag == "order" else letter.tag
+    tag = f"A-{market.pair.id}" if drawn.tag == "order" else drawn.tag
     local_part, _, domain = to.alias.address.partition("@")
     return Incoming(
         peer=peer,
-        mail_from=sender(market, world),
+        mail_from=sender(market, situation),
         rcpt_to=(f"{local_part}+{tag}@{domain}" if tag else to.alias.address,),
         smtputf8=False,
         content=bytes(message),
@@ -300,15 +300,15 @@ def recorded(summary: MessageSummary) -> tuple[str, list[str], list[str]]:
     return str(detail["action"]), [one["code"] for one in detail["reasons"]], list(detail.get("warnings", []))
 
 
-async def newest(market: Town, before: set[str]) -> MessageSummary:
+async def newest(market: MarketEnv, before: set[str]) -> MessageSummary:
     [summary] = [one for one in await market.store.records.messages(limit=10_000) if one.id not in before]
     before.add(summary.id)
     return summary
 
 
-async def check_agreement(directory: Path, market: Town, world: World, letter: Letter) -> None:
-    await furnish(market, world)
-    mail = incoming(market, world, letter)
+async def check_agreement(directory: Path, market: MarketEnv, situation: Situation, drawn: DrawnMail) -> None:
+    await arrange(market, situation)
+    mail = incoming(market, situation, drawn)
     asked = replace(mail, rcpt_to=(f"check+{mail.rcpt_to[0]}",))
     known = {one.id for one in await market.store.records.messages(limit=10_000)}
     before = dump(directory)
@@ -332,7 +332,7 @@ async def check_agreement(directory: Path, market: Town, world: World, letter: L
     assert recorded(done) == foretold(first)
     action, reasons, warnings = foretold(check)
     assert recorded(answered) == (action if action == "refuse" else "check", reasons, warnings)
-    if action == "hold" and reasons[0] in QUOTAS and world.login:
+    if action == "hold" and reasons[0] in QUOTAS and situation.login:
         action, reasons, warnings = "refuse", reasons[:1], []  # said as 450 in the dialogue (R-POL-11)
     assert (action, reasons, warnings) == recorded(done)
 
@@ -343,13 +343,13 @@ def test_simulation_check_and_live_path_agree_and_judging_writes_nothing(tmp_pat
     numbers = itertools.count()
     with asyncio.Runner() as runner:
         opened = AsyncExitStack()
-        market = runner.run(opened.enter_async_context(town(tmp_path)))
+        market = runner.run(opened.enter_async_context(market_env(tmp_path)))
 
-        @given(world=worlds(), letter=letters)
+        @given(situation=situations(), drawn=drawn_mails)
         @settings(max_examples=examples, deadline=None)
-        def agree(world: World, letter: Letter) -> None:
+        def agree(situation: Situation, drawn: DrawnMail) -> None:
             fresh = runner.run(newcomers(market, next(numbers)))
-            runner.run(check_agreement(tmp_path, fresh, world, letter))
+            runner.run(check_agreement(tmp_path, fresh, situation, drawn))
 
         try:
             agree()

@@ -11,18 +11,18 @@ from relay.core.model.policy import Hours, Policy, Quotas
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import smtp_text
-from tests.support.town import BUYER, SELLER, Town, parsed
+from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
 
 
-async def quiet(market: Town, hours: str) -> None:
+async def quiet(market: MarketEnv, hours: str) -> None:
     await market.store.parties.put(
         "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours=hours)
     )
 
 
-async def heard(market: Town) -> str:
+async def heard(market: MarketEnv) -> str:
     """All that a seller reads who writes, asks, and writes over his quota."""
     replies = [
         *await market.send(SELLER, market.buyer_alias, body="see https://elsewhere.example/"),
@@ -35,7 +35,7 @@ async def heard(market: Town) -> str:
 
 
 @pytest.mark.parametrize("delay_s", [0, 3_600])
-async def test_nobody_hears_when_a_buyer_sleeps(market: Town, delay_s: int) -> None:  # R-POL-12 R-POL-19
+async def test_nobody_hears_when_a_buyer_sleeps(market: MarketEnv, delay_s: int) -> None:  # R-POL-12 R-POL-19
     await market.set_marketplace(policies=(replace(ONE_A_DAY, hours=Hours(delay_s=delay_s)),))
     await quiet(market, "09:00-12:00")
     said = await heard(market)
@@ -47,7 +47,7 @@ async def test_nobody_hears_when_a_buyer_sleeps(market: Town, delay_s: int) -> N
     assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 2
 
 
-async def test_a_quotas_hold_names_the_reset_and_keeps_the_night(market: Town) -> None:  # R-POL-11 R-POL-12
+async def test_a_quotas_hold_names_the_reset_and_keeps_the_night(market: MarketEnv) -> None:  # R-POL-11 R-POL-12
     await market.set_marketplace(policies=(ONE_A_DAY,))
     await quiet(market, "22:00-07:00")
     await market.send(SELLER, market.buyer_alias)
@@ -70,7 +70,7 @@ class Proven:
         return Authentication(proof=self._proof)
 
 
-async def test_who_is_on_no_list_does_not_hear_that_an_account_is_away(market: Town) -> None:  # R-SND-07 R-ADR-07
+async def test_who_is_on_no_list_does_not_hear_that_an_account_is_away(market: MarketEnv) -> None:  # R-SND-07 R-ADR-07
     market.services.authenticator = Proven(Proof.ALIGNED)
     await market.store.senders.put(market.pair.seller.party.id, "waits@big.example", SenderState.UNKNOWN)
     for state in set(PartyState) - {PartyState.ACTIVE}:
@@ -93,7 +93,7 @@ class Counting:
     async def close(self) -> None: ...
 
 
-async def test_a_strangers_mail_is_not_scanned_and_a_writers_once(market: Town) -> None:  # R-POL-17 R-ADR-07
+async def test_a_strangers_mail_is_not_scanned_and_a_writers_once(market: MarketEnv) -> None:  # R-POL-17 R-ADR-07
     scanner = Counting()
     market.services.scanners = (scanner,)
     await market.send("stranger@big.example", market.buyer_alias, trusted=False)

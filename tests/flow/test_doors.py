@@ -11,12 +11,12 @@ from relay.core.model.order import OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.steps.services import Marketplaces
-from tests.support.town import BUYER, DOMAIN, SELLER, Town
+from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv
 
 
-async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: Town) -> None:  # R-ADR-07
+async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: MarketEnv) -> None:  # R-ADR-07
     peer_reply = await market.send("nobody@elsewhere.example", market.buyer_alias)
-    wrong = await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
+    wrong = await market.intake.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
     assert peer_reply == [wrong]
     assert (wrong.code, wrong.enhanced) == (550, "5.1.1")
     assert await market.deliver_due() == []
@@ -25,17 +25,17 @@ async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: Town) -> No
 
 
 @pytest.mark.parametrize("state", PartyState)
-async def test_a_stranger_does_not_learn_an_aliass_state(market: Town, state: PartyState) -> None:  # R-ADR-07
-    wrong = await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
+async def test_a_stranger_does_not_learn_an_aliass_state(market: MarketEnv, state: PartyState) -> None:  # R-ADR-07
+    wrong = await market.intake.rcpt_to(_peer(market), "nobody@elsewhere.example", f"aaaaaaaaaaaaaaaa@{DOMAIN}")
     await market.store.parties.put("market", Role.BUYER, "B1", state=state)
-    assert (await market.desk.rcpt_to(_peer(market), "nobody@elsewhere.example", market.buyer_alias)).code == 250
+    assert (await market.intake.rcpt_to(_peer(market), "nobody@elsewhere.example", market.buyer_alias)).code == 250
     assert await market.send("nobody@elsewhere.example", market.buyer_alias) == [wrong]
     # The seller's own address in From proves nothing to a door that asks for proof.
     await market.set_marketplace(authentication=Fallback.REFUSE)
     assert await market.send(SELLER, market.buyer_alias, trusted=False) == [wrong]
 
 
-async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> None:  # R-IN-02
+async def test_a_from_of_another_party_is_misuse_of_the_login(market: MarketEnv) -> None:  # R-IN-02
     await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     [reply] = await market.send("other@shop.example", market.buyer_alias, login=Role.SELLER)
     assert (reply.code, reply.enhanced) == (553, "5.7.1")
@@ -43,7 +43,7 @@ async def test_a_from_of_another_party_is_misuse_of_the_login(market: Town) -> N
 
 
 @pytest.mark.parametrize("login", [Role.SELLER, None])
-async def test_a_blocked_sender_is_refused_and_recorded_whole(market: Town, login: Role | None) -> None:
+async def test_a_blocked_sender_is_refused_and_recorded_whole(market: MarketEnv, login: Role | None) -> None:
     # R-SND-04, R-REC-01
     await market.store.senders.put(market.pair.seller.party.id, SELLER, SenderState.BLOCKED)
     [reply] = await market.send(SELLER, market.buyer_alias, login=login)
@@ -54,7 +54,7 @@ async def test_a_blocked_sender_is_refused_and_recorded_whole(market: Town, logi
     assert b"Good day" in stored.original
 
 
-async def test_a_strangers_mail_leaves_its_envelope_and_no_body(market: Town) -> None:  # R-REC-01
+async def test_a_strangers_mail_leaves_its_envelope_and_no_body(market: MarketEnv) -> None:  # R-REC-01
     await market.send("nobody@elsewhere.example", market.buyer_alias)
     [summary] = await market.store.records.messages(state=MessageState.REFUSED)
     stored = await market.store.records.message(summary.id)
@@ -63,7 +63,7 @@ async def test_a_strangers_mail_leaves_its_envelope_and_no_body(market: Town) ->
     assert summary.size_bytes > 0
 
 
-async def test_a_tag_names_no_order_of_another_pair(market: Town) -> None:  # R-ADR-05
+async def test_a_tag_names_no_order_of_another_pair(market: MarketEnv) -> None:  # R-ADR-05
     second = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     seller = market.pair.seller.party.id
     other = await market.store.pairs.put("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
@@ -76,32 +76,32 @@ async def test_a_tag_names_no_order_of_another_pair(market: Town) -> None:  # R-
 
 
 @pytest.mark.parametrize("tag", ["+", "++", "+a+b", "+a=b.c", "+{x}", "+'", "+" + "x" * 40, "+重"])
-async def test_an_odd_tag_is_ignored(market: Town, tag: str) -> None:  # R-ADR-05
+async def test_an_odd_tag_is_ignored(market: MarketEnv, tag: str) -> None:  # R-ADR-05
     raw = f"From: {SELLER}\r\nSubject: x\r\n\r\nGood day\r\n".encode()
     address = market.buyer_alias.upper().replace("@", tag + "@")
-    assert (await market.desk.rcpt_to(_peer(market), SELLER, address)).code == 250
+    assert (await market.intake.rcpt_to(_peer(market), SELLER, address)).code == 250
     [reply] = await market.send_raw(raw, SELLER, address)
     assert reply.code == 250
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
 
 
-async def test_a_domain_that_changed_hands_brings_no_mail_to_old_pairs(market: Town) -> None:  # R-ADR-09
+async def test_a_domain_that_changed_hands_brings_no_mail_to_old_pairs(market: MarketEnv) -> None:  # R-ADR-09
     await market.set_marketplace(id="heir")
     [reply] = await market.send(SELLER, market.buyer_alias)
     assert (reply.code, reply.enhanced) == (550, "5.1.1")
 
 
-async def test_postmaster_and_abuse_reach_the_operator(market: Town) -> None:  # R-IN-10
+async def test_postmaster_and_abuse_reach_the_operator(market: MarketEnv) -> None:  # R-IN-10
     for name in ("postmaster", "abuse"):
-        assert (await market.desk.rcpt_to(_peer(market), "x@y.example", f"{name}@{DOMAIN}")).code == 250
+        assert (await market.intake.rcpt_to(_peer(market), "x@y.example", f"{name}@{DOMAIN}")).code == 250
         await market.send("x@y.example", f"{name}@{DOMAIN}", body="Please help")
     mails = await market.deliver_due()
     assert [mail.rcpt_to for mail in mails] == ["ops@operator.example"] * 2
     assert all("Please help" in mail.content.decode() for mail in mails)
 
 
-async def test_the_operator_gets_what_cannot_be_read_but_not_what_goes_round(market: Town) -> None:
+async def test_the_operator_gets_what_cannot_be_read_but_not_what_goes_round(market: MarketEnv) -> None:
     # R-IN-10, R-OUT-08
     abuse = f"Abuse+report@{DOMAIN}"
     broken = b"From: MAILER-DAEMON (nobody)\r\nSubject: x\r\n\r\nPlease help\r\n"
@@ -128,7 +128,7 @@ READABLE = b"From: x@y.example\r\nSubject: x\r\n\r\nPlease help\r\n"
         ["Abuse", "postmaster", "POSTMASTER+x", "check+abuse"],
     ],
 )
-async def test_the_operator_gets_one_transaction_once(market: Town, raw: bytes, names: list[str]) -> None:
+async def test_the_operator_gets_one_transaction_once(market: MarketEnv, raw: bytes, names: list[str]) -> None:
     # R-IN-06, R-IN-10, R-REW-05
     replies = await market.send_raw(raw, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
     [summary] = await market.store.records.messages()
@@ -142,7 +142,7 @@ async def test_the_operator_gets_one_transaction_once(market: Town, raw: bytes, 
 
 
 @pytest.mark.parametrize("raw", [READABLE, BROKEN])
-async def test_a_loop_to_the_operator_is_recorded_once(market: Town, raw: bytes) -> None:  # R-OUT-08, R-REW-05
+async def test_a_loop_to_the_operator_is_recorded_once(market: MarketEnv, raw: bytes) -> None:  # R-OUT-08, R-REW-05
     names = ("postmaster", "postmaster+1", "abuse", "abuse")
     looping = b"Received: from a by b\r\n" * 31 + raw
     replies = await market.send_raw(looping, "x@y.example", *(f"{name}@{DOMAIN}" for name in names))
@@ -153,7 +153,7 @@ async def test_a_loop_to_the_operator_is_recorded_once(market: Town, raw: bytes)
 
 
 @pytest.mark.parametrize("raw", [READABLE, BROKEN])
-async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: Town, raw: bytes) -> None:
+async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: MarketEnv, raw: bytes) -> None:
     # R-ADR-09, R-REW-05
     here = market.services.marketplaces.by_id["market"]
     there = replace(here, id="other", domain="other.example", operator="ops@other-operator.example")
@@ -168,7 +168,7 @@ async def test_the_operators_of_two_marketplaces_get_a_copy_each(market: Town, r
     assert sorted(one.marketplace_id for one in await market.store.records.messages()) == ["market", "other"]
 
 
-async def test_the_operator_and_a_party_get_the_same_mail(market: Town) -> None:  # R-IN-05, R-REW-05
+async def test_the_operator_and_a_party_get_the_same_mail(market: MarketEnv) -> None:  # R-IN-05, R-REW-05
     to = [f"postmaster@{DOMAIN}", market.buyer_alias, f"abuse@{DOMAIN}", market.buyer_alias]
     replies = await market.send(SELLER, *to)
     assert [reply.text for reply in replies[:2]] == [reply.text for reply in replies[2:]]
@@ -177,7 +177,7 @@ async def test_the_operator_and_a_party_get_the_same_mail(market: Town) -> None:
 
 
 @pytest.mark.parametrize("raw", [READABLE, BROKEN])
-async def test_lmtp_has_an_answer_for_each_recipient_that_is_merged(market: Town, raw: bytes) -> None:
+async def test_lmtp_has_an_answer_for_each_recipient_that_is_merged(market: MarketEnv, raw: bytes) -> None:
     # R-IN-01, R-REW-05
     names = ("postmaster", "a" * 16, "abuse", "postmaster+1", "a" * 16)
     incoming = Incoming(
@@ -188,13 +188,13 @@ async def test_lmtp_has_an_answer_for_each_recipient_that_is_merged(market: Town
         content=raw,
         received_at=market.clock.now(),
     )
-    replies = await market.desk.data(incoming)
+    replies = await market.intake.data(incoming)
     assert [reply.code // 100 for reply in replies] == [2, 5, 2, 2, 5]
     assert len({reply.text for reply in replies}) == 2
     assert len(await market.store.records.messages()) == 2
 
 
-async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: Town) -> None:  # R-REC-01, R-REW-05
+async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: MarketEnv) -> None:  # R-REC-01, R-REW-05
     to = [market.buyer_alias.replace("@", f"+{number}@") for number in range(50)] + [market.buyer_alias] * 50
     replies = await market.send_raw(BROKEN, SELLER, *to, login=Role.SELLER)
     assert len(replies) == 100
@@ -205,7 +205,9 @@ async def test_unreadable_mail_of_a_login_is_kept_once_for_each_alias(market: To
     assert (summary.state, stored.original) == (MessageState.REFUSED, BROKEN)
 
 
-async def test_an_address_of_nobody_is_recorded_once_however_it_is_tagged(market: Town) -> None:  # R-ADR-07, R-REW-05
+async def test_an_address_of_nobody_is_recorded_once_however_it_is_tagged(
+    market: MarketEnv,
+) -> None:  # R-ADR-07, R-REW-05
     nobody = "a" * 16
     names = (nobody, nobody, nobody.upper(), f"{nobody}+1", "b" * 16)
     replies = await market.send(SELLER, *(f"{name}@{DOMAIN}" for name in names), login=Role.SELLER)
@@ -213,12 +215,12 @@ async def test_an_address_of_nobody_is_recorded_once_however_it_is_tagged(market
     assert [summary.state for summary in await market.store.records.messages()] == [MessageState.REFUSED] * 2
 
 
-async def test_other_domains_are_refused_with_and_without_a_login(market: Town) -> None:  # R-ADR-08
+async def test_other_domains_are_refused_with_and_without_a_login(market: MarketEnv) -> None:  # R-ADR-08
     for login in (None, Role.SELLER):
-        reply = await market.desk.rcpt_to(_peer(market, login), SELLER, "someone@gmail.example")
+        reply = await market.intake.rcpt_to(_peer(market, login), SELLER, "someone@gmail.example")
         assert (reply.code, reply.enhanced) == (550, "5.7.1")
 
 
-def _peer(market: Town, login: Role | None = None) -> Peer:
+def _peer(market: MarketEnv, login: Role | None = None) -> Peer:
     party = market.pair.side(login).party.id if login else None
     return Peer(port=Port.MX, client_ip="192.0.2.1", helo="h.example", tls=True, login_party_id=party)

@@ -30,36 +30,36 @@ from relay.steps import record, settling
 from relay.steps.event_log import LINES
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
+from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
-from tests.support.log import Written, documented, undocumented, written
-from tests.support.stand_ins import Tally
-from tests.support.town import BUYER, SELLER, Town
+from tests.support.log import CapturedLog, captured_log, documented, undocumented
+from tests.support.market_env import BUYER, SELLER, MarketEnv
 
 UNLIMITED = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0))
 
 
 @pytest.fixture
-def log() -> Iterator[Written]:
-    with written() as log:
+def log() -> Iterator[CapturedLog]:
+    with captured_log() as log:
         yield log
     assert undocumented(log) == set()
 
 
 @pytest.fixture
-async def market(log: Written, market: Town) -> Town:
-    """The town, with its log written down, without what was logged while it was built."""
+async def market(log: CapturedLog, market: MarketEnv) -> MarketEnv:
+    """The market with its log captured, without the lines of its set-up."""
     log.stream.truncate(0)
     log.stream.seek(0)
     return market
 
 
-def counted(market: Town, metric: str, **labels: str) -> int:
+def counted(market: MarketEnv, metric: str, **labels: str) -> int:
     observer = market.services.observer
-    assert isinstance(observer, Tally)
+    assert isinstance(observer, CountingObserver)
     return observer.of(metric, **labels)
 
 
-def only(log: Written, event: str, **fields: object) -> dict[str, object]:
+def only(log: CapturedLog, event: str, **fields: object) -> dict[str, object]:
     [line] = log.lines(event, **fields)
     return line
 
@@ -75,7 +75,7 @@ def failed(code: int = 550, enhanced: str = "5.0.0", text: str = "no", **more: o
 
 
 async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_delivery(
-    market: Town, log: Written
+    market: MarketEnv, log: CapturedLog
 ) -> None:
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
@@ -99,7 +99,7 @@ async def test_a_relayed_message_has_one_line_when_it_is_taken_and_one_for_its_d
     assert counted(market, "deliveries", kind="relay", state="accepted", reason="none") == 1
 
 
-async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, log: Written) -> None:
+async def test_a_returned_message_says_why_and_so_does_its_notice(market: MarketEnv, log: CapturedLog) -> None:
     buyer_id, now = market.pair.buyer.party.id, market.clock.now()
     out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=now)
     await market.store.opt_outs.put(out, out=True)
@@ -112,7 +112,9 @@ async def test_a_returned_message_says_why_and_so_does_its_notice(market: Town, 
     assert counted(market, "notices", type="returned", reason="opted_out") == 1
 
 
-async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(market: Town, log: Written) -> None:
+async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(
+    market: MarketEnv, log: CapturedLog
+) -> None:
     seller_id = market.pair.seller.party.id
     for helper, state, line in (
         ("helper@pottery.example", SenderState.APPROVED, "message_released"),
@@ -125,7 +127,7 @@ async def test_a_held_message_is_released_and_one_of_a_blocked_sender_returned(m
         assert only(log, line)["id"] == held["id"]
 
 
-async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: Town, log: Written) -> None:
+async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: MarketEnv, log: CapturedLog) -> None:
     for _ in range(2):
         await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER)
     one, other = [line["id"] for line in log.lines("message_accepted")]
@@ -136,7 +138,7 @@ async def test_a_persons_word_on_a_hold_has_a_line_without_their_name(market: To
     assert "Yamamoto" not in log.text
 
 
-async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: Written) -> None:
+async def test_a_refused_message_has_a_line_with_its_record(market: MarketEnv, log: CapturedLog) -> None:
     [reply] = await market.send("stranger@elsewhere.example", market.buyer_alias)
     assert reply.code == 550
     refused = only(log, "message_refused")
@@ -145,21 +147,23 @@ async def test_a_refused_message_has_a_line_with_its_record(market: Town, log: W
     assert counted(market, "refusals", stage="data", reason="address_unknown") == 1
 
 
-async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(market: Town, log: Written) -> None:
+async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(
+    market: MarketEnv, log: CapturedLog
+) -> None:
     seller_id = market.pair.seller.party.id
     await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.SUSPENDED)
     for login, address in ((seller_id, market.buyer_alias), (None, "nobody@market.example")):
         peer = Peer(
             port=Port.SUBMISSION if login else Port.MX, client_ip="192.0.2.7", helo="h", tls=True, login_party_id=login
         )
-        await market.desk.rcpt_to(peer, SELLER, address)
+        await market.intake.rcpt_to(peer, SELLER, address)
     refused = only(log, "recipient_refused")
     assert (refused["party"], refused["port"], refused["reason"]) == (seller_id, "submission", "recipient_unavailable")
     assert counted(market, "refusals", stage="rcpt", reason="recipient_unavailable") == 1
     assert counted(market, "refusals", stage="rcpt", reason="address_unknown") == 1
 
 
-async def test_each_recipient_of_a_transaction_has_its_line(market: Town, log: Written) -> None:
+async def test_each_recipient_of_a_transaction_has_its_line(market: MarketEnv, log: CapturedLog) -> None:
     await market.send(SELLER, market.buyer_alias, f"check+{market.buyer_alias}", "postmaster@market.example")
     assert [line["action"] for line in log.lines("message_accepted")] == ["relay", "check", "operator"]
     assert only(log, "notice_queued", type="checked")
@@ -167,8 +171,8 @@ async def test_each_recipient_of_a_transaction_has_its_line(market: Town, log: W
     assert only(log, "copy_merged")["id"] == log.lines("message_accepted")[-1]["id"]
 
 
-async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, log: Written) -> None:
-    market.mailboxes.answers[BUYER] = failed(
+async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: MarketEnv, log: CapturedLog) -> None:
+    market.courier.answers[BUYER] = failed(
         550, "5.1.1", f"<{BUYER}> user unknown", host="mx.docomo.ne.jp", phase="rcpt"
     )
     await market.send(SELLER, market.buyer_alias)
@@ -176,7 +180,7 @@ async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, lo
     refused = only(log, "delivery", state="bounced")
     assert (refused["code"], refused["phase"], refused["host"]) == (550, "rcpt", "docomo")
     assert only(log, "notice_queued")["type"] == "undeliverable"  # at RCPT a carrier may mean two things by it
-    market.mailboxes.answers.clear()
+    market.courier.answers.clear()
     await market.send(SELLER, market.buyer_alias)
     [mail] = [one for one in await market.deliver_due() if one.rcpt_to == BUYER]
     report = (
@@ -198,13 +202,13 @@ async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: Town, lo
     assert history[-2:] == [EventType.BOUNCED, EventType.NOTICE_QUEUED]
 
 
-async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, log: Written) -> None:
+async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: MarketEnv, log: CapturedLog) -> None:
     party_id = market.pair.seller.party.id
-    await market.store.app_passwords.add(party_id, "test", market.desk._hasher.hash("correct"))
-    assert await market.desk.login("S1", "correct") == party_id
-    assert await market.desk.login("S1", "correct") == party_id, "remembered"
-    assert await market.desk.login("S1", "wrong-word") is None
-    assert await market.desk.login("nobody-here", "wrong-word") is None
+    await market.store.app_passwords.add(party_id, "test", market.intake._hasher.hash("correct"))
+    assert await market.intake.login("S1", "correct") == party_id
+    assert await market.intake.login("S1", "correct") == party_id, "remembered"
+    assert await market.intake.login("S1", "wrong-word") is None
+    assert await market.intake.login("nobody-here", "wrong-word") is None
     assert [line["party"] for line in log.lines("signed_in")] == [party_id] * 2
     assert [line.get("parties") for line in log.lines("sign_in_failed")] == [[party_id], []]
     assert counted(market, "sign_ins", outcome="success") == 2
@@ -213,7 +217,7 @@ async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: Town, 
         assert typed not in log.text
 
 
-async def test_keys_and_links_have_their_lines(market: Town, log: Written) -> None:
+async def test_keys_and_links_have_their_lines(market: MarketEnv, log: CapturedLog) -> None:
     [key] = await market.store.dkim_keys.of_domain("market.example")
     await market.store.dkim_keys.put(replace(key, selector="e2", state=type(key.state).PREPARED))
     await market.store.dkim_keys.activate("market.example", "e2")
@@ -226,7 +230,9 @@ async def test_keys_and_links_have_their_lines(market: Town, log: Written) -> No
     assert (used["purpose"], used["choice"], used["sender"], used["party"]) == ("sender", "approve", "s", "p")
 
 
-async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_rolled_back_has_no_line(
+    market: MarketEnv, log: CapturedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(batch: object) -> Iterator[object]:
         yield from ()
         raise RuntimeError(f"a bug in {type(batch)}")
@@ -237,7 +243,7 @@ async def test_what_is_rolled_back_has_no_line(market: Town, log: Written, monke
     assert log.lines() == []
 
 
-async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: Town, log: Written) -> None:
+async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: MarketEnv, log: CapturedLog) -> None:
     await market.send(SELLER, market.buyer_alias)
     [item] = await market.store.queue.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
     done = await settling.settle(market.services, item, BUYER, failed(permanent=False), market.clock.now())
@@ -249,7 +255,7 @@ async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(marke
 
 
 async def test_a_fault_in_the_log_itself_undoes_nothing(
-    market: Town, log: Written, monkeypatch: pytest.MonkeyPatch
+    market: MarketEnv, log: CapturedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.steps.event_log._codes", lambda _: 1 / 0)
     [reply] = await market.send(SELLER, market.buyer_alias)
@@ -259,7 +265,7 @@ async def test_a_fault_in_the_log_itself_undoes_nothing(
 
 
 @pytest.mark.parametrize("event_type", EventType)
-async def test_no_event_is_forgotten(market: Town, log: Written, event_type: EventType) -> None:
+async def test_no_event_is_forgotten(market: MarketEnv, log: CapturedLog, event_type: EventType) -> None:
     has_actor = "by" in documented()[LINES[event_type]]
     data: dict[str, str | int] = {"case": "C-1", "text": "its own words"}
     if has_actor:
@@ -344,16 +350,16 @@ def test_every_reason_has_its_place() -> None:
     assert set(PLACES) == set(ReasonCode)
 
 
-async def test_no_relaying_is_said_and_counted_by_its_word(market: Town, log: Written) -> None:
+async def test_no_relaying_is_said_and_counted_by_its_word(market: MarketEnv, log: CapturedLog) -> None:
     assert of(Place.RCPT) == [ReasonCode.NO_RELAYING]
     peer = Peer(port=Port.SUBMISSION, client_ip="192.0.2.7", helo="h", tls=True, login_party_id="p")
-    reply = await market.desk.rcpt_to(peer, SELLER, "x@elsewhere.example")
+    reply = await market.intake.rcpt_to(peer, SELLER, "x@elsewhere.example")
     assert "(no_relaying)" in reply.text
     assert only(log, "recipient_refused")["reason"] == "no_relaying"
     assert counted(market, "refusals", stage="rcpt", reason="no_relaying") == 1
 
 
-async def _judged(market: Town, outcome: Verdict | Reason) -> Reply:
+async def _judged(market: MarketEnv, outcome: Verdict | Reason) -> Reply:
     """A real message for which the rules have come to `outcome`, written; and what its client hears."""
     content = f"From: {SELLER}\r\nSubject: About the table\r\n\r\nGood day\r\n".encode()
     peer = Peer(port=Port.MX, client_ip="192.0.2.7", helo="h", tls=True, trusted=True)
@@ -389,7 +395,7 @@ def _with(relayed: Relayed, outcome: Verdict | Reason) -> RecipientResult:
             return Returned(judgement=judgement)
 
 
-async def _recorded(market: Town, log: Written, event: str) -> tuple[dict[str, object], str]:
+async def _recorded(market: MarketEnv, log: CapturedLog, event: str) -> tuple[dict[str, object], str]:
     """The line, and all that the record keeps as words."""
     line = log.lines(event)[-1]
     summary, history = (
@@ -401,7 +407,7 @@ async def _recorded(market: Town, log: Written, event: str) -> tuple[dict[str, o
 
 
 @pytest.mark.parametrize("code", of(Place.REFUSAL))
-async def test_a_refusals_word_is_the_same_everywhere(market: Town, log: Written, code: ReasonCode) -> None:
+async def test_a_refusals_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog, code: ReasonCode) -> None:
     reply = await _judged(market, Reason(code=code))
     assert f"({code})" in reply.text
     line, kept = await _recorded(market, log, "message_refused")
@@ -418,7 +424,7 @@ def _verdict(action: Action, code: ReasonCode, *, notify: bool) -> Verdict:
 @pytest.mark.parametrize("action", [Action.RETURN, Action.HOLD])
 @pytest.mark.parametrize("code", of(Place.RETURN))
 async def test_a_stopping_verdicts_word_is_the_same_everywhere(
-    market: Town, log: Written, code: ReasonCode, action: Action
+    market: MarketEnv, log: CapturedLog, code: ReasonCode, action: Action
 ) -> None:
     reply = await _judged(market, _verdict(action, code, notify=True))
     assert f"({code})" in reply.text
@@ -431,7 +437,9 @@ async def test_a_stopping_verdicts_word_is_the_same_everywhere(
 
 
 @pytest.mark.parametrize("code", of(Place.PASS))
-async def test_a_passing_verdicts_word_is_the_same_everywhere(market: Town, log: Written, code: ReasonCode) -> None:
+async def test_a_passing_verdicts_word_is_the_same_everywhere(
+    market: MarketEnv, log: CapturedLog, code: ReasonCode
+) -> None:
     verdict = replace(_verdict(Action.RELAY, ReasonCode.ANSWER, notify=False), reasons=(Reason(code=code),))
     await _judged(market, verdict)
     line, kept = await _recorded(market, log, "message_accepted")
@@ -440,7 +448,7 @@ async def test_a_passing_verdicts_word_is_the_same_everywhere(market: Town, log:
     assert counted(market, "verdicts", action="relay", reason=code) == 1
 
 
-async def test_a_warnings_word_is_the_same_everywhere(market: Town, log: Written) -> None:
+async def test_a_warnings_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog) -> None:
     warned = replace(
         _verdict(Action.RELAY, ReasonCode.ANSWER, notify=True),
         warnings=(Reason(code=ReasonCode.EXTERNAL_LINK),),
@@ -453,7 +461,7 @@ async def test_a_warnings_word_is_the_same_everywhere(market: Town, log: Written
     assert counted(market, "verdicts", action="relay", reason="external_link") == 1
 
 
-async def _settled(market: Town, code: ReasonCode) -> Settlement:
+async def _settled(market: MarketEnv, code: ReasonCode) -> Settlement:
     """The end of an attempt that fails for this reason, written."""
     await market.send(SELLER, market.buyer_alias)
     services = market.services
@@ -476,7 +484,7 @@ async def _settled(market: Town, code: ReasonCode) -> Settlement:
 
 
 @pytest.mark.parametrize("code", of(Place.DISPATCH) + of(Place.DELIVERY) + of(Place.RETRY))
-async def test_a_deliverys_word_is_the_same_everywhere(market: Town, log: Written, code: ReasonCode) -> None:
+async def test_a_deliverys_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog, code: ReasonCode) -> None:
     ended = await _settled(market, code)
     line, kept = await _recorded(market, log, "message_returned" if PLACES[code] is Place.DISPATCH else "delivery")
     assert line["reason"] == code
@@ -488,7 +496,7 @@ async def test_a_deliverys_word_is_the_same_everywhere(market: Town, log: Writte
     assert counted(market, "notices", type=type_, reason=code) == told
 
 
-async def test_the_notice_of_a_delay_is_called_so_everywhere(market: Town, log: Written) -> None:
+async def test_the_notice_of_a_delay_is_called_so_everywhere(market: MarketEnv, log: CapturedLog) -> None:
     assert of(Place.NOTICE) == [ReasonCode.DELAYED]
     await _settled(market, ReasonCode.DELAYED)
     line, kept = await _recorded(market, log, "notice_queued")
@@ -498,7 +506,9 @@ async def test_the_notice_of_a_delay_is_called_so_everywhere(market: Town, log: 
 
 
 @pytest.mark.parametrize("fault", StoreFault)
-async def test_an_unavailable_store_is_called_by_one_word(market: Town, log: Written, fault: StoreFault) -> None:
+async def test_an_unavailable_store_is_called_by_one_word(
+    market: MarketEnv, log: CapturedLog, fault: StoreFault
+) -> None:
     assert of(Place.NOWHERE) == [ReasonCode.STORE_AWAY]
     error = StoreUnavailableError("PostgreSQL: no", code="53100", fault=fault)
     market.store.base.engine.availability.failed(error, 3)  # type: ignore[attr-defined]
@@ -510,14 +520,14 @@ async def test_an_unavailable_store_is_called_by_one_word(market: Town, log: Wri
 # ---------------------------------------------------------------- nothing of anybody
 
 
-async def test_no_address_no_subject_and_no_text_of_any_mail_is_in_the_log(market: Town, log: Written) -> None:
+async def test_no_address_no_subject_and_no_text_of_any_mail_is_in_the_log(market: MarketEnv, log: CapturedLog) -> None:
     secret, word = "kaoru-7731@hidden-place.example", "Zanzibarquestion"
     await market.set_marketplace(policies=(UNLIMITED,))
     mails = list(everywhere(secret))[::8]
     for number, (_, content) in enumerate(mails):
         head = f"From: {secret if number % 3 == 0 else SELLER}\r\nSubject: {word}\r\nX-Text: {word}\r\n".encode()
         await market.send_raw(head + content, SELLER, market.buyer_alias, login=Role.SELLER if number % 2 else None)
-        market.mailboxes.answers[BUYER] = failed(550, "5.1.1", f"<{BUYER}> {word} is unknown at hidden-place.example")
+        market.courier.answers[BUYER] = failed(550, "5.1.1", f"<{BUYER}> {word} is unknown at hidden-place.example")
         await market.deliver_due()
     assert len(log.lines("message_accepted")) + len(log.lines("message_refused")) >= len(mails)
     assert log.lines("delivery", state="bounced")
@@ -527,7 +537,7 @@ async def test_no_address_no_subject_and_no_text_of_any_mail_is_in_the_log(marke
 
 
 async def test_a_bug_is_told_with_its_place_and_without_the_mail(
-    market: Town, log: Written, monkeypatch: pytest.MonkeyPatch
+    market: MarketEnv, log: CapturedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mail's text in an exception, quoted as Python quotes it, does not get into the log."""
 
@@ -545,7 +555,7 @@ async def test_a_bug_is_told_with_its_place_and_without_the_mail(
     assert "hidden.example" not in log.text
 
 
-async def test_lines_come_before_their_writer_goes_on(market: Town, log: Written) -> None:
+async def test_lines_come_before_their_writer_goes_on(market: MarketEnv, log: CapturedLog) -> None:
     """Whoever has its 250 finds the line: also of many that share a commit."""
     sent = await asyncio.gather(*(market.send(SELLER, market.buyer_alias) for _ in range(5)))
     assert len(log.lines("message_accepted")) == len(sent)

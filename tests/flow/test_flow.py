@@ -8,11 +8,11 @@ from relay.core.model.optout import OptOut
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery
+from tests.support.market_env import BUYER, DOMAIN, SELLER, START, MarketEnv, parsed
 from tests.support.narrowing import not_none, parts
-from tests.support.town import BUYER, DOMAIN, SELLER, START, Town, parsed
 
 
-async def test_a_message_and_its_answer_cross_in_one_thread(market: Town) -> None:  # R-REW-02, R-REW-03
+async def test_a_message_and_its_answer_cross_in_one_thread(market: MarketEnv) -> None:  # R-REW-02, R-REW-03
     [reply] = await market.send(SELLER, market.buyer_alias, Message_ID="<one@pottery.example>")
     assert (reply.code, reply.enhanced) == (250, "2.0.0")
     [to_buyer] = await market.deliver_due()
@@ -32,7 +32,7 @@ async def test_a_message_and_its_answer_cross_in_one_thread(market: Town) -> Non
     assert "phone.example" not in to_seller.content.decode()
 
 
-async def test_a_thread_holds_between_two_mailboxes_of_one_provider(market: Town) -> None:  # R-REW-03
+async def test_a_thread_holds_between_two_mailboxes_of_one_provider(market: MarketEnv) -> None:  # R-REW-03
     await market.send(SELLER, market.buyer_alias, Message_ID="<one@mail.provider.example>")
     [to_buyer] = await market.deliver_due()
     await market.send(
@@ -47,7 +47,7 @@ async def test_a_thread_holds_between_two_mailboxes_of_one_provider(market: Town
     assert b"My provider is [hidden]" in to_seller.content
 
 
-async def test_a_message_id_that_no_header_may_hold_does_not_stop_its_answer(market: Town) -> None:  # R-REW-03
+async def test_a_message_id_that_no_header_may_hold_does_not_stop_its_answer(market: MarketEnv) -> None:  # R-REW-03
     raw = f"From: {SELLER}\r\nMessage-ID: <テ@pottery.example>\r\nSubject: x\r\n\r\nGood day\r\n"
     await market.send_raw(raw.encode(), SELLER, market.buyer_alias)
     [to_buyer] = await market.deliver_due()
@@ -56,7 +56,7 @@ async def test_a_message_id_that_no_header_may_hold_does_not_stop_its_answer(mar
     assert to_seller.rcpt_to == SELLER
 
 
-async def test_the_return_path_is_signed_and_of_the_from_domain(market: Town) -> None:  # R-REW-10
+async def test_the_return_path_is_signed_and_of_the_from_domain(market: MarketEnv) -> None:  # R-REW-10
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
     assert mail.mail_from.endswith("@" + DOMAIN)
@@ -64,7 +64,7 @@ async def test_the_return_path_is_signed_and_of_the_from_domain(market: Town) ->
     assert mail.content.startswith(b"DKIM-Signature:")
 
 
-async def test_an_opted_out_buyers_seller_gets_one_notice(market: Town) -> None:  # R-POL-03, R-OUT-05, R-OUT-07
+async def test_an_opted_out_buyers_seller_gets_one_notice(market: MarketEnv) -> None:  # R-POL-03, R-OUT-05, R-OUT-07
     await opt_out(market)
     [reply] = await market.send(SELLER, market.buyer_alias, Message_ID="<two@pottery.example>")
     assert reply.code == 250
@@ -80,14 +80,14 @@ async def test_an_opted_out_buyers_seller_gets_one_notice(market: Town) -> None:
     assert summary.state is MessageState.RETURNED
 
 
-async def test_a_marked_subject_passes_the_opt_out(market: Town) -> None:  # R-POL-04
+async def test_a_marked_subject_passes_the_opt_out(market: MarketEnv) -> None:  # R-POL-04
     await opt_out(market)
     await market.send(SELLER, market.buyer_alias, Subject="[重要] ご住所について")
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
 
 
-async def test_a_question_of_the_buyer_opens_the_door_for_its_answer(market: Town) -> None:  # R-POL-04
+async def test_a_question_of_the_buyer_opens_the_door_for_its_answer(market: MarketEnv) -> None:  # R-POL-04
     await opt_out(market)
     await market.send(BUYER, market.seller_alias, Subject="When?")
     await market.deliver_due()
@@ -100,7 +100,7 @@ async def test_a_question_of_the_buyer_opens_the_door_for_its_answer(market: Tow
     assert notice.rcpt_to == SELLER
 
 
-async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # R-POL-02
+async def test_an_opt_out_takes_effect_on_queued_mail(market: MarketEnv) -> None:  # R-POL-02
     await market.send(SELLER, market.buyer_alias)
     await opt_out(market)
     [notice] = await market.deliver_due()
@@ -109,14 +109,14 @@ async def test_an_opt_out_takes_effect_on_queued_mail(market: Town) -> None:  # 
     assert summary.state is MessageState.RETURNED
 
 
-async def test_an_opt_out_spares_queued_mail_that_passes_it(market: Town) -> None:  # R-POL-02, R-POL-04
+async def test_an_opt_out_spares_queued_mail_that_passes_it(market: MarketEnv) -> None:  # R-POL-02, R-POL-04
     await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
     await opt_out(market)
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
 
 
-async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(market: Town) -> None:  # R-SND-02
+async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(market: MarketEnv) -> None:  # R-SND-02
     [reply] = await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
     assert reply.code == 250
     assert "held" in reply.text
@@ -129,7 +129,7 @@ async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(ma
     assert "helper" not in mail.content.decode()
 
 
-async def test_an_approved_but_unproven_from_is_held_until_staff_release_it(market: Town) -> None:  # R-IN-09
+async def test_an_approved_but_unproven_from_is_held_until_staff_release_it(market: MarketEnv) -> None:  # R-IN-09
     [reply] = await market.send(SELLER, market.buyer_alias, trusted=False)
     assert reply.code == 250
     assert "held" in reply.text
@@ -141,7 +141,7 @@ async def test_an_approved_but_unproven_from_is_held_until_staff_release_it(mark
     assert mail.rcpt_to == BUYER
 
 
-async def test_an_opt_out_during_a_hold_stops_what_is_released(market: Town) -> None:  # R-POL-02
+async def test_an_opt_out_during_a_hold_stops_what_is_released(market: MarketEnv) -> None:  # R-POL-02
     await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER)
     await market.deliver_due()
     await opt_out(market)
@@ -150,7 +150,7 @@ async def test_an_opt_out_during_a_hold_stops_what_is_released(market: Town) -> 
     assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
 
 
-async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> None:  # R-IN-05
+async def test_one_recipients_refusal_does_not_lose_another(market: MarketEnv) -> None:  # R-IN-05
     second = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     seller = market.pair.seller.party.id
     other = await market.store.pairs.put("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
@@ -160,7 +160,7 @@ async def test_one_recipients_refusal_does_not_lose_another(market: Town) -> Non
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["second@phone.example", SELLER]
 
 
-async def test_a_recipient_refused_beside_one_that_is_taken_is_told_by_a_notice(market: Town) -> None:  # R-REW-05
+async def test_a_recipient_refused_beside_one_that_is_taken_is_told_by_a_notice(market: MarketEnv) -> None:  # R-REW-05
     stranger = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     buyer = market.pair.buyer.party.id
     foreign = await market.store.pairs.put("market", buyer, stranger.id, dict.fromkeys(Role, DOMAIN))
@@ -173,7 +173,7 @@ async def test_a_recipient_refused_beside_one_that_is_taken_is_told_by_a_notice(
     assert BUYER.encode() not in mails[SELLER].content
 
 
-async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: Town) -> None:  # R-REW-05
+async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: MarketEnv) -> None:  # R-REW-05
     replies = await market.send(
         SELLER, market.seller_alias, market.buyer_alias, f"{market.buyer_alias.replace('@', '+o1@')}"
     )
@@ -185,22 +185,22 @@ async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: Town) ->
     assert len(merged) == 2
 
 
-async def test_mail_to_the_own_alias_alone_comes_back_with_a_notice(market: Town) -> None:  # R-REW-05
+async def test_mail_to_the_own_alias_alone_comes_back_with_a_notice(market: MarketEnv) -> None:  # R-REW-05
     await market.send(SELLER, market.seller_alias)
     [notice] = await market.deliver_due()
     assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
 
 
-async def test_the_same_message_id_twice_is_two_messages(market: Town) -> None:  # R-IN-03
+async def test_the_same_message_id_twice_is_two_messages(market: MarketEnv) -> None:  # R-IN-03
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias, Message_ID="<same@pottery.example>")
     first, second = await market.deliver_due()
     assert parsed(first)["Message-ID"] != parsed(second)["Message-ID"]
 
 
-async def test_a_refused_mailbox_is_told_once_with_its_reason(market: Town) -> None:  # R-OUT-03, R-OUT-05
+async def test_a_refused_mailbox_is_told_once_with_its_reason(market: MarketEnv) -> None:  # R-OUT-03, R-OUT-05
     said = f"5.1.1 <{BUYER}> no such user"
-    market.mailboxes.answers[BUYER] = Delivery(
+    market.courier.answers[BUYER] = Delivery(
         accepted=False, permanent=True, code=550, enhanced="5.1.1", text=said, phase="rcpt", host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
@@ -221,10 +221,10 @@ async def test_a_refused_mailbox_is_told_once_with_its_reason(market: Town) -> N
     assert BUYER not in str(events)
 
 
-async def test_what_a_server_says_is_recorded_without_the_mailbox_in_any_form(market: Town) -> None:  # R-OUT-03
+async def test_what_a_server_says_is_recorded_without_the_mailbox_in_any_form(market: MarketEnv) -> None:  # R-OUT-03
     local, _, domain = BUYER.partition("@")
     said = f"{local}: mailbox over quota at {domain}"
-    market.mailboxes.answers[BUYER] = Delivery(
+    market.courier.answers[BUYER] = Delivery(
         accepted=False, permanent=True, code=552, enhanced="5.2.2", text=said, phase="rcpt", host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
@@ -236,8 +236,8 @@ async def test_what_a_server_says_is_recorded_without_the_mailbox_in_any_form(ma
     assert domain not in str(events)
 
 
-async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: Town) -> None:  # R-OUT-02
-    market.mailboxes.answers[BUYER] = Delivery(
+async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: MarketEnv) -> None:  # R-OUT-02
+    market.courier.answers[BUYER] = Delivery(
         accepted=False, permanent=False, code=451, enhanced="4.3.0", text="later", phase="data", host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
@@ -251,7 +251,7 @@ async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: 
     assert summary.state is MessageState.BOUNCED
 
 
-async def test_a_bounce_that_comes_back_later_is_told_too(market: Town) -> None:  # R-OUT-04, R-OUT-05
+async def test_a_bounce_that_comes_back_later_is_told_too(market: MarketEnv) -> None:  # R-OUT-04, R-OUT-05
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
     report = _report(mail.mail_from)
@@ -264,7 +264,7 @@ async def test_a_bounce_that_comes_back_later_is_told_too(market: Town) -> None:
     assert summary.state is MessageState.BOUNCED
 
 
-async def test_automatic_replies_pass_once_a_day_and_get_no_notice(market: Town) -> None:  # R-POL-14, R-OUT-08
+async def test_automatic_replies_pass_once_a_day_and_get_no_notice(market: MarketEnv) -> None:  # R-POL-14, R-OUT-08
     for _ in range(3):
         [reply] = await market.send(BUYER, market.seller_alias, Auto_Submitted="auto-replied")
         assert reply.code == 250
@@ -275,7 +275,7 @@ async def test_automatic_replies_pass_once_a_day_and_get_no_notice(market: Town)
     assert len(await market.deliver_due()) == 1
 
 
-async def test_our_own_mail_coming_back_is_a_loop_without_a_notice(market: Town) -> None:  # R-OUT-08
+async def test_our_own_mail_coming_back_is_a_loop_without_a_notice(market: MarketEnv) -> None:  # R-OUT-08
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
     mark = parsed(mail)["X-Relay-Loop"]
@@ -284,7 +284,7 @@ async def test_our_own_mail_coming_back_is_a_loop_without_a_notice(market: Town)
     assert await market.deliver_due() == []
 
 
-async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> None:  # R-SND-07
+async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: MarketEnv) -> None:  # R-SND-07
     await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     await market.send(SELLER, market.buyer_alias)
     [notice] = await market.deliver_due()
@@ -293,7 +293,9 @@ async def test_a_closed_buyer_is_unavailable_in_neutral_words(market: Town) -> N
     assert "closed" not in text.lower()
 
 
-async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(market: Town) -> None:  # R-SND-07, R-OUT-07
+async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(
+    market: MarketEnv,
+) -> None:  # R-SND-07, R-OUT-07
     await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     await market.send(SELLER, market.buyer_alias, trusted=False)
     [held] = await market.deliver_due()
@@ -308,7 +310,7 @@ async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(marke
     assert (suspended.mail_from, suspended.rcpt_to) == ("", SELLER)
 
 
-async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-04
+async def test_mail_follows_the_current_mailbox(market: MarketEnv) -> None:  # R-ADR-04
     await market.send(SELLER, market.buyer_alias)
     await market.store.parties.put("market", Role.BUYER, "B1", mailbox="new.home@mail.example")
     [mail] = await market.deliver_due()
@@ -316,7 +318,7 @@ async def test_mail_follows_the_current_mailbox(market: Town) -> None:  # R-ADR-
     assert parsed(mail)["To"] == "new.home@mail.example"
 
 
-async def test_reject_at_data_says_it_in_the_dialogue_and_by_no_notice(market: Town) -> None:  # R-POL-16
+async def test_reject_at_data_says_it_in_the_dialogue_and_by_no_notice(market: MarketEnv) -> None:  # R-POL-16
     await market.set_marketplace(reject_at_data=True)
     await opt_out(market)
     [reply] = await market.send(SELLER, market.buyer_alias)
@@ -324,7 +326,7 @@ async def test_reject_at_data_says_it_in_the_dialogue_and_by_no_notice(market: T
     assert await market.deliver_due() == []
 
 
-async def test_notices_beyond_the_quota_wait_for_the_next_hour(market: Town) -> None:  # R-OUT-07
+async def test_notices_beyond_the_quota_wait_for_the_next_hour(market: MarketEnv) -> None:  # R-OUT-07
     await opt_out(market)
     for _ in range(32):
         await market.send(SELLER, market.buyer_alias)
@@ -333,7 +335,7 @@ async def test_notices_beyond_the_quota_wait_for_the_next_hour(market: Town) -> 
     assert len(await market.deliver_due()) == 2
 
 
-async def opt_out(market: Town) -> None:
+async def opt_out(market: MarketEnv) -> None:
     await market.store.opt_outs.put(
         OptOut(
             buyer_id=market.pair.buyer.party.id,

@@ -6,10 +6,10 @@ from datetime import timedelta
 from relay.core.model.policy import Policy
 from relay.housekeeping import Housekeeping
 from relay.ports import NoticeSent
-from tests.support.town import SELLER, START, Town
+from tests.support.market_env import SELLER, START, MarketEnv
 
 
-async def test_an_announcement_that_died_with_its_node_is_written_by_another(market: Town) -> None:  # R-POL-20
+async def test_an_announcement_that_died_with_its_node_is_written_by_another(market: MarketEnv) -> None:  # R-POL-20
     coming = replace(Policy(), version="2", effective_at=START + timedelta(days=3))
     await market.set_marketplace(policies=(Policy(), coming))
     turn = NoticeSent(party_id=market.pair.seller.party.id, topic="policy 2 (turn)", at=market.clock.now())

@@ -15,23 +15,23 @@ from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.core.model.sender import SenderState
 from relay.ports import Misuse
-from tests.support.town import ACCEPTED, BUYER, SELLER, START, Town, parsed
+from tests.support.market_env import ACCEPTED, BUYER, SELLER, START, MarketEnv, parsed
 
 SMALL = Policy(quotas=Quotas(seller_per_day=10, pair_per_day=2, buyer_per_day=10))
 
 
-async def use(market: Town, policy: Policy) -> None:
+async def use(market: MarketEnv, policy: Policy) -> None:
     await market.set_marketplace(policies=(policy,))
 
 
-async def opt_out(market: Town) -> None:
+async def opt_out(market: MarketEnv) -> None:
     buyer_id = market.pair.buyer.party.id
     await market.store.opt_outs.put(
         OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="page", changed_at=market.clock.now()), out=True
     )
 
 
-async def test_over_quota_waits_for_the_reset_by_itself_with_one_notice(market: Town) -> None:  # R-POL-11 R-OUT-02
+async def test_over_quota_waits_for_the_reset_by_itself_with_one_notice(market: MarketEnv) -> None:  # R-POL-11 R-OUT-02
     await use(market, SMALL)
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias)
@@ -45,7 +45,7 @@ async def test_over_quota_waits_for_the_reset_by_itself_with_one_notice(market: 
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
 
 
-async def test_over_quota_a_login_is_told_when_to_come_again(market: Town) -> None:  # R-POL-11
+async def test_over_quota_a_login_is_told_when_to_come_again(market: MarketEnv) -> None:  # R-POL-11
     await use(market, SMALL)
     replies = [(await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False))[0] for _ in range(3)]
     assert [reply.code for reply in replies] == [250, 250, 450]
@@ -57,7 +57,7 @@ async def test_over_quota_a_login_is_told_when_to_come_again(market: Town) -> No
 
 
 @pytest.mark.parametrize("login", [Role.SELLER, None])
-async def test_sessions_at_one_instant_overshoot_no_quota(market: Town, login: Role | None) -> None:  # R-POL-11
+async def test_sessions_at_one_instant_overshoot_no_quota(market: MarketEnv, login: Role | None) -> None:  # R-POL-11
     await use(market, SMALL)
     sent = (market.send(SELLER, market.buyer_alias, login=login, trusted=not login) for _ in range(6))
     codes = sorted(reply.code for [reply] in await asyncio.gather(*sent))
@@ -65,7 +65,7 @@ async def test_sessions_at_one_instant_overshoot_no_quota(market: Town, login: R
     assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 2
 
 
-async def test_marks_at_one_instant_overshoot_no_quota(market: Town) -> None:  # R-POL-06
+async def test_marks_at_one_instant_overshoot_no_quota(market: MarketEnv) -> None:  # R-POL-06
     await opt_out(market)
     await use(market, Policy(bypass=Bypass(per_day=1)))
     sent = (market.send(SELLER, market.buyer_alias, Subject="[Important] your address") for _ in range(3))
@@ -73,7 +73,7 @@ async def test_marks_at_one_instant_overshoot_no_quota(market: Town) -> None:  #
     assert [mail.rcpt_to for mail in await market.deliver_due()].count(BUYER) == 1
 
 
-async def test_answers_and_critical_mail_use_up_no_quota(market: Town) -> None:  # R-POL-11
+async def test_answers_and_critical_mail_use_up_no_quota(market: MarketEnv) -> None:  # R-POL-11
     await use(market, SMALL)
     for _ in range(4):
         await market.send(BUYER, market.seller_alias, Subject="When?")
@@ -85,7 +85,7 @@ async def test_answers_and_critical_mail_use_up_no_quota(market: Town) -> None: 
     assert (await market.store.records.messages())[0].state is MessageState.QUEUED
 
 
-async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
+async def test_quotas_hold_over_a_restart(market: MarketEnv) -> None:  # R-POL-11
     await use(market, SMALL)
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias)
@@ -95,7 +95,7 @@ async def test_quotas_hold_over_a_restart(market: Town) -> None:  # R-POL-11
     assert reply.code == 450
 
 
-async def test_quiet_hours_are_the_buyers(market: Town) -> None:  # R-POL-12
+async def test_quiet_hours_are_the_buyers(market: MarketEnv) -> None:  # R-POL-12
     await use(market, Policy(hours=Hours(time_zone="Asia/Tokyo", quiet="22:00-07:00")))
     await market.store.parties.put(
         "market", Role.BUYER, "B1", settings=SettingsUpdate(time_zone="Europe/Berlin", quiet_hours="")
@@ -109,7 +109,7 @@ async def test_quiet_hours_are_the_buyers(market: Town) -> None:  # R-POL-12
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
-async def test_a_mark_of_importance_has_its_price(market: Town) -> None:  # R-POL-06
+async def test_a_mark_of_importance_has_its_price(market: MarketEnv) -> None:  # R-POL-06
     await use(market, Policy(bypass=Bypass(per_day=2)))
     await opt_out(market)
     for _ in range(3):
@@ -119,7 +119,7 @@ async def test_a_mark_of_importance_has_its_price(market: Town) -> None:  # R-PO
     assert "bypass_quota" in mails[2].content.decode("ascii")
 
 
-async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market: Town) -> None:  # R-POL-06
+async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market: MarketEnv) -> None:  # R-POL-06
     await opt_out(market)
     seller_id = market.pair.seller.party.id
     await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
@@ -139,7 +139,7 @@ async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market
     assert BUYER in [mail.rcpt_to for mail in await market.deliver_due()]
 
 
-async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-18
+async def test_a_thread_closes_and_is_reopened(market: MarketEnv) -> None:  # R-POL-18
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     market.clock.forward(181 * 86_400)
@@ -152,7 +152,7 @@ async def test_a_thread_closes_and_is_reopened(market: Town) -> None:  # R-POL-1
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
 
 
-async def operators_order(market: Town) -> None:
+async def operators_order(market: MarketEnv) -> None:
     await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market",
@@ -164,7 +164,7 @@ async def operators_order(market: Town) -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "+A-1"])
-async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: str) -> None:  # R-POL-13
+async def test_the_operators_orders_are_the_operators_affair(market: MarketEnv, tag: str) -> None:  # R-POL-13
     await operators_order(market)
     local_part, _, domain = market.buyer_alias.partition("@")
     await market.send(SELLER, f"{local_part}{tag}@{domain}")
@@ -176,7 +176,7 @@ async def test_the_operators_orders_are_the_operators_affair(market: Town, tag: 
     assert mail.rcpt_to == "ops@operator.example"
 
 
-async def test_with_product_support_product_questions_reach_the_seller(market: Town) -> None:  # R-POL-13
+async def test_with_product_support_product_questions_reach_the_seller(market: MarketEnv) -> None:  # R-POL-13
     await operators_order(market)
     await market.store.parties.put("market", Role.SELLER, "S1", settings=SettingsUpdate(product_support=True))
     await market.send(BUYER, market.seller_alias, Subject="Which glaze?", X_Relay_Kind="customisation")
@@ -184,7 +184,7 @@ async def test_with_product_support_product_questions_reach_the_seller(market: T
     assert sorted(mail.rcpt_to for mail in await market.deliver_due()) == ["ops@operator.example", SELLER]
 
 
-async def test_a_policy_to_come_judges_from_its_day_on(market: Town) -> None:  # R-POL-15
+async def test_a_policy_to_come_judges_from_its_day_on(market: MarketEnv) -> None:  # R-POL-15
     later = replace(SMALL, version="later", effective_at=datetime(2026, 11, 24, tzinfo=UTC))
     await market.set_marketplace(policies=(Policy(version="now"), later))
     await market.send(SELLER, market.buyer_alias)
@@ -193,7 +193,7 @@ async def test_a_policy_to_come_judges_from_its_day_on(market: Town) -> None:  #
     assert {one.policy_version for one in await market.store.records.messages()} == {"now", "later"}
 
 
-async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # R-POL-19
+async def test_a_check_is_answered_and_relays_nothing(market: MarketEnv) -> None:  # R-POL-19
     [reply] = await market.send(SELLER, f"check+{market.buyer_alias}")
     assert reply.code == 250
     assert "not relayed" in reply.text
@@ -208,7 +208,7 @@ async def test_a_check_is_answered_and_relays_nothing(market: Town) -> None:  # 
     assert {one.state for one in await market.store.records.messages()} == {MessageState.RETURNED}
 
 
-async def test_over_quota_a_check_is_answered_at_once(market: Town) -> None:  # R-POL-19
+async def test_over_quota_a_check_is_answered_at_once(market: MarketEnv) -> None:  # R-POL-19
     await use(market, SMALL)
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
@@ -220,7 +220,7 @@ async def test_over_quota_a_check_is_answered_at_once(market: Town) -> None:  # 
     assert "quota_pair" in answer.content.decode("ascii")
 
 
-async def test_a_check_beside_a_returned_mail_hides_neither(market: Town) -> None:  # R-IN-05 R-POL-19
+async def test_a_check_beside_a_returned_mail_hides_neither(market: MarketEnv) -> None:  # R-IN-05 R-POL-19
     await market.set_marketplace(reject_at_data=True)
     await opt_out(market)
     replies = await market.send(SELLER, market.buyer_alias, f"check+{market.buyer_alias}")
@@ -228,7 +228,7 @@ async def test_a_check_beside_a_returned_mail_hides_neither(market: Town) -> Non
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER, SELLER]
 
 
-async def test_a_service_question_that_is_held_still_goes_to_the_operator(market: Town) -> None:  # R-POL-13
+async def test_a_service_question_that_is_held_still_goes_to_the_operator(market: MarketEnv) -> None:  # R-POL-13
     held = Attachments(action=ContentAction.HOLD)
     await use(market, Policy(attachments=held))
     await operators_order(market)
@@ -239,9 +239,9 @@ async def test_a_service_question_that_is_held_still_goes_to_the_operator(market
     assert [mail.rcpt_to for mail in await market.deliver_due()] == ["ops@operator.example"]
 
 
-async def test_a_buyer_hears_when_the_operator_cannot_be_reached(market: Town) -> None:  # R-POL-13 R-OUT-05
+async def test_a_buyer_hears_when_the_operator_cannot_be_reached(market: MarketEnv) -> None:  # R-POL-13 R-OUT-05
     await operators_order(market)
-    market.mailboxes.answers["ops@operator.example"] = replace(ACCEPTED, accepted=False, permanent=True, code=550)
+    market.courier.answers["ops@operator.example"] = replace(ACCEPTED, accepted=False, permanent=True, code=550)
     await market.send(BUYER, market.seller_alias, Subject="Where is it?")
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
@@ -254,7 +254,7 @@ def _with_attachment(name: str) -> bytes:
     return bytes(message)
 
 
-async def more_buyers(market: Town, number: int) -> list[str]:
+async def more_buyers(market: MarketEnv, number: int) -> list[str]:
     """Aliases of further buyers of the same seller."""
     aliases = []
     for each in range(number):
@@ -268,7 +268,7 @@ async def more_buyers(market: Town, number: int) -> list[str]:
     return aliases
 
 
-async def test_many_recipients_of_one_mail_are_many_messages_for_a_quota(market: Town) -> None:  # R-POL-11 R-IN-05
+async def test_many_recipients_of_one_mail_are_many_messages_for_a_quota(market: MarketEnv) -> None:  # R-POL-11 R-IN-05
     await use(market, Policy(quotas=Quotas(seller_per_day=2, pair_per_day=0, buyer_per_day=0)))
     one, two, three, four = await more_buyers(market, 4)
     replies = await market.send(SELLER, one, one.replace("@", "+again@"), two, three, four)
@@ -280,7 +280,9 @@ async def test_many_recipients_of_one_mail_are_many_messages_for_a_quota(market:
     assert await market.deliver_due() == []  # told already
 
 
-async def test_many_recipients_of_one_marked_mail_are_many_uses_of_the_mark(market: Town) -> None:  # R-POL-06 R-IN-05
+async def test_many_recipients_of_one_marked_mail_are_many_uses_of_the_mark(
+    market: MarketEnv,
+) -> None:  # R-POL-06 R-IN-05
     await use(market, Policy(bypass=Bypass(per_day=1)))
     aliases = await more_buyers(market, 2)
     for ref in ("more-0", "more-1"):
@@ -293,7 +295,7 @@ async def test_many_recipients_of_one_marked_mail_are_many_uses_of_the_mark(mark
     assert ["queued" in reply.text for reply in replies] == [True, False]
 
 
-async def test_each_recipients_own_quota_is_told_of_each_day(market: Town) -> None:  # R-POL-11 R-OUT-07
+async def test_each_recipients_own_quota_is_told_of_each_day(market: MarketEnv) -> None:  # R-POL-11 R-OUT-07
     await use(market, Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0)))
     aliases = await more_buyers(market, 2)
     market.clock.forward(13 * 3_600)  # an hour before midnight in Tokyo
@@ -305,7 +307,7 @@ async def test_each_recipients_own_quota_is_told_of_each_day(market: Town) -> No
         market.clock.forward(20 * 3_600)
 
 
-async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> None:  # R-POL-11 R-OUT-07
+async def test_each_of_several_staff_is_told_of_his_own_mail(market: MarketEnv) -> None:  # R-POL-11 R-OUT-07
     await use(market, SMALL)
     await market.store.senders.put(market.pair.seller.party.id, "staff@pottery.example", SenderState.APPROVED)
     for _ in range(2):
@@ -317,7 +319,9 @@ async def test_each_of_several_staff_is_told_of_his_own_mail(market: Town) -> No
         assert [mail.rcpt_to for mail in await market.deliver_due()] == [writer]
 
 
-async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) -> None:  # R-POL-13 R-POL-04 R-REC-08
+async def test_a_question_to_the_operator_asks_the_seller_nothing(
+    market: MarketEnv,
+) -> None:  # R-POL-13 R-POL-04 R-REC-08
     await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market", external_id="A-1", pair_id=market.pair.id, fulfilled_by=FulfilledBy.OPERATOR
@@ -328,7 +332,7 @@ async def test_a_question_to_the_operator_asks_the_seller_nothing(market: Town) 
     assert await market.store.threads.turns(market.pair.seller.party.id, START - timedelta(days=1)) == []
 
 
-async def test_what_a_quota_holds_leaves_a_quota_a_day(market: Town) -> None:  # R-POL-11
+async def test_what_a_quota_holds_leaves_a_quota_a_day(market: MarketEnv) -> None:  # R-POL-11
     await use(market, SMALL)
     for _ in range(6):
         await market.send(SELLER, market.buyer_alias)
@@ -346,7 +350,7 @@ async def test_what_a_quota_holds_leaves_a_quota_a_day(market: Town) -> None:  #
     assert await market.store.records.messages(state=MessageState.HELD) == []
 
 
-async def test_an_order_is_known_by_a_tag_in_lower_case(market: Town) -> None:  # R-ADR-05
+async def test_an_order_is_known_by_a_tag_in_lower_case(market: MarketEnv) -> None:  # R-ADR-05
     await operators_order(market)
     local_part, _, domain = market.buyer_alias.partition("@")
     await market.send(SELLER, f"{local_part}+a-1@{domain}")

@@ -10,7 +10,7 @@ from relay.core.rewrite.scrub.find import Addresses
 from relay.core.rewrite.scrub.names import Names
 from relay.housekeeping import Housekeeping
 from tests.support.daemon import eventually
-from tests.support.town import DOMAIN, SELLER, Town
+from tests.support.market_env import DOMAIN, SELLER, MarketEnv
 
 
 def kept(word: str) -> set[str]:
@@ -29,7 +29,7 @@ def kept(word: str) -> set[str]:
     return found
 
 
-async def write(market: Town, address: str, name: str) -> None:
+async def write(market: MarketEnv, address: str, name: str) -> None:
     """The buyer gets another mailbox and name, and writes to the seller, with the name in the text."""
     await market.set_marketplace(hide_names_in_text=True)
     await market.store.parties.put("market", Role.BUYER, "B1", mailbox=address, display_name=name)
@@ -40,7 +40,7 @@ async def write(market: Town, address: str, name: str) -> None:
     assert mail.rcpt_to == SELLER
 
 
-async def test_an_address_is_gone_from_memory_after_a_while(market: Town) -> None:
+async def test_an_address_is_gone_from_memory_after_a_while(market: MarketEnv) -> None:
     local, name = f"p{secrets.token_hex(8)}", f"Zoe X{secrets.token_hex(4)}"
     await write(market, f"{local}@phone.example", name)
     assert {"pattern", "side"} <= kept(local)
@@ -53,7 +53,7 @@ async def test_an_address_is_gone_from_memory_after_a_while(market: Town) -> Non
         await housekeeping.stop()
 
 
-async def test_an_old_address_is_gone_from_the_store_when_the_new_one_is_read(market: Town) -> None:
+async def test_an_old_address_is_gone_from_the_store_when_the_new_one_is_read(market: MarketEnv) -> None:
     old, new = (f"p{secrets.token_hex(8)}@phone.example" for _ in range(2))
     await write(market, old, "Zoe Alone")
     assert "side" in kept(old)

@@ -19,7 +19,7 @@ from relay.core.model.sender import SenderState
 from relay.core.policy.decide import decide
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import MessageSummary
-from tests.support.town import BUYER, DOMAIN, SELLER, Town
+from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv
 
 HELPER = "helper@elsewhere.example"
 
@@ -41,27 +41,27 @@ def tagged(alias: str, *tags: str) -> list[str]:
     return [alias.replace("@", f"+{tag}@") for tag in tags]
 
 
-async def another_pair(market: Town) -> Pair:
+async def another_pair(market: MarketEnv) -> Pair:
     buyer = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     return await market.store.pairs.put("market", buyer.id, market.pair.seller.party.id, dict.fromkeys(Role, DOMAIN))
 
 
-async def put_order(market: Town, pair: Pair, name: str) -> None:
+async def put_order(market: MarketEnv, pair: Pair, name: str) -> None:
     await market.store.orders.put(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
 
 
-async def opt_out(market: Town, pair: Pair) -> None:
+async def opt_out(market: MarketEnv, pair: Pair) -> None:
     now = market.clock.now()
     opted_out = OptOut(buyer_id=pair.buyer.party.id, seller_id=None, kind=None, source="test", changed_at=now)
     await market.store.opt_outs.put(opted_out, out=True)
 
 
-async def only_message(market: Town) -> MessageSummary:
+async def only_message(market: MarketEnv) -> MessageSummary:
     [summary] = await market.store.records.messages()
     return summary
 
 
-async def work(market: Town, *rcpt_to: str) -> tuple[Counter[str], Counter[str]]:
+async def work(market: MarketEnv, *rcpt_to: str) -> tuple[Counter[str], Counter[str]]:
     """Look-ups in the store, and texts asked for by the rewrite, of one transaction."""
     texts: Counter[str] = Counter()
     store, catalogue = market.services.store, market.services.catalogue
@@ -79,7 +79,7 @@ async def work(market: Town, *rcpt_to: str) -> tuple[Counter[str], Counter[str]]
     return counted.calls, texts
 
 
-async def test_a_hundred_tags_of_one_alias_cost_what_one_costs(market: Town) -> None:  # R-IN-06, R-REW-05
+async def test_a_hundred_tags_of_one_alias_cost_what_one_costs(market: MarketEnv) -> None:  # R-IN-06, R-REW-05
     once = await work(market, market.buyer_alias)
     many = await work(market, *tagged(market.buyer_alias, *map(str, range(100))))
     assert many == once
@@ -91,7 +91,7 @@ async def test_a_hundred_tags_of_one_alias_cost_what_one_costs(market: Town) -> 
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER, BUYER]
 
 
-async def test_two_tagged_pairs_cost_what_two_pairs_cost(market: Town) -> None:  # R-IN-06, R-IN-05
+async def test_two_tagged_pairs_cost_what_two_pairs_cost(market: MarketEnv) -> None:  # R-IN-06, R-IN-05
     other = (await another_pair(market)).buyer.alias.address
     once = await work(market, market.buyer_alias, other)
     tags = map(str, range(20))
@@ -101,7 +101,7 @@ async def test_two_tagged_pairs_cost_what_two_pairs_cost(market: Town) -> None: 
 
 
 @pytest.mark.parametrize("tags", [("nonsense", "O1"), ("O1", "nonsense"), ("", "o1"), ("x", "y", "O1", "O1")])
-async def test_the_first_known_tag_names_the_order(market: Town, tags: tuple[str, ...]) -> None:  # R-ADR-05
+async def test_the_first_known_tag_names_the_order(market: MarketEnv, tags: tuple[str, ...]) -> None:  # R-ADR-05
     await put_order(market, market.pair, "O1")
     await market.send(SELLER, *tagged(market.buyer_alias, *tags))
     summary = await only_message(market)
@@ -110,7 +110,7 @@ async def test_the_first_known_tag_names_the_order(market: Town, tags: tuple[str
     assert "nonsense" not in str(summary.detail)
 
 
-async def test_other_known_tags_stand_in_the_record(market: Town) -> None:  # R-ADR-05, R-REC-01
+async def test_other_known_tags_stand_in_the_record(market: MarketEnv) -> None:  # R-ADR-05, R-REC-01
     for name in ("O1", "O2"):
         await put_order(market, market.pair, name)
     await market.send(SELLER, *tagged(market.buyer_alias, "my-name", "o2", "order-problem", "O2", "O1"))
@@ -120,13 +120,13 @@ async def test_other_known_tags_stand_in_the_record(market: Town) -> None:  # R-
 
 
 @pytest.mark.parametrize("tags", [("nonsense", "order_problem"), ("Order-Problem", "O1")])
-async def test_a_kind_is_a_known_tag_too(market: Town, tags: tuple[str, ...]) -> None:  # R-ADR-05
+async def test_a_kind_is_a_known_tag_too(market: MarketEnv, tags: tuple[str, ...]) -> None:  # R-ADR-05
     await put_order(market, market.pair, "O1")
     await market.send(SELLER, *tagged(market.buyer_alias, *tags))
     assert (await only_message(market)).kind == Kind.ORDER_PROBLEM
 
 
-async def test_a_tag_of_another_pairs_order_is_unknown(market: Town) -> None:  # R-ADR-05, R-ADR-09
+async def test_a_tag_of_another_pairs_order_is_unknown(market: MarketEnv) -> None:  # R-ADR-05, R-ADR-09
     other = await another_pair(market)
     await put_order(market, other, "O9")
     await put_order(market, market.pair, "O1")
@@ -138,7 +138,7 @@ async def test_a_tag_of_another_pairs_order_is_unknown(market: Town) -> None:  #
     assert not any("other_tags" in one.detail for one in summaries.values())
 
 
-async def test_lmtp_answers_each_address_in_order(market: Town) -> None:  # R-IN-01, R-REW-05
+async def test_lmtp_answers_each_address_in_order(market: MarketEnv) -> None:  # R-IN-01, R-REW-05
     other = (await another_pair(market)).buyer.alias.address
     one, two = tagged(market.buyer_alias, "1", "2")
     check = f"check+{market.buyer_alias}"
@@ -151,7 +151,7 @@ async def test_lmtp_answers_each_address_in_order(market: Town) -> None:  # R-IN
     assert len(await market.store.records.messages()) == 4
 
 
-async def lmtp(market: Town, *rcpt_to: str) -> list[Any]:
+async def lmtp(market: MarketEnv, *rcpt_to: str) -> list[Any]:
     peer = Peer(port=Port.LMTP, client_ip="192.0.2.1", helo="h.example", tls=True, trusted=True)
     content = f"From: {SELLER}\r\nSubject: x\r\n\r\nGood day\r\n".encode()
     incoming = Incoming(
@@ -162,10 +162,10 @@ async def lmtp(market: Town, *rcpt_to: str) -> list[Any]:
         content=content,
         received_at=market.clock.now(),
     )
-    return list(await market.desk.data(incoming))
+    return list(await market.intake.data(incoming))
 
 
-async def test_merged_recipients_are_rejected_in_the_dialogue_together(market: Town) -> None:  # R-POL-16, R-REW-05
+async def test_merged_recipients_are_rejected_in_the_dialogue_together(market: MarketEnv) -> None:  # R-POL-16, R-REW-05
     await market.set_marketplace(reject_at_data=True)
     await opt_out(market, market.pair)
     to = [*tagged(market.buyer_alias, "1", "2"), market.seller_alias, market.buyer_alias]
@@ -175,7 +175,7 @@ async def test_merged_recipients_are_rejected_in_the_dialogue_together(market: T
     assert await market.deliver_due() == []
 
 
-async def test_merged_recipients_beside_one_that_is_relayed_get_a_notice(market: Town) -> None:
+async def test_merged_recipients_beside_one_that_is_relayed_get_a_notice(market: MarketEnv) -> None:
     # R-POL-16, R-IN-05
     await market.set_marketplace(reject_at_data=True)
     other = await another_pair(market)
@@ -188,7 +188,7 @@ async def test_merged_recipients_beside_one_that_is_relayed_get_a_notice(market:
 SMALL = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
 
 
-async def test_over_quota_a_login_is_put_off_for_all_its_recipients(market: Town) -> None:  # R-POL-11, R-REW-05
+async def test_over_quota_a_login_is_put_off_for_all_its_recipients(market: MarketEnv) -> None:  # R-POL-11, R-REW-05
     await market.set_marketplace(policies=(SMALL,))
     other = (await another_pair(market)).buyer.alias.address
     to = [*tagged(market.buyer_alias, "1", "2"), other, market.seller_alias]
@@ -200,7 +200,7 @@ async def test_over_quota_a_login_is_put_off_for_all_its_recipients(market: Town
     assert len(await market.deliver_due()) == 2
 
 
-async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: Town) -> None:  # R-POL-11, R-IN-05
+async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: MarketEnv) -> None:  # R-POL-11, R-IN-05
     await market.set_marketplace(policies=(SMALL,))
     other = (await another_pair(market)).buyer.alias.address
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER)
@@ -209,7 +209,7 @@ async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: Town) -
     assert ["held" in reply.text for reply in replies] == [True, True, False]
 
 
-async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: Town) -> None:  # R-REW-05, R-SND-03
+async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: MarketEnv) -> None:  # R-REW-05, R-SND-03
     for role in Role:
         await market.store.senders.put(market.pair.side(role).party.id, HELPER, SenderState.RETIRED)
     replies = await market.send(HELPER, market.buyer_alias, market.seller_alias)
@@ -222,7 +222,7 @@ async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: Town
 
 @pytest.mark.parametrize(("recipients", "in_thread"), [(1, False), (4, True)])
 async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
-    market: Town, recipients: int, in_thread: bool, monkeypatch: pytest.MonkeyPatch
+    market: MarketEnv, recipients: int, in_thread: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # R-IN-06
     ran_in = []
 
@@ -246,7 +246,7 @@ async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
     assert {one is not threading.current_thread() for one in ran_in} == {in_thread}
 
 
-async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(market: Town) -> None:  # R-POL-15
+async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(market: MarketEnv) -> None:  # R-POL-15
     other = (await another_pair(market)).buyer.alias.address
     await market.set_marketplace(policies=(Policy(version="before"),))
     store = market.services.store

@@ -12,7 +12,7 @@ from relay.steps import settling
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.worker import Worker
 from tests.support.daemon import eventually
-from tests.support.town import BUYER, SELLER, Town
+from tests.support.market_env import BUYER, SELLER, MarketEnv
 
 GONE = Delivery(
     accepted=False, permanent=True, code=550, enhanced="5.1.1", text="no such user", phase="rcpt", host="mx", tls=""
@@ -44,27 +44,27 @@ class FailingStore:
         return False
 
 
-def fail(market: Town, method: str, failure: Exception | None) -> FailingStore:
+def fail(market: MarketEnv, method: str, failure: Exception | None) -> FailingStore:
     failing = FailingStore(market.store, method, failure)
     market.services.store = failing
     return failing
 
 
-def one_notice_an_hour(market: Town) -> None:
+def one_notice_an_hour(market: MarketEnv) -> None:
     notices_an_hour(market, 1)
 
 
-def notices_an_hour(market: Town, number: int) -> None:
+def notices_an_hour(market: MarketEnv, number: int) -> None:
     market.services.notice_quota = StoredNoticeQuota(market.store, number)
 
 
-async def opt_out(market: Town) -> None:
+async def opt_out(market: MarketEnv) -> None:
     now, buyer_id = market.clock.now(), market.pair.buyer.party.id
     opted_out = OptOut(buyer_id=buyer_id, seller_id=None, kind=None, source="test", changed_at=now)
     await market.store.opt_outs.put(opted_out, out=True)
 
 
-async def test_a_transaction_that_was_overtaken_takes_one_slot(market: Town) -> None:  # R-OUT-07, R-POL-11
+async def test_a_transaction_that_was_overtaken_takes_one_slot(market: MarketEnv) -> None:  # R-OUT-07, R-POL-11
     await opt_out(market)
     one_notice_an_hour(market)
     failing = fail(market, "accept", OvertakenError("overtaken"))
@@ -75,7 +75,7 @@ async def test_a_transaction_that_was_overtaken_takes_one_slot(market: Town) -> 
     assert await market.deliver_due() == [], "the second notice of the hour waits"
 
 
-async def test_a_transaction_that_failed_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-IN-07
+async def test_a_transaction_that_failed_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-IN-07
     await opt_out(market)
     one_notice_an_hour(market)
     fail(market, "accept", UnavailableError("unavailable"))
@@ -85,8 +85,8 @@ async def test_a_transaction_that_failed_takes_no_slot(market: Town) -> None:  #
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
 
 
-async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-IN-03
-    market.mailboxes.answers[BUYER] = GONE
+async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-IN-03
+    market.courier.answers[BUYER] = GONE
     one_notice_an_hour(market)
     seller_id = market.pair.seller.party.id
     await market.send(SELLER, market.buyer_alias)
@@ -102,7 +102,7 @@ async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: Town) -> N
     assert await market.services.notice_quota.next_free(seller_id, now) > now
 
 
-async def test_a_second_report_about_one_message_takes_no_slot(market: Town) -> None:  # R-OUT-07, R-OUT-04
+async def test_a_second_report_about_one_message_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-OUT-04
     notices_an_hour(market, 2)
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
@@ -117,9 +117,11 @@ async def test_a_second_report_about_one_message_takes_no_slot(market: Town) -> 
     ("phase", "code", "is_whole"),
     [("connect", 0, True), ("dns", 0, True), ("tls", 0, True), ("data", 421, True), ("data", 451, False)],
 )
-async def test_a_back_off_is_for_what_a_host_does_to_all(market: Town, phase: str, code: int, is_whole: bool) -> None:
+async def test_a_back_off_is_for_what_a_host_does_to_all(
+    market: MarketEnv, phase: str, code: int, is_whole: bool
+) -> None:
     # R-OUT-02
-    market.mailboxes.answers[BUYER] = Delivery(
+    market.courier.answers[BUYER] = Delivery(
         accepted=False, permanent=False, code=code, enhanced="", text="later", phase=phase, host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
@@ -129,8 +131,8 @@ async def test_a_back_off_is_for_what_a_host_does_to_all(market: Town, phase: st
     assert settling.is_whole_domain(settlement) is is_whole
 
 
-async def test_a_host_that_refuses_one_mailbox_for_good_is_not_left_alone(market: Town) -> None:  # R-OUT-02
-    market.mailboxes.answers[BUYER] = GONE
+async def test_a_host_that_refuses_one_mailbox_for_good_is_not_left_alone(market: MarketEnv) -> None:  # R-OUT-02
+    market.courier.answers[BUYER] = GONE
     await market.send(SELLER, market.buyer_alias)
     [item] = await market.store.queue.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
     assert not settling.is_whole_domain(await dispatch(market.services, item, None))

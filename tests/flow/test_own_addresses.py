@@ -14,7 +14,7 @@ from relay.core.signed_link import Purpose
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.signed_links import SignedLinkService
 from relay.steps.services import Marketplaces
-from tests.support.town import BUYER, SELLER, Town, parsed
+from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 MOBILE = "m.market.example"
 OTHER_FOLDED = "xn--wgv71a.example"
@@ -30,7 +30,7 @@ class Proven:
 
 
 @pytest.fixture(autouse=True)
-async def several_domains(market: Town) -> None:
+async def several_domains(market: MarketEnv) -> None:
     """A mobile domain, and another marketplace with an international one. No rule looks at addresses in texts."""
     policies = (Policy(content=Content(contact=ActionByKind(action=ContentAction.ALLOW))),)
     own = replace(market.services.marketplaces.by_id["market"], mobile_domain=MOBILE, policies=policies)
@@ -38,7 +38,7 @@ async def several_domains(market: Town) -> None:
     market.services.marketplaces = Marketplaces.of([own, other], "mx.market.example")
 
 
-def own_address(market: Town, which: str) -> str:
+def own_address(market: MarketEnv, which: str) -> str:
     named = {"writer's alias": market.seller_alias, "reader's alias": market.buyer_alias}
     return named.get(which, which)
 
@@ -56,7 +56,9 @@ OWN = (
 
 
 @pytest.mark.parametrize("which", OWN)
-async def test_own_mail_that_returns_is_a_loop_and_no_new_sender(market: Town, which: str) -> None:  # R-OUT-08 R-SND-02
+async def test_own_mail_that_returns_is_a_loop_and_no_new_sender(
+    market: MarketEnv, which: str
+) -> None:  # R-OUT-08 R-SND-02
     market.services.authenticator = Proven()
     address = own_address(market, which)
     before = await market.store.senders.of_party(market.pair.seller.party.id)
@@ -74,14 +76,14 @@ async def test_own_mail_that_returns_is_a_loop_and_no_new_sender(market: Town, w
 
 @pytest.mark.parametrize("to", ["buyer_alias", "seller_alias"])
 @pytest.mark.parametrize("which", OWN)
-async def test_no_login_may_write_from_an_own_address(market: Town, which: str, to: str) -> None:  # R-IN-02
+async def test_no_login_may_write_from_an_own_address(market: MarketEnv, which: str, to: str) -> None:  # R-IN-02
     content = f"From: {own_address(market, which)}\r\nSubject: x\r\n\r\nx\r\n".encode()
     [reply] = await market.send_raw(content, SELLER, getattr(market, to), login=Role.SELLER)
     assert (reply.code, reply.enhanced) == (553, "5.7.1")
     assert await market.store.senders.pending(market.pair.seller.party.id) == []
 
 
-async def test_a_subdomain_that_is_not_configured_is_like_any_other(market: Town) -> None:  # R-SND-02
+async def test_a_subdomain_that_is_not_configured_is_like_any_other(market: MarketEnv) -> None:  # R-SND-02
     [reply] = await market.send("staff@office.market.example", market.buyer_alias, login=Role.SELLER, trusted=False)
     assert (reply.code, "held" in reply.text) == (250, True)
 
@@ -90,7 +92,9 @@ async def test_a_subdomain_that_is_not_configured_is_like_any_other(market: Town
 @pytest.mark.parametrize(
     "entry", ["{alias}", "anybody@market.example", "@market.example", f"@{MOBILE}", f"@{OTHER_FOLDED}"]
 )
-async def test_what_an_old_list_holds_of_ours_changes_no_text(market: Town, entry: str, state: SenderState) -> None:
+async def test_what_an_old_list_holds_of_ours_changes_no_text(
+    market: MarketEnv, entry: str, state: SenderState
+) -> None:
     """R-REW-04: on either side's list, in whatever state; the aliases in a mail stay as they are."""
     address = entry.format(alias=market.buyer_alias)
     for side in (market.pair.seller, market.pair.buyer):
@@ -103,7 +107,7 @@ async def test_what_an_old_list_holds_of_ours_changes_no_text(market: Town, entr
     assert sent.get_content().splitlines()[: len(texts)] == list(texts)
 
 
-async def test_an_old_entry_lets_nobody_write_from_an_own_address(market: Town) -> None:  # R-OUT-08
+async def test_an_old_entry_lets_nobody_write_from_an_own_address(market: MarketEnv) -> None:  # R-OUT-08
     market.services.authenticator = Proven()
     await market.store.senders.put(market.pair.seller.party.id, "@market.example", SenderState.APPROVED)
     await market.send(market.seller_alias, market.buyer_alias, trusted=False)
@@ -112,7 +116,7 @@ async def test_an_old_entry_lets_nobody_write_from_an_own_address(market: Town) 
     assert {mail.rcpt_to for mail in await market.deliver_due()} <= {SELLER}
 
 
-async def test_an_envelope_sender_of_ours_is_no_ones_address_in_the_text(market: Town) -> None:  # R-REW-04
+async def test_an_envelope_sender_of_ours_is_no_ones_address_in_the_text(market: MarketEnv) -> None:  # R-REW-04
     content = (
         f"From: {SELLER}\r\nTo: {market.buyer_alias}\r\nSubject: x\r\n\r\nWrite to {market.buyer_alias}\r\n".encode()
     )
@@ -121,7 +125,7 @@ async def test_an_envelope_sender_of_ours_is_no_ones_address_in_the_text(market:
     assert f"Write to {market.buyer_alias}" in parsed(mail).get_content()
 
 
-async def test_a_link_approves_no_address_of_ours(market: Town) -> None:  # R-SND-02
+async def test_a_link_approves_no_address_of_ours(market: MarketEnv) -> None:  # R-SND-02
     sender = await market.store.senders.put(market.pair.seller.party.id, market.buyer_alias, SenderState.UNKNOWN)
     links, now = market.services.links, market.clock.now()
     token = links.url(Purpose.SENDER, sender.party_id, sender.id, now).removeprefix(links.prefix)
@@ -139,7 +143,7 @@ async def test_a_link_approves_no_address_of_ours(market: Town) -> None:  # R-SN
 # ---------------------------------------------------------------- who counts as the party
 
 
-async def test_an_address_that_only_waits_is_left_in_the_texts_of_others(market: Town) -> None:  # R-REW-04
+async def test_an_address_that_only_waits_is_left_in_the_texts_of_others(market: MarketEnv) -> None:  # R-REW-04
     await market.send(WAITING, market.buyer_alias, login=Role.SELLER, trusted=False)
     await market.deliver_due()
     for writer, alias in ((SELLER, market.buyer_alias), (BUYER, market.seller_alias)):
@@ -149,14 +153,14 @@ async def test_an_address_that_only_waits_is_left_in_the_texts_of_others(market:
 
 
 @pytest.mark.parametrize("state", [SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED])
-async def test_an_address_that_was_decided_on_is_hidden(market: Town, state: SenderState) -> None:  # R-REW-01
+async def test_an_address_that_was_decided_on_is_hidden(market: MarketEnv, state: SenderState) -> None:  # R-REW-01
     await market.store.senders.put(market.pair.seller.party.id, WAITING, state)
     await market.send(SELLER, market.buyer_alias, body=f"Ask {WAITING}")
     [mail] = await market.deliver_due()
     assert f"Ask {market.seller_alias}" in parsed(mail).get_content()
 
 
-async def test_a_retired_address_that_writes_again_stays_hidden(market: Town) -> None:  # R-REW-01 R-SND-03
+async def test_a_retired_address_that_writes_again_stays_hidden(market: MarketEnv) -> None:  # R-REW-01 R-SND-03
     await market.store.senders.put(market.pair.seller.party.id, WAITING, SenderState.RETIRED)
     await market.send(WAITING, market.buyer_alias, login=Role.SELLER, trusted=False)
     await market.deliver_due()
@@ -166,7 +170,7 @@ async def test_a_retired_address_that_writes_again_stays_hidden(market: Town) ->
     assert f"Ask {market.seller_alias}" in parsed(mail).get_content()
 
 
-async def test_held_mail_names_none_of_those_who_are_approved_with_it(market: Town) -> None:  # R-REW-01 R-SND-02
+async def test_held_mail_names_none_of_those_who_are_approved_with_it(market: MarketEnv) -> None:  # R-REW-01 R-SND-02
     """The mail is rewritten when it comes, and leaves when its writer, and others who waited, are approved."""
     writers = ("ann@pottery.example", "bob@pottery.example")
     for _ in range(2):

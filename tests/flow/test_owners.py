@@ -7,7 +7,7 @@ from email.policy import SMTP
 from PIL import Image
 
 from relay.core.model.marketplace import Naming
-from tests.support.town import BUYER, SELLER, Town, parsed
+from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 _SIGNED = (
     f"From: {SELLER}\r\nSubject: Signed\r\nMIME-Version: 1.0\r\n"
@@ -18,14 +18,14 @@ _SIGNED = (
 ).encode()
 
 
-async def test_a_signature_is_taken_off_by_default(market: Town) -> None:  # R-REW-06 R-REW-08
+async def test_a_signature_is_taken_off_by_default(market: MarketEnv) -> None:  # R-REW-06 R-REW-08
     await market.send_raw(_SIGNED, SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
     assert b"The glaze is blue" in mail.content
     assert b"PGP SIGNATURE" not in mail.content
 
 
-async def test_where_the_marketplace_says_so_it_comes_back(market: Town) -> None:  # R-REW-06 R-POL-16
+async def test_where_the_marketplace_says_so_it_comes_back(market: MarketEnv) -> None:  # R-REW-06 R-POL-16
     await market.set_marketplace(signatures=Naming.RETURN)
     await market.send_raw(_SIGNED, SELLER, market.buyer_alias)
     [notice] = await market.deliver_due()
@@ -33,7 +33,7 @@ async def test_where_the_marketplace_says_so_it_comes_back(market: Town) -> None
     assert "signature_names_owner" in notice.content.decode("ascii")
 
 
-async def test_a_picture_loses_what_its_camera_wrote(market: Town) -> None:  # R-REW-06
+async def test_a_picture_loses_what_its_camera_wrote(market: MarketEnv) -> None:  # R-REW-06
     for images, kept in ((Naming.STRIP, False), (Naming.PASS, True)):
         await market.set_marketplace(images=images)
         await market.send_raw(_with_picture(), SELLER, market.buyer_alias)

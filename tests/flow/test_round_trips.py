@@ -21,6 +21,7 @@ from relay.core.model.party import Role
 from relay.core.rewrite.longlines import has_long_line
 from tests.support.leak_reader import found
 from tests.support.mail_program import Program, Writer
+from tests.support.market_env import BUYER, SELLER, START, MarketEnv
 from tests.support.quoting import as_text
 from tests.support.replies import (
     AppleMail,
@@ -34,7 +35,6 @@ from tests.support.replies import (
     Thunderbird,
     YahooJapan,
 )
-from tests.support.town import BUYER, SELLER, START, Town
 
 ROUNDS: Final = 12
 SUBJECT: Final = "青い器 Blue bowl"
@@ -111,7 +111,7 @@ async def play(seller: Side, buyer: Side, carry: Carrier, first_to: tuple[str, s
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-async def test_after_twelve_rounds_each_side_reads_what_it_would_without_a_relay(market: Town, pair: str) -> None:
+async def test_after_twelve_rounds_each_side_reads_what_it_would_without_a_relay(market: MarketEnv, pair: str) -> None:
     # R-REW-01 R-REW-03 R-REW-04 R-REW-09 R-REW-10
     relayed = seated(pair)
     await play(*relayed, through(market), ("", market.buyer_alias))
@@ -132,7 +132,7 @@ async def test_after_twelve_rounds_each_side_reads_what_it_would_without_a_relay
             is_alike(content, alone.received[number])
 
 
-def seated(pair: str, market: Town | None = None, shown: dict[Role, str] | None = None) -> tuple[Side, Side]:
+def seated(pair: str, market: MarketEnv | None = None, shown: dict[Role, str] | None = None) -> tuple[Side, Side]:
     """At their own addresses, or, in a market, at their aliases and under the names that the other side is shown."""
     program, words, japanese, buyers, buyers_words, buyers_japanese = PAIRS[pair]
     shop, home = replace(SHOP, japanese=japanese), replace(HOME, japanese=buyers_japanese)
@@ -146,7 +146,7 @@ def both(seller: Side, buyer: Side) -> tuple[tuple[Side, Side], tuple[Side, Side
     return (seller, buyer), (buyer, seller)
 
 
-def through(market: Town) -> Carrier:
+def through(market: MarketEnv) -> Carrier:
     async def carry(writer: Side, reader: Side, content: bytes) -> bytes:
         market.clock.forward(420)
         to = market.seller_alias if reader.role is Role.SELLER else market.buyer_alias

@@ -10,13 +10,13 @@ from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.policy import Hours, Policy
 from relay.core.model.sender import SenderState
 from relay.housekeeping import Housekeeping
-from tests.support.town import ACCEPTED, BUYER, SELLER, Town, parsed
+from tests.support.market_env import ACCEPTED, BUYER, SELLER, MarketEnv, parsed
 
 HELPER = "helper@pottery.example"
 DAY = 86_400
 
 
-async def from_helper(market: Town, number: int = 1, address: str = HELPER) -> None:
+async def from_helper(market: MarketEnv, number: int = 1, address: str = HELPER) -> None:
     [reply] = await market.send(
         address, market.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}"
     )
@@ -24,11 +24,11 @@ async def from_helper(market: Town, number: int = 1, address: str = HELPER) -> N
     assert "held" in reply.text
 
 
-async def states(market: Town) -> list[MessageState]:
+async def states(market: MarketEnv) -> list[MessageState]:
     return [one.state for one in await market.store.records.messages() if one.pair_id]
 
 
-async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: Town) -> None:  # R-SND-02 R-OUT-07
+async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: MarketEnv) -> None:  # R-SND-02 R-OUT-07
     await from_helper(market, 1)
     await from_helper(market, 2)
     [notice] = await market.deliver_due()
@@ -38,7 +38,7 @@ async def test_the_owner_is_told_once_and_sees_whom_it_is_about(market: Town) ->
     assert market.services.links.prefix in text
 
 
-async def test_approval_releases_all_in_their_order_and_once(market: Town) -> None:  # R-SND-02
+async def test_approval_releases_all_in_their_order_and_once(market: MarketEnv) -> None:  # R-SND-02
     for number in (1, 2, 3):
         await from_helper(market, number)
     await market.deliver_due()
@@ -55,7 +55,7 @@ async def test_approval_releases_all_in_their_order_and_once(market: Town) -> No
     assert mail.rcpt_to == BUYER
 
 
-async def test_a_block_gives_it_back_without_a_word_to_anybody_unproven(market: Town) -> None:  # R-SND-02 R-OUT-07
+async def test_a_block_gives_it_back_without_a_word_to_anybody_unproven(market: MarketEnv) -> None:  # R-SND-02 R-OUT-07
     await from_helper(market)
     await market.deliver_due()
     await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.BLOCKED)
@@ -63,7 +63,7 @@ async def test_a_block_gives_it_back_without_a_word_to_anybody_unproven(market: 
     assert await states(market) == [MessageState.RETURNED]
 
 
-async def test_nobodys_word_in_time_returns_it_with_a_notice(market: Town) -> None:  # R-SND-02
+async def test_nobodys_word_in_time_returns_it_with_a_notice(market: MarketEnv) -> None:  # R-SND-02
     await from_helper(market)
     await market.deliver_due()
     market.clock.forward(14 * DAY - 60)
@@ -78,7 +78,7 @@ async def test_nobodys_word_in_time_returns_it_with_a_notice(market: Town) -> No
     assert await market.deliver_due() == []  # too late for this one
 
 
-async def test_a_refused_hold_comes_back_with_a_notice(market: Town) -> None:  # R-SND-02
+async def test_a_refused_hold_comes_back_with_a_notice(market: MarketEnv) -> None:  # R-SND-02
     await market.send(SELLER, market.buyer_alias, trusted=False)  # not proven
     await market.deliver_due()
     [held] = await market.store.records.messages(state=MessageState.HELD)
@@ -90,7 +90,7 @@ async def test_a_refused_hold_comes_back_with_a_notice(market: Town) -> None:  #
     assert not await market.store.holds.release(held.id, by="staff")
 
 
-async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: Town) -> None:  # R-SND-02
+async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: MarketEnv) -> None:  # R-SND-02
     sweep = Housekeeping()
     await from_helper(market, 1)
     await market.deliver_due()
@@ -112,14 +112,14 @@ async def test_many_unlisted_senders_are_told_of_in_a_digest_a_day(market: Town)
     assert await market.deliver_due() == []  # nothing new came
 
 
-async def test_above_the_cap_no_more_may_wait(market: Town) -> None:  # R-SND-02
+async def test_above_the_cap_no_more_may_wait(market: MarketEnv) -> None:  # R-SND-02
     for number in range(10):
         await from_helper(market, number, f"helper{number}@pottery.example")
     [reply] = await market.send("one-more@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
     assert reply.code == 550
 
 
-async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: Town) -> None:  # R-SND-05
+async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: MarketEnv) -> None:  # R-SND-05
     await market.send("hanako@work.example", market.seller_alias, login=Role.BUYER, trusted=False)
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == BUYER
@@ -128,7 +128,7 @@ async def test_a_buyers_other_mailbox_waits_for_the_buyer(market: Town) -> None:
     assert mail.rcpt_to == SELLER
 
 
-async def test_who_of_several_staff_wrote_is_recorded(market: Town) -> None:  # R-SND-06
+async def test_who_of_several_staff_wrote_is_recorded(market: MarketEnv) -> None:  # R-SND-06
     party_id = market.pair.seller.party.id
     for name in ("ann", "bob"):
         await market.store.senders.put(party_id, f"{name}@pottery.example", SenderState.APPROVED, label=name)
@@ -141,7 +141,7 @@ async def test_who_of_several_staff_wrote_is_recorded(market: Town) -> None:  # 
     assert set(labels.values()) >= {"ann", "bob"}
 
 
-async def test_one_mail_to_several_asks_the_owner_once(market: Town) -> None:  # R-SND-02
+async def test_one_mail_to_several_asks_the_owner_once(market: MarketEnv) -> None:  # R-SND-02
     other = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="jiro@phone.example")
     pair = await market.store.pairs.put(
         "market", other.id, market.pair.seller.party.id, dict.fromkeys(Role, "market.example")
@@ -151,7 +151,7 @@ async def test_one_mail_to_several_asks_the_owner_once(market: Town) -> None:  #
     assert await states(market) == [MessageState.HELD] * 2
 
 
-async def test_approving_a_domain_is_a_word_for_those_who_wait_there(market: Town) -> None:  # R-SND-01 R-SND-02
+async def test_approving_a_domain_is_a_word_for_those_who_wait_there(market: MarketEnv) -> None:  # R-SND-01 R-SND-02
     seller_id = market.pair.seller.party.id
     await from_helper(market, 1)
     await from_helper(market, 1, "other@elsewhere.example")
@@ -168,7 +168,7 @@ async def test_approving_a_domain_is_a_word_for_those_who_wait_there(market: Tow
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
 
 
-async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: Town) -> None:  # R-SND-03
+async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: MarketEnv) -> None:  # R-SND-03
     seller_id = market.pair.seller.party.id
     await market.store.senders.put(seller_id, "@big.example", SenderState.RETIRED)
     await from_helper(market, 1, "somebody@big.example")
@@ -178,7 +178,7 @@ async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: Tow
     await from_helper(market, 1, "else@big.example")
 
 
-async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: Town) -> None:  # R-SND-02 R-SND-03
+async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: MarketEnv) -> None:  # R-SND-02 R-SND-03
     await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.RETIRED)
     other = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
     await market.store.senders.put(other.id, HELPER, SenderState.APPROVED)
@@ -191,7 +191,7 @@ async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: 
     assert reply.code == 550
 
 
-async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_any_more(market: Town) -> None:
+async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_any_more(market: MarketEnv) -> None:
     """R-SND-02: what is held is told of, or it would come back unseen."""
     await from_helper(market, 1)
     market.clock.forward(DAY)
@@ -205,12 +205,12 @@ async def test_of_a_sender_who_waits_the_owner_hears_again_when_nothing_waits_an
     assert HELPER in parsed(notice).get_content()
 
 
-async def test_a_colleague_may_sign_with_the_address_that_waits(market: Town) -> None:  # R-SND-02 R-POL-08
+async def test_a_colleague_may_sign_with_the_address_that_waits(market: MarketEnv) -> None:  # R-SND-02 R-POL-08
     await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False, body=f"Yours\n{HELPER}")
     assert await states(market) == [MessageState.HELD]
 
 
-async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: Town) -> None:  # R-SND-02
+async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: MarketEnv) -> None:  # R-SND-02
     """A day after the last word, and before the sweep that would have named the second, a third one writes."""
     await from_helper(market, 1)
     market.clock.forward(60)
@@ -224,7 +224,7 @@ async def test_one_told_of_at_once_takes_no_other_out_of_the_digest(market: Town
     assert all(f"{name}@pottery.example" in text for name in ("second", "third"))
 
 
-async def test_who_waits_for_nothing_any_more_takes_no_place(market: Town) -> None:  # R-SND-02
+async def test_who_waits_for_nothing_any_more_takes_no_place(market: MarketEnv) -> None:  # R-SND-02
     for number in range(10):
         await from_helper(market, number, f"helper{number}@pottery.example")
     market.clock.forward(15 * DAY)
@@ -232,7 +232,7 @@ async def test_who_waits_for_nothing_any_more_takes_no_place(market: Town) -> No
     await from_helper(market, 1)
 
 
-async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) -> None:  # R-SND-02 R-POL-13
+async def test_approval_looks_at_the_recipient_for_the_first_time(market: MarketEnv) -> None:  # R-SND-02 R-POL-13
     await from_helper(market)
     await market.deliver_due()
     order = OrderUpdate(
@@ -245,7 +245,9 @@ async def test_approval_looks_at_the_recipient_for_the_first_time(market: Town) 
     assert "channel_off" in notice.content.decode("ascii")
 
 
-async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(market: Town) -> None:  # R-POL-18 R-SND-02
+async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(
+    market: MarketEnv,
+) -> None:  # R-POL-18 R-SND-02
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     market.clock.forward(181 * DAY)
@@ -260,7 +262,7 @@ async def test_what_waited_while_its_thread_closed_comes_back_like_new_mail(mark
     assert "thread_closed" in notice.content.decode("ascii")
 
 
-async def test_a_thread_that_was_reopened_meanwhile_takes_what_waited(market: Town) -> None:  # R-POL-18
+async def test_a_thread_that_was_reopened_meanwhile_takes_what_waited(market: MarketEnv) -> None:  # R-POL-18
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     market.clock.forward(181 * DAY)
@@ -271,7 +273,7 @@ async def test_a_thread_that_was_reopened_meanwhile_takes_what_waited(market: To
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
-async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: Town) -> None:  # R-POL-18
+async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: MarketEnv) -> None:  # R-POL-18
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
     market.clock.forward(175 * DAY)
@@ -284,7 +286,7 @@ async def test_a_persons_release_opens_no_thread_that_closed_meanwhile(market: T
     assert "thread_closed" in notice.content.decode("ascii")
 
 
-async def test_a_released_service_question_goes_to_the_operator(market: Town) -> None:  # R-SND-05 R-POL-13
+async def test_a_released_service_question_goes_to_the_operator(market: MarketEnv) -> None:  # R-SND-05 R-POL-13
     await market.store.orders.put(
         OrderUpdate(
             marketplace_id="market", pair_id=market.pair.id, external_id="A-1", fulfilled_by=FulfilledBy.OPERATOR
@@ -297,7 +299,7 @@ async def test_a_released_service_question_goes_to_the_operator(market: Town) ->
     assert mail.rcpt_to == "ops@operator.example"
 
 
-async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> None:  # R-POL-12
+async def test_what_is_released_at_night_waits_for_the_morning(market: MarketEnv) -> None:  # R-POL-12
     await from_helper(market)
     await market.deliver_due()
     settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")  # it is ten there
@@ -308,7 +310,7 @@ async def test_what_is_released_at_night_waits_for_the_morning(market: Town) -> 
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
-async def test_time_in_a_hold_counts_as_delay(market: Town) -> None:  # R-POL-12 R-SND-02
+async def test_time_in_a_hold_counts_as_delay(market: MarketEnv) -> None:  # R-POL-12 R-SND-02
     await market.set_marketplace(policies=(Policy(hours=Hours(delay_s=3_600)),))
     await from_helper(market)
     await market.deliver_due()
@@ -321,12 +323,12 @@ async def test_time_in_a_hold_counts_as_delay(market: Town) -> None:  # R-POL-12
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
-async def test_what_waits_in_the_queue_respects_quiet_hours_that_have_begun(market: Town) -> None:  # R-POL-12
+async def test_what_waits_in_the_queue_respects_quiet_hours_that_have_begun(market: MarketEnv) -> None:  # R-POL-12
     busy = replace(ACCEPTED, accepted=False, permanent=False, code=450)
-    market.mailboxes.answers[BUYER] = busy
+    market.courier.answers[BUYER] = busy
     await market.send(SELLER, market.buyer_alias)
     await market.deliver_due()
-    del market.mailboxes.answers[BUYER]
+    del market.courier.answers[BUYER]
     settings = SettingsUpdate(time_zone="Asia/Tokyo", quiet_hours="09:30-11:00")
     await market.store.parties.put("market", Role.BUYER, "B1", settings=settings)
     market.clock.forward(120)

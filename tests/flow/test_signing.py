@@ -9,12 +9,12 @@ from relay.core import dkim
 from relay.core.dkim import KeyState
 from relay.edge.signing import BatchSigner
 from relay.ports import DkimKey, DkimKeyStore, UnavailableError
-from tests.support.stand_ins import HandClock
+from tests.support.fakes import ManualClock
 
 HEADER, BODY = b"From: a@m.example\r\n", b"text\r\n"
 
 
-class Safe:
+class FakeKeyStore:
     """The store as the signer knows it."""
 
     def __init__(self) -> None:
@@ -35,20 +35,22 @@ class Safe:
 
 
 @pytest.fixture
-def safe() -> Safe:
-    safe = Safe()
-    safe.put("old")
-    return safe
+def key_store() -> FakeKeyStore:
+    key_store = FakeKeyStore()
+    key_store.put("old")
+    return key_store
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-async def signer(safe: Safe, clock: HandClock) -> AsyncIterator[BatchSigner]:
-    signer = BatchSigner(dkim_keys=cast("DkimKeyStore", safe), clock=clock, algorithms=["ed25519-sha256"], expire_s=60)
+async def signer(key_store: FakeKeyStore, clock: ManualClock) -> AsyncIterator[BatchSigner]:
+    signer = BatchSigner(
+        dkim_keys=cast("DkimKeyStore", key_store), clock=clock, algorithms=["ed25519-sha256"], expire_s=60
+    )
     yield signer
     signer.close()
 
@@ -58,36 +60,38 @@ async def _selectors(signer: BatchSigner) -> list[bytes]:
     return [line.split(b";")[0].strip() for line in signatures.split(b"\r\n") if line.startswith(b" s=")]
 
 
-async def test_active_keys_sign_and_no_others(safe: Safe, signer: BatchSigner) -> None:  # R-REW-10
+async def test_active_keys_sign_and_no_others(key_store: FakeKeyStore, signer: BatchSigner) -> None:  # R-REW-10
     for state in (KeyState.PREPARED, KeyState.REPLACED, KeyState.RETIRED):
-        safe.put(str(state), state)
+        key_store.put(str(state), state)
     assert await _selectors(signer) == [b"s=old"]
 
 
 async def test_a_rotation_is_seen_within_half_a_minute_without_a_word(
-    safe: Safe, clock: HandClock, signer: BatchSigner
+    key_store: FakeKeyStore, clock: ManualClock, signer: BatchSigner
 ) -> None:
     await _selectors(signer)
-    safe.keys.clear()
-    safe.put("new")
+    key_store.keys.clear()
+    key_store.put("new")
     clock.forward(29)
     assert await _selectors(signer) == [b"s=old"]
-    assert safe.reads == 1
+    assert key_store.reads == 1
     clock.forward(2)
     assert await _selectors(signer) == [b"s=new"]
 
 
-async def test_a_rotation_is_seen_at_once_on_a_word(safe: Safe, signer: BatchSigner) -> None:
+async def test_a_rotation_is_seen_at_once_on_a_word(key_store: FakeKeyStore, signer: BatchSigner) -> None:
     await _selectors(signer)
-    safe.keys.clear()
-    safe.put("new")
+    key_store.keys.clear()
+    key_store.put("new")
     signer.forget()
     assert await _selectors(signer) == [b"s=new"]
 
 
-async def test_known_keys_sign_on_while_the_store_is_away(safe: Safe, clock: HandClock, signer: BatchSigner) -> None:
+async def test_known_keys_sign_on_while_the_store_is_away(
+    key_store: FakeKeyStore, clock: ManualClock, signer: BatchSigner
+) -> None:
     await _selectors(signer)
-    safe.away = True
+    key_store.away = True
     clock.forward(60)
     assert await _selectors(signer) == [b"s=old"]
     signer.forget()

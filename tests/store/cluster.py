@@ -59,7 +59,7 @@ def running() -> Iterator[Cluster]:
 
 
 def free_port() -> int:
-    """Below those that the system gives to clients and to who asks for any, which could have it a moment later."""
+    """Returns a free port below the range from which the system gives out ports, so that no client takes it meanwhile."""
     while True:
         port = 12_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, suppress(OSError):
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 def run_as(prefix: Sequence[str], words: Sequence[str]) -> None:
-    """A server that stays behind must not inherit a pipe: its output goes nowhere."""
+    """Runs a command without its output: a server that keeps running must not inherit a pipe."""
     program = shutil.which(prefix[0]) if prefix else None
     subprocess.run(
         [*([program] if program else []), *prefix[1:], *words], check=True, stdout=subprocess.DEVNULL, cwd="/"

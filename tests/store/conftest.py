@@ -8,7 +8,7 @@ import pytest
 from relay.store import SqlStore
 from tests.store import cluster as servers
 from tests.store.cluster import Cluster
-from tests.store.world import Place, World
+from tests.store.store_env import Database, StoreEnv
 
 
 @pytest.fixture(scope="session")
@@ -18,23 +18,23 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
-        return Place("sqlite:relay.db", tmp_path)
-    return Place(request.getfixturevalue("cluster").database(), tmp_path)
+        return Database("sqlite:relay.db", tmp_path)
+    return Database(request.getfixturevalue("cluster").database(), tmp_path)
 
 
 @pytest.fixture
-def sqlite_place(tmp_path: Path) -> Place:
-    return Place("sqlite:relay.db", tmp_path)
+def sqlite_database(tmp_path: Path) -> Database:
+    return Database("sqlite:relay.db", tmp_path)
 
 
 @pytest.fixture
-async def node(place: Place) -> AsyncIterator[SqlStore]:
-    async with place.node() as node:
+async def node(database: Database) -> AsyncIterator[SqlStore]:
+    async with database.node() as node:
         yield node
 
 
 @pytest.fixture
-async def world(place: Place, node: SqlStore) -> World:
-    return await World.of(place, node)
+async def env(database: Database, node: SqlStore) -> StoreEnv:
+    return await StoreEnv.of(database, node)

@@ -6,7 +6,7 @@ import pytest
 
 from relay.ports.audit import AuditAction, AuditEntry, Way
 from relay.store import SqlStore
-from tests.store.world import START, Place, execute
+from tests.store.store_env import START, Database, execute
 
 
 def entry(minutes: int, marketplace_id: str | None = "m") -> AuditEntry:
@@ -40,7 +40,7 @@ async def test_an_entry_is_neither_changed_nor_removed(node: SqlStore) -> None: 
     assert await node.audit_log.newest() == [entry(1)]
 
 
-async def test_another_process_sees_an_entry_at_once(node: SqlStore, place: Place) -> None:
+async def test_another_process_sees_an_entry_at_once(node: SqlStore, database: Database) -> None:
     await node.audit_log.add([entry(1)])
-    async with place.node() as other:
+    async with database.node() as other:
         assert await other.audit_log.newest("m") == [entry(1)]

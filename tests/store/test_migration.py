@@ -14,7 +14,7 @@ from relay.store.base import to_us
 from relay.store.engine import Work
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
-from tests.store.world import START, Place, select
+from tests.store.store_env import START, Database, select
 from tests.support.narrowing import not_none
 
 AT = to_us(START)
@@ -80,16 +80,16 @@ def fill(node: SqlStore) -> Work[None]:
 
 
 @pytest.fixture
-async def upgraded(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+async def upgraded(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     with monkeypatch.context() as before:
         for engine in (sqlite, postgres):
             before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:1])
-        async with place.node() as node:
+        async with database.node() as node:
             await node.base.engine.write(lambda: fill(node))
-    return place
+    return database
 
 
-async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Place) -> None:  # R-SND-02
+async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Database) -> None:  # R-SND-02
     async with upgraded.node() as node:
         for name, awaits_sender in (("pending", True), ("unproven", False)):
             item = not_none(await node.queue.item(f"item-{name}"))
@@ -104,7 +104,7 @@ async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Pla
         }
 
 
-async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Place) -> None:  # R-SND-02
+async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgraded: Database) -> None:  # R-SND-02
     async with upgraded.node() as node:
         assert [pending.held for pending in await node.senders.pending("seller")] == [1]
         await node.senders.flip("sender", SenderState.APPROVED, by="owner")
@@ -113,7 +113,7 @@ async def test_an_approval_after_the_upgrade_releases_what_waited_for_it(upgrade
         assert await node.holds.release("unproven", "dana")
 
 
-async def test_leases_people_and_orders_are_as_they_were(upgraded: Place) -> None:
+async def test_leases_people_and_orders_are_as_they_were(upgraded: Database) -> None:
     async with upgraded.node() as node:
         leased = not_none(await node.queue.item("item-leased"))
         assert (leased.state, leased.attempts) == (ItemState.LEASED, 1)
@@ -131,9 +131,9 @@ async def test_leases_people_and_orders_are_as_they_were(upgraded: Place) -> Non
         assert [turn.no_reply_needed for turn in await node.threads.turns("seller", START)] == [False] * 3
 
 
-async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Place) -> None:
+async def test_the_queues_indexes_survive_the_upgrade(upgraded: Database, database: Database) -> None:
     async with upgraded.node() as node:
-        if not place.is_sqlite:
+        if not database.is_sqlite:
             names = await select(node, "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
             assert {"item_awake", "item_waiting", "item_parked", "item_by_message"} <= {row["name"] for row in names}
             return
@@ -144,16 +144,16 @@ async def test_the_queues_indexes_survive_the_upgrade(upgraded: Place, place: Pl
 
 
 async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-REW-01: known by a mailbox or by mail that was relayed; an address that only ever waited is a third party's."""
     names = ("relayed", "mailbox", "waiting")
     with monkeypatch.context() as before:
         for engine in (sqlite, postgres):
             before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:4])
-        async with place.node() as node:
+        async with database.node() as node:
             await node.base.engine.write(lambda: fill_senders(node, names))
-    async with place.node() as node:
+    async with database.node() as node:
         pair = await node.pairs.get("pair")
         assert pair is not None
         assert pair.seller.addresses == {"relayed@seller.example", "mailbox@seller.example"}

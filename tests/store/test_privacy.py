@@ -10,7 +10,7 @@ from relay.core.model.order import OrderUpdate
 from relay.core.model.sender import SenderState
 from relay.ports import DkimKey, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
-from tests.store.world import BUYER, SECRET, SELLER, Place, World, execute, select
+from tests.store.store_env import BUYER, SECRET, SELLER, Database, StoreEnv, execute, select
 
 PLAIN = [
     BUYER.lower(),
@@ -28,90 +28,90 @@ PLAIN = [
 ]
 
 
-async def dump(world: World, place: Place) -> bytes:
+async def dump(env: StoreEnv, database: Database) -> bytes:
     """Every byte on disk for SQLite, every value of every table for PostgreSQL."""
-    if place.is_sqlite:
-        return b"".join(file.read_bytes() for file in sorted(place.directory.iterdir()))
-    tables = await select(world.store, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+    if database.is_sqlite:
+        return b"".join(file.read_bytes() for file in sorted(database.directory.iterdir()))
+    tables = await select(env.store, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     values: list[object] = []
     for table in tables:
-        rows = await select(world.store, f"SELECT * FROM {table['table_name']}")
+        rows = await select(env.store, f"SELECT * FROM {table['table_name']}")
         values += [value for row in rows for value in row]
     return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
 
 
-async def test_no_address_name_or_text_lies_open(world: World, place: Place) -> None:
-    await world.store.senders.put(
-        world.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
+async def test_no_address_name_or_text_lies_open(env: StoreEnv, database: Database) -> None:
+    await env.store.senders.put(
+        env.pair.seller.party.id, "temp@seller.example", SenderState.APPROVED, label="花子", added_by="Hanako"
     )
-    await world.store.orders.put(
-        OrderUpdate(marketplace_id="m", pair_id=world.pair.id, external_id="A-1", known=("150-0001",))
+    await env.store.orders.put(
+        OrderUpdate(marketplace_id="m", pair_id=env.pair.id, external_id="A-1", known=("150-0001",))
     )
-    record = world.record(mail_from="bounce-to@x.example")
-    acceptance = world.acceptance(record, world.item(record), notices=(world.notice(record),))
-    await world.store.acceptances.add(acceptance)
-    await world.store.dkim_keys.put(
+    record = env.record(mail_from="bounce-to@x.example")
+    acceptance = env.acceptance(record, env.item(record), notices=(env.notice(record),))
+    await env.store.acceptances.add(acceptance)
+    await env.store.dkim_keys.put(
         DkimKey(domain="Market.example", selector="s1", algorithm="rsa-sha256", private_der=b"private-der")
     )
-    bytes_on_disk = (await dump(world, place)).lower()
+    bytes_on_disk = (await dump(env, database)).lower()
     assert record.id.encode() in bytes_on_disk
     assert [text for text in PLAIN if text.lower().encode() in bytes_on_disk] == []
-    (key,) = await world.store.dkim_keys.of_domain("market.example")
+    (key,) = await env.store.dkim_keys.of_domain("market.example")
     assert (key.private_der, key.selector) == (b"private-der", "s1")
 
 
-async def test_one_address_has_another_hash_in_each_marketplace(world: World) -> None:  # R-ADR-01 R-ADR-09
-    await world.store.parties.put("other", world.pair.buyer.party.role, "b-1", mailbox=BUYER)
-    rows = await select(world.store, "SELECT address_hash FROM mailbox")
+async def test_one_address_has_another_hash_in_each_marketplace(env: StoreEnv) -> None:  # R-ADR-01 R-ADR-09
+    await env.store.parties.put("other", env.pair.buyer.party.role, "b-1", mailbox=BUYER)
+    rows = await select(env.store, "SELECT address_hash FROM mailbox")
     assert len({bytes(row["address_hash"]) for row in rows}) == len(rows) == 3
 
 
-async def test_equal_bodies_leave_nothing_equal(world: World) -> None:
+async def test_equal_bodies_leave_nothing_equal(env: StoreEnv) -> None:
     for _ in range(2):
-        await world.accepted(world.record())
+        await env.accepted(env.record())
     for column, table in (("content_hash", "message"), ("sealed", "body"), ("wrapped", "message_key")):
-        rows = [bytes(row[column]) for row in await select(world.store, f"SELECT {column} FROM {table}")]
+        rows = [bytes(row[column]) for row in await select(env.store, f"SELECT {column} FROM {table}")]
         assert len(set(rows)) == len(rows)
 
 
-async def test_a_body_moved_to_another_record_does_not_open(world: World) -> None:
-    one, two = [await world.accepted(world.record()) for _ in range(2)]
-    rows = await select(world.store, "SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
+async def test_a_body_moved_to_another_record_does_not_open(env: StoreEnv) -> None:
+    one, two = [await env.accepted(env.record()) for _ in range(2)]
+    rows = await select(env.store, "SELECT wrapped FROM message_key WHERE content_id = $1", one.message_id)
     sql = "UPDATE message_key SET wrapped = $1 WHERE content_id = $2"
-    await execute(world.store, sql, bytes(rows[0]["wrapped"]), two.message_id)
-    assert await world.store.queue.content(two) is None
-    assert await world.store.queue.content(one) is not None
+    await execute(env.store, sql, bytes(rows[0]["wrapped"]), two.message_id)
+    assert await env.store.queue.content(two) is None
+    assert await env.store.queue.content(one) is not None
 
 
-async def test_another_master_key_does_not_open_the_store(world: World, place: Place) -> None:
-    place.master = MasterKeys([b"x" * 32])
-    node = place.unopened()
+async def test_another_master_key_does_not_open_the_store(env: StoreEnv, database: Database) -> None:
+    database.master = MasterKeys([b"x" * 32])
+    node = database.unopened()
     with pytest.raises(StoreError, match=r"not the master key of this database.*backup"):
         await node.open()
     await node.close()
 
 
-async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(world: World, place: Place) -> None:
-    place.master = MasterKeys([b"n" * 32, SECRET])
-    async with place.node() as node:
-        assert await node.parties.mailbox(world.pair.buyer.party.id) == BUYER
-        assert node.secrets.get("alias") == world.store.secrets.get("alias")
-        late = await node.parties.put("m", world.pair.buyer.party.role, "b-2", mailbox=BUYER)
-    place.master = MasterKeys([SECRET])
-    async with place.node() as node:
+async def test_a_new_first_master_key_still_opens_what_the_old_one_wrapped(env: StoreEnv, database: Database) -> None:
+    database.master = MasterKeys([b"n" * 32, SECRET])
+    async with database.node() as node:
+        assert await node.parties.mailbox(env.pair.buyer.party.id) == BUYER
+        assert node.secrets.get("alias") == env.store.secrets.get("alias")
+        late = await node.parties.put("m", env.pair.buyer.party.role, "b-2", mailbox=BUYER)
+    database.master = MasterKeys([SECRET])
+    async with database.node() as node:
         assert await node.parties.mailbox(late.id) is None
 
 
-async def test_two_nodes_that_open_a_fresh_database_agree_on_its_secrets(place: Place) -> None:  # R-SCL-02
-    nodes = [place.unopened() for _ in range(3)]
+async def test_two_nodes_that_open_a_fresh_database_agree_on_its_secrets(database: Database) -> None:  # R-SCL-02
+    nodes = [database.unopened() for _ in range(3)]
     await asyncio.gather(*(node.open() for node in nodes))
     assert len({node.secrets.get("verp") for node in nodes}) == 1
     await asyncio.gather(*(node.close() for node in nodes))
 
 
-def test_a_secret_before_opening_is_an_error(sqlite_place: Place) -> None:
+def test_a_secret_before_opening_is_an_error(sqlite_database: Database) -> None:
     with pytest.raises(StoreError, match="not open"):
-        sqlite_place.unopened().secrets.get("alias")
+        sqlite_database.unopened().secrets.get("alias")
 
 
 # ---------------------------------------------------------------- the master key file

@@ -17,14 +17,14 @@ from relay.ports import StoreError, StoreUnavailableError, UnavailableError
 from relay.store import SqlStore, connect
 from relay.store.sqlite import SqliteEngine
 from relay.store.statements import queries
-from tests.store.world import Place, RisingIds, World
+from tests.store.store_env import Database, RisingIds, StoreEnv
 from tests.support.narrowing import not_none
 
 
 @pytest.fixture
-async def world(sqlite_place: Place) -> AsyncIterator[World]:
-    async with sqlite_place.node() as node:
-        yield await World.of(sqlite_place, node)
+async def env(sqlite_database: Database) -> AsyncIterator[StoreEnv]:
+    async with sqlite_database.node() as node:
+        yield await StoreEnv.of(sqlite_database, node)
 
 
 def engine_of(node: SqlStore) -> SqliteEngine:
@@ -32,70 +32,70 @@ def engine_of(node: SqlStore) -> SqliteEngine:
     return node.base.engine
 
 
-async def open_error(place: Place) -> str:
-    node = place.unopened()
+async def open_error(database: Database) -> str:
+    node = database.unopened()
     with pytest.raises(StoreError) as caught:
         await node.open()
     await node.close()
     return str(caught.value)
 
 
-async def accept(world: World) -> str:
-    record = world.record()
-    await world.store.acceptances.add(world.acceptance(record, world.item(record)))
+async def accept(env: StoreEnv) -> str:
+    record = env.record()
+    await env.store.acceptances.add(env.acceptance(record, env.item(record)))
     return record.id
 
 
 # ---------------------------------------------------------------- opening
 
 
-async def test_the_file_is_ours_alone_and_synced_at_each_commit(world: World) -> None:  # R-IN-03
-    assert stat.S_IMODE(world.place.file.stat().st_mode) == 0o600
-    writer = not_none(engine_of(world.store)._writer)
+async def test_the_file_is_ours_alone_and_synced_at_each_commit(env: StoreEnv) -> None:  # R-IN-03
+    assert stat.S_IMODE(env.database.file.stat().st_mode) == 0o600
+    writer = not_none(engine_of(env.store)._writer)
     found = {name: writer.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
     assert found == {"journal_mode": "wal", "synchronous": 2}
     assert writer.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    assert "absent: no such directory; make it" in await open_error(Place("sqlite:absent/relay.db", tmp_path))
+    assert "absent: no such directory; make it" in await open_error(Database("sqlite:absent/relay.db", tmp_path))
 
 
-async def test_a_file_that_is_no_database_is_named(sqlite_place: Place) -> None:
-    sqlite_place.file.write_bytes(b"this is no database at all" * 100)
-    assert "relay.db: not a readable database; move it away" in await open_error(sqlite_place)
+async def test_a_file_that_is_no_database_is_named(sqlite_database: Database) -> None:
+    sqlite_database.file.write_bytes(b"this is no database at all" * 100)
+    assert "relay.db: not a readable database; move it away" in await open_error(sqlite_database)
 
 
-async def test_a_directory_in_the_files_place_is_named(sqlite_place: Place) -> None:
-    sqlite_place.file.mkdir()
-    assert str(sqlite_place.file) in await open_error(sqlite_place)
+async def test_a_directory_in_the_files_place_is_named(sqlite_database: Database) -> None:
+    sqlite_database.file.mkdir()
+    assert str(sqlite_database.file) in await open_error(sqlite_database)
 
 
-async def test_another_programs_database_is_left_alone(sqlite_place: Place) -> None:
-    with sqlite3.connect(sqlite_place.file) as foreign:
+async def test_another_programs_database_is_left_alone(sqlite_database: Database) -> None:
+    with sqlite3.connect(sqlite_database.file) as foreign:
         foreign.execute("CREATE TABLE theirs (x)")
     foreign.close()
-    assert "another program's database" in await open_error(sqlite_place)
+    assert "another program's database" in await open_error(sqlite_database)
 
 
-async def test_a_locked_database_cannot_be_opened(sqlite_place: Place) -> None:
-    async with sqlite_place.node():
+async def test_a_locked_database_cannot_be_opened(sqlite_database: Database) -> None:
+    async with sqlite_database.node():
         pass
-    with locked(sqlite_place):
-        node = sqlite_place.unopened()
+    with locked(sqlite_database):
+        node = sqlite_database.unopened()
         engine_of(node)._busy_s = 0
         with pytest.raises(StoreError, match="locked by another program"):
             await node.open()
 
 
 @pytest.mark.parametrize("url", ["", "relay.db", "sqlite:", "mysql://x/y"])
-def test_an_unknown_url_is_refused(sqlite_place: Place, url: str) -> None:
+def test_an_unknown_url_is_refused(sqlite_database: Database, url: str) -> None:
     with pytest.raises(StoreError, match="neither"):
-        connect(url, sqlite_place.directory, sqlite_place.master, sqlite_place.clock, RisingIds())
+        connect(url, sqlite_database.directory, sqlite_database.master, sqlite_database.clock, RisingIds())
 
 
-async def test_a_closed_store_is_away_and_opens_again(sqlite_place: Place) -> None:
-    node = sqlite_place.unopened()
+async def test_a_closed_store_is_away_and_opens_again(sqlite_database: Database) -> None:
+    node = sqlite_database.unopened()
     await node.open()
     await node.close()
     with pytest.raises(UnavailableError):
@@ -115,32 +115,32 @@ _LONG = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
 SELECT COUNT(*) AS numbers FROM numbers"""
 
 
-async def test_a_bulk_read_holds_up_neither_the_loop_nor_look_ups_nor_writes(world: World) -> None:
-    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 5_000_000))
+async def test_a_bulk_read_holds_up_neither_the_loop_nor_look_ups_nor_writes(env: StoreEnv) -> None:
+    bulk = asyncio.create_task(env.store.base.engine.read_bulk(_LONG, 5_000_000))
     await asyncio.sleep(0)
-    message_id = await accept(world)
-    assert await world.store.records.summary(message_id) is not None
+    message_id = await accept(env)
+    assert await env.store.records.summary(message_id) is not None
     assert not bulk.done()
     assert [row["numbers"] for row in await bulk] == [5_000_000]
 
 
-async def test_a_cancelled_bulk_read_leaves_the_store_usable(world: World) -> None:
-    bulk = asyncio.create_task(world.store.base.engine.read_bulk(_LONG, 100_000))
+async def test_a_cancelled_bulk_read_leaves_the_store_usable(env: StoreEnv) -> None:
+    bulk = asyncio.create_task(env.store.base.engine.read_bulk(_LONG, 100_000))
     await asyncio.sleep(0)
     bulk.cancel()
     with pytest.raises(asyncio.CancelledError):
         await bulk
-    message_id = await accept(world)
-    assert [summary.id for summary in await world.store.records.messages()] == [message_id]
+    message_id = await accept(env)
+    assert [summary.id for summary in await env.store.records.messages()] == [message_id]
 
 
-async def test_a_bulk_read_can_change_nothing(world: World) -> None:
+async def test_a_bulk_read_can_change_nothing(env: StoreEnv) -> None:
     with pytest.raises(UnavailableError, match="readonly"):
-        await world.store.base.engine.read_bulk("DELETE FROM message RETURNING id")
+        await env.store.base.engine.read_bulk("DELETE FROM message RETURNING id")
 
 
-async def test_a_store_closes_while_a_bulk_read_is_running(sqlite_place: Place) -> None:
-    node = sqlite_place.unopened()
+async def test_a_store_closes_while_a_bulk_read_is_running(sqlite_database: Database) -> None:
+    node = sqlite_database.unopened()
     await node.open()
     bulk = asyncio.create_task(node.base.engine.read_bulk(_LONG, 100_000))
     await asyncio.sleep(0)
@@ -148,13 +148,13 @@ async def test_a_store_closes_while_a_bulk_read_is_running(sqlite_place: Place) 
     assert len(await bulk) == 1
 
 
-async def test_closing_that_is_cancelled_while_a_write_waits_still_ends_the_threads(sqlite_place: Place) -> None:
+async def test_closing_that_is_cancelled_while_a_write_waits_still_ends_the_threads(sqlite_database: Database) -> None:
     before = set(threading.enumerate())
-    async with sqlite_place.node() as node:
-        world = await World.of(sqlite_place, node)
+    async with sqlite_database.node() as node:
+        env = await StoreEnv.of(sqlite_database, node)
         engine_of(node)._busy_s = 0.2
-        with locked(sqlite_place):
-            write = asyncio.create_task(accept(world))
+        with locked(sqlite_database):
+            write = asyncio.create_task(accept(env))
             await asyncio.sleep(0.01)
             closing = asyncio.create_task(node.close())
             await asyncio.sleep(0.01)
@@ -168,9 +168,9 @@ async def test_closing_that_is_cancelled_while_a_write_waits_still_ends_the_thre
 
 
 @contextmanager
-def locked(place: Place) -> Iterator[None]:
+def locked(database: Database) -> Iterator[None]:
     """Another program holds the write lock."""
-    other = sqlite3.connect(place.file, isolation_level=None)
+    other = sqlite3.connect(database.file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -178,35 +178,35 @@ def locked(place: Place) -> Iterator[None]:
         other.close()
 
 
-async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_place: Place) -> None:  # R-IN-07
-    async with sqlite_place.node() as node:
-        world = await World.of(sqlite_place, node)
+async def test_a_locked_database_fails_every_waiter_and_recovers(sqlite_database: Database) -> None:  # R-IN-07
+    async with sqlite_database.node() as node:
+        env = await StoreEnv.of(sqlite_database, node)
         engine_of(node)._busy_s = 0
-        with locked(sqlite_place):
-            outcomes = await asyncio.gather(*(accept(world) for _ in range(5)), return_exceptions=True)
+        with locked(sqlite_database):
+            outcomes = await asyncio.gather(*(accept(env) for _ in range(5)), return_exceptions=True)
             assert [type(each) for each in outcomes] == [StoreUnavailableError] * 5
             with pytest.raises(UnavailableError):
                 await node.ping()
             assert await node.records.messages() == []
         await node.ping()
-        kept = await asyncio.gather(*(accept(world) for _ in range(5)))
+        kept = await asyncio.gather(*(accept(env) for _ in range(5)))
         assert {summary.id for summary in await node.records.messages()} == set(kept)
 
 
-async def test_a_full_database_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
-    writer = not_none(engine_of(world.store)._writer)
+async def test_a_full_database_fails_every_waiter_and_recovers(env: StoreEnv) -> None:  # R-IN-07
+    writer = not_none(engine_of(env.store)._writer)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages}")
-    big = [world.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
+    big = [env.record(original=RisingIds().entropy(100_000)) for _ in range(3)]
     outcomes = await asyncio.gather(
-        *(world.store.acceptances.add(world.acceptance(r)) for r in big), return_exceptions=True
+        *(env.store.acceptances.add(env.acceptance(r)) for r in big), return_exceptions=True
     )
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
     assert "full" in str(outcomes[0])
-    assert await world.store.records.messages() == []
+    assert await env.store.records.messages() == []
     writer.execute("PRAGMA max_page_count = 1000000")
-    await asyncio.gather(*(world.store.acceptances.add(world.acceptance(r)) for r in big))
-    assert len(await world.store.records.messages()) == 3
+    await asyncio.gather(*(env.store.acceptances.add(env.acceptance(r)) for r in big))
+    assert len(await env.store.records.messages()) == 3
 
 
 @contextmanager
@@ -220,24 +220,24 @@ def no_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(world: World) -> None:  # R-IN-07
-    log = world.place.file.with_name("relay.db-wal")
+async def test_a_disk_that_takes_no_more_fails_every_waiter_and_recovers(env: StoreEnv) -> None:  # R-IN-07
+    log = env.database.file.with_name("relay.db-wal")
     with no_room(log.stat().st_size):
-        outcomes = await asyncio.gather(*(accept(world) for _ in range(3)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(accept(env) for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in outcomes] == [StoreUnavailableError] * 3
-    assert await world.store.records.messages() == []
-    kept = await asyncio.gather(*(accept(world) for _ in range(3)))
-    async with world.place.node() as other:
+    assert await env.store.records.messages() == []
+    kept = await asyncio.gather(*(accept(env) for _ in range(3)))
+    async with env.database.node() as other:
         assert {summary.id for summary in await other.records.messages()} == set(kept)
 
 
-async def test_what_another_process_wrote_is_seen_at_once(world: World) -> None:
-    party = world.pair.buyer.party
-    async with world.place.node() as other:
+async def test_what_another_process_wrote_is_seen_at_once(env: StoreEnv) -> None:
+    party = env.pair.buyer.party
+    async with env.database.node() as other:
         for mailbox in ("one@mail.example", "two@mail.example"):
             await other.parties.put("m", Role.BUYER, party.external_ref, mailbox=mailbox)
-            assert await world.store.parties.mailbox(party.id) == mailbox
-            pair = await world.store.pairs.get(world.pair.id)
+            assert await env.store.parties.mailbox(party.id) == mailbox
+            pair = await env.store.pairs.get(env.pair.id)
             assert pair is not None
             assert mailbox in pair.buyer.addresses
 
@@ -305,7 +305,7 @@ _HOT = [
 ]
 
 
-def scans(world: World, sql: str) -> list[str]:
+def scans(env: StoreEnv, sql: str) -> list[str]:
     """The steps of the plan that read a whole table; `settled` is the statement's own rows."""
     for marker, text in (
         ("...", ""),
@@ -314,9 +314,7 @@ def scans(world: World, sql: str) -> list[str]:
         sql = sql.replace(marker, text)
     params = [None] * len(set(re.findall(r"\$\d", sql)))
     plan = (
-        not_none(engine_of(world.store)._reader)
-        .execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params)
-        .fetchall()
+        not_none(engine_of(env.store)._reader).execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params).fetchall()
     )
     assert plan
     own = ("SCAN settled", "SCAN asked", "SCAN CONSTANT ROW", "SCAN (subquery")
@@ -324,8 +322,8 @@ def scans(world: World, sql: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", _HOT)
-async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, name: str) -> None:
-    assert scans(world, queries("sqlite")[name]) == []
+async def test_no_look_up_on_the_way_of_a_message_scans_a_table(env: StoreEnv, name: str) -> None:
+    assert scans(env, queries("sqlite")[name]) == []
 
 
 @pytest.mark.parametrize(
@@ -333,14 +331,14 @@ async def test_no_look_up_on_the_way_of_a_message_scans_a_table(world: World, na
     [("queue", {"item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
 )
 async def test_what_reads_all_that_stands_reads_nothing_that_is_done(
-    world: World, name: str, indexes: set[str]
+    env: StoreEnv, name: str, indexes: set[str]
 ) -> None:
-    found = scans(world, queries("sqlite")[name])
+    found = scans(env, queries("sqlite")[name])
     assert {step.rpartition(" ")[2] for step in found} - {"standing"} == indexes
 
 
-async def test_a_scan_would_be_seen(world: World) -> None:
-    assert scans(world, "SELECT * FROM event WHERE type = $1") == ["SCAN event"]
+async def test_a_scan_would_be_seen(env: StoreEnv) -> None:
+    assert scans(env, "SELECT * FROM event WHERE type = $1") == ["SCAN event"]
 
 
 def test_every_named_query_is_used_and_every_used_one_is_named() -> None:

@@ -8,7 +8,7 @@ from relay.core.model.item import INITIAL_STATES, TRANSITIONS, Hold, Item, ItemS
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
 from relay.ports import UnavailableError
-from tests.store.world import World, execute, select
+from tests.store.store_env import StoreEnv, execute, select
 
 _LOG = "CREATE TABLE moves (old TEXT NOT NULL, new TEXT NOT NULL)"
 _SQLITE_TRIGGER = """CREATE TRIGGER log_moves AFTER UPDATE OF state ON item WHEN OLD.state <> NEW.state
@@ -21,109 +21,109 @@ _POSTGRES_TRIGGERS = (
 )
 
 
-async def log_moves(world: World) -> None:
+async def log_moves(env: StoreEnv) -> None:
     """From now on the database notes each change of an item's state, whichever statement makes it."""
-    await execute(world.store, _LOG)
-    for trigger in (_SQLITE_TRIGGER,) if world.place.is_sqlite else _POSTGRES_TRIGGERS:
-        await execute(world.store, trigger)
+    await execute(env.store, _LOG)
+    for trigger in (_SQLITE_TRIGGER,) if env.database.is_sqlite else _POSTGRES_TRIGGERS:
+        await execute(env.store, trigger)
 
 
-async def made_moves(world: World) -> set[tuple[ItemState, ItemState]]:
-    rows = await select(world.store, "SELECT DISTINCT old, new FROM moves")
+async def made_moves(env: StoreEnv) -> set[tuple[ItemState, ItemState]]:
+    rows = await select(env.store, "SELECT DISTINCT old, new FROM moves")
     return {(ItemState(row["old"]), ItemState(row["new"])) for row in rows}
 
 
-async def leased(world: World) -> Item:
+async def leased(env: StoreEnv) -> Item:
     """A claimed item, from the queue."""
-    await world.accepted(world.record())
-    [item] = await world.claim()
+    await env.accepted(env.record())
+    [item] = await env.claim()
     return item
 
 
-async def held(world: World) -> tuple[str, str]:
+async def held(env: StoreEnv) -> tuple[str, str]:
     """A message that is held for its sender, who is not listed: its id, and the sender's address."""
-    address = f"{world.ids.new()}@seller.example"
-    sender = await world.store.senders.put(world.pair.seller.party.id, address, SenderState.UNKNOWN)
-    record = world.record(state=MessageState.HELD, sender_id=sender.id)
-    await world.accepted(record, ItemState.HELD)
+    address = f"{env.ids.new()}@seller.example"
+    sender = await env.store.senders.put(env.pair.seller.party.id, address, SenderState.UNKNOWN)
+    record = env.record(state=MessageState.HELD, sender_id=sender.id)
+    await env.accepted(record, ItemState.HELD)
     return record.id, address
 
 
-async def settle_in_every_way(world: World) -> None:
+async def settle_in_every_way(env: StoreEnv) -> None:
     for state in sorted(TRANSITIONS[ItemState.LEASED] - {ItemState.HELD}):
-        assert await world.store.queue.settle(world.ended(await leased(world), state))
-        world.place.clock.forward(1)
-        await finish(world)
+        assert await env.store.queue.settle(env.ended(await leased(env), state))
+        env.database.clock.forward(1)
+        await finish(env)
 
 
-async def finish(world: World) -> None:
+async def finish(env: StoreEnv) -> None:
     """Delivers all that is due, so that the next claim finds nothing but its own item."""
-    await world.drained()
+    await env.drained()
 
 
-async def decide_in_every_way(world: World) -> None:
-    seller = world.pair.seller.party.id
+async def decide_in_every_way(env: StoreEnv) -> None:
+    seller = env.pair.seller.party.id
     for state in (SenderState.APPROVED, SenderState.BLOCKED):
-        _, address = await held(world)
-        await world.store.senders.put(seller, address, state)
-        await finish(world)
-    released, _ = await held(world)
-    assert await world.store.holds.release(released, "dana")
-    await finish(world)
-    refused, _ = await held(world)
-    assert await world.store.holds.refuse(refused, "dana")
-    [item] = await world.claim()
-    assert await world.store.queue.settle(world.ended(item, ItemState.RETURNED))
+        _, address = await held(env)
+        await env.store.senders.put(seller, address, state)
+        await finish(env)
+    released, _ = await held(env)
+    assert await env.store.holds.release(released, "dana")
+    await finish(env)
+    refused, _ = await held(env)
+    assert await env.store.holds.refuse(refused, "dana")
+    [item] = await env.claim()
+    assert await env.store.queue.settle(env.ended(item, ItemState.RETURNED))
 
 
-async def end_leases_in_every_way(world: World) -> None:
-    await leased(world)
-    assert await world.store.queue.release("node-1") == 1
-    await finish(world)
-    await held(world)
-    world.place.clock.forward(timedelta(days=15).total_seconds())
-    [item] = await world.claim()
+async def end_leases_in_every_way(env: StoreEnv) -> None:
+    await leased(env)
+    assert await env.store.queue.release("node-1") == 1
+    await finish(env)
+    await held(env)
+    env.database.clock.forward(timedelta(days=15).total_seconds())
+    [item] = await env.claim()
     assert item.hold is Hold.DECISION
-    assert await world.store.queue.release(None) == 1
-    [item] = await world.claim()
-    assert await world.store.queue.settle(world.ended(item, ItemState.DEFERRED))
-    await finish(world)
+    assert await env.store.queue.release(None) == 1
+    [item] = await env.claim()
+    assert await env.store.queue.settle(env.ended(item, ItemState.DEFERRED))
+    await finish(env)
 
 
-async def put_off(world: World) -> None:
-    item = await leased(world)
-    later = world.place.clock.now() + timedelta(hours=1)
-    assert await world.store.queue.settle(world.ended(item, ItemState.DEFERRED, due_at=later))
-    assert await world.store.queue.flush() == 1
-    [item] = await world.claim()
-    assert await world.store.queue.settle(world.ended(item, ItemState.ACCEPTED))
-    assert await world.store.queue.bounce(item.id, (), None)
-    assert not await world.store.queue.bounce(item.id, (), None)
+async def put_off(env: StoreEnv) -> None:
+    item = await leased(env)
+    later = env.database.clock.now() + timedelta(hours=1)
+    assert await env.store.queue.settle(env.ended(item, ItemState.DEFERRED, due_at=later))
+    assert await env.store.queue.flush() == 1
+    [item] = await env.claim()
+    assert await env.store.queue.settle(env.ended(item, ItemState.ACCEPTED))
+    assert await env.store.queue.bounce(item.id, (), None)
+    assert not await env.store.queue.bounce(item.id, (), None)
 
 
-async def test_the_operations_make_the_moves_of_the_table_and_no_other(world: World) -> None:  # R-OUT-03
-    await log_moves(world)
-    await settle_in_every_way(world)
-    await decide_in_every_way(world)
-    await put_off(world)
-    await end_leases_in_every_way(world)
-    assert await made_moves(world) == {(old, new) for old, news in TRANSITIONS.items() for new in news}
+async def test_the_operations_make_the_moves_of_the_table_and_no_other(env: StoreEnv) -> None:  # R-OUT-03
+    await log_moves(env)
+    await settle_in_every_way(env)
+    await decide_in_every_way(env)
+    await put_off(env)
+    await end_leases_in_every_way(env)
+    assert await made_moves(env) == {(old, new) for old, news in TRANSITIONS.items() for new in news}
 
 
-async def test_a_new_item_begins_in_one_of_three_states(world: World) -> None:
+async def test_a_new_item_begins_in_one_of_three_states(env: StoreEnv) -> None:
     for state in ItemState:
-        record = world.record()
-        acceptance = world.acceptance(record, world.item(record, state))
+        record = env.record()
+        acceptance = env.acceptance(record, env.item(record, state))
         if state in INITIAL_STATES:
-            await world.store.acceptances.add(acceptance)
+            await env.store.acceptances.add(acceptance)
         else:
             with pytest.raises((ValueError, UnavailableError)):
-                await world.store.acceptances.add(acceptance)
-            assert await world.store.records.summary(record.id) is None
+                await env.store.acceptances.add(acceptance)
+            assert await env.store.records.summary(record.id) is None
 
 
-async def test_a_leased_item_becomes_nothing_that_the_table_does_not_name(world: World) -> None:
-    item = await leased(world)
+async def test_a_leased_item_becomes_nothing_that_the_table_does_not_name(env: StoreEnv) -> None:
+    item = await leased(env)
     for state in set(ItemState) - TRANSITIONS[ItemState.LEASED]:
         with pytest.raises(ValueError, match="a leased item cannot become"):
-            await world.store.queue.settle(world.ended(item, state))
+            await env.store.queue.settle(env.ended(item, state))

@@ -1,4 +1,4 @@
-"""Chromium as the tests start it: nothing of its own on the network."""
+"""The switches of Chromium for tests: the browser itself makes no network requests."""
 
 SWITCHES = [
     "--no-sandbox",

@@ -1,4 +1,4 @@
-"""Writes files in a file (MS-CFB), for what old Word, Excel and PowerPoint files are made of."""
+"""Writes compound files (MS-CFB), the format of old Word, Excel and PowerPoint files."""
 
 import struct
 

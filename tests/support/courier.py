@@ -1,4 +1,4 @@
-"""A courier for tests: the real one, routed to a sink, with its clock and its counters at hand."""
+"""The real courier for tests, routed to a sink, with a clock and counters that tests can read."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -8,13 +8,13 @@ from typing import Any
 from relay import config
 from relay.edge.smtp_out import SmtpOut
 from relay.ports import HostRecord, MxHost, Outgoing, ResolveError, Resolver
-from tests.support.stand_ins import LoopClock, Tally
+from tests.support.fakes import CountingObserver, LoopClock
 
 CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
 
 
-class Phonebook:
-    """A Resolver from tables; a name that is in neither does not exist."""
+class HostResolver:
+    """A resolver with a table of MX hosts and one of addresses. A name that is in neither does not exist."""
 
     def __init__(self, *, mx: dict[str, list[MxHost]] | None = None, hosts: dict[str, list[str]] | None = None) -> None:
         self.mx_table = mx or {}
@@ -49,7 +49,7 @@ async def courier(
     resolver: Resolver | None = None,
     hostname: str = "relay.example",
     data_dir: Path = Path(),
-    observer: Tally | None = None,
+    observer: CountingObserver | None = None,
     **settings: Any,
 ) -> AsyncIterator[SmtpOut]:
     delivery = config.DeliverySection(
@@ -59,9 +59,9 @@ async def courier(
         delivery=delivery,
         hostname=hostname,
         data_dir=data_dir,
-        resolver=resolver or Phonebook(),
+        resolver=resolver or HostResolver(),
         clock=LoopClock(),
-        observer=observer or Tally(),
+        observer=observer or CountingObserver(),
     )
     try:
         yield out

@@ -119,12 +119,12 @@ class Relay:
     extra: str = ""
     policy: str = _UNLIMITED
     under: tuple[str, ...] = ()
-    """The command that the daemon is started by, a tracer for instance."""
+    """A command that starts the daemon, such as a tracer."""
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     ports: dict[str, Any] = field(default_factory=dict)
     printed: list[str] = field(default_factory=list)
-    """What `run` has printed so far."""
+    """The output of all calls of `run`."""
 
     @property
     def config_path(self) -> Path:
@@ -140,7 +140,7 @@ class Relay:
 
     @property
     def proxied(self) -> int:
-        """An MX port that wants a PROXY header."""
+        """The MX port that expects a PROXY header."""
         return int(self.ports["mx"][1])
 
     @property
@@ -149,7 +149,7 @@ class Relay:
 
     @property
     def submissions(self) -> int:
-        """The implicit-TLS one."""
+        """The submission port with implicit TLS."""
         return int(self.ports["submission"][1])
 
     @property
@@ -161,7 +161,7 @@ class Relay:
         return int(self.ports["web"])
 
     def prepare(self) -> None:
-        """Configuration, keys, TLS files."""
+        """Writes the configuration, the keys and the TLS files."""
         self.configure()
         var = self.directory / "var"
         (var / "keys").mkdir(parents=True)
@@ -183,19 +183,19 @@ class Relay:
     def opened(self) -> Any:
         return installation.opened(config.load(self.config_path), self.directory)
 
-    async def furnish(self) -> Pair:
-        """One seller and one buyer with app passwords, their pair, and DKIM keys."""
+    async def seed_store(self) -> Pair:
+        """Stores DKIM keys, one seller and one buyer with app passwords, and their pair, and returns the pair."""
         async with self.opened() as store:
             for algorithm, selector in (("rsa-sha256", "r1"), ("ed25519-sha256", "e1")):
                 await store.dkim_keys.put(
                     DkimKey(domain=DOMAIN, selector=selector, algorithm=algorithm, private_der=_dkim_key(algorithm))
                 )
-        return await self.introduce("B1", BUYER, "S1", SELLER, buyer_locale="ja")
+        return await self.add_pair("B1", BUYER, "S1", SELLER, buyer_locale="ja")
 
-    async def introduce(
+    async def add_pair(
         self, buyer_ref: str, buyer: str, seller_ref: str, seller: str, *, buyer_locale: str = "en"
     ) -> Pair:
-        """A buyer and a seller, made as needed, whose app passwords are PASSWORD; and their pair."""
+        """Stores a buyer and a seller with the app password PASSWORD, and returns their pair."""
         async with self.opened() as store:
             parties = {}
             for role, ref, mailbox, locale, name in (
@@ -215,7 +215,7 @@ class Relay:
         return PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
 
     def start(self) -> None:
-        """Returns when all doors are open; RuntimeError with the end of its log when it ended instead."""
+        """Starts the daemon and waits until it listens. Raises RuntimeError with the end of the log when it does not."""
         log = (self.directory / "daemon.log").open("ab")
         self.process = subprocess.Popen(
             [*self.under, sys.executable, "-m", "relay", "--config", str(self.config_path), "serve"],
@@ -233,14 +233,14 @@ class Relay:
         self.ports = json.loads(line)["ports"]
 
     def kill(self) -> None:
-        """SIGKILL: no good-bye."""
+        """Ends the daemon by SIGKILL."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._close()
 
     def stop(self) -> int:
-        """SIGTERM and the exit status."""
+        """Stops the daemon by SIGTERM and returns its exit status."""
         if self.process is None or self.process.poll() is not None:
             return 0
         self.process.terminate()
@@ -257,7 +257,7 @@ class Relay:
         return (self.directory / "daemon.log").read_text()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`relay ARGUMENTS`, as an operator runs it."""
+        """Runs `relay ARGUMENTS` as an operator does."""
         done = subprocess.run(
             [sys.executable, "-m", "relay", "--config", str(self.config_path), *arguments],
             capture_output=True,
@@ -269,7 +269,7 @@ class Relay:
         return done
 
     def cli(self, *arguments: str, check: bool = True) -> Any:
-        """`relay ARGUMENTS --json`, parsed."""
+        """Runs `relay ARGUMENTS --json` and returns the parsed output."""
         done = self.run(*arguments, "--json")
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -286,7 +286,7 @@ def _route(port: int) -> dict[str, Any]:
 
 
 def _toml(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """A tree as TOML: its plain keys, then its tables. JSON's texts and numbers are TOML's."""
+    """Yields the lines of a tree as TOML: plain keys first, then tables. JSON strings and numbers are valid TOML."""
     tables: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
@@ -301,7 +301,7 @@ def _toml(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 async def eventually(probe: Any, timeout_s: float = 20, step_s: float = 0.05) -> Any:
-    """Waits until `probe()` (plain or async) is truthy; its value."""
+    """Waits until `probe()` (plain or async) is truthy, and returns its value."""
     end = time.monotonic() + timeout_s
     while True:
         value = probe()

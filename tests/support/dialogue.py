@@ -1,7 +1,7 @@
-"""A mail client that says exactly what a test wants, byte for byte, over a blocking socket.
+"""An SMTP client that sends exactly the bytes that a test gives it, over a blocking socket.
 
-`play` runs a transcript: lines `C: ...` are sent with CR LF, lines `S: ...` are what the server must answer next, with
-`*` as a wildcard; everything else is layout.
+`play` runs a transcript: it sends the lines `C: ...` with CR LF, and expects the lines `S: ...` as the next replies, with
+`*` as a wildcard. All other lines are ignored.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Self
 
 class Dialogue:
     def __init__(self, port: int, *, tls: ssl.SSLContext | None = None, preface: bytes = b"") -> None:
-        """`preface` goes out before anything else, a TLS handshake included. The banner is left to be read."""
+        """Connects and sends `preface`, before a TLS handshake. The caller reads the banner."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
@@ -40,7 +40,7 @@ class Dialogue:
             self._socket.sendall(bytes((byte,)))
 
     def say(self, *lines: str) -> None:
-        """All in one write."""
+        """Sends all lines in one write."""
         self.send("".join(f"{line}\r\n" for line in lines).encode())
 
     def start_tls(self, context: ssl.SSLContext) -> None:
@@ -50,28 +50,28 @@ class Dialogue:
         self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Ends the connection by RST, as a crash would."""
+        """Ends the connection by RST, as a crash does."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self._socket.close()
 
     # ---------------------------------------------------------------- hearing
 
     def line(self) -> str:
-        """The next line without its end; EOFError when the server has closed."""
+        """Returns the next line without its end. Raises EOFError when the server has closed the connection."""
         while b"\r\n" not in self._received:
             self._receive()
         line, _, self._received = self._received.partition(b"\r\n")
         return line.decode()
 
     def reply(self) -> str:
-        """The next reply; the lines of a long one are joined with newlines."""
+        """Returns the next reply. The lines of a long one are joined with newlines."""
         lines = [self.line()]
         while lines[-1][3:4] == "-":
             lines.append(self.line())
         return "\n".join(lines)
 
     def piece(self) -> bytes:
-        """What one read gives."""
+        """Returns the result of one read."""
         self._receive()
         piece, self._received = self._received, b""
         return piece
@@ -81,7 +81,7 @@ class Dialogue:
         return self.reply()
 
     def rest(self) -> list[str]:
-        """All lines until the server closes."""
+        """Returns all lines until the server closes the connection."""
         with contextlib.suppress(EOFError):
             while True:
                 self._receive()

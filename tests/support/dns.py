@@ -44,7 +44,7 @@ class MiniDns(asyncio.DatagramProtocol):
         self._tasks: list[asyncio.Task[None]] = []
 
     def load(self, zone: str) -> None:
-        """Other answers from now on. Owners are absolute names."""
+        """Replaces the zone. Owner names are absolute."""
         self._zone = dns.zone.from_text(_HEADER + zone, origin=".", relativize=False)
 
     async def __aenter__(self) -> Self:
@@ -133,7 +133,7 @@ def _name(owner: str) -> dns.name.Name:
     return dns.name.from_text(owner.rstrip(".") + ".")
 
 
-class Names:
+class TableResolver:
     """`ports.Resolver` from a table: `{"shop.example": {"TXT": [b"..."], "A": ["192.0.2.1"]}}`, names in lower case.
     `down` holds names, and (name, type) pairs, that are answered by a fault; `asked` keeps what was asked."""
 

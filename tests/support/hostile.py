@@ -1,4 +1,4 @@
-"""Texts made to cost a reader of text as much as they can: each a function of its length."""
+"""Texts that make a parser as slow as possible, each as a function of its length."""
 
 from collections.abc import Callable
 

@@ -26,7 +26,7 @@ _MESSAGE_NAMES = (".eml",)
 
 
 def found(content: bytes, secrets: Iterable[str]) -> set[str]:
-    """Which of the secrets a reader of this message could find."""
+    """Returns the secrets that a reader of this message can find."""
     wanted = {secret: _plain(secret) for secret in secrets}
     views = {view for text in set(_texts(content)) for view in _views(text)}
     views |= {view[::-1] for view in views if "\u202e" in view}
@@ -35,13 +35,13 @@ def found(content: bytes, secrets: Iterable[str]) -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """Letters only as they sound: no case, no width, nothing that does not show, one kind of space."""
+    """Returns the text without case, width and invisible characters, and with one kind of space."""
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).replace("\u3002", ".")
     return re.sub(r"\s+", " ", text.casefold())
 
 
 def _views(text: str) -> Iterator[str]:
-    """The text, and what is left when one or two ways of writing it otherwise are undone."""
+    """Yields the text, and the text after one or two decodings."""
     once = [text, *(undo(text) for undo in _UNDOING)]
     for view in dict.fromkeys(once):
         yield view
@@ -97,7 +97,7 @@ _UNDOING: tuple[Callable[[str], str], ...] = (
 
 
 def _texts(content: bytes) -> Iterator[str]:
-    """Every text that the message holds: raw, decoded, in attachments, in messages inside."""
+    """Yields all texts of the message: raw, decoded, in attachments and in attached messages."""
     yield content.decode("latin-1")
     yield content.decode("utf-8", "replace")
     for part in email.message_from_bytes(content).walk():

@@ -1,4 +1,4 @@
-"""An adversary's mails: secrets put into every place of a message in every writing and encoding."""
+"""Mails of an adversary: a secret in each place of a message, in each notation and encoding."""
 
 import base64
 import binascii
@@ -91,7 +91,7 @@ WIDE_CHARSETS = ("utf-16", "utf-16-le", "utf-16-be")
 
 
 def leaf(kind: str, octets: bytes, encoding: str = "8bit", more: str = "") -> bytes:
-    """A part with its header."""
+    """Returns a MIME part with its header."""
     header = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n{more}\r\n"
     return header.encode() + ENCODINGS[encoding](octets)
 
@@ -140,7 +140,7 @@ def vcard(secret: str, name: str = "Guest") -> str:
 
 
 def inner(secret: str, encoding: str = "base64") -> bytes:
-    """A message to be put inside another, its text encoded."""
+    """Returns a message to attach to another one, its text encoded."""
     header = (
         f"Received: from x ({secret}) by y; Mon, 23 Nov 2026 01:00:00 +0000\r\nX-Originating-IP: [{secret}]\r\n"
         f'From: "{secret}" <{secret}>\r\nTo: other@third.example\r\nSubject: about {secret}\r\nMessage-ID: <1@{secret}>\r\n'
@@ -154,7 +154,7 @@ def uuencoded(octets: bytes) -> str:
 
 
 def places(secret: str) -> Iterator[tuple[str, bytes]]:
-    """Everything but the header of the message around: name of the place, Content-Type and the rest."""
+    """Yields the name of each place, and a message without its outer header: Content-Type and all that follows."""
     for writing, write in PLAIN_WRITINGS.items():
         yield f"text, {writing}", text(f"Hello {write(secret)} bye\r\n", "utf-8", "8bit")
     for writing, write in HTML_WRITINGS.items():
@@ -196,7 +196,7 @@ def mixed_body(secret: str) -> bytes:
 
 
 def part_headers(secret: str) -> Iterator[tuple[str, bytes]]:
-    """Where parts and files are named."""
+    """Yields the headers in which parts and files have names."""
     word = Header(f"資料 {secret}", "utf-8", maxlinelen=200).encode()
     for field in (
         f'Content-Disposition: attachment; filename="{secret}.txt"',
@@ -244,7 +244,7 @@ def charset_texts(secret: str) -> Iterator[tuple[str, bytes]]:
 
 
 def replies(secret: str) -> Iterator[tuple[str, bytes]]:
-    """How mail programs quote and sign, after their documented forms."""
+    """Yields quotes and signatures as mail programs write them by their documentation."""
     shapes = {
         "Gmail": f"Yes\r\n\r\nOn Mon, 23 Nov 2026 at 10:15, A B <{secret}> wrote:\r\n> Hello\r\n> {secret}\r\n",
         "Gmail ja": f"はい\r\n\r\n2026年11月23日(月) 10:15 A B <{secret}>:\r\n\r\n> こんにちは\r\n",

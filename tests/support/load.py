@@ -1,7 +1,7 @@
-"""Load for fault tests: sessions that remember every answer, and a fast mail server that keeps notes of every arrival.
+"""Load for fault tests: SMTP sessions that remember each reply, and a fast mail server that records each arrival.
 
-Each message carries a token of its own in Message-ID and body; the token is what the two sides and the record are
-compared by. Both live in the test's process, so they survive the daemon between them.
+Each message has a token of its own in Message-ID and body. Tests compare both sides and the record by these tokens.
+Both sides run in the test's process, so they survive the daemon between them.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _LINE: Final = b"The glaze is food safe, and the table leaves on Monday.\r\n"
 
 @dataclass(kw_only=True)
 class Load:
-    """`async with Load(...)`: sends until `pause()` or the end. `port` is None while there is nobody to send to."""
+    """Sends from `async with` until `pause()` or the end. `port()` returns None while the daemon is down."""
 
     port: Callable[[], int | None]
     mail_from: str
@@ -32,9 +32,9 @@ class Load:
     body_bytes: int = 1_500
     rest_s: float = 0.01
     answers: dict[str, int] = field(default_factory=dict)
-    """The reply code to each message that was answered."""
+    """The reply code by token, for each message that was answered."""
     unanswered: set[str] = field(default_factory=set)
-    """Sent to the final dot or a part of it, and the connection ended before an answer: nobody knows."""
+    """Messages whose connection ended before the reply to their data: they may have been accepted or not."""
     _numbers: "count[int]" = field(default_factory=count)
     _random: random.Random = field(default_factory=random.SystemRandom)
     _may_send: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,16 +51,16 @@ class Load:
     def pause(self) -> None:
         self._may_send.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._may_send.set()
 
     async def __aenter__(self) -> Self:
-        self.go_on()
+        self.resume()
         self._tasks = [asyncio.create_task(self._keep_sending()) for _ in range(self.sessions)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Messages under way get their answers; only what waits to be sent is given up."""
+        """Waits for the replies to messages in transfer, and starts no new ones."""
         self.pause()
         await self.settled()
         for task in self._tasks:
@@ -70,7 +70,7 @@ class Load:
                 await task
 
     async def settled(self) -> None:
-        """Until nothing is under way any more; after `pause()`."""
+        """Waits, after `pause()`, until no message is in transfer."""
         while self._under_way:
             await asyncio.sleep(0.01)
 
@@ -109,7 +109,7 @@ class Load:
             writer.write(f"MAIL FROM:<{self.mail_from}>\r\nRCPT TO:<{self.rcpt_to}>\r\nDATA\r\n".encode())
             codes = [await _reply(reader) for _ in range(3)]
             if codes[2] != 354:
-                # A refused recipient: the answer is the first that is not positive.
+                # The recipient was refused: the reply that counts is the first negative one.
                 code = next(code for code in codes if code >= 400)
                 self.answers[token] = code
                 if code != 421:
@@ -135,7 +135,7 @@ class Load:
 
 
 async def _reply(reader: asyncio.StreamReader) -> int:
-    """The code of one reply. Raises IncompleteReadError when the connection ends instead."""
+    """Returns the code of one reply. Raises IncompleteReadError when the connection ends before it."""
     while (line := await reader.readuntil(b"\n"))[3:4] == b"-":
         pass
     return int(line[:3])
@@ -146,8 +146,10 @@ async def _reply(reader: asyncio.StreamReader) -> int:
 
 @dataclass(kw_only=True)
 class Arrival:
-    """One transaction that was taken. `generation`: which of the daemon's lives sent it; `answered`: the daemon still
-    listened when the 250 was written."""
+    """One mail that the server took. `generation` is the server's value of that name when the connection began.
+
+    `answered` is true if the daemon was still connected when the reply 250 was written.
+    """
 
     token: str
     message_id: bytes
@@ -156,17 +158,20 @@ class Arrival:
     answered: bool = False
 
 
-class Notebook:
-    """A mail server that takes everything and writes it down. The message counts as taken once it is complete, as
-    with any server that delivers although its client hung up; every `slow_every`th 250 comes late."""
+class RecordingServer:
+    """A mail server that takes and records everything.
+
+    A message counts as taken once it is complete, even if the client has closed the connection, as with other servers.
+    Each `slow_every`th reply 250 is delayed by `slow_s`. Tests raise `generation` when they start the daemon again.
+    """
 
     def __init__(self, *, slow_every: int = 0, slow_s: float = 0.3) -> None:
         self.arrivals: list[Arrival] = []
         self.generation = 0
         self.slow = asyncio.Event()
-        """Set while a 250 is being held back."""
+        """Set while a reply 250 is delayed."""
         self.gate = asyncio.Event()
-        """While it is clear, no 250 is given at all."""
+        """While it is not set, no reply 250 is sent."""
         self.gate.set()
         self.port = 0
         self._slow_every, self._slow_s = slow_every, slow_s
@@ -201,11 +206,11 @@ class Notebook:
             writer.transport.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int) -> None:
-        writer.write(b"220 notebook.example ESMTP\r\n")
+        writer.write(b"220 recorder.example ESMTP\r\n")
         while True:
             match (await reader.readuntil(b"\r\n"))[:4].upper():
                 case b"EHLO":
-                    writer.write(b"250-notebook.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n")
+                    writer.write(b"250-recorder.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n")
                 case b"DATA":
                     writer.write(b"354 go on\r\n")
                     arrival = _arrival(await reader.readuntil(b"\r\n.\r\n"), generation)

@@ -1,4 +1,4 @@
-"""The log as an operator reads it: through the processors that `relay serve` configures, as JSON."""
+"""Captures the log as an operator reads it: JSON, through the processors that `relay serve` configures."""
 
 import io
 import json
@@ -16,8 +16,8 @@ from relay.config import Log
 from relay.edge.observe import configure_logging
 
 
-class Written:
-    """What was logged so far."""
+class CapturedLog:
+    """The log lines so far."""
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
@@ -27,7 +27,7 @@ class Written:
         return self.stream.getvalue()
 
     def lines(self, event: str | None = None, **fields: object) -> list[dict[str, Any]]:
-        """The entries, oldest first: of this event, with these fields."""
+        """Returns the entries of this event with these fields, the oldest first."""
         entries = [json.loads(line) for line in self.text.splitlines()]
         return [
             entry
@@ -37,9 +37,9 @@ class Written:
 
 
 @contextmanager
-def written(level: Literal["debug", "info"] = "info") -> Iterator[Written]:
-    """Our own entries and those of libraries; the configuration before it comes back at the end."""
-    root, log = logging.getLogger(), Written()
+def captured_log(level: Literal["debug", "info"] = "info") -> Iterator[CapturedLog]:
+    """Captures the entries of the relay and of libraries. Restores the logging configuration at the end."""
+    root, log = logging.getLogger(), CapturedLog()
     handlers, root_level = [*root.handlers], root.level
     driver = logging.getLogger("asyncpg")
     driver_level = driver.level
@@ -62,7 +62,7 @@ def written(level: Literal["debug", "info"] = "info") -> Iterator[Written]:
 
 @cache
 def documented() -> dict[str, frozenset[str]]:
-    """The fields of each line, as `docs/observability.md` names them."""
+    """Returns the fields of each event, as `docs/observability.md` names them."""
     page = (Path(__file__).parents[2] / "docs/observability.md").read_text(encoding="utf-8").partition("## Metrics")[0]
     rows = re.findall(r"^\| (`[^|]*) \| ((?:info|warning|error|debug)[^|]*) \|([^|]*)\|", page, re.MULTILINE)
     return {
@@ -72,8 +72,8 @@ def documented() -> dict[str, frozenset[str]]:
     }
 
 
-def undocumented(log: Written) -> set[tuple[str, str]]:
-    """Lines and fields that were written though the page does not name them."""
+def undocumented(log: CapturedLog) -> set[tuple[str, str]]:
+    """Returns the (event, field) pairs of the log that the page does not name."""
     common = {"at", "level", "event", "exception", "location"}
     return {
         (line["event"], field)

@@ -1,4 +1,4 @@
-"""What every mail program does with a reply: reads the mail that it answers, and writes header and MIME parts."""
+"""The base of the imitated mail programs: reads the mail to answer, and writes the header and the MIME parts."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from tests.support.quoting import as_page, as_text, unflowed
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
-    """Somebody at his mail program: `machine` and `ip` are what it says of where he sits."""
+    """The user of a mail program. `machine` and `ip` are the host name and address that the program discloses."""
 
     name: str
     address: str
@@ -27,7 +27,7 @@ class Writer:
 
 
 class Received:
-    """A mail as a program shows it to its reader."""
+    """A mail as a mail program shows it."""
 
     def __init__(self, content: bytes) -> None:
         message = message_from_bytes(content, policy=policy.default)
@@ -47,7 +47,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What is to be sent: `text` is the new line, `answered` the mail below it, `number` this writer's how-manieth."""
+    """A mail to send. `text` is the new text, `answered` the mail quoted below it, `number` counts the writer's mails."""
 
     writer: Writer
     to: tuple[str, str]
@@ -59,8 +59,8 @@ class Draft:
 
 
 class Program(ABC):
-    """`threads`: how much of the thread its replies name: "all", "parent" or "" for nothing. `copies`: it puts its
-    owner among the recipients, as some do who reply to all."""
+    """An imitated mail program. `threads` is the part of the thread that replies name: "all", "parent" or "" for none.
+    With `copies` a reply also goes to its writer, as with "reply to all" in some programs."""
 
     threads = "all"
     copies = False
@@ -69,7 +69,7 @@ class Program(ABC):
         return self._mail(Draft(writer=writer, to=to, subject=subject, text=text, at=at, number=0))
 
     def reply(self, writer: Writer, content: bytes, text: str, at: datetime, number: int) -> bytes:
-        """With all of the answered mail quoted."""
+        """Returns an answer to `content` that quotes all of it."""
         answered = Received(content)
         to, subject = (answered.name, answered.address), self.subject(answered.subject)
         return self._mail(
@@ -84,7 +84,7 @@ class Program(ABC):
 
     @abstractmethod
     def body(self, draft: Draft) -> bytes:
-        """Content-Type and what else the program writes into the header, an empty line, and the body."""
+        """Returns Content-Type and further header fields, an empty line, and the body."""
 
     def _mail(self, draft: Draft) -> bytes:
         writer = draft.writer

@@ -1,4 +1,4 @@
-"""Mail programs of people, worked from outside: s-nail and neomutt, each with a mailbox file of its own."""
+"""Real mail user agents, controlled from outside: s-nail and neomutt, each with a mailbox file of its own."""
 
 import mailbox
 import os
@@ -16,8 +16,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """Where a mail program hands over its mail. `security`: "starttls", "tls" from the first byte, or "" for none;
-    `ca` is the certificate that it is to trust, and nothing else."""
+    """The server that a mail program submits to. `security` is "starttls", "tls" for implicit TLS, or "" for none. `ca` is
+    the only certificate that the program trusts."""
 
     port: int
     security: str = ""
@@ -28,7 +28,7 @@ class Server:
 
 @dataclass(kw_only=True)
 class MailProgram:
-    """`name` is its owner's, `machine` the computer's, as they get into From, HELO and Message-ID."""
+    """A mail program. `name` is its owner's name and `machine` its host name: they occur in From, HELO and Message-ID."""
 
     directory: Path
     address: str
@@ -71,7 +71,7 @@ class SNail(MailProgram):
         self._run("-s", subject, to, said=text)
 
     def reply(self, text: str) -> None:
-        """To the newest mail, with the mail quoted."""
+        """Answers the newest mail, and quotes it."""
         self._run("-#", "-f", str(self.inbox), said=f"reply $\n{text}\n.\nexit\n")
 
     def _run(self, *words: str, said: str) -> None:
@@ -113,7 +113,7 @@ class SNail(MailProgram):
 
 class NeoMutt(MailProgram):
     def send(self, to: str, subject: str, text: str, *, attached: Sequence[Path] = (), cc: str = "") -> None:
-        """In batch mode."""
+        """Sends a mail in batch mode."""
         options = [word for path in attached for word in ("-a", str(path))] + (["-c", cc] if cc else [])
         done = subprocess.run(
             ["neomutt", "-n", "-F", str(self._rc()), "-s", subject, *options, "--", to],
@@ -126,7 +126,7 @@ class NeoMutt(MailProgram):
         assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
     def reply(self, text: str) -> None:
-        """To the newest mail, with the mail quoted, by the keys that a person would press."""
+        """Answers the newest mail, and quotes it, by the keys that a person presses."""
         editor = self.directory / "editor"
         editor.write_text(f'#!/bin/sh\necho {shlex.quote(text)} >> "$1"\n')
         editor.chmod(0o755)
@@ -160,7 +160,7 @@ class NeoMutt(MailProgram):
 
 
 def _on_a_terminal(words: list[str], env: dict[str, str], timeout_s: float = 30) -> None:
-    """Runs a full-screen program to its end; what it paints is kept for a failure."""
+    """Runs a full-screen program to its end. Its output is shown when it fails."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
     os.close(theirs)

@@ -1,4 +1,4 @@
-"""OpenDKIM as a judge of one message, with the keys that a zone would publish."""
+"""Verifies one message with OpenDKIM, with keys from a table in place of DNS."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def verified(directory: Path, message: bytes, records: Mapping[str, str]) -> dict[str, str]:
-    """What it says of each signature, by selector. `records` maps names of TXT records to their values."""
+    """Returns OpenDKIM's result for each signature, by selector. `records` maps names of TXT records to values."""
     (directory / "mail.eml").write_bytes(message)
     (directory / "keys").write_text("".join(f"{name} {value}\n" for name, value in records.items()))
     config = directory / "opendkim.conf"

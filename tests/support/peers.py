@@ -1,7 +1,7 @@
-"""The mail programs and servers of other people, as the end-to-end tests use them.
+"""Helpers for end-to-end tests with the mail programs and servers of other projects.
 
-Tests with real programs are plain functions that block, while sink and name server need a running loop: `Aside` is one,
-in a thread of its own.
+These tests are plain functions that block, but the sink and the name server need a running event loop. `BackgroundLoop`
+is such a loop in a thread of its own.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from typing import Any, Self, TypeVar
 T = TypeVar("T")
 
 
-class Aside:
-    """A loop in another thread; `enter` keeps an async context manager open there until the end."""
+class BackgroundLoop:
+    """An event loop in another thread. `enter` opens an async context manager there and keeps it open until the end."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="aside")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="background-loop")
         self._stack = AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -46,7 +46,7 @@ class Aside:
 
 
 def until(probe: Callable[[], T], timeout_s: float = 30, step_s: float = 0.02) -> T:
-    """Waits until `probe()` is truthy; its value."""
+    """Waits until `probe()` is truthy, and returns its value."""
     end = time.monotonic() + timeout_s
     while not (value := probe()):
         assert time.monotonic() < end, f"not within {timeout_s} s"
@@ -61,14 +61,14 @@ _SPOKEN = re.compile(r"\s?(->|~>|<-|<~|<\*\*|<~\*) +(.*)")
 
 
 class Transcript:
-    """What swaks said and heard, as lines `C: ...` and `S: ...`."""
+    """The dialogue of one swaks run, as lines `C: ...` and `S: ...`."""
 
     def __init__(self, output: str) -> None:
         self.output = output
         self.lines = [f"{_SIDES[m[1]]}: {m[2]}" for line in output.splitlines() if (m := _SPOKEN.match(line))]
 
     def shows(self, expected: str) -> None:
-        """The expected lines stand there in this order, others between them; `*` is a wildcard."""
+        """Asserts that the dialogue has the expected lines in this order, perhaps with others between. `*` is a wildcard."""
         heard = iter(self.lines)
         for line in filter(None, map(str.strip, expected.splitlines())):
             pattern = line.replace("[", "[[]")
@@ -76,7 +76,7 @@ class Transcript:
 
     @property
     def record_ids(self) -> list[str]:
-        """The ids of the records that the answers after the data name."""
+        """The record ids in the replies to the data."""
         return re.findall(r"250 2\.0\.0 (\w+) (?:recorded|held)", self.output)
 
     @property
@@ -88,7 +88,7 @@ class Transcript:
 def swaks(
     port: int, *options: str, mail_from: str, to: str, subject: str = "", server: str = "127.0.0.1"
 ) -> Transcript:
-    """One run; `subject` also is the body. Ends by itself, and never raises for what the server answers."""
+    """Runs swaks once. `subject` is the body as well. A negative reply of the server raises nothing."""
     words = ["swaks", "--server", server, "--port", str(port), "--from", mail_from, "--to", to, "--suppress-data"]
     if subject:
         words += ["--h-Subject", subject, "--body", subject]
@@ -112,7 +112,7 @@ def wait_for_port(port: int, host: str = "127.0.0.1") -> None:
 
 
 def readable(directory: Path) -> Path:
-    """A directory that a server's unprivileged user may pass through."""
+    """Returns the directory, created if needed, with access for a server's unprivileged user."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     return directory

@@ -1,7 +1,7 @@
 """Postfix and Dovecot in directories of their own, on high ports of the loopback interface.
 
-Both want to be started by root, and then leave their work to users that must be able to read these directories, so they
-do not live under pytest's.
+Both must be started by root and then run as other users, who must be able to read these directories. So the directories
+are not below those of pytest.
 """
 
 import os
@@ -60,10 +60,10 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """`doors` maps a port to the options of the smtpd that listens there; `settings` are lines for main.cf, in which
-    `{home}` stands for its directory."""
+    """A Postfix. `listeners` maps each port to the options of its smtpd. `settings` are lines for main.cf, where `{home}`
+    is the directory."""
 
-    def __init__(self, home: Path, *, settings: str, doors: dict[int, dict[str, str]]) -> None:
+    def __init__(self, home: Path, *, settings: str, listeners: dict[int, dict[str, str]]) -> None:
         self.home = home
         for name in ("etc", "spool", "data"):
             (home / name).mkdir()
@@ -71,13 +71,13 @@ class Postfix:
         os.chown(home / "data", account.pw_uid, account.pw_gid)
         (home / "etc/main.cf").write_text((_MAIN + settings).replace("{home}", str(home)))
         services = [_SERVICES]
-        for port, options in doors.items():
+        for port, options in listeners.items():
             services.append(f"127.0.0.1:{port} inet n - n - - smtpd")
             services += [f"  -o {name}={value}" for name, value in options.items()]
         (home / "etc/master.cf").write_text("\n".join(services) + "\n")
         shutil.copy("/etc/postfix/dynamicmaps.cf", home / "etc")
         self._run("start")
-        for port in doors:
+        for port in listeners:
             wait_for_port(port)
 
     def stop(self) -> None:
@@ -94,7 +94,7 @@ class Postfix:
 
 
 class Dovecot:
-    """LMTP into one Maildir per mailbox, and logins for a Postfix beside it; any user, one password."""
+    """A Dovecot with one Maildir per mailbox, filled by LMTP. It also checks logins for a Postfix: any user, one password."""
 
     def __init__(self, home: Path, *, password: str) -> None:
         self.home = home
@@ -135,7 +135,7 @@ class Dovecot:
         wait_for_port(self.lmtp)
 
     def mails(self, address: str) -> list[bytes]:
-        """What is in the mailbox, in no order."""
+        """Returns the mails of the mailbox, in no order."""
         return [path.read_bytes() for path in (self.home / "mail" / address / "new").glob("*")]
 
     def stop(self) -> None:
@@ -145,7 +145,7 @@ class Dovecot:
 
 @contextmanager
 def smtp_sink(host: str, port: int) -> Iterator[Callable[[], list[bytes]]]:
-    """Postfix's own receiver of everything; gives what tells the mails that it has taken whole."""
+    """Runs Postfix's smtp-sink. Yields a function that returns the complete mails that it has taken so far."""
     with home() as directory:
         directory.chmod(0o777)
         user = ["-u", "nobody"] if os.getuid() == 0 else []

@@ -61,7 +61,7 @@ class _Reader(HTMLParser):
 
 
 def as_text(page: str, *, link: str = "{label} <{url}>", quote: str = "> ") -> str:
-    """With LF between lines. `link` says how a link is written, `quote` stands before each line of a blockquote."""
+    """Returns the text of an HTML page, with LF between lines. `link` is the format of a link, `quote` the mark of a quote."""
     reader = _Reader(link, quote)
     reader.feed(page.replace("\r\n", "\n"))
     reader.close()
@@ -73,7 +73,7 @@ def as_page(text: str) -> str:
 
 
 def marked(text: str) -> str:
-    """RFC 3676 §4.5: no space between marks."""
+    """Returns the text with quote marks, without spaces between them (RFC 3676 §4.5)."""
     return "\n".join(f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in text.splitlines())
 
 

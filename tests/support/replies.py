@@ -27,7 +27,7 @@ _WEEKDAYS = "月火水木金土日"
 
 
 class PlainPython(Program):
-    """The standard library as a script uses it."""
+    """A script that uses the standard library."""
 
     def message_id(self, draft: Draft) -> str:
         return f"<{draft.number}.{draft.at:%H%M%S}@{draft.writer.machine}>"
@@ -74,7 +74,7 @@ class Gmail(Program):
 
 
 class Outlook(Program):
-    """Desktop with Exchange. `charsets`: which it tries before UTF-8; `encoding` of both texts."""
+    """Outlook for desktops with Exchange. It tries `charsets` before UTF-8. `encoding` is that of both texts."""
 
     threads = "parent"
 
@@ -123,7 +123,7 @@ class Outlook(Program):
         )
 
     def _taken(self, page: str) -> str:
-        """Each line becomes a paragraph of Word, and the colour of a block that of each of its lines."""
+        """Returns the page with each line as a paragraph of Word, in the colour of its block."""
         taken, colour = "", ""
         for run in re.split(_BLOCKS, re.sub(r'\b(class|lang)="(\w+)"', r"\1=\2", page)):
             if not _BLOCKS.fullmatch(run):
@@ -152,7 +152,7 @@ class Outlook(Program):
 
 
 class Outlook365(Outlook):
-    """In the browser, behind a scanner that wraps links."""
+    """Outlook in the browser, behind a scanner that replaces links."""
 
     def _own(self, draft: Draft) -> str:
         return (
@@ -220,7 +220,7 @@ class AppleMail(Program):
 
 
 class Thunderbird(Program):
-    """Plain text, the answer below the quote."""
+    """Thunderbird with plain text, and the answer below the quote."""
 
     def message_id(self, draft: Draft) -> str:
         return f"<4f79b73c-{draft.at:%j%H%M%S}-{draft.number:03}@{draft.writer.machine}>"
@@ -236,7 +236,7 @@ class Thunderbird(Program):
 
 
 class YahooJapan(Program):
-    """In the browser, plain text, with a copy to oneself."""
+    """Yahoo! Japan in the browser, with plain text and a copy to the writer."""
 
     threads = "parent"
     copies = True
@@ -259,7 +259,7 @@ class YahooJapan(Program):
 
 
 class Docomo(Program):
-    """i-mode: no word of the thread, the mail below a line or with marks (`mark`)."""
+    """A phone with i-mode: no thread fields, and the answered mail below a line or with quote marks (`mark`)."""
 
     threads = ""
     _header_charsets = ("iso-2022-jp", "utf-8")
@@ -284,7 +284,7 @@ class Docomo(Program):
 
 
 class Decomail(Docomo):
-    """docomo's mail with pictures; a phone keeps the colours and drops all other markup."""
+    """docomo's HTML mail with pictures. The phone keeps the colours and drops all other markup."""
 
     def body(self, draft: Draft) -> bytes:
         text = _of_phone(self._text(draft))
@@ -307,7 +307,7 @@ class Decomail(Docomo):
 
 
 class Au(Docomo):
-    """Counts its answers in the subject, and names what it answers."""
+    """A phone of au: it counts its answers in the subject, and names the answered mail."""
 
     threads = "parent"
 
@@ -332,7 +332,7 @@ def _header_block(answered: Received, *, japanese: bool) -> list[tuple[str, str]
 
 
 def _of_phone(text: str) -> str:
-    """What it cannot write it shows as a geta mark."""
+    """Returns the text with a geta mark for each character that the phone cannot encode."""
     return "".join(char if fits(char, "iso-2022-jp") else "〓" for char in text)
 
 

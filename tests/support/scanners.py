@@ -1,5 +1,7 @@
-"""The real clamd and Rspamd in directories of their own, on the loopback interface, with nothing to ask of the net; and
-peers that behave badly."""
+"""Runs the real clamd and Rspamd without network access, and servers that behave badly in their place.
+
+They listen on the loopback interface and have directories of their own.
+"""
 
 import asyncio
 import subprocess
@@ -62,7 +64,7 @@ class Clamd:
 
 @contextmanager
 def clamd() -> Iterator[Clamd]:
-    """Knows one virus, the test file of EICAR, anywhere in anything."""
+    """Runs a clamd that knows one virus: the test file of EICAR."""
     with home() as directory:
         port = free_port()
         (directory / "db").mkdir()
@@ -76,7 +78,7 @@ def clamd() -> Iterator[Clamd]:
 
 @contextmanager
 def rspamd() -> Iterator[str]:
-    """Its URL. Knows the test patterns only."""
+    """Runs an Rspamd that knows the test patterns only, and yields its URL."""
     with home() as directory:
         url = f"http://127.0.0.1:{free_port()}"
         (directory / "tld").write_text("example\n")
@@ -107,7 +109,7 @@ def _pong(url: str) -> bool:
 
 @dataclass
 class BadPeer:
-    """Takes anything, gives `answer` after the first words, then closes, or with `hangs` keeps the line open."""
+    """A server that sends `answer` after the first data and closes the connection, or with `hangs` keeps it open."""
 
     answer: bytes = b""
     hangs: bool = False

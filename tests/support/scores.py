@@ -1,4 +1,4 @@
-"""Precision and recall of the content rules over the golden table, out of what its tests note with their reports."""
+"""Precision and recall of the content rules over the golden table, computed from the properties of test reports."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ def note(record_property: Callable[[str, object], None], rule: str, *, harmful: 
 
 
 def lines(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
-    """One per rule that was tried: of what it found how much is harmful, of what is harmful how much it found."""
+    """Yields one line with precision and recall for each rule that was tried."""
     tried: defaultdict[str, Counter[tuple[bool, bool]]] = defaultdict(Counter)
     for report in reports:
         for name, value in report.user_properties:

@@ -1,5 +1,7 @@
-"""Mails put together for scrubbing, the pass run on them, and the outcome read the ways clients read it: with the
-standard library's own decoders, not the relay's."""
+"""Runs the scrubbing pass on a mail, and reads the result as mail programs do.
+
+The reading uses the decoders of the standard library, not the relay's.
+"""
 
 import base64
 import contextlib
@@ -39,7 +41,7 @@ _NARROW = {code + 0xFEE0: chr(code) for code in range(0x21, 0x7F)} | {ord("。")
 
 
 def rewritten(content: bytes, plan: Plan = PLAN) -> Rewritten:
-    """The scrubbing alone: header fields that another pass would keep, kept as they are."""
+    """Runs the scrubbing passes alone. Header fields that another pass keeps stay as they are."""
     root = mime.split(content, mime.MimeLimits())
     kept = tuple(
         (content[field.start : field.value_start - 1].decode("ascii"), content[field.value_start : field.end])
@@ -58,7 +60,7 @@ def scrubbed(content: bytes, plan: Plan = PLAN) -> bytes:
 
 
 def readings(content: bytes) -> str:
-    """All that any client could make of a message, one under another, lower case."""
+    """Returns all texts that a mail program could show of a message, joined by newlines, in lower case."""
     found = [content.decode("latin-1")]
     # The library reads base64 to its first padding, and not at all where RFC 2046 allows none; so each line by itself.
     lines = re.findall(rb"^([A-Za-z0-9+/]{8,})=*\r?$", content, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Mail with signatures and seals as others make them (dkimpy), and the keys to publish."""
+"""Signs and seals mail with dkimpy, and makes the DNS records of the keys."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -36,12 +36,12 @@ def record(key: Any, **tags: str) -> bytes:
 
 
 def published(*keys: tuple[str, str, bytes]) -> dict[str, Mapping[str, Sequence[bytes]]]:
-    """A table of (selector, domain, record)."""
+    """Returns the resolver's table for (selector, domain, record) triples."""
     return {f"{selector}._domainkey.{domain}": {"TXT": [text]} for selector, domain, text in keys}
 
 
 def signed(mail: bytes = MAIL, *, domain: str = "shop.example", key: Any = None, **options: Any) -> bytes:
-    """With a signature by selector `s` in front; `options` are dkimpy's."""
+    """Returns the mail with a signature by selector `s`. `options` are passed to dkimpy."""
     key = key or rsa_key()
     given = {"algorithm": "rsa-sha256", "canonicalize": (b"relaxed", b"relaxed")} | options
     algorithm = given.pop("algorithm")
@@ -50,7 +50,7 @@ def signed(mail: bytes = MAIL, *, domain: str = "shop.example", key: Any = None,
 
 
 def sealed(mail: bytes, *, domain: str, results: str) -> bytes:
-    """With one more ARC set in front: `domain` states `results` and that the chain so far is good."""
+    """Returns the mail with one more ARC set, in which `domain` states `results` and that the chain so far is valid."""
     server = f"mx.{domain}"
     chain = b"arc=pass" if b"ARC-Seal:" in mail else b"arc=none"
     stated = b"Authentication-Results: " + server.encode() + b"; " + results.encode() + b"; " + chain + b"\r\n"

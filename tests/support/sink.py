@@ -1,9 +1,9 @@
-"""A recording mail server for tests, SMTP or LMTP, on a loopback port, that says what the test tells it to.
+"""A mail server for tests, SMTP or LMTP, on a loopback port. It records mail and gives the replies that a test sets.
 
     async with Sink() as sink:
         sink.say("rcpt", "550 5.1.1 no such user", to="b@example.com")
         ...
-        letter = await sink.letter()   # envelope and bytes, without dot-stuffing
+        received = await sink.mail()   # envelope and bytes, without dot-stuffing
 
 Phases: connect, ehlo, starttls, handshake, auth, mail, rcpt, data, content (while it comes in), end_of_data, rset, quit. An
 answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, or CLOSE, RESET and HANG.
@@ -36,7 +36,7 @@ EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDST
 
 
 @dataclass(kw_only=True)
-class Letter:
+class ReceivedMail:
     """One accepted transaction. `mail_from` and `rcpt_to` are without brackets, `params` the rest of MAIL; `session`
     counts connections from 1."""
 
@@ -86,7 +86,7 @@ class Sink:
         self.lmtp = lmtp
         self.extensions = list(extensions)
         self.users = dict(users or {})
-        self.letters: list[Letter] = []
+        self.mails: list[ReceivedMail] = []
         self.commands: list[str] = []
         """Every command line of every session, in order."""
         self.sessions = 0
@@ -100,17 +100,17 @@ class Sink:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def say(self, phase: str, answer: Say, *, to: str | None = None, times: int | None = None) -> None:
-        """Answers so in that phase, to that recipient only, that many times; the newest fitting rule wins."""
+        """Sets the answer of a phase, only for the recipient `to` and for `times` times if given. The newest rule wins."""
         self._rules.setdefault(phase, []).insert(0, _Rule(answer=answer, to=to, times=times))
 
-    async def letter(self, count: int = 1) -> Letter:
-        """The `count`th letter, waiting for it."""
+    async def mail(self, count: int = 1) -> ReceivedMail:
+        """Waits for the `count`th mail and returns it."""
         async with self._arrived, asyncio.timeout(20):
-            await self._arrived.wait_for(lambda: len(self.letters) >= count)
-        return self.letters[count - 1]
+            await self._arrived.wait_for(lambda: len(self.mails) >= count)
+        return self.mails[count - 1]
 
     def drop_connections(self) -> None:
-        """Ends all sessions, as a server does that is tired of idle ones."""
+        """Closes all connections, as a server does with idle ones."""
         for writer in self._writers:
             writer.close()
 
@@ -242,7 +242,7 @@ class Sink:
             if not await self._answer(writer, "end_of_data", default, to=address):
                 continue
             mail_from, params = talk.mail or ("", "")
-            letter = Letter(
+            received = ReceivedMail(
                 mail_from=mail_from,
                 params=params,
                 rcpt_to=[address] if self.lmtp else recipients,
@@ -253,12 +253,12 @@ class Sink:
                 session=talk.number,
             )
             async with self._arrived:
-                self.letters.append(letter)
+                self.mails.append(received)
                 self._arrived.notify_all()
         talk.mail, talk.rcpt_to = None, []
 
     async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: _Dialogue) -> bytes:
-        """Reads up to CRLF.CRLF, and takes the stuffed dots out (RFC 5321 §4.5.2)."""
+        """Reads up to CRLF.CRLF, and removes the stuffed dots (RFC 5321 §4.5.2)."""
         lines: list[bytes] = []
         line, size = b"", 0
         while True:
@@ -276,7 +276,7 @@ class Sink:
     async def _answer(
         self, writer: asyncio.StreamWriter, phase: str, default: Say, *, to: str = "", good: str = "2"
     ) -> bool:
-        """Says what the rules want, else the default; whether that was a good reply."""
+        """Sends the answer that the rules set, else the default, and returns whether it begins with `good`."""
         answer = default
         for rule in self._rules.get(phase, []):
             if rule.times != 0 and rule.to in {None, to}:

@@ -15,7 +15,7 @@ from relay.demo.page import build
 from relay.demo.sink import Sink
 from relay.edge.web.server import WebServer
 from tests.support.browser import SWITCHES
-from tests.web.demo_life import MAIL, life, put_mail
+from tests.web.fake_demo import MAIL, fake_demo, put_mail
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,9 +48,9 @@ async def _visit(
 ) -> AsyncIterator[tuple[Page, Any, list[str]]]:
     """A page open in Chromium; yields (page, the demo's life, all requested addresses). Chromium may name a request
     that it then blocks: those under `blocked` are for the test to look for on the wire."""
-    the_life = life(tmp_path, web)
-    the_life.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
-    server = WebServer(build(the_life), "127.0.0.1", 0)
+    the_demo = fake_demo(tmp_path, web)
+    the_demo.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
+    server = WebServer(build(the_demo), "127.0.0.1", 0)
     own = f"http://127.0.0.1:{await server.start()}/"
     try:
         page = await browser.new_page(**context)
@@ -59,7 +59,7 @@ async def _visit(
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(own + path)
-        yield page, the_life, requested
+        yield page, the_demo, requested
         assert not errors
         # R-UI-09: no third-party request, from the page or from what it shows. A frame's own text is no request.
         assert [url for url in requested if not url.startswith((own, "about:srcdoc", blocked))] == []
@@ -83,24 +83,24 @@ async def test_a_form_is_filled_in_and_sent_by_keyboard_alone(
 ) -> None:
     async with _visit(browser, tmp_path, "?box=alice&try=unlisted#write", java_script_enabled=javascript) as (
         page,
-        the_life,
+        the_demo,
         _,
     ):
         await page.locator("#text").focus()
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
         await page.locator(".said").wait_for()
-        assert the_life.post.written[0][0] == "alice"
+        assert the_demo.mailer.written[0][0] == "alice"
         assert "The relay took it." in await page.locator(".said").inner_text()
 
 
 # R-UI-09
 async def test_new_mail_appears_and_is_announced_while_a_draft_stays(browser: Browser, tmp_path: Path) -> None:
-    async with _visit(browser, tmp_path, "?box=bob&lang=ja") as (page, the_life, _):
+    async with _visit(browser, tmp_path, "?box=bob&lang=ja") as (page, the_demo, _):
         await page.locator("#write > summary").click() if not await page.locator("#text").is_visible() else None
         await page.locator("#text").fill("a draft")
         put_mail(tmp_path, "bob", MAIL)
-        the_life.sink._mails = Sink(tmp_path, the_life.sink._boxes)._mails
+        the_demo.sink._mails = Sink(tmp_path, the_demo.sink._boxes)._mails
         await page.locator("#mail-bob-1").wait_for()
         assert await page.locator("#text").input_value() == "a draft"
         assert await page.locator("#news").inner_text() == "Bob Millerに新着メール"
@@ -109,9 +109,9 @@ async def test_new_mail_appears_and_is_announced_while_a_draft_stays(browser: Br
 
 async def test_a_mail_folded_shut_stays_shut(browser: Browser, tmp_path: Path) -> None:
     put_mail(tmp_path, "bob", MAIL)
-    async with _visit(browser, tmp_path, "?box=bob") as (page, the_life, _):
+    async with _visit(browser, tmp_path, "?box=bob") as (page, the_demo, _):
         await page.locator("#mail-bob-1 > summary").click()
-        the_life.store.add("alice", "bob", "Another", MessageState.QUEUED)
+        the_demo.store.add("alice", "bob", "Another", MessageState.QUEUED)
         await page.locator(".state.queued").wait_for()
         assert not await page.locator("#mail-bob-1 .text").is_visible()
 
@@ -126,10 +126,10 @@ async def test_script_and_remote_content_of_a_mail_do_nothing(browser: Browser, 
     elsewhere = await asyncio.start_server(connected, "127.0.0.1")
     port = elsewhere.sockets[0].getsockname()[1]
     put_mail(tmp_path, "bob", HOSTILE.replace(b"ELSEWHERE", str(port).encode()))
-    async with _visit(browser, tmp_path, "?box=bob", blocked=f"http://127.0.0.1:{port}/") as (page, the_life, _):
+    async with _visit(browser, tmp_path, "?box=bob", blocked=f"http://127.0.0.1:{port}/") as (page, the_demo, _):
         frame = page.frame_locator("iframe").first
         assert await frame.locator("p").inner_text() == "Hello"
-        the_life.store.add("alice", "bob", "Another", MessageState.QUEUED)
+        the_demo.store.add("alice", "bob", "Another", MessageState.QUEUED)
         await page.locator(".state.queued").wait_for()
         assert "owned" not in await page.title()
         assert await frame.locator("p").inner_text() == "Hello"

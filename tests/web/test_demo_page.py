@@ -13,26 +13,26 @@ from starlette.testclient import TestClient
 
 from relay.core.model.message import MessageState
 from relay.core.model.reason import ReasonCode
-from relay.demo import browser, letter, texts
-from relay.demo.cast import ALICE, BY_REF, CAST
+from relay.demo import browser, mail_program, texts
+from relay.demo.demo_parties import ALICE, BY_REF, PARTIES
 from relay.demo.page import build
 from relay.demo.view import PRESETS, Preset
 from tests.support.narrowing import not_none
-from tests.web.demo_life import MAIL, NOTICE, life, put_mail
+from tests.web.fake_demo import MAIL, NOTICE, fake_demo, put_mail
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Any:
+def demo(tmp_path: Path) -> Any:
     put_mail(tmp_path, "bob", MAIL)
     put_mail(tmp_path, "alice", NOTICE)
-    the_life = life(tmp_path)
-    the_life.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
-    return the_life
+    the_demo = fake_demo(tmp_path)
+    the_demo.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
+    return the_demo
 
 
 @pytest.fixture
-def client(town: Any) -> TestClient:
-    return TestClient(build(town), base_url="http://127.0.0.1", follow_redirects=False)
+def client(demo: Any) -> TestClient:
+    return TestClient(build(demo), base_url="http://127.0.0.1", follow_redirects=False)
 
 
 def _send(client: TestClient, **changed: str) -> httpx2.Response:
@@ -66,8 +66,8 @@ def test_a_mailbox_shows_what_its_owner_received_decoded_and_raw(client: TestCli
     assert "Message-ID: &lt;m1@demo.example&gt;" in html
 
 
-def test_the_record_stands_beside_it_with_state_reasons_and_events(client: TestClient, town: Any) -> None:
-    town.store.add("alice", "carol", "New arrivals", MessageState.RETURNED, ("opted_out",))
+def test_the_record_stands_beside_it_with_state_reasons_and_events(client: TestClient, demo: Any) -> None:
+    demo.store.add("alice", "carol", "New arrivals", MessageState.RETURNED, ("opted_out",))
     html = client.get("/").text
     for text in ("New arrivals", "returned", "opted_out", "policy=builtin-1", "What was changed"):
         assert text in html
@@ -142,12 +142,12 @@ def test_the_security_headers_allow_no_inline_script_and_nothing_third_party(cli
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
-def test_hostile_text_is_shown_and_never_markup(client: TestClient, town: Any, tmp_path: Path) -> None:
+def test_hostile_text_is_shown_and_never_markup(client: TestClient, demo: Any, tmp_path: Path) -> None:
     mail = f"From: {HOSTILE} <x@demo.example>\r\nSubject: {HOSTILE}\r\nX-{HOSTILE}\r\n\r\n{HOSTILE}\r\n".encode()
     put_mail(tmp_path, "bob", mail)
-    town.store.add("alice", "bob", HOSTILE, MessageState.ACCEPTED, (HOSTILE,))
-    hostile = life(tmp_path)
-    hostile.store = town.store
+    demo.store.add("alice", "bob", HOSTILE, MessageState.ACCEPTED, (HOSTILE,))
+    hostile = fake_demo(tmp_path)
+    hostile.store = demo.store
     html = TestClient(build(hostile), base_url="http://127.0.0.1").get("/", params={"box": "bob", "try": HOSTILE}).text
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
@@ -155,7 +155,7 @@ def test_hostile_text_is_shown_and_never_markup(client: TestClient, town: Any, t
 
 def test_html_mail_stands_in_a_frame_that_may_do_nothing(tmp_path: Path) -> None:
     put_mail(tmp_path, "bob", b"Subject: h\r\nContent-Type: text/html\r\n\r\n<b>hi</b><script>x()</script>\r\n")
-    html = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text
+    html = TestClient(build(fake_demo(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text
     (frame,) = _Page(html).all("iframe")
     assert frame["sandbox"] == "allow-popups allow-popups-to-escape-sandbox"  # a link opens elsewhere, no more
     shown = not_none(frame["srcdoc"])
@@ -177,7 +177,7 @@ def test_html_mail_stands_in_a_frame_that_may_do_nothing(tmp_path: Path) -> None
 )
 def test_no_mail_at_all_breaks_the_page(tmp_path: Path, content: bytes) -> None:
     put_mail(tmp_path, "bob", content)
-    answer = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob")
+    answer = TestClient(build(fake_demo(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob")
     assert answer.status_code == 200
     assert 'id="mail-bob-1"' in answer.text
 
@@ -191,50 +191,50 @@ def test_an_odd_query_shows_a_page(client: TestClient, query: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
-def test_each_thing_to_try_fills_in_the_form(client: TestClient, town: Any, preset: Preset) -> None:
+def test_each_thing_to_try_fills_in_the_form(client: TestClient, demo: Any, preset: Preset) -> None:
     html = client.get(f"/?box={preset.writer}&try={preset.name}&lang=en").text
     chosen = [option["value"] for option in _Page(html).all("option") if "selected" in option]
-    right = town.town.aliases[preset.writer, preset.to]
+    right = demo.market.aliases[preset.writer, preset.to]
     assert (right in chosen) is (preset.note == "")
     assert ("check+" + right in chosen) is (preset.note == "check")
-    assert ("stranger" in chosen) is preset.stranger
+    assert ("stranger" in chosen) is preset.unlisted
     assert ("checked" in next(a for a in _Page(html).all("input") if a["name"] == "attach")) is preset.attached
 
 
-def test_sending_submits_as_the_party_and_shows_what_was_said(client: TestClient, town: Any) -> None:
+def test_sending_submits_as_the_party_and_shows_what_was_said(client: TestClient, demo: Any) -> None:
     answer = _send(client, to="bob2alice2xxxx@demo.example", subject="Your order")
     assert answer.status_code == 303
-    assert town.post.written == [("alice", "bob2alice2xxxx@demo.example", "Your order", "Hello\nthere", "", None)]
-    assert town.post.attached == [None]
+    assert demo.mailer.written == [("alice", "bob2alice2xxxx@demo.example", "Your order", "Hello\nthere", "", None)]
+    assert demo.mailer.attached == [None]
     html = client.get(answer.headers["location"]).text
     assert "S: 220 relay.demo.example ESMTP" in html
     assert "The relay took it." in html
 
 
-def test_a_program_under_a_documents_name_goes_along_when_asked_for(client: TestClient, town: Any) -> None:
+def test_a_program_under_a_documents_name_goes_along_when_asked_for(client: TestClient, demo: Any) -> None:
     _send(client, attach="on")
-    assert town.post.attached == [letter.PROGRAM]
+    assert demo.mailer.attached == [mail_program.PROGRAM]
 
 
-def test_a_refusal_is_shown_as_one(client: TestClient, town: Any) -> None:
-    town.post.reply = "550 5.1.1 no such address"
+def test_a_refusal_is_shown_as_one(client: TestClient, demo: Any) -> None:
+    demo.mailer.reply = "550 5.1.1 no such address"
     html = client.get(_send(client).headers["location"]).text
     assert "The relay refused it." in html
     assert "550 5.1.1 no such address" in html
 
 
-def test_an_unlisted_address_is_the_characters_other_one_and_no_other(client: TestClient, town: Any) -> None:
+def test_an_unlisted_address_is_the_characters_other_one_and_no_other(client: TestClient, demo: Any) -> None:
     _send(client, **{"from": "stranger"})
     _send(client, **{"from": "eve@evil.example"})
-    assert [written[4] for written in town.post.written] == [ALICE.stranger, ""]
+    assert [written[4] for written in demo.mailer.written] == [ALICE.unlisted_address, ""]
 
 
-def test_reply_goes_to_the_alias_and_keeps_the_thread(client: TestClient, town: Any) -> None:
+def test_reply_goes_to_the_alias_and_keeps_the_thread(client: TestClient, demo: Any) -> None:
     html = client.get("/?box=bob&reply=1").text
     assert "&gt; your parcel leaves tomorrow." in html
     assert 'value="Re: Your order 250-1001"' in html
     _send(client, box="bob", answers="1", to="seller2alice2xxx@demo.example")
-    assert town.post.written[0][5].message_id == "<m1@demo.example>"
+    assert demo.mailer.written[0][5].message_id == "<m1@demo.example>"
 
 
 def test_a_notice_has_no_reply_button(client: TestClient) -> None:
@@ -256,12 +256,12 @@ def test_a_notice_has_no_reply_button(client: TestClient) -> None:
     ],
 )
 def test_a_bad_form_is_explained_and_nothing_is_sent(
-    client: TestClient, town: Any, changed: dict[str, str], said: str
+    client: TestClient, demo: Any, changed: dict[str, str], said: str
 ) -> None:
     answer = _send(client, **changed)
     assert answer.status_code == 422
     assert said in answer.text
-    assert not town.post.written
+    assert not demo.mailer.written
 
 
 @pytest.mark.parametrize("path", ["/send", "/release", "/unsubscribe"])
@@ -274,11 +274,11 @@ def test_a_bad_form_is_explained_and_nothing_is_sent(
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_a_form_of_another_site_is_refused(client: TestClient, town: Any, path: str, headers: dict[str, str]) -> None:
+def test_a_form_of_another_site_is_refused(client: TestClient, demo: Any, path: str, headers: dict[str, str]) -> None:
     answer = client.post(path, content="box=alice&to=a@demo.example&text=x&message=1&mail=1", headers=headers)
     assert answer.status_code == 403
-    assert not town.post.written
-    assert not town.store.released
+    assert not demo.mailer.written
+    assert not demo.store.released
 
 
 def test_a_name_that_is_not_ours_is_refused(client: TestClient) -> None:
@@ -290,12 +290,12 @@ def test_a_body_that_is_no_form_is_refused(client: TestClient, body: bytes, stat
     assert client.post("/send", content=body).status_code == status
 
 
-def test_staff_release_what_is_held_and_nothing_else_offers_it(client: TestClient, town: Any) -> None:
+def test_staff_release_what_is_held_and_nothing_else_offers_it(client: TestClient, demo: Any) -> None:
     assert "Release it" not in client.get("/").text
-    held = town.store.add("alice", "bob", "Parcel", MessageState.HELD, (ReasonCode.CONTACT_DISGUISED,))
+    held = demo.store.add("alice", "bob", "Parcel", MessageState.HELD, (ReasonCode.CONTACT_DISGUISED,))
     assert "Release it" in client.get("/").text
     assert client.post("/release", content=f"message={held}&box=alice&lang=en").status_code == 303
-    assert town.store.released == [(held, "demo")]
+    assert demo.store.released == [(held, "demo")]
 
 
 LINK = "http://127.0.0.1:8081/l/abc-_D0"
@@ -313,7 +313,7 @@ def test_links_of_the_relay_and_no_others_can_be_clicked_on(tmp_path: Path, kind
     lines = [f'<a href="{url}" onclick=x>{url}</a>' if kind == "html" else url for url in (LINK, *ELSEWHERE)]
     mail = f"Subject: h\r\nContent-Type: text/{kind}\r\n\r\n" + "\r\n".join(lines)
     put_mail(tmp_path, "bob", mail.encode())
-    page = _Page(TestClient(build(life(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text)
+    page = _Page(TestClient(build(fake_demo(tmp_path)), base_url="http://127.0.0.1").get("/?box=bob").text)
     shown = _Page(not_none(page.all("iframe")[0]["srcdoc"])) if kind == "html" else page
     links = [a for a in shown.all("a") if (a.get("href") or "").startswith(("http", "java"))]
     assert links == [{"href": LINK, "target": "_blank", "rel": "noopener noreferrer"}]
@@ -337,7 +337,7 @@ async def test_one_click_posts_as_a_mail_program_does_and_shows_the_answer(tmp_p
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         _mail_with(tmp_path, f"http://127.0.0.1:{port}/l/abc")
-        transport = httpx2.ASGITransport(build(life(tmp_path, port)))
+        transport = httpx2.ASGITransport(build(fake_demo(tmp_path, port)))
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as reader:
             assert "Unsubscribe" in (await reader.get("/?box=bob&lang=en")).text
             sent = await reader.post("/unsubscribe", content="box=bob&mail=1&lang=en")
@@ -350,7 +350,7 @@ async def test_one_click_posts_as_a_mail_program_does_and_shows_the_answer(tmp_p
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_one_click_goes_nowhere_but_to_the_relay(tmp_path: Path, url: str) -> None:
     _mail_with(tmp_path, url)
-    client = TestClient(build(life(tmp_path)), base_url="http://127.0.0.1")
+    client = TestClient(build(fake_demo(tmp_path)), base_url="http://127.0.0.1")
     assert client.post("/unsubscribe", content="box=bob&mail=1").status_code == 400
     assert client.post("/unsubscribe", content="box=bob&mail=2").status_code == 400
 
@@ -362,5 +362,7 @@ async def test_a_link_to_a_server_that_is_not_there_is_a_dialogue_without_a_repl
 
 
 def test_the_cast_is_sound() -> None:
-    assert len(BY_REF) == len(CAST)
-    assert all(c.mailbox.endswith(".example") and (c.stranger or "x.example").endswith(".example") for c in CAST)
+    assert len(BY_REF) == len(PARTIES)
+    assert all(
+        c.mailbox.endswith(".example") and (c.unlisted_address or "x.example").endswith(".example") for c in PARTIES
+    )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from relay.demo import smtp_client
-from relay.demo.letter import NewMail, compose, read
-from relay.demo.mailboxes import misspelt
+from relay.demo.mail_program import NewMail, compose, read
+from relay.demo.mailer import misspelt
 from relay.demo.sink import Sink
 from relay.demo.smtp_client import SmtpServer
 from tests.support.narrowing import not_none
@@ -27,7 +27,7 @@ async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
 
 
 @pytest.fixture
-async def door(sink: Sink) -> SmtpServer:
+async def server(sink: Sink) -> SmtpServer:
     return SmtpServer(name="sink", port=await sink.start(0))
 
 
@@ -36,9 +36,11 @@ def _mail(text: str = "Hello\n", **changed: Any) -> bytes:
     return compose(NewMail(**fields | changed, text=text), NOON)
 
 
-async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink: Sink, door: SmtpServer, tmp_path: Path) -> None:
+async def test_a_mail_arrives_byte_for_byte_with_its_return_path(
+    sink: Sink, server: SmtpServer, tmp_path: Path
+) -> None:
     content = _mail("one\n.two\n..\n\n.\n三\n")
-    said = await smtp_client.send(door, "a@b.example", "bob@mail.example", content)
+    said = await smtp_client.send(server, "a@b.example", "bob@mail.example", content)
     assert said.accepted
     (mail,) = sink.mails("bob")
     assert mail.content == b"Return-Path: <a@b.example>\r\n" + content
@@ -49,24 +51,24 @@ async def test_a_mail_arrives_byte_for_byte_with_its_return_path(sink: Sink, doo
     "address", ["hanako..sato@docomo.example", '"hanako..sato"@docomo.example', "BOB@Mail.Example"]
 )
 async def test_carriers_odd_local_parts_reach_their_mailbox(
-    sink: Sink, door: SmtpServer, address: str
+    sink: Sink, server: SmtpServer, address: str
 ) -> None:  # R-ADR-03
-    assert (await smtp_client.send(door, "", address, _mail())).accepted
+    assert (await smtp_client.send(server, "", address, _mail())).accepted
     assert len(sink.mails("bob") + sink.mails("hanako")) == 1
 
 
 @pytest.mark.parametrize("address", ["dave@gone.example", "nobody@mail.example"])
-async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink: Sink, door: SmtpServer, address: str) -> None:
-    said = await smtp_client.send(door, "a@b.example", address, _mail())
+async def test_a_mailbox_that_is_gone_refuses_at_rcpt(sink: Sink, server: SmtpServer, address: str) -> None:
+    said = await smtp_client.send(server, "a@b.example", address, _mail())
     assert said.reply.startswith("550 5.1.1")
     assert [str(line) for line in said.lines][-2:] == ["C: QUIT", "S: 221 Bye"]
     assert not sink.mails("dave")
 
 
-async def test_waiting_for_mail_ends_with_the_mail_or_with_nothing(sink: Sink, door: SmtpServer) -> None:
+async def test_waiting_for_mail_ends_with_the_mail_or_with_nothing(sink: Sink, server: SmtpServer) -> None:
     waiting = asyncio.create_task(sink.wait("bob", lambda mail: b"second" in mail.content, 30))
     for text in ("first\n", "second\n"):
-        await smtp_client.send(door, "a@b.example", "bob@mail.example", _mail(text))
+        await smtp_client.send(server, "a@b.example", "bob@mail.example", _mail(text))
     assert not_none(await waiting).number == 2
     assert await sink.wait("bob", lambda _: False, 0.001) is None
 
@@ -80,11 +82,11 @@ async def test_the_password_is_never_written_down(tmp_path: Path) -> None:
             heard.append(await reader.readline())
         writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
         (tmp_path / "none.pem").touch()
-        door = SmtpServer(name="x", port=port, login=("alice", "sesame-secret"), ca_file=str(tmp_path / "none.pem"))
-        said = await smtp_client.send(door, "a@b.example", "c@d.example", b"x\r\n")
+        server = SmtpServer(name="x", port=port, login=("alice", "sesame-secret"), ca_file=str(tmp_path / "none.pem"))
+        said = await smtp_client.send(server, "a@b.example", "c@d.example", b"x\r\n")
     assert not said.accepted
     assert b"AUTH" not in b"".join(heard)
     assert "sesame" not in "".join(map(str, said.lines))

@@ -28,8 +28,8 @@ from relay.ports import UnavailableError
 from relay.ports.audit import AuditAction, Way
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
-from tests.support.stand_ins import Tally
-from tests.support.town import BUYER, SELLER, Town, parsed, town
+from tests.support.fakes import CountingObserver
+from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env, parsed
 
 HELPER = "helper@pottery.example"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -38,18 +38,18 @@ CATALOGUE = texts.load()
 
 
 @pytest.fixture
-async def market(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(tmp_path) as the_town:
-        yield the_town
+async def market(tmp_path: Path) -> AsyncIterator[MarketEnv]:
+    async with market_env(tmp_path) as env:
+        yield env
 
 
 @pytest.fixture
-async def web(market: Town) -> AsyncIterator[httpx2.AsyncClient]:
+async def web(market: MarketEnv) -> AsyncIterator[httpx2.AsyncClient]:
     async with client(market) as the_client:
         yield the_client
 
 
-def client(market: Town) -> httpx2.AsyncClient:
+def client(market: MarketEnv) -> httpx2.AsyncClient:
     links = routes(SignedLinkService(lambda: market.services), CATALOGUE, market.clock, market.services.observer)
     app = build(observer_render=lambda: b"", ready=_ready, links=links)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://links.market.example")
@@ -59,45 +59,45 @@ async def _ready() -> None:
     return None
 
 
-def path(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
+def path(market: MarketEnv, purpose: Purpose, role: Role, subject_id: str) -> str:
     url = market.services.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
     return url.removeprefix(market.services.links.base_url)
 
 
-async def from_seller(market: Town, **fields: str) -> str:
+async def from_seller(market: MarketEnv, **fields: str) -> str:
     """A seller's mail that reached the buyer; its record."""
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False, **fields)
     await market.deliver_due()
     return (await market.store.records.messages())[0].id
 
 
-async def from_buyer(market: Town) -> str:
+async def from_buyer(market: MarketEnv) -> str:
     await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
     await market.deliver_due()
     return (await market.store.records.messages())[0].id
 
 
-async def from_helper(market: Town, number: int = 1) -> str:
+async def from_helper(market: MarketEnv, number: int = 1) -> str:
     """Mail of an unlisted address with the seller's login, held; the pending sender."""
     await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False, Subject=f"Number {number}")
     [pending] = await market.store.senders.pending(market.pair.seller.party.id)
     return pending.sender.id
 
 
-async def unproven(market: Town) -> str:
+async def unproven(market: MarketEnv) -> str:
     """Mail under the seller's address that nothing proves, held; its record."""
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
     [held] = await market.store.records.messages(state=MessageState.HELD)
     return held.id
 
 
-async def opt_outs(market: Town) -> set[tuple[bool, Kind | None]]:
+async def opt_outs(market: MarketEnv) -> set[tuple[bool, Kind | None]]:
     """Those in force, as (of this seller only, of that kind only)."""
     buyer, seller = market.pair.buyer.party.id, market.pair.seller.party.id
     return {(one.seller_id is not None, one.kind) for one in await market.store.opt_outs.in_force(buyer, seller)}
 
 
-async def books(market: Town) -> Sequence[object]:
+async def books(market: MarketEnv) -> Sequence[object]:
     """All that a link can change."""
     store, pair = market.store, market.pair
     messages = await store.records.messages()
@@ -126,7 +126,7 @@ def choices(page: httpx2.Response) -> list[str]:
 
 
 async def test_a_buyer_stops_and_allows_each_scope_on_the_page(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-POL-02
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     assert choices(await web.get(url)) == ["seller", "all", "kind"]
@@ -146,7 +146,9 @@ async def test_a_buyer_stops_and_allows_each_scope_on_the_page(
     assert [(one.out, one.opt_out.source) for one in history] == [(True, "link")] * 3 + [(False, "link")] * 3
 
 
-async def test_an_opt_out_of_a_kind_that_always_passes_is_not_offered(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_an_opt_out_of_a_kind_that_always_passes_is_not_offered(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     local_part, domain = market.buyer_alias.split("@")
     await market.send(SELLER, f"{local_part}+order_problem@{domain}", login=Role.SELLER, trusted=False)
     [message] = await market.store.records.messages()
@@ -158,7 +160,7 @@ async def test_an_opt_out_of_a_kind_that_always_passes_is_not_offered(market: To
 
 @pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
 async def test_one_click_stops_this_seller_and_asks_nothing(
-    market: Town, web: httpx2.AsyncClient, encoding: str
+    market: MarketEnv, web: httpx2.AsyncClient, encoding: str
 ) -> None:  # R-POL-02, RFC 8058 §3.1
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     body: dict[str, Any] = (
@@ -177,7 +179,7 @@ async def test_one_click_stops_this_seller_and_asks_nothing(
     ]
 
 
-async def test_an_opt_out_link_never_ends_and_others_do(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_an_opt_out_link_never_ends_and_others_do(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     message_id = await from_seller(market)
     old = path(market, Purpose.OPT_OUT, Role.BUYER, message_id)
     ended = path(market, Purpose.REPORT, Role.BUYER, message_id)
@@ -191,7 +193,9 @@ async def test_an_opt_out_link_never_ends_and_others_do(market: Town, web: httpx
     assert not [event for event in await market.store.records.history(message_id) if event.type is EventType.MARKED]
 
 
-async def test_a_closed_account_may_still_opt_out_and_do_nothing_else(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_a_closed_account_may_still_opt_out_and_do_nothing_else(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     message_id = await from_seller(market)
     await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     assert (await web.post(path(market, Purpose.REPORT, Role.BUYER, message_id), data={"choice": "report"})).is_error
@@ -201,7 +205,7 @@ async def test_a_closed_account_may_still_opt_out_and_do_nothing_else(market: To
 # ---------------------------------------------------------------- a buyer's and a seller's word
 
 
-async def test_not_important_costs_the_seller_once(market: Town, web: httpx2.AsyncClient) -> None:  # R-POL-06
+async def test_not_important_costs_the_seller_once(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-POL-06
     url = path(market, Purpose.NOT_IMPORTANT, Role.BUYER, await from_seller(market))
     for _ in range(2):
         assert choices(await web.post(url, data={"choice": "tell"})) == []
@@ -209,7 +213,9 @@ async def test_not_important_costs_the_seller_once(market: Town, web: httpx2.Asy
     assert (misuse.cause, misuse.points) == ("not_important", Policy().bypass.points_not_important)
 
 
-async def test_no_reply_needed_can_be_undone_and_tells_the_buyer_nothing(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_no_reply_needed_can_be_undone_and_tells_the_buyer_nothing(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     message_id = await from_buyer(market)  # R-REC-08
     url = path(market, Purpose.NO_REPLY, Role.SELLER, message_id)
     since = market.clock.now() - timedelta(days=1)
@@ -222,7 +228,7 @@ async def test_no_reply_needed_can_be_undone_and_tells_the_buyer_nothing(market:
 
 
 async def test_a_report_reaches_the_operator_once_with_its_words_which_no_event_holds(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-REW-09
     message_id = await from_seller(market)
     url = path(market, Purpose.REPORT, Role.BUYER, message_id)
@@ -243,7 +249,7 @@ async def test_a_report_reaches_the_operator_once_with_its_words_which_no_event_
     assert marked.data == {"mark": "reported", "by": "buyer"}
 
 
-async def test_what_a_reporter_types_is_capped(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_what_a_reporter_types_is_capped(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     url = path(market, Purpose.REPORT, Role.BUYER, await from_seller(market))
     assert (await web.post(url, data={"choice": "report", "words": "x" * 9_000})).status_code == 200
     [letter] = await market.deliver_due()
@@ -254,7 +260,7 @@ async def test_what_a_reporter_types_is_capped(market: Town, web: httpx2.AsyncCl
 
 
 async def test_approving_a_sender_releases_its_mail_once_however_many_click(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-SND-02
     sender_id = await from_helper(market)
     await from_helper(market, 2)
@@ -274,7 +280,9 @@ async def test_approving_a_sender_releases_its_mail_once_however_many_click(
         assert len(released) == (1 if message.pair_id else 0)
 
 
-async def test_of_two_words_at_once_each_message_hears_one(market: Town, web: httpx2.AsyncClient) -> None:  # R-SND-02
+async def test_of_two_words_at_once_each_message_hears_one(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:  # R-SND-02
     sender_id = await from_helper(market)
     await from_helper(market, 2)
     await market.deliver_due()
@@ -287,7 +295,7 @@ async def test_of_two_words_at_once_each_message_hears_one(market: Town, web: ht
 
 
 async def test_a_blocked_sender_s_mail_goes_back_and_the_word_can_be_changed(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-SND-02 R-SND-03
     sender_id = await from_helper(market)
     await market.deliver_due()
@@ -304,7 +312,7 @@ async def test_a_blocked_sender_s_mail_goes_back_and_the_word_can_be_changed(
 
 @pytest.mark.parametrize(("choice", "subjects"), [("mine", ["Was it me?"]), ("not_mine", [])])
 async def test_a_held_message_is_confirmed_or_disowned(
-    market: Town, web: httpx2.AsyncClient, choice: str, subjects: list[str]
+    market: MarketEnv, web: httpx2.AsyncClient, choice: str, subjects: list[str]
 ) -> None:  # R-IN-09
     message_id = await unproven(market)
     await market.deliver_due()
@@ -319,7 +327,7 @@ async def test_a_held_message_is_confirmed_or_disowned(
     assert [parsed(mail)["Subject"] for mail in await market.deliver_due() if mail.rcpt_to == BUYER] == subjects
 
 
-async def test_the_owner_s_word_does_not_lift_what_a_scanner_found(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_the_owner_s_word_does_not_lift_what_a_scanner_found(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     market.services.scanners = [_Suspicious()]  # R-IN-09 R-POL-17
     message_id = await unproven(market)
     await market.deliver_due()
@@ -338,7 +346,7 @@ class _Suspicious:
 # ---------------------------------------------------------------- threads and product support
 
 
-async def test_a_closed_conversation_is_opened_again(market: Town, web: httpx2.AsyncClient) -> None:  # R-POL-18
+async def test_a_closed_conversation_is_opened_again(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-POL-18
     await from_seller(market)
     market.clock.forward(200 * DAY)
     message_id = await from_seller(market, Subject="Late")
@@ -348,10 +356,10 @@ async def test_a_closed_conversation_is_opened_again(market: Town, web: httpx2.A
     for _ in range(2):
         assert choices(await web.post(url, data={"choice": "reopen"})) == []
     await from_seller(market, Subject="Now")
-    assert parsed(market.mailboxes.taken[-1])["Subject"] == "Now"
+    assert parsed(market.courier.taken[-1])["Subject"] == "Now"
 
 
-async def test_product_support_is_turned_on_and_off(market: Town, web: httpx2.AsyncClient) -> None:  # R-POL-13
+async def test_product_support_is_turned_on_and_off(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-POL-13
     url = path(market, Purpose.PRODUCT_SUPPORT, Role.SELLER, "")
     for choice, on in [("turn_on", True), ("turn_on", True), ("turn_off", False)]:
         page = await web.post(url, data={"choice": choice})
@@ -364,7 +372,7 @@ async def test_product_support_is_turned_on_and_off(market: Town, web: httpx2.As
 # ---------------------------------------------------------------- what a request cannot do
 
 
-async def every_link(market: Town) -> dict[Purpose, str]:
+async def every_link(market: MarketEnv) -> dict[Purpose, str]:
     seller_s, buyer_s = await from_seller(market), await from_buyer(market)
     sender_id, held = await from_helper(market), ""
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
@@ -383,7 +391,7 @@ async def every_link(market: Town) -> dict[Purpose, str]:
     }
 
 
-async def test_scanners_and_prefetchers_change_nothing(market: Town, web: httpx2.AsyncClient) -> None:  # R-REW-09
+async def test_scanners_and_prefetchers_change_nothing(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-REW-09
     links = await every_link(market)
     before = await books(market)
     for url in links.values():
@@ -398,7 +406,9 @@ async def test_scanners_and_prefetchers_change_nothing(market: Town, web: httpx2
     assert await books(market) == before
 
 
-async def test_a_post_that_chooses_nothing_of_the_link_s_changes_nothing(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_a_post_that_chooses_nothing_of_the_link_s_changes_nothing(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     links = await every_link(market)
     before = await books(market)
     every = {choice for words in LINK_WORDS.values() for choice in words.choices}
@@ -411,14 +421,14 @@ async def test_a_post_that_chooses_nothing_of_the_link_s_changes_nothing(market:
     assert await books(market) == before
 
 
-async def test_a_token_is_not_said_again_in_a_redirect(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_a_token_is_not_said_again_in_a_redirect(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     answer = await web.post(f"{url}/", data=ONE_CLICK)
     assert answer.status_code == 404
     assert "location" not in answer.headers
 
 
-async def test_only_small_forms_are_read(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_only_small_forms_are_read(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     before = await books(market)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -441,7 +451,9 @@ async def test_only_small_forms_are_read(market: Town, web: httpx2.AsyncClient) 
     assert await books(market) == before
 
 
-async def test_a_token_is_bound_to_its_party_and_to_what_it_is_about(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_a_token_is_bound_to_its_party_and_to_what_it_is_about(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     """Nothing in a request can change whom it concerns, and a token that names another's thing does nothing."""
     seller_s, buyer_s = await from_seller(market), await from_buyer(market)
     sender_id = await from_helper(market)
@@ -475,7 +487,7 @@ async def test_a_token_is_bound_to_its_party_and_to_what_it_is_about(market: Tow
 
 
 async def test_forgeries_are_404_and_many_of_them_429_but_a_real_link_always_works(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     forged = f"{url[:-9]}{'A' if url[-9] != 'A' else 'B'}{url[-8:]}"
@@ -489,7 +501,7 @@ async def test_forgeries_are_404_and_many_of_them_429_but_a_real_link_always_wor
 
 
 async def test_a_store_that_is_away_or_broken_is_said_so_and_asked_again_later(
-    market: Town, web: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    market: MarketEnv, web: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # R-IN-07
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     for error, status in [(UnavailableError("disk"), 503), (RuntimeError(f"{BUYER} is odd"), 500)]:
@@ -506,14 +518,14 @@ async def test_a_store_that_is_away_or_broken_is_said_so_and_asked_again_later(
 
 
 async def test_uses_are_counted_by_purpose_and_outcome_and_by_nothing_else(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     await web.get(url)
     await web.post(url, data=ONE_CLICK)
     await web.post(url, data={"choice": "x"})
     await web.get(url[:-2])
-    assert isinstance(market.services.observer, Tally)
+    assert isinstance(market.services.observer, CountingObserver)
     counted = [name for name in market.services.observer.counts if name[0] == "links"]
     assert {name[1:] for name in counted} == {
         ("outcome=shown", "purpose=opt_out"),
@@ -527,7 +539,7 @@ async def test_uses_are_counted_by_purpose_and_outcome_and_by_nothing_else(
 
 
 async def test_no_page_shows_an_address_of_the_other_side_or_a_text_of_its_mail(
-    market: Town, web: httpx2.AsyncClient
+    market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-REW-01
     seller_s = await from_seller(market, Subject=f"Write to {SELLER}", body=f"I am {SELLER}")
     await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False, Subject=f"I am {BUYER}")
@@ -552,7 +564,7 @@ async def test_no_page_shows_an_address_of_the_other_side_or_a_text_of_its_mail(
             assert "@" not in url
 
 
-async def test_the_other_side_is_named_as_in_its_mail(market: Town, web: httpx2.AsyncClient) -> None:  # R-ADR-06
+async def test_the_other_side_is_named_as_in_its_mail(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-ADR-06
     page = await web.get(path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market)))
     assert market.seller_alias in said(page)
     assert "Pots" in said(page)
@@ -561,7 +573,9 @@ async def test_the_other_side_is_named_as_in_its_mail(market: Town, web: httpx2.
     assert "Hanako" not in said(page)
 
 
-async def test_pages_keep_to_themselves_and_out_of_caches_and_indexes(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_pages_keep_to_themselves_and_out_of_caches_and_indexes(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:
     """R-UI-09: nothing from elsewhere, no script, no cookie."""
     url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
     for answer in (await web.get(url), await web.post(url, data=ONE_CLICK), await web.get("/l/x"), await web.head(url)):
@@ -579,7 +593,7 @@ async def test_pages_keep_to_themselves_and_out_of_caches_and_indexes(market: To
     assert "url(" not in style.text
 
 
-async def test_what_others_wrote_is_text_on_a_page(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_what_others_wrote_is_text_on_a_page(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="<script>alert(1)</script>{{7*7}}")
     [held] = await market.store.records.messages(state=MessageState.HELD)
     page = await web.get(path(market, Purpose.CONFIRM, Role.SELLER, held.id))
@@ -589,7 +603,7 @@ async def test_what_others_wrote_is_text_on_a_page(market: Town, web: httpx2.Asy
 
 @pytest.mark.parametrize(("role", "language"), [(Role.BUYER, "ja"), (Role.SELLER, "en")])
 async def test_a_page_speaks_its_holder_s_language(
-    market: Town, web: httpx2.AsyncClient, role: Role, language: str
+    market: MarketEnv, web: httpx2.AsyncClient, role: Role, language: str
 ) -> None:  # R-UI-09
     message_id = await (from_seller if role is Role.BUYER else from_buyer)(market)
     page = await web.get(path(market, Purpose.REPORT, role, message_id), headers={"Accept-Language": "de, fr"})
@@ -602,7 +616,7 @@ async def test_a_page_speaks_its_holder_s_language(
 # ---------------------------------------------------------------- the changelog of policies
 
 
-async def test_the_changelog_shows_what_is_and_what_is_announced(market: Town, web: httpx2.AsyncClient) -> None:
+async def test_the_changelog_shows_what_is_and_what_is_announced(market: MarketEnv, web: httpx2.AsyncClient) -> None:
     """R-POL-20"""
     now = market.clock.now()
     first = Policy(version="v1", effective_at=now - timedelta(days=90), summary={"en": "First <b>rules</b>"})

@@ -18,7 +18,7 @@ from relay.edge.web.server import WebServer
 from relay.edge.web.signed_links import routes
 from relay.signed_links import SignedLinkService
 from tests.support.browser import SWITCHES
-from tests.support.town import BUYER, SELLER, Town, town
+from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
@@ -43,10 +43,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visited(browser: Browser, tmp_path: Path, **context: Any) -> AsyncIterator[tuple[Town, Page]]:
-    """A town whose links lead to a server of its own, and a page to open them in; all that the page asks for must be
-    there."""
-    async with town(tmp_path) as market:
+async def visited(browser: Browser, tmp_path: Path, **context: Any) -> AsyncIterator[tuple[MarketEnv, Page]]:
+    """A market whose links lead to a server of its own, and a browser page.
+
+    Asserts that the page requests nothing from other servers, reports no error and gets no cookie.
+    """
+    async with market_env(tmp_path) as market:
         links = routes(SignedLinkService(lambda: market.services), texts.load(), market.clock, market.services.observer)
         server = WebServer(build(observer_render=lambda: b"", ready=_ready, links=links), "127.0.0.1", 0)
         own = f"http://127.0.0.1:{await server.start()}"
@@ -73,12 +75,12 @@ async def _ready() -> None:
     return None
 
 
-async def from_seller(market: Town) -> str:
+async def from_seller(market: MarketEnv) -> str:
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
     return (await market.store.records.messages())[0].id
 
 
-def url(market: Town, purpose: Purpose, role: Role, subject_id: str) -> str:
+def url(market: MarketEnv, purpose: Purpose, role: Role, subject_id: str) -> str:
     return market.services.links.url(purpose, market.pair.side(role).party.id, subject_id, market.clock.now())
 
 

@@ -1,1 +1,1 @@
-"""Decides which mail may pass: a pure function from facts to a verdict."""
+"""The decision which mail passes: a pure function from facts to a verdict, and the rules of the policy that it runs."""

@@ -148,7 +148,7 @@ def _mildness(finding: Finding) -> int:
 
 
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
-    """Returns when the mail leaves without a decision by a person; None if at once, never, or after a decision."""
+    """Returns when mail leaves without a decision by a person; None for at once, for never, and where one is needed."""
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]
     waits_for_decision = action is Action.HOLD and len(known) < len(times)

@@ -1,4 +1,4 @@
-"""The receiving edge on both event loops, and a certificate that its clients trust."""
+"""The relay's SMTP server on both event loops, and a certificate that the clients trust."""
 
 import ssl
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from relay.edge import tls
-from tests.support.log import written
-from tests.support.reception import Reception
+from tests.support.log import captured_log
+from tests.support.smtp_in_env import SmtpInEnv
 
 
 class TlsPair(NamedTuple):
@@ -28,10 +28,10 @@ def tls_pair(tmp_path_factory: pytest.TempPathFactory) -> TlsPair:
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
-def reception(request: pytest.FixtureRequest) -> Iterator[Reception]:
-    with written("debug") as log:
-        reception = Reception(request.param)
-        reception.log = log
-        yield reception
-        reception.close()
+def env(request: pytest.FixtureRequest) -> Iterator[SmtpInEnv]:
+    with captured_log("debug") as log:
+        env = SmtpInEnv(request.param)
+        env.log = log
+        yield env
+        env.close()
     assert "@" not in log.text

@@ -11,7 +11,7 @@ from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import Refused
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Kind, Reception
+from tests.support.smtp_in_env import Kind, SmtpInEnv
 
 VERBS = ["EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "AUTH", "STARTTLS", "XCLIENT", "QUIT"]
 WORDS = [
@@ -31,17 +31,17 @@ REPLY = re.compile(r"(?:220[ -]|250[ -]|334 |354 |([245])\d\d \1\.\d{1,3}\.\d{1,
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def reception(request: pytest.FixtureRequest) -> Iterator[Reception]:
-    reception = Reception(request.param)
-    yield reception
-    reception.close()
+def env(request: pytest.FixtureRequest) -> Iterator[SmtpInEnv]:
+    env = SmtpInEnv(request.param)
+    yield env
+    env.close()
 
 
 @pytest.fixture(scope="module", params=["mx", "submission", "lmtp"])
-def port(request: pytest.FixtureRequest, reception: Reception) -> int:
+def port(request: pytest.FixtureRequest, env: SmtpInEnv) -> int:
     kind: Kind = request.param
     networks = Networks(front_hosts=("127.0.0.1",), trusted=("192.0.2.1",), plain_auth=True)
-    return reception.open(kind, "none", networks=networks, limits=SmtpLimits(unknown_recipient_delay_s=0))
+    return env.open(kind, "none", networks=networks, limits=SmtpLimits(unknown_recipient_delay_s=0))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,8 +9,8 @@ import pytest
 from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import Guard
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Reception
-from tests.support.stand_ins import HandClock
+from tests.support.fakes import ManualClock
+from tests.support.smtp_in_env import SmtpInEnv
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>", "DATA")
 LOOPBACK = Networks(trusted=("127.0.0.0/8",))
@@ -20,8 +20,8 @@ def ask_all(client: Dialogue, *lines: str) -> list[str]:
     return [client.ask(line)[:9] for line in lines]
 
 
-def test_too_big_a_message_is_read_to_its_end_and_refused(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(message_bytes=10_000))) as client:
+def test_too_big_a_message_is_read_to_its_end_and_refused(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(message_bytes=10_000))) as client:
         client.reply()
         ask_all(client, *ENVELOPE)
         for _ in range(200):
@@ -31,11 +31,11 @@ def test_too_big_a_message_is_read_to_its_end_and_refused(reception: Reception) 
         assert ask_all(client, *ENVELOPE)[-1].startswith("354")
         client.say("small", ".")
         assert client.reply().startswith("250 2.0.0")
-    assert [message.content for message in reception.intake.messages] == [b"small\r\n"]
+    assert [message.content for message in env.intake.messages] == [b"small\r\n"]
 
 
-def test_recipients_beyond_the_limit_are_for_another_transaction(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(recipients=2))) as client:
+def test_recipients_beyond_the_limit_are_for_another_transaction(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(recipients=2))) as client:
         client.reply()
         ask_all(client, *ENVELOPE[:2])
         rcpt = "RCPT TO:<x@shop.example>"
@@ -46,14 +46,12 @@ def test_recipients_beyond_the_limit_are_for_another_transaction(reception: Rece
         client.say(".")
         assert client.reply().startswith("250")
         assert ask_all(client, *ENVELOPE[1:2], rcpt) == ["250 2.1.0", "250 2.1.5"]
-    assert len(reception.intake.messages[0].rcpt_to) == 2
+    assert len(env.intake.messages[0].rcpt_to) == 2
 
 
 @pytest.mark.parametrize("limits", [SmtpLimits(connections=2), SmtpLimits(connections_per_client=2)])
-def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(
-    reception: Reception, limits: SmtpLimits
-) -> None:
-    port = reception.open(limits=limits)
+def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(env: SmtpInEnv, limits: SmtpLimits) -> None:
+    port = env.open(limits=limits)
     with Dialogue(port) as first, Dialogue(port) as second:
         assert [first.reply()[:3], second.reply()[:3]] == ["220", "220"]
         with Dialogue(port) as third:
@@ -64,40 +62,40 @@ def test_connections_beyond_the_limit_get_a_421_and_leaving_makes_room(
             assert fourth.reply().startswith("220")
 
 
-def test_listeners_share_their_counts(reception: Reception) -> None:
+def test_listeners_share_their_counts(env: SmtpInEnv) -> None:
     limits = SmtpLimits(connections_per_client=1)
-    with Dialogue(reception.open(limits=limits)) as first:
+    with Dialogue(env.open(limits=limits)) as first:
         first.reply()
-        with Dialogue(reception.open("lmtp", limits=limits)) as second:
+        with Dialogue(env.open("lmtp", limits=limits)) as second:
             assert second.reply().startswith("421 4.7.0")
 
 
-def test_trusted_networks_are_free_of_connection_limits(reception: Reception) -> None:
-    port = reception.open(limits=SmtpLimits(connections=1, connections_per_client=1), networks=LOOPBACK)
+def test_trusted_networks_are_free_of_connection_limits(env: SmtpInEnv) -> None:
+    port = env.open(limits=SmtpLimits(connections=1, connections_per_client=1), networks=LOOPBACK)
     with Dialogue(port) as first, Dialogue(port) as second:
         assert [first.reply()[:3], second.reply()[:3]] == ["220", "220"]
 
 
-def test_too_many_commands_end_the_session(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(commands_per_session=3))) as client:
+def test_too_many_commands_end_the_session(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(commands_per_session=3))) as client:
         client.reply()
         client.say(*["NOOP"] * 5)
         assert [line[:9] for line in client.rest()] == ["250 2.0.0"] * 3 + ["421 4.7.0"]
-    assert reception.observer.of("smtp_in_refused", reason="commands") == 1
+    assert env.observer.of("smtp_in_refused", reason="commands") == 1
 
 
-def test_too_many_errors_end_the_session(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(errors_per_session=3))) as client:
+def test_too_many_errors_end_the_session(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(errors_per_session=3))) as client:
         client.reply()
         client.say("FOO", "NOOP", "MAIL", "RCPT TO:<>", "NOOP")
         assert [line[:9] for line in client.rest()] == ["500 5.5.1", "250 2.0.0", "503 5.5.1", "503 5.5.1", "421 4.7.0"]
 
 
-def test_limits_belong_to_their_listener(reception: Reception) -> None:
+def test_limits_belong_to_their_listener(env: SmtpInEnv) -> None:
     """The base class keeps command sizes in one table for all connections of the process."""
     small, large = (
-        reception.open(limits=SmtpLimits(message_bytes=10)),
-        reception.open(limits=SmtpLimits(message_bytes=99)),
+        env.open(limits=SmtpLimits(message_bytes=10)),
+        env.open(limits=SmtpLimits(message_bytes=99)),
     )
     with Dialogue(small) as first, Dialogue(large) as second:
         for client, size in ((first, "10"), (second, "99"), (first, "10")):
@@ -110,36 +108,36 @@ def test_limits_belong_to_their_listener(reception: Reception) -> None:
     [(SmtpLimits(command_idle_s=0.05), ()), (SmtpLimits(data_idle_s=0.05), ENVELOPE)],
     ids=["between commands", "within data"],
 )
-def test_a_silent_client_is_sent_away(reception: Reception, limits: SmtpLimits, lines: tuple[str, ...]) -> None:
-    with Dialogue(reception.open(limits=limits)) as client:
+def test_a_silent_client_is_sent_away(env: SmtpInEnv, limits: SmtpLimits, lines: tuple[str, ...]) -> None:
+    with Dialogue(env.open(limits=limits)) as client:
         client.say(*lines) if lines else None
         assert client.rest()[-1] == "421 4.4.2 idle for too long, closing"
-    assert reception.intake.messages == []
+    assert env.intake.messages == []
 
 
-def test_commands_do_not_keep_a_session_alive_beyond_its_time(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(session_s=0.2))) as client:
+def test_commands_do_not_keep_a_session_alive_beyond_its_time(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(session_s=0.2))) as client:
         client.reply()
         assert any(client.ask("NOOP").startswith("421 4.4.2 the session") for _ in itertools.count())
 
 
-def test_the_sessions_time_ends_within_data_too(reception: Reception) -> None:
-    with Dialogue(reception.open(limits=SmtpLimits(session_s=0.5))) as client:
+def test_the_sessions_time_ends_within_data_too(env: SmtpInEnv) -> None:
+    with Dialogue(env.open(limits=SmtpLimits(session_s=0.5))) as client:
         client.reply()
         assert ask_all(client, *ENVELOPE)[-1].startswith("354")
         assert client.rest()[-1].startswith("421 4.4.2 the session")
 
 
-def test_a_commit_is_not_cut_by_the_sessions_time(reception: Reception) -> None:
+def test_a_commit_is_not_cut_by_the_sessions_time(env: SmtpInEnv) -> None:
     # R-IN-03
-    reception.close_gate()
-    port = reception.open(limits=SmtpLimits(session_s=1))
+    env.close_gate()
+    port = env.open(limits=SmtpLimits(session_s=1))
     with Dialogue(port) as client, Dialogue(port) as other:
         client.reply()
         ask_all(client, *ENVELOPE)
         client.say(".")
         assert other.rest()[-1].startswith("421")  # the later session's time is over, so the first one's is
-        reception.open_gate()
+        env.open_gate()
         assert [line[:9] for line in client.rest()][-2:] == ["250 2.0.0", "421 4.4.2"]
 
 
@@ -147,20 +145,20 @@ class TestDictionaryAttack:
     LIMITS = SmtpLimits(unknown_recipients_per_client=3, unknown_recipient_delay_s=0, unknown_recipients_window_s=60)
     GUESSES = tuple(f"RCPT TO:<unknown{number}@shop.example>" for number in range(6))
 
-    def test_guessing_is_cut_off_and_stays_so_until_the_window_is_over(self, reception: Reception) -> None:
-        port = reception.open(limits=self.LIMITS)
+    def test_guessing_is_cut_off_and_stays_so_until_the_window_is_over(self, env: SmtpInEnv) -> None:
+        port = env.open(limits=self.LIMITS)
         with Dialogue(port) as client:
             client.say(*ENVELOPE[:2], *self.GUESSES)
             assert [line[:9] for line in client.rest()][-4:] == ["550 5.1.1"] * 3 + ["421 4.7.0"]
         with Dialogue(port) as client:
             assert [line[:9] for line in client.rest()] == ["421 4.7.0"]
-        reception.clock.forward(61)
+        env.clock.forward(61)
         with Dialogue(port) as client:
             assert client.reply().startswith("220")
-        assert reception.observer.of("smtp_in_refused", reason="unknown_recipients") == 2
+        assert env.observer.of("smtp_in_refused", reason="unknown_recipients") == 2
 
-    def test_new_connections_do_not_start_the_count_anew(self, reception: Reception) -> None:
-        port = reception.open(limits=self.LIMITS)
+    def test_new_connections_do_not_start_the_count_anew(self, env: SmtpInEnv) -> None:
+        port = env.open(limits=self.LIMITS)
         ends = []
         for guess in self.GUESSES[:4]:
             with Dialogue(port) as client:
@@ -168,15 +166,15 @@ class TestDictionaryAttack:
                 ends.append(client.rest()[-1][:3])
         assert ends == ["221", "221", "221", "421"]
 
-    def test_trusted_networks_may_err(self, reception: Reception) -> None:
-        with Dialogue(reception.open(limits=self.LIMITS, networks=LOOPBACK)) as client:
+    def test_trusted_networks_may_err(self, env: SmtpInEnv) -> None:
+        with Dialogue(env.open(limits=self.LIMITS, networks=LOOPBACK)) as client:
             client.say(*ENVELOPE[:2], *self.GUESSES, "QUIT")
             assert [line[:3] for line in client.rest()][-7:] == ["550"] * 6 + ["221"]
 
-    def test_a_network_is_counted_over_its_clients(self, reception: Reception) -> None:
+    def test_a_network_is_counted_over_its_clients(self, env: SmtpInEnv) -> None:
         limits = SmtpLimits(unknown_recipients_per_network=3, unknown_recipient_delay_s=0)
         networks = Networks(front_hosts=("127.0.0.1",))
-        port = reception.open(limits=limits, networks=networks, proxy_protocol=True)
+        port = env.open(limits=limits, networks=networks, proxy_protocol=True)
 
         def last_word(client_ip: str) -> str:
             with Dialogue(port, preface=f"PROXY TCP4 {client_ip} 127.0.0.1 9 25\r\n".encode()) as client:
@@ -191,31 +189,31 @@ class TestGuard:
     CLIENT = ipaddress.ip_address("2001:db8::1")
 
     @pytest.fixture
-    def clock(self) -> HandClock:
-        return HandClock()
+    def clock(self) -> ManualClock:
+        return ManualClock()
 
-    def make(self, clock: HandClock, **limits: Any) -> Guard:
+    def make(self, clock: ManualClock, **limits: Any) -> Guard:
         return Guard(limits=SmtpLimits(**limits), networks=Networks(trusted=("2001:db8:f::/48",)), clock=clock)
 
-    def test_all_but_the_first_guess_are_slowed(self, clock: HandClock) -> None:
+    def test_all_but_the_first_guess_are_slowed(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=2)
         assert [guard.unknown_recipient(self.CLIENT) for _ in range(3)] == [0, 2, 2]
         assert guard.unknown_recipient(ipaddress.ip_address("2001:db8:f::1")) == 0
 
-    def test_wrong_passwords_are_answered_ever_later_up_to_a_cap(self, clock: HandClock) -> None:
+    def test_wrong_passwords_are_answered_ever_later_up_to_a_cap(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=1)
         delays = [guard.failed_login(self.CLIENT) for _ in range(12)]
         assert delays[:5] == [1, 2, 4, 8, 16]
         assert set(delays[5:]) == {30}
 
-    def test_a_64_is_one_network_and_the_next_is_another(self, clock: HandClock) -> None:
+    def test_a_64_is_one_network_and_the_next_is_another(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipients_per_network=1)
         for text in ("2001:db8::1", "2001:db8::2"):
             guard.unknown_recipient(ipaddress.ip_address(text))
         assert guard.is_cut_off(ipaddress.ip_address("2001:db8::ffff:3"))
         assert not guard.is_cut_off(ipaddress.ip_address("2001:db8:0:1::1"))
 
-    def test_a_window_closes(self, clock: HandClock) -> None:
+    def test_a_window_closes(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipients_per_client=0, unknown_recipients_window_s=10)
         guard.unknown_recipient(self.CLIENT)
         clock.forward(9)
@@ -224,33 +222,33 @@ class TestGuard:
         assert not guard.is_cut_off(self.CLIENT)
 
 
-def test_stopping_lets_a_transaction_end_and_sends_the_idle_away(reception: Reception) -> None:
+def test_stopping_lets_a_transaction_end_and_sends_the_idle_away(env: SmtpInEnv) -> None:
     # R-UI-11
-    reception.close_gate()
-    port = reception.open()
+    env.close_gate()
+    port = env.open()
     with Dialogue(port) as idle, Dialogue(port) as busy, Dialogue(port) as sending:
         idle.reply()
         for client in (busy, sending):
             client.reply()
             ask_all(client, *ENVELOPE)
         busy.say("Subject: last", ".")
-        assert reception.intake.begun.wait(20)
-        stopping = reception.begin(reception.doors[0].stop(20))
+        assert env.intake.begun.wait(20)
+        stopping = env.begin(env.listeners[0].stop(20))
         assert [line[:9] for line in idle.rest()] == ["421 4.3.2"]
-        reception.open_gate()
+        env.open_gate()
         assert [line[:9] for line in busy.rest()] == ["250 2.0.0", "421 4.3.2"]
         sending.say(".")
         assert [line[:9] for line in sending.rest()] == ["250 2.0.0", "421 4.3.2"]
         stopping.result(timeout=20)
         with pytest.raises(ConnectionRefusedError):
             Dialogue(port)
-    assert len(reception.intake.messages) == 2
+    assert len(env.intake.messages) == 2
 
 
-def test_stopping_does_not_wait_longer_than_its_grace(reception: Reception) -> None:
-    with Dialogue(reception.open()) as client:
+def test_stopping_does_not_wait_longer_than_its_grace(env: SmtpInEnv) -> None:
+    with Dialogue(env.open()) as client:
         client.reply()
         ask_all(client, *ENVELOPE)
-        reception.run(reception.doors[0].stop(0.05))
+        env.run(env.listeners[0].stop(0.05))
         assert client.rest() == []
-    assert reception.intake.messages == []
+    assert env.intake.messages == []

@@ -10,7 +10,7 @@ from relay.config import Networks, SmtpLimits
 from relay.ports import UnavailableError
 from tests.edge.smtp_in.conftest import TlsPair, make_pair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Reception, Tls
+from tests.support.smtp_in_env import SmtpInEnv, Tls
 
 QUICK = SmtpLimits(unknown_recipient_delay_s=0)
 RIGHT = "AUTH PLAIN " + b64encode(b"\0seller\0right").decode()
@@ -18,8 +18,8 @@ WRONG = "AUTH PLAIN " + b64encode(b"\0seller\0wrong").decode()
 MAIL = "MAIL FROM:<a@client.example>"
 
 
-def under_tls(reception: Reception, pair: TlsPair, tls: Tls) -> Dialogue:
-    port = reception.open("submission", tls, context=pair.server, limits=QUICK)
+def under_tls(env: SmtpInEnv, pair: TlsPair, tls: Tls) -> Dialogue:
+    port = env.open("submission", tls, context=pair.server, limits=QUICK)
     if tls == "implicit":
         client = Dialogue(port, tls=pair.client)
         client.reply()
@@ -33,18 +33,18 @@ def under_tls(reception: Reception, pair: TlsPair, tls: Tls) -> Dialogue:
 
 
 @pytest.fixture(params=["starttls", "implicit"])
-def client(request: pytest.FixtureRequest, reception: Reception, tls_pair: TlsPair) -> Iterator[Dialogue]:
-    with under_tls(reception, tls_pair, request.param) as client:
+def client(request: pytest.FixtureRequest, env: SmtpInEnv, tls_pair: TlsPair) -> Iterator[Dialogue]:
+    with under_tls(env, tls_pair, request.param) as client:
         yield client
 
 
-def test_a_login_precedes_mail_and_names_the_party(client: Dialogue, reception: Reception) -> None:
+def test_a_login_precedes_mail_and_names_the_party(client: Dialogue, env: SmtpInEnv) -> None:
     assert client.ask(MAIL).startswith("530 5.7.0")
     assert client.ask(RIGHT).startswith("235 2.7.0")
     assert client.ask(RIGHT).startswith("503 5.5.1")
     client.say(MAIL + " AUTH=<>", "RCPT TO:<x@shop.example>", "DATA", "x", ".", "QUIT")
     assert client.rest()[-2:] == ["250 2.0.0 taken", "221 2.0.0 bye"]
-    (message,) = reception.intake.messages
+    (message,) = env.intake.messages
     assert (message.peer.login_party_id, message.peer.tls) == ("party-1", True)
 
 
@@ -73,31 +73,29 @@ def test_a_long_initial_response_fits(client: Dialogue) -> None:
     assert client.ask("AUTH PLAIN " + b64encode(b"\0seller\0" + b"x" * 6_000).decode()).startswith("535")
 
 
-def test_guessing_passwords_ends_the_session(client: Dialogue, reception: Reception) -> None:
+def test_guessing_passwords_ends_the_session(client: Dialogue, env: SmtpInEnv) -> None:
     client.say(*[WRONG] * 9)
     assert [line[:9] for line in client.rest()] == ["535 5.7.8"] * 4 + ["421 4.7.0"]
-    assert reception.observer.of("smtp_in_refused", reason="login") == 5
+    assert env.observer.of("smtp_in_refused", reason="login") == 5
 
 
-def test_login_while_the_store_is_away_is_temporary(client: Dialogue, reception: Reception) -> None:
-    reception.intake.fault, reception.intake.fault_at = UnavailableError("secret"), "login"
+def test_login_while_the_store_is_away_is_temporary(client: Dialogue, env: SmtpInEnv) -> None:
+    env.intake.fault, env.intake.fault_at = UnavailableError("secret"), "login"
     assert client.ask(RIGHT) == "454 4.7.0 temporary failure, try again later"
 
 
-def test_no_login_in_clear(reception: Reception, tls_pair: TlsPair) -> None:
-    with Dialogue(reception.open("submission", context=tls_pair.server, tls="starttls")) as client:
+def test_no_login_in_clear(env: SmtpInEnv, tls_pair: TlsPair) -> None:
+    with Dialogue(env.open("submission", context=tls_pair.server, tls="starttls")) as client:
         client.reply()
         assert "AUTH" not in client.ask("EHLO client.example")
         assert client.ask(RIGHT).startswith("538 5.7.11")
         assert client.ask(MAIL).startswith("530 5.7.0")
 
 
-def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(
-    reception: Reception, tls_pair: TlsPair
-) -> None:
+def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(env: SmtpInEnv, tls_pair: TlsPair) -> None:
     # R-UI-15
     networks = Networks(plain_auth=True)
-    with Dialogue(reception.open("submission", context=tls_pair.server, tls="starttls", networks=networks)) as client:
+    with Dialogue(env.open("submission", context=tls_pair.server, tls="starttls", networks=networks)) as client:
         client.reply()
         assert "AUTH PLAIN LOGIN" in client.ask("EHLO client.example")
         assert client.ask(RIGHT).startswith("235")
@@ -107,9 +105,9 @@ def test_login_in_clear_on_loopback_if_configured_and_forgotten_under_tls(
         assert client.ask(MAIL).startswith("530 5.7.0")
 
 
-def test_login_in_clear_is_for_loopback_only(reception: Reception) -> None:
+def test_login_in_clear_is_for_loopback_only(env: SmtpInEnv) -> None:
     networks = Networks(plain_auth=True, front_hosts=("127.0.0.1",))
-    port = reception.open("submission", "none", networks=networks, proxy_protocol=True)
+    port = env.open("submission", "none", networks=networks, proxy_protocol=True)
     with Dialogue(port, preface=b"PROXY TCP4 192.0.2.1 127.0.0.1 9 25\r\n") as client:
         client.reply()
         assert "AUTH" not in client.ask("EHLO client.example")
@@ -118,11 +116,11 @@ def test_login_in_clear_is_for_loopback_only(reception: Reception) -> None:
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_new_certificate_is_shown_from_the_next_handshake_on(
-    reception: Reception, tls_pair: TlsPair, tmp_path: Path, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, tmp_path: Path, tls: Tls
 ) -> None:
     # R-UI-11
     fresh = make_pair(tmp_path)
-    port = reception.open("submission", tls, context=tls_pair.server)
+    port = env.open("submission", tls, context=tls_pair.server)
 
     def hello(pair: TlsPair) -> str:
         with Dialogue(port, tls=pair.client if tls == "implicit" else None) as client:
@@ -133,12 +131,12 @@ def test_a_new_certificate_is_shown_from_the_next_handshake_on(
             return client.ask("EHLO client.example")
 
     assert "AUTH" in hello(tls_pair)
-    reception.doors[0].use_tls(fresh.server)
+    env.listeners[0].use_tls(fresh.server)
     assert "AUTH" in hello(fresh)
 
 
-def test_a_client_that_fails_its_handshake_leaves_nothing_behind(reception: Reception, tls_pair: TlsPair) -> None:
-    port = reception.open("submission", "implicit", context=tls_pair.server)
+def test_a_client_that_fails_its_handshake_leaves_nothing_behind(env: SmtpInEnv, tls_pair: TlsPair) -> None:
+    port = env.open("submission", "implicit", context=tls_pair.server)
     with Dialogue(port) as client:
         client.say("EHLO client.example")
         assert not [line for line in client.rest() if line.startswith("250")]
@@ -146,6 +144,6 @@ def test_a_client_that_fails_its_handshake_leaves_nothing_behind(reception: Rece
         assert client.reply().startswith("220")
 
 
-def test_implicit_tls_without_a_certificate_is_said_at_once(reception: Reception) -> None:
+def test_implicit_tls_without_a_certificate_is_said_at_once(env: SmtpInEnv) -> None:
     with pytest.raises(ValueError, match="needs a certificate"):
-        reception.open("submission", "implicit")
+        env.open("submission", "implicit")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.edge.smtp_in.conftest import TlsPair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Reception
+from tests.support.smtp_in_env import SmtpInEnv
 
 LINE_ENDS = (b"", b"\r", b"\n", b"\r\n")
 AROUND = sorted({first + second for first, second in itertools.product(LINE_ENDS, repeat=2)})
@@ -17,9 +17,9 @@ ENVELOPE = ("EHLO client.example", "MAIL FROM:<honest@client.example>", "RCPT TO
 @pytest.mark.parametrize("bytewise", [False, True], ids=["one write", "bytewise"])
 @pytest.mark.parametrize("before", AROUND, ids=repr)
 def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(
-    reception: Reception, before: bytes, bytewise: bool
+    env: SmtpInEnv, before: bytes, bytewise: bool
 ) -> None:
-    port = reception.open()
+    port = env.open()
     for after in AROUND:
         around = b"first" + before + b"." + after
         payload = around + HIDDEN
@@ -29,8 +29,8 @@ def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(
                 client.ask(line)
             (client.send_bytewise if bytewise else client.send)(payload)
             answers = [line[:3] for line in client.rest()]
-        senders, reception.intake.senders = reception.intake.senders, []
-        messages, reception.intake.messages = reception.intake.messages, []
+        senders, env.intake.senders = env.intake.senders, []
+        messages, env.intake.messages = env.intake.messages, []
         first, true_end, _ = around.partition(b"\r\n.\r\n")
         rest = first.replace(b"\r\n", b"")
         if b"\r" in rest or b"\n" in rest:  # refused, and nothing behind it is listened to
@@ -44,29 +44,29 @@ def test_a_dot_between_odd_line_ends_gives_one_message_or_a_refusal(
 @pytest.mark.parametrize(
     "ending", [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\r\n. \r\n"]
 )
-def test_the_server_goes_on_reading_after_a_mark_that_is_none(reception: Reception, ending: bytes) -> None:
-    with Dialogue(reception.open()) as client:
+def test_the_server_goes_on_reading_after_a_mark_that_is_none(env: SmtpInEnv, ending: bytes) -> None:
+    with Dialogue(env.open()) as client:
         client.reply()
         for line in ENVELOPE:
             client.ask(line)
         client.send(b"text" + ending)
         client.close_sending()
         assert client.rest() == []
-    assert reception.intake.messages == []
+    assert env.intake.messages == []
 
 
-def test_command_lines_end_in_cr_lf_only(reception: Reception) -> None:
-    with Dialogue(reception.open()) as client:
+def test_command_lines_end_in_cr_lf_only(env: SmtpInEnv) -> None:
+    with Dialogue(env.open()) as client:
         client.reply()
         client.send(b"EHLO a.example\nMAIL FROM:<evil@client.example>\nNOOP\r\nNO\rOP\r\nQUIT\r\n")
         assert [line[:9] for line in client.rest()] == [
             "500 5.5.2", "500 5.5.2", "250 2.0.0", "500 5.5.2", "221 2.0.0",
         ]  # fmt: skip
-    assert reception.intake.senders == []
+    assert env.intake.senders == []
 
 
-def test_an_endless_command_line_is_one_refusal(reception: Reception) -> None:
-    with Dialogue(reception.open()) as client:
+def test_an_endless_command_line_is_one_refusal(env: SmtpInEnv) -> None:
+    with Dialogue(env.open()) as client:
         client.reply()
         client.send(b"NOOP " + b"x" * 300_000 + b"\r\n" + b"NOOP " + b"x" * 2_042 + b"\r\nQUIT\r\n")
         assert [line[:9] for line in client.rest()] == ["500 5.5.2", "500 5.5.2", "221 2.0.0"]
@@ -74,27 +74,27 @@ def test_an_endless_command_line_is_one_refusal(reception: Reception) -> None:
 
 class TestStartTls:
     @pytest.fixture
-    def port(self, reception: Reception, tls_pair: TlsPair) -> int:
-        return reception.open("mx", "starttls", context=tls_pair.server)
+    def port(self, env: SmtpInEnv, tls_pair: TlsPair) -> int:
+        return env.open("mx", "starttls", context=tls_pair.server)
 
-    def test_commands_behind_starttls_end_the_connection(self, reception: Reception, port: int) -> None:
+    def test_commands_behind_starttls_end_the_connection(self, env: SmtpInEnv, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             client.ask("EHLO client.example")
             client.say("STARTTLS", "RSET", "MAIL FROM:<evil@client.example>")
             assert [line[:9] for line in client.rest()] == ["421 4.7.0"]
-        assert reception.intake.senders == []
-        assert reception.observer.of("smtp_in_refused", reason="starttls_injection") == 1
+        assert env.intake.senders == []
+        assert env.observer.of("smtp_in_refused", reason="starttls_injection") == 1
 
-    def test_clear_text_after_the_go_never_becomes_a_command(self, reception: Reception, port: int) -> None:
+    def test_clear_text_after_the_go_never_becomes_a_command(self, env: SmtpInEnv, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             assert client.ask("STARTTLS").startswith("220")
             client.say("EHLO client.example", "MAIL FROM:<evil@client.example>")
             assert not [line for line in client.rest() if line[:3].isdigit()]
-        assert reception.intake.senders == []
+        assert env.intake.senders == []
 
-    def test_all_before_tls_is_forgotten(self, reception: Reception, port: int, tls_pair: TlsPair) -> None:
+    def test_all_before_tls_is_forgotten(self, env: SmtpInEnv, port: int, tls_pair: TlsPair) -> None:
         with Dialogue(port) as client:
             client.reply()
             assert "\n250 STARTTLS" in client.ask("EHLO clear.example")
@@ -107,10 +107,10 @@ class TestStartTls:
             assert client.ask("STARTTLS").startswith("503 5.5.1")
             client.say("MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>", "DATA", "x", ".", "QUIT")
             assert client.rest()[-1].startswith("221")
-        (message,) = reception.intake.messages
+        (message,) = env.intake.messages
         assert (message.peer.tls, message.peer.helo, message.mail_from) == (True, "tls.example", "a@client.example")
 
-    def test_a_client_that_talks_tls_at_once_is_not_kept(self, reception: Reception, port: int) -> None:
+    def test_a_client_that_talks_tls_at_once_is_not_kept(self, env: SmtpInEnv, port: int) -> None:
         with Dialogue(port) as client:
             client.reply()
             client.ask("STARTTLS")

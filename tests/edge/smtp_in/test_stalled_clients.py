@@ -15,7 +15,7 @@ import pytest
 from relay.config import Networks, SmtpLimits
 from tests.edge.smtp_in.conftest import TlsPair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import Reception, Tls
+from tests.support.smtp_in_env import SmtpInEnv, Tls
 
 FLOOD = b"EHLO x\r\n" * 400_000
 BUFFER_BYTES = 3 * 65_536
@@ -59,7 +59,7 @@ class StallClient(Protocol):
 
 
 @pytest.fixture
-def stall(reception: Reception, tls_pair: TlsPair) -> Iterator[StallClient]:
+def stall(env: SmtpInEnv, tls_pair: TlsPair) -> Iterator[StallClient]:
     with contextlib.ExitStack() as stack:
 
         def start(port: int, tls: Tls = "none", *, flood: bool = True, preface: bytes = b"") -> StalledClient:
@@ -70,14 +70,14 @@ def stall(reception: Reception, tls_pair: TlsPair) -> Iterator[StallClient]:
         yield start
 
 
-async def sockets_of(reception: Reception) -> list[asyncio.WriteTransport]:
+async def sockets_of(env: SmtpInEnv) -> list[asyncio.WriteTransport]:
     """Returns the transports of all sessions that are not over."""
-    return [session._writer.transport for door in reception.doors for session in door._context.sessions]
+    return [session._writer.transport for listener in env.listeners for session in listener._context.sessions]
 
 
-async def counted(reception: Reception) -> int:
-    assert reception.guard is not None
-    return reception.guard._open_in_all
+async def counted(env: SmtpInEnv) -> int:
+    assert env.guard is not None
+    return env.guard._open_in_all
 
 
 def server_sides(port: int) -> int:
@@ -96,8 +96,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def everything_is_gone(reception: Reception, port: int) -> bool:
-    return server_sides(port) == 0 and reception.run(counted(reception)) == 0
+def everything_is_gone(env: SmtpInEnv, port: int) -> bool:
+    return server_sides(port) == 0 and env.run(counted(env)) == 0
 
 
 TRANSPORTS = pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
@@ -105,21 +105,21 @@ TRANSPORTS = pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 
 @TRANSPORTS
 def test_an_idle_client_that_does_not_read_is_gone_after_its_limit(
-    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, stall: StallClient, tls: Tls
 ) -> None:
-    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
+    port = env.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
     stall(port, tls)
-    wait_until(lambda: reception.observer.of("smtp_in_refused", reason="idle") == 1)
-    wait_until(lambda: everything_is_gone(reception, port))
+    wait_until(lambda: env.observer.of("smtp_in_refused", reason="idle") == 1)
+    wait_until(lambda: everything_is_gone(env, port))
 
 
 @TRANSPORTS
 def test_replies_that_nobody_reads_do_not_pile_up(
-    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, stall: StallClient, tls: Tls
 ) -> None:
-    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=2))
+    port = env.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=2))
     # Accepted sockets inherit it: the kernel takes few replies, and the process has the rest.
-    server = reception.doors[0]._server
+    server = env.listeners[0]._server
     assert server is not None
     server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     stall(port, tls)
@@ -127,9 +127,9 @@ def test_replies_that_nobody_reads_do_not_pile_up(
 
     def is_over() -> bool:
         nonlocal largest
-        sizes = [transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))]
+        sizes = [transport.get_write_buffer_size() for transport in env.run(sockets_of(env))]
         largest = max(largest, *sizes, 0)
-        return bool(reception.observer.of("smtp_in_refused", reason="session") == 1)
+        return bool(env.observer.of("smtp_in_refused", reason="session") == 1)
 
     wait_until(is_over)
     assert 0 < largest < BUFFER_BYTES
@@ -142,7 +142,7 @@ def test_replies_that_nobody_reads_do_not_pile_up(
     ids=["errors", "commands"],
 )
 def test_a_client_that_keeps_sending_is_gone_after_its_limit(
-    reception: Reception,
+    env: SmtpInEnv,
     tls_pair: TlsPair,
     stall: StallClient,
     tls: Tls,
@@ -150,67 +150,67 @@ def test_a_client_that_keeps_sending_is_gone_after_its_limit(
     limits: SmtpLimits,
     reason: str,
 ) -> None:
-    port = reception.open(kind, tls, context=tls_pair.server, limits=limits)
+    port = env.open(kind, tls, context=tls_pair.server, limits=limits)
     stall(port, tls)
-    wait_until(lambda: reception.observer.of("smtp_in_refused", reason=reason) == 1)
-    wait_until(lambda: everything_is_gone(reception, port))
+    wait_until(lambda: env.observer.of("smtp_in_refused", reason=reason) == 1)
+    wait_until(lambda: everything_is_gone(env, port))
 
 
 def test_a_refused_client_that_does_not_read_is_counted_until_its_socket_is_gone(
-    reception: Reception, stall: StallClient
+    env: SmtpInEnv, stall: StallClient
 ) -> None:
-    port = reception.open(limits=SmtpLimits(connections_per_client=1))
+    port = env.open(limits=SmtpLimits(connections_per_client=1))
     with Dialogue(port) as first:
         first.reply()
         stall(port)
-        wait_until(lambda: reception.observer.of("smtp_in_refused", reason="connections_per_client") == 1)
-        wait_until(lambda: reception.run(counted(reception)) == 1)
+        wait_until(lambda: env.observer.of("smtp_in_refused", reason="connections_per_client") == 1)
+        wait_until(lambda: env.run(counted(env)) == 1)
         wait_until(lambda: server_sides(port) == 1)
         assert first.ask("NOOP").startswith("250")
 
 
 @TRANSPORTS
 def test_a_client_that_is_sent_away_stays_counted_while_its_socket_is_open(
-    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, stall: StallClient, tls: Tls
 ) -> None:
-    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=1))
+    port = env.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(session_s=1))
     stall(port, tls)
     over = False
 
     def is_gone() -> bool:
         nonlocal over
-        open_before, count, open_after = server_sides(port), reception.run(counted(reception)), server_sides(port)
-        over = over or reception.observer.of("smtp_in_refused", reason="session") == 1
+        open_before, count, open_after = server_sides(port), env.run(counted(env)), server_sides(port)
+        over = over or env.observer.of("smtp_in_refused", reason="session") == 1
         assert count == 1 or not (over and open_before and open_after)
         return over and open_after == 0
 
     wait_until(is_gone)
-    wait_until(lambda: reception.run(counted(reception)) == 0)
+    wait_until(lambda: env.run(counted(env)) == 0)
 
 
 @TRANSPORTS
 def test_stopping_leaves_no_socket_of_a_client_that_does_not_read(
-    reception: Reception, tls_pair: TlsPair, stall: StallClient, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, stall: StallClient, tls: Tls
 ) -> None:
-    port = reception.open("mx", tls, context=tls_pair.server)
+    port = env.open("mx", tls, context=tls_pair.server)
     stall(port, tls)
-    wait_until(lambda: any(transport.get_write_buffer_size() for transport in reception.run(sockets_of(reception))))
-    reception.run(reception.doors[0].stop(20))
-    wait_until(lambda: everything_is_gone(reception, port))
+    wait_until(lambda: any(transport.get_write_buffer_size() for transport in env.run(sockets_of(env))))
+    env.run(env.listeners[0].stop(20))
+    wait_until(lambda: everything_is_gone(env, port))
 
 
 def test_starttls_of_a_client_that_does_not_read_is_limited_too(
-    reception: Reception, tls_pair: TlsPair, stall: StallClient
+    env: SmtpInEnv, tls_pair: TlsPair, stall: StallClient
 ) -> None:
-    port = reception.open("mx", "starttls", context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
+    port = env.open("mx", "starttls", context=tls_pair.server, limits=SmtpLimits(command_idle_s=1))
     stall(port, flood=False, preface=b"EHLO x\r\n" * 20_000 + b"STARTTLS\r\n")
-    wait_until(lambda: everything_is_gone(reception, port) and reception.observer.of("smtp_in_connections") == 1)
+    wait_until(lambda: everything_is_gone(env, port) and env.observer.of("smtp_in_connections") == 1)
 
 
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
-def test_connections_before_the_handshake_count(reception: Reception, tls_pair: TlsPair, proxied: bool) -> None:
+def test_connections_before_the_handshake_count(env: SmtpInEnv, tls_pair: TlsPair, proxied: bool) -> None:
     networks = Networks(front_hosts=(CLIENT,)) if proxied else Networks()
-    port = reception.open(
+    port = env.open(
         "submission",
         "implicit",
         context=tls_pair.server,
@@ -220,24 +220,24 @@ def test_connections_before_the_handshake_count(reception: Reception, tls_pair: 
     )
     header = b"PROXY TCP4 192.0.2.7 127.0.0.1 999 465\r\n" if proxied else b""
     with Dialogue(port, preface=header) as silent, Dialogue(port, preface=header):
-        wait_until(lambda: reception.run(counted(reception)) == 2)
+        wait_until(lambda: env.run(counted(env)) == 2)
         with Dialogue(port, preface=header) as third:
             assert third.rest() == []
-        assert reception.observer.of("smtp_in_refused", reason="connections_per_client") == 1
+        assert env.observer.of("smtp_in_refused", reason="connections_per_client") == 1
         silent.reset()
-        wait_until(lambda: reception.run(counted(reception)) == 1)
+        wait_until(lambda: env.run(counted(env)) == 1)
         with Dialogue(port, preface=header, tls=tls_pair.client) as fourth:
             assert fourth.reply().startswith("220")
-    wait_until(lambda: reception.run(counted(reception)) == 0)
+    wait_until(lambda: env.run(counted(env)) == 0)
 
 
 @TRANSPORTS
 def test_a_peer_that_no_longer_acknowledges_is_given_up_by_the_kernel(
-    reception: Reception, tls_pair: TlsPair, tls: Tls
+    env: SmtpInEnv, tls_pair: TlsPair, tls: Tls
 ) -> None:
-    port = reception.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=77))
+    port = env.open("mx", tls, context=tls_pair.server, limits=SmtpLimits(command_idle_s=77))
     with Dialogue(port, tls=tls_pair.client if tls == "implicit" else None) as client:
         client.reply()
-        (transport,) = reception.run(sockets_of(reception))
+        (transport,) = env.run(sockets_of(env))
         option = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert option == 80_000

@@ -14,14 +14,14 @@ from relay.edge.smtp_in.transaction import fold
 from relay.ports import UnavailableError
 from tests.edge.smtp_in.conftest import TlsPair
 from tests.support.dialogue import Dialogue
-from tests.support.reception import TAKEN, UNKNOWN, Reception, Tls
+from tests.support.smtp_in_env import TAKEN, UNKNOWN, SmtpInEnv, Tls
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>")
 
 
-def begin(reception: Reception, **options: Any) -> Dialogue:
+def begin(env: SmtpInEnv, **options: Any) -> Dialogue:
     """A connection whose banner was read."""
-    client = Dialogue(reception.open(**options))
+    client = Dialogue(env.open(**options))
     client.reply()
     return client
 
@@ -33,8 +33,8 @@ def to_data(client: Dialogue, *recipients: str) -> None:
 
 
 # R-IN-01
-def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception: Reception) -> None:
-    with Dialogue(reception.open()) as client:
+def test_a_message_crosses_the_door_and_what_is_offered_is_kept(env: SmtpInEnv) -> None:
+    with Dialogue(env.open()) as client:
         client.play("""
             S: 220 mx.shop.example ESMTP relay
             C: EHLO client.example
@@ -59,7 +59,7 @@ def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception: Recep
             S: 221 2.0.0 *
         """)
         assert client.rest() == []
-    (message,) = reception.intake.messages
+    (message,) = env.intake.messages
     assert message.content == "Subject: こんにちは\r\n\r\n. dots\r\n".encode()
     assert (message.mail_from, message.rcpt_to, message.smtputf8) == ("a@client.example", ("店@shop.example",), True)
     peer = message.peer
@@ -67,8 +67,8 @@ def test_a_message_crosses_the_door_and_what_is_offered_is_kept(reception: Recep
 
 
 # R-IN-01
-def test_pipelined_commands_are_answered_in_one_write(reception: Reception) -> None:
-    with begin(reception) as client:
+def test_pipelined_commands_are_answered_in_one_write(env: SmtpInEnv) -> None:
+    with begin(env) as client:
         client.ask("EHLO client.example")
         client.say("MAIL FROM:<>", "RCPT TO:<x@shop.example>", "RCPT TO:<unknown@shop.example>", "DATA")
         assert [line[:9] for line in client.piece().decode().splitlines()] == [
@@ -78,19 +78,19 @@ def test_pipelined_commands_are_answered_in_one_write(reception: Reception) -> N
         assert [line[:9] for line in client.rest()] == ["250 2.0.0", "250 2.1.0", "221 2.0.0"]
 
 
-def test_null_sender_is_empty(reception: Reception) -> None:
-    with begin(reception) as client:
+def test_null_sender_is_empty(env: SmtpInEnv) -> None:
+    with begin(env) as client:
         client.ask("EHLO client.example")
         assert client.ask("MAIL FROM:<>").startswith("250")
-    assert reception.intake.senders == [""]
+    assert env.intake.senders == [""]
 
 
-def test_postmaster_without_a_domain_is_ours(reception: Reception) -> None:
+def test_postmaster_without_a_domain_is_ours(env: SmtpInEnv) -> None:
     # R-IN-10, RFC 5321 §4.5.1
-    with begin(reception) as client:
+    with begin(env) as client:
         client.say("HELO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<Postmaster>", "QUIT")
         client.rest()
-    assert reception.intake.recipients == ["Postmaster@mx.shop.example"]
+    assert env.intake.recipients == ["Postmaster@mx.shop.example"]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_postmaster_without_a_domain_is_ours(reception: Reception) -> None:
         ("MAIL\tFROM:<a@b.example>", "500 5.5.2"),
     ],
 )
-def test_what_breaks_the_grammar_is_refused_with_its_code(reception: Reception, command: str, answer: str) -> None:
-    with begin(reception) as client:
+def test_what_breaks_the_grammar_is_refused_with_its_code(env: SmtpInEnv, command: str, answer: str) -> None:
+    with begin(env) as client:
         client.ask("EHLO client.example")
         assert client.ask(command).startswith(answer)
         assert client.ask("NOOP").startswith("250")
-    assert reception.intake.senders == []
+    assert env.intake.senders == []
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_what_breaks_the_grammar_is_refused_with_its_code(reception: Reception, 
         "MAIL FROM:<a@b.example>  ",
     ],
 )
-def test_what_real_senders_write_is_taken(reception: Reception, command: str) -> None:
-    with begin(reception) as client:
+def test_what_real_senders_write_is_taken(env: SmtpInEnv, command: str) -> None:
+    with begin(env) as client:
         client.ask("EHLO [127.0.0.1]")
         assert client.ask(command).startswith("250")
         assert client.ask("RCPT TO:<x@shop.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@shop.example").startswith("250")
 
 
-def test_parameters_need_ehlo_and_commands_their_order(reception: Reception) -> None:
-    with begin(reception) as client:
+def test_parameters_need_ehlo_and_commands_their_order(env: SmtpInEnv) -> None:
+    with begin(env) as client:
         client.play("""
             C: MAIL FROM:<a@b.example>
             S: 503 5.5.1 *
@@ -192,8 +192,8 @@ def test_parameters_need_ehlo_and_commands_their_order(reception: Reception) -> 
 
 
 # R-ADR-08, R-IN-05
-def test_a_refused_recipient_does_not_lose_the_others(reception: Reception) -> None:
-    with begin(reception) as client:
+def test_a_refused_recipient_does_not_lose_the_others(env: SmtpInEnv) -> None:
+    with begin(env) as client:
         client.ask("EHLO client.example")
         client.play("""
             C: MAIL FROM:<a@b.example>
@@ -211,27 +211,27 @@ def test_a_refused_recipient_does_not_lose_the_others(reception: Reception) -> N
             C: .
             S: 250 2.0.0 taken
         """)
-    (message,) = reception.intake.messages
+    (message,) = env.intake.messages
     assert message.rcpt_to == ("one@shop.example", "two@shop.example")
     assert message.content == b""
 
 
-def test_data_without_a_recipient_is_refused(reception: Reception) -> None:
-    with begin(reception) as client:
+def test_data_without_a_recipient_is_refused(env: SmtpInEnv) -> None:
+    with begin(env) as client:
         client.say(*ENVELOPE[:2], "RCPT TO:<unknown@shop.example>", "DATA", "QUIT")
         assert [line[:9] for line in client.rest()[-2:]] == ["503 5.5.1", "221 2.0.0"]
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 1_000_000])
-def test_long_lines_and_dots_are_taken_as_they_are(reception: Reception, pieces: int) -> None:
+def test_long_lines_and_dots_are_taken_as_they_are(env: SmtpInEnv, pieces: int) -> None:
     content = b"x" * 3_000 + b"\r\n.\x80\xff\r\n..\r\n...\r\n\r\n.. \r\n"
     stuffed = b"x" * 3_000 + b"\r\n..\x80\xff\r\n...\r\n....\r\n\r\n... \r\n.\r\n"
-    with begin(reception) as client:
+    with begin(env) as client:
         to_data(client)
         for start in range(0, len(stuffed), pieces):
             client.send(stuffed[start : start + pieces])
         assert client.reply().startswith("250")
-    assert reception.intake.messages[0].content == content
+    assert env.intake.messages[0].content == content
 
 
 @pytest.mark.parametrize(
@@ -242,13 +242,13 @@ def test_long_lines_and_dots_are_taken_as_they_are(reception: Reception, pieces:
         (b"a \0 nul\r\n", "550 5.6.0"),
     ],
 )
-def test_content_that_is_not_mail_is_refused_after_its_end(reception: Reception, content: bytes, answer: str) -> None:
+def test_content_that_is_not_mail_is_refused_after_its_end(env: SmtpInEnv, content: bytes, answer: str) -> None:
     # R-IN-04
-    with begin(reception) as client:
+    with begin(env) as client:
         to_data(client)
         client.send(content + b".\r\n")
         assert client.reply().startswith(answer)
-    assert reception.intake.messages == []
+    assert env.intake.messages == []
 
 
 OTHER = Reply(550, "5.7.1", "blocked")
@@ -274,65 +274,65 @@ def test_several_answers_are_folded_so_that_nobody_is_lost(replies: list[Reply],
 @pytest.mark.parametrize("where", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("fault", [RuntimeError("secret"), UnavailableError("secret"), TimeoutError("secret")])
 def test_a_fault_inside_is_a_451_without_its_text(
-    reception: Reception, where: str, fault: RuntimeError | UnavailableError | TimeoutError
+    env: SmtpInEnv, where: str, fault: RuntimeError | UnavailableError | TimeoutError
 ) -> None:
-    reception.intake.fault, reception.intake.fault_at = fault, where
-    port = reception.open()
+    env.intake.fault, env.intake.fault_at = fault, where
+    port = env.open()
     with Dialogue(port) as client:
         client.say(*ENVELOPE, "DATA", "QUIT") if where != "data" else client.say(*ENVELOPE, "DATA", "x", ".", "QUIT")
         heard = client.rest()
     assert any(line.startswith("451 4.3.0") for line in heard)
     assert "secret" not in "".join(heard)
     assert heard[-1].startswith("221")
-    reception.intake.fault = None
+    env.intake.fault = None
     with Dialogue(port) as client:
         assert client.reply().startswith("220")
 
 
-def test_an_intake_that_owes_an_answer_is_a_fault(reception: Reception) -> None:
-    reception.intake.answer = lambda incoming: []
-    with begin(reception) as client:
+def test_an_intake_that_owes_an_answer_is_a_fault(env: SmtpInEnv) -> None:
+    env.intake.answer = lambda incoming: []
+    with begin(env) as client:
         to_data(client)
         client.say("x", ".")
         assert client.reply().startswith("451 4.3.0")
 
 
 # R-IN-03
-def test_half_closed_client_gets_its_answer(reception: Reception) -> None:
-    reception.close_gate()
-    with begin(reception) as client:
+def test_half_closed_client_gets_its_answer(env: SmtpInEnv) -> None:
+    env.close_gate()
+    with begin(env) as client:
         to_data(client)
         client.say("Subject: half", ".")
         client.close_sending()
-        assert reception.intake.begun.wait(20)
-        reception.open_gate()
+        assert env.intake.begun.wait(20)
+        env.open_gate()
         assert client.rest() == ["250 2.0.0 taken"]
-    assert len(reception.intake.messages) == 1
+    assert len(env.intake.messages) == 1
 
 
 # R-IN-03
 @pytest.mark.parametrize("ending", ["close", "reset"])
 @pytest.mark.parametrize("tls", ["none", "implicit"])
 def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(
-    reception: Reception, tls_pair: TlsPair, tls: Tls, ending: str
+    env: SmtpInEnv, tls_pair: TlsPair, tls: Tls, ending: str
 ) -> None:
-    reception.close_gate()
-    port = reception.open("mx", tls, context=tls_pair.server)
+    env.close_gate()
+    port = env.open("mx", tls, context=tls_pair.server)
     client = Dialogue(port, tls=tls_pair.client if tls == "implicit" else None)
     client.reply()
     to_data(client)
     client.say("Subject: gone", ".")
-    assert reception.intake.begun.wait(20)
+    assert env.intake.begun.wait(20)
     client.reset() if ending == "reset" else client.__exit__(None, None, None)
-    stopping = reception.begin(reception.doors[0].stop(0))
-    reception.open_gate()
+    stopping = env.begin(env.listeners[0].stop(0))
+    env.open_gate()
     stopping.result(timeout=20)
-    assert len(reception.intake.messages) == 1
+    assert len(env.intake.messages) == 1
 
 
-def test_every_reply_carries_an_enhanced_code_but_those_that_have_none(reception: Reception) -> None:
+def test_every_reply_carries_an_enhanced_code_but_those_that_have_none(env: SmtpInEnv) -> None:
     # R-IN-01, RFC 2034 §4
-    with begin(reception) as client:
+    with begin(env) as client:
         client.say("NOOP", "RSET", "VRFY x", "EXPN x", "HELP", "FOO", "DATA", "MAIL", "RCPT", "AUTH", "QUIT")
         for line in client.rest():
             assert re.match(r"([245])\d\d \1\.\d+\.\d+ ", line), line
@@ -348,13 +348,13 @@ def test_every_command_method_is_in_the_table() -> None:
     assert methods - {"push", "challenge_auth"} == {method.__name__ for method in session._COMMANDS.values()}
 
 
-def test_a_dot_stuffed_message_of_the_largest_size_is_taken_and_one_byte_more_is_not(reception: Reception) -> None:
+def test_a_dot_stuffed_message_of_the_largest_size_is_taken_and_one_byte_more_is_not(env: SmtpInEnv) -> None:
     # R-IN-06
     limits = SmtpLimits(message_bytes=1_000)
     line, end = b"..\r\n", b".\r\n"
-    with begin(reception, limits=limits) as client:
+    with begin(env, limits=limits) as client:
         for filling, answer in ((b"12345678\r\n", "250 2.0.0"), (b"123456789\r\n", "552 5.3.4")):
             to_data(client)
             client.send(line * 330 + filling + end)
             assert client.reply().startswith(answer)
-    assert [len(message.content) for message in reception.intake.messages] == [1_000]
+    assert [len(message.content) for message in env.intake.messages] == [1_000]

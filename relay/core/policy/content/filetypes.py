@@ -62,7 +62,7 @@ DANGEROUS_EXTENSIONS: Final = frozenset(
     "exe scr com bat cmd pif msi msp dll cpl jar js jse vbs vbe wsf wsh hta ps1 psm1 lnk url reg inf scf chm app dmg pkg "
     "sh apk iso img vhd vhdx html htm shtml xhtml mht mhtml svg xml docm dotm xlsm xltm pptm xlam one zip rar 7z gz cab ace".split()
 )
-# The types that a file with this extension may have by its first octets, where these show a type.
+# The types that a file with this extension may have by its first octets, for the types that can be recognised.
 _EXPECTED: Final = {
     "jpeg": frozenset({"jpg"}),
     "jpe": frozenset({"jpg"}),

@@ -19,7 +19,7 @@ _MOST: Final = 1_000
 
 _KANJI: Final = "〇零一二三四五六七八九"
 _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
-# The first sign stands first in the pattern, and the characters that must not stand before it second: so the search skips other places.
+# The first sign stands first in the pattern, the check of the sign before it second, so that the search skips all other places.
 _RUN: Final = re.compile(
     rf"[+(0-9oO{_KANJI}](?<![A-Za-z0-9_{_KANJI}][\s\S])(?:(?<![+(oO])|(?<=[+(]) ?[0-9{_KANJI}]|(?<=[oO])(?=[-0-9oO]))"
     rf"(?>(?:[-_.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}})(?![A-Za-z0-9{_KANJI}])"

@@ -1,4 +1,4 @@
-"""A running relay with a sink behind it, and one buyer and one seller to begin with: where the tests of a file play."""
+"""A running relay that delivers to a sink, with one buyer and one seller: the environment of an end-to-end test."""
 
 import asyncio
 import re
@@ -18,16 +18,18 @@ from relay.core.model.pair import Pair
 from relay.ports import QueueLine
 from tests.support.daemon import PASSWORD, Relay
 from tests.support.narrowing import octets
-from tests.support.peers import Aside, until
-from tests.support.sink import Letter, Sink
+from tests.support.peers import BackgroundLoop, until
+from tests.support.sink import ReceivedMail, Sink
 
 
 @dataclass
-class Scene:
+class RelayEnv:
+    """A running daemon, the sink that it delivers to, one pair, and the loop of the sink."""
+
     relay: Relay
     sink: Sink
     pair: Pair
-    aside: Aside
+    background: BackgroundLoop
 
     @property
     def buyer_alias(self) -> str:
@@ -37,20 +39,20 @@ class Scene:
     def seller_alias(self) -> str:
         return self.pair.seller.alias.address
 
-    def letters(self, to: str, subject: str = "") -> list[Letter]:
-        return [one for one in self.sink.letters if to in one.rcpt_to and subject in (read(one)["Subject"] or "")]
+    def mails(self, to: str, subject: str = "") -> list[ReceivedMail]:
+        return [one for one in self.sink.mails if to in one.rcpt_to and subject in (read(one)["Subject"] or "")]
 
-    def letter(self, to: str, subject: str = "", number: int = 1) -> Letter:
-        """The `number`th letter to a mailbox with that in its subject, once it is there."""
-        return until(lambda: self.letters(to, subject)[number - 1 : number])[0]
+    def mail(self, to: str, subject: str = "", number: int = 1) -> ReceivedMail:
+        """Waits for the `number`th mail to a mailbox whose subject contains `subject`, and returns it."""
+        return until(lambda: self.mails(to, subject)[number - 1 : number])[0]
 
-    def introduce(self, buyer: str, seller: str) -> Pair:
-        """Another buyer and seller, with the local parts of their mailboxes for references."""
+    def add_pair(self, buyer: str, seller: str) -> Pair:
+        """Stores another pair. The references are the local parts of the mailboxes."""
         buyer_ref, seller_ref = buyer.partition("@")[0], seller.partition("@")[0]
-        return asyncio.run(self.relay.introduce(buyer_ref, buyer, seller_ref, seller))
+        return asyncio.run(self.relay.add_pair(buyer_ref, buyer, seller_ref, seller))
 
     def ask(self, question: Callable[[Any], Any]) -> Any:
-        """What the store, opened beside the daemon, answers: `question(store)` is awaited."""
+        """Opens the store beside the daemon, awaits `question(store)`, and returns its result."""
 
         async def opened() -> Any:
             async with self.relay.opened() as store:
@@ -59,7 +61,7 @@ class Scene:
         return asyncio.run(opened())
 
     def drained(self) -> None:
-        """Once nothing is on its way out any more."""
+        """Waits until no item is due or leased."""
         waiting = {"queued", "leased"}
 
         def leaving() -> list[QueueLine]:
@@ -75,12 +77,12 @@ class Scene:
         until(lambda: self.state(record_id) == state, step_s=0.1)
 
     def policy(self, text: str, *, name: str = "now") -> None:
-        """The running daemon judges by this policy from now on; `name` is its file's."""
+        """Writes a policy file named `name` and makes the daemon reload."""
         (self.relay.directory / f"policies/{name}.toml").write_text(text, encoding="utf-8")
         self.reload()
 
     def reload(self) -> None:
-        """The running daemon has read its files again."""
+        """Makes the daemon read its files again, and waits until it has."""
         said = re.compile('"(reloaded|reload_refused)"')
         before = len(said.findall(self.relay.log()))
         assert self.relay.process is not None
@@ -89,7 +91,7 @@ class Scene:
         assert word == "reloaded", self.relay.log()[-2000:]
 
     def hand_in(self, user: str, mail_from: str, to: str, *mails: str | bytes) -> list[str]:
-        """By a login, in one session: what is answered to each. A text is a subject."""
+        """Submits mails in one session with a login, and returns the reply to each. A `str` is the subject of a mail."""
         answers = []
         with smtplib.SMTP("127.0.0.1", self.relay.submission, timeout=60) as smtp:
             smtp.login(user, PASSWORD)
@@ -113,17 +115,16 @@ _BUYERS, _SELLERS = "@phone.example", "@(pottery|glass).example"
 _URL = re.compile(r"https?://[^\s\"<>]+")
 
 
-def disclosed(scene: Scene) -> Iterator[str]:
-    """Where the play has shown an address: of the other side in a mail, of anybody in a URL, in the log, on the metrics
-    page, in what commands printed without being told to reveal."""
-    with urlopen(f"http://127.0.0.1:{scene.relay.web}/metrics", timeout=10) as page:
-        shown = {"log": scene.relay.log(), "metrics": page.read().decode(), "commands": "".join(scene.relay.printed)}
+def disclosed(env: RelayEnv) -> Iterator[str]:
+    """Yields the places that disclose an address: mails to the other side, URLs, the log, metrics, output of commands."""
+    with urlopen(f"http://127.0.0.1:{env.relay.web}/metrics", timeout=10) as page:
+        shown = {"log": env.relay.log(), "metrics": page.read().decode(), "commands": "".join(env.relay.printed)}
     yield from (where for where, text in shown.items() if re.search(f"{_BUYERS}|{_SELLERS}", text))
-    for letter in scene.sink.letters:
-        (to,) = letter.rcpt_to
-        if to.endswith("@operator.example"):  # gets mail as it came
+    for received in env.sink.mails:
+        (to,) = received.rcpt_to
+        if to.endswith("@operator.example"):  # the operator gets mail unchanged
             continue
-        mail = read(letter)
+        mail = read(received)
         del mail["To"]
         texts = [octets(part) for part in mail.walk() if not part.is_multipart()]
         text = "\n".join([*map(str, mail.values()), *(one.decode("utf-8", "replace") for one in texts)])
@@ -132,26 +133,28 @@ def disclosed(scene: Scene) -> Iterator[str]:
             yield f"mail to {to}: {mail['Subject']}"
 
 
-def read(letter: Letter) -> EmailMessage:
-    message = message_from_bytes(letter.content, policy=policy.default)
+def read(received: ReceivedMail) -> EmailMessage:
+    message = message_from_bytes(received.content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
 
 @contextmanager
-def played(directory: Path, sink: Sink | None = None, *, aside: Aside | None = None, **changes: Any) -> Iterator[Scene]:
-    """`changes` are Relay's fields."""
-    if aside is None:
-        with Aside() as own, played(directory, sink, aside=own, **changes) as scene:
-            yield scene
+def running_relay(
+    directory: Path, sink: Sink | None = None, *, background: BackgroundLoop | None = None, **changes: Any
+) -> Iterator[RelayEnv]:
+    """Starts a relay in `directory` and stops it at the end. `changes` are fields of `Relay`."""
+    if background is None:
+        with BackgroundLoop() as own, running_relay(directory, sink, background=own, **changes) as env:
+            yield env
         return
-    sink = aside.enter(sink or Sink())
+    sink = background.enter(sink or Sink())
     relay = Relay(directory, sink.port, **changes)
     relay.prepare()
-    pair = asyncio.run(relay.furnish())
+    pair = asyncio.run(relay.seed_store())
     relay.start()
     try:
-        yield Scene(relay=relay, sink=sink, pair=pair, aside=aside)
+        yield RelayEnv(relay=relay, sink=sink, pair=pair, background=background)
     finally:
         status = relay.stop()
         assert status == 0, relay.log()

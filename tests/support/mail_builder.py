@@ -1,7 +1,7 @@
-"""Messages with bodies and attachments from a few words: for tests of what a message holds.
+"""Builds messages with bodies and attachments from a few arguments, for tests of the rules about content.
 
-A file is `{ name, is }`: what it is called and what is in it, `FILES`' word or text of its own. Names outside ASCII go
-as RFC 2231 has it, in `charset`; `word = true` writes them as the encoded-word that many programs write there.
+A file is `{ name, is }`: its name, and its content as a key of `FILES` or as a text. A name outside ASCII is encoded as
+RFC 2231 requires, in `charset`, or with `word = true` as an encoded-word, as many programs do.
 """
 
 import base64
@@ -29,7 +29,7 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def encrypted(members: Mapping[str, bytes]) -> bytes:
-    """With the flags of encryption set: what is in it does not matter."""
+    """Returns a ZIP archive whose members have the flags of encryption set, although they are not encrypted."""
     packed = bytearray(archive(members))
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = packed.find(mark)
@@ -40,7 +40,7 @@ def encrypted(members: Mapping[str, bytes]) -> bytes:
 
 
 def overlapping(copies: int) -> bytes:
-    """One packed member that `copies` entries of the directory share."""
+    """Returns a ZIP archive with one packed member that `copies` entries of its directory share."""
     body = zlib.compress(bytes(1_000_000), 9, -15)
     local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 8, 0, 0, 0, len(body), 1_000_000, 5, 0) + b"a.txt"
     entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, 0, len(body), 1_000_000, 5, 0, 0, 0, 0, 0, 0)
@@ -104,7 +104,7 @@ def mail(
     charset: str = "utf-8",
     encoding: str = "8bit",
 ) -> bytes:
-    """A message with CRLF line ends: the text alone, or both bodies as alternatives, or mixed with files."""
+    """Returns a message with CRLF line ends: one body, or both as alternatives, and the files if there are any."""
     bodies = [
         _body(kind, words, charset, encoding) for kind, words in (("plain", text), ("html", html)) if words is not None
     ]
@@ -138,7 +138,7 @@ def _file(
     plain: bool = False,
     **content: str,
 ) -> bytes:
-    """`plain`: not encoded, as a message within a message is."""
+    """Returns the part for a file. With `plain` it has no transfer encoding, as an attached message has none."""
     octets = FILES[content["is"]] if content["is"] in FILES else content["is"].encode()
     disposition = "inline" if inline else "attachment"
     head = f"Content-Type: {declared}\r\nContent-Disposition: {disposition}".encode() + _parameter(

@@ -1,4 +1,4 @@
-"""A demo town without its daemon: real mailboxes on disk, a record made of values, a post that writes down."""
+"""A demo without its daemon: real mailboxes on disk, a record of plain values, and a mailer that records."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +10,9 @@ from relay.core.model.event import Event, EventType
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
-from relay.demo.cast import BY_REF, CAST, OPERATOR, OPERATOR_MAILBOX, PURCHASES, Character
 from relay.demo.daemon import ReadyPorts
-from relay.demo.letter import Attachment, Reading
+from relay.demo.demo_parties import BY_REF, OPERATOR, OPERATOR_MAILBOX, PARTIES, PURCHASES, DemoParty
+from relay.demo.mail_program import Attachment, DisplayedMail
 from relay.demo.sink import Sink
 from relay.demo.smtp_client import Dialogue, Line, SmtpServer
 from relay.ports import MessageSummary, StoredMessage
@@ -43,8 +43,8 @@ The buyer takes no mail that is not about an order.\r
 """
 
 
-class Record:
-    """The store's reading half, over values."""
+class FakeRecord:
+    """The part of the store that the page reads, with plain values."""
 
     def __init__(self) -> None:
         self.stored: list[StoredMessage] = []
@@ -53,7 +53,7 @@ class Record:
         self.released: list[tuple[str, str]] = []
 
     def add(self, seller: str, buyer: str, subject: str, state: MessageState, reasons: tuple[str, ...] = ()) -> str:
-        """A message from the seller to the buyer."""
+        """Adds a message from the seller to the buyer, and returns its id."""
         number = len(self.stored)
         pair_id = f"{seller}-{buyer}"
         sides = {Role.SELLER: seller, Role.BUYER: buyer}
@@ -112,23 +112,23 @@ class Record:
         self.released.append((message_id, by))
 
 
-class Post:
-    """Keeps what was written; answers as the relay would, or as `reply` says."""
+class RecordingMailer:
+    """Records the mails, and gives the reply `reply`, as the relay does by default."""
 
     def __init__(self) -> None:
-        self.written: list[tuple[str, str, str, str, str, Reading | None]] = []
+        self.written: list[tuple[str, str, str, str, str, DisplayedMail | None]] = []
         self.attached: list[Attachment | None] = []
         self.reply = "250 2.0.0 abc recorded"
 
     async def write(
         self,
-        writer: Character,
+        writer: DemoParty,
         to: str,
         subject: str,
         text: str,
         *,
         from_address: str = "",
-        answers: Reading | None = None,
+        answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
         self.written.append((writer.ref, to, subject, text, from_address, answers))
@@ -137,25 +137,25 @@ class Post:
         return Dialogue(SmtpServer(name="submission", port=2587), lines, self.reply)
 
 
-def put_mail(directory: Path, box: str, content: bytes) -> None:
-    folder = directory / box
+def put_mail(directory: Path, mailbox: str, content: bytes) -> None:
+    folder = directory / mailbox
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{len(list(folder.iterdir())) + 1:04}.eml").write_bytes(content)
 
 
-def life(directory: Path, web: int = 8081) -> Any:
-    """What `relay.demo.page.build` needs, over `directory`; links lead to the port `web`."""
+def fake_demo(directory: Path, web: int = 8081) -> Any:
+    """Returns the demo that `relay.demo.page.build` takes. Mailboxes are in `directory`, links lead to the port `web`."""
     aliases = {}
     for purchase in PURCHASES:
         domain = "m.demo.example" if BY_REF[purchase.buyer].mobile else "demo.example"
         aliases[purchase.seller, purchase.buyer] = f"{purchase.buyer}2{purchase.seller}2xxxx@{domain}"
         aliases[purchase.buyer, purchase.seller] = f"{purchase.seller}2{purchase.buyer}2xxx@demo.example"
-    boxes = {fold(character.mailbox): character.ref for character in CAST} | {OPERATOR_MAILBOX: OPERATOR}
-    gone = frozenset(fold(character.mailbox) for character in CAST if character.gone)
+    mailboxes = {fold(character.mailbox): character.ref for character in PARTIES} | {OPERATOR_MAILBOX: OPERATOR}
+    gone = frozenset(fold(character.mailbox) for character in PARTIES if character.gone)
     return SimpleNamespace(
-        town=SimpleNamespace(aliases=aliases),
+        market=SimpleNamespace(aliases=aliases),
         ports=ReadyPorts(mx=2525, submission=2587, web=web),
-        sink=Sink(directory, boxes, gone),
-        store=Record(),
-        post=Post(),
+        sink=Sink(directory, mailboxes, gone),
+        store=FakeRecord(),
+        mailer=RecordingMailer(),
     )

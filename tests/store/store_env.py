@@ -1,4 +1,4 @@
-"""A store with people in it, and short ways to write what a test needs."""
+"""A store with one buyer and one seller, and short ways to build the values that a test stores."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -21,7 +21,7 @@ from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, S
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Row, Work
-from tests.support.stand_ins import HandClock
+from tests.support.fakes import ManualClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
 SECRET = bytes(range(32))
@@ -43,12 +43,12 @@ class RisingIds:
 
 
 @dataclass
-class Place:
-    """Where a database is; every `node` is a store of its own on it, like another process."""
+class Database:
+    """A database. Each `node` is a separate store on it, as another process would open it."""
 
     url: str
     directory: Path
-    clock: HandClock = field(default_factory=lambda: HandClock(START))
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     master: MasterKeys = field(default_factory=lambda: MasterKeys([SECRET]))
     _nodes: int = 0
 
@@ -75,17 +75,17 @@ class Place:
 
 
 @dataclass
-class World:
-    """One marketplace `m`, a buyer and a seller who are a pair."""
+class StoreEnv:
+    """A store with the marketplace `m`, and a buyer and a seller who are a pair."""
 
-    place: Place
+    database: Database
     store: SqlStore
     pair: Pair
     ids: RisingIds
 
     @classmethod
-    async def of(cls, place: Place, node: SqlStore) -> "World":
-        return cls(place, node, await make_pair(node), RisingIds("w"))
+    async def of(cls, database: Database, node: SqlStore) -> "StoreEnv":
+        return cls(database, node, await make_pair(node), RisingIds("w"))
 
     def record(
         self,
@@ -108,7 +108,7 @@ class World:
             order_id=None,
             kind=Kind.OTHER,
             state=state,
-            received_at=self.place.clock.now(),
+            received_at=self.database.clock.now(),
             mail_from=SELLER,
             subject="ご注文について",
             original_message_id="original-1@seller.example",
@@ -145,7 +145,7 @@ class World:
         return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
 
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
-        return Event(id=self.ids.new(), message_id=record_id, at=self.place.clock.now(), type=type_, data=data)
+        return Event(id=self.ids.new(), message_id=record_id, at=self.database.clock.now(), type=type_, data=data)
 
     def acceptance(self, record: MessageRecord, *items: Item, **more: Any) -> Acceptance:
         acceptance = Acceptance(
@@ -155,30 +155,30 @@ class World:
             notices=(),
             new_senders=(),
             owner="node-1",
-            lease_until=self.place.clock.now() + timedelta(seconds=300),
+            lease_until=self.database.clock.now() + timedelta(seconds=300),
         )
         return replace(acceptance, **more)
 
     async def accepted(self, record: MessageRecord, state: ItemState = ItemState.QUEUED) -> Item:
-        """Writes a record with its queue item."""
+        """Stores a record with its queue item, and returns the item."""
         item = self.item(record, state)
         await self.store.acceptances.add(self.acceptance(record, item))
         return item
 
     def ended(self, item: Item, state: ItemState, **more: Any) -> Settlement:
-        """The end of an attempt of node-1's."""
-        made = Settlement(item=item, owner="node-1", state=state, due_at=self.place.clock.now(), events=())
+        """Returns the settlement of an attempt by node-1."""
+        made = Settlement(item=item, owner="node-1", state=state, due_at=self.database.clock.now(), events=())
         return replace(made, **more)
 
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
         return list(
             await (node or self.store).queue.claim(
-                owner, self.place.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
+                owner, self.database.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
             )
         )
 
     async def drained(self) -> list[list[Item]]:
-        """Claims and delivers until nothing is due: what came together."""
+        """Claims and delivers until nothing is due, and returns the items of each claim."""
         rounds = []
         while claimed := await self.claim(limit=50):
             rounds.append(claimed)

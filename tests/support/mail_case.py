@@ -1,4 +1,4 @@
-"""One pair at one marketplace, and any message and facts about it from a few words: for tests of core's decisions."""
+"""Builds a message and the facts about it from a few arguments, for tests of the decisions in `relay.core`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -86,7 +86,7 @@ def _order(external_id: str, *, by: str = "seller", items: Sequence[str] = (), k
 
 
 def _policy(tree: dict[str, Any]) -> Policy:
-    """Nested as in the policy file; a key that there is not is a mistake in the test."""
+    """Returns a policy from a tree as in the policy file. Fails for a key that does not exist."""
     known = settings(Policy())
     for section, keys in tree.items():
         for key in keys if isinstance(keys, dict) else ():
@@ -94,12 +94,13 @@ def _policy(tree: dict[str, Any]) -> Policy:
     return msgspec.convert(tree, Policy)
 
 
-class Letter:
-    """A message for one alias: what is written (`Incoming`, `Head`) and what is known (`Facts`).
+class MailCase:
+    """A message to one alias (`Incoming`, `Head`) and the facts about it (`Facts`).
 
-    By default the seller writes to the buyer with his login and his approved address. `raw` is a whole message instead
-    of a header and `body`. `orders` are the pair's, as `_order` takes them, and `order` names the one that it is about;
-    without `orders` that is the only one, and the seller's. `policy` is nested like the policy file.
+    By default the seller writes to the buyer, logged in and from an approved address. `raw` is a whole message and
+    replaces the header and `body`. `orders` are the orders of the pair, as `_order` takes them, and `order` names the one
+    that the message is about. Without `orders` it is the only one, and the seller fulfils it. `policy` is nested like
+    the policy file.
     """
 
     def __init__(

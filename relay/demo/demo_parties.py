@@ -1,4 +1,4 @@
-"""Who lives in the demo: one marketplace, two sellers, four buyers, the orders between them. Data, no behaviour."""
+"""The data of the demo: one marketplace, two sellers, four buyers, and the orders between them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,80 +14,86 @@ OPERATOR_MAILBOX: Final = "desk@operator.example"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Character:
-    """One party. `ref` is the marketplace's own reference, the name of its mailbox and of its directory; `stranger`
-    is another address of the same person that is on no sender list; `gone`: the mailbox refuses all mail."""
+class DemoParty:
+    """One party. `ref` is its reference at the marketplace, and names its mailbox and the directory of its mails.
+
+    `unlisted_address` is another address of the same person, which is on no sender list. A mailbox that is `gone`
+    refuses all mail.
+    """
 
     ref: str
     role: Role
     name: str
     mailbox: str
     locale: str
-    stranger: str = ""
+    unlisted_address: str = ""
     opted_out: bool = False
     gone: bool = False
 
     @property
     def password(self) -> str:
-        """The app password, the same in every demo so that commands can be copied: it opens nothing but this."""
+        """Returns the app password. It is the same in every demo, so that commands can be copied."""
         return f"{self.ref}-demo-password"
 
     @property
     def mobile(self) -> bool:
+        """Whether the mailbox is at the mobile carrier."""
         return self.mailbox.endswith("@" + CARRIER)
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
+    """One order. `seller` and `buyer` are references of parties, `item` is the id of the item that was bought."""
+
     order: str
     seller: str
     buyer: str
     item: str
 
 
-ALICE: Final = Character(
+ALICE: Final = DemoParty(
     ref="alice",
     role=Role.SELLER,
     name="Harbour Books",
     mailbox="alice@harbour-books.example",
     locale="en",
-    stranger="alice@her-holiday-mail.example",
+    unlisted_address="alice@her-holiday-mail.example",
 )
-KAEDE: Final = Character(
+KAEDE: Final = DemoParty(
     ref="kaede",
     role=Role.SELLER,
     name="かえで工具店",
     mailbox="kaede@kaede-kogu.example",
     locale="ja",
-    stranger="kaede@telework.example",
+    unlisted_address="kaede@telework.example",
 )
-BOB: Final = Character(
+BOB: Final = DemoParty(
     ref="bob",
     role=Role.BUYER,
     name="Bob Miller",
     mailbox="bob@mail.example",
     locale="en",
-    stranger="bob@bobs-office.example",
+    unlisted_address="bob@bobs-office.example",
 )
-# A local part that RFC 5321 does not allow and that carriers once gave out (R-ADR-03).
-HANAKO: Final = Character(
+# RFC 5321 does not allow this local part, but mobile carriers once gave such addresses out (R-ADR-03).
+HANAKO: Final = DemoParty(
     ref="hanako", role=Role.BUYER, name="佐藤 花子", mailbox=f"hanako..sato@{CARRIER}", locale="ja"
 )
-CAROL: Final = Character(
+CAROL: Final = DemoParty(
     ref="carol", role=Role.BUYER, name="Carol Jones", mailbox="carol@post.example", locale="en", opted_out=True
 )
-DAVE: Final = Character(
+DAVE: Final = DemoParty(
     ref="dave", role=Role.BUYER, name="Dave Brown", mailbox="dave@moved-away.example", locale="en", gone=True
 )
 
-CAST: Final = (ALICE, KAEDE, BOB, HANAKO, CAROL, DAVE)
-BY_REF: Final = {character.ref: character for character in CAST}
+PARTIES: Final = (ALICE, KAEDE, BOB, HANAKO, CAROL, DAVE)
+BY_REF: Final = {demo_party.ref: demo_party for demo_party in PARTIES}
 PURCHASES: Final = (
     Purchase("250-1001", "alice", "bob", "BOOK-SAILS"),
     Purchase("250-1002", "alice", "carol", "BOOK-TIDES"),
     Purchase("250-1003", "alice", "dave", "BOOK-KNOTS"),
     Purchase("250-1004", "alice", "hanako", "BOOK-STARS"),
-    # Looks like the number of a mobile phone, and is known for an order (R-POL-09).
+    # The id looks like a mobile phone number, but belongs to a known order (R-POL-09).
     Purchase("090-1234-5678", "kaede", "hanako", "KANNA-70"),
     Purchase("250-2002", "kaede", "bob", "NOKO-240"),
 )

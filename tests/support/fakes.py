@@ -1,4 +1,4 @@
-"""Stand-ins for the small ports: clocks that tests move, an observer that adds up."""
+"""Fakes for the small ports: clocks that tests move, and an observer that counts."""
 
 import asyncio
 from collections import Counter
@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 
 @dataclass
-class HandClock:
-    """Stands still until a test moves it, either way."""
+class ManualClock:
+    """A clock that stands still until a test moves it, forward or back."""
 
     at: datetime = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ class HandClock:
 
 
 class LoopClock:
-    """The running loop's own time."""
+    """A clock whose monotonic time is the running event loop's."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -32,8 +32,8 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
 
-class Tally:
-    """An observer that adds up."""
+class CountingObserver:
+    """An observer that counts."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, ...]] = Counter()
@@ -45,6 +45,6 @@ class Tally:
         pass
 
     def of(self, metric: str, **labels: str) -> int:
-        """How often it was counted with these labels, whatever its others."""
+        """Returns how often `metric` was counted with at least these labels."""
         wanted = {f"{key}={value}" for key, value in labels.items()}
         return sum(count for (name, *had), count in self.counts.items() if name == metric and wanted <= {*had})

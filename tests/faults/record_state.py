@@ -1,4 +1,4 @@
-"""What the record and the queue say after a disaster, checked from the inside: whole, in order, nothing left over."""
+"""Reads the record and the queue after a crash, and checks that they are complete and in order."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from tests.support.narrowing import not_none
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecordState:
     message_id: str
     state: str
     events: tuple[EventType, ...]
 
 
-async def read(relay: Relay) -> dict[str, Entry]:
-    """The records by token. Each opens, matches its hashes, and has its events in order; a token has one record."""
+async def read(relay: Relay) -> dict[str, RecordState]:
+    """Returns the records by token. Asserts that each can be opened, matches its hashes, and has its events in order."""
     entries = {}
     async with relay.opened() as store:
         for summary in await store.records.messages(limit=1_000_000):
@@ -32,7 +32,7 @@ async def read(relay: Relay) -> dict[str, Entry]:
             assert [event.type for event in events[:2]] == [EventType.RECEIVED, EventType.QUEUED]
             token = not_none(TOKEN.search(stored.original))[0].decode()
             assert token not in entries, "one message, two records"
-            entries[token] = Entry(summary.id, summary.state, tuple(event.type for event in events))
+            entries[token] = RecordState(summary.id, summary.state, tuple(event.type for event in events))
     return entries
 
 
@@ -43,7 +43,7 @@ async def item_states(relay: Relay) -> dict[str, int]:
 
 
 async def _check_hashes(store: SqlStore, stored: StoredMessage) -> None:
-    """The salted hash of the content, and over it the leaf of each event."""
+    """Asserts the salted hash of the content, and the leaf hash of each event."""
     message_id = stored.summary.id
     message = not_none(await store.base.first("summary", message_id))
     sealed = not_none(await store.base.first("content", message_id))

@@ -1,4 +1,4 @@
-"""Mail as a mail program writes it and reads it: composing, answering, showing."""
+"""Composes, answers and shows mail as a mail program does."""
 
 import re
 from dataclasses import dataclass
@@ -27,18 +27,23 @@ _A: Final = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}<
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """A file: its name, and its content as bytes."""
+
     name: str
     content: bytes
 
 
 PROGRAM: Final = Attachment("invoice.pdf", b"MZ" + bytes(62))
-"""What a program for Windows begins with, under the name of a document."""
+"""The first bytes of a Windows program, under the name of a document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A mail as its reader sees it, all text decoded. `text` is "" when there is only HTML; `unsubscribe` is the link
-    that a mail program's button of that name posts to; `others` names the remaining parts."""
+class DisplayedMail:
+    """A mail as a mail program shows it, with all text decoded.
+
+    `text` is "" when there is only HTML. `unsubscribe` is the link that the unsubscribe button posts to. `others` names
+    the remaining parts.
+    """
 
     sender: str = ""
     reply_to: str = ""
@@ -55,31 +60,31 @@ class Reading:
 
     @property
     def author(self) -> str:
-        """The sender as mail programs show it, without the quotes of the header's grammar."""
+        """The sender as mail programs show it, without quotes around the name."""
         name, address = parseaddr(self.sender)
         return f"{name} <{address}>" if name and address else self.sender
 
     @property
     def reply_address(self) -> str:
-        """Where a Reply button writes to."""
+        """The address that an answer goes to."""
         return parseaddr(self.reply_to or self.sender)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
-    """What the person typed, and attached. `answers` is the mail being replied to."""
+    """The text and the file of a mail to send. `answers` is the mail that it replies to."""
 
     name: str
     address: str
     to: str
     subject: str
     text: str
-    answers: Reading | None = None
+    answers: DisplayedMail | None = None
     attachment: Attachment | None = None
 
 
 def compose(draft: NewMail, now: datetime) -> bytes:
-    """The mail, CRLF-ended, with the thread kept as RFC 5322 §3.6.4 tells a program that answers."""
+    """Returns the mail with CRLF line ends. An answer has the thread fields of RFC 5322 §3.6.4."""
     charset = "us-ascii" if draft.text.isascii() else "utf-8"
     text = MIMEText(draft.text.rstrip() + "\n", "plain", charset)
     mail: Message = text
@@ -100,39 +105,45 @@ def compose(draft: NewMail, now: datetime) -> bytes:
 
 
 def answer_subject(subject: str) -> str:
+    """Returns the subject of an answer, with one "Re:"."""
     return subject if subject[:3].lower() == "re:" else f"Re: {subject}"
 
 
-def quote(reading: Reading) -> str:
-    """The mail that is answered, quoted the way mail programs do."""
-    return "\n".join(("> " + line).rstrip() for line in reading.text.splitlines())
+def quote(displayed: DisplayedMail) -> str:
+    """Returns the text of the answered mail, each line marked with "> "."""
+    return "\n".join(("> " + line).rstrip() for line in displayed.text.splitlines())
 
 
 def own_links(own: str) -> re.Pattern[str]:
-    """The addresses of the pages behind links, on the relay's web server at `own`."""
+    """Returns a pattern for the relay's own links, which lead to its web server at `own`."""
     return re.compile(rf"({re.escape(own)}/(?:l|policy)/[\w-]+)")
 
 
 def linked(text: str, own: str) -> Markup:
-    """The text with the relay's own links to click on; any other address stays text."""
+    """Returns the text as HTML in which only the relay's own links can be clicked on."""
     pieces = enumerate(own_links(own).split(text))
     return Markup().join(_A.format(piece) if number % 2 else piece for number, piece in pieces)
 
 
-def read(content: bytes, own: str = "") -> Reading:
-    """Any bytes at all can be read: what cannot be decoded is shown by the raw source only. In HTML, links to the
-    relay's web server at `own` can be clicked on."""
+def read(content: bytes, own: str = "") -> DisplayedMail:
+    """Returns `content` as a mail program shows it.
+
+    Never raises: a mail that cannot be decoded has the subject "?". In HTML, links to the relay's web server at `own`
+    can be clicked on.
+    """
     try:
         mail = message_from_bytes(content, policy=policy.default)
         return _read(mail, own)
     except Exception:  # noqa: BLE001 - the email package raises what it likes on hostile mail; the raw source remains
-        return Reading(subject="?")
+        return DisplayedMail(subject="?")
 
 
 def harmless(html: str, own: str = "") -> str:
-    """Text and its layout, nothing to load and nowhere to go but the relay's own links, `own` as in `read`: a browser
-    connects to what a page names before it asks the page's policy. Too deep or long a text is left to the raw source,
-    for sanitising grows with the depth's square."""
+    """Returns the HTML without anything that a browser loads, and with no links but the relay's own.
+
+    A content security policy is not enough: a browser may connect to a named host before it applies the policy. A text
+    with too many tags becomes "", because the time to sanitise it grows with the square of its depth.
+    """
     if html.count("<") > _MOST_TAGS:
         return ""
     ours = own_links(own)
@@ -150,7 +161,7 @@ def harmless(html: str, own: str = "") -> str:
     )
 
 
-def _read(mail: EmailMessage, own: str) -> Reading:
+def _read(mail: EmailMessage, own: str) -> DisplayedMail:
     bodies = {kind: mail.get_body((kind,)) for kind in ("plain", "html")}
     texts = {kind: str(body.get_content()) if body else "" for kind, body in bodies.items()}
     others = (part for part in mail.walk() if not part.is_multipart() and part not in bodies.values())
@@ -158,7 +169,7 @@ def _read(mail: EmailMessage, own: str) -> Reading:
     def value(name: str) -> str:
         return " ".join(str(mail.get(name, "")).split())
 
-    return Reading(
+    return DisplayedMail(
         sender=value("from"),
         reply_to=value("reply-to"),
         to=value("to"),

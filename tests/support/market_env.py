@@ -1,4 +1,4 @@
-"""A house on a real embedded store with a recording courier: the flow without sockets."""
+"""One marketplace on a real SQLite store with a courier that records: the whole flow without sockets."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
-from tests.support.stand_ins import HandClock, Tally
+from tests.support.fakes import CountingObserver, ManualClock
 
 DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
@@ -42,8 +42,8 @@ ACCEPTED = Delivery(
 
 
 @dataclass
-class Mailboxes:
-    """A courier: takes everything, or answers as told per address."""
+class RecordingCourier:
+    """A courier that takes everything, except to the addresses in `answers`, which get that result."""
 
     taken: list[Outgoing] = field(default_factory=list)
     answers: dict[str, Delivery] = field(default_factory=dict)
@@ -58,8 +58,8 @@ class Mailboxes:
         pass
 
 
-class NoDepartures:
-    """Nothing is born leased: tests claim what they dispatch."""
+class IdleDispatcher:
+    """A dispatcher without capacity, so that nothing is leased when it is accepted: tests claim the items themselves."""
 
     def has_capacity(self, destination: str) -> bool:
         return False
@@ -72,11 +72,13 @@ class NoDepartures:
 
 
 @dataclass
-class Town:
+class MarketEnv:
+    """The services of a relay with one marketplace, and a buyer and a seller who are a pair."""
+
     services: Services
-    desk: SmtpIntake
-    clock: HandClock
-    mailboxes: Mailboxes
+    intake: SmtpIntake
+    clock: ManualClock
+    courier: RecordingCourier
     pair: Pair
 
     @property
@@ -94,7 +96,7 @@ class Town:
     async def send(
         self, sender: str, *rcpt_to: str, login: Role | None = None, trusted: bool = True, **fields: str
     ) -> list[Reply]:
-        """A mail as a mail program would hand it in; `fields` are header fields (`_` for `-`) and `body`."""
+        """Submits a mail and returns the reply per recipient. `fields` are header fields (`_` for `-`) and `body`."""
         body = fields.pop("body", "Good day")
         header = {"From": sender, "To": ", ".join(rcpt_to), "Subject": "About the table"}
         header |= {name.replace("_", "-"): value for name, value in fields.items()}
@@ -123,17 +125,17 @@ class Town:
             content=content,
             received_at=self.clock.now(),
         )
-        return list(await self.desk.data(incoming))
+        return list(await self.intake.data(incoming))
 
     async def deliver_due(self) -> list[Outgoing]:
-        """Claims and dispatches until nothing is due; what the mailboxes took."""
-        before = len(self.mailboxes.taken)
+        """Claims and dispatches until nothing is due, and returns the mails that the courier took."""
+        before = len(self.courier.taken)
         while items := await self.store.queue.claim(
             "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
         ):
             for item in items:
                 await self.store.queue.settle(await dispatch(self.services, item, None))
-        return self.mailboxes.taken[before:]
+        return self.courier.taken[before:]
 
     async def set_marketplace(self, **changes: Any) -> None:
         fresh = replace(self.services.marketplaces.by_id["market"], **changes)
@@ -147,9 +149,9 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 
 
 @asynccontextmanager
-async def town(directory: Path) -> AsyncIterator[Town]:
-    clock, ids = HandClock(START), SystemIds()
-    observer = Tally()
+async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
+    clock, ids = ManualClock(START), SystemIds()
+    observer = CountingObserver()
     event_log = EventLog(observer)
     master = MasterKeys.create(directory / "master.key")
     store = connect("sqlite:relay.db", directory, master, clock, ids, event_log=event_log)
@@ -168,7 +170,7 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             operator="ops@operator.example",
             help_url="https://market.example/help",
         )
-        mailboxes = Mailboxes()
+        courier = RecordingCourier()
         services = Services(
             marketplaces=Marketplaces.of(marketplaces(Config(marketplace=(section,))), "mx.market.example"),
             settings=Settings(
@@ -197,16 +199,16 @@ async def town(directory: Path) -> AsyncIterator[Town]:
             observer=observer,
             event_log=event_log,
             authenticator=SessionAuthenticator(),
-            courier=mailboxes,
+            courier=courier,
             signer=signer,
             catalogue=texts.load(),
-            dispatcher=NoDepartures(),
+            dispatcher=IdleDispatcher(),
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
-        yield Town(services=services, desk=SmtpIntake(services), clock=clock, mailboxes=mailboxes, pair=pair)
+        yield MarketEnv(services=services, intake=SmtpIntake(services), clock=clock, courier=courier, pair=pair)
     finally:
         signer.close()
         await store.close()

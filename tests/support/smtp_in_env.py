@@ -1,4 +1,4 @@
-"""The receiving edge, open on loopback in a thread of its own, with an intake that writes down what it is told."""
+"""The SMTP server of the relay on the loopback interface, in a thread of its own, with an intake that records."""
 
 import asyncio
 import concurrent.futures
@@ -13,8 +13,8 @@ from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
 from relay.edge.smtp_in import Guard, SmtpIn
-from tests.support.log import Written
-from tests.support.stand_ins import HandClock, Tally
+from tests.support.fakes import CountingObserver, ManualClock
+from tests.support.log import CapturedLog
 
 LoopKind = Literal["asyncio", "uvloop"]
 Kind = Literal["mx", "submission", "lmtp"]
@@ -28,7 +28,7 @@ NO_RELAYING = Reply(550, "5.7.1", "no relaying")
 
 
 class RecordingIntake:
-    """Takes everything for shop.example but local parts that begin with `unknown`; answers can be exchanged."""
+    """An intake that accepts all of shop.example but local parts that begin with `unknown`. `answer` can be replaced."""
 
     def __init__(self) -> None:
         self.messages: list[Incoming] = []
@@ -73,7 +73,9 @@ class RecordingIntake:
             raise self.fault
 
 
-class Reception:
+class SmtpInEnv:
+    """Listeners of the relay's SMTP server in a loop of their own, with the clock, counters and log that they use."""
+
     def __init__(self, loop_kind: LoopKind) -> None:
         self.loop = uvloop.new_event_loop() if loop_kind == "uvloop" else asyncio.new_event_loop()
         self.loop_faults: list[dict[str, Any]] = []
@@ -81,10 +83,10 @@ class Reception:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self.intake = RecordingIntake()
-        self.clock = HandClock()
-        self.observer = Tally()
-        self.log = Written()
-        self.doors: list[SmtpIn] = []
+        self.clock = ManualClock()
+        self.observer = CountingObserver()
+        self.log = CapturedLog()
+        self.listeners: list[SmtpIn] = []
         self.guard: Guard | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -95,7 +97,7 @@ class Reception:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close_gate(self) -> None:
-        """From now on a message's commit waits for `open_gate`."""
+        """Makes the commit of each further message wait for `open_gate`."""
         self.intake.gate = asyncio.Event()
 
     def open_gate(self) -> None:
@@ -103,8 +105,8 @@ class Reception:
         self.loop.call_soon_threadsafe(self.intake.gate.set)
 
     def close(self) -> None:
-        for door in self.doors:
-            self.run(door.stop(0))
+        for listener in self.listeners:
+            self.run(listener.stop(0))
         self.run(self.loop.shutdown_asyncgens())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=30)
@@ -121,10 +123,10 @@ class Reception:
         networks: Networks | None = None,
         proxy_protocol: bool = False,
     ) -> int:
-        """A new listener's port. All listeners of one reception share the guard that the first one brought."""
+        """Opens a listener and returns its port. All listeners share the guard of the first one."""
         limits, networks = limits or SmtpLimits(), networks or Networks()
         self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
-        door = SmtpIn(
+        listener = SmtpIn(
             listener=Listener(kind=kind, port=0, tls=tls, proxy_protocol=proxy_protocol),
             limits=limits,
             networks=networks,
@@ -135,5 +137,5 @@ class Reception:
             observer=self.observer,
             guard=self.guard,
         )
-        self.doors.append(door)
-        return self.run(door.start())
+        self.listeners.append(listener)
+        return self.run(listener.start())

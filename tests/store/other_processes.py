@@ -1,4 +1,4 @@
-"""Other processes on the same database, all at the same moment."""
+"""Runs calls on the same database in other processes, all at the same moment."""
 
 import asyncio
 import multiprocessing
@@ -11,8 +11,8 @@ from typing import Final
 
 from relay.core.model.sender import SenderState
 from relay.store import SqlStore
-from tests.store.world import Place, RisingIds
-from tests.support.stand_ins import HandClock
+from tests.store.store_env import Database, RisingIds
+from tests.support.fakes import ManualClock
 
 Call = Callable[[SqlStore, str], Awaitable[object]]
 
@@ -29,21 +29,23 @@ async def approve(node: SqlStore, sender_id: str) -> bool:
 
 
 async def approve_and_die(node: SqlStore, sender_id: str) -> object:
-    """Ends without a word after the items have moved, when the first event asks for its id."""
-    node.holds._ids = _LastWords()
+    """Ends the process in the middle of the transaction: the items have changed, the first event has no id yet."""
+    node.holds._ids = _ExitingIds()
     return await node.senders.flip(sender_id, SenderState.APPROVED, by="link")
 
 
-class _LastWords(RisingIds):
+class _ExitingIds(RisingIds):
     def new(self) -> str:
         os._exit(9)
 
 
-async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int | None]:
-    """Makes each call in a process of its own; their exit codes: 0 for true, 1 for false."""
+async def at_once(database: Database, *calls: tuple[Call, str]) -> list[int | None]:
+    """Makes each call in a process of its own, and returns the exit codes: 0 for true, 1 for false."""
     barrier = _SPAWN.Barrier(len(calls))
     processes = [
-        _SPAWN.Process(target=_child, args=(place.url, place.directory, place.clock.now(), number, barrier, *call))
+        _SPAWN.Process(
+            target=_child, args=(database.url, database.directory, database.clock.now(), number, barrier, *call)
+        )
         for number, call in enumerate(calls, 50)
     ]
     for process in processes:
@@ -54,11 +56,11 @@ async def at_once(place: Place, *calls: tuple[Call, str]) -> list[int | None]:
 
 
 def _child(url: str, directory: Path, now: datetime, number: int, barrier: Barrier, call: Call, argument: str) -> None:
-    place = Place(url, directory, HandClock(now))
-    place._nodes = number
+    database = Database(url, directory, ManualClock(now))
+    database._nodes = number
 
     async def act() -> object:
-        async with place.node() as node:
+        async with database.node() as node:
             barrier.wait(_WAIT_S)
             return await call(node, argument)
 
