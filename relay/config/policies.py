@@ -94,8 +94,10 @@ def _across(policy: Policy, tree: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
-    """Yields versions with the same name, which records could not tell apart, or with the same time, which have no
-    order."""
+    """Yields versions that clash.
+
+    Records could not tell versions with the same name apart, and versions with the same time have no order.
+    """
     builtin = Policy()
     for name, one in found.items():
         if one.version == builtin.version and one != builtin:

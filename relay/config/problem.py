@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: `key` is its path in the file ("listener[0].port"), `what` the fault, `fix` the correction."""
+    """One problem of a configuration.
+
+    `key` is the path in the file ("listener[0].port"), `what` is wrong there, `fix` is the correction.
+    """
 
     key: str
     what: str

@@ -90,8 +90,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """`pending`: unlisted addresses that may wait per party; `pending_s`: how long held mail waits for a decision
-    (R-SND-02)."""
+    """Limits for unlisted senders (R-SND-02).
+
+    `pending`: addresses that may wait per party; `pending_s`: how long held mail waits for a decision.
+    """
 
     pending: Positive = 10
     pending_s: Positive = 14 * _DAY_S
@@ -137,8 +139,10 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """Allowed attachments, both ways (R-POL-07): extensions without dot, in lower case; `total_bytes` counts decoded
-    octets."""
+    """Allowed attachments, both ways (R-POL-07).
+
+    `extensions` are without dot, in lower case; `total_bytes` counts decoded octets.
+    """
 
     extensions: frozenset[Extension] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
     total_bytes: Positive = 10_000_000
@@ -189,8 +193,11 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Mail that is not critical waits for the end of the quiet hours ("22:00-07:00" or "") in `time_zone`, and it waits
-    `delay_s` in any case (R-POL-12). A buyer's own settings replace these. Quota days end at midnight there."""
+    """Quiet hours and delay of mail that is not critical (R-POL-12).
+
+    Mail waits for the end of the `quiet` hours ("22:00-07:00" or "") in `time_zone`, and `delay_s` in any case. A
+    buyer's own settings replace the first two. Quota days end at midnight in `time_zone`.
+    """
 
     time_zone: TimeZone = "Asia/Tokyo"
     quiet: QuietHours = ""
@@ -199,8 +206,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """Orders that the operator fulfils (R-POL-13): mail of the `product_kinds` goes to a seller who has turned product
-    support on, all other mail goes to the operator."""
+    """Orders that the operator fulfils (R-POL-13).
+
+    Mail of the `product_kinds` goes to a seller who has turned product support on, all other mail to the operator.
+    """
 
     product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
     operator: OptionalMailAddress = ""

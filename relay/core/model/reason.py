@@ -180,8 +180,10 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A place in the message: `part` is a header field's name or a MIME part's path ("1.2"); the offsets are in its
-    text."""
+    """A place in the message.
+
+    `part` is the name of a header field or the path of a MIME part ("1.2"); the offsets count in its decoded text.
+    """
 
     part: str
     start: int

@@ -41,8 +41,11 @@ class NoticeType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteAnswer:
-    """The reply of the receiving server: `text` without real addresses, `code` 0 and `enhanced` "" if there was no
-    reply. `host` is the class of the host in one word ("docomo", "smarthost") or "", never its name."""
+    """The reply of the receiving server.
+
+    `text` is without real addresses; `code` is 0 and `enhanced` "" if there was no reply. `host` is the class of the
+    host in one word ("docomo", "smarthost") or "", never its name.
+    """
 
     text: str
     code: int = 0
@@ -100,9 +103,9 @@ _OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UN
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
-    """Returns the notice: CRLF line ends, 7-bit, lines of at most 998 octets, without To and signature.
+    """Returns the notice without To and signature. The same request gives the same bytes.
 
-    The same request gives the same bytes.
+    It has CRLF line ends, is 7-bit, and has lines of at most 998 octets.
     """
     words = _Words(request, translations)
     people = encode.text_part(

@@ -1,5 +1,7 @@
-"""Composes the parts of a delivery report for programs (RFC 3464), and the header that identifies the message (RFC
-6522)."""
+"""Composes the parts of a delivery report for programs (RFC 3464).
+
+The last part is the header that identifies the message (RFC 6522).
+"""
 
 from datetime import datetime
 

@@ -1,8 +1,8 @@
-"""Composes the replies of the SMTP dialogue: English, ASCII, one text per reason (`ReasonCode.summary`), with the
-reason's word in brackets, as in the record and in notices (R-POL-16).
+"""Composes the replies of the SMTP dialogue.
 
-`Address unknown` is the same reply, byte for byte, for an alias that does not exist and for a stranger who writes to
-an existing one (R-ADR-07), so it names no record.
+They are English and ASCII: one text per reason (`ReasonCode.summary`), with the reason's word in brackets, as in the
+record and in notices (R-POL-16). `Address unknown` is the same reply, byte for byte, for an alias that does not exist
+and for a stranger who writes to an existing one (R-ADR-07), so it names no record.
 """
 
 from collections.abc import Iterator

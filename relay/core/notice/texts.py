@@ -54,8 +54,10 @@ COUNTED: Final[Mapping[str, str]] = {
     "quota_pair.rule": "limit",
     **{f"value.{unit}": "number" for unit in UNITS},
 }
-"""The texts that name a number of things, with the name of the value that is the number. Each has all plural forms of
-its language (gettext)."""
+"""The texts that name a number of things, with the name of the value that is the number.
+
+Each has all plural forms of its language (gettext).
+"""
 
 
 def key(code: ReasonCode, part: NoticePart) -> str:

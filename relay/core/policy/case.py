@@ -90,8 +90,10 @@ class Case(HeaderCase):
 
 
 def automatic(incoming: Incoming, head: Head) -> Automatic:
-    """The class that the header gives the message; a reply for the null sender, which only reports and automatic
-    replies have (RFC 5321 §4.5.5, RFC 3834 §3.3)."""
+    """Returns the class of automatic mail that the header gives the message.
+
+    The null sender means a reply: only reports and automatic replies have it (RFC 5321 §4.5.5, RFC 3834 §3.3).
+    """
     return head.automatic if incoming.mail_from else Automatic.REPLY
 
 

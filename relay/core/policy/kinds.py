@@ -22,11 +22,11 @@ def kind_of(case: HeaderCase) -> Kind:
 
 
 def answers(case: HeaderCase) -> bool:
-    """Whether the message answers one of the other side: In-Reply-To or References name a message of the other side
-    in this pair, or a question of the buyer is still open (R-POL-04).
+    """Tells whether the message answers one of the other side (R-POL-04).
 
-    `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing (R-POL-05).
-    Automatic mail answers nothing (R-POL-14).
+    It does if In-Reply-To or References name a message of the other side in this pair, or if a question of the buyer is
+    still open. `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing
+    (R-POL-05). Automatic mail answers nothing (R-POL-14).
     """
     if case.is_automatic:
         return False

@@ -35,8 +35,10 @@ _PLAIN: Final = Head(
 
 
 def reach(facts: Facts, policy: Policy, now: datetime) -> Standing:
-    """The standing of the seller of `facts.pair` towards its buyer about `facts.order`; `facts` are those of a message
-    that the seller writes from a registered address."""
+    """Returns the standing of the seller of `facts.pair` towards its buyer about `facts.order`.
+
+    `facts` are those of a message that the seller writes from a registered address.
+    """
     plain = HeaderCase(head=_PLAIN, facts=facts, writer=_SELLER, policy=policy, now=now)
     if _passes(plain):
         return Standing.OPEN

@@ -124,8 +124,10 @@ def _name(raw: bytes, flags: int) -> str:
 
 
 def office_type(names: Iterable[str]) -> str:
-    """Returns the type of an Office document by its members: "docx", "xlsx", "pptx"; "macros" if it has programs; else
-    "zip"."""
+    """Returns the type of an Office document by its members.
+
+    It is "docx", "xlsx" or "pptx"; "macros" if the document has programs; else "zip".
+    """
     low = [name.lower() for name in names]
     if "[content_types].xml" not in low:
         return "zip"

@@ -18,8 +18,10 @@ def shown(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Returns the name as the receiving system takes it, in lower case: full-width dots as dots, without folders and
-    without dots and spaces at the end, which Windows drops."""
+    """Returns the name as the receiving system takes it, in lower case.
+
+    Full-width dots are dots; folders, and dots and spaces at the end, which Windows drops, are removed.
+    """
     printable = "".join(char for char in unicodedata.normalize("NFKC", name[-1_000:]) if char.isprintable())
     return _SEPARATORS.split(printable.replace("\u3002", "."))[-1].rstrip(". ").lower()
 

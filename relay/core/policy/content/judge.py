@@ -138,8 +138,10 @@ class _TextJudge:
             yield hit._replace(start=start, end=end)
 
     def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
-        """Leaves out links to the relay itself, also when a scanner has wrapped them: the rewrite removes those from
-        quoted text (R-REW-09)."""
+        """Leaves out links to the relay itself, also when a scanner has wrapped them.
+
+        The rewrite removes those from quoted text (R-REW-09).
+        """
         ours = (
             own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
         )
@@ -225,8 +227,10 @@ def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]
 
 
 def _in_disguise(text: Text, hit: Hit) -> Hit:
-    """The hit as disguised contact data if it has full-width characters or invisible ones in it; a link only if it
-    has invisible ones."""
+    """Returns the hit as disguised contact data if it has full-width or invisible characters in it.
+
+    A link is disguised only by invisible ones.
+    """
     odd = text.odd(hit.start, hit.end)
     if hit.code is ReasonCode.EXTERNAL_LINK:
         is_hidden = any(not char.isalnum() and char != "＠" for char in odd)
@@ -252,6 +256,8 @@ def _of_markup(text: Text, owner: PairDomains) -> Iterator[Hit]:
 
 
 def _apart(hits: Iterable[Hit]) -> list[Hit]:
-    """Returns the hits without overlap: those that overlap become one, with the code that ranks highest (`TEXT_CODES`) or
-    of the longest hit with that code."""
+    """Returns the hits without overlap.
+
+    Hits that overlap become one, with the code that ranks highest (`TEXT_CODES`), or of the longest hit with that code.
+    """
     return merge_ranges(hits, best=lambda hit: (_RANK[hit.code], hit.start - hit.end))

@@ -1,7 +1,7 @@
-"""Delays seller mail that is neither an answer nor critical (R-POL-12): by the marketplace's delay and the buyer's
-quiet hours.
+"""Delays seller mail that is neither an answer nor critical (R-POL-12).
 
-The writer learns of the marketplace's delay only: the buyer's quiet hours would tell where the buyer lives.
+It waits for the marketplace's delay and for the end of the buyer's quiet hours. The writer learns of the delay only:
+the buyer's quiet hours would tell where the buyer lives.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Limits seller mail that is neither an answer nor critical: per seller, per pair, and per buyer over all sellers
-(R-POL-11). Mail over a limit waits for the next day with room and then leaves without further action.
+"""Limits seller mail that is neither an answer nor critical (R-POL-11).
 
-Automatic replies have a limit of their own (`automatic`), so they are not counted; bulk mail is. `remaining` leaves
-the buyer's own limit out: it would tell how much others write to that buyer.
+There is a limit per seller, per pair, and per buyer over all sellers. Mail over a limit waits for the next day with
+room and then leaves without further action. Automatic replies have a limit of their own (`automatic`), so they are not
+counted; bulk mail is. `remaining` leaves the buyer's own limit out: it would tell how much others write to that buyer.
 """
 
 from collections.abc import Iterator, Mapping
