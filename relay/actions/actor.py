@@ -88,13 +88,17 @@ class Actor:
 
     @property
     def by(self) -> str:
-        """The actor as the history of a message names it: by name, or a party by its way, because the history says
-        which party the message is about."""
+        """Returns the actor as the history of a message names it.
+
+        A party is named by its way, because the history says which party the message is about; others by their name.
+        """
         return self.name if self.party_id is None else self.way.value
 
     def require(self, right: Right, *owners: str | None) -> None:
-        """Raises NotAllowedError unless the actor has the right, for any thing or as one of the thing's owners (ids of
-        parties)."""
+        """Raises NotAllowedError unless the actor has the right.
+
+        A party has a right over its own things only: it must be one of `owners`, which are ids of parties.
+        """
         if right not in self.rights:
             raise NotAllowedError(f'this is not allowed: the right "{right}" is missing')
         if self.party_id is not None and self.party_id not in owners:

@@ -8,8 +8,10 @@ OWN_ADDRESS = "is at a domain of the relay itself, so it is never a party's own 
 
 
 def check_address(context: ActionContext, field: str, address: str) -> None:
-    """Raises InvalidValueError if `local@domain`, or `@domain` for a whole domain, is not an address, or is at a domain
-    of the relay itself (R-OUT-08)."""
+    """Raises InvalidValueError if the address is malformed or is at a domain of the relay itself (R-OUT-08).
+
+    The address is `local@domain`, or `@domain` for a whole domain.
+    """
     try:
         fold(f"anyone{address}" if address.startswith("@") else address)
     except AddressError as error:

@@ -16,8 +16,11 @@ from relay.ports.audit import AuditAction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BypassStanding:
-    """`score` is the sum of the seller's points; `level` says what it means: "free", "warned", "smaller quota" or
-    "off"; `per_day` is how many marks the seller has a day, None for any number."""
+    """The present effect of a seller's points.
+
+    `score` is the sum of the points. `level` is its effect: "free", "warned", "smaller quota" or "off". `per_day` is the
+    number of marks that the seller may use a day, None for any number.
+    """
 
     score: int
     level: str

@@ -55,8 +55,10 @@ async def prepare(
 async def activate(
     actor: Actor, context: ActionContext, marketplaces: Sequence[Marketplace], resolver: Resolver | None
 ) -> Sequence[Activation]:
-    """Makes each prepared key active whose record `resolver` finds in DNS (None: without looking); the active key of
-    its algorithm is replaced by it. Raises NotFoundError if no key is prepared."""
+    """Activates each prepared key whose record is in DNS; it replaces the active key of its algorithm.
+
+    Without a `resolver` the records are not looked up. Raises NotFoundError if no key is prepared.
+    """
     actor.require(Right.MANAGE_KEYS)
     prepared = await _prepared(context, marketplaces)
     if not prepared:
@@ -97,9 +99,12 @@ async def retire(
     selector: str | None = None,
     at_once: bool = False,
 ) -> Sequence[DkimKey]:
-    """Destroys replaced keys whose signatures have all expired, `expire_s` after the replacement; or the key `selector`
-    only, `at_once` even if its signatures may still be verified. Returns the keys, whose records can then be removed.
-    Raises NotFoundError, or ActionError if the key signs or its signatures have not expired."""
+    """Destroys replaced keys whose signatures have all expired, and returns them: their records can then be removed.
+
+    Signatures expire `expire_s` after the replacement. With `selector` only this key is destroyed; `at_once` does so
+    even if its signatures may still be verified. Raises NotFoundError, or ActionError if the key signs or its
+    signatures have not expired.
+    """
     actor.require(Right.MANAGE_KEYS)
     here = [key async for key in all_keys(context, marketplaces)]
     now = context.clock.now()

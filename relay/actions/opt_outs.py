@@ -12,8 +12,10 @@ from relay.ports.audit import AuditAction
 async def put(
     actor: Actor, context: ActionContext, buyer: Party, seller_id: str | None, kind: Kind | None, *, out: bool
 ) -> None:
-    """Sets (`out`) or clears the buyer's opt-out of exactly this scope: mail of one seller (None: of all), of one kind
-    (None: of any). It holds for queued mail too."""
+    """Sets (`out`) or clears the buyer's opt-out of exactly this scope.
+
+    The scope is mail of one seller (None: of all) and of one kind (None: of any). It holds for queued mail too.
+    """
     actor.require(Right.SET_OPT_OUTS, buyer.id)
     if buyer.role is not Role.BUYER:
         raise InvalidValueError("buyer", "{field}: only a buyer can opt out")

@@ -31,8 +31,10 @@ async def put(
     seller: Party,
     values: OrderValues,
 ) -> tuple[Order, Pair]:
-    """Creates or changes the order with the marketplace's own id, and makes a pair of its buyer and seller if they are
-    not one yet. Raises ActionError if the order is between other parties."""
+    """Creates or changes the order with the marketplace's own id.
+
+    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is between other parties.
+    """
     actor.require(Right.PUT_ORDERS)
     for field in ("items", "known"):
         if any(";" in text for text in getattr(values, field) or ()):
@@ -55,8 +57,10 @@ async def put_unrecorded(
     seller: Party,
     values: OrderValues,
 ) -> tuple[Order, Pair, tuple[AuditEntry, ...]]:
-    """Puts an order, and its pair, without the checks of `put`, and leaves it to the caller to add the returned entries
-    to the audit log. Raises ActionError if the order is between other parties."""
+    """Puts an order and its pair without the checks of `put`.
+
+    The caller adds the returned entries to the audit log. Raises ActionError if the order is between other parties.
+    """
     pair, pair_entry = await pairs.put_unrecorded(actor, context, marketplace, buyer, seller)
     update = OrderUpdate(
         marketplace_id=marketplace.id,
@@ -78,8 +82,10 @@ async def put_unrecorded(
 
 
 async def is_of_others(context: ActionContext, known: Order | None, buyer: Party | None, seller: Party | None) -> bool:
-    """Returns whether the order exists and is between other parties than these (None: a party that is still to be
-    made)."""
+    """Returns whether the order exists and is between other parties than these.
+
+    A party that does not exist yet is None.
+    """
     if known is None:
         return False
     pair = await context.store.pairs.get(known.pair_id)

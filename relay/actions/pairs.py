@@ -25,8 +25,10 @@ async def put(actor: Actor, context: ActionContext, marketplace: Marketplace, bu
 async def put_unrecorded(
     actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party
 ) -> tuple[Pair, AuditEntry]:
-    """Puts a pair as `put` does, but leaves it to the caller to check the actor's right and to add the returned entry
-    to the audit log, with those of other changes."""
+    """Puts a pair as `put` does, without the check of the actor's right.
+
+    The caller checks it, and adds the returned entry to the audit log together with those of other changes.
+    """
     domains = {party.role: await _alias_domain(context, marketplace, party) for party in (buyer, seller)}
     pair = await context.store.pairs.put(marketplace.id, buyer.id, seller.id, domains)
     entry = audit.entry(actor, context, AuditAction.PAIR_PUT, marketplace_id=marketplace.id, subject_id=pair.id)

@@ -59,8 +59,10 @@ async def put(
 async def put_unrecorded(
     actor: Actor, context: ActionContext, marketplace: Marketplace, role: Role, ref: str, update: PartyUpdate
 ) -> tuple[Party, AuditEntry]:
-    """Checks and puts a party as `put` does, but leaves it to the caller to check the actor's right and to add the
-    returned entry to the audit log, with those of other changes."""
+    """Checks the values and puts a party as `put` does, without the check of the actor's right.
+
+    The caller checks it, and adds the returned entry to the audit log together with those of other changes.
+    """
     known = await context.store.parties.by_ref(marketplace.id, role, ref)
     if known is None and update.mailbox is None:
         raise InvalidValueError("mailbox", "a new party needs {field}")

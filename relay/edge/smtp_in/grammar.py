@@ -1,7 +1,7 @@
 """The strict grammar for the arguments of commands (RFC 5321 §4.1.2): pure functions from text to values.
 
-Every function takes the raw argument and raises `ProtocolFault` with the reply for the client. A reply never repeats text
-of the client.
+Every function takes the raw argument and raises `ProtocolFault` with the reply for the client. A reply never repeats
+text of the client.
 """
 
 import re
