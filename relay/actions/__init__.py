@@ -7,5 +7,5 @@ their input, call an action and show the result; other ways in (an API, a consol
 An action raises NotAllowedError, InvalidValueError or another ActionError, each with a text for the person who acts,
 and UnavailableError if the store cannot be written now. All but the last mean that nothing was changed. The entry in
 the audit log is written right after the change: where the entry cannot be written, UnavailableError is raised although
-the change was made. To act again is then safe and completes the log.
+the change was made. Acting again is safe then; it adds an entry if the action still finds something to change.
 """

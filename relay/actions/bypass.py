@@ -18,8 +18,8 @@ from relay.ports.audit import AuditAction
 class BypassStanding:
     """The present effect of a seller's points.
 
-    `score` is the sum of the points. `level` is its effect: "free", "warned", "smaller quota" or "off". `per_day` is the
-    number of marks that the seller may use a day, None for any number.
+    `score` is the sum of the points. `level` is its effect: "free", "warned", "smaller quota" or "off". `per_day` is
+    the number of marks that the seller may use a day, None for any number.
     """
 
     score: int

@@ -33,7 +33,7 @@ async def put(
 ) -> tuple[Order, Pair]:
     """Creates or changes the order with the marketplace's own id.
 
-    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is between other parties.
+    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is of other parties.
     """
     actor.require(Right.PUT_ORDERS)
     for field in ("items", "known"):
