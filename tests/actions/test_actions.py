@@ -19,16 +19,16 @@ from relay.core.model.message import MessageState
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports.audit import AuditAction, Way
-from tests.actions.stage import CASES, HELPER, Case, Stage, staged
+from tests.actions.action_env import CASES, HELPER, ActionEnv, Case, action_env
 from tests.support.market_env import SELLER, market_env
 
 DANA = Actor.admin("dana")
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path) as the_stage:
-        yield the_stage
+async def env(tmp_path: Path) -> AsyncIterator[ActionEnv]:
+    async with action_env(tmp_path) as the_env:
+        yield the_env
 
 
 def named(case: Case) -> str:
@@ -49,51 +49,51 @@ def test_the_table_of_cases_has_every_action_and_every_word_of_the_log() -> None
     assert {word for case in CASES for word in case.logged} == set(AuditAction)
 
 
-async def test_each_action_is_logged_with_its_actor_and_way(stage: Stage) -> None:
+async def test_each_action_is_logged_with_its_actor_and_way(env: ActionEnv) -> None:
     for case in CASES:
-        before = await stage.market.store.audit_log.newest(limit=1_000)
-        await case.run(DANA, stage)
-        entries = (await stage.market.store.audit_log.newest(limit=1_000))[: -len(before) or None]
+        before = await env.market.store.audit_log.newest(limit=1_000)
+        await case.run(DANA, env)
+        entries = (await env.market.store.audit_log.newest(limit=1_000))[: -len(before) or None]
         assert sorted(one.action for one in entries) == sorted(case.logged), named(case)
         assert {(one.actor, one.way) for one in entries} == {("dana", Way.COMMAND_LINE)}, named(case)
-        assert all(one.at == stage.market.clock.now() for one in entries)
+        assert all(one.at == env.market.clock.now() for one in entries)
         assert {one.marketplace_id for one in entries} <= {"market", None}
         assert all(one.party_id or one.subject_id for one in entries) or case.action.__name__ == "flush", named(case)
 
 
-async def test_an_actor_without_the_right_changes_nothing(stage: Stage) -> None:
-    before = await stage.snapshot()
+async def test_an_actor_without_the_right_changes_nothing(env: ActionEnv) -> None:
+    before = await env.snapshot()
     for case in CASES:
         others = frozenset(Right) - {case.right}
         for actor in (
             Actor(name="dana", way=Way.API, rights=others),
-            Actor(name="p", way=Way.LINK, rights=others, party_id=stage.buyer.id),
-            Actor(name="p", way=Way.LINK, rights=others, party_id=stage.seller.id),
+            Actor(name="p", way=Way.LINK, rights=others, party_id=env.buyer.id),
+            Actor(name="p", way=Way.LINK, rights=others, party_id=env.seller.id),
         ):
             with pytest.raises(NotAllowedError, match="not allowed"):
-                await case.run(actor, stage)
-    assert await stage.snapshot() == before
+                await case.run(actor, env)
+    assert await env.snapshot() == before
 
 
-async def test_a_party_acts_on_its_own_things_only(stage: Stage) -> None:
-    before = await stage.snapshot()
+async def test_a_party_acts_on_its_own_things_only(env: ActionEnv) -> None:
+    before = await env.snapshot()
     for case in CASES:
-        ids = {Role.BUYER: stage.buyer.id, Role.SELLER: stage.seller.id}
+        ids = {Role.BUYER: env.buyer.id, Role.SELLER: env.seller.id}
         owners = {case.owner} - {None}
         own = set(ids.values()) if case.right is Right.REOPEN_THREADS else {ids[one] for one in Role if one in owners}
         for party_id in {*ids.values(), "nobody"} - own:
             actor = Actor(name=party_id, way=Way.LINK, rights=frozenset(Right), party_id=party_id)
             with pytest.raises(NotAllowedError, match="not allowed"):
-                await case.run(actor, stage)
-    assert await stage.snapshot() == before
+                await case.run(actor, env)
+    assert await env.snapshot() == before
 
 
-async def test_a_party_may_do_what_its_link_offers(stage: Stage) -> None:
+async def test_a_party_may_do_what_its_link_offers(env: ActionEnv) -> None:
     for case in CASES:
         if case.owner is not None:
-            party = stage.buyer if case.owner is Role.BUYER else stage.seller
-            await case.run(Actor.party(party.id, case.right, Way.LINK), stage)
-            newest = (await stage.market.store.audit_log.newest(limit=1))[0]
+            party = env.buyer if case.owner is Role.BUYER else env.seller
+            await case.run(Actor.party(party.id, case.right, Way.LINK), env)
+            newest = (await env.market.store.audit_log.newest(limit=1))[0]
             assert (newest.actor, newest.way) == (party.id, Way.LINK), named(case)
             assert newest.action in case.logged
 
@@ -117,16 +117,16 @@ class Finding:
         return Scan(scanner="rspamd", outcome=ScanOutcome.SPAM)
 
 
-async def test_the_history_of_a_message_names_who_decided(stage: Stage) -> None:
-    assert await holds.release(DANA, stage.services, stage.held[0])
-    assert not await holds.release(DANA, stage.services, stage.held[0])
-    link = Actor.party(stage.seller.id, Right.DECIDE_HOLDS, Way.LINK)
-    assert await holds.send_back(link, stage.services, stage.held[1])
-    said = [(await stage.market.store.records.history(message_id))[-1] for message_id in stage.held]
+async def test_the_history_of_a_message_names_who_decided(env: ActionEnv) -> None:
+    assert await holds.release(DANA, env.services, env.held[0])
+    assert not await holds.release(DANA, env.services, env.held[0])
+    link = Actor.party(env.seller.id, Right.DECIDE_HOLDS, Way.LINK)
+    assert await holds.send_back(link, env.services, env.held[1])
+    said = [(await env.market.store.records.history(message_id))[-1] for message_id in env.held]
     assert [(one.type, one.data["by"]) for one in said] == [(EventType.RELEASED, "dana"), (EventType.MARKED, "link")]
-    assert len(await stage.market.store.audit_log.newest()) == 2
+    assert len(await env.market.store.audit_log.newest()) == 2
     with pytest.raises(NotFoundError, match="there is no message nothing"):
-        await holds.release(DANA, stage.services, "nothing")
+        await holds.release(DANA, env.services, "nothing")
 
 
 @pytest.mark.parametrize(
@@ -144,45 +144,43 @@ async def test_the_history_of_a_message_names_who_decided(stage: Stage) -> None:
     ],
 )
 async def test_a_wrong_value_of_a_party_is_named_and_nothing_is_put(
-    stage: Stage, field: str, update: PartyUpdate, role: Role
+    env: ActionEnv, field: str, update: PartyUpdate, role: Role
 ) -> None:
-    before = await stage.snapshot()
+    before = await env.snapshot()
     with pytest.raises(InvalidValueError) as caught:
-        await parties.put(DANA, stage.services, stage.marketplace, role, "new", update)
+        await parties.put(DANA, env.services, env.marketplace, role, "new", update)
     assert caught.value.field == field
     assert "--option" in caught.value.worded("--option") or field == "state"
-    assert await stage.snapshot() == before
+    assert await env.snapshot() == before
 
 
-async def test_no_address_of_the_relay_is_added_or_approved_as_a_sender(stage: Stage) -> None:  # R-OUT-08
+async def test_no_address_of_the_relay_is_added_or_approved_as_a_sender(env: ActionEnv) -> None:  # R-OUT-08
     for address in ("x@market.example", "@market.example", "x@mx.market.example"):
         with pytest.raises(InvalidValueError, match="at a domain of the relay itself"):
-            await senders.add(DANA, stage.services, stage.seller, address)
-        await stage.market.store.senders.put(stage.seller.id, address, SenderState.UNKNOWN)
+            await senders.add(DANA, env.services, env.seller, address)
+        await env.market.store.senders.put(env.seller.id, address, SenderState.UNKNOWN)
         with pytest.raises(InvalidValueError, match="at a domain of the relay itself"):
-            await senders.decide(DANA, stage.services, stage.seller, [HELPER, address], SenderState.APPROVED)
-        [blocked] = await senders.decide(DANA, stage.services, stage.seller, [address], SenderState.BLOCKED)
+            await senders.decide(DANA, env.services, env.seller, [HELPER, address], SenderState.APPROVED)
+        [blocked] = await senders.decide(DANA, env.services, env.seller, [address], SenderState.BLOCKED)
         assert blocked.state is SenderState.BLOCKED
     with pytest.raises(InvalidValueError, match="cannot be made unknown"):
-        await senders.decide(DANA, stage.services, stage.seller, [HELPER], SenderState.UNKNOWN)
+        await senders.decide(DANA, env.services, env.seller, [HELPER], SenderState.UNKNOWN)
 
 
-async def test_an_order_of_other_parties_makes_no_pair_of_these(stage: Stage) -> None:
-    await orders.put(DANA, stage.services, stage.marketplace, "A-1", stage.buyer, stage.seller, OrderValues())
-    other = await stage.market.store.parties.put("market", Role.BUYER, "B9", mailbox="b9@phone.example")
-    before = await stage.snapshot()
+async def test_an_order_of_other_parties_makes_no_pair_of_these(env: ActionEnv) -> None:
+    await orders.put(DANA, env.services, env.marketplace, "A-1", env.buyer, env.seller, OrderValues())
+    other = await env.market.store.parties.put("market", Role.BUYER, "B9", mailbox="b9@phone.example")
+    before = await env.snapshot()
     with pytest.raises(Exception, match="another buyer's or seller's already"):
-        await orders.put(DANA, stage.services, stage.marketplace, "A-1", other, stage.seller, OrderValues())
+        await orders.put(DANA, env.services, env.marketplace, "A-1", other, env.seller, OrderValues())
     with pytest.raises(InvalidValueError, match="neither holds a ;"):
-        await orders.put(
-            DANA, stage.services, stage.marketplace, "A-2", stage.buyer, stage.seller, OrderValues(items=("a;b",))
-        )
-    assert await stage.snapshot() == before
+        await orders.put(DANA, env.services, env.marketplace, "A-2", env.buyer, env.seller, OrderValues(items=("a;b",)))
+    assert await env.snapshot() == before
 
 
-async def test_only_a_buyer_opts_out(stage: Stage) -> None:
+async def test_only_a_buyer_opts_out(env: ActionEnv) -> None:
     with pytest.raises(InvalidValueError, match="only a buyer can opt out"):
-        await opt_outs.put(DANA, stage.services, stage.seller, None, None, out=True)
+        await opt_outs.put(DANA, env.services, env.seller, None, None, out=True)
 
 
 @pytest.mark.parametrize(

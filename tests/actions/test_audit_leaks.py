@@ -5,15 +5,15 @@ from contextlib import closing
 from pathlib import Path
 
 from relay.actions.actor import Actor
-from tests.actions.stage import CASES, HELPER, MOVED, STAFF, TYPED, staged
+from tests.actions.action_env import CASES, HELPER, MOVED, STAFF, TYPED, action_env
 from tests.support.market_env import BUYER, SELLER
 
 
 async def test_no_address_or_text_stands_in_the_audit_log(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+    async with action_env(tmp_path) as env:
         actor = Actor.admin("dana@company.example")
         for case in CASES:
-            await case.run(actor, stage)
+            await case.run(actor, env)
     with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
         rows = database.execute("SELECT * FROM audit").fetchall()
     assert len(rows) >= len(CASES)

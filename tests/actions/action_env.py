@@ -1,4 +1,4 @@
-"""A marketplace in which each action has something to act on, and all actions, each as staff would use it."""
+"""A marketplace with data for each action, and one call of each action as staff make it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -41,8 +41,11 @@ TYPED = "typed-by-the-reporter"
 
 
 @dataclass
-class Stage:
-    """`from_seller` and `from_buyer` are relayed messages, `held` wait for their author's confirmation."""
+class ActionEnv:
+    """A marketplace with data for each action.
+
+    `from_seller` and `from_buyer` are relayed messages. The messages `held` wait for a decision of their author.
+    """
 
     market: MarketEnv
     from_seller: str
@@ -88,7 +91,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(directory: Path) -> AsyncIterator[Stage]:
+async def action_env(directory: Path) -> AsyncIterator[ActionEnv]:
     async with market_env(directory) as market:
         await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
         await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
@@ -98,7 +101,7 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
             await market.send(SELLER, market.buyer_alias, trusted=False, Subject=f"Unproven {number}")
         await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
         found = await market.store.records.messages(state=MessageState.HELD)
-        yield Stage(
+        yield ActionEnv(
             market=market,
             from_seller=authors[Role.SELLER],
             from_buyer=authors[Role.BUYER],
@@ -107,7 +110,7 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
         )
 
 
-Run = Callable[[Actor, Stage], Awaitable[object]]
+Run = Callable[[Actor, ActionEnv], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -121,14 +124,14 @@ class Case:
     owner: Role | None = None
 
 
-async def _import(actor: Actor, stage: Stage) -> object:
+async def _import(actor: Actor, env: ActionEnv) -> object:
     row = OrderRow(line=2, order_id="A-2", buyer_ref="B2", buyer_mailbox=MOVED, seller_ref="S1", known=("090-1234",))
-    imported = order_import.import_orders(actor, stage.services, stage.marketplace, [row])
+    imported = order_import.import_orders(actor, env.services, env.marketplace, [row])
     return [outcome async for outcome in imported]
 
 
-def _markets(stage: Stage) -> list[Marketplace]:
-    return [stage.marketplace]
+def _markets(env: ActionEnv) -> list[Marketplace]:
+    return [env.marketplace]
 
 
 CASES: Sequence[Case] = (
@@ -136,35 +139,35 @@ CASES: Sequence[Case] = (
         parties.put,
         Right.PUT_PARTIES,
         [AuditAction.PARTY_PUT],
-        lambda actor, stage: parties.put(
-            actor, stage.services, stage.marketplace, Role.BUYER, "B1", PartyUpdate(mailbox=MOVED, display_name="Hana")
+        lambda actor, env: parties.put(
+            actor, env.services, env.marketplace, Role.BUYER, "B1", PartyUpdate(mailbox=MOVED, display_name="Hana")
         ),
     ),
     Case(
         parties.set_product_support,
         Right.SET_PRODUCT_SUPPORT,
         [AuditAction.PRODUCT_SUPPORT_SET],
-        lambda actor, stage: parties.set_product_support(actor, stage.services, stage.seller, on=True),
+        lambda actor, env: parties.set_product_support(actor, env.services, env.seller, on=True),
         Role.SELLER,
     ),
     Case(
         parties.read_mailboxes,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ] * 2,
-        lambda actor, stage: parties.read_mailboxes(actor, stage.services, [stage.buyer, stage.seller]),
+        lambda actor, env: parties.read_mailboxes(actor, env.services, [env.buyer, env.seller]),
     ),
     Case(
         pairs.put,
         Right.PUT_ORDERS,
         [AuditAction.PAIR_PUT],
-        lambda actor, stage: pairs.put(actor, stage.services, stage.marketplace, stage.buyer, stage.seller),
+        lambda actor, env: pairs.put(actor, env.services, env.marketplace, env.buyer, env.seller),
     ),
     Case(
         orders.put,
         Right.PUT_ORDERS,
         [AuditAction.PAIR_PUT, AuditAction.ORDER_PUT],
-        lambda actor, stage: orders.put(
-            actor, stage.services, stage.marketplace, "A-1", stage.buyer, stage.seller, OrderValues(known=("090-1",))
+        lambda actor, env: orders.put(
+            actor, env.services, env.marketplace, "A-1", env.buyer, env.seller, OrderValues(known=("090-1",))
         ),
     ),
     Case(
@@ -177,93 +180,91 @@ CASES: Sequence[Case] = (
         senders.add,
         Right.DECIDE_SENDERS,
         [AuditAction.SENDER_PUT],
-        lambda actor, stage: senders.add(actor, stage.services, stage.seller, "@agency.example", label=STAFF),
+        lambda actor, env: senders.add(actor, env.services, env.seller, "@agency.example", label=STAFF),
         Role.SELLER,
     ),
     Case(
         senders.decide,
         Right.DECIDE_SENDERS,
         [AuditAction.SENDER_DECIDED] * 2,
-        lambda actor, stage: senders.decide(
-            actor, stage.services, stage.seller, [HELPER, SELLER], SenderState.APPROVED
-        ),
+        lambda actor, env: senders.decide(actor, env.services, env.seller, [HELPER, SELLER], SenderState.APPROVED),
         Role.SELLER,
     ),
     Case(
         senders.read,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ],
-        lambda actor, stage: senders.read(actor, stage.services, stage.seller),
+        lambda actor, env: senders.read(actor, env.services, env.seller),
     ),
     Case(
         senders.read_pending,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ],
-        lambda actor, stage: senders.read_pending(actor, stage.services, stage.seller),
+        lambda actor, env: senders.read_pending(actor, env.services, env.seller),
     ),
     Case(
         opt_outs.put,
         Right.SET_OPT_OUTS,
         [AuditAction.OPT_OUT_SET],
-        lambda actor, stage: opt_outs.put(actor, stage.services, stage.buyer, None, None, out=True),
+        lambda actor, env: opt_outs.put(actor, env.services, env.buyer, None, None, out=True),
         Role.BUYER,
     ),
     Case(
         opt_outs.put,
         Right.SET_OPT_OUTS,
         [AuditAction.OPT_OUT_CLEARED],
-        lambda actor, stage: opt_outs.put(actor, stage.services, stage.buyer, None, None, out=False),
+        lambda actor, env: opt_outs.put(actor, env.services, env.buyer, None, None, out=False),
         Role.BUYER,
     ),
     Case(
         messages.read_text,
         Right.READ_TEXT,
         [AuditAction.TEXT_READ],
-        lambda actor, stage: messages.read_text(
-            actor, stage.services, stage.from_seller, form="diff", case="C-1", reason=f"{BUYER} asked"
+        lambda actor, env: messages.read_text(
+            actor, env.services, env.from_seller, form="diff", case="C-1", reason=f"{BUYER} asked"
         ),
     ),
     Case(
         holds.release,
         Right.DECIDE_HOLDS,
         [AuditAction.HOLD_RELEASED],
-        lambda actor, stage: holds.release(actor, stage.services, stage.held[0]),
+        lambda actor, env: holds.release(actor, env.services, env.held[0]),
         Role.SELLER,
     ),
     Case(
         holds.send_back,
         Right.DECIDE_HOLDS,
         [AuditAction.HOLD_RETURNED],
-        lambda actor, stage: holds.send_back(actor, stage.services, stage.held[1]),
+        lambda actor, env: holds.send_back(actor, env.services, env.held[1]),
         Role.SELLER,
     ),
     Case(
         threads.reopen,
         Right.REOPEN_THREADS,
         [AuditAction.THREADS_REOPENED],
-        lambda actor, stage: threads.reopen(actor, stage.services, stage.market.pair),
+        lambda actor, env: threads.reopen(actor, env.services, env.market.pair),
         Role.BUYER,
     ),
     Case(
         marks.not_important,
         Right.MARK_NOT_IMPORTANT,
         [AuditAction.MARKED_NOT_IMPORTANT],
-        lambda actor, stage: marks.not_important(actor, stage.services, stage.from_seller),
+        lambda actor, env: marks.not_important(actor, env.services, env.from_seller),
         Role.BUYER,
     ),
     Case(
         marks.no_reply_needed,
         Right.MARK_NO_REPLY,
         [AuditAction.MARKED_NO_REPLY_NEEDED],
-        lambda actor, stage: marks.no_reply_needed(actor, stage.services, stage.from_buyer),
+        lambda actor, env: marks.no_reply_needed(actor, env.services, env.from_buyer),
         Role.SELLER,
     ),
     Case(
         marks.report_abuse,
         Right.REPORT_ABUSE,
         [AuditAction.ABUSE_REPORTED],
-        lambda actor, stage: marks.report_abuse(
-            actor, stage.services, Complaint(message_id=stage.from_seller, reporter=stage.buyer, words=TYPED)
+        lambda actor, env: marks.report_abuse(
+            actor, env.services, Complaint(message_id=env.from_seller, reporter=env.buyer, words=TYPED)
         ),
         Role.BUYER,
     ),
@@ -271,50 +272,50 @@ CASES: Sequence[Case] = (
         bypass.restore,
         Right.RESTORE_BYPASS,
         [AuditAction.BYPASS_RESTORED],
-        lambda actor, stage: bypass.restore(actor, stage.services, stage.seller),
+        lambda actor, env: bypass.restore(actor, env.services, env.seller),
     ),
     Case(
         passwords.add,
         Right.MANAGE_PASSWORDS,
         [AuditAction.PASSWORD_ADDED],
-        lambda actor, stage: passwords.add(actor, stage.services, stage.seller, STAFF),
+        lambda actor, env: passwords.add(actor, env.services, env.seller, STAFF),
         Role.SELLER,
     ),
     Case(
         passwords.revoke,
         Right.MANAGE_PASSWORDS,
         [AuditAction.PASSWORD_REVOKED],
-        lambda actor, stage: passwords.revoke(actor, stage.services, stage.password_id),
+        lambda actor, env: passwords.revoke(actor, env.services, env.password_id),
     ),
     Case(
         queue.flush,
         Right.MANAGE_QUEUE,
         [AuditAction.QUEUE_FLUSHED],
-        lambda actor, stage: queue.flush(actor, stage.services, "hanako-yamada.example"),
+        lambda actor, env: queue.flush(actor, env.services, "hanako-yamada.example"),
     ),
     Case(
         keys.generate,
         Right.MANAGE_KEYS,
         [AuditAction.KEY_MADE],
-        lambda actor, stage: keys.generate(actor, stage.services, _markets(stage), ["rsa-sha256"]),
+        lambda actor, env: keys.generate(actor, env.services, _markets(env), ["rsa-sha256"]),
     ),
     Case(
         keys.prepare,
         Right.MANAGE_KEYS,
         [AuditAction.KEY_MADE],
-        lambda actor, stage: keys.prepare(actor, stage.services, _markets(stage), ["ed25519-sha256"]),
+        lambda actor, env: keys.prepare(actor, env.services, _markets(env), ["ed25519-sha256"]),
     ),
     Case(
         keys.activate,
         Right.MANAGE_KEYS,
         [AuditAction.KEY_ACTIVATED],
-        lambda actor, stage: keys.activate(actor, stage.services, _markets(stage), None),
+        lambda actor, env: keys.activate(actor, env.services, _markets(env), None),
     ),
     Case(
         keys.retire,
         Right.MANAGE_KEYS,
         [AuditAction.KEY_RETIRED],
-        lambda actor, stage: keys.retire(actor, stage.services, _markets(stage), 1, selector="e1", at_once=True),
+        lambda actor, env: keys.retire(actor, env.services, _markets(env), 1, selector="e1", at_once=True),
     ),
 )
 """In an order in which they can be run one after the other."""
