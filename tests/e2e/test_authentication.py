@@ -110,18 +110,18 @@ def test_a_reload_changes_who_is_believed_and_says_what_waits_for_a_restart(dns_
 
     def handed_in(authentication: str, extra: str = "") -> int:
         """What is answered once the daemon has read that."""
-        relay.authentication, relay.extra = authentication, world_extra + extra
+        relay.authentication, relay.extra = authentication, extra_before + extra
         relay.configure()
         dns_env.env.reload()
         to = dns_env.env.buyer_alias
         return dns_env.send(content, mail_from="list@list.example", to=to, client_ip=ELSEWHERE)[0]
 
-    world_extra = relay.extra
+    extra_before = relay.extra
     assert handed_in("verify = true") == 550
     assert "waits_for_restart" not in relay.log()
     assert handed_in(AUTHENTICATION, "\n[log]\nlevel = 'debug'\n[notices]\ndigest_s = 7\n") == 250
-    assert '"waits_for_restart": ["notices", "log"]' in relay.log()
-    relay.extra = world_extra
+    assert '"waits_for_restart":["notices","log"]' in relay.log()
+    relay.extra = extra_before
     relay.configure()
     dns_env.env.reload()
 
