@@ -61,14 +61,14 @@ LIFTING = {
     ReasonCode.ADDITIONAL_INFORMATION,
     ReasonCode.CRITICAL_KIND,
 }
-AWAY = {ReasonCode.STORE_AWAY, ReasonCode.INTERNAL}
+OWN_FAULT = {ReasonCode.INTERNAL}
 FROM_SERVER = {code for code in ReasonCode if code.rule in {"R-OUT-02", "R-OUT-05"}}
 JUDGED = {code for rule in RULES.values() for code in rule.reasons} | {
     ReasonCode.MALFORMED,
     ReasonCode.HOLD_EXPIRED,
     ReasonCode.HOLD_REFUSED,
 }
-REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - AWAY
+REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - OWN_FAULT
 DETOURS = {ReasonCode.QUIET_HOURS, ReasonCode.SERVICE_QUESTION}
 REFUSED_AT_ONCE = {
     ReasonCode.ADDRESS_UNKNOWN,
@@ -211,7 +211,7 @@ def test_a_notice_is_made_of_its_reasons_texts(kind: NoticeType, code: ReasonCod
 
 
 def test_every_reason_occurs_in_some_notice() -> None:  # R-POL-16
-    assert set().union(*OCCURS.values()) | AWAY == set(ReasonCode)
+    assert set().union(*OCCURS.values()) | OWN_FAULT == set(ReasonCode)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

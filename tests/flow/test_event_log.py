@@ -300,9 +300,6 @@ class Place(Enum):
     """An attempt that is made again: line, metric, record; no notice."""
     NOTICE = auto()
     """The name of a notice alone: line, metric, record."""
-    NOWHERE = auto()
-    """No path gives it: a store that is unavailable answers 451 without a record. The log and `/readyz` say
-    `store_unavailable`, `store_read_only` or `store_full`."""
 
 
 _DELIVERIES = {
@@ -338,7 +335,6 @@ PLACES: dict[ReasonCode, Place] = {
     ReasonCode.TEMPORARY: Place.RETRY,
     ReasonCode.INTERNAL: Place.RETRY,
     ReasonCode.DELAYED: Place.NOTICE,
-    ReasonCode.STORE_AWAY: Place.NOWHERE,
 }
 
 
@@ -509,7 +505,6 @@ async def test_the_notice_of_a_delay_is_called_so_everywhere(market: MarketEnv, 
 async def test_an_unavailable_store_is_called_by_one_word(
     market: MarketEnv, log: CapturedLog, fault: StoreFault
 ) -> None:
-    assert of(Place.NOWHERE) == [ReasonCode.STORE_AWAY]
     error = StoreUnavailableError("PostgreSQL: no", code="53100", fault=fault)
     market.store.base.engine.availability.failed(error, 3)  # type: ignore[attr-defined]
     line = only(log, "store_unavailable")
@@ -544,7 +539,7 @@ async def test_a_bug_is_told_with_its_place_and_without_the_mail(
     def buggy(*_: object) -> None:
         raise ValueError(f"cannot store {'Zanzibar it' + chr(39) + 's mine'!r} of kaoru@hidden.example")
 
-    monkeypatch.setattr("relay.store.accepting.Acceptances._message_row", buggy)
+    monkeypatch.setattr("relay.store.accepting.SqlAcceptances._message_row", buggy)
     with pytest.raises(ValueError) as caught:
         await market.send(SELLER, market.buyer_alias)
     get_logger().error("smtp_command_failed", exc_info=caught.value)

@@ -174,7 +174,6 @@ class ReasonCode(StrEnum):
     REFUSED = "refused", "R-OUT-05", "550 5.0.0", "Refused by the recipient's server"
     """Refused for good, and no class above fits what was said."""
     # the relay itself
-    STORE_AWAY = "store_away", "R-IN-07", "451 4.3.0", "Cannot store mail just now, try again later"
     INTERNAL = "internal", "R-IN-07", "451 4.3.0", "Fault on our side, try again later"
 
 
