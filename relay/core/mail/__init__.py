@@ -1,3 +1,4 @@
-"""Reads a mail as mail programs do: addresses, header fields, MIME structure, encodings, charsets, words, and the
-text as a person sees it.
+"""Reads a mail in the same way as mail programs do.
+
+The modules read addresses, header fields, MIME structure, encodings, charsets, words, and the text as a person sees it.
 """

@@ -59,8 +59,10 @@ def fold_domain(domain: str) -> str:
 
 
 def fold(address: str) -> str:
-    """Returns the form in which addresses are compared and hashed: both parts lower case, quotes only where they are
-    needed, the domain as A-labels. Raises AddressError.
+    """Returns the form in which addresses are compared and hashed. Raises AddressError.
+
+    Both parts are in lower case, the local part has quotes only where they are needed, and the domain is written as
+    A-labels.
 
     Local parts are formally case-sensitive (RFC 5321 §2.4), but no mailbox provider of our parties treats them so.
     Quotes change nothing (§4.1.2), and servers on the way put them around the carriers' `a..b`.

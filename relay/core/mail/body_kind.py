@@ -1,5 +1,6 @@
-"""Tells as what a mail program opens a leaf of a message: by its declared type, else by its file name, else by its
-first octets, because attachments are sent under any type.
+"""Determines how a mail program opens a leaf of a message: as text, HTML, cards, a message, or a binary file.
+
+The declared type decides, else the file name, else the first octets, because attachments are sent under any type.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""The charsets that mail names, by the codecs that mail programs read them with.
+"""Finds the codec with which mail programs read a charset.
 
-Names are read as the WHATWG Encoding Standard says, by the table of `webencodings`: often as a superset of the charset
-that is named, as windows-31j for Shift_JIS. Names that the standard leaves out are Python's, or are listed here.
+Names are read as the WHATWG Encoding Standard says, by the table of `webencodings`: often as a superset of the named
+charset, for example windows-31j for Shift_JIS. Names that the standard does not contain are looked up in Python's
+codecs, or are listed here.
 """
 
 import re
@@ -48,8 +49,11 @@ def _codec_of_encoding(name: str) -> str:
 
 
 def _all_codecs() -> dict[str, str]:
-    """Returns the codec by folded name. A codec of Python's that the standard names is read as the standard says under
-    each of its names. ASCII has "": its name does not tell what other octets mean that are sent under it."""
+    """Returns a dictionary from folded charset name to codec.
+
+    Where the standard names a codec of Python, all of Python's names for it are read as the standard says. ASCII has
+    "", because its name does not say how other octets that are sent under it are to be read.
+    """
     python = {_folded(name): codec for name, codec in aliases.items()} | {codec: codec for codec in aliases.values()}
     standard = {_folded(label): _codec_of_encoding(name) for label, name in LABELS.items() if name not in _NO_CODEC}
     standard |= {codec: codec for codec in standard.values()} | _NOT_IN_STANDARD

@@ -1,7 +1,7 @@
-"""Reads the Date field as RFC 5322 §3.3 and §4.3 write it, and writes it in UTC.
+"""Reads the Date field as RFC 5322 §3.3 and §4.3 define it, and writes it in UTC.
 
-The instant stays the same, but the offset is removed, and so is the name of the zone in the comment behind it: both
-tell where the sender lives. Mail programs show the reader's own time anyway.
+The instant stays the same. The offset is removed, and so is the time zone's name in the comment after it, because both
+show where the sender lives. Mail programs show the reader's own time anyway.
 """
 
 import re

@@ -9,8 +9,10 @@ T_co = TypeVar("T_co", str, bytes, covariant=True)
 
 
 class Edit(NamedTuple, Generic[T]):
-    """Replaces `source[start:end]` by `replacement`; an insertion where `start == end`. Edits of one source do not
-    overlap."""
+    """Replaces `source[start:end]` by `replacement`; an insertion if `start == end`.
+
+    Edits of one source do not overlap.
+    """
 
     start: int
     end: int
@@ -64,7 +66,7 @@ def apply_edits(source: T, edits: Iterable[Replacing[T]]) -> T:
 
 
 def pieces(source: T, edits: Iterable[Replacing[T]], start: int, end: int) -> Iterator[T]:
-    """Yields what `source[start:end]` consists of after its edits; octets as views, so that joining copies them once.
+    """Yields the pieces of `source[start:end]` after its edits; octets as views, so that joining copies them once.
 
     Raises ValueError when edits overlap or leave the range.
     """

@@ -1,9 +1,8 @@
-"""Transfer encodings and charsets of text parts: decodes them as mail programs do, and changes a piece of them in
-place.
+"""Decodes the transfer encodings and charsets of text parts, and changes a piece of an encoded text in place.
 
-Decoding is lenient in the ways in which mail programs are. A change is given as edits of the decoded octets and
-returned as edits of the raw body: exactly the region in quoted-printable and unencoded text, the whole body in
-base64.
+Decoding is lenient in the same ways as mail programs are. A change is given as edits of the decoded octets and returned
+as edits of the raw body. In quoted-printable and unencoded text only the changed region is replaced; in base64 the
+whole body is.
 """
 
 import binascii
@@ -140,8 +139,11 @@ def with_crlf(octets: bytes) -> bytes:
 
 
 def codec_of(charset: str, octets: bytes) -> str:
-    """Returns Python's name of the codec to decode `octets` with; "latin_1", which reads octet by octet, for an
-    unknown charset."""
+    """Returns Python's name of the codec to decode `octets` with.
+
+    An unknown charset gives "latin_1", which reads octet by octet; no charset gives "utf_8". The octets decide against
+    the declared name if they show UTF-16, UTF-32, or ISO-2022-JP sent without a charset.
+    """
     codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
     if b"\0" in octets and not codec.startswith("utf_16"):
         if is_utf_16(octets):
@@ -172,8 +174,11 @@ def is_utf_32(octets: bytes) -> bool:
 
 
 def _byte_order(octets: bytes) -> str:
-    """Returns "le" or "be": by the byte order mark, which the codec then decodes as a character, else by the zero
-    octets, because most text is ASCII (RFC 2781 §4.3 says "be", but mail programs write "le")."""
+    """Returns "le" or "be" for UTF-16 or UTF-32 octets.
+
+    The byte order mark decides, and the codec then decodes it as a character. Without it the zero octets decide,
+    because most text is ASCII. (RFC 2781 §4.3 says "be", but mail programs write "le".)
+    """
     if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "le" if octets[0] == 0xFF else "be"
     return "le" if octets[1::2].count(0) > octets[::2].count(0) else "be"
@@ -184,10 +189,10 @@ def decode_text(octets: bytes, codec: str) -> str:
 
 
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Returns spans of `text`, which is `octets` decoded, as spans of the octets. They are sorted and do not
-    overlap.
+    """Returns spans of `text`, which is the decoded form of `octets`, as spans of the octets.
 
-    For broken ISO-2022 they are a guess: decode the result of a change to verify it.
+    The spans are sorted and do not overlap. For broken ISO-2022 the result is a guess: the caller must decode the
+    result of its change and verify it.
     """
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
@@ -216,8 +221,10 @@ def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, i
 
 
 def _character_origin(octets: bytes, codec: str) -> Origin:
-    """Computes where each character comes from: feeds an incremental decoder octet by octet and observes which
-    octets it keeps back."""
+    """Returns the origin of each character in the octets.
+
+    Feeds an incremental decoder octet by octet and observes which octets it holds until more follow.
+    """
     origin = Origin()
     decoder = codecs.getincrementaldecoder(codec)("replace")
     escapes = {m.start(): m.end() for m in _ESCAPE.finditer(octets)} if codec.startswith("iso2022") else {}

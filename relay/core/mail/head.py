@@ -24,10 +24,13 @@ class Automatic(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """`from_address` is folded, from a From field without defect and with one mailbox; `subject` decoded, unfolded;
-    `references` are the ids of References then In-Reply-To without brackets, in order, each once, capped; `kind_mark`
-    is the value of `X-Relay-Kind`, lower case, "" when absent; `own_marks` are the ids in our own loop-mark fields;
-    `hops` counts Received fields."""
+    """The header fields that decisions depend on.
+
+    `from_address` is folded; it comes from a From field without defect and with one mailbox. `subject` is decoded and
+    unfolded. `references` are the ids of References, then of In-Reply-To, without brackets, in order, each once; a long
+    list is shortened. `kind_mark` is the value of `X-Relay-Kind` in lower case, "" if it is absent. `own_marks` are the
+    ids in our own loop-mark fields. `hops` is the number of Received fields.
+    """
 
     from_address: str
     from_name: str
@@ -139,8 +142,10 @@ def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
 
 
 def _one_line(text: str) -> str:
-    """Returns the text without control characters and line ends, which encoded-words can hold; the result is stored
-    and quoted."""
+    """Returns the text without control characters and line ends.
+
+    Encoded-words can contain them, and the result is stored and quoted.
+    """
     return _CONTROL.sub(" ", text[:_MAX_TEXT]).strip()
 
 

@@ -1,4 +1,4 @@
-"""Bounds how deep an HTML text nests.
+"""Limits how deep an HTML text nests.
 
 Parsers are quadratic in the depth, so a text that nests too deep is not parsed.
 """
@@ -16,8 +16,10 @@ _NO_DEPTH: Final = re.compile(
 
 
 def is_flat_enough(source: str) -> bool:
-    """Whether the text nests at most 256 deep, by an upper bound: an end tag that does not match the innermost open
-    element is ignored."""
+    """Whether the text nests at most 256 deep.
+
+    The depth is an upper bound, because an end tag that does not match the innermost open element is ignored.
+    """
     if source.count("<") <= _DEEPEST:
         return True
     still_open: list[str] = []

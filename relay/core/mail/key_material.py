@@ -1,7 +1,7 @@
 """Finds keys and signatures (OpenPGP, S/MIME), which name their owner (R-REW-06).
 
-The signed part of a signed mail is not one of them. A signature that holds its text inside itself cannot be taken
-off without the text: the place found is then the whole part.
+The signed part of a signed mail is not one of them. A signature that contains the signed text cannot be removed without
+the text; the place found is then the whole part.
 """
 
 import re
@@ -74,8 +74,7 @@ def _may_hold_armour(content: bytes, part: Part) -> bool:
 
 
 def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yields the sorted spans (start, end, is a key) of armoured keys and signatures, and of the escapes in signed
-    text."""
+    """Yields sorted spans (start, end, is a key) of armoured keys and signatures, and of escapes in signed text."""
     if _BEGIN not in text:
         return
     found: list[tuple[int, int, bool]] = []

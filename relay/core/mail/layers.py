@@ -1,6 +1,7 @@
-"""The ways in which a text is written differently from how it reads: entities, percent-encoding, escapes, tags, soft
-line ends, look-alikes of ASCII, invisible characters. Each way is a layer, which reads a text as a mail program
-does.
+"""Defines the layers of a text: the ways in which it is written differently from how a person reads it.
+
+Examples are entities, percent-encoding, escapes, tags, soft line ends, look-alikes of ASCII and invisible characters.
+Each layer reads a text as a mail program does.
 """
 
 import html

@@ -1,7 +1,7 @@
-"""Reads the one mailbox of a From field, strictly by RFC 5322 §3.4: where mail programs would disagree, it refuses.
+"""Reads the one mailbox of a From field strictly by RFC 5322 §3.4, and refuses a text that programs read differently.
 
-The writer is determined from this field, so a text that two programs could read as two people is a defect: `a@x
-<b@y>`, `alice@a)bob@b`, groups, routes, comments inside an address, control characters.
+The writer is determined from this field, so a text that two programs could read as two people is a defect: `a@x <b@y>`,
+`alice@a)bob@b`, groups, routes, comments inside an address, control characters.
 """
 
 import re

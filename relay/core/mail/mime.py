@@ -1,11 +1,11 @@
-"""Splits a message into its MIME parts without loss: as byte ranges of the received content; nothing is decoded or
-generated.
+"""Splits a message into its MIME parts, as byte ranges of the received content.
 
-A part is a slice, so octets that no pass changes stay as they are. Limits are checked first, so hostile structure is
-refused before it costs anything (R-IN-06). This module defines how broken mail is read: only CRLF ends a line; a
-boundary line is the boundary with nothing but white space after it; without an end boundary a part ends where its
-parent ends; text before the first and after the last boundary belongs to the parent; of two fields with one name the
-first counts.
+Nothing is decoded or generated, so octets that no pass changes stay as they are. Limits are checked first, so hostile
+structure is refused before it costs anything (R-IN-06).
+
+This module defines how broken mail is read. Only CRLF ends a line. A boundary line is the boundary with nothing but
+white space after it. Without an end boundary a part ends where its parent ends. Text before the first and after the
+last boundary belongs to the parent. If two fields have one name, the first counts.
 """
 
 import itertools
@@ -138,8 +138,10 @@ def boundary_line(boundary: str) -> bytes:
 
 
 def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Returns the two ranges of a multipart that no program shows: before its first boundary line, and from the `--`
-    at the end of its last one. They are empty where there is nothing."""
+    """Returns the two ranges of a multipart that no program shows; a range is empty if there is no such text.
+
+    They are the text before the first boundary line, and the text from the `--` at the end of the last one.
+    """
     line = boundary_line(part.params.get("boundary", ""))
     first, last = part.children[0], part.children[-1]
     preamble_end = content.rfind(line, part.body_start, first.header_start)

@@ -1,4 +1,4 @@
-"""Leads spans of a text as it is read back to the source that it was read from."""
+"""Finds the place in a source from which a piece of its decoded or displayed text (its view) was read."""
 
 import re
 from bisect import bisect_right
@@ -18,8 +18,10 @@ class Origin:
     _source: list[int] = field(default_factory=list)
 
     def add(self, start: int, end: int, *, width: int) -> None:
-        """Adds a piece: `source[start:end]` reads as `width` characters, and each of them comes from the whole
-        piece."""
+        """Adds a piece: `source[start:end]` reads as `width` characters.
+
+        Each of these characters comes from the whole piece.
+        """
         at = start if not self._view else self._view[-1] + start - self._source[-1]
         self._view += (at, at + width)
         self._source += (start, end)

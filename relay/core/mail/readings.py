@@ -1,9 +1,8 @@
-"""The readings of a text: how a person, or a program that looks for addresses, reads it once its layers are
-resolved.
+"""Reads a text through its layers, as a person does, or a program that looks for addresses.
 
-A reading remembers its steps, so that a span of it is led back to the text as written. The ways are data: policy
-reads by the way of a person (`SHOWN`, `SHOWN_HTML`), scrubbing and the search for own links by all ways of a kind of
-text.
+A reading remembers its steps, so that a span of the text that is read can be mapped to a span of the text as written. A
+way is a list of layers. Policy reads by the way of a person (`SHOWN`, `SHOWN_HTML`); scrubbing and the search for own
+links read by all ways of a kind of text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,8 +53,10 @@ SHOWN_HTML: Final[Way] = (BLOCKS_AND_TITLES, ENTITIES)
 
 
 class Step(NamedTuple):
-    """One step of a span on its way back: `text[start:end]`, one step below, reads as the span above it by `layer`;
-    None for a step of edits."""
+    """One step when a span of a reading is mapped to the text as written: `text[start:end]` reads as the span after it.
+
+    `layer` is the layer that was read in this step, None if edits were made instead.
+    """
 
     layer: Layer | None
     text: str
@@ -67,11 +68,14 @@ class Step(NamedTuple):
 class _Below:
     text: str
     layer: Layer | None
-    origin: Origin | None  # made only when something is led back
+    origin: Origin | None  # made only when a span is mapped to the source
 
 
 class Reading:
-    """A text on its way through layers. `source` is the text as written, `text` how it reads so far."""
+    """A text that is read through layers.
+
+    `source` is the text as written, `text` is the text after the layers so far.
+    """
 
     __slots__ = ("_below", "source", "text")
 
@@ -111,7 +115,7 @@ class Reading:
         return start, end
 
     def steps(self, start: int, end: int, *, depth: int = 0) -> Iterator[Step]:
-        """Yields each step of a span on its way back."""
+        """Yields each step that maps a span of the text to the text as written, the last layer first."""
         for below in reversed(self._below[depth:]):
             if below.origin is None:
                 assert below.layer is not None
@@ -121,10 +125,10 @@ class Reading:
 
 
 def readings(text: str, ways: Ways) -> Iterator[Reading]:
-    """Yields a reading each time that a layer has changed its text. The text as written is not among them.
+    """Yields a reading each time that a layer has changed its text.
 
-    The same reading is yielded again after its next layer, so its text must be used before the next one is asked
-    for.
+    The text as written is not among them. The same object is yielded again after its next layer, so its text must be
+    used before the generator is advanced.
     """
     for way in ways:
         reading = Reading(text)

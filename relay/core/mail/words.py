@@ -27,8 +27,11 @@ _LONGEST_BOUNDARY: Final = 400  # 70 by RFC 2046 §5.1.1
 
 
 def to_text(raw: bytes, charset: str = "") -> str:
-    """Returns the octets decoded as a mail program does: with an unknown charset, or none, as UTF-8 if they are,
-    else as Latin-1."""
+    """Returns the octets decoded as a mail program does.
+
+    Without a known charset they are read as UTF-8 if they are valid UTF-8, else as windows-1252. ISO-2022-JP is
+    recognised by its escape sequence, because old Japanese programs name no charset.
+    """
     codec = charsets.codec_of(charset) if charset else ""
     if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent without a charset, as old Japanese programs do
         codec = "iso2022_jp_ext"
@@ -102,12 +105,11 @@ def encode(text: str) -> bytes:
 
 
 def parameters(raw: bytes) -> dict[str, str]:
-    """Returns the parameters of an unfolded structured value, names in lower case; of two with one name the first
-    counts.
+    """Returns the parameters of an unfolded structured value, with names in lower case.
 
-    RFC 2231 continuations and charsets are resolved and take precedence over a plain value. Encoded-words in file
-    names are decoded, because most programs write them though no standard allows it; every other value is kept octet
-    for octet (Latin-1).
+    If two parameters have one name, the first counts. RFC 2231 continuations and charsets are resolved and take
+    precedence over a plain value. Encoded-words in file names are decoded, because most programs write them though no
+    standard allows it; every other value is kept octet for octet (Latin-1).
     """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, bytes]]] = {}
@@ -129,8 +131,11 @@ def parameters(raw: bytes) -> dict[str, str]:
 
 
 def are_disputed(raw: bytes) -> bool:
-    """Whether mail programs read an unfolded Content-Type differently: its boundary or charset is given twice or in
-    a form that some of them do not know, or there are comments."""
+    """Whether mail programs read an unfolded Content-Type differently.
+
+    This is so if its boundary or charset is given twice or in a form that some programs do not know, or if it contains
+    comments.
+    """
     low = raw.lower()
     if not any(sign in low for sign in (b"(", b"*")) and all(low.count(base) < 2 for base in _STRUCTURAL):
         return False
@@ -141,8 +146,10 @@ def are_disputed(raw: bytes) -> bool:
 
 
 def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
-    """Returns the value of RFC 2231 sections (§3, §4): `charset'language'percent-encoded` in the first section, the
-    rest follows it."""
+    """Returns the value of RFC 2231 sections (§3, §4).
+
+    The first section is `charset'language'percent-encoded`; the other sections continue its text.
+    """
     charset = ""
     octets: list[bytes] = []
     for number, is_encoded, value in sorted((n, e, v) for n, (e, v) in sections.items()):

@@ -1,1 +1,4 @@
-"""Rewrites a mail as it came into the mail that the other side gets: an ordered tuple of small passes over one plan."""
+"""Rewrites a received mail into the mail that the other side gets.
+
+The rewrite is an ordered tuple of small passes over one plan.
+"""

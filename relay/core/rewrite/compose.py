@@ -1,7 +1,7 @@
-"""Writes the fields that dispatch puts in front of the rewritten header: our one trace field, and To with the
-mailbox of today.
+"""Writes the fields that dispatch puts before the rewritten header: one Received field, and To.
 
-The rewritten form is stored without them, because the mailbox of a party may change while its mail waits (R-ADR-04).
+To names the mailbox that the party has at the time of dispatch. The rewritten form is stored without these fields,
+because the mailbox of a party may change while its mail waits (R-ADR-04).
 """
 
 import re

@@ -1,8 +1,8 @@
-"""Strips what policy wants removed, and puts a placeholder in its place (R-REW-08, R-POL-07, R-POL-08).
+"""Removes the ranges that policy wants removed, and puts a placeholder in their place (R-REW-08, R-POL-07, R-POL-08).
 
-Offsets are those of the message as policy read it, so this comes before every pass: the message is cut first, the
-passes work on the rest, and `composed` leads their edits back to the original. If nothing is to be cut, nothing of
-this is done.
+The offsets of policy are offsets of the message as received, so the ranges are removed before the first pass. The
+passes then work on the shortened message, and `composed` turns their edits into edits of the original. If there is
+nothing to remove, no part of this module runs.
 """
 
 import html
@@ -23,7 +23,7 @@ _NAMES_OWNER: Final = "a signature names its owner"
 
 
 class CutMessage(NamedTuple):
-    """A message after its cutouts. `edits` turn the original into `content`."""
+    """A message after the ranges were removed. `edits` turn the original into `content`."""
 
     content: bytes
     root: Part
@@ -32,14 +32,14 @@ class CutMessage(NamedTuple):
 
 
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
-    """Whether anything of the message is to be stripped."""
+    """Whether any part or text of the message is to be removed."""
     return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
 def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
-    """Returns the message after its cutouts.
+    """Returns the message without the ranges that are to be removed.
 
-    Raises ValueError for a path without a part and for a span outside its text, so that nothing that policy wants
+    Raises ValueError for a path without a part and for a span outside its text, so that no text that policy wants
     removed passes by mistake.
     """
     owned = key_material.names_owner(content, root) if plan.strip_signatures else []
@@ -70,7 +70,7 @@ def _is_in(part: Part, others: Iterable[Part]) -> bool:
 
 
 def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
-    """Returns edits of the cut message's body, and the cuts before them, as edits of the original's body."""
+    """Returns edits of the original's body, made of the removals and of edits of the shortened message's body."""
     drift = (
         cut.root.body_start - original.body_start
     )  # add it to an offset in the original to get the same place in the cut message
@@ -98,7 +98,7 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
 
 
 def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Returns changes of the cut message with their ranges in the original."""
+    """Returns the changes of the shortened message, with their ranges replaced by those in the original."""
     lengths = [len(edit.replacement) for edit in cut.edits]
     growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
     drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one

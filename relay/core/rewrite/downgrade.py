@@ -1,8 +1,10 @@
-"""Converts a message for a next hop that lacks extensions: header fields to ASCII without SMTPUTF8, bodies to 7 bit
-without 8BITMIME (RFC 6531 §3.1, RFC 6152 §3). Readers see the same, and ASCII stays octet for octet.
+"""Converts a message for a next hop that does not support SMTPUTF8 or 8BITMIME.
 
-Signed parts are converted too: they must be 7 bit in the first place (RFC 1847 §2.1), and the next hop would break
-or refuse one that is not. The relay's own signature is made afterwards.
+Without SMTPUTF8 header fields become ASCII, without 8BITMIME bodies become 7 bit (RFC 6531 §3.1, RFC 6152 §3). Readers
+see the same text, and ASCII stays octet for octet.
+
+Signed parts are converted too: they must be 7 bit in the first place (RFC 1847 §2.1), and the next hop would break or
+refuse a part that is not. The relay's own signature is made afterwards.
 """
 
 import re
@@ -37,10 +39,10 @@ _GLOBAL: Final = re.compile(rb"(?i)message/global")
 
 
 def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
-    """Returns the message with ASCII header fields, also in nested messages, and with 7-bit bodies unless
-    `eight_bit`; the same object if nothing changes.
+    """Returns the message with ASCII header fields, also in nested messages; the same object if nothing changes.
 
-    Linear. Raises MimeError, only for a message that could not have been taken in.
+    Bodies become 7 bit unless `eight_bit`. Linear. Raises MimeError, only for a message that could not have been
+    accepted.
     """
     if content.isascii():
         return content
@@ -90,8 +92,10 @@ def _new_encoding(content: bytes, part: Part) -> str | None:
 
 
 def _is_international(part: Part) -> bool:
-    """Whether this is a nested message that becomes an ordinary one with ASCII fields (RFC 6532 §3.7); an encoded
-    one does not."""
+    """Whether this is a nested message that becomes an ordinary one with ASCII fields (RFC 6532 §3.7).
+
+    A nested message that is encoded does not.
+    """
     return part.content_type == "message/global" and bool(part.children)
 
 

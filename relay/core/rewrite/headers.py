@@ -1,9 +1,8 @@
-"""The pass that makes the outgoing header: listed fields pass in their plainest form, From is built, all other
-fields are dropped.
+"""The pass that makes the outgoing header: it builds From, and keeps only listed fields, each in its plainest form.
 
-A list of fields to remove would always miss some, so this is a list of fields that may pass (R-REW-02). Dispatch
-puts To and Received in front, when the mailbox is known; Message-ID, In-Reply-To and References come from `threads`;
-Reply-To would only repeat From.
+A list of fields to remove would always miss some, so this is a list of fields that may pass (R-REW-02). Dispatch adds
+To and Received when the mailbox is known. Message-ID, In-Reply-To and References come from `threads`. Reply-To is
+dropped, because it would only repeat From.
 """
 
 import re
@@ -16,7 +15,7 @@ from relay.core.mail.mime import HeaderField, Part, raw_value
 from relay.core.rewrite.plan import Change, Draft, Plan
 
 _MAX_NAME: Final = 128
-_LONGEST_KEPT: Final = 900  # below 998 (RFC 5322 §2.1.1), with room for the name and for longer values after scrubbing
+_LONGEST_KEPT: Final = 900  # below 998 (RFC 5322 §2.1.1): leaves space for the name, and for scrubbing
 _PLAIN: Final = re.compile(rb"(?>(?:[\t ]*+[!-~][\t -~]*+\r\n)+)\Z")
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -107,8 +106,11 @@ def _date(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
 
 
 def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
-    """Returns Content-Type or Content-Disposition as written; built again from its parameters if it holds comments
-    (free text), raw octets or too long a line."""
+    """Returns Content-Type or Content-Disposition, as written if it is plain; None if it names no type.
+
+    It is built again from its parameters if it contains comments (free text), raw octets or too long a line, or if mail
+    programs read it differently.
+    """
     value = content[field.value_start : field.end]
     is_type = field.name == "content-type"
     if is_type and not mime.read_type(raw_value(content, field)):

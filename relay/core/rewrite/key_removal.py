@@ -1,4 +1,4 @@
-"""Takes keys and signatures out of a message if the setting of the marketplace says so (R-REW-06)."""
+"""Removes keys and signatures from a message if the setting of the marketplace says so (R-REW-06)."""
 
 from collections.abc import Sequence
 
@@ -20,8 +20,10 @@ def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
 
 
 def unsigned(content: bytes, part: Part) -> tuple[Edit[bytes], Edit[bytes]]:
-    """Returns the edits that turn a signed multipart into a plain one with its first part alone: one of its header,
-    one of its end."""
+    """Returns the edits that turn a signed multipart into a plain one that has its first part alone.
+
+    One edit changes its header, one its end.
+    """
     boundary = part.params.get("boundary", "")
     kind = f" multipart/mixed{words.parameter('boundary', boundary)}\r\n".encode("ascii", "replace")
     header = textedit.with_fields(content[part.header_start : part.body_start], {"Content-Type": kind})

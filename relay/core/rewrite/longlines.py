@@ -1,9 +1,8 @@
-"""The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10), and
-mail with longer lines comes in every day.
+"""The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10).
 
-It runs after the passes that change the content, and looks at the body as they leave it. Parts with a long line are
-encoded again, so their decoded content stays; signed parts stay as they are, because a long line does less harm than
-a broken signature.
+Mail with longer lines arrives every day. The pass runs after the passes that change the content, and reads the body
+with their edits. Parts with a long line are encoded again, so their decoded content stays the same. Signed parts stay
+as they are, because a long line does less harm than a broken signature.
 """
 
 import binascii

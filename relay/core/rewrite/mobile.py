@@ -1,9 +1,9 @@
-"""The pass for readers at a mobile carrier (R-ADR-03): text first.
+"""The pass for readers at a mobile carrier (R-ADR-03), whose phones may show only plain text.
 
-A phone that shows no HTML would show an empty mail, so a text is put before HTML that stands alone, and a text that
-stands after its HTML moves before it. The pass runs last, because the text is made of the content that the reader
-gets, with the footer. Other limits of the carriers (they return long lines, and on old phones cut or return mails of
-a few hundred KB) are kept by `longlines` and by the limits of policy.
+Such a phone would show an HTML mail as an empty one. So a text is put before HTML that has no text alternative, and a
+text that stands after its HTML moves before it. The pass runs last, because it makes the text from the content that the
+reader gets, with the footer. Carriers have other limits: they return long lines, and old phones cut or return mails of
+a few hundred KB. `longlines` and the limits of policy keep them.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def _lonely(part: Part) -> Iterator[Part]:
-    """Yields HTML without a text beside it, together with its pictures."""
+    """Yields each HTML part that has no text alternative, together with its pictures."""
     kind, first = part.content_type, part.children[:1]
     shown = (part,) if kind == "text/html" else first if kind == "multipart/related" else ()
     if shown and shown[0].content_type == "text/html" and part.disposition != "attachment":

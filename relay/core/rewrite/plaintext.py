@@ -1,7 +1,7 @@
 """Converts HTML to plain text, for readers whose program shows nothing else.
 
-Blocks become lines, links are followed by their target, pictures become their description. HTML that nests too deep
-for the parser, which is quadratic in the depth, loses its tags and nothing more.
+Blocks become lines, links are followed by their target, pictures become their description. HTML that nests too deep for
+the parser, which is quadratic in the depth, only loses its tags.
 """
 
 import html

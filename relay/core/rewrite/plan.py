@@ -9,8 +9,11 @@ from relay.core.mail.mime import Part
 
 
 class Cutout(NamedTuple):
-    """A range that policy strips (`verdict.Strip`): the `path` of a part, offsets in its decoded text (None: the
-    whole part), and the `placeholder` in its place, in the reader's language."""
+    """A range that policy removes (`verdict.Strip`).
+
+    `path` is the path of a part; `start` and `end` are offsets in its decoded text, None for the whole part.
+    `placeholder` is the text in its place, in the reader's language.
+    """
 
     path: str
     start: int | None
@@ -75,8 +78,10 @@ class Plan:
 
 
 class Change(NamedTuple):
-    """One entry for the record: what was changed, where (the name of a header field or the path of a part, and the
-    byte range in the original), and why."""
+    """One entry for the record: the change, its place and its reason.
+
+    The place is the name of a header field or the path of a part, and the byte range in the original.
+    """
 
     what: str
     where: str

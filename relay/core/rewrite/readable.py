@@ -1,7 +1,7 @@
-"""Shows a message as a person reads it, line by line: decoded fields, decoded text, attachments by name, size and
-hash.
+"""Shows a message as a person reads it, line by line: decoded fields, decoded text, and attachments.
 
-It shows what a rewrite has changed; no mail is made from it. A message that cannot be split is shown as it is.
+Attachments are shown by name, size and hash. A comparison of such lines shows the changes of a rewrite; no mail is made
+from them. A message that cannot be split is shown as it is.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The whole rewrite: a draft goes through the passes in order and becomes a header and edits."""
+"""Runs the whole rewrite: a draft goes through the passes in order and becomes a header and edits."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
-    """Returns the mail that the other side gets, from the mail as it came and its parts."""
+    """Returns the mail that the other side gets, made from the mail as received and its parts."""
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)

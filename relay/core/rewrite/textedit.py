@@ -1,8 +1,8 @@
 """Changes the decoded text of a part: takes edits of the text, returns edits of the raw body.
 
-The part keeps its charset and its transfer encoding if the new text can be written in them; HTML always can, with
-character references. Otherwise the whole part becomes UTF-8, and its header must say so (`Recoded`). Text with
-octets that its charset cannot decode is not recoded, because they would be lost: inserted text is then ASCII.
+The part keeps its charset and its transfer encoding if the new text can be written in them. HTML always can, with
+character references. Otherwise the whole part becomes UTF-8, and its header must say so (`Recoded`). A text with octets
+that its charset cannot decode is not converted, because these octets would be lost; inserted text is then ASCII.
 """
 
 import binascii
@@ -103,11 +103,10 @@ def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] |
 
 
 def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """Returns the edit that inserts whole lines of ASCII at the end of the text or before one of its last tags; None
-    if it is not as simple.
+    """Returns the edit that inserts whole lines of ASCII at the end of the text or before one of its last tags.
 
-    The place is found by a byte search, so that the body is neither led back character by character nor decoded
-    again.
+    Returns None if the edits are of another kind. The place is found by a byte search, so that the characters of the
+    body need not be mapped to octets one by one, and the body need not be decoded again.
     """
     encoding = body.part.encoding
     if (
@@ -128,8 +127,10 @@ def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | N
 
 
 def _place_of(body: TextBody, start: int) -> int:
-    """Returns the offset in the raw body of a tag near the end of the text; -1 if it is not found, or if the text
-    before it is broken, because its octets then differ from those that it would be encoded to."""
+    """Returns the offset in the raw body of a tag near the end of the text; -1 if it is not found.
+
+    It is also -1 if the text before the tag is broken, because encoding it again would not give the same octets.
+    """
     if "\ufffd" in body.text[:start]:
         return -1
     before = len(body.text[:start].encode(body.codec, "replace"))
@@ -139,8 +140,10 @@ def _place_of(body: TextBody, start: int) -> int:
 
 
 def _is_wide(body: TextBody) -> bool:
-    """Whether the body is unencoded UTF-16 or UTF-32, where a line end is four octets or more, which an unencoded
-    body must not hold."""
+    """Whether the body is unencoded UTF-16 or UTF-32.
+
+    There a line end has four octets or more, which an unencoded body must not contain.
+    """
     return body.codec.startswith(("utf_16", "utf_32")) and body.part.encoding not in _ENCODED
 
 
@@ -157,16 +160,20 @@ def _whole(body: TextBody, octets: bytes, encoding: str) -> Edit[bytes]:
 
 
 def _widened(text: str, edit: Edit[str]) -> Edit[str]:
-    """Returns an insertion as a replacement of the character after it, which can be led back; at the end of the text
-    there is none."""
+    """Returns an insertion as a replacement of the character after it, which can be found in the octets.
+
+    At the end of the text there is no such character, and the edit is returned as it is.
+    """
     if edit.start == edit.end < len(text):
         return Edit(edit.start, edit.end + 1, edit.replacement + text[edit.end])
     return edit
 
 
 def _writable(body: TextBody) -> str:
-    """Returns the codec for inserted text: that of the declared charset; ASCII if that is missing or unknown, and in
-    a body that must stay 7bit (RFC 2045 §2.7)."""
+    """Returns the codec for inserted text: that of the declared charset, or ASCII.
+
+    ASCII is used if the charset is missing or unknown, and in a body that must stay 7bit (RFC 2045 §2.7).
+    """
     if not charsets.codec_of(body.part.params.get("charset", "")):
         return "ascii"
     if body.codec.startswith("iso2022_jp"):

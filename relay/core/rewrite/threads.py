@@ -1,8 +1,8 @@
-"""The pass that writes Message-ID, In-Reply-To and References as the other side knows them (R-REW-03).
+"""The pass that writes Message-ID, In-Reply-To and References with the ids that the other side knows (R-REW-03).
 
-An id of the sender's side names its host, so no such id may pass (R-REW-01). Ids that the pair knows are mapped; an
-unknown id becomes opaque but the same each time, so that replies to an unknown message stay together. Thread-Index
-and Thread-Topic do not pass: the first holds the time and a GUID of the sender's mail program.
+An id of the sender's side names its host, so no such id may pass (R-REW-01). Ids that the pair knows are mapped. An
+unknown id is replaced by an opaque one, the same each time, so that replies to an unknown message stay together.
+Thread-Index and Thread-Topic do not pass: the first contains the time and a GUID of the sender's mail program.
 """
 
 import re

@@ -1,6 +1,4 @@
-"""EXIF (TIFF 6.0): keeps the orientation, the one field that must survive, because without it a photo lies on its
-side.
-"""
+"""Reduces EXIF data (TIFF 6.0) to the orientation, without which programs show a photo turned on its side."""
 
 import struct
 from typing import Final

@@ -1,8 +1,7 @@
-"""HEIC and AVIF (HEIF, ISO/IEC 23008-12, in the boxes of ISO/IEC 14496-12): keeps the items and boxes that draw the
-picture, and fills the others with zeros.
+"""Cleans HEIC and AVIF: keeps the items and boxes that draw the picture, and fills the others with zeros.
 
-The libraries that read these formats decode the pictures, which is too expensive for every mail; the lists of items
-are enough.
+Both are HEIF (ISO/IEC 23008-12) in the boxes of ISO/IEC 14496-12. The libraries that read these formats decode the
+pictures, which is too expensive for every mail; the lists of items are enough.
 """
 
 import struct

@@ -1,8 +1,8 @@
-"""Cleans pictures: segments of JPEG, chunks of PNG and WebP, blocks of GIF. TIFF and HEIF, which refer to data by
-offset, have modules of their own.
+"""Cleans pictures: segments of JPEG, chunks of PNG and WebP, blocks of GIF.
 
-A list names what may stay, as with header fields: the parts that draw the picture. Data after the end of a picture
-is removed too, because phones put films and thumbnails there.
+TIFF and HEIF refer to data by offset and have modules of their own. As with header fields, a list names the parts that
+may stay: those that draw the picture. Data after the end of a picture is removed too, because phones put films and
+thumbnails there.
 """
 
 import re

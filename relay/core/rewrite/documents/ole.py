@@ -1,9 +1,8 @@
-"""Cleans Word, Excel and PowerPoint files of before 2007 (MS-CFB): blanks the names of people in place, so that no
-other octet moves.
+"""Cleans Word, Excel and PowerPoint files from before 2007 (MS-CFB): overwrites the names of people with blanks.
 
-The names stand in the property sets (MS-OLEPS), in Word's lists of savers, reviewers and variables (MS-DOC), and in
-the record of the last user of Excel (MS-XLS) and PowerPoint (MS-PPT). Names that Word and Excel of before 1997 keep
-outside of the property sets stay.
+The file keeps its length, and no other octet moves. The names are in the property sets (MS-OLEPS), in Word's lists of
+savers, reviewers and variables (MS-DOC), and in the record of the last user of Excel (MS-XLS) and PowerPoint (MS-PPT).
+Names that Word and Excel from before 1997 store outside the property sets stay.
 """
 
 import re
@@ -201,8 +200,11 @@ def _commenters(table: bytearray, at: int, size: int) -> None:
 
 
 def _initials(table: bytearray, at: int, size: int) -> None:
-    """Blanks the initials of commenters: after the places of comments, of four octets each, comes one record of 30
-    octets (ATRDPre10) per comment, which begins with up to nine letters."""
+    """Blanks the initials of commenters.
+
+    The table has the places of the comments, of four octets each, and then one record of 30 octets per comment
+    (ATRDPre10), which begins with up to nine letters.
+    """
     comments = max(0, size - 4) // 34
     for number in range(comments):
         _fill(table, at + 4 * (comments + 1) + 30 * number + 2, 18, b" \0")

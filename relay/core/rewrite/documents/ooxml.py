@@ -1,7 +1,7 @@
-"""Cleans Word, Excel and PowerPoint files (ECMA-376): empties their author fields, removes what links them to other
-files of the same person, and cleans the pictures in them. All other members stay as compressed.
+"""Cleans Word, Excel and PowerPoint files (ECMA-376): empties their author fields, and cleans the pictures in them.
 
-The archive is written again around the members, in their order, so that no octets between them are left.
+Data that links them to other files of the same person is removed too. All other members stay as compressed. The archive
+is written again with the members in their order, so that no octets between them are left.
 """
 
 import re

@@ -1,5 +1,6 @@
-"""Keeps ranges of a file and fills the rest with zeros, for formats that refer to data by offset, from which nothing
-can be cut.
+"""Keeps ranges of a file and fills the rest with zeros.
+
+This is for formats that refer to data by offset, so that no octet may be removed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,10 +9,9 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 
 def only(octets: bytes, kept: Iterable[tuple[int, int]], replaced: Iterable[tuple[int, bytes]]) -> bytes:
-    """Returns zeros except for the ranges `kept`, which may overlap, and for the octets `replaced`, which are new
-    and may overlap no other range.
+    """Returns the file with zeros outside of `kept` and `replaced`. Raises UncleanableError.
 
-    Linear in both. Raises UncleanableError.
+    The ranges `kept` may overlap; the octets `replaced` are new and may overlap no other range. Linear in both.
     """
     new = bytearray(len(octets))
     done, is_replaced = 0, False

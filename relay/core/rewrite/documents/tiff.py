@@ -1,4 +1,4 @@
-"""Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; the other data becomes zeros.
+"""Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; other data becomes zeros.
 
 Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: they stay as
 they are.
@@ -93,8 +93,10 @@ def clean(octets: bytes) -> bytes:
 
 
 def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], bytes, int]:
-    """Returns the fields of a directory that draw, the directory with only these fields, as long as before, and the
-    place of the next one."""
+    """Returns (the fields that draw the picture, the new octets of the directory, the place of the next directory).
+
+    The new octets contain only these fields and have the same length as before.
+    """
     offset = struct.Struct(form.order + form.offset)
     count = struct.Struct(form.order + form.amount)
     size = 4 + 2 * offset.size

@@ -1,7 +1,7 @@
 """Writes a footer.
 
-Two marks, one above and one below, distinguish it from all other text in any language, charset and way of quoting:
-they are ASCII, too short to be wrapped, and without a character that HTML or a transfer encoding must escape.
+Two marks, one above and one below, distinguish it from all other text in any language, charset and style of quoting:
+they are ASCII, too short to be wrapped, and contain no character that HTML or a transfer encoding must escape.
 """
 
 import html
@@ -39,8 +39,10 @@ def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool)
 
 
 def as_html(lines: Sequence[FooterLine], language: str, newline: str) -> str:
-    """Returns the HTML to put at the end of a body element; each link has its own line, so that no line grows too
-    long."""
+    """Returns the HTML to put at the end of a body element.
+
+    Each link has its own line, so that no line grows too long.
+    """
     written = [_ABOVE, *map(_html_line, lines), _BELOW]
     style = "clear:both;margin-top:1em;color:#666666;font-size:small"
     inner = f"<br>{newline}".join(written)

@@ -1,8 +1,7 @@
-"""The pass that removes signed links of the writer from every text and puts the footer of the reader below the shown
-text.
+"""The pass that removes the writer's signed links from every text and puts the reader's footer below the shown text.
 
-Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer:
-there must be a way to report a mail that is only a photo, too.
+Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer,
+because the reader must be able to report a mail that is only a photo, too.
 """
 
 import re
@@ -39,7 +38,7 @@ _ASKED: Final = "the marketplace's footer"
 def apply(draft: Draft, plan: Plan) -> Draft:
     """Changes the links and the footer of a draft.
 
-    Runs after the passes that hide something and before those that only shape lines.
+    Runs after the passes that hide values and before those that only change the form of lines.
     """
     if plan.unsubscribe:
         draft = _with_fields(
@@ -62,8 +61,10 @@ def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
 
 
 def _shown(part: Part) -> list[Part]:
-    """Returns the text that every program shows, in each of its alternatives: the first text of parts that follow
-    each other."""
+    """Returns the text parts below which a footer must stand, so that every program shows it.
+
+    They are the text parts of each alternative; of parts that follow each other only the first with a text counts.
+    """
     kind = part.content_type
     if not part.children:
         is_attached = part.disposition == "attachment" or (part.filename and part.path)
@@ -167,8 +168,7 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
 
 
 def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
-    """Removes links from the subject, which people read, and from the fields of parts and of messages inside the
-    message."""
+    """Removes links from the subject and from the fields of parts and of messages inside the message."""
     fields = list(draft.fields)
     changes: list[Change] = []
     for at, (name, value) in enumerate(fields):

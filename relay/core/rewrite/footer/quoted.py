@@ -1,8 +1,8 @@
-"""Finds quoted footers of ours, and signed links outside of them, which are removed before another person reads the
-text.
+"""Finds quoted footers of ours, and signed links outside of them.
 
-A footer is recognised by its marks, or by its links where one mark was cut off. Text that somebody wrote into the
-middle of a quoted footer is not part of it: then only the links are removed.
+They are removed before another person reads the text. A footer is recognised by its marks, or by its links if one mark
+is missing. Text that a person wrote into the middle of a quoted footer is not part of it: then only the links are
+removed.
 """
 
 import itertools
@@ -97,8 +97,10 @@ def _overlapping(links: Sequence[Edit[str]], start: int, end: int) -> list[Edit[
 
 
 def _line_of(text: str, link: Edit[str]) -> Edit[str]:
-    """Returns the edit that removes a link: with the whole line if the link is alone on it, and with the line above
-    that labels it."""
+    """Returns the edit that removes a link.
+
+    If the link is alone on its line, the whole line is removed, and so is the line above if it labels the link.
+    """
     start, end, _ = link
     line_start, line_end = _line_start(text, start), _line_end(text, end)
     if text[end:line_end].strip() or not _QUOTE.fullmatch(text, line_start, start):
@@ -165,8 +167,10 @@ def _element(text: str, link: Edit[str]) -> Edit[str]:
 
 
 def _emptied(text: str, start: int, end: int) -> Edit[str]:
-    """Returns the edit that removes a footer with the elements that would be left empty: elements around all of it,
-    or those that it begins and ends in."""
+    """Returns the edit that removes a footer together with the elements that would be left empty.
+
+    They are elements around the whole footer, or elements that it begins or ends in.
+    """
     for _ in range(_DEEPEST):
         left = [kind for kind, _tag in _halves(text[start:end])]
         opened = _OPENED.search(text[max(0, start - 500) : start])
@@ -186,8 +190,10 @@ def _emptied(text: str, start: int, end: int) -> Edit[str]:
 
 
 def _tags_left(markup: str) -> str:
-    """Returns the tags whose counterpart stands outside the removed markup; they stay, so that the rest keeps its
-    structure."""
+    """Returns the tags whose counterpart is outside the removed markup.
+
+    They stay, so that the rest keeps its structure.
+    """
     return "".join(tag for _, tag in _halves(markup))
 
 

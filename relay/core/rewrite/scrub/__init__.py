@@ -1,9 +1,9 @@
-"""Hides every known address of both parties and every name of the writer's machines, however it is written
-(R-REW-01, R-REW-04).
+"""Hides every known address of both parties and every name of the writer's machines (R-REW-01, R-REW-04).
 
-Octets that need no change stay as they are, and each change is listed (R-REW-08). `find` knows the hidden values,
-`search` looks for them in all readings of a text; `bodies`, `fields` and `structure` know the places where they
-stand; `scrub` goes through a message once and collects the edits.
+They are found in every form in which they can be written. Octets that need no change stay as they are, and each change
+is listed (R-REW-08). `find` knows the hidden values, and `search` looks for them in all readings of a text. `bodies`,
+`fields` and `structure` know the places where hidden values can stand. `scrub` goes through a message once and collects
+the edits.
 """
 
 from relay.core.rewrite.scrub.find import addresses

@@ -1,6 +1,4 @@
-"""Scrubs the body of one leaf: decodes the raw octets, searches all readings of the text, and returns edits of the
-raw octets.
-"""
+"""Scrubs the body of one leaf: searches all readings of its decoded text, and returns edits of the raw octets."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -42,8 +40,10 @@ def is_text(part: Part) -> bool:
 
 
 def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Returns edits of the raw body of a text, sorted, and the occurrences that they hide; both empty if nothing is
-    hidden in it."""
+    """Returns edits of the raw body of a text, sorted, and the occurrences that they hide.
+
+    Both are empty if nothing is hidden in it.
+    """
     octets = encodings.decode(raw, part.encoding)
     edits, hits = _Text(part, kind, secrets).edits(octets)
     if edits:
@@ -54,7 +54,8 @@ def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tupl
 def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """Returns edits of a raw body that is not text, and the occurrences that they hide.
 
-    Such a body is not opened here (R-REW-06), but the octets of it that are readable in the mail are searched.
+    Such a body is not opened here (R-REW-06), but those of its octets that a person can read in the raw mail are
+    searched.
     """
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)
@@ -67,8 +68,8 @@ def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list
 def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """Returns edits of a base64 body with values between its digits, and the occurrences.
 
-    Mail programs skip such octets, but a person who looks at the source reads them: mailing lists add their footers
-    so.
+    Mail programs skip such octets, but a person who looks at the source reads them. Mailing lists add their footers in
+    this way.
     """
     if encoding != "base64" or b"@" not in raw:
         return [], []

@@ -1,10 +1,11 @@
-"""Scrubs iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and the 2.1 that phones write): folded lines, encoded
-values, and the real names beside a known address.
+"""Scrubs iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and version 2.1, which phones write).
 
-Lines without a hidden value stay as they are; a line with one is written again and folded at 75 octets. An address
-in a card tells whose card it is: then every name in it is the real name of that party. An id that may name a machine
-is replaced, by the same id in every update of its event; ids of the big calendar services stay, so that replies find
-their event.
+It reads folded lines and encoded values, and also hides the real names beside a known address. Lines without a hidden
+value stay as they are; a line with one is written again and folded at 75 octets.
+
+An address in a card shows which party the card describes: then every name in it is the real name of that party. An id
+that may name a machine is replaced, by the same id in every update of its event. Ids of the big calendar services stay,
+so that replies find their event.
 """
 
 import binascii
@@ -111,7 +112,7 @@ def _decoded(params: str, value: str) -> tuple[str, bool]:
 
 def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrence]:
     params = line.params
-    if line.name in _IDS and _is_telling(line.value, secrets):
+    if line.name in _IDS and _may_name_machine(line.value, secrets):
         yield Occurrence(
             line.start,
             line.end,
@@ -128,7 +129,7 @@ def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrenc
         yield Occurrence(line.start, line.end, _folded(f"{line.name}{said}"), hits[0].kind if hits else "name")
 
 
-def _is_telling(value: str, secrets: HiddenValues) -> bool:
+def _may_name_machine(value: str, secrets: HiddenValues) -> bool:
     host = value.rpartition("@")[2].strip().lower()
     may_stay = "@" not in value or host == secrets.domain or trace.is_public(host)
     return not may_stay or bool(secrets.find(value, whole=False))

@@ -1,5 +1,7 @@
-"""Searches what is encoded inside a text and decoded by the mail programs that show it: uuencoded files (POSIX),
-`data:` URLs (RFC 2397), and encoded-words in header lines that were pasted or forwarded as text.
+"""Searches text that is encoded inside another text and that mail programs decode when they show it.
+
+Examples are uuencoded files (POSIX), `data:` URLs (RFC 2397), and encoded-words in header lines that were pasted or
+forwarded as text.
 """
 
 import binascii

@@ -24,8 +24,11 @@ _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<
 
 
 def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
-    """Returns the new value of an unstructured field, or of any that may hold encoded-words (RFC 2047), and the
-    occurrences. Without an occurrence it is `raw` itself."""
+    """Returns the new value of an unstructured field, and the occurrences.
+
+    It takes any other field, too, that may contain encoded-words (RFC 2047). Without an occurrence the new value is
+    `raw` itself.
+    """
     if b"=?" not in raw:
         hits = search(raw.decode("latin-1"))
         hits = hits or (search(words.to_text(raw)) if not raw.isascii() else hits)
@@ -44,8 +47,10 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
 
 
 def _read(raw: bytes, search: Search) -> list[Occurrence]:
-    """Returns the occurrences in the decoded value or, if there are none, in the octets as written: the limits of
-    encoded-words, which vanish in the decoded value, end a token in the octets."""
+    """Returns the occurrences in the decoded value or, if there are none, in the octets as written.
+
+    The limits of encoded-words end a token in the octets, but are not visible in the decoded value.
+    """
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
 
@@ -54,8 +59,10 @@ def _ended(raw: bytes, value: bytes) -> bytes:
 
 
 def _by_runs(raw: bytes, search: Search) -> bytes:
-    """Returns the value scrubbed piece by piece: each run of encoded-words, then each word, and the plain text
-    between them."""
+    """Returns the value scrubbed piece by piece.
+
+    The pieces are the runs of encoded-words and the plain text between them; then each encoded-word alone.
+    """
     for pattern in (_RUN, _ONE):
         pieces: list[bytes] = []
         at = 0
@@ -91,7 +98,8 @@ def _encoded(raw: bytes, search: Search) -> bytes:
 def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
     """Returns the new value of an address field in a message inside the message, and the occurrences.
 
-    A known mailbox loses its display name together with its address, because that is a real name (R-REW-01).
+    A known mailbox loses its display name together with its address, because the display name is a real name
+    (R-REW-01).
     """
     value = words.unfold(raw)
     hits = [hit for reading in _mailbox_readings(value) for hit in search(reading)]

@@ -30,8 +30,10 @@ _QUOTED_LOCAL: Final = re.compile(r'"[^"\r\n]{1,64}"\Z')
 
 
 class _Domain:
-    """The known mailboxes at one domain, and the alias for all other mailboxes there if the whole domain belongs to
-    a party."""
+    """The known mailboxes at one domain.
+
+    If the whole domain belongs to a party, all other mailboxes there have the alias `anybody`.
+    """
 
     def __init__(self, mailboxes: Sequence[tuple[str, str]], anybody: str | None) -> None:
         self._aliases = tuple(alias for _, alias in mailboxes)
@@ -123,8 +125,8 @@ class HiddenValues:
     """The values that must not pass in one message.
 
     `content_ids` maps old ids to new ones, both without brackets. `names` are real names, which are hidden in places
-    for names, and in running text only with `names_in_text`. `domain` and `key` make the ids that replace telling
-    ones.
+    for names, and in running text only with `names_in_text`. `domain` and `key` make the new ids for those that name a
+    machine.
     """
 
     addresses: Addresses
@@ -151,8 +153,10 @@ class HiddenValues:
         return merged(hits) if hits else hits
 
     def opaque(self, what: str, old: str) -> str:
-        """Returns an id that is the same for the same `old` in all mail of the pair (RFC 2392 and RFC 5545 §3.8.4.7
-        require it to be unique)."""
+        """Returns an id that is the same for the same `what` and `old` in all mail of the pair.
+
+        RFC 2392 and RFC 5545 §3.8.4.7 require it to be unique.
+        """
         return keyed.base32(keyed.tag(self.key, what, old, size=15))
 
     def _find_content_ids(self, text: str) -> Iterator[Occurrence]:

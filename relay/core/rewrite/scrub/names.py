@@ -1,8 +1,8 @@
 """Finds the name of a person in a text. Only whole tokens count, because a wrong hit garbles the text (R-REW-01).
 
-A name is the display name of a From field. It counts if it has at least two words, or one of at least three letters;
-its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half of a
-name, and a nickname, are not found.
+A name is the display name of a From field. It counts if it has at least two words, or one of at least three letters.
+Its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half of a name,
+and a nickname, are not found.
 
 The end of a token depends on the script, because Chinese, Japanese and Korean put no space between words:
 

@@ -1,5 +1,6 @@
-"""The pass that scrubs: collects the hidden values of the message, then goes through the outgoing header and every
-part.
+"""The pass that scrubs.
+
+It collects the hidden values of the message, then goes through the outgoing header and every part.
 """
 
 from typing import Final
@@ -20,7 +21,10 @@ _THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Scrubs a draft. Runs after the passes that make the outgoing header and before those that only shape it."""
+    """Scrubs a draft.
+
+    Runs after the passes that make the outgoing header and before those that only change its form.
+    """
     root = draft.root
     tree = Tree(draft.content, _secrets(draft, plan))
     boundary = tree.boundary(Place(root, signed=False, is_message=False))
@@ -37,8 +41,10 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
-    """Returns a text that another pass has made of the message, scrubbed: pieces that stand apart in the message may
-    be joined in it."""
+    """Returns a text that another pass has made from the message, scrubbed.
+
+    Such a text may join pieces that are separate in the message, so it can contain values that no piece contains.
+    """
     return apply_edits(text, search.occurrences(text, _secrets(draft, plan), readings.PLAIN))
 
 

@@ -1,4 +1,4 @@
-"""Searches a text for hidden values in all its readings, and leads each occurrence back to the text as written."""
+"""Searches a text for hidden values in all its readings, and finds the place of each in the text as written."""
 
 from typing import Final
 
@@ -15,10 +15,9 @@ _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 def occurrences(
     text: str, secrets: HiddenValues, ways: Ways, *, whole: bool = True, label: bool = False
 ) -> list[Occurrence]:
-    """Returns the occurrences in the text and in every reading of it, as spans of `text`, sorted and without
-    overlap.
+    """Returns the occurrences in the text and in every reading of it, as spans of `text`.
 
-    Tags that stand inside an address are kept after its alias.
+    They are sorted and do not overlap. Tags that stand inside an address are kept after its alias.
     """
     found = _search(text, secrets, ways, whole=whole, label=label)
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):

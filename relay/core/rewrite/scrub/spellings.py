@@ -1,5 +1,7 @@
-"""Lists the spellings of a word that look alike and mean the same (RFC 6532 §3.1): letter and mark as one code point
-or as two, as in file names from a Mac, and half-width kana, as old Japanese programs write them.
+"""Lists the spellings of a word that look alike and mean the same (RFC 6532 §3.1).
+
+A letter and its mark may be one code point or two, as in file names from a Mac; kana may be half-width, as old Japanese
+programs write them.
 """
 
 import unicodedata

@@ -1,7 +1,7 @@
 """Scrubs the structure of a message: boundaries, Content-IDs, the header fields of parts and of messages inside.
 
-Boundaries and Content-IDs often name the machine of the sender. A value that may do so is replaced by a keyed hash of
-itself, which is the same everywhere in the message.
+Boundaries and Content-IDs often name the machine of the sender. A value that may do so is replaced by its keyed hash,
+which is the same everywhere in the message.
 """
 
 import re
@@ -33,10 +33,10 @@ _MESSAGE_FIELDS: Final = _PART_FIELDS | ADDRESS_FIELDS | {"date", "subject", "mi
 
 
 class Place(NamedTuple):
-    """A part, with what depends on its ancestors.
+    """A part, and the facts about it that depend on its ancestors.
 
-    `signed`: it is inside a signature, where only what must change does. `is_message`: it has the header of a
-    message inside the message.
+    `signed`: the part is inside a signature, so only hidden values are changed. `is_message`: the part has the header
+    of a message inside the message.
     """
 
     part: Part
@@ -55,10 +55,10 @@ def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Ite
 
 
 def may_stay(name: str, place: Place) -> bool:
-    """Whether a field of the part passes: those on a list do.
+    """Whether a field of the part passes, because it is on a list.
 
-    A signed part keeps its other fields too, scrubbed like the rest, except fields of a message inside it that name
-    the machines on its way.
+    A signed part keeps its other fields too, scrubbed like the rest, except fields of a message inside it that name the
+    machines on its way.
     """
     if place.signed:
         return not (place.is_message and (name in trace.FIELDS or name in _ID_FIELDS))

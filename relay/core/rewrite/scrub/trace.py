@@ -1,7 +1,7 @@
-"""Lists the machines that the trace of a message names: hosts and addresses in Received and similar fields, the host
-in Message-ID, HELO and client of the session.
+"""Lists the machines that a message names: hosts and addresses in Received, Message-ID and similar fields.
 
-The bare domain of a public provider names nobody and may stand in prose (R-REW-01).
+The HELO name and the client address of the session are among them. The bare domain of a public provider names nobody
+and may stand in prose (R-REW-01).
 """
 
 import re
@@ -81,7 +81,7 @@ def hosts(
     clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
     found = {_bare(name) for name in (*clients, *_names(trace), *_names(b" ".join(right_sides))) if _is_full(name)}
-    found.update(name for name in single if _is_telling_label(name))
+    found.update(name for name in single if _is_machine_label(name))
     foreign = {name for name in found - _PUBLIC if not _is_own(name, own)}
     foreign.update(name for host in tuple(foreign) if "xn--" in host for name in _as_people_see(host))
     return tuple(sorted(foreign, key=lambda n: (-len(n), n)))
@@ -108,7 +108,7 @@ def _is_full(name: str) -> bool:
     return "." in name or ":" in name
 
 
-def _is_telling_label(name: str) -> bool:
+def _is_machine_label(name: str) -> bool:
     """Whether the name has no domain, as desktop machines give it in HELO, and is not a common word."""
     return bool(_LABEL.match(name)) and name not in _COMMON
 

@@ -1,4 +1,4 @@
-"""Goes through the parts of a message, and of the messages that stand encoded inside it.
+"""Goes through the parts of a message, and of the messages that are encoded inside it.
 
 The changes at each place become edits of the content that the tree was split from.
 """
@@ -56,8 +56,10 @@ class Tree:
     # ------------------------------------------------------------ headers
 
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
-        """Returns for each value whether it cannot hold a hidden value: nothing in it is encoded, and nothing is
-        found in the values without encoding."""
+        """Returns for each value whether it surely contains no hidden value.
+
+        This is so if nothing in it is encoded, and nothing is found in the values that are not encoded.
+        """
         if self._secrets.content_ids:
             return [False] * len(values)
         as_written = [value.isascii() and not _ENCODED.search(value) for value in values]
@@ -241,6 +243,8 @@ class Tree:
 
 
 def _encoding(part: Part) -> bytes:
-    """Returns the value of Content-Transfer-Encoding for a part; "8bit" if its encoding is not a token (RFC 2045
-    §6.4)."""
+    """Returns the value of Content-Transfer-Encoding for a part; "8bit" if its encoding is not a token.
+
+    RFC 2045 §6.4 defines the token.
+    """
     return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"
