@@ -1,5 +1,7 @@
-"""What is said of every reason in every type of notice that it can come in; and that whatever a rule gives, a notice
-is whole, leaks nothing and tells no one to use a page that he has no link to."""
+"""Every reason has a text in every type of notice in which it can come.
+
+Whatever a rule gives, a notice is whole, leaks nothing, and sends nobody to a page to which it has no link.
+"""
 
 import re
 from dataclasses import replace
@@ -170,8 +172,10 @@ SHOWN = {
 
 
 def test_golden_notices() -> None:  # R-POL-16 R-OUT-05 R-OUT-07
-    """`RELAY_UPDATE=1 pytest` writes the file again; look at the difference before committing it. A new reason need not
-    stand in it: `test_a_notice_is_made_of_its_reasons_texts` holds for every reason."""
+    """`RELAY_UPDATE=1 pytest` writes the file again; look at the difference before committing it.
+
+    A new reason need not stand in it: `test_a_notice_is_made_of_its_reasons_texts` holds for every reason.
+    """
     requests = REQUESTS | {f"{kind}-{code}": of(code, kind) for kind, codes in SHOWN.items() for code in sorted(codes)}
     shown = {
         f"{name} {language}": drawn(notice(request, language))

@@ -9,8 +9,11 @@ POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{\{?\d*,?\d*\}\}?)\+")
 
 
 def test_no_group_is_possessive() -> None:
-    """CPython before 3.11.5 takes what such a group has tried in vain for found (gh-106052): on Debian 12's own Python
-    no header was read. An atomic group around it means the same and is right in all of them."""
+    """CPython before 3.11.5 reports text that such a group has tried in vain as found (gh-106052).
+
+    With Debian 12's own Python no header was read. An atomic group around it means the same and is right in all
+    versions.
+    """
     found = {
         f"{path.name}:{number}"
         for path in Path(relay.__file__).parent.rglob("*.py")

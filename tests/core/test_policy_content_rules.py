@@ -244,8 +244,10 @@ def test_no_octets_are_an_error(octets: bytes, charset: str) -> None:
 
 @pytest.mark.parametrize("name", ["text", "html"])
 def test_work_grows_with_size_alone(name: str) -> None:  # R-POL-01; `make bench-policy` prints the times
-    """Work is counted in executed lines of Python, which are the same on every machine. Work inside one call into C,
-    such as a search by `re`, is not counted: only the times of the bench show it."""
+    """Work is counted in executed lines of Python, which are the same on every machine.
+
+    Work inside one call into C, such as a search by `re`, is not counted: only the times of the bench show it.
+    """
     texts: Mapping[str, Callable[[int], str]] = hostile.TEXTS if name == "text" else hostile.MARKUP
     for piece, make in texts.items():
         _judged(**{name: make(2_000)})  # fills the caches

@@ -1,8 +1,10 @@
-"""Whole messages through all passes, held to files. `RELAY_UPDATE=1 pytest tests/core/test_rewrite_golden.py`
-writes the `.out.eml` files again; look at the difference before committing it.
+"""Whole messages go through all passes, and the results are compared with files.
 
-Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, and its `about` says
-why the case exists; `.out.eml` goes out (without signature).
+`RELAY_UPDATE=1 pytest tests/core/test_rewrite_golden.py` writes the `.out.eml` files again; look at the difference
+before committing it.
+
+Files have LF line ends and are read as mail with CRLF. `NN-name.eml` comes in, `.toml` is the plan, and its `about`
+says why the case exists; `.out.eml` goes out (without signature).
 """
 
 import os

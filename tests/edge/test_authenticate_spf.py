@@ -18,8 +18,10 @@ from tests.support.suites import suite
 
 
 def zone(data: dict[str, list[Any]]) -> TableResolver:
-    """A zone of the suite: SPF entries stand for TXT where a name has no TXT of its own; TIMEOUT is for what it has
-    not got."""
+    """Returns a zone of the suite.
+
+    SPF entries are used as TXT for a name without TXT of its own. TIMEOUT makes the queries for missing records fail.
+    """
     table: dict[str, dict[str, list[Any]]] = {}
     down: set[Any] = set()
     aliases: dict[str, str] = {}

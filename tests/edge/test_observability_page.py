@@ -15,8 +15,10 @@ _LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical
 
 
 def calls() -> Iterator[tuple[str, str | None, set[str], bool]]:
-    """Of each log call in `relay/`: its place, its event where that is a literal, the names of its fields, whether it
-    has others that only show when it runs."""
+    """Yields (place, event, field names, has other fields) for each log call in `relay/`.
+
+    The event is None if it is not a literal. Other fields are those whose names are known only at run time.
+    """
     for path in (ROOT / "relay").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):

@@ -79,8 +79,11 @@ async def audit(env: FaultEnv, load: Load, kills: int) -> Figures:
 
 
 def _check_duplicates(mail_server: RecordingServer, copies: dict[str, list[Arrival]]) -> None:
-    """Copies of one message are the same message, and there is only one for each life of the daemon: each but the last
-    was on its way to being settled when the kill came, so it is among the last that that life sent."""
+    """Asserts that copies of one message are the same message, and at most one for each life of the daemon.
+
+    Each copy but the last was about to be settled when the daemon was killed, so it is among the last messages that
+    this life sent.
+    """
     lives = defaultdict(list)
     for arrival in mail_server.arrivals:
         lives[arrival.generation].append(arrival)

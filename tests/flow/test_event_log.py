@@ -1,5 +1,7 @@
-"""The operator's log and counters: one line per event of a message's life, each reason under one word in every place,
-and nothing that names a person or repeats a text (R-UI-11)."""
+"""The operator's log and counters have one line per event of a message's life (R-UI-11).
+
+Each reason has the same code in every place, and nothing names a person or repeats a text.
+"""
 
 import asyncio
 import json

@@ -143,8 +143,11 @@ def next_hop(data: bytes) -> None:
 
 
 def files(data: bytes) -> None:
-    """The first byte says what magic stands before it. What comes of a picture or document comes of it a second time
-    too: nothing was left, and it is read as the same."""
+    """The first byte selects the magic bytes that are put before the rest.
+
+    Cleaning a picture or document a second time changes nothing: no data was left, and the result is read as the same
+    file type.
+    """
     magic = _MAGIC[data[0] % len(_MAGIC)] if data else b""
     plan = replace(PLAN, strip_images=True, strip_documents=True)
     once = _cleaned(magic + data[1:], plan)

@@ -54,8 +54,10 @@ def zone() -> dict[str, bytes]:
 
 
 def sealed(mail: bytes, domain: str = "list.example") -> bytes:
-    """Returns `mail` with dkimpy's set in front, which states that DMARC passed and that the chain so far is good. It
-    seals with RSA only."""
+    """Returns `mail` with dkimpy's set in front, which states that DMARC passed and that the chain so far is good.
+
+    It seals with RSA only.
+    """
     chain = "arc=pass" if _SEAL + b":" in mail else "arc=none"
     results = f"Authentication-Results: mx.{domain}; dmarc=pass; {chain}\r\n".encode()
     form = serialization.PrivateFormat.TraditionalOpenSSL
@@ -79,8 +81,11 @@ def made(
     body: bytes | None = None,
     lengthy: bool = False,
 ) -> bytes:
-    """Returns `mail` with one set in front, `signature` and `seal` replacing tags of theirs, or removing those that are
-    None. `body` is the text whose hash the signature states, where that is another one than the mail's."""
+    """Returns `mail` with one set in front.
+
+    `signature` and `seal` replace tags of the set, or remove those that are None. `body` is the text whose hash the
+    signature states, if it is not that of the mail.
+    """
     head, _, own_body = mail.partition(b"\r\n\r\n")
     own_body = own_body if body is None else body
     common = {"i": str(instance), "a": _algorithm(selector), "d": "list.example", "s": selector, "t": str(_AT)}
@@ -148,8 +153,11 @@ def _signature(tags: Mapping[str, str | None], fields: Sequence[bytes]) -> bytes
 
 
 class Case(NamedTuple):
-    """A mail, and how its chain is to be judged. `seals` are the sealers that may be believed, the newest first; `alone`
-    is dkimpy's own outcome where the relay's is another one on purpose."""
+    """A mail, and the expected outcome of its chain.
+
+    `seals` are the sealers that may be believed, the newest first; `alone` is dkimpy's own outcome, where the relay's
+    is different on purpose.
+    """
 
     why: str
     mail: bytes
@@ -293,8 +301,10 @@ def _numbered(*given: tuple[str, Case]) -> list[tuple[str, Case]]:
 
 
 def files() -> dict[str, bytes]:
-    """Returns the content of each file by its name: the chains, the judgement beside each, and the zone. They have LF
-    line ends and are read as mail with CRLF."""
+    """Returns the content of each file by its name: the chains, the judgement beside each, and the zone.
+
+    They have LF line ends and are read as mail with CRLF.
+    """
     records = (f'"{name}" = "{text.decode()}"\n' for name, text in zone().items())
     written = {"zone.toml": "".join(records).encode()}
     for name, case in cases().items():

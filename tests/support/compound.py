@@ -6,8 +6,11 @@ _END, _FREE, _OF_TABLE, _NONE = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD, 0xFFFFFFFF
 
 
 def compound(streams: dict[str, bytes], *, left_over: bytes = b"") -> bytes:
-    """Sectors of 512 octets, each stream's in turn with those of the others; what is below 4,096 octets lies in the
-    mini stream; `left_over` lies in a free sector. One table sector: up to 60 KB."""
+    """Returns a compound file with these streams, at most about 60 KB, because it has one table sector.
+
+    The sectors have 512 octets, and those of the streams alternate. Streams below 4,096 octets are in the mini stream;
+    `left_over` is in a free sector.
+    """
     small = {name: content for name, content in streams.items() if len(content) < 4_096}
     mini, mini_table, first = b"", list[int](), dict[str, int]()
     for name, content in small.items():

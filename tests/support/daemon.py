@@ -105,9 +105,13 @@ buyer_per_day = 0
 
 @dataclass
 class Relay:
-    """`delivery`, `retry`, `authentication`, `marketplace` are TOML lines over those of the generated configuration's tables; `extra` is
-    appended to the file as it is. Without a route of its own, all mail goes to `sink_port`. `policy` is the policy file's
-    text; by default the shipped policy without quotas, which a burst would use up."""
+    """A relay daemon with a generated configuration.
+
+    `delivery`, `retry`, `authentication` and `marketplace` are TOML lines that are added to the tables of the
+    configuration; `extra` is appended to the file as it is. Without a route of its own, all mail goes to `sink_port`.
+    `policy` is the text of the policy file; by default it is the shipped policy without quotas, which a burst would use
+    up.
+    """
 
     directory: Path
     sink_port: int

@@ -1,9 +1,10 @@
-"""DNS for tests: a name server that answers from a zone text, on one loopback port over UDP and TCP; and a resolver
-that answers from a table, without one.
+"""DNS for tests: a name server that answers from a zone text, and a resolver that answers from a table.
+
+The server listens on one loopback port over UDP and TCP; the resolver needs no server.
 
     async with MiniDns("example.com. 60 IN MX 10 mx.example.com.") as server: ...  # server.port
 
-`servfail`, `silent` and `truncated` name owners that are answered so; `queries` keeps what was asked.
+`servfail`, `silent` and `truncated` name owners that are answered so; `queries` keeps the questions.
 """
 
 import asyncio
@@ -135,7 +136,9 @@ def _name(owner: str) -> dns.name.Name:
 
 class TableResolver:
     """`ports.Resolver` from a table: `{"shop.example": {"TXT": [b"..."], "A": ["192.0.2.1"]}}`, names in lower case.
-    `down` holds names, and (name, type) pairs, that are answered by a fault; `asked` keeps what was asked."""
+
+    `down` holds names, and (name, type) pairs, that are answered by a fault; `asked` keeps what was asked.
+    """
 
     def __init__(self, table: Mapping[str, Mapping[str, Sequence[Any]]], down: Iterable[Any] = ()) -> None:
         self.table = dict(table)

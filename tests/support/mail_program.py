@@ -59,8 +59,11 @@ class Draft:
 
 
 class Program(ABC):
-    """An imitated mail program. `threads` is the part of the thread that replies name: "all", "parent" or "" for none.
-    With `copies` a reply also goes to its writer, as with "reply to all" in some programs."""
+    """An imitated mail program.
+
+    `threads` is the part of the thread that replies name: "all", "parent" or "" for none. With `copies` a reply also
+    goes to its writer, as with "reply to all" in some programs.
+    """
 
     threads = "all"
     copies = False

@@ -16,8 +16,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """The server that a mail program submits to. `security` is "starttls", "tls" for implicit TLS, or "" for none. `ca` is
-    the only certificate that the program trusts."""
+    """The server that a mail program submits to.
+
+    `security` is "starttls", "tls" for implicit TLS, or "" for none. `ca` is the only certificate that the program
+    trusts.
+    """
 
     port: int
     security: str = ""

@@ -60,8 +60,11 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A Postfix. `listeners` maps each port to the options of its smtpd. `settings` are lines for main.cf, where `{home}`
-    is the directory."""
+    """A Postfix.
+
+    `listeners` maps each port to the options of its smtpd. `settings` are lines for main.cf, where `{home}` is the
+    directory.
+    """
 
     def __init__(self, home: Path, *, settings: str, listeners: dict[int, dict[str, str]]) -> None:
         self.home = home

@@ -1,5 +1,7 @@
-"""A text and its quotes as mail programs take them over: marks, lines filled anew, format=flowed, and pages of HTML
-read as text."""
+"""Quotes a text as mail programs do.
+
+The forms are quote marks, lines wrapped again, format=flowed, and pages of HTML read as text.
+"""
 
 import html
 import textwrap

@@ -37,8 +37,10 @@ EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDST
 
 @dataclass(kw_only=True)
 class ReceivedMail:
-    """One accepted transaction. `mail_from` and `rcpt_to` are without brackets, `params` the rest of MAIL; `session`
-    counts connections from 1."""
+    """One accepted transaction.
+
+    `mail_from` and `rcpt_to` are without brackets, `params` the rest of MAIL; `session` counts connections from 1.
+    """
 
     mail_from: str
     params: str

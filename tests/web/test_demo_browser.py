@@ -46,8 +46,10 @@ async def browser() -> AsyncIterator[Browser]:
 async def _visit(
     browser: Browser, tmp_path: Path, path: str, *, blocked: str = "about:srcdoc", web: int = 8081, **context: Any
 ) -> AsyncIterator[tuple[Page, Any, list[str]]]:
-    """A page open in Chromium; yields (page, the demo's life, all requested addresses). Chromium may name a request
-    that it then blocks: those under `blocked` are for the test to look for on the wire."""
+    """A page open in Chromium; yields (page, the demo's life, all requested addresses).
+
+    Chromium may name a request that it then blocks: those under `blocked` are for the test to look for on the wire.
+    """
     the_demo = fake_demo(tmp_path, web)
     the_demo.store.add("alice", "bob", "Your order 250-1001", MessageState.ACCEPTED)
     server = WebServer(build(the_demo), "127.0.0.1", 0)

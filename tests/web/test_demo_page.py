@@ -325,7 +325,7 @@ def _mail_with(tmp_path: Path, unsubscribe: str) -> None:
 
 
 async def test_one_click_posts_as_a_mail_program_does_and_shows_the_answer(tmp_path: Path) -> None:
-    """RFC 8058 §3.2"""
+    """Follows RFC 8058 §3.2."""
     heard = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

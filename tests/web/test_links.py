@@ -617,7 +617,7 @@ async def test_a_page_speaks_its_holder_s_language(
 
 
 async def test_the_changelog_shows_what_is_and_what_is_announced(market: MarketEnv, web: httpx2.AsyncClient) -> None:
-    """R-POL-20"""
+    """Requirement R-POL-20."""
     now = market.clock.now()
     first = Policy(version="v1", effective_at=now - timedelta(days=90), summary={"en": "First <b>rules</b>"})
     second = replace(
