@@ -66,8 +66,8 @@ def test_an_international_domain_is_taken(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--domain", "shop.example", "--operator", "ops@shop.example"], "mail would loop"),
-        (["--domain", "not a domain"], "expected a mail domain"),
-        (["--hostname", "mx_1.shop.example"], "expected a host name"),
+        (["--domain", "not a domain"], "domain: is not a mail domain"),
+        (["--hostname", "mx_1.shop.example"], "hostname: is not a host name"),
     ],
 )
 def test_options_that_cannot_work_make_nothing(tmp_path: Path, options: list[str], said: str) -> None:

@@ -28,20 +28,34 @@ REPORT = (
 
 
 class FailingStore:
-    """The real store, whose `method` fails once, or answers False once, instead of writing."""
+    """The real store, in which a method of one part ("queue.settle") fails once, or answers False once."""
 
     def __init__(self, store: Any, method: str, failure: Exception | None) -> None:
-        self._store, self._method, self._failure = store, method, failure
+        self._store, self._failure = store, failure
+        self._part, _, self._verb = method.partition(".")
         self.failed = 0
 
     def __getattr__(self, name: str) -> Any:
-        return self._fail_once if name == self._method and not self.failed else getattr(self._store, name)
+        part = getattr(self._store, name)
+        return FailingPart(self, part, self._verb) if name == self._part else part
 
-    async def _fail_once(self, *_: Any) -> bool:
+    async def fail_once(self, *_: Any) -> bool:
         self.failed += 1
         if self._failure is not None:
             raise self._failure
         return False
+
+
+class FailingPart:
+    """One part of the store."""
+
+    def __init__(self, failing: FailingStore, part: Any, verb: str) -> None:
+        self._failing, self._part, self._verb = failing, part, verb
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._verb and not self._failing.failed:
+            return self._failing.fail_once
+        return getattr(self._part, name)
 
 
 def fail(market: MarketEnv, method: str, failure: Exception | None) -> FailingStore:
@@ -67,7 +81,7 @@ async def opt_out(market: MarketEnv) -> None:
 async def test_a_transaction_that_was_overtaken_takes_one_slot(market: MarketEnv) -> None:  # R-OUT-07, R-POL-11
     await opt_out(market)
     one_notice_an_hour(market)
-    failing = fail(market, "accept", OvertakenError("overtaken"))
+    failing = fail(market, "acceptances.add", OvertakenError("overtaken"))
     await market.send(SELLER, market.buyer_alias)
     assert failing.failed == 1
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
@@ -78,7 +92,7 @@ async def test_a_transaction_that_was_overtaken_takes_one_slot(market: MarketEnv
 async def test_a_transaction_that_failed_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-IN-07
     await opt_out(market)
     one_notice_an_hour(market)
-    fail(market, "accept", UnavailableError("unavailable"))
+    fail(market, "acceptances.add", UnavailableError("unavailable"))
     with pytest.raises(UnavailableError):
         await market.send(SELLER, market.buyer_alias)
     await market.send(SELLER, market.buyer_alias)
@@ -90,7 +104,7 @@ async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: MarketEnv)
     one_notice_an_hour(market)
     seller_id = market.pair.seller.party.id
     await market.send(SELLER, market.buyer_alias)
-    failing = fail(market, "settle", None)
+    failing = fail(market, "queue.settle", None)
     worker = Worker()
     worker.start(market.services)
     try:

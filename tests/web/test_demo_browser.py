@@ -102,7 +102,7 @@ async def test_new_mail_appears_and_is_announced_while_a_draft_stays(browser: Br
         await page.locator("#write > summary").click() if not await page.locator("#text").is_visible() else None
         await page.locator("#text").fill("a draft")
         put_mail(tmp_path, "bob", MAIL)
-        the_demo.sink._mails = Sink(tmp_path, the_demo.sink._boxes)._mails
+        the_demo.sink._mails = Sink(tmp_path, the_demo.sink._mailboxes)._mails
         await page.locator("#mail-bob-1").wait_for()
         assert await page.locator("#text").input_value() == "a draft"
         assert await page.locator("#news").inner_text() == "Bob Millerに新着メール"
