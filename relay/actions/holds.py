@@ -43,6 +43,4 @@ def waits_for_author_only(message: MessageSummary) -> bool:
 
     A scanner's finding, for instance, is not the author's to decide on.
     """
-    reasons = message.detail.get("reasons")
-    codes = {reason.get("code") for reason in reasons} if isinstance(reasons, list) else set()
-    return codes - QUOTAS == {ReasonCode.SENDER_UNPROVEN}
+    return set(message.detail.reason_codes) - QUOTAS == {ReasonCode.SENDER_UNPROVEN}

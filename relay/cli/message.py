@@ -3,8 +3,11 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import asdict
 
 import click
+import msgspec
 
 from relay.actions import marks, messages
 from relay.cli import difference, show
@@ -181,8 +184,13 @@ def _described(summary: MessageSummary) -> dict[str, object]:
         "kind": summary.kind,
         "size_bytes": summary.size_bytes,
         "policy_version": summary.policy_version,
-        "detail": summary.detail,
+        "detail": msgspec.to_builtins(asdict(summary.detail, dict_factory=_known)),
     }
+
+
+def _known(values: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Returns the values that are not None."""
+    return {name: value for name, value in values if value is not None}
 
 
 def _event(event: Event) -> dict[str, object]:

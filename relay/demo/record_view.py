@@ -54,18 +54,11 @@ async def _record_line(store: Store, summary: MessageSummary) -> RecordLine:
         subject=stored.subject if stored else "",
         order=summary.order_external_id or "",
         state=summary.state,
-        action=str(summary.detail.get("action", "")),
-        reasons=_reasons(summary),
+        action=summary.detail.action or "",
+        reasons=summary.detail.reason_codes,
         changes=_changes(stored) if stored else (),
         events=tuple(stored.events) if stored else (),
     )
-
-
-def _reasons(summary: MessageSummary) -> tuple[str, ...]:
-    reasons = summary.detail.get("reasons")
-    if not isinstance(reasons, list):
-        return ()
-    return tuple(str(reason["code"]) for reason in reasons if isinstance(reason, dict) and "code" in reason)
 
 
 def _changes(stored: StoredMessage) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Each docstring is a contract: what is returned, what may be raised, what is atom
 implement the ports, the steps and the edges use them, and `app` connects the two.
 """
 
+from relay.ports.detail import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.ports.event_log import EventLog, Unlogged
 from relay.ports.inward import (
     Authenticator,
@@ -67,6 +68,7 @@ __all__ = [
     "HostRecord",
     "Ids",
     "Intake",
+    "LetterType",
     "LimitStore",
     "MessageRecord",
     "MessageSummary",
@@ -86,11 +88,15 @@ __all__ = [
     "Pending",
     "QueueLine",
     "QueueStore",
+    "RecordAction",
+    "RecordDetail",
     "RecordStore",
+    "RecordedReason",
     "ResolveError",
     "Resolver",
     "Scanner",
     "SecretStore",
+    "SenderListing",
     "SenderStore",
     "Settlement",
     "Signer",

@@ -15,6 +15,7 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
 from relay.core.rewrite.plan import Change
+from relay.ports.detail import RecordDetail
 from relay.ports.outward import Delivery
 
 
@@ -24,7 +25,7 @@ class MessageRecord:
     `edits` are the relayed form (`header` is None if the message was not relayed). `pair_id`, `author_id` and
     `recipient_id` are None for mail of strangers and mail to the operator. `key_holder_id` is the holder whose key
     wraps the message key: the author, or else the marketplace. `original_message_id` is stored encrypted, with a keyed
-    hash for look-ups in the pair. `detail` can be encoded as JSON and contains no address and no text of the message.
+    hash for look-ups in the pair.
     """
 
     id: str
@@ -39,7 +40,7 @@ class MessageRecord:
     recipient_id: str | None = None
     sender_id: str | None = None
     order_id: str | None = None
-    kind: str = Kind.OTHER
+    kind: Kind = Kind.OTHER
     automatic: Automatic = Automatic.NO
     subject: str = ""
     original_message_id: str = ""
@@ -48,7 +49,7 @@ class MessageRecord:
     edits: tuple[Edit[bytes], ...] = ()
     changes: tuple[Change, ...] = ()
     policy_version: str = ""
-    detail: dict[str, object] = field(default_factory=dict)
+    detail: RecordDetail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +151,12 @@ class MessageSummary:
     pair_id: str | None
     author_role: Role | None
     order_external_id: str | None
-    kind: str
+    kind: Kind
     state: MessageState
     received_at: datetime
     size_bytes: int
     policy_version: str
-    detail: dict[str, object]
+    detail: RecordDetail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ async def offer(context: LinkContext) -> Offer:
 async def _opt_out(context: LinkContext) -> Offer:
     """Leaves out a scope that is part of a wider one in force, unless it is in force by itself."""
     on = await opted_out(context)
-    kind = Kind(context.about.message.kind)
+    kind = context.about.message.kind
     rows = []
     for scope in scopes(context):
         if scope in on:
@@ -46,7 +46,7 @@ async def _opt_out(context: LinkContext) -> Offer:
 def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]:
     """Returns each scope as (seller, kind). Answers, and kinds that pass all opt-outs, are not a scope."""
     about = context.about
-    kind = Kind(about.message.kind)
+    kind = about.message.kind
     passes = context.marketplace.policy_at(context.now).bypass.critical_kinds | {Kind.REPLY}
     of_kind = {} if kind in passes else {"kind": (None, kind)}
     return {"seller": (about.pair.seller.party.id, None), "all": (None, None), **of_kind}

@@ -176,15 +176,15 @@ class EventLog:
 
     def _record(self, record: MessageRecord) -> None:
         detail = record.detail
-        action = str(detail.get("action", ""))
-        reasons, warnings = _codes(detail.get("reasons")), _codes(detail.get("warnings"))
+        action = detail.action or ""
+        reasons, warnings = list(detail.reason_codes), list(detail.warnings)
         fields: Fields = {
             "id": record.id,
             "marketplace": record.marketplace_id,
-            "port": detail.get("port"),
+            "port": detail.port,
             "by": record.author_role,
             "reasons": reasons,
-            "size_bytes": detail.get("size_bytes"),
+            "size_bytes": detail.size_bytes,
             "policy": record.policy_version,
         }
         if record.state is MessageState.REFUSED:
@@ -193,11 +193,11 @@ class EventLog:
             log.info("message_refused", **_filled(fields))
             return
         self.observer.count("messages", action=action)
-        for reason in (*reasons, *warnings) or (_NONE,):
-            self.observer.count("verdicts", action=action, reason=reason)
+        for label in (*reasons, *warnings) or (_NONE,):
+            self.observer.count("verdicts", action=action, reason=label)
         log.info(
             "message_accepted",
-            **_filled(fields | {"action": action, "warnings": warnings, "letter": detail.get("letter")}),
+            **_filled(fields | {"action": action, "warnings": warnings, "letter": detail.letter}),
         )
 
     def _events(self, events: Sequence[Event]) -> None:
@@ -222,11 +222,6 @@ class EventLog:
         if LINES[event.type] == "delivery":
             fields["state"] = event.type
         log.info(LINES[event.type], **_filled(fields))
-
-
-def _codes(reasons: object) -> list[str]:
-    """The codes of reasons as a record's detail keeps them: words, or tables with more than the word."""
-    return [str(one["code"] if isinstance(one, dict) else one) for one in reasons] if isinstance(reasons, list) else []
 
 
 def _filled(fields: Fields) -> Fields:

@@ -15,7 +15,7 @@ from relay.core.notice import letters
 from relay.core.notice.letters import Letterhead, WaitingSender
 from relay.core.policy.changes import changes
 from relay.core.signed_link import Purpose
-from relay.ports import Acceptance, MessageRecord, NoticeSent
+from relay.ports import Acceptance, LetterType, MessageRecord, NoticeSent, RecordAction, RecordDetail
 from relay.steps.plan import locale_of
 from relay.steps.queueing import domain_of
 from relay.steps.services import Services
@@ -39,9 +39,11 @@ async def pending_digest(services: Services, party: Party, told: NoticeSent) -> 
     if not waiting:
         return False
     language = services.catalogue(locale_of(marketplace, party))
-    return await to_party(
-        services, marketplace, party, told, lambda head: letters.pending_digest(head, waiting, language), "digest"
-    )
+
+    def write(head: Letterhead) -> bytes:
+        return letters.pending_digest(head, waiting, language)
+
+    return await to_party(services, marketplace, party, told, write, LetterType.DIGEST)
 
 
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
@@ -56,7 +58,7 @@ async def announcement(services: Services, party: Party, policy: Policy, told: N
             head, policy, policy.summary.get(locale, ""), changed, url, services.catalogue(locale)
         )
 
-    return await to_party(services, marketplace, party, told, write, "announcement")
+    return await to_party(services, marketplace, party, told, write, LetterType.ANNOUNCEMENT)
 
 
 async def to_party(
@@ -65,7 +67,7 @@ async def to_party(
     party: Party,
     told: NoticeSent,
     write: Callable[[Letterhead], bytes],
-    word: str,
+    letter_type: LetterType,
 ) -> bool:
     """Records and queues a letter to the party's mailbox, with the note that it was sent.
 
@@ -76,7 +78,7 @@ async def to_party(
         return False
     await services.store.acceptances.add(
         _acceptance(
-            services, marketplace, write, word, told.at, destination=mailbox, recipient_id=party.id, told=(told,)
+            services, marketplace, write, letter_type, told.at, destination=mailbox, recipient_id=party.id, told=(told,)
         )
     )
     return True
@@ -116,7 +118,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
         )
 
     operator = marketplace.operator
-    letter = _acceptance(services, marketplace, write, "report", now, destination=operator, address=operator)
+    letter = _acceptance(services, marketplace, write, LetterType.REPORT, now, destination=operator, address=operator)
     marked = Event(id=services.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
     await services.store.acceptances.add(replace(letter, events=(*letter.events, marked)))
     return True
@@ -136,7 +138,7 @@ def _acceptance(
     services: Services,
     marketplace: Marketplace,
     write: Callable[[Letterhead], bytes],
-    word: str,
+    letter_type: LetterType,
     now: datetime,
     *,
     destination: str,
@@ -156,7 +158,7 @@ def _acceptance(
         recipient_id=recipient_id,
         original=content,
         policy_version=marketplace.policy_at(now).version,
-        detail={"action": "letter", "letter": word, "size_bytes": len(content)},
+        detail=RecordDetail(action=RecordAction.LETTER, letter=letter_type, size_bytes=len(content)),
     )
     item = Item(
         id=services.ids.new(),
@@ -170,7 +172,9 @@ def _acceptance(
         queued_at=now,
         due_at=now,
     )
-    queued = Event(id=services.ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data={"letter": word})
+    queued = Event(
+        id=services.ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data={"letter": letter_type}
+    )
     return Acceptance(
         records=(record,),
         events=(queued,),

@@ -217,10 +217,10 @@ async def _recall(services: Services, item: Item) -> NoticeSubject | None:
     summary, detail = stored.summary, stored.summary.detail
     role, pair_id = summary.author_role, summary.pair_id
     pair = await services.store.pairs.get(pair_id) if pair_id else None
-    if pair is None or role is None or detail.get("automatic"):
+    if pair is None or role is None or detail.automatic:
         return None
     reply_to = None
-    if detail.get("registered"):
+    if detail.registered:
         try:
             reply_to = read_head(
                 stored.original, split_mime(stored.original, services.settings.mime_limits)

@@ -18,7 +18,7 @@ from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.decide import released
 from relay.core.policy.rules import hours, optout
-from relay.ports import MessageSummary, StoredContent
+from relay.ports import MessageSummary, RecordAction, StoredContent
 from relay.steps.reload import ReloadedMessage, reload_message
 from relay.steps.services import Services
 
@@ -88,13 +88,13 @@ async def _recheck_message(services: Services, item: Item, pair: Pair, to: Role,
     summary = await services.store.records.summary(item.message_id)
     if summary is None:
         return _to_party(item, pair)
-    if summary.detail.get("action") == Action.HOLD:
+    if summary.detail.action is RecordAction.HOLD:
         stored = await services.store.records.message(item.message_id)
         reloaded = await reload_message(services.store, marketplace, policy, stored, now) if stored else None
         if reloaded is not None:
             return await _after_a_hold(services, item, pair, reloaded, summary, marketplace, policy, now)
-    if to is Role.BUYER and summary.detail.get("unsolicited"):
-        return await _unsolicited(services, item, pair, Kind(summary.kind), policy, now)
+    if to is Role.BUYER and summary.detail.unsolicited:
+        return await _unsolicited(services, item, pair, summary.kind, policy, now)
     return _to_party(item, pair)
 
 
@@ -118,7 +118,7 @@ async def _after_a_hold(
     facts = replace(
         reloaded.facts,
         # Whether the message is an answer was decided when it came.
-        open_question=reloaded.writer.role is Role.SELLER and not summary.detail.get("unsolicited"),
+        open_question=reloaded.writer.role is Role.SELLER and not summary.detail.unsolicited,
         thread_last_at=await services.store.threads.last_at(reloaded.facts.pair.id, order_id),
     )
     verdict = released(reloaded.incoming, reloaded.head, reloaded.root, facts, reloaded.writer, policy, now)

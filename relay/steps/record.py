@@ -16,7 +16,7 @@ from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeType
 from relay.core.rewrite.plan import Rewritten
-from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, StoredContent, Use
+from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, RecordAction, StoredContent, Use
 from relay.steps import notice_log, notices, queueing, record_detail
 from relay.steps.outcomes import (
     Checked,
@@ -198,8 +198,7 @@ class _TransactionBuilder:
             edits=rewritten.edits if rewritten else (),
             changes=rewritten.changes if rewritten else (),
             policy_version=verdict.policy_version,
-            detail=record_detail.detail(self.incoming, judgement.recipient, verdict.reasons)
-            | record_detail.judged_detail(judgement, "check" if is_check else verdict.action),
+            detail=record_detail.of_judged(self.incoming, judgement, is_check=is_check),
         )
 
     def _pending_sender_id(self, judgement: Judgement) -> str | None:
@@ -239,8 +238,7 @@ class _TransactionBuilder:
             original_message_id=mail.head.message_id if mail and author_id else "",
             original=self.incoming.content if author_id else b"",
             policy_version=recipient.policy.version,
-            detail=record_detail.detail(self.incoming, recipient, (reason,))
-            | {"action": "refuse", "authentication": list(mail.authentication.results) if mail else []},
+            detail=record_detail.of_refused(self.incoming, recipient, reason, mail),
         )
         self.records.append(record)
         data = record_detail.received_data(self.incoming) | record_detail.why((reason,), recipient.policy.version)
@@ -282,7 +280,7 @@ class _TransactionBuilder:
             key_holder_id=recipient.marketplace.id,
             state=MessageState.QUEUED,
             original=self.incoming.content,
-            detail=record_detail.detail(self.incoming, recipient, ()) | {"action": "operator"},
+            detail=record_detail.of_received(self.incoming, recipient, RecordAction.OPERATOR),
         )
         self.records.append(record)
         self._event(record.id, EventType.RECEIVED, record_detail.received_data(self.incoming))

@@ -1,13 +1,14 @@
 """The parts of a record beside the bytes of its message: ids, codes and numbers, no address and no text (R-REC-01)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from relay.core.mail.head import Automatic
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
-from relay.ports import MessageRecord
-from relay.steps.outcomes import Judgement
+from relay.ports import MessageRecord, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.steps.outcomes import Judgement, ParsedMail
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient
 
 
@@ -22,41 +23,55 @@ def record_of(incoming: Incoming, recipient: Recipient, **fields: Any) -> Messag
     )
 
 
-def detail(incoming: Incoming, recipient: Recipient, reasons: Sequence[Reason]) -> dict[str, object]:
-    """Returns the values that every record has."""
+def of_received(
+    incoming: Incoming, recipient: Recipient, action: RecordAction, reasons: Sequence[Reason] = ()
+) -> RecordDetail:
+    """Returns the detail of a record with the values that every received message has."""
     peer = incoming.peer
-    return {
-        "port": peer.port,
-        "tls": peer.tls,
-        "client_ip": peer.client_ip,
-        "size_bytes": len(incoming.content),
-        "to": _reached(recipient),
-        # A tag may be any text, so only the order and the kind that it names are kept.
-        "tagged": bool(recipient.tags),
-        "reasons": [
-            {"code": reason.code, "rule": reason.rule}
-            | ({"part": s.part, "start": s.start, "end": s.end} if (s := reason.span) else {})
-            for reason in reasons
-        ],
-    }
+    return RecordDetail(
+        action=action,
+        port=peer.port,
+        tls=peer.tls,
+        client_ip=peer.client_ip,
+        size_bytes=len(incoming.content),
+        to=_reached(recipient),
+        tagged=bool(recipient.tags),
+        reasons=tuple(map(_recorded, reasons)),
+    )
 
 
-def judged_detail(judgement: Judgement, action: str) -> dict[str, object]:
-    """Returns the values that the record of a judged message has beside those of `detail`."""
+def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> RecordDetail:
+    """Returns the detail of the record of a judged message."""
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
-    found: dict[str, object] = {
-        "action": action,
-        "to_operator": verdict.to_operator,
-        "warnings": [reason.code for reason in verdict.warnings],
-        "proof": writer.proof,
-        "registered": writer.registered,
-        "sender_state": facts.sender.state if facts.sender else "unlisted",
-        "opted_out": bool(facts.opt_outs),
-        "authentication": list(facts.authentication.results),
-        "automatic": judgement.mail.automatic is not Automatic.NO,
-        "unsolicited": verdict.unsolicited,
-    }
-    return found | ({"other_tags": list(facts.other_tags)} if facts.other_tags else {})
+    action = RecordAction.CHECK if is_check else RecordAction(verdict.action)
+    return replace(
+        of_received(incoming, judgement.recipient, action, verdict.reasons),
+        other_tags=facts.other_tags,
+        authentication=facts.authentication.results,
+        warnings=tuple(reason.code for reason in verdict.warnings),
+        proof=writer.proof,
+        registered=writer.registered,
+        sender_state=SenderListing(facts.sender.state) if facts.sender else SenderListing.UNLISTED,
+        opted_out=bool(facts.opt_outs),
+        automatic=judgement.mail.automatic is not Automatic.NO,
+        to_operator=verdict.to_operator,
+        unsolicited=verdict.unsolicited,
+    )
+
+
+def of_refused(incoming: Incoming, recipient: Recipient, reason: Reason, mail: ParsedMail | None) -> RecordDetail:
+    """Returns the detail of the record of a refused message; `mail` is None if it could not be read."""
+    return replace(
+        of_received(incoming, recipient, RecordAction.REFUSE, (reason,)),
+        authentication=mail.authentication.results if mail else (),
+    )
+
+
+def _recorded(reason: Reason) -> RecordedReason:
+    span = reason.span
+    if span is None:
+        return RecordedReason(code=reason.code, rule=reason.rule)
+    return RecordedReason(code=reason.code, rule=reason.rule, part=span.part, start=span.start, end=span.end)
 
 
 def _reached(recipient: Recipient) -> str | None:

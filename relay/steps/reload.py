@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from relay.core.identify import Writer
 from relay.core.mail.head import Head, HeadError, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, Part, split
-from relay.core.model.facts import Authentication, Facts, Proof
+from relay.core.model.facts import Authentication, Facts
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
@@ -62,19 +62,19 @@ async def reload_message(
 
 def _writer(summary: MessageSummary) -> Writer | None:
     detail = summary.detail
-    if summary.author_role is None or "proof" not in detail:
+    if summary.author_role is None or detail.proof is None:
         return None
     return Writer(
         role=summary.author_role,
         sender=None,
-        proof=Proof(str(detail["proof"])),
-        registered=bool(detail.get("registered")),
+        proof=detail.proof,
+        registered=detail.registered,
     )
 
 
 def _incoming(stored: StoredMessage, pair: Pair, writer: Writer) -> Incoming:
     return Incoming(
-        peer=Peer(port=Port(str(stored.summary.detail.get("port", Port.MX))), client_ip="", helo="", tls=True),
+        peer=Peer(port=stored.summary.detail.port or Port.MX, client_ip="", helo="", tls=True),
         mail_from=stored.mail_from,
         rcpt_to=(pair.side(writer.role.other).alias.address,),
         smtputf8=False,
@@ -93,7 +93,7 @@ async def _facts(
     writer: Writer,
     now: datetime,
 ) -> Facts:
-    to = Role(str(summary.detail.get("to") or writer.role.other))
+    to = Role(summary.detail.to) if summary.detail.to else writer.role.other
     orders = tuple(await store.orders.of_pair(pair.id))
     order = next((one for one in orders if one.external_id == summary.order_external_id), None)
     seller_id = pair.seller.party.id
@@ -101,7 +101,7 @@ async def _facts(
         marketplace=marketplace,
         pair=pair,
         to=to,
-        tag=summary.kind if summary.detail.get("tagged") else "",
+        tag=summary.kind if summary.detail.tagged else "",
         order=order,
         authentication=Authentication(proof=writer.proof),
         from_address=head.from_address,

@@ -20,10 +20,10 @@ from relay.store.contents import (
     MESSAGE,
     MESSAGE_KEY,
     SealedContents,
+    encode_detail,
     event_row,
     seal_notice,
     seal_record,
-    to_json,
     whole,
 )
 from relay.store.crypto import Key, Vault
@@ -147,7 +147,7 @@ class SqlAcceptances(StorePart):
 
     def _message_row(self, record: MessageRecord, content_hash: bytes) -> SqlRow:
         own_id = whole(record.original_message_id)
-        size = record.detail.get("size_bytes")
+        detail = record.detail
         return (
             record.id,
             record.marketplace_id,
@@ -158,15 +158,17 @@ class SqlAcceptances(StorePart):
             record.recipient_id,
             record.sender_id,
             record.order_id,
-            str(record.kind),
+            record.kind.value,
             record.state.value,
             record.automatic.value,
+            detail.action.value if detail.action else "",
+            int(detail.to_operator),
             to_us(record.received_at),
-            size if isinstance(size, int) else len(record.original),
+            len(record.original) if detail.size_bytes is None else detail.size_bytes,
             record.policy_version,
             self._vault.message_id_hash(record.pair_id, own_id) if own_id and record.pair_id else None,
             content_hash,
-            to_json(record.detail),
+            encode_detail(detail),
         )
 
     def _add_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:

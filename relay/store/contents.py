@@ -12,7 +12,7 @@ from backports import zstd
 from relay.core.mail.edits import Edit
 from relay.core.model.event import Event
 from relay.core.rewrite.plan import Change
-from relay.ports import MessageRecord
+from relay.ports import MessageRecord, RecordDetail
 from relay.steps.offload import THREAD_BYTES
 from relay.store.base import to_us
 from relay.store.crypto import KEY_BYTES, Key, UnreadableError, Vault, content_hash, identity
@@ -34,6 +34,8 @@ MESSAGE: Final = Table(
         "kind",
         "state",
         "automatic",
+        "action",
+        "to_operator",
         "received_at",
         "size_bytes",
         "policy_version",
@@ -146,17 +148,26 @@ _decode_relayed = partial(msgspec.msgpack.decode, type=RelayedForm)
 def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
     """Returns the row of an event. Its last column is the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as
     it is stored; the event of a record's reception also covers the content, by the record's salted hash."""
-    at, data = to_us(event.at), to_json(event.data)
+    at, data = to_us(event.at), _to_json(event.data)
     leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
     return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
 
 
-def to_json(value: dict[str, object] | dict[str, str | int]) -> str:
+def encode_detail(detail: RecordDetail) -> str:
+    """Returns the detail of a record as JSON text."""
+    return _to_json(detail)
+
+
+decode_detail = msgspec.json.Decoder(RecordDetail).decode
+"""Returns the detail from its JSON text. Keys that earlier versions did not write get their defaults."""
+
+
+def _to_json(value: RecordDetail | dict[str, str | int]) -> str:
     """Returns JSON text that every engine can store, also if the value contains broken characters of a mail."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
-        return whole(json.dumps(value, ensure_ascii=False))
+        return whole(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
 
 
 def whole(text: str) -> str:

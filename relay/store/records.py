@@ -7,11 +7,13 @@ from typing import Final
 import msgspec
 
 from relay.core.model.event import Event, EventType
+from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
+from relay.store.contents import decode_detail
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
@@ -127,10 +129,10 @@ def _summary_of(row: Row) -> MessageSummary:
         pair_id=row["pair_id"],
         author_role=Role(row["author_role"]) if row["author_role"] else None,
         order_external_id=row["external_id"],
-        kind=row["kind"],
+        kind=Kind(row["kind"]),
         state=MessageState(row["state"]),
         received_at=from_us(row["received_at"]),
         size_bytes=row["size_bytes"],
         policy_version=row["policy_version"],
-        detail=msgspec.json.decode(row["detail"], type=dict[str, object]),
+        detail=decode_detail(row["detail"]),
     )

@@ -28,6 +28,7 @@ from relay.actions.parties import PartyUpdate
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import MessageState
 from relay.core.model.party import Party, Role
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.order_report import OrderRow
 from relay.ports.audit import AuditAction
@@ -105,7 +106,7 @@ async def action_env(directory: Path) -> AsyncIterator[ActionEnv]:
             market=market,
             from_seller=authors[Role.SELLER],
             from_buyer=authors[Role.BUYER],
-            held=[one.id for one in found if "sender_unproven" in str(one.detail["reasons"])],
+            held=[one.id for one in found if ReasonCode.SENDER_UNPROVEN in one.detail.reason_codes],
             password_id=await market.store.app_passwords.add(market.pair.seller.party.id, "old", "hash"),
         )
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.core.model.pair import Pair
+from relay.ports import RecordDetail
 from tests.e2e.relay_env import RelayEnv, disclosed, plain, read, running_relay
 from tests.support.daemon import SELLER
 from tests.support.peers import until
@@ -122,7 +123,7 @@ def test_simulation_check_and_daemon_agree_on_a_dozen_mails(env: RelayEnv, tmp_p
         done, asked = details[answer], details[check]
         codes = [one.split()[0] for one in said["reasons"]]
         assert (codes, codes) == (_codes(done), _codes(asked)), said
-        assert (said["verdict"], done["warnings"]) == (done["action"], asked["warnings"])
+        assert (said["verdict"], done.warnings) == (done.action, asked.warnings)
         assert _without_id(said["smtp_answer"]) == _without_id(answer)
 
 
@@ -147,17 +148,17 @@ def _handed_in(env: RelayEnv, mail: bytes, to: str) -> str:
     return answer
 
 
-def _details(env: RelayEnv, answers: Sequence[str]) -> dict[str, Any]:
+def _details(env: RelayEnv, answers: Sequence[str]) -> dict[str, RecordDetail]:
     """What the daemon has written down of the mail that it answered so."""
 
-    async def details(store: Any) -> dict[str, Any]:
+    async def details(store: Any) -> dict[str, RecordDetail]:
         return {answer: (await store.records.summary(answer.split()[2])).detail for answer in answers}
 
     return dict(env.ask(details))
 
 
-def _codes(recorded: dict[str, Any]) -> list[str]:
-    return [one["code"] for one in recorded["reasons"]]
+def _codes(recorded: RecordDetail) -> list[str]:
+    return list(recorded.reason_codes)
 
 
 def _without_id(answer: str) -> str:

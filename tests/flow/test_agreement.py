@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from email import policy as mail_policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -296,8 +295,8 @@ def foretold(judged: RecipientResult) -> tuple[str, list[str], list[str]]:
 
 
 def recorded(summary: MessageSummary) -> tuple[str, list[str], list[str]]:
-    detail: dict[str, Any] = summary.detail
-    return str(detail["action"]), [one["code"] for one in detail["reasons"]], list(detail.get("warnings", []))
+    detail = summary.detail
+    return str(detail.action), list(detail.reason_codes), list(detail.warnings)
 
 
 async def newest(market: MarketEnv, before: set[str]) -> MessageSummary:

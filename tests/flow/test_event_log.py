@@ -6,7 +6,7 @@ Each reason has the same code in every place, and nothing names a person or repe
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -259,7 +259,7 @@ async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(marke
 async def test_a_fault_in_the_log_itself_undoes_nothing(
     market: MarketEnv, log: CapturedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.steps.event_log._codes", lambda _: 1 / 0)
+    monkeypatch.setattr("relay.steps.event_log._filled", lambda _: 1 / 0)
     [reply] = await market.send(SELLER, market.buyer_alias)
     assert reply.code == 250
     assert "ZeroDivisionError" in str(only(log, "event_log_failed")["exception"])
@@ -401,7 +401,7 @@ async def _recorded(market: MarketEnv, log: CapturedLog, event: str) -> tuple[di
         await market.store.records.history(str(line["id"])),
     )
     assert summary is not None
-    return line, json.dumps([summary.detail, *(event.data for event in history)])
+    return line, json.dumps([asdict(summary.detail), *(event.data for event in history)])
 
 
 @pytest.mark.parametrize("code", of(Place.REFUSAL))

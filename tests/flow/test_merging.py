@@ -116,7 +116,7 @@ async def test_the_first_known_tag_names_the_order(market: MarketEnv, tags: tupl
     await market.send(SELLER, *tagged(market.buyer_alias, *tags))
     summary = await only_message(market)
     assert summary.order_external_id == "O1"
-    assert "other_tags" not in summary.detail
+    assert summary.detail.other_tags == ()
     assert "nonsense" not in str(summary.detail)
 
 
@@ -126,7 +126,7 @@ async def test_other_known_tags_stand_in_the_record(market: MarketEnv) -> None: 
     await market.send(SELLER, *tagged(market.buyer_alias, "my-name", "o2", "order-problem", "O2", "O1"))
     summary = await only_message(market)
     assert summary.order_external_id == "O2"
-    assert summary.detail["other_tags"] == ["order_problem", "O1"]
+    assert summary.detail.other_tags == ("order_problem", "O1")
 
 
 @pytest.mark.parametrize("tags", [("nonsense", "order_problem"), ("Order-Problem", "O1")])
@@ -145,7 +145,7 @@ async def test_a_tag_of_another_pairs_order_is_unknown(market: MarketEnv) -> Non
     summaries = {one.pair_id: one for one in await market.store.records.messages()}
     assert summaries[market.pair.id].order_external_id == "O1"
     assert summaries[other.id].order_external_id == "O9"
-    assert not any("other_tags" in one.detail for one in summaries.values())
+    assert not any(one.detail.other_tags for one in summaries.values())
 
 
 async def test_lmtp_answers_each_address_in_order(market: MarketEnv) -> None:  # R-IN-01, R-REW-05

@@ -1,7 +1,6 @@
 """The relay's own addresses are nobody's sender: they enter no list, and nothing of a list changes them in a text."""
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import pytest
 
@@ -9,6 +8,7 @@ from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.party import Role
 from relay.core.model.policy import ActionByKind, Content, ContentAction, Policy
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
 from relay.ports.signed_links import LinkError, LinkFault
@@ -67,7 +67,7 @@ async def test_own_mail_that_returns_is_a_loop_and_no_new_sender(
     assert await market.deliver_due() == []
     [record] = await market.store.records.messages()
     assert record.state is MessageState.RETURNED
-    assert cast("list[dict[str, str]]", record.detail["reasons"])[0]["code"] == "loop"
+    assert record.detail.reason_codes[0] is ReasonCode.LOOP
     assert await market.store.senders.of_party(market.pair.seller.party.id) == before
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()

@@ -17,7 +17,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
-from relay.ports import Acceptance, MessageRecord, OutgoingNotice, Settlement, Store
+from relay.ports import Acceptance, MessageRecord, OutgoingNotice, RecordDetail, Settlement, Store
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Row, Work
@@ -117,7 +117,7 @@ class StoreEnv:
             edits=(Edit(3, 5, b"\xff\x00"),),
             changes=(Change("address", "1.2", 3, 5, "scrub"),),
             policy_version="builtin-1",
-            detail={"tls": True, "size_bytes": 48, "reasons": []},
+            detail=RecordDetail(tls=True, size_bytes=48),
         )
         return replace(record, **more)
 

@@ -1,28 +1,58 @@
 """`accept`: all or nothing, durable, together with others; and what a record gives back."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from relay.core.model.event import EventType
+from relay.core.model.facts import Proof
 from relay.core.model.item import ItemKind, ItemState
-from relay.core.model.message import MessageState
+from relay.core.model.message import MessageState, Port
 from relay.core.model.order import OrderUpdate
 from relay.core.model.party import Role
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender, SenderState
+from relay.core.model.verdict import Action
+from relay.ports import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.store import SqlStore
 from tests.store.store_env import Database, StoreEnv, execute
 from tests.support.narrowing import not_none
+
+DETAIL = RecordDetail(
+    action=RecordAction.HOLD,
+    port=Port.SUBMISSION,
+    tls=True,
+    client_ip="192.0.2.7",
+    size_bytes=48,
+    to="buyer",
+    tagged=True,
+    other_tags=("order_problem", "O1"),
+    reasons=(
+        RecordedReason(code=ReasonCode.SENDER_PENDING, rule="R-SND-02"),
+        RecordedReason(code=ReasonCode.CONTACT_DATA, rule="R-POL-05", part="1.2", start=0, end=9),
+    ),
+    authentication=("spf=pass", "dkim=none"),
+    warnings=(ReasonCode.LINKED_LOGO,),
+    proof=Proof.LOGIN,
+    registered=True,
+    sender_state=SenderListing.APPROVED,
+    opted_out=True,
+    automatic=True,
+    to_operator=True,
+    unsolicited=True,
+    stored_content=LetterType.DIGEST,
+)
+"""It has no value that is a default."""
 
 
 async def test_a_record_comes_back_as_it_went_in(env: StoreEnv, database: Database) -> None:  # R-REC-01
     order = await env.store.orders.put(
         OrderUpdate(marketplace_id="m", pair_id=env.pair.id, external_id="A-1", items=())
     )
-    record = env.record(order_id=order.id, detail={"tls": True, "size_bytes": 48, "reasons": [{"code": "x"}]})
+    record = env.record(order_id=order.id, detail=DETAIL)
     acceptance = env.acceptance(record, env.item(record), notices=(env.notice(record),))
     await env.store.acceptances.add(acceptance)
     async with database.node() as other:
@@ -44,6 +74,19 @@ async def test_a_record_comes_back_as_it_went_in(env: StoreEnv, database: Databa
         assert await other.records.notices(record.id) == [b"could not deliver\r\n"]
 
 
+def test_every_field_of_the_detail_is_tried() -> None:
+    empty = RecordDetail()
+    assert [one.name for one in fields(DETAIL) if getattr(DETAIL, one.name) == getattr(empty, one.name)] == []
+
+
+def test_a_listing_exists_for_every_state_of_a_sender() -> None:
+    assert {*SenderListing} == {*SenderState, SenderListing.UNLISTED}
+
+
+def test_an_action_exists_for_every_action_of_a_verdict() -> None:
+    assert {*Action} < {*RecordAction}
+
+
 async def test_an_unrelayed_record_has_no_relayed_form(env: StoreEnv) -> None:  # R-REC-01
     record = env.record(state=MessageState.RETURNED, header=None, edits=(), changes=())
     await env.store.acceptances.add(env.acceptance(record))
@@ -63,7 +106,7 @@ async def test_mail_of_a_stranger_is_kept_under_the_marketplaces_key(env: StoreE
 
 
 async def test_a_big_message_goes_in_and_out_whole(env: StoreEnv) -> None:
-    record = env.record(original=bytes(range(256)) * 8_000, detail={})
+    record = env.record(original=bytes(range(256)) * 8_000, detail=RecordDetail())
     item = env.item(record)
     await env.store.acceptances.add(env.acceptance(record, item))
     stored_content = await env.store.queue.content(item)
@@ -73,12 +116,14 @@ async def test_a_big_message_goes_in_and_out_whole(env: StoreEnv) -> None:
 
 
 async def test_broken_characters_and_nul_do_not_stop_a_record(env: StoreEnv) -> None:
-    record = env.record(subject="\udcff\x00", original_message_id="\ud800@x", detail={"tag": "\udcff\x00"})
+    record = env.record(
+        subject="\udcff\x00", original_message_id="\ud800@x", detail=RecordDetail(other_tags=("\udcff\x00",))
+    )
     await env.store.acceptances.add(env.acceptance(record))
     stored = await env.store.records.message(record.id)
     assert stored is not None
     assert stored.subject == "?\x00"
-    assert set(stored.summary.detail) == {"tag"}
+    assert stored.summary.detail.other_tags == ("?\x00",)
 
 
 async def test_one_bad_row_writes_nothing_of_its_acceptance(env: StoreEnv) -> None:  # R-IN-03

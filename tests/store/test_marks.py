@@ -15,7 +15,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.order import Order, OrderUpdate
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.ports import MessageRecord, NoticeSent
+from relay.ports import MessageRecord, NoticeSent, RecordAction, RecordDetail
 from relay.store import SqlStore
 from tests.store.store_env import START, Database, StoreEnv, execute, make_pair, select
 
@@ -154,7 +154,7 @@ async def test_held_mail_keeps_a_thread_open_once_it_has_passed(env: StoreEnv) -
     one, clock, store = await order(env), env.database.clock, env.store
     await kept(env, order_id=one.id)
     clock.at += HOUR
-    held = env.record(order_id=one.id, state=MessageState.HELD, detail={"action": "hold"})
+    held = env.record(order_id=one.id, state=MessageState.HELD, detail=RecordDetail(action=RecordAction.HOLD))
     await env.accepted(held, ItemState.HELD)
     before = await store.threads.last_at(env.pair.id, one.id), await store.threads.last_at(env.pair.id, None)
     assert before == (START, START)

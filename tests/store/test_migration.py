@@ -4,17 +4,20 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.model.facts import Proof
 from relay.core.model.item import Hold, ItemState
-from relay.core.model.message import MessageState
+from relay.core.model.message import MessageState, Port
 from relay.core.model.order import Order
 from relay.core.model.party import PartySettings
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
+from relay.ports import LetterType, RecordAction, RecordDetail, RecordedReason
 from relay.store import SqlStore, postgres, sqlite
 from relay.store.base import to_us
 from relay.store.engine import Work
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
-from tests.store.store_env import START, Database, select
+from tests.store.store_env import START, Database, execute, select
 from tests.support.narrowing import not_none
 
 AT = to_us(START)
@@ -77,6 +80,101 @@ def fill(node: SqlStore) -> Work[None]:
             for name, _, _, state, wake_at, owner in letters
         ],
     )
+
+
+OLD_DETAIL = (
+    '{"port":"mx","tls":true,"client_ip":"192.0.2.7","size_bytes":812,"to":"buyer","tagged":false,"reasons":'
+    '[{"code":"sender_unproven","rule":"R-IN-09"},{"code":"contact_data","rule":"R-POL-05","part":"1","start":4,"end":9}]'
+    ',"action":"hold","to_operator":false,"warnings":["linked_logo"],"proof":"aligned","registered":true,"sender_state":'
+    '"unlisted","opted_out":false,"authentication":["spf=pass"],"automatic":false,"unsolicited":true}'
+)
+"""The detail of a judged message as version 6 wrote it."""
+
+
+def with_detail(node: SqlStore, details: dict[str, str]) -> Work[None]:
+    """Writes messages of the seller with these details, by id, each an hour after the one before, as version 6 did."""
+    yield "INSERT INTO marketplace (id) VALUES ('m')", ()
+    yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in ("buyer", "seller")])
+    yield from insert(PAIR, [("pair", "m", "buyer", "seller", AT)])
+    about = (None, "m", "buyer", "pair", "buyer", "buyer", "seller", None, "other", "no")
+    rows = [
+        (name, "queued", detail, *about, AT + hours * 3_600_000_000, 4, "1", b"hash")
+        for hours, (name, detail) in enumerate(details.items())
+    ]
+    yield from insert(MESSAGE, rows)
+
+
+async def upgrade_of_details(database: Database, monkeypatch: pytest.MonkeyPatch, details: dict[str, str]) -> None:
+    with monkeypatch.context() as before:
+        for engine in (sqlite, postgres):
+            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:6])
+        async with database.node() as node:
+            await node.base.engine.write(lambda: with_detail(node, details))
+
+
+async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_columns(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    details = {
+        "empty": "{}",
+        "judged": OLD_DETAIL,
+        "letter": '{"action":"letter","letter":"digest","size_bytes":7}',
+        "refused": '{"port":"mx","to":null,"reasons":[],"action":"refuse","authentication":[]}',
+        "spaced": '{"to_operator": true, "action": "relay", "other_tags": ["x"]}',
+        "quoted": '{"action":"relay","to_operator":true,"other_tags":["\\"to_operator\\":false"]}',
+    }
+    await upgrade_of_details(database, monkeypatch, details)
+    async with database.node() as node:
+        rows = await select(node, "SELECT id, action, to_operator FROM message")
+        assert {row["id"]: (row["action"], row["to_operator"]) for row in rows} == {
+            "empty": ("", 0),
+            "judged": ("hold", 0),
+            "letter": ("letter", 0),
+            "refused": ("refuse", 0),
+            "spaced": ("relay", 1),
+            "quoted": ("relay", 1),
+        }
+        read = {one.id: one.detail for one in await node.records.messages()}
+    assert read == {
+        "empty": RecordDetail(),
+        "judged": RecordDetail(
+            action=RecordAction.HOLD,
+            port=Port.MX,
+            tls=True,
+            client_ip="192.0.2.7",
+            size_bytes=812,
+            to="buyer",
+            reasons=(
+                RecordedReason(code=ReasonCode.SENDER_UNPROVEN, rule="R-IN-09"),
+                RecordedReason(code=ReasonCode.CONTACT_DATA, rule="R-POL-05", part="1", start=4, end=9),
+            ),
+            authentication=("spf=pass",),
+            warnings=(ReasonCode.LINKED_LOGO,),
+            proof=Proof.ALIGNED,
+            registered=True,
+            unsolicited=True,
+        ),
+        "letter": RecordDetail(action=RecordAction.LETTER, stored_content=LetterType.DIGEST, size_bytes=7),
+        "refused": RecordDetail(action=RecordAction.REFUSE, port=Port.MX),
+        "spaced": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=("x",)),
+        "quoted": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=('"to_operator":false',)),
+    }
+
+
+async def test_older_mail_to_the_operator_and_held_mail_are_left_out_as_before(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R-POL-13 R-POL-18
+    details = {
+        "relayed": '{"action":"relay","to_operator":false}',
+        "released": '{"action":"hold","to_operator":false}',
+        "rerouted": '{"action":"relay","to_operator":true}',
+    }
+    await upgrade_of_details(database, monkeypatch, details)
+    async with database.node() as node:
+        assert [turn.message_id for turn in await node.threads.turns("seller", START)] == ["relayed", "released"]
+        assert await node.threads.last_at("pair", None) == START + timedelta(hours=2)
+        await execute(node, "UPDATE message SET state = 'refused' WHERE id = 'rerouted'")
+        assert await node.threads.last_at("pair", None) == START
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from relay.core.mail.head import Automatic
 from relay.core.model.facts import ThreadRef
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.ports import MessageRecord
+from relay.ports import MessageRecord, RecordDetail
 from tests.store.store_env import START, StoreEnv, make_pair
 
 
@@ -90,6 +90,7 @@ async def test_a_question_is_open_until_the_seller_answers(env: StoreEnv) -> Non
     assert await env.store.threads.has_open_question(env.pair.id)
     await kept(env, Role.SELLER, state=MessageState.RETURNED)
     await kept(env, Role.SELLER, automatic=Automatic.REPLY)
+    await kept(env, Role.SELLER, detail=RecordDetail(to_operator=True))
     await kept(env, Role.SELLER, pair=await make_pair(env.store, buyer="b-2"))
     assert await env.store.threads.has_open_question(env.pair.id)
     await kept(env, Role.SELLER)

@@ -7,15 +7,17 @@ from typing import Any
 
 from relay.core.mail.address import fold
 from relay.core.model.event import Event, EventType
+from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
+from relay.core.model.reason import ReasonCode
 from relay.core.rewrite.plan import Change
 from relay.demo.daemon import ReadyPorts
 from relay.demo.demo_parties import BY_REF, OPERATOR, OPERATOR_MAILBOX, PARTIES, PURCHASES, DemoParty
 from relay.demo.mail_program import Attachment, DisplayedMail
 from relay.demo.sink import Sink
 from relay.demo.smtp_client import Dialogue, Line, SmtpServer
-from relay.ports import MessageSummary, StoredMessage
+from relay.ports import MessageSummary, RecordAction, RecordDetail, RecordedReason, StoredMessage
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -74,12 +76,15 @@ class FakeRecord:
             pair_id=pair_id,
             author_role=Role.SELLER,
             order_external_id=None,
-            kind="other",
+            kind=Kind.OTHER,
             state=state,
             received_at=at,
             size_bytes=812,
             policy_version="builtin-1",
-            detail={"action": "relay", "reasons": [{"code": reason, "rule": "R-POL-03"} for reason in reasons]},
+            detail=RecordDetail(
+                action=RecordAction.RELAY,
+                reasons=tuple(RecordedReason(code=ReasonCode(reason), rule="R-POL-03") for reason in reasons),
+            ),
         )
         self.stored.append(
             StoredMessage(

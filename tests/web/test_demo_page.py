@@ -145,7 +145,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 def test_hostile_text_is_shown_and_never_markup(client: TestClient, demo: Any, tmp_path: Path) -> None:
     mail = f"From: {HOSTILE} <x@demo.example>\r\nSubject: {HOSTILE}\r\nX-{HOSTILE}\r\n\r\n{HOSTILE}\r\n".encode()
     put_mail(tmp_path, "bob", mail)
-    demo.store.add("alice", "bob", HOSTILE, MessageState.ACCEPTED, (HOSTILE,))
+    demo.store.add("alice", "bob", HOSTILE, MessageState.ACCEPTED)
     hostile = fake_demo(tmp_path)
     hostile.store = demo.store
     html = TestClient(build(hostile), base_url="http://127.0.0.1").get("/", params={"box": "bob", "try": HOSTILE}).text

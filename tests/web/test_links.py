@@ -19,6 +19,7 @@ from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Link, Purpose, mint
 from relay.edge.web.app import build
@@ -377,7 +378,7 @@ async def every_link(market: MarketEnv) -> dict[Purpose, str]:
     sender_id, held = await from_helper(market), ""
     await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
     for message in await market.store.records.messages(state=MessageState.HELD):
-        held = message.id if "sender_unproven" in str(message.detail) else held
+        held = message.id if ReasonCode.SENDER_UNPROVEN in message.detail.reason_codes else held
     await market.deliver_due()
     return {
         Purpose.OPT_OUT: path(market, Purpose.OPT_OUT, Role.BUYER, seller_s),

@@ -52,7 +52,7 @@ SELECT id, original_id_hash, order_id FROM message WHERE original_id_hash IN ($2
 -- A message that went to the operator is not a question to the seller (R-POL-13).
 SELECT author_role FROM message
 WHERE pair_id = $1 AND automatic = 'no' AND state IN ('queued', 'deferred', 'accepted')
-  AND detail NOT LIKE '%"to_operator":true%'
+  AND to_operator = 0
 ORDER BY received_at DESC, id DESC LIMIT 1
 
 -- name: auto_replies_since
@@ -64,14 +64,14 @@ WHERE pair_id = $1 AND received_at >= $3 AND author_role = $2 AND automatic = 'r
 -- A message that was held counts only once it has been delivered.
 SELECT
     (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused', 'held')
-       AND (state NOT IN ('queued', 'deferred') OR detail NOT LIKE '%"action":"hold"%')
+       AND (state NOT IN ('queued', 'deferred') OR action <> 'hold')
      ORDER BY received_at DESC, id DESC LIMIT 1) AS mail_at,
     (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
 
 -- name: order_thread_last_at
 SELECT
     (SELECT MAX(received_at) FROM message WHERE order_id = $2 AND state NOT IN ('returned', 'refused', 'held')
-       AND (state NOT IN ('queued', 'deferred') OR detail NOT LIKE '%"action":"hold"%')) AS mail_at,
+       AND (state NOT IN ('queued', 'deferred') OR action <> 'hold')) AS mail_at,
     (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
 
 -- name: reopen_thread
@@ -82,7 +82,7 @@ SELECT message.id, message.pair_id, message.author_role, message.received_at, me
        message.no_reply_needed
 FROM pair JOIN message ON message.pair_id = pair.id
 WHERE pair.seller_id = $1 AND message.received_at >= $2 AND message.author_role IS NOT NULL
-  AND message.state IN ('queued', 'deferred', 'accepted') AND message.detail NOT LIKE '%"to_operator":true%'
+  AND message.state IN ('queued', 'deferred', 'accepted') AND message.to_operator = 0
 ORDER BY message.pair_id, message.received_at, message.id
 
 -- name: holder_key
