@@ -7,6 +7,7 @@ from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, Right
 from relay.actions.context import ActionContext
 from relay.core.model import days
+from relay.core.model.facts import QuotaScope
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
 from relay.core.policy import bypass
@@ -35,7 +36,7 @@ async def standing(context: ActionContext, marketplace: Marketplace, seller: Par
     rules = policy.bypass
     score = await context.store.limits.misuse_score(seller.id, now - timedelta(seconds=rules.score_s))
     day = days.day_of(now, policy).isoformat()
-    (used,) = await context.store.limits.used([Use(scope="bypass", subject_id=seller.id, day=day)])
+    (used,) = await context.store.limits.used([Use(scope=QuotaScope.BYPASS, subject_id=seller.id, day=day)])
     levels = ((rules.off_at, "off"), (rules.smaller_at, "smaller quota"), (rules.warn_at, "warned"), (0, "free"))
     return BypassStanding(
         score=score,

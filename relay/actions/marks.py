@@ -8,7 +8,7 @@ from relay.actions.actor import Actor, NotFoundError, Right
 from relay.actions.context import ActionContext
 from relay.actions.messages import MessageParty
 from relay.core.model.party import Party, Role
-from relay.ports import Misuse
+from relay.ports import Misuse, MisuseCause
 from relay.ports.audit import AuditAction
 from relay.steps import letters
 from relay.steps.services import Services
@@ -32,7 +32,7 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
     misuse = Misuse(
         message_id=message_id,
         seller_id=seller_id,
-        cause=NOT_IMPORTANT,
+        cause=MisuseCause.NOT_IMPORTANT,
         points=marketplace.policy_at(now).bypass.points_not_important,
         at=now,
     )

@@ -8,7 +8,7 @@ from relay.cli import show
 from relay.cli.context import CliContext, by_option, in_marketplace, known_party, with_store
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
-from relay.ports import Store
+from relay.ports import Misuse, Restoration, Store
 
 seller_argument = click.argument("seller", metavar="SELLER")
 
@@ -30,10 +30,7 @@ async def show_bypass(
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.SELLER, seller)
     described = await _described(session.actions(store), shop, party)
-    history: list[show.Row] = [
-        {"at": one.at, "points": one.points, "cause": one.cause, "message": one.message_id}
-        for one in await store.limits.misuse_history(party.id)
-    ]
+    history = [_line(one) for one in await store.limits.misuse_history(party.id)]
     if as_json:
         show.one({**described, "history": history}, as_json=True)
         return
@@ -65,3 +62,11 @@ async def _described(context: ActionContext, shop: Marketplace, seller: Party) -
         "used_today": standing.used_today,
         "per_day": standing.per_day,
     }
+
+
+def _line(line: Misuse | Restoration) -> show.Row:
+    match line:
+        case Misuse():
+            return {"at": line.at, "points": line.points, "cause": line.cause.value, "message": line.message_id}
+        case Restoration():
+            return {"at": line.at, "points": 0, "cause": f"restored by {line.by}", "message": ""}

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from relay.core.dkim import KeyState
 from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
+from relay.core.model.facts import QuotaScope
 from relay.core.model.item import Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -64,25 +66,42 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message that counts towards a daily quota (R-POL-11). `scope` is "seller", "pair", "buyer" or "bypass",
-    `subject_id` is the id of that seller, pair or buyer, and `day` an ISO date in the policy's time zone. `limit` is
+    """One message that counts towards a daily quota (R-POL-11). `subject_id` is the id of the seller, the pair or the
+    buyer of the scope, and `day` an ISO date in the policy's time zone. `limit` is
     the highest count for the day, 0 for no limit."""
 
-    scope: str
+    scope: QuotaScope
     subject_id: str
     day: str
     limit: int = field(default=0, compare=False)
 
 
+class MisuseCause(StrEnum):
+    """The cause of points of misuse."""
+
+    NOT_IMPORTANT = "not_important"
+    """The buyer says that the message did not deserve its mark."""
+    CONTRADICTION = "contradiction"
+    """The content of the message contradicts its mark."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misuse:
-    """Points that a mark of importance has cost (R-POL-06). The same message and cause count once. `cause` is
-    "not_important" (the buyer says so) or "contradiction" (the content shows it)."""
+    """Points that a mark of importance has cost (R-POL-06). The same message and cause count once."""
 
     message_id: str
     seller_id: str
-    cause: str
+    cause: MisuseCause
     points: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """The end of all points that the seller had: they no longer count (R-POL-06). `by` is the name of the actor."""
+
+    seller_id: str
+    by: str
     at: datetime
 
 

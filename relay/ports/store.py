@@ -39,6 +39,7 @@ from relay.ports.record import (
     OutgoingNotice,
     Pending,
     QueueLine,
+    Restoration,
     Settlement,
     StoredContent,
     StoredMessage,
@@ -274,8 +275,8 @@ class LimitStore(Protocol):
         """Adds points. Returns False, and adds nothing, if the same message has cost points for this cause before."""
         ...
 
-    async def misuse_history(self, seller_id: str) -> Sequence[Misuse]:
-        """Returns the lines, oldest first. A restoration is a line of 0 points with the cause "restored by NAME"."""
+    async def misuse_history(self, seller_id: str) -> Sequence[Misuse | Restoration]:
+        """Returns the points and the restorations, oldest first."""
         ...
 
     async def misuse_score(self, seller_id: str, since: datetime) -> int:

@@ -1,13 +1,14 @@
 """The day's counters that a message uses up (R-POL-11). Their limits are in `relay.core.policy.quotas`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core.identify import Writer
 from relay.core.model import days
-from relay.core.model.facts import Facts, Usage
+from relay.core.model.facts import Facts, QuotaScope, Usage
 from relay.core.model.pair import Pair
 from relay.core.model.policy import Policy
 from relay.core.model.reason import ReasonCode
@@ -21,14 +22,14 @@ _DAYS_AHEAD: Final = range(1, 15)
 
 
 def counters(pair: Pair, policy: Policy, at: datetime) -> tuple[Use, Use, Use, Use]:
-    """Returns the counters of that day for the seller's mail to this buyer, in the order of the fields of `Usage`."""
+    """Returns the counters of that day for the seller's mail to this buyer, in the order of `QuotaScope`."""
     day = days.day_of(at, policy).isoformat()
     seller_id = pair.seller.party.id
     return (
-        Use(scope="seller", subject_id=seller_id, day=day),
-        Use(scope="pair", subject_id=pair.id, day=day),
-        Use(scope="buyer", subject_id=pair.buyer.party.id, day=day),
-        Use(scope="bypass", subject_id=seller_id, day=day),
+        Use(scope=QuotaScope.SELLER, subject_id=seller_id, day=day),
+        Use(scope=QuotaScope.PAIR, subject_id=pair.id, day=day),
+        Use(scope=QuotaScope.BUYER, subject_id=pair.buyer.party.id, day=day),
+        Use(scope=QuotaScope.BYPASS, subject_id=seller_id, day=day),
     )
 
 
@@ -39,23 +40,28 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
     limits, so that the store rejects it if a concurrent message took the last place.
     """
     leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
-    used = [
-        use
-        for use in counters(facts.pair, policy, leaves_at)
-        if (verdict.bypass if use.scope == "bypass" else verdict.counted)
-    ]
+    used = [use for use in counters(facts.pair, policy, leaves_at) if is_spent(verdict, use.scope)]
     if verdict.action is Action.RELAY and writer.registered:
         limits = quotas.limits(policy, facts.misuse)
         used = [replace(use, limit=limits[use.scope]) for use in used]
     return tuple(used)
 
 
+def is_spent(verdict: Verdict, scope: QuotaScope) -> bool:
+    """Returns whether a message with this verdict counts in the scope."""
+    return verdict.bypass if scope is QuotaScope.BYPASS else verdict.counted
+
+
+def of_counters(numbers: Mapping[Use, int]) -> Usage:
+    """Returns the numbers of the four counters of one day as one value."""
+    return Usage(**{use.scope.value: number for use, number in numbers.items()})
+
+
 async def usage(store: Store, pair: Pair, policy: Policy, at: datetime, spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
     """Returns the state of that day's counters; `spent` is added to the stored numbers."""
     counted = counters(pair, policy, at)
     used = await store.limits.used(counted)
-    seller, of_pair, buyer, bypass = (number + spent[use] for number, use in zip(used, counted, strict=True))
-    return Usage(seller=seller, pair=of_pair, buyer=buyer, bypass=bypass)
+    return of_counters({use: number + spent[use] for number, use in zip(used, counted, strict=True)})
 
 
 async def usage_ahead(

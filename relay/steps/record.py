@@ -16,7 +16,17 @@ from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeType
 from relay.core.rewrite.plan import Rewritten
-from relay.ports import Acceptance, MessageRecord, Misuse, NoticeSent, OutgoingNotice, RecordAction, StoredContent, Use
+from relay.ports import (
+    Acceptance,
+    MessageRecord,
+    Misuse,
+    MisuseCause,
+    NoticeSent,
+    OutgoingNotice,
+    RecordAction,
+    StoredContent,
+    Use,
+)
 from relay.steps import notice_log, notices, queueing, record_detail
 from relay.steps.outcomes import (
     Checked,
@@ -142,7 +152,7 @@ class _TransactionBuilder:
                 Misuse(
                     message_id=record.id,
                     seller_id=facts.pair.seller.party.id,
-                    cause="contradiction",
+                    cause=MisuseCause.CONTRADICTION,
                     points=verdict.misuse,
                     at=self.incoming.received_at,
                 )

@@ -11,15 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core.mail.head import Automatic
-from relay.core.model import days
-from relay.core.model.facts import Usage
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
-from relay.ports import Store, StoredMessage
+from relay.ports import Store, StoredMessage, Use
+from relay.steps import quota
 from relay.steps.reload import ReloadedMessage, reload_message
 
 _DAY: Final = timedelta(days=1)
@@ -47,7 +46,7 @@ class _Course:
     """The simulated state under one policy, after the messages so far."""
 
     policy: Policy
-    used: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    used: Counter[Use] = field(default_factory=Counter)
     last_at: dict[tuple[str, str | None], datetime] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     machines: dict[tuple[str, Role], list[datetime]] = field(default_factory=dict)
@@ -56,23 +55,17 @@ class _Course:
         incoming, writer, facts, policy = recorded.incoming, recorded.writer, recorded.facts, self.policy
         at, pair = incoming.received_at, facts.pair
         order_id = facts.order.id if facts.order else None
-        day = days.day_of(at, policy).isoformat()
-        counters = {
-            "seller": (pair.seller.party.id, day),
-            "pair": (pair.id, day),
-            "buyer": (pair.buyer.party.id, day),
-            "bypass": (pair.seller.party.id, day),
-        }
+        counters = quota.counters(pair, policy, at)
         machines = self.machines.setdefault((pair.id, writer.role), [])
         facts = replace(
             facts,
-            usage=Usage(**{scope: self.used[scope, *of] for scope, of in counters.items()}),
+            usage=quota.of_counters({use: self.used[use] for use in counters}),
             thread_last_at=self.last_at.get((pair.id, order_id)),
             open_question=facts.to is Role.BUYER and self.asked.get(pair.id, False),
             auto_replies_today=sum(at - one < _DAY for one in machines),
         )
         verdict = decide(incoming, recorded.head, recorded.root, facts, writer, policy, at)
-        self.used.update({(scope, *counters[scope]): 1 for scope in _scopes(verdict)})
+        self.used.update(use for use in counters if quota.is_spent(verdict, use.scope))
         if verdict.action is not Action.RETURN:
             self.last_at |= {(pair.id, order_id): at, (pair.id, None): at}
             kind = automatic(incoming, recorded.head)
@@ -108,10 +101,6 @@ async def _judged(
         return None, None
     current, candidate = (course.judge(recorded) for course in courses)
     return current, candidate
-
-
-def _scopes(verdict: Verdict) -> tuple[str, ...]:
-    return (("seller", "pair", "buyer") if verdict.counted else ()) + (("bypass",) if verdict.bypass else ())
 
 
 def _shape(verdict: Verdict) -> tuple[object, ...]:

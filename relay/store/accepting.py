@@ -122,7 +122,7 @@ class SqlAcceptances(StorePart):
             covered = hashes.get(event.message_id, b"") if event.type is EventType.RECEIVED else b""
             rows.events.append(event_row(event, covered))
         for use in acceptance.uses:
-            key = use.scope, use.subject_id, use.day
+            key = use.scope.value, use.subject_id, use.day
             rows.uses[key] += 1
             if use.limit:
                 rows.limits[key] = use.limit

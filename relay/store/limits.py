@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from relay.ports import Misuse, Use
+from relay.ports import Misuse, MisuseCause, Restoration, Use
 from relay.store.base import StorePart, from_us, to_us
-from relay.store.engine import Work
+from relay.store.engine import Row, Work
 from relay.store.statements import Table, values
 
 QUOTA_USE: Final = Table(
@@ -18,15 +18,29 @@ QUOTA_USE: Final = Table(
 MISUSE: Final = Table("misuse", ("id", "message_id", "seller_id", "cause", "points", "at"), "DO NOTHING")
 
 
-def misuse_row(line_id: str, misuse: Misuse) -> tuple[object, ...]:
-    """Returns the row of a line; a line without a message is a restoration."""
-    message_id = misuse.message_id or None
-    return line_id, message_id, misuse.seller_id, misuse.cause, misuse.points, to_us(misuse.at)
+_RESTORED_BY: Final = "restored by "
+"""The row of a restoration has no message and no points, and a cause with this prefix before the name of the actor."""
+
+
+def misuse_row(line_id: str, line: Misuse | Restoration) -> tuple[object, ...]:
+    at = to_us(line.at)
+    match line:
+        case Misuse():
+            return line_id, line.message_id, line.seller_id, line.cause.value, line.points, at
+        case Restoration():
+            return line_id, None, line.seller_id, f"{_RESTORED_BY}{line.by}", 0, at
+
+
+def _of_row(row: Row) -> Misuse | Restoration:
+    message_id, seller_id, cause, at = row["message_id"], row["seller_id"], row["cause"], from_us(row["at"])
+    if message_id is None:
+        return Restoration(seller_id=seller_id, by=cause.removeprefix(_RESTORED_BY), at=at)
+    return Misuse(message_id=message_id, seller_id=seller_id, cause=MisuseCause(cause), points=row["points"], at=at)
 
 
 class SqlLimits(StorePart):
     async def used(self, uses: Sequence[Use]) -> Sequence[int]:
-        keys = [(use.scope, use.subject_id, use.day) for use in uses]
+        keys = [(use.scope.value, use.subject_id, use.day) for use in uses]
         if not keys:
             return []
         sql, params = values(self._sql["used"], ("TEXT", "TEXT", "TEXT"), keys)
@@ -35,28 +49,21 @@ class SqlLimits(StorePart):
         return [counted.get(key, 0) for key in keys]
 
     async def add_misuse(self, misuse: Misuse) -> bool:
-        row = misuse_row(self._ids.new(), misuse)
+        return await self._add(misuse)
+
+    async def restore_bypass(self, seller_id: str, by: str) -> None:
+        await self._add(Restoration(seller_id=seller_id, by=by, at=self._clock.now()))
+
+    async def _add(self, line: Misuse | Restoration) -> bool:
+        row = misuse_row(self._ids.new(), line)
 
         def write() -> Work[bool]:
             return bool((yield self._sql["add_misuse"], row))
 
         return await self._engine.write(write)
 
-    async def restore_bypass(self, seller_id: str, by: str) -> None:
-        at = self._clock.now()
-        await self.add_misuse(Misuse(message_id="", seller_id=seller_id, cause=f"restored by {by}", points=0, at=at))
-
-    async def misuse_history(self, seller_id: str) -> Sequence[Misuse]:
-        return [
-            Misuse(
-                message_id=row["message_id"] or "",
-                seller_id=row["seller_id"],
-                cause=row["cause"],
-                points=row["points"],
-                at=from_us(row["at"]),
-            )
-            for row in await self._read("misuse_history", seller_id)
-        ]
+    async def misuse_history(self, seller_id: str) -> Sequence[Misuse | Restoration]:
+        return [_of_row(row) for row in await self._read("misuse_history", seller_id)]
 
     async def misuse_score(self, seller_id: str, since: datetime) -> int:
         return int((await self._read("misuse_score", seller_id, to_us(since)))[0]["score"])

@@ -33,7 +33,7 @@ from relay.core.model.policy import (
 )
 from relay.core.model.sender import SenderState
 from relay.flow import accept, judge
-from relay.ports import MessageSummary, Misuse
+from relay.ports import MessageSummary, Misuse, MisuseCause
 from relay.steps.outcomes import JudgedResult, RecipientResult, Refused
 from relay.steps.quota import QUOTAS
 from tests.support.market_env import DOMAIN, MarketEnv, market_env
@@ -211,7 +211,7 @@ async def arrange(market: MarketEnv, situation: Situation) -> None:
             Misuse(
                 message_id=marked.id,
                 seller_id=seller.id,
-                cause="not_important",
+                cause=MisuseCause.NOT_IMPORTANT,
                 points=situation.misuse,
                 at=market.clock.now(),
             )

@@ -14,7 +14,7 @@ from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.policy import Attachments, Bypass, ContentAction, Hours, Policy, Quotas
 from relay.core.model.sender import SenderState
-from relay.ports import Misuse
+from relay.ports import Misuse, MisuseCause
 from tests.support.market_env import ACCEPTED, BUYER, SELLER, START, MarketEnv, parsed
 
 SMALL = Policy(quotas=Quotas(seller_per_day=10, pair_per_day=2, buyer_per_day=10))
@@ -125,7 +125,9 @@ async def test_a_spent_score_switches_the_mark_off_until_staff_restore_it(market
     await market.send(SELLER, market.buyer_alias, Subject="[Important] your address")
     await market.deliver_due()
     [first] = await market.store.records.messages()
-    misuse = Misuse(message_id=first.id, seller_id=seller_id, cause="not_important", points=12, at=market.clock.now())
+    misuse = Misuse(
+        message_id=first.id, seller_id=seller_id, cause=MisuseCause.NOT_IMPORTANT, points=12, at=market.clock.now()
+    )
     assert await market.store.limits.add_misuse(misuse)
     assert not await market.store.limits.add_misuse(misuse)
     await market.send(SELLER, market.buyer_alias, Subject="[Important] again")

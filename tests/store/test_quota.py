@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.model.facts import QuotaScope
 from relay.core.model.kind import Kind
 from relay.core.model.optout import OptOut
-from relay.ports import MessageRecord, Misuse, OptOutChange, OvertakenError, Use
+from relay.ports import MessageRecord, Misuse, MisuseCause, OptOutChange, OvertakenError, Restoration, Use
 from tests.store.store_env import START, Database, StoreEnv, make_pair
 
-TODAY = Use(scope="seller", subject_id="s", day="2026-03-01")
-PAIR = replace(TODAY, scope="pair")
+TODAY = Use(scope=QuotaScope.SELLER, subject_id="s", day="2026-03-01")
+PAIR = replace(TODAY, scope=QuotaScope.PAIR)
 TOMORROW = replace(TODAY, day="2026-03-02")
 
 
@@ -81,7 +82,9 @@ async def test_a_message_that_was_not_taken_costs_nothing(env: StoreEnv) -> None
 # ---------------------------------------------------------------- misuse
 
 
-def misuse(env: StoreEnv, record: MessageRecord, cause: str = "not_important", points: int = 2) -> Misuse:
+def misuse(
+    env: StoreEnv, record: MessageRecord, cause: MisuseCause = MisuseCause.NOT_IMPORTANT, points: int = 2
+) -> Misuse:
     return Misuse(
         message_id=record.id,
         seller_id=env.pair.seller.party.id,
@@ -91,7 +94,7 @@ def misuse(env: StoreEnv, record: MessageRecord, cause: str = "not_important", p
     )
 
 
-async def kept(env: StoreEnv, *marks: str) -> MessageRecord:
+async def kept(env: StoreEnv, *marks: MisuseCause) -> MessageRecord:
     record = env.record()
     lines = tuple(misuse(env, record, cause, 3) for cause in marks)
     await env.store.acceptances.add(env.acceptance(record, misuse=lines))
@@ -99,11 +102,11 @@ async def kept(env: StoreEnv, *marks: str) -> MessageRecord:
 
 
 async def test_a_message_and_cause_count_once(env: StoreEnv) -> None:  # R-POL-06
-    record, seller = await kept(env, "contradiction"), env.pair.seller.party.id
+    record, seller = await kept(env, MisuseCause.CONTRADICTION), env.pair.seller.party.id
     assert await env.store.limits.misuse_score(seller, START) == 3
     assert await env.store.limits.add_misuse(misuse(env, record))
     assert not await env.store.limits.add_misuse(misuse(env, record, points=9))
-    assert not await env.store.limits.add_misuse(misuse(env, record, "contradiction"))
+    assert not await env.store.limits.add_misuse(misuse(env, record, MisuseCause.CONTRADICTION))
     assert await env.store.limits.misuse_score(seller, START) == 5
     assert await env.store.limits.misuse_score(seller, START + timedelta(microseconds=1)) == 0
     assert await env.store.limits.misuse_score(env.pair.buyer.party.id, START) == 0
@@ -118,7 +121,7 @@ async def test_one_word_said_on_two_nodes_counts_once(env: StoreEnv, database: D
 
 async def test_a_restoration_ends_what_was_counted_and_stays_in_the_history(env: StoreEnv) -> None:  # R-POL-06
     seller, clock = env.pair.seller.party.id, env.database.clock
-    record = await kept(env, "contradiction")
+    record = await kept(env, MisuseCause.CONTRADICTION)
     clock.at += timedelta(seconds=1)
     await env.store.limits.restore_bypass(seller, "dana")
     assert await env.store.limits.misuse_score(seller, START) == 0
@@ -129,13 +132,12 @@ async def test_a_restoration_ends_what_was_counted_and_stays_in_the_history(env:
     await env.store.limits.restore_bypass(seller, "dana")
     assert await env.store.limits.misuse_score(seller, START) == 0
     history = await env.store.limits.misuse_history(seller)
-    assert [(line.cause, line.points, line.message_id) for line in history] == [
-        ("contradiction", 3, record.id),
-        ("restored by dana", 0, ""),
-        ("not_important", 2, record.id),
-        ("restored by dana", 0, ""),
+    assert history == [
+        replace(misuse(env, record, MisuseCause.CONTRADICTION, 3), at=START),
+        Restoration(seller_id=seller, by="dana", at=START + timedelta(seconds=1)),
+        replace(misuse(env, record), at=START + timedelta(seconds=2)),
+        Restoration(seller_id=seller, by="dana", at=START + timedelta(seconds=3)),
     ]
-    assert history[2].at == START + timedelta(seconds=2)
 
 
 async def test_a_line_about_nothing_is_refused(env: StoreEnv) -> None:

@@ -25,7 +25,7 @@ from relay.core.signed_link import Link, Purpose, mint
 from relay.edge.web.app import build
 from relay.edge.web.signed_links import routes
 from relay.edge.web.signed_links.language import wanted
-from relay.ports import UnavailableError
+from relay.ports import Misuse, MisuseCause, UnavailableError
 from relay.ports.audit import AuditAction, Way
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
@@ -211,7 +211,8 @@ async def test_not_important_costs_the_seller_once(market: MarketEnv, web: httpx
     for _ in range(2):
         assert choices(await web.post(url, data={"choice": "tell"})) == []
     [misuse] = await market.store.limits.misuse_history(market.pair.seller.party.id)
-    assert (misuse.cause, misuse.points) == ("not_important", Policy().bypass.points_not_important)
+    assert isinstance(misuse, Misuse)
+    assert (misuse.cause, misuse.points) == (MisuseCause.NOT_IMPORTANT, Policy().bypass.points_not_important)
 
 
 async def test_no_reply_needed_can_be_undone_and_tells_the_buyer_nothing(

@@ -70,6 +70,15 @@ class ThreadRef:
     order_id: str | None = None
 
 
+class QuotaScope(StrEnum):
+    """The messages that one daily counter counts; `Usage` has a field for each."""
+
+    SELLER = "seller"
+    PAIR = "pair"
+    BUYER = "buyer"
+    BYPASS = "bypass"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """The messages that today's quotas have counted: of the seller, of the pair, and to the buyer from all sellers.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from relay.core.mail.head import Automatic
 from relay.core.model import days
-from relay.core.model.facts import Proof, Usage
+from relay.core.model.facts import Proof, QuotaScope, Usage
 from relay.core.model.policy import Policy, Quotas
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
@@ -50,13 +50,13 @@ def judge(case: Case) -> Iterator[Finding]:
         yield Finding(Action.RELAY, counted=True, remaining=_remaining(case, 1))
 
 
-def limits(policy: Policy, score: int) -> Mapping[str, int]:
+def limits(policy: Policy, score: int) -> Mapping[QuotaScope, int]:
     """Messages per day by scope, for a seller with that score (R-POL-06); 0 means no limit."""
     return {
-        "seller": policy.quotas.seller_per_day,
-        "pair": policy.quotas.pair_per_day,
-        "buyer": policy.quotas.buyer_per_day,
-        "bypass": per_day(policy.bypass, score),
+        QuotaScope.SELLER: policy.quotas.seller_per_day,
+        QuotaScope.PAIR: policy.quotas.pair_per_day,
+        QuotaScope.BUYER: policy.quotas.buyer_per_day,
+        QuotaScope.BYPASS: per_day(policy.bypass, score),
     }
 
 
