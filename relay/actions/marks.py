@@ -7,14 +7,13 @@ from relay.actions import audit, messages
 from relay.actions.actor import Actor, NotFoundError, Right
 from relay.actions.context import ActionContext
 from relay.actions.messages import MessageParty
+from relay.core.model.event import Mark, MarkData
 from relay.core.model.party import Party, Role
 from relay.ports import Misuse, MisuseCause
 from relay.ports.audit import AuditAction
 from relay.steps import letters
 from relay.steps.services import Services
 
-NOT_IMPORTANT: Final = "not_important"
-REPORTED: Final = "reported"
 _MOST_WORDS: Final = 2_000
 
 
@@ -37,7 +36,7 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
         at=now,
     )
     counted = await context.store.limits.add_misuse(misuse)
-    marked = await context.store.records.mark(message_id, {"mark": NOT_IMPORTANT, "by": actor.by})
+    marked = await context.store.records.mark(message_id, MarkData(mark=Mark.NOT_IMPORTANT, by=actor.by))
     if counted or marked:
         entry = messages.entry(
             actor, context, AuditAction.MARKED_NOT_IMPORTANT, about, seller=seller_id, points=misuse.points
@@ -83,7 +82,7 @@ async def report_abuse(actor: Actor, services: Services, complaint: Complaint) -
         order=about.message.order_external_id or "",
         reporter=complaint.reporter,
         words=_plain(complaint.words),
-        event={"mark": REPORTED, "by": str(complaint.reporter.role)},
+        event=MarkData(mark=Mark.REPORTED, by=complaint.reporter.role),
     )
     if not await letters.report(services, report, services.clock.now()):
         return False

@@ -8,6 +8,7 @@ from relay.actions import audit
 from relay.actions.actor import ActionError, Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.context import ActionContext
 from relay.core import redact
+from relay.core.model.event import ViewData
 from relay.core.model.pair import Pair
 from relay.ports import MessageSummary, StoredMessage
 from relay.ports.audit import AuditAction, AuditEntry
@@ -80,9 +81,13 @@ async def read_text(
     if form != "original" and stored.header is None:
         raise ActionError(f"{message_id} was not relayed, so there is no relayed form")
     # Events hold no address, and these are words that a person typed.
-    said = {"what": form, "case": case, "reason": reason, "by": actor.by}
-    data = {name: redact.addresses(redact.clip(text.strip(), _LONGEST_TEXT), set()) for name, text in said.items()}
-    await context.store.records.note_view(message_id, {**data})
+    view = ViewData(what=form, case=_plain(case), reason=_plain(reason), by=_plain(actor.by))
+    await context.store.records.note_view(message_id, view)
     about = Subject(message=stored.summary, pair=None)
     await audit.record(context, entry(actor, context, AuditAction.TEXT_READ, about, form=form))
     return stored
+
+
+def _plain(text: str) -> str:
+    """Returns the text without addresses, cut at a length that an event may have."""
+    return redact.addresses(redact.clip(text.strip(), _LONGEST_TEXT), set())

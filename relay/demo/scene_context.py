@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
+from relay.core.model.event import EventData
 from relay.demo import browser, record_view
 from relay.demo.browser import WebPage
 from relay.demo.demo_parties import DemoParty
@@ -139,5 +140,5 @@ class SceneContext:
             self._write_line(f"    {line}".rstrip())
 
 
-def _words(data: dict[str, str | int]) -> str:
+def _words(data: EventData) -> str:
     return " ".join(f"{key}={value}" for key, value in data.items())

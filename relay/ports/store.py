@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from relay.core.model.event import Event
+from relay.core.model.event import Event, MarkData, ViewData
 from relay.core.model.facts import ThreadRef
 from relay.core.model.item import Item
 from relay.core.model.message import MessageState
@@ -419,7 +419,7 @@ class RecordStore(Protocol):
         decrypted any more."""
         ...
 
-    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
+    async def mark(self, message_id: str, data: MarkData) -> bool:
         """Adds a MARKED event with these data. Returns False, and adds nothing, if the message has an equal event or
         does not exist."""
         ...
@@ -429,7 +429,7 @@ class RecordStore(Protocol):
         False if nothing has changed."""
         ...
 
-    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+    async def note_view(self, message_id: str, data: ViewData) -> None:
         """Adds a VIEWED event: somebody has read the body (R-REC-06)."""
         ...
 

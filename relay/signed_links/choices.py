@@ -6,6 +6,7 @@ from typing import Final
 from relay.actions import holds, marks, opt_outs, parties, senders, threads
 from relay.actions.actor import InvalidValueError, NotFoundError
 from relay.actions.marks import Complaint
+from relay.core.model.event import Mark
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
@@ -47,7 +48,7 @@ async def _no_reply(context: LinkContext, choice: str, _: str) -> None:
 
 
 async def _report(context: LinkContext, _: str, words: str) -> None:
-    if marks.REPORTED not in await context.marks():
+    if Mark.REPORTED not in await context.marks():
         complaint = Complaint(message_id=context.about.message.id, reporter=context.party, words=words)
         await marks.report_abuse(context.actor(), context.services, complaint)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from relay.actions.actor import Actor, Right
-from relay.core.model.event import EventType
+from relay.core.model.event import Mark, mark_of
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, PartyState, Role
@@ -90,10 +90,10 @@ class LinkContext:
         """Returns the error for a choice that the link does not offer."""
         return LinkError(LinkFault.CHOICE, locale=self.locale, help_url=self.marketplace.help_url)
 
-    async def marks(self) -> Sequence[str]:
+    async def marks(self) -> Sequence[Mark]:
         """Returns the marks in the message's history, oldest first."""
         history = await self.services.store.records.history(self.about.message.id)
-        return [str(event.data.get("mark", "")) for event in history if event.type is EventType.MARKED]
+        return [mark for event in history if (mark := mark_of(event)) is not None]
 
 
 def open_link(services: Services, token: str) -> Link:

@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from relay.actions import holds
-from relay.actions.marks import NOT_IMPORTANT, REPORTED
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, Mark
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
@@ -17,9 +16,6 @@ from relay.signed_links.context import LinkContext
 from relay.steps import letters
 from relay.steps.plan import shown_name
 
-NO_REPLY: Final = "no_reply_needed"
-REPLY: Final = "reply_needed"
-REFUSED: Final = "refused"
 """Marks in the history of a message, with those of `actions.marks`."""
 
 _Look = Callable[[LinkContext], Awaitable[Offer]]
@@ -63,14 +59,14 @@ async def opted_out(context: LinkContext) -> frozenset[str]:
 
 
 async def _not_important(context: LinkContext) -> Offer:
-    if NOT_IMPORTANT in await context.marks():
+    if Mark.NOT_IMPORTANT in await context.marks():
         return _offer(context, "told", about=_received(context))
     return _offer(context, "open", Choice("tell"), about=_received(context))
 
 
 async def _no_reply(context: LinkContext) -> Offer:
-    said = [mark for mark in await context.marks() if mark in (NO_REPLY, REPLY)]
-    if said[-1:] == [NO_REPLY]:
+    said = [mark for mark in await context.marks() if mark in (Mark.NO_REPLY_NEEDED, Mark.REPLY_NEEDED)]
+    if said[-1:] == [Mark.NO_REPLY_NEEDED]:
         return _offer(context, "left_out", Choice("undo"), about=_received(context))
     return _offer(context, "open", Choice("leave_out"), about=_received(context))
 
@@ -79,7 +75,7 @@ async def _report(context: LinkContext) -> Offer:
     message_id = context.about.message.id
     about = (*_received(context), ("record", message_id))
     under_way = await letters.is_being_reported(context.services, context.party.id, message_id, context.now)
-    if under_way or REPORTED in await context.marks():
+    if under_way or Mark.REPORTED in await context.marks():
         return _offer(context, "received", about=about)
     return _offer(context, "open", Choice("report"), about=about)
 
@@ -114,13 +110,13 @@ async def _confirm(context: LinkContext) -> Offer:
     stored = await context.services.store.records.message(message.id)
     subject = (("subject", stored.subject),) if stored and stored.subject else ()
     about = (*_times(context), *subject)
-    if message.state is MessageState.HELD and REFUSED not in await context.marks():
+    if message.state is MessageState.HELD and Mark.REFUSED not in await context.marks():
         if not holds.waits_for_author_only(message):
             return _offer(context, "also_held", Choice("not_mine"), about=about)
         return _offer(context, "open", Choice("mine"), Choice("not_mine"), about=about)
     history = await context.services.store.records.history(message.id)
     released = any(event.type is EventType.RELEASED for event in history)
-    state = "refused" if REFUSED in await context.marks() else "released" if released else "over"
+    state = "refused" if Mark.REFUSED in await context.marks() else "released" if released else "over"
     return _offer(context, state, about=about)
 
 

@@ -2,7 +2,7 @@
 
 from relay.core import bounce
 from relay.core.bounce import BounceAction
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventType, NoticeData, ReportData
 from relay.core.model.message import Incoming
 from relay.core.model.reply import Reply
 from relay.core.notice.compose import NoticeType
@@ -23,11 +23,11 @@ async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
         services.event_log.report_ignored("unread" if report is None else "ignored", item)
         return Reply(250, "2.0.0", "taken note of")
 
-    def event(event_type: EventType, data: dict[str, str | int]) -> Event:
+    def event(event_type: EventType, data: ReportData | NoticeData) -> Event:
         at = incoming.received_at
         return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
 
-    events = [event(EventType.BOUNCED, {"reason": report.reason, "status": report.status, "by": "report"})]
+    events = [event(EventType.BOUNCED, ReportData(reason=report.reason, status=report.status, by="report"))]
     with ReservedSlots(services.notice_quota) as slots:
         notice, notice_type = None, NoticeType.UNDELIVERABLE
         if not item.is_ours:

@@ -57,7 +57,7 @@ LINES: Final[Mapping[EventType, str]] = {
 }
 """The line of each event that comes by itself."""
 
-_SHOWN: Final = frozenset(
+SHOWN: Final = frozenset(
     {"reason", "reasons", "type", "code", "enhanced", "phase", "host", "tls", "attempt", "downgraded", "status", "mark"}
     | {"sender", "notice", "port", "size_bytes", "policy", "letter"}
 )
@@ -205,16 +205,17 @@ class EventLog:
             self._event(event, None)
 
     def _event(self, event: Event, item: Item | None) -> None:
+        data: Mapping[str, object] = event.data
         fields: Fields = {"id": event.message_id}
         if item is not None and event.type is not EventType.NOTICE_QUEUED:
             fields |= {"item": item.id, "kind": item.kind}
-        fields |= {name: value for name, value in event.data.items() if name in _SHOWN}
-        if "by" in event.data:
-            by = event.data["by"]
+        fields |= {name: value for name, value in data.items() if name in SHOWN}
+        if "by" in data:
+            by = data["by"]
             fields["by"] = by if by in _WAYS else "staff"
-        reason = str(event.data.get("reason", _NONE))
+        reason = str(data.get("reason", _NONE))
         if event.type is EventType.NOTICE_QUEUED:
-            self.observer.count("notices", type=str(event.data.get("type", "")), reason=reason)
+            self.observer.count("notices", type=str(data.get("type", "")), reason=reason)
         elif item is not None:
             self.observer.count("deliveries", kind=item.kind, state=event.type, reason=reason)
         elif event.type is EventType.BOUNCED:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventType, LetterData, MarkData
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import MessageState
@@ -97,7 +97,7 @@ class AbuseReport:
     order: str
     reporter: Party
     words: str
-    event: dict[str, str | int]
+    event: MarkData
 
 
 async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
@@ -173,7 +173,7 @@ def _acceptance(
         due_at=now,
     )
     queued = Event(
-        id=services.ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data={"letter": letter_type}
+        id=services.ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data=LetterData(letter=letter_type)
     )
     return Acceptance(
         records=(record,),

@@ -11,6 +11,7 @@ from relay.core.mail.address import AddressError, fold_domain, split
 from relay.core.mail.head import HeadError, read_head
 from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
+from relay.core.model.event import NoticeData
 from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
@@ -316,10 +317,12 @@ def _excerpt(content: bytes, root: Part, span: Span) -> str:
     return " ".join(text[start:end].split())
 
 
-def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonCode | None) -> dict[str, str | int]:
-    """Returns the data of a NOTICE_QUEUED event: the notice's item, its type, and the reason that it names, if any."""
-    data: dict[str, str | int] = {"notice": notice.item.id, "type": notice_type}
-    return data | ({"reason": reason} if reason else {})
+def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonCode | None) -> NoticeData:
+    """Returns the data of a NOTICE_QUEUED event."""
+    data = NoticeData(notice=notice.item.id, type=notice_type)
+    if reason:
+        data["reason"] = reason
+    return data
 
 
 def failure(code: ReasonCode) -> Reason:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from relay.core import keyed
 from relay.core.mail.head import Automatic
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import DecisionData, Event, EventData, EventType, RefusalData
 from relay.core.model.facts import Proof
 from relay.core.model.item import Item, ItemState
 from relay.core.model.message import Incoming, MessageState, Port
@@ -122,7 +122,7 @@ class _TransactionBuilder:
             case ForOperator():
                 self._for_operator(result)
             case Merged(into=into):
-                self._event(into.recipient.message_id, EventType.COPY_MERGED, {})
+                self._event(into.recipient.message_id, EventType.COPY_MERGED, DecisionData())
             case _:
                 assert_never(result)
 
@@ -251,7 +251,9 @@ class _TransactionBuilder:
             detail=record_detail.of_refused(self.incoming, recipient, reason, mail),
         )
         self.records.append(record)
-        data = record_detail.received_data(self.incoming) | record_detail.why((reason,), recipient.policy.version)
+        data = RefusalData(
+            **record_detail.received_data(self.incoming), **record_detail.why((reason,), recipient.policy.version)
+        )
         self._event(record.id, EventType.REFUSED, data)
         if self.incoming.peer.port is not Port.LMTP:
             await self._notify_of_refusal(recipient, reason)
@@ -298,7 +300,7 @@ class _TransactionBuilder:
 
     # ------------------------------------------------------------ what all have in common
 
-    def _add(self, record: MessageRecord, event_type: EventType, data: dict[str, str | int]) -> None:
+    def _add(self, record: MessageRecord, event_type: EventType, data: EventData) -> None:
         self.records.append(record)
         self._event(record.id, EventType.RECEIVED, record_detail.received_data(self.incoming))
         self._event(record.id, event_type, data)
@@ -316,7 +318,7 @@ class _TransactionBuilder:
         code = reason.code if reason is not None else None
         self._event(message_id, EventType.NOTICE_QUEUED, notices.queued_data(notice, notice_type, code))
 
-    def _event(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> None:
+    def _event(self, message_id: str, event_type: EventType, data: EventData) -> None:
         self.events.append(
             Event(
                 id=self.services.ids.new(),

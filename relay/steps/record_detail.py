@@ -1,10 +1,11 @@
 """The parts of a record beside the bytes of its message: ids, codes and numbers, no address and no text (R-REC-01)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from relay.core.mail.head import Automatic
+from relay.core.model.event import DecisionData, ReceivedData
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
 from relay.ports import MessageRecord, RecordAction, RecordDetail, RecordedReason, SenderListing
@@ -84,12 +85,13 @@ def _reached(recipient: Recipient) -> str | None:
             return None
 
 
-def received_data(incoming: Incoming) -> dict[str, str | int]:
+def received_data(incoming: Incoming) -> ReceivedData:
     """Returns the data of a RECEIVED event."""
-    return {"port": incoming.peer.port, "size_bytes": len(incoming.content), "tls": int(incoming.peer.tls)}
+    return ReceivedData(port=incoming.peer.port, size_bytes=len(incoming.content), tls=int(incoming.peer.tls))
 
 
-def why(reasons: Sequence[Reason], policy_version: str) -> dict[str, str | int]:
+def why(reasons: Sequence[Reason], policy_version: str) -> DecisionData:
     """Returns the data of an event that a decision brings about."""
-    codes: Mapping[str, str | int] = {"reasons": ",".join(reason.code for reason in reasons)} if reasons else {}
-    return {**codes, "policy": policy_version}
+    if not reasons:
+        return DecisionData(policy=policy_version)
+    return DecisionData(reasons=",".join(reason.code for reason in reasons), policy=policy_version)

@@ -8,7 +8,7 @@ from relay.core import redact, verp
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.mail.mime import body_start
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import AttemptData, Event, EventType, NoticeData
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.compose import NoticeType
@@ -114,7 +114,7 @@ async def returned(services: Services, item: Item, reason: Reason, now: datetime
     notice = None
     if not item.is_ours:
         notice = await notices.about_item(services, services.notice_quota, item, NoticeType.RETURNED, reason, now)
-    data: dict[str, str | int] = {"reason": reason.code}
+    data = AttemptData(reason=reason.code)
     return _settlement(services, item, ItemState.RETURNED, now, data, notice=notice, notice_type=NoticeType.RETURNED)
 
 
@@ -140,7 +140,7 @@ def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
     due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
         return parked(services, item, now)
-    data: dict[str, str | int] = {"attempt": item.attempts, "reason": ReasonCode.INTERNAL}
+    data = AttemptData(attempt=item.attempts, reason=ReasonCode.INTERNAL)
     return _settlement(services, item, ItemState.DEFERRED, now, data, due_at=due_at)
 
 
@@ -157,7 +157,7 @@ def _settlement(
     item: Item,
     state: ItemState,
     now: datetime,
-    data: dict[str, str | int],
+    data: AttemptData,
     *,
     due_at: datetime | None = None,
     notice: OutgoingNotice | None = None,
@@ -166,7 +166,7 @@ def _settlement(
 ) -> Settlement:
     events = [_event(services, item, _EVENTS[state], data, now)]
     if notice is not None and notice_type is not None:
-        named = ReasonCode.DELAYED if notice_type is NoticeType.DELAYED else ReasonCode(str(data["reason"]))
+        named = ReasonCode.DELAYED if notice_type is NoticeType.DELAYED else data["reason"]
         queued = notices.queued_data(notice, notice_type, named)
         events.append(_event(services, item, EventType.NOTICE_QUEUED, queued, now))
     return Settlement(
@@ -181,19 +181,26 @@ def _settlement(
     )
 
 
-def _event(services: Services, item: Item, event_type: EventType, data: dict[str, str | int], at: datetime) -> Event:
-    kind: dict[str, str | int] = {} if item.kind is ItemKind.RELAY else {"item": item.kind}
-    return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data | kind)
+def _event(
+    services: Services, item: Item, event_type: EventType, data: AttemptData | NoticeData, at: datetime
+) -> Event:
+    if item.kind is not ItemKind.RELAY:
+        data["item"] = item.kind
+    return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
 
 
-def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> dict[str, str | int]:
-    data: dict[str, str | int] = {
-        "attempt": item.attempts,
-        "phase": delivery.phase,
-        "code": delivery.code,
-        "enhanced": delivery.enhanced,
-        "host": host_class(delivery.host),
-        "tls": delivery.tls,
-        "text": redact.answer(delivery.text, (mailbox,)),
-    }
-    return data | ({"reason": reason} if reason else {}) | ({"downgraded": 1} if delivery.downgraded else {})
+def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> AttemptData:
+    data = AttemptData(
+        attempt=item.attempts,
+        phase=delivery.phase,
+        code=delivery.code,
+        enhanced=delivery.enhanced,
+        host=host_class(delivery.host),
+        tls=delivery.tls,
+        text=redact.answer(delivery.text, (mailbox,)),
+    )
+    if reason:
+        data["reason"] = reason
+    if delivery.downgraded:
+        data["downgraded"] = 1
+    return data

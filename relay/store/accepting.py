@@ -211,7 +211,7 @@ class SqlAcceptances(StorePart):
             for sender in (yield spread(self._sql["lock_senders"], (), sorted(held))):
                 if sender["state"] == SenderState.RETIRED:
                     yield self._sql["unretire_sender"], (sender["id"], held[sender["id"]])
-                yield from self._holds.resolve([sender["id"]], SenderState(sender["state"]), {})
+                yield from self._holds.resolve([sender["id"]], SenderState(sender["state"]), None)
 
 
 def report(engine: Engine, written: Sequence[Rows]) -> None:

@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 from backports import zstd
 
 from relay.core.mail.edits import Edit
-from relay.core.model.event import Event
+from relay.core.model.event import Event, EventData
 from relay.core.rewrite.plan import Change
 from relay.ports import MessageRecord, RecordDetail
 from relay.steps.offload import THREAD_BYTES
@@ -153,6 +153,11 @@ def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
     return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
 
 
+def decode_event_data(text: str) -> EventData:
+    """Returns the data of an event from its JSON text. Keys that only earlier versions wrote stay in it."""
+    return cast("EventData", msgspec.json.decode(text, type=dict[str, str | int]))
+
+
 def encode_detail(detail: RecordDetail) -> str:
     """Returns the detail of a record as JSON text."""
     return _to_json(detail)
@@ -162,7 +167,7 @@ decode_detail = msgspec.json.Decoder(RecordDetail).decode
 """Returns the detail from its JSON text. Keys that earlier versions did not write get their defaults."""
 
 
-def _to_json(value: RecordDetail | dict[str, str | int]) -> str:
+def _to_json(value: RecordDetail | EventData) -> str:
     """Returns JSON text that every engine can store, also if the value contains broken characters of a mail."""
     try:
         return msgspec.json.encode(value).decode()

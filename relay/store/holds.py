@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventType, HoldData, Mark, MarkData
 from relay.core.model.message import MessageState
 from relay.core.model.sender import DECIDED_STATES, SenderState
 from relay.store.base import Base, StorePart, to_us
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
 from relay.store.statements import spread, values
-
-Data = dict[str, str | int]
 
 
 class _Decision(NamedTuple):
@@ -35,32 +33,34 @@ class SqlHolds(StorePart):
         self._events = events
 
     async def release(self, message_id: str, by: str) -> bool:
-        return await self._decide(_RELEASED, message_id, {"by": by})
+        return await self._decide(_RELEASED, message_id, HoldData(by=by))
 
     async def refuse(self, message_id: str, by: str) -> bool:
-        return await self._decide(_REFUSED, message_id, {"mark": "refused", "by": by})
+        return await self._decide(_REFUSED, message_id, MarkData(mark=Mark.REFUSED, by=by))
 
-    async def _decide(self, decision: _Decision, message_id: str, data: Data) -> bool:
+    async def _decide(self, decision: _Decision, message_id: str, data: HoldData | MarkData) -> bool:
         def write() -> Work[bool]:
             held = yield self._sql["held"], (message_id,)
             return (yield from self._move_held(held, decision, data)) > 0
 
         return await self._engine.write(write)
 
-    def resolve(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
+    def resolve(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
         """Moves the held mail of senders whose state was changed, in the transaction that changed it. APPROVED releases
         the mail that waits for the decision about the sender, in the order of reception; mail that waits for another
         decision stays held. BLOCKED returns all of it."""
         if state not in DECIDED_STATES or not sender_ids:
             return
         held = yield spread(self._sql["held_of_senders"], (), sender_ids)
-        data = {"sender": str(state.value), **data}
+        data = HoldData(sender=state.value)
+        if by is not None:
+            data["by"] = by
         if state is SenderState.BLOCKED:
             yield from self._move_held(held, _RETURNED, data)
         else:
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
 
-    def _move_held(self, held: Sequence[Row], decision: _Decision, data: Data) -> Work[int]:
+    def _move_held(self, held: Sequence[Row], decision: _Decision, data: HoldData | MarkData) -> Work[int]:
         """Moves the items and their messages, with an event for each message, and returns their number. Of the items
         released to one recipient each refers to the one before, so that they are sent one by one (see `claim`)."""
         now = self._clock.now()

@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventData, EventType, Mark, MarkData, ViewData
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
-from relay.store.contents import decode_detail
+from relay.store.contents import decode_detail, decode_event_data
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
@@ -76,7 +74,7 @@ class SqlRecords(StorePart):
                 message_id=row["message_id"],
                 at=from_us(row["at"]),
                 type=EventType(row["type"]),
-                data=msgspec.json.decode(row["data"], type=dict[str, str | int]),
+                data=decode_event_data(row["data"]),
             )
             for row in await self._read("history", message_id)
         ]
@@ -90,33 +88,33 @@ class SqlRecords(StorePart):
                 continue
         return notices
 
-    async def mark(self, message_id: str, data: dict[str, str | int]) -> bool:
+    async def mark(self, message_id: str, data: MarkData) -> bool:
         def write() -> Work[bool]:
             # Two who say the same at once wait for each other here.
             if not (yield self._sql["lock_message"], (message_id,)):
                 return False
             marks = yield self._sql["marks"], (message_id,)
-            if any(msgspec.json.decode(row["data"]) == data for row in marks):
+            if any(decode_event_data(row["data"]) == data for row in marks):
                 return False
             yield from self._note(message_id, EventType.MARKED, data)
             return True
 
         return await self._engine.write(write)
 
-    async def note_view(self, message_id: str, data: dict[str, str | int]) -> None:
+    async def note_view(self, message_id: str, data: ViewData) -> None:
         await self._engine.write(lambda: self._note(message_id, EventType.VIEWED, data))
 
     async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
         def write() -> Work[bool]:
             if not (yield self._sql["mark_no_reply"], (message_id, int(not undo))):
                 return False
-            word = "reply_needed" if undo else "no_reply_needed"
-            yield from self._note(message_id, EventType.MARKED, {"mark": word, "by": by})
+            mark = Mark.REPLY_NEEDED if undo else Mark.NO_REPLY_NEEDED
+            yield from self._note(message_id, EventType.MARKED, MarkData(mark=mark, by=by))
             return True
 
         return await self._engine.write(write)
 
-    def _note(self, message_id: str, event_type: EventType, data: dict[str, str | int]) -> Work[None]:
+    def _note(self, message_id: str, event_type: EventType, data: EventData) -> Work[None]:
         at = self._clock.now()
         event = Event(id=self._ids.new(), message_id=message_id, at=at, type=event_type, data=data)
         yield from self._events.write([event])

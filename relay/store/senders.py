@@ -12,7 +12,7 @@ from relay.ports import Pending
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
-from relay.store.holds import Data, SqlHolds
+from relay.store.holds import SqlHolds
 
 
 class SealedSender(msgspec.Struct, array_like=True, frozen=True):
@@ -95,14 +95,14 @@ class SqlSenders(StorePart):
                 (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now),
             )
             if is_domain:
-                yield from self._flip([sender_id], state, {})
+                yield from self._flip([sender_id], state, None)
         else:
             sender_id = known[0]["id"]
             old = entry_of(sender_id, known[0]["sealed"], key)
             entry = SealedSender(folded, label or old.label, added_by or old.added_by)
             shared = shared or bool(known[0]["shared"])
             yield self._sql["change_sender"], (sender_id, seal_entry(sender_id, entry, key), int(shared))
-            yield from self._flip([sender_id], state, {})
+            yield from self._flip([sender_id], state, None)
         rows = yield self._sql["sender_entry"], (party_id, address_hash)
         return sender_of(rows[0], key)
 
@@ -127,7 +127,7 @@ class SqlSenders(StorePart):
                     raise ValueError("the party's list has no such sender")
                 entries += found
             # In one order, so that no two transactions wait for each other.
-            yield from self._flip(sorted({row["id"] for row in entries}), state, {"by": by})
+            yield from self._flip(sorted({row["id"] for row in entries}), state, by)
             return [replace(sender_of(row, key), state=state) for row in entries]
 
         return await self._engine.write(write)
@@ -137,12 +137,12 @@ class SqlSenders(StorePart):
             found = _readable((yield self._sql["sender"], (sender_id,)), self._vault)
             if not found:
                 return None
-            yield from self._flip([sender_id], state, {"by": by})
+            yield from self._flip([sender_id], state, by)
             return replace(found[0], state=state)
 
         return await self._engine.write(write)
 
-    def _flip(self, sender_ids: Sequence[str], state: SenderState, data: Data) -> Work[None]:
+    def _flip(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
         """Changes the state of the entries, and releases or returns their held mail. Deciding on a domain also decides
         its pending addresses, which are retired. Setting the same state again changes nothing."""
         now = to_us(self._clock.now())
@@ -156,7 +156,7 @@ class SqlSenders(StorePart):
                     if sender.address.endswith(whole[0].address) and sender.id != sender_id:
                         yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
                         meant.append(sender.id)
-        yield from self._holds.resolve(meant, state, data)
+        yield from self._holds.resolve(meant, state, by)
 
     async def get(self, sender_id: str) -> Sender | None:
         found = _readable(await self._read("sender", sender_id), self._vault)

@@ -123,7 +123,10 @@ async def test_the_history_of_a_message_names_who_decided(env: ActionEnv) -> Non
     link = Actor.party(env.seller.id, Right.DECIDE_HOLDS, Way.LINK)
     assert await holds.send_back(link, env.services, env.held[1])
     said = [(await env.market.store.records.history(message_id))[-1] for message_id in env.held]
-    assert [(one.type, one.data["by"]) for one in said] == [(EventType.RELEASED, "dana"), (EventType.MARKED, "link")]
+    assert [(one.type, dict(one.data)["by"]) for one in said] == [
+        (EventType.RELEASED, "dana"),
+        (EventType.MARKED, "link"),
+    ]
     assert len(await env.market.store.audit_log.newest()) == 2
     with pytest.raises(NotFoundError, match="there is no message nothing"):
         await holds.release(DANA, env.services, "nothing")

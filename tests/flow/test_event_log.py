@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from enum import Enum, auto
+from typing import cast, get_args
 
 import pytest
 from structlog import get_logger
 
 from relay import flow
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventData, EventType
 from relay.core.model.item import ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, Peer, Port
@@ -29,7 +30,7 @@ from relay.core.policy.stages import RULES
 from relay.core.signed_link import Link, Purpose
 from relay.ports import Delivery, Settlement, StoreFault, StoreUnavailableError
 from relay.steps import record, settling
-from relay.steps.event_log import LINES
+from relay.steps.event_log import LINES, SHOWN
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
 from tests.support.fakes import CountingObserver
@@ -266,13 +267,17 @@ async def test_a_fault_in_the_log_itself_undoes_nothing(
     assert counted(market, "internal_errors", where="event_log") == 1
 
 
+def test_the_data_that_a_line_shows_are_data_of_events() -> None:
+    assert {*SHOWN} <= {key for kind in get_args(EventData) for key in kind.__annotations__}
+
+
 @pytest.mark.parametrize("event_type", EventType)
 async def test_no_event_is_forgotten(market: MarketEnv, log: CapturedLog, event_type: EventType) -> None:
     has_actor = "by" in documented()[LINES[event_type]]
     data: dict[str, str | int] = {"case": "C-1", "text": "its own words"}
     if has_actor:
         data["by"] = "Yamamoto"
-    event = Event(id="e", message_id="m", at=market.clock.now(), type=event_type, data=data)
+    event = Event(id="e", message_id="m", at=market.clock.now(), type=event_type, data=cast("EventData", data))
     market.services.event_log.happened([event])
     line = only(log, LINES[event_type])
     assert (line["id"], line.get("by")) == ("m", "staff" if has_actor else None)

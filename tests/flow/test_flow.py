@@ -217,7 +217,7 @@ async def test_a_refused_mailbox_is_told_once_with_its_reason(market: MarketEnv)
         EventType.NOTICE_QUEUED,
         EventType.ACCEPTED,
     ]
-    assert events[-1].data["item"] == "notice"
+    assert dict(events[-1].data)["item"] == "notice"
     assert BUYER not in str(events)
 
 

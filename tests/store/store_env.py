@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from relay import store
 from relay.core.mail.edits import Edit
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import Event, EventData, EventType
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -145,7 +145,13 @@ class StoreEnv:
         return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
 
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
-        return Event(id=self.ids.new(), message_id=record_id, at=self.database.clock.now(), type=type_, data=data)
+        return Event(
+            id=self.ids.new(),
+            message_id=record_id,
+            at=self.database.clock.now(),
+            type=type_,
+            data=cast("EventData", data),
+        )
 
     def acceptance(self, record: MessageRecord, *items: Item, **more: Any) -> Acceptance:
         acceptance = Acceptance(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, HoldData
 from relay.core.model.facts import Proof
 from relay.core.model.item import ItemKind, ItemState
 from relay.core.model.message import MessageState, Port
@@ -249,7 +249,7 @@ async def test_a_hold_is_released_once_by_staff(env: StoreEnv) -> None:  # R-UI-
     assert not await env.store.holds.release("0" * 26, "dana")
     env.database.clock.at += timedelta(seconds=1)
     assert [item.id for item in await env.claim()] == [item_id]
-    assert (await env.store.records.history(record_id))[-1].data == {"by": "dana"}
+    assert (await env.store.records.history(record_id))[-1].data == HoldData(by="dana")
 
 
 async def test_a_block_returns_held_mail(env: StoreEnv) -> None:  # R-SND-02

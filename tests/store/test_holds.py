@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, HoldData, Mark, MarkData
 from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
@@ -109,7 +109,7 @@ async def test_a_refusal_makes_it_due_to_go_back_once(env: StoreEnv) -> None:  #
     assert not await env.store.holds.release(item.message_id, "dana")
     assert not_none(await env.store.records.summary(item.message_id)).state is MessageState.HELD
     last = (await env.store.records.history(item.message_id))[-1]
-    assert (last.type, last.data) == (EventType.MARKED, {"mark": "refused", "by": "dana"})
+    assert (last.type, last.data) == (EventType.MARKED, MarkData(mark=Mark.REFUSED, by="dana"))
     (claimed,) = await env.claim()
     assert (claimed.id, claimed.hold) == (item.id, Hold.REFUSED)
     assert await env.store.queue.settle(env.ended(claimed, ItemState.RETURNED))
@@ -218,7 +218,7 @@ async def test_blocking_a_sender_returns_all_that_is_held_of_it(env: StoreEnv) -
         assert not_none(await env.store.queue.item(item.id)).state is ItemState.RETURNED
         assert not_none(await env.store.records.summary(item.message_id)).state is MessageState.RETURNED
         last = (await env.store.records.history(item.message_id))[-1]
-        assert (last.type, last.data) == (EventType.RETURNED, {"sender": "blocked", "by": "link"})
+        assert (last.type, last.data) == (EventType.RETURNED, HoldData(sender="blocked", by="link"))
 
 
 async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(env: StoreEnv) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.core.mail.head import Automatic
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, Mark, MarkData
 from relay.core.model.facts import ThreadRef
 from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
@@ -33,29 +33,29 @@ async def kept(env: StoreEnv, author: Role = Role.BUYER, **more: Any) -> Message
 
 async def test_a_mark_is_made_once(env: StoreEnv, database: Database) -> None:  # R-POL-06 R-REC-09
     record = await kept(env, Role.SELLER)
-    data: dict[str, str | int] = {"mark": "not_important", "points": 2}
+    data = MarkData(mark=Mark.NOT_IMPORTANT, by="dana")
     async with database.node() as other:
         said = await asyncio.gather(*(node.records.mark(record.id, data) for node in (env.store, other) * 5))
     assert said.count(True) == 1
-    assert not await env.store.records.mark(record.id, dict(reversed(data.items())))
+    assert not await env.store.records.mark(record.id, MarkData(by="dana", mark=Mark.NOT_IMPORTANT))
     env.database.clock.at += HOUR  # two nodes' ids have no order within a moment
-    assert await env.store.records.mark(record.id, {"mark": "reported"})
+    assert await env.store.records.mark(record.id, MarkData(mark=Mark.REPORTED))
     assert not await env.store.records.mark("nothing", data)
     assert [event.data for event in await env.store.records.history(record.id) if event.type is EventType.MARKED] == [
         data,
-        {"mark": "reported"},
+        MarkData(mark=Mark.REPORTED),
     ]
 
 
 async def test_a_buyers_message_is_left_out_of_the_clock_and_taken_back(env: StoreEnv) -> None:  # R-REC-08
     record, seller = await kept(env), env.pair.seller.party.id
-    for undo, word in ((False, "no_reply_needed"), (True, "reply_needed"), (False, "no_reply_needed")):
+    for undo, mark in ((False, Mark.NO_REPLY_NEEDED), (True, Mark.REPLY_NEEDED), (False, Mark.NO_REPLY_NEEDED)):
         env.database.clock.at += HOUR
         assert await env.store.records.mark_no_reply(record.id, by="sato", undo=undo)
         assert not await env.store.records.mark_no_reply(record.id, by="sato", undo=undo)
         assert [turn.no_reply_needed for turn in await env.store.threads.turns(seller, START)] == [not undo]
         last = (await env.store.records.history(record.id))[-1]
-        assert (last.type, last.data) == (EventType.MARKED, {"mark": word, "by": "sato"})
+        assert (last.type, last.data) == (EventType.MARKED, MarkData(mark=mark, by="sato"))
     assert len(await env.store.records.history(record.id)) == 4
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, HoldData
 from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartySettings, PartyState, Role, SettingsUpdate
@@ -49,7 +49,7 @@ async def test_many_are_flipped_at_once_with_the_mail_of_each(env: StoreEnv) -> 
     assert flipped == [replace(each, state=SenderState.APPROVED) for each in (first, second)]
     assert [item.message_id for claimed in await env.drained() for item in claimed] == ids
     last = (await env.store.records.history(ids[0]))[-1]
-    assert (last.type, last.data) == (EventType.RELEASED, {"sender": "approved", "by": "owner"})
+    assert (last.type, last.data) == (EventType.RELEASED, HoldData(sender="approved", by="owner"))
 
 
 async def test_many_are_flipped_all_or_none(env: StoreEnv) -> None:  # R-SND-03

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from relay.core.mail.address import fold
-from relay.core.model.event import Event, EventType
+from relay.core.model.event import AttemptData, DecisionData, Event, EventData, EventType, ReceivedData
 from relay.core.model.kind import Kind
-from relay.core.model.message import MessageState
+from relay.core.model.message import MessageState, Port
 from relay.core.model.party import Role
 from relay.core.model.reason import ReasonCode
 from relay.core.rewrite.plan import Change
@@ -64,12 +64,12 @@ class FakeRecord:
         )
         at = NOON + timedelta(seconds=number)
         steps = {MessageState.RETURNED: EventType.RETURNED, MessageState.HELD: EventType.HELD}
-        events: list[tuple[EventType, dict[str, str | int]]] = [
-            (EventType.RECEIVED, {"port": "submission", "size_bytes": 812, "tls": 1}),
-            (steps.get(state, EventType.QUEUED), {"reasons": ",".join(reasons), "policy": "builtin-1"}),
+        events: list[tuple[EventType, EventData]] = [
+            (EventType.RECEIVED, ReceivedData(port=Port.SUBMISSION, size_bytes=812, tls=1)),
+            (steps.get(state, EventType.QUEUED), DecisionData(reasons=",".join(reasons), policy="builtin-1")),
         ]
         if state is MessageState.ACCEPTED:
-            events.append((EventType.ACCEPTED, {"code": 250, "phase": "end_of_data", "host": "127.0.0.1"}))
+            events.append((EventType.ACCEPTED, AttemptData(code=250, phase="end_of_data", host="127.0.0.1")))
         summary = MessageSummary(
             id=f"{number:026}",
             marketplace_id="demo",

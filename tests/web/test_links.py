@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from relay import texts
-from relay.core.model.event import EventType
+from relay.core.model.event import EventType, Mark, MarkData
 from relay.core.model.facts import Scan, ScanOutcome
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -248,7 +248,7 @@ async def test_a_report_reaches_the_operator_once_with_its_words_which_no_event_
     assert message_id in text
     assert BUYER not in text
     [marked] = [event for event in await market.store.records.history(message_id) if event.type is EventType.MARKED]
-    assert marked.data == {"mark": "reported", "by": "buyer"}
+    assert marked.data == MarkData(mark=Mark.REPORTED, by="buyer")
 
 
 async def test_what_a_reporter_types_is_capped(market: MarketEnv, web: httpx2.AsyncClient) -> None:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Required, TypedDict, cast
+
+from relay.core.model.item import ItemKind
+from relay.core.model.message import Port
+from relay.core.model.reason import ReasonCode
 
 
 class EventType(StrEnum):
@@ -28,6 +33,117 @@ class EventType(StrEnum):
     """Another recipient of the same transaction was the same person, who gets no second copy (R-REW-05)."""
 
 
+class Mark(StrEnum):
+    """The mark of a MARKED event."""
+
+    NOT_IMPORTANT = "not_important"
+    NO_REPLY_NEEDED = "no_reply_needed"
+    REPLY_NEEDED = "reply_needed"
+    """The mark "no reply needed" was removed."""
+    REPORTED = "reported"
+    REFUSED = "refused"
+    """A person decided that the held message is returned."""
+
+
+class ReceivedData(TypedDict, total=False):
+    """The data of RECEIVED; `tls` is 1 or 0."""
+
+    port: Port
+    size_bytes: int
+    tls: int
+
+
+class DecisionData(TypedDict, total=False):
+    """The data of an event that a verdict causes; `reasons` are codes with commas between them. It may be empty."""
+
+    reasons: str
+    policy: str
+
+
+class RefusalData(ReceivedData, DecisionData, total=False):
+    """The data of REFUSED, which is reception and decision in one."""
+
+
+class LetterData(TypedDict):
+    """The data of QUEUED for a letter of the relay itself, by the type of the letter."""
+
+    letter: str
+
+
+class AttemptData(TypedDict, total=False):
+    """The data of an attempt to deliver, and of a return at dispatch.
+
+    `phase`, `code`, `enhanced`, `tls` and `text` are those of the `Delivery`, the text without addresses; `host` is the
+    class of the host. An attempt that failed inside the relay, and a return, have a reason only. `item` is the kind of
+    every item but the relayed message.
+    """
+
+    attempt: int
+    phase: str
+    code: int
+    enhanced: str
+    host: str
+    tls: str
+    text: str
+    reason: ReasonCode
+    downgraded: int
+    item: ItemKind
+
+
+class ReportData(TypedDict):
+    """The data of BOUNCED by a delivery report; `by` is "report"."""
+
+    reason: ReasonCode
+    status: str
+    by: str
+
+
+class NoticeData(TypedDict, total=False):
+    """The data of NOTICE_QUEUED: the item of the notice, its type, and the reason that it names, if any."""
+
+    notice: Required[str]
+    type: Required[str]
+    reason: ReasonCode
+    item: ItemKind
+
+
+class HoldData(TypedDict, total=False):
+    """The data of the end of a hold: the name of the actor, and the new state of the sender if that was decided."""
+
+    by: str
+    sender: str
+
+
+class MarkData(TypedDict, total=False):
+    """The data of MARKED; `by` is the name or the role of the actor."""
+
+    mark: Required[Mark]
+    by: str
+
+
+class ViewData(TypedDict):
+    """The data of VIEWED; `what` is the form of the text that was read."""
+
+    what: str
+    case: str
+    reason: str
+    by: str
+
+
+EventData = (
+    ReceivedData
+    | DecisionData
+    | RefusalData
+    | LetterData
+    | AttemptData
+    | ReportData
+    | NoticeData
+    | HoldData
+    | MarkData
+    | ViewData
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event; `message_id` is the id of the record.
@@ -39,4 +155,9 @@ class Event:
     message_id: str
     at: datetime
     type: EventType
-    data: dict[str, str | int] = field(default_factory=dict)
+    data: EventData = field(default_factory=DecisionData)
+
+
+def mark_of(event: Event) -> Mark | None:
+    """Returns the mark of a MARKED event, None for another event."""
+    return Mark(cast("MarkData", event.data)["mark"]) if event.type is EventType.MARKED else None
