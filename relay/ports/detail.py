@@ -58,7 +58,7 @@ class RecordedReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDetail:
-    """The values of a record that are not encrypted and not asked for by SQL.
+    """The detail of one record. `action` and `to_operator` are columns too, because queries ask for them.
 
     `action` is None only in rows of versions that did not store it. `port`, `tls`, `client_ip` and `to` describe the
     reception; `port` is None for letters. `to` is the role of the recipient or the name of the operator's mailbox, None

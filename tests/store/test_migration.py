@@ -122,6 +122,7 @@ async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_
         "refused": '{"port":"mx","to":null,"reasons":[],"action":"refuse","authentication":[]}',
         "spaced": '{"to_operator": true, "action": "relay", "other_tags": ["x"]}',
         "quoted": '{"action":"relay","to_operator":true,"other_tags":["\\"to_operator\\":false"]}',
+        "nul": r'{"tag":"\u0000\u0000\\u0000\"","action":"relay","to_operator":true}',
     }
     await upgrade_of_details(database, monkeypatch, details)
     async with database.node() as node:
@@ -133,6 +134,7 @@ async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_
             "refused": ("refuse", 0),
             "spaced": ("relay", 1),
             "quoted": ("relay", 1),
+            "nul": ("relay", 1),
         }
         read = {one.id: one.detail for one in await node.records.messages()}
     assert read == {
@@ -158,6 +160,7 @@ async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_
         "refused": RecordDetail(action=RecordAction.REFUSE, port=Port.MX),
         "spaced": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=("x",)),
         "quoted": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=('"to_operator":false',)),
+        "nul": RecordDetail(action=RecordAction.RELAY, to_operator=True),
     }
 
 
