@@ -156,7 +156,7 @@ async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_
             registered=True,
             unsolicited=True,
         ),
-        "letter": RecordDetail(action=RecordAction.LETTER, stored_content=LetterType.DIGEST, size_bytes=7),
+        "letter": RecordDetail(action=RecordAction.LETTER, letter=LetterType.DIGEST, size_bytes=7),
         "refused": RecordDetail(action=RecordAction.REFUSE, port=Port.MX),
         "spaced": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=("x",)),
         "quoted": RecordDetail(action=RecordAction.RELAY, to_operator=True, other_tags=('"to_operator":false',)),
