@@ -43,7 +43,7 @@ DETAIL = RecordDetail(
     automatic=True,
     to_operator=True,
     unsolicited=True,
-    stored_content=LetterType.DIGEST,
+    letter=LetterType.DIGEST,
 )
 """It has no value that is a default."""
 
