@@ -322,7 +322,7 @@ class Connection(SMTP):
         self._buffer += piece
 
     async def _read_line(self) -> str:
-        """Returns the next command line without its end. Raises Refused when it is not a line of text (R-IN-04)."""
+        """Returns the next command line without its end. Raises ProtocolFault if it is not a line of text (R-IN-04)."""
         if self._replies_bytes > _CHUNK:
             await self._flush(self._limits.command_idle_s)
         buffer, most = self._buffer, self._longest_line()
@@ -350,7 +350,7 @@ class Connection(SMTP):
         return _AUTH_LINE_BYTES if self._context.listener.kind == "submission" else _LINE_BYTES
 
     async def _read_data(self) -> bytes:
-        """Returns a message up to its end mark. Raises Refused after the mark.
+        """Returns a message up to its end mark. Raises ProtocolFault after the mark.
 
         A message over the limit is read to its end, but not kept.
         """

@@ -19,7 +19,7 @@ def largest_wire_form(limit_bytes: int) -> int:
 
 
 def content(wire: bytes, limit_bytes: int) -> bytes:
-    """Returns the content without dot-stuffing. Raises Refused.
+    """Returns the content without dot-stuffing. Raises ProtocolFault.
 
     `wire` begins with the line end before the first line and ends with that of the last line. Lines longer than 1,000
     octets are accepted, because real mail has them. A bare CR, a bare LF and a NUL are refused and not repaired

@@ -57,7 +57,7 @@ _RCPT_PARAMETERS: Final = {"NOTIFY": _NOTIFY, "ORCPT": r"[A-Za-z0-9-]+;.{1,500}"
 
 
 def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
-    """Reads `FROM:<path> [parameters]`. Raises Refused.
+    """Reads `FROM:<path> [parameters]`. Raises ProtocolFault.
 
     `extended` means that the client said EHLO or LHLO, so that parameters are allowed.
     """
@@ -73,7 +73,7 @@ def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
 
 
 def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> str:
-    """Reads `TO:<path> [parameters]` and returns the address as written. Raises Refused.
+    """Reads `TO:<path> [parameters]` and returns the address as written. Raises ProtocolFault.
 
     `<postmaster>` without a domain means this server's (RFC 5321 §4.5.1).
     """
@@ -89,14 +89,17 @@ def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> 
 
 
 def greeting_name(argument: str) -> str:
-    """Reads the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1). Raises Refused."""
+    """Reads the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
+
+    Raises ProtocolFault.
+    """
     if not _GREETING_NAME.match(argument):
         raise ProtocolFault(501, "5.5.4", "a host name or an address literal is needed")
     return argument
 
 
 def no_argument(argument: str) -> None:
-    """Raises Refused when there is an argument."""
+    """Raises ProtocolFault when there is an argument."""
     if argument:
         raise ProtocolFault(501, "5.5.4", "this command takes no argument")
 
@@ -117,7 +120,7 @@ def _parameters(text: str | None, known: dict[str, str], *, extended: bool) -> d
 
 
 def _check(path: str, enhanced: str, *, smtputf8: bool) -> None:
-    """Raises Refused for an invalid address. Source routes are refused too, as RFC 5321 appendix C allows."""
+    """Raises ProtocolFault for an invalid address. Source routes are refused too, as RFC 5321 appendix C allows."""
     try:
         address.split(path)
     except address.AddressError as error:

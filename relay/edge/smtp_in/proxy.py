@@ -164,7 +164,7 @@ async def _proxied_client(raw: socket.socket) -> Address | None:
 
 
 def xclient(argument: str) -> dict[str, str]:
-    """Reads `NAME=value ...` with xtext values; unavailable values are left out. Raises Refused."""
+    """Reads `NAME=value ...` with xtext values; unavailable values are left out. Raises ProtocolFault."""
     given: dict[str, str] = {}
     for word in argument.split():
         name, _, value = word.partition("=")
@@ -178,7 +178,7 @@ def xclient(argument: str) -> dict[str, str]:
 
 
 def xclient_address(value: str) -> Address:
-    """Reads the ADDR attribute: an IPv4 address, or an IPv6 address after `IPV6:`. Raises Refused."""
+    """Reads the ADDR attribute: an IPv4 address, or an IPv6 address after `IPV6:`. Raises ProtocolFault."""
     try:
         return client_address(value[5:] if value[:5].upper() == "IPV6:" else value)
     except ValueError:

@@ -179,7 +179,7 @@ class ServerSession(Transaction):
         encode_to_b64: bool = True,
         log_client_response: bool = False,  # noqa: ARG002 (aiosmtpd's signature)
     ) -> bytes:
-        """Sends a challenge and returns the client's answer, decoded. Raises Refused.
+        """Sends a challenge and returns the client's answer, decoded. Raises ProtocolFault.
 
         It replaces aiosmtpd's method, to use the line reader and its limits.
         """
