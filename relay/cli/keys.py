@@ -71,9 +71,9 @@ async def rotate(
 ) -> None:
     """Replace DKIM keys by new ones: first with --prepare; then, when the records are published, without it.
 
-    A prepared key becomes active when its record is found in DNS. The running relay signs with it within half a
-    minute, or at once after SIGHUP. Keep the record of the old key published until its signatures have expired
-    (`dkim.expire_s`).
+    Without --prepare this command looks for each record in DNS and activates the keys whose record it finds (--now:
+    without looking). The running relay signs with them within half a minute, or at once after SIGHUP. Keep the record
+    of the old key published until its signatures have expired (`dkim.expire_s`).
     """
     if prepare and now:
         raise click.UsageError("--prepare makes keys that are not published yet; --now is for activating them")

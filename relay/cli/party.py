@@ -158,7 +158,10 @@ async def show_party(
 
 @party.group()
 def password() -> None:
-    """App passwords: a mail program logs in with one. Two are live at once, so that one can replace the other."""
+    """App passwords: a mail program logs in with one.
+
+    A party may have two at a time, so that one can replace the other; a third ends the oldest.
+    """
 
 
 @password.command("add")

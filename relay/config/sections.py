@@ -194,10 +194,11 @@ class MarketplaceSection(MarketplaceSettings):
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether SPF, DKIM, DMARC and ARC of mail without a login are verified.
+    """Verification of mail without a login.
 
-    `trusted_authserv_id`: the name in the Authentication-Results fields that are accepted from a server of
-    `networks.front_hosts` instead; `trusted_sealers`: domains whose ARC seals are accepted.
+    `verify`: whether SPF, DKIM, DMARC and ARC are verified; if not, `authentication` of each marketplace decides.
+    `trusted_authserv_id`: the name in Authentication-Results fields of servers in `networks.front_hosts`, whose results
+    are used instead of the relay's own. `trusted_sealers`: domains whose ARC seals are accepted.
     """
 
     verify: bool = True

@@ -136,12 +136,16 @@ class Unsigned:
 
 
 def sign(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> bytes:
-    """Returns one DKIM-Signature field per key, to stand before `header` (the header block without its empty line)."""
+    """Returns one DKIM-Signature field per key, to stand before `header` (the header block without its empty line).
+
+    Tests and the benchmark sign one message with it. The relay signs in batches: `relay.edge.signing` calls `prepare`
+    and then `Unsigned.signed` in a thread.
+    """
     return b"".join(one.signed() for one in prepare(header, body, keys, now, expire_s))
 
 
 def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> Sequence[Unsigned]:
-    """Does all of `sign` except the key operations."""
+    """Returns the unsigned fields, one per key: all of the work except the key operations."""
     body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
     names, fields = _signed_fields(header)
     signed_at = int(now.timestamp())

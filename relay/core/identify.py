@@ -22,8 +22,8 @@ class Writer:
     """The writer of a message.
 
     `role` is the author's side. If `role == Facts.to`, a party wrote to its own alias: that is never relayed
-    (`policy.parties`). `registered` is then False, because the facts lack that side's entry for From; a notice goes to
-    the party's mailbox. `sender` is the entry for From in the author's list. `registered` means proven, with an
+    (`policy.rules.author`). `registered` is then False, because the facts lack that side's entry for From; a notice
+    goes to the party's mailbox. `sender` is the entry for From in the author's list. `registered` means proven, with an
     approved entry. A proven writer who is not registered is unlisted (R-SND-02); `proof` NONE means listed but not
     proven (R-IN-09).
     """

@@ -10,7 +10,7 @@ from relay.core.model.reply import Reply
 
 
 class UnavailableError(Exception):
-    """A dependency is temporarily unavailable: the caller answers 451 and stores nothing."""
+    """A dependency is temporarily unavailable. The client gets 451, or 454 for AUTH, and tries again later."""
 
 
 class StoreFault(StrEnum):
@@ -42,10 +42,12 @@ class OvertakenError(UnavailableError):
 
 
 class Intake(Protocol):
-    """Answers the receiving edge at each step of a transaction. For any exception the edge answers 451."""
+    """Answers the receiving edge at each step of a transaction. For any exception the edge answers 451, but 454 to AUTH
+    for UnavailableError."""
 
     async def login(self, username: str, password: str) -> str | None:
-        """Returns the id of the party whose app password this is, or None. Takes the same time for every password."""
+        """Returns the id of the party whose app password this is, or None. An unknown user takes as long
+        as a wrong password against one stored hash. Raises UnavailableError."""
         ...
 
     async def mail_from(self, peer: Peer, address: str) -> Reply:
@@ -59,7 +61,8 @@ class Intake(Protocol):
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
         """Returns one reply for each accepted recipient, in their order, after the commit. The SMTP edge merges them
-        into one, which is 250 if one of them is; LMTP sends them all. It must not be cancelled: the edge shields it."""
+        into one, which is 250 if one of them is; LMTP sends them all. It must not be cancelled: the edge shields it.
+        After UnavailableError the client sends all of it again; bounce reports in it may be stored already."""
         ...
 
 

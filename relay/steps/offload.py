@@ -30,8 +30,8 @@ async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs
 def weight(content: bytes, root: Part) -> int:
     """Returns the size in bytes to give to `offload`.
 
-    It is above THREAD_BYTES for a message with files, because a few kilobytes of archive or document unpack to
-    megabytes.
+    It is above THREAD_BYTES if a part may unpack to much more, as an archive or a document does; else it is the size of
+    the message.
     """
     is_heavy = any(not part.children and _may_unpack(content, part) for part in root.walk())
     return max(len(content), THREAD_BYTES + 1) if is_heavy else len(content)

@@ -1,4 +1,4 @@
-"""The day's counters that a message uses up (R-POL-11). Their limits are in `relay.core.policy.quotas`."""
+"""The day's counters that a message uses up (R-POL-11). Their limits are in `relay.core.policy.rules.quotas`."""
 
 from collections import Counter
 from collections.abc import Mapping

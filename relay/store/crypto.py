@@ -63,8 +63,9 @@ class Key:
 
 
 class MasterKeys:
-    """The master keys of an installation: lines of base64 in a file of mode 0600. The first key is the current one; the
-    others can still unwrap the values that they wrapped. The id of a key is derived from it."""
+    """The master keys of an installation: lines of base64 in a file that only its owner may read (made with mode 0600).
+    The first key is the current one; the others can still unwrap the values that they wrapped. Each key's id is
+    computed from the key."""
 
     def __init__(self, secrets: Sequence[bytes], *, source: str = "memory") -> None:
         if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):

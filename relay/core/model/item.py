@@ -18,14 +18,14 @@ class ItemKind(StrEnum):
 
 
 class Hold(StrEnum):
-    """The condition for which a HELD item waits."""
+    """Why an item waits: it is HELD or, if it is relayed mail in quiet hours or under a delay, QUEUED with TIME."""
 
     DECISION = "word"
-    """A person's decision. Without one by `due_at`, the message is returned (R-SND-02)."""
+    """It waits for a person's decision. Without one by `due_at`, the message is returned (R-SND-02)."""
     TIME = "time"
-    """The time `due_at`; then the item is sent without a decision (R-POL-11)."""
+    """It waits for the time `due_at`; then it is sent without a decision (R-POL-11, R-POL-12)."""
     REFUSED = "refused"
-    """Nothing: the decision was no, and the message is returned at once."""
+    """It waits for nothing: the decision was no, and the message is returned at once."""
 
 
 class ItemState(StrEnum):
@@ -77,7 +77,7 @@ class Item:
     fixed address. `destination` is the folded domain of the mailbox. The item is not sent before `due_at`; `queued_at`
     is the time at which it was due first. `attempts` counts the attempts recorded so far.
 
-    `hold` is the condition for which it waits, or waited. A claim takes a held item when it is due, and dispatch then
+    `hold` is why it waits, or waited. A claim takes a held item when it is due, and dispatch then
     acts by `hold`. `awaits_sender` means that the decision is about its sender, whose approval releases the item; any
     other hold needs a decision about the item itself.
     """

@@ -38,7 +38,7 @@ class Exemption:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """All reasons that lift an opt-out; empty if there is none."""
+        """All reasons that lift an opt-out or (marks) a full quota; empty if none counts."""
         return self.answer + (self.marks if self.denied is None else ())
 
 

@@ -23,7 +23,7 @@ class Stage(Enum):
     CONTENT = auto()
     """The text, the attachments and the results of the scanners."""
     QUOTA = auto()
-    """Counts of messages per day. A message is counted once, when it arrives."""
+    """Counts of messages per day. A message is counted at arrival, for the day on which it leaves."""
     TIME = auto()
     """Quiet hours and delay, for mail that is relayed."""
 
