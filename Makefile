@@ -1,5 +1,8 @@
 # The two main commands are `make run` and `make test`; the others are for developers of the relay.
-PYTHON ?= python3.11
+# The first Python of version 3.11 or later that starts; `make PYTHON=...` names another.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && echo $$python && exit; \
+	done; echo python3.11)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
