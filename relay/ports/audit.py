@@ -50,9 +50,12 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One action. `actor` is a name without an address, or the id of the party that acted. `party_id` is the party that
-    the action is about. `subject_id` is the id of the other thing that it is about: a pair, an order, a sender, a
-    message, a password, or the DNS name of a DKIM key. `data` holds no address and no text of a message."""
+    """One action.
+
+    `actor` is a name without an address, or the id of the party that acted. `party_id` is the party that the action is
+    about. `subject_id` is the id of the other thing that it is about: a pair, an order, a sender, a message, a
+    password, or the DNS name of a DKIM key. `data` holds no address and no text of a message.
+    """
 
     at: datetime
     actor: str

@@ -36,7 +36,7 @@ class EventLog(Protocol):
         ...
 
     def put_off(self, error: StoreUnavailableError, operations: int) -> None:
-        """Counts operations that the store could not do."""
+        """Counts operations that the store could not do. It is called for each failure, also of a single read."""
         ...
 
     def store_unavailable(self, error: StoreUnavailableError) -> None:
@@ -44,8 +44,11 @@ class EventLog(Protocol):
         ...
 
     def store_available(self, *, unavailable_s: float, put_off: int, codes: Sequence[str]) -> None:
-        """Reports that the store works again, after how many seconds, how many operations failed meanwhile, and with
-        which codes."""
+        """Reports that the store works again.
+
+        `unavailable_s` is how long it was unavailable, `put_off` how many operations failed meanwhile, and `codes` the
+        different error codes of those, in the order of their first occurrence; there may be more codes than are listed.
+        """
         ...
 
 

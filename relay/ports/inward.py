@@ -23,8 +23,11 @@ class StoreFault(StrEnum):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The database said, of itself, that it cannot do this now. `words` is the first line of what it said, `code` its
-    SQLSTATE, the name of an SQLite error, or that of an error of the connection."""
+    """The database said, of itself, that it cannot do this now.
+
+    `words` is the first line of what it said, `code` its SQLSTATE, the name of an SQLite error, or that of an error of
+    the connection.
+    """
 
     def __init__(self, words: str, *, code: str, fault: StoreFault = StoreFault.UNAVAILABLE) -> None:
         super().__init__(words)
@@ -33,7 +36,7 @@ class StoreUnavailableError(UnavailableError):
         self.fault = fault
 
     def copy(self) -> "StoreUnavailableError":
-        """The same error, to be raised in another place: a traceback belongs to one."""
+        """Returns the same error, to be raised in another place: a traceback belongs to one place."""
         return StoreUnavailableError(self.words, code=self.code, fault=self.fault)
 
 
@@ -42,12 +45,16 @@ class OvertakenError(UnavailableError):
 
 
 class Intake(Protocol):
-    """Answers the receiving edge at each step of a transaction. For any exception the edge answers 451, but 454 to AUTH
-    for UnavailableError."""
+    """Answers the receiving edge at each step of a transaction.
+
+    For any exception the edge answers 451, but 454 to AUTH for UnavailableError.
+    """
 
     async def login(self, username: str, password: str) -> str | None:
-        """Returns the id of the party whose app password this is, or None. An unknown user takes as long
-        as a wrong password against one stored hash. Raises UnavailableError."""
+        """Returns the id of the party whose app password this is, or None.
+
+        An unknown user takes as long as a wrong password against one stored hash. Raises UnavailableError.
+        """
         ...
 
     async def mail_from(self, peer: Peer, address: str) -> Reply:
@@ -55,26 +62,41 @@ class Intake(Protocol):
         ...
 
     async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
-        """Returns the reply to RCPT TO; `address` is as it was written and grammatically valid. 550 5.1.1 means that
-        the alias is unknown."""
+        """Returns the reply to RCPT TO; `address` is as it was written and grammatically valid.
+
+        550 5.1.1 means that the alias is unknown. Raises UnavailableError.
+        """
         ...
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Returns one reply for each accepted recipient, in their order, after the commit. The SMTP edge merges them
-        into one, which is 250 if one of them is; LMTP sends them all. It must not be cancelled: the edge shields it.
-        After UnavailableError the client sends all of it again; bounce reports in it may be stored already."""
+        """Returns one reply for each accepted recipient, in their order, after the commit.
+
+        The SMTP edge merges them into one, which is 250 if one of them is; LMTP sends them all. It must not be
+        cancelled: the edge shields it. After UnavailableError the client sends all of it again; bounce reports in it
+        may be stored already.
+        """
         ...
 
 
 class Authenticator(Protocol):
+    """Proves that a message was written by the address in its From field. Several calls may run at once."""
+
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
-        """Returns the proofs that the message was written by the folded From address. Raises UnavailableError for a DNS
-        fault that could change the result."""
+        """Returns the proofs that the message was written by the folded From address.
+
+        Raises UnavailableError for a DNS fault that could change the result.
+        """
         ...
 
 
 class Scanner(Protocol):
+    """Looks for viruses and spam. Several calls may run at once."""
+
     async def scan(self, content: bytes) -> Scan | None:
-        """Returns the scanner's result for a whole message. If the scanner is unavailable, its setting decides: `pass`
-        returns None, `hold` returns a Scan with AWAY, and `tempfail` raises UnavailableError."""
+        """Returns the scanner's result for a whole message.
+
+        If the scanner is unavailable, its setting decides: `pass` returns None, `hold` returns a Scan with AWAY, and
+        `tempfail` raises UnavailableError. A message that is too big for the scanner gets None under `pass` and a Scan
+        with AWAY under the other two, because it would be too big at the next attempt also. Nothing else is raised.
+        """
         ...

@@ -23,11 +23,12 @@ from relay.ports.outward import Delivery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRecord:
-    """One message for one recipient, as it is stored (R-REC-01). `original` is the received content; `header` and
-    `edits` are the relayed form (`header` is None if the message was not relayed). `pair_id`, `author_id` and
-    `recipient_id` are None for mail of strangers and mail to the operator. `key_holder_id` is the holder whose key
-    wraps the message key: the author, or else the marketplace. `original_message_id` is stored encrypted, with a keyed
-    hash for look-ups in the pair.
+    """One message for one recipient, as it is stored (R-REC-01).
+
+    `original` is the received content; `header` and `edits` are the relayed form (`header` is None if the message was
+    not relayed). `pair_id`, `author_id` and `recipient_id` are None for mail of strangers and mail to the operator.
+    `key_holder_id` is the holder whose key wraps the message key: the author, or else the marketplace.
+    `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
     """
 
     id: str
@@ -56,8 +57,11 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingNotice:
-    """A mail that the relay itself writes. `content` is the whole message without To and signature; `item.message_id`
-    is the record that it is about. The content is stored under the item's id, encrypted for `key_holder_id`."""
+    """A mail that the relay itself writes.
+
+    `content` is the whole message without To and signature; `item.message_id` is the record that it is about. The
+    content is stored under the item's id, encrypted for `key_holder_id`.
+    """
 
     item: Item
     key_holder_id: str
@@ -66,9 +70,11 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message that counts towards a daily quota (R-POL-11). `subject_id` is the id of the seller, the pair or the
-    buyer of the scope, and `day` an ISO date in the policy's time zone. `limit` is
-    the highest count for the day, 0 for no limit."""
+    """One message that counts towards a daily quota (R-POL-11).
+
+    `subject_id` is the id of the seller, the pair or the buyer of the scope, and `day` an ISO date in the policy's time
+    zone. `limit` is the highest count for the day, 0 for no limit.
+    """
 
     scope: QuotaScope
     subject_id: str
@@ -108,7 +114,9 @@ class Restoration:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent:
     """A party was sent a notice: this is kept so that a similar one is not sent at once.
-    `topic` is a word and an id."""
+
+    `topic` is a word and an id.
+    """
 
     party_id: str
     topic: str
@@ -117,8 +125,11 @@ class NoticeSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """Everything that one transaction adds, all or nothing. Items in state LEASED are leased by `owner` from the
-    beginning, with their first attempt counted, so that the worker can deliver them without another write."""
+    """Everything that one transaction adds, all or nothing.
+
+    Items in state LEASED are leased by `owner` from the beginning, with their first attempt counted, so that the worker
+    can deliver them without another write.
+    """
 
     records: tuple[MessageRecord, ...]
     events: tuple[Event, ...]
@@ -134,8 +145,10 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredContent:
-    """The content of an item, as dispatch needs it: the received content and its relayed form. For a notice `original`
-    is the notice and `header` is None."""
+    """The content of an item, as dispatch needs it: the received content and its relayed form.
+
+    For a notice `original` is the notice and `header` is None.
+    """
 
     original: bytes
     header: bytes | None
@@ -145,10 +158,13 @@ class StoredContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The end of one attempt: the new state of the item (see `item.TRANSITIONS`), the time when it is due again, the
-    events, and a notice if one must be sent. It is written in one transaction, and not at all if another node has
-    leased the item meanwhile. `dialled` is False if no attempt was made, which takes back the count of the claim.
-    `delivery` is the outcome of the attempt, None if no server was asked; the store does not keep it."""
+    """The end of one attempt: the new state of the item (see `item.TRANSITIONS`), the events and a notice.
+
+    It is written in one transaction, and not at all if another node has leased the item meanwhile. `due_at` is the time
+    when the item is due again. `notice` is None if none must be sent. `dialled` is False if no attempt was made, which
+    takes back the count of the claim. `delivery` is the outcome of the attempt, None if no server was asked; the store
+    does not keep it.
+    """
 
     item: Item
     owner: str
@@ -223,8 +239,10 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimKey:
-    """A DKIM key. `private_der` is PKCS#8, b"" if the key is retired; `since` is when the state began, None before the
-    key is stored."""
+    """A DKIM key.
+
+    `private_der` is PKCS#8, b"" if the key is retired; `since` is when the state began, None before the key is stored.
+    """
 
     domain: str
     selector: str

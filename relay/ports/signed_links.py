@@ -1,5 +1,7 @@
-"""The pages and actions of signed links, for the web edge; `relay.signed_links` implements them (R-POL-02, R-SND-02,
-R-REW-09)."""
+"""The pages and actions of signed links, for the web edge (R-POL-02, R-SND-02, R-REW-09).
+
+`relay.signed_links` implements them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,9 +49,11 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The page of a link. `about` has the facts that its reader may know: never a real address of the other side, and
-    of messages only the subject of one that the reader is said to have written. `done` is whether the choice was just
-    made."""
+    """The page of a link.
+
+    `about` has the facts that its reader may know: never a real address of the other side, and of messages only the
+    subject of one that the reader is said to have written. `done` is whether the choice was just made.
+    """
 
     purpose: Purpose
     marketplace: str
@@ -74,8 +78,10 @@ class LinkFault(StrEnum):
 
 
 class LinkError(Exception):
-    """A link that has no effect. `locale` is the holder's and `help_url` their marketplace's; both are "" if the holder
-    is unknown."""
+    """A link that has no effect.
+
+    `locale` is the holder's and `help_url` their marketplace's; both are "" if the holder is unknown.
+    """
 
     def __init__(self, why: LinkFault, *, locale: str = "", help_url: str = "") -> None:
         super().__init__(why)
@@ -85,8 +91,11 @@ class LinkError(Exception):
 
 
 class PolicyVersion(NamedTuple):
-    """One version of a policy. `effective` is when it takes effect, in the readers' time; `summary` is the operator's
-    text, "" for none; `changes` describes each setting that differs from the version before."""
+    """One version of a policy.
+
+    `effective` is when it takes effect, in the readers' time; `summary` is the operator's text, "" for none; `changes`
+    describes each setting that differs from the version before.
+    """
 
     version: str
     effective: str
@@ -107,19 +116,26 @@ class Changelog:
 
 
 class SignedLinks(Protocol):
-    """The token alone determines who acts, and on which subject; nothing else in a request can change that. `look` and
-    `act` raise LinkError and UnavailableError."""
+    """The token alone determines who acts, and on which subject; nothing else in a request can change that.
+
+    `look` and `act` raise LinkError and UnavailableError.
+    """
 
     async def look(self, token: str) -> Offer:
         """Returns the page of a link, and changes nothing."""
         ...
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
-        """Carries out a choice and returns the page. The same choice again returns the same page and changes nothing.
-        `words` is the text that a reporter typed."""
+        """Carries out a choice and returns the page.
+
+        The same choice again returns the same page and changes nothing. `words` is the text that a reporter typed.
+        """
         ...
 
     def changelog(self, marketplace_id: str, wanted: Sequence[str]) -> Changelog | None:
-        """Returns the policy versions that were announced to sellers (R-POL-20), in the first of the `wanted` languages
-        that the marketplace uses; None if there is no such marketplace."""
+        """Returns the policy versions that were announced to sellers (R-POL-20).
+
+        They are in the first of the `wanted` languages that the marketplace uses. Returns None if there is no such
+        marketplace.
+        """
         ...

@@ -2,10 +2,15 @@
 
 These rules hold for all parts:
 - A method that the database cannot carry out now, as the database itself says, raises StoreUnavailableError and has
-  changed nothing.
-- A write is one transaction. It is durable (synced to disk) when the method returns. Each event that is committed, each
-  acceptance, settlement and change of a DKIM key, is reported to the event log.
+  changed nothing. Only if the connection to a database server is lost during the commit, the write may have taken
+  effect.
+- A write is one transaction. It is durable (synced to disk) when the method returns. A write whose caller is cancelled
+  may still be made. Each event that is committed, each acceptance, settlement and change of a DKIM key, is reported to
+  the event log.
 - A row that the database refuses, for instance because it refers to a party that does not exist, raises ValueError.
+- A write that needs the key of an erased party, to encrypt a value, raises `relay.store.crypto.UnreadableError` and has
+  changed nothing. A read leaves out values that cannot be decrypted any more, or returns them empty or as None.
+- A look-up that returns one thing or None returns None if there is no such thing.
 - Where addresses and domains are given as they were written, the store folds them, and AddressError (a ValueError) is
   raised for text that is not an address. A method that takes a folded address says so.
 - A read sees everything that was committed, by this process or another, before it was called.
@@ -62,9 +67,12 @@ class PartyStore(Protocol):
         state: PartyState | None = None,
         settings: SettingsUpdate | None = None,
     ) -> Party:
-        """Creates the party or updates it, and returns it as it is stored then. A value that is None stays as it is.
-        A new mailbox becomes the current one; the old one stays in the history (R-ADR-04). The new mailbox is also
-        listed as an approved sender of the party (R-SND-01). Raises AddressError for a bad mailbox."""
+        """Creates the party or updates it, and returns it as it is stored then.
+
+        A value that is None stays as it is; an empty `display_name` removes the name. A new mailbox becomes the current
+        one; the old one stays in the history (R-ADR-04). The new mailbox is also listed as an approved sender of the
+        party, with the effects of `SenderStore.put` (R-SND-01). Raises AddressError for a bad mailbox.
+        """
         ...
 
     async def get(self, party_id: str) -> Party | None:
@@ -72,7 +80,7 @@ class PartyStore(Protocol):
         ...
 
     async def by_ref(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None:
-        """Returns the party that the marketplace calls `external_ref`."""
+        """Returns the party that the marketplace calls `external_ref` in this role."""
         ...
 
     async def in_marketplace(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]:
@@ -88,8 +96,10 @@ class AppPasswordStore(Protocol):
     """App passwords, with which parties log in to submit mail (R-IN-02)."""
 
     async def add(self, party_id: str, label: str, password_hash: str) -> str:
-        """Adds a password and returns its id. At most two passwords of a party are active at once: the oldest is
-        revoked when there would be three."""
+        """Adds a password and returns its id.
+
+        At most two passwords of a party are active at once: the oldest is revoked when there would be three.
+        """
         ...
 
     async def revoke(self, password_id: str) -> bool:
@@ -97,9 +107,11 @@ class AppPasswordStore(Protocol):
         ...
 
     async def of_username(self, username: str) -> Sequence[tuple[str, str]]:
-        """Returns (party id, argon2 hash) of every active password whose party has `username` as its current mailbox
-        or as its reference, in any marketplace. Suspended parties are included, so that they can log in and learn
-        why their mail is not accepted (R-SND-07); erased parties are not."""
+        """Returns (party id, argon2 hash) of each active password of the parties with this user name, the oldest first.
+
+        A user name is the current mailbox or the reference of a party, in any marketplace. Suspended parties are
+        included, so that they can log in and learn why their mail is not accepted (R-SND-07); erased parties are not.
+        """
         ...
 
 
@@ -107,9 +119,12 @@ class PairStore(Protocol):
     """Pairs of one buyer and one seller, with their aliases."""
 
     async def put(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
-        """Returns the pair of the two parties. A pair that is new gets one alias for each role, under the domain that
-        `domains` names for it; the aliases of an existing pair stay as they are. Raises ValueError unless the two are
-        a buyer and a seller of the marketplace."""
+        """Returns the pair of the two parties.
+
+        A pair that is new gets one alias for each role, under the domain that `domains` names for it; the aliases of an
+        existing pair stay as they are. Raises ValueError unless the two are a buyer and a seller of the marketplace.
+        The pair is read after the commit: after StoreUnavailableError it may exist, and another call returns it.
+        """
         ...
 
     async def get(self, pair_id: str) -> Pair | None:
@@ -129,7 +144,7 @@ class PairStore(Protocol):
         ...
 
     async def in_marketplace(self, marketplace_id: str) -> Sequence[Pair]:
-        """Returns all pairs of the marketplace. A bulk read, which decrypts every pair."""
+        """Returns all pairs of the marketplace, the oldest first. A bulk read, which decrypts every pair."""
         ...
 
 
@@ -137,8 +152,11 @@ class OrderStore(Protocol):
     """Orders, which belong to pairs."""
 
     async def put(self, update: OrderUpdate) -> Order:
-        """Creates the order, or updates in one statement the values that `update` names; returns the order as it is
-        stored then. Raises ValueError if the order belongs to another pair or the pair to another marketplace."""
+        """Creates the order, or updates the values that `update` names, and returns it as it is stored then.
+
+        An update is one statement, so that no values of a concurrent update are lost. Raises ValueError if the order
+        belongs to another pair or the pair to another marketplace.
+        """
         ...
 
     async def get(self, marketplace_id: str, external_id: str) -> Order | None:
@@ -150,8 +168,10 @@ class OrderStore(Protocol):
         ...
 
     def in_marketplace(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
-        """Yields all orders of the marketplace, each with its pair, by the marketplace's own id. A bulk read in pages;
-        an order that is added meanwhile may be missing."""
+        """Yields all orders of the marketplace, each with its pair, by the marketplace's own id.
+
+        A bulk read in pages; an order that is added meanwhile may be missing.
+        """
         ...
 
 
@@ -159,14 +179,18 @@ class ThreadStore(Protocol):
     """The history of a pair's mail, as decisions about a new message need it."""
 
     async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
-        """Returns those of the Message-IDs that this pair knows, each with the id that the other side knows it by
-        (R-REW-03), in the order of `ids`. Another pair's ids, and ids that only the other side has seen, are never
-        returned."""
+        """Returns those of the Message-IDs that this pair knows, in the order of `ids` (R-REW-03).
+
+        Each comes with the id that the other side knows it by. Another pair's ids, and ids that only the other side has
+        seen, are never returned.
+        """
         ...
 
     async def has_open_question(self, pair_id: str) -> bool:
-        """Returns whether the newest relayed message of the pair that was not automatic is the buyer's. Messages that
-        went to the operator do not count (R-POL-13)."""
+        """Returns whether the newest relayed message of the pair that was not automatic is the buyer's.
+
+        Messages that went to the operator do not count (R-POL-13).
+        """
         ...
 
     async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
@@ -174,9 +198,11 @@ class ThreadStore(Protocol):
         ...
 
     async def last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
-        """Returns when the thread of the order, or of the whole pair if `order_id` is None, had its newest mail or was
-        reopened, whichever is later; None if it never had mail. Returned and refused mail does not count, and held
-        mail counts only once it has been delivered."""
+        """Returns when a thread had its newest mail or was reopened, whichever is later; None if it never had mail.
+
+        The thread is that of the order, or of the whole pair if `order_id` is None. Returned and refused mail does not
+        count, and held mail counts only once it has been delivered.
+        """
         ...
 
     async def reopen(self, pair_id: str, by: str) -> None:
@@ -184,8 +210,11 @@ class ThreadStore(Protocol):
         ...
 
     async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
-        """Returns the relayed messages of all pairs of the seller that were received at or after `since`, by pair and
-        time: the input of the response clock (R-REC-08). A bulk read."""
+        """Returns the relayed messages of all pairs of the seller since a time, by pair and time (R-REC-08).
+
+        They are the input of the response clock: the messages that were received at or after `since`, without those
+        that went to the operator. A bulk read.
+        """
         ...
 
 
@@ -202,11 +231,13 @@ class SenderStore(Protocol):
         added_by: str = "",
         shared: bool = False,
     ) -> Sender:
-        """Creates the entry, or changes its state. In the same transaction, a change to APPROVED releases the mail that
-        is held for the sender, and a change to BLOCKED returns it (R-SND-02). Deciding on a domain also decides the
-        pending addresses of that domain, which are retired. `shared` is never taken back; an empty `label` or
-        `added_by` leaves the value as it is. Raises ValueError if there is no such party, AddressError for a bad
-        address."""
+        """Creates the entry, or changes its state.
+
+        In the same transaction, a change to APPROVED releases the mail that is held for the sender, and a change to
+        BLOCKED returns it (R-SND-02). Deciding on a domain also decides the pending addresses of that domain, which are
+        retired. `shared` is never taken back; an empty `label` or `added_by` leaves the value as it is. Raises
+        ValueError if there is no such party, AddressError for a bad address.
+        """
         ...
 
     async def get(self, sender_id: str) -> Sender | None:
@@ -214,19 +245,25 @@ class SenderStore(Protocol):
         ...
 
     async def of_party(self, party_id: str) -> Sequence[Sender]:
-        """Returns all entries of the party's list."""
+        """Returns all entries of the party's list, the oldest first; nothing if the party is erased."""
         ...
 
     async def flip(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
-        """Changes the state of one entry, with the same effects as `put`, and returns it; None if there is no such
-        entry. `by` is kept with the events of the mail that this releases or returns (R-SND-03)."""
+        """Changes the state of one entry, with the same effects as `put`, and returns it.
+
+        Returns None if there is no such entry or its party is erased. `by` is kept with the events of the mail that
+        this releases or returns (R-SND-03).
+        """
         ...
 
     async def flip_many(
         self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
     ) -> Sequence[Sender]:
-        """Changes the state of several entries of one list as `flip` does, all or none. Raises ValueError if one of the
-        addresses is not on the list."""
+        """Changes the state of several entries of one list as `flip` does, all or none.
+
+        Returns the entries in the order of `addresses`. Raises ValueError if one of the addresses is not on the list,
+        or there is no such party.
+        """
         ...
 
     async def pending(self, party_id: str) -> Sequence[Pending]:
@@ -234,13 +271,18 @@ class SenderStore(Protocol):
         ...
 
     async def pending_count(self, party_id: str) -> int:
-        """Returns how many senders that wait for the party's decision have mail that is held. Senders whose mail was
-        returned do not count."""
+        """Returns how many senders that wait for the party's decision have mail that is held.
+
+        Senders whose mail was returned do not count.
+        """
         ...
 
     async def parties_due_for_digest(self, before: datetime) -> Sequence[str]:
-        """Returns the ids of the parties that have a pending sender which came after their last digest, if that was
-        before `before` or there was none (R-SND-02). A bulk read."""
+        """Returns the ids of the parties that a digest of pending senders is due for, in their order (R-SND-02).
+
+        A party is due if it has a pending sender and never had a digest, or if its last digest was before `before` and
+        a pending sender came after that. A bulk read.
+        """
         ...
 
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
@@ -256,7 +298,10 @@ class OptOutStore(Protocol):
         ...
 
     async def in_force(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
-        """Returns the buyer's opt-outs in force that concern this seller's mail, those from all sellers included."""
+        """Returns the buyer's opt-outs in force that concern this seller's mail, in no order.
+
+        Those from the mail of all sellers are included.
+        """
         ...
 
     async def history(self, buyer_id: str) -> Sequence[OptOutChange]:
@@ -268,7 +313,10 @@ class LimitStore(Protocol):
     """Quota use (R-POL-11), and the points that misuse of importance marks costs a seller (R-POL-06)."""
 
     async def used(self, uses: Sequence[Use]) -> Sequence[int]:
-        """Returns how much of each quota is used, in the order of `uses`. The limits in `uses` are not read."""
+        """Returns how much of each quota is used, in the order of `uses`; 0 for a quota without use.
+
+        The limits in `uses` are not read.
+        """
         ...
 
     async def add_misuse(self, misuse: Misuse) -> bool:
@@ -292,12 +340,15 @@ class NoticeLog(Protocol):
     """The notices that parties were sent, by topic, so that a similar notice is not sent again too soon."""
 
     async def add(self, sent: NoticeSent, *, unless_since: datetime | None = None) -> bool:
-        """Records that a party was sent a notice about a topic. Returns False, and records nothing, if the last one was
-        sent at `unless_since` or later: of several nodes only one gets True."""
+        """Records that a party was sent a notice about a topic.
+
+        Returns False, and records nothing, if the last one was sent at `unless_since` or later: of several nodes only
+        one gets True.
+        """
         ...
 
     async def last_at(self, party_id: str, topic: str) -> datetime | None:
-        """Returns when the party was last sent a notice about the topic."""
+        """Returns when the party was last sent a notice about the topic; None if it never was."""
         ...
 
     async def due_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
@@ -309,8 +360,13 @@ class AcceptanceStore(Protocol):
     """The write for which 250 is answered."""
 
     async def add(self, acceptance: Acceptance) -> None:
-        """Adds the records, events, queue items and notices of one transaction, all or none. Raises OvertakenError,
-        with nothing written, if a use would exceed its limit."""
+        """Adds the records, events, queue items and notices of one transaction, all or none.
+
+        A new sender that another message has added before is not added again, and the records refer to the existing
+        entry. Mail that is held for a sender who was decided on since the judgement is released or returned at once.
+        Points of misuse count once for each message and cause. Raises OvertakenError, with nothing written, if a use
+        would exceed its limit, and ValueError for an item in a state that no new item can have.
+        """
         ...
 
 
@@ -328,31 +384,43 @@ class QueueStore(Protocol):
         late_s: float = 14_400,
         but_for: Sequence[str] = (),
     ) -> Sequence[Item]:
-        """Leases at most `limit` due items to `owner` for `lease_s` and counts the attempt, in one statement; no item
-        is leased to two owners. An item is due when its `due_at` has come or its lease has run out, and also when its
-        time is further ahead than `horizon_s`: then the clock has jumped back. Held items are leased too, see
-        `Item.hold`. Messages to one recipient that one decision has released are leased one by one: the next one when
-        the one before is finished, or was due more than `late_s` ago (R-SND-02). Items for the destinations `but_for`
-        are left out."""
+        """Leases at most `limit` due items to `owner` for `lease_s`, and returns them, the first due first.
+
+        The attempt is counted in the same statement, and no item is leased to two owners. An item is due when its
+        `due_at` has come or its lease has run out, and also when its time is further ahead than `horizon_s`: then the
+        clock has jumped back. Held items are leased too, see `Item.hold`. Messages to one recipient that one decision
+        has released are leased one by one: the next one when the one before is finished, or was due more than `late_s`
+        ago (R-SND-02). Items for the destinations `but_for` are left out.
+
+        The keys of the addresses are read after the commit: after StoreUnavailableError some items may be leased, and
+        they are due again when the lease has run out.
+        """
         ...
 
     async def content(self, item: Item) -> StoredContent | None:
-        """Returns the content of the item, and its pair; None if it cannot be read, which parks the item. A big content
-        is a bulk read."""
+        """Returns the content of the item, and its pair; None if it cannot be read, which parks the item.
+
+        A big content is a bulk read.
+        """
         ...
 
     async def settle(self, settlement: Settlement) -> bool:
-        """Writes the end of an attempt. Returns False, and writes nothing, if the item is no longer leased to the
-        owner. Raises ValueError for a state that a leased item cannot move to."""
+        """Writes the end of an attempt.
+
+        Returns False, and writes nothing, if the item is no longer leased to the owner. Raises ValueError for a state
+        that a leased item cannot move to.
+        """
         ...
 
     async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
-        """Extends the leases that `owner` still has on these items."""
+        """Extends the leases that `owner` still has on these items until `until`. Other items stay as they are."""
         ...
 
     async def release(self, owner: str | None) -> int:
-        """Ends the leases of `owner`, or all leases if it is None (a single node starts after a crash). Items that wait
-        for a decision are held again, others are queued. Returns their number."""
+        """Ends the leases of `owner`, or all leases if it is None (a single node starts after a crash).
+
+        Items that wait for a decision are held again, others are queued. Returns their number.
+        """
         ...
 
     async def flush(self, destination: str | None = None) -> int:
@@ -360,16 +428,22 @@ class QueueStore(Protocol):
         ...
 
     async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        """Changes an accepted item, and its message, to BOUNCED, with the events and the notice. Returns False, and
-        writes nothing, for an item in any other state: a second report of one bounce has no effect."""
+        """Changes an accepted item, and its message unless it is a notice, to BOUNCED.
+
+        The events and the notice are added in the same transaction. Returns False, and writes nothing, for an item in
+        any other state: a second report of one bounce has no effect.
+        """
         ...
 
     async def item(self, item_id: str) -> Item | None:
-        """Returns the item with this id."""
+        """Returns the item with this id, in whatever state; its `address` is None if it cannot be decrypted."""
         ...
 
     async def lines(self) -> Sequence[QueueLine]:
-        """Returns the items that are not finished, counted by destination and state. A bulk read."""
+        """Returns the items that are not finished, counted by destination and state, in this order.
+
+        A parked item counts as not finished. A bulk read.
+        """
         ...
 
 
@@ -377,13 +451,17 @@ class HoldStore(Protocol):
     """A person's decisions about held messages. The first decision about a message counts, later ones return False."""
 
     async def release(self, message_id: str, by: str) -> bool:
-        """Queues a held message for delivery, whatever it waits for, with an event that names `by`. Returns False if
-        the message does not wait for a decision."""
+        """Queues a held message for delivery, whatever it waits for, with an event that names `by`.
+
+        Returns False if the message does not wait for a decision.
+        """
         ...
 
     async def refuse(self, message_id: str, by: str) -> bool:
-        """Marks a held message as refused, with an event that names `by`, and makes it due: dispatch returns it with a
-        notice. Returns False if the message does not wait for a decision."""
+        """Marks a held message as refused, with an event that names `by`, and makes it due.
+
+        Dispatch then returns it with a notice. Returns False if the message does not wait for a decision.
+        """
         ...
 
 
@@ -393,12 +471,17 @@ class RecordStore(Protocol):
     async def messages(
         self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
     ) -> Sequence[MessageSummary]:
-        """Returns at most `limit` records, the newest first. A bulk read."""
+        """Returns at most `limit` records, the newest first: of one marketplace or all.
+
+        With `state`, only those in this state. A bulk read.
+        """
         ...
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """Returns the decrypted record; None also when its key was destroyed: its summary and its history stay. A big
-        message is a bulk read."""
+        """Returns the decrypted record; None if there is none or its content cannot be decrypted.
+
+        After the destruction of its key a record still has its summary and its history. A big message is a bulk read.
+        """
         ...
 
     async def summary(self, message_id: str) -> MessageSummary | None:
@@ -406,8 +489,10 @@ class RecordStore(Protocol):
         ...
 
     def ids_between(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
-        """Yields the ids of the messages between two parties that were received from `since` on and before `until`, the
-        oldest first. A bulk read in pages."""
+        """Yields the ids of the messages between two parties of the marketplace, the oldest first.
+
+        They are the messages that were received from `since` on and before `until`. A bulk read in pages.
+        """
         ...
 
     async def history(self, message_id: str) -> Sequence[Event]:
@@ -415,18 +500,24 @@ class RecordStore(Protocol):
         ...
 
     async def notices(self, message_id: str) -> Sequence[bytes]:
-        """Returns the notices that were sent about the message, the oldest first, without those that cannot be
-        decrypted any more."""
+        """Returns the notices that were sent about the message, the oldest first.
+
+        Those that cannot be decrypted any more are left out.
+        """
         ...
 
     async def mark(self, message_id: str, data: MarkData) -> bool:
-        """Adds a MARKED event with these data. Returns False, and adds nothing, if the message has an equal event or
-        does not exist."""
+        """Adds a MARKED event with these data.
+
+        Returns False, and adds nothing, if the message has an equal event or does not exist.
+        """
         ...
 
     async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
-        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event. Returns
-        False if nothing has changed."""
+        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event.
+
+        Returns False if nothing has changed, as for a message that does not exist or is not a buyer's.
+        """
         ...
 
     async def note_view(self, message_id: str, data: ViewData) -> None:
@@ -438,21 +529,31 @@ class DkimKeyStore(Protocol):
     """DKIM keys by domain and selector, encrypted in the store by the master key."""
 
     async def of_domain(self, domain: str) -> Sequence[DkimKey]:
-        """Returns all keys of the domain, retired ones included."""
+        """Returns all keys of the domain, retired ones included, by algorithm and selector.
+
+        Raises `relay.store.crypto.UnreadableError` if a key cannot be decrypted by the master keys of this process.
+        """
         ...
 
     async def put(self, key: DkimKey) -> None:
-        """Adds a key, or replaces the one that has its domain and selector."""
+        """Adds a key, or replaces the one that has its domain and selector, in any state.
+
+        Its state begins now; `since` is not read. The caller must choose a selector that was never used, see `retire`.
+        """
         ...
 
     async def activate(self, domain: str, selector: str) -> bool:
-        """Makes a prepared key the active one; the active keys of the same algorithm become replaced ones. Returns
-        False for a key in any other state."""
+        """Makes a prepared key the active one; the active keys of the same algorithm become replaced ones.
+
+        Both happen in one transaction. Returns False, and changes nothing, for a key in any other state.
+        """
         ...
 
     async def retire(self, domain: str, selector: str) -> bool:
-        """Destroys a prepared or replaced key; its selector can never be used again. Returns False for a key in any
-        other state."""
+        """Destroys a prepared or replaced key. Returns False for a key in any other state.
+
+        The key stays listed without its private half, so that its selector is never chosen again.
+        """
         ...
 
 
@@ -460,9 +561,11 @@ class SecretStore(Protocol):
     """Secrets of the installation. They are the same in every process and never change."""
 
     def get(self, name: str) -> bytes:
-        """Returns the 32-byte secret that is derived from the root secret for this name. Names in use: "address",
-        "alias", "link", "login", "message_id", "sender", "thread", "verp". Raises StoreError before the store is
-        open."""
+        """Returns the 32-byte secret that is derived from the root secret for this name.
+
+        Names in use: "address", "alias", "link", "login", "message_id", "sender", "thread", "verp". Raises StoreError
+        before the store is open.
+        """
         ...
 
 
@@ -504,8 +607,10 @@ class Store(Protocol):
     def audit_log(self) -> AuditLog: ...
 
     async def open(self) -> None:
-        """Connects, and brings the schema up to date. Raises StoreError, which says what to do, if that is not possible
-        or the database is from a newer version."""
+        """Connects, and brings the schema up to date.
+
+        Raises StoreError, which says what to do, if that is not possible or the database is from a newer version.
+        """
         ...
 
     async def close(self) -> None:
@@ -513,14 +618,18 @@ class Store(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Writes and commits a row of its own, in a transaction that it shares with no other write. Raises
-        StoreUnavailableError, whose `fault` says why, if that is not possible, or if the database has just refused
-        other writes because it is full or allows none."""
+        """Writes and commits a row of its own, in a transaction that it shares with no other write.
+
+        Raises StoreUnavailableError, whose `fault` says why, if that is not possible, or if the database has just
+        refused other writes because it is full or allows none.
+        """
         ...
 
     def forget(self) -> None:
-        """Drops decrypted names, addresses and keys that are kept in memory for speed. To be called from time to time,
-        and in every process when a person is erased."""
+        """Drops decrypted names, addresses and keys that are kept in memory for speed.
+
+        To be called from time to time, and in every process when a person is erased.
+        """
         ...
 
 

@@ -5,26 +5,39 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`now()` is the time in UTC, with time zone, and does not jump while the process runs; `monotonic_s()` is for
-    time-outs."""
+    """The time. Everything that depends on it asks the clock, so that tests can set the time."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Returns the time in UTC, with time zone. It does not jump while the process runs."""
+        ...
 
-    def monotonic_s(self) -> float: ...
+    def monotonic_s(self) -> float:
+        """Returns seconds that only increase, from an unknown start. They are for time-outs."""
+        ...
 
 
 class Ids(Protocol):
-    """`new()` returns a fresh record id: 26 characters of lower-case base32, which sort by time of creation.
-    `entropy(n)` returns n bytes of the system's secure random source."""
+    """Random and unique values. The methods may be called in any thread."""
 
-    def new(self) -> str: ...
+    def new(self) -> str:
+        """Returns a fresh record id: 26 characters of lower-case base32, which sort by time of creation.
 
-    def entropy(self, size: int) -> bytes: ...
+        The ids of one process always increase.
+        """
+        ...
+
+    def entropy(self, size: int) -> bytes:
+        """Returns `size` bytes of the system's secure random source."""
+        ...
 
 
 class Observer(Protocol):
     """Counts and durations for the metrics page. A label has few possible values: never an address, an id or a text."""
 
-    def count(self, metric: str, **labels: str) -> None: ...
+    def count(self, metric: str, **labels: str) -> None:
+        """Adds one to a counter. An unknown metric or label is a bug, and may raise KeyError or ValueError."""
+        ...
 
-    def duration_s(self, metric: str, seconds: float) -> None: ...
+    def duration_s(self, metric: str, seconds: float) -> None:
+        """Adds a duration to a metric's distribution. An unknown metric is a bug, and may raise KeyError."""
+        ...
