@@ -15,9 +15,11 @@ __all__ = ["SqlStore", "connect"]
 def connect(
     url: str, data_dir: Path, master: MasterKeys, clock: Clock, ids: Ids, *, event_log: EventLog | None = None
 ) -> SqlStore:
-    """Returns the store that the URL names, not yet open: `sqlite:FILE`, where FILE is relative to `data_dir`, or
-    `postgresql://...`. Without an event log it reports nothing. Raises StoreError for any other URL and for a missing
-    driver."""
+    """Returns the store that the URL names, not yet open.
+
+    The URL is `sqlite:FILE`, where FILE is relative to `data_dir`, or `postgresql://...`. Without an event log the
+    store reports nothing. Raises StoreError for any other URL and for a missing driver.
+    """
     event_log = event_log or Unlogged()
     return SqlStore(_engine(url, data_dir, clock, Availability(clock, event_log)), master, clock, ids, event_log)
 

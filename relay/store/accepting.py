@@ -201,8 +201,10 @@ class SqlAcceptances(StorePart):
         return entered
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
-        """Releases or returns mail whose sender was decided on between the judgement and this commit. A retired sender
-        who writes again becomes pending again."""
+        """Releases or returns mail whose sender was decided on between the judgement and this commit.
+
+        A retired sender who writes again becomes pending again.
+        """
         held: dict[str, object] = {}
         for row in messages:
             if row[_STATE] == MessageState.HELD and row[_SENDER_ID] is not None:
@@ -222,9 +224,11 @@ def report(engine: Engine, written: Sequence[Rows]) -> None:
 
 
 def _count(batch: Sequence[Rows]) -> Work[None]:
-    """Writes quota use, misuse and the notice log. This comes last, because all messages of a busy seller lock the same
-    row. There is one row for each key, and they are in one order. Raises _FullError, and then the engine writes each
-    transaction of the batch alone."""
+    """Writes quota use, misuse and the notice log.
+
+    This comes last, because all messages of a busy seller lock the same row. There is one row for each key, and they
+    are in one order. Raises _FullError, and then the engine writes each transaction of the batch alone.
+    """
     uses: Counter[tuple[str, str, str]] = Counter()
     limits: dict[tuple[str, str, str], int] = {}
     told: dict[tuple[str, str], int] = {}

@@ -60,8 +60,10 @@ class Availability:
         self._codes.clear()
 
     def lasting_error(self) -> StoreUnavailableError | None:
-        """The error that has refused writes until a moment ago though a small one may pass: a full disk, a missing
-        right. None otherwise."""
+        """Returns the error that has refused writes until a moment ago though a small one may pass, else None.
+
+        Such an error is a full disk or a missing right.
+        """
         error = self._last_error
         recent = self._clock.monotonic_s() - self._last_failure_s < _QUIET_S
         return error if error is not None and error.fault in _LASTING and recent else None

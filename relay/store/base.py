@@ -45,8 +45,11 @@ class Base:
 
 
 class StorePart:
-    """A part of the store: the operations on one noun. A part that uses another part is given it when it is made. The
-    contracts of the public methods are in `relay.ports.store`."""
+    """A part of the store: the operations on one noun.
+
+    A part that uses another part is given it when it is made. The contracts of the public methods are in
+    `relay.ports.store`.
+    """
 
     def __init__(self, base: Base) -> None:
         self._engine = base.engine

@@ -7,9 +7,11 @@ from relay.store.contents import Contents, open_contents
 
 class ContentReader(StorePart):
     async def read(self, content_id: str, size_bytes: int) -> Contents:
-        """Returns the decrypted content of a message or of a notice's item. If `size_bytes`, its expected size, is big,
-        it is read and decrypted in another thread. Raises UnreadableError when a part is missing, damaged, or its key
-        is destroyed."""
+        """Returns the decrypted content of a message or of a notice's item.
+
+        If `size_bytes`, its expected size, is big, it is read and decrypted in another thread. Raises UnreadableError
+        when a part is missing, damaged, or its key is destroyed.
+        """
         read = self._engine.read if size_bytes <= THREAD_BYTES else self._engine.read_bulk
         rows = await read(self._sql["content"], content_id)
         return await offload(size_bytes, open_contents, content_id, rows, self._vault)

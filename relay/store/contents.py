@@ -114,8 +114,10 @@ def _seal(
 
 
 def message_key(content_id: str, row: Row, vault: Vault) -> Key:
-    """Returns the key of a message, from a row with `wrapped_key`, `holder_id`, and `wrapped`, which is the holder's
-    key. Raises UnreadableError."""
+    """Returns the key of a message, from a row with `wrapped_key`, `holder_id` and `wrapped`.
+
+    `wrapped` is the holder's key. Raises UnreadableError.
+    """
     holder = vault.holder(row["holder_id"], row["wrapped"])
     return vault.key(holder.open(identity("message_key", content_id), row["wrapped_key"]))
 
@@ -125,8 +127,10 @@ def open_meta(content_id: str, sealed: bytes, key: Key) -> Meta:
 
 
 def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Contents:
-    """Returns the content of `content` rows. Raises UnreadableError if the key is destroyed or a part is missing or
-    damaged."""
+    """Returns the content of `content` rows.
+
+    Raises UnreadableError if the key is destroyed or a part is missing or damaged.
+    """
     sealed = {row["part"]: row for row in rows}
     if "original" not in sealed:
         raise UnreadableError("the body is missing")
@@ -146,8 +150,11 @@ _decode_relayed = partial(msgspec.msgpack.decode, type=RelayedForm)
 
 
 def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
-    """Returns the row of an event. Its last column is the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as
-    it is stored; the event of a record's reception also covers the content, by the record's salted hash."""
+    """Returns the row of an event.
+
+    Its last column is the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as it is stored; the event of a
+    record's reception also covers the content, by the record's salted hash.
+    """
     at, data = to_us(event.at), _to_json(event.data)
     leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
     return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()

@@ -64,8 +64,10 @@ class Key:
 
 class MasterKeys:
     """The master keys of an installation: lines of base64 in a file that only its owner may read (made with mode 0600).
+
     The first key is the current one; the others can still unwrap the values that they wrapped. Each key's id is
-    computed from the key."""
+    computed from the key.
+    """
 
     def __init__(self, secrets: Sequence[bytes], *, source: str = "memory") -> None:
         if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):
@@ -120,8 +122,11 @@ class MasterKeys:
 
 
 class Vault:
-    """The keys that one open store works with. Unwrapped holder keys are kept in memory with their wrapped form, which
-    is read with every look-up: when another process has changed or destroyed a key, the old one is dropped here."""
+    """The keys that one open store works with.
+
+    Unwrapped holder keys are kept in memory with their wrapped form, which is read with every look-up: when another
+    process has changed or destroyed a key, the old one is dropped here.
+    """
 
     def __init__(self, master: MasterKeys, entropy: Entropy) -> None:
         self.master = master
@@ -155,8 +160,11 @@ class Vault:
         return self.master.wrap(identity("holder_key", holder_id), self.entropy(KEY_BYTES))
 
     def holder(self, holder_id: str, wrapped: bytes | None) -> Key:
-        """Returns the key of a party or a marketplace; `wrapped` is the key as it is stored now, None if it is
-        destroyed. Raises UnreadableError when it is destroyed or is not this holder's."""
+        """Returns the key of a party or a marketplace.
+
+        `wrapped` is the key as it is stored now, None if it is destroyed. Raises UnreadableError when it is destroyed
+        or is not this holder's.
+        """
         if wrapped is None:
             self._holders.pop(holder_id, None)
             raise UnreadableError("the holder's key is destroyed")
@@ -184,8 +192,10 @@ class Vault:
 
 
 def content_hash(message_key: bytes, content: bytes) -> bytes:
-    """Returns the hash of the content for the ledger. It is keyed by a key that erasure destroys, so that a short text
-    cannot be guessed afterwards."""
+    """Returns the hash of the content for the ledger.
+
+    It is keyed by a key that erasure destroys, so that a short text cannot be guessed afterwards.
+    """
     return hashlib.blake2b(content, key=message_key, digest_size=32, person=b"content hash").digest()
 
 

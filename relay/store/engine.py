@@ -48,9 +48,11 @@ class _Job:
 
 
 class Engine(ABC):
-    """One database. A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the
-    exception that the generator has raised. Errors of the database are noted in `availability`: of writes here, of
-    reads by each engine."""
+    """One database.
+
+    A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the exception that the
+    generator has raised. Errors of the database are noted in `availability`: of writes here, of reads by each engine.
+    """
 
     dialect: Literal["sqlite", "postgres"]
 
@@ -76,12 +78,16 @@ class Engine(ABC):
 
     @abstractmethod
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """Runs `work` in one transaction, which is durable on return and is rolled back on any exception. It is never
-        called twice at a time. `heavy` means much data, which must not block the event loop."""
+        """Runs `work` in one transaction, which is durable on return and is rolled back on any exception.
+
+        It is never called twice at a time. `heavy` means much data, which must not block the event loop.
+        """
 
     def after_commit(self, report: Callable[[], None]) -> None:
-        """To be called while a generator runs: `report` is called once its transaction is committed, before the waiters
-        continue, and never if it is rolled back."""
+        """Registers `report`, to be called once the transaction under way is committed. Only a generator may call this.
+
+        It is called before the waiters continue, and never if the transaction is rolled back.
+        """
         self._reports.append(report)
 
     async def write(self, work: Callable[[], Work[T]], *, alone: bool = False) -> T:
@@ -100,8 +106,10 @@ class Engine(ABC):
         heavy: bool = False,
         alone: bool = False,
     ) -> R:
-        """Returns the result for `payload`. `work` is called with the payloads of all calls that wait for the same
-        work, and returns one result for each."""
+        """Returns the result for `payload`.
+
+        `work` is called with the payloads of all calls that wait for the same work, and returns one result for each.
+        """
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Job(work, payload, done, heavy, alone))
         if self._drain is None or self._drain.done():

@@ -7,8 +7,11 @@ from relay.store.engine import Work
 
 class SqlHolderKeys(StorePart):
     async def of(self, holder_id: str) -> Key:
-        """Returns the key of a party or a marketplace. The key of a marketplace is created when it is first needed.
-        Raises UnreadableError if the key has been destroyed."""
+        """Returns the key of a party or a marketplace.
+
+        The key of a marketplace is created when it is first needed. Raises UnreadableError if the key has been
+        destroyed.
+        """
         row = await self._first("holder_key", holder_id)
         if row is None:
             await self._engine.write(lambda: self._add_marketplace_key(holder_id))

@@ -46,9 +46,11 @@ class SqlHolds(StorePart):
         return await self._engine.write(write)
 
     def resolve(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
-        """Moves the held mail of senders whose state was changed, in the transaction that changed it. APPROVED releases
-        the mail that waits for the decision about the sender, in the order of reception; mail that waits for another
-        decision stays held. BLOCKED returns all of it."""
+        """Moves the held mail of senders whose state was changed, in the transaction that changed it.
+
+        APPROVED releases the mail that waits for the decision about the sender, in the order of reception; mail that
+        waits for another decision stays held. BLOCKED returns all of it.
+        """
         if state not in DECIDED_STATES or not sender_ids:
             return
         held = yield spread(self._sql["held_of_senders"], (), sender_ids)
@@ -61,8 +63,11 @@ class SqlHolds(StorePart):
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
 
     def _move_held(self, held: Sequence[Row], decision: _Decision, data: HoldData | MarkData) -> Work[int]:
-        """Moves the items and their messages, with an event for each message, and returns their number. Of the items
-        released to one recipient each refers to the one before, so that they are sent one by one (see `claim`)."""
+        """Moves the items and their messages, with an event for each message, and returns their number.
+
+        Of the items released to one recipient each refers to the one before, so that they are sent one by one (see
+        `claim`).
+        """
         now = self._clock.now()
         moved: list[str] = []
         last: dict[str, str] = {}

@@ -71,8 +71,11 @@ def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
 
 
 def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]:
-    """Returns the state and the hold to store after an attempt that ended in `state`. An item that is held for a
-    decision, or refused, is held again if the attempt was put off. A hold until a time ends when that time has come."""
+    """Returns the state and the hold to store after an attempt that ended in `state`.
+
+    An item that is held for a decision, or refused, is held again if the attempt was put off. A hold until a time ends
+    when that time has come.
+    """
     if item.hold in (Hold.DECISION, Hold.REFUSED):
         if state in (ItemState.QUEUED, ItemState.DEFERRED):
             return ItemState.HELD, item.hold
@@ -82,8 +85,10 @@ def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]
 
 
 def item_of(row: Row, vault: Vault, wrapped: bytes | None) -> Item:
-    """Returns the item of an `item` row; `wrapped` is its holder's key. An address that cannot be decrypted any more is
-    None: the content of the item cannot be decrypted either."""
+    """Returns the item of an `item` row; `wrapped` is its holder's key.
+
+    An address that cannot be decrypted any more is None: the content of the item cannot be decrypted either.
+    """
     address = None
     if row["sealed_address"] is not None:
         try:

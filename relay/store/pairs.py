@@ -22,9 +22,11 @@ _MOST_OPENED: Final = 4_096
 
 
 class SqlPairs(StorePart):
-    """Pairs are opened on the way of every message, so the ones opened last are kept in memory, each with the rows that
-    it was opened from. When a row differs at the next look-up, its key included, the pair is opened again and the old
-    one is dropped."""
+    """The pairs, of which the ones opened last are kept in memory, because every message needs its pair.
+
+    Each is kept with the rows that it was opened from. When a row differs at the next look-up, its key included, the
+    pair is opened again and the old one is dropped.
+    """
 
     def __init__(self, base: Base) -> None:
         super().__init__(base)

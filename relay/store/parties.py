@@ -18,8 +18,10 @@ def name_of(party_id: str, sealed: bytes, key: Key) -> str:
 
 
 def party_of(row: Row, vault: Vault) -> Party:
-    """Returns the party of a `party` row, whose `wrapped` is the key of the party. The name of an erased party is
-    empty."""
+    """Returns the party of a `party` row, whose `wrapped` is the key of the party.
+
+    The name of an erased party is empty.
+    """
     try:
         name = name_of(row["id"], row["sealed_name"], vault.holder(row["id"], row["wrapped"]))
     except UnreadableError:

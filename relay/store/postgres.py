@@ -1,5 +1,7 @@
-"""PostgreSQL, for several nodes (R-SCL-02). Every node writes by group commit on one connection of its pool; claims
-skip rows that another node has locked. A broken connection is replaced at the next call.
+"""PostgreSQL, for several nodes (R-SCL-02).
+
+Every node writes by group commit on one connection of its pool; claims skip rows that another node has locked. A broken
+connection is replaced at the next call.
 """
 
 import asyncio
@@ -128,9 +130,12 @@ class PostgresEngine(Engine):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """Yields a connection of the pool. Raises ValueError for a row that is refused, and StoreUnavailableError if
-        the server is absent, stopping or full; the connection is then not used again. Neither error has the driver's
-        error as its cause, because the text of that one contains the row's values."""
+        """Yields a connection of the pool.
+
+        Raises ValueError for a row that is refused, and StoreUnavailableError if the server is absent, stopping or
+        full; the connection is then not used again. Neither error has the driver's error as its cause, because the text
+        of that one contains the row's values.
+        """
         if self._pool is None:
             raise StoreUnavailableError("the store is closed", code="CLOSED")
         try:
@@ -168,8 +173,10 @@ async def _keep(_connection: Any) -> None:
 
 
 async def _check_durable(connection: Any) -> None:
-    """Raises StoreError where a commit would not wait for the disk: a pool between us and the server may leave out what
-    we ask for as we connect."""
+    """Raises StoreError where a commit would not wait for the disk.
+
+    A pool between us and the server may leave out the settings that we ask for as we connect.
+    """
     if await connection.fetchval("SHOW synchronous_commit") == "off":
         raise StoreError(
             "PostgreSQL: synchronous_commit is off, so that mail which was answered 250 could be lost; "
@@ -178,7 +185,7 @@ async def _check_durable(connection: Any) -> None:
 
 
 def _code(error: BaseException) -> str:
-    """The SQLSTATE that the server gave; for an error of the connection, its class 08 with the driver's name."""
+    """Returns the SQLSTATE of the server; for an error of the connection, its class 08 with the driver's name."""
     state = getattr(error, "sqlstate", None)
     return state if isinstance(state, str) and state else f"08/{type(error).__name__}"
 

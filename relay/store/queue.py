@@ -130,8 +130,10 @@ class SqlQueue(StorePart):
             rows.add_notice(notice, self._vault, await self._holder_keys.of(notice.key_holder_id))
 
     def _settle_all(self, batch: Sequence[_Outcome]) -> Work[Sequence[bool]]:
-        """Settles all items with one statement, which skips those that are not leased to the owner any more; writes the
-        other rows of the items that were settled."""
+        """Settles all items with one statement, and writes the other rows of the items that were settled.
+
+        The statement skips the items that are not leased to the owner any more.
+        """
         first = {outcome.item[0]: outcome for outcome in reversed(batch)}
         settled = yield values(self._sql["settle_items"], _SETTLED, [outcome.item for outcome in first.values()])
         won = [first[row["id"]] for row in settled]

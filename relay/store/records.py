@@ -40,7 +40,7 @@ class SqlRecords(StorePart):
         return _summary_of(row) if row else None
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """None also when it was erased: its summary and history stay."""
+        """Returns None also when the content cannot be decrypted: the summary and the history stay."""
         summary = await self.summary(message_id)
         if summary is None:
             return None

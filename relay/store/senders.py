@@ -143,8 +143,11 @@ class SqlSenders(StorePart):
         return await self._engine.write(write)
 
     def _flip(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
-        """Changes the state of the entries, and releases or returns their held mail. Deciding on a domain also decides
-        its pending addresses, which are retired. Setting the same state again changes nothing."""
+        """Changes the state of the entries, and releases or returns their held mail.
+
+        Deciding on a domain also decides its pending addresses, which are retired. Setting the same state again changes
+        nothing.
+        """
         now = to_us(self._clock.now())
         meant = list(sender_ids)
         for sender_id in sender_ids:

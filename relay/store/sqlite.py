@@ -109,9 +109,11 @@ class SqliteEngine(Engine):
         return judged
 
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """The statements of a light work run in the thread of the event loop, because a few rows cost less than a dozen
-        switches between threads. Its commit, which waits for the disk, runs in the writer's thread, and so does all of
-        a work that is heavy or that finds the write lock taken by another process."""
+        """Runs a light work in the thread of the event loop, and its commit in the writer's thread.
+
+        A few rows cost less than a dozen switches between threads, but the commit waits for the disk. All of a work
+        that is heavy, or that finds the write lock taken by another process, runs in the writer's thread.
+        """
         try:
             if heavy or not self._begin():
                 return await self._in_thread(lambda: self._transact_patiently(work))
@@ -270,9 +272,11 @@ def _closed() -> StoreUnavailableError:
 
 
 def _judged(error: sqlite3.Error) -> Exception:
-    """Returns ValueError for a row that is refused, and StoreUnavailableError if the database itself says that it
-    cannot use its file, its lock or its disk. Any other error, in a statement for instance, is a bug and is returned as
-    it is."""
+    """Returns the error to raise for an error of SQLite.
+
+    It is ValueError for a row that is refused, and StoreUnavailableError if the database itself says that it cannot use
+    its file, its lock or its disk. Any other error, in a statement for instance, is a bug and is returned as it is.
+    """
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
         return ValueError(f"SQLite refuses the row: {error}")
     name: str = getattr(error, "sqlite_errorname", "")

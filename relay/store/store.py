@@ -26,8 +26,10 @@ from relay.store.threads import SqlThreads
 
 
 class SqlStore:
-    """Implements `relay.ports.Store` for any engine. The parts are used after `open`. `base` is public for tests and
-    for tools that read the database itself."""
+    """Implements `relay.ports.Store` for any engine.
+
+    The parts are used after `open`. `base` is public for tests and for tools that read the database itself.
+    """
 
     def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
         self.base = base = Base(engine, master, clock, ids, event_log)
@@ -78,8 +80,10 @@ class SqlStore:
         self.pairs.forget()
 
     def _heartbeat(self) -> Work[None]:
-        """Overwrites a row. Each process has a row of its own, as far as 256 numbers go, so that none waits for
-        another."""
+        """Overwrites a row.
+
+        Each process has a row of its own, as far as 256 numbers go, so that none waits for another.
+        """
         yield self.base.sql["heartbeat"], (self._heartbeat_id, to_us(self.base.clock.now()))
 
     def _root_secret(self) -> Work[bytes]:
