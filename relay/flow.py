@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from relay.core.identify import identify
 from relay.core.mail.head import HeadError, hops, read_head
-from relay.core.mail.mime import MimeError, split
+from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.model.item import Item
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
@@ -27,7 +27,7 @@ from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
 from relay.core.policy.reach import reach
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import OvertakenError, Settlement, StoredContent
+from relay.ports import Authenticator, OvertakenError, Settlement, StoredContent
 from relay.steps import quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
@@ -79,12 +79,12 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
 
 async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     """Resolves and merges the recipients; identifies, decides and rewrites once for each that is left (R-IN-05)."""
-    resolved = await resolve(services, incoming)
+    resolved = await resolve(services.store, services.marketplaces, services.ids, incoming)
     has_operator = any(isinstance(one, OperatorRecipient) for one in resolved.distinct.values())
     hop_count = await offload(len(incoming.content), hops, incoming.content) if has_operator else 0
     results = ResultsInTransaction(resolved)
     try:
-        mail = await receive(services, incoming)
+        mail = await receive(services.authenticator, services.settings.mime_limits, incoming)
     except (HeadError, MimeError) as error:
         for key, recipient in resolved.distinct.items():
             if isinstance(recipient, OperatorRecipient):
@@ -94,7 +94,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
         return TransactionResult(mail=None, recipients=results.in_order(incoming))
     parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
     load_bytes = weight(incoming.content, mail.root) * parties
-    scans = Scans(services, incoming)
+    scans = Scans(services.scanners, incoming)
     for number, (key, recipient) in enumerate(resolved.distinct.items()):
         if number:
             await asyncio.sleep(0)  # other sessions get a turn of the loop
@@ -110,19 +110,19 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     return TransactionResult(mail=mail, recipients=results.in_order(incoming))
 
 
-async def receive(services: Services, incoming: Incoming) -> ParsedMail:
+async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: Incoming) -> ParsedMail:
     """Reads structure and header within the limits, and authenticates the mail.
 
     Raises MimeError, HeadError, UnavailableError.
     """
     content = incoming.content
-    root = await offload(len(content), split, content, services.settings.mime_limits)
+    root = await offload(len(content), split, content, limits)
     head = read_head(content, root)
     return ParsedMail(
         root=root,
         head=head,
         automatic=automatic(incoming, head),
-        authentication=await services.authenticator.authenticate(incoming, head.from_address),
+        authentication=await authenticator.authenticate(incoming, head.from_address),
     )
 
 
@@ -140,7 +140,8 @@ async def _judge_one(
     `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread.
     """
     policy, now = recipient.policy, incoming.received_at
-    facts = await gather(services, incoming, mail, recipient, results.spent)
+    prefix = services.links.prefix
+    facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
         return Refused(recipient=recipient, reason=writer)
@@ -211,13 +212,13 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
     just_judged = stored is not None and now - item.queued_at < timedelta(seconds=1)
     stored = stored or await services.store.queue.content(item)
     if stored is None:
-        return settling.parked(services, item, now)
-    found = await recheck(services, item, stored, now, just_judged=just_judged)
+        return settling.parked(services.settings.owner, item, now)
+    found = await recheck(services.store, services.marketplaces, item, stored, now, just_judged=just_judged)
     match found:
         case ReturnIt(reason=reason):
             return await settling.returned(services, item, reason, now)
         case WaitUntil(until=until):
-            return settling.put_aside(services, item, until)
+            return settling.put_aside(services.settings.owner, item, until)
         case Deliver(item=item, mailbox=mailbox):
             outgoing = await settling.compose(services, item, stored, mailbox, now)
             delivery = await services.courier.deliver(outgoing)

@@ -9,16 +9,17 @@ the next sweep writes it: a letter may be sent twice, but it is not lost.
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
-from relay.ports import NoticeSent, UnavailableError
+from relay.ports import NoticeLog, NoticeSent, Observer, Store, UnavailableError
 from relay.steps import letters, memory
 from relay.steps.notice_log import PENDING
-from relay.steps.services import Services
+from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class Housekeeping:
         """Looks for letters that are due every `sweep_s`, and drops data that is kept in memory every `kept_s`."""
         self._tasks = [
             asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping"),
-            asyncio.create_task(_forget_on(services, kept_s), name="housekeeping of memory"),
+            asyncio.create_task(_forget_on(services.store, kept_s), name="housekeeping of memory"),
         ]
 
     async def stop(self) -> None:
@@ -48,7 +49,7 @@ class Housekeeping:
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
             for sweep in (self.digests, self.announcements):
-                await _survive(sweep, services)
+                await _survive(services.observer, sweep(services))
             await asyncio.sleep(sweep_s)
 
     async def digests(self, services: Services) -> None:
@@ -59,7 +60,8 @@ class Housekeeping:
         ):
             party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
-                await self._in_turn(services, party, PENDING, now, letters.pending_digest)
+                write = partial(letters.pending_digest, services, party)
+                await _in_turn(services.store.notice_log, services.dispatcher, party, PENDING, now, write)
 
     async def announcements(self, services: Services) -> None:
         """Writes to each seller about a policy whose announcement is due."""
@@ -75,45 +77,43 @@ class Housekeeping:
     async def _announce(self, services: Services, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
         """Returns whether all sellers have their letter. False if another node is writing one, which may fail."""
         nobody_left = True
-        topic = f"policy {policy.version}"
-
-        async def write(services: Services, party: Party, told: NoticeSent) -> bool:
-            return await letters.announcement(services, party, policy, told)
-
+        topic, notice_log = f"policy {policy.version}", services.store.notice_log
         for party in await services.store.parties.in_marketplace(marketplace.id, Role.SELLER):
-            told = party.state is not PartyState.ACTIVE or await services.store.notice_log.last_at(party.id, topic)
+            told = party.state is not PartyState.ACTIVE or await notice_log.last_at(party.id, topic)
             if not told:
-                nobody_left &= await self._in_turn(services, party, topic, now, write)
+                write = partial(letters.announcement, services, party, policy)
+                nobody_left &= await _in_turn(notice_log, services.dispatcher, party, topic, now, write)
         return nobody_left
 
-    async def _in_turn(
-        self,
-        services: Services,
-        party: Party,
-        topic: str,
-        now: datetime,
-        write: Callable[[Services, Party, NoticeSent], Coroutine[object, object, bool]],
-    ) -> bool:
-        """Writes a letter unless another node is writing it; returns whether this node wrote."""
-        turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
-        first = await services.store.notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
-        if first and await write(services, party, NoticeSent(party_id=party.id, topic=topic, at=now)):
-            services.dispatcher.notify()
-        return first
+
+async def _in_turn(
+    notice_log: NoticeLog,
+    dispatcher: Dispatcher,
+    party: Party,
+    topic: str,
+    now: datetime,
+    write: Callable[[NoticeSent], Coroutine[object, object, bool]],
+) -> bool:
+    """Writes a letter unless another node is writing it; returns whether this node wrote."""
+    turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
+    first = await notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
+    if first and await write(NoticeSent(party_id=party.id, topic=topic, at=now)):
+        dispatcher.notify()
+    return first
 
 
-async def _forget_on(services: Services, kept_s: float) -> None:
+async def _forget_on(store: Store, kept_s: float) -> None:
     while True:
         await asyncio.sleep(kept_s)
-        memory.forget(services.store)
+        memory.forget(store)
 
 
-async def _survive(sweep: Callable[[Services], Coroutine[object, object, None]], services: Services) -> None:
+async def _survive(observer: Observer, sweep: Coroutine[object, object, None]) -> None:
     """Runs one sweep; an error in it must not end later sweeps."""
     try:
-        await sweep(services)
+        await sweep
     except UnavailableError:
         log.debug("work_put_off", during="sweep")  # the store itself tells, once
     except Exception:
-        services.observer.count("internal_errors", where="sweep")
+        observer.count("internal_errors", where="sweep")
         log.exception("sweep_failed")

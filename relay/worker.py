@@ -183,13 +183,14 @@ class Worker:
         services, now = self.services, self.services.clock.now()
         until = self._back_off.get(item.destination)
         if until is not None and now < until:
-            return settling.put_off(services, item, until)
+            return settling.put_off(services.settings.owner, item, until)
         try:
             settlement = await flow.dispatch(services, item, stored)
         except UnavailableError:
             # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
             log.debug("work_put_off", during="dispatch", item=item.id)
-            return settling.put_off(services, item, now + timedelta(seconds=services.settings.poll_s))
+            settings = services.settings
+            return settling.put_off(settings.owner, item, now + timedelta(seconds=settings.poll_s))
         except Exception:
             services.observer.count("internal_errors", where="dispatch")
             log.exception("dispatch_failed", id=item.message_id, item=item.id)

@@ -12,7 +12,7 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.sender import Sender
 from relay.core.signed_link import ForgedError, Link, Purpose, read
-from relay.ports import MessageSummary
+from relay.ports import MessageSummary, PairStore, RecordStore, SenderStore
 from relay.ports.audit import Way
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.steps.plan import locale_of
@@ -96,10 +96,10 @@ class LinkContext:
         return [mark for event in history if (mark := mark_of(event)) is not None]
 
 
-def open_link(services: Services, token: str) -> Link:
-    """Returns the link of a token. Raises LinkError for a token that is not genuine."""
+def open_link(key: bytes, token: str) -> Link:
+    """Returns the link of a token that was signed with `key`. Raises LinkError for a token that is not genuine."""
     try:
-        return read(token, services.links.key)
+        return read(token, key)
     except ForgedError:
         raise LinkError(LinkFault.FORGED) from None
 
@@ -113,7 +113,8 @@ async def resolve(services: Services, link: Link) -> LinkContext:
     now, locale = services.clock.now(), locale_of(marketplace, party)
     if link.expires_at <= now and link.purpose not in _FOR_EVER:
         raise LinkError(LinkFault.EXPIRED, locale=locale, help_url=marketplace.help_url)
-    subject = await _subject(services, link, party)
+    store = services.store
+    subject = await _subject(store.records, store.pairs, store.senders, link, party)
     if (subject is None and link.purpose is not Purpose.PRODUCT_SUPPORT) or not _may(link, party):
         raise LinkError(LinkFault.GONE, locale=locale, help_url=marketplace.help_url)
     return LinkContext(
@@ -127,15 +128,17 @@ def _may(link: Link, party: Party) -> bool:
     return party.state is PartyState.ACTIVE or link.purpose in _FOR_EVER
 
 
-async def _subject(services: Services, link: Link, party: Party) -> LinkedMessage | Sender | None:
+async def _subject(
+    records: RecordStore, pairs: PairStore, senders: SenderStore, link: Link, party: Party
+) -> LinkedMessage | Sender | None:
     """Returns None if the subject does not exist, or is not of the party."""
     if link.purpose is Purpose.PRODUCT_SUPPORT:
         return None
     if link.purpose is Purpose.SENDER:
-        sender = await services.store.senders.get(link.subject_id)
+        sender = await senders.get(link.subject_id)
         return sender if sender and sender.party_id == party.id else None
-    message = await services.store.records.summary(link.subject_id)
-    pair = await services.store.pairs.get(message.pair_id) if message and message.pair_id else None
+    message = await records.summary(link.subject_id)
+    pair = await pairs.get(message.pair_id) if message and message.pair_id else None
     if message is None or pair is None or pair.side(party.role).party.id != party.id:
         return None
     author = party.role if link.purpose in _OWN_MESSAGE else party.role.other

@@ -74,7 +74,8 @@ async def _no_reply(context: LinkContext) -> Offer:
 async def _report(context: LinkContext) -> Offer:
     message_id = context.about.message.id
     about = (*_received(context), ("record", message_id))
-    under_way = await letters.is_being_reported(context.services, context.party.id, message_id, context.now)
+    notice_log = context.services.store.notice_log
+    under_way = await letters.is_being_reported(notice_log, context.party.id, message_id, context.now)
     if under_way or Mark.REPORTED in await context.marks():
         return _offer(context, "received", about=about)
     return _offer(context, "open", Choice("report"), about=about)
@@ -167,7 +168,7 @@ def _received(context: LinkContext) -> tuple[tuple[str, str], ...]:
     """
     about, role = context.about, context.party.role.other
     side = about.pair.side(role)
-    name = shown_name(context.services, context.marketplace, about.pair, side)
+    name = shown_name(context.services.store.secrets, context.marketplace, about.pair, side)
     return ("from", f"{name} <{side.alias.address}>"), *_times(context)
 
 

@@ -12,9 +12,11 @@ from relay.core.notice.letters import worded
 from relay.core.notice.texts import Translations
 from relay.core.policy.changes import PolicyHistoryEntry, changelog
 from relay.core.signed_link import Link, Purpose
+from relay.ports import Observer
 from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, Offer, PolicyVersion
 from relay.signed_links import choices, offers
 from relay.signed_links.context import open_link, resolve
+from relay.steps.event_log import EventLog
 from relay.steps.services import Services
 
 
@@ -26,15 +28,15 @@ class SignedLinkService:
 
     async def look(self, token: str) -> Offer:
         services = self._services()
-        with _counted(services, "shown") as counted:
-            link = open_link(services, token)
+        with _counted(services.observer, services.event_log, "shown") as counted:
+            link = open_link(services.links.key, token)
             counted.append(link)
             return await offers.offer(await resolve(services, link))
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
         services = self._services()
-        with _counted(services, "done", choice) as counted:
-            link = open_link(services, token)
+        with _counted(services.observer, services.event_log, "done", choice) as counted:
+            link = open_link(services.links.key, token)
             counted.append(link)
             context = await resolve(services, link)
             one_click = choice == ONE_CLICK and link.purpose is Purpose.OPT_OUT
@@ -84,7 +86,7 @@ def _version(
 
 
 @contextmanager
-def _counted(services: Services, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
+def _counted(observer: Observer, event_log: EventLog, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
     """Counts the use of a link by its purpose, which the caller adds to the yielded list once it is known.
 
     A use with a `choice` is logged too.
@@ -100,7 +102,7 @@ def _counted(services: Services, outcome: str, choice: str | None = None) -> Ite
         raise
     finally:
         purpose = links[0].purpose.name.lower() if links else "unknown"
-        services.observer.count("links", purpose=purpose, outcome=outcome)
+        observer.count("links", purpose=purpose, outcome=outcome)
         if choice is not None and links:
             known = choice == ONE_CLICK or choice in LINK_WORDS[links[0].purpose].choices
-            services.event_log.link_used(links[0], outcome, choice if known else "")
+            event_log.link_used(links[0], outcome, choice if known else "")

@@ -18,11 +18,11 @@ from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
 from relay.core.policy.rules import quotas
-from relay.ports import Store, Use
+from relay.ports import Scanner, Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
-from relay.steps.services import Services
+from relay.steps.services import Marketplaces
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Scans:
     scan.
     """
 
-    services: Services
+    scanners: Sequence[Scanner]
     incoming: Incoming
     found: tuple[Scan, ...] | None = None
 
@@ -43,22 +43,29 @@ class Scans:
         Raises UnavailableError where one is unavailable and its setting says so.
         """
         if self.found is None:
-            asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.services.scanners))
+            asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.scanners))
             self.found = tuple(one for one in asked if one is not None)
         return self.found
 
 
 async def gather(
-    services: Services, incoming: Incoming, mail: ParsedMail, recipient: PartyRecipient, spent: Counter[Use]
+    store: Store,
+    marketplaces: Marketplaces,
+    link_prefix: str,
+    incoming: Incoming,
+    mail: ParsedMail,
+    recipient: PartyRecipient,
+    spent: Counter[Use],
 ) -> Facts:
     """Returns the facts about one recipient of one message, without scans.
 
-    `spent` holds the counters that the transaction's earlier recipients use up. Raises UnavailableError.
+    `link_prefix` is the beginning of every signed link; `spent` holds the counters that the transaction's earlier
+    recipients use up. Raises UnavailableError.
     """
-    store, marketplace, policy, head = services.store, recipient.marketplace, recipient.policy, mail.head
+    marketplace, policy, head = recipient.marketplace, recipient.policy, mail.head
     pair, to, now = recipient.pair, recipient.to, incoming.received_at
     writing = pair.side(to.other).party
-    is_own_from = services.marketplaces.is_own(head.from_address)
+    is_own_from = marketplaces.is_own(head.from_address)
     sender = None if is_own_from else pair.side(to.other).sender_for(head.from_address)
     unlisted = sender is None or sender.state is SenderState.RETIRED
     opt_outs = await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
@@ -98,7 +105,7 @@ async def gather(
             if to is Role.BUYER
             else 0
         ),
-        link_prefix=services.links.prefix,
+        link_prefix=link_prefix,
         thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
         is_own_from=is_own_from,
     )

@@ -15,7 +15,7 @@ from relay.core.notice import letters
 from relay.core.notice.letters import Letterhead, WaitingSender
 from relay.core.policy.changes import changes
 from relay.core.signed_link import Purpose
-from relay.ports import Acceptance, LetterType, MessageRecord, NoticeSent, RecordAction, RecordDetail
+from relay.ports import Acceptance, Ids, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
 from relay.steps.plan import locale_of
 from relay.steps.queueing import domain_of
 from relay.steps.services import Services
@@ -78,7 +78,15 @@ async def to_party(
         return False
     await services.store.acceptances.add(
         _acceptance(
-            services, marketplace, write, letter_type, told.at, destination=mailbox, recipient_id=party.id, told=(told,)
+            services.ids,
+            services.settings.owner,
+            marketplace,
+            write,
+            letter_type,
+            told.at,
+            destination=mailbox,
+            recipient_id=party.id,
+            told=(told,),
         )
     )
     return True
@@ -118,15 +126,24 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
         )
 
     operator = marketplace.operator
-    letter = _acceptance(services, marketplace, write, LetterType.REPORT, now, destination=operator, address=operator)
+    letter = _acceptance(
+        services.ids,
+        services.settings.owner,
+        marketplace,
+        write,
+        LetterType.REPORT,
+        now,
+        destination=operator,
+        address=operator,
+    )
     marked = Event(id=services.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
     await services.store.acceptances.add(replace(letter, events=(*letter.events, marked)))
     return True
 
 
-async def is_being_reported(services: Services, party_id: str, message_id: str, now: datetime) -> bool:
+async def is_being_reported(notice_log: NoticeLog, party_id: str, message_id: str, now: datetime) -> bool:
     """Whether the same report was made within the last minute."""
-    told_at = await services.store.notice_log.last_at(party_id, _report_topic(message_id))
+    told_at = await notice_log.last_at(party_id, _report_topic(message_id))
     return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
 
 
@@ -135,7 +152,8 @@ def _report_topic(message_id: str) -> str:
 
 
 def _acceptance(
-    services: Services,
+    ids: Ids,
+    owner: str,
     marketplace: Marketplace,
     write: Callable[[Letterhead], bytes],
     letter_type: LetterType,
@@ -146,7 +164,7 @@ def _acceptance(
     address: str | None = None,
     told: tuple[NoticeSent, ...] = (),
 ) -> Acceptance:
-    record_id = services.ids.new()
+    record_id = ids.new()
     content = write(Letterhead(marketplace=marketplace, letter_id=f"{record_id}@{marketplace.domain}", at=now))
     record = MessageRecord(
         id=record_id,
@@ -161,7 +179,7 @@ def _acceptance(
         detail=RecordDetail(action=RecordAction.LETTER, letter=letter_type, size_bytes=len(content)),
     )
     item = Item(
-        id=services.ids.new(),
+        id=ids.new(),
         message_id=record_id,
         marketplace_id=marketplace.id,
         kind=ItemKind.LETTER,
@@ -173,7 +191,7 @@ def _acceptance(
         due_at=now,
     )
     queued = Event(
-        id=services.ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data=LetterData(letter=letter_type)
+        id=ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data=LetterData(letter=letter_type)
     )
     return Acceptance(
         records=(record,),
@@ -181,7 +199,7 @@ def _acceptance(
         items=(item,),
         notices=(),
         new_senders=(),
-        owner=services.settings.owner,
+        owner=owner,
         lease_until=now,
         told=told,
     )

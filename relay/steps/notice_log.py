@@ -12,10 +12,10 @@ from typing import Final, Self
 from relay.core.model import days
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
-from relay.ports import NoticeSent, Store
+from relay.ports import NoticeLog, NoticeSent, SenderStore, Store
 from relay.steps.outcomes import Judgement
 from relay.steps.quota import QUOTAS
-from relay.steps.services import NoticeQuota, Services
+from relay.steps.services import NoticeQuota
 
 PENDING: Final = "pending"
 """The topic of unlisted senders that wait for a decision."""
@@ -43,25 +43,27 @@ def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
     return NoticeSent(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
 
 
-async def was_just_told(services: Services, told: NoticeSent, judgement: Judgement) -> bool:
+async def was_just_told(
+    notice_log: NoticeLog, senders: SenderStore, digest_s: float, told: NoticeSent, judgement: Judgement
+) -> bool:
     """Whether the notice can be left out, because the party has got it a short while ago.
 
     A notice of a quota counts for the rest of its day. A notice of a pending sender also counts while other mail of
     this sender waits, or when the next digest will name the sender. The clock may have jumped since the last notice.
     """
-    told_at = await services.store.notice_log.last_at(told.party_id, told.topic)
+    told_at = await notice_log.last_at(told.party_id, told.topic)
     if told_at is None:
         return False
     code, sender = judgement.verdict.main_reason.code, judgement.writer.sender
     if code is ReasonCode.SENDER_PENDING:
-        waiting = await services.store.senders.pending(told.party_id)
+        waiting = await senders.pending(told.party_id)
         own = sender.id if sender else ""
         if any(one.since > told_at or (one.held and one.sender.id == own) for one in waiting):
             return True
     if code in QUOTAS:
         policy = judgement.recipient.policy
         return days.day_of(told_at, policy) == days.day_of(told.at, policy)
-    return abs(told.at - told_at) < timedelta(seconds=services.settings.digest_s)
+    return abs(told.at - told_at) < timedelta(seconds=digest_s)
 
 
 class StoredNoticeQuota:

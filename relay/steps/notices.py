@@ -24,7 +24,7 @@ from relay.ports import Delivery, OutgoingNotice
 from relay.steps.outcomes import Checked, Judgement
 from relay.steps.plan import locale_of
 from relay.steps.recipients import Recipient
-from relay.steps.services import NoticeSlots, Services
+from relay.steps.services import NoticeSlots, Services, SignedLinkUrls
 
 VERDICT_TYPES: Final = {
     Action.RETURN: NoticeType.RETURNED,
@@ -266,7 +266,7 @@ async def _notice(
         original_message_id=about.original_message_id,
         received_at=about.received_at,
         order=about.order,
-        links=_links(services, about, reason, now) if reason else (),
+        links=_links(services.links, about, reason, now) if reason else (),
         **more,
     )
     item = Item(
@@ -285,14 +285,14 @@ async def _notice(
     return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, language))
 
 
-def _links(services: Services, about: NoticeSubject, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
+def _links(urls: SignedLinkUrls, about: NoticeSubject, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
     """Returns the links by which the reader can act on the reason."""
     purpose, subject_id = _LINKS.get(reason.code), about.message_id
     if reason.code is ReasonCode.SENDER_PENDING and about.pending_id:
         purpose, subject_id = Purpose.SENDER, about.pending_id
     if purpose is None:
         return ()
-    return (NoticeLink(purpose, services.links.url(purpose, about.author.party.id, subject_id, now)),)
+    return (NoticeLink(purpose, urls.url(purpose, about.author.party.id, subject_id, now)),)
 
 
 def _domain(mailbox: str | None) -> str:

@@ -18,11 +18,12 @@ from relay.core.model.party import Party, Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.model.verdict import Verdict
-from relay.core.notice.texts import NoticePart, Translations, key, text
+from relay.core.notice.texts import Catalogue, NoticePart, Translations, key, text
 from relay.core.rewrite.plan import Cutout, FooterLine, Plan
 from relay.core.signed_link import Purpose
+from relay.ports import SecretStore
 from relay.steps.outcomes import Judgement
-from relay.steps.services import Services
+from relay.steps.services import Marketplaces, Services, SignedLinkUrls
 
 _OF_SELLERS: Final[tuple[tuple[str, Purpose], ...]] = (
     ("footer.no_reply", Purpose.NO_REPLY),
@@ -39,7 +40,8 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
     """Returns the instructions for rewriting a judged message for its recipient."""
     facts, verdict, from_name = judgement.facts, judgement.verdict, judgement.mail.head.from_name
     message_id = judgement.recipient.message_id
-    below = _footer(services, facts, verdict, message_id, incoming.received_at)
+    catalogue, urls, marketplaces = services.catalogue, services.links, services.marketplaces
+    below = _footer(catalogue, urls, facts, verdict, message_id, incoming.received_at)
     author = facts.pair.side(facts.to.other)
     domain = author.alias.domain
     # An address behind an approved domain is on no list, so the writer's addresses of this transaction are added.
@@ -52,35 +54,35 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
     if facts.sender is None or facts.sender.state is not SenderState.APPROVED:
         # The mail waits for a decision, and leaves as it is rewritten now: others on the list may be approved with it.
         registered |= {sender.address: author.alias.address for sender in author.senders if not sender.is_domain}
-    shown = shown_name(services, facts.marketplace, facts.pair, author)
+    shown = shown_name(services.store.secrets, facts.marketplace, facts.pair, author)
     return Plan(
         domain=domain,
         from_address=author.alias.address,
         from_name=f"{shown} ({facts.marketplace.name})",
-        disguise=_without_own(services, written_from | registered),
+        disguise=_without_own(marketplaces, written_from | registered),
         message_id=f"{message_id}@{domain}",
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
         thread_key=services.store.secrets.get("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
-        disguise_domains=_without_own(services, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
+        disguise_domains=_without_own(marketplaces, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
-        cutouts=_cutouts(services, facts, verdict),
+        cutouts=_cutouts(catalogue, facts, verdict),
         strip_images=facts.marketplace.images is Naming.STRIP,
         strip_documents=facts.marketplace.documents is Naming.STRIP,
         strip_signatures=facts.marketplace.signatures is Naming.STRIP,
-        signature_placeholder=_signature_placeholder(services, facts),
+        signature_placeholder=_signature_placeholder(catalogue, facts),
         footer=below.lines,
         unsubscribe=below.unsubscribe,
         mobile=_is_mobile(facts.marketplace, facts.pair.side(facts.to)),
         language=locale_of(facts.marketplace, facts.pair.side(facts.to).party),
-        link_prefix=services.links.prefix,
+        link_prefix=urls.prefix,
     )
 
 
-def _without_own(services: Services, disguise: dict[str, str]) -> dict[str, str]:
+def _without_own(marketplaces: Marketplaces, disguise: dict[str, str]) -> dict[str, str]:
     """Removes the relay's own addresses and domains, which an older list may hold: no alias replaces another one."""
-    return {hidden: alias for hidden, alias in disguise.items() if not services.marketplaces.is_own(hidden)}
+    return {hidden: alias for hidden, alias in disguise.items() if not marketplaces.is_own(hidden)}
 
 
 def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
@@ -104,7 +106,7 @@ def _whole_domains(side: Side) -> dict[str, str]:
     }
 
 
-def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: Side) -> str:
+def shown_name(secrets: SecretStore, marketplace: Marketplace, pair: Pair, side: Side) -> str:
     """Returns the writer's name as the other side reads it (R-ADR-06).
 
     It is the marketplace's name for the party, or a pseudonym.
@@ -113,7 +115,7 @@ def shown_name(services: Services, marketplace: Marketplace, pair: Pair, side: S
         name = side.party.display_name if marketplace.show_seller_name else ""
         return name or "Seller"
     name = side.party.display_name if marketplace.show_buyer_name else ""
-    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, services.store.secrets.get("alias"))
+    return name or alias.pseudonym(pair.seller.party.id, pair.buyer.party.id, secrets.get("alias"))
 
 
 class _Footer(NamedTuple):
@@ -121,7 +123,9 @@ class _Footer(NamedTuple):
     unsubscribe: str
 
 
-def _footer(services: Services, facts: Facts, verdict: Verdict, message_id: str, now: datetime) -> _Footer:
+def _footer(
+    catalogue: Catalogue, urls: SignedLinkUrls, facts: Facts, verdict: Verdict, message_id: str, now: datetime
+) -> _Footer:
     """Returns the footer, without lines where the marketplace has switched footers off.
 
     The one-click opt-out of buyers always stays.
@@ -129,12 +133,12 @@ def _footer(services: Services, facts: Facts, verdict: Verdict, message_id: str,
     reader = facts.pair.side(facts.to).party
 
     def url(purpose: Purpose) -> str:
-        return services.links.url(purpose, reader.id, message_id, now)
+        return urls.url(purpose, reader.id, message_id, now)
 
     unsubscribe = url(Purpose.OPT_OUT) if facts.to is Role.BUYER else ""
     if not facts.marketplace.footer:
         return _Footer((), unsubscribe)
-    say = services.catalogue(locale_of(facts.marketplace, reader))
+    say = catalogue(locale_of(facts.marketplace, reader))
     linked = _OF_BUYERS if facts.to is Role.BUYER else _OF_SELLERS
     if verdict.bypass:
         linked = (_NOT_IMPORTANT, *linked)
@@ -152,9 +156,9 @@ def _heading(say: Translations, facts: Facts) -> str:
     return text(say, "footer.order" if facts.order else "footer.from", values)
 
 
-def _cutouts(services: Services, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
+def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
     """Returns the parts and texts that policy strips, each with its placeholder."""
-    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    say = catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
     return tuple(
         Cutout(
             path=strip.part,
@@ -174,9 +178,9 @@ def _cutouts(services: Services, facts: Facts, verdict: Verdict) -> tuple[Cutout
     )
 
 
-def _signature_placeholder(services: Services, facts: Facts) -> str:
+def _signature_placeholder(catalogue: Catalogue, facts: Facts) -> str:
     """Returns the text in the place of a key or signature that names its owner (R-REW-06)."""
-    say = services.catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
+    say = catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
     return text(
         say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, NoticePart.TITLE))}
     )

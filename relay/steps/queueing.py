@@ -7,9 +7,9 @@ from relay.core.mail.address import fold_domain, split
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
-from relay.ports import MessageRecord
+from relay.ports import Ids, MessageRecord
 from relay.steps.outcomes import Judgement
-from relay.steps.services import Services
+from relay.steps.services import Dispatcher
 
 _PENDING_ALONE: Final = {ReasonCode.SENDER_PENDING}
 
@@ -23,26 +23,26 @@ class _Wait(NamedTuple):
     awaits_sender: bool = False
 
 
-def to_party(services: Services, judgement: Judgement, record: MessageRecord) -> Item:
+def to_party(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord) -> Item:
     """Returns the item of relayed or held mail.
 
     A recipient of held mail may have no mailbox: then the release finds that out, and the writer gets a notice.
     """
     mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
     destination = domain_of(mailbox) if mailbox else ""
-    return _item(services, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))
+    return _item(dispatcher, ids, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))
 
 
-def rerouted(services: Services, judgement: Judgement, record: MessageRecord, address: str) -> Item:
+def rerouted(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord, address: str) -> Item:
     """Returns the item of a buyer's question that goes to the operator's `address` (R-POL-13)."""
     wait = _wait(judgement, record.received_at)
-    return _item(services, record, ItemKind.OPERATOR, address, domain_of(address), wait)
+    return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
 
 
-def for_operator(services: Services, record: MessageRecord, address: str) -> Item:
+def for_operator(dispatcher: Dispatcher, ids: Ids, record: MessageRecord, address: str) -> Item:
     """Returns the item of mail to `postmaster@` or `abuse@`."""
     wait = _Wait(None, record.received_at)
-    return _item(services, record, ItemKind.OPERATOR, address, domain_of(address), wait)
+    return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
 
 
 def domain_of(mailbox: str) -> str:
@@ -50,12 +50,18 @@ def domain_of(mailbox: str) -> str:
 
 
 def _item(
-    services: Services, record: MessageRecord, kind: ItemKind, address: str | None, destination: str, wait: _Wait
+    dispatcher: Dispatcher,
+    ids: Ids,
+    record: MessageRecord,
+    kind: ItemKind,
+    address: str | None,
+    destination: str,
+    wait: _Wait,
 ) -> Item:
     """An item that may leave at once is born leased by this process."""
-    leaves_now = wait.hold is None and services.dispatcher.has_capacity(destination)
+    leaves_now = wait.hold is None and dispatcher.has_capacity(destination)
     return Item(
-        id=services.ids.new(),
+        id=ids.new(),
         message_id=record.id,
         marketplace_id=record.marketplace_id,
         kind=kind,

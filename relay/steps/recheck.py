@@ -18,9 +18,9 @@ from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.decide import released
 from relay.core.policy.rules import hours, optout
-from relay.ports import MessageSummary, RecordAction, StoredContent
+from relay.ports import MessageSummary, OptOutStore, RecordAction, Store, StoredContent, ThreadStore
 from relay.steps.reload import ReloadedMessage, reload_message
-from relay.steps.services import Services
+from relay.steps.services import Marketplaces
 
 _ENDED_HOLDS: Final = {
     Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED),
@@ -57,7 +57,7 @@ _OPTED_OUT: Final = ReturnIt(Reason(code=ReasonCode.OPTED_OUT))
 
 
 async def recheck(
-    services: Services, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
+    store: Store, marketplaces: Marketplaces, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
 ) -> Recheck:
     """Decides whether the item is delivered, returned, or waits.
 
@@ -70,36 +70,38 @@ async def recheck(
     pair = stored.pair
     if pair is None or item.is_ours:
         # A notice is not rechecked: what stops the message must not stop its notice.
-        return _to_mailbox(item, await services.store.parties.mailbox(item.recipient_id or ""))
+        return _to_mailbox(item, await store.parties.mailbox(item.recipient_id or ""))
     if just_judged:
         return _to_party(item, pair)
-    pair = await services.store.pairs.get(pair.id) or pair
+    pair = await store.pairs.get(pair.id) or pair
     to = Role.BUYER if item.recipient_id == pair.buyer.party.id else Role.SELLER
     if pair.side(to).party.state is not PartyState.ACTIVE:
         return _UNAVAILABLE
     if pair.side(to.other).party.state is not PartyState.ACTIVE:
         return _SUSPENDED
-    return await _recheck_message(services, item, pair, to, now)
+    return await _recheck_message(store, marketplaces, item, pair, to, now)
 
 
-async def _recheck_message(services: Services, item: Item, pair: Pair, to: Role, now: datetime) -> Recheck:
-    marketplace = services.marketplaces.by_id[item.marketplace_id]
+async def _recheck_message(
+    store: Store, marketplaces: Marketplaces, item: Item, pair: Pair, to: Role, now: datetime
+) -> Recheck:
+    marketplace = marketplaces.by_id[item.marketplace_id]
     policy = marketplace.policy_at(now)
-    summary = await services.store.records.summary(item.message_id)
+    summary = await store.records.summary(item.message_id)
     if summary is None:
         return _to_party(item, pair)
     if summary.detail.action is RecordAction.HOLD:
-        stored = await services.store.records.message(item.message_id)
-        reloaded = await reload_message(services.store, marketplace, policy, stored, now) if stored else None
+        stored = await store.records.message(item.message_id)
+        reloaded = await reload_message(store, marketplace, policy, stored, now) if stored else None
         if reloaded is not None:
-            return await _after_a_hold(services, item, pair, reloaded, summary, marketplace, policy, now)
+            return await _after_a_hold(store.threads, item, pair, reloaded, summary, marketplace, policy, now)
     if to is Role.BUYER and summary.detail.unsolicited:
-        return await _unsolicited(services, item, pair, summary.kind, policy, now)
+        return await _unsolicited(store.opt_outs, item, pair, summary.kind, policy, now)
     return _to_party(item, pair)
 
 
 async def _after_a_hold(
-    services: Services,
+    threads: ThreadStore,
     item: Item,
     pair: Pair,
     reloaded: ReloadedMessage,
@@ -119,7 +121,7 @@ async def _after_a_hold(
         reloaded.facts,
         # Whether the message is an answer was decided when it came.
         open_question=reloaded.writer.role is Role.SELLER and not summary.detail.unsolicited,
-        thread_last_at=await services.store.threads.last_at(reloaded.facts.pair.id, order_id),
+        thread_last_at=await threads.last_at(reloaded.facts.pair.id, order_id),
     )
     verdict = released(reloaded.incoming, reloaded.head, reloaded.root, facts, reloaded.writer, policy, now)
     if verdict.action is Action.RETURN:
@@ -140,11 +142,11 @@ def _with_delay_left(policy: Policy, waited: timedelta) -> Policy:
 
 
 async def _unsolicited(
-    services: Services, item: Item, pair: Pair, kind: Kind, policy: Policy, now: datetime
+    opt_outs: OptOutStore, item: Item, pair: Pair, kind: Kind, policy: Policy, now: datetime
 ) -> Recheck:
     """Applies an opt-out (R-POL-02) and quiet hours that have begun since the message was accepted."""
     buyer = pair.buyer.party
-    for opt_out in await services.store.opt_outs.in_force(buyer.id, pair.seller.party.id):
+    for opt_out in await opt_outs.in_force(buyer.id, pair.seller.party.id):
         if optout.touches(opt_out, pair, kind):
             return _OPTED_OUT
     awake_at = hours.awake(buyer.settings, policy.hours, now)

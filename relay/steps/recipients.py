@@ -14,8 +14,8 @@ from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
-from relay.ports import UnavailableError
-from relay.steps.services import Marketplaces, Services
+from relay.ports import Ids, PairStore, SecretStore, Store, UnavailableError
+from relay.steps.services import Marketplaces
 
 OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
 
@@ -90,12 +90,11 @@ class _Address(NamedTuple):
     check: bool
 
 
-async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
+async def resolve(store: Store, marketplaces: Marketplaces, ids: Ids, incoming: Incoming) -> ResolvedRecipients:
     """Returns the recipients of a transaction, merged. Raises UnavailableError, also when a domain is no longer ours.
 
-    The marketplaces are read once, so that a reload cannot change the policy in the middle of a message.
+    All recipients get their policy from the one value `marketplaces`, so that a reload cannot change it between them.
     """
-    marketplaces = services.marketplaces
     pairs: dict[tuple[str, str], Pair | None] = {}
     keys: list[RecipientKey] = []
     first: dict[RecipientKey, _Address] = {}
@@ -104,7 +103,7 @@ async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
         address = _read(marketplaces, text)
         name = address.local_part, address.domain
         if name not in pairs:
-            pairs[name] = await _pair(services, address)
+            pairs[name] = await _pair(store.pairs, store.secrets, address)
         key = _key(address, pairs[name])
         keys.append(key)
         first.setdefault(key, address)
@@ -117,7 +116,7 @@ async def resolve(services: Services, incoming: Incoming) -> ResolvedRecipients:
             key: _recipient(
                 address,
                 pairs[address.local_part, address.domain],
-                message_id=services.ids.new(),
+                message_id=ids.new(),
                 policy=address.marketplace.policy_at(incoming.received_at),
                 tags=tuple(tags[key]),
             )
@@ -136,11 +135,11 @@ def _read(marketplaces: Marketplaces, text: str) -> _Address:
     return _Address(marketplace, name, domain, tag, check)
 
 
-async def _pair(services: Services, address: _Address) -> Pair | None:
+async def _pair(pair_store: PairStore, secrets: SecretStore, address: _Address) -> Pair | None:
     """Returns the pair whose alias the address is, None for any other address."""
-    if not alias.is_valid(address.local_part, address.domain, services.store.secrets.get("alias")):
+    if not alias.is_valid(address.local_part, address.domain, secrets.get("alias")):
         return None
-    pair = await services.store.pairs.by_alias(address.local_part, address.domain)
+    pair = await pair_store.by_alias(address.local_part, address.domain)
     if pair is not None and pair.marketplace_id != address.marketplace.id:
         return None  # the domain belonged to another marketplace when the alias was issued (R-ADR-09)
     return pair

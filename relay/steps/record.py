@@ -131,7 +131,8 @@ class _TransactionBuilder:
     async def _to_party(self, result: Relayed | Held) -> None:
         judgement, rewritten = result.judgement, result.rewritten
         record = self._judged_record(result, _STATES[judgement.verdict.action][0], rewritten)
-        self._enqueue(queueing.to_party(self.services, judgement, record), record, judgement.facts.pair)
+        item = queueing.to_party(self.services.dispatcher, self.services.ids, judgement, record)
+        self._enqueue(item, record, judgement.facts.pair)
         self.uses += result.uses
         await self._verdict(judgement, record)
 
@@ -140,7 +141,8 @@ class _TransactionBuilder:
         judgement, recipient = result.judgement, result.recipient
         record = self._judged_record(result, _STATES[judgement.verdict.action][0])
         address = recipient.policy.fulfilment.operator or recipient.marketplace.operator
-        self._enqueue(queueing.rerouted(self.services, judgement, record, address), record, recipient.pair)
+        item = queueing.rerouted(self.services.dispatcher, self.services.ids, judgement, record, address)
+        self._enqueue(item, record, recipient.pair)
         await self._verdict(judgement, record)
 
     async def _verdict(self, judgement: Judgement, record: MessageRecord) -> None:
@@ -164,7 +166,10 @@ class _TransactionBuilder:
         """Adds the notice of a verdict, unless the party got the same one a short while ago."""
         sent = notice_log.topic(judgement, self.incoming.received_at)
         if sent is not None:
-            if sent in self.told or await notice_log.was_just_told(self.services, sent, judgement):
+            store, digest_s = self.services.store, self.services.settings.digest_s
+            if sent in self.told or await notice_log.was_just_told(
+                store.notice_log, store.senders, digest_s, sent, judgement
+            ):
                 return
             self.told.append(sent)
         notice = await notices.about_verdict(self.services, self.slots, self.incoming, judgement, record.sender_id)
@@ -296,7 +301,9 @@ class _TransactionBuilder:
         )
         self.records.append(record)
         self._event(record.id, EventType.RECEIVED, record_detail.received_data(self.incoming))
-        self._enqueue(queueing.for_operator(self.services, record, recipient.marketplace.operator), record, None)
+        operator = recipient.marketplace.operator
+        item = queueing.for_operator(self.services.dispatcher, self.services.ids, record, operator)
+        self._enqueue(item, record, None)
 
     # ------------------------------------------------------------ what all have in common
 

@@ -17,7 +17,7 @@ from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
 from relay.core.rewrite.downgrade import downgraded as downgrade
-from relay.ports import Delivery, Outgoing, OutgoingNotice, Settlement, StoredContent
+from relay.ports import Delivery, Ids, Outgoing, OutgoingNotice, Settlement, StoredContent
 from relay.steps import notices
 from relay.steps.offload import offload
 from relay.steps.services import Services
@@ -41,7 +41,7 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     if not item.is_ours:
         expires_at = now + timedelta(seconds=services.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, services.store.secrets.get('verp'))}@{domain}"
-    header, body = _halves(services, item, stored, to, now)
+    header, body = _halves(services.settings.hostname, item, stored, to, now)
 
     async def signed(header: bytes, body: bytes) -> bytes:
         signature = await services.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
@@ -60,11 +60,11 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, downgraded=downgraded)
 
 
-def _halves(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> tuple[bytes, bytes]:
+def _halves(hostname: str, item: Item, stored: StoredContent, to: str, now: datetime) -> tuple[bytes, bytes]:
     """Returns header block and body of the outgoing message. The operator's mail keeps its own To."""
     start = body_start(stored.original)
     own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
-    trace = received(by=services.settings.hostname, protocol="ESMTP", record_id=item.message_id, at=now)
+    trace = received(by=hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
         return f"Received: {trace}\r\n".encode() + own_header, stored.original[start:]
     if item.kind is ItemKind.RELAY and stored.header is None:
@@ -76,9 +76,10 @@ def _halves(services: Services, item: Item, stored: StoredContent, to: str, now:
 
 async def settle(services: Services, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
     """Settles an item after an attempt: accepted, deferred or bounced, with the notice about that."""
+    ids, owner = services.ids, services.settings.owner
     if delivery.accepted:
         data = _data(item, mailbox, delivery, None)
-        return _settlement(services, item, ItemState.ACCEPTED, now, data, delivery=delivery)
+        return _settlement(ids, owner, item, ItemState.ACCEPTED, now, data, delivery=delivery)
     reason = classify(
         permanent=delivery.permanent,
         phase=delivery.phase,
@@ -105,7 +106,7 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
     state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
     data = _data(item, mailbox, delivery, reason)
     return _settlement(
-        services, item, state, now, data, due_at=due_at, notice=notice, notice_type=notice_type, delivery=delivery
+        ids, owner, item, state, now, data, due_at=due_at, notice=notice, notice_type=notice_type, delivery=delivery
     )
 
 
@@ -115,33 +116,34 @@ async def returned(services: Services, item: Item, reason: Reason, now: datetime
     if not item.is_ours:
         notice = await notices.about_item(services, services.notice_quota, item, NoticeType.RETURNED, reason, now)
     data = AttemptData(reason=reason.code)
-    return _settlement(services, item, ItemState.RETURNED, now, data, notice=notice, notice_type=NoticeType.RETURNED)
+    ids, owner = services.ids, services.settings.owner
+    return _settlement(ids, owner, item, ItemState.RETURNED, now, data, notice=notice, notice_type=NoticeType.RETURNED)
 
 
-def parked(services: Services, item: Item, now: datetime) -> Settlement:
+def parked(owner: str, item: Item, now: datetime) -> Settlement:
     """Parks an item whose content cannot be read; `relay queue` shows it."""
-    return Settlement(item=item, owner=services.settings.owner, state=ItemState.PARKED, due_at=now, events=())
+    return Settlement(item=item, owner=owner, state=ItemState.PARKED, due_at=now, events=())
 
 
-def put_aside(services: Services, item: Item, until: datetime) -> Settlement:
+def put_aside(owner: str, item: Item, until: datetime) -> Settlement:
     """Holds an item without an attempt until the end of its recipient's quiet hours (R-POL-12)."""
-    owner, waiting = services.settings.owner, replace(item, hold=Hold.TIME)
+    waiting = replace(item, hold=Hold.TIME)
     return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 
 
-def put_off(services: Services, item: Item, until: datetime) -> Settlement:
+def put_off(owner: str, item: Item, until: datetime) -> Settlement:
     """Defers an item without an attempt: its domain is in back-off, or the store was unavailable."""
-    owner = services.settings.owner
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
 
 
 def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
     """Defers an item whose attempt failed inside the relay. After the last attempt it is parked for the operator."""
-    due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
+    owner, schedule = services.settings.owner, services.settings.schedule
+    due_at = next_attempt(schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
-        return parked(services, item, now)
+        return parked(owner, item, now)
     data = AttemptData(attempt=item.attempts, reason=ReasonCode.INTERNAL)
-    return _settlement(services, item, ItemState.DEFERRED, now, data, due_at=due_at)
+    return _settlement(services.ids, owner, item, ItemState.DEFERRED, now, data, due_at=due_at)
 
 
 def is_whole_domain(settlement: Settlement) -> bool:
@@ -153,7 +155,8 @@ def is_whole_domain(settlement: Settlement) -> bool:
 
 
 def _settlement(
-    services: Services,
+    ids: Ids,
+    owner: str,
     item: Item,
     state: ItemState,
     now: datetime,
@@ -164,14 +167,14 @@ def _settlement(
     notice_type: NoticeType | None = None,
     delivery: Delivery | None = None,
 ) -> Settlement:
-    events = [_event(services, item, _EVENTS[state], data, now)]
+    events = [_event(ids, item, _EVENTS[state], data, now)]
     if notice is not None and notice_type is not None:
         named = ReasonCode.DELAYED if notice_type is NoticeType.DELAYED else data["reason"]
         queued = notices.queued_data(notice, notice_type, named)
-        events.append(_event(services, item, EventType.NOTICE_QUEUED, queued, now))
+        events.append(_event(ids, item, EventType.NOTICE_QUEUED, queued, now))
     return Settlement(
         item=item,
-        owner=services.settings.owner,
+        owner=owner,
         state=state,
         due_at=due_at or now,
         events=tuple(events),
@@ -181,12 +184,10 @@ def _settlement(
     )
 
 
-def _event(
-    services: Services, item: Item, event_type: EventType, data: AttemptData | NoticeData, at: datetime
-) -> Event:
+def _event(ids: Ids, item: Item, event_type: EventType, data: AttemptData | NoticeData, at: datetime) -> Event:
     if item.kind is not ItemKind.RELAY:
         data["item"] = item.kind
-    return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
+    return Event(id=ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
 
 
 def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> AttemptData:

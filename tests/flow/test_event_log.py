@@ -252,7 +252,7 @@ async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(marke
     done = await settling.settle(market.services, item, BUYER, failed(permanent=False), market.clock.now())
     assert not await market.store.queue.settle(replace(done, owner="another"))
     assert only(log, "lease_lost")["item"] == item.id
-    assert await market.store.queue.settle(settling.parked(market.services, item, market.clock.now()))
+    assert await market.store.queue.settle(settling.parked(market.services.settings.owner, item, market.clock.now()))
     assert only(log, "item_parked")["id"] == item.message_id
     assert counted(market, "parked") == 1
 
