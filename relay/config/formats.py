@@ -4,7 +4,7 @@ import ipaddress
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from relay.core.setting import Format, Mark, checked_by, host_name, matching, web_url
+from relay.core.setting import Format, SettingFlag, checked_by, host_name, matching, web_url
 
 
 def _route_domain(text: str) -> None:
@@ -44,9 +44,9 @@ SCANNER: Final = Format(
 )
 
 HostName = Annotated[str, HOST_NAME]
-HostOrIp = Annotated[str, HOST_OR_IP, Mark.NOT_EMPTY]
+HostOrIp = Annotated[str, HOST_OR_IP, SettingFlag.NOT_EMPTY]
 Ip = Annotated[str, IP]
-Cidr = Annotated[str, CIDR, Mark.NOT_EMPTY]
-StoreUrl = Annotated[str, STORE, Mark.NOT_EMPTY]
-RouteDomain = Annotated[str, ROUTE_DOMAIN, Mark.NOT_EMPTY]
-ScannerAddress = Annotated[str, SCANNER, Mark.NOT_EMPTY]
+Cidr = Annotated[str, CIDR, SettingFlag.NOT_EMPTY]
+StoreUrl = Annotated[str, STORE, SettingFlag.NOT_EMPTY]
+RouteDomain = Annotated[str, ROUTE_DOMAIN, SettingFlag.NOT_EMPTY]
+ScannerAddress = Annotated[str, SCANNER, SettingFlag.NOT_EMPTY]

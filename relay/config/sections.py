@@ -17,9 +17,9 @@ from relay.core.setting import (
     Bounds,
     Duration,
     MailDomain,
-    Mark,
     OptionalWebUrl,
     Positive,
+    SettingFlag,
     Text,
     Wait,
     Whole,
@@ -214,7 +214,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     data_dir: Text = "var"
-    hostname: Annotated[HostName, Mark.NOT_EMPTY] = "localhost"
+    hostname: Annotated[HostName, SettingFlag.NOT_EMPTY] = "localhost"
     store: StoreUrl = "sqlite:relay.db"
     master_key: Text = "keys/master.key"
     listener: tuple[Listener, ...] = ()

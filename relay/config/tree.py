@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect, structs
 
 from relay.config.problem import Problem
-from relay.core.setting import Bounds, Format, Mark, OneOf
+from relay.core.setting import Bounds, Format, OneOf, SettingFlag
 
 BROKEN: Final = object()
 
@@ -46,7 +46,7 @@ def keys_of(structure: Any) -> tuple[TableKey, ...]:
             TableKey(
                 field.name,
                 field.type,
-                required=Mark.REQUIRED in _constraints(field.type)
+                required=SettingFlag.REQUIRED in _constraints(field.type)
                 or (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING),
             )
             for field in dataclasses.fields(structure)
@@ -167,7 +167,7 @@ def _leaf(annotation: Any) -> _Leaf:
             case Format():
                 form = constraint
                 accepted = accepted if target is str else Any
-            case Mark.NOT_EMPTY:
+            case SettingFlag.NOT_EMPTY:
                 accepted = Annotated[accepted, msgspec.Meta(min_length=1)]
     return _Leaf(accepted, form, target)
 

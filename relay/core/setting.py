@@ -35,7 +35,7 @@ class OneOf:
     words: tuple[str, ...]
 
 
-class Mark(Enum):
+class SettingFlag(Enum):
     NOT_EMPTY = auto()
     """A text of at least one character."""
     REQUIRED = auto()
@@ -138,17 +138,17 @@ Positive = Annotated[int, Bounds(ge=1)]
 Whole = Annotated[int, Bounds(ge=0)]
 Duration = Annotated[float, Bounds(gt=0)]
 Wait = Annotated[float, Bounds(ge=0)]
-Text = Annotated[str, Mark.NOT_EMPTY]
+Text = Annotated[str, SettingFlag.NOT_EMPTY]
 Language = Annotated[str, OneOf(("en", "ja"))]
-MailDomain = Annotated[str, MAIL_DOMAIN, Mark.NOT_EMPTY]
+MailDomain = Annotated[str, MAIL_DOMAIN, SettingFlag.NOT_EMPTY]
 OptionalMailDomain = Annotated[str, MAIL_DOMAIN]
-MailAddress = Annotated[str, MAIL_ADDRESS, Mark.NOT_EMPTY]
+MailAddress = Annotated[str, MAIL_ADDRESS, SettingFlag.NOT_EMPTY]
 OptionalMailAddress = Annotated[str, MAIL_ADDRESS]
-WebUrl = Annotated[str, WEB_URL, Mark.NOT_EMPTY]
+WebUrl = Annotated[str, WEB_URL, SettingFlag.NOT_EMPTY]
 OptionalWebUrl = Annotated[str, WEB_URL]
-Slug = Annotated[str, SLUG, Mark.NOT_EMPTY]
-TimeZone = Annotated[str, ZONE, Mark.NOT_EMPTY]
+Slug = Annotated[str, SLUG, SettingFlag.NOT_EMPTY]
+TimeZone = Annotated[str, ZONE, SettingFlag.NOT_EMPTY]
 QuietHours = Annotated[str, QUIET]
-Extension = Annotated[str, EXTENSION, Mark.NOT_EMPTY]
-Pattern = Annotated[str, PATTERN, Mark.NOT_EMPTY]
-Brackets = Annotated[str, BRACKETS, Mark.NOT_EMPTY]
+Extension = Annotated[str, EXTENSION, SettingFlag.NOT_EMPTY]
+Pattern = Annotated[str, PATTERN, SettingFlag.NOT_EMPTY]
+Brackets = Annotated[str, BRACKETS, SettingFlag.NOT_EMPTY]

@@ -19,12 +19,12 @@ from relay.core.setting import (
     Extension,
     Language,
     MailDomain,
-    Mark,
     OneOf,
     OptionalMailAddress,
     Pattern,
     Positive,
     QuietHours,
+    SettingFlag,
     Text,
     TimeZone,
     Whole,
@@ -252,8 +252,8 @@ class Policy:
     that, sellers get `summary`, by language (R-POL-20).
     """
 
-    version: Annotated[Text, Mark.REQUIRED] = "builtin-1"
-    effective_at: Annotated[datetime, WHEN, Mark.REQUIRED] = datetime(2026, 1, 1, tzinfo=UTC)
+    version: Annotated[Text, SettingFlag.REQUIRED] = "builtin-1"
+    effective_at: Annotated[datetime, WHEN, SettingFlag.REQUIRED] = datetime(2026, 1, 1, tzinfo=UTC)
     announce_s: Whole = 14 * _DAY_S
     summary: Mapping[Language, Text] = field(default_factory=dict)
     limits: Limits = Limits()
