@@ -25,7 +25,10 @@ class MessageParty(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A message that an actor may act on. `pair` is None for mail of strangers and of the operator."""
+    """The message of an action, with its pair.
+
+    `pair` is None if the message belongs to no pair, such as mail to the operator, or if the caller did not look it up.
+    """
 
     message: MessageSummary
     pair: Pair | None

@@ -20,7 +20,7 @@ class Ids(Protocol):
     """Random and unique values. The methods may be called in any thread."""
 
     def new(self) -> str:
-        """Returns a fresh record id: 26 characters of lower-case base32, which sort by time of creation.
+        """Returns a fresh record id: 26 lower-case base32hex characters (RFC 4648 §7), which sort by time of creation.
 
         The ids of one process always increase.
         """

@@ -26,7 +26,8 @@ class _Wait(NamedTuple):
 def to_party(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord) -> Item:
     """Returns the item of relayed or held mail.
 
-    A recipient of held mail may have no mailbox: then the release finds that out, and the writer gets a notice.
+    The recipient of held mail may have no mailbox. If there is still none when the hold ends, the recheck returns the
+    mail, with a notice if one is due.
     """
     mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
     destination = domain_of(mailbox) if mailbox else ""

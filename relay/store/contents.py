@@ -183,5 +183,5 @@ def _to_json(value: RecordDetail | EventData) -> str:
 
 
 def whole(text: str) -> str:
-    """Returns the text with lone surrogates, which cannot be encoded, replaced."""
+    """Returns the text with each lone surrogate as `?`, because a surrogate cannot be encoded."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -142,9 +142,9 @@ def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
 
 
 def _one_line(text: str) -> str:
-    """Returns the text without control characters and line ends.
+    """Returns at most `_MAX_TEXT` characters, with each run of control characters and line ends as one space.
 
-    Encoded-words can contain them, and the result is stored and quoted.
+    Encoded-words can contain such characters, and the result is stored and quoted.
     """
     return _CONTROL.sub(" ", text[:_MAX_TEXT]).strip()
 

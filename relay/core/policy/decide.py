@@ -148,7 +148,10 @@ def _mildness(finding: Finding) -> int:
 
 
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
-    """Returns when mail leaves without a decision by a person; None for at once, for never, and where one is needed."""
+    """Returns the time at which mail leaves by itself.
+
+    None if it leaves at once, if it is returned, or if a person must decide.
+    """
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]
     waits_for_decision = action is Action.HOLD and len(known) < len(times)

@@ -18,10 +18,10 @@ _REPLY_CHAIN: Final = re.compile(
 
 
 def important(subject: str, brackets: tuple[str, ...], words: tuple[str, ...]) -> Span | None:
-    """Returns the first pair of brackets, with its content, that contains one of `words` and otherwise only spaces.
+    """Returns the span of the first pair of brackets that contains one of `words` and otherwise only spaces.
 
-    Compared after NFKC and case folding, so that full-width letters count. Spaces within a Japanese word are
-    typography (重　要); within a Latin word they make another word.
+    None if there is none. Both texts are compared after NFKC and case folding, so that full-width letters count. Spaces
+    within a word are ignored unless all its letters are ASCII: 重　要 is 重要, but "Impor tant" is another word.
     """
     if not brackets or not words:
         return None
