@@ -26,7 +26,8 @@ class MessageRecord:
     """One message for one recipient, as it is stored (R-REC-01).
 
     `original` is the received content; `header` and `edits` are the relayed form (`header` is None if the message was
-    not relayed). `pair_id`, `author_id` and `recipient_id` are None for mail of strangers and mail to the operator.
+    not relayed). `pair_id` is None for mail to the operator or to an address of nobody; `author_id` and `recipient_id`
+    are None if no party of a pair is known to have written it.
     `key_holder_id` is the holder whose key wraps the message key: the author, or else the marketplace.
     `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
     """

@@ -60,8 +60,8 @@ def _is_read_through(body: TextBody) -> bool:
 def encoded(octets: bytes, encoding: str) -> bytes:
     """Encodes the octets of a text with a transfer encoding (RFC 2045 §6.7, §6.8).
 
-    The lines of the result end in CRLF. Base64 keeps the text's own line ends; quoted-printable does if the text has NUL
-    octets.
+    The lines of the result end in CRLF. Base64 keeps the text's own line ends; quoted-printable does if the text has
+    NUL octets.
     """
     if encoding == "base64":
         return encodings.encode_base64(octets)
