@@ -19,6 +19,7 @@ from relay import config as configuration
 from relay import texts
 from relay.config import Config
 from relay.core.mail.address import fold_domain
+from relay.core.model.marketplace import Marketplaces
 from relay.edge import observe, scan, system, tls
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.dns import DnsResolver
@@ -35,7 +36,7 @@ from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer
 from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
 from relay.steps.notice_log import StoredNoticeQuota
-from relay.steps.services import Dispatcher, Marketplaces, Services, Settings, SignedLinkUrls
+from relay.steps.services import Dispatcher, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
 
 log = structlog.get_logger()

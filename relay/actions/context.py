@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from relay.core.model.marketplace import Marketplaces
 from relay.ports import Clock, Store
-from relay.steps.services import Marketplaces
 
 
 class Notified(Protocol):

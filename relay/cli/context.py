@@ -15,12 +15,11 @@ from relay.actions.actor import Actor
 from relay.actions.context import ActionContext, StoreContext
 from relay.config import Config, load, marketplaces
 from relay.core.mail.address import AddressError, fold
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
 from relay.edge.system import SystemClock
 from relay.ports import Store
-from relay.steps.services import Marketplaces
 
 P = ParamSpec("P")
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair
@@ -22,7 +22,6 @@ from relay.ports import Scanner, Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
-from relay.steps.services import Marketplaces
 
 
 @dataclass(slots=True)

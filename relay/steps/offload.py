@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-from relay.core.mail import encodings
+from relay.core.mail import encodings, filetypes
 from relay.core.mail.mime import Part
-from relay.core.policy.content import filetypes
 
 P = ParamSpec("P")
 T = TypeVar("T")

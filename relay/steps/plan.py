@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from relay.core import alias
 from relay.core.mail.address import AddressError, fold, fold_domain
 from relay.core.model.facts import Facts
-from relay.core.model.marketplace import Marketplace, Naming
+from relay.core.model.marketplace import Marketplace, Marketplaces, Naming
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Party, Role
@@ -23,7 +23,7 @@ from relay.core.rewrite.plan import Cutout, FooterLine, Plan
 from relay.core.signed_link import Purpose
 from relay.ports import SecretStore
 from relay.steps.outcomes import Judgement
-from relay.steps.services import Marketplaces, Services, SignedLinkUrls
+from relay.steps.services import Services, SignedLinkUrls
 
 _OF_SELLERS: Final[tuple[tuple[str, Purpose], ...]] = (
     ("footer.no_reply", Purpose.NO_REPLY),

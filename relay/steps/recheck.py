@@ -10,7 +10,7 @@ from typing import Final
 
 from relay.core.model.item import Hold, Item, ItemKind
 from relay.core.model.kind import Kind
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
@@ -20,7 +20,6 @@ from relay.core.policy.decide import released
 from relay.core.policy.rules import hours, optout
 from relay.ports import MessageSummary, OptOutStore, RecordAction, Store, StoredContent, ThreadStore
 from relay.steps.reload import ReloadedMessage, reload_message
-from relay.steps.services import Marketplaces
 
 _ENDED_HOLDS: Final = {
     Hold.DECISION: Reason(code=ReasonCode.HOLD_EXPIRED),

@@ -9,13 +9,12 @@ from typing import Final, NamedTuple
 
 from relay.core import alias
 from relay.core.mail.address import fold_domain, split
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.ports import Ids, PairStore, SecretStore, Store, UnavailableError
-from relay.steps.services import Marketplaces
 
 OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4.5.1, RFC 2142 §4
 

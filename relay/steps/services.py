@@ -3,46 +3,19 @@
 A reload of the configuration replaces `Services.marketplaces`, so a step reads it once and works with that value.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from relay.core.mail.address import fold_domain
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplaces
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.core.signed_link import Link, Purpose, mint
 from relay.ports import Authenticator, Clock, Courier, Ids, Observer, Scanner, Signer, Store, StoredContent
 from relay.steps.event_log import EventLog
-
-
-@dataclass(frozen=True, slots=True)
-class Marketplaces:
-    """The configured marketplaces, by id and by each of their folded domains."""
-
-    by_id: Mapping[str, Marketplace]
-    by_domain: Mapping[str, Marketplace]
-
-    @classmethod
-    def of(cls, marketplaces: Sequence[Marketplace], hostname: str) -> "Marketplaces":
-        """`postmaster@hostname` goes to the first marketplace's operator (RFC 5321 §4.5.1)."""
-        own_name = {fold_domain(hostname): m for m in marketplaces[:1]}
-        return cls(
-            by_id={m.id: m for m in marketplaces},
-            by_domain=own_name | {domain: m for m in marketplaces for domain in m.domains},
-        )
-
-    def is_own(self, address: str) -> bool:
-        """Whether `local@domain`, or a whole domain as `@domain`, is at a domain of the relay (not at a subdomain).
-
-        Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
-        return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
-        Raises AddressError for an invalid domain.
-        """
-        return fold_domain(address.rpartition("@")[2]) in self.by_domain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

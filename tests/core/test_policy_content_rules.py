@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core import public_suffixes
+from relay.core.mail import filetypes
 from relay.core.model.kind import Kind
 from relay.core.model.policy import ContentAction
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import ambiguous_suffixes, archives, contradicts, filenames, filetypes, hosts
+from relay.core.policy.content import ambiguous_suffixes, archives, contradicts, filenames, hosts
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 from relay.core.policy.content.reading import SUBJECT
 from tests.core.test_policy_content import CASES, Seen, look

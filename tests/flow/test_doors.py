@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 
 from relay.core.model.event import EventType
-from relay.core.model.marketplace import Fallback
+from relay.core.model.marketplace import Fallback, Marketplaces
 from relay.core.model.message import Incoming, MessageState, Peer, Port
 from relay.core.model.order import OrderUpdate
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
-from relay.steps.services import Marketplaces
 from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from relay.core.model.facts import Authentication, Proof
+from relay.core.model.marketplace import Marketplaces
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.party import Role
 from relay.core.model.policy import ActionByKind, Content, ContentAction, Policy
@@ -13,7 +14,6 @@ from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.signed_links import SignedLinkService
-from relay.steps.services import Marketplaces
 from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 MOBILE = "m.market.example"

@@ -14,6 +14,7 @@ from relay.config import Config, MarketplaceSection, marketplaces
 from relay.core import dkim
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
+from relay.core.model.marketplace import Marketplaces
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
@@ -27,7 +28,7 @@ from relay.intake import SmtpIntake
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
 from relay.steps.notice_log import StoredNoticeQuota
-from relay.steps.services import Marketplaces, Services, Settings, SignedLinkUrls
+from relay.steps.services import Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
 from tests.support.fakes import CountingObserver, ManualClock

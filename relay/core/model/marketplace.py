@@ -1,11 +1,13 @@
 """A marketplace: one tenant of the daemon. It is configuration, not data; the store has only its id."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Final
 
+from relay.core.mail.address import fold_domain
 from relay.core.model.policy import Policy
 from relay.core.setting import (
     Language,
@@ -103,3 +105,29 @@ class Marketplace(MarketplaceSettings):
         return any(
             mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Marketplaces:
+    """The configured marketplaces, by id and by each of their folded domains."""
+
+    by_id: Mapping[str, Marketplace]
+    by_domain: Mapping[str, Marketplace]
+
+    @classmethod
+    def of(cls, marketplaces: Sequence[Marketplace], hostname: str) -> "Marketplaces":
+        """`postmaster@hostname` goes to the first marketplace's operator (RFC 5321 §4.5.1)."""
+        own_name = {fold_domain(hostname): m for m in marketplaces[:1]}
+        return cls(
+            by_id={m.id: m for m in marketplaces},
+            by_domain=own_name | {domain: m for m in marketplaces for domain in m.domains},
+        )
+
+    def is_own(self, address: str) -> bool:
+        """Whether `local@domain`, or a whole domain as `@domain`, is at a domain of the relay (not at a subdomain).
+
+        Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
+        return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
+        Raises AddressError for an invalid domain.
+        """
+        return fold_domain(address.rpartition("@")[2]) in self.by_domain

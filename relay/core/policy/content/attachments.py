@@ -7,11 +7,11 @@ called `.pdf` does. Archives and nested messages are looked into. Only the first
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from relay.core.mail import encodings, mime
+from relay.core.mail import encodings, filetypes, mime
 from relay.core.mail.mime import MimeError, MimeLimits, Part
 from relay.core.model.policy import Attachments
 from relay.core.model.reason import ReasonCode
-from relay.core.policy.content import archives, filenames, filetypes
+from relay.core.policy.content import archives, filenames
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 
 _DEEPEST: Final = 2

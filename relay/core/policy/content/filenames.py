@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from relay.core.policy.content import filetypes
+from relay.core.mail import filetypes
 
 _DIRECTION: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN_CHARS: Final = 100
