@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,6 +48,7 @@ def captured_log(level: Literal["debug", "info"] = "info") -> Iterator[CapturedL
         root.removeHandler(handler)
     configure_logging(Log(format="json", level=level), log.stream)
     structlog.configure(cache_logger_on_first_use=False)
+    _forget_configured_loggers()
     try:
         yield log
     finally:
@@ -58,6 +60,19 @@ def captured_log(level: Literal["debug", "info"] = "info") -> Iterator[CapturedL
             root.addHandler(handler)
         root.setLevel(root_level)
         driver.setLevel(driver_level)
+
+
+def _forget_configured_loggers() -> None:
+    """Lets each logger of the relay take the present configuration.
+
+    A command that configured the log in this process (`relay serve` in a test) has left loggers that keep the first one.
+    """
+    proxy = type(structlog.get_logger())
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("relay"):
+            for value in vars(module).values():
+                if isinstance(value, proxy):
+                    vars(value).pop("bind", None)
 
 
 @cache
