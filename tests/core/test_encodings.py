@@ -248,3 +248,18 @@ def test_an_origin_leads_every_character_back() -> None:  # R-REW-04
     origin.add(7, 8, width=0)
     assert [origin.span(at, at + 1) for at in range(6)] == [(0, 1), (1, 2), (2, 5), (5, 6), (6, 7), (8, 9)]
     assert [origin.span(*pair) for pair in itertools.combinations((0, 3, 5), 2)] == [(0, 5), (0, 7), (5, 7)]
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"\x1b$", b"\x1b$B", b"\x1b(B", b"\x1b", b"=EMW", b"seller", b".", b" ", b"\r\n"]), max_size=12
+    )
+)
+def test_spans_of_broken_iso_2022_lie_in_the_octets_and_do_not_overlap(pieces: list[bytes]) -> None:
+    octets = b"".join(pieces)
+    text = encodings.decode_text(octets, "iso2022_jp_ext")
+    wanted = [(at, min(at + 2, len(text))) for at in range(0, len(text), 3)]
+    at = 0
+    for start, end in encodings.octet_spans(octets, "iso2022_jp_ext", text, wanted):
+        assert at <= start <= end <= len(octets)
+        at = end

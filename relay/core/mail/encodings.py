@@ -191,8 +191,8 @@ def decode_text(octets: bytes, codec: str) -> str:
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Returns spans of `text`, which is the decoded form of `octets`, as spans of the octets.
 
-    The spans are sorted and do not overlap. For broken ISO-2022 the result is a guess: the caller must decode the
-    result of its change and verify it.
+    The spans are sorted and do not overlap, before and after. For broken ISO-2022 the result is a guess: the caller
+    must decode the result of its change and verify it.
     """
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
@@ -200,7 +200,16 @@ def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int,
     if measured is not None:
         return measured
     origin = _character_origin(octets, codec)
-    return [origin.span(start, end) for start, end in spans]
+    return list(_within(len(octets), (origin.span(start, end) for start, end in spans)))
+
+
+def _within(size: int, guessed: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yields the spans cut to what is left of `size` octets behind the span before."""
+    at = 0
+    for guessed_start, guessed_end in guessed:
+        start = min(max(guessed_start, at), size)
+        at = min(max(guessed_end, start), size)
+        yield start, at
 
 
 def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
