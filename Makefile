@@ -48,7 +48,7 @@ test-more: $(VENV)/installed-dev peers coverage
 COVERAGE_FLOOR := 79
 coverage: $(VENV)/installed-dev peers
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --hypothesis-profile ci tests/core tests/flow tests/store tests/edge
+	$(BIN)/coverage run -m pytest --hypothesis-profile ci tests/core tests/flow tests/actions tests/store tests/edge
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under $(COVERAGE_FLOOR)
 
