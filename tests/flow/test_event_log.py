@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from enum import Enum, auto
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import pytest
 from structlog import get_logger
@@ -33,6 +33,7 @@ from relay.steps import record, settling
 from relay.steps.event_log import LINES, SHOWN
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
+from relay.store.store import SqlStore
 from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
 from tests.support.log import CapturedLog, captured_log, documented, undocumented
@@ -67,11 +68,11 @@ def only(log: CapturedLog, event: str, **fields: object) -> dict[str, object]:
     return line
 
 
-def failed(code: int = 550, enhanced: str = "5.0.0", text: str = "no", **more: object) -> Delivery:
+def failed(code: int = 550, enhanced: str = "5.0.0", text: str = "no", **more: Any) -> Delivery:
     made = Delivery(
         accepted=False, permanent=True, code=code, enhanced=enhanced, text=text, phase="rcpt", host="mx", tls=""
     )
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
 # ---------------------------------------------------------------- the life of a message
@@ -513,7 +514,9 @@ async def test_an_unavailable_store_is_called_by_one_word(
     market: MarketEnv, log: CapturedLog, fault: StoreFault
 ) -> None:
     error = StoreUnavailableError("PostgreSQL: no", code="53100", fault=fault)
-    market.store.base.engine.availability.failed(error, 3)  # type: ignore[attr-defined]
+    store = market.store
+    assert isinstance(store, SqlStore)
+    store.base.engine.availability.failed(error, 3)
     line = only(log, "store_unavailable")
     assert (line["reason"], line["code"]) == (fault, "53100")
     assert counted(market, "store_put_off", code="53") == 3

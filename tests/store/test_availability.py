@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 
@@ -341,8 +342,6 @@ async def test_a_role_whose_commits_do_not_wait_for_the_disk_is_refused(
     database = Database(cluster.database(), tmp_path)
     async with database.node() as node:
         await node.base.engine.read(f"ALTER DATABASE {_name(database)} SET synchronous_commit = off")
-    import asyncpg  # noqa: PLC0415
-
     create_pool = asyncpg.create_pool
     monkeypatch.setattr(asyncpg, "create_pool", lambda url, **more: create_pool(url, **more | {"server_settings": {}}))
     with pytest.raises(StoreError, match="synchronous_commit is off"):
