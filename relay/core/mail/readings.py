@@ -131,9 +131,12 @@ def readings(text: str, ways: Ways) -> Iterator[Reading]:
     used before the generator is advanced.
     """
     for way in ways:
+        is_first = way is ways[0]
+        if not is_first and not way[0].sign(text):
+            continue
         reading = Reading(text)
         for layer in way:
             if reading.through(layer):
                 yield reading
-            elif layer is way[0] and way is not ways[0]:
+            elif layer is way[0] and not is_first:
                 break

@@ -79,25 +79,33 @@ def released(
 
 def _pass_gates(case: Case, findings: list[Finding]) -> bool:
     """Whether no gate returns the mail. The first that does is the last that is asked."""
-    for rule in (rule for stage in _GATES for rule in STAGES[stage]):
-        findings += rule.judge(case)
-        if _action(findings) is Action.RETURN:
-            return False
+    for stage in _GATES:
+        for rule in STAGES[stage]:
+            found = list(rule.judge(case))
+            findings += found
+            if found and _action(found) is Action.RETURN:
+                return False
     return True
 
 
 def _run(case: Case, stage: Stage, findings: list[Finding]) -> None:
-    """Adds the findings of a stage, unless the findings so far leave it nothing to ask."""
+    """Adds the findings of a stage, as long as there is something to ask."""
     if stage is Stage.PARTIES and not case.writer.registered:
         return
     for rule in STAGES[stage]:
-        action = _action(findings)
-        if (stage is Stage.QUOTA and action is Action.RETURN) or (stage is Stage.TIME and action is not Action.RELAY):
+        if findings and not _may_ask(stage, _action(findings)):
             return
         found = list(rule.judge(case))
         findings += found
-        if any(finding.ends_stage for finding in found):
+        if found and any(finding.ends_stage for finding in found):
             return
+
+
+def _may_ask(stage: Stage, action: Action) -> bool:
+    """Whether the findings so far leave a stage something to ask."""
+    if stage is Stage.QUOTA:
+        return action is not Action.RETURN
+    return stage is not Stage.TIME or action is Action.RELAY
 
 
 def _contradicted(case: Case, findings: Iterable[Finding]) -> bool:
