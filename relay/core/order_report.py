@@ -31,10 +31,12 @@ COLUMNS: Final = {
 _REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
 _WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"))
 _ALIASES: Final = ("buyer_alias", "seller_alias")
+_LISTS: Final = frozenset({"items", "known"})
 _LONGEST_VALUE: Final = 200
 _LONGEST_CELL_LINES: Final = 50
 """The longest cell in lines; a quote that stays open for longer is an error in its first line."""
-# A spreadsheet runs such a cell as a formula; an apostrophe before it makes it text.
+# A spreadsheet runs such a cell as a formula; an apostrophe before it makes it text. Each value of a list has its own
+# apostrophe, because `;` separates cells where a comma is the decimal sign.
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠]")
 _GUARDED: Final = re.compile(r"'+\s*[=+\-@＝＋－＠]")
 
@@ -129,14 +131,22 @@ def cells(order: Order, pair: Pair) -> tuple[str, ...]:
         pair.buyer.party.external_ref,
         pair.buyer.party.locale,
         pair.seller.party.external_ref,
-        ";".join(order.items),
+        order.items,
         order.state,
         str(order.fulfilled_by),
-        ";".join(order.known),
+        order.known,
         pair.buyer.alias.address,
         pair.seller.alias.address,
     )
-    return tuple(f"'{value}" if _FORMULA.match(value) else value for value in values)
+    return tuple(_guarded(value) if isinstance(value, str) else ";".join(map(_guarded, value)) for value in values)
+
+
+def _guarded(value: str) -> str:
+    return f"'{value}" if _FORMULA.match(value) else value
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
@@ -209,12 +219,14 @@ def _row(line: int, names: Sequence[str], found: Sequence[str]) -> OrderRow:
 
 
 def _list(cell: str | None) -> tuple[str, ...] | None:
-    return None if cell is None else tuple(dict.fromkeys(one.strip() for one in cell.split(";") if one.strip()))
+    if cell is None:
+        return None
+    return tuple(dict.fromkeys(_unguarded(one.strip()) for one in cell.split(";") if one.strip()))
 
 
 def _value(name: str, cell: str) -> str:
-    value = cell[1:] if _GUARDED.match(cell) else cell
-    if len(value) > _LONGEST_VALUE and name not in {"items", "known"}:
+    value = cell if name in _LISTS else _unguarded(cell)
+    if len(value) > _LONGEST_VALUE and name not in _LISTS:
         raise _BadCellError(name, f"is longer than {_LONGEST_VALUE} characters")
     if not value.isprintable():
         raise _BadCellError(name, "contains a line end or another control character")

@@ -220,6 +220,17 @@ def test_a_spreadsheet_finds_no_formula(value: str) -> None:
     assert state == f"'{value}"
 
 
+@pytest.mark.parametrize("formula", ["=1+1", "@SUM(A1)", "+81", " -1", "＝1"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_spreadsheet_that_separates_cells_by_semicolons_finds_no_formula_in_a_list(formula: str, place: int) -> None:
+    values = ["a", "b"]
+    values.insert(place, formula)
+    order = replace(_order(items=tuple(values)), known=tuple(values))
+    (_, _, _, _, items, _, _, known, *_) = cells(order, _pair())
+    for cell in (items, known):
+        assert cell.split(";")[place] == f"'{formula}"
+
+
 DECISION = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=";"), min_size=1, max_size=20)
 
 
