@@ -15,7 +15,6 @@ from relay.core import keyed
 from relay.ports import StoreError
 
 _RANDOM_BITS: Final = 80
-_POOL_BYTES: Final = 4_096
 _LOCK_NAME: Final = "relay.lock"
 
 
@@ -46,33 +45,22 @@ class SystemIds:
     """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
 
     The order of the texts is the order of the octets. The ids of one process always increase, also within a millisecond
-    and after the wall clock stepped back.
+    and after the wall clock stepped back. Random bytes come from the system each time: of a block that is kept in memory,
+    two copies of one virtual machine would use the same bytes, and with them the same nonce of a key.
     """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._wall_ns = wall_ns
-        self._source = entropy
-        self._pool, self._spent = b"", 0
+        self._entropy = entropy
         self._last = 0
         self._lock = threading.Lock()
 
     def entropy(self, size: int) -> bytes:
-        """Returns `size` random bytes; no byte is returned twice.
-
-        They are read from the system in larger blocks, because one message needs a dozen small pieces.
-        """
-        with self._lock:
-            return self._take(size)
-
-    def _take(self, size: int) -> bytes:
-        if self._spent + size > len(self._pool):
-            self._pool, self._spent = self._source(max(size, _POOL_BYTES)), 0
-        self._spent += size
-        return self._pool[self._spent - size : self._spent]
+        return self._entropy(size)
 
     def new(self) -> str:
+        random = int.from_bytes(self._entropy(_RANDOM_BITS // 8), "big")
         with self._lock:
-            random = int.from_bytes(self._take(_RANDOM_BITS // 8), "big")
             fresh = (self._wall_ns() // 1_000_000) << _RANDOM_BITS | random
             self._last = max(fresh, self._last + 1)
             octets = self._last.to_bytes(16)

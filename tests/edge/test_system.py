@@ -111,3 +111,18 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstra
 def test_no_supervisor_is_no_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", value)
     notify("STOPPING=1")
+
+
+# R-REC-04
+def test_random_bytes_are_asked_for_one_by_one_and_never_kept_for_later() -> None:
+    """Two copies of one virtual machine go on with the same memory."""
+    asked: list[int] = []
+
+    def entropy(size: int) -> bytes:
+        asked.append(size)
+        return bytes(size)
+
+    ids = SystemIds(entropy=entropy)
+    assert ids.entropy(12) == ids.entropy(12) == bytes(12)
+    ids.new()
+    assert asked == [12, 12, 10]
