@@ -6,14 +6,14 @@
 #
 # Port 8080 is for a proxy with TLS (docs/links.md); set web.host = "0.0.0.0" for it.
 
-FROM python:3.11-slim AS build
+FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/relay
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY relay ./relay
 RUN /opt/relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[pdf,postgres]"
 
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10025 --home-dir /var/lib/relay --shell /usr/sbin/nologin relay \
  && install --directory --owner relay --group relay --mode 0700 /var/lib/relay
 COPY --from=build /opt/relay /opt/relay

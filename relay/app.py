@@ -30,7 +30,7 @@ from relay.edge.web.app import build as build_web
 from relay.edge.web.server import WebServer
 from relay.edge.web.signed_links import routes as link_pages
 from relay.housekeeping import Housekeeping
-from relay.installation import data_dir, opened
+from relay.installation import data_dir, opened, private_paths
 from relay.intake import SmtpIntake
 from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
 from relay.signed_links import SignedLinkService
@@ -155,6 +155,7 @@ class Daemon:
         directory = data_dir(config, self._base)
         if config.store.startswith("sqlite:"):
             stack.enter_context(system.locked(directory))
+        self._warn_of_exposure(directory)
         self._observer = observe.PrometheusObserver()
         event_log = EventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
@@ -244,6 +245,12 @@ class Daemon:
         except StoreUnavailableError as error:
             return error.fault
         return None
+
+    def _warn_of_exposure(self, directory: Path) -> None:
+        if system.runs_as_root():
+            log.warning("runs_as_root")
+        for path in system.open_to_all(private_paths(self._config, self._path, directory)):
+            log.warning("open_to_all", path=str(path))
 
     def reload(self) -> None:
         """Reads the configuration again and applies what can change under open connections.

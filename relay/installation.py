@@ -3,7 +3,7 @@
 The daemon and every command use it. It is a module of its own, so that a command need not load the daemon.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,21 @@ from relay.store.crypto import MasterKeys
 def data_dir(config: Config, base: Path) -> Path:
     """Returns the data directory. `base` is the directory of the configuration file; relative paths start there."""
     return base / config.data_dir
+
+
+def private_paths(config: Config, config_path: Path, directory: Path) -> Iterator[Path]:
+    """Yields the files and directories that only the relay's account should be able to read; some may be missing.
+
+    The configuration file is one of them, because the URL of a database may hold a password. The file of the master key
+    is not: `MasterKeys.load` refuses it when others may read it.
+    """
+    yield config_path
+    yield directory
+    passwords = [route.password_file for route in config.delivery.route]
+    passwords += [scanner.password_file for scanner in config.scanner]
+    for name in (config.tls.key, *passwords):
+        if name:
+            yield directory / name
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from relay.actions.actor import ActionError, InvalidValueError
 from relay.cli.context import CliContext
 from relay.config import ConfigError
 from relay.core.mail.address import AddressError
+from relay.edge.system import forbid_core_dumps
 from relay.edge.tls import TlsError
 from relay.ports import StoreError, UnavailableError
 
@@ -92,4 +93,5 @@ def main(ctx: click.Context, config_path: Path) -> None:
     is still missing, and `relay serve` starts the relay. All other verbs can be used while it runs. Every verb has
     --help, and verbs that show data have --json.
     """
+    forbid_core_dumps()
     ctx.obj = CliContext(config_path)

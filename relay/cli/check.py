@@ -50,7 +50,8 @@ async def _all(session: CliContext, *, offline: bool) -> list[CheckResult]:
             for problem in error.problems
         ]
     findings = [CheckResult(Grade.GOOD, "configuration", str(session.config_path))]
-    findings += examine.files(config, session.data_dir)
+    findings += examine.account()
+    findings += examine.files(config, session.config_path, session.data_dir)
     findings += examine.certificate(config, session.data_dir)
     findings += examine.links(config)
     findings += examine.doors(config, session.data_dir)

@@ -1,7 +1,6 @@
 """The examinations of `relay check`. Each returns findings; it raises no error for a fault that it finds."""
 
 import socket
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from relay.config import Config
 from relay.core.dkim import KeyState, KeyUnreadableError
 from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplace
-from relay.edge.system import locked
+from relay.edge.system import locked, open_to_all, runs_as_root
 from relay.edge.tls import TlsError, server_context
 from relay.ports import (
     DkimKeyStore,
@@ -54,16 +53,24 @@ class CheckResult:
     fix: str = ""
 
 
-def files(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """Examines the data directory and the files that the configuration names."""
+def account() -> Iterator[CheckResult]:
+    """Examines the account that the command runs under, which should be the daemon's."""
+    if runs_as_root():
+        fix = "run it as a user of its own, as deploy/relay.service and the image do"
+        yield CheckResult(Grade.WARNING, "account", "the relay runs as root", fix)
+
+
+def files(config: Config, config_path: Path, data_dir: Path) -> Iterator[CheckResult]:
+    """Examines the configuration file, the data directory and the files that the configuration names."""
     try:
-        mode = stat.S_IMODE(data_dir.stat().st_mode)
+        data_dir.stat()
     except OSError as error:
         yield CheckResult(Grade.BAD, "data directory", f"{data_dir}: {error.strerror}", "run `relay init`")
         return
-    if mode & 0o007:
-        yield CheckResult(Grade.WARNING, "data directory", f"{data_dir} is open to all", f"run `chmod o= {data_dir}`")
-    else:
+    exposed = list(open_to_all(installation.private_paths(config, config_path, data_dir)))
+    for path in exposed:
+        yield CheckResult(Grade.WARNING, "privacy", f"{path} is open to all", f"run `chmod o= {path}`")
+    if data_dir not in exposed:
         yield CheckResult(Grade.GOOD, "data directory", str(data_dir))
     named = [("delivery.ca_file", config.delivery.ca_file)]
     named += [

@@ -108,6 +108,7 @@ def init(
     parse(text, source="the options")
     directory.mkdir(parents=True, exist_ok=True)
     if not _there(path):
+        path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
         click.echo(f"made   {path}")
     session = CliContext(path)

@@ -1,11 +1,14 @@
-"""The operating system's services: clock, ids, the lock of a data directory, and messages to systemd."""
+"""The operating system's services: clock, ids, the lock of a data directory, what others may read, and systemd."""
 
+import ctypes
 import fcntl
 import os
+import resource
 import socket
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +19,7 @@ from relay.ports import StoreError
 
 _RANDOM_BITS: Final = 80
 _LOCK_NAME: Final = "relay.lock"
+_PR_SET_DUMPABLE: Final = 4
 
 
 def _uptime_s() -> float:
@@ -45,8 +49,8 @@ class SystemIds:
     """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
 
     The order of the texts is the order of the octets. The ids of one process always increase, also within a millisecond
-    and after the wall clock stepped back. Random bytes come from the system each time: of a block that is kept in memory,
-    two copies of one virtual machine would use the same bytes, and with them the same nonce of a key.
+    and after the wall clock stepped back. Random bytes come from the system each time: of a block that is kept
+    in memory, two copies of one virtual machine would use the same bytes, and with them the same nonce of a key.
     """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
@@ -93,6 +97,29 @@ def locked(directory: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def forbid_core_dumps() -> None:
+    """Forbids dumps of this process and its children, whose memory holds keys, addresses and texts (R-REC-04).
+
+    Where the kernel knows `PR_SET_DUMPABLE` (prctl(2)), no process of the same user can read the memory either.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def runs_as_root() -> bool:
+    return os.geteuid() == 0
+
+
+def open_to_all(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yields the files and directories that every user of this host may read or write; those that miss are left out."""
+    for path in paths:
+        with suppress(OSError):
+            if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+                yield path
 
 
 def notify(state: str) -> None:

@@ -34,6 +34,26 @@ def test_a_sound_installation_has_nothing_to_fix(installation: Installation) -> 
     assert all(one["fix"] for one in findings if one["grade"] != "good")
 
 
+@pytest.mark.parametrize("name", ["config.toml", "var", "var/tls/key.pem", "var/secret"])
+@pytest.mark.parametrize("rights", [0o004, 0o002])
+def test_what_every_user_of_the_host_may_read_or_change_is_warned_of(
+    installation: Installation, name: str, rights: int
+) -> None:
+    (installation.var / "secret").write_text("pw", encoding="ascii")
+    (installation.var / "secret").chmod(0o600)
+    route = '\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nusername = "u"\npassword_file = "secret"\n'
+    installation.configure(lambda text: text + route)
+
+    def exposed() -> list[str]:
+        findings = installation.json("check", "--offline")
+        return [one["found"] for one in findings if one["what"] == "privacy" and one["grade"] == "warning"]
+
+    assert exposed() == []
+    path = installation.directory / name
+    path.chmod(path.stat().st_mode | rights)
+    assert exposed() == [f"{path} is open to all"]
+
+
 @pytest.mark.parametrize(
     ("public_url", "grade"),
     [

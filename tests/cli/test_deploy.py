@@ -54,3 +54,19 @@ def test_whatever_the_image_copies_is_sent_to_the_builder() -> None:
         name.removeprefix("./") for line in re.findall(r"(?m)^COPY (?!--from)(.+) \S+$", IMAGE) for name in line.split()
     }
     assert copied == sent
+
+
+# R-REC-04
+def test_no_dump_of_a_commands_memory_or_of_its_childrens_can_be_written() -> None:
+    limit = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    program = f"""
+import ctypes, subprocess, sys
+from relay.cli import main
+main(["queue", "list", "--help"], standalone_mode=False)
+subprocess.run([sys.executable, "-c", {limit!r}], check=True)
+print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "(0, 0)" in done.stdout
+    assert "dumpable 0" in done.stdout
+    assert "LimitCORE=0" in UNIT
