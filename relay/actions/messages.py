@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
 
 from relay.actions import audit
-from relay.actions.actor import ActionError, Actor, InvalidValueError, NotFoundError, Right
+from relay.actions.actor import ActionError, Actor, NotFoundError, Right
 from relay.actions.context import ActionContext
-from relay.core import redact
+from relay.actions.grounds import Grounds, plain
 from relay.core.model.event import ViewData
 from relay.core.model.pair import Pair
 from relay.ports import MessageSummary, StoredMessage
 from relay.ports.audit import AuditAction, AuditEntry
-
-_LONGEST_TEXT: Final = 200
 
 
 class MessageParty(Enum):
@@ -67,30 +64,22 @@ def entry(actor: Actor, context: ActionContext, action: AuditAction, about: Subj
 
 
 async def read_text(
-    actor: Actor, context: ActionContext, message_id: str, *, form: str, case: str, reason: str
+    actor: Actor, context: ActionContext, message_id: str, *, form: str, grounds: Grounds
 ) -> StoredMessage:
-    """Returns the message with its text, for a case and a reason.
+    """Returns the message with its text.
 
     `form` says which form is read: "original", "relayed" or "diff"; all but the first need a message that was relayed.
     That it was read is in the message's history and in the audit log before.
     """
     actor.require(Right.READ_TEXT)
-    for field, text in (("case", case), ("reason", reason)):
-        if not text.strip():
-            raise InvalidValueError(field, "a text is read for a dispute: {field} must say for which, or why")
+    why = grounds.recorded()
     stored = await context.store.records.message(message_id)
     if stored is None:
         raise NotFoundError(f"there is no message {message_id}, or its text is erased")
     if form != "original" and stored.header is None:
         raise ActionError(f"{message_id} was not relayed, so there is no relayed form")
-    # Events hold no address, and these are words that a person typed.
-    view = ViewData(what=form, case=_plain(case), reason=_plain(reason), by=_plain(actor.by))
+    view = ViewData(what=form, case=why.case, reason=why.reason, by=plain(actor.by))
     await context.store.records.note_view(message_id, view)
     about = Subject(message=stored.summary, pair=None)
     await audit.record(context, entry(actor, context, AuditAction.TEXT_READ, about, form=form))
     return stored
-
-
-def _plain(text: str) -> str:
-    """Returns the text without addresses, cut at a length that an event may have."""
-    return redact.addresses(redact.clip(text.strip(), _LONGEST_TEXT), set())

@@ -7,6 +7,7 @@ from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
+from relay.actions.grounds import Grounds
 from relay.core import wall_clock
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
@@ -137,14 +138,25 @@ async def set_product_support(actor: Actor, context: ActionContext, party: Party
     return changed
 
 
-async def read_mailboxes(actor: Actor, context: ActionContext, parties: Sequence[Party]) -> Mapping[str, str | None]:
+async def read_mailboxes(
+    actor: Actor, context: ActionContext, parties: Sequence[Party], grounds: Grounds
+) -> Mapping[str, str | None]:
     """Returns the current real mailbox of each party by the party's id, None without one.
 
     That they were read is in the audit log before they are returned.
     """
     actor.require(Right.READ_ADDRESSES)
+    why = grounds.recorded()
     entries = [
-        audit.entry(actor, context, AuditAction.ADDRESSES_READ, marketplace_id=party.marketplace_id, party_id=party.id)
+        audit.entry(
+            actor,
+            context,
+            AuditAction.ADDRESSES_READ,
+            marketplace_id=party.marketplace_id,
+            party_id=party.id,
+            case=why.case,
+            reason=why.reason,
+        )
         for party in parties
     ]
     await audit.record(context, *entries)

@@ -6,6 +6,7 @@ from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
+from relay.actions.grounds import Grounds
 from relay.core.model.party import Party
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Pending
@@ -57,23 +58,24 @@ async def decide(
     return decided
 
 
-async def read(actor: Actor, context: ActionContext, party: Party) -> Sequence[Sender]:
+async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Sender]:
     """Returns the party's list with its addresses. That they were read is in the audit log before."""
-    await _record_reading(actor, context, party)
+    await _record_reading(actor, context, party, grounds)
     return await context.store.senders.of_party(party.id)
 
 
-async def read_pending(actor: Actor, context: ActionContext, party: Party) -> Sequence[Pending]:
+async def read_pending(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Pending]:
     """Returns the party's senders that wait for a decision, with their addresses.
 
     That they were read is in the audit log before.
     """
-    await _record_reading(actor, context, party)
+    await _record_reading(actor, context, party, grounds)
     return await context.store.senders.pending(party.id)
 
 
-async def _record_reading(actor: Actor, context: ActionContext, party: Party) -> None:
+async def _record_reading(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> None:
     actor.require(Right.READ_ADDRESSES)
+    why = grounds.recorded()
     entry = audit.entry(
         actor,
         context,
@@ -81,6 +83,8 @@ async def _record_reading(actor: Actor, context: ActionContext, party: Party) ->
         marketplace_id=party.marketplace_id,
         party_id=party.id,
         of="senders",
+        case=why.case,
+        reason=why.reason,
     )
     await audit.record(context, entry)
 

@@ -5,6 +5,7 @@ import functools
 import getpass
 import os
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
@@ -13,6 +14,7 @@ import click
 from relay import installation
 from relay.actions.actor import Actor
 from relay.actions.context import ActionContext, StoreContext
+from relay.actions.grounds import Grounds
 from relay.config import Config, load, marketplaces
 from relay.core.mail.address import AddressError, fold
 from relay.core.model.marketplace import Marketplace, Marketplaces
@@ -31,6 +33,8 @@ class CliContext:
         self.config_path = config_path
         self.by: str | None = None
         """The value of --by, None if the verb does not have the option or it is left out."""
+        self.grounds = Grounds(case="", reason="")
+        """The values of --case and --reason."""
 
     @property
     def actor(self) -> Actor:
@@ -140,10 +144,36 @@ by_option = click.option(
 )
 
 
+def _set_grounds(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    ctx.obj.grounds = replace(ctx.obj.grounds, **{str(option.name): value or ""})
+
+
+def grounds_options(needed_with: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds --case, --reason and --by, which are recorded when something private is read (R-REC-06).
+
+    `needed_with` names the options that read it, for the help.
+    """
+    case = click.option(
+        "--case",
+        metavar="CASE",
+        expose_value=False,
+        callback=_set_grounds,
+        help=f"The case for which it is read; required with {needed_with}.",
+    )
+    reason = click.option(
+        "--reason",
+        metavar="TEXT",
+        expose_value=False,
+        callback=_set_grounds,
+        help=f"Why it is read; required with {needed_with}.",
+    )
+    return lambda verb: case(reason(by_option(verb)))
+
+
 def reveal(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --reveal to a verb, and --by, because the audit log keeps the name of the person who read addresses."""
+    """Adds --reveal to a verb, and the options that are recorded with it."""
     option = click.option("--reveal", is_flag=True, help="Show real mail addresses too. This is recorded.")
-    return option(by_option(verb))
+    return option(grounds_options("--reveal")(verb))
 
 
 def login_name() -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from relay.actions import marks, messages
 from relay.cli import difference, show
-from relay.cli.context import CliContext, by_option, in_marketplace, with_store
+from relay.cli.context import CliContext, by_option, grounds_options, in_marketplace, with_store
 from relay.core.mail.mime import body_start
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
@@ -61,9 +61,7 @@ async def list_messages(
     "--body", type=click.Choice(["original", "relayed"]), help="Print the bytes of this form and nothing else."
 )
 @click.option("--diff", is_flag=True, help="Show the changes that the relay made, as a person would read them.")
-@click.option("--case", metavar="CASE", help="The case for which the text is read; required with --body and --diff.")
-@click.option("--reason", metavar="TEXT", help="Why the text is read; required with --body and --diff.")
-@by_option
+@grounds_options("--body and --diff")
 @show.as_json
 @with_store
 async def show_message(
@@ -73,8 +71,6 @@ async def show_message(
     message_id: str,
     body: str | None,
     diff: bool,
-    case: str | None,
-    reason: str | None,
     as_json: bool,
 ) -> None:
     """Show the state and history of a message. Its text is shown only for a case and a reason, and this is recorded."""
@@ -86,14 +82,13 @@ async def show_message(
             session.actions(store),
             message_id,
             form=body or "diff",
-            case=case or "",
-            reason=reason or "",
+            grounds=session.grounds,
         )
         content = stored.original if body == "original" else _relayed(stored)
         if diff:
             difference.tell(stored.original, content, stored.changes, as_json=as_json)
         else:
-            sys.stdout.buffer.write(content)
+            _write(content)
         return
     summary = await _summary(store, message_id)
     events = [_event(event) for event in await store.records.history(message_id)]
@@ -103,6 +98,14 @@ async def show_message(
     show.one(_described(summary), as_json=False)
     click.echo()
     show.rows(events, as_json=False, empty="no events")
+
+
+def _write(content: bytes) -> None:
+    """Writes the bytes as they are to a file or a pipe, and without what could control it to a terminal."""
+    if sys.stdout.isatty():
+        click.echo("\n".join(map(show.printable, content.decode("utf-8", "replace").splitlines())))
+    else:
+        sys.stdout.buffer.write(content)
 
 
 @message.command("history")

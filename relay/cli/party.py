@@ -132,7 +132,7 @@ async def list_parties(
     found = await store.parties.in_marketplace(session.marketplace(marketplace).id, Role(role) if role else None)
     lines: list[show.Row] = [_described(one) for one in found]
     if reveal:
-        mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), found)
+        mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), found, session.grounds)
         lines = [_revealed(one, mailboxes) for one in found]
     show.rows(lines, as_json=as_json, empty="no parties yet")
 
@@ -150,7 +150,7 @@ async def show_party(
     """Show one party."""
     found = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
-        mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), [found])
+        mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), [found], session.grounds)
         show.one(_revealed(found, mailboxes), as_json=as_json)
         return
     show.one(_described(found), as_json=as_json)

@@ -76,7 +76,7 @@ async def list_senders(
     """List the addresses and domains that may write for a party."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
-        found = await senders.read(session.actor, session.actions(store), party)
+        found = await senders.read(session.actor, session.actions(store), party, session.grounds)
     else:
         found = await store.senders.of_party(party.id)
     show.rows([_described(one, reveal=reveal) for one in found], as_json=as_json, empty="nothing is listed")
@@ -95,7 +95,7 @@ async def list_pending(
     """List the new senders that wait for the party's decision, and how much mail is held for each."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
-        found = await senders.read_pending(session.actor, session.actions(store), party)
+        found = await senders.read_pending(session.actor, session.actions(store), party, session.grounds)
     else:
         found = await store.senders.pending(party.id)
     lines = [{"since": one.since, "held": one.held, **_described(one.sender, reveal=reveal)} for one in found]

@@ -22,6 +22,7 @@ from relay.actions import (
     threads,
 )
 from relay.actions.actor import Actor, Right
+from relay.actions.grounds import Grounds
 from relay.actions.marks import Complaint
 from relay.actions.orders import OrderValues
 from relay.actions.parties import PartyUpdate
@@ -38,6 +39,7 @@ from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env
 HELPER = "helper@pottery.example"
 MOVED = "moved@phone.example"
 STAFF = "Staff-Label"
+GROUNDS = Grounds(case="C-1", reason=f"{BUYER} asked")
 TYPED = "typed-by-the-reporter"
 
 
@@ -155,7 +157,7 @@ CASES: Sequence[Case] = (
         parties.read_mailboxes,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ] * 2,
-        lambda actor, env: parties.read_mailboxes(actor, env.services, [env.buyer, env.seller]),
+        lambda actor, env: parties.read_mailboxes(actor, env.services, [env.buyer, env.seller], GROUNDS),
     ),
     Case(
         pairs.put,
@@ -195,13 +197,13 @@ CASES: Sequence[Case] = (
         senders.read,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ],
-        lambda actor, env: senders.read(actor, env.services, env.seller),
+        lambda actor, env: senders.read(actor, env.services, env.seller, GROUNDS),
     ),
     Case(
         senders.read_pending,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ],
-        lambda actor, env: senders.read_pending(actor, env.services, env.seller),
+        lambda actor, env: senders.read_pending(actor, env.services, env.seller, GROUNDS),
     ),
     Case(
         opt_outs.put,
@@ -221,9 +223,7 @@ CASES: Sequence[Case] = (
         messages.read_text,
         Right.READ_TEXT,
         [AuditAction.TEXT_READ],
-        lambda actor, env: messages.read_text(
-            actor, env.services, env.from_seller, form="diff", case="C-1", reason=f"{BUYER} asked"
-        ),
+        lambda actor, env: messages.read_text(actor, env.services, env.from_seller, form="diff", grounds=GROUNDS),
     ),
     Case(
         holds.release,

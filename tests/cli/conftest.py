@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from relay.cli import main
 
+REVEAL = ("--reveal", "--case", "C-7", "--reason", "a parcel went astray")
+
 
 @dataclass(frozen=True)
 class Installation:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from relay.cli import VERBS, main
-from tests.cli.conftest import Installation
+from tests.cli.conftest import REVEAL, Installation
 
 _LOGIN_VARIABLES = ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME")
 _READING = {
@@ -80,10 +80,26 @@ def test_what_changes_nothing_is_not_logged(seeded: Installation) -> None:
     "verb", [["party", "show", *SELLER], ["sender", "list", *SELLER], ["sender", "pending", *SELLER]]
 )
 def test_who_reads_real_addresses_is_logged(seeded: Installation, verb: list[str]) -> None:
-    seeded.relay(*verb, "--reveal", "--by", "ann")
+    seeded.relay(*verb, *REVEAL, "--by", "ann")
     newest = _newest(seeded)
     assert (newest["actor"], newest["action"]) == ("ann", "addresses_read")
     assert newest["party"] == seeded.json("party", "show", *SELLER)["id"]
+    assert (newest["data"]["case"], newest["data"]["reason"]) == ("C-7", "a parcel went astray")
+
+
+@pytest.mark.parametrize("missing", ["--case", "--reason"])
+@pytest.mark.parametrize(
+    "verb", [["party", "show", *SELLER], ["party", "list"], ["sender", "list", *SELLER], ["sender", "pending", *SELLER]]
+)
+def test_real_addresses_are_read_for_a_case_and_a_reason_only(
+    seeded: Installation, verb: list[str], missing: str
+) -> None:  # R-REC-06
+    before = seeded.json("audit", "list", "--all")
+    at = REVEAL.index(missing)
+    shown = seeded.relay(*verb, *REVEAL[:at], *REVEAL[at + 2 :], exit_code=2).output
+    assert missing in shown
+    assert "private.example" not in shown
+    assert seeded.json("audit", "list", "--all") == before
 
 
 def test_without_a_name_the_login_is_recorded(seeded: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

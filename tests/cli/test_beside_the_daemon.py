@@ -1,6 +1,8 @@
 """The verbs beside a running daemon: serve, message, queue, simulate, check --live (R-UI-10, R-UI-11, R-UI-15)."""
 
 import json
+import os
+import pty
 import re
 import signal
 import smtplib
@@ -10,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,12 @@ def served(seeded: Installation) -> Iterator[tuple[Installation, dict[str, Any]]
         yield seeded, ready["ports"]
 
 
-def _send(installation: Installation, ports: dict[str, Any], subject: str = "Hello") -> str:
+def _send(
+    installation: Installation,
+    ports: dict[str, Any],
+    subject: str = "Hello",
+    text: str = "The secret word is xyzzy.",
+) -> str:
     """By the seller's mail program; the record id of the answer."""
     password = installation.json("party", "password", "add", "--ref", "S1")["password"]
     (pair,) = installation.json("pair", "list")
@@ -60,9 +67,9 @@ def _send(installation: Installation, ports: dict[str, Any], subject: str = "Hel
         client.login("S1", password)
         client.mail("owner@private.example")
         client.rcpt(pair["buyer_alias"])
-        code, text = client.data(LETTER.format(subject=subject, text="The secret word is xyzzy."))
-    assert code == 250, text
-    return text.split()[1].decode()
+        code, answer = client.data(LETTER.format(subject=subject, text=text))
+    assert code == 250, answer
+    return answer.split()[1].decode()
 
 
 def test_the_ready_line_names_the_bound_ports(served: tuple[Installation, dict[str, Any]]) -> None:
@@ -126,6 +133,30 @@ def test_a_body_is_read_for_a_case_and_a_reason_only(served: tuple[Installation,
     for verb in (["list"], ["show", record_id], ["history", record_id]):
         shown = installation.relay("message", *verb).output
         assert not re.search("xyzzy|Plugh|private", shown), verb
+
+
+@pytest.mark.parametrize("form", ["original", "relayed"])
+def test_a_body_cannot_control_a_terminal_but_its_bytes_reach_a_file(
+    served: tuple[Installation, dict[str, Any]], form: str
+) -> None:
+    installation, ports = served
+    record_id = _send(installation, ports, text="plain \x1b]0;title\x07 \x1b[2J\x08 end")
+    verb = ["message", "show", record_id, "--body", form, "--case", "C-1", "--reason", "dispute"]
+    assert b"\x1b]0;title" in installation.relay(*verb).stdout_bytes
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "relay", "--config", str(installation.config), *verb]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs)
+    os.close(theirs)
+    painted = b""
+    with suppress(OSError):  # the end of a terminal that nobody holds any more
+        while piece := os.read(ours, 65_536):
+            painted += piece
+    os.close(ours)
+    assert process.wait(30) == 0
+    text = painted.decode()
+    assert "plain" in text
+    assert "end" in text
+    assert not [char for char in text if not char.isprintable() and char not in "\r\n"]
 
 
 def test_who_read_a_body_is_kept_with_case_and_reason(served: tuple[Installation, dict[str, Any]]) -> None:

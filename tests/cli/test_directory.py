@@ -11,7 +11,7 @@ from relay import installation
 from relay.config import load
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
-from tests.cli.conftest import Installation
+from tests.cli.conftest import REVEAL, Installation
 
 SECOND = """
 [[marketplace]]
@@ -74,9 +74,9 @@ def test_a_real_address_is_shown_on_request_only(seeded: Installation) -> None:
             continue
         result = seeded.relay(*verb, *form)
         assert "private.example" not in result.stdout + result.stderr, verb
-    assert seeded.json("party", "show", *seller, "--reveal")["mailbox"] == "new@private.example"
-    assert "hanako@private.example" in seeded.relay("party", "list", "--reveal").output
-    assert {one["address"] for one in seeded.json("sender", "list", *seller, "--reveal")} == {
+    assert seeded.json("party", "show", *seller, *REVEAL)["mailbox"] == "new@private.example"
+    assert "hanako@private.example" in seeded.relay("party", "list", *REVEAL).output
+    assert {one["address"] for one in seeded.json("sender", "list", *seller, *REVEAL)} == {
         "owner@private.example",
         "new@private.example",
         "staff@private.example",
@@ -224,7 +224,7 @@ def ours(seeded: Installation) -> Installation:
 def test_no_address_of_the_relay_becomes_a_mailbox_or_a_sender(ours: Installation, address: str) -> None:  # R-OUT-08
     shop, said = ["-m", "shop"], "is at a domain of the relay itself"
     seller = [*shop, "--role", "seller", "--ref"]
-    before = ours.json("party", "list", *shop, "--reveal")
+    before = ours.json("party", "list", *shop, *REVEAL)
     for verb in (
         ["party", "add", *seller, "S2", "--mailbox", address],
         ["party", "set", *seller, "S1", "--mailbox", address],
@@ -238,7 +238,7 @@ def test_no_address_of_the_relay_becomes_a_mailbox_or_a_sender(ours: Installatio
         for form in ([], ["--dry-run"]):
             result = ours.relay("order", "import", *shop, *form, "-", stdin=report.encode(), exit_code=1)
             assert f"line 2, {column}: {said}" in result.stderr
-    assert ours.json("party", "list", *shop, "--reveal") == before
+    assert ours.json("party", "list", *shop, *REVEAL) == before
     assert len(ours.json("sender", "list", *seller, "S1")) == 1
 
 

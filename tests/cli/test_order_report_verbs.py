@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Installation
+from tests.cli.conftest import REVEAL, Installation
 
 HEADER = "order_id,buyer_ref,buyer_mailbox,buyer_locale,seller_ref,seller_mailbox,items,state,fulfilled_by"
 ROWS = (
@@ -101,12 +101,12 @@ def test_adding_a_party_or_a_sender_again_leaves_what_is_not_given(full_order: I
     buyer = ("--role", "buyer", "--ref", "B1")
     hours = ("--time-zone", "Asia/Tokyo", "--quiet-hours", "22:00-07:00")
     full_order.json("party", "set", *buyer, *hours, "--name", "Hanako", "--locale", "ja", "--state", "suspended")
-    before = full_order.json("party", "show", *buyer, "--reveal")
+    before = full_order.json("party", "show", *buyer, *REVEAL)
     for verb in ("add", "set"):
         full_order.json("party", verb, *buyer)
-        assert full_order.json("party", "show", *buyer, "--reveal") == before
+        assert full_order.json("party", "show", *buyer, *REVEAL) == before
     full_order.json("party", "set", *buyer, "--quiet-hours", "off")
-    assert full_order.json("party", "show", *buyer, "--reveal") == before | {"quiet_hours": "off"}
+    assert full_order.json("party", "show", *buyer, *REVEAL) == before | {"quiet_hours": "off"}
     sender = ("sender", "add", *buyer, "office@private.example")
     made = full_order.json(*sender, "--label", "Office", "--shared", "--by", "ann")
     assert full_order.json(*sender, "--by", "ann") == made
@@ -154,7 +154,7 @@ def test_a_new_mailbox_in_a_report_becomes_the_current_one(installation: Install
     installation.relay("order", "import", str(report))
     stdin = f"{HEADER}\nO-1,B1,moved@private.example,,S1,,,,\n".encode()
     installation.relay("order", "import", "-", stdin=stdin)
-    assert installation.json("party", "show", "--role", "buyer", "--ref", "B1", "--reveal")["mailbox"] == (
+    assert installation.json("party", "show", "--role", "buyer", "--ref", "B1", *REVEAL)["mailbox"] == (
         "moved@private.example"
     )
 
