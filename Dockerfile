@@ -9,9 +9,11 @@
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/relay
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY requirements/image.txt ./
+RUN /opt/relay/bin/pip install --no-cache-dir --require-hashes --requirement image.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY relay ./relay
-RUN /opt/relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[pdf,postgres]"
+RUN /opt/relay/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10025 --home-dir /var/lib/relay --shell /usr/sbin/nologin relay \

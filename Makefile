@@ -6,25 +6,39 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-more coverage check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
+.PHONY: run lock test test-more coverage check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
 
-$(VENV)/installed: pyproject.toml constraints.txt
+# Each package is installed in the version and with the hash that requirements/ names; `make lock` writes these files.
+PIP := $(BIN)/pip install --quiet --require-hashes --requirement
+$(VENV)/installed: pyproject.toml requirements/run.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(PIP) requirements/run.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The public SPF suite, which only pyspf's source distribution contains.
 SPF_SUITE := $(VENV)/suites/spf/rfc7208-tests.yml
-$(SPF_SUITE): constraints.txt | $(VENV)/installed
+$(SPF_SUITE): requirements/dev.txt | $(VENV)/installed
 	rm -rf $(VENV)/suites
 	mkdir -p $(@D)
-	$(BIN)/pip download --quiet --no-deps --no-binary pyspf --constraint constraints.txt --dest $(VENV)/suites pyspf
+	sed -n '/^pyspf==/,/[^\\]$$/p' requirements/dev.txt > $(VENV)/suites/pyspf.txt
+	$(BIN)/pip download --quiet --require-hashes --no-deps --no-build-isolation --no-binary pyspf --dest $(VENV)/suites \
+		--requirement $(VENV)/suites/pyspf.txt
 	tar --extract --no-same-owner --file $(VENV)/suites/pyspf-*.tar.gz --directory $(@D) --strip-components 2 --wildcards '*/test/rfc7208-tests.*'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed $(SPF_SUITE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) requirements/dev.txt
 	touch $@
+
+# Locks the versions that fit pyproject.toml; known ones stay, unless UPGRADE=--upgrade is given.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links $(UPGRADE) pyproject.toml requirements/build.in
+lock: $(VENV)/installed
+	$(BIN)/pip install --quiet uv
+	$(LOCK) --all-extras --output-file requirements/dev.txt
+	$(LOCK) --extra pdf --extra postgres --constraint requirements/dev.txt --output-file requirements/image.txt
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/run.txt
 
 run: $(VENV)/installed
 	$(BIN)/relay demo

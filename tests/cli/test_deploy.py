@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -70,3 +71,22 @@ print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
     assert "(0, 0)" in done.stdout
     assert "dumpable 0" in done.stdout
     assert "LimitCORE=0" in UNIT
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("run", ()), ("image", ("pdf", "postgres")), ("dev", ("pdf", "postgres", "dev"))]
+)
+def test_every_package_is_locked_with_hashes_and_without_a_host(name: str, extras: tuple[str, ...]) -> None:
+    lock = (ROOT / f"requirements/{name}.txt").read_text(encoding="ascii")
+    assert "://" not in lock
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    assert not [entry for entry in entries if not re.match(r"\S+==\S+", entry) or "--hash=sha256:" not in entry]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    locked = {_normalized(entry.partition("==")[0]) for entry in entries}
+    missing = {_normalized(re.split(r"[\[<>=; ]", one)[0]) for one in wanted} - locked - {"relay"}
+    assert not missing, "run `make lock` after a change of the dependencies in pyproject.toml"
+
+
+def _normalized(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
