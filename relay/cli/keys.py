@@ -1,10 +1,11 @@
-"""`relay keys`: DKIM keys, their rotation, and the DNS records to publish."""
+"""`relay keys`: DKIM keys, their rotation, and the DNS records to publish; the rotation of the master key."""
 
 from collections.abc import Sequence
 
 import click
 
 from relay.actions import keys as actions
+from relay.actions import master_keys
 from relay.actions.actor import NotFoundError
 from relay.actions.dns_records import DnsRecord, of_key, wanted, zone_line
 from relay.cli import show
@@ -13,21 +14,30 @@ from relay.core.dkim import KeyState
 from relay.edge.dns import DnsResolver
 from relay.ports import DkimKey, Store
 
+_what = click.argument("what", type=click.Choice(["dkim", "master"]), default="dkim")
+
 
 @click.group()
 def keys() -> None:
-    """DKIM keys, with which the relay signs mail. The private keys never leave the store.
+    """DKIM keys, with which the relay signs mail, and the master key. Private DKIM keys never leave the store.
 
     A key is prepared, its DNS record is published, then it becomes active. When another key takes its place, it is
     replaced: its record stays published until its signatures have expired, then the key is retired.
+
+    The master key encrypts all other keys. `rotate master` replaces it beside a running relay, `retire master` takes
+    former ones out of its file.
     """
 
 
 @keys.command("list")
+@_what
 @show.as_json
 @with_store
-async def list_keys(session: CliContext, store: Store, *, as_json: bool) -> None:
-    """List the DKIM keys of all alias domains, with their states and since when."""
+async def list_keys(session: CliContext, store: Store, *, what: str, as_json: bool) -> None:
+    """List the DKIM keys of all alias domains, with their states and since when; or the master keys."""
+    if what == "master":
+        show.rows(await _master_rows(store), as_json=as_json)
+        return
     found = [_described(key) async for key in actions.all_keys(session.actions(store), session.marketplaces)]
     show.rows(found, as_json=as_json, empty="no keys; `relay keys generate dkim` makes them")
 
@@ -60,6 +70,7 @@ async def show_records(session: CliContext, store: Store, *, as_json: bool) -> N
 
 
 @keys.command("rotate")
+@_what
 @click.option("--prepare", is_flag=True, help="Make the next keys and print the records to publish.")
 @click.option("--now", is_flag=True, help="Activate the prepared keys without looking for their records in DNS.")
 @in_marketplace
@@ -67,14 +78,21 @@ async def show_records(session: CliContext, store: Store, *, as_json: bool) -> N
 @show.as_json
 @with_store
 async def rotate(
-    session: CliContext, store: Store, *, prepare: bool, now: bool, marketplace: str | None, as_json: bool
+    session: CliContext, store: Store, *, what: str, prepare: bool, now: bool, marketplace: str | None, as_json: bool
 ) -> None:
     """Replace DKIM keys by new ones: first with --prepare; then, when the records are published, without it.
 
     Without --prepare this command looks for each record in DNS and activates the keys whose record it finds (--now:
     without looking). The running relay signs with them within half a minute, or at once after SIGHUP. Keep the record
     of the old key published until its signatures have expired (`dkim.expire_s`).
+
+    `rotate master` makes a new master key, and wraps by it all that the old one wrapped. It may be cut off and
+    repeated. The relay goes on meanwhile. On several nodes, --prepare adds the new key first: copy the file to all of
+    them, run it without --prepare, copy the file again, and run it once more.
     """
+    if what == "master":
+        await _rotate_master(session, store, prepare=prepare, as_json=as_json)
+        return
     if prepare and now:
         raise click.UsageError("--prepare makes keys that are not published yet; --now is for activating them")
     shops = [session.marketplace(marketplace)] if marketplace else session.marketplaces
@@ -98,6 +116,7 @@ async def rotate(
 
 
 @keys.command("retire")
+@_what
 @click.option("--selector", metavar="SELECTOR", help="Only this key. Without it: all keys whose signatures expired.")
 @click.option("--now", is_flag=True, help="With --selector: even if signatures of the key may still be verified.")
 @in_marketplace
@@ -105,9 +124,24 @@ async def rotate(
 @show.as_json
 @with_store
 async def retire(
-    session: CliContext, store: Store, *, selector: str | None, now: bool, marketplace: str | None, as_json: bool
+    session: CliContext,
+    store: Store,
+    *,
+    what: str,
+    selector: str | None,
+    now: bool,
+    marketplace: str | None,
+    as_json: bool,
 ) -> None:
-    """Destroy replaced DKIM keys whose signatures have all expired. Their DNS records can then be removed."""
+    """Destroy replaced DKIM keys whose signatures have all expired. Their DNS records can then be removed.
+
+    `retire master` takes former master keys out of the file. Backups from before the rotation need them: keep a copy of
+    the file as long as such a backup.
+    """
+    if what == "master":
+        removed = await master_keys.remove(session.actor, session.actions(store))
+        show.rows([{"removed": key_id} for key_id in removed], as_json=as_json, empty="the file has no former key")
+        return
     shops = [session.marketplace(marketplace)] if marketplace else session.marketplaces
     expire_s = session.config.dkim.expire_s
     retired = await actions.retire(
@@ -115,6 +149,24 @@ async def retire(
     )
     lines = [{"domain": key.domain, "take_down": f"{key.selector}._domainkey.{key.domain}"} for key in retired]
     show.rows(lines, as_json=as_json, empty="no key is to be retired yet")
+
+
+async def _rotate_master(session: CliContext, store: Store, *, prepare: bool, as_json: bool) -> None:
+    context = session.actions(store)
+    is_only_node = session.config.store.startswith("sqlite:")
+    if prepare or (is_only_node and not await master_keys.left(context)):
+        await master_keys.add(session.actor, context)
+    if not prepare:
+        async for left in master_keys.rotate(session.actor, context):
+            click.echo(f"{left} values left", err=True)
+    show.rows(await _master_rows(store), as_json=as_json)
+
+
+async def _master_rows(store: Store) -> list[show.Row]:
+    keys = store.master_keys
+    current, waiting, used = keys.ids()[0], keys.waiting(), await keys.in_use()
+    states = {current: "current"} | ({waiting: "waiting"} if waiting else {})
+    return [{"id": one, "state": states.get(one, "former"), "wraps": used.get(one, 0)} for one in keys.ids()]
 
 
 def _described(key: DkimKey) -> dict[str, object]:

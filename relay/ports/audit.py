@@ -37,6 +37,9 @@ class AuditAction(StrEnum):
     KEY_MADE = "key_made"
     KEY_ACTIVATED = "key_activated"
     KEY_RETIRED = "key_retired"
+    MASTER_KEY_MADE = "master_key_made"
+    MASTER_KEY_ROTATED = "master_key_rotated"
+    MASTER_KEY_REMOVED = "master_key_removed"
     PASSWORD_ADDED = "password_added"  # noqa: S105 - the name of an action
     PASSWORD_REVOKED = "password_revoked"  # noqa: S105 - likewise
     BYPASS_RESTORED = "bypass_restored"
@@ -54,7 +57,7 @@ class AuditEntry:
 
     `actor` is a name without an address, or the id of the party that acted. `party_id` is the party that the action is
     about. `subject_id` is the id of the other thing that it is about: a pair, an order, a sender, a message, a
-    password, or the DNS name of a DKIM key. `data` holds no address and no text of a message.
+    password, the DNS name of a DKIM key or the id of a master key. `data` holds no address and no text of a message.
     """
 
     at: datetime

@@ -19,7 +19,7 @@ These rules hold for all parts:
 - Nothing that belongs to one marketplace is found through an id of another (R-ADR-09).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -557,6 +557,45 @@ class DkimKeyStore(Protocol):
         ...
 
 
+class MasterKeyStore(Protocol):
+    """The keys of the master key file, by their ids in hexadecimal digits, and the values that they wrap (R-REC-04).
+
+    The methods that change the file raise StoreError. Running daemons read a changed file before they use its next key.
+    """
+
+    def ids(self) -> Sequence[str]:
+        """Returns the ids of the keys in the file; the first key wraps new values."""
+        ...
+
+    def waiting(self) -> str | None:
+        """Returns the id of the key that waits for its rotation, None if no key waits."""
+        ...
+
+    def add(self) -> str:
+        """Adds a fresh key at the end of the file, where it waits, and returns its id."""
+        ...
+
+    def make_current(self, key_id: str) -> None:
+        """Puts the key that waits first in the file; the one in its place becomes a former key."""
+        ...
+
+    def remove(self, key_id: str) -> None:
+        """Takes a former key out of the file. The caller must know that it wraps nothing."""
+        ...
+
+    async def in_use(self) -> Mapping[str, int]:
+        """Returns the number of values that each key wraps, by the key's id. Keys that wrap nothing are left out."""
+        ...
+
+    async def rewrap(self, limit: int) -> int:
+        """Wraps values of other keys by the first key, about `limit` of them, and returns how many; 0 at the end.
+
+        Raises UnreadableError if the file lacks the key of a value. May be cut off and repeated at any time, beside
+        running daemons.
+        """
+        ...
+
+
 class SecretStore(Protocol):
     """Secrets of the installation. They are the same in every process and never change."""
 
@@ -600,6 +639,8 @@ class Store(Protocol):
     def records(self) -> RecordStore: ...
     @property
     def dkim_keys(self) -> DkimKeyStore: ...
+    @property
+    def master_keys(self) -> MasterKeyStore: ...
     @property
     def secrets(self) -> SecretStore: ...
 

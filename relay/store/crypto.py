@@ -27,7 +27,8 @@ from relay.ports import StoreError
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_ID_BYTES: Final = 4
+MASTER_ID_BYTES: Final = 4
+_OLD: Final = b"old:"
 _CACHED_KEYS: Final = 4_096
 
 Entropy = Callable[[int], bytes]
@@ -65,26 +66,46 @@ class Key:
 class MasterKeys:
     """The master keys of an installation: lines of base64 in a file that only its owner may read (made with mode 0600).
 
-    The first key is the current one; the others can still unwrap the values that they wrapped. Each key's id is
-    computed from the key.
+    The first key is the current one. A line that begins with `old:` is a former one, which still unwraps the values
+    that it wrapped; any other line is a key that waits for its rotation. Each key's id is computed from the key. When
+    another process has changed the file, it is read again before a key is used next, so that a running daemon follows.
     """
 
-    def __init__(self, secrets: Sequence[bytes], *, source: str = "memory") -> None:
+    def __init__(self, secrets: Sequence[bytes], path: Path | None = None) -> None:
+        self._path = path
+        self._seen: tuple[int, ...] = ()
+        self._take(secrets)
+
+    @property
+    def source(self) -> str:
+        """The name of the file, for messages."""
+        return str(self._path or "memory")
+
+    @property
+    def ids(self) -> Sequence[bytes]:
+        """The ids of all keys, the current one first."""
+        self._refresh()
+        return list(self._ciphers)
+
+    @property
+    def waiting(self) -> bytes | None:
+        """The id of the key that the next rotation makes the current one, None if no key waits."""
+        lines = _read(self._path)[1][1:] if self._path else []
+        return next((_key_id(_secret(line)) for line in lines if not line.startswith(_OLD)), None)
+
+    def _take(self, secrets: Sequence[bytes]) -> None:
         if not secrets or any(len(secret) != KEY_BYTES for secret in secrets):
-            raise StoreError(f"{source}: a master key is {KEY_BYTES} bytes in base64; restore the file from its backup")
-        self.source = source
+            raise StoreError(
+                f"{self.source}: a master key is {KEY_BYTES} bytes in base64; restore the file from its backup"
+            )
         self._ciphers = {_key_id(secret): Key(secret, os.urandom) for secret in secrets}
-        self._current = _key_id(secrets[0])
 
     @classmethod
     def create(cls, path: Path) -> "MasterKeys":
         """Creates the file with one fresh key. Raises StoreError, also if the file exists."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            _write(descriptor, [base64.b64encode(os.urandom(KEY_BYTES))])
         except FileExistsError as error:
             raise StoreError(f"{path}: there is a master key already; remove `master_key`'s file by hand") from error
         except OSError as error:
@@ -94,31 +115,124 @@ class MasterKeys:
     @classmethod
     def load(cls, path: Path) -> "MasterKeys":
         """Returns the keys of the file. Raises StoreError, which names the file and the fix."""
+        return cls([_secret(line) for line in _read(path)[1]], path)
+
+    def _refresh(self) -> None:
+        """Reads the file again if it has changed. An unreadable file changes nothing; `relay check` names it."""
+        if self._path is None:
+            return
         try:
-            mode = path.stat().st_mode
-            lines = path.read_bytes().split()
-        except FileNotFoundError as error:
-            raise StoreError(f"{path}: no master key; `relay init` makes one, or restore it from its backup") from error
+            if _signature(self._path.stat()) != self._seen:
+                self._seen, lines = _read(self._path)
+                self._take([_secret(line) for line in lines])
+        except (OSError, StoreError):
+            return
+
+    # ------------------------------------------------------------ rotation
+
+    def add(self) -> bytes:
+        """Adds a fresh key to the end of the file and returns its id. Raises StoreError."""
+        secret = os.urandom(KEY_BYTES)
+        self._replace(lambda lines: [*lines, base64.b64encode(secret)])
+        return _key_id(secret)
+
+    def make_current(self, key_id: bytes) -> None:
+        """Puts a key that waits first in the file; the one in its place becomes a former one. Raises StoreError."""
+
+        def change(lines: list[bytes]) -> list[bytes]:
+            fresh = [line for line in lines if _key_id(_secret(line)) == key_id]
+            others = [line for line in lines if line not in fresh]
+            return [*fresh, *(_OLD + line if line == lines[0] else line for line in others)]
+
+        self._replace(change)
+
+    def remove(self, key_id: bytes) -> None:
+        """Takes a former key out of the file. Raises StoreError."""
+        self._replace(
+            lambda lines: [one for one in lines if not one.startswith(_OLD) or _key_id(_secret(one)) != key_id]
+        )
+
+    def _replace(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
+        """Replaces the file, with its owner and mode, in one step that a crash cannot cut in two."""
+        if self._path is None:
+            raise StoreError("master keys in memory cannot be changed")
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise StoreError(f"{fresh}: another rotation is writing it, or was cut off; if so, remove it") from error
         except OSError as error:
-            raise StoreError(f"{path}: cannot read the master key: {error.strerror}; check owner and mode") from error
-        if stat.S_IMODE(mode) & 0o077:
-            raise StoreError(f"{path}: others may read the master key; run `chmod 600 {path}`")
+            raise StoreError(f"{fresh}: cannot write master keys: {error.strerror}; check its directory") from error
         try:
-            secrets = [base64.b64decode(line, validate=True) for line in lines]
-        except binascii.Error as error:
-            raise StoreError(f"{path}: a master key is not base64; restore the file from its backup") from error
-        return cls(secrets, source=str(path))
+            owner = self._path.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            _write(descriptor, change(_read(self._path)[1]))
+            fresh.replace(self._path)
+            _sync(self._path.parent)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise StoreError(f"{fresh}: cannot write master keys: {error.strerror}; check its directory") from error
+        self._refresh()
+
+    # ------------------------------------------------------------ wrapping
 
     def wrap(self, row: bytes, secret: bytes) -> bytes:
         """Returns the secret, sealed by the current key, with the id of that key before it."""
-        return self._current + self._ciphers[self._current].seal(row, secret)
+        self._refresh()
+        key_id, cipher = next(iter(self._ciphers.items()))
+        return key_id + cipher.seal(row, secret)
 
     def unwrap(self, row: bytes, wrapped: bytes) -> bytes:
         """Returns the secret that was wrapped. Raises UnreadableError."""
-        cipher = self._ciphers.get(wrapped[:_ID_BYTES])
+        key_id = wrapped[:MASTER_ID_BYTES]
+        if key_id not in self._ciphers:
+            self._refresh()
+        cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise UnreadableError(f"master key {wrapped[:_ID_BYTES].hex()} is not in {self.source}")
-        return cipher.open(row, wrapped[_ID_BYTES:])
+            raise UnreadableError(f"master key {key_id.hex()} is not in {self.source}")
+        return cipher.open(row, wrapped[MASTER_ID_BYTES:])
+
+
+def _read(path: Path) -> tuple[tuple[int, ...], list[bytes]]:
+    """Returns the signature of the file and its lines. Raises StoreError, which names the file and the fix."""
+    try:
+        status = path.stat()
+        lines = path.read_bytes().split()
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no master key; `relay init` makes one, or restore it from its backup") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot read the master key: {error.strerror}; check owner and mode") from error
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise StoreError(f"{path}: others may read the master key; run `chmod 600 {path}`")
+    try:
+        for line in lines:
+            _secret(line)
+    except binascii.Error as error:
+        raise StoreError(f"{path}: a master key is not base64; restore the file from its backup") from error
+    return _signature(status), lines
+
+
+def _secret(line: bytes) -> bytes:
+    return base64.b64decode(line.removeprefix(_OLD), validate=True)
+
+
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _write(descriptor: int, lines: Sequence[bytes]) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.writelines(line + b"\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Vault:
@@ -204,4 +318,4 @@ def _keyed_hash(secret: bytes, value: bytes) -> bytes:
 
 
 def _key_id(secret: bytes) -> bytes:
-    return hmac.digest(secret, b"master key id", hashlib.sha256)[:_ID_BYTES]
+    return hmac.digest(secret, b"master key id", hashlib.sha256)[:MASTER_ID_BYTES]

@@ -13,6 +13,7 @@ from relay.store.events import EventWriter
 from relay.store.holder_keys import SqlHolderKeys
 from relay.store.holds import SqlHolds
 from relay.store.limits import SqlLimits
+from relay.store.master_keys import SqlMasterKeys
 from relay.store.notice_log import SqlNoticeLog
 from relay.store.opt_outs import SqlOptOuts
 from relay.store.orders import SqlOrders
@@ -50,6 +51,7 @@ class SqlStore:
         self.records = SqlRecords(base, contents, events)
         self.dkim_keys = SqlDkimKeys(base)
         self.secrets = SqlSecrets(base)
+        self.master_keys = SqlMasterKeys(base)
         self.audit_log = SqlAuditLog(base.engine, base.ids, base.sql)
 
     async def open(self) -> None:

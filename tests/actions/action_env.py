@@ -10,6 +10,7 @@ from relay.actions import (
     holds,
     keys,
     marks,
+    master_keys,
     messages,
     opt_outs,
     order_import,
@@ -133,6 +134,10 @@ async def _import(actor: Actor, env: ActionEnv) -> object:
     return [outcome async for outcome in imported]
 
 
+async def _rotate(actor: Actor, env: ActionEnv) -> object:
+    return [left async for left in master_keys.rotate(actor, env.services)]
+
+
 def _markets(env: ActionEnv) -> list[Marketplace]:
     return [env.marketplace]
 
@@ -218,6 +223,19 @@ CASES: Sequence[Case] = (
         [AuditAction.OPT_OUT_CLEARED],
         lambda actor, env: opt_outs.put(actor, env.services, env.buyer, None, None, out=False),
         Role.BUYER,
+    ),
+    Case(
+        master_keys.add,
+        Right.MANAGE_KEYS,
+        [AuditAction.MASTER_KEY_MADE],
+        lambda actor, env: master_keys.add(actor, env.services),
+    ),
+    Case(master_keys.rotate, Right.MANAGE_KEYS, [AuditAction.MASTER_KEY_ROTATED], _rotate),
+    Case(
+        master_keys.remove,
+        Right.MANAGE_KEYS,
+        [AuditAction.MASTER_KEY_REMOVED],
+        lambda actor, env: master_keys.remove(actor, env.services),
     ),
     Case(
         messages.read_text,

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from relay.cli.examine import Grade
-from tests.cli.conftest import Installation
+from tests.cli.conftest import REVEAL, Installation
 from tests.support.dns import MiniDns
 from tests.support.peers import BackgroundLoop
 
@@ -112,3 +112,32 @@ def test_check_wants_active_keys_published_and_warns_of_others(installation: Ins
     with _published(installation, sound):
         found = [one for one in installation.json("check", exit_code=1) if one["what"] == "DKIM"]
     assert sorted(one["grade"] for one in found) == ["bad", "bad", "good", "good"]
+
+
+# R-REC-04
+def test_the_master_key_is_replaced_and_the_old_one_named_until_it_is_retired(installation: Installation) -> None:
+    installation.relay("party", "add", "--role", "buyer", "--ref", "B1", "--mailbox", "hanako@private.example")
+    (old,) = installation.json("keys", "list", "master")
+    assert old["state"] == "current"
+    assert old["wraps"] > 2
+    result = installation.relay("keys", "rotate", "master", "--json", "--by", "ann")
+    assert "0 values left" in result.stderr
+    fresh, former = installation.json("keys", "list", "master")
+    assert (fresh["state"], fresh["wraps"]) == ("current", old["wraps"])
+    assert (former["id"], former["state"], former["wraps"]) == (old["id"], "former", 0)
+    assert installation.json("keys", "retire", "master") == [{"removed": old["id"]}]
+    assert [one["id"] for one in installation.json("keys", "list", "master")] == [fresh["id"]]
+    shown = installation.json("party", "show", "--role", "buyer", "--ref", "B1", *REVEAL)
+    assert shown["mailbox"] == "hanako@private.example"
+    actions = [one["action"] for one in installation.json("audit", "list", "--all")]
+    assert actions[1:4] == ["master_key_removed", "master_key_rotated", "master_key_made"]
+
+
+def test_a_prepared_master_key_waits_until_it_is_rotated(installation: Installation) -> None:
+    for _ in range(2):  # once
+        states = [one["state"] for one in installation.json("keys", "rotate", "master", "--prepare")]
+        assert states == ["current", "waiting"]
+    waiting = installation.json("keys", "list", "master")[1]["id"]
+    assert installation.json("keys", "retire", "master") == []
+    installation.relay("keys", "rotate", "master")
+    assert installation.json("keys", "list", "master")[0]["id"] == waiting

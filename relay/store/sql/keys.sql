@@ -34,3 +34,34 @@ RETURNING selector, algorithm
 -- name: retire_dkim_key
 UPDATE dkim_key SET state = 'retired', since = $3, wrapped = $4
 WHERE domain = $1 AND selector = $2 AND state IN ('prepared', 'replaced') RETURNING algorithm
+
+
+-- name: count_wrapped_secret
+-- A wrapped value begins with the id of its master key. A retired DKIM key has no value.
+SELECT substr(wrapped, 1, $1) AS key_id, count(*) AS wrapped FROM secret WHERE length(wrapped) > 0 GROUP BY 1
+
+-- name: wrapped_by_others_secret
+SELECT name, wrapped FROM secret WHERE substr(wrapped, 1, $1) <> $2 AND length(wrapped) > 0 LIMIT $3
+
+-- name: rewrap_secret
+UPDATE secret SET wrapped = $3 WHERE name = $1 AND wrapped = $2
+
+-- name: count_wrapped_holder_key
+-- A wrapped value begins with the id of its master key. A retired DKIM key has no value.
+SELECT substr(wrapped, 1, $1) AS key_id, count(*) AS wrapped FROM holder_key WHERE length(wrapped) > 0 GROUP BY 1
+
+-- name: wrapped_by_others_holder_key
+SELECT holder_id, wrapped FROM holder_key WHERE substr(wrapped, 1, $1) <> $2 AND length(wrapped) > 0 LIMIT $3
+
+-- name: rewrap_holder_key
+UPDATE holder_key SET wrapped = $3 WHERE holder_id = $1 AND wrapped = $2
+
+-- name: count_wrapped_dkim_key
+-- A wrapped value begins with the id of its master key. A retired DKIM key has no value.
+SELECT substr(wrapped, 1, $1) AS key_id, count(*) AS wrapped FROM dkim_key WHERE length(wrapped) > 0 GROUP BY 1
+
+-- name: wrapped_by_others_dkim_key
+SELECT domain, selector, wrapped FROM dkim_key WHERE substr(wrapped, 1, $1) <> $2 AND length(wrapped) > 0 LIMIT $3
+
+-- name: rewrap_dkim_key
+UPDATE dkim_key SET wrapped = $4 WHERE domain = $1 AND selector = $2 AND wrapped = $3
