@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from relay import config as configuration
 from relay import texts
 from relay.config import Config
+from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplaces
 from relay.edge import observe, scan, system, tls
@@ -102,7 +103,7 @@ def _authenticator(config: Config, observer: Observer) -> Authenticator:
     """
     section = config.authentication
     if not section.verify:
-        return SessionAuthenticator()
+        return SessionAuthenticator(front_hosts=config.networks.front_hosts)
     return MailAuthenticator(
         DnsResolver(dns=config.dns),
         observer,
@@ -125,6 +126,9 @@ def _settings(config: Config) -> Settings:
         concurrency_per_destination=delivery.concurrency_per_destination,
         return_path_s=config.notices.return_path_s,
         digest_s=config.notices.digest_s,
+        report_limits=ReportLimits(
+            reports=config.notices.reports_per_message, size_bytes=config.notices.report_bytes_per_message
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from relay.core.identify import identify
-from relay.core.mail.head import HeadError, hops, read_head
+from relay.core.mail.head import Automatic, HeadError, hops, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.model.item import Item
 from relay.core.model.message import Incoming
@@ -27,7 +27,14 @@ from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
 from relay.core.policy.reach import reach
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import Authenticator, OvertakenError, Settlement, StoredContent
+from relay.ports import (
+    Authenticator,
+    OvertakenError,
+    Settlement,
+    StoredContent,
+    StoreUnavailableError,
+    UnavailableError,
+)
 from relay.steps import quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
@@ -37,6 +44,7 @@ from relay.steps.outcomes import (
     DistinctResult,
     ForOperator,
     Held,
+    JudgedResult,
     Judgement,
     Merged,
     OwnCopy,
@@ -75,6 +83,28 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
     if entry.acceptance.notices:
         services.dispatcher.notify()
     return replies
+
+
+async def accept_reply(services: Services, incoming: Incoming) -> bool:
+    """Accepts an automatic reply to an alias if a registered writer is proven for it (R-POL-14).
+
+    Returns False, with nothing written, for any other mail, and if a look-up fails. Raises StoreUnavailableError.
+    """
+    try:
+        result = await judge(services, incoming)
+    except StoreUnavailableError:
+        raise
+    except UnavailableError:
+        return False
+    is_proven = any(
+        isinstance(one, JudgedResult)
+        and one.judgement.writer.registered
+        and one.judgement.mail.automatic is Automatic.REPLY
+        for one in result.recipients
+    )
+    if is_proven:
+        await accept(services, incoming)
+    return is_proven
 
 
 async def judge(services: Services, incoming: Incoming) -> TransactionResult:

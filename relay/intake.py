@@ -27,6 +27,7 @@ from relay.steps.recipients import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
+_TAKEN: Final = Reply(250, "2.0.0", "taken note of")
 _REMEMBERED_LOGINS: Final = 1_000
 
 
@@ -115,9 +116,22 @@ class SmtpIntake:
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
         # Reports come first. If the store fails after them the client sends all of it again: a report may come twice, a
         # message may not.
-        reports = {a: await bounces.take(self._services, incoming, item_id) for a, item_id in returned.items()}
+        alone = len(returned) == 1
+        reports = {
+            address: await self._report(replace(incoming, rcpt_to=(address,)), item_id, alone=alone)
+            for address, item_id in returned.items()
+        }
         replies = iter(await flow.accept(self._services, replace(incoming, rcpt_to=written)) if written else ())
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
+
+    async def _report(self, incoming: Incoming, item_id: str, *, alone: bool) -> Reply:
+        """Takes a mail to one return path; whatever it says, it is answered by 250. Raises UnavailableError."""
+        opened = await bounces.read(self._services, incoming, item_id)
+        if opened is not None:
+            to_alias = replace(incoming, rcpt_to=(opened.answers,))
+            if not opened.answers or not await flow.accept_reply(self._services, to_alias):
+                await bounces.keep(self._services, incoming, opened, alone=alone)
+        return _TAKEN
 
     def _returned_item(self, local_part: str) -> str | None:
         return verp.read(local_part, self._services.clock.now(), self._services.store.secrets.get("verp"))

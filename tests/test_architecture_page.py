@@ -16,7 +16,7 @@ PURPOSES = {
     "audit": "what a person or a program changed in the installation; rows are only added",
     "alias": "issued aliases, retired ones too; none is issued twice",
     "app_password": "hashed passwords of parties",
-    "body": "sealed bytes: originals and notices",
+    "body": "sealed bytes: originals, notices and reports",
     "dkim_key": "sealed signing keys by domain and selector",
     "event": "what happened to each message; rows are only added",
     "heartbeat": "a row that each process overwrites to prove that writes are possible",

@@ -9,7 +9,7 @@ from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds, plain
 from relay.core.model.event import ViewData
 from relay.core.model.pair import Pair
-from relay.ports import MessageSummary, StoredMessage
+from relay.ports import MessageSummary, StoredMessage, StoredReport
 from relay.ports.audit import AuditAction, AuditEntry
 
 
@@ -78,8 +78,30 @@ async def read_text(
         raise NotFoundError(f"there is no message {message_id}, or its text is erased")
     if form != "original" and stored.header is None:
         raise ActionError(f"{message_id} was not relayed, so there is no relayed form")
-    view = ViewData(what=form, case=why.case, reason=why.reason, by=plain(actor.by))
-    await context.store.records.note_view(message_id, view)
-    about = Subject(message=stored.summary, pair=None)
-    await audit.record(context, entry(actor, context, AuditAction.TEXT_READ, about, form=form))
+    await _note_view(actor, context, stored.summary, form, why)
     return stored
+
+
+async def read_report(
+    actor: Actor, context: ActionContext, message_id: str, report_id: str | None, grounds: Grounds
+) -> StoredReport:
+    """Returns a report that came to the return path of a message. Its reading is recorded as that of a text.
+
+    `report_id` is the one in the history of the message; None stands for the last report that is kept.
+    """
+    actor.require(Right.READ_TEXT)
+    why = grounds.recorded()
+    summary = await context.store.records.summary(message_id)
+    found = await context.store.reports.of_message(message_id)
+    report = next((one for one in reversed(found) if report_id in {None, one.event.id}), None)
+    if summary is None or report is None:
+        raise NotFoundError(f"{message_id} has no such report, or its bytes are not kept")
+    await _note_view(actor, context, summary, "report", why)
+    return report
+
+
+async def _note_view(actor: Actor, context: ActionContext, message: MessageSummary, form: str, why: Grounds) -> None:
+    view = ViewData(what=form, case=why.case, reason=why.reason, by=plain(actor.by))
+    await context.store.records.note_view(message.id, view)
+    about = Subject(message=message, pair=None)
+    await audit.record(context, entry(actor, context, AuditAction.TEXT_READ, about, form=form))

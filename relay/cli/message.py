@@ -58,8 +58,11 @@ async def list_messages(
 @message.command("show")
 @id_argument
 @click.option(
-    "--body", type=click.Choice(["original", "relayed"]), help="Print the bytes of this form and nothing else."
+    "--body",
+    type=click.Choice(["original", "relayed", "report"]),
+    help="Print the bytes of this form and nothing else; `report`: of mail that came to the return path.",
 )
+@click.option("--report", "report_id", metavar="REPORT", help="With --body report: which one; without it the last.")
 @click.option("--diff", is_flag=True, help="Show the changes that the relay made, as a person would read them.")
 @grounds_options("--body and --diff")
 @show.as_json
@@ -70,13 +73,26 @@ async def show_message(
     *,
     message_id: str,
     body: str | None,
+    report_id: str | None,
     diff: bool,
     as_json: bool,
 ) -> None:
     """Show the state and history of a message. Its text is shown only for a case and a reason, and this is recorded."""
+    if report_id and body != "report":
+        raise click.UsageError("--report names a report for --body report")
     if body or diff:
         if body and diff:
             raise click.UsageError("--body prints one form, --diff compares the two; take one of them")
+        if body == "report":
+            report = await messages.read_report(
+                session.actor, session.actions(store), message_id, report_id, case=case or "", reason=reason or ""
+            )
+            for name, value in asdict(report.source).items():
+                click.echo(
+                    f"{name}: {show.printable(', '.join(value) if isinstance(value, tuple) else value)}", err=True
+                )
+            sys.stdout.buffer.write(report.content)
+            return
         stored = await messages.read_text(
             session.actor,
             session.actions(store),

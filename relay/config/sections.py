@@ -159,6 +159,8 @@ class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_mailbox_per_hour: Positive = 30
     return_path_s: Duration = 1_209_600
+    reports_per_message: Whole = 10
+    report_bytes_per_message: Whole = 5_000_000
     digest_s: Duration = 86_400
     sweep_s: Duration = 60
 

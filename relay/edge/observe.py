@@ -41,7 +41,7 @@ COUNTERS: Final[Mapping[str, Metric]] = {
     ),
     "delivery_connections": Metric("Connections made to other servers, by TLS version.", ("tls",)),
     "bounces": Metric(
-        "Mails to a return path, by the reason that they gave or why they changed nothing.", ("outcome",)
+        "Mails to a return path, by the confirmed reason that they gave or why they changed nothing.", ("outcome",)
     ),
     "scans": Metric("Messages given to a scanner, by its result.", ("scanner", "outcome")),
     "links": Metric("Uses of signed links, by purpose and outcome.", ("purpose", "outcome")),

@@ -57,7 +57,8 @@ def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
 class ClientSession(asyncio.Protocol):
     """An open session with a server.
 
-    `offers` holds the EHLO keywords in lower case with their parameters. `sent` counts the transactions. The future
+    `ip` is the server's address, "" if it has none. `offers` holds the EHLO keywords in lower case with their
+    parameters. `sent` counts the transactions. The future
     `ended` is done when the connection is closed.
     """
 
@@ -72,6 +73,8 @@ class ClientSession(asyncio.Protocol):
         timeout_s: float,
     ) -> None:
         self.host = host
+        peer = transport.get_extra_info("peername")
+        self.ip = str(peer[0]) if isinstance(peer, tuple) else ""
         self.offers = offers
         self.tls = tls
         self.sent = 0

@@ -202,6 +202,7 @@ def _delivery(answer: Answer, session: ClientSession, *, downgraded: bool) -> De
         host=session.host,
         tls=session.tls,
         downgraded=downgraded,
+        ip=session.ip,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from relay.core.bounce.origin import Origin
 from relay.core.model.facts import Authentication, Scan
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
@@ -85,6 +86,14 @@ class Authenticator(Protocol):
         """Returns the proofs that the message was written by the folded From address.
 
         Raises UnavailableError for a DNS fault that could change the result.
+        """
+        ...
+
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:
+        """Returns the origin of a report about a message to `destination`, a folded domain or "".
+
+        Nothing is raised: what DNS does not answer within half a minute is not proven. Without `by_dns` nothing is
+        looked up, and the origin has the client's address only.
         """
         ...
 

@@ -26,8 +26,8 @@ class Delivery:
 
     `code`, `enhanced` and `text` are the last reply of the remote server (0 and "" if there was none), and `phase` is
     the step of the reply (`connect`, `tls`, `mail`, `rcpt`, `data`, `end_of_data`, `dns`). `host` is the name of the
-    server; `tls` the protocol version, or "". `permanent` means that another attempt cannot succeed; `downgraded` that
-    the downgraded form of the content was sent.
+    server, and `ip` its address, "" if there was no session; `tls` the protocol version, or "". `permanent` means that
+    another attempt cannot succeed; `downgraded` that the downgraded form of the content was sent.
     """
 
     accepted: bool
@@ -39,6 +39,7 @@ class Delivery:
     host: str
     tls: str
     downgraded: bool = False
+    ip: str = ""
 
 
 class Courier(Protocol):

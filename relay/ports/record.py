@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from relay.core.bounce.keeping import ReportLimits
 from relay.core.dkim import KeyState
 from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
@@ -176,6 +177,47 @@ class Settlement:
     delay_noticed: bool = False
     dialled: bool = True
     delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSource:
+    """The client and the envelope of a report as they were, for the sealed part of the record.
+
+    `names` are the client's host names that lead back to its address, `signers` the domains of valid DKIM signatures.
+    """
+
+    client_ip: str
+    helo: str
+    mail_from: str
+    names: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A mail to the return path of an item, as it is to be kept.
+
+    `event` is its event as if the item were accepted and nothing had come before: BOUNCED for a confirmed failure,
+    REPORTED_UNDELIVERABLE for an unconfirmed one, REPORT_RECEIVED for all else. `core.bounce.keeping` decides how much
+    of it is written. `notice` and `notice_event` are both None if the writer gets no notice.
+    """
+
+    item_id: str
+    event: Event
+    content: bytes
+    source: ReportSource
+    limits: ReportLimits
+    notice: OutgoingNotice | None = None
+    notice_event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """A decrypted report, for staff with a reason."""
+
+    event: Event
+    content: bytes
+    source: ReportSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from relay.core.bounce.keeping import Kept
 from relay.core.model.event import Event, MarkData, ViewData
 from relay.core.model.facts import ThreadRef
 from relay.core.model.item import Item
@@ -41,13 +42,14 @@ from relay.ports.record import (
     Misuse,
     NoticeSent,
     OptOutChange,
-    OutgoingNotice,
     Pending,
     QueueLine,
+    Report,
     Restoration,
     Settlement,
     StoredContent,
     StoredMessage,
+    StoredReport,
     Use,
 )
 
@@ -427,14 +429,6 @@ class QueueStore(Protocol):
         """Makes deferred items due now, all of them or those for one folded domain. Returns their number."""
         ...
 
-    async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        """Changes an accepted item, and its message unless it is a notice, to BOUNCED.
-
-        The events and the notice are added in the same transaction. Returns False, and writes nothing, for an item in
-        any other state: a second report of one bounce has no effect.
-        """
-        ...
-
     async def item(self, item_id: str) -> Item | None:
         """Returns the item with this id, in whatever state; its `address` is None if it cannot be decrypted."""
         ...
@@ -462,6 +456,23 @@ class HoldStore(Protocol):
 
         Dispatch then returns it with a notice. Returns False if the message does not wait for a decision.
         """
+        ...
+
+
+class ReportStore(Protocol):
+    """Mail that came to the return paths of messages (R-OUT-04)."""
+
+    async def add(self, report: Report) -> Kept | None:
+        """Writes as much of the report as `core.bounce.keeping.kept` says, in one transaction.
+
+        A BOUNCED event changes an accepted item, and its message, to BOUNCED. The content is sealed under the id of the
+        event; without the key of its holder only the event is written. Returns the part that was written, None for
+        nothing, as when the item does not exist.
+        """
+        ...
+
+    async def of_message(self, message_id: str) -> Sequence[StoredReport]:
+        """Returns the reports of a message whose content is kept and can be decrypted, the oldest first."""
         ...
 
 
@@ -602,8 +613,8 @@ class SecretStore(Protocol):
     def get(self, name: str) -> bytes:
         """Returns the 32-byte secret that is derived from the root secret for this name.
 
-        Names in use: "address", "alias", "link", "login", "message_id", "sender", "thread", "verp". Raises StoreError
-        before the store is open.
+        Names in use: "address", "alias", "link", "login", "message_id", "report", "sender", "thread", "verp".
+        Raises StoreError before the store is open.
         """
         ...
 
@@ -635,6 +646,8 @@ class Store(Protocol):
     def queue(self) -> QueueStore: ...
     @property
     def holds(self) -> HoldStore: ...
+    @property
+    def reports(self) -> ReportStore: ...
     @property
     def records(self) -> RecordStore: ...
     @property

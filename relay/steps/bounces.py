@@ -1,44 +1,230 @@
-"""Bounces: a delivery report to one of the relay's signed return paths settles the item that it is about."""
+"""Mail to the relay's signed return paths: each is a claim about the item that the path names (R-OUT-04).
+
+A failure that the origin of its report confirms settles the item, and its writer gets a notice. Without a confirmation
+the state stays, and the writer gets one notice in uncertain words. All else leaves an event.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, cast
 
 from relay.core import bounce
-from relay.core.bounce import BounceAction
-from relay.core.model.event import Event, EventType, NoticeData, ReportData
+from relay.core.bounce import Bounce, BounceAction, keeping
+from relay.core.bounce import origin as origins
+from relay.core.bounce.carrier import host_class
+from relay.core.bounce.origin import Confirmation, Origin, Sent
+from relay.core.mail.head import Automatic, Head, HeadError, read_head
+from relay.core.mail.mime import MimeError, MimeLimits, split
+from relay.core.model.event import AttemptData, Event, EventType, ReportData, ReportOutcome
+from relay.core.model.item import Item, ItemKind, ItemState
 from relay.core.model.message import Incoming
-from relay.core.model.reply import Reply
+from relay.core.model.reason import ReasonCode
 from relay.core.notice.compose import NoticeType
+from relay.core.policy.case import automatic
+from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store
 from relay.steps import notices
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.offload import offload
 from relay.steps.services import Services
 
+_UNCERTAIN_A_DAY: Final = 3
+"""The number of notices in uncertain words for one pair and day."""
+_DAY: Final = timedelta(days=1)
 
-async def take(services: Services, incoming: Incoming, item_id: str) -> Reply:
-    """Reads a report about `item_id`, and sends the writer of the failed message a notice. Raises UnavailableError.
 
-    The sender of the report gets no mail in answer (RFC 5321 §4.5.5).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A mail to a return path, read.
+
+    `item` is the one that the path names, `report` the delivery report, None if the mail is none. `from_address` is the
+    folded From, "" if it is not readable. `answers` is the alias at which an automatic reply would reach the writer of
+    the message, "" for any other mail. `is_marked`: the mail is marked as an automatic reply.
     """
-    report = await offload(len(incoming.content), bounce.read, incoming.content)
+
+    item: Item
+    report: Bounce | None
+    from_address: str
+    answers: str
+    is_marked: bool
+
+
+async def read(services: Services, incoming: Incoming, item_id: str) -> Opened | None:
+    """Reads a mail to the return path of an item, None if there is no such item. Raises UnavailableError."""
+    content = incoming.content
     item = await services.store.queue.item(item_id)
-    if report is None or report.action is not BounceAction.FAILED or item is None:
-        services.event_log.report_ignored("unread" if report is None else "ignored", item)
-        return Reply(250, "2.0.0", "taken note of")
+    if item is None:
+        services.event_log.report_ignored("unknown", None)
+        return None
+    report = await offload(len(content), bounce.read, content)
+    head = await offload(len(content), _head, content, services.settings.mime_limits)
+    answers, from_address = "", head.from_address if head else ""
+    if report is None and head is not None and item.kind is ItemKind.RELAY:
+        answers = await _alias(services.store, item) if automatic(incoming, head) is Automatic.REPLY else ""
+    is_marked = head is not None and head.automatic is Automatic.REPLY
+    return Opened(item=item, report=report, from_address=from_address, answers=answers, is_marked=is_marked)
 
-    def event(event_type: EventType, data: ReportData | NoticeData) -> Event:
-        at = incoming.received_at
-        return Event(id=services.ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
 
-    events = [event(EventType.BOUNCED, ReportData(reason=report.reason, status=report.status, by="report"))]
+def _head(content: bytes, limits: MimeLimits) -> Head | None:
+    try:
+        return read_head(content, split(content, limits))
+    except (HeadError, MimeError):
+        return None
+
+
+async def _alias(store: Store, item: Item) -> str:
+    """Returns the alias of the item's writer, as its recipient knows it."""
+    summary = await store.records.summary(item.message_id)
+    pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
+    if summary is None or pair is None or summary.author_role is None:
+        return ""
+    return pair.side(summary.author_role).alias.address
+
+
+async def keep(services: Services, incoming: Incoming, opened: Opened, *, alone: bool) -> None:
+    """Keeps a mail to a return path, and settles its item if the mail confirms a failure. Raises UnavailableError.
+
+    `alone`: the transaction names no other return path. No mail server reports to several at once, so nothing confirms
+    such a report. The sender of the report gets no mail in answer (RFC 5321 §4.5.5).
+    """
+    item, content = opened.item, incoming.content
+    history = await services.store.records.history(item.message_id)
+    event = Event(
+        id=services.ids.new(),
+        message_id=item.message_id,
+        at=incoming.received_at,
+        type=EventType.REPORT_RECEIVED,
+        data=await offload(len(content), _measured, content),
+    )
+    has_room = keeping.has_room(history, event)
+    origin = await services.authenticator.origin(incoming, item.destination, by_dns=alone and has_room)
+    event = _judged(services.store, incoming, opened, origin, history, event, alone=alone)
+    if event.type is not EventType.BOUNCED and not has_room:
+        services.event_log.report_ignored("too_many", item)
+        return
     with ReservedSlots(services.notice_quota) as slots:
-        notice, notice_type = None, NoticeType.UNDELIVERABLE
-        if not item.is_ours:
-            reason = notices.failure(report.reason)
-            notice = await notices.about_item(services, slots, item, notice_type, reason, incoming.received_at)
-        if notice is not None:
-            queued = notices.queued_data(notice, notice_type, report.reason)
-            events.append(event(EventType.NOTICE_QUEUED, queued))
-        if await services.store.queue.bounce(item_id, events, notice):
-            services.dispatcher.notify()
-        else:
-            services.event_log.report_ignored("repeated", item)
+        notice = await _notice(services, slots, item, event, history)
+        kept = await services.store.reports.add(
+            Report(
+                item_id=item.id,
+                event=event,
+                content=content,
+                source=_source(incoming, origin),
+                limits=services.settings.report_limits,
+                notice=notice,
+                notice_event=_noticed(services.ids, event, notice),
+            )
+        )
+        if kept is None or not kept.notice:
             slots.release()
-    return Reply(250, "2.0.0", "taken note of")
+    if kept is None:
+        services.event_log.report_ignored("too_many", item)
+    elif kept.notice and notice is not None:
+        services.dispatcher.notify()
+
+
+def _measured(content: bytes) -> ReportData:
+    return ReportData(by="report", size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def _judged(
+    store: Store,
+    incoming: Incoming,
+    opened: Opened,
+    origin: Origin,
+    history: Sequence[Event],
+    event: Event,
+    *,
+    alone: bool,
+) -> Event:
+    """Returns the event with its type, the claim of the report, and who made the claim without names and addresses."""
+    item, report = opened.item, opened.report
+    data = ReportData(**cast("ReportData", event.data))
+    if host := next(iter((*origin.names, *filter(None, (origin.helo,)), *origin.signers)), ""):
+        data["host"] = host_class(host)
+    if origin.results:
+        data["auth"] = ",".join(origin.results)
+    if report is None or report.action is not BounceAction.FAILED:
+        data["outcome"] = _outcome(opened, incoming.content)
+        return replace(event, data=data)
+    data["reason"], data["status"] = report.reason, report.status
+    confirmed: Confirmation | None = origins.confirmation(
+        report,
+        origin if alone else Origin(),
+        Sent(item_id=item.id, record_id=item.message_id, destination=item.destination, took=_took(item, history)),
+        mail_from=incoming.mail_from,
+        from_address=opened.from_address,
+        key=store.secrets.get("report"),
+    )
+    if confirmed is None:
+        return replace(event, type=EventType.REPORTED_UNDELIVERABLE, data=data)
+    data["confirmed"] = confirmed
+    return replace(event, type=EventType.BOUNCED, data=data)
+
+
+def _took(item: Item, history: Sequence[Event]) -> str:
+    """Returns the mark of the host that accepted the item, "" if none did."""
+    marks = [
+        cast("AttemptData", event.data).get("took", "")
+        for event in history
+        if event.type is EventType.ACCEPTED and cast("AttemptData", event.data).get("item", ItemKind.RELAY) == item.kind
+    ]
+    return marks[-1] if marks else ""
+
+
+def _outcome(opened: Opened, content: bytes) -> ReportOutcome:
+    if opened.report is not None:
+        return ReportOutcome.IGNORED
+    if bounce.is_feedback(content):
+        return ReportOutcome.FEEDBACK
+    return ReportOutcome.AUTO_REPLY if opened.is_marked else ReportOutcome.UNREAD
+
+
+def _source(incoming: Incoming, origin: Origin) -> ReportSource:
+    return ReportSource(
+        client_ip=incoming.peer.client_ip,
+        helo=incoming.peer.helo,
+        mail_from=incoming.mail_from,
+        names=origin.names,
+        signers=origin.signers,
+    )
+
+
+async def _notice(
+    services: Services, slots: ReservedSlots, item: Item, event: Event, history: Sequence[Event]
+) -> OutgoingNotice | None:
+    """Returns the notice of a failure, None if the writer gets none."""
+    if event.type is EventType.REPORT_RECEIVED or item.state is not ItemState.ACCEPTED:
+        return None
+    if event.type is EventType.BOUNCED:
+        reason = notices.failure(cast("ReportData", event.data)["reason"])
+        return await notices.about_item(services, slots, item, NoticeType.UNDELIVERABLE, reason, event.at)
+    if keeping.was_noticed(history):
+        return None
+    reason = notices.failure(ReasonCode.REPORTED_UNDELIVERABLE)
+    notice = await notices.about_item(services, slots, item, NoticeType.REPORTED, reason, event.at)
+    return notice if notice is not None and await _may_tell(services.store, item, event) else None
+
+
+async def _may_tell(store: Store, item: Item, event: Event) -> bool:
+    """Takes one of the day's places of the pair for a notice in uncertain words; False if none is free."""
+    summary = await store.records.summary(item.message_id)
+    pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
+    if pair is None:
+        return False
+    for place in range(_UNCERTAIN_A_DAY):
+        sent = NoticeSent(party_id=pair.buyer.party.id, topic=f"reported {pair.id} {place}", at=event.at)
+        if await store.notice_log.add(sent, unless_since=event.at - _DAY):
+            return True
+    return False
+
+
+def _noticed(ids: Ids, event: Event, notice: OutgoingNotice | None) -> Event | None:
+    if notice is None:
+        return None
+    if event.type is EventType.BOUNCED:
+        data = notices.queued_data(notice, NoticeType.UNDELIVERABLE, cast("ReportData", event.data)["reason"])
+    else:
+        data = notices.queued_data(notice, NoticeType.REPORTED, ReasonCode.REPORTED_UNDELIVERABLE)
+    return Event(id=ids.new(), message_id=event.message_id, at=event.at, type=EventType.NOTICE_QUEUED, data=data)

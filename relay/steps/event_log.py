@@ -53,13 +53,15 @@ LINES: Final[Mapping[EventType, str]] = {
     EventType.CHECKED: "message_checked",
     EventType.MARKED: "message_marked",
     EventType.VIEWED: "message_viewed",
+    EventType.REPORTED_UNDELIVERABLE: "reported_undeliverable",
+    EventType.REPORT_RECEIVED: "report_received",
     EventType.COPY_MERGED: "copy_merged",
 }
 """The line of each event that comes by itself."""
 
 SHOWN: Final = frozenset(
     {"reason", "reasons", "type", "code", "enhanced", "phase", "host", "tls", "attempt", "downgraded", "status", "mark"}
-    | {"sender", "notice", "port", "size_bytes", "policy", "letter"}
+    | {"sender", "notice", "port", "size_bytes", "policy", "letter", "confirmed", "outcome", "auth", "report"}
 )
 """The data of an event that a line shows. Names of people, cases and the texts of other servers stay in the record."""
 _WAYS: Final = frozenset({"link", "report", "seller", "buyer"})
@@ -160,7 +162,7 @@ class EventLog:
 
     @_harmless
     def report_ignored(self, outcome: str, item: Item | None) -> None:
-        """A mail to a return path of ours that changed nothing."""
+        """A mail to a return path of ours that left nothing in the record."""
         self.observer.count("bounces", outcome=outcome)
         subject: Fields = {"id": item.message_id, "item": item.id} if item is not None else {}
         log.info("report_ignored", outcome=outcome, **subject)
@@ -220,6 +222,10 @@ class EventLog:
             self.observer.count("deliveries", kind=item.kind, state=event.type, reason=reason)
         elif event.type is EventType.BOUNCED:
             self.observer.count("bounces", outcome=reason)
+        elif event.type is EventType.REPORTED_UNDELIVERABLE:
+            self.observer.count("bounces", outcome="unconfirmed")
+        elif event.type is EventType.REPORT_RECEIVED:
+            self.observer.count("bounces", outcome=str(data.get("outcome", "")))
         if LINES[event.type] == "delivery":
             fields["state"] = event.type
         log.info(LINES[event.type], **_filled(fields))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
@@ -23,7 +24,7 @@ class Settings:
     """The settings that the steps need.
 
     `owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is the
-    shortest time between two similar notices to one party.
+    shortest time between two similar notices to one party; `report_limits` bound the mail to a return path.
     """
 
     owner: str
@@ -36,6 +37,7 @@ class Settings:
     concurrency_per_destination: int
     return_path_s: float
     digest_s: float
+    report_limits: ReportLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core import redact, verp
+from relay.core.bounce import origin
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.mail.mime import body_start
@@ -79,6 +80,9 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
     ids, owner = services.ids, services.settings.owner
     if delivery.accepted:
         data = _data(item, mailbox, delivery, None)
+        if not item.is_ours:
+            key = services.store.secrets.get("report")
+            data["took"] = origin.mark(key, item.id, delivery.ip, delivery.host)
         return _settlement(ids, owner, item, ItemState.ACCEPTED, now, data, delivery=delivery)
     reason = classify(
         permanent=delivery.permanent,

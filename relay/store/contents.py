@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple, cast
 
@@ -10,11 +11,11 @@ import msgspec
 from backports import zstd
 
 from relay.core.mail.edits import Edit
-from relay.core.model.event import Event, EventData
+from relay.core.model.event import Event, EventData, EventType
 from relay.core.rewrite.plan import Change
-from relay.ports import MessageRecord, RecordDetail
+from relay.ports import MessageRecord, RecordDetail, ReportSource
 from relay.steps.offload import THREAD_BYTES
-from relay.store.base import to_us
+from relay.store.base import from_us, to_us
 from relay.store.crypto import KEY_BYTES, Key, UnreadableError, Vault, content_hash, identity
 from relay.store.engine import Row
 from relay.store.statements import Table
@@ -95,6 +96,14 @@ def seal_notice(item_id: str, holder_id: str, content: bytes, vault: Vault, hold
     return _seal(item_id, holder_id, content, [("original", _compress(content))], vault, holder)
 
 
+def seal_report(
+    report_id: str, holder_id: str, content: bytes, source: ReportSource, vault: Vault, holder: Key
+) -> SealedContents:
+    plain = replace(source, helo=whole(source.helo), mail_from=whole(source.mail_from))
+    parts = [("original", _compress(content)), ("source", msgspec.msgpack.encode(plain))]
+    return _seal(report_id, holder_id, content, parts, vault, holder)
+
+
 def _compress(plain: bytes) -> bytes:
     if len(plain) > THREAD_BYTES:
         return zstd.compress(plain, _LEVEL)
@@ -131,12 +140,8 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
 
     Raises UnreadableError if the key is destroyed or a part is missing or damaged.
     """
-    sealed = {row["part"]: row for row in rows}
-    if "original" not in sealed:
-        raise UnreadableError("the body is missing")
-    key = message_key(content_id, rows[0], vault)
+    plain = _open_parts(content_id, rows, vault)
     try:
-        plain = {part: key.open(identity("body", content_id, part), row["sealed"]) for part, row in sealed.items()}
         return Contents(
             original=zstd.decompress(plain["original"]),
             relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else RelayedForm(),
@@ -144,6 +149,23 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
         )
     except (zstd.ZstdError, msgspec.MsgspecError) as error:
         raise UnreadableError("a sealed body is damaged") from error
+
+
+def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[bytes, ReportSource]:
+    """Returns bytes and source of a report from `content` rows. Raises UnreadableError as `open_contents` does."""
+    plain = _open_parts(report_id, rows, vault)
+    try:
+        return zstd.decompress(plain["original"]), msgspec.msgpack.decode(plain["source"], type=ReportSource)
+    except (zstd.ZstdError, msgspec.MsgspecError, KeyError) as error:
+        raise UnreadableError("a sealed report is damaged") from error
+
+
+def _open_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> dict[str, bytes]:
+    sealed = {row["part"]: row for row in rows}
+    if "original" not in sealed:
+        raise UnreadableError("the body is missing")
+    key = message_key(content_id, rows[0], vault)
+    return {part: key.open(identity("body", content_id, part), row["sealed"]) for part, row in sealed.items()}
 
 
 _decode_relayed = partial(msgspec.msgpack.decode, type=RelayedForm)
@@ -158,6 +180,17 @@ def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
     at, data = to_us(event.at), _to_json(event.data)
     leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
     return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
+
+
+def event_of(row: Row) -> Event:
+    """Returns the event of a row."""
+    return Event(
+        id=row["id"],
+        message_id=row["message_id"],
+        at=from_us(row["at"]),
+        type=EventType(row["type"]),
+        data=decode_event_data(row["data"]),
+    )
 
 
 def decode_event_data(text: str) -> EventData:

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from relay.core.model.event import Event
 from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
-from relay.core.model.message import MessageState
 from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
 from relay.store.accepting import Rows, report
 from relay.store.base import Base, StorePart, from_us, to_us
@@ -164,22 +162,6 @@ class SqlQueue(StorePart):
             return len((yield self._sql[name], params))
 
         return await self._engine.write(change)
-
-    async def bounce(self, item_id: str, events: Sequence[Event], notice: OutgoingNotice | None) -> bool:
-        rows = Rows(events=[event_row(event) for event in events], report=partial(self._event_log.happened, events))
-        await self._enclose(rows, notice)
-
-        def write() -> Work[bool]:
-            item = yield self._sql["bounce"], (item_id,)
-            if not item:
-                return False
-            if item[0]["kind"] != ItemKind.NOTICE:
-                move = (item[0]["message_id"], MessageState.BOUNCED.value)
-                yield values(self._sql["settle_messages"], ("TEXT", "TEXT"), [move])
-            yield from _write_rows(self._engine, [rows])
-            return True
-
-        return await self._engine.write(write)
 
     async def lines(self) -> Sequence[QueueLine]:
         return [

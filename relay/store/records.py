@@ -11,7 +11,7 @@ from relay.core.model.party import Role
 from relay.ports import MessageSummary, StoredMessage
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
-from relay.store.contents import decode_detail, decode_event_data
+from relay.store.contents import decode_detail, decode_event_data, event_of
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
@@ -68,16 +68,7 @@ class SqlRecords(StorePart):
             after = (rows[-1]["received_at"], rows[-1]["id"])
 
     async def history(self, message_id: str) -> Sequence[Event]:
-        return [
-            Event(
-                id=row["id"],
-                message_id=row["message_id"],
-                at=from_us(row["at"]),
-                type=EventType(row["type"]),
-                data=decode_event_data(row["data"]),
-            )
-            for row in await self._read("history", message_id)
-        ]
+        return [event_of(row) for row in await self._read("history", message_id)]
 
     async def notices(self, message_id: str) -> Sequence[bytes]:
         notices = []

@@ -21,6 +21,7 @@ from relay.store.pairs import SqlPairs
 from relay.store.parties import SqlParties
 from relay.store.queue import SqlQueue
 from relay.store.records import SqlRecords
+from relay.store.reports import SqlReports
 from relay.store.secrets import SqlSecrets
 from relay.store.senders import SqlSenders
 from relay.store.threads import SqlThreads
@@ -48,6 +49,7 @@ class SqlStore:
         self.notice_log = SqlNoticeLog(base)
         self.acceptances = SqlAcceptances(base, holder_keys, self.holds)
         self.queue = SqlQueue(base, holder_keys, contents, self.pairs)
+        self.reports = SqlReports(base, holder_keys, contents)
         self.records = SqlRecords(base, contents, events)
         self.dkim_keys = SqlDkimKeys(base)
         self.secrets = SqlSecrets(base)

@@ -119,6 +119,7 @@ OCCURS = {
     NoticeType.CHECKED: RETURNING | DETOURS | LIFTING,
     NoticeType.DELAYED: {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
     NoticeType.UNDELIVERABLE: FAILED_FOR_GOOD,
+    NoticeType.REPORTED: {ReasonCode.REPORTED_UNDELIVERABLE},
 }
 VALUES = (
     ("name", "catalogue.xlsm"),
@@ -167,6 +168,7 @@ SHOWN = {
     NoticeType.CHECKED: {ReasonCode.OPTED_OUT, ReasonCode.QUIET_HOURS},
     NoticeType.DELAYED: {ReasonCode.TEMPORARY},
     NoticeType.UNDELIVERABLE: {ReasonCode.MAILBOX_FULL},
+    NoticeType.REPORTED: {ReasonCode.REPORTED_UNDELIVERABLE},
 }
 """Some of each type, for eyes: what is around a reason's own texts differs by type, not by reason."""
 

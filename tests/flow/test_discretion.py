@@ -11,6 +11,7 @@ from relay.core.model.policy import Hours, Policy, Quotas
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import smtp_text
+from relay.edge.authenticate import SessionAuthenticator
 from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 ONE_A_DAY = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=1, buyer_per_day=0))
@@ -60,10 +61,11 @@ async def test_a_quotas_hold_names_the_reset_and_keeps_the_night(market: MarketE
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
 
 
-class Proven:
+class Proven(SessionAuthenticator):
     """An authenticator to whom every From is proven, or none."""
 
     def __init__(self, proof: Proof) -> None:
+        super().__init__()
         self._proof = proof
 
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:

@@ -37,7 +37,8 @@ from relay.store.store import SqlStore
 from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
 from tests.support.log import CapturedLog, captured_log, documented, undocumented
-from tests.support.market_env import BUYER, SELLER, MarketEnv
+from tests.support.market_env import BUYER, MX_IP, SELLER, MarketEnv
+from tests.support.reports import delivery_report
 
 UNLIMITED = Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0))
 
@@ -187,23 +188,32 @@ async def test_a_refused_delivery_and_a_bounce_that_comes_later(market: MarketEn
     market.courier.answers.clear()
     await market.send(SELLER, market.buyer_alias)
     [mail] = [one for one in await market.deliver_due() if one.rcpt_to == BUYER]
-    report = (
-        "From: mailer-daemon@phone.example\r\nSubject: failure\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-        "--b\r\nContent-Type: text/plain\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-        f"Reporting-MTA: dns; phone.example\r\n\r\nFinal-Recipient: rfc822; {BUYER}\r\nAction: failed\r\n"
-        "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 user unknown\r\n\r\n--b--\r\n"
-    ).encode()
+    report = delivery_report(mail.mail_from)
     for _ in range(2):
-        await market.send_raw(report, "", mail.mail_from)
+        await market.send_raw(report, "", mail.mail_from, client_ip=MX_IP)
     await market.send_raw(b"Subject: hello\r\n\r\nnot a report\r\n", "", mail.mail_from)
     bounced = only(log, "delivery", by="report")
     assert (bounced["state"], bounced["reason"], bounced["status"]) == ("bounced", "mailbox_unknown", "5.1.1")
     assert only(log, "notice_queued", reason="mailbox_unknown")["id"] == bounced["id"]
-    assert [line["outcome"] for line in log.lines("report_ignored")] == ["repeated", "unread"]
+    assert [line["outcome"] for line in log.lines("report_received")] == ["repeated", "unread"]
     assert counted(market, "bounces", outcome="mailbox_unknown") == 1
     history = [event.type for event in await market.store.records.history(str(bounced["id"]))]
-    assert history[-2:] == [EventType.BOUNCED, EventType.NOTICE_QUEUED]
+    expected = [EventType.BOUNCED, EventType.NOTICE_QUEUED, EventType.REPORT_RECEIVED, EventType.REPORT_RECEIVED]
+    assert history[-4:] == expected
+
+
+async def test_a_report_that_nothing_confirms_has_a_line_and_a_notice(market: MarketEnv, log: CapturedLog) -> None:
+    assert of(Place.CLAIM) == [ReasonCode.REPORTED_UNDELIVERABLE]
+    await market.send(SELLER, market.buyer_alias)
+    [mail] = await market.deliver_due()
+    await market.send_raw(delivery_report(mail.mail_from), "", mail.mail_from)
+    line, kept = await _recorded(market, log, "reported_undeliverable")
+    assert (line["reason"], line["status"]) == ("mailbox_unknown", "5.1.1")
+    notice = only(log, "notice_queued")
+    assert (notice["type"], notice["reason"]) == ("reported", "reported_undeliverable")
+    assert '"reported_undeliverable"' in kept
+    assert counted(market, "bounces", outcome="unconfirmed") == 1
+    assert counted(market, "notices", type="reported", reason="reported_undeliverable") == 1
 
 
 async def test_a_sign_in_names_the_party_and_never_what_was_typed(market: MarketEnv, log: CapturedLog) -> None:
@@ -308,6 +318,8 @@ class Place(Enum):
     """An attempt that is made again: line, metric, record; no notice."""
     NOTICE = auto()
     """The name of a notice alone: line, metric, record."""
+    CLAIM = auto()
+    """The name of the notice about a report that nothing confirms: as NOTICE."""
 
 
 _DELIVERIES = {
@@ -343,6 +355,7 @@ PLACES: dict[ReasonCode, Place] = {
     ReasonCode.TEMPORARY: Place.RETRY,
     ReasonCode.INTERNAL: Place.RETRY,
     ReasonCode.DELAYED: Place.NOTICE,
+    ReasonCode.REPORTED_UNDELIVERABLE: Place.CLAIM,
 }
 
 

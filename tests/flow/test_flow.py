@@ -8,8 +8,9 @@ from relay.core.model.optout import OptOut
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery
-from tests.support.market_env import BUYER, DOMAIN, SELLER, START, MarketEnv, parsed
+from tests.support.market_env import BUYER, DOMAIN, MX_IP, SELLER, START, MarketEnv, parsed
 from tests.support.narrowing import not_none, parts
+from tests.support.reports import delivery_report
 
 
 async def test_a_message_and_its_answer_cross_in_one_thread(market: MarketEnv) -> None:  # R-REW-02, R-REW-03
@@ -254,9 +255,9 @@ async def test_a_message_that_stays_away_is_told_late_and_then_given_up(market: 
 async def test_a_bounce_that_comes_back_later_is_told_too(market: MarketEnv) -> None:  # R-OUT-04, R-OUT-05
     await market.send(SELLER, market.buyer_alias)
     [mail] = await market.deliver_due()
-    report = _report(mail.mail_from)
+    report = delivery_report(mail.mail_from)
     for _ in range(2):
-        [reply] = await market.send_raw(report, "", mail.mail_from)
+        [reply] = await market.send_raw(report, "", mail.mail_from, client_ip=MX_IP)
         assert reply.code == 250
     [notice] = await market.deliver_due()
     assert notice.rcpt_to == SELLER
@@ -346,16 +347,3 @@ async def opt_out(market: MarketEnv) -> None:
         ),
         out=True,
     )
-
-
-def _report(to: str) -> bytes:
-    return (
-        "From: mailer-daemon@phone.example\r\n"
-        f"To: {to}\r\nSubject: failure\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-        "--b\r\nContent-Type: text/plain\r\n\r\nNo.\r\n"
-        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-        "Reporting-MTA: dns; mx.phone.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {BUYER}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 user unknown\r\n\r\n--b--\r\n"
-    ).encode()

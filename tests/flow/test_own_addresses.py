@@ -1,6 +1,6 @@
 """The relay's own addresses are nobody's sender: they enter no list, and nothing of a list changes them in a text."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +12,7 @@ from relay.core.model.policy import ActionByKind, Content, ContentAction, Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
+from relay.edge.authenticate import SessionAuthenticator
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.signed_links import SignedLinkService
 from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
@@ -21,8 +22,7 @@ OTHER_FOLDED = "xn--wgv71a.example"
 WAITING = "lawyer@elsewhere.example"
 
 
-@dataclass
-class Proven:
+class Proven(SessionAuthenticator):
     """Finds every From aligned."""
 
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:

@@ -1,5 +1,6 @@
 """A store with one buyer and one seller, and short ways to build the values that a test stores."""
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,15 +10,25 @@ from pathlib import Path
 from typing import Any, cast
 
 from relay import store
+from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.edits import Edit
-from relay.core.model.event import Event, EventData, EventType
+from relay.core.model.event import Event, EventData, EventType, ReportData
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.rewrite.plan import Change
-from relay.ports import Acceptance, MessageRecord, OutgoingNotice, RecordDetail, Settlement, Store
+from relay.ports import (
+    Acceptance,
+    MessageRecord,
+    OutgoingNotice,
+    RecordDetail,
+    Report,
+    ReportSource,
+    Settlement,
+    Store,
+)
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Row, Work
@@ -143,6 +154,22 @@ class StoreEnv:
     ) -> OutgoingNotice:
         item = self.item(record, kind=ItemKind.NOTICE, recipient_id=None, address=address, destination="seller.example")
         return OutgoingNotice(item=item, key_holder_id=record.key_holder_id, content=content)
+
+    def report(
+        self, item: Item, type_: EventType = EventType.BOUNCED, content: bytes = b"it bounced\r\n", **more: Any
+    ) -> Report:
+        """Returns a report about an item with room for two; `notice` is whether it comes with a notice."""
+        data = ReportData(by="report", size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        event = Event(
+            id=self.ids.new(), message_id=item.message_id, at=self.database.clock.now(), type=type_, data=data
+        )
+        notice_event = None
+        if more.get("notice") is not None:
+            word = "reported_undeliverable" if type_ is EventType.REPORTED_UNDELIVERABLE else "refused"
+            notice_event = self.event(item.message_id, EventType.NOTICE_QUEUED, notice="n", type="t", reason=word)
+        source = ReportSource(client_ip="192.0.2.9", helo="mx.evil.example", mail_from="", names=("a.evil.example",))
+        given = {"limits": ReportLimits(reports=2, size_bytes=1_000), "notice_event": notice_event} | more
+        return Report(item_id=item.id, event=event, content=content, source=source, **given)
 
     def event(self, record_id: str, type_: EventType = EventType.RECEIVED, **data: str | int) -> Event:
         return Event(

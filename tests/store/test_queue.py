@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.core.model.event import EventType
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import Item, ItemState
 from relay.core.model.message import MessageState
 from relay.ports import Settlement
 from tests.store.store_env import START, Database, StoreEnv, execute
@@ -171,30 +171,6 @@ async def test_the_delayed_notice_is_remembered(env: StoreEnv) -> None:  # R-OUT
     assert item.delay_noticed
     await env.store.queue.settle(settlement(env, item, ItemState.DEFERRED))
     assert not_none(await env.store.queue.item(item.id)).delay_noticed
-
-
-async def test_a_bounce_after_the_250_counts_once(env: StoreEnv) -> None:  # R-OUT-04
-    item = await taken(env)
-    event = env.event(item.message_id, EventType.BOUNCED)
-    assert not await env.store.queue.bounce(item.id, (event,), None)
-    await env.store.queue.settle(settlement(env, item, ItemState.ACCEPTED))
-    notice = env.notice(env.record(id=item.message_id))
-    assert await env.store.queue.bounce(item.id, (event,), notice)
-    again = env.event(item.message_id, EventType.BOUNCED)
-    assert not await env.store.queue.bounce(item.id, (again,), env.notice(env.record(id=item.message_id)))
-    assert not_none(await env.store.records.summary(item.message_id)).state is MessageState.BOUNCED
-    assert len(await env.store.records.notices(item.message_id)) == 1
-    assert not await env.store.queue.bounce("nothing", (), None)
-
-
-async def test_a_notices_bounce_does_not_touch_its_record(env: StoreEnv) -> None:
-    record = env.record()
-    await env.store.acceptances.add(env.acceptance(record, notices=(env.notice(record),)))
-    (item,) = await env.claim()
-    assert item.kind is ItemKind.NOTICE
-    await env.store.queue.settle(settlement(env, item, ItemState.ACCEPTED))
-    assert await env.store.queue.bounce(item.id, (), None)
-    assert not_none(await env.store.records.summary(record.id)).state is MessageState.QUEUED
 
 
 async def test_leases_are_given_back_by_owner_or_all(env: StoreEnv) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.model.event import EventType
 from relay.core.model.item import INITIAL_STATES, TRANSITIONS, Hold, Item, ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
@@ -97,8 +98,10 @@ async def put_off(env: StoreEnv) -> None:
     assert await env.store.queue.flush() == 1
     [item] = await env.claim()
     assert await env.store.queue.settle(env.ended(item, ItemState.ACCEPTED))
-    assert await env.store.queue.bounce(item.id, (), None)
-    assert not await env.store.queue.bounce(item.id, (), None)
+    for expected in (EventType.BOUNCED, EventType.REPORT_RECEIVED):
+        kept = await env.store.reports.add(env.report(item))
+        assert kept
+        assert kept.event.type is expected
 
 
 async def test_the_operations_make_the_moves_of_the_table_and_no_other(env: StoreEnv) -> None:  # R-OUT-03

@@ -12,6 +12,7 @@ from typing import Any
 from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
 from relay.core import dkim
+from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
@@ -37,9 +38,19 @@ DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
 SELLER = "shop-owner@pottery.example"
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+MX_IP = "198.51.100.25"
 ACCEPTED = Delivery(
-    accepted=True, permanent=False, code=250, enhanced="2.0.0", text="ok", phase="end_of_data", host="mx", tls=""
+    accepted=True,
+    permanent=False,
+    code=250,
+    enhanced="2.0.0",
+    text="ok",
+    phase="end_of_data",
+    host="mx.phone.example",
+    tls="",
+    ip=MX_IP,
 )
+"""The answer of the server that takes all mail. It has the address `MX_IP`."""
 
 
 @dataclass
@@ -108,12 +119,19 @@ class MarketEnv:
         return await self.send_raw(bytes(message), sender, *rcpt_to, login=login, trusted=trusted)
 
     async def send_raw(
-        self, content: bytes, mail_from: str, *rcpt_to: str, login: Role | None = None, trusted: bool = True
+        self,
+        content: bytes,
+        mail_from: str,
+        *rcpt_to: str,
+        login: Role | None = None,
+        trusted: bool = True,
+        client_ip: str = "192.0.2.77",
+        helo: str = "desk.home.example",
     ) -> list[Reply]:
         peer = Peer(
             port=Port.SUBMISSION if login else Port.MX,
-            client_ip="192.0.2.77",
-            helo="desk.home.example",
+            client_ip=client_ip,
+            helo=helo,
             tls=True,
             login_party_id=self.pair.side(login).party.id if login else None,
             trusted=trusted and login is None,
@@ -193,6 +211,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
                 concurrency_per_destination=20,
                 return_path_s=86_400 * 14,
                 digest_s=86_400,
+                report_limits=ReportLimits(reports=3, size_bytes=10_000),
             ),
             store=store,
             clock=clock,

@@ -21,6 +21,10 @@ _MOST_PARTS: Final = 30
 _MOST_BLOCKS: Final = 20
 _CONTAINER: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
 _GLOBAL: Final = re.compile(rb"message/global-delivery-status", re.IGNORECASE)  # RFC 6533, same fields in UTF-8
+_FEEDBACK: Final = re.compile(rb"^content-type[ \t]*:[ \t]*message/feedback-report", re.IGNORECASE | re.MULTILINE)
+_RETURNED: Final = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}  # RFC 6522, RFC 6533
+)
 _STATUS: Final = re.compile(r"\b([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _CODE: Final = re.compile(r"\b([45][0-9]{2})(?=[ -]|\Z)")
 _PHASES: Final = {"rcpt to": "rcpt", "end of data": "end_of_data", "mail from": "mail", "data command": "end_of_data"}
@@ -44,7 +48,8 @@ class Bounce:
     """The part of a report about one recipient.
 
     `diagnostic` is as the remote server wrote it; it goes through `redact` before it is shown. `remote` is the class of
-    the host that answered, "" when the report names none.
+    the host that answered, "" when the report names none. `returned` is the header of the returned message, "" when the
+    report has none.
     """
 
     action: BounceAction
@@ -52,6 +57,7 @@ class Bounce:
     diagnostic: str
     remote: str
     reason: ReasonCode
+    returned: str = ""
 
 
 def read(content: bytes) -> Bounce | None:
@@ -60,7 +66,9 @@ def read(content: bytes) -> Bounce | None:
     if b"delivery-status" not in head.lower() or len(_CONTAINER.findall(head)) > _MOST_PARTS:
         return None
     try:
-        bounces = [bounce for block in _blocks(message_from_bytes(head)) if (bounce := _bounce(block))]
+        message = message_from_bytes(head)
+        returned = _returned(message)
+        bounces = [bounce for block in _blocks(message) if (bounce := _bounce(block, returned))]
     except Exception:  # noqa: BLE001  the standard parser raises any exception on hostile input
         return None
     return min(bounces, key=lambda bounce: list(BounceAction).index(bounce.action), default=None)
@@ -74,7 +82,25 @@ def _blocks(message: Message) -> list[Message]:
     return []
 
 
-def _bounce(block: Message) -> Bounce | None:
+def _returned(message: Message) -> str:
+    """Returns the header of the first returned message as text."""
+    for part in message.walk():
+        if part is not message and part.get_content_type() in _RETURNED:
+            inner = part.get_payload()
+            if isinstance(inner, list):
+                header = [one.items() for one in inner[:1] if isinstance(one, Message)]
+                return "\n".join(f"{name}: {value}" for fields in header for name, value in fields)
+            octets = part.get_payload(decode=True)
+            return octets.decode("ascii", "replace") if isinstance(octets, bytes) else ""
+    return ""
+
+
+def is_feedback(content: bytes) -> bool:
+    """Whether the mail is a feedback report about unwanted mail (ARF, RFC 5965)."""
+    return _FEEDBACK.search(content, 0, _MOST_BYTES) is not None
+
+
+def _bounce(block: Message, returned: str) -> Bounce | None:
     status_match = _STATUS.search(_field(block, "Status"))
     status = status_match[1] if status_match else ""
     action = _action(_field(block, "Action"), status)
@@ -94,7 +120,14 @@ def _bounce(block: Message) -> Bounce | None:
         host=remote,
         destination=recipient,
     )
-    return Bounce(action=action, status=status, diagnostic=diagnostic, remote=host_class(remote), reason=reason)
+    return Bounce(
+        action=action,
+        status=status,
+        diagnostic=diagnostic,
+        remote=host_class(remote),
+        reason=reason,
+        returned=returned,
+    )
 
 
 def _action(text: str, status: str) -> BounceAction | None:

@@ -29,6 +29,10 @@ class EventType(StrEnum):
     """A person marked the message by a link or a command: not important, no reply needed, or reported."""
     VIEWED = "viewed"
     """Staff read the text; `data` names the person, the case and the reason (R-REC-06)."""
+    REPORTED_UNDELIVERABLE = "reported_undeliverable"
+    """A report says that the message could not be delivered, and nothing confirms it: the state stays as it is."""
+    REPORT_RECEIVED = "report_received"
+    """Other mail came to the return path of the message; it changes nothing."""
     COPY_MERGED = "copy_merged"
     """Another recipient of the same transaction was the same person, who gets no second copy (R-REW-05)."""
 
@@ -74,8 +78,9 @@ class AttemptData(TypedDict, total=False):
     """The data of an attempt to deliver, and of a return at dispatch.
 
     `phase`, `code`, `enhanced`, `tls` and `text` are those of the `Delivery`, the text without addresses; `host` is the
-    class of the host. An attempt that failed inside the relay, and a return, have a reason only. `item` is the kind of
-    every item but the relayed message.
+    class of the host. `took` is the keyed mark of the host that accepted the message (`core.bounce.origin.mark`); the
+    origin of a later report is compared with it. An attempt that failed inside the relay, and a return, have a reason
+    only. `item` is the kind of every item but the relayed message.
     """
 
     attempt: int
@@ -87,15 +92,46 @@ class AttemptData(TypedDict, total=False):
     text: str
     reason: ReasonCode
     downgraded: int
+    took: str
     item: ItemKind
 
 
-class ReportData(TypedDict):
-    """The data of BOUNCED by a delivery report; `by` is "report"."""
+class ReportOutcome(StrEnum):
+    """Why a mail to a return path changed nothing."""
 
+    UNREAD = "unread"
+    """It is no report that a program can read."""
+    IGNORED = "ignored"
+    """It reports a delay or a success."""
+    FEEDBACK = "feedback"
+    """It is a feedback report about unwanted mail (ARF)."""
+    AUTO_REPLY = "auto_reply"
+    """It is an automatic reply whose writer is not registered, or not proven."""
+    REPEATED = "repeated"
+    """The message has bounced or was returned before."""
+    EARLY = "early"
+    """No server has accepted the message yet, as far as the relay knows."""
+
+
+class ReportData(TypedDict, total=False):
+    """The data of an event that a mail to a return path causes; `by` is "report".
+
+    `reason` and `status` are the claim of a delivery report. `confirmed` is the `core.bounce.origin.Confirmation` of
+    BOUNCED, `outcome` the `ReportOutcome` of REPORT_RECEIVED. `host` is the class of the client's proven host name, and
+    `auth` holds the results of its authentication, as "iprev=pass,helo=none". `sha256` is the hash of the whole mail in
+    hexadecimal digits, and `report` the id under which the sealed mail is kept; without it the mail is not kept.
+    """
+
+    by: Required[str]
+    size_bytes: Required[int]
+    sha256: Required[str]
     reason: ReasonCode
     status: str
-    by: str
+    confirmed: str
+    outcome: ReportOutcome
+    host: str
+    auth: str
+    report: str
 
 
 class NoticeData(TypedDict, total=False):

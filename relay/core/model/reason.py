@@ -173,6 +173,13 @@ class ReasonCode(StrEnum):
     TEMPORARY = "temporary", "R-OUT-05", "451 4.4.0", "Temporary fault at the recipient's server"
     REFUSED = "refused", "R-OUT-05", "550 5.0.0", "Refused by the recipient's server"
     """Refused for good, and no class above fits what was said."""
+    REPORTED_UNDELIVERABLE = (
+        "reported_undeliverable",
+        "R-OUT-04",
+        "",
+        "Undeliverable, says an unconfirmed report",
+    )
+    """It is the reason of a notice only: the event names the reason that the report claims."""
     # the relay itself
     INTERNAL = "internal", "R-IN-07", "451 4.3.0", "Fault on our side, try again later"
 

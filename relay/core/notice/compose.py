@@ -33,6 +33,8 @@ class NoticeType(StrEnum):
     HELD = "held"
     DELAYED = "delayed"
     UNDELIVERABLE = "undeliverable"
+    REPORTED = "reported"
+    """A report that nothing confirms says that the message could not be delivered (R-OUT-04)."""
     WARNED = "warned"
     """It was relayed; a rule noticed something in it, or removed something."""
     CHECKED = "checked"

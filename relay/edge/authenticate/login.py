@@ -1,16 +1,36 @@
 """Authentication by login only; it looks up nothing."""
 
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from relay.core.bounce.origin import Origin, own_address
 from relay.core.model.facts import Authentication, Proof
-from relay.core.model.message import Incoming
+from relay.core.model.message import Incoming, Port
 
 
 class SessionAuthenticator:
     """Implements `ports.Authenticator` for installations that verify no mail: a login is the only proof.
 
-    Raises nothing.
+    `front_hosts` are the networks of the servers in front of the relay. Raises nothing.
     """
+
+    def __init__(self, *, front_hosts: Iterable[str] = ()) -> None:
+        self._fronts = [ip_network(one) for one in front_hosts]
 
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:  # noqa: ARG002 - the port's
         if incoming.peer.login_party_id is not None:
             return Authentication(proof=Proof.LOGIN, results=("auth=pass",))
         return Authentication(proof=Proof.NONE)
+
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:  # noqa: ARG002 - the port's
+        is_front = self._passes_on(incoming)
+        return Origin(address=own_address(incoming.peer, is_front=is_front, content=incoming.content))
+
+    def _passes_on(self, incoming: Incoming) -> bool:
+        """Whether the client is a server of the installation that passes on mail of others."""
+        peer = incoming.peer
+        return peer.trusted or peer.port is Port.LMTP or self._is_front(peer.client_ip)
+
+    def _is_front(self, client_ip: str) -> bool:
+        client = ip_address(client_ip)
+        return any(client in network for network in self._fronts)

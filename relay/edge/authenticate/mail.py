@@ -7,13 +7,13 @@ DNS fault counts only where its answer could have changed the outcome.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Final
 
+from relay.core.bounce.origin import Origin
 from relay.core.dmarc import Discovery, Identifier, Method
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming
-from relay.edge.authenticate import arc, dkim, dmarc, results, spf
+from relay.edge.authenticate import arc, dkim, dmarc, origin, results, spf
 from relay.edge.authenticate.arc import Chain
 from relay.edge.authenticate.fields import Message
 from relay.edge.authenticate.login import SessionAuthenticator
@@ -67,9 +67,9 @@ class MailAuthenticator(SessionAuthenticator):
         authserv_id: str = "",
         sealers: Iterable[str] = (),
     ) -> None:
+        super().__init__(front_hosts=front_hosts)
         self._resolver = resolver
         self._observer = observer
-        self._fronts = [ip_network(one) for one in front_hosts]
         self._authserv_id = authserv_id
         self._sealers = frozenset(sealers)
 
@@ -94,6 +94,14 @@ class MailAuthenticator(SessionAuthenticator):
             dmarc_fail=dmarc_outcome == "fail" and not proven,
         )
 
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:
+        if not by_dns or incoming.peer.login_party_id is not None:
+            return await super().origin(incoming, destination, by_dns=by_dns)
+        message = Message(incoming.content)
+        if self._passes_on(incoming):
+            return await origin.through_front(self._resolver, incoming, message, self._reported(incoming, message))
+        return await origin.of_client(self._resolver, incoming, message, destination)
+
     async def _gather(self, incoming: Incoming, domain: str) -> _Evidence:
         message = Message(incoming.content)
         reported = self._reported(incoming, message)
@@ -114,8 +122,7 @@ class MailAuthenticator(SessionAuthenticator):
         When a front host names its client (XCLIENT, PROXY), the client's address takes the place of its own. The relay
         then verifies the mail itself and ignores results that the client may have written in the front host's name.
         """
-        client = ip_address(incoming.peer.client_ip)
-        if not self._authserv_id or not any(client in network for network in self._fronts):
+        if not self._authserv_id or not self._is_front(incoming.peer.client_ip):
             return None
         return results.of_front(message, self._authserv_id)
 

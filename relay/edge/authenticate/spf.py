@@ -53,6 +53,14 @@ class Check:
         except (SpfSyntaxError, _PermanentError):
             return Result.PERMERROR
 
+    async def names(self) -> list[str]:
+        """Returns the client's names that lead back to its address; none for a DNS fault or too many bad names."""
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return [name async for name in self._client_names()]
+        except (ResolveError, TimeoutError, _PermanentError):
+            return []
+
     async def _check_host(self, domain: str) -> Result:
         if not _is_name(domain):
             return Result.NONE
@@ -206,3 +214,8 @@ async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str
         return "", Result.NONE
     one = Check(resolver, client_ip=client_ip, helo=helo, sender=f"{local_part}@{folded}")
     return folded, await one.result()
+
+
+async def client_names(resolver: Resolver, client_ip: str) -> list[str]:
+    """Returns the host names of a client that lead back to its address (RFC 8601 §3)."""
+    return await Check(resolver, client_ip=client_ip, helo="", sender="").names()

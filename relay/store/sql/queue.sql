@@ -32,9 +32,6 @@ UPDATE item SET due_at = $1, wake_at = $1
 WHERE wake_at IS NOT NULL AND state = 'deferred' AND (CAST($2 AS TEXT) IS NULL OR destination = $2)
 RETURNING id
 
--- name: bounce
-UPDATE item SET state = 'bounced' WHERE id = $1 AND state = 'accepted' RETURNING message_id, kind
-
 -- name: item
 SELECT item.*, holder_key.wrapped
 FROM item LEFT JOIN holder_key ON holder_key.holder_id = item.key_holder_id
