@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from relay.core.bounce.origin import Origin
+from relay.core.bounce.origin import ReportOrigin
 from relay.core.model.facts import Authentication, Scan
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
@@ -89,7 +89,7 @@ class Authenticator(Protocol):
         """
         ...
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
         """Returns the origin of a report about a message to `destination`, a folded domain or "".
 
         Nothing is raised: what DNS does not answer within half a minute is not proven. Without `by_dns` nothing is

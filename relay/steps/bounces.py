@@ -14,7 +14,7 @@ from relay.core import bounce
 from relay.core.bounce import Bounce, BounceAction, keeping
 from relay.core.bounce import origin as origins
 from relay.core.bounce.carrier import host_class
-from relay.core.bounce.origin import Confirmation, Origin, Sent
+from relay.core.bounce.origin import Confirmation, ReportOrigin, Sent
 from relay.core.mail.head import Automatic, Head, HeadError, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.model.event import AttemptData, Event, EventType, ReportData, ReportOutcome
@@ -38,7 +38,7 @@ _DAY: Final = timedelta(days=1)
 class Opened:
     """A mail to a return path, read.
 
-    `item` is the one that the path names, `report` the delivery report, None if the mail is none. `from_address` is the
+    `item` is the one that the path names, `report` the delivery report, None for any other mail. `from_address` is the
     folded From, "" if it is not readable. `answers` is the alias at which an automatic reply would reach the writer of
     the message, "" for any other mail. `is_marked`: the mail is marked as an automatic reply.
     """
@@ -132,7 +132,7 @@ def _judged(
     store: Store,
     incoming: Incoming,
     opened: Opened,
-    origin: Origin,
+    origin: ReportOrigin,
     history: Sequence[Event],
     event: Event,
     *,
@@ -151,7 +151,7 @@ def _judged(
     data["reason"], data["status"] = report.reason, report.status
     confirmed: Confirmation | None = origins.confirmation(
         report,
-        origin if alone else Origin(),
+        origin if alone else ReportOrigin(),
         Sent(item_id=item.id, record_id=item.message_id, destination=item.destination, took=_took(item, history)),
         mail_from=incoming.mail_from,
         from_address=opened.from_address,
@@ -181,7 +181,7 @@ def _outcome(opened: Opened, content: bytes) -> ReportOutcome:
     return ReportOutcome.AUTO_REPLY if opened.is_marked else ReportOutcome.UNREAD
 
 
-def _source(incoming: Incoming, origin: Origin) -> ReportSource:
+def _source(incoming: Incoming, origin: ReportOrigin) -> ReportSource:
     return ReportSource(
         client_ip=incoming.peer.client_ip,
         helo=incoming.peer.helo,

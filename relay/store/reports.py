@@ -36,6 +36,8 @@ class SqlReports(StorePart):
         return await self._engine.write(partial(self._add, report, sealed, notice))
 
     async def _sealed(self, report: Report) -> SealedContents | None:
+        if len(report.content) > report.limits.size_bytes:
+            return None
         message = await self._first("message_holder", report.event.message_id)
         if message is None:
             return None

@@ -185,7 +185,7 @@ def test_a_late_mail_is_told_as_late_once_and_then_as_given_up(short_retry_env: 
     assert buyer not in delayed + given_up
 
 
-# R-OUT-04: a bounce that comes back later is translated, once
+# R-OUT-04, R-REC-06: a bounce that comes back later is translated, once, and kept to be read for a case
 def test_a_bounce_to_the_return_path_becomes_one_notice(short_retry_env: RelayEnv) -> None:
     buyer = "bounces.later@phone.example"
     pair = short_retry_env.add_pair(buyer, "informed@pottery.example")
@@ -212,6 +212,20 @@ def test_a_bounce_to_the_return_path_becomes_one_notice(short_retry_env: RelayEn
     assert "X-Relay-Reason: mailbox_unknown" in notice
     assert buyer not in notice
     assert len(short_retry_env.mails("informed@pottery.example")) == 1
+    first, again = (
+        event.data
+        for event in short_retry_env.ask(lambda store: store.records.history(heard.record_id))
+        if event.data.get("by") == "report"
+    )
+    assert (first["confirmed"], again["outcome"]) == ("same_host", "repeated")
+    why = ["--case", "C-1", "--reason", "dispute"]
+    command = ["message", "show", heard.record_id, "--body", "report"]
+    assert short_retry_env.relay.run(*command).returncode == 2
+    shown = short_retry_env.relay.run(*command, "--report", first["report"], *why)
+    assert "Status: 5.1.1" in shown.stdout
+    assert "client_ip: 127.0.0.1" in shown.stderr
+    assert short_retry_env.relay.run(*command, "--report", "none", *why).returncode == 1
+    assert buyer not in short_retry_env.relay.run("message", "show", heard.record_id).stdout
 
 
 # R-POL-02: an opt-out takes effect on what waits

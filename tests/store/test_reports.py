@@ -126,7 +126,7 @@ async def test_a_flood_leaves_a_bounded_number_of_events_and_no_way_to_hide_the_
     assert (true.event.type, true.content) == (EventType.BOUNCED, True)
 
 
-async def test_without_the_key_of_an_erased_party_the_event_is_written_alone(env: StoreEnv) -> None:  # R-REC-05
+async def test_without_the_key_of_an_erased_party_the_event_is_written_alone(env: StoreEnv) -> None:
     item = await accepted(env)
     await execute(env.store, "DELETE FROM holder_key WHERE holder_id = $1", env.pair.seller.party.id)
     kept = not_none(await env.store.reports.add(env.report(item, UNCONFIRMED)))

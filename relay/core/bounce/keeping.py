@@ -1,4 +1,4 @@
-"""What becomes of one report, given the earlier ones about its message: its event, its bytes, and its notice.
+"""Decides about one report, given the earlier ones about its message: its event, its bytes, and its notice.
 
 Anybody who has read a return path can write to it as often as they like, so all three are bounded for each message.
 """
@@ -32,7 +32,7 @@ NOTHING: Final = ReportLimits(reports=0, size_bytes=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is written of a report: its event, and whether its bytes and its notice are too."""
+    """The event of a report as it is written, and whether the bytes and the notice are written too."""
 
     event: Event
     content: bool

@@ -8,11 +8,13 @@ organization of that host or of the recipient's domain.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
 from relay.core import keyed
 from relay.core.bounce.dsn import Bounce
+from relay.core.mail.mime import body_start
 from relay.core.model.message import Peer
 from relay.core.public_suffixes import organizational_domain
 
@@ -48,7 +50,7 @@ class Confirmation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ReportOrigin:
     """The origin of a report, as far as it is proven.
 
     `address` is the client's, "" if the client may have passed on a report of others. `names` are the client's names
@@ -84,13 +86,15 @@ def mark(key: bytes, item_id: str, ip: str, host: str) -> str:
 
     The mark shows neither to anybody without `key` (32 bytes), and equal hosts have different marks for two items.
     """
-    return f"{_tag(key, item_id, 'address', plain_ip(ip))}.{_tag(key, item_id, 'organization', organization(host))}"
+    ip = plain_ip(ip) if ":" in ip else ip  # an IPv4 address of a socket has one form already
+    return f"{_tag(key, item_id, 'address', ip)}.{_tag(key, item_id, 'organization', organization(host))}"
 
 
 def _tag(key: bytes, item_id: str, purpose: str, value: str) -> str:
-    return keyed.base32(keyed.tag(key, f"took {purpose}", item_id, value, size=_MARK_BYTES)) if value else ""
+    return keyed.tag(key, f"took {purpose}", item_id, value, size=_MARK_BYTES).hex() if value else ""
 
 
+@lru_cache(maxsize=2_000)
 def organization(name: str) -> str:
     """Returns the domain below the public suffix of a host or domain, "" for an address or a name without one."""
     try:
@@ -103,17 +107,18 @@ def organization(name: str) -> str:
 def own_address(peer: Peer, *, is_front: bool, content: bytes) -> str:
     """Returns the client's address in one form, "" if the client may have passed on a report of others.
 
-    Servers in front of the relay (`is_front`) pass on mail of anybody, and write that into the topmost Received field
-    (RFC 5321 §4.4). Without `from` in it, the server itself wrote the report. A client with a login is a mail program.
+    Servers of the installation pass on mail of anybody, and write that into the topmost Received field (RFC 5321 §4.4).
+    Without `from` in it, the server itself wrote the report. They are those in front of the relay (`is_front`), and
+    those in a private network: one of these may be the way in and the way out. A client with a login is a mail program.
     """
-    if peer.login_party_id is not None:
+    client = plain_ip(peer.client_ip)
+    if peer.login_party_id is not None or not client:
         return ""
-    if is_front:
-        end = content.find(b"\r\n\r\n", 0, _HEADER_BYTES)
-        topmost = _RECEIVED.search(content, 0, end if end >= 0 else _HEADER_BYTES)
+    if is_front or not ip_address(client).is_global:
+        topmost = _RECEIVED.search(content, 0, min(body_start(content), _HEADER_BYTES))
         if topmost is not None and topmost[1]:
             return ""
-    return plain_ip(peer.client_ip)
+    return client
 
 
 def plain_ip(text: str) -> str:
@@ -126,7 +131,7 @@ def plain_ip(text: str) -> str:
 
 
 def confirmation(
-    report: Bounce, origin: Origin, sent: Sent, *, mail_from: str, from_address: str, key: bytes
+    report: Bounce, origin: ReportOrigin, sent: Sent, *, mail_from: str, from_address: str, key: bytes
 ) -> Confirmation | None:
     """Returns what confirms a report about an item, None if nothing does.
 
@@ -144,7 +149,7 @@ def confirmation(
     return Confirmation.DKIM if report.returned and _is_system(from_address) and is_signed else None
 
 
-def _by_client(origin: Origin, sent: Sent, key: bytes) -> Confirmation | None:
+def _by_client(origin: ReportOrigin, sent: Sent, key: bytes) -> Confirmation | None:
     took = sent.took.partition(".")[0]
     if took and _tag(key, sent.item_id, "address", origin.address) == took:
         return Confirmation.SAME_HOST

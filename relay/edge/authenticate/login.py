@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
-from relay.core.bounce.origin import Origin, own_address
+from relay.core.bounce.origin import ReportOrigin, own_address
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, Port
 
@@ -22,9 +22,9 @@ class SessionAuthenticator:
             return Authentication(proof=Proof.LOGIN, results=("auth=pass",))
         return Authentication(proof=Proof.NONE)
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:  # noqa: ARG002 - the port's
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:  # noqa: ARG002 - the port's
         is_front = self._passes_on(incoming)
-        return Origin(address=own_address(incoming.peer, is_front=is_front, content=incoming.content))
+        return ReportOrigin(address=own_address(incoming.peer, is_front=is_front, content=incoming.content))
 
     def _passes_on(self, incoming: Incoming) -> bool:
         """Whether the client is a server of the installation that passes on mail of others."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.core.bounce.origin import Origin
+from relay.core.bounce.origin import ReportOrigin
 from relay.core.dmarc import Discovery, Identifier, Method
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming
@@ -94,7 +94,7 @@ class MailAuthenticator(SessionAuthenticator):
             dmarc_fail=dmarc_outcome == "fail" and not proven,
         )
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> Origin:
+    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
         if not by_dns or incoming.peer.login_party_id is not None:
             return await super().origin(incoming, destination, by_dns=by_dns)
         message = Message(incoming.content)

@@ -6,7 +6,7 @@ Nothing is raised: what DNS does not answer in time is not proven.
 import asyncio
 from typing import Final
 
-from relay.core.bounce.origin import Origin, own_address
+from relay.core.bounce.origin import ReportOrigin, own_address
 from relay.core.dmarc import Identifier
 from relay.core.model.message import Incoming
 from relay.core.spf import Result
@@ -18,7 +18,7 @@ from relay.ports import Resolver
 _LONGEST_S: Final = 30
 
 
-async def of_client(resolver: Resolver, incoming: Incoming, message: Message, destination: str) -> Origin:
+async def of_client(resolver: Resolver, incoming: Incoming, message: Message, destination: str) -> ReportOrigin:
     """Returns the origin of a report that its client may have written."""
     peer = incoming.peer
     try:
@@ -30,9 +30,11 @@ async def of_client(resolver: Resolver, incoming: Incoming, message: Message, de
                 dkim.verify(resolver, message),
             )
     except TimeoutError:
-        return Origin(address=own_address(peer, is_front=False, content=incoming.content), results=("dns=temperror",))
+        return ReportOrigin(
+            address=own_address(peer, is_front=False, content=incoming.content), results=("dns=temperror",)
+        )
     helo, result = by_helo
-    return Origin(
+    return ReportOrigin(
         address=own_address(peer, is_front=False, content=incoming.content),
         names=tuple(names),
         helo=helo if result is Result.PASS else "",
@@ -56,7 +58,7 @@ async def _in_recipient_spf(resolver: Resolver, incoming: Incoming, destination:
 
 async def through_front(
     resolver: Resolver, incoming: Incoming, message: Message, reported: ReportedResults | None
-) -> Origin:
+) -> ReportOrigin:
     """Returns the origin of a report that a server in front of the relay has passed on, or has written itself.
 
     The client's name and address are those of this server, so only its own results, and signatures, prove anything.
@@ -72,7 +74,7 @@ async def through_front(
                 signatures = await dkim.verify(resolver, message)
         except TimeoutError:
             signatures = []
-    return Origin(
+    return ReportOrigin(
         address=address,
         helo=by_host[0] if by_host else "",
         signers=_signers(signatures),
