@@ -110,7 +110,7 @@ async def test_a_forged_bounce_from_any_host_does_not_change_the_state(market: M
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A report and what DNS says. `signer` signs it; `returns` is "ours", "other" or "none"."""
+    """A report and what DNS says. `signer` signs it; `returns` is "ours", "other", "short" or "none"."""
 
     client_ip: str = OTHER_IP
     mail_from: str = ""
@@ -138,6 +138,7 @@ CONFIRMED = {
     "the host that took it": (Case(client_ip=MX_IP), "same_host"),
     "the same host over IPv6 sockets": (Case(client_ip=f"::ffff:{MX_IP}"), "same_host"),
     "without the returned message": (Case(client_ip=MX_IP, returns="none"), "same_host"),
+    "with a returned header that is cut short": (Case(client_ip=MX_IP, returns="short"), "same_host"),
     "from postmaster": (Case(client_ip=MX_IP, mail_from="postmaster@phone.example"), "same_host"),
     "a smarthost of ours, which wrote it": (Case(client_ip=MX_IP, trusted=True, received=OWN_TRACE), "same_host"),
     "another host of the organization": (Case(dns=named("out7.mail.phone.example")), "reverse_dns"),
@@ -160,6 +161,7 @@ FORGED = {
     "a mail that a user wrote, signed by the provider": Case(sender=BUYER, signer="phone.example"),
     "a signed report of another message, sent again": Case(signer="phone.example", returns="other"),
     "a signed report without a message": Case(signer="phone.example", returns="none"),
+    "a signed report that does not name it": Case(signer="phone.example", returns="short"),
     "a signature of somebody else": Case(signer="evil.example"),
     "DNS is down": Case(dns=named("mx.phone.example"), down=(REVERSE, "phone.example", "mx.phone.example")),
 }
@@ -168,7 +170,7 @@ FORGED = {
 async def _report(market: MarketEnv, case: Case, mail: Outgoing, other: Outgoing) -> None:
     names = {**(case.dns or {}), **published(("s", case.signer or "none.example", record(rsa_key())))}
     use_dns(market, names, down=case.down)
-    header = {"ours": returned(mail), "other": returned(other), "none": ""}[case.returns]
+    header = {"ours": returned(mail), "other": returned(other), "short": "Subject: Hi\r\n", "none": ""}[case.returns]
     content = delivery_report(mail.mail_from, sender=case.sender, received=case.received, returned=header)
     if case.signer:
         content = signed(content, domain=case.signer)

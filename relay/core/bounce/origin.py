@@ -138,7 +138,8 @@ def confirmation(
     `mail_from` and `from_address` are the envelope sender and the folded From of the report ("" if it has none that is
     readable). `key` is the one of `mark`.
     """
-    if report.returned and sent.record_id not in report.returned:
+    names_it = sent.record_id in report.returned
+    if not names_it and "message-id:" in report.returned.lower():
         return None  # it is about another message
     by_client = _by_client(origin, sent, key) if not mail_from or _is_system(mail_from) else None
     if by_client is not None:
@@ -146,7 +147,7 @@ def confirmation(
     # A signature says nothing about the envelope: anybody may send a signed mail again, to another address.
     author = organization(from_address.rpartition("@")[2])
     is_signed = any(organization(one) == author and _belongs(one, sent, key) for one in origin.signers)
-    return Confirmation.DKIM if report.returned and _is_system(from_address) and is_signed else None
+    return Confirmation.DKIM if names_it and _is_system(from_address) and is_signed else None
 
 
 def _by_client(origin: ReportOrigin, sent: Sent, key: bytes) -> Confirmation | None:
