@@ -85,13 +85,12 @@ async def show_message(
             raise click.UsageError("--body prints one form, --diff compares the two; take one of them")
         if body == "report":
             report = await messages.read_report(
-                session.actor, session.actions(store), message_id, report_id, case=case or "", reason=reason or ""
+                session.actor, session.actions(store), message_id, report_id, session.grounds
             )
             for name, value in asdict(report.source).items():
-                click.echo(
-                    f"{name}: {show.printable(', '.join(value) if isinstance(value, tuple) else value)}", err=True
-                )
-            sys.stdout.buffer.write(report.content)
+                text = ", ".join(value) if isinstance(value, tuple) else value
+                click.echo(f"{name}: {show.printable(text)}", err=True)
+            _write(report.content)
             return
         stored = await messages.read_text(
             session.actor,

@@ -36,6 +36,7 @@ from relay.core.order_report import OrderRow
 from relay.ports.audit import AuditAction
 from relay.steps.services import Services
 from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env
+from tests.support.reports import delivery_report
 
 HELPER = "helper@pottery.example"
 MOVED = "moved@phone.example"
@@ -99,7 +100,8 @@ async def action_env(directory: Path) -> AsyncIterator[ActionEnv]:
     async with market_env(directory) as market:
         await market.send(SELLER, market.buyer_alias, login=Role.SELLER, trusted=False)
         await market.send(BUYER, market.seller_alias, login=Role.BUYER, trusted=False)
-        await market.deliver_due()
+        [to_buyer] = [mail for mail in await market.deliver_due() if mail.rcpt_to == BUYER]
+        await market.send_raw(delivery_report(to_buyer.mail_from), "", to_buyer.mail_from, trusted=False)
         authors = {one.author_role: one.id for one in await market.store.records.messages()}
         for number in range(2):
             await market.send(SELLER, market.buyer_alias, trusted=False, Subject=f"Unproven {number}")
@@ -242,6 +244,12 @@ CASES: Sequence[Case] = (
         Right.READ_TEXT,
         [AuditAction.TEXT_READ],
         lambda actor, env: messages.read_text(actor, env.services, env.from_seller, form="diff", grounds=GROUNDS),
+    ),
+    Case(
+        messages.read_report,
+        Right.READ_TEXT,
+        [AuditAction.TEXT_READ],
+        lambda actor, env: messages.read_report(actor, env.services, env.from_seller, None, GROUNDS),
     ),
     Case(
         holds.release,
