@@ -18,7 +18,7 @@ from relay.core.model.reason import Reason
 from relay.core.model.verdict import Verdict
 from relay.core.rewrite.assemble import assemble
 from relay.edge import scan
-from relay.edge.smtp_in.guard import client_address
+from relay.edge.clients import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
 from relay.steps.outcomes import (

@@ -4,6 +4,7 @@ Each docstring is a contract: what is returned, what may be raised, what is atom
 implement the ports, the steps and the edges use them, and `app` connects the two.
 """
 
+from relay.ports.counters import Counters
 from relay.ports.detail import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.ports.event_log import EventLog, Unlogged
 from relay.ports.inward import (
@@ -65,6 +66,7 @@ __all__ = [
     "AppPasswordStore",
     "Authenticator",
     "Clock",
+    "Counters",
     "Courier",
     "Delivery",
     "DkimKey",
