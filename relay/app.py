@@ -23,17 +23,19 @@ from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplaces
 from relay.edge import observe, scan, system, tls
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
+from relay.edge.counters import ProcessCounters
 from relay.edge.dns import DnsResolver
 from relay.edge.signing import BatchSigner
 from relay.edge.smtp_in import Guard, SmtpIn
 from relay.edge.smtp_out import SmtpOut
 from relay.edge.web.app import build as build_web
+from relay.edge.web.connections import WebConnections
 from relay.edge.web.server import WebServer
 from relay.edge.web.signed_links import routes as link_pages
 from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened, private_paths
 from relay.intake import SmtpIntake
-from relay.ports import Authenticator, Clock, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
+from relay.ports import Authenticator, Clock, Counters, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
 from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
 from relay.steps.notice_log import StoredNoticeQuota
@@ -188,7 +190,13 @@ class Daemon:
         for scanner in scanners:
             stack.push_async_callback(scanner.close)
         worker, housekeeping = Worker(), Housekeeping()
-        web = WebServer(self._web_app(), config.web.host, config.web.port)
+        counters = ProcessCounters(clock)
+        web = WebServer(
+            self._web_app(counters),
+            config.web.host,
+            config.web.port,
+            WebConnections(config.web, config.networks, counters, self._count_web_refusal),
+        )
         stack.push_async_callback(web.stop)
         self.ports["web"] = await web.bind()
         self._services = services(
@@ -236,11 +244,12 @@ class Daemon:
         """Stops all listeners at once, so that none accepts sessions while another waits for its own."""
         await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
-    def _web_app(self) -> Starlette:
-        links = link_pages(
-            SignedLinkService(lambda: self._services), texts.load(), system.SystemClock(), self._observer
-        )
+    def _web_app(self, counters: Counters) -> Starlette:
+        links = link_pages(SignedLinkService(lambda: self._services), texts.load(), counters, self._observer)
         return build_web(observer_render=self._observer.render, ready=self._why_not_ready, links=links)
+
+    def _count_web_refusal(self, reason: str) -> None:
+        self._observer.count("web_refused", reason=reason)
 
     async def _why_not_ready(self) -> str | None:
         """Returns the reason why mail cannot be accepted now, None if it can."""

@@ -168,13 +168,21 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Signed links, health, readiness and metrics; port 0 asks for a free one.
 
-    `public_url` is the address of this server in links ("": its host and port).
+    `public_url` is the address of this server in links ("": its host and port). A connection has `head_s` to send the
+    head of a request, `body_s` for its body and `answer_s` for the answer until it is read. It may be idle for `idle_s`
+    between two requests.
     """
 
     host: HostOrIp = "127.0.0.1"
     port: Port = 8080
     public_url: OptionalWebUrl = ""
     link_life_s: Duration = 5_184_000
+    connections: Positive = 200
+    connections_per_client: Positive = 50
+    head_s: Duration = 10
+    body_s: Duration = 20
+    answer_s: Duration = 30
+    idle_s: Duration = 5
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

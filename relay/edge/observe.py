@@ -33,6 +33,7 @@ class Metric:
 COUNTERS: Final[Mapping[str, Metric]] = {
     "smtp_in_connections": Metric("Connections accepted, by kind of port.", ("port",)),
     "smtp_in_refused": Metric("Connections refused or ended by a limit, by its name.", ("port", "reason")),
+    "web_refused": Metric("Connections to the web server that a limit ended, by its name.", ("reason",)),
     "smtp_in_answers": Metric("Answers after DATA, by class of code.", ("port", "code")),
     "smtp_in_unknown_recipients": Metric("RCPT commands for addresses that do not exist.", ("port",)),
     "authentications": Metric("Mails without a login, by method and its result.", ("method", "result")),

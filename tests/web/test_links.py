@@ -22,6 +22,7 @@ from relay.core.model.policy import Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Link, Purpose, mint
+from relay.edge.counters import ProcessCounters
 from relay.edge.web.app import build
 from relay.edge.web.signed_links import routes
 from relay.edge.web.signed_links.language import wanted
@@ -51,7 +52,9 @@ async def web(market: MarketEnv) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 def client(market: MarketEnv) -> httpx2.AsyncClient:
-    links = routes(SignedLinkService(lambda: market.services), CATALOGUE, market.clock, market.services.observer)
+    links = routes(
+        SignedLinkService(lambda: market.services), CATALOGUE, ProcessCounters(market.clock), market.services.observer
+    )
     app = build(observer_render=lambda: b"", ready=_ready, links=links)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://links.market.example")
 

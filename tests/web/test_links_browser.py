@@ -13,6 +13,7 @@ from relay import texts
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
+from relay.edge.counters import ProcessCounters
 from relay.edge.web.app import build
 from relay.edge.web.server import WebServer
 from relay.edge.web.signed_links import routes
@@ -49,7 +50,12 @@ async def visited(browser: Browser, tmp_path: Path, **context: Any) -> AsyncIter
     Asserts that the page requests nothing from other servers, reports no error and gets no cookie.
     """
     async with market_env(tmp_path) as market:
-        links = routes(SignedLinkService(lambda: market.services), texts.load(), market.clock, market.services.observer)
+        links = routes(
+            SignedLinkService(lambda: market.services),
+            texts.load(),
+            ProcessCounters(market.clock),
+            market.services.observer,
+        )
         server = WebServer(build(observer_render=lambda: b"", ready=_ready, links=links), "127.0.0.1", 0)
         own = f"http://127.0.0.1:{await server.start()}"
         market.services.links = type(market.services.links)(own, market.services.links.key, 86_400)

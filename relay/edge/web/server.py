@@ -12,26 +12,30 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from relay import config
+from relay.edge.counters import ProcessCounters
+from relay.edge.system import SystemClock
+from relay.edge.web.connections import ServerConfig, WebConnections
+
 _STOP_S = 5
-_CONNECTIONS = 200
 
 
 class WebServer:
-    """One listening socket for one ASGI application."""
+    """One listening socket for one ASGI application. Without `connections` it has the shipped limits."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, connections: WebConnections | None = None) -> None:
         self._host, self._port = host, port
         self._server = _Server(
-            uvicorn.Config(
+            ServerConfig(
                 app,
-                http="httptools",
+                connections or _with_shipped_limits(),
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level="error",  # a malformed request is no event, and anybody can send many
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=_CONNECTIONS,
                 timeout_graceful_shutdown=_STOP_S,
             )
         )
@@ -78,9 +82,13 @@ class WebServer:
             ) from error
 
 
+def _with_shipped_limits() -> WebConnections:
+    return WebConnections(config.Web(), config.Networks(), ProcessCounters(SystemClock()), lambda _reason: None)
+
+
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, settings: ServerConfig) -> None:
+        super().__init__(settings)
         self.ready = asyncio.Event()
 
     @contextmanager

@@ -1,6 +1,5 @@
 """The body of a POST: a few small fields, in one of the two encodings that HTML forms and RFC 8058 use."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
@@ -10,13 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 
 _MOST_BYTES: Final = 16_384
 _MOST_FIELDS: Final = 8
-_PATIENCE_S: Final = 20
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
 
 class FormError(Exception):
-    """The form cannot be read; `status` is the HTTP status of the answer: 400, 408, 413 or 415."""
+    """The form cannot be read; `status` is the HTTP status of the answer: 400, 413 or 415."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -28,15 +26,12 @@ async def read(request: Request) -> Mapping[str, str]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     stream = _capped(request)
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            if content_type == _URLENCODED:
-                parsed = await FormParser(request.headers, stream, max_fields=_MOST_FIELDS).parse()
-            elif content_type == _MULTIPART:
-                parsed = await MultiPartParser(request.headers, stream, max_files=0, max_fields=_MOST_FIELDS).parse()
-            else:
-                raise FormError(415)
-    except TimeoutError:
-        raise FormError(408) from None
+        if content_type == _URLENCODED:
+            parsed = await FormParser(request.headers, stream, max_fields=_MOST_FIELDS).parse()
+        elif content_type == _MULTIPART:
+            parsed = await MultiPartParser(request.headers, stream, max_files=0, max_fields=_MOST_FIELDS).parse()
+        else:
+            raise FormError(415)
     except (MultiPartException, FormParserError, ClientDisconnect, ValueError):
         raise FormError(400) from None
     return {name: value for name, value in reversed(parsed.multi_items()) if isinstance(value, str)}

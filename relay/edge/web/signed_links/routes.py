@@ -11,11 +11,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from relay.core.notice.texts import LANGUAGES, Catalogue
-from relay.edge.smtp_in.guard import Tally
+from relay.edge.clients import client_address, client_key
 from relay.edge.web.signed_links import form
 from relay.edge.web.signed_links.language import wanted
 from relay.edge.web.signed_links.pages import BUSY, FORM, NOT_HERE, UNAVAILABLE, Pages
-from relay.ports import Clock, Observer, UnavailableError
+from relay.ports import Counters, Observer, UnavailableError
 from relay.ports.signed_links import ONE_CLICK, LinkError, LinkFault, Offer, SignedLinks
 
 log = structlog.get_logger()
@@ -26,9 +26,9 @@ _WINDOW_S: Final = 600
 _RETRY_S: Final = "60"
 
 
-def routes(links: SignedLinks, catalogue: Catalogue, clock: Clock, observer: Observer) -> Sequence[BaseRoute]:
+def routes(links: SignedLinks, catalogue: Catalogue, counters: Counters, observer: Observer) -> Sequence[BaseRoute]:
     """Returns the routes that must be reachable from outside, under `/l/` and `/policy/`."""
-    pages = _SignedLinkPages(links, Pages(catalogue), Tally(clock), observer)
+    pages = _SignedLinkPages(links, Pages(catalogue), counters, observer)
     return (
         Mount("/l/static", StaticFiles(directory=Path(__file__).parents[1] / "static")),
         Route("/l/{token}", pages.link, methods=["GET", "POST"]),
@@ -37,12 +37,12 @@ def routes(links: SignedLinks, catalogue: Catalogue, clock: Clock, observer: Obs
 
 
 class _SignedLinkPages:
-    """The handlers of the routes, and the count of forged tokens per client."""
+    """The handlers of the routes. They count forged tokens per client."""
 
-    def __init__(self, links: SignedLinks, pages: Pages, forgeries: Tally, observer: Observer) -> None:
+    def __init__(self, links: SignedLinks, pages: Pages, counters: Counters, observer: Observer) -> None:
         self._links = links
         self._pages = pages
-        self._forgeries = forgeries
+        self._counters = counters
         self._observer = observer
 
     async def link(self, request: Request) -> Response:
@@ -90,8 +90,11 @@ class _SignedLinkPages:
         Only forgeries count: many clients share the address of a proxy, and a reader with a real link must not suffer
         from the forgeries of others.
         """
-        client = request.client.host if request.client else ""
-        return self._forgeries.add(client, _WINDOW_S) > _FORGERIES
+        try:
+            client = client_key(client_address(request.client.host if request.client else ""))
+        except ValueError:  # the client is gone already, or it is a test's
+            client = ""
+        return self._counters.add("forged_link", client, _WINDOW_S) > _FORGERIES
 
 
 def _locale(request: Request) -> str:
