@@ -35,6 +35,7 @@ from relay.edge.web.signed_links import routes as link_pages
 from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened, private_paths
 from relay.intake import SmtpIntake
+from relay.logins import Logins
 from relay.ports import Authenticator, Clock, Counters, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
 from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
@@ -214,17 +215,25 @@ class Daemon:
         stack.push_async_callback(worker.stop, _GRACE_S)
         housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
-        await self._open_listeners(directory)
+        await self._open_listeners(directory, counters)
         await web.start()
 
-    async def _open_listeners(self, directory: Path) -> None:
+    async def _open_listeners(self, directory: Path, counters: Counters) -> None:
         config = self._config
         context = None
         if any(listener.tls != "none" for listener in config.listener):
             context = tls.server_context(directory / config.tls.certificate, directory / config.tls.key)
+        logins = Logins(
+            self._store.app_passwords,
+            self._store.secrets,
+            self._services.event_log,
+            self._services.ids,
+            waiting=config.limits.logins_waiting,
+        )
+        self._stack.callback(logins.close)
+        intake = SmtpIntake(self._services, logins)
         self._stack.push_async_callback(self._close_listeners)
-        intake = SmtpIntake(self._services)
-        guard = Guard(limits=config.limits, networks=config.networks, clock=self._services.clock)
+        guard = Guard(limits=config.limits, networks=config.networks, counters=counters)
         for section in config.listener:
             listener = SmtpIn(
                 listener=section,

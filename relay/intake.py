@@ -5,14 +5,9 @@ on the writer come after DATA. On sessions with a login the writer is known, so 
 others are refused at once.
 """
 
-import asyncio
-import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
-
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
 from relay import flow
 from relay.core import alias, verp
@@ -22,54 +17,27 @@ from relay.core.model.party import PartyState
 from relay.core.model.reason import ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.notice import smtp_text
+from relay.logins import Logins
 from relay.steps import bounces
 from relay.steps.recipients import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
 _OK: Final = Reply(250, "2.1.5", "recipient ok")
 _TAKEN: Final = Reply(250, "2.0.0", "taken note of")
-_REMEMBERED_LOGINS: Final = 1_000
 
 
 class SmtpIntake:
     """Implements `relay.ports.Intake`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, logins: Logins) -> None:
         self._services = services
-        self._hasher = PasswordHasher()
-        self._dummy_hash = self._hasher.hash(services.ids.entropy(16))
-        self._remembered: dict[bytes, str] = {}
+        self._logins = logins
+
+    async def remembered_login(self, username: str, password: str) -> str | None:
+        return await self._logins.remembered(username, password)
 
     async def login(self, username: str, password: str) -> str | None:
-        """Returns the id of the party whose app password fits, None if none does.
-
-        Argon2 is slow on purpose, so a correct password is remembered as a keyed hash over it and its stored hash. A
-        revoked password is no longer stored, and stops working at once.
-        """
-        found = await self._services.store.app_passwords.of_username(username)
-        for party_id, password_hash in found:
-            mark = self._mark(username, password, password_hash)
-            if self._remembered.get(mark) == party_id:
-                self._services.event_log.signed_in(party_id)
-                return party_id
-        for party_id, password_hash in found or (("", self._dummy_hash),):
-            if await asyncio.to_thread(self._verify, password_hash, password) and party_id:
-                if len(self._remembered) >= _REMEMBERED_LOGINS:
-                    self._remembered.clear()
-                self._remembered[self._mark(username, password, password_hash)] = party_id
-                self._services.event_log.signed_in(party_id)
-                return party_id
-        self._services.event_log.sign_in_failed([party_id for party_id, _ in found])
-        return None
-
-    def _mark(self, *parts: str) -> bytes:
-        return hmac.digest(self._services.store.secrets.get("login"), "\0".join(parts).encode(), "sha256")
-
-    def _verify(self, password_hash: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(password_hash, password)
-        except (Argon2Error, InvalidHashError):
-            return False
+        return await self._logins.check(username, password)
 
     async def mail_from(self, peer: Peer, address: str) -> Reply:  # noqa: ARG002 - the port's shape
         return Reply(250, "2.1.0", "sender ok")

@@ -64,6 +64,13 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unknown_recipients_per_network: Positive = 200
     unknown_recipients_window_s: Duration = 3_600
     unknown_recipient_delay_s: Wait = 1
+    failed_logins_per_client: Positive = 20
+    failed_logins_per_network: Positive = 100
+    failed_logins_per_account: Positive = 50
+    failed_logins_window_s: Duration = 3_600
+    logins_waiting: Positive = 32
+    handshake_s: Duration = 15
+    scarce_idle_s: Duration = 30
     command_idle_s: Duration = 300
     data_idle_s: Duration = 180
     session_s: Duration = 3_600

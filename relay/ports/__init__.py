@@ -9,6 +9,7 @@ from relay.ports.detail import LetterType, RecordAction, RecordDetail, RecordedR
 from relay.ports.event_log import EventLog, Unlogged
 from relay.ports.inward import (
     Authenticator,
+    BusyError,
     Intake,
     OvertakenError,
     Scanner,
@@ -65,6 +66,7 @@ __all__ = [
     "AcceptanceStore",
     "AppPasswordStore",
     "Authenticator",
+    "BusyError",
     "Clock",
     "Counters",
     "Courier",

@@ -14,6 +14,10 @@ class UnavailableError(Exception):
     """A dependency is temporarily unavailable. The client gets 451, or 454 for AUTH, and tries again later."""
 
 
+class BusyError(UnavailableError):
+    """Too much work of this kind waits already."""
+
+
 class StoreFault(StrEnum):
     """Why the store takes no writes, as `/readyz` and `relay check` call it."""
 
@@ -51,10 +55,19 @@ class Intake(Protocol):
     For any exception the edge answers 451, but 454 to AUTH for UnavailableError.
     """
 
+    async def remembered_login(self, username: str, password: str) -> str | None:
+        """Returns the id of the party whose app password this is, if `login` has lately found it right.
+
+        It costs one look-up and no slow hash, so that neither limits nor a queue need to stand before it. Raises
+        UnavailableError.
+        """
+        ...
+
     async def login(self, username: str, password: str) -> str | None:
         """Returns the id of the party whose app password this is, or None.
 
-        An unknown user takes as long as a wrong password against one stored hash. Raises UnavailableError.
+        An unknown user name takes as much work as one with one or two passwords. Raises UnavailableError, which is
+        BusyError when too many passwords wait for their check.
         """
         ...
 

@@ -155,10 +155,10 @@ class EventLog:
         log.info("signed_in", port=Port.SUBMISSION, party=party_id)
 
     @_harmless
-    def sign_in_failed(self, party_ids: Sequence[str]) -> None:
-        """A wrong password for one of these parties, or, without any, a user name that nobody has."""
-        self.observer.count("sign_ins", outcome="wrong_password" if party_ids else "unknown_user")
-        log.info("sign_in_failed", port=Port.SUBMISSION, parties=list(party_ids))
+    def sign_in_failed(self, party_ids: Sequence[str], outcome: str) -> None:
+        """A login for one of these parties failed; without any, nobody has that user name."""
+        self.observer.count("sign_ins", outcome=outcome)
+        log.info("sign_in_failed", port=Port.SUBMISSION, parties=list(party_ids), outcome=outcome)
 
     @_harmless
     def report_ignored(self, outcome: str, item: Item | None) -> None:

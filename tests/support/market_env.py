@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
+
 from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
 from relay.core import dkim
@@ -26,6 +28,7 @@ from relay.edge.signing import BatchSigner
 from relay.edge.system import SystemIds
 from relay.flow import dispatch
 from relay.intake import SmtpIntake
+from relay.logins import Logins
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
 from relay.steps.notice_log import StoredNoticeQuota
@@ -37,6 +40,7 @@ from tests.support.fakes import CountingObserver, ManualClock
 DOMAIN = "market.example"
 BUYER = "hanako.yamada@phone.example"
 SELLER = "shop-owner@pottery.example"
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 MX_IP = "198.51.100.25"
 ACCEPTED = Delivery(
@@ -176,6 +180,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
     store = connect("sqlite:relay.db", directory, master, clock, ids, event_log=event_log)
     await store.open()
     signer = BatchSigner(dkim_keys=store.dkim_keys, clock=clock, algorithms=("ed25519-sha256",), expire_s=86_400)
+    logins = Logins(store.app_passwords, store.secrets, event_log, ids, waiting=2, hasher=QUICK_HASHER)
     try:
         der = dkim.generate("ed25519-sha256")
         await store.dkim_keys.put(DkimKey(domain=DOMAIN, selector="e1", algorithm="ed25519-sha256", private_der=der))
@@ -228,7 +233,8 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )
-        yield MarketEnv(services=services, intake=SmtpIntake(services), clock=clock, courier=courier, pair=pair)
+        yield MarketEnv(services=services, intake=SmtpIntake(services, logins), clock=clock, courier=courier, pair=pair)
     finally:
+        logins.close()
         signer.close()
         await store.close()

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ import uvloop
 from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
+from relay.edge.counters import ProcessCounters
 from relay.edge.smtp_in import Guard, SmtpIn
 from tests.support.fakes import CountingObserver, ManualClock
 from tests.support.log import CapturedLog
@@ -27,6 +29,14 @@ UNKNOWN = Reply(550, "5.1.1", "unknown alias")
 NO_RELAYING = Reply(550, "5.7.1", "no relaying")
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for a state of the server that no answer shows."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the expected state never came"
+        time.sleep(0.02)
+
+
 class RecordingIntake:
     """An intake that accepts all of shop.example but local parts that begin with `unknown`. `answer` can be replaced."""
 
@@ -36,13 +46,24 @@ class RecordingIntake:
         self.senders: list[str] = []
         self.recipients: list[str] = []
         self.logins = {("seller", "right"): "party-1"}
+        self.remembered: dict[tuple[str, str], str] = {}
+        self.asked: list[str] = []
+        self.checks: list[str] = []
+        self.login_gate: asyncio.Event | None = None
         self.answer: Callable[[Incoming], Sequence[Reply]] = lambda incoming: [TAKEN] * len(incoming.rcpt_to)
         self.fault: Exception | None = None
         self.fault_at: str = ""
         self.gate: asyncio.Event | None = None
         self.begun = threading.Event()
 
+    async def remembered_login(self, username: str, password: str) -> str | None:
+        self.asked.append(username)
+        return self.remembered.get((username, password))
+
     async def login(self, username: str, password: str) -> str | None:
+        self.checks.append(username)
+        if self.login_gate is not None:
+            await self.login_gate.wait()
         self._fail_at("login")
         return self.logins.get((username, password))
 
@@ -87,6 +108,7 @@ class SmtpInEnv:
         self.observer = CountingObserver()
         self.log = CapturedLog()
         self.listeners: list[SmtpIn] = []
+        self.counters = ProcessCounters(self.clock)
         self.guard: Guard | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -125,7 +147,7 @@ class SmtpInEnv:
     ) -> int:
         """Opens a listener and returns its port. All listeners share the guard of the first one."""
         limits, networks = limits or SmtpLimits(), networks or Networks()
-        self.guard = self.guard or Guard(limits=limits, networks=networks, clock=self.clock)
+        self.guard = self.guard or Guard(limits=limits, networks=networks, counters=self.counters)
         listener = SmtpIn(
             listener=Listener(kind=kind, port=0, tls=tls, proxy_protocol=proxy_protocol),
             limits=limits,

@@ -2,8 +2,8 @@
 
 `SmtpIn` is one listener. It reads the commands of a client, enforces the protocol and the limits, and asks
 `ports.Intake` for every answer that is about mail. Nothing in this package knows aliases, parties or policy. It builds
-on aiosmtpd and uses that package's connection, envelope, PLAIN and LOGIN, and PROXY header. Reading, replying, TLS and
-limits are our own code, because aiosmtpd's have the faults that the tests name.
+on aiosmtpd and uses that package's connection, envelope and PROXY header. Reading, replying, TLS, AUTH and limits are
+our own code, because aiosmtpd's have the faults that the tests name.
 """
 
 from relay.edge.smtp_in.guard import Guard

@@ -2,14 +2,14 @@
 
 Replies are collected and sent in one write when there is no more input, so that a pipelining client gets its answers in
 one packet. Input is read in large pieces into one buffer, and lines and messages are cut out of it. `_limited` limits
-every wait for the client; no time limit interrupts the session's own work. Replies that the client does not read stop
-the session at about twice `_CHUNK` bytes. A session that is over closes its socket within `_LINGER_S + _FLUSH_S`
-seconds, whether the client reads or not. Until then the guard counts the client.
+every wait for the client. The end of a session interrupts these waits, delays of an answer and logins, and no other
+work. Replies that the client does not read stop the session at about twice `_CHUNK` bytes. A session that is over
+closes its socket within `_LINGER_S + _FLUSH_S` seconds, whether the client reads or not. Until then the guard counts
+the client.
 """
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -20,16 +20,18 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from relay import config, ports
 from relay.core.model.reply import Reply
+from relay.edge.clients import Address, limit_silence, peer_address
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.guard import Address, Guard, client_address
+from relay.edge.smtp_in.guard import Admission, Guard
 
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
 _AUTH_LINE_BYTES: Final = 12_288  # RFC 4954 §4
-HANDSHAKE_S: Final = 30
 _LINGER_S: Final = 1
 _FLUSH_S: Final = 2  # for a full send buffer, and for the client's part of closing TLS
+_PROGRESS_BYTES: Final = 16_384  # of a message; so much within `limits.scarce_idle_s` is progress
+_SWEEP_S: Final = 1  # between two searches for sessions without progress
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +51,22 @@ class ListenerContext:
     guard: Guard
     sessions: "set[Connection]" = field(default_factory=set)
     commits: "set[asyncio.Task[list[Reply]]]" = field(default_factory=set)
+    name: str = field(init=False)
+    _swept_at_s: float = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.name = self.guard.add_listener(self.end_sessions_without_progress)
+
+    def end_sessions_without_progress(self) -> None:
+        """Ends the sessions that wait for their client and made no progress for `limits.scarce_idle_s`.
+
+        It does nothing if it was called within the last second. Sessions of trusted networks go on.
+        """
+        now_s = self.clock.monotonic_s()
+        if now_s - self._swept_at_s >= _SWEEP_S:
+            self._swept_at_s = now_s
+            for session in tuple(self.sessions):
+                session.end_without_progress(now_s)
 
     def count_refusal(self, reason: str) -> None:
         """Counts a refusal in the metrics, under its reason."""
@@ -78,14 +96,6 @@ class _NoHooks:
 _NO_HOOKS: Final = _NoHooks()
 
 
-def _limit_silence(transport: asyncio.BaseTransport, silence_s: float) -> None:
-    """Lets the kernel end a connection whose peer acknowledges nothing for `silence_s`, where the platform can."""
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        option_ms = min(max(1, int(silence_s * 1_000)), 2**31 - 1)
-        with contextlib.suppress(OSError):  # the connection may be gone already
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, option_ms)
-
-
 class Connection(SMTP):
     """The base of a session; subclasses implement `_converse`."""
 
@@ -113,23 +123,24 @@ class Connection(SMTP):
         self._tls = context.listener.tls == "implicit"
         self._named_client = client
         self._client: Address
-        self._is_counted = False
+        self._admission: Admission | None = None
+        self._progress_at_s = 0.0
+        self._progress_bytes = 0
 
     def __dir__(self) -> Iterable[str]:
-        """Shows aiosmtpd the two login methods only (see `_NoHooks`)."""
-        return ("auth_LOGIN", "auth_PLAIN")
+        """Hides all members from aiosmtpd (see `_NoHooks`)."""
+        return ()
 
     # ------------------------------------------------------------ life
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # The unspecified address stands for a client that is gone already.
-        peer = transport.get_extra_info("peername") or ("::",)
-        self._client = self._named_client or client_address(peer[0])
+        self._client = self._named_client or peer_address(transport)
+        self.note_progress()
         # The default of TLS is eight times as much.
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)
         # This is longer than the session's own limits, which end it with a reply and a reason.
-        _limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
+        limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
         self._context.sessions.add(self)
         assert self._handler_coroutine is not None
         self._handler_coroutine.add_done_callback(self._forget_connection)
@@ -162,6 +173,19 @@ class Connection(SMTP):
         if self._wait is not None and not self._wait.expired() and self._due_hangup():
             self._wait.reschedule(self.loop.time())
 
+    def note_progress(self) -> None:
+        """Marks that the session got something done. Until the next mark it makes no progress."""
+        self._progress_at_s, self._progress_bytes = self._context.clock.monotonic_s(), 0
+
+    def end_without_progress(self, now_s: float) -> None:
+        """Ends the session if it waits for its client and made no progress for `limits.scarce_idle_s`."""
+        if (
+            self._wait is not None
+            and now_s - self._progress_at_s >= self._limits.scarce_idle_s
+            and not self._context.guard.clients.is_free(self._client)
+        ):
+            self.end(Hangup("scarce", "421 4.3.2 too many connections, closing the idle ones"), at_once=True)
+
     @property
     def task(self) -> "asyncio.Task[None] | None":
         """The task that runs the session; None before the connection is made."""
@@ -180,7 +204,7 @@ class Connection(SMTP):
         """Runs the session until `connection_lost` cancels it, or aborts a connection that does not close in time."""
         try:
             self._context.observer.count("smtp_in_connections", port=self._context.listener.kind)
-            if not self._is_counted:
+            if self._admission is None:
                 self.admit(self._client)
             await self._converse()
         except Hangup as hangup:
@@ -205,15 +229,17 @@ class Connection(SMTP):
     def admit(self, client: Address) -> None:
         """Counts the connection for `client` until `release`. Raises Hangup when there are too many."""
         self.release()
-        self._client, self._is_counted = client, True
-        if reason := self._context.guard.admit(client):
-            raise Hangup(reason, "421 4.7.0 too many connections or unknown recipients, try again later")
+        self._client = client
+        self._admission = self._context.guard.admit(client, self._context.name)
+        if reason := self._admission.refusal:
+            reply = "421 4.7.0 too many connections or unknown recipients, try again later"
+            raise Hangup(reason, reply if self._admission.is_answered else "")
 
     def release(self) -> None:
         """Ends the count of `admit`; does nothing when the connection is not counted."""
-        if self._is_counted:
-            self._context.guard.release(self._client)
-            self._is_counted = False
+        if self._admission is not None:
+            self._admission.release()
+            self._admission = None
 
     async def _send_last_reply(self, hangup: Hangup) -> None:
         """Logs the end of the session and sends its last reply.
@@ -253,7 +279,7 @@ class Connection(SMTP):
         assert self._context.tls is not None
         await self._flush(self._limits.command_idle_s)
         try:
-            await self._writer.start_tls(self._context.tls, ssl_handshake_timeout=HANDSHAKE_S)
+            await self._writer.start_tls(self._context.tls, ssl_handshake_timeout=self._limits.handshake_s)
         except OSError:
             raise Hangup("tls") from None
         self.transport = cast("asyncio.Transport", self._writer.transport)
@@ -277,10 +303,6 @@ class Connection(SMTP):
         self._replies.append(text)
         self._replies_bytes += len(text)
 
-    async def push(self, status: str | bytes) -> None:
-        """Sends a reply of aiosmtpd's login methods: a challenge or an error."""
-        self.say(status if isinstance(status, str) else status.decode("ascii"))
-
     def _write(self) -> None:
         if self._replies:
             self._replies.append("")
@@ -297,15 +319,33 @@ class Connection(SMTP):
     @contextlib.asynccontextmanager
     async def _limited(self, idle_s: float) -> AsyncIterator[None]:
         """Limits a wait for the client. Raises Hangup when the client is gone or too slow, or the session must end."""
+        try:
+            async with self._interruptible(idle_s):
+                yield
+        except TimeoutError:
+            raise Hangup("idle", "421 4.4.2 idle for too long, closing") from None
+        except OSError:
+            raise Hangup("connection_lost") from None
+
+    async def _delay(self, delay_s: float) -> None:
+        """Delays the next answer. Raises Hangup when the session must end."""
+        if delay_s:
+            with contextlib.suppress(TimeoutError):
+                async with self._interruptible(delay_s):
+                    await self.loop.create_future()
+
+    @contextlib.asynccontextmanager
+    async def _interruptible(self, limit_s: float | None) -> AsyncIterator[None]:
+        """Lets `end` interrupt the body. Raises Hangup when the session must end, TimeoutError after `limit_s`."""
         if hangup := self._due_hangup():
             raise hangup
         try:
-            async with asyncio.timeout(idle_s) as self._wait:
+            async with asyncio.timeout(limit_s) as self._wait:
                 yield
         except TimeoutError:
-            raise self._due_hangup() or Hangup("idle", "421 4.4.2 idle for too long, closing") from None
-        except OSError:
-            raise Hangup("connection_lost") from None
+            if hangup := self._due_hangup():
+                raise hangup from None
+            raise
         finally:
             self._wait = None
 
@@ -320,6 +360,10 @@ class Connection(SMTP):
         if not piece:
             raise Hangup("connection_lost")
         self._buffer += piece
+        if self.envelope.rcpt_tos:
+            self._progress_bytes += len(piece)
+            if self._progress_bytes >= _PROGRESS_BYTES:
+                self.note_progress()
 
     async def _read_line(self) -> str:
         """Returns the next command line without its end. Raises ProtocolFault if it is not a line of text (R-IN-04)."""

@@ -1,134 +1,187 @@
 """Limits that all listeners share: connections, and guesses at aliases and passwords (R-IN-06, R-IN-10).
 
-The counts are kept in memory for a time window; a restart forgets them. Clients in trusted networks are never cut off.
-Front hosts are not either, until they have named the client whose connection they pass on.
+The counts are in `ports.Counters`, for a time window where they count events. Clients in trusted networks are never cut
+off. Front hosts are not either, until they have named the client whose connection they pass on.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
+from weakref import WeakValueDictionary
 
 from relay import config, ports
+from relay.edge.clients import Address, ClientNetworks, client_key, network_key
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-_NETWORK_BITS: Final = {4: 24, 6: 64}
-_MOST_KEYS: Final = 100_000
 _LONGEST_DELAY_S: Final = 30
+_REFUSED_OPEN: Final = 10
+"""The refused connections of one client that may be open for their reply. Of all clients it is this number or a tenth
+of `limits.connections`."""
 
 
-def client_address(text: str) -> Address:
-    """Returns an address in the form for comparison: an IPv4-mapped IPv6 address becomes IPv4. Raises ValueError."""
-    address = ip_address(text)
-    return getattr(address, "ipv4_mapped", None) or address
+class Admission:
+    """The places of one connection in the counts, from its accept until its socket is gone.
 
+    `refusal` is the reason if the connection is too much, else None. `is_answered` is whether the client still gets a
+    reply, or is closed at once because too many refused clients are open already.
+    """
 
-class Tally:
-    """Counts keys in time windows; the window of a key opens with its first count."""
+    def __init__(
+        self, counters: ports.Counters, keys: Sequence[tuple[str, str]], refusal: str | None, *, answered: bool
+    ) -> None:
+        self._counters = counters
+        self._keys = keys
+        self.refusal = refusal
+        self.is_answered = answered
 
-    def __init__(self, clock: ports.Clock) -> None:
-        self._clock = clock
-        self._counts: dict[str, tuple[float, int]] = {}  # (time of opening, count), the oldest first
-
-    def add(self, key: str, window_s: float) -> int:
-        """Counts the key and returns its count in the current window."""
-        self._forget(window_s)
-        opened_at, count = self._counts.get(key, (self._clock.monotonic_s(), 0))
-        self._counts[key] = (opened_at, count + 1)
-        return count + 1
-
-    def count(self, key: str, window_s: float) -> int:
-        """Returns the count of the key in the current window."""
-        opened_at, count = self._counts.get(key, (0.0, 0))
-        return count if self._clock.monotonic_s() - opened_at < window_s else 0
-
-    def _forget(self, window_s: float) -> None:
-        now = self._clock.monotonic_s()
-        while self._counts:
-            key, (opened_at, _) = next(iter(self._counts.items()))
-            if now - opened_at < window_s and len(self._counts) < _MOST_KEYS:
-                return
-            del self._counts[key]
+    def release(self) -> None:
+        """Frees the places; does nothing the second time."""
+        for kind, key in self._keys:
+            self._counters.free(kind, key)
+        self._keys = ()
 
 
 class Guard:
-    """The counts and limits of all listeners."""
+    """The counts and limits of all listeners.
 
-    def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, clock: ports.Clock) -> None:
+    While nine tenths of all places are taken, or of the places of one listener, the places are scarce: a client gets a
+    tenth of its usual connections, and sessions that make no progress for `limits.scarce_idle_s` are ended. If there
+    are several listeners, a single one gets four fifths of the places, so that the others answer while it is flooded.
+    """
+
+    def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, counters: ports.Counters) -> None:
         self.limits = limits
-        self._trusted = _networks(networks.trusted)
-        self._fronts = _networks(networks.front_hosts)
-        self._open: Counter[Address] = Counter()
-        self._open_in_all = 0
-        self._unknown = Tally(clock)
-        self._failed_logins = Tally(clock)
+        self.clients = ClientNetworks(networks)
+        self._counters = counters
+        self._end_idle: dict[str, Callable[[], None]] = {}
+        self._login_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def is_trusted(self, client: Address) -> bool:
-        """Whether the client is in `networks.trusted`."""
-        return any(client in network for network in self._trusted)
+    # ------------------------------------------------------------ connections
 
-    def is_front(self, client: Address) -> bool:
-        """Whether the client is in `networks.front_hosts`."""
-        return any(client in network for network in self._fronts)
+    def add_listener(self, end_idle: Callable[[], None]) -> str:
+        """Returns the name of a new listener. `end_idle` is called to end its sessions without progress."""
+        name = str(len(self._end_idle))
+        self._end_idle[name] = end_idle
+        return name
 
-    def admit(self, client: Address) -> str | None:
-        """Counts a connection. Returns the reason when there are too many, else None.
+    def admit(self, client: Address, listener: str) -> Admission:
+        """Counts a new connection, and returns whether it is too much. The result must be released.
 
-        Each call must be followed by a `release`.
+        A refused connection takes a place of its client, but none of its listener and of all: those are for sessions.
         """
-        self._open[client] += 1
-        self._open_in_all += 1
-        if self._is_free(client):
-            return None
-        if self._open_in_all > self.limits.connections:
-            return "connections"
-        if self._open[client] > self.limits.connections_per_client:
+        own, session = ("smtp_client", client_key(client)), (("smtp_listener", listener), ("smtp", ""))
+        of_client = self._counters.take(*own)
+        for key in session:
+            self._counters.take(*key)
+        for name, end_idle in self._end_idle.items():
+            if self._is_scarce(name):
+                end_idle()
+        refusal = None if self.clients.is_free(client) else self._why_refused(client, listener, of_client)
+        if refusal is None:
+            return Admission(self._counters, (own, *session), None, answered=True)
+        for key in session:
+            self._counters.free(*key)
+        refused = ("smtp_refused", "")
+        most_refused = max(_REFUSED_OPEN, self.limits.connections // 10)
+        answered = (
+            self._counters.take(*refused) <= most_refused
+            and of_client <= self.limits.connections_per_client + _REFUSED_OPEN
+        )
+        return Admission(self._counters, (own, refused), refusal, answered=answered)
+
+    def _why_refused(self, client: Address, listener: str, of_client: int) -> str | None:
+        limits, most = self.limits, self.limits.connections_per_client
+        if self._is_scarce(listener):
+            most = max(1, most // 10)
+        if of_client > most:
             return "connections_per_client"
+        of_listener = self._counters.taken("smtp_listener", listener)
+        if self._counters.taken("smtp", "") > limits.connections or of_listener > self._listener_share():
+            return "connections"
         return "unknown_recipients" if self.is_cut_off(client) else None
 
-    def release(self, client: Address) -> None:
-        """Ends the count of one `admit`."""
-        self._open_in_all -= 1
-        self._open[client] -= 1
-        if self._open[client] <= 0:
-            del self._open[client]
+    def _is_scarce(self, listener: str) -> bool:
+        in_all, of_listener = self._counters.taken("smtp", ""), self._counters.taken("smtp_listener", listener)
+        return in_all > self.limits.connections * 0.9 or of_listener > self._listener_share() * 0.9
+
+    def _listener_share(self) -> int:
+        most = self.limits.connections
+        return most if len(self._end_idle) < 2 else max(1, most * 4 // 5)
+
+    # ------------------------------------------------------------ unknown recipients
 
     def unknown_recipient(self, client: Address) -> float:
         """Counts a wrong recipient. Returns the delay of its answer in seconds: 0 for the first one."""
-        if self._is_free(client):
+        if self.clients.is_free(client):
             return 0
         window_s = self.limits.unknown_recipients_window_s
-        self._unknown.add(_network_of(client), window_s)
-        guesses = self._unknown.add(str(client), window_s)
+        self._counters.add("unknown_network", network_key(client), window_s)
+        guesses = self._counters.add("unknown_client", client_key(client), window_s)
         return self.limits.unknown_recipient_delay_s if guesses > 1 else 0
 
     def is_cut_off(self, client: Address) -> bool:
         """Whether the client, or its network, has guessed too many wrong recipients."""
-        if self._is_free(client):
+        if self.clients.is_free(client):
             return False
-        limits = self.limits
+        limits, counters = self.limits, self._counters
         window_s = limits.unknown_recipients_window_s
         return (
-            self._unknown.count(str(client), window_s) > limits.unknown_recipients_per_client
-            or self._unknown.count(_network_of(client), window_s) > limits.unknown_recipients_per_network
+            counters.count("unknown_client", client_key(client), window_s) > limits.unknown_recipients_per_client
+            or counters.count("unknown_network", network_key(client), window_s) > limits.unknown_recipients_per_network
         )
 
-    def failed_login(self, client: Address) -> float:
-        """Counts a wrong password. Returns the delay of its answer in seconds, which doubles up to a limit."""
-        if self._is_free(client):
+    # ------------------------------------------------------------ logins
+
+    def login_turn(self, client: Address) -> AbstractAsyncContextManager[None]:
+        """Returns the lock of a client, under which its passwords are checked one after the other.
+
+        So a client has one place among the passwords that wait for their check, however many connections it has.
+        """
+        if self.clients.is_free(client):
+            return nullcontext()
+        return self._login_turns.setdefault(client_key(client), asyncio.Lock())
+
+    def begin_login(self, client: Address, username: str) -> bool:
+        """Counts a password that is about to be checked. Returns False, and counts nothing, when there were too many.
+
+        All tries count that are not withdrawn by `withdraw_login`, so a client that does not wait for its answer is
+        counted too. The tries at one user name, from all clients together, close it only to those of them that have
+        failed before: nobody can shut out a seller from elsewhere. It does not matter whether the name exists.
+        """
+        if self.clients.is_free(client):
+            return True
+        limits, window_s = self.limits, self.limits.failed_logins_window_s
+        tried = {kind: self._counters.count(kind, key, window_s) for kind, key in _login_keys(client, username)}
+        if (
+            tried["login_client"] >= limits.failed_logins_per_client
+            or tried["login_network"] >= limits.failed_logins_per_network
+            or (tried["login_account"] >= limits.failed_logins_per_account and tried["login_client"])
+        ):
+            return False
+        for kind, key in _login_keys(client, username):
+            self._counters.add(kind, key, window_s)
+        return True
+
+    def withdraw_login(self, client: Address, username: str) -> None:
+        """Takes back the count of `begin_login`: the password was right, or was not checked."""
+        if not self.clients.is_free(client):
+            for kind, key in _login_keys(client, username):
+                self._counters.withdraw(kind, key)
+
+    def failed_login_delay_s(self, client: Address) -> float:
+        """Returns the delay of the answer to a wrong password, which doubles up to a limit."""
+        if self.clients.is_free(client):
             return 0
-        failures = self._failed_logins.add(str(client), self.limits.unknown_recipients_window_s)
-        return min(self.limits.unknown_recipient_delay_s * 2.0 ** min(failures - 1, 10), _LONGEST_DELAY_S)
-
-    def _is_free(self, client: Address) -> bool:
-        return self.is_trusted(client) or self.is_front(client)
+        tries = self._counters.count("login_client", client_key(client), self.limits.failed_logins_window_s)
+        return min(self.limits.unknown_recipient_delay_s * 2.0 ** min(max(tries - 1, 0), 10), _LONGEST_DELAY_S)
 
 
-def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    return tuple(ip_network(text, strict=False) for text in texts)
-
-
-def _network_of(client: Address) -> str:
-    return str(ip_network((client, _NETWORK_BITS[client.version]), strict=False))
+def _login_keys(client: Address, username: str) -> tuple[tuple[str, str], ...]:
+    """Returns the kinds and keys of a login. The user name is hashed: it may be long, and may be an address."""
+    account = hashlib.blake2b(username.casefold().encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return (
+        ("login_client", client_key(client)),
+        ("login_network", network_key(client)),
+        ("login_account", account),
+    )

@@ -14,9 +14,9 @@ from typing import Final
 
 from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
-from relay.edge.smtp_in.connection import HANDSHAKE_S, Connection, Hangup, ListenerContext
+from relay.edge.clients import Address, client_address
+from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.guard import Address, client_address
 
 _HEADER_S: Final = 5
 XCLIENT_ATTRIBUTES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN")
@@ -131,7 +131,7 @@ class Acceptor:
                 lambda: session,
                 connection,
                 ssl=context.tls if implicit else None,
-                ssl_handshake_timeout=HANDSHAKE_S if implicit else None,
+                ssl_handshake_timeout=context.limits.handshake_s if implicit else None,
             )
         except OSError:
             context.count_refusal("tls")
@@ -141,13 +141,17 @@ class Acceptor:
             raise
 
     async def _read_header(self, connection: socket.socket, front: Address) -> Address | None:
-        if not self._context.guard.is_front(front):
+        guard = self._context.guard
+        if not guard.clients.is_front(front):
             return None
+        admission = guard.admit(front, self._context.name)  # a front host is never refused
         try:
             async with asyncio.timeout(_HEADER_S):
                 return await _proxied_client(connection) or front
         except (ValueError, OSError):
             return None
+        finally:
+            admission.release()
 
 
 async def _proxied_client(raw: socket.socket) -> Address | None:

@@ -4,31 +4,41 @@ A command that is refused raises `ProtocolFault`. Any other exception becomes a 
 the session continues. Replies carry enhanced status codes, except greetings and 3xx, which have none (RFC 2034 §4).
 """
 
-import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
-
-import structlog
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from dataclasses import dataclass
+from typing import Final, NoReturn
 
 from relay import ports
+from relay.edge.clients import Address
 from relay.edge.smtp_in import grammar, proxy
 from relay.edge.smtp_in.connection import Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.guard import Address
 from relay.edge.smtp_in.transaction import Transaction
 
 _LOGIN_TRIES: Final = 5
 
-_log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """A user name and its password. `is_for_another`: the client asks to act as another user, which nobody may."""
+
+    username: str
+    password: str
+    is_for_another: bool = False
+
+
+def _text(octets: bytes) -> str:
+    """Returns octets as text. NUL and octets that are not UTF-8 give a text that is nobody's name or password."""
+    return octets.decode("utf-8", "backslashreplace").replace("\0", "\\0")
+
+
+def _too_many_logins() -> Hangup:
+    return Hangup("logins", "421 4.7.0 too many failed logins, try again later")
 
 
 class ServerSession(Transaction):
     """One session with a client: the commands outside of transactions, and the table of all commands."""
-
-    AuthLoginUsernameChallenge = "Username:"
-    AuthLoginPasswordChallenge = "Password:"
 
     def __init__(self, context: ListenerContext, client: Address | None = None) -> None:
         super().__init__(context, client)
@@ -41,7 +51,7 @@ class ServerSession(Transaction):
 
     async def _converse(self) -> None:
         # `_client` is the peer, or the client in the PROXY header: a load balancer passes on bytes of any client.
-        self._may_use_xclient = self._context.guard.is_front(self._client)
+        self._may_use_xclient = self._context.guard.clients.is_front(self._client)
         self._greet()
         while True:
             try:
@@ -137,59 +147,94 @@ class ServerSession(Transaction):
         if self._login_party_id is not None:
             raise ProtocolFault(503, "5.5.1", "the client is already logged in", reason="sequence")
         self._refuse_in_transaction()
-        words = argument.split()
-        method = self._auth_methods.get(words[0].upper()) if len(words) in (1, 2) else None
-        if method is None:
-            raise ProtocolFault(504, "5.5.4", "only PLAIN and LOGIN are offered")
-        result = await method.method(self, words)
-        if not isinstance(result.auth_data, LoginPassword):  # the client has got an error reply already
-            self._count_error()
-            return
-        await self._log_in(result.auth_data)
+        mechanism, _, initial = argument.partition(" ")
+        match mechanism.upper():
+            case "PLAIN" if " " not in initial:
+                given = await self._plain(initial or None)
+            case "LOGIN" if " " not in initial:
+                given = await self._login(initial or None)
+            case _:
+                raise ProtocolFault(504, "5.5.4", "only PLAIN and LOGIN are offered")
+        if given.is_for_another:
+            if not self._context.guard.begin_login(self._client, given.username):
+                raise _too_many_logins()
+            await self._refuse_login()
+        await self._log_in(given)
 
-    async def _log_in(self, given: LoginPassword) -> None:
+    async def _log_in(self, given: "_Credentials") -> None:
         try:
-            party_id = await self._context.intake.login(given.login.decode(), given.password.decode())
-        except UnicodeDecodeError:
-            party_id = None
+            async with self._interruptible(None):
+                party_id = await self._authenticated(given)
+        except ports.BusyError:
+            self._context.count_refusal("logins_waiting")
+            self.say("454 4.7.0 too many logins at the moment, try again later")
+            return
         except ports.UnavailableError as error:
             self._fault(error)
             self.say("454 4.7.0 temporary failure, try again later")  # RFC 4954 §6
             return
-        if party_id is not None:
-            self._login_party_id = party_id
-            self.say("235 2.7.0 welcome")
-            return
+        if party_id is None:
+            await self._refuse_login()
+        self._login_party_id = party_id
+        self.note_progress()
+        self.say("235 2.7.0 welcome")
+
+    async def _authenticated(self, given: "_Credentials") -> str | None:
+        """Returns the party that has logged in, or None. Raises Hangup, UnavailableError.
+
+        The try is counted before the password is checked, and taken back when the password is right or was not checked.
+        A client that hangs up meanwhile has had its try.
+        """
+        intake, guard = self._context.intake, self._context.guard
+        if party_id := await intake.remembered_login(given.username, given.password):
+            return party_id
+        async with guard.login_turn(self._client):
+            # Another connection of the client may just have proven the same password.
+            if party_id := await intake.remembered_login(given.username, given.password):
+                return party_id
+            if not guard.begin_login(self._client, given.username):
+                raise _too_many_logins()
+            try:
+                party_id = await intake.login(given.username, given.password)
+            except Exception:
+                guard.withdraw_login(self._client, given.username)
+                raise
+            if party_id is not None:
+                guard.withdraw_login(self._client, given.username)
+            return party_id
+
+    async def _refuse_login(self) -> NoReturn:
+        """Answers a wrong password, later each time. Raises ProtocolFault or Hangup."""
         self._failed_logins += 1
-        await asyncio.sleep(self._context.guard.failed_login(self._client))
+        await self._delay(self._context.guard.failed_login_delay_s(self._client))
         if self._failed_logins >= _LOGIN_TRIES:
             raise Hangup("login", "421 4.7.0 too many failed logins, closing")
         raise ProtocolFault(535, "5.7.8", "user name or password is wrong", reason="login")
 
-    def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:  # noqa: ARG002 (aiosmtpd's signature)
-        """Accepts the credentials that PLAIN and LOGIN have read.
+    async def _plain(self, initial: str | None) -> "_Credentials":
+        """Reads the credentials of PLAIN (RFC 4616 §2). Raises ProtocolFault."""
+        message = (await self._response("", initial)).split(b"\0")
+        if len(message) != 3:
+            raise ProtocolFault(501, "5.5.2", "the answer has not three parts")
+        authorization, username, password = message
+        return _Credentials(_text(username), _text(password), is_for_another=authorization not in (b"", username))
 
-        `_log_in` checks them, because this call cannot wait.
-        """
-        return AuthResult(success=True, auth_data=auth_data)
+    async def _login(self, initial: str | None) -> "_Credentials":
+        """Reads the credentials of LOGIN. Raises ProtocolFault."""
+        username = await self._response("Username:", initial)
+        return _Credentials(_text(username), _text(await self._response("Password:", None)))
 
-    async def challenge_auth(
-        self,
-        challenge: str | bytes,
-        encode_to_b64: bool = True,
-        log_client_response: bool = False,  # noqa: ARG002 (aiosmtpd's signature)
-    ) -> bytes:
-        """Sends a challenge and returns the client's answer, decoded. Raises ProtocolFault.
-
-        It replaces aiosmtpd's method, to use the line reader and its limits.
-        """
-        raw = challenge.encode() if isinstance(challenge, str) else challenge
-        self.say("334 " + (b64encode(raw) if encode_to_b64 else raw).decode("ascii"))
-        answer = await self._read_line()
-        if answer == "*":
-            raise ProtocolFault(501, "5.7.0", "the client cancelled the login", reason="login")
+    async def _response(self, challenge: str, initial: str | None) -> bytes:
+        """Returns the client's response, decoded: the initial one, or else the next line. Raises ProtocolFault."""
+        if initial is None:
+            self.say("334 " + b64encode(challenge.encode()).decode("ascii"))
+            initial = await self._read_line()
+            if initial == "*":
+                raise ProtocolFault(501, "5.7.0", "the client cancelled the login", reason="login")
+        elif initial == "=":  # an empty initial response (RFC 4954 §4)
+            initial = ""
         try:
-            return b64decode(answer, validate=True)
+            return b64decode(initial, validate=True)
         except ValueError:
             raise ProtocolFault(501, "5.5.2", "the answer is not base64") from None
 
@@ -203,6 +248,10 @@ class ServerSession(Transaction):
         self._forget()
         self._named_helo = grammar.greeting_name(given["HELO"]) if "HELO" in given else ""
         self._greet()
+
+    async def data(self, argument: str) -> None:
+        await super().data(argument)
+        self.note_progress()
 
     # ------------------------------------------------------------ the rest
 

@@ -13,10 +13,10 @@ import structlog
 from relay import ports
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.reply import Reply
+from relay.edge.clients import Address
 from relay.edge.smtp_in import grammar
 from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.guard import Address
 
 _TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
 
@@ -82,7 +82,7 @@ class Transaction(Connection):
             helo=self._named_helo or self._helo,
             tls=self._tls,
             login_party_id=self._login_party_id,
-            trusted=self._context.guard.is_trusted(self._client),
+            trusted=self._context.guard.clients.is_trusted(self._client),
         )
 
     async def rcpt(self, argument: str) -> None:
@@ -109,8 +109,7 @@ class Transaction(Connection):
         delay_s = guard.unknown_recipient(self._client)
         if guard.is_cut_off(self._client):
             raise Hangup("unknown_recipients", "421 4.7.0 too many unknown recipients, try again later")
-        if delay_s:
-            await asyncio.sleep(delay_s)
+        await self._delay(delay_s)
 
     async def data(self, argument: str) -> None:
         grammar.no_argument(argument)

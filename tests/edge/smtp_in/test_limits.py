@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from relay.config import Networks, SmtpLimits
+from relay.edge.counters import ProcessCounters
 from relay.edge.smtp_in import Guard
 from tests.support.dialogue import Dialogue
 from tests.support.fakes import ManualClock
@@ -193,7 +194,8 @@ class TestGuard:
         return ManualClock()
 
     def make(self, clock: ManualClock, **limits: Any) -> Guard:
-        return Guard(limits=SmtpLimits(**limits), networks=Networks(trusted=("2001:db8:f::/48",)), clock=clock)
+        networks = Networks(trusted=("2001:db8:f::/48",))
+        return Guard(limits=SmtpLimits(**limits), networks=networks, counters=ProcessCounters(clock))
 
     def test_all_but_the_first_guess_are_slowed(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=2)
@@ -202,7 +204,10 @@ class TestGuard:
 
     def test_wrong_passwords_are_answered_ever_later_up_to_a_cap(self, clock: ManualClock) -> None:
         guard = self.make(clock, unknown_recipient_delay_s=1)
-        delays = [guard.failed_login(self.CLIENT) for _ in range(12)]
+        delays = []
+        for number in range(12):
+            guard.begin_login(self.CLIENT, f"name-{number}")
+            delays.append(guard.failed_login_delay_s(self.CLIENT))
         assert delays[:5] == [1, 2, 4, 8, 16]
         assert set(delays[5:]) == {30}
 

@@ -5,8 +5,7 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,7 +14,7 @@ import pytest
 from relay.config import Networks, SmtpLimits
 from tests.edge.smtp_in.conftest import TlsPair
 from tests.support.dialogue import Dialogue
-from tests.support.smtp_in_env import SmtpInEnv, Tls
+from tests.support.smtp_in_env import SmtpInEnv, Tls, wait_until
 
 FLOOD = b"EHLO x\r\n" * 400_000
 BUFFER_BYTES = 3 * 65_536
@@ -76,8 +75,7 @@ async def sockets_of(env: SmtpInEnv) -> list[asyncio.WriteTransport]:
 
 
 async def counted(env: SmtpInEnv) -> int:
-    assert env.guard is not None
-    return env.guard._open_in_all
+    return env.counters.taken("smtp", "")
 
 
 def server_sides(port: int) -> int:
@@ -87,13 +85,6 @@ def server_sides(port: int) -> int:
         local, state, inode = (row.split()[at] for at in (1, 3, 9))
         count += local.endswith(f":{port:04X}") and state != "0A" and inode != "0"
     return count
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the expected state never came"
-        time.sleep(0.02)
 
 
 def everything_is_gone(env: SmtpInEnv, port: int) -> bool:
@@ -229,6 +220,27 @@ def test_connections_before_the_handshake_count(env: SmtpInEnv, tls_pair: TlsPai
         with Dialogue(port, preface=header, tls=tls_pair.client) as fourth:
             assert fourth.reply().startswith("220")
     wait_until(lambda: env.run(counted(env)) == 0)
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_handshake_that_does_not_come_has_its_own_limit(
+    env: SmtpInEnv, tls_pair: TlsPair, tls: Tls, proxied: bool
+) -> None:
+    port = env.open(
+        "submission",
+        tls,
+        context=tls_pair.server,
+        limits=SmtpLimits(handshake_s=0.1),
+        networks=Networks(front_hosts=(CLIENT,)),
+        proxy_protocol=proxied,
+    )
+    with Dialogue(port, preface=b"PROXY TCP4 192.0.2.7 127.0.0.1 999 465\r\n" if proxied else b"") as silent:
+        if tls == "starttls":
+            silent.reply()
+            silent.ask("STARTTLS")
+        assert silent.rest() == []
+    wait_until(lambda: everything_is_gone(env, port))
 
 
 @TRANSPORTS
