@@ -1,5 +1,6 @@
 """What an operator meets: a start that cannot be, a reload under open connections, the pages, and what the log tells."""
 
+import asyncio
 import os
 import re
 import signal
@@ -8,7 +9,9 @@ import sqlite3
 import ssl
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -224,3 +227,52 @@ def test_after_a_busy_session_neither_log_nor_metrics_name_a_person_or_a_text(tm
         'relay_deliveries_total{kind="relay",reason="mailbox_unknown",state="bounced"} 1.0',
     ):
         assert line in metrics, line
+
+
+# ---------------------------------------------------------------- floods
+
+_WRONG = "AUTH PLAIN " + b64encode(b"\0S1\0wrong").decode()
+_RIGHT = "AUTH PLAIN " + b64encode(f"\0S1\0{PASSWORD}".encode()).decode()
+
+
+# R-IN-06, R-IN-10, R-UI-11: with the shipped limits
+def test_floods_of_each_port_leave_health_mail_and_logins_to_others(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, sink_port=2525)
+    relay.prepare()
+    asyncio.run(relay.seed_store())
+    _edit('trusted = ["127.0.0.0/8"]', "trusted = []")(relay)
+    relay.start()
+    try:
+        with ExitStack() as flood:
+
+            def connect(port: int, host: int) -> socket.socket:
+                """Opens a connection that stays, from an address of its own in the loopback network."""
+                source = (f"127.0.1.{host}", 0)
+                return flood.enter_context(socket.create_connection(("127.0.0.1", port), 20, source))
+
+            for number in range(220):
+                connect(relay.web, number % 8).sendall(b"GET / HTTP/1.1\r\nHost"[: number % 24])
+            for port in (relay.mx, relay.submissions):
+                for _ in range(60):
+                    connect(port, port % 200)
+            for _ in range(30):
+                with (
+                    suppress(OSError),
+                    socket.create_connection(("127.0.0.1", relay.submission), 20, ("127.0.2.1", 0)) as one,
+                ):
+                    one.sendall(f"EHLO x\r\n{_WRONG}\r\n".encode())
+                    one.recv(100)
+            assert _page(relay, "/healthz") == "ok\n"
+            assert _page(relay, "/readyz") == "ok\n"
+            with Dialogue(relay.mx) as client:
+                assert client.reply().startswith("220")
+            with Dialogue(relay.submission) as client:
+                client.reply()
+                client.ask("EHLO client.example")
+                assert client.ask(_RIGHT).startswith("235")
+            metrics = _page(relay, "/metrics")
+    finally:
+        assert relay.stop() == 0, relay.log()
+    assert "Traceback" not in relay.log()
+    assert 'relay_smtp_in_refused_total{port="mx",reason="connections_per_client"}' in metrics
+    assert 'relay_web_refused_total{reason="connections"}' in metrics
