@@ -27,7 +27,7 @@ from relay.edge.counters import ProcessCounters
 from relay.edge.dns import DnsResolver
 from relay.edge.signing import BatchSigner
 from relay.edge.smtp_in import Guard, SmtpIn
-from relay.edge.smtp_out import SmtpOut
+from relay.edge.smtp_out import SmtpOut, route_names
 from relay.edge.web.app import build as build_web
 from relay.edge.web.connections import WebConnections
 from relay.edge.web.server import WebServer
@@ -36,9 +36,21 @@ from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened, private_paths
 from relay.intake import SmtpIntake
 from relay.logins import Logins
-from relay.ports import Authenticator, Clock, Counters, Courier, Observer, Scanner, Signer, Store, StoreUnavailableError
+from relay.ports import (
+    Authenticator,
+    Clock,
+    Counters,
+    Courier,
+    Lanes,
+    Observer,
+    Scanner,
+    Signer,
+    Store,
+    StoreUnavailableError,
+)
 from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
+from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.services import Dispatcher, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
@@ -62,6 +74,7 @@ def services(
     clock: Clock,
     observer: Observer,
     courier: Courier,
+    lanes: Lanes,
     signer: Signer,
     dispatcher: Dispatcher,
     scanners: Sequence[Scanner],
@@ -81,6 +94,7 @@ def services(
         event_log=EventLog(observer),
         authenticator=_authenticator(config, observer),
         courier=courier,
+        lanes=lanes,
         signer=signer,
         catalogue=texts.load(),
         dispatcher=dispatcher,
@@ -125,14 +139,25 @@ def _settings(config: Config) -> Settings:
         schedule=delivery.retry,
         lease_s=delivery.lease_s,
         poll_s=delivery.poll_s,
-        concurrency=delivery.concurrency,
-        concurrency_per_destination=delivery.concurrency_per_destination,
         return_path_s=config.notices.return_path_s,
         digest_s=config.notices.digest_s,
         report_limits=ReportLimits(
             reports=config.notices.reports_per_message, size_bytes=config.notices.report_bytes_per_message
         ),
     )
+
+
+def _lanes(config: Config, clock: Clock, observer: Observer) -> ProcessLanes:
+    delivery = config.delivery
+    limits = LaneLimits(
+        concurrency=delivery.concurrency,
+        per_destination=delivery.concurrency_per_destination,
+        interval_s=delivery.rate_per_destination_s,
+        slow_after_s=delivery.slow_after_s,
+        attempt_s=delivery.attempt_timeout_s,
+        back_off_s=delivery.retry.domain_back_off_s,
+    )
+    return ProcessLanes(limits, clock, observer, route_names(delivery.route))
 
 
 class Daemon:
@@ -178,6 +203,7 @@ class Daemon:
             event_log=event_log,
         )
         stack.callback(self._signer.close)
+        lanes = _lanes(config, clock, self._observer)
         courier = SmtpOut(
             delivery=config.delivery,
             hostname=config.hostname,
@@ -185,6 +211,7 @@ class Daemon:
             resolver=DnsResolver(dns=config.dns),
             clock=clock,
             observer=self._observer,
+            lanes=lanes,
         )
         stack.push_async_callback(courier.close)
         scanners = scan.scanners(config.scanner, data_dir=directory, observer=self._observer)
@@ -206,6 +233,7 @@ class Daemon:
             clock=clock,
             observer=self._observer,
             courier=courier,
+            lanes=lanes,
             signer=self._signer,
             dispatcher=worker,
             scanners=scanners,

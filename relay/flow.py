@@ -58,6 +58,7 @@ from relay.steps.outcomes import (
     TransactionResult,
 )
 from relay.steps.plan import plan
+from relay.steps.queueing import domain_of
 from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
 from relay.steps.services import Services
@@ -249,9 +250,14 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
             return await settling.returned(services, item, reason, now)
         case WaitUntil(until=until):
             return settling.put_aside(services.settings.owner, item, until)
+        case Deliver(mailbox=mailbox) if not just_judged and domain_of(mailbox) != item.destination:
+            return settling.moved(services.settings.owner, item, domain_of(mailbox), now)
         case Deliver(item=item, mailbox=mailbox):
             outgoing = await settling.compose(services, item, stored, mailbox, now)
             delivery = await services.courier.deliver(outgoing)
+            if delivery.again_s:
+                until = services.clock.now() + timedelta(seconds=delivery.again_s)
+                return settling.put_off(services.settings.owner, item, until)
             return await settling.settle(services, item, mailbox, delivery, services.clock.now())
         case _:
             assert_never(found)

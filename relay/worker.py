@@ -1,10 +1,11 @@
-"""The dispatch loop: claims, attempts and settles due items, renews leases, backs off from silent domains.
+"""The dispatch loop: claims, attempts and settles due items, and renews their leases.
 
 Items that the flow has just committed are already leased by this process and arrive by `submit` with their content, so
-the usual message costs no claim and no read. Items above the capacity are left to the claim.
+the usual message costs no claim and no read. Items for which their lane has no room are left to the claim.
 
-Each destination has a lane: as many places as it may have connections, and a limited number of items in hand. A
-destination that answers slowly fills its own lane and does not delay the mail to others.
+`ports.Lanes` says how many items of each destination may be in hand. The claim goes through the destinations that have
+due items, page by page, and takes for each as many as its lane has room for; a lane that was full is claimed for again
+when its items have left. So no claim reads past the mail for a busy destination, and none takes mail that must wait.
 
 Mail that waited for its sender's approval is claimed one item at a time for each recipient, so that it arrives in the
 order in which it was written (R-SND-02): the end of one attempt wakes the claim for the next.
@@ -12,17 +13,19 @@ order in which it was written (R-SND-02): the end of one attempt wakes the claim
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import timedelta
+from itertools import islice
+from typing import Final, TypeVar
 
 import structlog
 
 from relay import flow
-from relay.core.model.item import Item, ItemState
+from relay.core.model.item import Item
 from relay.core.retry import horizon_s
-from relay.ports import Settlement, StoredContent, UnavailableError
+from relay.ports import InHand, Settlement, StoredContent, UnavailableError
 from relay.steps import settling
 from relay.steps.services import Services
 
@@ -30,16 +33,35 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_DEPTH = 4
-"""Items in hand per connection: enough that a slow commit never leaves a connection idle."""
+_MOST_BACKLOGS: Final = 10_000
+_MOST_UNSERVED: Final = 200
+_TRIED: Final = 20
+"""Unserved destinations that are tried again when an item has left."""
 
 
 @dataclass(slots=True)
-class _Lane:
-    """One destination's places, and the number of its items in hand."""
+class _Walk:
+    """The walk through the destinations with due items: from `after` on, and then from the beginning if it `wraps`.
 
-    places: asyncio.Semaphore
-    items: int = 0
+    `wanted` asks for another walk. It begins at `left_out`, the first destination that this one could not serve.
+    """
+
+    wanted: bool = True
+    going: bool = False
+    wraps: bool = False
+    after: str = ""
+    left_out: str | None = None
+
+    def begin(self) -> None:
+        self.wanted, self.going = False, True
+        self.after, self.left_out = self.left_out or "", None
+        self.wraps = self.after != ""
+
+    def go_on(self, after: str) -> None:
+        """Notes where the next page begins; "" after the last one."""
+        self.after = after
+        if not after:
+            self.going, self.wraps = self.wraps, False
 
 
 class Worker:
@@ -48,10 +70,12 @@ class Worker:
     def __init__(self) -> None:
         self._services: Services | None = None
         self._in_hand: dict[str, asyncio.Task[None]] = {}
-        self._lanes: dict[str, _Lane] = {}
+        self._items: Counter[str] = Counter()
+        self._walk = _Walk()
+        self._backlogs: set[str] = set()
+        self._ready: set[str] = set()
+        self._unserved: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._slots = asyncio.Semaphore(1)
-        self._back_off: dict[str, datetime] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -63,7 +87,6 @@ class Worker:
 
     def start(self, services: Services) -> None:
         self._services = services
-        self._slots = asyncio.Semaphore(services.settings.concurrency)
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
@@ -83,42 +106,94 @@ class Worker:
     # ------------------------------------------------------------ the flow's interface (services.Dispatcher)
 
     def has_capacity(self, destination: str) -> bool:
-        lane = self._lanes.get(destination)
-        return self._room() > 0 and (lane is None or lane.items < self._lane_items)
+        if not self._stopping and self.services.lanes.room(destination) > 0:
+            return True
+        self._note_backlog(destination)
+        return False
 
     def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
         for item, stored in submitted:
-            self._take(item, stored)
+            self._take(item, stored, self.services.lanes.take(item.destination))
 
     def notify(self) -> None:
+        self._walk.wanted = True
         self._wake.set()
 
     # ------------------------------------------------------------ the loops
 
     async def _claim_loop(self) -> None:
-        while True:
+        while not self._stopping:
             self._wake.clear()
             if not await self._survive("claim", self._claim()):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self.services.settings.poll_s)
+                try:
+                    async with asyncio.timeout(self.services.settings.poll_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    self._walk.wanted = True
 
-    async def _claim(self) -> int:
-        if (room := self._room()) <= 0:
-            return 0
+    async def _claim(self) -> bool:
+        """Claims for the lanes that have room again, and for one page of the walk. Returns whether to go on at once."""
+        destinations, self._ready = list(self._ready), set()
+        for destination in list(islice(self._unserved, _TRIED)):
+            del self._unserved[destination]
+            destinations.append(destination)
+        if self._walk.wanted and not self._walk.going:
+            self._walk.begin()
+            self._backlogs.intersection_update(self._items)
+            self._unserved.clear()
+        if self._walk.going:
+            destinations += await self._page()
+        rooms = self._reserved(destinations)
+        try:
+            fresh = await self._claimed(rooms) if rooms else 0
+        finally:
+            for left in rooms.values():
+                for in_hand in left:
+                    in_hand.leave()
+        return fresh > 0 or self._walk.going
+
+    async def _page(self) -> Sequence[str]:
+        settings = self.services.settings
+        page, after = await self.services.store.queue.lanes(
+            self.services.clock.now(),
+            horizon_s=max(horizon_s(settings.schedule), settings.lease_s) * 2,
+            after=self._walk.after,
+        )
+        self._walk.go_on(after)
+        return page
+
+    def _reserved(self, destinations: Sequence[str]) -> dict[str, list[InHand]]:
+        """Takes the room of each destination, so that nothing else is put into it while the store claims."""
+        lanes, rooms = self.services.lanes, {}
+        for destination in dict.fromkeys(destinations):
+            room = 0 if self._stopping else lanes.room(destination)
+            if room:
+                rooms[destination] = [lanes.take(destination) for _ in range(room)]
+            elif self._items[destination]:
+                self._note_backlog(destination)
+            elif len(self._unserved) < _MOST_UNSERVED:
+                self._unserved[destination] = None
+            elif self._walk.left_out is None:
+                self._walk.left_out = destination
+        return rooms
+
+    async def _claimed(self, rooms: dict[str, list[InHand]]) -> int:
+        """Claims for the places in `rooms`, which become the items' own, and returns the number of items."""
         settings = self.services.settings
         items = await self.services.store.queue.claim(
             settings.owner,
             self.services.clock.now(),
-            limit=room,
+            {destination: len(places) for destination, places in rooms.items()},
             lease_s=settings.lease_s,
-            horizon_s=max(horizon_s(settings.schedule), settings.lease_s) * 2,
             late_s=settings.schedule.delayed_notice_s,
-            but_for=self._full_lanes(),
         )
         # An item in hand may have lost its lease while the store was unavailable. It is not sent twice (R-IN-03).
         fresh = [item for item in items if item.id not in self._in_hand]
         for item in fresh:
-            self._take(item, None)
+            self._take(item, None, rooms[item.destination].pop())
+        for destination, left in rooms.items():
+            if not left:
+                self._note_backlog(destination)
         return len(fresh)
 
     async def _renew_loop(self) -> None:
@@ -144,48 +219,55 @@ class Worker:
 
     # ------------------------------------------------------------ the items in hand
 
-    def _room(self) -> int:
-        return 0 if self._stopping else self.services.settings.concurrency * _DEPTH - len(self._in_hand)
+    def _note_backlog(self, destination: str) -> None:
+        """Notes that the store may have more due items for the destination; they are claimed when its lane has room."""
+        if len(self._backlogs) < _MOST_BACKLOGS:
+            self._backlogs.add(destination)
 
-    @property
-    def _lane_items(self) -> int:
-        return self.services.settings.concurrency_per_destination * _DEPTH
+    def _take(self, item: Item, stored: StoredContent | None, in_hand: InHand) -> None:
+        self._items[item.destination] += 1
+        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, stored, in_hand))
+        task.add_done_callback(lambda _: self._let_go(item, in_hand))
 
-    def _full_lanes(self) -> Sequence[str]:
-        return [destination for destination, lane in self._lanes.items() if lane.items >= self._lane_items]
-
-    def _take(self, item: Item, stored: StoredContent | None) -> None:
-        places = self.services.settings.concurrency_per_destination
-        lane = self._lanes.setdefault(item.destination, _Lane(asyncio.Semaphore(places)))
-        lane.items += 1
-        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, stored, lane))
-        task.add_done_callback(lambda _: self._let_go(item, lane))
-
-    def _let_go(self, item: Item, lane: _Lane) -> None:
-        if not self.has_capacity(item.destination):
-            self._wake.set()
+    def _let_go(self, item: Item, in_hand: InHand) -> None:
+        in_hand.leave()
         del self._in_hand[item.id]
-        lane.items -= 1
-        if not lane.items:
-            del self._lanes[item.destination]
+        self._items[item.destination] -= 1
+        if (left := self._items[item.destination]) == 0:
+            del self._items[item.destination]
+        if item.destination in self._backlogs:
+            # A lane that is nearly full is not claimed for: a claim for each item would cost more than the item.
+            room = self.services.lanes.room(item.destination)
+            if room * 2 >= left and room:
+                self._backlogs.discard(item.destination)
+                self._ready.add(item.destination)
+                self._wake.set()
+        elif self._unserved:
+            self._wake.set()
 
     # ------------------------------------------------------------ one item
 
-    async def _attempt(self, item: Item, stored: StoredContent | None, lane: _Lane) -> None:
-        async with lane.places, self._slots:
-            if self._stopping:
-                return
+    async def _attempt(self, item: Item, stored: StoredContent | None, in_hand: InHand) -> None:
+        owner = self.services.settings.owner
+        wait_s = await in_hand.turn()
+        if self._stopping:
+            return
+        if wait_s:
+            settlement = settling.put_off(owner, item, self.services.clock.now() + timedelta(seconds=wait_s))
+        else:
             settlement = await self._outcome(item, stored)
-        if await self._settle(settlement) and (settlement.notice is not None or item.awaits_sender):
+            in_hand.ended(settlement.delivery)
+        if not await self._settle(settlement):
+            return
+        if item.awaits_sender:
+            self._note_backlog(item.destination)
+        if settlement.notice is not None or settlement.item.destination != item.destination:
             self.notify()
 
     async def _outcome(self, item: Item, stored: StoredContent | None) -> Settlement:
         services, now = self.services, self.services.clock.now()
-        until = self._back_off.get(item.destination)
-        if until is not None and now < until:
-            return settling.put_off(services.settings.owner, item, until)
         try:
-            settlement = await flow.dispatch(services, item, stored)
+            return await flow.dispatch(services, item, stored)
         except UnavailableError:
             # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
             log.debug("work_put_off", during="dispatch", item=item.id)
@@ -195,8 +277,6 @@ class Worker:
             services.observer.count("internal_errors", where="dispatch")
             log.exception("dispatch_failed", id=item.message_id, item=item.id)
             return settling.stumbled(services, item, services.clock.now())
-        self._note_health(item, settlement)
-        return settlement
 
     async def _settle(self, settlement: Settlement) -> bool:
         """Stores the outcome of an attempt; False if the lease was lost or the store rejected it.
@@ -226,11 +306,3 @@ class Worker:
         if settlement.notice is not None:
             notice = settlement.notice
             self.services.notice_quota.release(notice.key_holder_id, notice.item.due_at)
-
-    def _note_health(self, item: Item, settlement: Settlement) -> None:
-        """Starts a back-off from a domain whose host defers all mail; one success ends it (R-OUT-02)."""
-        if settling.is_whole_domain(settlement):
-            pause = timedelta(seconds=self.services.settings.schedule.domain_back_off_s)
-            self._back_off[item.destination] = self.services.clock.now() + pause
-        elif settlement.state is ItemState.ACCEPTED:
-            self._back_off.pop(item.destination, None)

@@ -44,6 +44,10 @@ tls = "implicit"
 [authentication]
 verify = {verify}
 
+# Networks beyond the public internet into which the DNS of a recipient may lead mail.
+[delivery]
+allowed_networks = {allowed}
+
 # Signed links, health and metrics. Set public_url to where readers of mails reach the links (docs/links.md).
 [web]
 host = "127.0.0.1"
@@ -56,8 +60,15 @@ domain = {domain}
 operator = {operator}
 help_url = {help_url}
 """
-_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465, "verify": True}  # noqa: S104 - an MX is public
-_LOCAL: Final = {"host": "127.0.0.1", "mx": 2525, "submission": 2587, "submissions": 2465, "verify": False}
+_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465, "verify": True, "allowed": []}  # noqa: S104 - an MX is public
+_LOCAL: Final = {
+    "host": "127.0.0.1",
+    "mx": 2525,
+    "submission": 2587,
+    "submissions": 2465,
+    "verify": False,
+    "allowed": ["127.0.0.0/8", "::1/128"],
+}
 
 
 @click.command()

@@ -169,6 +169,7 @@ async def _services(session: CliContext, store: Store) -> AsyncIterator[Services
             clock=SystemClock(),
             observer=observer,
             courier=out_of_reach,
+            lanes=out_of_reach,
             signer=out_of_reach,
             dispatcher=out_of_reach,
             scanners=scanners,

@@ -117,6 +117,8 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Outgoing mail.
 
     `helo` is the relay's name in EHLO; `ca_file` adds roots for verified TLS; `port` is the port of MX hosts.
+    `allowed_networks`: addresses outside the public internet to which MX records may lead. `attempt_timeout_s` ends a
+    whole delivery, and one that takes longer than `slow_after_s` gets no more than a quarter of the connections.
     """
 
     helo: HostName = ""
@@ -127,8 +129,12 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     concurrency_per_destination: Positive = 20
     messages_per_connection: Positive = 100
     rate_per_destination_s: Wait = 0
+    allowed_networks: tuple[Cidr, ...] = ()
     connect_timeout_s: Duration = 30
+    greeting_timeout_s: Duration = 60
     command_timeout_s: Duration = 300
+    attempt_timeout_s: Duration = 900
+    slow_after_s: Duration = 15
     idle_connection_s: Wait = 10
     lease_s: Duration = 300
     poll_s: Duration = 1

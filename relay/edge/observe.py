@@ -41,6 +41,10 @@ COUNTERS: Final[Mapping[str, Metric]] = {
         "Transactions with other servers, by outcome and phase of their end.", ("outcome", "phase")
     ),
     "delivery_connections": Metric("Connections made to other servers, by TLS version.", ("tls",)),
+    "delivery_lanes": Metric(
+        "Lanes that shrank to one after a time-out, and that a quick answer opened again.", ("lane", "change")
+    ),
+    "delivery_cuts": Metric("Slow deliveries that were cut off, because there were too many of them at once."),
     "bounces": Metric(
         "Mails to a return path, by the confirmed reason that they gave or why they changed nothing.", ("outcome",)
     ),

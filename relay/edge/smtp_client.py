@@ -23,10 +23,11 @@ _QUIT_S: Final = 5
 class LostError(Exception):
     """The connection ended, timed out, or carried data that is not SMTP. It is closed when this is raised."""
 
-    def __init__(self, phase: Phase, text: str) -> None:
+    def __init__(self, phase: Phase, text: str, *, timed_out: bool = False) -> None:
         super().__init__(text)
         self.phase = phase
         self.text = text
+        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,8 @@ def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
 class ClientSession(asyncio.Protocol):
     """An open session with a server.
 
-    `ip` is the server's address, "" if it has none. `offers` holds the EHLO keywords in lower case with their
-    parameters. `sent` counts the transactions. The future
-    `ended` is done when the connection is closed.
+    `host` is the server's name and `address` its IP address. `offers` holds the EHLO keywords in lower case with their
+    parameters. `sent` counts the transactions. The future `ended` is done when the connection is closed.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class ClientSession(asyncio.Protocol):
         transport: asyncio.Transport,
         *,
         host: str,
+        address: str,
         offers: dict[str, str],
         tls: str,
         lmtp: bool,
         timeout_s: float,
     ) -> None:
         self.host = host
-        peer = transport.get_extra_info("peername")
-        self.ip = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.address = address
         self.offers = offers
         self.tls = tls
         self.sent = 0
@@ -87,6 +87,7 @@ class ClientSession(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
         self._lost = ""
+        self._timed_out = False
         self._quitting = False
         self._unfinished = False
         self._transport = transport
@@ -215,7 +216,7 @@ class ClientSession(asyncio.Protocol):
 
     def _write(self, phase: Phase, data: bytes) -> None:
         if self._lost or self._transport.is_closing():
-            raise LostError(phase, self._lost or "the connection was closed")
+            raise LostError(phase, self._lost or "the connection was closed", timed_out=self._timed_out)
         self._transport.write(data)
 
     async def _reply(self, phase: Phase, timeout_s: float | None = None) -> RemoteReply:
@@ -232,7 +233,7 @@ class ClientSession(asyncio.Protocol):
         It does not raise when the connection ends during the wait, because a reply may have come just before.
         """
         if self._lost:
-            raise LostError(phase, self._lost)
+            raise LostError(phase, self._lost, timed_out=self._timed_out)
         self._waiter = self._loop.create_future()
         timer = self._loop.call_later(timeout_s, self._expire)
         try:
@@ -242,6 +243,7 @@ class ClientSession(asyncio.Protocol):
             self._waiter = None
 
     def _expire(self) -> None:
+        self._timed_out = True
         self._end("the server did not answer in time")
 
     def _end(self, why: str) -> None:

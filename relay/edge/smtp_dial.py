@@ -40,15 +40,24 @@ class DialError(Exception):
     """The connection attempt failed; there is no session.
 
     `reply` is the server's reply, None if it sent none. `permanent` is True when the server refused our mail with a
-    5xx.
+    5xx, `timed_out` when it did not answer in time.
     """
 
-    def __init__(self, phase: Phase, text: str, reply: RemoteReply | None = None, *, permanent: bool = False) -> None:
+    def __init__(
+        self,
+        phase: Phase,
+        text: str,
+        reply: RemoteReply | None = None,
+        *,
+        permanent: bool = False,
+        timed_out: bool = False,
+    ) -> None:
         super().__init__(text)
         self.phase = phase
         self.text = text
         self.reply = reply
         self.permanent = permanent
+        self.timed_out = timed_out
 
 
 class Dialler:
@@ -60,12 +69,14 @@ class Dialler:
         helo: str,
         bind_ip: str,
         connect_timeout_s: float,
+        greeting_timeout_s: float,
         command_timeout_s: float,
         verified: ssl.SSLContext,
     ) -> None:
         self._helo = helo
         self._bind_ip = bind_ip
         self._connect_timeout_s = connect_timeout_s
+        self._greeting_timeout_s = greeting_timeout_s
         self._command_timeout_s = command_timeout_s
         self._verified = verified
         self._unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -87,7 +98,7 @@ class Dialler:
             hostname=target.name,
             sock=await self._connect(address, target.port),
             local_hostname=self._helo,
-            timeout=self._command_timeout_s,
+            timeout=min(self._greeting_timeout_s, self._command_timeout_s),
             use_tls=target.tls == "implicit",
             start_tls=False,
             tls_context=self._unverified if target.tls == "opportunistic" else self._verified,
@@ -95,6 +106,7 @@ class Dialler:
         phase: Phase = "tls" if target.tls == "implicit" else "connect"
         try:
             await client.connect()
+            client.timeout = self._command_timeout_s
             phase = "connect"
             await _greet(client, target, self._helo)
             if target.tls != "implicit" and starttls:
@@ -103,7 +115,7 @@ class Dialler:
             phase = "connect"
             if target.username:
                 await _log_in(client, target, address)
-            return _session(client, target, self._command_timeout_s)
+            return _session(client, target, address, self._command_timeout_s)
         except BaseException as error:
             client.close()
             if isinstance(error, (aiosmtplib.SMTPException, OSError, ValueError)):
@@ -125,7 +137,7 @@ class Dialler:
             if sock is not None:
                 sock.close()
             if isinstance(error, TimeoutError):
-                raise DialError("connect", "the connection attempt timed out") from error
+                raise DialError("connect", "the connection attempt timed out", timed_out=True) from error
             if isinstance(error, OSError):
                 raise DialError("connect", error.strerror or "the connection attempt failed") from error
             raise
@@ -163,7 +175,7 @@ async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> 
     await client.login(target.username, target.password)
 
 
-def _session(client: aiosmtplib.SMTP, target: DialTarget, timeout_s: float) -> ClientSession:
+def _session(client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_s: float) -> ClientSession:
     # isinstance would fail: uvloop's transports do not inherit from asyncio's.
     transport = cast("asyncio.Transport | None", client.transport)
     if transport is None or transport.is_closing():
@@ -172,6 +184,7 @@ def _session(client: aiosmtplib.SMTP, target: DialTarget, timeout_s: float) -> C
     return ClientSession(
         transport,
         host=target.name,
+        address=address,
         offers=dict(client.esmtp_extensions),
         tls=(tls.version() or "") if tls else "",
         lmtp=target.lmtp,
@@ -193,7 +206,7 @@ def _dial_error(error: Exception, phase: Phase) -> DialError:
             return DialError("tls", f"the TLS handshake failed: {cause.reason}")
         cause = cause.__cause__
     if isinstance(error, TimeoutError):
-        return DialError(phase, "the server did not answer in time")
+        return DialError(phase, "the server did not answer in time", timed_out=True)
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return DialError(phase, "the answer is not an SMTP reply")
     if isinstance(error, ConnectionError):

@@ -3,23 +3,28 @@
 Every outcome is a `Delivery`; no behaviour of a remote server raises an exception. A transaction is repeated over
 another connection or host only while the final dot has not been sent. After that, a lost answer is a temporary failure,
 and the queue decides about the next attempt.
+
+The names and addresses of servers come from the DNS of strangers. So mail goes to public addresses only, except on the
+operator's routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
 """
 
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
 from relay import config
 from relay.core.mail import address
+from relay.core.networks import is_public
 from relay.core.smtp_reply import RemoteReply
 from relay.edge.dns import literal
 from relay.edge.smtp_client import Answer, ClientSession, LostError, Phase
 from relay.edge.smtp_dial import DialError, Dialler, DialTarget
 from relay.edge.smtp_envelope import Envelope
-from relay.edge.smtp_pool import Destinations, Pool
-from relay.ports import Clock, Delivery, MxHost, Observer, Outgoing, ResolveError, Resolver
+from relay.edge.smtp_pool import Pool
+from relay.ports import Attempt, Clock, Delivery, Lanes, MxHost, Observer, Outgoing, ResolveError, Resolver
 
 # A domain may publish any number of hosts and addresses; one attempt tries only some of them.
 _MOST_DIALS: Final = 10
@@ -37,6 +42,42 @@ class _Outcome:
     final: bool
 
 
+@dataclass(slots=True)
+class _Search:
+    """The search for a host that takes the message. `last` is the outcome at the host that was tried last.
+
+    `has_hidden`: an address was left out, because it is not public; `has_unusable`: because it is IPv6.
+    """
+
+    attempt: Attempt
+    envelope: Envelope
+    route: DialTarget | None
+    last: Delivery | None = None
+    dials: int = 0
+    has_hidden: bool = False
+    has_unusable: bool = False
+
+    def not_found(self, host: str, error: ResolveError) -> None:
+        """Notes that a host has no address.
+
+        This is a permanent failure only when no other host may accept the mail; a smarthost of our own that does not
+        exist is a fault of our configuration.
+        """
+        if self.last is None or self.last.permanent:
+            permanent = error.permanent and self.route is None
+            self.last = _failed("dns", str(error), permanent=permanent, host=host)
+
+    def result(self) -> Delivery:
+        """Returns the outcome when no host is left.
+
+        A domain whose hosts have no public address is as unreachable as one whose hosts do not exist: for good.
+        """
+        none_was_usable = self.has_hidden and not (self.dials or self.has_unusable)
+        if none_was_usable and (self.last is None or self.last.permanent):
+            return _failed("dns", "no mail host of the domain has a public address", permanent=True)
+        return self.last or _failed("dns", "no usable address", permanent=False)
+
+
 class SmtpOut:
     """Implements `ports.Courier`. Raises CourierError when a file that the configuration names cannot be read."""
 
@@ -49,24 +90,23 @@ class SmtpOut:
         resolver: Resolver,
         clock: Clock,
         observer: Observer,
+        lanes: Lanes,
     ) -> None:
         self._port = delivery.port
         self._ipv6 = delivery.ipv6
         self._resolver = resolver
         self._clock = clock
         self._observer = observer
+        self._lanes = lanes
+        self._allowed = [ip_network(one) for one in delivery.allowed_networks]
         self._own_names = {hostname.lower(), (delivery.helo or hostname).lower()}
         self._routes = {_domain(route): _target(route, data_dir) for route in delivery.route}
         self._pool = Pool(idle_s=delivery.idle_connection_s, messages=delivery.messages_per_connection)
-        self._destinations = Destinations(
-            concurrency=delivery.concurrency_per_destination,
-            interval_s=delivery.rate_per_destination_s,
-            clock=clock,
-        )
         self._dialler = Dialler(
             helo=delivery.helo or hostname,
             bind_ip=delivery.bind_ip,
             connect_timeout_s=delivery.connect_timeout_s,
+            greeting_timeout_s=delivery.greeting_timeout_s,
             command_timeout_s=delivery.command_timeout_s,
             verified=_verified_context(delivery, data_dir),
         )
@@ -78,9 +118,9 @@ class SmtpOut:
             delivery = envelope
         else:
             route = self._routes.get(envelope.domain) or self._routes.get("*")
-            name = f"{route.name}:{route.port}" if route else envelope.domain
-            async with self._destinations.turn(name):
-                delivery = await self._to_hosts(envelope, route)
+            delivery = await self._attempt(envelope, route)
+        if delivery.again_s:
+            return delivery
         outcome = "accepted" if delivery.accepted else "refused" if delivery.permanent else "deferred"
         self._observer.count("delivery_attempts", outcome=outcome, phase=delivery.phase)
         self._observer.duration_s("delivery_seconds", self._clock.monotonic_s() - started_s)
@@ -92,35 +132,62 @@ class SmtpOut:
 
     # ---------------------------------------------------------------- hosts
 
-    async def _to_hosts(self, envelope: Envelope, route: DialTarget | None) -> Delivery:
+    async def _attempt(self, envelope: Envelope, route: DialTarget | None) -> Delivery:
+        attempt = self._lanes.attempt(envelope.domain, len(envelope.content))
+        try:
+            async with attempt:
+                delivery = await self._to_hosts(attempt, envelope, route)
+        except TimeoutError:
+            delivery = _failed("connect", "the delivery took too long", permanent=False, timed_out=True)
+        attempt.ended(delivery)
+        return delivery
+
+    async def _to_hosts(self, attempt: Attempt, envelope: Envelope, route: DialTarget | None) -> Delivery:
         hosts = [MxHost(0, route.name, literal(route.name))] if route else await self._mx(envelope.domain)
         if isinstance(hosts, Delivery):
             return hosts
-        last: Delivery | None = None
-        dials = 0
+        search = _Search(attempt, envelope, route)
         for host in hosts:
-            target = route or DialTarget(name=host.name, port=self._port)
-            kept = await self._over_kept(target, envelope)
-            if kept is not None:
-                return kept
-            try:
-                addresses = host.addresses or await self._resolver.addresses(host.name)
-            except ResolveError as error:
-                # A host that does not exist is a permanent failure only when no other host may accept the mail; a
-                # smarthost of our own that does not exist is a fault of our configuration.
-                if last is None or last.permanent:
-                    permanent = error.permanent and route is None
-                    last = _failed("dns", str(error), permanent=permanent, host=host.name)
-                continue
-            for ip in addresses:
-                if ":" in ip and not self._ipv6:
-                    continue
-                outcome = await self._over_fresh(target, ip, envelope)
-                dials += 1
-                if outcome.final or dials == _MOST_DIALS:
+            delivery = await self._to_host(search, host)
+            if delivery is not None:
+                return delivery
+        return search.result()
+
+    async def _to_host(self, search: _Search, host: MxHost) -> Delivery | None:
+        """Returns the delivery if it is final, None when the next host may be tried."""
+        target = search.route or DialTarget(name=host.name, port=self._port)
+        kept = await self._over_kept(search, target)
+        if kept is not None:
+            return kept
+        try:
+            addresses = host.addresses or await self._resolver.addresses(host.name)
+        except ResolveError as error:
+            search.not_found(host.name, error)
+            return None
+        is_full = False
+        for ip in addresses:
+            if ":" in ip and not self._ipv6:
+                search.has_unusable = True
+            elif not self._may_dial(ip, search.route):
+                search.has_hidden = True
+            elif not search.attempt.place(ip):
+                is_full = True
+            else:
+                outcome = await self._over_fresh(target, ip, search.envelope)
+                search.dials += 1
+                search.last = outcome.delivery
+                if outcome.final or search.dials == _MOST_DIALS:
                     return outcome.delivery
-                last = outcome.delivery
-        return last or _failed("dns", "no usable address", permanent=False)
+                if outcome.delivery.timed_out:
+                    search.attempt.timed_out()
+        if is_full:
+            # The next host is not tried: it may be one that takes mail only while this one cannot be reached.
+            return search.last or _failed("connect", "no free place", permanent=False, again_s=search.attempt.again_s)
+        return None
+
+    def _may_dial(self, ip: str, route: DialTarget | None) -> bool:
+        """Whether mail may go to this address: the DNS of others must not lead into the operator's networks."""
+        return route is not None or is_public(ip) or any(ip_address(ip) in network for network in self._allowed)
 
     async def _mx(self, domain: str) -> Sequence[MxHost] | Delivery:
         try:
@@ -142,13 +209,17 @@ class SmtpOut:
 
     # ---------------------------------------------------------------- connections
 
-    async def _over_kept(self, target: DialTarget, envelope: Envelope) -> Delivery | None:
+    async def _over_kept(self, search: _Search, target: DialTarget) -> Delivery | None:
         """Delivers over an idle connection; None when there is none, or when the server had closed it."""
         session = self._pool.take(target)
         if session is None:
             return None
+        # A name in the DNS of others may be the one of a route.
+        if not self._may_dial(session.address, search.route) or not search.attempt.place(session.address):
+            self._pool.give(target, session)
+            return None
         try:
-            outcome = await self._over(session, target, envelope)
+            outcome = await self._over(session, target, search.envelope)
         except LostError as lost:
             return None if lost.phase != "end_of_data" else _lost(lost, session)
         closed_meanwhile = outcome.delivery.code == 421 and outcome.delivery.phase != "end_of_data"
@@ -166,6 +237,7 @@ class SmtpOut:
                 code=reply.code,
                 enhanced=reply.enhanced,
                 host=target.name,
+                timed_out=error.timed_out,
             )
             return _Outcome(delivery, final=error.permanent)
         self._observer.count("delivery_connections", tls=session.tls or "none")
@@ -202,20 +274,43 @@ def _delivery(answer: Answer, session: ClientSession, *, downgraded: bool) -> De
         host=session.host,
         tls=session.tls,
         downgraded=downgraded,
-        ip=session.ip,
+        ip=session.address,
     )
 
 
 def _lost(lost: LostError, session: ClientSession) -> Delivery:
-    return _failed(lost.phase, lost.text, permanent=False, host=session.host, tls=session.tls)
+    return _failed(lost.phase, lost.text, permanent=False, host=session.host, tls=session.tls, timed_out=lost.timed_out)
 
 
 def _failed(
-    phase: Phase, text: str, *, permanent: bool, code: int = 0, enhanced: str = "", host: str = "", tls: str = ""
+    phase: Phase,
+    text: str,
+    *,
+    permanent: bool,
+    code: int = 0,
+    enhanced: str = "",
+    host: str = "",
+    tls: str = "",
+    timed_out: bool = False,
+    again_s: float = 0,
 ) -> Delivery:
     return Delivery(
-        accepted=False, permanent=permanent, code=code, enhanced=enhanced, text=text, phase=phase, host=host, tls=tls
+        accepted=False,
+        permanent=permanent,
+        code=code,
+        enhanced=enhanced,
+        text=text,
+        phase=phase,
+        host=host,
+        tls=tls,
+        timed_out=timed_out,
+        again_s=again_s,
     )
+
+
+def route_names(routes: Sequence[config.Route]) -> dict[str, str]:
+    """Returns the name of the server for each routed domain, and for "*". Raises CourierError."""
+    return {_domain(route): f"{route.host.lower()}:{route.port}" for route in routes}
 
 
 def _domain(route: config.Route) -> str:

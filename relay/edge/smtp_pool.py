@@ -1,16 +1,11 @@
-"""Connections that stay open between messages, and the limits for each destination."""
+"""Connections that stay open between messages."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 from relay.edge.smtp_client import ClientSession
 from relay.edge.smtp_dial import DialTarget
-from relay.ports import Clock
 
-_MOST_REMEMBERED: Final = 1_000
 _CLOSE_S: Final = 1
 
 
@@ -64,50 +59,3 @@ class Pool:
         if resting:
             self._resting[target] = resting
         session.quit()
-
-
-@dataclass(slots=True)
-class _Destination:
-    places: asyncio.Semaphore
-    users: int = 0
-    next_at_s: float = field(default=0.0)
-
-
-class Destinations:
-    """Limits for each destination: `concurrency` deliveries at once, with `interval_s` seconds between their starts."""
-
-    def __init__(self, *, concurrency: int, interval_s: float, clock: Clock) -> None:
-        self._concurrency = concurrency
-        self._interval_s = interval_s
-        self._clock = clock
-        self._known: dict[str, _Destination] = {}
-
-    @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
-        """Waits until a delivery to the destination `name` may start, and counts it until the block ends."""
-        destination = self._known.setdefault(name, _Destination(asyncio.Semaphore(self._concurrency)))
-        destination.users += 1
-        try:
-            async with destination.places:
-                if self._interval_s > 0:
-                    await self._own_time(destination)
-                yield
-        finally:
-            destination.users -= 1
-            if not destination.users and self._interval_s <= 0:
-                del self._known[name]
-            elif len(self._known) > _MOST_REMEMBERED:
-                self._forget()
-
-    def _forget(self) -> None:
-        """Removes the destinations without users whose interval is over."""
-        now_s = self._clock.monotonic_s()
-        self._known = {name: known for name, known in self._known.items() if known.users or known.next_at_s > now_s}
-
-    async def _own_time(self, destination: _Destination) -> None:
-        """Reserves the next start time of the destination and sleeps until then."""
-        now_s = self._clock.monotonic_s()
-        begin_s = max(now_s, destination.next_at_s)
-        destination.next_at_s = begin_s + self._interval_s
-        if begin_s > now_s:
-            await asyncio.sleep(begin_s - now_s)

@@ -17,6 +17,7 @@ from relay.ports.inward import (
     StoreUnavailableError,
     UnavailableError,
 )
+from relay.ports.lanes import Attempt, InHand, Lanes
 from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
@@ -65,6 +66,7 @@ __all__ = [
     "Acceptance",
     "AcceptanceStore",
     "AppPasswordStore",
+    "Attempt",
     "Authenticator",
     "BusyError",
     "Clock",
@@ -77,7 +79,9 @@ __all__ = [
     "HoldStore",
     "HostRecord",
     "Ids",
+    "InHand",
     "Intake",
+    "Lanes",
     "LetterType",
     "LimitStore",
     "MessageRecord",

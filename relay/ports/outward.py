@@ -27,7 +27,9 @@ class Delivery:
     `code`, `enhanced` and `text` are the last reply of the remote server (0 and "" if there was none), and `phase` is
     the step of the reply (`connect`, `tls`, `mail`, `rcpt`, `data`, `end_of_data`, `dns`). `host` is the name of the
     server, and `ip` its address, "" if there was no session; `tls` the protocol version, or "". `permanent` means that
-    another attempt cannot succeed; `downgraded` that the downgraded form of the content was sent.
+    another attempt cannot succeed; `downgraded` that the downgraded form of the content was sent; `timed_out` that a
+    server did not answer in time. With `again_s` no server was asked, since none had a free place: the item is put off
+    by so many seconds, and no attempt counts.
     """
 
     accepted: bool
@@ -40,6 +42,8 @@ class Delivery:
     tls: str
     downgraded: bool = False
     ip: str = ""
+    timed_out: bool = False
+    again_s: float = 0
 
 
 class Courier(Protocol):

@@ -375,24 +375,26 @@ class AcceptanceStore(Protocol):
 class QueueStore(Protocol):
     """The queue of outgoing items. Every change of an item's state is one of `item.TRANSITIONS`."""
 
-    async def claim(
-        self,
-        owner: str,
-        now: datetime,
-        *,
-        limit: int,
-        lease_s: float,
-        horizon_s: float,
-        late_s: float = 14_400,
-        but_for: Sequence[str] = (),
-    ) -> Sequence[Item]:
-        """Leases at most `limit` due items to `owner` for `lease_s`, and returns them, the first due first.
+    async def lanes(
+        self, now: datetime, *, horizon_s: float, after: str = "", limit: int = 100
+    ) -> tuple[Sequence[str], str]:
+        """Returns at most `limit` destinations with due items, in order and not before `after`, and the next `after`.
 
-        The attempt is counted in the same statement, and no item is leased to two owners. An item is due when its
-        `due_at` has come or its lease has run out, and also when its time is further ahead than `horizon_s`: then the
-        clock has jumped back. Held items are leased too, see `Item.hold`. Messages to one recipient that one decision
-        has released are leased one by one: the next one when the one before is finished, or was due more than `late_s`
-        ago (R-SND-02). Items for the destinations `but_for` are left out.
+        The next `after` is "" when there are no more. An item is due when its `due_at` has come or its lease has run
+        out, and also when its time is further ahead than `horizon_s`: then the clock has jumped back. A limited number
+        of items come due at each call, the longest due first. The cost does not depend on the number of items.
+        """
+        ...
+
+    async def claim(
+        self, owner: str, now: datetime, rooms: Mapping[str, int], *, lease_s: float, late_s: float = 14_400
+    ) -> Sequence[Item]:
+        """Leases due items to `owner` for `lease_s`, and returns them, the first due first.
+
+        `rooms` has the number of items that each destination may have at most; only items that `lanes` has found are
+        taken. The attempt is counted in the same statement, and no item is leased to two owners. Held items are leased
+        too, see `Item.hold`. Messages to one recipient that one decision has released are leased one by one: the next
+        one when the one before is finished, or was due more than `late_s` ago (R-SND-02).
 
         The keys of the addresses are read after the commit: after StoreUnavailableError some items may be leased, and
         they are due again when the lease has run out.
@@ -426,7 +428,10 @@ class QueueStore(Protocol):
         ...
 
     async def flush(self, destination: str | None = None) -> int:
-        """Makes deferred items due now, all of them or those for one folded domain. Returns their number."""
+        """Makes deferred items due now, all of them or those for one folded domain. Returns their number.
+
+        Many items take several transactions: when it fails, some may be due already.
+        """
         ...
 
     async def item(self, item_id: str) -> Item | None:

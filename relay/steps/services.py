@@ -15,7 +15,7 @@ from relay.core.model.marketplace import Marketplaces
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.core.signed_link import Link, Purpose, mint
-from relay.ports import Authenticator, Clock, Courier, Ids, Observer, Scanner, Signer, Store, StoredContent
+from relay.ports import Authenticator, Clock, Courier, Ids, Lanes, Observer, Scanner, Signer, Store, StoredContent
 from relay.steps.event_log import EventLog
 
 
@@ -33,8 +33,6 @@ class Settings:
     schedule: Schedule
     lease_s: float
     poll_s: float
-    concurrency: int
-    concurrency_per_destination: int
     return_path_s: float
     digest_s: float
     report_limits: ReportLimits
@@ -108,6 +106,7 @@ class Services:
     authenticator: Authenticator
     scanners: Sequence[Scanner]
     courier: Courier
+    lanes: Lanes
     signer: Signer
     catalogue: Catalogue
     dispatcher: Dispatcher

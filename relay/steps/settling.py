@@ -23,7 +23,6 @@ from relay.steps import notices
 from relay.steps.offload import offload
 from relay.steps.services import Services
 
-_HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,
@@ -136,8 +135,14 @@ def put_aside(owner: str, item: Item, until: datetime) -> Settlement:
 
 
 def put_off(owner: str, item: Item, until: datetime) -> Settlement:
-    """Defers an item without an attempt: its domain is in back-off, or the store was unavailable."""
+    """Defers an item without an attempt: its lane is closed or full, or the store was unavailable."""
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
+
+
+def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement:
+    """Queues an item again, without an attempt, in the lane of its recipient's present mailbox."""
+    there = replace(item, destination=destination)
+    return Settlement(item=there, owner=owner, state=ItemState.QUEUED, due_at=now, events=(), dialled=False)
 
 
 def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
@@ -148,14 +153,6 @@ def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
         return parked(owner, item, now)
     data = AttemptData(attempt=item.attempts, reason=ReasonCode.INTERNAL)
     return _settlement(services.ids, owner, item, ItemState.DEFERRED, now, data, due_at=due_at)
-
-
-def is_whole_domain(settlement: Settlement) -> bool:
-    """Whether a deferral is about the whole host rather than one mailbox (R-OUT-02)."""
-    delivery = settlement.delivery
-    if settlement.state is not ItemState.DEFERRED or delivery is None:
-        return False
-    return delivery.phase in _HOST_PHASES or delivery.code == 421
 
 
 def _settlement(

@@ -1,6 +1,6 @@
 """The queue: leases, contents of items, and the ends of attempts (R-OUT-02, R-OUT-03)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,11 @@ from relay.store.items import ITEM, MESSAGE_STATES, after_attempt, item_of, wake
 from relay.store.pairs import SqlPairs
 from relay.store.statements import insert, spread, values
 
-_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER")
+_SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER", "TEXT")
+_COME_DUE: Final = 1_000
+"""Items that one look at the queue marks as due, of each kind. The next look takes the others."""
+_FLUSHED: Final = 5_000
+"""Items that one transaction of a flush changes, so that mail can be accepted between two of them."""
 _LONGEST_WAIT: Final = timedelta(days=30)
 """A delay, quiet hours and a used-up quota put an item off by less than this. If an item waits longer, the clock has
 jumped back."""
@@ -42,26 +46,29 @@ class SqlQueue(StorePart):
         self._contents = contents
         self._pairs = pairs
 
-    async def claim(
-        self,
-        owner: str,
-        now: datetime,
-        *,
-        limit: int,
-        lease_s: float,
-        horizon_s: float,
-        late_s: float = 14_400,
-        but_for: Sequence[str] = (),
-    ) -> Sequence[Item]:
-        at = to_us(now)
-        lease_until = to_us(now + timedelta(seconds=lease_s))
-        horizon = to_us(now + timedelta(seconds=horizon_s))
-        late = to_us(now - timedelta(seconds=late_s))
-        fixed = (owner, lease_until, at, horizon, to_us(now + _LONGEST_WAIT), limit, late)
+    async def lanes(
+        self, now: datetime, *, horizon_s: float, after: str = "", limit: int = 100
+    ) -> tuple[Sequence[str], str]:
+        fixed = (to_us(now), to_us(now + timedelta(seconds=horizon_s)), to_us(now + _LONGEST_WAIT), _COME_DUE)
 
         def write() -> Work[Sequence[Row]]:
-            # SQL has no empty list. A space is never a destination; "" is the one of a party whose mailbox is gone.
-            return (yield spread(self._sql["claim"], fixed, [" ", *but_for]))
+            yield self._sql["come_due"], fixed
+            return (yield self._sql["lanes"], (after, limit + 1))
+
+        found = [row["destination"] for row in await self._engine.write(write)]
+        return found[:limit], found[limit] if len(found) > limit else ""
+
+    async def claim(
+        self, owner: str, now: datetime, rooms: Mapping[str, int], *, lease_s: float, late_s: float = 14_400
+    ) -> Sequence[Item]:
+        lease_until = to_us(now + timedelta(seconds=lease_s))
+        late = to_us(now - timedelta(seconds=late_s))
+
+        def write() -> Work[Sequence[Row]]:
+            taken: list[Row] = []
+            for destination, room in rooms.items():
+                taken += yield self._sql["claim"], (owner, lease_until, destination, room, late)
+            return taken
 
         rows = sorted(await self._engine.write(write), key=lambda row: (row["due_at"], row["id"]))
         holders = {row["key_holder_id"] for row in rows if row["sealed_address"] is not None}
@@ -117,6 +124,7 @@ class SqlQueue(StorePart):
                 wake_at(state, hold, due_at),
                 int(settlement.delay_noticed),
                 int(not settlement.dialled),
+                item.destination,
             ),
             message=_message_move(item, state),
             rows=rows,
@@ -155,7 +163,10 @@ class SqlQueue(StorePart):
         return await self._count("release", owner)
 
     async def flush(self, destination: str | None = None) -> int:
-        return await self._count("flush", to_us(self._clock.now()), destination)
+        now, flushed = to_us(self._clock.now()), 0
+        while part := await self._count("flush", now, destination, _FLUSHED):
+            flushed += part
+        return flushed
 
     async def _count(self, name: str, *params: object) -> int:
         def change() -> Work[int]:

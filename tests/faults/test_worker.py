@@ -15,11 +15,13 @@ from relay.core.model.item import Item, ItemState
 from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery, DkimKey, Outgoing, UnavailableError
+from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.store import SqlStore
 from relay.worker import Worker
 from tests.support.daemon import eventually
 from tests.support.market_env import ACCEPTED, BUYER, DOMAIN, SELLER, MarketEnv, market_env, parsed
 
+ROUTES = {"phone.example": "a.example:25", "pottery.example": "b.example:25"}
 _NOT_NOW = Delivery(
     accepted=False, permanent=False, code=0, enhanced="", text="no answer", phase="connect", host="mx", tls=""
 )
@@ -55,9 +57,9 @@ class BlockingCourier:
 @pytest.fixture
 async def market(tmp_path: Path) -> AsyncIterator[MarketEnv]:
     async with market_env(tmp_path) as market:
-        market.services.settings = replace(
-            market.services.settings, poll_s=0.02, concurrency=4, concurrency_per_destination=2
-        )
+        market.services.settings = replace(market.services.settings, poll_s=0.02)
+        limits = LaneLimits(concurrency=4, per_destination=2)
+        market.services.lanes = ProcessLanes(limits, market.clock, market.services.observer, ROUTES)
         market.services.courier = BlockingCourier()
         yield market
 

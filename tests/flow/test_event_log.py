@@ -34,6 +34,7 @@ from relay.steps.event_log import LINES, SHOWN
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
 from relay.store.store import SqlStore
+from tests.support.claims import claimed
 from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
 from tests.support.log import CapturedLog, captured_log, documented, undocumented
@@ -259,7 +260,7 @@ async def test_what_is_rolled_back_has_no_line(
 
 async def test_an_attempt_whose_lease_was_lost_and_one_that_cannot_be_read(market: MarketEnv, log: CapturedLog) -> None:
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.queue.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
+    [item] = await claimed(market.store.queue, "test", market.clock.now(), limit=1, horizon_s=10_000)
     done = await settling.settle(market.services, item, BUYER, failed(permanent=False), market.clock.now())
     assert not await market.store.queue.settle(replace(done, owner="another"))
     assert only(log, "lease_lost")["item"] == item.id
@@ -482,7 +483,7 @@ async def _settled(market: MarketEnv, code: ReasonCode) -> Settlement:
     """The end of an attempt that fails for this reason, written."""
     await market.send(SELLER, market.buyer_alias)
     services = market.services
-    [item] = await market.store.queue.claim("test", market.clock.now(), limit=1, lease_s=60, horizon_s=10_000)
+    [item] = await claimed(market.store.queue, "test", market.clock.now(), limit=1, horizon_s=10_000)
     now = market.clock.now()
     match PLACES[code]:
         case Place.DISPATCH:

@@ -8,11 +8,13 @@ from relay.core.model.item import ItemState
 from relay.core.model.optout import OptOut
 from relay.flow import dispatch
 from relay.ports import Delivery, OvertakenError, UnavailableError
-from relay.steps import settling
+from relay.steps.lanes import is_whole_domain
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.worker import Worker
+from tests.support.claims import claimed
 from tests.support.daemon import eventually
 from tests.support.market_env import BUYER, SELLER, MarketEnv
+from tests.support.narrowing import not_none
 
 GONE = Delivery(
     accepted=False, permanent=True, code=550, enhanced="5.1.1", text="no such user", phase="rcpt", host="mx", tls=""
@@ -139,14 +141,14 @@ async def test_a_back_off_is_for_what_a_host_does_to_all(
         accepted=False, permanent=False, code=code, enhanced="", text="later", phase=phase, host="mx", tls=""
     )
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.queue.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
+    [item] = await claimed(market.store.queue, "test", market.clock.now())
     settlement = await dispatch(market.services, item, None)
     assert settlement.state is ItemState.DEFERRED
-    assert settling.is_whole_domain(settlement) is is_whole
+    assert is_whole_domain(not_none(settlement.delivery)) is is_whole
 
 
 async def test_a_host_that_refuses_one_mailbox_for_good_is_not_left_alone(market: MarketEnv) -> None:  # R-OUT-02
     market.courier.answers[BUYER] = GONE
     await market.send(SELLER, market.buyer_alias)
-    [item] = await market.store.queue.claim("test", market.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000)
-    assert not settling.is_whole_domain(await dispatch(market.services, item, None))
+    [item] = await claimed(market.store.queue, "test", market.clock.now())
+    assert not is_whole_domain(not_none((await dispatch(market.services, item, None)).delivery))

@@ -32,6 +32,7 @@ from relay.ports import (
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys
 from relay.store.engine import Row, Work
+from tests.support.claims import claimed
 from tests.support.fakes import ManualClock
 
 START = datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC)
@@ -204,11 +205,8 @@ class StoreEnv:
         return replace(made, **more)
 
     async def claim(self, owner: str = "node-1", *, limit: int = 10, node: Store | None = None) -> list[Item]:
-        return list(
-            await (node or self.store).queue.claim(
-                owner, self.database.clock.now(), limit=limit, lease_s=300, horizon_s=864_000
-            )
-        )
+        queue = (node or self.store).queue
+        return await claimed(queue, owner, self.database.clock.now(), limit=limit, lease_s=300, horizon_s=864_000)
 
     async def drained(self) -> list[list[Item]]:
         """Claims and delivers until nothing is due, and returns the items of each claim."""

@@ -18,6 +18,7 @@ from relay.store.engine import Work
 from relay.store.senders import SealedSender, seal_entry
 from relay.store.statements import Table, insert, migrations
 from tests.store.store_env import START, Database, execute, select
+from tests.support.claims import claimed
 from tests.support.narrowing import not_none
 
 AT = to_us(START)
@@ -196,8 +197,8 @@ async def test_what_was_held_waits_for_its_word_and_then_goes_back(upgraded: Dat
             item = not_none(await node.queue.item(f"item-{name}"))
             assert (item.state, item.hold, item.awaits_sender) == (ItemState.HELD, Hold.DECISION, awaits_sender)
             assert item.due_at == START + timedelta(days=14)
-        claimed = await node.queue.claim("n", START + timedelta(days=14), limit=9, lease_s=60, horizon_s=60)
-        assert {item.message_id: item.hold for item in claimed} == {
+        found = await claimed(node.queue, "n", START + timedelta(days=14), limit=9, horizon_s=60)
+        assert {item.message_id: item.hold for item in found} == {
             "pending": Hold.DECISION,
             "unproven": Hold.DECISION,
             "queued": None,
@@ -219,8 +220,8 @@ async def test_leases_people_and_orders_are_as_they_were(upgraded: Database) -> 
         leased = not_none(await node.queue.item("item-leased"))
         assert (leased.state, leased.attempts) == (ItemState.LEASED, 1)
         assert await node.queue.release("node-0") == 1
-        claimed = await node.queue.claim("n", START, limit=9, lease_s=60, horizon_s=864_000)
-        assert {item.id for item in claimed} == {"item-queued", "item-leased"}
+        found = await claimed(node.queue, "n", START, limit=9, horizon_s=864_000)
+        assert {item.id for item in found} == {"item-queued", "item-leased"}
         assert not_none(await node.queue.item("item-done")).state is ItemState.ACCEPTED
         assert not_none(await node.records.summary("done")).state is MessageState.ACCEPTED
         assert [event.id for event in await node.records.history("done")] == ["event-done"]
@@ -236,10 +237,12 @@ async def test_the_queues_indexes_survive_the_upgrade(upgraded: Database, databa
     async with upgraded.node() as node:
         if not database.is_sqlite:
             names = await select(node, "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'")
-            assert {"item_awake", "item_waiting", "item_parked", "item_by_message"} <= {row["name"] for row in names}
+            assert {"item_awake", "item_waiting", "item_due", "item_parked", "item_by_message"} <= {
+                row["name"] for row in names
+            }
             return
         names = await select(node, "SELECT name FROM sqlite_master WHERE tbl_name = 'item' AND sql IS NOT NULL")
-        expected = {"item", "item_awake", "item_waiting", "item_parked", "item_by_message", "item_notice"}
+        expected = {"item", "item_awake", "item_waiting", "item_due", "item_parked", "item_by_message", "item_notice"}
         assert {row["name"] for row in names} == expected
         assert await select(node, "PRAGMA foreign_key_check") == []
 

@@ -1,6 +1,7 @@
 """The queue: one item to one claimer, leases that run out, outcomes written once."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -51,6 +52,7 @@ async def test_two_claimers_never_get_one_item(env: StoreEnv, database: Database
     async with database.node() as other:
         claims = [env.claim(f"node-{number}", limit=3, node=(env.store, other)[number % 2]) for number in range(20)]
         claimed = [item.id for items in await asyncio.gather(*claims) for item in items]
+        claimed += [item.id for item in await env.claim(limit=40)]  # one node may have marked them for the other
     assert len(claimed) == len(set(claimed)) == 40
 
 
@@ -241,16 +243,39 @@ async def test_a_destroyed_key_takes_letters_names_and_addresses_with_it(env: St
     assert len(await env.store.records.history(record.id)) == 1
 
 
-async def test_a_claim_passes_over_the_destinations_that_are_busy(env: StoreEnv) -> None:  # R-OUT-01
-    for destination in ("a.example", "b.example", "c.example"):
+async def queued_for(env: StoreEnv, *destinations: str) -> None:
+    for destination in destinations:
         record = env.record()
         await env.store.acceptances.add(env.acceptance(record, env.item(record, destination=destination)))
+
+
+async def test_a_claim_takes_for_each_destination_what_its_lane_has_room_for(env: StoreEnv) -> None:  # R-OUT-01
+    await queued_for(env, *["a.example"] * 5, *["b.example"] * 2, "c.example")
     now = env.database.clock.now()
-    claimed = await env.store.queue.claim(
-        "node-1", now, limit=9, lease_s=300, horizon_s=864_000, but_for=("a.example", "c.example")
-    )
-    assert [item.destination for item in claimed] == ["b.example"]
-    assert len(await env.claim()) == 2
+    assert await env.store.queue.lanes(now, horizon_s=864_000) == (["a.example", "b.example", "c.example"], "")
+    claimed = await env.store.queue.claim("node-1", now, {"a.example": 2, "b.example": 9}, lease_s=300)
+    assert Counter(item.destination for item in claimed) == {"a.example": 2, "b.example": 2}
+    assert await env.store.queue.lanes(now, horizon_s=864_000) == (["a.example", "c.example"], "")
+    assert len(await env.claim()) == 4
+
+
+async def test_the_lanes_are_read_page_by_page(env: StoreEnv) -> None:  # R-OUT-01
+    names = ["", *(f"{number}.example" for number in range(6))]
+    await queued_for(env, *names, "5.example")
+    pages, after = [], ""
+    while True:
+        page, after = await env.store.queue.lanes(env.database.clock.now(), horizon_s=864_000, after=after, limit=3)
+        pages.append(page)
+        if not after:
+            break
+    assert pages == [names[:3], names[3:6], names[6:]]
+
+
+async def test_an_item_whose_mailbox_has_moved_changes_its_lane(env: StoreEnv) -> None:  # R-ADR-04
+    item = await taken(env)
+    moved = replace(item, destination="new.example")
+    assert await env.store.queue.settle(settlement(env, moved, ItemState.QUEUED, events=(), dialled=False))
+    assert [again.destination for again in await env.claim()] == ["new.example"]
 
 
 async def test_an_item_for_a_mailbox_that_is_gone_is_claimed_too(env: StoreEnv) -> None:

@@ -6,8 +6,9 @@ import resource
 import sqlite3
 import stat
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ import pytest
 from relay.core.model.party import Role
 from relay.ports import StoreError, StoreUnavailableError, UnavailableError
 from relay.store import SqlStore, connect
+from relay.store.base import to_us
 from relay.store.sqlite import SqliteEngine
 from relay.store.statements import queries
-from tests.store.store_env import Database, RisingIds, StoreEnv
+from tests.store.store_env import Database, RisingIds, StoreEnv, execute
 from tests.support.narrowing import not_none
 
 
@@ -262,6 +264,8 @@ _HOT = [
     "holder_key",
     "mailbox",
     "party",
+    "come_due",
+    "lanes",
     "claim",
     "settle_items",
     "settle_messages",
@@ -306,10 +310,10 @@ _HOT = [
 
 
 def scans(env: StoreEnv, sql: str) -> list[str]:
-    """The steps of the plan that read a whole table; `settled` is the statement's own rows."""
+    """The steps of the plan that read a whole table; `own` are the statement's own rows."""
     for marker, text in (
         ("...", ""),
-        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (8 if 'owner' in sql else 3 if 'asked' in sql else 2))})"),
+        ("VALUES $rows", f"VALUES ({', '.join(['NULL'] * (9 if 'owner' in sql else 3 if 'asked' in sql else 2))})"),
     ):
         sql = sql.replace(marker, text)
     params = [None] * len(set(re.findall(r"\$\d", sql)))
@@ -317,7 +321,7 @@ def scans(env: StoreEnv, sql: str) -> list[str]:
         not_none(engine_of(env.store)._reader).execute("EXPLAIN QUERY PLAN " + sql.replace("$", "?"), params).fetchall()
     )
     assert plan
-    own = ("SCAN settled", "SCAN asked", "SCAN CONSTANT ROW", "SCAN (subquery")
+    own = ("SCAN settled", "SCAN asked", "SCAN first", "SCAN lane", "SCAN CONSTANT ROW", "SCAN (subquery")
     return [row["detail"] for row in plan if row["detail"].startswith("SCAN") and not row["detail"].startswith(own)]
 
 
@@ -328,13 +332,61 @@ async def test_no_look_up_on_the_way_of_a_message_scans_a_table(env: StoreEnv, n
 
 @pytest.mark.parametrize(
     ("name", "indexes"),
-    [("queue", {"item_waiting", "item_parked"}), ("waiting_parties", {"sender_pending"})],
+    [("queue", {"item_waiting", "item_due", "item_parked"}), ("waiting_parties", {"sender_pending"})],
 )
 async def test_what_reads_all_that_stands_reads_nothing_that_is_done(
     env: StoreEnv, name: str, indexes: set[str]
 ) -> None:
     found = scans(env, queries("sqlite")[name])
     assert {step.rpartition(" ")[2] for step in found} - {"standing"} == indexes
+
+
+async def test_a_busy_backlog_costs_the_mail_to_others_nothing(env: StoreEnv) -> None:  # R-OUT-01, R-SCL-02
+    now = env.database.clock.now()
+    for destination in ("busy.example", "idle.example"):
+        record = env.record()
+        await env.store.acceptances.add(env.acceptance(record, env.item(record, destination=destination)))
+    at, later = to_us(now), to_us(now + timedelta(days=30))
+    statements: list[tuple[str, Sequence[object]]] = [
+        ("come_due", (at, later, later, 1_000)),
+        ("lanes", ("", 101)),
+        ("claim", ("node", later, "idle.example", 5, at)),
+        ("claim", ("node", later, "busy.example", 1, at)),
+    ]
+    costs = []
+    for more in (100, 10_000):
+        await execute(
+            env.store,
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $2) "
+            "INSERT INTO item SELECT item.id || $1 || n, message_id, marketplace_id, kind, state, recipient_id, "
+            "key_holder_id, sealed_address, destination, queued_at, due_at, wake_at, attempts, delay_noticed, owner, "
+            "hold, awaits_sender, after_id, 0 FROM item, n WHERE destination = 'busy.example' AND length(id) < 30",
+            f"-{more}-",
+            more,
+        )
+        for _ in range(more // 1_000 + 1):
+            await env.store.queue.lanes(now, horizon_s=864_000)
+        costs.append([instructions(env, name, params) for name, params in statements])
+    assert max(costs[0]) < 2_000
+    assert costs[1] == costs[0], "the number of due items makes no difference"
+
+
+def instructions(env: StoreEnv, name: str, params: Sequence[object]) -> int:
+    """Returns how many instructions of its machine SQLite runs for a query, which changes nothing."""
+    with closing(sqlite3.connect(env.database.file, isolation_level=None)) as connection:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        connection.execute("BEGIN")
+        connection.set_progress_handler(step, 1)
+        connection.execute(queries("sqlite")[name].replace("$", "?"), params).fetchall()
+        connection.set_progress_handler(None, 1)
+        connection.execute("ROLLBACK")
+        return count
 
 
 async def test_a_scan_would_be_seen(env: StoreEnv) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from relay import config
-from relay.edge.smtp_out import SmtpOut
+from relay.edge.smtp_out import SmtpOut, route_names
 from relay.ports import HostRecord, MxHost, Outgoing, ResolveError, Resolver
+from relay.steps.lanes import LaneLimits, ProcessLanes
 from tests.support.fakes import CountingObserver, LoopClock
 
 CONTENT = b"Subject: hello\r\n\r\nA line.\r\n.\r\n..two dots\r\nend\r\n"
@@ -52,8 +53,16 @@ async def courier(
     observer: CountingObserver | None = None,
     **settings: Any,
 ) -> AsyncIterator[SmtpOut]:
-    delivery = config.DeliverySection(
-        **{"route": list(routes), "command_timeout_s": 5, "connect_timeout_s": 5, **settings}
+    """A courier that may dial the loopback interface. Its lanes are those of the settings."""
+    observer = observer or CountingObserver()
+    local = {"allowed_networks": ["127.0.0.0/8", "::1/128"], "command_timeout_s": 5, "connect_timeout_s": 5}
+    delivery = config.DeliverySection(**{"route": list(routes), **local, **settings})
+    limits = LaneLimits(
+        concurrency=delivery.concurrency,
+        per_destination=delivery.concurrency_per_destination,
+        slow_after_s=delivery.slow_after_s,
+        attempt_s=delivery.attempt_timeout_s,
+        back_off_s=0,
     )
     out = SmtpOut(
         delivery=delivery,
@@ -61,7 +70,8 @@ async def courier(
         data_dir=data_dir,
         resolver=resolver or HostResolver(),
         clock=LoopClock(),
-        observer=observer or CountingObserver(),
+        observer=observer,
+        lanes=ProcessLanes(limits, LoopClock(), observer, route_names(delivery.route)),
     )
     try:
         yield out

@@ -64,6 +64,7 @@ front_hosts = ["{FRONT}"]
 plain_auth = true
 
 [delivery]
+allowed_networks = ["127.0.0.0/8", "::1/128"]
 poll_s = 0.2
 lease_s = 10
 command_timeout_s = 10

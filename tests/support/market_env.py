@@ -31,10 +31,12 @@ from relay.intake import SmtpIntake
 from relay.logins import Logins
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
+from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.services import Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
+from tests.support.claims import claimed
 from tests.support.fakes import CountingObserver, ManualClock
 
 DOMAIN = "market.example"
@@ -153,9 +155,7 @@ class MarketEnv:
     async def deliver_due(self) -> list[Outgoing]:
         """Claims and dispatches until nothing is due, and returns the mails that the courier took."""
         before = len(self.courier.taken)
-        while items := await self.store.queue.claim(
-            "test", self.clock.now(), limit=50, lease_s=60, horizon_s=10_000_000
-        ):
+        while items := await claimed(self.store.queue, "test", self.clock.now()):
             for item in items:
                 await self.store.queue.settle(await dispatch(self.services, item, None))
         return self.courier.taken[before:]
@@ -212,8 +212,6 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
                 ),
                 lease_s=60,
                 poll_s=1,
-                concurrency=10,
-                concurrency_per_destination=20,
                 return_path_s=86_400 * 14,
                 digest_s=86_400,
                 report_limits=ReportLimits(reports=3, size_bytes=10_000),
@@ -225,6 +223,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             event_log=event_log,
             authenticator=SessionAuthenticator(),
             courier=courier,
+            lanes=ProcessLanes(LaneLimits(), clock, observer),
             signer=signer,
             catalogue=texts.load(),
             dispatcher=IdleDispatcher(),

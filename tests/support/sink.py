@@ -6,7 +6,7 @@
         received = await sink.mail()   # envelope and bytes, without dot-stuffing
 
 Phases: connect, ehlo, starttls, handshake, auth, mail, rcpt, data, content (while it comes in), end_of_data, rset, quit. An
-answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, or CLOSE, RESET and HANG.
+answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, or CLOSE, RESET, HANG and DRIP.
 """
 
 import asyncio
@@ -27,9 +27,10 @@ class Act(Enum):
     CLOSE = "ends the connection in an orderly way"
     RESET = "ends it with a reset"
     HANG = "says nothing more"
+    DRIP = "says more and more lines of one reply"
 
 
-CLOSE, RESET, HANG = Act.CLOSE, Act.RESET, Act.HANG
+CLOSE, RESET, HANG, DRIP = Act.CLOSE, Act.RESET, Act.HANG, Act.DRIP
 Say = str | bytes | Act
 
 EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
@@ -295,6 +296,10 @@ class Sink:
     async def _act(self, writer: asyncio.StreamWriter, act: Act) -> None:
         if act is HANG:
             await asyncio.Event().wait()
+        while act is DRIP:
+            writer.write(b"250-patience\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
         if act is RESET:
             raw = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

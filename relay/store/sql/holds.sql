@@ -12,14 +12,14 @@ WHERE message.sender_id IN ($1...) AND message.state = 'held'
 ORDER BY message.received_at, item.id
 
 -- name: release_held
-UPDATE item SET state = 'queued', hold = NULL, queued_at = $2, due_at = $2, wake_at = $2, after_id = $3
+UPDATE item SET state = 'queued', hold = NULL, queued_at = $2, due_at = $2, wake_at = $2, is_due = 0, after_id = $3
 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
 
 -- name: return_held
-UPDATE item SET state = 'returned', hold = NULL WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
+UPDATE item SET state = 'returned', hold = NULL, is_due = 0 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
 
 -- name: refuse_held
-UPDATE item SET hold = 'refused', due_at = $2 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
+UPDATE item SET hold = 'refused', due_at = $2, is_due = 0 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
 
 -- name: lock_senders
 UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state

@@ -1,9 +1,25 @@
--- The queue. `$rows` is replaced by the rows of values. Each engine has its own `claim`.
+-- The queue. `$rows` is replaced by the rows of values. Each engine has its own `come_due` and `claim`.
+
+-- name: lanes
+-- The destinations with due items, from `$1` on: one seek in the index for each.
+WITH RECURSIVE lane (destination, number) AS (
+    SELECT first.destination, 1 FROM (
+        SELECT destination FROM item WHERE is_due = 1 AND destination >= $1 ORDER BY destination LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT (
+        SELECT item.destination FROM item WHERE item.is_due = 1 AND item.destination > lane.destination
+        ORDER BY item.destination LIMIT 1
+    ), lane.number + 1
+    FROM lane WHERE lane.destination IS NOT NULL AND lane.number < $2
+)
+SELECT destination FROM lane WHERE destination IS NOT NULL ORDER BY number
 
 -- name: settle_items
-WITH settled (id, owner, state, hold, due_at, wake_at, delay_noticed, undialled) AS (VALUES $rows)
+WITH settled (id, owner, state, hold, due_at, wake_at, delay_noticed, undialled, destination) AS (VALUES $rows)
 UPDATE item SET
     state = settled.state, hold = settled.hold, due_at = settled.due_at, wake_at = settled.wake_at, owner = NULL,
+    is_due = 0, destination = settled.destination,
     attempts = item.attempts - settled.undialled,
     queued_at = CASE WHEN settled.hold = 'time' THEN settled.due_at ELSE item.queued_at END,
     delay_noticed = CASE WHEN settled.delay_noticed = 1 THEN 1 ELSE item.delay_noticed END
@@ -16,20 +32,24 @@ WITH settled (id, state) AS (VALUES $rows)
 UPDATE message SET state = settled.state FROM settled WHERE message.id = settled.id
 
 -- name: renew
-UPDATE item SET wake_at = $2 WHERE owner = $1 AND state = 'leased' AND id IN ($3...)
+UPDATE item SET wake_at = $2, is_due = 0 WHERE owner = $1 AND state = 'leased' AND id IN ($3...)
 
 -- name: release
--- Items held for a decision return to `held`.
+-- Items held for a decision return to `held`. Items whose lease has run out are due already.
 UPDATE item SET
     state = CASE WHEN hold IN ('word', 'refused') THEN 'held' ELSE 'queued' END,
     wake_at = CASE WHEN hold IS NULL THEN due_at END,
     owner = NULL
-WHERE wake_at IS NOT NULL AND state = 'leased' AND (CAST($1 AS TEXT) IS NULL OR owner = $1)
+WHERE wake_at IS NOT NULL AND is_due = 0 AND state = 'leased' AND (CAST($1 AS TEXT) IS NULL OR owner = $1)
 RETURNING id
 
 -- name: flush
+-- A part of the items that are not due yet; the caller repeats it until nothing is left.
 UPDATE item SET due_at = $1, wake_at = $1
-WHERE wake_at IS NOT NULL AND state = 'deferred' AND (CAST($2 AS TEXT) IS NULL OR destination = $2)
+WHERE id IN (
+    SELECT id FROM item WHERE wake_at > $1 AND is_due = 0 AND state = 'deferred'
+      AND (CAST($2 AS TEXT) IS NULL OR destination = $2) ORDER BY wake_at LIMIT $3
+) AND state = 'deferred'
 RETURNING id
 
 -- name: item
@@ -43,9 +63,12 @@ SELECT holder_id, wrapped FROM holder_key WHERE holder_id IN ($1...)
 -- name: queue
 SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
 FROM (
-    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NOT NULL
+    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NOT NULL AND is_due = 0
     UNION ALL
-    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NULL AND state IN ('held', 'queued')
+    SELECT destination, state, queued_at, due_at FROM item
+    WHERE wake_at IS NULL AND state IN ('held', 'queued') AND is_due = 0
+    UNION ALL
+    SELECT destination, state, queued_at, due_at FROM item WHERE is_due = 1
     UNION ALL
     SELECT destination, state, queued_at, due_at FROM item WHERE state = 'parked'
 ) AS standing

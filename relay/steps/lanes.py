@@ -1,0 +1,489 @@
+"""The lanes of one process (R-OUT-01, R-OUT-02): a slow server holds up the mail to itself and to nobody else.
+
+Each destination has a lane, and so have its organization (the registered domain) and each address of a server, a /64
+for IPv6. A lane has a window: the number of attempts that it may have at once. A new lane begins with one; each quick
+answer doubles the window, up to the limit for each destination. A lane that times out shrinks to one and is closed for
+a while, each time for longer, until a server answers again.
+
+Of all places, a quarter is kept for lanes that are open, and a lane that is new cannot take them. Lanes that lately
+timed out may have a quarter of the places in all. An attempt that takes longer than `slow_after_s` counts as one of
+these from then on; if their share is used up, it is cut off. So the other places are never taken for long, whatever the
+number of servers that do not answer.
+
+Destinations with a route of the operator have the whole window from the start and always: their server is the
+operator's own, and no outsider can choose it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv6Address, ip_address, ip_network
+from types import TracebackType
+from typing import Final, Literal, Self
+from weakref import WeakValueDictionary
+
+from relay.core.public_suffixes import organizational_domain
+from relay.ports import Clock, Delivery, Observer
+
+DEPTH: Final = 4
+"""Items in hand per place: enough that a slow commit never leaves a connection idle."""
+_MOST_PATHS: Final = 10_000
+_LONGEST_CLOSED: Final = 8
+"""A lane is closed for at most so many times `back_off_s`."""
+_BYTES_A_SECOND: Final = 65_536
+"""An attempt with a big content may take so much longer before it counts as slow."""
+_SOON_S: Final = 1.0
+_HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
+
+Kind = Literal["destination", "organization", "address", "route"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLimits:
+    """`concurrency` attempts at once in all, `per_destination` in each lane; `interval_s` between two of a destination.
+
+    `attempt_s` is the longest time of one attempt. A lane is closed for `back_off_s` when its server puts off all mail.
+    """
+
+    concurrency: int = 50
+    per_destination: int = 20
+    interval_s: float = 0
+    slow_after_s: float = 15
+    attempt_s: float = 900
+    back_off_s: float = 60
+
+
+class _State(Enum):
+    NEW = "no answer yet"
+    OPEN = "answers"
+    SLOW = "timed out, or answers slowly"
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class _Lane:
+    kind: Kind
+    limit: int
+    state: _State = _State.NEW
+    window: int = 1
+    items: int = 0
+    running: int = 0
+    timeouts: int = 0
+    closed_until_s: float = 0
+    next_at_s: float = 0
+
+    @property
+    def spare_items(self) -> int:
+        return (self.window * DEPTH if self.state is _State.OPEN else 1) - self.items
+
+    def grow(self) -> None:
+        self.timeouts, self.closed_until_s = 0, 0
+        self.window = min(self.limit, self.window * 2)
+        self.state = _State.OPEN
+
+    def lag(self) -> None:
+        """The server answers, but slowly."""
+        self.timeouts, self.closed_until_s = 0, 0
+        self.window = max(1, self.window // 2)
+        self.state = _State.SLOW if self.window == 1 else self.state
+
+
+@dataclass(slots=True, eq=False)
+class _Path:
+    """The lanes of one destination.
+
+    `wider` is the lane of the organization, or of the route if there is one. `address` is the lane of the address that
+    was dialled last. `waiting` are the items in hand that wait for their turn.
+    """
+
+    own: _Lane
+    wider: _Lane | None
+    routed: bool
+    address: _Lane | None = None
+    waiting: "deque[ItemInHand]" = field(default_factory=deque)
+
+    @property
+    def state(self) -> _State:
+        if self.routed:
+            return _State.OPEN
+        if self.own.state is _State.SLOW or (self.address is not None and self.address.state is _State.SLOW):
+            return _State.SLOW
+        # A destination that answers does not suffer from another one of its organization.
+        if self.own.state is _State.NEW and self.wider is not None and self.wider.state is _State.SLOW:
+            return _State.SLOW
+        return self.own.state
+
+    @property
+    def spare_items(self) -> int:
+        if self.routed:
+            return self.own.spare_items
+        spare = self.own.spare_items
+        if self.wider is not None:
+            is_open = self.own.state is _State.OPEN
+            wider = self.wider.limit * DEPTH - self.wider.items if is_open else self.wider.spare_items
+            spare = min(spare, wider)
+        return min(spare, self.address.spare_items) if self.address is not None else spare
+
+    def has_place(self, address: _Lane | None) -> bool:
+        wider = self.wider
+        if self.own.running >= self.own.window or (address is not None and address.running >= address.window):
+            return False
+        if wider is None:
+            return True
+        is_open = self.routed or self.own.state is _State.OPEN
+        return wider.running < (wider.limit if is_open else wider.window)
+
+    def closed_s(self, now_s: float) -> float:
+        """Returns for how long no item may be sent; 0 for an open path."""
+        until_s = self.own.closed_until_s
+        if self.address is not None:
+            until_s = max(until_s, self.address.closed_until_s)
+        if not self.routed and self.wider is not None and self.own.state is not _State.OPEN:
+            until_s = max(until_s, self.wider.closed_until_s)
+        return max(0, until_s - now_s)
+
+
+class ProcessLanes:
+    """Implements `ports.Lanes` in the memory of one process.
+
+    `routes` has the name of the server for each routed domain, or for "*". The methods beyond the port are for the
+    items in hand and their attempts, in this module.
+    """
+
+    def __init__(
+        self, limits: LaneLimits, clock: Clock, observer: Observer, routes: Mapping[str, str] | None = None
+    ) -> None:
+        self.limits = limits
+        self.clock = clock
+        self.observer = observer
+        self._routes = routes or {}
+        self._paths: dict[str, _Path] = {}
+        self.shared: WeakValueDictionary[tuple[Kind, str], _Lane] = WeakValueDictionary()
+        self.queued: dict[_Path, None] = {}
+        self.items = dict.fromkeys(_State, 0)
+        self.running = 0
+        self._timer: asyncio.TimerHandle | None = None
+        quarter = limits.concurrency // 4
+        self._most_slow = max(1, quarter)
+        self._most_unproven = max(1, limits.concurrency - quarter)
+
+    @property
+    def spare(self) -> int:
+        """The number of items, of all destinations, that may be taken in hand beside those that are."""
+        return self.limits.concurrency * DEPTH - sum(self.items.values())
+
+    def room(self, destination: str) -> int:
+        path = self._paths.get(destination) or self._made(destination)
+        if path.closed_s(self.clock.monotonic_s()):
+            return 0
+        return max(0, min(self.spare, path.spare_items, self._share(path.state)))
+
+    def take(self, destination: str) -> "ItemInHand":
+        path = self._paths.pop(destination, None) or self._made(destination)
+        self._paths[destination] = path
+        if len(self._paths) > _MOST_PATHS:
+            self._forget()
+        in_hand = ItemInHand(self, path)
+        for lane in in_hand.lanes:
+            lane.items += 1
+        self.items[in_hand.state] += 1
+        return in_hand
+
+    def attempt(self, domain: str, size_bytes: int) -> "LaneAttempt":
+        in_hand = _turn.get()
+        return LaneAttempt(self, in_hand if in_hand is not None and in_hand.running else None, domain, size_bytes)
+
+    # ------------------------------------------------------------ lanes
+
+    def _made(self, destination: str) -> _Path:
+        most = self.limits.per_destination
+        route = self._routes.get(destination) or self._routes.get("*")
+        if route is not None:
+            own = _Lane("destination", most, _State.OPEN, most)
+            return _Path(own, self.shared_lane("route", route, _State.OPEN, most), routed=True)
+        organization = organizational_domain(destination) if destination else None
+        wider = self.shared_lane("organization", organization) if organization else None
+        return _Path(_Lane("destination", most), wider, routed=False)
+
+    def shared_lane(self, kind: Kind, name: str, state: _State = _State.NEW, window: int = 1) -> _Lane:
+        lane = self.shared.get((kind, name))
+        if lane is None:
+            lane = self.shared[kind, name] = _Lane(kind, self.limits.per_destination, state, window)
+        return lane
+
+    def _forget(self) -> None:
+        """Removes the path that was not used for the longest time."""
+        name = next((name for name, path in self._paths.items() if not path.own.items), None)
+        if name is not None:
+            del self._paths[name]
+
+    def _share(self, state: _State) -> int:
+        """Returns how many more items of lanes in this state may be in hand."""
+        if state is _State.OPEN:
+            return self.limits.concurrency * DEPTH
+        unproven = self.items[_State.NEW] + self.items[_State.SLOW]
+        room = self._most_unproven - unproven
+        return min(room, self._most_slow - self.items[_State.SLOW]) if state is _State.SLOW else room
+
+    def shrink(self, lane: _Lane) -> None:
+        lane.timeouts += 1
+        lane.state, lane.window = _State.SLOW, 1
+        times = min(2 ** min(lane.timeouts - 1, 10), _LONGEST_CLOSED)
+        lane.closed_until_s = self.clock.monotonic_s() + self.limits.back_off_s * times
+        self.observer.count("delivery_lanes", lane=lane.kind, change="shrunk")
+
+    def answered(self, lane: _Lane, *, late: bool) -> None:
+        if lane.state is _State.SLOW and not late:
+            self.observer.count("delivery_lanes", lane=lane.kind, change="recovered")
+        if late:
+            lane.lag()
+        else:
+            lane.grow()
+
+    def count_as_slow(self, in_hand: "ItemInHand") -> bool:
+        """Counts an attempt among the slow ones; False if their share is used up."""
+        if in_hand.state is not _State.SLOW:
+            if self.items[_State.SLOW] >= self._most_slow:
+                return False
+            self.items[in_hand.state] -= 1
+            self.items[_State.SLOW] += 1
+            in_hand.state = _State.SLOW
+        return True
+
+    # ------------------------------------------------------------ turns
+
+    def start(self, in_hand: "ItemInHand") -> bool:
+        """Gives the item its places, if there is one in each of its lanes."""
+        path = in_hand.path
+        if self.running >= self.limits.concurrency or not path.has_place(in_hand.address):
+            return False
+        if self.limits.interval_s > 0:
+            timed = path.wider if path.routed and path.wider is not None else path.own
+            now_s = self.clock.monotonic_s()
+            if timed.next_at_s > now_s:
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(timed.next_at_s - now_s, self._tick)
+                return False
+            timed.next_at_s = now_s + self.limits.interval_s
+        for lane in in_hand.lanes:
+            lane.running += 1
+        in_hand.places = list(in_hand.lanes)
+        in_hand.running = True
+        self.running += 1
+        return True
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.pump()
+
+    def pump(self) -> None:
+        """Starts the items that have a place now, one of each destination after the other."""
+        started = True
+        while started and self.queued:
+            started = False
+            for path in list(self.queued):
+                if self.start(path.waiting[0]):
+                    path.waiting[0].call(0)
+                    started = True
+
+    def dismiss(self) -> None:
+        """Puts off the items that wait for a lane which was closed, or has shrunk, since they were taken in hand."""
+        now_s = self.clock.monotonic_s()
+        for path in list(self.queued):
+            closed_s, is_slow = path.closed_s(now_s), path.state is _State.SLOW
+            for in_hand in list(path.waiting) if closed_s or is_slow else ():
+                if closed_s or in_hand.state is not _State.SLOW:
+                    in_hand.call(closed_s or _SOON_S)
+
+
+class ItemInHand:
+    """Implements `ports.InHand`. `places` are the lanes in which the item has a place, `late` is set by its attempt."""
+
+    __slots__ = (
+        "_gone",
+        "_ready",
+        "_was_open",
+        "address",
+        "lanes",
+        "late",
+        "owner",
+        "path",
+        "places",
+        "running",
+        "state",
+    )
+
+    def __init__(self, owner: ProcessLanes, path: _Path) -> None:
+        self.owner = owner
+        self.path = path
+        self.address = path.address
+        self.lanes = [lane for lane in (path.own, path.wider, path.address) if lane is not None]
+        self.state = path.state
+        self._was_open = path.own.state is _State.OPEN
+        self.places: list[_Lane] = []
+        self.running = False
+        self.late = False
+        self._ready: asyncio.Future[float] | None = None
+        self._gone = False
+
+    async def turn(self) -> float:
+        path, owner = self.path, self.owner
+        closed_s = path.closed_s(owner.clock.monotonic_s())
+        if closed_s:
+            return closed_s
+        if path.waiting or not owner.start(self):
+            self._ready = asyncio.get_running_loop().create_future()
+            path.waiting.append(self)
+            owner.queued[path] = None
+            wait_s = await self._ready
+            if wait_s:
+                return wait_s
+        _turn.set(self)
+        return 0
+
+    def call(self, wait_s: float) -> None:
+        """Ends the wait of the item, which is the first or any other that waits."""
+        self._unqueue()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(wait_s)
+
+    def ended(self, delivery: Delivery | None) -> None:
+        owner, path = self.owner, self.path
+        if delivery is not None:
+            if delivery.timed_out and not path.routed:
+                owner.shrink(path.own)
+                if path.wider is not None and not self._was_open:
+                    owner.shrink(path.wider)
+            elif is_whole_domain(delivery):
+                path.own.closed_until_s = owner.clock.monotonic_s() + owner.limits.back_off_s
+            elif delivery.code:
+                for lane in (path.own, path.wider):
+                    if lane is not None:
+                        owner.answered(lane, late=self.late)
+        if owner.queued:
+            owner.dismiss()
+        self._give_back()
+
+    def leave(self) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        self._unqueue()
+        self._give_back()
+        self.owner.items[self.state] -= 1
+        for lane in self.lanes:
+            lane.items -= 1
+
+    def _unqueue(self) -> None:
+        if self.path in self.owner.queued and self in self.path.waiting:
+            self.path.waiting.remove(self)
+            if not self.path.waiting:
+                del self.owner.queued[self.path]
+
+    def _give_back(self) -> None:
+        if not self.running:
+            return
+        self.running = False
+        for lane in self.places:
+            lane.running -= 1
+        self.places = []
+        self.owner.running -= 1
+        if self.owner.queued:
+            self.owner.pump()
+
+
+class LaneAttempt:
+    """Implements `ports.Attempt`."""
+
+    def __init__(self, owner: ProcessLanes, in_hand: ItemInHand | None, domain: str, size_bytes: int) -> None:
+        self.again_s = _SOON_S
+        self._owner = owner
+        self._is_alone = in_hand is None
+        self._in_hand = in_hand or owner.take(domain)
+        self._slow_after_s = owner.limits.slow_after_s + size_bytes / _BYTES_A_SECOND
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self._at: _Lane | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._is_alone:
+            await self._own_turn()
+        limits, loop = self._owner.limits, asyncio.get_running_loop()
+        self._timeout = asyncio.timeout(limits.attempt_s)
+        await self._timeout.__aenter__()
+        if not self._in_hand.path.routed:
+            self._timer = loop.call_later(self._slow_after_s, self._turn_slow)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._timeout.__aexit__(kind, error, trace)
+
+    async def _own_turn(self) -> None:
+        closed_s = await self._in_hand.turn()
+        if closed_s:
+            await asyncio.sleep(closed_s)
+            await self._own_turn()
+
+    def place(self, address: str) -> bool:
+        in_hand, owner = self._in_hand, self._owner
+        if in_hand.path.routed:
+            return True
+        lane = owner.shared_lane("address", _network(address))
+        in_hand.path.address = self._at = lane
+        if lane in in_hand.places:
+            return True
+        closed_s = lane.closed_until_s - owner.clock.monotonic_s()
+        if closed_s > 0:
+            self.again_s = max(self.again_s, closed_s)
+            return False
+        if lane.running >= lane.window:
+            return False
+        if lane.state is _State.SLOW and not owner.count_as_slow(in_hand):
+            return False
+        lane.running += 1
+        in_hand.places.append(lane)
+        if lane not in in_hand.lanes:
+            lane.items += 1
+            in_hand.lanes.append(lane)
+        return True
+
+    def timed_out(self) -> None:
+        if self._at is not None:
+            self._owner.shrink(self._at)
+            self._at = None
+
+    def ended(self, delivery: Delivery) -> None:
+        if delivery.timed_out:
+            self.timed_out()
+        elif delivery.code and self._at is not None:
+            self._owner.answered(self._at, late=self._in_hand.late)
+        if self._is_alone:
+            self._in_hand.ended(delivery)
+            self._in_hand.leave()
+
+    def _turn_slow(self) -> None:
+        self._in_hand.late = True
+        if not self._owner.count_as_slow(self._in_hand):
+            self._owner.observer.count("delivery_cuts")
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+
+
+_turn: ContextVar[ItemInHand | None] = ContextVar("_turn", default=None)
+"""The item whose turn the current task has: the worker attempts each item in a task of its own."""
+
+
+def _network(address: str) -> str:
+    """Returns the address; its /64 for IPv6, of which one server may have any number of addresses."""
+    ip = ip_address(address.partition("%")[0])
+    return str(ip_network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else address
+
+
+def is_whole_domain(delivery: Delivery) -> bool:
+    """Whether a failure for now is about the whole host rather than one mailbox (R-OUT-02)."""
+    return not (delivery.accepted or delivery.permanent) and (delivery.phase in _HOST_PHASES or delivery.code == 421)

@@ -1,0 +1,188 @@
+"""The lanes: how many items each destination may have in hand, and how that follows from the answers of its servers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from relay.ports import Delivery
+from relay.steps.lanes import ItemInHand, LaneLimits, ProcessLanes
+from tests.support.fakes import CountingObserver, ManualClock
+from tests.support.market_env import ACCEPTED
+
+LIMITS = LaneLimits(concurrency=40, per_destination=8, slow_after_s=60, attempt_s=600, back_off_s=60)
+SILENT = replace(ACCEPTED, accepted=False, code=0, text="no answer", phase="connect", timed_out=True)
+REFUSED_FOR_NOW = replace(ACCEPTED, accepted=False, code=0, text="refused", phase="connect")
+LATER = replace(ACCEPTED, accepted=False, code=451, text="later", phase="rcpt")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def lanes(clock: ManualClock) -> ProcessLanes:
+    return ProcessLanes(LIMITS, clock, CountingObserver(), {"routed.example": "smarthost:25"})
+
+
+async def one(lanes: ProcessLanes, destination: str, delivery: Delivery | None) -> None:
+    """Makes an attempt with this outcome."""
+    in_hand = lanes.take(destination)
+    assert await in_hand.turn() == 0
+    in_hand.ended(delivery)
+    in_hand.leave()
+
+
+async def opened(lanes: ProcessLanes, *destinations: str) -> None:
+    for destination in destinations:
+        for _ in range(4):
+            await one(lanes, destination, ACCEPTED)
+
+
+def taken(lanes: ProcessLanes, destinations: Sequence[str]) -> list[ItemInHand]:
+    """Takes all for which there is room."""
+    return [lanes.take(destination) for destination in destinations if lanes.room(destination)]
+
+
+async def test_a_lane_begins_with_one_and_doubles_with_each_answer(lanes: ProcessLanes) -> None:  # R-OUT-01
+    rooms = [lanes.room("shop.example")]
+    for delivery in (ACCEPTED, LATER, ACCEPTED, ACCEPTED):
+        await one(lanes, "shop.example", delivery)
+        rooms.append(lanes.room("shop.example"))
+    assert rooms == [1, 8, 16, 32, 32], "four items in hand for each place"
+
+
+async def test_a_lane_that_times_out_shrinks_to_one_is_closed_and_grows_again(  # R-OUT-02
+    lanes: ProcessLanes, clock: ManualClock
+) -> None:
+    await opened(lanes, "shop.example")
+    await one(lanes, "shop.example", SILENT)
+    for pause_s in (60, 120, 240, 480, 480):
+        clock.forward(pause_s - 1)
+        assert lanes.room("shop.example") == 0
+        clock.forward(1)
+        assert lanes.room("shop.example") == 1
+        await one(lanes, "shop.example", SILENT)
+    clock.forward(480)
+    await one(lanes, "shop.example", ACCEPTED)
+    assert lanes.room("shop.example") == 8
+
+
+async def test_a_host_that_refuses_connections_is_left_alone_for_a_while(  # R-OUT-02
+    lanes: ProcessLanes, clock: ManualClock
+) -> None:
+    await opened(lanes, "shop.example", "routed.example")
+    for destination in ("shop.example", "routed.example"):
+        await one(lanes, destination, REFUSED_FOR_NOW)
+        assert lanes.room(destination) == 0
+        clock.forward(60)
+        assert lanes.room(destination) == 32
+
+
+async def test_the_names_of_one_organization_share_its_lane(lanes: ProcessLanes) -> None:  # R-OUT-01
+    names = [f"tar{number}.tarpit.example" for number in range(30)]
+    (first,) = taken(lanes, names)
+    first.leave()
+    await one(lanes, names[0], SILENT)
+    assert [lanes.room(name) for name in names] == [0] * 30
+    assert lanes.room("other.example") == 1
+
+
+async def test_a_name_that_answers_does_not_suffer_from_another_of_its_organization(lanes: ProcessLanes) -> None:
+    # R-OUT-01
+    await opened(lanes, "mail.university.example")
+    await one(lanes, "students.university.example", SILENT)
+    assert lanes.room("more.university.example") == 0
+    assert lanes.room("mail.university.example") == 32
+
+
+async def test_lanes_without_an_answer_leave_a_quarter_of_the_places(lanes: ProcessLanes) -> None:  # R-OUT-01
+    await opened(lanes, "good.example")
+    silent = taken(lanes, [f"s.tar{number}.example" for number in range(100)])
+    assert [await in_hand.turn() for in_hand in silent] == [0] * 30
+    assert lanes.room("new.example") == 0
+    good = taken(lanes, ["good.example"] * 8)
+    assert [await in_hand.turn() for in_hand in good] == [0] * 8
+
+
+async def test_lanes_that_lately_timed_out_have_a_quarter_of_the_places(  # R-OUT-01
+    lanes: ProcessLanes, clock: ManualClock
+) -> None:
+    names = [f"s.tar{number}.example" for number in range(30)]
+    for name in names:
+        await one(lanes, name, SILENT)
+    clock.forward(60)
+    slow = taken(lanes, names)
+    assert len(slow) == 10
+    assert lanes.room("new.example") == 1
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8:1:2::3"])
+async def test_the_domains_behind_one_address_share_its_lane(lanes: ProcessLanes, address: str) -> None:
+    # R-OUT-01: the courier learns the address, and the next claim knows it.
+    first, second = taken(lanes, ["a.one.example", "a.two.example"])
+    attempts = []
+    for in_hand in (first, second):
+        assert await in_hand.turn() == 0
+        attempts.append(lanes.attempt("any.example", 0))
+    neighbour = address + "4" if ":" in address else address
+    assert [attempts[0].place(address), attempts[1].place(neighbour)] == [True, False]
+    second.ended(None)
+    second.leave()
+    assert lanes.room("a.two.example") == 0, "the address is busy"
+    attempts[0].ended(SILENT)
+    first.ended(SILENT)
+    first.leave()
+    assert lanes.room("a.two.example") == 0, "the address is closed"
+    assert lanes.room("a.three.example") == 1
+
+
+async def test_a_lane_that_closes_puts_off_those_that_wait_for_a_turn(lanes: ProcessLanes) -> None:  # R-OUT-02
+    await one(lanes, "shop.example", ACCEPTED)
+    items = taken(lanes, ["shop.example"] * 8)
+    turns = [asyncio.create_task(in_hand.turn()) for in_hand in items]
+    await asyncio.sleep(0)
+    assert sum(turn.done() for turn in turns) == 2
+    items[0].ended(SILENT)
+    assert await asyncio.gather(*turns) == [0, 0] + [60] * 6
+
+
+async def test_a_waiting_item_that_is_let_go_gives_its_turn_to_the_next(lanes: ProcessLanes) -> None:  # R-OUT-01
+    await one(lanes, "shop.example", ACCEPTED)
+    items = taken(lanes, ["shop.example"] * 4)
+    turns = [asyncio.create_task(in_hand.turn()) for in_hand in items]
+    await asyncio.sleep(0)
+    turns[2].cancel()
+    items[2].leave()
+    items[0].leave()
+    assert await turns[3] == 0
+    for in_hand in items:
+        in_hand.leave()
+    assert lanes.spare == 160
+
+
+async def test_a_route_of_the_operator_has_its_whole_window_always(lanes: ProcessLanes) -> None:  # R-OUT-01
+    assert lanes.room("routed.example") == 32
+    await one(lanes, "routed.example", replace(SILENT, phase="data"))
+    assert lanes.room("routed.example") == 32
+
+
+async def test_two_deliveries_to_a_destination_keep_their_distance_and_others_do_not_wait() -> None:  # R-OUT-01
+    clock = ManualClock()
+    limits = replace(LIMITS, interval_s=0.01)
+    lanes = ProcessLanes(limits, clock, CountingObserver(), {"routed.example": "smarthost:25"})
+    items = taken(lanes, ["routed.example", "routed.example", "b.example"])
+    turns = [asyncio.create_task(in_hand.turn()) for in_hand in items]
+    await asyncio.sleep(0)
+    assert [turn.done() for turn in turns] == [True, False, True]
+    clock.forward(1)
+    assert await turns[1] == 0
+
+
+async def test_the_lanes_of_the_past_are_forgotten(lanes: ProcessLanes) -> None:  # R-OUT-01
+    for number in range(10_100):
+        lanes.take(f"{number}.example").leave()
+    assert len(lanes._paths) <= 10_000
+    assert len(lanes.shared) <= 10_000
