@@ -14,7 +14,7 @@ order in which it was written (R-SND-02): the end of one attempt wakes the claim
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _MOST_BACKLOGS: Final = 10_000
+_PUT_OFF: Final = 20
+"""Items of a closed lane that one claim puts off; and the most closed lanes in one claim."""
 _MOST_UNSERVED: Final = 200
 _TRIED: Final = 20
 """Unserved destinations that are tried again when an item has left."""
@@ -144,8 +146,9 @@ class Worker:
         if self._walk.going:
             destinations += await self._page()
         rooms = self._reserved(destinations)
+        closed = self._closed(destinations)
         try:
-            fresh = await self._claimed(rooms) if rooms else 0
+            fresh = await self._claimed(rooms, closed) if rooms or closed else 0
         finally:
             for left in rooms.values():
                 for in_hand in left:
@@ -167,6 +170,8 @@ class Worker:
         lanes, rooms = self.services.lanes, {}
         for destination in dict.fromkeys(destinations):
             room = 0 if self._stopping else lanes.room(destination)
+            if lanes.closed_s(destination):
+                continue
             if room:
                 rooms[destination] = [lanes.take(destination) for _ in range(room)]
             elif self._items[destination]:
@@ -177,20 +182,35 @@ class Worker:
                 self._walk.left_out = destination
         return rooms
 
-    async def _claimed(self, rooms: dict[str, list[InHand]]) -> int:
-        """Claims for the places in `rooms`, which become the items' own, and returns the number of items."""
+    def _closed(self, destinations: Sequence[str]) -> dict[str, float]:
+        """Returns some of the destinations whose lanes are closed, and for how many seconds they are."""
+        if self._stopping:
+            return {}
+        waits = (
+            (destination, self.services.lanes.closed_s(destination)) for destination in dict.fromkeys(destinations)
+        )
+        return dict(islice(((destination, wait_s) for destination, wait_s in waits if wait_s), _PUT_OFF))
+
+    async def _claimed(self, rooms: dict[str, list[InHand]], closed: dict[str, float]) -> int:
+        """Claims for the places in `rooms`, which become the items' own, and returns the number of items.
+
+        Some items of the `closed` lanes are claimed too, and put off without an attempt.
+        """
         settings = self.services.settings
         items = await self.services.store.queue.claim(
             settings.owner,
             self.services.clock.now(),
-            {destination: len(places) for destination, places in rooms.items()},
+            {destination: len(places) for destination, places in rooms.items()} | dict.fromkeys(closed, _PUT_OFF),
             lease_s=settings.lease_s,
             late_s=settings.schedule.delayed_notice_s,
         )
         # An item in hand may have lost its lease while the store was unavailable. It is not sent twice (R-IN-03).
         fresh = [item for item in items if item.id not in self._in_hand]
         for item in fresh:
-            self._take(item, None, rooms[item.destination].pop())
+            if item.destination in closed:
+                self._hold(item, self._put_off(item, closed[item.destination]), None)
+            else:
+                self._take(item, None, rooms[item.destination].pop())
         for destination, left in rooms.items():
             if not left:
                 self._note_backlog(destination)
@@ -225,12 +245,16 @@ class Worker:
             self._backlogs.add(destination)
 
     def _take(self, item: Item, stored: StoredContent | None, in_hand: InHand) -> None:
+        self._hold(item, self._attempt(item, stored, in_hand), in_hand)
+
+    def _hold(self, item: Item, work: Coroutine[None, None, None], in_hand: InHand | None) -> None:
         self._items[item.destination] += 1
-        task = self._in_hand[item.id] = asyncio.create_task(self._attempt(item, stored, in_hand))
+        task = self._in_hand[item.id] = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._let_go(item, in_hand))
 
-    def _let_go(self, item: Item, in_hand: InHand) -> None:
-        in_hand.leave()
+    def _let_go(self, item: Item, in_hand: InHand | None) -> None:
+        if in_hand is not None:
+            in_hand.leave()
         del self._in_hand[item.id]
         self._items[item.destination] -= 1
         if (left := self._items[item.destination]) == 0:
@@ -248,20 +272,30 @@ class Worker:
     # ------------------------------------------------------------ one item
 
     async def _attempt(self, item: Item, stored: StoredContent | None, in_hand: InHand) -> None:
-        owner = self.services.settings.owner
         wait_s = await in_hand.turn()
         if self._stopping:
             return
         if wait_s:
-            settlement = settling.put_off(owner, item, self.services.clock.now() + timedelta(seconds=wait_s))
-        else:
-            settlement = await self._outcome(item, stored)
-            in_hand.ended(settlement.delivery)
+            await self._put_off(item, wait_s)
+            return
+        settlement = await self._outcome(item, stored)
+        in_hand.ended(settlement.delivery)
         if not await self._settle(settlement):
             return
         if item.awaits_sender:
             self._note_backlog(item.destination)
         if settlement.notice is not None or settlement.item.destination != item.destination:
+            self.notify()
+
+    async def _put_off(self, item: Item, wait_s: float) -> None:
+        """Settles an item whose lane is closed."""
+        now = self.services.clock.now()
+        until = now + timedelta(seconds=wait_s)
+        try:
+            settlement = await settling.waited(self.services, item, until, now)
+        except UnavailableError:
+            settlement = settling.put_off(self.services.settings.owner, item, until)
+        if await self._settle(settlement) and settlement.notice is not None:
             self.notify()
 
     async def _outcome(self, item: Item, stored: StoredContent | None) -> Settlement:

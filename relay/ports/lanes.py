@@ -66,6 +66,10 @@ class Lanes(Protocol):
         """Returns how many more items for the destination may be taken in hand now."""
         ...
 
+    def closed_s(self, destination: str) -> float:
+        """Returns the seconds for which no item may be sent to the destination, 0 if its lane is open."""
+        ...
+
     def take(self, destination: str) -> InHand:
         """Takes an item in hand. The caller has asked for `room` before."""
         ...

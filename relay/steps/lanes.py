@@ -180,6 +180,10 @@ class ProcessLanes:
             return 0
         return max(0, min(self.spare, path.spare_items, self._share(path.state)))
 
+    def closed_s(self, destination: str) -> float:
+        path = self._paths.get(destination) or self._made(destination)
+        return path.closed_s(self.clock.monotonic_s())
+
     def take(self, destination: str) -> "ItemInHand":
         path = self._paths.pop(destination, None) or self._made(destination)
         self._paths[destination] = path

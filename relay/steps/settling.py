@@ -23,6 +23,16 @@ from relay.steps import notices
 from relay.steps.offload import offload
 from relay.steps.services import Services
 
+_UNREACHED: Final = Delivery(
+    accepted=False,
+    permanent=False,
+    code=0,
+    enhanced="",
+    text="the server did not answer when it was last tried",
+    phase="connect",
+    host="",
+    tls="",
+)
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,
@@ -137,6 +147,17 @@ def put_aside(owner: str, item: Item, until: datetime) -> Settlement:
 def put_off(owner: str, item: Item, until: datetime) -> Settlement:
     """Defers an item without an attempt: its lane is closed or full, or the store was unavailable."""
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
+
+
+async def waited(services: Services, item: Item, until: datetime, now: datetime) -> Settlement:
+    """Defers an item without an attempt, because its lane is closed.
+
+    For an item that is late this counts as a failed attempt, so that its writer gets the notices of that (R-OUT-02).
+    """
+    is_late = now - item.queued_at >= timedelta(seconds=services.settings.schedule.delayed_notice_s)
+    if is_late and item.hold is None:
+        return await settle(services, item, "", _UNREACHED, now)
+    return put_off(services.settings.owner, item, until)
 
 
 def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.store import SqlStore
 from relay.worker import Worker
 from tests.support.daemon import eventually
-from tests.support.market_env import ACCEPTED, BUYER, DOMAIN, SELLER, MarketEnv, market_env, parsed
+from tests.support.market_env import ACCEPTED, BUYER, DOMAIN, SELLER, START, MarketEnv, market_env, parsed
 
 ROUTES = {"phone.example": "a.example:25", "pottery.example": "b.example:25"}
 _NOT_NOW = Delivery(
@@ -254,3 +256,29 @@ async def test_what_approval_releases_is_dialled_one_by_one_in_its_order(market:
 def _numbers(courier: BlockingCourier) -> list[str]:
     subjects = [str(parsed(mail)["Subject"]) for mail in courier.dialled if mail.rcpt_to == BUYER]
     return [subject for subject in subjects if subject.startswith("Number")]
+
+
+# R-OUT-02
+async def test_mail_behind_a_closed_lane_gets_its_notices_without_an_attempt(market: MarketEnv) -> None:
+    courier = blocking_courier(market)
+    courier.answer = _NOT_NOW
+    market.services.lanes = ProcessLanes(
+        LaneLimits(concurrency=4, per_destination=2, back_off_s=10_000_000), market.clock, market.services.observer
+    )
+    async with running_worker(market):
+        await market.send(SELLER, market.buyer_alias)
+        await eventually(lambda: courier.count(BUYER))
+        for _ in range(3):
+            await market.send(SELLER, market.buyer_alias)
+        await eventually(lambda: _states_are(market, {ItemState.DEFERRED}))
+        for days, kind in ((1, "delayed"), (6, "undeliverable")):
+            market.clock.at = START + timedelta(days=days)
+            await eventually(partial(_flushed_until_noticed, market, kind, 4))
+    assert courier.count(BUYER) == 1
+
+
+async def _flushed_until_noticed(market: MarketEnv, kind: str, count: int) -> bool:
+    await market.store.queue.flush()
+    assert isinstance(market.store, SqlStore)
+    rows = await market.store.base.engine.read("SELECT data FROM event WHERE type = 'notice_queued'")
+    return sum(kind in row["data"] for row in rows) == count
