@@ -4,6 +4,8 @@ The additions are the footer with its signed links, List-Unsubscribe, and placeh
 (R-REW-08, R-REW-09, R-POL-02).
 """
 
+import textwrap
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -11,6 +13,7 @@ from typing import Final, NamedTuple
 from relay.core import alias
 from relay.core.mail.address import AddressError, fold, fold_domain
 from relay.core.model.facts import Facts
+from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace, Marketplaces, Naming
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair, Side
@@ -33,6 +36,8 @@ _OF_BUYERS: Final[tuple[tuple[str, Purpose], ...]] = (
     ("footer.opt_out", Purpose.OPT_OUT),
     ("footer.report", Purpose.REPORT),
 )
+_KINDS: Final = frozenset(Kind)
+_NAMED: Final = 100  # characters; a footer that is quoted is found by its length, among other things
 _NOT_IMPORTANT: Final = ("footer.not_important", Purpose.NOT_IMPORTANT)
 
 
@@ -145,6 +150,7 @@ def _footer(
     return _Footer(
         (
             FooterLine(_heading(say, facts), ""),
+            *_further(say, facts),
             *(FooterLine(text(say, name, {}), url(purpose)) for name, purpose in linked),
         ),
         unsubscribe,
@@ -154,6 +160,15 @@ def _footer(
 def _heading(say: Translations, facts: Facts) -> str:
     values = {"marketplace": facts.marketplace.name, "order": facts.order.external_id if facts.order else ""}
     return text(say, "footer.order" if facts.order else "footer.from", values)
+
+
+def _further(say: Translations, facts: Facts) -> Iterator[FooterLine]:
+    """Yields a line with the orders and kinds that further tags of the recipient name (R-REW-05)."""
+    if facts.other_tags:
+        names = [say.gettext(f"kind.{tag}") if tag in _KINDS else tag for tag in facts.other_tags]
+        yield FooterLine(
+            text(say, "footer.also", {"names": textwrap.shorten(", ".join(names), _NAMED, placeholder=" …")}), ""
+        )
 
 
 def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:

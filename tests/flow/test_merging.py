@@ -1,5 +1,6 @@
 """Several addresses of one recipient in one transaction: judged once, recorded once, answered each (R-IN-05, R-REW-05)."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from relay.core.model.sender import SenderState
 from relay.core.policy.decide import decide
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import MessageSummary
-from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv
+from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv, parsed
 
 HELPER = "helper@elsewhere.example"
 
@@ -127,6 +128,25 @@ async def test_other_known_tags_stand_in_the_record(market: MarketEnv) -> None: 
     summary = await only_message(market)
     assert summary.order_external_id == "O2"
     assert summary.detail.other_tags == ("order_problem", "O1")
+
+
+@pytest.mark.parametrize(
+    ("tags", "lines"),
+    [
+        (("O1", "my-name", "o2", "order-problem"), ["注文番号：O1", "あわせて対象：O2, 注文の問題"]),
+        (("O1", "nonsense", "O1"), ["注文番号：O1"]),
+    ],
+)
+async def test_the_footer_names_what_further_tags_name(
+    market: MarketEnv, tags: tuple[str, ...], lines: list[str]
+) -> None:  # R-REW-05, R-REW-08
+    for name in ("O1", "O2"):
+        await put_order(market, market.pair, name)
+    await market.send(SELLER, *tagged(market.buyer_alias, *tags))
+    [mail] = await market.deliver_due()
+    shown = parsed(mail).get_content()
+    assert [line for line in shown.splitlines() if re.search("：.", line)] == lines
+    assert "my-name" not in mail.content.decode()
 
 
 @pytest.mark.parametrize("tags", [("nonsense", "order_problem"), ("Order-Problem", "O1")])
