@@ -26,7 +26,7 @@ from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.counters import ProcessCounters
 from relay.edge.dns import DnsResolver
 from relay.edge.signing import BatchSigner
-from relay.edge.smtp_in import Guard, SmtpIn
+from relay.edge.smtp_in import DataSpace, Guard, MemoryByteBudget, SmtpIn
 from relay.edge.smtp_out import SmtpOut, route_names
 from relay.edge.web.app import build as build_web
 from relay.edge.web.connections import WebConnections
@@ -262,6 +262,7 @@ class Daemon:
         intake = SmtpIntake(self._services, logins)
         self._stack.push_async_callback(self._close_listeners)
         guard = Guard(limits=config.limits, networks=config.networks, counters=counters)
+        space = DataSpace(config.limits, directory, MemoryByteBudget())
         for section in config.listener:
             listener = SmtpIn(
                 listener=section,
@@ -273,6 +274,7 @@ class Daemon:
                 clock=self._services.clock,
                 observer=self._observer,
                 guard=guard,
+                space=space,
             )
             self.ports[section.kind].append(await listener.start())
             self._listeners.append((section.tls, listener))

@@ -56,6 +56,11 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     message_bytes: Positive = _POLICY.limits.message_bytes
     recipients: Positive = 100
+    bytes_times_recipients: Positive = 67_108_864
+    unread_bytes: Positive = 536_870_912
+    unread_bytes_unproven: Positive = 268_435_456
+    unread_bytes_per_client: Positive = 67_108_864
+    judged_bytes: Positive = 52_428_800
     connections: Positive = 1_000
     connections_per_client: Positive = 50
     commands_per_session: Positive = 100_000

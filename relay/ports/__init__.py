@@ -4,6 +4,7 @@ Each docstring is a contract: what is returned, what may be raised, what is atom
 implement the ports, the steps and the edges use them, and `app` connects the two.
 """
 
+from relay.ports.budget import ByteBudget, Share
 from relay.ports.counters import Counters
 from relay.ports.detail import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.ports.event_log import EventLog, Unlogged
@@ -69,6 +70,7 @@ __all__ = [
     "Attempt",
     "Authenticator",
     "BusyError",
+    "ByteBudget",
     "Clock",
     "Counters",
     "Courier",
@@ -118,6 +120,7 @@ __all__ = [
     "SenderListing",
     "SenderStore",
     "Settlement",
+    "Share",
     "Signer",
     "Store",
     "StoreError",

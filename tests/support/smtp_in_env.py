@@ -3,9 +3,11 @@
 import asyncio
 import concurrent.futures
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import uvloop
@@ -13,8 +15,12 @@ import uvloop
 from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
+<<<<<<< HEAD
 from relay.edge.counters import ProcessCounters
 from relay.edge.smtp_in import Guard, SmtpIn
+=======
+from relay.edge.smtp_in import DataSpace, Guard, MemoryByteBudget, SmtpIn
+>>>>>>> 3dca9ab (edge: bound the bytes that all sessions hold at once)
 from tests.support.fakes import CountingObserver, ManualClock
 from tests.support.log import CapturedLog
 
@@ -55,6 +61,7 @@ class RecordingIntake:
         self.fault_at: str = ""
         self.gate: asyncio.Event | None = None
         self.begun = threading.Event()
+        self.begun_bytes: list[int] = []
 
     async def remembered_login(self, username: str, password: str) -> str | None:
         self.asked.append(username)
@@ -82,6 +89,7 @@ class RecordingIntake:
         return UNKNOWN if local_part.startswith("unknown") else Reply(250, "2.1.5", "recipient noted")
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
+        self.begun_bytes.append(len(incoming.content))
         self.begun.set()
         if self.gate is not None:
             await self.gate.wait()
@@ -110,6 +118,8 @@ class SmtpInEnv:
         self.listeners: list[SmtpIn] = []
         self.counters = ProcessCounters(self.clock)
         self.guard: Guard | None = None
+        self.budget = MemoryByteBudget()
+        self.spool_dir = Path(tempfile.gettempdir())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the edge's loop and waits for it."""
@@ -158,6 +168,7 @@ class SmtpInEnv:
             clock=self.clock,
             observer=self.observer,
             guard=self.guard,
+            space=DataSpace(limits, self.spool_dir, self.budget),
         )
         self.listeners.append(listener)
         return self.run(listener.start())

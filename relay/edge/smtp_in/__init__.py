@@ -8,5 +8,6 @@ our own code, because aiosmtpd's have the faults that the tests name.
 
 from relay.edge.smtp_in.guard import Guard
 from relay.edge.smtp_in.listener import SmtpIn
+from relay.edge.smtp_in.space import DataSpace, MemoryByteBudget
 
-__all__ = ["Guard", "SmtpIn"]
+__all__ = ["DataSpace", "Guard", "MemoryByteBudget", "SmtpIn"]

@@ -24,6 +24,7 @@ from relay.edge.clients import Address, limit_silence, peer_address
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Admission, Guard
+from relay.edge.smtp_in.space import DataSpace
 
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
@@ -49,6 +50,7 @@ class ListenerContext:
     clock: ports.Clock
     observer: ports.Observer
     guard: Guard
+    space: DataSpace
     sessions: "set[Connection]" = field(default_factory=set)
     commits: "set[asyncio.Task[list[Reply]]]" = field(default_factory=set)
     name: str = field(init=False)
@@ -392,24 +394,3 @@ class Connection(SMTP):
 
     def _longest_line(self) -> int:
         return _AUTH_LINE_BYTES if self._context.listener.kind == "submission" else _LINE_BYTES
-
-    async def _read_data(self) -> bytes:
-        """Returns a message up to its end mark. Raises ProtocolFault after the mark.
-
-        A message over the limit is read to its end, but not kept.
-        """
-        buffer, limit_bytes = self._buffer, self._limits.message_bytes
-        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot directly after it ends an empty message
-        searched, drained = 0, False
-        while (end := buffer.find(data.END_MARK, searched)) < 0:
-            drained = drained or len(buffer) > data.largest_wire_form(limit_bytes)
-            if drained:
-                del buffer[: 1 - len(data.END_MARK)]
-            searched = max(0, len(buffer) - len(data.END_MARK) + 1)
-            await self._fill(self._limits.data_idle_s)
-        with memoryview(buffer) as view:
-            wire = bytes(view[: end + len(data.LINE_END)])
-        del buffer[: end + len(data.END_MARK)]
-        if drained:
-            raise data.too_big(limit_bytes)
-        return data.content(wire, limit_bytes)

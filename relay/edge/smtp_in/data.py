@@ -1,39 +1,132 @@
-"""The content of a message after DATA: its end, and the octets that it may contain (RFC 5321 §4.5.2, §2.3.8)."""
+"""The content of a message after DATA: its end, the octets that it may contain (RFC 5321 §4.5.2, §2.3.8), its storage.
 
+A small message stays in memory. A bigger one is moved piece by piece into a file, and counts in the budget of unread
+mail until its transaction is over.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from typing import Final
 
+from relay import ports
 from relay.edge.smtp_in.grammar import ProtocolFault
+from relay.edge.smtp_in.space import DataSpace
+from relay.edge.smtp_in.spool import Spool
 
 LINE_END: Final = b"\r\n"
 END_MARK: Final = b"\r\n.\r\n"
 """The only end of data. A dot between other line ends is content; SMTP smuggling relies on servers that disagree."""
+PIECE_BYTES: Final = 131_072
+"""The size up to which a message is kept in memory while it is received, and the size of the pieces of a bigger one."""
 
 
-def largest_wire_form(limit_bytes: int) -> int:
-    """Returns the size above which a message is too large, however much of it is dot-stuffing.
+class IncomingContent:
+    """The content of one message, as it is received. `close` must be called in the end.
 
-    Each stuffed line has at least four bytes, one of them the added dot. The line end before the first line and most of
-    an end mark may be included.
+    After a fault nothing more is kept: the client is read to its end mark, and `finish` raises the fault. `last` is the
+    last piece of the content, which is the whole of a message that is not in a file.
     """
-    return limit_bytes * 4 // 3 + len(LINE_END) + len(END_MARK)
+
+    def __init__(self, space: DataSpace, shares: Sequence[ports.Share], limit_bytes: int) -> None:
+        self._space = space
+        self._shares = shares
+        self._limit_bytes = limit_bytes
+        self._fault: ProtocolFault | None = None
+        self._spool: Spool | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._counted_bytes = 0
+        self._is_begun = False
+        self.last = b""
+        self.size_bytes = 0
+
+    @property
+    def is_spooled(self) -> bool:
+        """Whether the content is in a file."""
+        return self._spool is not None
+
+    async def add(self, wire: bytes) -> None:
+        """Stores a piece that ends where `cut` says."""
+        if self._fault is not None:
+            return
+        try:
+            piece = self._accepted(wire)
+            if not self._space.budget.take(self._shares, len(piece)):
+                raise no_space()
+            self._counted_bytes += len(piece)
+            self._writing = asyncio.get_running_loop().run_in_executor(None, self._write, piece)
+            await asyncio.shield(self._writing)
+        except ProtocolFault as fault:
+            self._fault = fault
+            self.close()
+        except OSError:
+            self._fault = ProtocolFault(452, "4.3.1", "no space for the message, try again later", reason="disk")
+            self.close()
+
+    def finish(self, wire: bytes) -> None:
+        """Takes the last piece, which ends with the line end before the end mark. Raises ProtocolFault."""
+        if self._fault is not None:
+            raise self._fault
+        self.last = self._accepted(wire)
+
+    async def whole(self) -> bytes:
+        """Returns the content of a message that is in a file. Raises OSError."""
+        assert self._spool is not None
+        return await asyncio.to_thread(self._spool.read, self.last)
+
+    def close(self) -> None:
+        """Frees the file and the bytes of the budget, after a write under way; a second call does nothing."""
+        if self._writing is not None and not self._writing.done():
+            self._writing.add_done_callback(self._free)
+        else:
+            self._free()
+
+    def _free(self, writing: "asyncio.Future[None] | None" = None) -> None:
+        if writing is not None and not writing.cancelled():
+            writing.exception()  # nobody else asks for it: the session is gone
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+        self._space.budget.release(self._shares, self._counted_bytes)
+        self._counted_bytes = 0
+
+    def _accepted(self, wire: bytes) -> bytes:
+        """Returns the content of the next piece and counts it. Raises ProtocolFault."""
+        piece = unstuffed(wire)
+        if not self._is_begun:
+            self._is_begun = True
+            piece = piece[len(LINE_END) :]  # the line end before the first line
+        self.size_bytes += len(piece)
+        if self.size_bytes > self._limit_bytes:
+            raise too_big(self._limit_bytes)
+        return piece
+
+    def _write(self, piece: bytes) -> None:
+        if self._spool is None:
+            self._spool = Spool(self._space.directory)
+        self._spool.add(piece)
 
 
-def content(wire: bytes, limit_bytes: int) -> bytes:
-    """Returns the content without dot-stuffing. Raises ProtocolFault.
+def cut(buffer: bytearray) -> int:
+    """Returns where a piece of the wire form may end: no line end, dot-stuffing or end mark lies across that place.
 
-    `wire` begins with the line end before the first line and ends with that of the last line. Lines longer than 1,000
-    octets are accepted, because real mail has them. A bare CR, a bare LF and a NUL are refused and not repaired
-    (R-IN-04).
+    The place is before the last line end. Within a line without an end it is anywhere but after a CR.
+    """
+    at = buffer.rfind(LINE_END)
+    return at if at > 0 else len(buffer) - buffer.endswith(b"\r")
+
+
+def unstuffed(wire: bytes) -> bytes:
+    """Returns a piece of the content without dot-stuffing. Raises ProtocolFault.
+
+    The first piece begins with the line end before the first line. Lines longer than 1,000 octets are accepted, because
+    real mail has them. A bare CR, a bare LF and a NUL are refused and not repaired (R-IN-04).
     """
     line_ends = wire.count(LINE_END)
     if wire.count(b"\n") != line_ends or wire.count(b"\r") != line_ends:
         raise ProtocolFault(550, "5.6.11", "the message has a bare CR or LF", reason="line_ends")
     if b"\0" in wire:
         raise ProtocolFault(550, "5.6.0", "the message has a NUL", reason="nul")
-    unstuffed = wire.replace(b"\r\n.", LINE_END)[len(LINE_END) :]
-    if len(unstuffed) > limit_bytes:
-        raise too_big(limit_bytes)
-    return unstuffed
+    return wire.replace(b"\r\n.", LINE_END)
 
 
 def too_big(limit_bytes: int) -> ProtocolFault:
@@ -41,3 +134,10 @@ def too_big(limit_bytes: int) -> ProtocolFault:
     return ProtocolFault(
         552, "5.3.4", f"the message is larger than {limit_bytes} bytes", reason="size"
     )  # RFC 1870 §6.1
+
+
+def no_space() -> ProtocolFault:
+    """Returns the answer to a message for which there is no space now."""
+    return ProtocolFault(
+        452, "4.3.1", "too much large mail is being received at present, try again later", reason="unread_bytes"
+    )

@@ -8,6 +8,7 @@ from relay.edge.smtp_in.connection import Hangup, ListenerContext
 from relay.edge.smtp_in.guard import Guard
 from relay.edge.smtp_in.proxy import Acceptor
 from relay.edge.smtp_in.session import ServerSession
+from relay.edge.smtp_in.space import DataSpace
 
 
 class SmtpIn:
@@ -25,6 +26,7 @@ class SmtpIn:
         clock: ports.Clock,
         observer: ports.Observer,
         guard: Guard,
+        space: DataSpace,
     ) -> None:
         if listener.tls == "implicit" and tls is None:
             raise ValueError(f"the {listener.kind} listener on port {listener.port} needs a certificate")
@@ -39,6 +41,7 @@ class SmtpIn:
             clock=clock,
             observer=observer,
             guard=guard,
+            space=space,
         )
 
     async def start(self) -> int:

@@ -5,7 +5,9 @@ disconnects after its final dot is therefore not lost (R-IN-03).
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -14,11 +16,15 @@ from relay import ports
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.reply import Reply
 from relay.edge.clients import Address
-from relay.edge.smtp_in import grammar
+from relay.edge.smtp_in import data, grammar
 from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
+from relay.edge.smtp_in.data import IncomingContent
 from relay.edge.smtp_in.grammar import ProtocolFault
+from relay.edge.smtp_in.space import DataClient
 
 _TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
+_LONGEST_WAIT_S: Final = 300
+"""How long a message may wait for memory: clients wait ten minutes for the answer (RFC 5321 §4.5.3.2.6)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +50,7 @@ class Transaction(Connection):
     def __init__(self, context: ListenerContext, client: Address | None = None) -> None:
         super().__init__(context, client)
         self._peer: Peer | None = None
+        self._declared_bytes = 0
         self._named_helo = ""  # by XCLIENT
         self._forget()
 
@@ -73,6 +80,7 @@ class Transaction(Connection):
         if reply.is_positive:
             self.envelope.mail_from = given.address
             self.envelope.smtp_utf8 = given.smtputf8
+            self._declared_bytes = given.size
         self.say(reply)
 
     def _make_peer(self) -> Peer:
@@ -91,6 +99,10 @@ class Transaction(Connection):
         if len(self.envelope.rcpt_tos) >= self._limits.recipients:
             self._context.count_refusal("recipients")
             self.say("452 4.5.3 too many recipients")
+            return
+        if self.envelope.rcpt_tos and self._multiplies(self._declared_bytes, len(self.envelope.rcpt_tos) + 1):
+            self._context.count_refusal("bytes_times_recipients")
+            self.say("452 4.5.3 too many recipients for a message of this size, send it to the others separately")
             return
         address = grammar.rcpt_to(
             argument, extended=self._extended, smtputf8=self.envelope.smtp_utf8, hostname=self._context.hostname
@@ -115,10 +127,14 @@ class Transaction(Connection):
         grammar.no_argument(argument)
         if not self.envelope.rcpt_tos:
             raise ProtocolFault(503, "5.5.1", "no valid recipients", reason="sequence")  # RFC 2033 §4.2, RFC 2920 §3.2
+        client = self._data_client()
+        shares = self._context.space.shares(client)
+        self._expect_space(shares)
         self.say("354 end with a dot on a line by itself")
         hangup = None
+        received = IncomingContent(self._context.space, shares, self._limits.message_bytes)
         try:
-            replies = await self._commit(await self._read_data())
+            replies = await self._replies_to(received, client)
         except ProtocolFault as refused:
             replies = [refused.reply] * len(self.envelope.rcpt_tos)
             if refused.reason == "line_ends":
@@ -140,9 +156,66 @@ class Transaction(Connection):
         self._set_rset_state()
         self.say("250 2.0.0 flushed")
 
+    # ------------------------------------------------------------ the content
+
+    def _data_client(self) -> DataClient:
+        guard, client = self._context.guard, self._client
+        is_free = self._context.listener.kind == "lmtp" or guard.is_trusted(client) or guard.is_front(client)
+        return DataClient.of(client, self._login_party_id, is_free=is_free)
+
+    def _expect_space(self, shares: Sequence[ports.Share]) -> None:
+        """Raises ProtocolFault if there is no space for the size that the client has declared."""
+        if self._declared_bytes > data.PIECE_BYTES:
+            budget = self._context.space.budget
+            if not budget.take(shares, self._declared_bytes):
+                raise data.no_space()
+            budget.release(shares, self._declared_bytes)
+
+    def _multiplies(self, size_bytes: int, recipients: int) -> bool:
+        """Whether a message of this size has too many recipients; one recipient is always allowed."""
+        return recipients > 1 and size_bytes * recipients > self._limits.bytes_times_recipients
+
+    def _limit_product(self, size_bytes: int) -> None:
+        """Raises ProtocolFault for a message whose size was not declared and that has too many recipients."""
+        if self._multiplies(size_bytes, len(self.envelope.rcpt_tos)):
+            most = max(1, self._limits.bytes_times_recipients // size_bytes)
+            text = f"a message of {size_bytes} bytes may have {most} recipients at once, send it to fewer"
+            raise ProtocolFault(452, "4.5.3", text, reason="bytes_times_recipients")
+
+    async def _replies_to(self, received: IncomingContent, client: DataClient) -> list[Reply]:
+        """Reads the message and returns one reply per recipient. Raises ProtocolFault after the end mark."""
+        try:
+            await self._read_data(received)
+            self._limit_product(received.size_bytes)
+        except BaseException:
+            received.close()
+            raise
+        return await self._commit(received, client)
+
+    async def _read_data(self, received: IncomingContent) -> None:
+        """Reads a message up to its end mark. Raises ProtocolFault after the mark.
+
+        A message that is refused is read to its end, but not kept.
+        """
+        buffer = self._buffer
+        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot directly after it ends an empty message
+        searched = 0
+        while (end := buffer.find(data.END_MARK, searched)) < 0:
+            searched = max(0, len(buffer) - len(data.END_MARK) + 1)
+            if len(buffer) > data.PIECE_BYTES:
+                at = data.cut(buffer)
+                await received.add(bytes(memoryview(buffer)[:at]))
+                del buffer[:at]
+                searched = max(0, searched - at)
+            await self._fill(self._limits.data_idle_s)
+        with memoryview(buffer) as view:
+            wire = bytes(view[: end + len(data.LINE_END)])
+        del buffer[: end + len(data.END_MARK)]
+        received.finish(wire)
+
     # ------------------------------------------------------------ the commit
 
-    async def _commit(self, content: bytes) -> list[Reply]:
+    async def _commit(self, received: IncomingContent, client: DataClient) -> list[Reply]:
         assert self.envelope.mail_from is not None
         assert self._peer is not None
         incoming = Incoming(
@@ -150,13 +223,31 @@ class Transaction(Connection):
             mail_from=self.envelope.mail_from,
             rcpt_to=tuple(self.envelope.rcpt_tos),
             smtputf8=self.envelope.smtp_utf8,
-            content=content,
+            content=received.last,
             received_at=self._context.clock.now(),
         )
-        task = self.loop.create_task(self._intake_replies(incoming))
+        if received.is_spooled:
+            replies = self._replies_in_turn(incoming, received, client)
+        else:
+            replies = self._intake_replies(incoming)
+        task = self.loop.create_task(replies)
         self._context.commits.add(task)
         task.add_done_callback(self._context.commits.discard)
         return await asyncio.shield(task)
+
+    async def _replies_in_turn(self, incoming: Incoming, received: IncomingContent, client: DataClient) -> list[Reply]:
+        """Returns the replies to a big message, which waits until there is memory for its whole content."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(received.close)
+            try:
+                async with asyncio.timeout(_LONGEST_WAIT_S):
+                    await stack.enter_async_context(self._context.space.at_work(client, received.size_bytes))
+            except TimeoutError:
+                self._context.count_refusal("judged_bytes")
+                return [data.no_space().reply] * len(incoming.rcpt_to)
+            incoming = replace(incoming, content=await received.whole())
+            received.close()
+            return await self._intake_replies(incoming)
 
     async def _intake_replies(self, incoming: Incoming) -> list[Reply]:
         """Returns one reply per recipient; an exception becomes a temporary failure for each."""

@@ -1,0 +1,135 @@
+"""Space for mail on its way in: the bytes that may be received, and those that may be at work, at one time (R-IN-06).
+
+A message up to `data.PIECE_BYTES` is bounded by the number of connections and needs nothing of this.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final
+
+from relay import config, ports
+from relay.edge.smtp_in.guard import Address
+
+_NETWORK_BITS: Final = {4: 32, 6: 64}  # one client has a whole /64 of IPv6
+
+
+class MemoryByteBudget:
+    """Implements `ports.ByteBudget` for one process."""
+
+    def __init__(self) -> None:
+        self._used: Counter[str] = Counter()
+
+    def take(self, shares: Sequence[ports.Share], size_bytes: int) -> bool:
+        if any(self._used[share.name] + size_bytes > share.limit_bytes for share in shares):
+            return False
+        self._used.update({share.name: size_bytes for share in shares})
+        return True
+
+    def release(self, shares: Sequence[ports.Share], size_bytes: int) -> None:
+        for share in shares:
+            self._used[share.name] -= size_bytes
+            if self._used[share.name] <= 0:
+                del self._used[share.name]
+
+    def used(self, name: str) -> int:
+        """Returns the bytes in use under the name."""
+        return self._used[name]
+
+
+class Room:
+    """Memory for big messages at work. Those that do not fit wait, in the order in which they came."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def entered(self, size_bytes: int) -> AsyncIterator[None]:
+        """Waits for room for `size_bytes` and keeps it. A message that is larger than the room enters alone."""
+        await self._enter(size_bytes)
+        try:
+            yield
+        finally:
+            self._leave(size_bytes)
+
+    async def _enter(self, size_bytes: int) -> None:
+        if not self._waiting and self._fits(size_bytes):
+            self._used_bytes += size_bytes
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = size_bytes, turn
+        self._waiting.append(place)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave(size_bytes)
+            else:
+                self._waiting.remove(place)
+                self._admit()
+            raise
+
+    def _leave(self, size_bytes: int) -> None:
+        self._used_bytes -= size_bytes
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            size_bytes, turn = self._waiting.popleft()
+            self._used_bytes += size_bytes
+            turn.set_result(None)
+
+    def _fits(self, size_bytes: int) -> bool:
+        return not self._used_bytes or self._used_bytes + size_bytes <= self._limit_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataClient:
+    """The client of a session as budgets see it. `is_free`: it is bounded by the whole budget only."""
+
+    name: str
+    proven: bool
+    is_free: bool
+
+    @classmethod
+    def of(cls, client: Address, login_party_id: str | None, *, is_free: bool) -> "DataClient":
+        """Returns the party that has logged in, or else the client's address or network."""
+        name = login_party_id or str(ip_network((client, _NETWORK_BITS[client.version]), strict=False))
+        return cls(name=name, proven=is_free or login_party_id is not None, is_free=is_free)
+
+
+class DataSpace:
+    """The space that all listeners share. Big messages are received into files in `directory`."""
+
+    def __init__(self, limits: config.SmtpLimits, directory: Path, budget: ports.ByteBudget) -> None:
+        self.directory = directory
+        self.budget = budget
+        self._limits = limits
+        self._room = Room(limits.judged_bytes)
+        self._room_of_unproven = Room(limits.judged_bytes // 2)
+
+    def shares(self, client: DataClient) -> tuple[ports.Share, ...]:
+        """Returns the shares of the budget that the client's unread mail counts in. Each has room for one message."""
+        limits = self._limits
+        shares = {"all": limits.unread_bytes}
+        if not client.proven:
+            shares["unproven"] = limits.unread_bytes_unproven
+        if not client.is_free:
+            shares[f"client {client.name}"] = limits.unread_bytes_per_client
+        return tuple(ports.Share(name, max(most, limits.message_bytes)) for name, most in shares.items())
+
+    @asynccontextmanager
+    async def at_work(self, client: DataClient, size_bytes: int) -> AsyncIterator[None]:
+        """Waits for memory in which a message of this size can be judged; mail of strangers gets half of it at most."""
+        if client.proven:
+            async with self._room.entered(size_bytes):
+                yield
+        else:
+            async with self._room_of_unproven.entered(size_bytes), self._room.entered(size_bytes):
+                yield
