@@ -20,10 +20,12 @@ from relay.store.contents import (
     MESSAGE,
     MESSAGE_KEY,
     SealedContents,
+    SharedBody,
     encode_detail,
     event_row,
     seal_notice,
     seal_record,
+    seal_shared,
     whole,
 )
 from relay.store.crypto import Key, Vault
@@ -99,13 +101,16 @@ class SqlAcceptances(StorePart):
             | {notice.key_holder_id for notice in acceptance.notices}
         }
         hashes: dict[str, bytes] = {}
+        bodies = await self._shared_bodies(acceptance.records)
+        rows.bodies += [body.row for body in bodies.values()]
         records = {record.id: record for record in acceptance.records}
         for record in acceptance.records:
             holder = holders[record.key_holder_id]
-            contents = await offload(len(record.original), seal_record, record, self._vault, holder)
+            body = bodies.get(id(record.original))
+            contents = await offload(len(record.original), seal_record, record, self._vault, holder, body)
             rows.add(contents)
             hashes[record.id] = contents.hash
-            rows.messages.append(self._message_row(record, contents.hash))
+            rows.messages.append(self._message_row(record, contents.hash, body))
         lease_until = to_us(acceptance.lease_until)
         for item in acceptance.items:
             if item.state not in INITIAL_STATES:
@@ -133,6 +138,18 @@ class SqlAcceptances(StorePart):
             rows.senders.append(await self._sender_row(sender, seen_at.get(sender.id)))
         return rows
 
+    async def _shared_bodies(self, records: Sequence[MessageRecord]) -> dict[int, SharedBody]:
+        """Returns the originals that are of several records, by the identity of the octets (R-IN-06)."""
+        if len(records) < 2:
+            return {}
+        shared: dict[int, SharedBody] = {}
+        uses = Counter(id(record.original) for record in records if record.original)
+        for record in records:
+            original, key = record.original, id(record.original)
+            if uses[key] > 1 and key not in shared:
+                shared[key] = await offload(len(original), seal_shared, self._ids.new(), original, self._vault)
+        return shared
+
     async def _sender_row(self, sender: Sender, seen_at: datetime | None) -> SqlRow:
         """Returns the row of a new sender, who waits since the time of their message."""
         party = await self._first("sender_owner", sender.party_id)
@@ -145,7 +162,7 @@ class SqlAcceptances(StorePart):
         changed_at = to_us(seen_at or self._clock.now())
         return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at)
 
-    def _message_row(self, record: MessageRecord, content_hash: bytes) -> SqlRow:
+    def _message_row(self, record: MessageRecord, content_hash: bytes, body: SharedBody | None) -> SqlRow:
         own_id = whole(record.original_message_id)
         detail = record.detail
         return (
@@ -169,6 +186,7 @@ class SqlAcceptances(StorePart):
             self._vault.message_id_hash(record.pair_id, own_id) if own_id and record.pair_id else None,
             content_hash,
             encode_detail(detail),
+            body.id if body else None,
         )
 
     def _add_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:

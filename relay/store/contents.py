@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple, cast
@@ -43,6 +43,7 @@ MESSAGE: Final = Table(
         "original_id_hash",
         "content_hash",
         "detail",
+        "shared_body_id",
     ),
 )
 MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped"))
@@ -56,11 +57,12 @@ are compressed in threads, get a compressor each."""
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
-    """The values of the envelope and the header that name people."""
+    """The values of the envelope and the header that name people, and the key of a shared body (`SharedBody`)."""
 
     subject: str = ""
     mail_from: str = ""
     original_message_id: str = ""
+    body_key: bytes = b""
 
 
 class RelayedForm(msgspec.Struct, array_like=True, frozen=True):
@@ -83,10 +85,36 @@ class SealedContents(NamedTuple):
     hash: bytes
 
 
-def seal_record(record: MessageRecord, vault: Vault, holder: Key) -> SealedContents:
-    meta = Meta(whole(record.subject), whole(record.mail_from), whole(record.original_message_id))
+class SharedBody(NamedTuple):
+    """The original of several records of one transaction, which is stored once.
+
+    Each of the records keeps the secret under its own message key. So the original can be read as long as one of these
+    keys is left, and destroying the keys of one record, or of one holder, takes nothing from the others.
+    """
+
+    id: str
+    secret: bytes
+    row: tuple[object, ...]
+
+
+def seal_shared(body_id: str, original: bytes, vault: Vault) -> SharedBody:
+    secret = vault.entropy(KEY_BYTES)
+    sealed = vault.key(secret).seal(identity("body", body_id, "original"), _compress(original))
+    return SharedBody(body_id, secret, (body_id, "original", sealed))
+
+
+def seal_record(record: MessageRecord, vault: Vault, holder: Key, shared: SharedBody | None = None) -> SealedContents:
+    """Returns the rows of a record's contents, without its original if that is `shared`."""
+    meta = Meta(
+        whole(record.subject),
+        whole(record.mail_from),
+        whole(record.original_message_id),
+        shared.secret if shared else b"",
+    )
     relayed = RelayedForm(record.header, record.edits, record.changes)
-    parts = [("original", _compress(record.original)), ("meta", msgspec.msgpack.encode(meta))]
+    parts = [("meta", msgspec.msgpack.encode(meta))]
+    if shared is None:
+        parts.append(("original", _compress(record.original)))
     if relayed != RelayedForm():
         parts.append(("relayed", _compress(msgspec.msgpack.encode(relayed))))
     return _seal(record.id, record.key_holder_id, record.original, parts, vault, holder)
@@ -140,12 +168,18 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
 
     Raises UnreadableError if the key is destroyed or a part is missing or damaged.
     """
-    plain = _open_parts(content_id, rows, vault)
+    key, sealed = _sealed_parts(content_id, rows, vault)
+    original = sealed.pop("original")
     try:
+        plain = _opened(content_id, key, sealed)
+        meta = msgspec.msgpack.decode(plain["meta"], type=Meta) if "meta" in plain else Meta()
+        body_key = vault.key(meta.body_key) if meta.body_key else key
         return Contents(
-            original=zstd.decompress(plain["original"]),
+            original=zstd.decompress(
+                body_key.open(identity("body", original["content_id"], "original"), original["sealed"])
+            ),
             relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else RelayedForm(),
-            meta=msgspec.msgpack.decode(plain["meta"], type=Meta) if "meta" in plain else Meta(),
+            meta=meta,
         )
     except (zstd.ZstdError, msgspec.MsgspecError) as error:
         raise UnreadableError("a sealed body is damaged") from error
@@ -153,18 +187,22 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
 
 def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[bytes, ReportSource]:
     """Returns bytes and source of a report from `content` rows. Raises UnreadableError as `open_contents` does."""
-    plain = _open_parts(report_id, rows, vault)
+    plain = _opened(report_id, *_sealed_parts(report_id, rows, vault))
     try:
         return zstd.decompress(plain["original"]), msgspec.msgpack.decode(plain["source"], type=ReportSource)
     except (zstd.ZstdError, msgspec.MsgspecError, KeyError) as error:
         raise UnreadableError("a sealed report is damaged") from error
 
 
-def _open_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> dict[str, bytes]:
+def _sealed_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> tuple[Key, dict[str, Row]]:
+    """Returns the key of a content and its rows by part, "original" among them. Raises UnreadableError."""
     sealed = {row["part"]: row for row in rows}
     if "original" not in sealed:
         raise UnreadableError("the body is missing")
-    key = message_key(content_id, rows[0], vault)
+    return message_key(content_id, rows[0], vault), sealed
+
+
+def _opened(content_id: str, key: Key, sealed: Mapping[str, Row]) -> dict[str, bytes]:
     return {part: key.open(identity("body", content_id, part), row["sealed"]) for part, row in sealed.items()}
 
 

@@ -3,6 +3,7 @@
     master key (a file)  wraps  the root secret, each holder's key, DKIM keys
     holder's key         wraps  message keys, seals the holder's addresses and names
     message key          seals  one message's original, relayed form and meta data, keys its content hash
+    body key             seals  an original that several messages of one transaction share; stands in their meta data
 
 Everything is encrypted by AES-256-GCM with the row's identity as associated data, so that a value moved to another row
 cannot be decrypted. Destroying a holder's key erases everything below it. Addresses and Message-IDs are looked up by a

@@ -78,8 +78,18 @@ GROUP BY destination, state ORDER BY destination, state
 SELECT size_bytes, pair_id FROM message WHERE id = $1
 
 -- name: content
-SELECT body.part, body.sealed, message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
+-- The second half is the original that the message shares with others of its transaction.
+SELECT body.content_id, body.part, body.sealed,
+       message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
 FROM body
 JOIN message_key ON message_key.content_id = body.content_id
 JOIN holder_key ON holder_key.holder_id = message_key.holder_id
 WHERE body.content_id = $1
+UNION ALL
+SELECT body.content_id, body.part, body.sealed,
+       message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
+FROM message
+JOIN body ON body.content_id = message.shared_body_id
+JOIN message_key ON message_key.content_id = message.id
+JOIN holder_key ON holder_key.holder_id = message_key.holder_id
+WHERE message.id = $1
