@@ -144,6 +144,7 @@ def _settings(config: Config) -> Settings:
         report_limits=ReportLimits(
             reports=config.notices.reports_per_message, size_bytes=config.notices.report_bytes_per_message
         ),
+        operator_mail=config.limits.operator_mail,
     )
 
 

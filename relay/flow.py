@@ -35,7 +35,7 @@ from relay.ports import (
     StoreUnavailableError,
     UnavailableError,
 )
-from relay.steps import quota, record, settling
+from relay.steps import operator_mail, quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.offload import offload, weight
@@ -119,7 +119,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     except (HeadError, MimeError) as error:
         for key, recipient in resolved.distinct.items():
             if isinstance(recipient, OperatorRecipient):
-                results.add(key, _for_operator(recipient, hop_count))
+                results.add(key, await _for_operator(services, incoming, recipient, hop_count))
             else:
                 results.add(key, _unreadable(recipient, error))
         return TransactionResult(mail=None, recipients=results.in_order(incoming))
@@ -131,7 +131,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
             await asyncio.sleep(0)  # other sessions get a turn of the loop
         match recipient:
             case OperatorRecipient():
-                results.add(key, _for_operator(recipient, hop_count))
+                results.add(key, await _for_operator(services, incoming, recipient, hop_count))
             case UnknownRecipient():
                 results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
             case PartyRecipient():
@@ -186,7 +186,7 @@ async def _judge_one(
     if verdict.action is Action.RETURN:
         return Returned(judgement=judgement)
     if verdict.to_operator:
-        return Rerouted(judgement=judgement)
+        return await _rerouted(services, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
     rewritten = await offload(load_bytes, rewrite, incoming.content, mail.root, the_plan)
     uses = quota.uses(facts, writer, verdict, policy, now)
@@ -202,11 +202,27 @@ def _reach(judgement: Judgement, now: datetime) -> Standing | None:
     return reach(replace(facts, thread_refs=()), judgement.recipient.policy, now)
 
 
-def _for_operator(recipient: OperatorRecipient, hop_count: int) -> ForOperator | Refused:
+async def _rerouted(services: Services, incoming: Incoming, judgement: Judgement) -> Rerouted | Refused:
+    """A question to the operator counts as mail of its writer to the operator."""
+    recipient, writer = judgement.recipient, judgement.writer
+    party_id = recipient.pair.side(writer.role).party.id if writer.registered else None
+    limits = services.settings.operator_mail
+    uses = await operator_mail.uses(services.store, limits, incoming, recipient, party_id=party_id)
+    if isinstance(uses, Reason):
+        return Refused(recipient=recipient, reason=uses)
+    return Rerouted(judgement=judgement, uses=uses)
+
+
+async def _for_operator(
+    services: Services, incoming: Incoming, recipient: OperatorRecipient, hop_count: int
+) -> ForOperator | Refused:
     """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
     if hop_count > recipient.policy.limits.hop_limit:
         return Refused(recipient=recipient, reason=_LOOP)
-    return ForOperator(recipient=recipient)
+    uses = await operator_mail.uses(services.store, services.settings.operator_mail, incoming, recipient)
+    if isinstance(uses, Reason):
+        return Refused(recipient=recipient, reason=uses)
+    return ForOperator(recipient=recipient, uses=uses)
 
 
 def _unreadable(recipient: Recipient, error: HeadError | MimeError) -> Refused:

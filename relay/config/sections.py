@@ -11,6 +11,7 @@ import msgspec
 from relay.config.formats import Cidr, HostName, HostOrIp, Ip, RouteDomain, ScannerAddress, StoreUrl
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.marketplace import MarketplaceSettings
+from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.policy import Policy
 from relay.core.retry import Schedule
 from relay.core.setting import (
@@ -30,6 +31,7 @@ RemotePort = Annotated[int, Bounds(ge=1, le=65_535)]
 
 _POLICY = Policy()
 _MIME = MimeLimits()
+_OPERATOR = OperatorLimits()
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +63,9 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unread_bytes_unproven: Positive = 268_435_456
     unread_bytes_per_client: Positive = 67_108_864
     judged_bytes: Positive = 52_428_800
+    operator_message_bytes: Positive = _OPERATOR.message_bytes
+    operator_messages_per_client: Positive = _OPERATOR.messages_per_client
+    operator_bytes_per_client: Positive = _OPERATOR.bytes_per_client
     connections: Positive = 1_000
     connections_per_client: Positive = 50
     commands_per_session: Positive = 100_000
@@ -91,6 +96,14 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             depth=self.mime_depth,
             header_bytes=self.header_bytes,
             header_fields=self.header_fields,
+        )
+
+    @property
+    def operator_mail(self) -> OperatorLimits:
+        return OperatorLimits(
+            message_bytes=self.operator_message_bytes,
+            messages_per_client=self.operator_messages_per_client,
+            bytes_per_client=self.operator_bytes_per_client,
         )
 
 

@@ -72,16 +72,17 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message that counts towards a daily quota (R-POL-11).
+    """One message that counts towards a daily quota (R-POL-11) or a limit of mail to the operator (R-IN-06).
 
-    `subject_id` is the id of the seller, the pair or the buyer of the scope, and `day` an ISO date in the policy's time
-    zone. `limit` is the highest count for the day, 0 for no limit.
+    `subject_id` is the id of the seller, the pair, the buyer or the client of the scope, and `day` an ISO date in the
+    policy's time zone. `limit` is the highest count for the day, 0 for no limit. `amount` is how much it counts.
     """
 
     scope: QuotaScope
     subject_id: str
     day: str
     limit: int = field(default=0, compare=False)
+    amount: int = field(default=1, compare=False)
 
 
 class MisuseCause(StrEnum):

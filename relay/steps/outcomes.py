@@ -78,8 +78,11 @@ class Held(_Judged):
 class Rerouted(_Judged):
     """A buyer's question about an order that the operator fulfils.
 
-    It goes to the operator as it was received, at once or after a hold (R-POL-13).
+    It goes to the operator as it was received, at once or after a hold (R-POL-13). `uses` is what it costs of the
+    writer's limits (R-IN-06).
     """
+
+    uses: tuple[Use, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +115,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForOperator:
-    """Mail to `postmaster@` or `abuse@`, which the operator gets as it was received (R-IN-10)."""
+    """Mail to `postmaster@` or `abuse@`, which the operator gets as it was received (R-IN-10).
+
+    `uses` is what it costs of the client's limits (R-IN-06).
+    """
 
     recipient: OperatorRecipient
+    uses: tuple[Use, ...]
 
 
 JudgedResult = Relayed | Held | Rerouted | Returned | Checked

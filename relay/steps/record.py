@@ -143,6 +143,7 @@ class _TransactionBuilder:
         address = recipient.policy.fulfilment.operator or recipient.marketplace.operator
         item = queueing.rerouted(self.services.dispatcher, self.services.ids, judgement, record, address)
         self._enqueue(item, record, recipient.pair)
+        self.uses += result.uses
         await self._verdict(judgement, record)
 
     async def _verdict(self, judgement: Judgement, record: MessageRecord) -> None:
@@ -240,7 +241,10 @@ class _TransactionBuilder:
     # ------------------------------------------------------------ mail that was not judged
 
     async def _refused(self, recipient: Recipient, reason: Reason) -> None:
-        """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01)."""
+        """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01).
+
+        Not so above a limit of bytes: the client has the message and sends it again, and it would be kept each time.
+        """
         mail, author_id = self.result.mail, self._proven_author_id(recipient, reason)
         record = record_detail.record_of(
             self.incoming,
@@ -251,7 +255,7 @@ class _TransactionBuilder:
             author_id=author_id,
             subject=mail.head.subject if mail and author_id else "",
             original_message_id=mail.head.message_id if mail and author_id else "",
-            original=self.incoming.content if author_id else b"",
+            original=self.incoming.content if author_id and reason.code is not ReasonCode.OPERATOR_MAIL_LIMIT else b"",
             policy_version=recipient.policy.version,
             detail=record_detail.of_refused(self.incoming, recipient, reason, mail),
         )
@@ -304,6 +308,7 @@ class _TransactionBuilder:
         operator = recipient.marketplace.operator
         item = queueing.for_operator(self.services.dispatcher, self.services.ids, record, operator)
         self._enqueue(item, record, None)
+        self.uses += result.uses
 
     # ------------------------------------------------------------ what all have in common
 

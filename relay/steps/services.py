@@ -12,6 +12,7 @@ from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
+from relay.core.model.operator_limits import OperatorLimits
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.core.signed_link import Link, Purpose, mint
@@ -36,6 +37,7 @@ class Settings:
     return_path_s: float
     digest_s: float
     report_limits: ReportLimits
+    operator_mail: OperatorLimits
 
 
 @dataclass(frozen=True, slots=True)

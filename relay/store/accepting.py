@@ -128,7 +128,7 @@ class SqlAcceptances(StorePart):
             rows.events.append(event_row(event, covered))
         for use in acceptance.uses:
             key = use.scope.value, use.subject_id, use.day
-            rows.uses[key] += 1
+            rows.uses[key] += use.amount
             if use.limit:
                 rows.limits[key] = use.limit
         rows.misuse += [misuse_row(self._ids.new(), misuse) for misuse in acceptance.misuse]

@@ -45,6 +45,15 @@ async def test_many_at_once_on_two_nodes_lose_no_count(env: StoreEnv, database: 
     assert await env.store.limits.used([TODAY, PAIR]) == [120, 60]
 
 
+async def test_a_counter_of_bytes_may_be_large(env: StoreEnv) -> None:  # R-IN-06
+    octets = replace(TODAY, scope=QuotaScope.OPERATOR_BYTES, amount=3_000_000_000, limit=6_000_000_000)
+    for _ in range(2):
+        await use(env, octets)
+    with pytest.raises(OvertakenError):
+        await use(env, replace(octets, amount=1))
+    assert await env.store.limits.used([octets]) == [6_000_000_000]
+
+
 @pytest.mark.parametrize("limit", [1, 3])
 async def test_of_many_at_once_no_more_pass_than_a_limit_allows(env: StoreEnv, database: Database, limit: int) -> None:
     # R-POL-11 R-SCL-02: and what is not taken leaves nothing behind

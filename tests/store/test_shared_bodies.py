@@ -60,7 +60,7 @@ async def test_a_single_record_has_its_body_under_its_own_key(env: StoreEnv) -> 
     assert [row["content_id"] for row in rows] == [record.id]
 
 
-async def test_erasing_one_record_or_one_holder_leaves_the_others_readable(env: StoreEnv) -> None:  # R-REC-04, R-REC-05
+async def test_erasing_one_record_or_one_holder_leaves_the_others_readable(env: StoreEnv) -> None:  # R-REC-04
     by_seller = [env.record(original=ORIGINAL) for _ in range(2)]
     by_buyer = env.record(Role.BUYER, original=ORIGINAL)
     records = [*by_seller, by_buyer]
@@ -71,7 +71,7 @@ async def test_erasing_one_record_or_one_holder_leaves_the_others_readable(env: 
     assert await originals(env, records) == [None, None, ORIGINAL]
 
 
-async def test_after_the_last_key_nothing_in_the_database_opens_the_body(env: StoreEnv) -> None:  # R-REC-05
+async def test_after_the_last_key_nothing_in_the_database_opens_the_body(env: StoreEnv) -> None:  # R-REC-04
     records = [env.record(original=ORIGINAL) for _ in range(2)]
     await accept(env, records)
     [body] = await select(env.store, "SELECT content_id FROM body WHERE part = 'original'")

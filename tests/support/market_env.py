@@ -19,6 +19,7 @@ from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
 from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.reply import Reply
@@ -215,6 +216,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
                 return_path_s=86_400 * 14,
                 digest_s=86_400,
                 report_limits=ReportLimits(reports=3, size_bytes=10_000),
+                operator_mail=OperatorLimits(),
             ),
             store=store,
             clock=clock,

@@ -71,12 +71,17 @@ class ThreadRef:
 
 
 class QuotaScope(StrEnum):
-    """The messages that one daily counter counts; `Usage` has a field for each."""
+    """The messages that one daily counter counts; `Usage` has a field for each of the first four.
+
+    The last two count the mail to the operator by client, and its bytes (R-IN-06).
+    """
 
     SELLER = "seller"
     PAIR = "pair"
     BUYER = "buyer"
     BYPASS = "bypass"
+    OPERATOR_MESSAGES = "operator_messages"
+    OPERATOR_BYTES = "operator_bytes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,14 @@ class ReasonCode(StrEnum):
     OWN_ALIAS = "own_alias", "R-REW-05", "550 5.1.3", "This address stands for yourself, not for the other side"
     LOOP = "loop", "R-OUT-08", "554 5.4.6", "Mail loop"
     TOO_BIG = "too_big", "R-IN-06", "552 5.3.4", "Message too big"
+    OPERATOR_MAIL_TOO_BIG = (
+        "operator_mail_too_big",
+        "R-IN-06",
+        "552 5.3.4",
+        "Mail to the operator may not be as big as this without a login",
+    )
+    OPERATOR_MAIL_LIMIT = "operator_mail_limit", "R-IN-06", "452 4.7.1", "Too much mail to the operator today"
+    """The client, or the party, has sent the operator as much as it may in one day."""
     MALFORMED = "malformed", "R-IN-06", "554 5.6.0", "Message not readable"
     THREAD_CLOSED = (
         "thread_closed",

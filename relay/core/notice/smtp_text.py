@@ -42,6 +42,8 @@ def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
     """
     values = dict(reason.values)
     detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
+    if "limit_bytes" in values:
+        detail = f"{values['limit_bytes']} bytes at most"
     if "reset" in values:
         detail = f"again from {_minute(datetime.fromisoformat(values['reset']))}"
     return reply(reason.code, marketplace, detail=detail)

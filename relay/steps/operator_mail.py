@@ -1,0 +1,84 @@
+"""The limits of mail to the operator, for each client and day (R-IN-06, R-IN-10).
+
+Anybody may write to `postmaster@` and `abuse@`, and a buyer's questions about an order may go to the operator. The
+store counts what they use up, so that the limits hold across processes and nodes.
+"""
+
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Final
+
+from relay.core import keyed
+from relay.core.mail.address import fold_domain
+from relay.core.model import days
+from relay.core.model.facts import QuotaScope
+from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.operator_limits import OperatorLimits
+from relay.core.model.reason import Reason, ReasonCode
+from relay.ports import SecretStore, Store, Use
+from relay.steps.recipients import OperatorRecipient, PartyRecipient
+
+_CLIENT_BITS: Final = {4: 32, 6: 64}  # one client has a whole /64 of IPv6
+
+
+async def uses(
+    store: Store,
+    limits: OperatorLimits,
+    incoming: Incoming,
+    recipient: OperatorRecipient | PartyRecipient,
+    *,
+    party_id: str | None = None,
+) -> tuple[Use, ...] | Reason:
+    """Returns what a message to the operator uses up of its client's day, or the reason to refuse it.
+
+    `party_id` is the writer's if that is proven. The first message of a day is taken whatever its size. Raises
+    UnavailableError.
+    """
+    size_bytes, now = len(incoming.content), incoming.received_at
+    party_id = party_id or incoming.peer.login_party_id
+    if party_id is None and not incoming.peer.trusted and size_bytes > limits.message_bytes:
+        return Reason(code=ReasonCode.OPERATOR_MAIL_TOO_BIG, values=(("limit_bytes", str(limits.message_bytes)),))
+    name = f"party {party_id}" if party_id else _client(incoming)
+    subject_id = _subject_id(store.secrets, recipient.marketplace.id, name)
+    day = days.day_of(now, recipient.policy).isoformat()
+    messages = Use(
+        scope=QuotaScope.OPERATOR_MESSAGES, subject_id=subject_id, day=day, limit=max(1, limits.messages_per_client)
+    )
+    octets = Use(
+        scope=QuotaScope.OPERATOR_BYTES,
+        subject_id=subject_id,
+        day=day,
+        limit=max(size_bytes, limits.bytes_per_client),
+        amount=size_bytes,
+    )
+    used_messages, used_bytes = await store.limits.used((messages, octets))
+    is_over = used_bytes + size_bytes > limits.bytes_per_client
+    if used_messages and (used_messages >= limits.messages_per_client or is_over):
+        return _come_again(recipient, now)
+    return messages, octets
+
+
+def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) -> Reason:
+    reset = days.reset_at(now, recipient.policy).isoformat()
+    return Reason(code=ReasonCode.OPERATOR_MAIL_LIMIT, values=(("reset", reset),))
+
+
+def _client(incoming: Incoming) -> str:
+    """Returns the name under which a client without a login is counted.
+
+    Behind a mail server in front all mail has that server's address: there the domain of MAIL FROM is counted.
+    """
+    peer = incoming.peer
+    if _is_front(peer):
+        return f"domain {fold_domain(incoming.mail_from.rpartition('@')[2])}"
+    version = 6 if ":" in peer.client_ip else 4
+    return str(ip_network((peer.client_ip, _CLIENT_BITS[version]), strict=False))
+
+
+def _is_front(peer: Peer) -> bool:
+    return peer.trusted or peer.port is Port.LMTP
+
+
+def _subject_id(secrets: SecretStore, marketplace_id: str, name: str) -> str:
+    """Returns the id of a client in the counters; nobody can compute the address from it (R-REC-04)."""
+    return keyed.base32hex(keyed.tag(secrets.get("client"), "operator", marketplace_id, name, size=16))

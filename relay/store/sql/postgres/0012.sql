@@ -1,0 +1,2 @@
+-- It counts bytes, too.
+ALTER TABLE quota_use ALTER COLUMN used TYPE BIGINT;
