@@ -113,7 +113,7 @@ class Worker:
         self._note_backlog(destination)
         return False
 
-    def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
         for item, stored in submitted:
             self._take(item, stored, self.services.lanes.take(item.destination))
 

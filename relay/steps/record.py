@@ -28,6 +28,7 @@ from relay.ports import (
     Use,
 )
 from relay.steps import notice_log, notices, queueing, record_detail
+from relay.steps.offload import THREAD_BYTES
 from relay.steps.outcomes import (
     Checked,
     ForOperator,
@@ -61,7 +62,7 @@ class TransactionEntry:
     """
 
     acceptance: Acceptance
-    submitted: tuple[tuple[Item, StoredContent], ...]
+    submitted: tuple[tuple[Item, StoredContent | None], ...]
 
 
 async def entry(
@@ -102,7 +103,7 @@ class _TransactionBuilder:
     items: list[Item] = field(default_factory=list)
     notices: list[OutgoingNotice] = field(default_factory=list)
     new_senders: dict[str, Sender] = field(default_factory=dict)
-    submitted: list[tuple[Item, StoredContent]] = field(default_factory=list)
+    submitted: list[tuple[Item, StoredContent | None]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     misuse: list[Misuse] = field(default_factory=list)
     told: list[NoticeSent] = field(default_factory=list)
@@ -319,7 +320,11 @@ class _TransactionBuilder:
 
     def _enqueue(self, item: Item, record: MessageRecord, pair: Pair | None) -> None:
         self.items.append(item)
-        if item.state is ItemState.LEASED:
+        if item.state is not ItemState.LEASED:
+            return
+        if len(record.original) > THREAD_BYTES:
+            self.submitted.append((item, None))
+        else:
             stored = StoredContent(original=record.original, header=record.header, edits=record.edits, pair=pair)
             self.submitted.append((item, stored))
 

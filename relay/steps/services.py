@@ -85,8 +85,12 @@ class Dispatcher(Protocol):
         """Whether a new item for this domain may be leased by this process at once."""
         ...
 
-    def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
-        """Takes items that were committed as leased by this process."""
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
+        """Takes items that were committed as leased by this process.
+
+        A big content is None: it is read again when the item's turn has come, and is not in memory while the item
+        waits for a connection.
+        """
         ...
 
     def notify(self) -> None:

@@ -3,14 +3,18 @@
 import gc
 import re
 import secrets
+from collections.abc import Sequence
 
+from relay.core.model.item import Item, ItemState
 from relay.core.model.pair import Side
 from relay.core.model.party import Role
 from relay.core.rewrite.scrub.find import Addresses
 from relay.core.rewrite.scrub.names import Names
+from relay.flow import dispatch
 from relay.housekeeping import Housekeeping
+from relay.ports import StoredContent
 from tests.support.daemon import eventually
-from tests.support.market_env import DOMAIN, SELLER, MarketEnv
+from tests.support.market_env import DOMAIN, SELLER, IdleDispatcher, MarketEnv
 
 
 def kept(word: str) -> set[str]:
@@ -61,3 +65,28 @@ async def test_an_old_address_is_gone_from_the_store_when_the_new_one_is_read(ma
     assert await market.store.pairs.get(market.pair.id) is not None
     assert "side" not in kept(old)
     assert "side" in kept(new)
+
+
+class RecordingDispatcher(IdleDispatcher):
+    """A dispatcher that takes everything and begins with nothing."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Item, StoredContent | None]] = []
+
+    def has_capacity(self, destination: str) -> bool:
+        return True
+
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
+        self.waiting += submitted
+
+
+async def test_a_big_mail_that_waits_for_a_connection_is_not_in_memory(market: MarketEnv) -> None:  # R-IN-06
+    market.services.dispatcher = waiting = RecordingDispatcher()
+    big = "The table is ready.\n" * 15_000
+    await market.send(SELLER, market.buyer_alias, f"postmaster@{DOMAIN}", body=big)
+    await market.send(SELLER, market.buyer_alias)
+    assert [stored is None for _, stored in waiting.waiting] == [True, True, False]
+    for item, stored in waiting.waiting:
+        assert (await dispatch(market.services, item, stored)).state is ItemState.ACCEPTED
+    texts = [mail.content.count(b"The table is ready.") for mail in market.courier.taken]
+    assert texts == [15_000, 15_000, 0]

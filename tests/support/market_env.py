@@ -83,7 +83,7 @@ class IdleDispatcher:
     def has_capacity(self, destination: str) -> bool:
         return False
 
-    def submit(self, submitted: Sequence[tuple[Item, StoredContent]]) -> None:
+    def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
         assert not submitted
 
     def notify(self) -> None:
