@@ -5,12 +5,12 @@ mail until its transaction is over.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from relay import ports
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.space import DataSpace
+from relay.edge.smtp_in.space import DataClient, DataSpace
 from relay.edge.smtp_in.spool import Spool
 
 LINE_END: Final = b"\r\n"
@@ -27,9 +27,11 @@ class IncomingContent:
     last piece of the content, which is the whole of a message that is not in a file.
     """
 
-    def __init__(self, space: DataSpace, shares: Sequence[ports.Share], limit_bytes: int) -> None:
+    def __init__(self, space: DataSpace, client: Callable[[], DataClient], limit_bytes: int) -> None:
+        """`client` is called for a big message only."""
         self._space = space
-        self._shares = shares
+        self._client = client
+        self._shares: Sequence[ports.Share] = ()
         self._limit_bytes = limit_bytes
         self._fault: ProtocolFault | None = None
         self._spool: Spool | None = None
@@ -48,6 +50,7 @@ class IncomingContent:
         """Stores a piece that ends where `cut` says."""
         if self._fault is not None:
             return
+        self._shares = self._shares or self._space.shares(self._client())
         try:
             piece = self._accepted(wire)
             if not self._space.budget.take(self._shares, len(piece)):

@@ -127,14 +127,12 @@ class Transaction(Connection):
         grammar.no_argument(argument)
         if not self.envelope.rcpt_tos:
             raise ProtocolFault(503, "5.5.1", "no valid recipients", reason="sequence")  # RFC 2033 §4.2, RFC 2920 §3.2
-        client = self._data_client()
-        shares = self._context.space.shares(client)
-        self._expect_space(shares)
+        self._expect_space()
         self.say("354 end with a dot on a line by itself")
         hangup = None
-        received = IncomingContent(self._context.space, shares, self._limits.message_bytes)
+        received = IncomingContent(self._context.space, self._data_client, self._limits.message_bytes)
         try:
-            replies = await self._replies_to(received, client)
+            replies = await self._replies_to(received)
         except ProtocolFault as refused:
             replies = [refused.reply] * len(self.envelope.rcpt_tos)
             if refused.reason == "line_ends":
@@ -163,10 +161,10 @@ class Transaction(Connection):
         is_free = self._context.listener.kind == "lmtp" or guard.is_trusted(client) or guard.is_front(client)
         return DataClient.of(client, self._login_party_id, is_free=is_free)
 
-    def _expect_space(self, shares: Sequence[ports.Share]) -> None:
+    def _expect_space(self) -> None:
         """Raises ProtocolFault if there is no space for the size that the client has declared."""
         if self._declared_bytes > data.PIECE_BYTES:
-            budget = self._context.space.budget
+            budget, shares = self._context.space.budget, self._context.space.shares(self._data_client())
             if not budget.take(shares, self._declared_bytes):
                 raise data.no_space()
             budget.release(shares, self._declared_bytes)
@@ -182,7 +180,7 @@ class Transaction(Connection):
             text = f"a message of {size_bytes} bytes may have {most} recipients at once, send it to fewer"
             raise ProtocolFault(452, "4.5.3", text, reason="bytes_times_recipients")
 
-    async def _replies_to(self, received: IncomingContent, client: DataClient) -> list[Reply]:
+    async def _replies_to(self, received: IncomingContent) -> list[Reply]:
         """Reads the message and returns one reply per recipient. Raises ProtocolFault after the end mark."""
         try:
             await self._read_data(received)
@@ -190,7 +188,7 @@ class Transaction(Connection):
         except BaseException:
             received.close()
             raise
-        return await self._commit(received, client)
+        return await self._commit(received)
 
     async def _read_data(self, received: IncomingContent) -> None:
         """Reads a message up to its end mark. Raises ProtocolFault after the mark.
@@ -215,7 +213,7 @@ class Transaction(Connection):
 
     # ------------------------------------------------------------ the commit
 
-    async def _commit(self, received: IncomingContent, client: DataClient) -> list[Reply]:
+    async def _commit(self, received: IncomingContent) -> list[Reply]:
         assert self.envelope.mail_from is not None
         assert self._peer is not None
         incoming = Incoming(
@@ -226,17 +224,15 @@ class Transaction(Connection):
             content=received.last,
             received_at=self._context.clock.now(),
         )
-        if received.is_spooled:
-            replies = self._replies_in_turn(incoming, received, client)
-        else:
-            replies = self._intake_replies(incoming)
+        replies = self._replies_in_turn(incoming, received) if received.is_spooled else self._intake_replies(incoming)
         task = self.loop.create_task(replies)
         self._context.commits.add(task)
         task.add_done_callback(self._context.commits.discard)
         return await asyncio.shield(task)
 
-    async def _replies_in_turn(self, incoming: Incoming, received: IncomingContent, client: DataClient) -> list[Reply]:
+    async def _replies_in_turn(self, incoming: Incoming, received: IncomingContent) -> list[Reply]:
         """Returns the replies to a big message, which waits until there is memory for its whole content."""
+        client = self._data_client()
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(received.close)
             try:
@@ -245,7 +241,10 @@ class Transaction(Connection):
             except TimeoutError:
                 self._context.count_refusal("judged_bytes")
                 return [data.no_space().reply] * len(incoming.rcpt_to)
-            incoming = replace(incoming, content=await received.whole())
+            try:
+                incoming = replace(incoming, content=await received.whole())
+            except OSError as error:
+                return [self._fault(error)] * len(incoming.rcpt_to)
             received.close()
             return await self._intake_replies(incoming)
 

@@ -173,6 +173,20 @@ def test_a_disk_that_takes_nothing_puts_the_message_off(env: SmtpInEnv, spool_di
         assert [client.reply()[:3] for _ in range(4)][-1] == "250"
 
 
+def test_a_file_that_cannot_be_read_again_puts_the_message_off(env: SmtpInEnv, spool_dir: Path) -> None:  # R-IN-07
+    with Dialogue(env.open()) as client:
+        start(client, *ENVELOPE)
+        client.send(BIG)
+        wait_until(lambda: env.budget.used("all") > 300_000)
+        [descriptor] = spools(spool_dir)
+        os.ftruncate(descriptor, 1_000)
+        client.send(b".\r\n")
+        assert client.reply().startswith("451 4.3.0")
+        client.say(*ENVELOPE[1:], "small", ".")
+        assert [client.reply()[:3] for _ in ENVELOPE] == ["250", "250", "354", "250"]
+    assert [message.content for message in env.intake.messages] == [b"small\r\n"]
+
+
 def test_big_messages_are_judged_no_more_at_once_than_memory_allows(env: SmtpInEnv) -> None:
     env.close_gate()
     port = env.open(limits=SmtpLimits(judged_bytes=1_000_000))
