@@ -87,13 +87,14 @@ class SqlAcceptances(StorePart):
 
     async def add(self, acceptance: Acceptance) -> None:
         try:
-            rows = await self._rows(acceptance)
-            heavy = sum(len(record.original) for record in acceptance.records) > THREAD_BYTES
-            await self._engine.write_together(self._add_all, rows, heavy=heavy)
+            load_bytes = sum(len(record.original) for record in acceptance.records)
+            rows = await self._rows(acceptance, load_bytes)
+            await self._engine.write_together(self._add_all, rows, heavy=load_bytes > THREAD_BYTES)
         except _FullError as error:
             raise OvertakenError("a quota was used up meanwhile") from error
 
-    async def _rows(self, acceptance: Acceptance) -> Rows:
+    async def _rows(self, acceptance: Acceptance, load_bytes: int) -> Rows:
+        """Seals everything. `load_bytes`, of all records together, decides whether that is done in a thread."""
         rows = Rows(report=partial(self._event_log.accepted, acceptance))
         holders = {
             holder_id: await self._holder_keys.of(holder_id)
@@ -107,7 +108,7 @@ class SqlAcceptances(StorePart):
         for record in acceptance.records:
             holder = holders[record.key_holder_id]
             body = bodies.get(id(record.original))
-            contents = await offload(len(record.original), seal_record, record, self._vault, holder, body)
+            contents = await offload(load_bytes, seal_record, record, self._vault, holder, body)
             rows.add(contents)
             hashes[record.id] = contents.hash
             rows.messages.append(self._message_row(record, contents.hash, body))

@@ -1,10 +1,15 @@
 """The content of one transaction is stored once for all its records, and each record is erased by itself."""
 
 import random
+import threading
 from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from relay.core.model.party import Role
 from relay.ports import MessageRecord
+from relay.store.contents import seal_record
 from tests.store.store_env import StoreEnv, execute, make_pair, select
 
 ORIGINAL = b"Subject: x\r\n\r\n" + random.Random(5).randbytes(50_000)  # it cannot be compressed
@@ -90,3 +95,19 @@ async def test_a_shared_body_moved_to_another_transaction_does_not_open(env: Sto
     sql = "UPDATE message SET shared_body_id = (SELECT shared_body_id FROM message WHERE id = $1) WHERE id = $2"
     await execute(env.store, sql, theirs[0].id, ours[0].id)
     assert await originals(env, [*ours, *theirs]) == [None, ORIGINAL, ORIGINAL, ORIGINAL]
+
+
+@pytest.mark.parametrize(("records", "in_thread"), [(1, False), (5, True)])
+async def test_many_records_of_a_middling_mail_are_not_sealed_on_the_loop(
+    env: StoreEnv, records: int, in_thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R-IN-06
+    ran_in = []
+
+    def watched(*args: Any) -> Any:
+        ran_in.append(threading.current_thread())
+        return seal_record(*args)
+
+    monkeypatch.setattr("relay.store.accepting.seal_record", watched)
+    await accept(env, [env.record(original=ORIGINAL) for _ in range(records)])
+    assert {one is not threading.current_thread() for one in ran_in} == {in_thread}
+    assert len(ran_in) == records
