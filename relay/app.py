@@ -52,6 +52,7 @@ from relay.signed_links import SignedLinkService
 from relay.steps.event_log import EventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.room import Room
 from relay.steps.services import Dispatcher, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
 
@@ -100,6 +101,7 @@ def services(
         dispatcher=dispatcher,
         scanners=scanners,
         notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
+        delivery_room=Room(config.delivery.memory_bytes),
         links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
             key=store.secrets.get("link"),

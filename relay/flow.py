@@ -61,10 +61,13 @@ from relay.steps.plan import plan
 from relay.steps.queueing import domain_of
 from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
+from relay.steps.room import NoRoomError
 from relay.steps.services import Services
 
 _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _LOOP: Final = Reason(code=ReasonCode.LOOP)
+_SHORTEST_WAIT_S: Final = 2
+"""A big content for which there is no memory is looked at again after one to three times as long."""
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
@@ -255,11 +258,24 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
     Returns the settlement for the store. Raises UnavailableError.
     """
     now = services.clock.now()
-    # The judgement of a message that this process accepted within the last second still holds.
-    just_judged = stored is not None and now - item.queued_at < timedelta(seconds=1)
-    stored = stored or await services.store.queue.content(item)
-    if stored is None:
-        return settling.parked(services.settings.owner, item, now)
+    if stored is not None:
+        # The judgement of a message that this process accepted within the last second still holds.
+        just_judged = now - item.queued_at < timedelta(seconds=1)
+        return await _attempt(services, item, stored, now, just_judged=just_judged)
+    with services.delivery_room.visit() as enter:
+        try:
+            stored = await services.store.queue.content(item, enter)
+        except NoRoomError:
+            wait_s = _SHORTEST_WAIT_S * (1 + 2 * services.jitter())
+            return settling.put_off(services.settings.owner, item, now + timedelta(seconds=wait_s))
+        if stored is None:
+            return settling.parked(services.settings.owner, item, now)
+        return await _attempt(services, item, stored, now, just_judged=False)
+
+
+async def _attempt(
+    services: Services, item: Item, stored: StoredContent, now: datetime, *, just_judged: bool
+) -> Settlement:
     found = await recheck(services.store, services.marketplaces, item, stored, now, just_judged=just_judged)
     match found:
         case ReturnIt(reason=reason):

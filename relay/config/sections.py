@@ -62,7 +62,7 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unread_bytes: Positive = 536_870_912
     unread_bytes_unproven: Positive = 268_435_456
     unread_bytes_per_client: Positive = 67_108_864
-    judged_bytes: Positive = 52_428_800
+    judged_bytes: Positive = 33_554_432
     operator_message_bytes: Positive = _OPERATOR.message_bytes
     operator_messages_per_client: Positive = _OPERATOR.messages_per_client
     operator_bytes_per_client: Positive = _OPERATOR.bytes_per_client
@@ -146,6 +146,7 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     concurrency: Positive = 50
     concurrency_per_destination: Positive = 20
     messages_per_connection: Positive = 100
+    memory_bytes: Positive = 33_554_432
     rate_per_destination_s: Wait = 0
     allowed_networks: tuple[Cidr, ...] = ()
     connect_timeout_s: Duration = 30

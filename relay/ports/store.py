@@ -19,7 +19,7 @@ These rules hold for all parts:
 - Nothing that belongs to one marketplace is found through an id of another (R-ADR-09).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -401,10 +401,11 @@ class QueueStore(Protocol):
         """
         ...
 
-    async def content(self, item: Item) -> StoredContent | None:
+    async def content(self, item: Item, admit: Callable[[int], None] | None = None) -> StoredContent | None:
         """Returns the content of the item, and its pair; None if it cannot be read, which parks the item.
 
-        A big content is a bulk read.
+        A big content is a bulk read. Before it is read, `admit` is called with its size in bytes; an error that it
+        raises is not caught.
         """
         ...
 

@@ -18,6 +18,7 @@ from relay.core.retry import Schedule
 from relay.core.signed_link import Link, Purpose, mint
 from relay.ports import Authenticator, Clock, Courier, Ids, Lanes, Observer, Scanner, Signer, Store, StoredContent
 from relay.steps.event_log import EventLog
+from relay.steps.room import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class Dispatcher(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """`jitter()` returns a number in [0, 1) that spreads retries."""
+    """`jitter()` returns a number in [0, 1) that spreads retries. `delivery_room` bounds big contents in delivery."""
 
     marketplaces: Marketplaces
     settings: Settings
@@ -117,5 +118,6 @@ class Services:
     catalogue: Catalogue
     dispatcher: Dispatcher
     notice_quota: NoticeQuota
+    delivery_room: Room
     links: SignedLinkUrls
     jitter: Callable[[], float]

@@ -1,6 +1,6 @@
 """The queue: leases, contents of items, and the ends of attempts (R-OUT-02, R-OUT-03)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Final
 
 from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
 from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
+from relay.steps.offload import THREAD_BYTES
 from relay.store.accepting import Rows, report
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
@@ -82,11 +83,13 @@ class SqlQueue(StorePart):
         row = await self._first("item", item_id)
         return item_of(row, self._vault, row["wrapped"]) if row else None
 
-    async def content(self, item: Item) -> StoredContent | None:
+    async def content(self, item: Item, admit: Callable[[int], None] | None = None) -> StoredContent | None:
         row = await self._first("content_of_message", item.message_id)
         if row is None:
             return None
         notice = item.kind is ItemKind.NOTICE
+        if admit is not None and not notice and row["size_bytes"] > THREAD_BYTES:
+            admit(row["size_bytes"])
         try:
             contents = await self._contents.read(
                 item.id if notice else item.message_id, 0 if notice else row["size_bytes"]

@@ -12,7 +12,8 @@ from relay.core.rewrite.scrub.find import Addresses
 from relay.core.rewrite.scrub.names import Names
 from relay.flow import dispatch
 from relay.housekeeping import Housekeeping
-from relay.ports import StoredContent
+from relay.ports import Delivery, Outgoing, StoredContent
+from relay.steps.room import Room
 from tests.support.daemon import eventually
 from tests.support.market_env import DOMAIN, SELLER, IdleDispatcher, MarketEnv
 
@@ -90,3 +91,29 @@ async def test_a_big_mail_that_waits_for_a_connection_is_not_in_memory(market: M
         assert (await dispatch(market.services, item, stored)).state is ItemState.ACCEPTED
     texts = [mail.content.count(b"The table is ready.") for mail in market.courier.taken]
     assert texts == [15_000, 15_000, 0]
+
+
+async def test_big_mails_are_in_memory_for_delivery_one_after_the_other(market: MarketEnv) -> None:  # R-IN-06
+    market.services.delivery_room = Room(500_000)
+    for _ in range(2):
+        await market.send(SELLER, market.buyer_alias, body="The table is ready.\n" * 15_000)
+    await market.send(SELLER, market.buyer_alias)
+    items = await market.store.queue.claim("test", market.clock.now(), limit=5, lease_s=60, horizon_s=86_400)
+    deliver = market.courier.deliver
+    ended: list[ItemState] = []
+
+    class NestedCourier:
+        """It begins the next items while it delivers the first."""
+
+        async def deliver(self, outgoing: Outgoing) -> Delivery:
+            market.services.courier = market.courier
+            ended.extend([(await dispatch(market.services, item, None)).state for item in items[1:]])
+            return await deliver(outgoing)
+
+        async def close(self) -> None:
+            pass
+
+    market.services.courier = NestedCourier()
+    ended.append((await dispatch(market.services, items[0], None)).state)
+    assert ended == [ItemState.DEFERRED, ItemState.ACCEPTED, ItemState.ACCEPTED]
+    assert (await dispatch(market.services, items[1], None)).state is ItemState.ACCEPTED

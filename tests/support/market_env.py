@@ -34,6 +34,7 @@ from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.event_log import EventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.room import Room
 from relay.steps.services import Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
@@ -231,6 +232,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             dispatcher=IdleDispatcher(),
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
+            delivery_room=Room(33_554_432),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )

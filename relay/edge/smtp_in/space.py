@@ -3,8 +3,7 @@
 A message up to `data.PIECE_BYTES` is bounded by the number of connections and needs nothing of this.
 """
 
-import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final
 
 from relay import config, ports
 from relay.edge.smtp_in.guard import Address
+from relay.steps.room import Room
 
 _NETWORK_BITS: Final = {4: 32, 6: 64}  # one client has a whole /64 of IPv6
 
@@ -39,54 +39,6 @@ class MemoryByteBudget:
     def used(self, name: str) -> int:
         """Returns the bytes in use under the name."""
         return self._used[name]
-
-
-class Room:
-    """Memory for big messages at work. Those that do not fit wait, in the order in which they came."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._used_bytes = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    @asynccontextmanager
-    async def entered(self, size_bytes: int) -> AsyncIterator[None]:
-        """Waits for room for `size_bytes` and keeps it. A message that is larger than the room enters alone."""
-        await self._enter(size_bytes)
-        try:
-            yield
-        finally:
-            self._leave(size_bytes)
-
-    async def _enter(self, size_bytes: int) -> None:
-        if not self._waiting and self._fits(size_bytes):
-            self._used_bytes += size_bytes
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = size_bytes, turn
-        self._waiting.append(place)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave(size_bytes)
-            else:
-                self._waiting.remove(place)
-                self._admit()
-            raise
-
-    def _leave(self, size_bytes: int) -> None:
-        self._used_bytes -= size_bytes
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size_bytes, turn = self._waiting.popleft()
-            self._used_bytes += size_bytes
-            turn.set_result(None)
-
-    def _fits(self, size_bytes: int) -> bool:
-        return not self._used_bytes or self._used_bytes + size_bytes <= self._limit_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

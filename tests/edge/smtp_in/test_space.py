@@ -11,9 +11,10 @@ import pytest
 
 from relay.config import Networks, SmtpLimits
 from relay.edge.smtp_in import data
-from relay.edge.smtp_in.space import MemoryByteBudget, Room
+from relay.edge.smtp_in.space import MemoryByteBudget
 from relay.edge.smtp_in.spool import Spool
 from relay.ports import Share
+from relay.steps.room import Room
 from tests.edge.smtp_in.test_stalled_clients import wait_until
 from tests.support.dialogue import Dialogue
 from tests.support.smtp_in_env import SmtpInEnv

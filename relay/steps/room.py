@@ -1,0 +1,80 @@
+"""Memory for big messages that are judged or delivered at the same time (R-IN-06)."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+
+class NoRoomError(Exception):
+    """There is no room for a message now."""
+
+
+class Room:
+    """Memory for big messages at work. Those that do not fit wait, in the order in which they came."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def entered(self, size_bytes: int) -> AsyncIterator[None]:
+        """Waits for room for `size_bytes` and keeps it. A message that is larger than the room enters alone."""
+        await self._enter(size_bytes)
+        try:
+            yield
+        finally:
+            self._leave(size_bytes)
+
+    @contextmanager
+    def visit(self) -> Iterator[Callable[[int], None]]:
+        """Returns a function that takes room at once or raises NoRoomError; the room is free again at the end."""
+        taken = 0
+
+        def enter(size_bytes: int) -> None:
+            nonlocal taken
+            if not self._take(size_bytes):
+                raise NoRoomError
+            taken += size_bytes
+
+        try:
+            yield enter
+        finally:
+            if taken:
+                self._leave(taken)
+
+    def _take(self, size_bytes: int) -> bool:
+        if self._waiting or not self._fits(size_bytes):
+            return False
+        self._used_bytes += size_bytes
+        return True
+
+    async def _enter(self, size_bytes: int) -> None:
+        if self._take(size_bytes):
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = size_bytes, turn
+        self._waiting.append(place)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave(size_bytes)
+            else:
+                self._waiting.remove(place)
+                self._admit()
+            raise
+
+    def _leave(self, size_bytes: int) -> None:
+        self._used_bytes -= size_bytes
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            size_bytes, turn = self._waiting.popleft()
+            self._used_bytes += size_bytes
+            turn.set_result(None)
+
+    def _fits(self, size_bytes: int) -> bool:
+        return not self._used_bytes or self._used_bytes + size_bytes <= self._limit_bytes
