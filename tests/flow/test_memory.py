@@ -14,6 +14,7 @@ from relay.flow import dispatch
 from relay.housekeeping import Housekeeping
 from relay.ports import Delivery, Outgoing, StoredContent
 from relay.steps.room import Room
+from tests.support.claims import claimed
 from tests.support.daemon import eventually
 from tests.support.market_env import DOMAIN, SELLER, IdleDispatcher, MarketEnv
 
@@ -98,7 +99,7 @@ async def test_big_mails_are_in_memory_for_delivery_one_after_the_other(market: 
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias, body="The table is ready.\n" * 15_000)
     await market.send(SELLER, market.buyer_alias)
-    items = await market.store.queue.claim("test", market.clock.now(), limit=5, lease_s=60, horizon_s=86_400)
+    items = await claimed(market.store.queue, "test", market.clock.now())
     deliver = market.courier.deliver
     ended: list[ItemState] = []
 

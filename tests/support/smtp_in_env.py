@@ -15,12 +15,8 @@ import uvloop
 from relay.config import Listener, Networks, SmtpLimits
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
-<<<<<<< HEAD
 from relay.edge.counters import ProcessCounters
-from relay.edge.smtp_in import Guard, SmtpIn
-=======
 from relay.edge.smtp_in import DataSpace, Guard, MemoryByteBudget, SmtpIn
->>>>>>> 3dca9ab (edge: bound the bytes that all sessions hold at once)
 from tests.support.fakes import CountingObserver, ManualClock
 from tests.support.log import CapturedLog
 

@@ -7,15 +7,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
 
 from relay import config, ports
-from relay.edge.smtp_in.guard import Address
+from relay.edge.clients import Address, client_key
 from relay.steps.room import Room
-
-_NETWORK_BITS: Final = {4: 32, 6: 64}  # one client has a whole /64 of IPv6
 
 
 class MemoryByteBudget:
@@ -52,7 +48,7 @@ class DataClient:
     @classmethod
     def of(cls, client: Address, login_party_id: str | None, *, is_free: bool) -> "DataClient":
         """Returns the party that has logged in, or else the client's address or network."""
-        name = login_party_id or str(ip_network((client, _NETWORK_BITS[client.version]), strict=False))
+        name = login_party_id or client_key(client)
         return cls(name=name, proven=is_free or login_party_id is not None, is_free=is_free)
 
 

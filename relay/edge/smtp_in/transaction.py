@@ -157,8 +157,8 @@ class Transaction(Connection):
     # ------------------------------------------------------------ the content
 
     def _data_client(self) -> DataClient:
-        guard, client = self._context.guard, self._client
-        is_free = self._context.listener.kind == "lmtp" or guard.is_trusted(client) or guard.is_front(client)
+        clients, client = self._context.guard.clients, self._client
+        is_free = self._context.listener.kind == "lmtp" or clients.is_trusted(client) or clients.is_front(client)
         return DataClient.of(client, self._login_party_id, is_free=is_free)
 
     def _expect_space(self) -> None:

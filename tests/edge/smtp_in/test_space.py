@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from relay.config import Networks, SmtpLimits
+from relay.edge.clients import client_address, client_key
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.space import MemoryByteBudget
 from relay.edge.smtp_in.spool import Spool
 from relay.ports import Share
 from relay.steps.room import Room
-from tests.edge.smtp_in.test_stalled_clients import wait_until
 from tests.support.dialogue import Dialogue
-from tests.support.smtp_in_env import SmtpInEnv
+from tests.support.smtp_in_env import SmtpInEnv, wait_until
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>", "DATA")
 FRONT = Networks(front_hosts=("127.0.0.1",))
@@ -143,9 +143,9 @@ def test_one_client_does_not_take_the_share_of_all_strangers(env: SmtpInEnv) -> 
             client = stack.enter_context(Dialogue(port, preface=f"PROXY TCP6 {name} ::1 9 25\r\n".encode()))
             start(client, *ENVELOPE)
             client.send(BIG)
-        wait_until(lambda: env.budget.used("client 2001:db8:1::/64") > 200_000)
+        wait_until(lambda: env.budget.used(f"client {client_key(client_address('2001:db8:1::1'))}") > 200_000)
         wait_until(lambda: held_in_memory(env) < 3 * 2 * data.PIECE_BYTES)
-        assert 200_000 < env.budget.used("client 2001:db8::/64") <= 500_000
+        assert 200_000 < env.budget.used(f"client {client_key(client_address('2001:db8::1'))}") <= 500_000
 
 
 @pytest.mark.parametrize("ending", ["reset", "line_ends", "nul", "size"])
