@@ -15,7 +15,7 @@ from typing import Final, assert_never
 from relay.core.identify import identify
 from relay.core.mail.head import Automatic, HeadError, hops, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, split
-from relay.core.model.item import Item
+from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason, ReasonCode
@@ -285,6 +285,8 @@ async def _attempt(
         case Deliver(mailbox=mailbox) if not just_judged and domain_of(mailbox) != item.destination:
             return settling.moved(services.settings.owner, item, domain_of(mailbox), now)
         case Deliver(item=item, mailbox=mailbox):
+            if item.kind is ItemKind.NOTICE and (free_at := await _full_until(services, item, now)):
+                return settling.put_aside(services.settings.owner, item, free_at)
             outgoing = await settling.compose(services, item, stored, mailbox, now)
             delivery = await services.courier.deliver(outgoing)
             if delivery.again_s:
@@ -293,3 +295,10 @@ async def _attempt(
             return await settling.settle(services, item, mailbox, delivery, services.clock.now())
         case _:
             assert_never(found)
+
+
+async def _full_until(services: Services, item: Item, now: datetime) -> datetime | None:
+    """Returns until when a notice waits because its party has had as many as an hour may have (R-OUT-07)."""
+    if item.recipient_id is None:  # an older version did not keep the party of a notice to a fixed address
+        return None
+    return await services.notice_quota.admit(item.recipient_id, item.id, now)

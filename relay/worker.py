@@ -339,4 +339,4 @@ class Worker:
         """Gives back the slot of a notice that is not sent, because its settlement was not stored."""
         if settlement.notice is not None:
             notice = settlement.notice
-            self.services.notice_quota.release(notice.key_holder_id, notice.item.due_at)
+            self.services.notice_quota.release(notice.key_holder_id, notice.item.id)

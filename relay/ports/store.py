@@ -353,8 +353,15 @@ class NoticeLog(Protocol):
         """Returns when the party was last sent a notice about the topic; None if it never was."""
         ...
 
-    async def due_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
-        """Returns the due times after `since` of the notices to the party that were queued, soonest first."""
+    async def due_since(self, party_id: str, since: datetime) -> Mapping[str, datetime]:
+        """Returns the notices to the party that were due or delivered after `since`, or will be due: time by item id.
+
+        The time is that of the delivery for a delivered one, else that of the next attempt.
+        """
+        ...
+
+    async def accepted_between(self, party_id: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """Returns the notices to the party that were delivered after `since` and not after `until`: time by item id."""
         ...
 
 

@@ -3,7 +3,7 @@
 The same notice is not repeated at once (R-SND-02, R-POL-11), and there are at most so many an hour (R-OUT-07).
 """
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -20,6 +20,11 @@ from relay.steps.services import NoticeQuota
 PENDING: Final = "pending"
 """The topic of unlisted senders that wait for a decision."""
 _PARTIES: Final = 10_000
+_PAUSE: Final = timedelta(minutes=1)
+"""The shortest wait of a notice that is late: places become free one by one, and all that wait ask again each time."""
+_LONGEST_WAIT: Final = timedelta(days=7)
+"""A notice that could leave only after this time is not written: the record tells about the message. It must be less
+than the wait that a claim takes for a clock that has jumped (`store/queue.py`)."""
 
 
 def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
@@ -67,33 +72,60 @@ async def was_just_told(
 
 
 class StoredNoticeQuota:
-    """Implements `NoticeQuota`: notices above the hourly limit are due in the next hour.
+    """Implements `NoticeQuota`: notices above the hourly limit are due in one of the next hours.
 
-    The store counts committed notices, so that the limit holds after restarts and across nodes; this object counts
-    those not committed yet.
+    The limit is kept twice. `next_free` plans: it spreads new notices over the coming hours. `admit` holds the limit
+    when a notice is about to leave, because notices also become late together, as when a host or the relay was down.
+    The store counts committed and delivered notices, so that the limit holds after restarts; this object counts those
+    that are not committed or not delivered yet. Each notice counts once, by its id.
     """
 
     def __init__(self, store: Store, per_hour: int) -> None:
         self._store = store
         self._gap = timedelta(hours=1)
         self._per_hour = per_hour
-        self._reserved: dict[str, list[datetime]] = {}
+        self._reserved: dict[str, dict[str, datetime]] = {}
+        self._admitted: dict[str, dict[str, datetime]] = {}
 
-    async def next_free(self, party_id: str, now: datetime) -> datetime:
-        since = now - self._gap
-        stored = await self._store.notice_log.due_since(party_id, since)
-        reserved = [at for at in self._reserved.get(party_id, ()) if at > since]
-        due = sorted((Counter(stored) | Counter(reserved)).elements())
-        at = now if len(due) < self._per_hour else max(now, due[-self._per_hour] + self._gap)
-        if len(self._reserved) >= _PARTIES:
-            self._reserved.clear()
-        self._reserved[party_id] = [*reserved, at]
+    async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        stored = await self._store.notice_log.due_since(party_id, now - self._gap)
+        due = {**self._recent(self._reserved, party_id, now), **stored}
+        due.pop(item_id, None)
+        at = max(now, self._after(due) or now)
+        if at - now > _LONGEST_WAIT:
+            return None
+        self._recent(self._reserved, party_id, now)[item_id] = at
         return at
 
-    def release(self, party_id: str, due_at: datetime) -> None:
-        reserved = self._reserved.get(party_id, [])
-        if due_at in reserved:
-            reserved.remove(due_at)
+    def release(self, party_id: str, item_id: str) -> None:
+        self._reserved.get(party_id, {}).pop(item_id, None)
+
+    async def admit(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        accepted = await self._store.notice_log.accepted_between(party_id, now - self._gap, now + self._gap)
+        admitted = self._recent(self._admitted, party_id, now)
+        sent = {**admitted, **accepted}
+        until = None if item_id in sent else self._after(sent)
+        if until is None:
+            admitted.setdefault(item_id, now)
+            return None
+        return max(until, now + _PAUSE)
+
+    def _after(self, times: Mapping[str, datetime]) -> datetime | None:
+        """Returns the earliest time at which one more fits beside these, None if it fits at once."""
+        ordered = sorted(times.values())
+        return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + self._gap
+
+    def _recent(self, times: dict[str, dict[str, datetime]], party_id: str, now: datetime) -> dict[str, datetime]:
+        """Returns the party's entries, after those that no longer count are dropped."""
+        if party_id not in times and len(times) >= _PARTIES:
+            for other in list(times):
+                if not self._fresh(times[other], now):
+                    del times[other]
+        mine = times[party_id] = self._fresh(times.get(party_id, {}), now)
+        return mine
+
+    def _fresh(self, times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+        return {item_id: at for item_id, at in times.items() if at > now - self._gap}
 
 
 @dataclass(slots=True)
@@ -105,11 +137,11 @@ class ReservedSlots:
     """
 
     quota: NoticeQuota
-    _slots: list[tuple[str, datetime]] = field(default_factory=list)
+    _slots: list[tuple[str, str]] = field(default_factory=list)
 
-    async def next_free(self, party_id: str, now: datetime) -> datetime:
-        due_at = await self.quota.next_free(party_id, now)
-        self._slots.append((party_id, due_at))
+    async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        due_at = await self.quota.next_free(party_id, item_id, now)
+        self._slots.append((party_id, item_id))
         return due_at
 
     def release(self) -> None:

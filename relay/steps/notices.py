@@ -12,7 +12,7 @@ from relay.core.mail.head import HeadError, read_head
 from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
 from relay.core.model.event import NoticeData
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
@@ -74,10 +74,11 @@ class NoticeSubject:
 
 async def about_verdict(
     services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement, sender_id: str | None
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     """Returns the notice of a message that policy held, returned, or relayed with a warning.
 
-    `sender_id` is the writer's entry on the list of the writer's own side, also a new one. Raises UnavailableError.
+    `sender_id` is the writer's entry on the list of the writer's own side, also a new one. None if too many notices
+    wait already, as for all notices here (`NoticeSlots`). Raises UnavailableError.
     """
     verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
@@ -88,7 +89,7 @@ async def about_verdict(
 
 async def about_check(
     services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked, sender_id: str | None
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     """Returns the answer to mail to `check+ALIAS` (R-POL-19).
 
     It does not disclose the buyer's quiet hours. Raises UnavailableError.
@@ -119,7 +120,7 @@ async def _of_verdict(
     reason: Reason | None,
     others: tuple[Reason, ...],
     **more: Any,
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     mail, facts, verdict = judgement.mail, judgement.facts, judgement.verdict
     head, reader = mail.head, facts.pair.side(facts.to)
     about = NoticeSubject(
@@ -161,7 +162,7 @@ async def about_refusal(
     refused: Recipient,
     reason: Reason,
     proven: Judgement,
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     """Returns the notice of a recipient that was refused beside another one, for which the writer is proven.
 
     Raises UnavailableError.
@@ -250,10 +251,13 @@ async def _notice(
     reason: Reason | None,
     now: datetime,
     **more: Any,
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     """`more` are further fields of `NoticeRequest`."""
     marketplace, party = about.marketplace, about.author.party
     item_id = services.ids.new()
+    due_at = await slots.next_free(party.id, item_id, now)
+    if due_at is None:
+        return None
     request = NoticeRequest(
         type=notice_type,
         reason=reason,
@@ -275,11 +279,13 @@ async def _notice(
         marketplace_id=marketplace.id,
         kind=ItemKind.NOTICE,
         state=ItemState.QUEUED,
-        recipient_id=None if about.reply_to else party.id,
+        recipient_id=party.id,
         address=about.reply_to,
         destination=_domain(about.reply_to or about.author.mailbox),
-        queued_at=now,
-        due_at=await slots.next_free(party.id, now),
+        queued_at=due_at,
+        due_at=due_at,
+        # A claim finds it by its time then, and does not take the long wait for a clock that has jumped.
+        hold=Hold.TIME if due_at > now else None,
     )
     language = services.catalogue(locale_of(marketplace, party))
     return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, language))

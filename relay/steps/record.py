@@ -329,8 +329,10 @@ class _TransactionBuilder:
             self.submitted.append((item, stored))
 
     def _add_notice(
-        self, message_id: str, notice: OutgoingNotice, notice_type: NoticeType, reason: Reason | None
+        self, message_id: str, notice: OutgoingNotice | None, notice_type: NoticeType, reason: Reason | None
     ) -> None:
+        if notice is None:
+            return
         self.notices.append(notice)
         code = reason.code if reason is not None else None
         self._event(message_id, EventType.NOTICE_QUEUED, notices.queued_data(notice, notice_type, code))

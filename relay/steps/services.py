@@ -66,16 +66,26 @@ class SignedLinkUrls:
 
 
 class NoticeSlots(Protocol):
-    async def next_free(self, party_id: str, now: datetime) -> datetime:
-        """Reserves a slot and returns the earliest time for the next notice to this party. Raises UnavailableError."""
+    async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        """Reserves a slot for a new notice to this party, and returns the earliest time at which it may leave.
+
+        Returns None if so many notices wait that this one must not be written. Raises UnavailableError.
+        """
         ...
 
 
 class NoticeQuota(NoticeSlots, Protocol):
     """The hourly limit of notices per party (R-OUT-07)."""
 
-    def release(self, party_id: str, due_at: datetime) -> None:
+    def release(self, party_id: str, item_id: str) -> None:
         """Gives back the slot of a notice that was not committed."""
+        ...
+
+    async def admit(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        """Counts a notice that is about to leave, and returns None; or returns the time until which it must wait.
+
+        A notice that was admitted and could not be delivered is admitted again. Raises UnavailableError.
+        """
         ...
 
 

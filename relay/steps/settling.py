@@ -139,7 +139,7 @@ def parked(owner: str, item: Item, now: datetime) -> Settlement:
 
 
 def put_aside(owner: str, item: Item, until: datetime) -> Settlement:
-    """Holds an item without an attempt until the end of its recipient's quiet hours (R-POL-12)."""
+    """Holds an item without an attempt until quiet hours end (R-POL-12), or a slot for a notice is free (R-OUT-07)."""
     waiting = replace(item, hold=Hold.TIME)
     return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 

@@ -1,12 +1,12 @@
 """The notices that parties were sent, so that a similar one is not sent again too soon."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from relay.ports import NoticeSent
 from relay.store.base import StorePart, from_us, to_us
-from relay.store.engine import Work
+from relay.store.engine import Row, Work
 from relay.store.statements import Table
 
 NOTICE_SENT: Final = Table("told", ("party_id", "topic", "at"), "(party_id, topic) DO UPDATE SET at = excluded.at")
@@ -25,5 +25,12 @@ class SqlNoticeLog(StorePart):
         row = await self._first("told_at", party_id, topic)
         return from_us(row["at"]) if row else None
 
-    async def due_since(self, party_id: str, since: datetime) -> Sequence[datetime]:
-        return [from_us(row["due_at"]) for row in await self._read("notices_since", party_id, to_us(since))]
+    async def due_since(self, party_id: str, since: datetime) -> Mapping[str, datetime]:
+        return _times(await self._read("notices_since", party_id, to_us(since)))
+
+    async def accepted_between(self, party_id: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        return _times(await self._read("notices_accepted", party_id, to_us(since), to_us(until)))
+
+
+def _times(rows: Sequence[Row]) -> Mapping[str, datetime]:
+    return {row["id"]: from_us(row["due_at"]) for row in rows}

@@ -18,7 +18,7 @@ class ItemKind(StrEnum):
 
 
 class Hold(StrEnum):
-    """Why an item waits: it is HELD or, if it is relayed mail in quiet hours or under a delay, QUEUED with TIME."""
+    """Why an item waits: it is HELD or QUEUED with TIME: relayed mail in quiet hours or under a delay, and notices."""
 
     DECISION = "word"
     """It waits for a person's decision. Without one by `due_at`, the message is returned (R-SND-02)."""
@@ -73,9 +73,9 @@ class Item:
     """An item of the queue.
 
     `message_id` is the record that it carries or, for a notice, the record that the notice is about. `recipient_id` is
-    the party whose current mailbox gets it. `address` is set instead when a notice or the operator's mail goes to a
-    fixed address. `destination` is the folded domain of the mailbox. The item is not sent before `due_at`; `queued_at`
-    is the time at which it was due first. `attempts` counts the attempts recorded so far.
+    the party whose current mailbox gets it. `address` is set when a notice or the operator's mail goes to a fixed
+    address; a notice has both. `destination` is the folded domain of the mailbox. The item is not sent before `due_at`;
+    `queued_at` is the time at which it was due first. `attempts` counts the attempts recorded so far.
 
     `hold` is why it waits, or waited. A claim takes a held item when it is due, and dispatch then
     acts by `hold`. `awaits_sender` means that the decision is about its sender, whose approval releases the item; any

@@ -10,7 +10,12 @@ RETURNING at
 SELECT at FROM told WHERE party_id = $1 AND topic = $2
 
 -- name: notices_since
-SELECT due_at FROM item WHERE key_holder_id = $1 AND kind = 'notice' AND due_at > $2 ORDER BY due_at
+SELECT id, due_at FROM item WHERE key_holder_id = $1 AND kind = 'notice' AND due_at > $2
+
+-- name: notices_accepted
+-- The due time of a delivered item is the time of its delivery.
+SELECT id, due_at FROM item
+WHERE key_holder_id = $1 AND kind = 'notice' AND due_at > $2 AND due_at <= $3 AND state = 'accepted'
 
 -- name: lock_message
 UPDATE message SET state = state WHERE id = $1 RETURNING id
