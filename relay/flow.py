@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from relay.core.identify import identify
-from relay.core.mail.head import Automatic, HeadError, hops, read_head
+from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
@@ -116,13 +116,14 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     resolved = await resolve(services.store, services.marketplaces, services.ids, incoming)
     has_operator = any(isinstance(one, OperatorRecipient) for one in resolved.distinct.values())
     hop_count = await offload(len(incoming.content), hops, incoming.content) if has_operator else 0
+    seen_by = await offload(len(incoming.content), operator_marks, incoming.content) if has_operator else ()
     results = ResultsInTransaction(resolved)
     try:
         mail = await receive(services.authenticator, services.settings.mime_limits, incoming)
     except (HeadError, MimeError) as error:
         for key, recipient in resolved.distinct.items():
             if isinstance(recipient, OperatorRecipient):
-                results.add(key, await _for_operator(services, incoming, recipient, hop_count))
+                results.add(key, await _for_operator(services, incoming, recipient, hop_count, seen_by))
             else:
                 results.add(key, _unreadable(recipient, error))
         return TransactionResult(mail=None, recipients=results.in_order(incoming))
@@ -134,7 +135,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
             await asyncio.sleep(0)  # other sessions get a turn of the loop
         match recipient:
             case OperatorRecipient():
-                results.add(key, await _for_operator(services, incoming, recipient, hop_count))
+                results.add(key, await _for_operator(services, incoming, recipient, hop_count, seen_by))
             case UnknownRecipient():
                 results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
             case PartyRecipient():
@@ -217,10 +218,11 @@ async def _rerouted(services: Services, incoming: Incoming, judgement: Judgement
 
 
 async def _for_operator(
-    services: Services, incoming: Incoming, recipient: OperatorRecipient, hop_count: int
+    services: Services, incoming: Incoming, recipient: OperatorRecipient, hop_count: int, seen_by: Sequence[str]
 ) -> ForOperator | Refused:
     """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
-    if hop_count > recipient.policy.limits.hop_limit:
+    own = recipient.marketplace.domains
+    if hop_count > recipient.policy.limits.hop_limit or any(domain in own for domain in seen_by):
         return Refused(recipient=recipient, reason=_LOOP)
     uses = await operator_mail.uses(services.store, services.settings.operator_mail, incoming, recipient)
     if isinstance(uses, Reason):

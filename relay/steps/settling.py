@@ -8,6 +8,7 @@ from relay.core import redact, verp
 from relay.core.bounce import origin
 from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
+from relay.core.mail.head import LOOP_MARK, OPERATOR
 from relay.core.mail.mime import body_start
 from relay.core.model.event import AttemptData, Event, EventType, NoticeData
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
@@ -51,7 +52,7 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     if not item.is_ours:
         expires_at = now + timedelta(seconds=services.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, services.store.secrets.get('verp'))}@{domain}"
-    header, body = _halves(services.settings.hostname, item, stored, to, now)
+    header, body = _halves(services.settings.hostname, marketplace.domain, item, stored, to, now)
 
     async def signed(header: bytes, body: bytes) -> bytes:
         signature = await services.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
@@ -70,13 +71,16 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, downgraded=downgraded)
 
 
-def _halves(hostname: str, item: Item, stored: StoredContent, to: str, now: datetime) -> tuple[bytes, bytes]:
+def _halves(
+    hostname: str, domain: str, item: Item, stored: StoredContent, to: str, now: datetime
+) -> tuple[bytes, bytes]:
     """Returns header block and body of the outgoing message. The operator's mail keeps its own To."""
     start = body_start(stored.original)
     own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
     trace = received(by=hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
-        return f"Received: {trace}\r\n".encode() + own_header, stored.original[start:]
+        mark = f"{LOOP_MARK}: {OPERATOR}@{domain}"
+        return f"Received: {trace}\r\n{mark}\r\n".encode() + own_header, stored.original[start:]
     if item.kind is ItemKind.RELAY and stored.header is None:
         raise ValueError(f"item {item.id} has no rewritten header; refusing to relay the original")
     body = section(stored.original, start, len(stored.original), stored.edits)

@@ -1,6 +1,8 @@
 """The relay's own addresses are nobody's sender: they enter no list, and nothing of a list changes them in a text."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,10 +15,15 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.signed_link import Purpose
 from relay.edge.authenticate import SessionAuthenticator
+from relay.housekeeping import Housekeeping
+from relay.ports import Delivery
 from relay.ports.signed_links import LinkError, LinkFault
 from relay.signed_links import SignedLinkService
-from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
+from tests.support.market_env import BUYER, SELLER, START, MarketEnv, parsed
 
+GONE = Delivery(
+    accepted=False, permanent=True, code=550, enhanced="5.1.1", text="no such user", phase="rcpt", host="mx", tls=""
+)
 MOBILE = "m.market.example"
 OTHER_FOLDED = "xn--wgv71a.example"
 WAITING = "lawyer@elsewhere.example"
@@ -138,6 +145,55 @@ async def test_a_link_approves_no_address_of_ours(market: MarketEnv) -> None:  #
     known = await market.store.senders.get(sender.id)
     assert known
     assert known.state is SenderState.BLOCKED
+
+
+async def own_mail_of_every_kind(market: MarketEnv) -> dict[str, bytes]:
+    """Mail that the relay wrote or passed on, by its kind, as its recipient has it."""
+    kinds: dict[str, bytes] = {}
+    await market.send(SELLER, market.buyer_alias)
+    [relayed] = await market.deliver_due()
+    kinds["relayed"] = relayed.content
+    await market.send(SELLER, f"check+{market.buyer_alias}")
+    [notice] = await market.deliver_due()
+    kinds["notice"] = notice.content
+    market.courier.answers[BUYER] = GONE
+    await market.send(SELLER, market.buyer_alias)
+    [undelivered] = await market.deliver_due()
+    kinds["delivery report"] = undelivered.content
+    market.courier.answers.clear()
+    await market.send(BUYER, "postmaster@market.example")
+    [for_operator] = await market.deliver_due()
+    kinds["operator"] = for_operator.content
+    coming = Policy(version="2", effective_at=START + timedelta(days=3))
+    await market.set_marketplace(policies=(Policy(), coming))
+    await Housekeeping().announcements(market.services)
+    [letter] = await market.deliver_due()
+    kinds["letter"] = letter.content
+    return kinds
+
+
+async def test_own_mail_of_every_kind_is_known_when_it_comes_back(market: MarketEnv) -> None:  # R-OUT-08
+    """A forwarding program gives it a From of its own, proven, listed or not: it is not passed on, and nobody asked."""
+    market.services.authenticator = Proven()
+    for kind, content in (await own_mail_of_every_kind(market)).items():
+        header, body = content.split(b"\r\n\r\n", 1)
+        lines = re.sub(rb"(?im)^(from|to):.*(\r\n[ \t].*)*\r\n", b"", header + b"\r\n")
+        for writer in (SELLER, "forward@elsewhere.example"):
+            again = f"From: {writer}\r\nTo: {market.buyer_alias}\r\n".encode() + lines + b"\r\n" + body
+            await market.send_raw(again, "forward@elsewhere.example", market.buyer_alias, trusted=False)
+            assert await market.deliver_due() == [], kind
+            record = (await market.store.records.messages(limit=1))[0]
+            assert (record.state, record.detail.reason_codes[0]) == (MessageState.RETURNED, ReasonCode.LOOP), kind
+    assert await market.store.senders.pending(market.pair.seller.party.id) == []
+
+
+async def test_what_the_operator_has_had_does_not_come_again_but_a_report_does(market: MarketEnv) -> None:  # R-OUT-08
+    own = await own_mail_of_every_kind(market)
+    [reply] = await market.send_raw(own["operator"], BUYER, "abuse@market.example")
+    assert reply.code == 554
+    for kind in ("relayed", "notice", "letter"):
+        [reply] = await market.send_raw(b"Resent-From: x@y.example\r\n" + own[kind], BUYER, "abuse@market.example")
+        assert reply.code == 250, kind
 
 
 # ---------------------------------------------------------------- who counts as the party

@@ -44,12 +44,17 @@ class Head:
 
 
 LOOP_MARK: Final = "X-Relay-Loop"
+OPERATOR: Final = "operator"
+"""The local part in the loop mark of mail to an operator, as in `operator@market.example`."""
 KIND_MARK: Final = "x-relay-kind"
 
 _MAX_WORD: Final = 255
 _MAX_TEXT: Final = 10_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_OPERATOR_MARK: Final = re.compile(
+    rf"^{LOOP_MARK}[ \t]*:[ \t]*{OPERATOR}@([a-z0-9.-]{{1,255}})".encode(), re.IGNORECASE | re.MULTILINE
+)
 _FIRST_WORD: Final = re.compile(r"[\s;(]")
 
 # Markers of automatic replies and of bulk mail, beside the field of RFC 3834. X-Auto-Response-Suppress is not among
@@ -95,6 +100,15 @@ def read_head(content: bytes, root: Part) -> Head:
 def hops(content: bytes) -> int:
     """Returns how many servers a mail has passed, also for a mail that cannot be read otherwise (RFC 5321 §6.3)."""
     return len(_RECEIVED.findall(content, 0, body_start(content)))
+
+
+def operator_marks(content: bytes) -> tuple[str, ...]:
+    """Returns the domains whose operator has had this mail already, also for a mail that cannot be read otherwise.
+
+    Mail to an operator is not rewritten, and may be relayed mail that a party reports: only this mark ends a loop of it.
+    """
+    found = _OPERATOR_MARK.findall(content, 0, body_start(content))
+    return tuple(domain.decode("ascii").lower() for domain in found)
 
 
 def automatic(content: bytes, root: Part) -> Automatic:

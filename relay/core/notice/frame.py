@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from relay.core.mail import date
+from relay.core.mail.head import LOOP_MARK
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.policy import Policy
 from relay.core.notice import encode
@@ -41,6 +42,7 @@ def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, an
     fields += [
         field("Auto-Submitted", "auto-generated" if answered_id is None else "auto-replied"),  # RFC 3834 §5
         field("X-Auto-Response-Suppress", "All"),
+        field(LOOP_MARK, marketplace.domain),
         field("MIME-Version", "1.0"),
     ]
     return b"".join(fields)
