@@ -1,4 +1,4 @@
-"""Letters that are due at a time: digests of pending senders (R-SND-02), announcements of a policy (R-POL-20).
+"""Letters that are due at a time: questions about pending senders (R-SND-02), announcements of a policy (R-POL-20).
 
 Beside that, personal data that is kept in memory for speed is dropped regularly.
 
@@ -17,8 +17,7 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
 from relay.ports import NoticeLog, NoticeSent, Observer, Store, UnavailableError
-from relay.steps import letters, memory
-from relay.steps.notice_log import PENDING
+from relay.steps import letters, memory, owner_requests
 from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
@@ -48,20 +47,16 @@ class Housekeeping:
 
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
-            for sweep in (self.digests, self.announcements):
+            for sweep in (self.requests, self.announcements):
                 await _survive(services.observer, sweep(services))
             await asyncio.sleep(sweep_s)
 
-    async def digests(self, services: Services) -> None:
-        """Writes to each owner of new pending senders, at most once in `Settings.digest_s`."""
-        now = services.clock.now()
-        for party_id in await services.store.senders.parties_due_for_digest(
-            now - timedelta(seconds=services.settings.digest_s)
-        ):
+    async def requests(self, services: Services) -> None:
+        """Asks owners about pending senders and unproven mail (`relay.steps.owner_requests`)."""
+        for party_id in await services.store.requests.parties():
             party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
-                write = partial(letters.pending_digest, services, party)
-                await _in_turn(services.store.notice_log, services.dispatcher, party, PENDING, now, write)
+                await owner_requests.ask(services, party, services.clock.now())
 
     async def announcements(self, services: Services) -> None:
         """Writes to each seller about a policy whose announcement is due."""

@@ -19,6 +19,7 @@ PURPOSES = {
     "body": "sealed bytes: originals, notices and reports",
     "dkim_key": "sealed signing keys by domain and selector",
     "event": "what happened to each message; rows are only added",
+    "owner_request": "questions to the owners of accounts: about a pending sender, or about unproven mail",
     "heartbeat": "a row that each process overwrites to prove that writes are possible",
     "holder_key": "the wrapped key of each party and marketplace; destroying it erases the holder's data",
     "item": "the queue",

@@ -48,18 +48,18 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     if facts.is_own_from:
         return Reason(code=ReasonCode.LOGIN_MISUSED)
     if login == facts.pair.side(facts.to.other).party.id:
-        return _by_login(facts, policy)
+        return _by_login(incoming, facts, policy)
     return _to_oneself_by_login(head, facts)
 
 
-def _by_login(facts: Facts, policy: Policy) -> Writer | Reason:
+def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reason:
     """Checks whether the From of a party that has logged in may write for it (R-IN-02)."""
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.listed_elsewhere:
         return Reason(code=ReasonCode.LOGIN_MISUSED)
-    if state is None and facts.pending_senders >= policy.senders.pending:
+    if state in {None, SenderState.UNKNOWN} and not _has_room(incoming, facts, policy):
         return Reason(code=ReasonCode.TOO_MANY_PENDING)
     return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
 
@@ -84,7 +84,7 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     if state is SenderState.APPROVED:
         if proof is not Proof.NONE:
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
-        if facts.marketplace.authentication is Fallback.HOLD:
+        if facts.marketplace.authentication is Fallback.HOLD and _has_room(incoming, facts, policy):
             return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
         return _stranger()
     if proof is Proof.NONE:
@@ -94,20 +94,33 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.pair.side(facts.to).lists(head.from_address):
         return Writer(role=facts.to, sender=None, proof=proof, registered=False)
-    if proof is Proof.ALIGNED and _may_wait(facts, state, policy):
+    if proof is Proof.ALIGNED and _may_wait(incoming, facts, state, policy):
         return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
     return _stranger()
 
 
-def _may_wait(facts: Facts, state: SenderState | None, policy: Policy) -> bool:
+def _may_wait(incoming: Incoming, facts: Facts, state: SenderState | None, policy: Policy) -> bool:
     """Whether an unlisted address may wait, on the writing party's list, for a decision (R-SND-02).
 
     It may not when that party is not active: a writer who is not known to belong to the account must not learn that.
     """
     if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
         return False
-    room = not facts.listed_elsewhere and facts.pending_senders < policy.senders.pending
-    return room or state is SenderState.UNKNOWN
+    if facts.listed_elsewhere and state is not SenderState.UNKNOWN:
+        return False
+    return _has_room(incoming, facts, policy)
+
+
+def _has_room(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
+    """Whether this mail may wait for the account owner: few mails and bytes of one writer may, in few places."""
+    limits, waiting = policy.senders, facts.waiting
+    mails, size_bytes = (
+        (limits.domain_mails, limits.domain_bytes)
+        if waiting.by_domain
+        else (limits.address_mails, limits.address_bytes)
+    )
+    fits = waiting.mails < mails and waiting.size_bytes + len(incoming.content) <= size_bytes
+    return waiting.has_place and fits
 
 
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:

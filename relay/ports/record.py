@@ -18,6 +18,7 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
 from relay.core.rewrite.plan import Change
+from relay.core.signed_link import Purpose
 from relay.ports.detail import RecordDetail
 from relay.ports.outward import Delivery
 
@@ -127,8 +128,65 @@ class NoticeSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerRequest:
+    """A question to the owner of an account: about a pending sender, or about a message that nothing proves (R-IN-09).
+
+    `subject_id` is the id of the sender or of the message, as `purpose` says. A sender about whom no other mail waits
+    is asked about anew.
+    """
+
+    subject_id: str
+    party_id: str
+    pair_id: str
+    purpose: Purpose
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The places of a party's unlisted senders.
+
+    `number` senders may wait, one of them only from the domain of `mailbox`. Mail received after `since` counts for its
+    writer. An organizational domain is one sender, but not one of the `providers`, at which each address is.
+    """
+
+    number: int
+    mailbox: str | None
+    since: datetime
+    providers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitLimit:
+    """The places and the budget within which the mail of one transaction may wait for the owner (R-SND-02).
+
+    `sender_id` is the writer's entry; the further fields are those of `SenderStore.waiting` and of the policy.
+    """
+
+    party_id: str
+    sender_id: str
+    places: Places
+    mails: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """A question that waits to be put to the owner of an account.
+
+    `sender` is the entry for the From address; `held` is the number of messages that wait, 0 if the question is moot.
+    """
+
+    request: OwnerRequest
+    sender: Sender
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """Everything that one transaction adds, all or nothing.
+
+    `requests` are new questions to owners; `asked` are the subjects of those that this transaction asks.
 
     Items in state LEASED are leased by `owner` from the beginning, with their first attempt counted, so that the worker
     can deliver them without another write.
@@ -144,6 +202,9 @@ class Acceptance:
     uses: tuple[Use, ...] = ()
     misuse: tuple[Misuse, ...] = ()
     told: tuple[NoticeSent, ...] = ()
+    requests: tuple[OwnerRequest, ...] = ()
+    asked: tuple[str, ...] = ()
+    wait_limits: tuple[WaitLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from relay.core.bounce.keeping import Kept
 from relay.core.model.event import Event, MarkData, ViewData
-from relay.core.model.facts import ThreadRef
+from relay.core.model.facts import ThreadRef, Waiting
 from relay.core.model.item import Item
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
@@ -41,8 +41,10 @@ from relay.ports.record import (
     MessageSummary,
     Misuse,
     NoticeSent,
+    OpenRequest,
     OptOutChange,
     Pending,
+    Places,
     QueueLine,
     Report,
     Restoration,
@@ -272,23 +274,47 @@ class SenderStore(Protocol):
         """Returns the senders that wait for the party's decision, the one that has waited longest first."""
         ...
 
-    async def pending_count(self, party_id: str) -> int:
-        """Returns how many senders that wait for the party's decision have mail that is held.
+    async def waiting(self, marketplace_id: str, party_id: str, address: str, places: Places) -> Waiting:
+        """Returns how an unlisted folded address stands beside the senders that wait for the party's decision.
 
-        Senders whose mail was returned do not count.
+        A sender whose mail was returned has no place, but its mail still counts for the writer.
         """
         ...
 
-    async def parties_due_for_digest(self, before: datetime) -> Sequence[str]:
-        """Returns the ids of the parties that a digest of pending senders is due for, in their order (R-SND-02).
+    async def unproven(self, sender_id: str) -> Waiting:
+        """Returns the mail of a listed sender that is held, as it waits to be confirmed."""
+        ...
 
-        A party is due if it has a pending sender and never had a digest, or if its last digest was before `before` and
-        a pending sender came after that. A bulk read.
+    async def listed_by_counterpart(self, marketplace_id: str, party_id: str, address: str) -> bool:
+        """Returns whether a party that shares a pair with this one lists the folded address, or its domain.
+
+        This is the one predicate for an address that is the other side's: nobody is ever asked about it (R-SND-02). An
+        entry that only waits there does not count.
         """
         ...
 
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         """Returns whether another party of the marketplace has exactly this folded address as an approved sender."""
+        ...
+
+
+class RequestStore(Protocol):
+    """Questions to the owners of accounts (R-SND-02). `AcceptanceStore.add` adds them, and notes that they were put."""
+
+    async def parties(self) -> Sequence[str]:
+        """Returns the ids of the parties that have questions to be put to them, in their order. A bulk read."""
+        ...
+
+    async def waiting(self, party_id: str) -> Sequence[OpenRequest]:
+        """Returns the questions to be put to the party, the oldest first; none if the party is erased."""
+        ...
+
+    async def leave_out(self, subject_ids: Sequence[str]) -> None:
+        """Notes that these questions are not put."""
+        ...
+
+    async def was_asked(self, message_id: str) -> bool:
+        """Returns whether the owner was asked about a message, or about its sender."""
         ...
 
 
@@ -373,8 +399,9 @@ class AcceptanceStore(Protocol):
 
         A new sender that another message has added before is not added again, and the records refer to the existing
         entry. Mail that is held for a sender who was decided on since the judgement is released or returned at once.
-        Points of misuse count once for each message and cause. Raises OvertakenError, with nothing written, if a use
-        would exceed its limit, and ValueError for an item in a state that no new item can have.
+        Where an unlisted sender needs a place, mail of others gives way (`WaitLimit`). Points of misuse count once for
+        each message and cause. Raises OvertakenError, with nothing written, if a use or waiting mail would exceed its
+        limit, or a question was asked before, and ValueError for an item in a state that no new item can have.
         """
         ...
 
@@ -647,6 +674,8 @@ class Store(Protocol):
     def threads(self) -> ThreadStore: ...
     @property
     def senders(self) -> SenderStore: ...
+    @property
+    def requests(self) -> RequestStore: ...
     @property
     def opt_outs(self) -> OptOutStore: ...
     @property

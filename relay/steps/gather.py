@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from relay.core.mail.head import Automatic
-from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage, Waiting
 from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
-from relay.core.model.pair import Pair
+from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
-from relay.core.model.sender import SenderState
+from relay.core.model.policy import Policy
+from relay.core.model.sender import Sender, SenderState
 from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
 from relay.core.policy.rules import quotas
-from relay.ports import Scanner, Store, Use
+from relay.ports import Places, Scanner, Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
@@ -87,7 +88,7 @@ async def gather(
         sender=sender,
         listed_elsewhere=unlisted
         and await store.senders.listed_elsewhere(marketplace.id, writing.id, head.from_address),
-        pending_senders=await store.senders.pending_count(writing.id) if unlisted else 0,
+        waiting=await _waiting(store, marketplace, pair.side(to.other), mail, sender, policy, now),
         opt_outs=tuple(opt_outs),
         thread_refs=thread_refs,
         open_question=to is Role.BUYER and await store.threads.has_open_question(pair.id),
@@ -107,6 +108,37 @@ async def gather(
         link_prefix=link_prefix,
         thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
         is_own_from=is_own_from,
+    )
+
+
+async def _waiting(
+    store: Store,
+    marketplace: Marketplace,
+    writing: Side,
+    mail: ParsedMail,
+    sender: Sender | None,
+    policy: Policy,
+    now: datetime,
+) -> Waiting:
+    """Returns the mail that limits an unlisted or unproven writer (R-SND-02).
+
+    There is no look-up for a proven writer whose address is decided on.
+    """
+    if sender is None or sender.state in {SenderState.RETIRED, SenderState.UNKNOWN}:
+        address = mail.head.from_address
+        return await store.senders.waiting(marketplace.id, writing.party.id, address, places(writing, policy, now))
+    if mail.authentication.proof is Proof.NONE and sender.state is SenderState.APPROVED:
+        return await store.senders.unproven(sender.id)
+    return Waiting()
+
+
+def places(writing: Side, policy: Policy, now: datetime) -> Places:
+    """Returns the places of the unlisted senders of a party, by the policy in force."""
+    return Places(
+        number=policy.senders.pending,
+        mailbox=writing.mailbox,
+        since=now - timedelta(seconds=policy.senders.pending_s),
+        providers=policy.senders.mailbox_providers,
     )
 
 
@@ -153,7 +185,7 @@ async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order
         from_address="",
         sender=None,
         listed_elsewhere=False,
-        pending_senders=0,
+        waiting=Waiting(),
         opt_outs=tuple(await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id)),
         thread_refs=(),
         open_question=await store.threads.has_open_question(pair.id),

@@ -1,6 +1,6 @@
 """The relay's own letters: each has a record of its own, and goes through the queue like all mail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,9 +12,8 @@ from relay.core.model.message import MessageState
 from relay.core.model.party import Party
 from relay.core.model.policy import Policy
 from relay.core.notice import letters
-from relay.core.notice.letters import Letterhead, WaitingSender
+from relay.core.notice.letters import Letterhead
 from relay.core.policy.changes import changes
-from relay.core.signed_link import Purpose
 from relay.ports import Acceptance, Ids, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
 from relay.steps.plan import locale_of
 from relay.steps.queueing import domain_of
@@ -22,28 +21,6 @@ from relay.steps.services import Services
 
 _TURN_S: Final = 60
 """The time in which the same report is not accepted again, while its letter is written."""
-
-
-async def pending_digest(services: Services, party: Party, told: NoticeSent) -> bool:
-    """Writes to the owner of senders that wait for the owner's decision (R-SND-02); False if none waits."""
-    marketplace = services.marketplaces.by_id[party.marketplace_id]
-    waiting = [
-        WaitingSender(
-            pending.sender.address,
-            pending.held,
-            pending.since,
-            services.links.url(Purpose.SENDER, party.id, pending.sender.id, told.at),
-        )
-        for pending in await services.store.senders.pending(party.id)
-    ]
-    if not waiting:
-        return False
-    language = services.catalogue(locale_of(marketplace, party))
-
-    def write(head: Letterhead) -> bytes:
-        return letters.pending_digest(head, waiting, language)
-
-    return await to_party(services, marketplace, party, told, write, LetterType.DIGEST)
 
 
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
@@ -58,20 +35,22 @@ async def announcement(services: Services, party: Party, policy: Policy, told: N
             head, policy, policy.summary.get(locale, ""), changed, url, services.catalogue(locale)
         )
 
-    return await to_party(services, marketplace, party, told, write, LetterType.ANNOUNCEMENT)
+    return await to_party(services, marketplace, party, (told,), write, LetterType.ANNOUNCEMENT, told.at)
 
 
 async def to_party(
     services: Services,
     marketplace: Marketplace,
     party: Party,
-    told: NoticeSent,
+    told: Sequence[NoticeSent],
     write: Callable[[Letterhead], bytes],
     letter_type: LetterType,
+    now: datetime,
+    asked: tuple[str, ...] = (),
 ) -> bool:
-    """Records and queues a letter to the party's mailbox, with the note that it was sent.
+    """Records and queues a letter to the party's mailbox, with the notes that it was sent, and what it asked.
 
-    False if the party has no mailbox. Raises UnavailableError.
+    False if the party has no mailbox. Raises UnavailableError, and OvertakenError if something was asked already.
     """
     mailbox = await services.store.parties.mailbox(party.id)
     if mailbox is None:
@@ -83,10 +62,11 @@ async def to_party(
             marketplace,
             write,
             letter_type,
-            told.at,
+            now,
             destination=mailbox,
             recipient_id=party.id,
-            told=(told,),
+            told=tuple(told),
+            asked=asked,
         )
     )
     return True
@@ -163,6 +143,7 @@ def _acceptance(
     recipient_id: str | None = None,
     address: str | None = None,
     told: tuple[NoticeSent, ...] = (),
+    asked: tuple[str, ...] = (),
 ) -> Acceptance:
     record_id = ids.new()
     content = write(Letterhead(marketplace=marketplace, letter_id=f"{record_id}@{marketplace.domain}", at=now))
@@ -202,4 +183,5 @@ def _acceptance(
         owner=owner,
         lease_until=now,
         told=told,
+        asked=asked,
     )

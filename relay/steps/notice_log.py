@@ -1,6 +1,6 @@
 """The limits on notices to one party.
 
-The same notice is not repeated at once (R-SND-02, R-POL-11), and there are at most so many an hour (R-OUT-07).
+The same notice is not repeated at once (R-POL-11), and there are at most so many an hour (R-OUT-07).
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,11 @@ from typing import Final, Self
 from relay.core.model import days
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
-from relay.ports import NoticeLog, NoticeSent, SenderStore, Store
+from relay.ports import NoticeLog, NoticeSent, Store
 from relay.steps.outcomes import Judgement
 from relay.steps.quota import QUOTAS
 from relay.steps.services import NoticeQuota
 
-PENDING: Final = "pending"
-"""The topic of unlisted senders that wait for a decision."""
 _PARTIES: Final = 10_000
 _PAUSE: Final = timedelta(minutes=1)
 """The shortest wait of a notice that is late: places become free one by one, and all that wait ask again each time."""
@@ -30,14 +28,12 @@ than the wait that a claim takes for a clock that has jumped (`store/queue.py`).
 def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
     """Returns the key under which a notice is suppressed, None if it is sent every time.
 
-    Suppressed are pending senders (a digest names those that follow, R-SND-02), exhausted quotas (per staff address;
-    pair and buyer quotas per recipient, R-POL-11) and repeated warnings, except those of misused marks (R-POL-06).
+    Suppressed are exhausted quotas (per staff address; pair and buyer quotas per recipient, R-POL-11) and repeated
+    warnings, except those of misused marks (R-POL-06).
     """
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
     code = verdict.main_reason.code
-    if code is ReasonCode.SENDER_PENDING:
-        words = [PENDING]
-    elif code in QUOTAS or verdict.action is Action.RELAY:
+    if code in QUOTAS or verdict.action is Action.RELAY:
         warned = {reason.code for reason in verdict.warnings if verdict.action is Action.RELAY}
         if ReasonCode.BYPASS_MISUSED in warned:
             return None
@@ -48,23 +44,15 @@ def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
     return NoticeSent(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
 
 
-async def was_just_told(
-    notice_log: NoticeLog, senders: SenderStore, digest_s: float, told: NoticeSent, judgement: Judgement
-) -> bool:
+async def was_just_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
     """Whether the notice can be left out, because the party has got it a short while ago.
 
-    A notice of a quota counts for the rest of its day. A notice of a pending sender also counts while other mail of
-    this sender waits, or when the next digest will name the sender. The clock may have jumped since the last notice.
+    A notice of a quota counts for the rest of its day. The clock may have jumped since the last notice.
     """
     told_at = await notice_log.last_at(told.party_id, told.topic)
     if told_at is None:
         return False
-    code, sender = judgement.verdict.main_reason.code, judgement.writer.sender
-    if code is ReasonCode.SENDER_PENDING:
-        waiting = await senders.pending(told.party_id)
-        own = sender.id if sender else ""
-        if any(one.since > told_at or (one.held and one.sender.id == own) for one in waiting):
-            return True
+    code = judgement.verdict.main_reason.code
     if code in QUOTAS:
         policy = judgement.recipient.policy
         return days.day_of(told_at, policy) == days.day_of(told.at, policy)

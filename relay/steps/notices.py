@@ -41,10 +41,10 @@ _NO_FAULTS: Final = frozenset(
     }
 )
 """Reasons that need no action of the reader; they are left out of "Also noticed"."""
+_ENDED_HOLDS: Final = frozenset({ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED})
 _EXCERPT_MARGIN: Final = 40
 _EXCERPT_LONGEST: Final = 120
 _LINKS: Final = {
-    ReasonCode.SENDER_UNPROVEN: Purpose.CONFIRM,
     ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
     ReasonCode.CHANNEL_OFF: Purpose.PRODUCT_SUPPORT,
 }
@@ -55,8 +55,8 @@ class NoticeSubject:
     """The message that a notice is about.
 
     `reply_to` is the writer's own address if it was proven and approved for this message; if it is None the notice goes
-    to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real addresses behind it. `pending_id` is
-    the writer's entry on the list of `author`, None if there is none.
+    to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real addresses behind it. `subject` is None
+    if the writer is not proven to be `author`: no word of such mail stands in a notice.
     """
 
     message_id: str
@@ -65,30 +65,28 @@ class NoticeSubject:
     alias: str
     hidden: frozenset[str]
     reply_to: str | None
-    subject: str
+    subject: str | None
     original_message_id: str
     received_at: datetime
     order: str
-    pending_id: str | None = None
 
 
 async def about_verdict(
-    services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement, sender_id: str | None
+    services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement
 ) -> OutgoingNotice | None:
     """Returns the notice of a message that policy held, returned, or relayed with a warning.
 
-    `sender_id` is the writer's entry on the list of the writer's own side, also a new one. None if too many notices
-    wait already, as for all notices here (`NoticeSlots`). Raises UnavailableError.
+    None if too many notices wait already, as for all notices here (`NoticeSlots`). Raises UnavailableError.
     """
     verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
     others = tuple(other for other in rest if other is not reason and other.code not in _NO_FAULTS)
     notice_type = VERDICT_TYPES[verdict.action]
-    return await _of_verdict(services, slots, incoming, judgement, sender_id, notice_type, reason, others)
+    return await _of_verdict(services, slots, incoming, judgement, notice_type, reason, others)
 
 
 async def about_check(
-    services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked, sender_id: str | None
+    services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked
 ) -> OutgoingNotice | None:
     """Returns the answer to mail to `check+ALIAS` (R-POL-19).
 
@@ -101,7 +99,6 @@ async def about_check(
         slots,
         incoming,
         judgement,
-        sender_id,
         NoticeType.CHECKED,
         reasons[0] if reasons else None,
         reasons[1:],
@@ -115,7 +112,6 @@ async def _of_verdict(
     slots: NoticeSlots,
     incoming: Incoming,
     judgement: Judgement,
-    sender_id: str | None,
     notice_type: NoticeType,
     reason: Reason | None,
     others: tuple[Reason, ...],
@@ -134,11 +130,12 @@ async def _of_verdict(
         original_message_id=head.message_id,
         received_at=incoming.received_at,
         order=facts.order.external_id if facts.order else "",
-        pending_id=sender_id,
     )
-    if reason is not None and reason.code is ReasonCode.SENDER_PENDING:
-        # The account's owner decides about the sender, and needs the address for that.
-        reason = replace(reason, values=(*reason.values, ("sender", head.from_address)))
+    if not judgement.writer.registered:
+        # The owner reads it, and nothing in it may be the words of somebody else (R-SND-02).
+        reason = Reason(code=reason.code) if reason is not None else None
+        about = replace(about, subject=None, original_message_id="")
+        return await _notice(services, slots, about, notice_type, reason, incoming.received_at, **more)
     return await _notice(
         services,
         slots,
@@ -194,10 +191,17 @@ async def about_item(
 ) -> OutgoingNotice | None:
     """Returns the notice of a message that was accepted before.
 
-    None if its writer gets none (automatic mail) or no longer exists. Raises UnavailableError.
+    None if its writer gets none (automatic mail) or no longer exists, and at the end of a hold about which the owner
+    was not asked. Raises UnavailableError.
     """
     about = await _recall(services, item)
     if about is None:
+        return None
+    if (
+        about.subject is None
+        and reason.code in _ENDED_HOLDS
+        and not await services.store.requests.was_asked(item.message_id)
+    ):
         return None
     remote = None
     if delivery is not None:
@@ -236,8 +240,8 @@ async def _recall(services: Services, item: Item) -> NoticeSubject | None:
         alias=pair.side(role.other).alias.address,
         hidden=pair.side(role.other).addresses,
         reply_to=reply_to,
-        subject=stored.subject,
-        original_message_id=stored.original_message_id,
+        subject=stored.subject if detail.registered else None,
+        original_message_id=stored.original_message_id if detail.registered else "",
         received_at=summary.received_at,
         order=summary.order_external_id or "",
     )
@@ -293,12 +297,10 @@ async def _notice(
 
 def _links(urls: SignedLinkUrls, about: NoticeSubject, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
     """Returns the links by which the reader can act on the reason."""
-    purpose, subject_id = _LINKS.get(reason.code), about.message_id
-    if reason.code is ReasonCode.SENDER_PENDING and about.pending_id:
-        purpose, subject_id = Purpose.SENDER, about.pending_id
+    purpose = _LINKS.get(reason.code)
     if purpose is None:
         return ()
-    return (NoticeLink(purpose, urls.url(purpose, about.author.party.id, subject_id, now)),)
+    return (NoticeLink(purpose, urls.url(purpose, about.author.party.id, about.message_id, now)),)
 
 
 def _domain(mailbox: str | None) -> str:

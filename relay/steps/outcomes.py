@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from relay.core.identify import Writer
 from relay.core.mail.head import Automatic, Head
 from relay.core.mail.mime import Part
-from relay.core.model.facts import Authentication, Facts
+from relay.core.model.facts import Authentication, Facts, Proof
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
 from relay.core.model.standing import Standing
-from relay.core.model.verdict import Verdict
+from relay.core.model.verdict import Action, Verdict
 from relay.core.rewrite.plan import Rewritten
 from relay.ports import Use
 from relay.steps.quota import QUOTAS
@@ -44,6 +44,20 @@ class Judgement:
     facts: Facts
     writer: Writer
     verdict: Verdict
+
+    @property
+    def waits_for_owner(self) -> bool:
+        """Whether the mail is held, and the owner of the writer's account must decide about it (R-SND-02, R-IN-09)."""
+        return self.verdict.action is Action.HOLD and not self.writer.registered
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether a notice about this mail reaches its writer, and not somebody whom a stranger writes for.
+
+        The writer is listed, has logged in, or wrote from an own address to the own alias.
+        """
+        writer = self.writer
+        return writer.registered or writer.proof is Proof.LOGIN or writer.role is self.facts.to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

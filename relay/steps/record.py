@@ -16,6 +16,7 @@ from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeType
 from relay.core.rewrite.plan import Rewritten
+from relay.core.signed_link import Purpose
 from relay.ports import (
     Acceptance,
     MessageRecord,
@@ -23,12 +24,15 @@ from relay.ports import (
     MisuseCause,
     NoticeSent,
     OutgoingNotice,
+    OwnerRequest,
     RecordAction,
     StoredContent,
     Use,
+    WaitLimit,
 )
 from relay.steps import notice_log, notices, queueing, record_detail
 from relay.steps.offload import THREAD_BYTES
+from relay.steps.gather import places
 from relay.steps.outcomes import (
     Checked,
     ForOperator,
@@ -85,6 +89,8 @@ async def entry(
             uses=tuple(builder.uses),
             misuse=tuple(builder.misuse),
             told=tuple(builder.told),
+            requests=tuple(builder.requests),
+            wait_limits=tuple(builder.wait_limits),
         ),
         submitted=tuple(builder.submitted),
     )
@@ -107,6 +113,8 @@ class _TransactionBuilder:
     uses: list[Use] = field(default_factory=list)
     misuse: list[Misuse] = field(default_factory=list)
     told: list[NoticeSent] = field(default_factory=list)
+    requests: list[OwnerRequest] = field(default_factory=list)
+    wait_limits: list[WaitLimit] = field(default_factory=list)
 
     async def write(self, result: RecipientResult) -> None:
         match result:
@@ -161,20 +169,52 @@ class _TransactionBuilder:
                     at=self.incoming.received_at,
                 )
             )
-        if verdict.notify and not self.result.rejects:
+        if judgement.waits_for_owner:
+            self._ask_owner(judgement, record)
+        elif verdict.notify and not self.result.rejects and judgement.has_reader:
             await self._notify(judgement, record)
+
+    def _ask_owner(self, judgement: Judgement, record: MessageRecord) -> None:
+        """Adds the question to the owner about held mail of an unlisted or unproven writer, and its limits (R-SND-02).
+
+        Housekeeping puts it. The work here is the same for every such writer, also for one about whom nobody is asked,
+        so that a client cannot tell them apart by the time of the answer.
+        """
+        facts, writer, now = judgement.facts, judgement.writer, self.incoming.received_at
+        policy, author = judgement.recipient.policy, facts.pair.side(writer.role)
+        if record.sender_id is None:
+            return
+        limits = policy.senders
+        by_domain = facts.waiting.by_domain
+        self.wait_limits.append(
+            WaitLimit(
+                party_id=author.party.id,
+                sender_id=record.sender_id,
+                places=places(author, policy, now),
+                mails=limits.domain_mails if by_domain else limits.address_mails,
+                size_bytes=limits.domain_bytes if by_domain else limits.address_bytes,
+            )
+        )
+        if judgement.verdict.notify:
+            is_proven = writer.proof is not Proof.NONE
+            request = OwnerRequest(
+                subject_id=record.sender_id if is_proven else record.id,
+                party_id=author.party.id,
+                pair_id=facts.pair.id,
+                purpose=Purpose.SENDER if is_proven else Purpose.CONFIRM,
+                since=now,
+            )
+            self.requests.append(request)
 
     async def _notify(self, judgement: Judgement, record: MessageRecord) -> None:
         """Adds the notice of a verdict, unless the party got the same one a short while ago."""
         sent = notice_log.topic(judgement, self.incoming.received_at)
         if sent is not None:
-            store, digest_s = self.services.store, self.services.settings.digest_s
-            if sent in self.told or await notice_log.was_just_told(
-                store.notice_log, store.senders, digest_s, sent, judgement
-            ):
+            log, digest_s = self.services.store.notice_log, self.services.settings.digest_s
+            if sent in self.told or await notice_log.was_just_told(log, digest_s, sent, judgement):
                 return
             self.told.append(sent)
-        notice = await notices.about_verdict(self.services, self.slots, self.incoming, judgement, record.sender_id)
+        notice = await notices.about_verdict(self.services, self.slots, self.incoming, judgement)
         self._add_notice(
             record.id, notice, notices.VERDICT_TYPES[judgement.verdict.action], judgement.verdict.main_reason
         )
@@ -184,8 +224,8 @@ class _TransactionBuilder:
         verdict = result.judgement.verdict
         record = self._judged_record(result, MessageState.RETURNED)
         self._add(record, EventType.CHECKED, record_detail.why(verdict.reasons, verdict.policy_version))
-        if result.judgement.mail.automatic is Automatic.NO:
-            notice = await notices.about_check(self.services, self.slots, self.incoming, result, record.sender_id)
+        if result.judgement.mail.automatic is Automatic.NO and result.judgement.has_reader:
+            notice = await notices.about_check(self.services, self.slots, self.incoming, result)
             self._add_notice(record.id, notice, NoticeType.CHECKED, next(iter(verdict.reasons), None))
 
     def _judged_record(

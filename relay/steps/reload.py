@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from relay.core.identify import Writer
 from relay.core.mail.head import Head, HeadError, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, Part, split
-from relay.core.model.facts import Authentication, Facts
+from relay.core.model.facts import Authentication, Facts, Waiting
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
@@ -107,7 +107,7 @@ async def _facts(
         from_address=head.from_address,
         sender=None,
         listed_elsewhere=False,
-        pending_senders=0,
+        waiting=Waiting(),
         opt_outs=tuple(await store.opt_outs.in_force(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
         thread_refs=tuple(await store.threads.refs(pair, writer.role, head.references)) if head.references else (),
         open_question=False,

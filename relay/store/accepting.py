@@ -1,8 +1,8 @@
 """Acceptances: the records, events, queue items and notices of one transaction, all or none (R-IN-03)."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -11,7 +11,7 @@ from relay.core.model.event import EventType
 from relay.core.model.item import INITIAL_STATES
 from relay.core.model.message import MessageState
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError
+from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError, OwnerRequest, WaitLimit
 from relay.steps.offload import THREAD_BYTES, offload
 from relay.store.base import Base, StorePart, to_us
 from relay.store.contents import (
@@ -35,7 +35,8 @@ from relay.store.holds import SqlHolds
 from relay.store.items import ITEM, item_row
 from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
 from relay.store.notice_log import NOTICE_SENT
-from relay.store.senders import SealedSender, seal_entry
+from relay.store.requests import REQUEST, request_row
+from relay.store.senders import SealedSender, SqlSenders, domain_hash_of, seal_entry
 from relay.store.statements import insert, spread
 
 _SENDER_ID: Final = MESSAGE.columns.index("sender_id")
@@ -46,7 +47,7 @@ SqlRow = tuple[object, ...]
 
 
 class _FullError(Exception):
-    """A quota use has exceeded its limit."""
+    """A quota use, or the mail that waits for an owner, has exceeded its limit; or another node has asked the owner."""
 
 
 @dataclass(slots=True)
@@ -63,6 +64,9 @@ class Rows:
     limits: dict[tuple[str, str, str], int] = field(default_factory=dict)
     misuse: list[SqlRow] = field(default_factory=list)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
+    requests: dict[str, OwnerRequest] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    wait_limits: list[WaitLimit] = field(default_factory=list)
     report: Callable[[], None] | None = None
     """It is called once the rows are committed."""
 
@@ -80,10 +84,11 @@ class Rows:
 
 
 class SqlAcceptances(StorePart):
-    def __init__(self, base: Base, holder_keys: SqlHolderKeys, holds: SqlHolds) -> None:
+    def __init__(self, base: Base, holder_keys: SqlHolderKeys, holds: SqlHolds, senders: SqlSenders) -> None:
         super().__init__(base)
         self._holder_keys = holder_keys
         self._holds = holds
+        self._senders = senders
 
     async def add(self, acceptance: Acceptance) -> None:
         try:
@@ -91,7 +96,7 @@ class SqlAcceptances(StorePart):
             rows = await self._rows(acceptance, load_bytes)
             await self._engine.write_together(self._add_all, rows, heavy=load_bytes > THREAD_BYTES)
         except _FullError as error:
-            raise OvertakenError("a quota was used up meanwhile") from error
+            raise OvertakenError("a quota or a place was used up meanwhile") from error
 
     async def _rows(self, acceptance: Acceptance, load_bytes: int) -> Rows:
         """Seals everything. `load_bytes`, of all records together, decides whether that is done in a thread."""
@@ -134,6 +139,9 @@ class SqlAcceptances(StorePart):
                 rows.limits[key] = use.limit
         rows.misuse += [misuse_row(self._ids.new(), misuse) for misuse in acceptance.misuse]
         rows.told.update({(told.party_id, told.topic): to_us(told.at) for told in acceptance.told})
+        rows.requests.update({request.subject_id: request for request in acceptance.requests})
+        rows.asked += acceptance.asked
+        rows.wait_limits += acceptance.wait_limits
         seen_at = {record.sender_id: record.received_at for record in acceptance.records}
         for sender in acceptance.new_senders:
             rows.senders.append(await self._sender_row(sender, seen_at.get(sender.id)))
@@ -161,7 +169,8 @@ class SqlAcceptances(StorePart):
         sealed = seal_entry(sender.id, SealedSender(sender.address, sender.label, sender.added_by), key)
         flags = (int(sender.is_domain), int(sender.shared))
         changed_at = to_us(seen_at or self._clock.now())
-        return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at)
+        domain_hash = domain_hash_of(self._vault, party["marketplace_id"], sender.address)
+        return (sender.id, sender.party_id, address_hash, sealed, *flags, sender.state.value, changed_at, domain_hash)
 
     def _message_row(self, record: MessageRecord, content_hash: bytes, body: SharedBody | None) -> SqlRow:
         own_id = whole(record.original_message_id)
@@ -194,6 +203,7 @@ class SqlAcceptances(StorePart):
         """Writes the rows of all transactions that wait, with one statement for each table."""
         messages = [row for rows in batch for row in rows.messages]
         new_senders = [row for rows in batch for row in rows.senders]
+        entered: dict[object, object] = {}
         if new_senders:
             entered = yield from self._enter_new(new_senders)
             messages = [
@@ -207,6 +217,8 @@ class SqlAcceptances(StorePart):
         yield from insert(EVENT, [row for rows in batch for row in rows.events])
         report(self._engine, batch)
         yield from self._resolve_late(messages)
+        yield from self._ask(batch, entered)
+        yield from self._bound(batch, entered)
         yield from _count(batch)
         return [None] * len(batch)
 
@@ -218,6 +230,27 @@ class SqlAcceptances(StorePart):
             entry = yield self._sql["sender_entry"], row[1:3]
             entered[row[0]] = entry[0]["id"]
         return entered
+
+    def _ask(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
+        """Writes new questions to owners, and notes those that are asked."""
+        requests: dict[str, SqlRow] = {}
+        for request in (request for rows in batch for request in rows.requests.values()):
+            subject_id = str(entered.get(request.subject_id, request.subject_id))
+            requests.setdefault(subject_id, request_row(replace(request, subject_id=subject_id)))
+        yield from insert(REQUEST, [row for _, row in sorted(requests.items())])
+        asked = sorted(subject_id for rows in batch for subject_id in rows.asked)
+        if asked and len((yield spread(self._sql["asked"], (to_us(self._clock.now()),), asked))) < len(asked):
+            raise _FullError  # another node has asked
+
+    def _bound(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
+        """Keeps to the limits of mail that waits for an owner. Raises _FullError (`_count`)."""
+        limits = {}
+        for limit in (limit for rows in batch for limit in rows.wait_limits):
+            sender_id = str(entered.get(limit.sender_id, limit.sender_id))
+            limits[limit.party_id, sender_id] = replace(limit, sender_id=sender_id)
+        for _, limit in sorted(limits.items()):  # in one order, so that no two nodes wait for each other
+            if not (yield from self._senders.bound(limit)):
+                raise _FullError
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
         """Releases or returns mail whose sender was decided on between the judgement and this commit.

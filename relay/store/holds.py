@@ -27,6 +27,10 @@ _RETURNED: Final = _Decision("return_held", MessageState.RETURNED, EventType.RET
 _REFUSED: Final = _Decision("refuse_held", MessageState.HELD, EventType.MARKED)
 
 
+# Dispatch returns the message as after the end of its hold.
+_GAVE_WAY: Final = _Decision("expire_held", MessageState.HELD, EventType.MARKED)
+
+
 class SqlHolds(StorePart):
     def __init__(self, base: Base, events: EventWriter) -> None:
         super().__init__(base)
@@ -61,6 +65,12 @@ class SqlHolds(StorePart):
             yield from self._move_held(held, _RETURNED, data)
         else:
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
+
+    def give_way(self, sender_ids: Sequence[str]) -> Work[None]:
+        """Ends the holds of the senders' mail now, so that it is returned as if nobody had decided in time."""
+        if sender_ids:
+            held = yield spread(self._sql["held_of_senders"], (), sender_ids)
+            yield from self._move_held(held, _GAVE_WAY, MarkData(mark=Mark.GAVE_WAY))
 
     def _move_held(self, held: Sequence[Row], decision: _Decision, data: HoldData | MarkData) -> Work[int]:
         """Moves the items and their messages, with an event for each message, and returns their number.

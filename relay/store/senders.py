@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from relay.core.mail.address import fold, fold_domain
+from relay.core.model.facts import Waiting
 from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
-from relay.ports import Pending
+from relay.core.public_suffixes import organizational_domain
+from relay.ports import Pending, Places, WaitLimit
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
@@ -51,6 +53,71 @@ def fold_entry(address: str) -> str:
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
+def domain_hash_of(vault: Vault, marketplace_id: str, address: str) -> bytes:
+    """Returns the keyed hash of the organizational domain of a folded address, of a folded domain, or of `@domain`."""
+    domain = address.rpartition("@")[2]
+    return vault.address_hash(marketplace_id, f"@{organizational_domain(domain) or domain}")
+
+
+class _Unit(NamedTuple):
+    """Unlisted senders that count as one: an organizational domain, or an address at a provider of mailboxes."""
+
+    domain: bytes
+    sender_ids: tuple[str, ...]
+    held: int
+    mails: int
+    size_bytes: int
+
+
+_Units = dict[tuple[bytes, bytes], _Unit]
+
+
+class PendingPlaces:
+    """Counts the unlisted senders of one party by the units that they make (R-SND-02)."""
+
+    def __init__(self, vault: Vault, marketplace_id: str, places: Places) -> None:
+        self._number = places.number
+        self._own = domain_hash_of(vault, marketplace_id, fold(places.mailbox)) if places.mailbox else b""
+        self._providers = {domain_hash_of(vault, marketplace_id, name) for name in places.providers}
+
+    def key(self, domain_hash: bytes | None, address_hash: bytes) -> tuple[bytes, bytes]:
+        """Returns the key of the unit that an entry belongs to; an entry without a domain is one by itself."""
+        domain = bytes(domain_hash or address_hash)
+        return domain, bytes(address_hash) if domain in self._providers else b""
+
+    def by_domain(self, key: tuple[bytes, bytes]) -> bool:
+        return not key[1]
+
+    def units(self, rows: Sequence[Row]) -> _Units:
+        """Returns the units of `unlisted` rows by key, the one that has waited longest first."""
+        units: _Units = {}
+        for row in rows:
+            key = self.key(row["domain_hash"], row["address_hash"])
+            known = units.get(key, _Unit(key[0], (), 0, 0, 0))
+            units[key] = _Unit(
+                key[0],
+                (*known.sender_ids, row["id"]),
+                known.held + row["held"],
+                known.mails + row["mails"],
+                known.size_bytes + row["size_bytes"],
+            )
+        return units
+
+    def to_give_way(self, units: _Units, key: tuple[bytes, bytes]) -> Sequence[_Unit] | None:
+        """Returns the units that give way so that the unit `key` has a place; None if it cannot get one.
+
+        The oldest of other domains give way, but none of the domain of the party's own mailbox, for which one place is
+        kept.
+        """
+        others = [(other, unit) for other, unit in units.items() if unit.held and other != key]
+        strangers = [(other, unit) for other, unit in others if unit.domain != self._own]
+        is_own = key[0] == self._own
+        kept = self._number - (0 if is_own or not self._own else 1)
+        excess = max(len(strangers) + (not is_own) - kept, len(others) + 1 - self._number, 0)
+        giving = [unit for other, unit in strangers if unit.domain != key[0]][:excess]
+        return giving if len(giving) == excess else None
+
+
 class SqlSenders(StorePart):
     def __init__(self, base: Base, holds: SqlHolds) -> None:
         super().__init__(base)
@@ -90,9 +157,10 @@ class SqlSenders(StorePart):
             sender_id = self._ids.new()
             sealed = seal_entry(sender_id, SealedSender(folded, label, added_by), key)
             is_domain, now = int(folded.startswith("@")), to_us(self._clock.now())
+            domain_hash = domain_hash_of(self._vault, owner["marketplace_id"], folded)
             yield (
                 self._sql["add_sender"],
-                (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now),
+                (sender_id, party_id, address_hash, sealed, is_domain, int(shared), state.value, now, domain_hash),
             )
             if is_domain:
                 yield from self._flip([sender_id], state, None)
@@ -173,9 +241,6 @@ class SqlSenders(StorePart):
             for sender in _readable([row], self._vault)
         ]
 
-    async def parties_due_for_digest(self, before: datetime) -> Sequence[str]:
-        return [row["party_id"] for row in await self._engine.read_bulk(self._sql["waiting_parties"], to_us(before))]
-
     async def of_party(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)
 
@@ -183,8 +248,71 @@ class SqlSenders(StorePart):
         address_hash = self._vault.address_hash(marketplace_id, address)
         return bool(await self._read("listed_elsewhere", address_hash, party_id))
 
-    async def pending_count(self, party_id: str) -> int:
-        return int((await self._read("pending_senders", party_id))[0]["pending"])
+    async def waiting(self, marketplace_id: str, party_id: str, address: str, places: Places) -> Waiting:
+        counted = PendingPlaces(self._vault, marketplace_id, places)
+        key = counted.key(
+            domain_hash_of(self._vault, marketplace_id, address), self._vault.address_hash(marketplace_id, address)
+        )
+        units = counted.units(await self._read("unlisted", party_id, to_us(places.since)))
+        mine = units.get(key)
+        return Waiting(
+            has_place=counted.to_give_way(units, key) is not None,
+            mails=mine.mails if mine else 0,
+            size_bytes=mine.size_bytes if mine else 0,
+            by_domain=counted.by_domain(key),
+        )
+
+    async def unproven(self, sender_id: str) -> Waiting:
+        [row] = await self._read("unproven", sender_id)
+        return Waiting(mails=row["mails"], size_bytes=row["size_bytes"], by_domain=False)
+
+    def bound(self, limit: WaitLimit) -> Work[bool]:
+        """Lets other unlisted senders give way to the one of this transaction; False if it exceeds its limit.
+
+        It runs after the mail was written, and counts it. A sender who was decided on meanwhile has no limit.
+        """
+        party = yield self._sql["lock_party"], (limit.party_id,)
+        state = yield self._sql["state_of_sender"], (limit.sender_id,)
+        if state[0]["state"] != SenderState.UNKNOWN:
+            [row] = yield self._sql["unproven"], (limit.sender_id,)
+            return bool(row["mails"] <= limit.mails and row["size_bytes"] <= limit.size_bytes)
+        counted = PendingPlaces(self._vault, party[0]["marketplace_id"], limit.places)
+        units = counted.units((yield self._sql["unlisted"], (limit.party_id, to_us(limit.places.since))))
+        key, mine = next((key, unit) for key, unit in units.items() if limit.sender_id in unit.sender_ids)
+        giving = counted.to_give_way(units, key)
+        if giving is None or mine.mails > limit.mails or mine.size_bytes > limit.size_bytes:
+            return False
+        yield from self._holds.give_way([sender_id for unit in giving for sender_id in unit.sender_ids])
+        return True
+
+    async def listed_by_counterpart(self, marketplace_id: str, party_id: str, address: str) -> bool:
+        whole = address[address.rindex("@") :]
+        hashes = (self._vault.address_hash(marketplace_id, one) for one in (address, whole))
+        return bool(await self._read("listed_by_counterpart", party_id, *hashes))
+
+    async def mend(self) -> None:
+        """Completes the entries that an older relay wrote, and disowns those at the domains of aliases (R-OUT-08).
+
+        Such an entry was let in by an older relay. It becomes one that was never decided on, so that nothing takes it
+        for the party's address; its held mail is due to go back; and a party whose mailbox it is has none.
+        """
+        while await self._engine.write(self._mend_some):
+            pass
+
+    def _mend_some(self) -> Work[bool]:
+        rows = yield self._sql["senders_of_older_relay"], ()
+        if not rows:
+            return False
+        own = {row["domain"] for row in (yield self._sql["alias_domains"], ())}
+        for row in rows:
+            found = _readable([row], self._vault)
+            domain_hash = domain_hash_of(self._vault, row["marketplace_id"], found[0].address) if found else b""
+            yield self._sql["set_domain_hash"], (row["id"], domain_hash)
+            if found and found[0].address.rpartition("@")[2] in own:
+                yield self._sql["disown_sender"], (row["id"],)
+                yield self._sql["disown_mailbox"], (row["party_id"], row["address_hash"])
+                yield from self._holds.give_way([row["id"]])
+        return True
 
 
 def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:

@@ -22,6 +22,7 @@ from relay.store.parties import SqlParties
 from relay.store.queue import SqlQueue
 from relay.store.records import SqlRecords
 from relay.store.reports import SqlReports
+from relay.store.requests import SqlRequests
 from relay.store.secrets import SqlSecrets
 from relay.store.senders import SqlSenders
 from relay.store.threads import SqlThreads
@@ -44,10 +45,11 @@ class SqlStore:
         self.pairs = SqlPairs(base)
         self.orders = SqlOrders(base, self.pairs)
         self.threads = SqlThreads(base)
+        self.requests = SqlRequests(base)
         self.opt_outs = SqlOptOuts(base)
         self.limits = SqlLimits(base)
         self.notice_log = SqlNoticeLog(base)
-        self.acceptances = SqlAcceptances(base, holder_keys, self.holds)
+        self.acceptances = SqlAcceptances(base, holder_keys, self.holds, self.senders)
         self.queue = SqlQueue(base, holder_keys, contents, self.pairs)
         self.reports = SqlReports(base, holder_keys, contents)
         self.records = SqlRecords(base, contents, events)
@@ -60,6 +62,7 @@ class SqlStore:
         await self.base.engine.open()
         try:
             self.base.vault.unlock(await self.base.engine.write(self._root_secret))
+            await self.senders.mend()
         except BaseException as error:
             await self.close()
             if isinstance(error, UnavailableError):

@@ -15,12 +15,14 @@ from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.setting_change import SettingChange
 from relay.core.notice.letters import (
     Letterhead,
-    WaitingSender,
+    Question,
     announcement,
-    pending_digest,
+    owner_request,
     report_to_operator,
 )
 from relay.core.notice.texts import LANGUAGES, Translations, settings
+from relay.core.notice.values import unlinked
+from relay.core.signed_link import Purpose
 from tests.core.test_notice import ADDRESS, CATALOGUE, RECORD, decoded, drawn, read, text_of
 from tests.support import goldens
 from tests.support.mail_case import NOW, marketplace
@@ -28,8 +30,9 @@ from tests.support.mail_case import NOW, marketplace
 HEAD = Letterhead(marketplace=marketplace(), letter_id="letter-1@ichiba.example", at=NOW)
 URL = "https://ichiba.example/l/" + "x" * 200
 WAITING = (
-    WaitingSender("new@seller.example", 3, NOW - timedelta(days=2), URL + "1"),
-    WaitingSender("店@例え.example", 1, NOW - timedelta(hours=1), URL + "2"),
+    Question(Purpose.SENDER, "new@seller.example", 3, NOW - timedelta(days=2), URL + "1"),
+    Question(Purpose.SENDER, "店@xn--r8jz45g.example", 1, NOW - timedelta(hours=1), URL + "2"),
+    Question(Purpose.CONFIRM, "shop@seller.example", 1, NOW - timedelta(hours=1), URL + "3"),
 )
 NEXT = replace(Policy(), version="2026-09", effective_at=datetime(2026, 8, 31, 15, tzinfo=UTC))
 CHANGES = (
@@ -46,7 +49,7 @@ CHANGES = (
 )
 
 LETTERS: dict[str, Callable[[Translations], bytes]] = {
-    "letter-pending": lambda say: pending_digest(HEAD, WAITING, say),
+    "letter-pending": lambda say: owner_request(HEAD, WAITING, say),
     "letter-announcement": lambda say: announcement(
         HEAD, NEXT, "Links to other shops come back.\nタグも使えます。", CHANGES, "https://ichiba.example/rules", say
     ),
@@ -78,17 +81,65 @@ def test_a_letter_is_a_machines_and_answers_nothing(name: str, language: str) ->
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LETTERS)
-def test_no_address_but_those_that_the_owner_is_asked_about(name: str, language: str) -> None:  # R-OUT-05 R-SND-02
+def test_no_address_in_a_form_that_can_be_used(name: str, language: str) -> None:  # R-OUT-05 R-SND-02
     found = set(ADDRESS.findall(decoded(LETTERS[name](CATALOGUE(language)))))
-    asked = {sender.address for sender in WAITING} if name == "letter-pending" else set()
-    assert found == {"mailer-daemon@ichiba.example", "letter-1@ichiba.example", *asked}
+    assert found == {"mailer-daemon@ichiba.example", "letter-1@ichiba.example"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_waiting_sender_has_its_own_link_whole_on_a_line(language: str) -> None:  # R-SND-02
+def test_each_question_has_its_own_link_whole_on_a_line(language: str) -> None:  # R-SND-02 R-IN-09
+    say = CATALOGUE(language).gettext
     lines = text_of(read(LETTERS["letter-pending"](CATALOGUE(language)))).split("\n")
-    for sender in WAITING:
-        assert lines.index(sender.url) == lines.index(sender.address) + 3
+    for question in WAITING:
+        at = lines.index(question.url)
+        assert lines[at - 1] == say(f"link.{question.purpose.name.lower()}")
+        assert lines[at - 3] == unlinked(question.address)
+
+
+LINKED = re.compile(
+    r"""[^\s@]+@[^\s@]+                 # an address
+    | \w+://                            # a URL
+    | \bwww\.                           # what mail programs take for one
+    | \w[\w-]*(\.[\w-]+)+               # a host name, as "evil.com/verify"
+    | (\+?\d[\s().-]*){7,}              # a telephone number
+    """,
+    re.VERBOSE,
+)
+"""Everything that a mail program makes a link of."""
+TRICKS = (
+    "www.phish.example/verify@evil.example",
+    '"http://phish.example/login?a=b"@evil.example',
+    "call+81-90-1234-5678@evil.example",
+    "0561(82)0000@evil.co.jp",
+    "tel:0312345678@1234567.example",
+    "a．b。c｡d＠e@evil.example",
+    "x\u202ey\u200bz\u00a0w@evil.example",
+    "\u0661\u0662\u0663\u0664\u0665\u0666\u0667@evil.example",
+    "mailto:a@xn--r8jz45g.example",
+    "first.last@a-domain-with-a-name.example",
+)
+
+
+@pytest.mark.parametrize("address", TRICKS)
+def test_an_address_that_waits_is_no_link(address: str) -> None:  # R-SND-02
+    shown = unlinked(address)
+    assert LINKED.search(shown) is None
+    assert shown.isprintable()
+    domain = address.rpartition("@")[2]
+    assert shown.endswith(unlinked(domain)), "the domain stands whole at the end"
+
+
+@given(local=st.text(max_size=80), domain=st.from_regex(r"[a-z0-9-]{1,20}(\.[a-z0-9-]{1,12}){1,6}", fullmatch=True))
+def test_no_address_at_all_is_a_link(local: str, domain: str) -> None:  # R-SND-02
+    shown = unlinked(f"{local}@{domain}")
+    assert LINKED.search(shown) is None
+    assert shown.isprintable()
+    assert len(shown) <= 64 * 18
+
+
+def test_of_a_long_address_the_end_is_shown() -> None:  # R-SND-02
+    shown = unlinked("x" * 100 + "y" * 51 + "@evil.example")
+    assert shown == "[...] " + "y" * 51 + " [at] evil[dot]example"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -121,8 +121,8 @@ async def test_an_unlisted_from_with_a_login_is_held_and_released_by_approval(ma
     [reply] = await market.send("helper@pottery.example", market.buyer_alias, login=Role.SELLER, trusted=False)
     assert reply.code == 250
     assert "held" in reply.text
-    [held_notice] = await market.deliver_due()
-    assert held_notice.rcpt_to == SELLER
+    [question] = await market.deliver_asked()
+    assert question.rcpt_to == SELLER
     seller = market.pair.seller.party.id
     await market.store.senders.put(seller, "helper@pottery.example", SenderState.APPROVED)
     [mail] = await market.deliver_due()
@@ -134,9 +134,9 @@ async def test_an_approved_but_unproven_from_is_held_until_staff_release_it(mark
     [reply] = await market.send(SELLER, market.buyer_alias, trusted=False)
     assert reply.code == 250
     assert "held" in reply.text
-    [notice] = await market.deliver_due()
-    assert notice.rcpt_to == SELLER
-    [summary] = await market.store.records.messages()
+    [question] = await market.deliver_asked()
+    assert question.rcpt_to == SELLER
+    summary = (await market.store.records.messages())[-1]
     assert await market.store.holds.release(summary.id, "dana")
     [mail] = await market.deliver_due()
     assert mail.rcpt_to == BUYER
@@ -299,14 +299,14 @@ async def test_a_notice_reaches_its_reader_whatever_became_of_either_party(
 ) -> None:  # R-SND-07, R-OUT-07
     await market.store.parties.put("market", Role.BUYER, "B1", state=PartyState.CLOSED)
     await market.send(SELLER, market.buyer_alias, trusted=False)
-    [held] = await market.deliver_due()
-    assert held.rcpt_to == SELLER
-    [summary] = await market.store.records.messages()
+    [question] = await market.deliver_asked()
+    assert question.rcpt_to == SELLER
+    summary = (await market.store.records.messages())[-1]
     await market.store.holds.release(summary.id, "dana")
     [returned] = await market.deliver_due()
     assert (returned.mail_from, returned.rcpt_to) == ("", SELLER)
     await market.store.parties.put("market", Role.SELLER, "S1", state=PartyState.SUSPENDED)
-    await market.send(SELLER, market.buyer_alias, trusted=False)
+    await market.send(SELLER, market.buyer_alias, login=Role.SELLER)
     [suspended] = await market.deliver_due()
     assert (suspended.mail_from, suspended.rcpt_to) == ("", SELLER)
 

@@ -14,8 +14,9 @@ from relay.core.model.sender import SenderState
 from relay.ports import LetterType, RecordAction, RecordDetail, RecordedReason
 from relay.store import SqlStore, postgres, sqlite
 from relay.store.base import to_us
+from relay.store.crypto import identity
 from relay.store.engine import Work
-from relay.store.senders import SealedSender, seal_entry
+from relay.store.senders import SealedSender, SqlSenders, seal_entry
 from relay.store.statements import Table, insert, migrations
 from tests.store.store_env import START, Database, execute, select
 from tests.support.claims import claimed
@@ -47,6 +48,17 @@ ITEM = table(
     "id message_id state wake_at owner attempts marketplace_id kind recipient_id key_holder_id destination"
     " queued_at due_at delay_noticed",
 )
+
+
+def be_version(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    """Lets stores be opened as a relay did that knew this version of the schema."""
+    for engine in (sqlite, postgres):
+        monkeypatch.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:version])
+    monkeypatch.setattr(SqlSenders, "mend", nothing)
+
+
+async def nothing(_: SqlSenders) -> None:
+    """An older relay mends no entries."""
 
 
 def fill(node: SqlStore) -> Work[None]:
@@ -107,8 +119,7 @@ def with_detail(node: SqlStore, details: dict[str, str]) -> Work[None]:
 
 async def upgrade_of_details(database: Database, monkeypatch: pytest.MonkeyPatch, details: dict[str, str]) -> None:
     with monkeypatch.context() as before:
-        for engine in (sqlite, postgres):
-            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:6])
+        be_version(before, 6)
         async with database.node() as node:
             await node.base.engine.write(lambda: with_detail(node, details))
 
@@ -184,8 +195,7 @@ async def test_older_mail_to_the_operator_and_held_mail_are_left_out_as_before(
 @pytest.fixture
 async def upgraded(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     with monkeypatch.context() as before:
-        for engine in (sqlite, postgres):
-            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:1])
+        be_version(before, 1)
         async with database.node() as node:
             await node.base.engine.write(lambda: fill(node))
     return database
@@ -253,8 +263,7 @@ async def test_who_had_been_approved_before_the_upgrade_stays_hidden(
     """R-REW-01: known by a mailbox or by mail that was relayed; an address that only ever waited is a third party's."""
     names = ("relayed", "mailbox", "waiting")
     with monkeypatch.context() as before:
-        for engine in (sqlite, postgres):
-            before.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:4])
+        be_version(before, 4)
         async with database.node() as node:
             await node.base.engine.write(lambda: fill_senders(node, names))
     async with database.node() as node:
@@ -283,3 +292,73 @@ def fill_senders(node: SqlStore, names: tuple[str, ...]) -> Work[None]:
     about = ("m", "seller", "pair", "seller", "seller", "buyer", None, "other", "no", AT, 4, "1", b"hash")
     states = [("m1", "relayed", "accepted"), ("m2", "waiting", "held"), ("m3", "waiting", "returned")]
     yield from insert(MESSAGE, [(name, state, "{}", sender, *about) for name, sender, state in states])
+
+
+# ---------------------------------------------------------------- entries that were never a party's
+
+
+OWN = {
+    "alias": ("aliasbuyer@market.example", "unknown"),
+    "approved": ("aliasseller@market.example", "approved"),
+    "blocked": ("anybody@market.example", "blocked"),
+    "retired": ("other@m.market.example", "retired"),
+    "domain": ("@market.example", "approved"),
+    "mailbox": ("shop@market.example", "approved"),
+}
+THEIRS = {
+    "approved-2": ("shop@seller.example", "approved"),
+    "waiting": ("lawyer@elsewhere.example", "unknown"),
+    "subdomain": ("staff@office.market.example", "approved"),
+}
+
+
+def fill_own(node: SqlStore) -> Work[None]:
+    """A seller's list as version 8 let it be: the relay's own addresses in every state, and mail that is held for one."""
+    wrapped = {who: node.base.vault.new_holder(who) for who in ("buyer", "seller")}
+    key = node.base.vault.holder("seller", wrapped["seller"])
+    yield "INSERT INTO marketplace (id) VALUES ('m')", ()
+    yield from insert(table("holder_key", "holder_id wrapped"), [*wrapped.items()])
+    yield from insert(PARTY, [(who, "m", who, f"{who}-1", "active", "ja", b"") for who in wrapped])
+    yield from insert(PAIR, [("pair", "m", "buyer", "seller", AT)])
+    aliases = [(f"alias{who}", "market.example", "pair", who, who) for who in wrapped]
+    yield from insert(ALIAS, [*aliases, ("aliasold", "m.market.example", "pair", "seller", "seller")])
+    rows = []
+    for sender_id, (address, state) in (OWN | THEIRS).items():
+        sealed = seal_entry(sender_id, SealedSender(address, "", "mail"), key)
+        address_hash = node.base.vault.address_hash("m", address)
+        rows.append((sender_id, "seller", address_hash, sealed, int(address[0] == "@"), 0, state, AT))
+    yield from insert(SENDER, rows)
+    mailbox = table("mailbox", "id party_id address_hash sealed added_at")
+    own = node.base.vault.address_hash("m", OWN["mailbox"][0])
+    yield from insert(
+        mailbox, [("box", "seller", own, key.seal(identity("mailbox", "box"), b"shop@market.example"), AT)]
+    )
+    yield "UPDATE party SET mailbox_id = 'box' WHERE id = 'seller'", ()
+    about = ("m", "seller", "pair", "seller", "seller", "buyer", None, "other", "no", AT, 4, "1", b"hash")
+    yield from insert(MESSAGE, [(who, "held", PENDING, who, *about) for who in ("alias", "waiting")])
+    columns = (*ITEM.columns, "hold", "awaits_sender")
+    way = (None, None, 0, "m", "relay", "buyer", "seller", "mail.example", AT, AT + 1_209_600_000_000, 0, "word", 1)
+    items = [(f"item-{who}", who, "held", *way) for who in ("alias", "waiting")]
+    yield from insert(Table("item", columns), items)
+
+
+async def test_own_addresses_on_old_lists_are_disowned(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:  # R-OUT-08 R-REW-01 R-SND-02
+    with monkeypatch.context() as before:
+        be_version(before, 8)
+        async with database.node() as node:
+            await node.base.engine.write(lambda: fill_own(node))
+    for _ in range(2):  # the second start changes nothing more
+        async with database.node() as node:
+            pair = not_none(await node.pairs.get("pair"))
+            assert pair.seller.addresses == {"shop@seller.example", "staff@office.market.example"}
+            states = {sender.id: (sender.address, sender.state.value) for sender in pair.seller.senders}
+            assert states == {name: (address, "unknown") for name, (address, _) in OWN.items()} | THEIRS
+            assert await node.parties.mailbox("seller") is None
+            assert await select(node, "SELECT id FROM sender WHERE domain_hash IS NULL") == []
+            claimed = [item.message_id for item in await node.queue.claim("n", START, limit=9, lease_s=0, horizon_s=60)]
+            assert claimed == ["alias"], "its held mail goes back, that of others waits on"
+            asked = await node.requests.waiting("seller")
+            assert [one.request.subject_id for one in asked] == ["alias", "waiting"]
+            assert not await node.requests.was_asked("waiting")

@@ -1,4 +1,4 @@
-"""Sender lists: flipped at will, one or many, never deleted; who waits, and who is to be told of it."""
+"""Sender lists: flipped at will, one or many, never deleted; who waits for a decision."""
 
 import asyncio
 from dataclasses import replace
@@ -11,8 +11,6 @@ from relay.core.model.item import ItemState
 from relay.core.model.message import MessageState
 from relay.core.model.party import PartySettings, PartyState, Role, SettingsUpdate
 from relay.core.model.sender import Sender, SenderState
-from relay.ports import NoticeSent
-from relay.store import SqlStore
 from tests.store.store_env import Database, StoreEnv, execute, make_pair
 from tests.support.narrowing import not_none
 
@@ -143,21 +141,6 @@ async def test_who_waits_for_a_first_decision_is_none_of_the_partys_addresses(
     [waiting] = await env.store.senders.pending(sender.party_id)
     assert (waiting.sender.state, waiting.sender.is_decided) == (SenderState.UNKNOWN, True)
     assert await addresses() == {A}
-
-
-async def test_a_digest_is_due_to_parties_with_news_only(env: StoreEnv, node: SqlStore) -> None:  # R-SND-02
-    seller, clock = env.pair.seller.party.id, env.database.clock
-    assert await node.senders.parties_due_for_digest(clock.now()) == []
-    await first_mail(env, A)
-    assert await node.senders.parties_due_for_digest(clock.now()) == [seller]  # never told
-    await node.notice_log.add(NoticeSent(party_id=seller, topic="pending", at=clock.now()))
-    clock.at += timedelta(hours=25)
-    assert await node.senders.parties_due_for_digest(clock.now()) == []  # nobody new
-    other = await first_mail(env, B)
-    assert await node.senders.parties_due_for_digest(clock.now() - timedelta(hours=26)) == []  # told too lately
-    assert await node.senders.parties_due_for_digest(clock.now()) == [seller]
-    await node.senders.flip(other.id, SenderState.BLOCKED, by="x")
-    assert await node.senders.parties_due_for_digest(clock.now()) == []
 
 
 async def test_a_partys_own_choices_stay_until_they_are_changed(

@@ -254,7 +254,16 @@ _HOT = [
     "entries",
     "sender_owner",
     "listed_elsewhere",
-    "pending_senders",
+    "unlisted",
+    "unproven",
+    "listed_by_counterpart",
+    "lock_party",
+    "state_of_sender",
+    "notices_since",
+    "notices_accepted",
+    "requests",
+    "asked",
+    "was_asked",
     "order",
     "opt_outs",
     "thread_refs_by_id",
@@ -332,7 +341,7 @@ async def test_no_look_up_on_the_way_of_a_message_scans_a_table(env: StoreEnv, n
 
 @pytest.mark.parametrize(
     ("name", "indexes"),
-    [("queue", {"item_waiting", "item_due", "item_parked"}), ("waiting_parties", {"sender_pending"})],
+    [("queue", {"item_waiting", "item_due", "item_parked"}), ("request_parties", {"owner_request_open"})],
 )
 async def test_what_reads_all_that_stands_reads_nothing_that_is_done(
     env: StoreEnv, name: str, indexes: set[str]

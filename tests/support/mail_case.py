@@ -9,7 +9,7 @@ import msgspec
 from relay.core.identify import Writer, identify
 from relay.core.mail.head import Automatic, Head
 from relay.core.mail.mime import MimeLimits, split
-from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage, Waiting
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Fallback, Marketplace, Naming
 from relay.core.model.message import Incoming, Peer, Port
@@ -114,6 +114,7 @@ class MailCase:
         sender: str | None = "approved",
         listed_elsewhere: bool = False,
         pending_senders: int = 0,
+        waiting: dict[str, Any] | None = None,
         proof: str = "none",
         spf_fail: bool = False,
         dmarc_fail: bool = False,
@@ -207,7 +208,9 @@ class MailCase:
             if sender
             else None,
             listed_elsewhere=listed_elsewhere,
-            pending_senders=pending_senders,
+            waiting=Waiting(
+                has_place=sender == "unknown" or pending_senders < self.policy.senders.pending, **waiting or {}
+            ),
             opt_outs=tuple(opt_out(**scope) for scope in opt_outs),
             thread_refs=tuple(
                 ThreadRef(incoming_id=f"{author}@in", outgoing_id=f"{author}@out", author=Role(author))

@@ -28,6 +28,7 @@ from relay.edge.authenticate import SessionAuthenticator
 from relay.edge.signing import BatchSigner
 from relay.edge.system import SystemIds
 from relay.flow import dispatch
+from relay.housekeeping import Housekeeping
 from relay.intake import SmtpIntake
 from relay.logins import Logins
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
@@ -161,6 +162,11 @@ class MarketEnv:
             for item in items:
                 await self.store.queue.settle(await dispatch(self.services, item, None))
         return self.courier.taken[before:]
+
+    async def deliver_asked(self) -> list[Outgoing]:
+        """Lets housekeeping ask the owners of accounts, then delivers like `deliver_due`."""
+        await Housekeeping().requests(self.services)
+        return await self.deliver_due()
 
     async def set_marketplace(self, **changes: Any) -> None:
         fresh = replace(self.services.marketplaces.by_id["market"], **changes)

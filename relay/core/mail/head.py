@@ -105,7 +105,7 @@ def hops(content: bytes) -> int:
 def operator_marks(content: bytes) -> tuple[str, ...]:
     """Returns the domains whose operator has had this mail already, also for a mail that cannot be read otherwise.
 
-    Mail to an operator is not rewritten, and may be relayed mail that a party reports: only this mark ends a loop of it.
+    Mail to an operator is not rewritten, and may be relayed mail that a party reports: only this mark ends its loops.
     """
     found = _OPERATOR_MARK.findall(content, 0, body_start(content))
     return tuple(domain.decode("ascii").lower() for domain in found)

@@ -47,6 +47,8 @@ class Mark(StrEnum):
     REPORTED = "reported"
     REFUSED = "refused"
     """A person decided that the held message is returned."""
+    GAVE_WAY = "gave_way"
+    """The held message is returned because too many unlisted senders wait (R-SND-02)."""
 
 
 class ReceivedData(TypedDict, total=False):

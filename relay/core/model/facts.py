@@ -98,13 +98,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The mail that waits for the owner of the writer's account, as far as it limits this writer (R-SND-02).
+
+    `has_place`: the writer has a place among the unlisted senders of the account, or may get one. `mails` and
+    `size_bytes` are the writer's own of late; `by_domain` says whether they are those of the whole domain.
+    """
+
+    has_place: bool = True
+    mails: int = 0
+    size_bytes: int = 0
+    by_domain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The facts about one recipient alias of one incoming message.
 
     `to` is the party of the alias, so the other side should be the writer. `sender` is the entry for From in the
     writing side's list (an exact address before a domain), None when there is none. `listed_elsewhere`: From is in the
     list of another party of this marketplace. `is_own_from`: the domain of From is the relay's own; then `sender` is
-    None. `thread_refs` contains known ids only. `open_question`: the buyer wrote last and the seller has not answered.
+    None. `waiting` is looked up for a writer who is not listed or not proven. `thread_refs` contains known ids only.
+    `open_question`: the buyer wrote last and the seller has not answered.
     `order` is the order that the tag names, else the order of the thread, if any; `orders` are all orders of the pair.
 
     `coming` are the counts of the days after today, looked up when today's quota is used up: mail that a quota holds
@@ -123,7 +138,7 @@ class Facts:
     from_address: str
     sender: Sender | None
     listed_elsewhere: bool
-    pending_senders: int
+    waiting: Waiting
     opt_outs: tuple[OptOut, ...]
     thread_refs: tuple[ThreadRef, ...]
     open_question: bool

@@ -88,15 +88,40 @@ class Limits:
     auto_replies_per_day: Positive = 1
 
 
+_MAILBOX_PROVIDERS: Final = (
+    # Mobile carriers
+    *("docomo.ne.jp", "ezweb.ne.jp", "au.com", "softbank.jp", "softbank.ne.jp", "vodafone.ne.jp", "ymobile.ne.jp"),
+    *("ymobile1.ne.jp", "y-mobile.ne.jp", "emobile.ne.jp", "willcom.com", "disney.ne.jp", "rakuten.jp"),
+    # Internet providers in Japan
+    *("nifty.com", "biglobe.ne.jp", "ocn.ne.jp", "so-net.ne.jp", "plala.or.jp", "dion.ne.jp", "jcom.home.ne.jp"),
+    *("asahi-net.or.jp", "infoseek.jp", "excite.co.jp", "goo.jp"),
+    # Mailboxes for everybody
+    *("gmail.com", "googlemail.com", "yahoo.co.jp", "yahoo.com", "ymail.com", "myyahoo.com", "aol.com"),
+    *("outlook.com", "outlook.jp", "hotmail.com", "hotmail.co.jp", "live.com", "live.jp", "msn.com"),
+    *("icloud.com", "me.com", "mac.com", "proton.me", "protonmail.com", "pm.me", "tuta.com", "tutanota.com"),
+    *("gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "mail.com", "mail.ru", "yandex.ru", "yandex.com"),
+    *("qq.com", "163.com", "126.com", "sina.com", "naver.com", "daum.net", "hanmail.net", "zoho.com", "fastmail.com"),
+    *("orange.fr", "free.fr", "laposte.net", "libero.it", "comcast.net", "btinternet.com", "hey.com"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """Limits for unlisted senders (R-SND-02).
+    """Limits for unlisted senders, and for mail that nothing proves (R-SND-02).
 
-    `pending`: addresses that may wait per party; `pending_s`: how long held mail waits for a decision.
+    `pending`: unlisted senders that may wait per party; `pending_s`: how long held mail waits for a decision. The
+    addresses of one organizational domain are one sender, with `domain_mails` and `domain_bytes` within `pending_s`.
+    Each address at one of the `mailbox_providers`, where anybody gets an address, is a sender by itself, with
+    `address_mails` and `address_bytes`; so much unproven mail of a listed address may wait too.
     """
 
     pending: Positive = 10
     pending_s: Positive = 14 * _DAY_S
+    domain_mails: Positive = 5
+    domain_bytes: Positive = 25 * 1024 * 1024
+    address_mails: Positive = 3
+    address_bytes: Positive = 10_000_000
+    mailbox_providers: frozenset[MailDomain] = frozenset(_MAILBOX_PROVIDERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,8 +67,8 @@ class NoticeRequest:
     """The content of a notice.
 
     `notice_id` is its own Message-ID, `original_message_id` that of the message as its author knows it ("" for none),
-    both without brackets; `alias` is the address that the author wrote to; `order` the marketplace's order id;
-    `retry_until` the time of the last attempt, for delayed mail.
+    both without brackets; `subject` is None if it must not be shown; `alias` is the address that the author wrote to;
+    `order` the marketplace's order id; `retry_until` the time of the last attempt, for delayed mail.
 
     `reason` is None where a check found none. `excerpt` is the text of its span with some text around it; `others` are
     further reasons and warnings; `strips` are the parts that are cut out. `not_before`: when a hold or a wait ends
@@ -83,7 +83,7 @@ class NoticeRequest:
     at: datetime
     record_id: str
     alias: str
-    subject: str
+    subject: str | None
     original_message_id: str
     received_at: datetime
     order: str = ""
@@ -150,7 +150,10 @@ class _Words:
     def __init__(self, request: NoticeRequest, translations: Translations) -> None:
         self._request, self._translations = request, translations
         self.policy = request.marketplace.policy_at(request.at)
-        self.subject = values.shown(request.subject, request.marketplace) or translations.gettext("message.no_subject")
+        self._given = values.shown(request.subject or "", request.marketplace)
+        self.subject = self._given or translations.gettext(
+            "message.no_subject" if request.subject is not None else "message.not_shown"
+        )
         self._frame = {
             "alias": request.alias,
             "order": request.order,
@@ -171,7 +174,7 @@ class _Words:
 
     def _important_subject(self) -> str:
         """The subject for the writer to copy, which passes the buyer's opt-out under this marketplace's policy."""
-        subject, policy = values.shown(self._request.subject, self._request.marketplace), self.policy.bypass
+        subject, policy = self._given, self.policy.bypass
         if policy.brackets and policy.important_words:
             word = self.say("mark.important")
             word = word if word in policy.important_words else policy.important_words[0]

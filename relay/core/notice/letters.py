@@ -1,7 +1,7 @@
 """Composes the relay's letters that are about no single message: pending senders, a new policy, a report.
 
-As in notices, no address but aliases appears, with one exception: the digest of pending senders shows their addresses,
-because the account owner has to recognise them. It goes only to the registered mailbox of the account.
+As in notices, no address but aliases appears, with one exception: the question about a pending sender spells its
+address, because the account owner has to recognise it. It goes only to the registered mailbox of the account.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from relay.core import redact
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
@@ -18,8 +17,8 @@ from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.setting_change import SettingChange
 from relay.core.notice import encode, frame, values
 from relay.core.notice.texts import UNITS, Translations, settings, text
+from relay.core.signed_link import Purpose
 
-_LONGEST_ADDRESS: Final = 320
 _LONGEST_VALUE: Final = 1_000
 _KINDS: Final = frozenset(Kind)
 _ACTIONS: Final = frozenset(ContentAction)
@@ -35,38 +34,48 @@ class Letterhead:
     at: datetime
 
 
-class WaitingSender(NamedTuple):
-    """An unlisted address, the number of its held messages and the time of the first.
+class Question(NamedTuple):
+    """A question to an owner, about an unlisted address (`Purpose.SENDER`) or about mail that nothing proves (CONFIRM).
 
-    `url` leads to approving or blocking it.
+    `address` is that of the writer, or the entry of the list that covers it; `messages` of it wait, the first since
+    `since`. `url` leads to the decision.
     """
 
+    purpose: Purpose
     address: str
     messages: int
     since: datetime
     url: str
 
 
-def pending_digest(letterhead: Letterhead, waiting: Iterable[WaitingSender], translations: Translations) -> bytes:
-    """Returns the digest for the account owner: the unlisted senders that wait for a decision (R-SND-02)."""
-    marketplace, waiting = letterhead.marketplace, tuple(waiting)
+def owner_request(letterhead: Letterhead, questions: Iterable[Question], translations: Translations) -> bytes:
+    """Returns the letter that asks the owner of an account to decide (R-SND-02, R-IN-09).
+
+    Anybody can make the relay write it, so it has no word of the mail, and no program may make a link of the address.
+    """
+    marketplace, questions = letterhead.marketplace, tuple(questions)
     policy = marketplace.policy_at(letterhead.at)
 
-    def entry(sender: WaitingSender) -> str:
+    def entry(question: Question) -> str:
         said = {
-            "address": redact.clip(sender.address, _LONGEST_ADDRESS),
-            "messages": str(sender.messages),
-            "since": frame.moment(sender.since, policy),
+            "address": values.unlinked(question.address),
+            "messages": str(question.messages),
+            "since": frame.moment(question.since, policy),
         }
-        lines = (text(translations, "pending.sender", said), translations.gettext("link.sender"), sender.url)
-        return "\n".join(lines)
+        name = "pending.sender" if question.purpose is Purpose.SENDER else "pending.unproven"
+        link = translations.gettext(f"link.{question.purpose.name.lower()}")
+        return "\n".join((text(translations, name, said), link, question.url))
 
+    named = {"marketplace": marketplace.name}
+    purposes = {question.purpose for question in questions}
     blocks = (
-        text(translations, "pending.lead", {"marketplace": marketplace.name}),
-        *map(entry, waiting),
+        text(translations, "pending.lead", named) if Purpose.SENDER in purposes else "",
+        text(translations, "pending.lead_unproven", named) if Purpose.CONFIRM in purposes else "",
+        translations.gettext("pending.spelling"),
+        *map(entry, questions),
         translations.gettext("pending.again"),
     )
-    subject = text(translations, "pending.subject", {"count": str(len(waiting))})
+    subject = text(translations, "pending.subject", {"count": str(len(questions))})
     return _letter(letterhead, subject, blocks, translations)
 
 

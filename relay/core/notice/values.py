@@ -1,9 +1,10 @@
 """Fills the values that a reason's text may name, complete for any reason: from the rule, else from the policy.
 
-No address but aliases gets through (R-OUT-05), with one exception: of a pending sender the account owner must see the
-address to decide.
+No address but aliases gets through (R-OUT-05). Of a pending sender the account owner must see the address to decide: it
+is spelt, so that no program makes a link of it.
 """
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,12 +19,39 @@ from relay.core.notice.texts import CONTACTS, DEFAULTS, REASON_VALUES, Translati
 
 _KINDS: Final = frozenset(Kind)
 _LONGEST: Final = 200
-_LONGEST_ADDRESS: Final = 320
+_LONGEST_ADDRESS: Final = 64
+_SPELT: Final = {"@": " [at] ", ".": "[dot]", "/": "[slash]", ":": "[colon]", "\\": "[backslash]"}
+_FULL_STOPS: Final = str.maketrans("。｡", "..")
+_MOST_DIGITS: Final = 4
+"""Mail programs make a link of a number that may be that of a telephone."""
 
 
 def shown(text: str, marketplace: Marketplace, longest: int = _LONGEST) -> str:
     """Returns text from outside as one line, without addresses but aliases."""
     return redact.clip(redact.addresses(redact.clip(text, longest), marketplace.domains), longest + 100)
+
+
+def unlinked(address: str) -> str:
+    """Returns an address as people read it and no program makes a link of it, of at most 64 characters of the address.
+
+    Characters that make links are spelt in brackets, also where they only look like one, and "[]" stands in long
+    numbers. Of a longer address the end is shown, because it says whose the address is.
+    """
+    spelt = ["[...] "] if len(address) > _LONGEST_ADDRESS else []
+    clipped = address[-_LONGEST_ADDRESS:]
+    digits = 0
+    for char in unicodedata.normalize("NFKC", clipped).translate(_FULL_STOPS):
+        digits = digits + 1 if char.isdigit() else digits if char in "-+() " else 0
+        if digits > _MOST_DIGITS and char.isdigit():
+            spelt.append("[]")
+            digits = 1
+        if char in _SPELT:
+            spelt.append(_SPELT[char])
+        elif char.isalnum() or "!" <= char <= "~":
+            spelt.append(char)
+        else:
+            spelt.append(f"[U+{ord(char):04X}]")
+    return "".join(spelt).strip()
 
 
 def of_reason(
@@ -41,10 +69,8 @@ def of_reason(
         "reset": reset_at(at, policy).isoformat(),
     }
     for name, value in reason.values:
-        if value and name in REASON_VALUES and name != "sender":
+        if value and name in REASON_VALUES:
             values[name] = shown(value, marketplace)
-        elif value and name == "sender" and reason.code is ReasonCode.SENDER_PENDING:
-            values[name] = redact.clip(value, _LONGEST_ADDRESS)
     values["reset"] = _instant(values["reset"], policy)
     values["kind"] = translations.gettext(f"kind.{values['kind'] if values['kind'] in _KINDS else Kind.OTHER}")
     contact = values["contact"] if values["contact"] in CONTACTS else "other"

@@ -22,12 +22,6 @@ SELECT id, party_id, sealed, state, shared, was_retired FROM sender WHERE party_
 -- name: listed_elsewhere
 SELECT 1 FROM sender WHERE address_hash = $1 AND party_id <> $2 AND state = 'approved' LIMIT 1
 
--- name: pending_senders
--- Senders whose mail was returned do not count, or the list would stay full.
-SELECT COUNT(*) AS pending FROM sender
-WHERE party_id = $1 AND state = 'unknown'
-  AND EXISTS (SELECT 1 FROM message WHERE message.sender_id = sender.id AND message.state = 'held')
-
 -- name: order
 SELECT * FROM order_entry WHERE marketplace_id = $1 AND external_id = $2
 

@@ -21,6 +21,10 @@ UPDATE item SET state = 'returned', hold = NULL, is_due = 0 WHERE id = $1 AND st
 -- name: refuse_held
 UPDATE item SET hold = 'refused', due_at = $2, is_due = 0 WHERE id = $1 AND state = 'held' AND hold <> 'refused' RETURNING id
 
+-- name: expire_held
+-- Mail that is due already gives way only once.
+UPDATE item SET due_at = $2 WHERE id = $1 AND state = 'held' AND hold = 'word' AND due_at > $2 RETURNING id
+
 -- name: lock_senders
 UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state
 

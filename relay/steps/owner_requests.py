@@ -1,0 +1,125 @@
+"""Questions to the owner of an account: may an address write for it, is a mail the owner's own (R-SND-02, R-IN-09).
+
+They are put by housekeeping and not by the flow, so that the answer to a mail, and its time, do not depend on whether
+the owner is asked. They hold no word of the mail, because anybody may have written it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from relay.core.model.marketplace import Marketplace
+from relay.core.model.party import Party, Role
+from relay.core.model.sender import SenderState
+from relay.core.notice import letters as texts
+from relay.core.notice.letters import Letterhead, Question
+from relay.core.public_suffixes import organizational_domain
+from relay.core.signed_link import Purpose
+from relay.ports import LetterType, NoticeSent, OpenRequest, OvertakenError
+from relay.steps import letters
+from relay.steps.plan import locale_of
+from relay.steps.queueing import domain_of
+from relay.steps.services import Services
+
+_HOUR: Final = timedelta(hours=1)
+_SINGLES: Final = ("request 1", "request 2", "request 3")
+"""The topics under which the notice log keeps the last three letters about one question each."""
+_DIGEST: Final = "request digest"
+_FRESH: Final = timedelta(minutes=10)
+"""If more questions wait than may be put one by one, and the oldest has waited for longer, one letter puts them all."""
+_LONGEST_DIGEST: Final = 50
+
+
+async def ask(services: Services, party: Party, now: datetime) -> None:
+    """Puts the questions that wait for this party: a letter for each of the first three an hour, then one an hour.
+
+    Raises UnavailableError.
+    """
+    marketplace = services.marketplaces.by_id[party.marketplace_id]
+    mailbox = await services.store.parties.mailbox(party.id)
+    if mailbox is None:
+        return
+    waiting = await services.store.requests.waiting(party.id)
+    asked = [one for one in waiting if await _is_asked(services, marketplace, party, mailbox, one)]
+    ids = {one.request.subject_id for one in asked}
+    await services.store.requests.leave_out(
+        [one.request.subject_id for one in waiting if one.request.subject_id not in ids]
+    )
+    try:
+        for topics, questions in await _letters(services, party, asked, now):
+            await _write(services, marketplace, party, topics, questions, now)
+    except OvertakenError:  # another node has asked
+        return
+
+
+async def _letters(
+    services: Services, party: Party, asked: Sequence[OpenRequest], now: datetime
+) -> Sequence[tuple[Sequence[str], Sequence[OpenRequest]]]:
+    """Returns the letters that may be written now: the topics to note, and the questions in it."""
+
+    async def is_free(topic: str) -> bool:
+        told_at = await services.store.notice_log.last_at(party.id, topic)
+        return told_at is None or abs(now - told_at) >= _HOUR
+
+    free = [topic for topic in _SINGLES if await is_free(topic)]
+    if not asked or not free or not await is_free(_DIGEST):
+        return []
+    if len(asked) <= len(free) or now - asked[0].request.since < _FRESH:
+        return [((topic,), (question,)) for topic, question in zip(free, asked, strict=False)]
+    return [((_DIGEST,), asked[:_LONGEST_DIGEST])]
+
+
+async def _write(
+    services: Services,
+    marketplace: Marketplace,
+    party: Party,
+    topics: Sequence[str],
+    asked: Sequence[OpenRequest],
+    now: datetime,
+) -> None:
+    language = services.catalogue(locale_of(marketplace, party))
+    questions = [
+        Question(
+            one.request.purpose,
+            one.sender.address,
+            one.held,
+            one.request.since,
+            services.links.url(one.request.purpose, party.id, one.request.subject_id, now),
+        )
+        for one in asked
+    ]
+
+    def write(head: Letterhead) -> bytes:
+        return texts.owner_request(head, questions, language)
+
+    told = [NoticeSent(party_id=party.id, topic=topic, at=now) for topic in topics]
+    subjects = tuple(one.request.subject_id for one in asked)
+    if await letters.to_party(services, marketplace, party, told, write, LetterType.DIGEST, now, subjects):
+        services.dispatcher.notify()
+
+
+async def _is_asked(services: Services, marketplace: Marketplace, party: Party, mailbox: str, one: OpenRequest) -> bool:
+    """Whether the owner is asked, and the question is still open.
+
+    Never about an address that is the other side's, or the relay's. A buyer who has opted out is asked about addresses
+    at the domain of the buyer's own mailbox, and about those that the buyer has decided on before.
+    """
+    sender, request = one.sender, one.request
+    is_open = sender.state is SenderState.UNKNOWN if request.purpose is Purpose.SENDER else True
+    if not one.held or not is_open or services.marketplaces.is_own(sender.address):
+        return False
+    if await services.store.senders.listed_by_counterpart(marketplace.id, party.id, sender.address):
+        return False
+    if party.role is Role.SELLER or sender.is_decided:
+        return True
+    pair = await services.store.pairs.get(request.pair_id)
+    opt_outs = await services.store.opt_outs.in_force(party.id, pair.seller.party.id) if pair else ()
+    if not any(opt_out.kind is None for opt_out in opt_outs):
+        return True
+    providers = marketplace.policy_at(services.clock.now()).senders.mailbox_providers
+    own, its = (_organization(domain) for domain in (domain_of(mailbox), sender.address.rpartition("@")[2]))
+    return own == its and own not in {_organization(provider) for provider in providers}
+
+
+def _organization(domain: str) -> str:
+    return organizational_domain(domain) or domain
