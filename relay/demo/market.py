@@ -48,6 +48,9 @@ verify = false
 [limits]
 unknown_recipient_delay_s = 0
 
+[notices]
+sweep_s = 0.5
+
 [delivery]
 poll_s = 0.2
 [[delivery.route]]

@@ -132,7 +132,7 @@ class OwnerRequest:
     """A question to the owner of an account: about a pending sender, or about a message that nothing proves (R-IN-09).
 
     `subject_id` is the id of the sender or of the message, as `purpose` says. A sender about whom no other mail waits
-    is asked about anew.
+    is asked about again.
     """
 
     subject_id: str

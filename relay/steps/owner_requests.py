@@ -12,10 +12,10 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
 from relay.core.model.sender import SenderState
 from relay.core.notice import letters as texts
-from relay.core.notice.letters import Letterhead, Question
+from relay.core.notice.letters import Letterhead, OwnerQuestion
 from relay.core.public_suffixes import organizational_domain
 from relay.core.signed_link import Purpose
-from relay.ports import LetterType, NoticeSent, OpenRequest, OvertakenError
+from relay.ports import LetterType, NoticeLog, NoticeSent, OpenRequest, OvertakenError
 from relay.steps import letters
 from relay.steps.plan import locale_of
 from relay.steps.queueing import domain_of
@@ -46,19 +46,19 @@ async def ask(services: Services, party: Party, now: datetime) -> None:
         [one.request.subject_id for one in waiting if one.request.subject_id not in ids]
     )
     try:
-        for topics, questions in await _letters(services, party, asked, now):
+        for topics, questions in await _letters(services.store.notice_log, party, asked, now):
             await _write(services, marketplace, party, topics, questions, now)
     except OvertakenError:  # another node has asked
         return
 
 
 async def _letters(
-    services: Services, party: Party, asked: Sequence[OpenRequest], now: datetime
+    notice_log: NoticeLog, party: Party, asked: Sequence[OpenRequest], now: datetime
 ) -> Sequence[tuple[Sequence[str], Sequence[OpenRequest]]]:
     """Returns the letters that may be written now: the topics to note, and the questions in it."""
 
     async def is_free(topic: str) -> bool:
-        told_at = await services.store.notice_log.last_at(party.id, topic)
+        told_at = await notice_log.last_at(party.id, topic)
         return told_at is None or abs(now - told_at) >= _HOUR
 
     free = [topic for topic in _SINGLES if await is_free(topic)]
@@ -79,7 +79,7 @@ async def _write(
 ) -> None:
     language = services.catalogue(locale_of(marketplace, party))
     questions = [
-        Question(
+        OwnerQuestion(
             one.request.purpose,
             one.sender.address,
             one.held,

@@ -294,7 +294,7 @@ class SqlSenders(StorePart):
         """Completes the entries that an older relay wrote, and disowns those at the domains of aliases (R-OUT-08).
 
         Such an entry was let in by an older relay. It becomes one that was never decided on, so that nothing takes it
-        for the party's address; its held mail is due to go back; and a party whose mailbox it is has none.
+        for the party's address; its held mail is due to be returned; and a party whose mailbox it is has none.
         """
         while await self._engine.write(self._mend_some):
             pass

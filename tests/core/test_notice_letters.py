@@ -15,7 +15,7 @@ from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.setting_change import SettingChange
 from relay.core.notice.letters import (
     Letterhead,
-    Question,
+    OwnerQuestion,
     announcement,
     owner_request,
     report_to_operator,
@@ -30,9 +30,9 @@ from tests.support.mail_case import NOW, marketplace
 HEAD = Letterhead(marketplace=marketplace(), letter_id="letter-1@ichiba.example", at=NOW)
 URL = "https://ichiba.example/l/" + "x" * 200
 WAITING = (
-    Question(Purpose.SENDER, "new@seller.example", 3, NOW - timedelta(days=2), URL + "1"),
-    Question(Purpose.SENDER, "店@xn--r8jz45g.example", 1, NOW - timedelta(hours=1), URL + "2"),
-    Question(Purpose.CONFIRM, "shop@seller.example", 1, NOW - timedelta(hours=1), URL + "3"),
+    OwnerQuestion(Purpose.SENDER, "new@seller.example", 3, NOW - timedelta(days=2), URL + "1"),
+    OwnerQuestion(Purpose.SENDER, "店@xn--r8jz45g.example", 1, NOW - timedelta(hours=1), URL + "2"),
+    OwnerQuestion(Purpose.CONFIRM, "shop@seller.example", 1, NOW - timedelta(hours=1), URL + "3"),
 )
 NEXT = replace(Policy(), version="2026-09", effective_at=datetime(2026, 8, 31, 15, tzinfo=UTC))
 CHANGES = (

@@ -41,11 +41,18 @@ def proven(market: MarketEnv) -> Answers:
     return answers
 
 
-async def attack(market: MarketEnv, to: str, sender: str = STRANGER, **fields: str) -> str:
+async def attack(market: MarketEnv, to: str, sender: str = STRANGER, name: str = "") -> str:
     """Writes hostile words in all places of a mail, and returns the answer."""
-    header = {"Subject": HOSTILE, "Message_ID": "<secret-id-call-0801234567@phish.example>", "Comments": "shouting"}
     market.clock.forward(1)
-    [reply] = await market.send(sender, to, trusted=False, body=HOSTILE, **{**header, **fields})
+    [reply] = await market.send(
+        sender,
+        to,
+        trusted=False,
+        body=HOSTILE,
+        Subject=HOSTILE,
+        Message_ID="<secret-id-call-0801234567@phish.example>",
+        Comments=f"shouting {name}",
+    )
     return f"{reply.code} {reply.text}"
 
 
@@ -61,8 +68,9 @@ async def all_mail(market: MarketEnv) -> list[str]:
 def _whole(content: bytes) -> str:
     message = message_from_bytes(content, policy=policy.default)
     parts = [str(value) for value in message.values()]
-    leaves = (part for part in message.walk() if not part.is_multipart())
-    parts += [part.get_payload(decode=True).decode("utf-8", "replace") for part in leaves]
+    for part in message.walk():
+        octets = part.get_payload(decode=True)
+        parts += [octets.decode("utf-8", "replace")] if isinstance(octets, bytes) else []
     return "\n".join(parts)
 
 
@@ -85,7 +93,7 @@ async def test_the_owner_reads_the_address_and_no_word(market: MarketEnv) -> Non
 @pytest.mark.parametrize("name", ["evil-name.exe", "evil-name"])
 async def test_mail_of_a_stranger_that_comes_back_is_told_to_nobody(market: MarketEnv, name: str) -> None:
     await market.set_marketplace(policies=(Policy(limits=replace(Policy().limits, message_bytes=100)),))
-    await attack(market, market.seller_alias, Comments=name)
+    await attack(market, market.seller_alias, name=name)
     [record] = await market.store.records.messages()
     assert record.state is MessageState.RETURNED
     assert await all_mail(market) == []

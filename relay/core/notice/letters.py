@@ -34,7 +34,7 @@ class Letterhead:
     at: datetime
 
 
-class Question(NamedTuple):
+class OwnerQuestion(NamedTuple):
     """A question to an owner, about an unlisted address (`Purpose.SENDER`) or about mail that nothing proves (CONFIRM).
 
     `address` is that of the writer, or the entry of the list that covers it; `messages` of it wait, the first since
@@ -48,7 +48,7 @@ class Question(NamedTuple):
     url: str
 
 
-def owner_request(letterhead: Letterhead, questions: Iterable[Question], translations: Translations) -> bytes:
+def owner_request(letterhead: Letterhead, questions: Iterable[OwnerQuestion], translations: Translations) -> bytes:
     """Returns the letter that asks the owner of an account to decide (R-SND-02, R-IN-09).
 
     Anybody can make the relay write it, so it has no word of the mail, and no program may make a link of the address.
@@ -56,7 +56,7 @@ def owner_request(letterhead: Letterhead, questions: Iterable[Question], transla
     marketplace, questions = letterhead.marketplace, tuple(questions)
     policy = marketplace.policy_at(letterhead.at)
 
-    def entry(question: Question) -> str:
+    def entry(question: OwnerQuestion) -> str:
         said = {
             "address": values.unlinked(question.address),
             "messages": str(question.messages),
