@@ -31,8 +31,8 @@ from relay.ports import (
     WaitLimit,
 )
 from relay.steps import notice_log, notices, queueing, record_detail
-from relay.steps.offload import THREAD_BYTES
 from relay.steps.gather import places
+from relay.steps.offload import THREAD_BYTES
 from relay.steps.outcomes import (
     Checked,
     ForOperator,

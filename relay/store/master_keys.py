@@ -3,18 +3,32 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.store.base import StorePart
 from relay.store.crypto import MASTER_ID_BYTES, identity
 from relay.store.engine import Work
 
-_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "secret": ("name",),
-    "holder_key": ("holder_id",),
-    "dkim_key": ("domain", "selector"),
-}
-"""The tables with a column `wrapped`, and the columns of their primary key, which bind the value to its row."""
+
+class _Wrapped(NamedTuple):
+    """A table with a column `wrapped`. `key` is its primary key, which binds a value to its row; then come queries."""
+
+    table: str
+    key: tuple[str, ...]
+    count: str
+    of_others: str
+    rewrap: str
+
+
+_TABLES: Final = (
+    _Wrapped("secret", ("name",), "count_wrapped_secret", "wrapped_by_others_secret", "rewrap_secret"),
+    _Wrapped(
+        "holder_key", ("holder_id",), "count_wrapped_holder_key", "wrapped_by_others_holder_key", "rewrap_holder_key"
+    ),
+    _Wrapped(
+        "dkim_key", ("domain", "selector"), "count_wrapped_dkim_key", "wrapped_by_others_dkim_key", "rewrap_dkim_key"
+    ),
+)
 
 
 class SqlMasterKeys(StorePart):
@@ -37,7 +51,7 @@ class SqlMasterKeys(StorePart):
     async def in_use(self) -> Mapping[str, int]:
         found: Counter[str] = Counter()
         for table in _TABLES:
-            for row in await self._engine.read_bulk(self._sql[f"count_wrapped_{table}"], MASTER_ID_BYTES):
+            for row in await self._engine.read_bulk(self._sql[table.count], MASTER_ID_BYTES):
                 found[bytes(row["key_id"]).hex()] += row["wrapped"]
         return found
 
@@ -49,13 +63,13 @@ class SqlMasterKeys(StorePart):
                 done += await self._engine.write(partial(self._rewrap, table, current, limit - done))
         return done
 
-    def _rewrap(self, table: str, current: bytes, limit: int) -> Work[int]:
-        rows = yield self._sql[f"wrapped_by_others_{table}"], (MASTER_ID_BYTES, current, limit)
+    def _rewrap(self, table: _Wrapped, current: bytes, limit: int) -> Work[int]:
+        rows = yield self._sql[table.of_others], (MASTER_ID_BYTES, current, limit)
         master = self._vault.master
         for row in rows:
-            names = [row[column] for column in _TABLES[table]]
-            bound = identity(table, *names)
+            names = [row[column] for column in table.key]
+            bound = identity(table.table, *names)
             wrapped = bytes(row["wrapped"])
             fresh = master.wrap(bound, master.unwrap(bound, wrapped))
-            yield self._sql[f"rewrap_{table}"], (*names, wrapped, fresh)
+            yield self._sql[table.rewrap], (*names, wrapped, fresh)
         return len(rows)

@@ -1,7 +1,7 @@
 """The relay's own addresses are nobody's sender: they enter no list, and nothing of a list changes them in a text."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest

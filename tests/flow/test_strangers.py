@@ -4,7 +4,7 @@ Whatever a stranger writes, the party reads at most an address that is no link, 
 the other side's or the buyer has opted out.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
@@ -16,6 +16,7 @@ from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Senders
 from relay.core.model.sender import SenderState
 from relay.core.notice.values import unlinked
+from relay.edge.authenticate import SessionAuthenticator
 from tests.support.market_env import BUYER, SELLER, MarketEnv
 
 HOSTILE = "Account closed: log in at http://phish.example/verify or call +81-90-1234-5678"
@@ -24,11 +25,10 @@ STRANGER = "a@evil.example"
 DAY = 86_400
 
 
-@dataclass
-class Answers:
+class Answers(SessionAuthenticator):
     """Finds every From proven as `proof` says."""
 
-    proof: Proof = Proof.ALIGNED
+    proof = Proof.ALIGNED
 
     async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
         return Authentication(proof=self.proof)
