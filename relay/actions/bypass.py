@@ -47,7 +47,10 @@ async def standing(context: ActionContext, marketplace: Marketplace, seller: Par
 
 
 async def restore(actor: Actor, context: ActionContext, seller: Party) -> None:
-    """Resets the seller's points to 0. The history of the points is kept."""
+    """Resets the seller's points to 0. The history of the points is kept.
+
+    Raises InvalidValueError if the party is not a seller.
+    """
     actor.require(Right.RESTORE_BYPASS)
     if seller.role is not Role.SELLER:
         raise InvalidValueError("seller", "{field}: only a seller has marks of importance")

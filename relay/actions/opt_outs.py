@@ -12,9 +12,10 @@ from relay.ports.audit import AuditAction
 async def put(
     actor: Actor, context: ActionContext, buyer: Party, seller_id: str | None, kind: Kind | None, *, out: bool
 ) -> None:
-    """Sets (`out`) or clears the buyer's opt-out of exactly this scope.
+    """Sets the buyer's opt-out of exactly this scope if `out`, else clears it. The buyer may do so.
 
-    The scope is mail of one seller (None: of all) and of one kind (None: of any). It holds for queued mail too.
+    The scope is mail of one seller (None: of all) and of one kind (None: of any). An opt-out applies to mail that is
+    queued already, too. Raises InvalidValueError if the party is not a buyer.
     """
     actor.require(Right.SET_OPT_OUTS, buyer.id)
     if buyer.role is not Role.BUYER:

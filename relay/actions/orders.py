@@ -33,7 +33,8 @@ async def put(
 ) -> tuple[Order, Pair]:
     """Creates or changes the order with the marketplace's own id.
 
-    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is of other parties.
+    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is of other parties,
+    InvalidValueError for a semicolon in its items or known texts.
     """
     actor.require(Right.PUT_ORDERS)
     for field in ("items", "known"):

@@ -11,7 +11,7 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 
 async def put(actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:
-    """Makes a pair of the two.
+    """Makes a pair of the two and returns it.
 
     Safe to repeat: a pair keeps its aliases. A new pair gets aliases under the domains that fit the parties' mailboxes
     (R-ADR-03).

@@ -118,7 +118,8 @@ def _parse(field: str, value: str | None, parse: Callable[[str], object], expect
 async def set_product_support(actor: Actor, context: ActionContext, party: Party, *, on: bool) -> Party:
     """Sets whether a seller answers product questions about orders that the operator fulfils (R-POL-13).
 
-    A seller may do so for themselves.
+    A seller may do so for themselves. Returns the party as it is stored then. Raises InvalidValueError if the party is
+    not a seller.
     """
     actor.require(Right.SET_PRODUCT_SUPPORT, party.id)
     if party.role is not Role.SELLER:

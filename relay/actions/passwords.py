@@ -25,7 +25,10 @@ class NewPassword:
 
 
 async def add(actor: Actor, context: ActionContext, party: Party, label: str) -> NewPassword:
-    """Makes a password. Two are live at once, so that they can be replaced in turn; a third one ends the oldest."""
+    """Makes a password and returns it. The party may do so.
+
+    A party has at most two live passwords, so that they can be replaced in turn: a third one ends the oldest.
+    """
     actor.require(Right.MANAGE_PASSWORDS, party.id)
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     hashed = await asyncio.to_thread(PasswordHasher().hash, password)

@@ -20,7 +20,8 @@ async def add(
 ) -> Sender:
     """Puts `local@domain`, or `@domain` for everyone there, on the party's list as approved.
 
-    Safe to repeat. Releases mail that is held for it.
+    Safe to repeat. Releases mail that is held for it, and returns the entry. The party may do so. Raises
+    InvalidValueError for an address that `check_address` refuses.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     check_address(context, "address", address)
@@ -37,8 +38,9 @@ async def decide(
 ) -> Sequence[Sender]:
     """Approves, blocks or retires entries of the party's list, all or none.
 
-    An approval releases mail that is held for the entries, a block returns it (R-SND-02). Raises NotFoundError if one
-    of the addresses is not on the list.
+    An approval releases mail that is held for the entries, a block returns it (R-SND-02). Returns the entries in the
+    order of `addresses`. The party may do so. Raises NotFoundError if one of the addresses is not on the list, and
+    InvalidValueError for any other state, or for an approval of an address that `check_address` refuses.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     if state not in _DECISIONS:
