@@ -30,7 +30,7 @@ from relay.steps.offload import offload
 from relay.steps.services import Services
 
 _UNCERTAIN_A_DAY: Final = 3
-"""The number of notices in uncertain words for one pair and day."""
+"""The number of notices in uncertain words for one pair within 24 hours."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -208,7 +208,7 @@ async def _notice(
 
 
 async def _may_tell(store: Store, item: Item, event: Event) -> bool:
-    """Takes one of the day's places of the pair for a notice in uncertain words; False if none is free."""
+    """Takes one of the pair's places for a notice in uncertain words, for 24 hours; False if no place is free."""
     summary = await store.records.summary(item.message_id)
     pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
     if pair is None:

@@ -1,6 +1,7 @@
 """Decides about one report, given the earlier ones about its message: its event, its bytes, and its notice.
 
 Anybody who has read a return path can write to it as often as they like, so all three are bounded for each message.
+Limits per day count the reports within 24 hours before a report.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ _CLAIMS: Final = frozenset({EventType.BOUNCED, EventType.REPORTED_UNDELIVERABLE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLimits:
-    """The number and the bytes of the reports about one message that are kept a day, beside their events."""
+    """The reports about one message whose bytes are kept within 24 hours: their number, and their bytes in all."""
 
     reports: int
     size_bytes: int
@@ -40,12 +41,12 @@ class Kept:
 
 
 def has_room(history: Sequence[Event], report: Event) -> bool:
-    """Whether one more report about the message gets an event today."""
+    """Whether one more report about the message gets an event: it has had fewer than 50 within 24 hours."""
     return len(_today(history, report)) < _MOST_EVENTS
 
 
 def was_noticed(history: Sequence[Event]) -> bool:
-    """Whether the writer got the one notice about an unconfirmed report."""
+    """Whether a notice about an unconfirmed report was queued. A message has at most one such notice."""
     return any(
         cast("NoticeData", event.data).get("reason") == ReasonCode.REPORTED_UNDELIVERABLE
         for event in history

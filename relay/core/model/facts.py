@@ -126,7 +126,8 @@ class Facts:
     counts there. `misuse` is the seller's score (R-POL-06). `thread_last_at` is the time of the thread's last mail, or
     of its reopening; None for a new thread. `scans` are the scanners' verdicts. `link_prefix` is the beginning of our
     own signed links, which the rewrite removes from quoted text. `other_tags` are further orders and kinds in the
-    recipient's addresses; only the record keeps them.
+    recipient's addresses; only the record keeps them. `auto_replies_today` counts the automatic
+    replies of the writing side in the last 24 hours that were not returned; it is 0 if this mail is no such reply.
     """
 
     marketplace: Marketplace

@@ -80,7 +80,8 @@ class Weekday(StrEnum):
 class Limits:
     """Limits of a message.
 
-    `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author (R-POL-14).
+    `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author, within the last
+    24 hours (R-POL-14).
     """
 
     message_bytes: Positive = 26_214_400
@@ -209,7 +210,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The messages per day that are neither answers nor critical (R-POL-11)."""
+    """The messages per day that are neither answers nor critical (R-POL-11). A day ends as `Hours` says."""
 
     seller_per_day: Whole = 500
     pair_per_day: Whole = 20
