@@ -43,7 +43,7 @@ VERBS: Final = (
     "audit",
     "simulate",
 )
-"""The verbs in the order in which an operator needs them. Each is a command in the module of the same name."""
+"""The verbs in the order in which an administrator needs them. Each is a command in the module of the same name."""
 _EXPECTED: Final = (ActionError, ConfigError, StoreError, UnavailableError, TlsError, AddressError, OSError)
 _ARGUMENTS: Final = {"address": "ADDRESS", "seller": "SELLER"}
 """The values of actions that are arguments of verbs; all others are options."""

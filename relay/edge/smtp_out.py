@@ -5,7 +5,7 @@ another connection or host only while the final dot has not been sent. After tha
 and the queue decides about the next attempt.
 
 The names and addresses of servers come from the DNS of strangers. So mail goes to public addresses only, except on the
-operator's routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
+configured routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
 """
 
 import ssl
@@ -186,7 +186,7 @@ class SmtpOut:
         return None
 
     def _may_dial(self, ip: str, route: DialTarget | None) -> bool:
-        """Whether mail may go to this address: the DNS of others must not lead into the operator's networks."""
+        """Whether mail may go to this address: the DNS of others must not lead into private networks."""
         return route is not None or is_public(ip) or any(ip_address(ip) in network for network in self._allowed)
 
     async def _mx(self, domain: str) -> Sequence[MxHost] | Delivery:

@@ -1,4 +1,4 @@
-"""The operator's log, as the store uses it: the store reports what it has committed, and when it cannot commit."""
+"""The administrator's log, as the store uses it: the store reports what it has committed, and when it cannot commit."""
 
 from collections.abc import Sequence
 from typing import Protocol

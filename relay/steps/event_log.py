@@ -1,4 +1,4 @@
-"""The operator's log: one line for each event of a message's life, and the counters beside it (R-UI-11).
+"""The administrator's log: one line for each event of a message's life, and the counters beside it (R-UI-11).
 
 Lines and counters are made from what was committed, in this file alone, so that a path which forgets to log cannot
 exist. A line holds ids, states and reasons: never an address, a text, a subject, a client's address or another server's

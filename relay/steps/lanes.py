@@ -10,8 +10,8 @@ timed out may have a quarter of the places in all. An attempt that takes longer 
 these from then on; if their share is used up, it is cut off. So the other places are never taken for long, whatever the
 number of servers that do not answer.
 
-Destinations with a route of the operator have the whole window from the start and always: their server is the
-operator's own, and no outsider can choose it.
+Destinations with a configured route always have the whole window, from the start on: the administrator has chosen their
+server, and no stranger can.
 """
 
 import asyncio

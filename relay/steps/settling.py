@@ -171,7 +171,7 @@ def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement
 
 
 def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
-    """Defers an item whose attempt failed inside the relay. After the last attempt it is parked for the operator."""
+    """Defers an item whose attempt failed inside the relay. After the last attempt it is parked."""
     owner, schedule = services.settings.owner, services.settings.schedule
     due_at = next_attempt(schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
