@@ -35,8 +35,8 @@ _Form = Callable[[bytes, HeaderField, Part], bytes | None]
 def apply(draft: Draft, plan: Plan) -> Draft:
     """Starts the outgoing header; runs as the first pass.
 
-    Of a field that may stand once the first one counts; loop marks add up (R-OUT-08); every dropped field is a
-    Change.
+    Of several fields of one name only the first that can be read is kept, but of loop marks all (R-OUT-08). Every
+    dropped field is listed as a Change.
     """
     fields: list[tuple[str, bytes]] = [("From", _from(plan))]
     changes: list[Change] = []

@@ -1,8 +1,10 @@
 """The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10).
 
 Mail with longer lines arrives every day. The pass runs after the passes that change the content, and reads the body
-with their edits. Parts with a long line are encoded again, so their decoded content stays the same. Signed parts stay
-as they are, because a long line does less harm than a broken signature.
+with their edits. A body with a long line is encoded again, so its decoded content stays the same. A long line
+elsewhere is changed: a header field of a part is folded, or removed if it cannot be folded; a text before the first
+part or after the last part of a multipart is removed; the lines of a nested message that was not split are cut. Signed
+parts stay as they are, because a long line does less harm than a broken signature.
 """
 
 import binascii
@@ -29,7 +31,7 @@ _Encoder = Callable[[bytes], bytes]
 
 
 def apply(draft: Draft, _plan: Plan) -> Draft:
-    """Encodes parts with a long line again. Its edits take the place of earlier ones inside the same part."""
+    """Shortens long lines in the body. Its edits take the place of earlier ones in the same part, field or text."""
     start, content = draft.root.body_start, draft.content
     body = assemble.section(content, start, len(content), draft.edits) if draft.edits else content
     if not has_long_line(body, 0 if draft.edits else start):

@@ -1,6 +1,6 @@
 """Cleans PDF: empties the document information and the XMP metadata with pikepdf (the extra `pdf`).
 
-Without it, and if the file is encrypted or signed, the file stays as it is, and the record says so.
+Without it, and for a file that is encrypted, or signed and would change, `clean` raises UncleanableError.
 """
 
 from io import BytesIO

@@ -9,9 +9,10 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 
 def only(octets: bytes, kept: Iterable[tuple[int, int]], replaced: Iterable[tuple[int, bytes]]) -> bytes:
-    """Returns the file with zeros outside of `kept` and `replaced`. Raises UncleanableError.
+    """Returns the file with zeros outside of `kept` and `replaced`.
 
-    The ranges `kept` may overlap; the octets `replaced` are new and may overlap no other range. Linear in both.
+    The ranges `kept` may overlap. The octets `replaced` are new; UncleanableError is raised if they overlap another
+    range. Linear in both.
     """
     new = bytearray(len(octets))
     done, is_replaced = 0, False

@@ -1,7 +1,7 @@
 """Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; other data becomes zeros.
 
-Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: they stay as
-they are.
+Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: for them `clean`
+raises UncleanableError.
 """
 
 import struct

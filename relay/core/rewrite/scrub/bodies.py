@@ -42,7 +42,7 @@ def is_text(part: Part) -> bool:
 def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """Returns edits of the raw body of a text, sorted, and the occurrences that they hide.
 
-    Both are empty if nothing is hidden in it.
+    Both are empty if the text contains no hidden value.
     """
     octets = encodings.decode(raw, part.encoding)
     edits, hits = _Text(part, kind, secrets).edits(octets)

@@ -139,9 +139,9 @@ def parameters(
 ) -> tuple[bytes, list[Occurrence]]:
     """Returns the new value of Content-Type or Content-Disposition, and the occurrences.
 
-    It is built again, from `kind` and the parameters that a mail program reads, if a value is hidden in it, or with
-    `force` if `known` differs from `raw`. Mail programs do not agree which of two parameters counts, so both must be
-    clean.
+    Without an occurrence the new value is `raw` itself, unless `force` says that `kind` or `known` must take its place.
+    Otherwise the value is built from `kind` and `known`, the parameters by name, which are scrubbed. Both `known` and
+    `raw` are searched, because mail programs do not agree which of two parameters of one name counts.
     """
     hits: list[Occurrence] = []
     rebuilt = [kind]
