@@ -73,7 +73,10 @@ def matching(pattern: str) -> Callable[[str], str]:
 
 
 def host_name(text: str) -> str:
-    """The folded host name. Raises ValueError (RFC 1123 §2.1; an all-numeric last label reads as an address)."""
+    """Returns the folded host name. Raises ValueError for text that is not one (RFC 1123 §2.1).
+
+    A name whose last label is a number is refused too, because it reads as an address.
+    """
     folded = address.fold_domain(text)
     labels = folded.split(".")
     if len(folded) > 253 or labels[-1].isdigit() or not all(_LABEL.match(label) for label in labels):
@@ -82,7 +85,7 @@ def host_name(text: str) -> str:
 
 
 def web_url(text: str) -> str:
-    """The text, if it is an HTTP address. Raises ValueError."""
+    """Returns the text if it is an HTTP or HTTPS URL with a host, else raises ValueError."""
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not _PRINTABLE.match(text):
         raise ValueError(text)

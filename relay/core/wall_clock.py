@@ -20,7 +20,7 @@ def zone(name: str) -> tzinfo:
 
 @lru_cache(maxsize=256)
 def stretch(text: str) -> tuple[time, time]:
-    """The two times of a text such as `22:00-07:00`. Raises ValueError."""
+    """Returns the two times of a text such as `22:00-07:00`. Raises ValueError for other texts, or two equal times."""
     start, _, end = text.partition("-")
     if len(start) != 5 or len(end) != 5 or start == end:
         raise ValueError(f"not like 22:00-07:00: {text!r}")

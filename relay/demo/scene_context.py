@@ -24,7 +24,10 @@ class SceneError(Exception):
 
 
 class SceneContext:
-    """Everything that a scene may do. `write_line` takes one line of the transcript."""
+    """Everything that a scene may do. `write_line` takes one line of the transcript.
+
+    All methods that check something or wait raise SceneError: when the check fails, or after 30 s of waiting.
+    """
 
     def __init__(self, demo: RunningDemo, write_line: Callable[[str], None]) -> None:
         self.mailer = demo.mailer
@@ -84,7 +87,7 @@ class SceneContext:
     async def mail(self, party: DemoParty, *, automatic: bool = False) -> tuple[ReceivedMail, DisplayedMail]:
         """Waits for the next unopened mail of a party, shows it with its signatures shortened, and returns it.
 
-        With `automatic` only a notice counts, otherwise only another mail. Raises SceneError after 30 s.
+        With `automatic` only a notice counts, otherwise only another mail.
         """
 
         def wanted(mail: ReceivedMail) -> bool:
@@ -122,7 +125,7 @@ class SceneContext:
         return newest
 
     async def command(self, *arguments: str) -> None:
-        """Runs `relay ...` beside the daemon, and shows its output."""
+        """Runs `relay ...` beside the daemon, and shows its output. Raises DaemonError if the command fails."""
         output = await self._daemon.run(*arguments)
         self._show(f"$ relay {' '.join(arguments)}", output.splitlines())
 

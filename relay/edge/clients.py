@@ -13,7 +13,10 @@ Network = IPv4Network | IPv6Network
 
 
 def client_address(text: str) -> Address:
-    """Returns an address in the form for comparison: an IPv4-mapped IPv6 address becomes IPv4. Raises ValueError."""
+    """Returns an address in the form for comparison: an IPv4-mapped IPv6 address becomes IPv4.
+
+    Raises ValueError for text that is not an IP address.
+    """
     address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address
 

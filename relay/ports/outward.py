@@ -77,7 +77,7 @@ class MxHost:
 class ResolveError(Exception):
     """A look-up failed.
 
-    `permanent` means that the name does not exist or accepts no mail (NXDOMAIN, null MX, RFC 7505).
+    `permanent` means that the name does not exist (NXDOMAIN), has no address, or accepts no mail (null MX, RFC 7505).
     """
 
     def __init__(self, message: str, *, permanent: bool) -> None:
@@ -95,7 +95,7 @@ class Resolver(Protocol):
         """Returns the hosts in the order in which to try them (RFC 5321 §5.1).
 
         Without MX records it returns the domain itself, with its addresses. Raises ResolveError, which is permanent if
-        the name does not exist or accepts no mail.
+        the name does not exist, accepts no mail, or has neither MX records nor an address.
         """
         ...
 
@@ -108,7 +108,7 @@ class Resolver(Protocol):
         ...
 
     async def txt(self, name: str) -> Sequence[bytes]:
-        """Returns the TXT records, each joined; nothing if there is no such name or no such record.
+        """Returns the TXT records, the strings of each joined; nothing if there is no such name or no such record.
 
         Raises ResolveError only for a temporary fault.
         """

@@ -412,11 +412,11 @@ class QueueStore(Protocol):
     async def lanes(
         self, now: datetime, *, horizon_s: float, after: str = "", limit: int = 100
     ) -> tuple[Sequence[str], str]:
-        """Returns at most `limit` destinations with due items, in order and not before `after`, and the next `after`.
+        """Returns at most `limit` destinations with due items, sorted by name from `after` on, and the next `after`.
 
         The next `after` is "" when there are no more. An item is due when its `due_at` has come or its lease has run
-        out, and also when its time is further ahead than `horizon_s`: then the clock has jumped back. A limited number
-        of items come due at each call, the longest due first. The cost does not depend on the number of items.
+        out, and also when its time is further ahead than `horizon_s`: then the clock has jumped back. Each call marks
+        a limited number of items as due, the longest due first. The cost does not depend on the number of items.
         """
         ...
 
@@ -425,10 +425,10 @@ class QueueStore(Protocol):
     ) -> Sequence[Item]:
         """Leases due items to `owner` for `lease_s`, and returns them, the first due first.
 
-        `rooms` has the number of items that each destination may have at most; only items that `lanes` has found are
-        taken. The attempt is counted in the same statement, and no item is leased to two owners. Held items are leased
-        too, see `Item.hold`. Messages to one recipient that one decision has released are leased one by one: the next
-        one when the one before is finished, or was due more than `late_s` ago (R-SND-02).
+        `rooms` names the destinations, and for each the number of items that this call leases at most. Only items that
+        `lanes` has marked as due are leased. The attempt is counted in the same statement, and no item is leased to two
+        owners. Held items are leased too, see `Item.hold`. Messages to one recipient that one decision has released are
+        leased one by one: the next one when the one before is finished, or was due more than `late_s` ago (R-SND-02).
 
         The keys of the addresses are read after the commit: after StoreUnavailableError some items may be leased, and
         they are due again when the lease has run out.
@@ -730,4 +730,4 @@ class Store(Protocol):
 
 
 class StoreError(Exception):
-    """The store cannot be opened; the message names the cause and the fix."""
+    """The store cannot be opened, or its master key file cannot be changed. The message names the cause and the fix."""

@@ -55,7 +55,11 @@ class SignedLinkUrls:
 
     @property
     def prefix(self) -> str:
-        """The beginning of every signed link. No link of one side may reach the other (R-REW-09)."""
+        """The text with which every signed link begins.
+
+        The rewrite finds the links in a mail by it, and removes them: no link of one side may reach the other
+        (R-REW-09).
+        """
         return f"{self.base_url}/l/"
 
     def url(self, purpose: Purpose, party_id: str, subject_id: str, now: datetime) -> str:

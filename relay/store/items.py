@@ -41,6 +41,11 @@ MESSAGE_STATES: Final = {
 
 
 def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_until: int = 0) -> tuple[object, ...]:
+    """Returns the values of the columns of `ITEM`.
+
+    `holder` is the key of the holder `holder_id`. For a leased item, `owner` and `lease_until` (in microseconds, as
+    `to_us` returns it) name its lease.
+    """
     leased = item.state is ItemState.LEASED
     due_at = to_us(item.due_at)
     return (
@@ -65,7 +70,11 @@ def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_
 
 
 def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
-    """Returns when an item that is not leased must be looked at. A held item is found by its due time instead: None."""
+    """Returns when an item that is not leased must be looked at: `due_at`, in microseconds as `to_us` returns it.
+
+    Returns None for an item with a hold, which is found by its due time instead, and for an item that is finished
+    or parked.
+    """
     awake = hold is None and state in (ItemState.QUEUED, ItemState.DEFERRED)
     return due_at if awake else None
 

@@ -49,7 +49,7 @@ def sender_of(row: Row, key: Key) -> Sender:
 
 
 def fold_entry(address: str) -> str:
-    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError."""
+    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError as `fold` and `fold_domain` do."""
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 

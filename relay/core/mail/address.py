@@ -26,7 +26,8 @@ class AddressError(ValueError):
 def split(address: str) -> tuple[str, str]:
     """Returns (local part, domain) of `local@domain`, both as written.
 
-    Raises AddressError (RFC 5321 §4.1.2, §4.5.3.1).
+    Raises AddressError for text outside of the module's grammar, and for a part that is longer than RFC 5321 §4.5.3.1
+    allows.
     """
     local, at, domain = address.rpartition("@")
     if not at:
@@ -48,7 +49,10 @@ def sendable_local_part(local_part: str) -> str:
 
 
 def fold_domain(domain: str) -> str:
-    """Returns the domain as lower-case A-labels (RFC 5890), without a final dot. Raises AddressError."""
+    """Returns the domain as lower-case A-labels (RFC 5890), without a final dot.
+
+    Raises AddressError if it is not ASCII and has no such form. An ASCII domain is not checked.
+    """
     domain = domain.rstrip(".")
     if domain.isascii():
         return domain.lower()
@@ -59,7 +63,7 @@ def fold_domain(domain: str) -> str:
 
 
 def fold(address: str) -> str:
-    """Returns the form in which addresses are compared and hashed. Raises AddressError.
+    """Returns the form in which addresses are compared and hashed. Raises AddressError as `split` and `fold_domain` do.
 
     Both parts are in lower case, the local part has quotes only where they are needed, and the domain is written as
     A-labels.

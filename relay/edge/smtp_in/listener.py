@@ -45,7 +45,7 @@ class SmtpIn:
         )
 
     async def start(self) -> int:
-        """Opens the port and returns its number. Raises OSError."""
+        """Opens the port and returns its number. Raises OSError if the port cannot be opened."""
         listener = self._context.listener
         if listener.proxy_protocol or listener.tls == "implicit":
             self._server = Acceptor(self._context, lambda client: ServerSession(self._context, client))
