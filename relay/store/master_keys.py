@@ -15,7 +15,7 @@ class _Wrapped(NamedTuple):
 
     table: str
     key: tuple[str, ...]
-    count: str
+    counts: str
     of_others: str
     rewrap: str
 
@@ -51,7 +51,7 @@ class SqlMasterKeys(StorePart):
     async def in_use(self) -> Mapping[str, int]:
         found: Counter[str] = Counter()
         for table in _TABLES:
-            for row in await self._engine.read_bulk(self._sql[table.count], MASTER_ID_BYTES):
+            for row in await self._engine.read_bulk(self._sql[table.counts], MASTER_ID_BYTES):
                 found[bytes(row["key_id"]).hex()] += row["wrapped"]
         return found
 
