@@ -49,6 +49,7 @@ from relay.ports import (
     StoreUnavailableError,
 )
 from relay.signed_links import SignedLinkService
+from relay.steps.daily_budget import CountedDailyBudget
 from relay.steps.event_log import EventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
@@ -102,6 +103,7 @@ def services(
         scanners=scanners,
         notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
         delivery_room=Room(config.delivery.memory_bytes),
+        stranger_budget=CountedDailyBudget(config.record.stranger_bytes_per_day),
         links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
             key=store.secrets.get("link"),
@@ -147,6 +149,7 @@ def _settings(config: Config) -> Settings:
             reports=config.notices.reports_per_message, size_bytes=config.notices.report_bytes_per_message
         ),
         operator_mail=config.limits.operator_mail,
+        stranger_body_s=config.record.stranger_body_s,
     )
 
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from relay.core import coverage
 from relay.core.identify import identify
-from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head
+from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, split
+from relay.core.model.facts import Proof
 from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
@@ -42,6 +44,7 @@ from relay.steps.offload import offload, weight
 from relay.steps.outcomes import (
     Checked,
     DistinctResult,
+    Duplicate,
     ForOperator,
     Held,
     JudgedResult,
@@ -65,6 +68,7 @@ from relay.steps.room import NoRoomError
 from relay.steps.services import Services
 
 _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
+_UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
 _LOOP: Final = Reason(code=ReasonCode.LOOP)
 _SHORTEST_WAIT_S: Final = 2
 """A big content for which there is no memory is looked at again after one to three times as long."""
@@ -148,17 +152,17 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
 async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: Incoming) -> ParsedMail:
     """Reads structure and header within the limits, and authenticates the mail.
 
+    Where signatures alone prove the writer, thread ids and our own fields that they do not cover are left out.
     Raises MimeError, HeadError, UnavailableError.
     """
     content = incoming.content
     root = await offload(len(content), split, content, limits)
     head = read_head(content, root)
-    return ParsedMail(
-        root=root,
-        head=head,
-        automatic=automatic(incoming, head),
-        authentication=await authenticator.authenticate(incoming, head.from_address),
-    )
+    authentication = await authenticator.authenticate(incoming, head.from_address, root)
+    if ignored := coverage.IGNORED_UNSIGNED.intersection(authentication.uncovered):
+        root = without(root, ignored)
+        head = read_head(content, root)
+    return ParsedMail(root=root, head=head, automatic=automatic(incoming, head), authentication=authentication)
 
 
 async def _judge_one(
@@ -172,7 +176,9 @@ async def _judge_one(
 ) -> DistinctResult | OwnCopy:
     """Identifies, decides and rewrites for one party.
 
-    `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread.
+    `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread. Mail whose
+    From address is neither proven nor listed costs the same work as if it were listed, and is refused after that: how
+    long the answer takes tells nobody whether the address is on the list (R-IN-09).
     """
     policy, now = recipient.policy, incoming.received_at
     prefix = services.links.prefix
@@ -182,9 +188,22 @@ async def _judge_one(
         return Refused(recipient=recipient, reason=writer)
     if own_copy := results.own_copy(recipient, writer):
         return own_copy
+    if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
+        return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
     facts = replace(facts, scans=await scans.get())
     verdict = await offload(load_bytes, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
     judgement = Judgement(recipient=recipient, mail=mail, facts=facts, writer=writer, verdict=verdict)
+    result = await _result(services, incoming, judgement, load_bytes)
+    if writer.proof is Proof.NONE and (writer.sender is None or recipient.check or facts.duplicate_of is not None):
+        return Refused(recipient=recipient, reason=_UNPROVEN, is_kept=True)
+    return result
+
+
+async def _result(
+    services: Services, incoming: Incoming, judgement: Judgement, load_bytes: int
+) -> JudgedResult | Refused:
+    """Returns the outcome of a judgement; rewrites what may go to the other side."""
+    recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check:
         return Checked(judgement=judgement, reach=_reach(judgement, now))
     if verdict.action is Action.RETURN:
@@ -192,8 +211,8 @@ async def _judge_one(
     if verdict.to_operator:
         return await _rerouted(services, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
-    rewritten = await offload(load_bytes, rewrite, incoming.content, mail.root, the_plan)
-    uses = quota.uses(facts, writer, verdict, policy, now)
+    rewritten = await offload(load_bytes, rewrite, incoming.content, judgement.mail.root, the_plan)
+    uses = quota.uses(judgement.facts, judgement.writer, verdict, recipient.policy, now)
     outcome = Relayed if verdict.action is Action.RELAY else Held
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
 
@@ -243,9 +262,14 @@ def reply(result: RecipientResult, *, rejects: bool) -> Reply:
             return smtp_text.reply_for_refusal(reason, recipient.marketplace)
         case Relayed() | Held() | Rerouted() | Returned():
             recipient, verdict = result.recipient, result.judgement.verdict
+            if result.judgement.writer.proof is Proof.NONE:
+                # The same answer as for an address that is on no list: a forger must not learn of lists (R-IN-09).
+                return smtp_text.reply_for_refusal(_UNPROVEN, recipient.marketplace)
             return smtp_text.reply_for_verdict(verdict, recipient.message_id, recipient.marketplace, reject=rejects)
         case Checked(recipient=recipient):
             return Reply(250, "2.0.0", f"{recipient.message_id} checked, not relayed; the answer follows by mail")
+        case Duplicate(recipient=recipient):
+            return smtp_text.reply_for_duplicate(recipient.message_id)
         case ForOperator(recipient=recipient):
             return Reply(250, "2.0.0", f"{recipient.message_id} recorded, goes to the operator")
         case Merged(into=into):

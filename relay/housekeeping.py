@@ -1,6 +1,7 @@
 """Letters that are due at a time: questions about pending senders (R-SND-02), announcements of a policy (R-POL-20).
 
-Beside that, personal data that is kept in memory for speed is dropped regularly.
+Beside that, the content of strangers' mail is deleted when its time has come, and personal data that is kept in memory
+for speed is dropped regularly.
 
 Every node sweeps, and the store decides which node writes a letter. If that node dies before its letter is committed,
 the next sweep writes it: a letter may be sent twice, but it is not lost.
@@ -22,6 +23,7 @@ from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
 
+_DROPPED_AT_ONCE = 200
 _TURN_S = 60
 """The time that a node has for a letter before another node may write it."""
 
@@ -34,7 +36,7 @@ class Housekeeping:
         self._announced: set[tuple[str, str]] = set()
 
     def start(self, services: Services, sweep_s: float, *, kept_s: float = memory.KEPT_S) -> None:
-        """Looks for letters that are due every `sweep_s`, and drops data that is kept in memory every `kept_s`."""
+        """Looks for what is due every `sweep_s`, and drops data that is kept in memory every `kept_s`."""
         self._tasks = [
             asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping"),
             asyncio.create_task(_forget_on(services.store, kept_s), name="housekeeping of memory"),
@@ -47,7 +49,7 @@ class Housekeeping:
 
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
-            for sweep in (self.requests, self.announcements):
+            for sweep in (self.requests, self.announcements, self.strangers):
                 await _survive(services.observer, sweep(services))
             await asyncio.sleep(sweep_s)
 
@@ -57,6 +59,12 @@ class Housekeeping:
             party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
                 await owner_requests.ask(services, party, services.clock.now())
+
+    async def strangers(self, services: Services) -> None:
+        """Deletes the content of strangers' mail that has been kept long enough (R-REC-01)."""
+        dropped = _DROPPED_AT_ONCE
+        while dropped == _DROPPED_AT_ONCE:
+            dropped = await services.store.records.drop_strangers_bodies(services.clock.now(), limit=_DROPPED_AT_ONCE)
 
     async def announcements(self, services: Services) -> None:
         """Writes to each seller about a policy whose announcement is due."""

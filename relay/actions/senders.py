@@ -7,6 +7,7 @@ from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds
+from relay.core.mail.address import AddressError, fold_domain, split
 from relay.core.model.party import Party
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Pending
@@ -58,6 +59,38 @@ async def decide(
     await audit.record(context, *entries)
     context.dispatcher.notify()
     return decided
+
+
+async def confirm_domain(
+    actor: Actor, context: ActionContext, party: Party, domain: str, *, confirmed: bool = True
+) -> bool:
+    """Confirms that mail signed by a domain may come for the party without naming its recipient, or takes it back.
+
+    A confirmation releases the mail that waits for nothing else (R-IN-09). Returns False if nothing has changed. Raises
+    InvalidValueError if `domain` is not a domain name.
+    """
+    actor.require(Right.DECIDE_SENDERS, party.id)
+    try:
+        folded = fold_domain(split(f"any@{domain}")[1])
+    except AddressError:
+        raise InvalidValueError("domain", "{field}: a domain name is needed, such as shop.example") from None
+    if not await context.store.senders.confirm_domain(party.id, folded, confirmed=confirmed, by=actor.by):
+        return False
+    await audit.record(context, domain_entry(actor, context, party, confirmed=confirmed))
+    context.dispatcher.notify()
+    return True
+
+
+def domain_entry(actor: Actor, context: ActionContext, party: Party, *, confirmed: bool) -> AuditEntry:
+    """Returns the entry in the audit log for a signing domain that was confirmed, or whose confirmation has ended."""
+    action = AuditAction.SIGNING_DOMAIN_CONFIRMED if confirmed else AuditAction.SIGNING_DOMAIN_WITHDRAWN
+    return audit.entry(actor, context, action, marketplace_id=party.marketplace_id, party_id=party.id)
+
+
+async def read_confirmed_domains(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[str]:
+    """Returns the signing domains that the party has confirmed. That they were read is in the audit log before."""
+    await _record_reading(actor, context, party, grounds)
+    return await context.store.senders.confirmed_domains(party.id)
 
 
 async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Sender]:

@@ -102,6 +102,55 @@ async def list_pending(
     show.rows(lines, as_json=as_json, empty="no sender waits")
 
 
+@sender.command("confirm-domain")
+@in_marketplace
+@role_option
+@ref_option
+@click.argument("domain")
+@click.option("--undo", is_flag=True, help="Take a confirmation back.")
+@by_option
+@show.as_json
+@with_store
+async def confirm_domain(
+    session: CliContext,
+    store: Store,
+    *,
+    marketplace: str | None,
+    role: str,
+    ref: str,
+    domain: str,
+    undo: bool,
+    as_json: bool,
+) -> None:
+    """Say once that mail of a party that DOMAIN signs (d= of DKIM) may come without naming its recipient.
+
+    It is needed where nothing but such a signature proves the writer, and the signer does not sign To and Cc. Mail that
+    waits for this alone is released.
+    """
+    party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
+    changed = await senders.confirm_domain(session.actor, session.actions(store), party, domain, confirmed=not undo)
+    show.one({"confirmed": not undo, "changed": changed}, as_json=as_json)
+
+
+@sender.command("domains")
+@in_marketplace
+@role_option
+@ref_option
+@reveal
+@show.as_json
+@with_store
+async def list_domains(
+    session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
+) -> None:
+    """List the signing domains that a party has confirmed, or count them."""
+    party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
+    if not reveal:
+        show.one({"confirmed": len(await store.senders.confirmed_domains(party.id))}, as_json=as_json)
+        return
+    found = await senders.read_confirmed_domains(session.actor, session.actions(store), party, session.grounds)
+    show.rows([{"domain": one} for one in found], as_json=as_json, empty="no signing domain is confirmed")
+
+
 def _decision_verb(name: str, state: SenderState, summary: str) -> None:
     @sender.command(name, help=f"{summary} They must be on the party's list.")
     @in_marketplace

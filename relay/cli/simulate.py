@@ -23,6 +23,7 @@ from relay.edge.system import SystemClock
 from relay.ports import Store
 from relay.steps.outcomes import (
     Checked,
+    Duplicate,
     ForOperator,
     Held,
     Merged,
@@ -196,7 +197,7 @@ def _described(one: RecipientResult, result: TransactionResult, content: bytes) 
             described |= _judged(judgement.verdict)
         case Refused(reason=reason):
             described["reasons"] = [_reason(reason)]
-        case ForOperator() | Merged():
+        case ForOperator() | Merged() | Duplicate():
             pass
         case _:
             assert_never(one)
@@ -218,6 +219,8 @@ def _verdict(one: RecipientResult) -> str:
             return "refuse"
         case ForOperator():
             return "to the operator"
+        case Duplicate():
+            return "duplicate"
         case Merged():
             return "merged with another recipient"
         case Relayed() | Held() | Rerouted() | Returned() | Checked():

@@ -197,6 +197,16 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sweep_s: Duration = 60
 
 
+class RecordSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of mail whose From address is neither proven nor listed.
+
+    It is kept for `stranger_body_s`, at most `stranger_bytes_per_day`.
+    """
+
+    stranger_body_s: Duration = 604_800
+    stranger_bytes_per_day: Whole = 104_857_600
+
+
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Signed links, health, readiness and metrics; port 0 asks for a free one.
 
@@ -269,6 +279,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     authentication: AuthenticationSection = AuthenticationSection()
     scanner: tuple[ScannerSection, ...] = ()
     notices: Notices = Notices()
+    record: RecordSection = RecordSection()
     web: Web = Web()
     log: Log = Log()
     marketplace: tuple[MarketplaceSection, ...] = ()

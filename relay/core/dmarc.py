@@ -19,12 +19,24 @@ _MOST_LABELS: Final = 8
 Method = Literal["spf", "dkim"]
 
 
+class SignedBy(NamedTuple):
+    """A signature: its selector, the octets of its `b=`, and how many fields of each name it signs."""
+
+    selector: str
+    value: bytes
+    fields: Mapping[str, int]
+
+
 class Identifier(NamedTuple):
-    """A folded domain ("" when invalid) that a method tried to prove; `outcome` is a result of RFC 8601 §2.7."""
+    """A folded domain ("" when invalid) that a method tried to prove; `outcome` is a result of RFC 8601 §2.7.
+
+    `signed_by` is None for SPF, and where the signature is not known.
+    """
 
     method: Method
     domain: str
     outcome: str
+    signed_by: SignedBy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

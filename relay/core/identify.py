@@ -24,8 +24,9 @@ class Writer:
     `role` is the author's side. If `role == Facts.to`, a party wrote to its own alias: that is never relayed
     (`policy.rules.author`). `registered` is then False, because the facts lack that side's entry for From; a notice
     goes to the party's mailbox. `sender` is the entry for From in the author's list. `registered` means proven, with an
-    approved entry. A proven writer who is not registered is unlisted (R-SND-02); `proof` NONE means listed but not
-    proven (R-IN-09).
+    approved entry. A proven writer who is not registered is unlisted (R-SND-02). `proof` NONE means that nothing proves
+    that the message comes from its From address: `sender` is then the approved entry, or None if the list has none.
+    Whether it has one is a secret: both cases get the same answer and cost the same work (R-IN-09).
     """
 
     role: Role
@@ -81,15 +82,15 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         # The relay's own mail has come back; the policy ends the loop (R-OUT-08), and no list gets an entry.
         return Writer(role=facts.to.other, sender=None, proof=proof, registered=False)
     state = _listed_as(facts.sender)
-    if state is SenderState.APPROVED:
-        if proof is not Proof.NONE:
-            return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
-        if facts.marketplace.authentication is Fallback.HOLD and _has_room(incoming, facts, policy):
-            return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
-        return _stranger()
     if proof is Proof.NONE:
-        # A writer who may have forged the address must not learn that it is blocked.
-        return _stranger()
+        if facts.marketplace.authentication is not Fallback.HOLD:
+            return _stranger()
+        # A writer who may have forged the address must not learn whether it is listed, blocked or waits.
+        may_wait = state is SenderState.APPROVED and _has_room(incoming, facts, policy)
+        listed = facts.sender if may_wait else None
+        return Writer(role=facts.to.other, sender=listed, proof=proof, registered=False)
+    if state is SenderState.APPROVED:
+        return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
     if state is None and facts.pair.side(facts.to).lists(head.from_address):
@@ -123,8 +124,17 @@ def _has_room(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
     return waiting.has_place and fits
 
 
+def awaits_domain(facts: Facts) -> bool:
+    """Whether a valid signature names the writer, and only its domain's confirmation by the owner is missing.
+
+    A signed message can be handed in by everybody who has it. So the alias must stand in a To or Cc that is signed, or
+    the owner must have said once that mail signed by this domain may come without.
+    """
+    return facts.authentication.proof is Proof.ALIGNED and not facts.is_addressed and not facts.domain_confirmed
+
+
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
-    if facts.authentication.proof is Proof.ALIGNED:
+    if facts.authentication.proof is Proof.ALIGNED and not awaits_domain(facts):
         return Proof.ALIGNED
     known_domain = facts.marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
     if known_domain and not facts.authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:

@@ -29,6 +29,8 @@ class AuditAction(StrEnum):
     ORDER_PUT = "order_put"
     SENDER_PUT = "sender_put"
     SENDER_DECIDED = "sender_decided"
+    SIGNING_DOMAIN_CONFIRMED = "signing_domain_confirmed"
+    SIGNING_DOMAIN_WITHDRAWN = "signing_domain_withdrawn"
     OPT_OUT_SET = "opt_out_set"
     OPT_OUT_CLEARED = "opt_out_cleared"
     HOLD_RELEASED = "hold_released"

@@ -21,6 +21,8 @@ class RecordAction(StrEnum):
     CHECK = "check"
     """The writer only asked for the verdict (R-POL-19)."""
     REFUSE = "refuse"
+    DUPLICATE = "duplicate"
+    """The same signature came before, to the same alias (R-IN-09)."""
     OPERATOR = "operator"
     """Mail to a mailbox of the operator goes there as it came (R-IN-10)."""
     LETTER = "letter"
@@ -66,7 +68,9 @@ class RecordDetail:
     further orders and kinds that the tags named.
 
     The fields from `warnings` to `unsolicited` belong to judged mail; `proof` is None for mail that was not judged.
-    `authentication` has `method=result` texts such as "spf=pass". `letter` is None for all mail but letters.
+    `authentication` has `method=result` texts such as "spf=pass"; `uncovered` are the names of header fields that act
+    and that no signature covers, where signatures alone spoke for the writer (R-IN-09); `duplicate_of` is the record
+    that was made when the same signature came first. `letter` is None for all mail but letters.
     """
 
     action: RecordAction | None = None
@@ -88,6 +92,8 @@ class RecordDetail:
     to_operator: bool = False
     unsolicited: bool = False
     letter: LetterType | None = None
+    uncovered: tuple[str, ...] = ()
+    duplicate_of: str | None = None
 
     @property
     def reason_codes(self) -> tuple[ReasonCode, ...]:

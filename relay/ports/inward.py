@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from relay.core.bounce.origin import ReportOrigin
+from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Scan
 from relay.core.model.message import Incoming, Peer
 from relay.core.model.reply import Reply
@@ -46,7 +47,7 @@ class StoreUnavailableError(UnavailableError):
 
 
 class OvertakenError(UnavailableError):
-    """A concurrent message took the last place of a quota: the message must be judged again."""
+    """A concurrent message took the last place of a quota, or came by the same signature: judge the message again."""
 
 
 class Intake(Protocol):
@@ -95,8 +96,10 @@ class Intake(Protocol):
 class Authenticator(Protocol):
     """Proves that a message was written by the address in its From field. Several calls may run at once."""
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         """Returns the proofs that the message was written by the folded From address.
+
+        `root` is the message as the relay reads it, for the question whether a signature covers what acts.
 
         Raises UnavailableError for a DNS fault that could change the result.
         """

@@ -9,7 +9,7 @@ from relay.core.dkim import KeyState
 from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
-from relay.core.model.facts import QuotaScope
+from relay.core.model.facts import QuotaScope, Signature
 from relay.core.model.item import Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -32,6 +32,9 @@ class MessageRecord:
     are None if no party of a pair is known to have written it.
     `key_holder_id` is the holder whose key wraps the message key: the author, or else the marketplace.
     `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
+    `signing_domain` is the folded domain whose confirmation by the author would have proven the message (R-IN-09), ""
+    if that is not what is missing. `stranger_body` is the content of mail of a stranger, whose `original` is empty; it
+    is kept until `stranger_body_until` (R-REC-01).
     """
 
     id: str
@@ -56,6 +59,9 @@ class MessageRecord:
     changes: tuple[Change, ...] = ()
     policy_version: str = ""
     detail: RecordDetail
+    signing_domain: str = ""
+    stranger_body: bytes = b""
+    stranger_body_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,23 @@ class Use:
     day: str
     limit: int = field(default=0, compare=False)
     amount: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureUse:
+    """A signature that alone proves the writer of a message to the party on side `to` of a pair (R-IN-09)."""
+
+    pair_id: str
+    to: Role
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenSignature:
+    """A signature that is noted with the record of its message, so that it is not taken again."""
+
+    use: SignatureUse
+    message_id: str
 
 
 class MisuseCause(StrEnum):
@@ -205,6 +228,8 @@ class Acceptance:
     requests: tuple[OwnerRequest, ...] = ()
     asked: tuple[str, ...] = ()
     wait_limits: tuple[WaitLimit, ...] = ()
+    signatures: tuple[TakenSignature, ...] = ()
+    """None of them may have been taken before: AcceptanceStore raises OvertakenError otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +326,10 @@ class MessageSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A decrypted record, for staff with a reason, for `relay message show` and for rewriting."""
+    """A decrypted record, for staff with a reason, for `relay message show` and for rewriting.
+
+    `original` is also a stranger's message, as long as it is kept.
+    """
 
     summary: MessageSummary
     subject: str
@@ -312,6 +340,7 @@ class StoredMessage:
     edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
     events: tuple[Event, ...]
+    signing_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

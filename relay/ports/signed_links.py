@@ -29,14 +29,14 @@ LINK_WORDS: Final[Mapping[Purpose, LinkWords]] = {
     Purpose.NO_REPLY: LinkWords(("open", "left_out"), ("leave_out", "undo")),
     Purpose.REPORT: LinkWords(("open", "received"), ("report",)),
     Purpose.SENDER: LinkWords(("unknown", "approved", "blocked", "retired"), ("approve", "block")),
-    Purpose.CONFIRM: LinkWords(("open", "also_held", "released", "refused", "over"), ("mine", "not_mine")),
+    Purpose.CONFIRM: LinkWords(("open", "also_held", "released", "refused", "over"), ("mine", "always", "not_mine")),
     Purpose.REOPEN: LinkWords(("closed", "open"), ("reopen",)),
     Purpose.PRODUCT_SUPPORT: LinkWords(("on", "off"), ("turn_on", "turn_off")),
 }
 ONE_CLICK: Final = "one_click"
 """The choice of one-click unsubscription, made by a mail program (RFC 8058): the buyer wants no more mail of this
 seller."""
-FACTS: Final = ("from", "order", "received", "subject", "sender", "waiting", "record")
+FACTS: Final = ("from", "order", "received", "subject", "sender", "signed_by", "waiting", "record")
 """The facts that a page may show about the subject of its link, each with a label `page.about.FACT`."""
 
 

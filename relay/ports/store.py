@@ -49,6 +49,7 @@ from relay.ports.record import (
     Report,
     Restoration,
     Settlement,
+    SignatureUse,
     StoredContent,
     StoredMessage,
     StoredReport,
@@ -293,6 +294,22 @@ class SenderStore(Protocol):
         """
         ...
 
+    async def confirm_domain(self, party_id: str, domain: str, *, confirmed: bool, by: str) -> bool:
+        """Notes that the party has confirmed a folded signing domain, or takes that back (R-IN-09).
+
+        A confirmation also releases, in the same transaction, the mail of the party that waits for nothing else, with
+        an event that names `by`. Returns False if nothing has changed. Raises ValueError if there is no such party.
+        """
+        ...
+
+    async def has_confirmed(self, party_id: str, domains: Sequence[str]) -> bool:
+        """Returns whether the party has confirmed one of these folded signing domains."""
+        ...
+
+    async def confirmed_domains(self, party_id: str) -> Sequence[str]:
+        """Returns the folded signing domains that the party has confirmed, in their order."""
+        ...
+
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         """Returns whether another party of the marketplace has exactly this folded address as an approved sender."""
         ...
@@ -315,6 +332,14 @@ class RequestStore(Protocol):
 
     async def was_asked(self, message_id: str) -> bool:
         """Returns whether the owner was asked about a message, or about its sender."""
+        ...
+
+
+class SignatureStore(Protocol):
+    """The signatures that have been taken as the only proof of a writer, as keyed hashes (R-IN-09)."""
+
+    async def taken_by(self, uses: Sequence[SignatureUse]) -> str | None:
+        """Returns the id of the record with which one of these signatures was taken, the first there is, or None."""
         ...
 
 
@@ -401,7 +426,8 @@ class AcceptanceStore(Protocol):
         entry. Mail that is held for a sender who was decided on since the judgement is released or returned at once.
         Where an unlisted sender needs a place, mail of others gives way (`WaitLimit`). Points of misuse count once for
         each message and cause. Raises OvertakenError, with nothing written, if a use or waiting mail would exceed its
-        limit, or a question was asked before, and ValueError for an item in a state that no new item can have.
+        limit, a question was asked before, or a signature has been taken already, and ValueError for an item in a state
+        that no new item can have.
         """
         ...
 
@@ -571,6 +597,13 @@ class RecordStore(Protocol):
         """
         ...
 
+    async def drop_strangers_bodies(self, now: datetime, *, limit: int) -> int:
+        """Deletes the content of strangers' mail that was kept until `now`, of at most `limit` records (R-REC-01).
+
+        Envelope, hash, size and results stay. Returns the number of records.
+        """
+        ...
+
     async def note_view(self, message_id: str, data: ViewData) -> None:
         """Adds a VIEWED event: somebody has read the body (R-REC-06)."""
         ...
@@ -653,8 +686,8 @@ class SecretStore(Protocol):
     def get(self, name: str) -> bytes:
         """Returns the 32-byte secret that is derived from the root secret for this name.
 
-        Names in use: "address", "alias", "link", "login", "message_id", "report", "sender", "thread", "verp".
-        Raises StoreError before the store is open.
+        Names in use: "address", "alias", "link", "login", "message_id", "report", "sender", "signature", "thread",
+        "verp". Raises StoreError before the store is open.
         """
         ...
 
@@ -676,6 +709,8 @@ class Store(Protocol):
     def senders(self) -> SenderStore: ...
     @property
     def requests(self) -> RequestStore: ...
+    @property
+    def signatures(self) -> SignatureStore: ...
     @property
     def opt_outs(self) -> OptOutStore: ...
     @property

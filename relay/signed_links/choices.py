@@ -63,7 +63,8 @@ async def _confirm(context: LinkContext, choice: str, _: str) -> None:
     if choice == "not_mine":
         await holds.send_back(context.actor(), context.services, message.id)
     elif message.state is MessageState.HELD and holds.waits_for_author_only(message):
-        await holds.release(context.actor(), context.services, message.id)
+        release = holds.release_always if choice == "always" else holds.release
+        await release(context.actor(), context.services, message.id)
 
 
 async def _reopen(context: LinkContext, _: str, __: str) -> None:

@@ -106,7 +106,10 @@ def is_never_approved(context: LinkContext) -> bool:
 
 
 async def _confirm(context: LinkContext) -> Offer:
-    """Shows the subject of the message, so that the reader can tell whether they wrote it."""
+    """Shows the subject of the message, so that the reader can tell whether they wrote it.
+
+    Where only the confirmation of the domain that signed is missing, the reader can give it once for all (R-IN-09).
+    """
     message = context.about.message
     stored = await context.services.store.records.message(message.id)
     subject = (("subject", stored.subject),) if stored and stored.subject else ()
@@ -114,6 +117,9 @@ async def _confirm(context: LinkContext) -> Offer:
     if message.state is MessageState.HELD and Mark.REFUSED not in await context.marks():
         if not holds.waits_for_author_only(message):
             return _offer(context, "also_held", Choice("not_mine"), about=about)
+        if stored and stored.signing_domain:
+            about = (*about, ("signed_by", stored.signing_domain))
+            return _offer(context, "open", Choice("mine"), Choice("always"), Choice("not_mine"), about=about)
         return _offer(context, "open", Choice("mine"), Choice("not_mine"), about=about)
     history = await context.services.store.records.history(message.id)
     released = any(event.type is EventType.RELEASED for event in history)

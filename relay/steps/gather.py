@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from relay.core import coverage
 from relay.core.mail.head import Automatic
-from relay.core.model.facts import Authentication, Facts, Proof, Scan, ThreadRef, Usage, Waiting
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Usage, Waiting
 from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
@@ -19,7 +20,7 @@ from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
 from relay.core.policy.rules import quotas
-from relay.ports import Places, Scanner, Store, Use
+from relay.ports import Places, Scanner, SignatureUse, Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
@@ -29,8 +30,8 @@ from relay.steps.recipients import PartyRecipient
 class Scans:
     """The scanners' findings about one message.
 
-    They are asked once for all recipients, and only when `identify` has accepted a writer: mail of strangers costs no
-    scan.
+    They are asked once for all recipients, and only when `identify` has not refused the mail: that of most strangers
+    costs no scan.
     """
 
     scanners: Sequence[Scanner]
@@ -76,6 +77,8 @@ async def gather(
     order = _order(orders, tag, thread_refs)
     used = await usage(store, pair, policy, now, spent) if to is Role.BUYER else Usage()
     is_full = quotas.are_full(policy.quotas, used)
+    signed = mail.authentication.signed
+    is_addressed = signed is None or _names(signed, recipient)
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -108,6 +111,11 @@ async def gather(
         link_prefix=link_prefix,
         thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
         is_own_from=is_own_from,
+        is_addressed=is_addressed,
+        domain_confirmed=signed is not None
+        and not is_addressed
+        and await store.senders.has_confirmed(writing.id, signed.domains),
+        duplicate_of=await store.signatures.taken_by(signature_uses(signed, pair, to)) if signed else None,
     )
 
 
@@ -140,6 +148,18 @@ def places(writing: Side, policy: Policy, now: datetime) -> Places:
         since=now - timedelta(seconds=policy.senders.pending_s),
         providers=policy.senders.mailbox_providers,
     )
+
+
+def _names(signed: SignatureProof, recipient: PartyRecipient) -> bool:
+    """Whether a signed To or Cc names the recipient's alias, or that in force if mail came to a retired one."""
+    alias = recipient.pair.side(recipient.to).alias
+    aliases = {(recipient.local_part, recipient.domain), (alias.local_part, alias.domain)}
+    return signed.sealed or any(coverage.names(signed.recipients, *one) for one in aliases)
+
+
+def signature_uses(signed: SignatureProof, pair: Pair, to: Role) -> tuple[SignatureUse, ...]:
+    """Returns the signatures of a message to the party on side `to`, as the store keeps them."""
+    return tuple(SignatureUse(pair_id=pair.id, to=to, signature=one) for one in dict.fromkeys(signed.signatures))
 
 
 def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:

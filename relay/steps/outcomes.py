@@ -26,6 +26,7 @@ from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient,
 class ParsedMail:
     """A message whose structure and header could be read.
 
+    `root` and `head` lack the fields that have no effect because no signature covers them (`core.coverage`).
     `automatic` takes the null sender into account, which `head.automatic` does not.
     """
 
@@ -121,10 +122,26 @@ class Refused:
     Nothing proves that the address which would get the notice wrote the mail, unless another recipient of the
     transaction does (`docs/decisions/0005-one-reply.md`). A used-up quota is a 450 instead: the client keeps the
     message until the quota's reset (R-POL-11).
+
+    `is_kept` means that the content is kept for a short time: that of mail whose From address is neither proven nor
+    listed (R-REC-01).
     """
 
     recipient: Recipient
     reason: Reason
+    is_kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """The mail came before by the same signature, to the same alias; the record `of` has it (R-IN-09).
+
+    It is recorded and not delivered again. The client gets 250: it may have lost the first answer.
+    """
+
+    recipient: PartyRecipient
+    writer: Writer
+    of: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +156,7 @@ class ForOperator:
 
 
 JudgedResult = Relayed | Held | Rerouted | Returned | Checked
-DistinctResult = JudgedResult | Refused | ForOperator
+DistinctResult = JudgedResult | Refused | Duplicate | ForOperator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +184,11 @@ class TransactionResult:
         """Whether returned mail is answered with 5xx and without a notice.
 
         The marketplaces of all recipients want it so (`reject_at_data`), and all recipients return the mail for the
-        same reason.
+        same reason. The writer is proven: the answer to all others names no reason, so the account's owner gets it.
         """
         distinct = [one for one in self.recipients if not isinstance(one, Merged)]
         returned = [one for one in distinct if isinstance(one, Returned) and one.recipient.marketplace.reject_at_data]
+        returned = [one for one in returned if one.judgement.writer.proof is not Proof.NONE]
         reasons = {one.judgement.verdict.reasons[0].code for one in returned}
         return len(returned) == len(distinct) and len(reasons) == 1
 

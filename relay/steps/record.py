@@ -1,10 +1,11 @@
 """From a result to the entry in the store: records, events, queue items and notices of one transaction."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from relay.core import keyed
+from relay.core.identify import awaits_domain
 from relay.core.mail.head import Automatic
 from relay.core.model.event import DecisionData, Event, EventData, EventType, RefusalData
 from relay.core.model.facts import Proof
@@ -27,14 +28,16 @@ from relay.ports import (
     OwnerRequest,
     RecordAction,
     StoredContent,
+    TakenSignature,
     Use,
     WaitLimit,
 )
 from relay.steps import notice_log, notices, queueing, record_detail
-from relay.steps.gather import places
+from relay.steps.gather import places, signature_uses
 from relay.steps.offload import THREAD_BYTES
 from relay.steps.outcomes import (
     Checked,
+    Duplicate,
     ForOperator,
     Held,
     JudgedResult,
@@ -91,6 +94,7 @@ async def entry(
             told=tuple(builder.told),
             requests=tuple(builder.requests),
             wait_limits=tuple(builder.wait_limits),
+            signatures=tuple(builder.signatures),
         ),
         submitted=tuple(builder.submitted),
     )
@@ -115,6 +119,7 @@ class _TransactionBuilder:
     told: list[NoticeSent] = field(default_factory=list)
     requests: list[OwnerRequest] = field(default_factory=list)
     wait_limits: list[WaitLimit] = field(default_factory=list)
+    signatures: list[TakenSignature] = field(default_factory=list)
 
     async def write(self, result: RecipientResult) -> None:
         match result:
@@ -126,8 +131,10 @@ class _TransactionBuilder:
                 await self._verdict(result.judgement, self._judged_record(result, _STATES[Action.RETURN][0]))
             case Checked():
                 await self._checked(result)
-            case Refused(recipient=recipient, reason=reason):
-                await self._refused(recipient, reason)
+            case Refused():
+                await self._refused(result)
+            case Duplicate():
+                self._duplicate(result)
             case ForOperator():
                 self._for_operator(result)
             case Merged(into=into):
@@ -158,6 +165,7 @@ class _TransactionBuilder:
     async def _verdict(self, judgement: Judgement, record: MessageRecord) -> None:
         """Adds the record, its events, points of misuse, and the notice that the verdict brings about."""
         verdict, facts = judgement.verdict, judgement.facts
+        self._take_signatures(judgement, record)
         self._add(record, _STATES[verdict.action][1], record_detail.why(verdict.reasons, verdict.policy_version))
         if verdict.misuse:
             self.misuse.append(
@@ -233,7 +241,7 @@ class _TransactionBuilder:
     ) -> MessageRecord:
         judgement = result.judgement
         mail, facts, writer, verdict = judgement.mail, judgement.facts, judgement.writer, judgement.verdict
-        author = facts.pair.side(writer.role).party
+        author, signed = facts.pair.side(writer.role).party, mail.authentication.signed
         is_check = isinstance(result, Checked)
         return record_detail.record_of(
             self.incoming,
@@ -256,6 +264,7 @@ class _TransactionBuilder:
             changes=rewritten.changes if rewritten else (),
             policy_version=verdict.policy_version,
             detail=record_detail.of_judged(self.incoming, judgement, is_check=is_check),
+            signing_domain=signed.domains[0] if signed and awaits_domain(facts) else "",
         )
 
     def _pending_sender_id(self, judgement: Judgement) -> str | None:
@@ -281,12 +290,15 @@ class _TransactionBuilder:
 
     # ------------------------------------------------------------ mail that was not judged
 
-    async def _refused(self, recipient: Recipient, reason: Reason) -> None:
+    async def _refused(self, result: Refused) -> None:
         """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01).
 
-        Not so above a limit of bytes: the client has the message and sends it again, and it would be kept each time.
+        The content of mail with an unproven From address is kept for a short time, as far as the day's budget goes.
+        Above a limit of bytes a proven writer's is not kept: it is sent again, and would be kept each time.
         """
+        recipient, reason = result.recipient, result.reason
         mail, author_id = self.result.mail, self._proven_author_id(recipient, reason)
+        kept_until = self._stranger_body_until() if result.is_kept and not author_id else None
         record = record_detail.record_of(
             self.incoming,
             recipient,
@@ -299,6 +311,8 @@ class _TransactionBuilder:
             original=self.incoming.content if author_id and reason.code is not ReasonCode.OPERATOR_MAIL_LIMIT else b"",
             policy_version=recipient.policy.version,
             detail=record_detail.of_refused(self.incoming, recipient, reason, mail),
+            stranger_body=self.incoming.content if kept_until else b"",
+            stranger_body_until=kept_until,
         )
         self.records.append(record)
         data = RefusalData(
@@ -307,6 +321,37 @@ class _TransactionBuilder:
         self._event(record.id, EventType.REFUSED, data)
         if self.incoming.peer.port is not Port.LMTP:
             await self._notify_of_refusal(recipient, reason)
+
+    def _stranger_body_until(self) -> datetime | None:
+        """Returns until when the message is kept, None if the day's budget for strangers is used up."""
+        now = self.incoming.received_at
+        if not self.services.stranger_budget.take(len(self.incoming.content), now):
+            return None
+        return now + timedelta(seconds=self.services.settings.stranger_body_s)
+
+    def _duplicate(self, result: Duplicate) -> None:
+        """What came before by the same signature has its content in the first record (R-IN-09)."""
+        recipient, writer, mail = result.recipient, result.writer, self.result.mail
+        assert mail is not None, "an unreadable message has no writer"
+        reasons = (Reason(code=ReasonCode.DUPLICATE),)
+        author = recipient.pair.side(writer.role).party
+        record = record_detail.record_of(
+            self.incoming,
+            recipient,
+            key_holder_id=author.id,
+            state=MessageState.RETURNED,
+            pair_id=recipient.pair.id,
+            author_id=author.id,
+            author_role=writer.role,
+            recipient_id=recipient.pair.side(recipient.to).party.id,
+            sender_id=writer.sender.id if writer.sender else None,
+            automatic=mail.automatic,
+            subject=mail.head.subject,
+            original_message_id=mail.head.message_id,
+            policy_version=recipient.policy.version,
+            detail=record_detail.of_duplicate(self.incoming, recipient, reasons, mail, result.of),
+        )
+        self._add(record, EventType.RETURNED, record_detail.why(reasons, recipient.policy.version))
 
     def _proven_author_id(self, recipient: Recipient, reason: Reason) -> str | None:
         """Returns the id of the party that has proven to be the writer of refused mail.
@@ -352,6 +397,16 @@ class _TransactionBuilder:
         self.uses += result.uses
 
     # ------------------------------------------------------------ what all have in common
+
+    def _take_signatures(self, judgement: Judgement, record: MessageRecord) -> None:
+        """Notes the signatures that alone prove the writer, so that nobody hands the same message in again (R-IN-09).
+
+        A mail that is refused in the dialogue is judged again when it comes again.
+        """
+        signed, facts = judgement.mail.authentication.signed, judgement.facts
+        if signed and not self.result.rejects:
+            uses = signature_uses(signed, facts.pair, facts.to)
+            self.signatures += [TakenSignature(use=use, message_id=record.id) for use in uses]
 
     def _add(self, record: MessageRecord, event_type: EventType, data: EventData) -> None:
         self.records.append(record)

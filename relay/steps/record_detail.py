@@ -49,6 +49,7 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
         of_received(incoming, judgement.recipient, action, verdict.reasons),
         other_tags=facts.other_tags,
         authentication=facts.authentication.results,
+        uncovered=facts.authentication.uncovered,
         warnings=tuple(reason.code for reason in verdict.warnings),
         proof=writer.proof,
         registered=writer.registered,
@@ -65,6 +66,19 @@ def of_refused(incoming: Incoming, recipient: Recipient, reason: Reason, mail: P
     return replace(
         of_received(incoming, recipient, RecordAction.REFUSE, (reason,)),
         authentication=mail.authentication.results if mail else (),
+        uncovered=mail.authentication.uncovered if mail else (),
+    )
+
+
+def of_duplicate(
+    incoming: Incoming, recipient: PartyRecipient, reasons: Sequence[Reason], mail: ParsedMail, of: str
+) -> RecordDetail:
+    """Returns the detail of the record of mail whose signature came before, with the record `of`."""
+    return replace(
+        of_received(incoming, recipient, RecordAction.DUPLICATE, reasons),
+        authentication=mail.authentication.results,
+        uncovered=mail.authentication.uncovered,
+        duplicate_of=of,
     )
 
 

@@ -6,8 +6,9 @@ The parties are today's; writer and proof are the recorded ones.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from relay.core import coverage
 from relay.core.identify import Writer
-from relay.core.mail.head import Head, HeadError, read_head
+from relay.core.mail.head import Head, HeadError, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, Part, split
 from relay.core.model.facts import Authentication, Facts, Waiting
 from relay.core.model.marketplace import Marketplace
@@ -48,6 +49,8 @@ async def reload_message(
         return None
     try:
         root = await offload(len(stored.original), split, stored.original, MimeLimits())
+        # As it was read when it came: a field that no signature covers has no effect now either.
+        root = without(root, coverage.IGNORED_UNSIGNED.intersection(summary.detail.uncovered))
         head = read_head(stored.original, root)
     except (HeadError, MimeError):
         return None

@@ -26,7 +26,8 @@ class Settings:
     """The settings that the steps need.
 
     `owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is the
-    shortest time between two similar notices to one party; `report_limits` bound the mail to a return path.
+    shortest time between two similar notices to one party; `report_limits` bound the mail to a return path;
+    `stranger_body_s` is how long the content of strangers' mail is kept.
     """
 
     owner: str
@@ -39,6 +40,7 @@ class Settings:
     digest_s: float
     report_limits: ReportLimits
     operator_mail: OperatorLimits
+    stranger_body_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,14 @@ class NoticeQuota(NoticeSlots, Protocol):
         ...
 
 
+class DailyBudget(Protocol):
+    """A number of bytes for each day in UTC."""
+
+    def take(self, size_bytes: int, now: datetime) -> bool:
+        """Takes this many bytes of the day's. Returns False, with nothing taken, if fewer are left."""
+        ...
+
+
 class Dispatcher(Protocol):
     """The worker as the flow uses it."""
 
@@ -133,5 +143,6 @@ class Services:
     dispatcher: Dispatcher
     notice_quota: NoticeQuota
     delivery_room: Room
+    stranger_budget: DailyBudget
     links: SignedLinkUrls
     jitter: Callable[[], float]

@@ -10,6 +10,7 @@ from typing import Final
 from relay.core.model.event import EventType
 from relay.core.model.item import INITIAL_STATES
 from relay.core.model.message import MessageState
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Acceptance, MessageRecord, OutgoingNotice, OvertakenError, OwnerRequest, WaitLimit
 from relay.steps.offload import THREAD_BYTES, offload
@@ -19,6 +20,7 @@ from relay.store.contents import (
     EVENT,
     MESSAGE,
     MESSAGE_KEY,
+    STRANGER_BODY,
     SealedContents,
     SharedBody,
     encode_detail,
@@ -37,8 +39,10 @@ from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
 from relay.store.notice_log import NOTICE_SENT
 from relay.store.requests import REQUEST, request_row
 from relay.store.senders import SealedSender, SqlSenders, domain_hash_of, seal_entry
-from relay.store.statements import insert, spread
+from relay.store.signatures import SIGNATURE_TAKEN, mark_of
+from relay.store.statements import Table, insert, spread
 
+SIGNING_DOMAIN_WAIT: Final = Table("signing_domain_wait", ("message_id", "party_id", "domain_hash"))
 _SENDER_ID: Final = MESSAGE.columns.index("sender_id")
 _STATE: Final = MESSAGE.columns.index("state")
 _RECEIVED_AT: Final = MESSAGE.columns.index("received_at")
@@ -46,8 +50,8 @@ _RECEIVED_AT: Final = MESSAGE.columns.index("received_at")
 SqlRow = tuple[object, ...]
 
 
-class _FullError(Exception):
-    """A quota use, or the mail that waits for an owner, has exceeded its limit; or another node has asked the owner."""
+class _OvertakenError(Exception):
+    """A limit has been reached or a signature taken since the judgement, or another node has asked the owner."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,9 @@ class Rows:
     requests: dict[str, OwnerRequest] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     wait_limits: list[WaitLimit] = field(default_factory=list)
+    signatures: list[tuple[bytes, str, str]] = field(default_factory=list)
+    domain_waits: list[SqlRow] = field(default_factory=list)
+    stranger_bodies: list[SqlRow] = field(default_factory=list)
     report: Callable[[], None] | None = None
     """It is called once the rows are committed."""
 
@@ -92,11 +99,11 @@ class SqlAcceptances(StorePart):
 
     async def add(self, acceptance: Acceptance) -> None:
         try:
-            load_bytes = sum(len(record.original) for record in acceptance.records)
+            load_bytes = sum(map(_size_bytes, acceptance.records))
             rows = await self._rows(acceptance, load_bytes)
             await self._engine.write_together(self._add_all, rows, heavy=load_bytes > THREAD_BYTES)
-        except _FullError as error:
-            raise OvertakenError("a quota or a place was used up meanwhile") from error
+        except _OvertakenError as error:
+            raise OvertakenError("a quota or a place was used up meanwhile, or a signature was taken") from error
 
     async def _rows(self, acceptance: Acceptance, load_bytes: int) -> Rows:
         """Seals everything. `load_bytes`, of all records together, decides whether that is done in a thread."""
@@ -117,6 +124,11 @@ class SqlAcceptances(StorePart):
             rows.add(contents)
             hashes[record.id] = contents.hash
             rows.messages.append(self._message_row(record, contents.hash, body))
+            if record.stranger_body_until is not None:
+                rows.stranger_bodies.append((record.id, to_us(record.stranger_body_until)))
+            if record.signing_domain and set(record.detail.reason_codes) == {ReasonCode.SENDER_UNPROVEN}:
+                domain_hash = self._vault.address_hash(record.marketplace_id, record.signing_domain)
+                rows.domain_waits.append((record.id, record.author_id, domain_hash))
         lease_until = to_us(acceptance.lease_until)
         for item in acceptance.items:
             if item.state not in INITIAL_STATES:
@@ -137,6 +149,9 @@ class SqlAcceptances(StorePart):
             rows.uses[key] += use.amount
             if use.limit:
                 rows.limits[key] = use.limit
+        rows.signatures += [
+            (mark_of(taken.use, self._vault), taken.use.pair_id, taken.message_id) for taken in acceptance.signatures
+        ]
         rows.misuse += [misuse_row(self._ids.new(), misuse) for misuse in acceptance.misuse]
         rows.told.update({(told.party_id, told.topic): to_us(told.at) for told in acceptance.told})
         rows.requests.update({request.subject_id: request for request in acceptance.requests})
@@ -211,6 +226,9 @@ class SqlAcceptances(StorePart):
                 for row in messages
             ]
         yield from insert(MESSAGE, messages)
+        yield from _take(batch)
+        yield from insert(SIGNING_DOMAIN_WAIT, [row for rows in batch for row in rows.domain_waits])
+        yield from insert(STRANGER_BODY, [row for rows in batch for row in rows.stranger_bodies])
         yield from insert(MESSAGE_KEY, [row for rows in batch for row in rows.keys])
         yield from insert(BODY, [row for rows in batch for row in rows.bodies])
         yield from insert(ITEM, [row for rows in batch for row in rows.items])
@@ -240,17 +258,17 @@ class SqlAcceptances(StorePart):
         yield from insert(REQUEST, [row for _, row in sorted(requests.items())])
         asked = sorted(subject_id for rows in batch for subject_id in rows.asked)
         if asked and len((yield spread(self._sql["asked"], (to_us(self._clock.now()),), asked))) < len(asked):
-            raise _FullError  # another node has asked
+            raise _OvertakenError  # another node has asked
 
     def _bound(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
-        """Keeps to the limits of mail that waits for an owner. Raises _FullError (`_count`)."""
+        """Keeps to the limits of mail that waits for an owner. Raises _OvertakenError (`_count`)."""
         limits = {}
         for limit in (limit for rows in batch for limit in rows.wait_limits):
             sender_id = str(entered.get(limit.sender_id, limit.sender_id))
             limits[limit.party_id, sender_id] = replace(limit, sender_id=sender_id)
         for _, limit in sorted(limits.items()):  # in one order, so that no two nodes wait for each other
             if not (yield from self._senders.bound(limit)):
-                raise _FullError
+                raise _OvertakenError
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
         """Releases or returns mail whose sender was decided on between the judgement and this commit.
@@ -275,11 +293,27 @@ def report(engine: Engine, written: Sequence[Rows]) -> None:
             engine.after_commit(rows.report)
 
 
+def _take(batch: Sequence[Rows]) -> Work[None]:
+    """Notes the signatures, in one order, so that no two nodes wait for each other.
+
+    Raises _OvertakenError if one of them has been taken before, or twice in the batch, and then the engine writes each
+    transaction of the batch alone.
+    """
+    taken = sorted(row for rows in batch for row in rows.signatures)
+    if len((yield from insert(SIGNATURE_TAKEN, taken))) < len(taken):
+        raise _OvertakenError
+
+
+def _size_bytes(record: MessageRecord) -> int:
+    """Returns the size of the content that is stored with a record."""
+    return len(record.original) + len(record.stranger_body)
+
+
 def _count(batch: Sequence[Rows]) -> Work[None]:
     """Writes quota use, misuse and the notice log.
 
     This comes last, because all messages of a busy seller lock the same row. There is one row for each key, and they
-    are in one order. Raises _FullError, and then the engine writes each transaction of the batch alone.
+    are in one order. Raises _OvertakenError, and then the engine writes each transaction of the batch alone.
     """
     uses: Counter[tuple[str, str, str]] = Counter()
     limits: dict[tuple[str, str, str], int] = {}
@@ -291,6 +325,6 @@ def _count(batch: Sequence[Rows]) -> Work[None]:
     counted = yield from insert(QUOTA_USE, [(*key, used) for key, used in sorted(uses.items())])
     for scope, subject_id, day, used in counted:
         if used > limits.get((scope, subject_id, day), used):
-            raise _FullError
+            raise _OvertakenError
     yield from insert(MISUSE, [row for rows in batch for row in rows.misuse])
     yield from insert(NOTICE_SENT, [(*key, at) for key, at in sorted(told.items())])

@@ -47,6 +47,9 @@ MESSAGE: Final = Table(
     ),
 )
 MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped"))
+STRANGER: Final = "stranger"
+"""The part of a body that is a stranger's message, which is kept for a short time."""
+STRANGER_BODY: Final = Table("stranger_body", ("message_id", "kept_until"))
 BODY: Final = Table("body", ("content_id", "part", "sealed"))
 EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_hash"))
 
@@ -63,6 +66,7 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
     mail_from: str = ""
     original_message_id: str = ""
     body_key: bytes = b""
+    signing_domain: str = ""
 
 
 class RelayedForm(msgspec.Struct, array_like=True, frozen=True):
@@ -110,6 +114,7 @@ def seal_record(record: MessageRecord, vault: Vault, holder: Key, shared: Shared
         whole(record.mail_from),
         whole(record.original_message_id),
         shared.secret if shared else b"",
+        record.signing_domain,
     )
     relayed = RelayedForm(record.header, record.edits, record.changes)
     parts = [("meta", msgspec.msgpack.encode(meta))]
@@ -117,7 +122,10 @@ def seal_record(record: MessageRecord, vault: Vault, holder: Key, shared: Shared
         parts.append(("original", _compress(record.original)))
     if relayed != RelayedForm():
         parts.append(("relayed", _compress(msgspec.msgpack.encode(relayed))))
-    return _seal(record.id, record.key_holder_id, record.original, parts, vault, holder)
+    if record.stranger_body:
+        parts.append((STRANGER, _compress(record.stranger_body)))
+    content = record.original or record.stranger_body
+    return _seal(record.id, record.key_holder_id, content, parts, vault, holder)
 
 
 def seal_notice(item_id: str, holder_id: str, content: bytes, vault: Vault, holder: Key) -> SealedContents:
@@ -176,7 +184,8 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
         body_key = vault.key(meta.body_key) if meta.body_key else key
         return Contents(
             original=zstd.decompress(
-                body_key.open(identity("body", original["content_id"], "original"), original["sealed"])
+                plain.get(STRANGER)
+                or body_key.open(identity("body", original["content_id"], "original"), original["sealed"])
             ),
             relayed=_decode_relayed(zstd.decompress(plain["relayed"])) if "relayed" in plain else RelayedForm(),
             meta=meta,

@@ -305,6 +305,9 @@ class Vault:
     def message_id_hash(self, pair_id: str, message_id: str) -> bytes:
         return _keyed_hash(self.secret("message_id"), identity(pair_id, message_id))
 
+    def signature_hash(self, pair_id: str, *words: str) -> bytes:
+        return _keyed_hash(self.secret("signature"), identity(pair_id, *words))
+
 
 def content_hash(message_key: bytes, content: bytes) -> bytes:
     """Returns the hash of the content for the ledger.

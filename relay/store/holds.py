@@ -49,6 +49,14 @@ class SqlHolds(StorePart):
 
         return await self._engine.write(write)
 
+    def release_for_domain(self, party_id: str, domain_hash: bytes, by: str) -> Work[int]:
+        """Releases the mail of a party that waits for nothing but the confirmation of a signing domain.
+
+        It is released in the order of reception. Returns the number of messages.
+        """
+        held = yield self._sql["held_for_domain"], (party_id, domain_hash)
+        return (yield from self._move_held(held, _RELEASED, HoldData(by=by)))
+
     def resolve(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
         """Moves the held mail of senders whose state was changed, in the transaction that changed it.
 

@@ -15,6 +15,7 @@ from relay.store.contents import decode_detail, decode_event_data, event_of
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
+from relay.store.statements import spread
 
 _PAGE: Final = 200
 
@@ -58,6 +59,7 @@ class SqlRecords(StorePart):
             edits=contents.relayed.edits,
             changes=contents.relayed.changes,
             events=tuple(await self.history(message_id)),
+            signing_domain=contents.meta.signing_domain,
         )
 
     async def ids_between(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
@@ -89,6 +91,16 @@ class SqlRecords(StorePart):
                 return False
             yield from self._note(message_id, EventType.MARKED, data)
             return True
+
+        return await self._engine.write(write)
+
+    async def drop_strangers_bodies(self, now: datetime, *, limit: int) -> int:
+        def write() -> Work[int]:
+            due = [row["message_id"] for row in (yield self._sql["strangers_bodies_due"], (to_us(now), limit))]
+            if due:
+                yield spread(self._sql["drop_stranger_content"], (), due)
+                yield spread(self._sql["drop_stranger_bodies"], (), due)
+            return len(due)
 
         return await self._engine.write(write)
 

@@ -15,6 +15,7 @@ from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.crypto import Key, UnreadableError, Vault, identity
 from relay.store.engine import Row, Work
 from relay.store.holds import SqlHolds
+from relay.store.statements import spread
 
 
 class SealedSender(msgspec.Struct, array_like=True, frozen=True):
@@ -244,6 +245,41 @@ class SqlSenders(StorePart):
     async def of_party(self, party_id: str) -> Sequence[Sender]:
         return _readable(await self._read("senders", party_id), self._vault)
 
+    async def confirm_domain(self, party_id: str, domain: str, *, confirmed: bool, by: str) -> bool:
+        def write() -> Work[bool]:
+            owner, key = yield from self._owner(party_id)
+            domain_hash, now = self._domain_hash(owner["marketplace_id"], domain), to_us(self._clock.now())
+            if confirmed:
+                sealed = key.seal(_domain_identity(party_id, domain_hash), domain.encode())
+                yield self._sql["add_signing_domain"], (party_id, domain_hash, sealed, now)
+            changed = yield self._sql["confirm_signing_domain"], (party_id, domain_hash, int(confirmed), now)
+            if changed and confirmed:
+                yield from self._holds.release_for_domain(party_id, domain_hash, by)
+            return bool(changed)
+
+        return await self._engine.write(write)
+
+    async def has_confirmed(self, party_id: str, domains: Sequence[str]) -> bool:
+        owner = await self._first("sender_owner", party_id)
+        if owner is None or not domains:
+            return False
+        hashes = [self._domain_hash(owner["marketplace_id"], domain) for domain in domains]
+        sql, params = spread(self._sql["confirmed_domain"], (party_id,), hashes)
+        return bool(await self._engine.read(sql, *params))
+
+    async def confirmed_domains(self, party_id: str) -> Sequence[str]:
+        domains = []
+        for row in await self._read("signing_domains", party_id):
+            try:
+                key = self._vault.holder(party_id, row["wrapped"])
+                domains.append(key.open(_domain_identity(party_id, row["domain_hash"]), row["sealed"]).decode())
+            except UnreadableError:
+                continue
+        return sorted(domains)
+
+    def _domain_hash(self, marketplace_id: str, domain: str) -> bytes:
+        return self._vault.address_hash(marketplace_id, domain)
+
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
         address_hash = self._vault.address_hash(marketplace_id, address)
         return bool(await self._read("listed_elsewhere", address_hash, party_id))
@@ -313,6 +349,10 @@ class SqlSenders(StorePart):
                 yield self._sql["disown_mailbox"], (row["party_id"], row["address_hash"])
                 yield from self._holds.give_way([row["id"]])
         return True
+
+
+def _domain_identity(party_id: str, domain_hash: bytes) -> bytes:
+    return identity("signing_domain", party_id, domain_hash.hex())
 
 
 def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:

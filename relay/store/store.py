@@ -25,6 +25,7 @@ from relay.store.reports import SqlReports
 from relay.store.requests import SqlRequests
 from relay.store.secrets import SqlSecrets
 from relay.store.senders import SqlSenders
+from relay.store.signatures import SqlSignatures
 from relay.store.threads import SqlThreads
 
 
@@ -40,6 +41,7 @@ class SqlStore:
         holder_keys, contents, events = SqlHolderKeys(base), ContentReader(base), EventWriter(base)
         self.holds = SqlHolds(base, events)
         self.senders = SqlSenders(base, self.holds)
+        self.signatures = SqlSignatures(base)
         self.parties = SqlParties(base, self.senders)
         self.app_passwords = SqlAppPasswords(base)
         self.pairs = SqlPairs(base)

@@ -27,12 +27,15 @@ from relay.actions.grounds import Grounds
 from relay.actions.marks import Complaint
 from relay.actions.orders import OrderValues
 from relay.actions.parties import PartyUpdate
+from relay.core.mail.mime import Part
+from relay.core.model.facts import Authentication, Proof, Signature, SignatureProof
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.message import MessageState
+from relay.core.model.message import Incoming, MessageState
 from relay.core.model.party import Party, Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.order_report import OrderRow
+from relay.edge.authenticate import SessionAuthenticator
 from relay.ports.audit import AuditAction
 from relay.steps.services import Services
 from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env
@@ -42,6 +45,7 @@ HELPER = "helper@pottery.example"
 MOVED = "moved@phone.example"
 STAFF = "Staff-Label"
 GROUNDS = Grounds(case="C-1", reason=f"{BUYER} asked")
+SIGNER = "pottery.example"
 TYPED = "typed-by-the-reporter"
 
 
@@ -49,7 +53,8 @@ TYPED = "typed-by-the-reporter"
 class ActionEnv:
     """A marketplace with data for each action.
 
-    `from_seller` and `from_buyer` are relayed messages. The messages `held` wait for a decision of their author.
+    `from_seller` and `from_buyer` are relayed messages. The messages `held` wait for a decision of their author; the
+    last of them waits for the confirmation of the domain that has signed it.
     """
 
     market: MarketEnv
@@ -84,6 +89,7 @@ class ActionEnv:
             await store.opt_outs.history(self.buyer.id),
             await store.limits.misuse_history(self.seller.id),
             [await store.senders.of_party(party.id) for party in (self.buyer, self.seller)],
+            [await store.senders.confirmed_domains(party.id) for party in (self.buyer, self.seller)],
             [(party, await store.parties.mailbox(party.id)) for party in await store.parties.in_marketplace("market")],
             await store.pairs.in_marketplace("market"),
             await store.orders.of_pair(pair.id),
@@ -105,15 +111,27 @@ async def action_env(directory: Path) -> AsyncIterator[ActionEnv]:
         authors = {one.author_role: one.id for one in await market.store.records.messages()}
         for number in range(2):
             await market.send(SELLER, market.buyer_alias, trusted=False, Subject=f"Unproven {number}")
+        by_session, market.services.authenticator = market.services.authenticator, SignedElsewhere()
+        await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Signed")
+        market.services.authenticator = by_session
         await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
         found = await market.store.records.messages(state=MessageState.HELD)
         yield ActionEnv(
             market=market,
             from_seller=authors[Role.SELLER],
             from_buyer=authors[Role.BUYER],
-            held=[one.id for one in found if ReasonCode.SENDER_UNPROVEN in one.detail.reason_codes],
+            held=sorted(one.id for one in found if ReasonCode.SENDER_UNPROVEN in one.detail.reason_codes),
             password_id=await market.store.app_passwords.add(market.pair.seller.party.id, "old", "hash"),
         )
+
+
+class SignedElsewhere(SessionAuthenticator):
+    """Finds every From proven by a signature that names no recipient."""
+
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
+        signature = Signature(domain=SIGNER, selector="s", value=b"1")
+        signed = SignatureProof(signatures=(signature,), domains=(SIGNER,))
+        return Authentication(proof=Proof.ALIGNED, signed=signed)
 
 
 Run = Callable[[Actor, ActionEnv], Awaitable[object]]
@@ -201,6 +219,26 @@ CASES: Sequence[Case] = (
         Role.SELLER,
     ),
     Case(
+        senders.confirm_domain,
+        Right.DECIDE_SENDERS,
+        [AuditAction.SIGNING_DOMAIN_CONFIRMED],
+        lambda actor, env: senders.confirm_domain(actor, env.services, env.seller, "agency.example"),
+        Role.SELLER,
+    ),
+    Case(
+        senders.confirm_domain,
+        Right.DECIDE_SENDERS,
+        [AuditAction.SIGNING_DOMAIN_WITHDRAWN],
+        lambda actor, env: senders.confirm_domain(actor, env.services, env.seller, "Agency.Example", confirmed=False),
+        Role.SELLER,
+    ),
+    Case(
+        senders.read_confirmed_domains,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ],
+        lambda actor, env: senders.read_confirmed_domains(actor, env.services, env.seller, GROUNDS),
+    ),
+    Case(
         senders.read,
         Right.READ_ADDRESSES,
         [AuditAction.ADDRESSES_READ],
@@ -256,6 +294,13 @@ CASES: Sequence[Case] = (
         Right.DECIDE_HOLDS,
         [AuditAction.HOLD_RELEASED],
         lambda actor, env: holds.release(actor, env.services, env.held[0]),
+        Role.SELLER,
+    ),
+    Case(
+        holds.release_always,
+        Right.DECIDE_HOLDS,
+        [AuditAction.HOLD_RELEASED, AuditAction.SIGNING_DOMAIN_CONFIRMED],
+        lambda actor, env: holds.release_always(actor, env.services, env.held[2]),
         Role.SELLER,
     ),
     Case(

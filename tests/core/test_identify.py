@@ -29,9 +29,10 @@ def test_a_login_with_an_unlisted_address_is_proven_but_not_registered() -> None
 def test_nobody_unproven_is_ever_registered(state: str | None, fallback: str) -> None:  # R-IN-09 R-ADR-07
     writer = MailCase(login=None, sender=state, fallback=fallback, mail_from="else@mail.example").writer()
     if isinstance(writer, Writer):
-        assert (writer.registered, writer.proof, state, fallback) == (False, Proof.NONE, "approved", "hold")
+        assert (writer.registered, writer.proof, fallback) == (False, Proof.NONE, "hold")
+        assert (writer.sender is not None) is (state == "approved")
     else:
-        assert writer.code is ReasonCode.ADDRESS_UNKNOWN
+        assert (writer.code, fallback == "hold") == (ReasonCode.ADDRESS_UNKNOWN, False)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -54,7 +55,9 @@ def test_a_proven_unlisted_address_waits_for_the_partys_word(to: str) -> None:  
     assert writer == Writer(role=Role(to).other, sender=None, proof=Proof.ALIGNED, registered=False)
 
 
-@pytest.mark.parametrize("facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none"}])
+@pytest.mark.parametrize(
+    "facts", [{"listed_elsewhere": True}, {"pending_senders": 10}, {"proof": "none", "fallback": "refuse"}]
+)
 def test_an_unlisted_address_that_may_not_wait_is_a_strangers(facts: dict[str, Any]) -> None:  # R-SND-02 R-ADR-07
     known: dict[str, Any] = {"login": None, "proof": "aligned", "sender": None, "from_address": "new@mail.example"}
     assert MailCase(**(known | facts)).writer() == Reason(code=ReasonCode.ADDRESS_UNKNOWN)
@@ -119,7 +122,7 @@ def test_own_mail_that_returns_is_on_no_list_and_ends_as_a_loop(to: str, more: d
     assert (verdict.action, verdict.main_reason.code, verdict.notify) == (Action.RETURN, ReasonCode.LOOP, False)
 
 
-@pytest.mark.parametrize("known", [{"proof": "none"}, {"fallback": "known_domain"}, {"trusted": True}])
+@pytest.mark.parametrize("known", [{"fallback": "refuse"}, {"fallback": "known_domain"}, {"trusted": True}])
 def test_an_own_address_without_alignment_is_a_strangers(known: dict[str, Any]) -> None:  # R-ADR-07
     """The facts have no entry of a list for it."""
     writer = MailCase(login=None, sender=None, from_address="any@ichiba.example", is_own_from=True, **known).writer()

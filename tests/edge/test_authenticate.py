@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relay.core.mail.mime import MimeLimits, split
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, Peer, Port
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
@@ -29,11 +30,12 @@ KEYS = published(
 INCOMING = Incoming(
     peer=Peer(port=Port.MX, client_ip=CLIENT, helo="mx.shop.example", tls=True),
     mail_from=FROM,
-    rcpt_to=("alias@relay.example",),
+    rcpt_to=("you@relay.example",),
     smtputf8=False,
     content=MAIL,
     received_at=datetime(2026, 11, 23, tzinfo=UTC),
 )
+ROOT = split(MAIL, MimeLimits())
 
 
 async def judged(
@@ -48,7 +50,7 @@ async def judged(
     given = {key: settings.pop(key) for key in ("mail_from",) if key in settings}
     authenticator = MailAuthenticator(TableResolver(table, down), tally or CountingObserver(), **settings)
     incoming = replace(INCOMING, content=content, peer=replace(INCOMING.peer, **peer), **given)
-    return await authenticator.authenticate(incoming, FROM)
+    return await authenticator.authenticate(incoming, FROM, split(content, MimeLimits()))
 
 
 # ---------------------------------------------------------------- proof
@@ -58,13 +60,13 @@ async def test_a_login_proves_and_nothing_is_looked_up() -> None:  # R-IN-09
     expected = Authentication(proof=Proof.LOGIN, results=("auth=pass",))
     names = TableResolver({})
     by_login = replace(INCOMING, peer=replace(INCOMING.peer, login_party_id="seller-1"))
-    assert await MailAuthenticator(names, CountingObserver()).authenticate(by_login, FROM) == expected
-    assert await SessionAuthenticator().authenticate(by_login, FROM) == expected
+    assert await MailAuthenticator(names, CountingObserver()).authenticate(by_login, FROM, ROOT) == expected
+    assert await SessionAuthenticator().authenticate(by_login, FROM, ROOT) == expected
     assert names.asked == []
 
 
 async def test_without_verification_nothing_is_proven() -> None:
-    assert await SessionAuthenticator().authenticate(INCOMING, FROM) == Authentication(proof=Proof.NONE)
+    assert await SessionAuthenticator().authenticate(INCOMING, FROM, ROOT) == Authentication(proof=Proof.NONE)
 
 
 @pytest.mark.parametrize("dmarc", [{}, DMARC], ids=["no record", "record"])
@@ -112,7 +114,10 @@ async def test_what_the_very_domain_proves_waits_for_nobody_elses_dns() -> None:
     table = KEYS | {"list.example": SPF_PASS["shop.example"]}
     names = TableResolver(table, {"_dmarc.list.example"})
     incoming = replace(INCOMING, content=signed(), mail_from="bounce@list.example")
-    assert (await MailAuthenticator(names, CountingObserver()).authenticate(incoming, FROM)).proof is Proof.ALIGNED
+    found = await MailAuthenticator(names, CountingObserver()).authenticate(
+        incoming, FROM, split(signed(), MimeLimits())
+    )
+    assert found.proof is Proof.ALIGNED
     assert ("_dmarc.list.example", "TXT") not in names.asked
 
 
@@ -189,7 +194,7 @@ async def test_silence_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("relay.edge.authenticate.mail._LONGEST_S", 0.01)
     with pytest.raises(UnavailableError):
-        await MailAuthenticator(Silent({}), CountingObserver()).authenticate(INCOMING, FROM)
+        await MailAuthenticator(Silent({}), CountingObserver()).authenticate(INCOMING, FROM, ROOT)
 
 
 # ---------------------------------------------------------------- ARC

@@ -6,6 +6,7 @@ The golden chains lie in tests/golden/arc; `python -m tests.support.arc_chains` 
 import asyncio
 import re
 import tomllib
+from datetime import UTC, datetime
 from typing import Any
 
 import dkim
@@ -46,7 +47,7 @@ def golden(case: str) -> tuple[bytes, dict[str, Any]]:
 async def test_a_golden_chain_is_judged_as_written_down(case: str) -> None:  # R-IN-08, R-IN-09
     mail, expected = golden(case)
     resolver = TableResolver({name: {"TXT": [text.encode()]} for name, text in ZONE.items()}, down=[SILENT])
-    chain = await arc.verify(resolver, Message(mail))
+    chain = await arc.verify(resolver, Message(mail), datetime.now(UTC))
     assert (chain.outcome, [seal.domain for seal in chain.seals]) == (expected["outcome"], expected["seals"]), expected[
         "why"
     ]
@@ -77,7 +78,7 @@ def test_every_case_of_the_validation_suite_gives_its_status() -> None:  # R-IN-
         for name, case in document["tests"].items():
             count += 1
             records = names(document["txt-records"])
-            chain = asyncio.run(arc.verify(records, Message(content(case["message"]))))
+            chain = asyncio.run(arc.verify(records, Message(content(case["message"])), datetime.now(UTC)))
             # An empty status stands for a chain that its newest seal has ended: nothing passes any more.
             if chain.outcome != (case["cv"] or "Fail").lower():
                 wrong.append((name, case["cv"], chain.outcome))
@@ -96,13 +97,15 @@ async def test_hostile_sets_raise_nothing(name: bytes, value: bytes, again: bool
     hostile = name + b": i=1; " + value.replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"
     mail = hostile + mail if again else re.sub(name + rb": .*\r\n(?:[ \t].*\r\n)*", lambda _: hostile, mail)
     published_keys = TableResolver(published(("s", "list.example", record(rsa_key()))))
-    assert (await arc.verify(published_keys, Message(mail))).outcome in {"pass", "fail"}
+    assert (await arc.verify(published_keys, Message(mail), datetime.now(UTC))).outcome in {"pass", "fail"}
 
 
 @pytest.mark.parametrize("sets", [51, 400])
 async def test_a_chain_of_more_sets_than_the_rfc_grants_fails(sets: int) -> None:  # RFC 8617 §5.1.1.1
     resolver = TableResolver({})
-    chain = await arc.verify(resolver, Message(b"ARC-Seal: i=1; d=a.example; s=s\r\n" * 3 * sets + MAIL))
+    chain = await arc.verify(
+        resolver, Message(b"ARC-Seal: i=1; d=a.example; s=s\r\n" * 3 * sets + MAIL), datetime.now(UTC)
+    )
     assert (chain.outcome, resolver.asked) == ("fail", [])
 
 
@@ -118,7 +121,7 @@ async def test_a_chain_makes_us_ask_for_a_dozen_keys_at_most(sealers: int, outco
     # R-IN-08
     domains = [f"list{number}.example" for number in range(sealers)]
     resolver = TableResolver(published(*(("s", domain, record(rsa_key())) for domain in domains)))
-    chain = await arc.verify(resolver, Message(chain_of(domains)))
+    chain = await arc.verify(resolver, Message(chain_of(domains)), datetime.now(UTC))
     assert (chain.outcome, len(resolver.asked), len(chain.seals)) == (outcome, asked, asked)
 
 
@@ -126,7 +129,7 @@ async def test_the_keys_of_older_signatures_are_not_asked_for() -> None:  # R-IN
     mail = chain_of(["list.example"] * 3)
     mail = re.sub(rb"(ARC-Message-Signature: i=(\d);[^:]*? s=)s;", rb"\g<1>s\g<2>;", mail)
     resolver = TableResolver({})
-    assert (await arc.verify(resolver, Message(mail))).outcome == "fail"
+    assert (await arc.verify(resolver, Message(mail), datetime.now(UTC))).outcome == "fail"
     assert {name for name, _ in resolver.asked} == {"s._domainkey.list.example", "s3._domainkey.list.example"}
 
 

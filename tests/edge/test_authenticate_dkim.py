@@ -21,7 +21,7 @@ FORMS = (b"simple", b"relaxed")
 
 async def outcomes(mail: bytes, text: bytes | None = None, **names: Any) -> list[str]:
     table = published(("s", "shop.example", record(rsa_key()) if text is None else text))
-    found = await dkim.verify(TableResolver(table, **names), Message(mail))
+    found = await dkim.verify(TableResolver(table, **names), Message(mail), datetime.now(UTC))
     assert all(one.method == "dkim" for one in found)
     return [one.outcome for one in found]
 
@@ -184,7 +184,9 @@ async def test_only_so_many_signatures_are_looked_at() -> None:
 
 async def test_each_signature_is_for_itself() -> None:
     mail = signed(signed(), domain="list.example")
-    found = await dkim.verify(TableResolver(published(("s", "shop.example", record(rsa_key())))), Message(mail))
+    found = await dkim.verify(
+        TableResolver(published(("s", "shop.example", record(rsa_key())))), Message(mail), datetime.now(UTC)
+    )
     assert [(one.domain, one.outcome) for one in found] == [("list.example", "permerror"), ("shop.example", "pass")]
     assert dkim.best_outcome(found) == "pass"
     assert dkim.best_outcome([]) == "none"

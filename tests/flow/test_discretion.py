@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Proof, Scan, ScanOutcome
 from relay.core.model.message import Incoming
 from relay.core.model.party import PartyState, Role, SettingsUpdate
@@ -68,7 +69,7 @@ class Proven(SessionAuthenticator):
         super().__init__()
         self._proof = proof
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         return Authentication(proof=self._proof)
 
 
@@ -98,7 +99,7 @@ class Counting:
 async def test_a_strangers_mail_is_not_scanned_and_a_writers_once(market: MarketEnv) -> None:  # R-POL-17 R-ADR-07
     scanner = Counting()
     market.services.scanners = (scanner,)
-    await market.send("stranger@big.example", market.buyer_alias, trusted=False)
+    await market.send("stranger@big.example", market.buyer_alias)
     assert scanner.asked == 0
     await market.send(SELLER, market.buyer_alias, market.buyer_alias.replace("@", "+again@"))
     assert scanner.asked == 1

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.marketplace import Marketplaces
 from relay.core.model.message import Incoming, MessageState
@@ -32,7 +33,7 @@ WAITING = "lawyer@elsewhere.example"
 class Proven(SessionAuthenticator):
     """Finds every From aligned."""
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         return Authentication(proof=Proof.ALIGNED)
 
 

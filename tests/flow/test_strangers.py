@@ -9,6 +9,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, MessageState
 from relay.core.model.optout import OptOut
@@ -30,7 +31,7 @@ class Answers(SessionAuthenticator):
 
     proof = Proof.ALIGNED
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         return Authentication(proof=self.proof)
 
 

@@ -32,6 +32,7 @@ from relay.housekeeping import Housekeeping
 from relay.intake import SmtpIntake
 from relay.logins import Logins
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
+from relay.steps.daily_budget import CountedDailyBudget
 from relay.steps.event_log import EventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
@@ -224,6 +225,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
                 digest_s=86_400,
                 report_limits=ReportLimits(reports=3, size_bytes=10_000),
                 operator_mail=OperatorLimits(),
+                stranger_body_s=86_400 * 7,
             ),
             store=store,
             clock=clock,
@@ -239,6 +241,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
             delivery_room=Room(33_554_432),
+            stranger_budget=CountedDailyBudget(1_000_000),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             jitter=lambda: 0.5,
         )

@@ -97,6 +97,11 @@ def read_head(content: bytes, root: Part) -> Head:
     )
 
 
+def without(root: Part, names: frozenset[str]) -> Part:
+    """Returns the message as if its header had no fields of these names (lower case)."""
+    return root._replace(fields=tuple(field for field in root.fields if field.name not in names))
+
+
 def hops(content: bytes) -> int:
     """Returns how many servers a mail has passed, also for a mail that cannot be read otherwise (RFC 5321 §6.3)."""
     return len(_RECEIVED.findall(content, 0, body_start(content)))

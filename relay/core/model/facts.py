@@ -22,17 +22,44 @@ class Proof(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A signature of DKIM or ARC: its folded domain, its selector, and the octets of its `b=`."""
+
+    domain: str
+    selector: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureProof:
+    """The proof of a writer whom nothing but signatures proves (R-IN-09).
+
+    `signatures` are all valid ones of the writer's organization. `domains` are those of the signatures that cover all
+    fields that act, and `recipients` the unfolded values of the To and Cc fields that these sign. `sealed` means that
+    it is the signature of a trusted sealer (ARC): then the recipient need not stand in To or Cc.
+    """
+
+    signatures: tuple[Signature, ...]
+    domains: tuple[str, ...]
+    recipients: tuple[str, ...] = ()
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
     """The result of inbound authentication.
 
     `results` are `method=result` texts for the record, such as "spf=pass". `dmarc_fail` means that the From domain
-    publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies.
+    publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies. `signed` is set if signatures alone prove
+    the writer. `uncovered` are the names of fields that act and that no such signature covers (`core.coverage`).
     """
 
     proof: Proof
     results: tuple[str, ...] = ()
     spf_fail: bool = False
     dmarc_fail: bool = False
+    signed: SignatureProof | None = None
+    uncovered: tuple[str, ...] = ()
 
 
 class ScanOutcome(StrEnum):
@@ -122,6 +149,11 @@ class Facts:
     `open_question`: the buyer wrote last and the seller has not answered.
     `order` is the order that the tag names, else the order of the thread, if any; `orders` are all orders of the pair.
 
+    `is_addressed` is False if signatures alone prove the writer, and the alias stands in none of the To and Cc fields
+    that they sign; only then `domain_confirmed` is looked up: whether the owner of the writing side has confirmed the
+    domain of such a signature. `duplicate_of` is the record with which the same signature was relayed, held or returned
+    before, to this alias; None if signatures are not the only proof.
+
     `coming` are the counts of the days after today, looked up when today's quota is used up: mail that a quota holds
     counts there. `misuse` is the seller's score (R-POL-06). `thread_last_at` is the time of the thread's last mail, or
     of its reopening; None for a new thread. `scans` are the scanners' verdicts. `link_prefix` is the beginning of our
@@ -153,3 +185,6 @@ class Facts:
     scans: tuple[Scan, ...] = ()
     link_prefix: str = ""
     other_tags: tuple[str, ...] = ()
+    is_addressed: bool = True
+    domain_confirmed: bool = False
+    duplicate_of: str | None = None

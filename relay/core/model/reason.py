@@ -74,7 +74,7 @@ class ReasonCode(StrEnum):
         "sender_unproven",
         "R-IN-09",
         "550 5.7.1",
-        "the sender is not proven and must be confirmed by the account owner",
+        "We cannot verify that this message comes from its From address",
     )
     SENDER_SUSPENDED = "sender_suspended", "R-SND-07", "550 5.7.1", "Your account cannot send messages at present"
     RECIPIENT_UNAVAILABLE = (
@@ -122,6 +122,7 @@ class ReasonCode(StrEnum):
         "550 5.7.1",
         "Marks of importance do not count at present; the buyer takes only answers",
     )
+    DUPLICATE = "duplicate", "R-IN-09", "", "Came before by the same signature, and is not passed on again"
     BYPASS_MISUSED = "bypass_misused", "R-POL-06", "550 5.7.1", "Marked as important, and looks like something else"
     QUOTA_SELLER = "quota_seller", "R-POL-11", "450 4.7.1", "Too many messages from this account today"
     QUOTA_PAIR = "quota_pair", "R-POL-11", "450 4.7.1", "Too many messages to this recipient today"

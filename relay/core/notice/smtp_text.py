@@ -14,6 +14,11 @@ from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.model.verdict import Action, Verdict
 
+_UNPROVEN: Final = (
+    "if that address is registered here, its owner has been asked and can still let it through; otherwise it is not "
+    "passed on"
+)
+"""The same for every address: it must not tell whether the address is on a list (R-IN-09)."""
 _LONGEST: Final = 490
 """RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, code and CRLF included."""
 
@@ -44,6 +49,8 @@ def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
     detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
     if "limit_bytes" in values:
         detail = f"{values['limit_bytes']} bytes at most"
+    if reason.code is ReasonCode.SENDER_UNPROVEN:
+        detail = _UNPROVEN
     if "reset" in values:
         detail = f"again from {_minute(datetime.fromisoformat(values['reset']))}"
     return reply(reason.code, marketplace, detail=detail)
@@ -68,6 +75,11 @@ def reply_for_verdict(
     return _taken(
         f"{record_id} recorded, not delivered ({first.code})" + (", notice follows" if verdict.notify else "")
     )
+
+
+def reply_for_duplicate(record_id: str) -> Reply:
+    """Returns the reply for a message that came before by the same signature (R-IN-09)."""
+    return _taken(f"{record_id} recorded, not delivered ({ReasonCode.DUPLICATE})")
 
 
 def _warning(verdict: Verdict) -> str:

@@ -6,13 +6,15 @@ valid.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import dkim
 
 from relay.core import taglist
+from relay.core.dmarc import Identifier
 from relay.edge.authenticate import keys
-from relay.edge.authenticate.dkim import QUIET, OwnArithmetic, folded, signed_names
+from relay.edge.authenticate.dkim import QUIET, OwnArithmetic, folded, has_expired, signed_by, signed_names
 from relay.edge.authenticate.fields import Message, is_plain
 from relay.edge.authenticate.keys import Keys
 from relay.ports import Resolver
@@ -39,19 +41,20 @@ class Chain:
     """The result of a chain: `outcome` is "none", "pass", "fail" or "temperror".
 
     `seals` are those of a chain that passes and covers From, the newest first; else empty (RFC 8617 §4.1.2, RFC 6376
-    §5.4).
+    §5.4). `newest` is then the signature of the newest set, the only one that covers the message as it is.
     """
 
     outcome: str
     seals: tuple[Seal, ...] = ()
+    newest: Identifier | None = None
 
 
 class _Verifier(OwnArithmetic, dkim.ARC):  # type: ignore[misc]
     pass
 
 
-async def verify(resolver: Resolver, message: Message) -> Chain:
-    """Returns the result of the message's chain. Raises nothing; a DNS fault gives "temperror"."""
+async def verify(resolver: Resolver, message: Message, at: datetime) -> Chain:
+    """Returns the result of the message's chain at the time `at`. Raises nothing; a DNS fault gives "temperror"."""
     fields = [field for field in message.fields if field.name in {_SEAL, _SIGNATURE, _RESULTS}]
     if not fields:
         return Chain("none")
@@ -59,7 +62,10 @@ async def verify(resolver: Resolver, message: Message) -> Chain:
         return Chain("fail")
     seals, signatures = list(_tags(message, _SEAL)), list(_tags(message, _SIGNATURE))
     newest = max(map(_instance, signatures), default=0)
-    weighed = (*seals, *(one for one in signatures if _instance(one) == newest))
+    last = [one for one in signatures if _instance(one) == newest]
+    if any(has_expired(one, at) for one in last):
+        return Chain("fail")
+    weighed = (*seals, *last)
     wanted = {where for one in weighed if (where := keys.name(one))}
     if len(wanted) > _MOST_KEYS:
         return Chain("fail")
@@ -101,7 +107,11 @@ def _verified(message: Message, tags: list[Mapping[str, str]], fetched: Keys) ->
         return Chain("fail")
     if outcome != dkim.CV_Pass:
         return Chain("none" if outcome == dkim.CV_None else "fail")
-    newest = [one for one in tags if "h" in one and one.get("i") == str(len(sets))]
-    if any(b"from" not in signed_names(one) for one in newest):
+    newest = [one for one in tags if "h" in one and _instance(one) == len(sets)]
+    if len(newest) != 1 or b"from" not in signed_names(newest[0]):
         return Chain("pass")
-    return Chain("pass", tuple(Seal(folded(one["as-domain"].decode()), one["aar-value"].decode()) for one in sets))
+    return Chain(
+        "pass",
+        tuple(Seal(folded(one["as-domain"].decode()), one["aar-value"].decode()) for one in sets),
+        Identifier("dkim", folded(newest[0].get("d", "")), "pass", signed_by(newest[0])),
+    )

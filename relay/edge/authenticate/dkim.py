@@ -1,20 +1,22 @@
 """DKIM signatures of incoming mail (RFC 6376 §6), verified by dkimpy with keys fetched beforehand.
 
-This module itself checks the parts for which dkimpy is too lenient or too slow: `l=`, SHA-1, an unsigned From, keys
-unfit for mail, and bodies. Nothing is raised: each signature has an outcome as in RFC 8601 §2.7.1.
+This module itself checks the parts for which dkimpy is too lenient or too slow: `l=`, SHA-1, an unsigned From, the end
+of a signature's validity, keys unfit for mail, and bodies. Nothing is raised: each signature has an outcome as in
+RFC 8601 §2.7.1.
 """
 
 import base64
 import binascii
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import dkim
 from nacl.exceptions import BadSignatureError
 
-from relay.core import taglist
-from relay.core.dmarc import Identifier
+from relay.core import coverage, taglist
+from relay.core.dmarc import Identifier, SignedBy
 from relay.core.mail import address
 from relay.edge.authenticate import keys
 from relay.edge.authenticate.fields import Message, SignedField, is_plain
@@ -24,6 +26,7 @@ from relay.ports import Resolver
 _MOST_SIGNATURES: Final = 8
 _BEST_FIRST: Final = ("pass", "temperror", "fail", "policy", "permerror")
 _ALGORITHMS: Final = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
+_LONGEST_TIME: Final = 12  # RFC 6376 §3.5: no more digits in `x=` are of use
 QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree of loggers, so that no handler gets its records
 """A logger without output: dkimpy would log contents of the mail."""
 
@@ -74,12 +77,12 @@ def _is_of_body(message: Message, canonicalization: bytes, body_hash: bytes) -> 
     return claimed == message.body_hash(body_form.decode())
 
 
-async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
-    """Returns the outcome of each signature, from the top down.
+async def verify(resolver: Resolver, message: Message, at: datetime) -> list[Identifier]:
+    """Returns the outcome of each signature at the time `at`, from the top down.
 
     Signatures after the first `_MOST_SIGNATURES` are ignored.
     """
-    signatures = [_read(field) for field in message.named(b"dkim-signature")[:_MOST_SIGNATURES]]
+    signatures = [_read(field, at) for field in message.named(b"dkim-signature")[:_MOST_SIGNATURES]]
     if not signatures:
         return []
     wanted = [where for tags, refused in signatures if not refused and (where := keys.name(tags))]
@@ -87,7 +90,23 @@ async def verify(resolver: Resolver, message: Message) -> list[Identifier]:
     return await message.apart(_verify_all, message, signatures, fetched)
 
 
-def _read(field: SignedField) -> tuple[Mapping[str, str], str]:
+def stated(message: Message, is_meant: Callable[[str], bool]) -> list[tuple[str, SignedBy]]:
+    """Returns the folded domain of each signature for whose domain `is_meant` is true, and what it states.
+
+    None of them is verified.
+    """
+    found = []
+    for field in message.named(b"dkim-signature"):
+        try:
+            tags = taglist.read(field.value) if is_plain(field) else {}
+        except taglist.TagListError:
+            continue
+        if (domain := folded(tags.get("d", ""))) and is_meant(domain):
+            found.append((domain, signed_by(tags)))
+    return found
+
+
+def _read(field: SignedField, at: datetime) -> tuple[Mapping[str, str], str]:
     """Returns the signature's tags, and the outcome that needs no key; "" when the key is needed."""
     if not is_plain(field):
         return {}, "permerror"
@@ -95,15 +114,35 @@ def _read(field: SignedField) -> tuple[Mapping[str, str], str]:
         tags = taglist.read(field.value)
     except taglist.TagListError:
         return {}, "permerror"
-    return tags, _refused(tags)
+    return tags, _refused(tags, at)
 
 
-def _refused(tags: Mapping[str, str]) -> str:
+def _refused(tags: Mapping[str, str], at: datetime) -> str:
     if keys.name(tags) is None or b"from" not in signed_names(tags):
         return "permerror"  # RFC 6376 §6.1.1
     if "l" in tags or tags.get("a") == "rsa-sha1":
         return "policy"  # a partly signed body, or SHA-1, proves nothing (RFC 8301 §3.1)
+    if has_expired(tags, at):
+        return "permerror"
     return "" if tags.get("a") in _ALGORITHMS else "permerror"
+
+
+def has_expired(tags: Mapping[str, str], at: datetime) -> bool:
+    """Whether the time in `x=` has passed, without leeway, or cannot be read (RFC 6376 §3.5)."""
+    expires = tags.get("x")
+    if expires is None:
+        return False
+    is_time = expires.isascii() and expires.isdecimal() and len(expires) <= _LONGEST_TIME
+    return not is_time or at.timestamp() > int(expires)
+
+
+def signed_by(tags: Mapping[str, str]) -> SignedBy:
+    """Returns what a signature signs and by which it is known; its value is empty if it cannot be read."""
+    try:
+        value = base64.b64decode("".join(tags.get("b", "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        value = b""
+    return SignedBy(tags.get("s", "").lower(), value, coverage.signed_fields(tags.get("h", "")))
 
 
 def signed_names(tags: Mapping[str, str]) -> set[bytes]:
@@ -115,7 +154,9 @@ def _verify_all(
     message: Message, signatures: Sequence[tuple[Mapping[str, str], str]], fetched: Keys
 ) -> list[Identifier]:
     return [
-        Identifier("dkim", folded(tags.get("d", "")), refused or _verified(message, position, tags, fetched))
+        Identifier(
+            "dkim", folded(tags.get("d", "")), refused or _verified(message, position, tags, fetched), signed_by(tags)
+        )
         for position, (tags, refused) in enumerate(signatures)
     ]
 

@@ -20,6 +20,11 @@ async def discover(resolver: Resolver, domain: str) -> Discovery:
     return dmarc.discovered(domain, records, public_suffixes.organizational_domain)
 
 
+def may_align(author: Discovery, domain: str) -> bool:
+    """Whether a folded domain is at or below the author's Organizational Domain; no other domain is ever aligned."""
+    return f".{domain}".endswith(f".{author.organization}")
+
+
 async def aligned(resolver: Resolver, author: Discovery, method: Method, domain: str) -> bool:
     """Whether a folded domain that `method` has proven is aligned with the author's (RFC 9989 §4.4).
 
@@ -29,6 +34,6 @@ async def aligned(resolver: Resolver, author: Discovery, method: Method, domain:
         return True
     if author.policy is not None and method in author.policy.strict:
         return False
-    if domain.rpartition(".")[2] != author.domain.rpartition(".")[2]:
-        return False  # no organization spans two top-level domains, so no query is needed
+    if not may_align(author, domain):
+        return False
     return (await discover(resolver, domain)).organization == author.organization

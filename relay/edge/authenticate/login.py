@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from relay.core.bounce.origin import ReportOrigin, own_address
+from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.message import Incoming, Port
 
@@ -17,7 +18,12 @@ class SessionAuthenticator:
     def __init__(self, *, front_hosts: Iterable[str] = ()) -> None:
         self._fronts = [ip_network(one) for one in front_hosts]
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:  # noqa: ARG002 - the port's
+    async def authenticate(
+        self,
+        incoming: Incoming,
+        from_address: str,  # noqa: ARG002 - the port's
+        root: Part,  # noqa: ARG002 - the port's
+    ) -> Authentication:
         if incoming.peer.login_party_id is not None:
             return Authentication(proof=Proof.LOGIN, results=("auth=pass",))
         return Authentication(proof=Proof.NONE)

@@ -1,17 +1,22 @@
 """Authentication of mail without a login (R-IN-08, R-IN-09).
 
 The proof is SPF or DKIM in alignment with From, or the results of a trusted server. Look-ups run at the same time. A
-DNS fault counts only where its answer could have changed the outcome.
+DNS fault counts only where its answer could have changed the outcome. SPF comes first: a signature alone proves the
+writer only if it covers all fields that act (`core.coverage`).
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from relay.core import alias, coverage
 from relay.core.bounce.origin import ReportOrigin
-from relay.core.dmarc import Discovery, Identifier, Method
-from relay.core.model.facts import Authentication, Proof
+from relay.core.dmarc import Discovery, Identifier, Method, SignedBy
+from relay.core.mail.address import fold_domain, split
+from relay.core.mail.mime import Part, raw_value
+from relay.core.model.facts import Authentication, Proof, Signature, SignatureProof
 from relay.core.model.message import Incoming
 from relay.edge.authenticate import arc, dkim, dmarc, origin, results, spf
 from relay.edge.authenticate.arc import Chain
@@ -51,6 +56,76 @@ class _Evidence:
         return {method: outcome for method, outcome in found.items() if outcome} | {"arc": self.chain.outcome}
 
 
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Whether something is aligned with From, and whether that proves the writer.
+
+    `signed` is set if signatures alone prove it. `uncovered` are the fields that act and that no signature covers.
+    """
+
+    aligned: bool = True
+    proven: bool = True
+    signed: SignatureProof | None = None
+    uncovered: frozenset[str] = frozenset()
+
+
+_NOTHING: Final = _Finding(aligned=False, proven=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The message as the relay reads it, for the question what a signature covers of it."""
+
+    incoming: Incoming
+    root: Part
+
+    def finding(self, aligned: Sequence[Identifier], passing: Sequence[Identifier], *, sealed: bool) -> _Finding:
+        """Returns what signatures alone prove.
+
+        `aligned` are the valid ones that are in alignment, at least one; `passing` all valid ones of the organization.
+        """
+        known = _signatures(aligned)
+        if len(known) < len(aligned):
+            return _Finding()  # a front host has verified a signature that the message does not show any more
+        names = [field.name for field in self.root.fields]
+        covering = [(one, by) for one, by in known if coverage.proves(names, by.fields)]
+        uncovered = frozenset.intersection(*(coverage.uncovered(names, by.fields) for _, by in covering or known))
+        if not covering:
+            return _Finding(proven=False, uncovered=uncovered)
+        return _Finding(
+            signed=SignatureProof(
+                signatures=tuple(
+                    Signature(domain=one.domain, selector=by.selector, value=by.value)
+                    for one, by in _signatures(passing)
+                ),
+                domains=tuple(dict.fromkeys(one.domain for one, _ in covering)),
+                recipients=tuple(self._signed_recipients([by.fields for _, by in covering])),
+                sealed=sealed,
+            ),
+            uncovered=uncovered,
+        )
+
+    def _signed_recipients(self, signed: Sequence[Mapping[str, int]]) -> Iterable[str]:
+        for field in self.root.fields:
+            if field.name in {"to", "cc"} and any(one.get(field.name) for one in signed):
+                yield raw_value(self.incoming.content, field).decode("utf-8", "replace")
+
+    def is_sure(self, finding: _Finding) -> bool:
+        """Whether no further proof could change what becomes of the mail for any of its recipients."""
+        if finding.signed is None:
+            return finding.proven
+        for recipient in self.incoming.rcpt_to:
+            local_part, domain = split(recipient)
+            name = alias.untag(local_part).local_part
+            if not coverage.names(finding.signed.recipients, name, fold_domain(domain)):
+                return False
+        return True
+
+
+def _signatures(identifiers: Iterable[Identifier]) -> list[tuple[Identifier, SignedBy]]:
+    return [(one, one.signed_by) for one in identifiers if one.signed_by is not None]
+
+
 class MailAuthenticator(SessionAuthenticator):
     """Implements `ports.Authenticator` with all methods.
 
@@ -73,14 +148,14 @@ class MailAuthenticator(SessionAuthenticator):
         self._authserv_id = authserv_id
         self._sealers = frozenset(sealers)
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         if incoming.peer.login_party_id is not None:
-            return await super().authenticate(incoming, from_address)
+            return await super().authenticate(incoming, from_address, root)
         domain = from_address.rpartition("@")[2]
         try:
             async with asyncio.timeout(_LONGEST_S):
                 evidence = await self._gather(incoming, domain)
-                proven, dmarc_outcome = await self._judge(evidence, domain)
+                finding, dmarc_outcome = await self._judge(evidence, _Written(incoming, root), domain)
         except (ResolveError, TimeoutError) as error:
             self._observer.count("authentications", method="dmarc", result="temperror")
             raise UnavailableError("DNS did not answer whether the writer may use the From domain") from error
@@ -88,10 +163,12 @@ class MailAuthenticator(SessionAuthenticator):
         for method, result in outcomes.items():
             self._observer.count("authentications", method=method, result=result)
         return Authentication(
-            proof=Proof.ALIGNED if proven else Proof.NONE,
+            proof=Proof.ALIGNED if finding.proven else Proof.NONE,
             results=tuple(f"{method}={result}" for method, result in outcomes.items()),
             spf_fail=outcomes.get("spf") == "fail",
-            dmarc_fail=dmarc_outcome == "fail" and not proven,
+            dmarc_fail=dmarc_outcome == "fail" and not finding.proven,
+            signed=finding.signed,
+            uncovered=tuple(sorted(finding.uncovered)),
         )
 
     async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
@@ -106,13 +183,15 @@ class MailAuthenticator(SessionAuthenticator):
         message = Message(incoming.content)
         reported = self._reported(incoming, message)
         if reported:
-            author, chain = await asyncio.gather(self._discover(domain), arc.verify(self._resolver, message))
-            return _Evidence(reported.identifiers, author, chain, reported)
+            author, chain = await asyncio.gather(
+                self._discover(domain), arc.verify(self._resolver, message, incoming.received_at)
+            )
+            return _Evidence(_with_signatures(reported, message, author), author, chain, reported)
         author, chain, by_host, signatures = await asyncio.gather(
             self._discover(domain),
-            arc.verify(self._resolver, message),
+            arc.verify(self._resolver, message, incoming.received_at),
             self._host(incoming),
-            dkim.verify(self._resolver, message),
+            dkim.verify(self._resolver, message, incoming.received_at),
         )
         return _Evidence((by_host, *signatures), author, chain, None)
 
@@ -139,23 +218,64 @@ class MailAuthenticator(SessionAuthenticator):
         )
         return Identifier("spf", domain, result)
 
-    async def _judge(self, evidence: _Evidence, domain: str) -> tuple[bool, str]:
-        """Whether From is proven, and the outcome of DMARC. Raises ResolveError when a missing DNS answer decides."""
-        if evidence.reported and evidence.reported.dmarc == "temperror":
+    async def _judge(self, evidence: _Evidence, written: _Written, domain: str) -> tuple[_Finding, str]:
+        """Returns what proves From, and the outcome of DMARC. Raises ResolveError when a missing DNS answer decides."""
+        reported, author = evidence.reported, evidence.author
+        if reported and reported.dmarc == "temperror":
             raise ResolveError("the front host got no answer from DNS", permanent=False)
-        author = evidence.author
         if author is None:
             # A proof for exactly the From domain is aligned under any DMARC record.
-            if any(one.outcome == "pass" and one.domain == domain for one in evidence.identifiers):
-                return True, "temperror"
+            exact = [one for one in evidence.identifiers if one.outcome == "pass" and one.domain == domain]
+            if exact and (finding := written.finding(exact, exact, sealed=False)).proven:
+                return finding, "temperror"
             raise ResolveError("DNS did not answer about the From domain", permanent=False)
-        refused_in_front = evidence.reported is not None and evidence.reported.dmarc == "fail"
-        if evidence.reported and evidence.reported.passes(domain):
-            return True, "pass"
-        if not refused_in_front and await self._any_aligned(author, evidence.identifiers):
-            return True, "pass" if author.policy else "none"
-        failed = "fail" if author.policy or refused_in_front else "none"
-        return await self._sealed(author, evidence.chain), failed
+        finding = _NOTHING
+        if not reported or reported.dmarc != "fail":
+            finding = await self._aligned(author, evidence.identifiers, written)
+            if reported and reported.passes(domain) and not finding.aligned:
+                finding = _Finding()  # the front host does not say by which method
+        failed = "fail" if author.policy or (reported and reported.dmarc == "fail") else "none"
+        passed = "pass" if author.policy or (reported and reported.passes(domain)) else "none"
+        outcome = passed if finding.aligned else failed
+        if not finding.proven and await self._sealed(author, evidence.chain) and (newest := evidence.chain.newest):
+            sealed = written.finding([newest], [newest], sealed=True)
+            finding = sealed if sealed.proven else finding
+        return finding, outcome
+
+    async def _aligned(self, author: Discovery, identifiers: Sequence[Identifier], written: _Written) -> _Finding:
+        """Returns what is aligned with From: SPF, or else valid signatures, as far as they cover the message.
+
+        Raises ResolveError when a missing DNS answer could have proven more.
+        """
+        fault: ResolveError | None = None
+        try:
+            if await self._any_aligned(author, [one for one in identifiers if one.method == "spf"]):
+                return _Finding()
+        except ResolveError as error:
+            fault = error
+        aligned: list[Identifier] = []
+        signatures = [one for one in identifiers if one.method == "dkim" and dmarc.may_align(author, one.domain)]
+        # The From domain comes first, because a signature of it needs no further DNS query.
+        for one in sorted(signatures, key=lambda each: each.domain != author.domain):
+            if one.outcome not in {"pass", "temperror"}:
+                continue
+            if one.domain != author.domain and aligned and written.finding(aligned, aligned, sealed=False).proven:
+                break
+            try:
+                if not await dmarc.aligned(self._resolver, author, one.method, one.domain):
+                    continue
+            except ResolveError as error:
+                fault = error
+                continue
+            if one.outcome == "pass":
+                aligned.append(one)
+            else:
+                fault = ResolveError("dkim got no answer from DNS", permanent=False)
+        passing = [one for one in signatures if one.outcome == "pass"]
+        finding = written.finding(aligned, passing, sealed=False) if aligned else _NOTHING
+        if fault and not written.is_sure(finding):
+            raise fault
+        return finding
 
     async def _any_aligned(self, author: Discovery, identifiers: Sequence[Identifier]) -> bool:
         """Whether a proven identifier is aligned with From.
@@ -195,3 +315,33 @@ class MailAuthenticator(SessionAuthenticator):
             if reported and (reported.passes(author.domain) or await self._any_aligned(author, reported.identifiers)):
                 return True
         return False
+
+
+def _with_signatures(reported: ReportedResults, message: Message, author: Discovery | None) -> list[Identifier]:
+    """Returns the identifiers that a front host reports, each DKIM signature with what it signs.
+
+    The results do not say which signature of a domain has passed, so only fields that all of them sign count. A pass of
+    DMARC without a result of DKIM may come from any signature of the organization.
+    """
+    found: list[Identifier] = []
+    for one in reported.identifiers:
+        is_passed = one.method == "dkim" and one.outcome == "pass" and one.domain
+        found += (_signed(message, one.domain) or [one]) if is_passed else [one]
+    if author and reported.passes(author.domain) and not any(one.method == "dkim" for one in reported.identifiers):
+        found += _least(dkim.stated(message, lambda domain: dmarc.may_align(author, domain)))
+    return found
+
+
+def _signed(message: Message, domain: str) -> list[Identifier]:
+    """Returns the signatures of a folded domain, or of one above it, as if each had passed."""
+    return _least(dkim.stated(message, lambda signer: f".{domain}".endswith(f".{signer}")))
+
+
+def _least(signatures: Sequence[tuple[str, SignedBy]]) -> list[Identifier]:
+    """Returns the signatures, each with the fields that all of them sign."""
+    if not signatures:
+        return []
+    fields = Counter(signatures[0][1].fields)
+    for _, by in signatures[1:]:
+        fields &= Counter(by.fields)
+    return [Identifier("dkim", domain, "pass", by._replace(fields=fields)) for domain, by in signatures]

@@ -87,3 +87,9 @@ SELECT mailbox.id, mailbox.sealed, holder_key.wrapped
 FROM party JOIN mailbox ON mailbox.id = party.mailbox_id
 LEFT JOIN holder_key ON holder_key.holder_id = party.id
 WHERE party.id = $1
+
+-- name: signatures_taken
+SELECT message_id FROM signature_taken WHERE mark IN ($1...) ORDER BY message_id LIMIT 1
+
+-- name: confirmed_domain
+SELECT 1 FROM signing_domain WHERE party_id = $1 AND confirmed = 1 AND domain_hash IN ($2...) LIMIT 1

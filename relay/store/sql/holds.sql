@@ -30,3 +30,12 @@ UPDATE sender SET state = state WHERE id IN ($1...) RETURNING id, state
 
 -- name: unretire_sender
 UPDATE sender SET state = 'unknown', changed_at = $2, was_retired = 1 WHERE id = $1 AND state = 'retired'
+
+-- name: held_for_domain
+-- In the order of reception.
+SELECT item.id, item.message_id, item.recipient_id
+FROM signing_domain_wait AS waiting JOIN message ON message.id = waiting.message_id
+JOIN item ON item.message_id = message.id
+WHERE waiting.party_id = $1 AND waiting.domain_hash = $2 AND message.state = 'held'
+  AND item.state = 'held' AND item.hold <> 'refused' AND item.kind <> 'notice'
+ORDER BY message.received_at, item.id

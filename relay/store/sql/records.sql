@@ -25,3 +25,12 @@ SELECT id, received_at FROM message
 WHERE marketplace_id = $1 AND (received_at, id) > ($2, $3) AND received_at < $4
   AND pair_id IS NOT NULL AND author_role IS NOT NULL
 ORDER BY received_at, id LIMIT $5
+
+-- name: strangers_bodies_due
+SELECT message_id FROM stranger_body WHERE kept_until <= $1 ORDER BY kept_until, message_id LIMIT $2
+
+-- name: drop_stranger_content
+DELETE FROM body WHERE part = 'stranger' AND content_id IN ($1...)
+
+-- name: drop_stranger_bodies
+DELETE FROM stranger_body WHERE message_id IN ($1...)

@@ -111,3 +111,16 @@ ORDER BY owner_request.since, owner_request.subject_id
 -- name: was_asked
 SELECT 1 FROM owner_request
 WHERE subject_id IN ($1, (SELECT sender_id FROM message WHERE id = $1)) AND asked_at > 0 LIMIT 1
+
+-- name: signing_domains
+SELECT signing_domain.domain_hash, signing_domain.sealed, holder_key.wrapped
+FROM signing_domain LEFT JOIN holder_key ON holder_key.holder_id = signing_domain.party_id
+WHERE signing_domain.party_id = $1 AND signing_domain.confirmed = 1
+
+-- name: add_signing_domain
+INSERT INTO signing_domain (party_id, domain_hash, sealed, confirmed, changed_at) VALUES ($1, $2, $3, 0, $4)
+ON CONFLICT DO NOTHING
+
+-- name: confirm_signing_domain
+UPDATE signing_domain SET confirmed = $3, changed_at = $4
+WHERE party_id = $1 AND domain_hash = $2 AND confirmed <> $3 RETURNING party_id

@@ -1,0 +1,20 @@
+"""A budget of bytes for each day, counted in this process."""
+
+from datetime import UTC, date, datetime
+
+
+class CountedDailyBudget:
+    """Implements `DailyBudget`. A restart begins the day's budget anew."""
+
+    def __init__(self, bytes_per_day: int) -> None:
+        self._bytes_per_day = bytes_per_day
+        self._day = date.min
+        self._left_bytes = 0
+
+    def take(self, size_bytes: int, now: datetime) -> bool:
+        if (day := now.astimezone(UTC).date()) != self._day:
+            self._day, self._left_bytes = day, self._bytes_per_day
+        if size_bytes > self._left_bytes:
+            return False
+        self._left_bytes -= size_bytes
+        return True
