@@ -37,6 +37,10 @@ PURPOSES = {
     "secret": "the wrapped root secret",
     "sender": "addresses and domains that may write for a party",
     "thread_reopening": "when the threads of a pair were reopened",
+    "signature_taken": "keyed hashes of signatures that have been taken as the only proof of a writer",
+    "signing_domain": "sealed signing domains that parties have confirmed",
+    "signing_domain_wait": "held messages for which only the confirmation of a signing domain is missing",
+    "stranger_body": "until when the content of strangers' mail is kept",
     "told": "when a party last got a notice of a kind (the notice log)",
 }
 

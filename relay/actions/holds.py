@@ -1,7 +1,7 @@
 """Held mail: it is released, or returned to its writer."""
 
 from relay.actions import audit, messages, senders
-from relay.actions.actor import Actor, NotAllowedError, NotFoundError, Right
+from relay.actions.actor import Actor, InvalidValueError, NotAllowedError, Right
 from relay.actions.context import ActionContext
 from relay.actions.messages import MessageParty
 from relay.core.model.reason import ReasonCode
@@ -29,13 +29,13 @@ async def release_always(actor: Actor, context: ActionContext, message_id: str) 
     """Lets a held message go on its way, and confirms the domain that signed it for its author (R-IN-09).
 
     Later mail that this domain signs needs no confirmation. Returns False, with nothing changed, if the message is not
-    held. Raises NotFoundError if it does not wait for such a confirmation.
+    held. Raises InvalidValueError if it does not wait for such a confirmation.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     stored = await context.store.records.message(message_id)
     role = about.message.author_role
     if stored is None or not stored.signing_domain or about.pair is None or role is None:
-        raise NotFoundError(f"{message_id} does not wait for the confirmation of a signing domain")
+        raise InvalidValueError("id", "{field}: the message does not wait for the confirmation of a signing domain")
     if not await release(actor, context, message_id):
         return False
     party = about.pair.side(role).party

@@ -1,8 +1,8 @@
-"""What a valid signature of DKIM or ARC covers of a message (RFC 6376 §3.5 `h=`, §5.4.2, R-IN-09).
+"""The coverage of a message by a valid signature of DKIM or ARC (RFC 6376 §3.5 `h=`, §5.4.2, R-IN-09).
 
-A signature proves only the fields that it signs, and of several fields of one name the lowest ones. Whoever holds a
-signed mail can put further fields on top of it, and the relay, like mail programs, reads the first field of a name. So
-a signature proves the writer only if nobody can have added a field that acts.
+A signature proves only the fields that it signs, and of several fields of one name the lowest ones. Everybody who has
+a signed mail can put further fields on top of it, and the relay, like mail programs, reads the first field of a name.
+So a signature proves the writer only if nobody can have added a field that acts.
 """
 
 import re

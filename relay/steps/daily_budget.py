@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 
 class CountedDailyBudget:
-    """Implements `DailyBudget`. A restart begins the day's budget anew."""
+    """Implements `DailyBudget`. After a restart the whole budget of the day is there again."""
 
     def __init__(self, bytes_per_day: int) -> None:
         self._bytes_per_day = bytes_per_day

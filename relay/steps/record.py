@@ -320,7 +320,9 @@ class _TransactionBuilder:
         )
         self._event(record.id, EventType.REFUSED, data)
         if self.incoming.peer.port is not Port.LMTP:
-            await self._notify_of_refusal(recipient, reason)
+            # The notice goes to a proven writer, who is not registered for this recipient.
+            told = Reason(code=ReasonCode.ADDRESS_UNKNOWN) if result.is_kept else reason
+            await self._notify_of_refusal(recipient, told)
 
     def _stranger_body_until(self) -> datetime | None:
         """Returns until when the message is kept, None if the day's budget for strangers is used up."""
@@ -330,7 +332,7 @@ class _TransactionBuilder:
         return now + timedelta(seconds=self.services.settings.stranger_body_s)
 
     def _duplicate(self, result: Duplicate) -> None:
-        """What came before by the same signature has its content in the first record (R-IN-09)."""
+        """Records mail that came before by the same signature; the first record has its content (R-IN-09)."""
         recipient, writer, mail = result.recipient, result.writer, self.result.mail
         assert mail is not None, "an unreadable message has no writer"
         reasons = (Reason(code=ReasonCode.DUPLICATE),)

@@ -81,6 +81,14 @@ class Rows:
         self.keys.append(contents.key)
         self.bodies.extend(contents.bodies)
 
+    def add_waits(self, record: MessageRecord, vault: Vault) -> None:
+        """Adds what a record waits for: the end of a stranger's content, or the confirmation of a signing domain."""
+        if record.stranger_body_until is not None:
+            self.stranger_bodies.append((record.id, to_us(record.stranger_body_until)))
+        if record.signing_domain and set(record.detail.reason_codes) == {ReasonCode.SENDER_UNPROVEN}:
+            domain_hash = vault.address_hash(record.marketplace_id, record.signing_domain)
+            self.domain_waits.append((record.id, record.author_id, domain_hash))
+
     def add_notice(
         self, notice: OutgoingNotice, vault: Vault, holder: Key, *, owner: str = "", lease_until: int = 0
     ) -> None:
@@ -124,11 +132,7 @@ class SqlAcceptances(StorePart):
             rows.add(contents)
             hashes[record.id] = contents.hash
             rows.messages.append(self._message_row(record, contents.hash, body))
-            if record.stranger_body_until is not None:
-                rows.stranger_bodies.append((record.id, to_us(record.stranger_body_until)))
-            if record.signing_domain and set(record.detail.reason_codes) == {ReasonCode.SENDER_UNPROVEN}:
-                domain_hash = self._vault.address_hash(record.marketplace_id, record.signing_domain)
-                rows.domain_waits.append((record.id, record.author_id, domain_hash))
+            rows.add_waits(record, self._vault)
         lease_until = to_us(acceptance.lease_until)
         for item in acceptance.items:
             if item.state not in INITIAL_STATES:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from relay.actions import (
@@ -126,11 +127,15 @@ async def action_env(directory: Path) -> AsyncIterator[ActionEnv]:
 
 
 class SignedElsewhere(SessionAuthenticator):
-    """Finds every From proven by a signature that names no recipient."""
+    """Finds every From proven by a signature that names no recipient, or by one for which that does not count."""
+
+    def __init__(self, *, sealed: bool = False) -> None:
+        super().__init__()
+        self.sealed = sealed
 
     async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
-        signature = Signature(domain=SIGNER, selector="s", value=b"1")
-        signed = SignatureProof(signatures=(signature,), domains=(SIGNER,))
+        signature = Signature(domain=SIGNER, selector="s", value=sha256(incoming.content).digest())
+        signed = SignatureProof(signatures=(signature,), domains=(SIGNER,), sealed=self.sealed)
         return Authentication(proof=Proof.ALIGNED, signed=signed)
 
 

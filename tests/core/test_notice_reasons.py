@@ -70,7 +70,8 @@ JUDGED = {code for rule in RULES.values() for code in rule.reasons} | {
     ReasonCode.HOLD_EXPIRED,
     ReasonCode.HOLD_REFUSED,
 }
-REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - OWN_FAULT
+NEVER_TOLD = {ReasonCode.DUPLICATE}
+REFUSED = set(ReasonCode) - JUDGED - FROM_SERVER - OWN_FAULT - NEVER_TOLD
 DETOURS = {ReasonCode.QUIET_HOURS, ReasonCode.SERVICE_QUESTION}
 REFUSED_AT_ONCE = {
     ReasonCode.ADDRESS_UNKNOWN,

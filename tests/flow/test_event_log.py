@@ -35,6 +35,7 @@ from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
 from relay.store.store import SqlStore
 from tests.support.claims import claimed
+from tests.actions.action_env import SignedElsewhere
 from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
 from tests.support.log import CapturedLog, captured_log, documented, undocumented
@@ -321,6 +322,8 @@ class Place(Enum):
     """The name of a notice alone: line, metric, record."""
     CLAIM = auto()
     """The name of the notice about a report that nothing confirms: as NOTICE."""
+    AGAIN = auto()
+    """Mail that came before: SMTP answer, line, metric, record; no notice."""
 
 
 _DELIVERIES = {
@@ -358,6 +361,7 @@ PLACES: dict[ReasonCode, Place] = {
     ReasonCode.INTERNAL: Place.RETRY,
     ReasonCode.DELAYED: Place.NOTICE,
     ReasonCode.REPORTED_UNDELIVERABLE: Place.CLAIM,
+    ReasonCode.DUPLICATE: Place.AGAIN,
 }
 
 
@@ -433,6 +437,18 @@ async def test_a_refusals_word_is_the_same_everywhere(market: MarketEnv, log: Ca
     assert line["reasons"] == [code]
     assert f'"{code}"' in kept
     assert counted(market, "refusals", stage="data", reason=code) == 1
+
+
+async def test_a_duplicates_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog) -> None:  # R-IN-09
+    [code] = of(Place.AGAIN)
+    market.services.authenticator = SignedElsewhere(sealed=True)
+    for _ in range(2):
+        [reply] = await market.send(SELLER, market.buyer_alias, trusted=False)
+    assert f"({code})" in reply.text
+    line, kept = await _recorded(market, log, "message_accepted")
+    assert (line["action"], line["reasons"]) == ("duplicate", [code])
+    assert f'"{code}"' in kept
+    assert counted(market, "verdicts", action="duplicate", reason=code) == 1
 
 
 def _verdict(action: Action, code: ReasonCode, *, notify: bool) -> Verdict:

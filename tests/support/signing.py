@@ -41,12 +41,31 @@ def published(*keys: tuple[str, str, bytes]) -> dict[str, Mapping[str, Sequence[
 
 
 def signed(mail: bytes = MAIL, *, domain: str = "shop.example", key: Any = None, **options: Any) -> bytes:
-    """Returns the mail with a signature by selector `s`. `options` are passed to dkimpy."""
+    """Returns the mail with a signature by selector `s`.
+
+    `options` are passed to dkimpy, but for `expires`, the seconds since 1970 at which the signature ends.
+    """
     key = key or rsa_key()
     given = {"algorithm": "rsa-sha256", "canonicalize": (b"relaxed", b"relaxed")} | options
-    algorithm = given.pop("algorithm")
-    field = dkim.sign(mail, b"s", domain.encode(), _private(key), signature_algorithm=algorithm.encode(), **given)
+    algorithm, expires = given.pop("algorithm"), given.pop("expires", None)
+    signer = _Signer(mail, expires)
+    field = signer.sign(b"s", domain.encode(), _private(key), signature_algorithm=algorithm.encode(), **given)
     return bytes(field) + mail
+
+
+class _Signer(dkim.DKIM):  # type: ignore[misc]
+    """A signer that can write `x=`, which dkimpy only reads; the signature is then an hour old at its end."""
+
+    def __init__(self, mail: bytes, expires: int | None) -> None:
+        super().__init__(mail)
+        self._expires = expires
+
+    def gen_header(self, fields: list[tuple[bytes, bytes]], *args: Any, **options: Any) -> bytes:
+        if self._expires is not None:
+            times = {b"t": self._expires - 3_600, b"x": self._expires}
+            rest = [one for one in fields if one[0] not in times]
+            fields[:] = [*((name, str(at).encode()) for name, at in times.items()), *rest]
+        return bytes(super().gen_header(fields, *args, **options))
 
 
 def sealed(mail: bytes, *, domain: str, results: str) -> bytes:

@@ -30,6 +30,7 @@ from relay.ports import Misuse, MisuseCause, UnavailableError
 from relay.ports.audit import AuditAction, Way
 from relay.ports.signed_links import LINK_WORDS
 from relay.signed_links import SignedLinkService
+from tests.actions.action_env import SIGNER, SignedElsewhere
 from tests.support.fakes import CountingObserver
 from tests.support.market_env import BUYER, SELLER, MarketEnv, market_env, parsed
 
@@ -88,11 +89,10 @@ async def from_helper(market: MarketEnv, number: int = 1) -> str:
     return pending.sender.id
 
 
-async def unproven(market: MarketEnv) -> str:
+async def unproven(market: MarketEnv, subject: str = "Was it me?") -> str:
     """Mail under the seller's address that nothing proves, held; its record."""
-    await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Was it me?")
-    [held] = await market.store.records.messages(state=MessageState.HELD)
-    return held.id
+    await market.send(SELLER, market.buyer_alias, trusted=False, Subject=subject)
+    return (await market.store.records.messages(state=MessageState.HELD))[0].id
 
 
 async def opt_outs(market: MarketEnv) -> set[tuple[bool, Kind | None]]:
@@ -330,6 +330,28 @@ async def test_a_held_message_is_confirmed_or_disowned(
     assert [choices(answer) for answer in answers] == [[], [], []]
     market.clock.forward(1)
     assert [parsed(mail)["Subject"] for mail in await market.deliver_due() if mail.rcpt_to == BUYER] == subjects
+
+
+async def test_the_domain_that_signs_is_confirmed_once(market: MarketEnv, web: httpx2.AsyncClient) -> None:  # R-IN-09
+    plain = await unproven(market)
+    market.services.authenticator = SignedElsewhere()
+    held = [await unproven(market, f"Number {number}") for number in (1, 2)]
+    await market.deliver_due()
+    url = path(market, Purpose.CONFIRM, Role.SELLER, held[0])
+    page = await web.get(url)
+    assert SIGNER in said(page)
+    assert choices(page) == ["mine", "always", "not_mine"]
+    assert choices(await web.post(url, data={"choice": "always"})) == []
+    market.clock.forward(1)
+    subjects = [parsed(mail)["Subject"] for mail in await market.deliver_due() if mail.rcpt_to == BUYER]
+    assert sorted(subjects) == ["Number 1", "Number 2"]  # the other one waited for the same
+    [reply] = await market.send(SELLER, market.buyer_alias, trusted=False, Subject="Number 3")
+    assert "queued" in reply.text
+    other = path(market, Purpose.CONFIRM, Role.SELLER, plain)
+    assert choices(await web.get(other)) == ["mine", "not_mine"]
+    assert (await web.post(other, data={"choice": "always"})).status_code == 400
+    entries = await market.store.audit_log.newest()
+    assert AuditAction.SIGNING_DOMAIN_CONFIRMED in {one.action for one in entries}
 
 
 async def test_the_owner_s_word_does_not_lift_what_a_scanner_found(market: MarketEnv, web: httpx2.AsyncClient) -> None:
