@@ -51,8 +51,8 @@ class DnsEnv:
         return self.env.relay.cli("message", "show", line["id"])
 
 
-def mail(writer: str, subject: str) -> bytes:
-    return f"From: {writer}\r\nTo: alias@market.example\r\nSubject: {subject}\r\n\r\n{subject}\r\n".encode()
+def mail(writer: str, subject: str, to: str = "alias@market.example") -> bytes:
+    return f"From: {writer}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\n{subject}\r\n".encode()
 
 
 @contextmanager
@@ -88,11 +88,32 @@ def test_mail_that_spf_proves_is_relayed_and_the_results_are_in_the_record(dns_e
 
 # R-IN-09
 def test_mail_that_a_signature_proves_is_relayed_whoever_hands_it_in(dns_env: DnsEnv) -> None:
-    content = signed(mail(SELLER, "By DKIM"), domain="pottery.example")
+    content = signed(mail(SELLER, "By DKIM", dns_env.env.buyer_alias), domain="pottery.example")
     code, _ = dns_env.send(content, mail_from="x@elsewhere.example", to=dns_env.env.buyer_alias, client_ip=ELSEWHERE)
     assert code == 250
     dns_env.env.mail(BUYER, "By DKIM")
     assert "dkim=pass" in dns_env.newest()["detail"]["authentication"]
+    again = {"mail_from": "x@elsewhere.example", "to": dns_env.env.buyer_alias, "client_ip": ELSEWHERE}
+    code, said = dns_env.send(content, **again)
+    assert (code, said.endswith("recorded, not delivered (duplicate)")) == (250, True)
+    code, said = dns_env.send(b"Subject: pay 500 EUR\r\n" + content, **again)
+    assert (code, "(sender_unproven)" in said) == (550, True)
+
+
+# R-IN-09
+def test_a_signing_domain_is_confirmed_by_command(dns_env: DnsEnv) -> None:
+    party = ("--role", "seller", "--ref", "S1")
+    content = signed(mail(SELLER, "Not named"), domain="pottery.example")
+    given = {"mail_from": "x@elsewhere.example", "to": dns_env.env.buyer_alias, "client_ip": ELSEWHERE}
+    assert dns_env.send(content, **given)[0] == 550
+    done = dns_env.env.relay.cli("sender", "confirm-domain", *party, "Pottery.Example")
+    assert (done["confirmed"], done["changed"]) == (True, True)
+    dns_env.env.mail(BUYER, "Not named")
+    assert dns_env.env.relay.cli("sender", "domains", *party, "--reveal") == [{"domain": "pottery.example"}]
+    assert dns_env.send(signed(mail(SELLER, "Now"), domain="pottery.example"), **given)[0] == 250
+    undone = dns_env.env.relay.cli("sender", "confirm-domain", *party, "pottery.example", "--undo")
+    assert (undone["confirmed"], undone["changed"]) == (False, True)
+    assert dns_env.env.relay.cli("sender", "domains", *party)["confirmed"] == 0
 
 
 # R-IN-09
@@ -153,12 +174,13 @@ def test_a_proven_address_that_nobody_listed_waits_for_the_owner(dns_env: DnsEnv
     dns_env.env.mail(BUYER, "From the clerk")
 
 
-# R-ADR-07
-def test_an_unproven_address_that_nobody_listed_is_a_strangers(dns_env: DnsEnv) -> None:
+# R-IN-09
+def test_an_unproven_address_hears_the_same_whether_it_is_listed_or_not(dns_env: DnsEnv) -> None:
+    to = dns_env.env.seller_alias
     stranger = "someone@elsewhere.example"
-    code, said = dns_env.send(mail(stranger, "Hello"), mail_from=stranger, to=dns_env.env.buyer_alias)
-    assert code == 550
-    assert said.startswith("5.1.1")
+    answers = {dns_env.send(mail(one, "Hello"), mail_from=one, to=to) for one in (stranger, BUYER)}
+    assert len(answers) == 1
+    assert answers.pop()[1].startswith("5.7.1 We cannot verify")
 
 
 # R-IN-08
@@ -181,8 +203,9 @@ def test_while_dns_fails_mail_is_put_off_and_nothing_is_recorded(dns_env: DnsEnv
 # R-IN-09
 def test_without_proof_and_record_an_approved_address_is_held_for_confirmation(dns_env: DnsEnv) -> None:
     code, said = dns_env.send(mail(BUYER, "Unproven"), mail_from=BUYER, to=dns_env.env.seller_alias)
-    assert code == 250
+    assert code == 550
     assert "sender_unproven" in said
+    assert dns_env.newest()["state"] == "held"
     assert dns_env.newest()["detail"]["authentication"] == ["spf=none", "dkim=none", "arc=none", "dmarc=none"]
 
 

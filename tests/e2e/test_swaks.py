@@ -271,7 +271,7 @@ def test_xclient_is_believed_from_a_listed_host_only(env: RelayEnv) -> None:
         C: XCLIENT ADDR=198.51.100.7 HELO=shop-pc.pottery.example
         S: 220 mx.market.example ESMTP relay
         C: DATA
-        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner (sender_unproven)
+        S: 550 5.7.1 We cannot verify that this message comes from its From address: if that address is * (sender_unproven); *
     """)
 
 
@@ -294,7 +294,7 @@ def test_a_proxy_header_is_believed_from_a_listed_host_only(env: RelayEnv, versi
     )
     heard.shows("""
         S: 220 mx.market.example ESMTP relay
-        S: 250 2.0.0 * held, the sender is not proven and must be confirmed by the account owner (sender_unproven)
+        S: 550 5.7.1 We cannot verify that this message comes from its From address: if that address is * (sender_unproven); *
     """)
 
 
