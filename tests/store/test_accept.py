@@ -44,6 +44,8 @@ DETAIL = RecordDetail(
     to_operator=True,
     unsolicited=True,
     letter=LetterType.DIGEST,
+    uncovered=("content-type",),
+    duplicate_of="first-1",
 )
 """It has no value that is a default."""
 
