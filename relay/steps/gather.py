@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from relay.core import coverage
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Usage, Waiting
-from relay.core.model.marketplace import Marketplace, Marketplaces
+from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
@@ -68,7 +68,6 @@ async def gather(
     writing = pair.side(to.other).party
     is_own_from = marketplaces.is_own(head.from_address)
     sender = None if is_own_from else pair.side(to.other).sender_for(head.from_address)
-    unlisted = sender is None or sender.state is SenderState.RETIRED
     opt_outs = await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
     thread_refs = tuple(await store.threads.refs(pair, to.other, head.references)) if head.references else ()
     orders = tuple(await store.orders.of_pair(pair.id))
@@ -79,6 +78,12 @@ async def gather(
     is_full = quotas.are_full(policy.quotas, used)
     signed = mail.authentication.signed
     is_addressed = signed is None or _names(signed, recipient)
+    domain_confirmed = (
+        signed is not None and not is_addressed and await store.senders.has_confirmed(writing.id, signed.domains)
+    )
+    is_proven = mail.authentication.proof is not Proof.NONE and (is_addressed or domain_confirmed)
+    may_be_forged = not is_proven and marketplace.authentication is Fallback.HOLD and not incoming.peer.trusted
+    unlisted = sender is None or sender.state is SenderState.RETIRED
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -90,8 +95,11 @@ async def gather(
         from_address=head.from_address,
         sender=sender,
         listed_elsewhere=unlisted
+        and not may_be_forged
         and await store.senders.listed_elsewhere(marketplace.id, writing.id, head.from_address),
-        waiting=await _waiting(store, marketplace, pair.side(to.other), mail, sender, policy, now),
+        waiting=await _unproven(store, sender)
+        if may_be_forged
+        else await _waiting(store, marketplace, pair.side(to.other), mail, sender, policy, now),
         opt_outs=tuple(opt_outs),
         thread_refs=thread_refs,
         open_question=to is Role.BUYER and await store.threads.has_open_question(pair.id),
@@ -112,9 +120,7 @@ async def gather(
         thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
         is_own_from=is_own_from,
         is_addressed=is_addressed,
-        domain_confirmed=signed is not None
-        and not is_addressed
-        and await store.senders.has_confirmed(writing.id, signed.domains),
+        domain_confirmed=domain_confirmed,
         duplicate_of=await store.signatures.taken_by(signature_uses(signed, pair, to)) if signed else None,
     )
 
@@ -128,16 +134,20 @@ async def _waiting(
     policy: Policy,
     now: datetime,
 ) -> Waiting:
-    """Returns the mail that limits an unlisted or unproven writer (R-SND-02).
-
-    There is no look-up for a proven writer whose address is decided on.
-    """
+    """Returns the mail that limits an unlisted writer (R-SND-02). Nothing is looked up if the address is decided on."""
     if sender is None or sender.state in {SenderState.RETIRED, SenderState.UNKNOWN}:
         address = mail.head.from_address
         return await store.senders.waiting(marketplace.id, writing.party.id, address, places(writing, policy, now))
-    if mail.authentication.proof is Proof.NONE and sender.state is SenderState.APPROVED:
-        return await store.senders.unproven(sender.id)
     return Waiting()
+
+
+async def _unproven(store: Store, sender: Sender | None) -> Waiting:
+    """Returns the mail that limits a writer whose From address may be forged.
+
+    Listed or not, the look-up is the same, so that it tells nobody whether the address is on the list (R-IN-09).
+    """
+    is_approved = sender is not None and sender.state is SenderState.APPROVED
+    return await store.senders.unproven(sender.id if sender and is_approved else "")
 
 
 def places(writing: Side, policy: Policy, now: datetime) -> Places:

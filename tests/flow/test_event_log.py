@@ -34,8 +34,8 @@ from relay.steps.event_log import LINES, SHOWN
 from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
 from relay.store.store import SqlStore
-from tests.support.claims import claimed
 from tests.actions.action_env import SignedElsewhere
+from tests.support.claims import claimed
 from tests.support.fakes import CountingObserver
 from tests.support.leaks import everywhere
 from tests.support.log import CapturedLog, captured_log, documented, undocumented

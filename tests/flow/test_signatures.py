@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from relay.core.model.facts import Proof
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.core.model.reply import Reply
 from relay.edge.authenticate import MailAuthenticator
 from relay.ports import RecordAction, UnavailableError
@@ -36,8 +38,12 @@ PLAIN = ("from", "to", "subject", "date", "message-id")
 
 
 @pytest.fixture(autouse=True)
-def outside(market: MarketEnv) -> None:
+async def outside(market: MarketEnv) -> None:
+    """All mail comes from hosts that SPF does not name, and any number of unproven mails may wait."""
     resolve(market, NO_SPF)
+    policy = Policy()
+    senders = replace(policy.senders, address_mails=1_000)
+    await market.set_marketplace(policies=(replace(policy, senders=senders),))
 
 
 def resolve(market: MarketEnv, spf: Mapping[str, Any], down: Sequence[str] = (), **settings: Any) -> None:
@@ -102,7 +108,7 @@ async def test_where_to_is_not_signed_the_owner_confirms_the_domain_once(market:
     seller_id = market.pair.seller.party.id
     for number in (1, 2):
         assert is_unproven(await handed_in(market, by(mail(market.buyer_alias, number=number), by_outlook)))
-    assert {one.rcpt_to for one in await market.deliver_due()} == {SELLER}  # the owner is asked
+    assert {one.rcpt_to for one in await market.deliver_asked()} == {SELLER}  # the owner is asked
     assert await market.store.senders.confirm_domain(seller_id, SHOP, confirmed=True, by="link")
     assert not await market.store.senders.confirm_domain(seller_id, SHOP, confirmed=True, by="link")
     assert [one.rcpt_to for one in await market.deliver_due()] == [BUYER] * 2  # what waited for that alone
@@ -138,7 +144,7 @@ async def test_a_field_that_was_added_to_a_signed_mail_makes_it_unproven(
         shown = await newest(market)
         assert (shown.detail.proof, shown.state) == (Proof.NONE, MessageState.HELD), trick
         assert shown.detail.uncovered or "dkim=fail" in shown.detail.authentication, trick
-    assert {one.rcpt_to for one in await market.deliver_due()} == {SELLER}
+    assert {one.rcpt_to for one in await market.deliver_asked()} == {SELLER}
     # None of these has used up the signature: the mail itself is taken.
     assert "queued" in (await handed_in(market, by(mail(market.buyer_alias), named))).text
 

@@ -114,7 +114,8 @@ async def test_spoofed_mail_fills_nothing_and_says_nothing(market: MarketEnv, pr
     """Few of it wait, whoever wrote them; the owner reads that something waits, three times, then in one letter."""
     proven.proof = Proof.NONE
     answers = [await attack(market, market.seller_alias, BUYER) for _ in range(12)]
-    assert [answer[:3] for answer in answers] == ["250"] * 3 + ["550"] * 9
+    assert len(set(answers)) == 1
+    assert answers[0].startswith("550")
     mails = await all_mail(market)
     assert len(mails) == 6  # three questions, three ends
     for mail in mails:

@@ -90,8 +90,8 @@ async def test_a_listed_address_is_kept_and_its_owner_asked(market: MarketEnv) -
     await said(market, SELLER)
     shown = await newest(market)
     assert shown.state is MessageState.HELD
-    [notice] = await market.deliver_due()
-    assert notice.rcpt_to == SELLER
+    [question] = await market.deliver_asked()
+    assert question.rcpt_to == SELLER
     assert await market.store.holds.release(shown.id, by="link")
     assert not await market.store.holds.release(shown.id, by="link")
     [relayed] = await market.deliver_due()

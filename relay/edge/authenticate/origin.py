@@ -27,7 +27,7 @@ async def of_client(resolver: Resolver, incoming: Incoming, message: Message, de
                 spf.client_names(resolver, peer.client_ip),
                 spf.check(resolver, client_ip=peer.client_ip, helo=peer.helo, mail_from=""),
                 _in_recipient_spf(resolver, incoming, destination),
-                dkim.verify(resolver, message),
+                dkim.verify(resolver, message, incoming.received_at),
             )
     except TimeoutError:
         return ReportOrigin(
@@ -71,7 +71,7 @@ async def through_front(
         by_host = []
         try:
             async with asyncio.timeout(_LONGEST_S):
-                signatures = await dkim.verify(resolver, message)
+                signatures = await dkim.verify(resolver, message, incoming.received_at)
         except TimeoutError:
             signatures = []
     return ReportOrigin(
