@@ -40,6 +40,10 @@ class Installation:
     def configure(self, change: Callable[[str], str]) -> None:
         self.config.write_text(change(self.config.read_text(encoding="utf-8")), encoding="utf-8")
 
+    def set_delivery(self, settings: str, route: str) -> None:
+        """Adds lines to the table `delivery`, and a table of a route."""
+        self.configure(lambda text: text.replace("[delivery]\n", f"[delivery]\n{settings}", 1) + route)
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

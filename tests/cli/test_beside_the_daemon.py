@@ -21,7 +21,8 @@ import pytest
 from tests.cli.conftest import Installation
 
 # Nobody listens on the discard port: what is sent is deferred.
-DEAD_ROUTE = '\n[delivery]\npoll_s = 0.1\nretry.domain_back_off_s = 0\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = 9\n'
+QUICKLY = "poll_s = 0.1\nretry.domain_back_off_s = 0\n"
+DEAD_ROUTE = '\n[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = 9\n'
 LETTER = (
     "From: Shop <owner@private.example>\nTo: x\nSubject: {subject}\nDate: Mon, 23 Nov 2026 01:00:00 +0900\n\n{text}\n"
 )
@@ -47,7 +48,7 @@ def _serving(installation: Installation) -> Iterator[tuple[subprocess.Popen[str]
 
 @pytest.fixture
 def served(seeded: Installation) -> Iterator[tuple[Installation, dict[str, Any]]]:
-    seeded.configure(lambda text: text + DEAD_ROUTE)
+    seeded.set_delivery(QUICKLY, DEAD_ROUTE)
     with _serving(seeded) as (_, ready):
         yield seeded, ready["ports"]
 
@@ -201,7 +202,7 @@ def test_one_daemon_per_directory(served: tuple[Installation, dict[str, Any]]) -
 
 
 def test_a_live_daemon_says_so(seeded: Installation) -> None:
-    seeded.configure(lambda text: text + DEAD_ROUTE)
+    seeded.set_delivery(QUICKLY, DEAD_ROUTE)
     with _serving(seeded) as (_, ready):
         web = ready["ports"]["web"]
         seeded.configure(lambda text: text.replace('[web]\nhost = "127.0.0.1"\nport = 0', f"[web]\nport = {web}"))

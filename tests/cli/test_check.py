@@ -106,7 +106,7 @@ def test_tls_files_are_needed_by_tls_listeners_only(installation: Installation) 
 
 def test_named_files_must_be_there(installation: Installation) -> None:
     route = '[[delivery.route]]\ndomain = "*"\nhost = "127.0.0.1"\nusername = "u"\npassword_file = "secret"\n'
-    installation.configure(lambda text: text + '\n[delivery]\nca_file = "roots.pem"\n' + route)
+    installation.set_delivery('ca_file = "roots.pem"\n', route)
     assert [what for what, _ in _bad(installation)] == ["delivery.ca_file", "delivery.route[0].password_file"]
 
 
