@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from relay.core import coverage
-from relay.core.identify import identify
+from relay.core.identify import identify, is_own_alias
 from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.model.facts import Proof
@@ -181,13 +181,13 @@ async def _judge_one(
     long the answer takes tells nobody whether the address is on the list (R-IN-09).
     """
     policy, now = recipient.policy, incoming.received_at
+    if (copy := results.own_copy(recipient)) and is_own_alias(incoming, mail.head, recipient.pair, recipient.to):
+        return copy
     prefix = services.links.prefix
     facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
         return Refused(recipient=recipient, reason=writer)
-    if own_copy := results.own_copy(recipient, writer):
-        return own_copy
     if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
         return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
     facts = replace(facts, scans=await scans.get())

@@ -11,6 +11,7 @@ from relay.core.mail.head import Head
 from relay.core.model.facts import Facts, Proof
 from relay.core.model.marketplace import Fallback
 from relay.core.model.message import Incoming
+from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
 from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
@@ -21,12 +22,11 @@ from relay.core.model.sender import Sender, SenderState
 class Writer:
     """The writer of a message.
 
-    `role` is the author's side. If `role == Facts.to`, a party wrote to its own alias: that is never relayed
-    (`policy.rules.author`). `registered` is then False, because the facts lack that side's entry for From; a notice
-    goes to the party's mailbox. `sender` is the entry for From in the author's list. `registered` means proven, with an
-    approved entry. A proven writer who is not registered is unlisted (R-SND-02). `proof` NONE means that nothing proves
-    that the message comes from its From address: `sender` is then the approved entry, or None if the list has none.
-    Whether it has one is a secret: both cases get the same answer and cost the same work (R-IN-09).
+    `role` is the author's side: the one that the recipient's alias does not stand for. `registered` means proven, with
+    an approved entry. A proven writer who is not registered is unlisted (R-SND-02). `sender` is the entry for From in
+    the author's list. `proof` NONE means that nothing proves that the message comes from its From address: `sender` is
+    then the approved entry, or None if the list has none. Whether it has one is a secret: both cases get the same
+    answer and cost the same work (R-IN-09).
     """
 
     role: Role
@@ -39,18 +39,33 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     """Returns the writer, or the reason for a 5xx.
 
     `head` and `facts` belong to this message and recipient; `policy` is the one in force when the message was received.
+    No answer depends on the lists of the other side or of another party: a writer who may put any address into From
+    would learn whose it is.
     """
     login = incoming.peer.login_party_id
     if login is None:
         return _by_mail(incoming, head, facts, policy)
-    if login not in {facts.pair.buyer.party.id, facts.pair.seller.party.id}:
+    if login == facts.pair.side(facts.to).party.id:
+        # A login writes to the other side's aliases only. The answer is the same whatever From says (R-IN-02).
+        return Reason(code=ReasonCode.OWN_ALIAS)
+    if login != facts.pair.side(facts.to.other).party.id:
         # Any other account is a stranger to this pair and must learn nothing about it (R-ADR-07).
         return _stranger()
     if facts.is_own_from:
         return Reason(code=ReasonCode.LOGIN_MISUSED)
-    if login == facts.pair.side(facts.to.other).party.id:
-        return _by_login(incoming, facts, policy)
-    return _to_oneself_by_login(head, facts)
+    return _by_login(incoming, facts, policy)
+
+
+def is_own_alias(incoming: Incoming, head: Head, pair: Pair, to: Role) -> bool:
+    """Returns whether the alias of side `to` is the writer's own, as in a reply to all (R-REW-05).
+
+    It is so for the login of that side, and for mail whose From that side lists and the other side does not.
+    """
+    login, own = incoming.peer.login_party_id, pair.side(to)
+    if login is None:
+        other = pair.side(to.other).sender_for(head.from_address)
+        return own.lists(head.from_address) and _listed_as(other) is None
+    return login == own.party.id
 
 
 def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reason:
@@ -58,18 +73,9 @@ def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reas
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
-    if state is None and facts.listed_elsewhere:
-        return Reason(code=ReasonCode.LOGIN_MISUSED)
     if state in {None, SenderState.UNKNOWN} and not _has_room(incoming, facts, policy):
         return Reason(code=ReasonCode.TOO_MANY_PENDING)
     return Writer(role=facts.to.other, sender=facts.sender, proof=Proof.LOGIN, registered=state is SenderState.APPROVED)
-
-
-def _to_oneself_by_login(head: Head, facts: Facts) -> Writer | Reason:
-    own = facts.pair.side(facts.to).lists(head.from_address)
-    if facts.listed_elsewhere and not own:
-        return Reason(code=ReasonCode.LOGIN_MISUSED)
-    return Writer(role=facts.to, sender=None, proof=Proof.LOGIN, registered=False)
 
 
 def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
@@ -93,21 +99,18 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
         return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=True)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
-    if state is None and facts.pair.side(facts.to).lists(head.from_address):
-        return Writer(role=facts.to, sender=None, proof=proof, registered=False)
-    if proof is Proof.ALIGNED and _may_wait(incoming, facts, state, policy):
+    if proof is Proof.ALIGNED and _may_wait(incoming, facts, policy):
         return Writer(role=facts.to.other, sender=facts.sender, proof=proof, registered=False)
     return _stranger()
 
 
-def _may_wait(incoming: Incoming, facts: Facts, state: SenderState | None, policy: Policy) -> bool:
+def _may_wait(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
     """Whether an unlisted address may wait, on the writing party's list, for a decision (R-SND-02).
 
     It may not when that party is not active: a writer who is not known to belong to the account must not learn that.
+    An address that another party lists, the other side included, waits like any other.
     """
     if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
-        return False
-    if facts.listed_elsewhere and state is not SenderState.UNKNOWN:
         return False
     return _has_room(incoming, facts, policy)
 

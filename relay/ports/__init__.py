@@ -6,7 +6,7 @@ implement the ports, the steps and the edges use them, and `app` connects the tw
 
 from relay.ports.budget import ByteBudget, Share
 from relay.ports.counters import Counters
-from relay.ports.detail import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.ports.detail import LetterType, ListedBy, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.ports.event_log import EventLog, Unlogged
 from relay.ports.inward import (
     Authenticator,
@@ -94,6 +94,7 @@ __all__ = [
     "Lanes",
     "LetterType",
     "LimitStore",
+    "ListedBy",
     "MessageRecord",
     "MessageSummary",
     "Misuse",

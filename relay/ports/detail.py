@@ -47,6 +47,15 @@ class SenderListing(StrEnum):
     UNLISTED = "unlisted"
 
 
+class ListedBy(StrEnum):
+    """The party on whose list the address of an unlisted writer stands. The record alone says so: no answer does."""
+
+    OTHER_SIDE = "other_side"
+    """The party that the mail goes to."""
+    ANOTHER = "another"
+    """An account of the marketplace that is no party of the pair."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedReason:
     """A reason of the decision: its code, its rule, and its place in the message if it has one, as in `Span`."""
@@ -68,9 +77,10 @@ class RecordDetail:
     further orders and kinds that the tags named.
 
     The fields from `warnings` to `unsolicited` belong to judged mail; `proof` is None for mail that was not judged.
-    `authentication` has `method=result` texts such as "spf=pass"; `uncovered` are the names of header fields that act
-    and that no signature covers, where signatures alone spoke for the writer (R-IN-09); `duplicate_of` is the record
-    that was made when the same signature came first. `letter` is None for all mail but letters.
+    `listed_by` is None for registered writers, and for addresses on no list. `authentication` has `method=result` texts
+    such as "spf=pass"; `uncovered` are the names of header fields that act and that no signature covers, where
+    signatures alone spoke for the writer (R-IN-09); `duplicate_of` is the record that was made when the same signature
+    came first. `letter` is None for all mail but letters.
     """
 
     action: RecordAction | None = None
@@ -94,6 +104,7 @@ class RecordDetail:
     letter: LetterType | None = None
     uncovered: tuple[str, ...] = ()
     duplicate_of: str | None = None
+    listed_by: ListedBy | None = None
 
     @property
     def reason_codes(self) -> tuple[ReasonCode, ...]:

@@ -12,6 +12,7 @@ from relay.core.mail.head import HeadError, read_head
 from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
 from relay.core.model.event import NoticeData
+from relay.core.model.facts import Proof
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
@@ -20,7 +21,7 @@ from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
 from relay.core.signed_link import Purpose
-from relay.ports import Delivery, OutgoingNotice
+from relay.ports import Delivery, ListedBy, OutgoingNotice
 from relay.steps.outcomes import Checked, Judgement
 from relay.steps.plan import locale_of
 from relay.steps.recipients import Recipient
@@ -48,6 +49,9 @@ _LINKS: Final = {
     ReasonCode.THREAD_CLOSED: Purpose.REOPEN,
     ReasonCode.CHANNEL_OFF: Purpose.PRODUCT_SUPPORT,
 }
+
+
+OWN_ALIAS: Final = Reason(code=ReasonCode.OWN_ALIAS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,40 @@ async def _of_verdict(
     )
 
 
+def is_of_other_side(judgement: Judgement) -> bool:
+    """Returns whether unlisted mail comes from an address of the party that it goes to, without a login (R-SND-02).
+
+    The request for a decision would show that address to the other side. With a login the request is sent: the account
+    itself put the address into From, and a missing request would tell it whose address that is.
+    """
+    writer, verdict = judgement.writer, judgement.verdict
+    is_request = bool(verdict.reasons) and verdict.main_reason.code is ReasonCode.SENDER_PENDING
+    return is_request and writer.proof is not Proof.LOGIN and judgement.facts.listed_by_other_side
+
+
+async def about_own_alias(
+    services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement
+) -> OutgoingNotice:
+    """Returns the notice to a party that wrote to its own alias, in place of the request to the other side (R-REW-05).
+
+    Raises UnavailableError.
+    """
+    head, own = judgement.mail.head, judgement.facts.pair.side(judgement.facts.to)
+    about = NoticeSubject(
+        message_id=judgement.recipient.message_id,
+        marketplace=judgement.facts.marketplace,
+        author=own,
+        alias=own.alias.address,
+        hidden=frozenset(),
+        reply_to=None,
+        subject=head.subject,
+        original_message_id=head.message_id,
+        received_at=incoming.received_at,
+        order="",
+    )
+    return await _notice(services, slots, about, NoticeType.RETURNED, OWN_ALIAS, incoming.received_at)
+
+
 async def about_refusal(
     services: Services,
     slots: NoticeSlots,
@@ -191,8 +229,8 @@ async def about_item(
 ) -> OutgoingNotice | None:
     """Returns the notice of a message that was accepted before.
 
-    None if its writer gets none (automatic mail) or no longer exists, and at the end of a hold about which the owner
-    was not asked. Raises UnavailableError.
+    None if its writer gets none (automatic mail, mail to the own alias) or no longer exists, and at the end of a hold
+    about which the owner was not asked. Raises UnavailableError.
     """
     about = await _recall(services, item)
     if about is None:
@@ -225,6 +263,8 @@ async def _recall(services: Services, item: Item) -> NoticeSubject | None:
     pair = await services.store.pairs.get(pair_id) if pair_id else None
     if pair is None or role is None or detail.automatic:
         return None
+    if detail.listed_by is ListedBy.OTHER_SIDE and detail.proof is not Proof.LOGIN:
+        return None  # the notice would go to the other side, and the writer got one at once (`about_own_alias`)
     reply_to = None
     if detail.registered:
         try:

@@ -220,13 +220,15 @@ class ResultsInTransaction:
         if isinstance(result, Relayed | Held):
             self.spent.update(result.uses)
 
-    def own_copy(self, recipient: PartyRecipient, writer: Writer) -> OwnCopy | None:
-        """Returns how the writer's own alias is merged into the other side's recipient, None where it is not.
+    def own_copy(self, recipient: PartyRecipient) -> OwnCopy | None:
+        """Returns how an alias is merged into the other side's recipient if it is the writer's own.
+
+        None where the other side is no recipient of the transaction.
 
         Of the two aliases of somebody who is listed on both sides of a pair only the first is merged.
         """
         other = RecipientKey(recipient.pair.id, recipient.to.other, recipient.check)
-        if writer.role is not recipient.to or other not in self.resolved.distinct or other in self._own_copies:
+        if other not in self.resolved.distinct or other in self._own_copies:
             return None
         return OwnCopy(other)
 

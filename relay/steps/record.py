@@ -216,6 +216,10 @@ class _TransactionBuilder:
 
     async def _notify(self, judgement: Judgement, record: MessageRecord) -> None:
         """Adds the notice of a verdict, unless the party got the same one a short while ago."""
+        if notices.is_of_other_side(judgement):
+            own = await notices.about_own_alias(self.services, self.slots, self.incoming, judgement)
+            self._add_notice(record.id, own, NoticeType.RETURNED, notices.OWN_ALIAS)
+            return
         sent = notice_log.topic(judgement, self.incoming.received_at)
         if sent is not None:
             log, digest_s = self.services.store.notice_log, self.services.settings.digest_s
@@ -284,7 +288,7 @@ class _TransactionBuilder:
             party_id=party_id,
             address=facts.from_address,
             state=SenderState.UNKNOWN,
-            added_by="mail",
+            added_by="login" if writer.proof is Proof.LOGIN else "mail",
         )
         return self.new_senders.setdefault(party_id, fresh).id
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from relay.core.mail.head import Automatic
 from relay.core.model.event import DecisionData, ReceivedData
+from relay.core.model.facts import Facts
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
-from relay.ports import MessageRecord, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.core.model.sender import SenderState
+from relay.ports import ListedBy, MessageRecord, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.steps.outcomes import Judgement, ParsedMail
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient
 
@@ -58,6 +60,7 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
         automatic=judgement.mail.automatic is not Automatic.NO,
         to_operator=verdict.to_operator,
         unsolicited=verdict.unsolicited,
+        listed_by=_listed_by(facts),
     )
 
 
@@ -80,6 +83,15 @@ def of_duplicate(
         uncovered=mail.authentication.uncovered,
         duplicate_of=of,
     )
+
+
+def _listed_by(facts: Facts) -> ListedBy | None:
+    """Returns whose list has From, which the writer's own list does not have."""
+    if facts.sender is not None and facts.sender.state is not SenderState.RETIRED:
+        return None
+    if facts.listed_by_other_side:
+        return ListedBy.OTHER_SIDE
+    return ListedBy.ANOTHER if facts.listed_elsewhere else None
 
 
 def _recorded(reason: Reason) -> RecordedReason:

@@ -9,8 +9,10 @@ from relay.core.model.marketplace import Fallback, Marketplaces
 from relay.core.model.message import Incoming, MessageState, Peer, Port
 from relay.core.model.order import OrderUpdate
 from relay.core.model.party import PartyState, Role
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
-from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv
+from relay.core.notice import smtp_text
+from tests.support.market_env import BUYER, DOMAIN, SELLER, Aligned, MarketEnv, parsed
 
 
 async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: MarketEnv) -> None:  # R-ADR-07
@@ -34,11 +36,43 @@ async def test_a_stranger_does_not_learn_an_aliass_state(market: MarketEnv, stat
     assert await market.send(SELLER, market.buyer_alias, trusted=False) == [wrong]
 
 
-async def test_a_from_of_another_party_is_misuse_of_the_login(market: MarketEnv) -> None:  # R-IN-02
+@pytest.mark.parametrize(
+    ("address", "listed_by"), [(BUYER, "other_side"), ("other@shop.example", "another"), ("new@shop.example", None)]
+)
+async def test_a_login_hears_of_no_from_whose_it_is(
+    market: MarketEnv, address: str, listed_by: str | None
+) -> None:  # R-IN-02 R-SND-02
+    """The other side's, another account's, nobody's: one answer, one request to the owner; the record has the fact."""
     await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
-    [reply] = await market.send("other@shop.example", market.buyer_alias, login=Role.SELLER)
-    assert (reply.code, reply.enhanced) == (553, "5.7.1")
+    [reply] = await market.send(address, market.buyer_alias, login=Role.SELLER)
+    [summary] = await market.store.records.messages()
+    assert reply.text == f"{summary.id} held, this From address waits for the account owner's approval (sender_pending)"
+    assert summary.detail.listed_by == listed_by
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, address in parsed(notice).get_content()) == (SELLER, True)
+
+
+@pytest.mark.parametrize("address", [SELLER, BUYER, "other@shop.example", "new@shop.example", f"x@{DOMAIN}"])
+async def test_a_logins_mail_to_its_own_alias_gets_one_refusal(market: MarketEnv, address: str) -> None:  # R-IN-02
+    await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
+    [reply] = await market.send(address, market.seller_alias, login=Role.SELLER)
+    assert reply == smtp_text.reply(ReasonCode.OWN_ALIAS, market.services.marketplaces.by_id["market"])
     assert await market.deliver_due() == []
+    [first, second] = await market.send(SELLER, market.seller_alias, market.buyer_alias, login=Role.SELLER)
+    assert (first.code, first) == (250, second)
+
+
+async def test_mail_from_the_readers_own_address_sends_the_other_side_no_request(market: MarketEnv) -> None:  # R-SND-02
+    """An address that the other side lists counts as pending, and nothing of it reaches the party that it waits for."""
+    market.services.authenticator = Aligned()
+    seller_id = market.pair.seller.party.id
+    await market.send("new@shop.example", market.buyer_alias, trusted=False)
+    [request] = await market.deliver_due()
+    assert request.rcpt_to == SELLER
+    [reply] = await market.send(BUYER, market.buyer_alias, trusted=False)
+    assert "(sender_pending)" in reply.text
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+    assert await market.store.senders.pending_count(seller_id) == 2
 
 
 @pytest.mark.parametrize("login", [Role.SELLER, None])

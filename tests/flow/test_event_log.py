@@ -340,7 +340,7 @@ _DELIVERIES = {
 }
 _REFUSALS = (
     *(ReasonCode.ADDRESS_UNKNOWN, ReasonCode.SENDER_BLOCKED, ReasonCode.LOGIN_MISUSED, ReasonCode.TOO_MANY_PENDING),
-    *(ReasonCode.FROM_DEFECT, ReasonCode.DMARC_FAILED, ReasonCode.MALFORMED),
+    *(ReasonCode.FROM_DEFECT, ReasonCode.DMARC_FAILED, ReasonCode.MALFORMED, ReasonCode.OWN_ALIAS),
     *(ReasonCode.OPERATOR_MAIL_TOO_BIG, ReasonCode.OPERATOR_MAIL_LIMIT),
 )
 _PASSES = (

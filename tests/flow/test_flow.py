@@ -8,7 +8,7 @@ from relay.core.model.optout import OptOut
 from relay.core.model.party import PartyState, Role
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery
-from tests.support.market_env import BUYER, DOMAIN, MX_IP, SELLER, START, MarketEnv, parsed
+from tests.support.market_env import BUYER, DOMAIN, MX_IP, SELLER, START, Aligned, MarketEnv, parsed
 from tests.support.narrowing import not_none, parts
 from tests.support.reports import delivery_report
 
@@ -186,9 +186,15 @@ async def test_reply_all_brings_no_second_copy_and_loses_nobody(market: MarketEn
 
 
 async def test_mail_to_the_own_alias_alone_comes_back_with_a_notice(market: MarketEnv) -> None:  # R-REW-05
-    await market.send(SELLER, market.seller_alias)
+    """The answer is the one to an unlisted sender; the party that wrote gets the notice, and the other side none."""
+    market.services.authenticator = Aligned()
+    [reply] = await market.send(SELLER, market.seller_alias, trusted=False)
+    assert "(sender_pending)" in reply.text
     [notice] = await market.deliver_due()
     assert (notice.mail_from, notice.rcpt_to) == ("", SELLER)
+    assert "own_alias" in notice.content.decode()
+    market.clock.forward(20 * 86_400)
+    assert await market.deliver_due() == []
 
 
 async def test_the_same_message_id_twice_is_two_messages(market: MarketEnv) -> None:  # R-IN-03

@@ -20,7 +20,7 @@ from relay.core.model.sender import SenderState
 from relay.core.policy.decide import decide
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import MessageSummary
-from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv, parsed
+from tests.support.market_env import BUYER, DOMAIN, SELLER, Aligned, MarketEnv, parsed
 
 HELPER = "helper@elsewhere.example"
 
@@ -240,9 +240,10 @@ async def test_over_quota_for_one_recipient_alone_holds_its_mail(market: MarketE
 
 
 async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: MarketEnv) -> None:  # R-REW-05, R-SND-03
+    market.services.authenticator = Aligned()
     for role in Role:
         await market.store.senders.put(market.pair.side(role).party.id, HELPER, SenderState.RETIRED)
-    replies = await market.send(HELPER, market.buyer_alias, market.seller_alias)
+    replies = await market.send(HELPER, market.buyer_alias, market.seller_alias, trusted=False)
     assert [reply.code for reply in replies] == [250, 250]
     assert replies[0].text == replies[1].text
     summary = await only_message(market)

@@ -213,11 +213,6 @@ async def test_a_retired_domain_waits_for_no_word_and_its_writers_do(market: Mar
 
 async def test_a_retired_address_counts_like_any_other_that_is_unlisted(market: MarketEnv) -> None:  # R-SND-02 R-SND-03
     await market.store.senders.put(market.pair.seller.party.id, HELPER, SenderState.RETIRED)
-    other = await market.store.parties.put("market", Role.SELLER, "S2", mailbox="other@shop.example")
-    await market.store.senders.put(other.id, HELPER, SenderState.APPROVED)
-    [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)
-    assert (reply.code, reply.enhanced) == (553, "5.7.1")
-    await market.store.senders.put(other.id, HELPER, SenderState.RETIRED)
     for number in range(5):
         await from_helper(market, number, f"helper{number}@pottery.example")
     [reply] = await market.send(HELPER, market.buyer_alias, login=Role.SELLER, trusted=False)

@@ -144,9 +144,9 @@ class Facts:
 
     `to` is the party of the alias, so the other side should be the writer. `sender` is the entry for From in the
     writing side's list (an exact address before a domain), None when there is none. `listed_elsewhere`: From is in the
-    list of another party of this marketplace. `is_own_from`: the domain of From is the relay's own; then `sender` is
-    None. `waiting` is looked up for a writer who is not listed or not proven. `thread_refs` contains known ids only.
-    `open_question`: the buyer wrote last and the seller has not answered.
+    list of another party of this marketplace, which only the record may say. `is_own_from`: the domain of From is the
+    relay's own; then `sender` is None. `waiting` is looked up for a writer who is not listed or not proven.
+    `thread_refs` contains known ids only. `open_question`: the buyer wrote last and the seller has not answered.
     `order` is the order that the tag names, else the order of the thread, if any; `orders` are all orders of the pair.
 
     `is_addressed` is False if signatures alone prove the writer, and the alias stands in none of the To and Cc fields
@@ -188,3 +188,12 @@ class Facts:
     is_addressed: bool = True
     domain_confirmed: bool = False
     duplicate_of: str | None = None
+
+    @property
+    def listed_by_other_side(self) -> bool:
+        """Whether the party that the mail goes to lists From itself, in any state (not only its domain).
+
+        It changes no answer and no count. The request for a decision about such an unlisted sender is left out, since
+        it would show an address of the recipient to the other side (R-SND-02).
+        """
+        return self.pair.side(self.to).lists(self.from_address)

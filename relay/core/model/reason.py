@@ -51,7 +51,7 @@ class ReasonCode(StrEnum):
         "login_misused",
         "R-IN-02",
         "553 5.7.1",
-        "This From address belongs to another account than the login",
+        "This From address is one of the relay's own, for which no login may write",
     )
     TOO_MANY_PENDING = (
         "too_many_pending",
@@ -59,6 +59,7 @@ class ReasonCode(StrEnum):
         "550 5.7.1",
         "Too many addresses of this account wait for approval",
     )
+    OWN_ALIAS = "own_alias", "R-REW-05", "550 5.1.3", "This address stands for yourself, not for the other side"
     FROM_DEFECT = "from_defect", "R-IN-06", "550 5.6.0", "The From field must name exactly one readable address"
     NO_RELAYING = "no_relaying", "R-ADR-08", "550 5.7.1", "Not a recipient of this server; no relaying"
     # RFC 7372 §3.3's registry has 5.7.26 for DMARC.
@@ -90,7 +91,6 @@ class ReasonCode(StrEnum):
         "550 5.7.1",
         "An automatic reply was already passed on today",
     )
-    OWN_ALIAS = "own_alias", "R-REW-05", "550 5.1.3", "This address stands for yourself, not for the other side"
     LOOP = "loop", "R-OUT-08", "554 5.4.6", "Mail loop"
     TOO_BIG = "too_big", "R-IN-06", "552 5.3.4", "Message too big"
     OPERATOR_MAIL_TOO_BIG = (

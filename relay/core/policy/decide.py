@@ -14,10 +14,6 @@ is later sent as it was decided now.
 A writer who is not registered learns nothing about the recipient: the mail is held, opt-out, closed threads and quotas
 are not looked at, and dispatch decides again after approval (`released`). The content is the writer's own, so it may
 still be the reason for a return.
-
-A verdict is about one recipient. Reply-all with the writer's own alias in Cc gets OWN_ALIAS for that recipient, like
-mail to the own alias alone; the flow then sees that the other side is served in the same transaction and records
-COPY_MERGED instead (R-REW-05).
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,8 @@
 """Finds contact data: mail addresses, and accounts at messengers and social networks.
 
-Addresses of the pair are left out: the rewrite replaces them by aliases.
+The writer's own addresses and the aliases of the pair are left out. The other side's real addresses are contact data
+like any other: an exception for them would confirm a guess. They never stand in a seller's mail by right, because the
+rewrite replaces them on their way to the seller.
 """
 
 import itertools
@@ -72,11 +74,11 @@ def addresses(text: str, own: frozenset[str], allowed: frozenset[str]) -> Iterat
 
 
 def own_addresses(case: Case) -> frozenset[str]:
+    """Returns the addresses that are no contact data in this mail, folded."""
     pair = case.facts.pair
-    both = pair.buyer.addresses | pair.seller.addresses
     aliases = {pair.buyer.alias.address, pair.seller.alias.address}
     # The rewrite puts the alias for From too, which may be on no list yet.
-    return both | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
+    return case.author.addresses | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
 
 
 def is_own(address: str, own: frozenset[str], allowed: frozenset[str]) -> bool:

@@ -49,7 +49,7 @@ _A_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 
 
 class PairDomains(NamedTuple):
-    """The addresses of the pair and the domains that are allowed."""
+    """The addresses that are no contact data (`contacts.own_addresses`) and the domains that are allowed."""
 
     addresses: frozenset[str]
     domains: frozenset[str]

@@ -1,4 +1,4 @@
-"""Judges the writer and the writer's account (R-SND-02, R-SND-07, R-IN-09, R-REW-05).
+"""Judges the writer and the writer's account (R-SND-02, R-SND-07, R-IN-09).
 
 Says nothing about the recipient.
 """
@@ -14,9 +14,7 @@ from relay.core.policy.rule import HeaderRule, Stage
 
 
 def judge(case: HeaderCase) -> Iterator[Finding]:
-    if case.writer.role is case.facts.to:
-        yield _found(Action.RETURN, ReasonCode.OWN_ALIAS)
-    elif case.author.party.state is not PartyState.ACTIVE:
+    if case.author.party.state is not PartyState.ACTIVE:
         yield _found(Action.RETURN, ReasonCode.SENDER_SUSPENDED)
     elif not case.writer.registered:
         is_unproven = case.writer.proof is Proof.NONE
@@ -31,7 +29,6 @@ RULE = HeaderRule(
     stage=Stage.AUTHOR,
     rank=10,
     reasons=(
-        ReasonCode.OWN_ALIAS,
         ReasonCode.SENDER_SUSPENDED,
         ReasonCode.SENDER_UNPROVEN,
         ReasonCode.SENDER_PENDING,
