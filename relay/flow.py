@@ -16,18 +16,20 @@ from relay.core import coverage
 from relay.core.identify import identify, is_own_alias
 from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, split
-from relay.core.model.facts import Proof
+from relay.core.model.facts import Facts, Proof
 from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
+from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.notice import smtp_text
 from relay.core.policy.case import automatic
-from relay.core.policy.decide import decide
+from relay.core.policy.decide import decide, is_loop
 from relay.core.policy.reach import reach
+from relay.core.policy.rules import probing
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import (
     Authenticator,
@@ -36,6 +38,7 @@ from relay.ports import (
     StoredContent,
     StoreUnavailableError,
     UnavailableError,
+    Use,
 )
 from relay.steps import operator_mail, quota, record, settling
 from relay.steps.gather import Scans, gather
@@ -187,7 +190,7 @@ async def _judge_one(
     facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
-        return Refused(recipient=recipient, reason=writer)
+        return await _refused(services, incoming, recipient, facts, writer)
     if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
         return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
     facts = replace(facts, scans=await scans.get())
@@ -203,11 +206,15 @@ async def _result(
     services: Services, incoming: Incoming, judgement: Judgement, load_bytes: int
 ) -> JudgedResult | Refused:
     """Returns the outcome of a judgement; rewrites what may go to the other side."""
-    recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
+    recipient, verdict, facts, now = judgement.recipient, judgement.verdict, judgement.facts, incoming.received_at
+    if recipient.check and verdict.kept is not None:
+        return _check_refused(judgement, by_login=incoming.peer.login_party_id is not None)
     if recipient.check:
-        return Checked(judgement=judgement, reach=_reach(judgement, now))
+        uses = await _probe_uses(services, incoming, facts, policy)
+        return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
     if verdict.action is Action.RETURN:
-        return Returned(judgement=judgement)
+        uses = () if is_loop(verdict.reasons) else await _probe_uses(services, incoming, facts, policy)
+        return Returned(judgement=judgement, uses=uses)
     if verdict.to_operator:
         return await _rerouted(services, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
@@ -215,6 +222,31 @@ async def _result(
     uses = quota.uses(judgement.facts, judgement.writer, verdict, recipient.policy, now)
     outcome = Relayed if verdict.action is Action.RELAY else Held
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
+
+
+async def _refused(
+    services: Services, incoming: Incoming, recipient: PartyRecipient, facts: Facts, reason: Reason
+) -> Refused:
+    """Refuses a writer whom nothing identifies. A login's mail counts, and above the limit it is put off (R-POL-11)."""
+    if incoming.peer.login_party_id is None:
+        return Refused(recipient=recipient, reason=reason)
+    if over := probing.exceeded(facts, recipient.policy, incoming.received_at):
+        return Refused(recipient=recipient, reason=over)
+    uses = await _probe_uses(services, incoming, facts, recipient.policy)
+    return Refused(recipient=recipient, reason=reason, uses=uses)
+
+
+async def _probe_uses(services: Services, incoming: Incoming, facts: Facts, policy: Policy) -> tuple[Use, ...]:
+    return await offload(len(incoming.content), quota.probe_uses, services.store.secrets, incoming, facts, policy)
+
+
+def _check_refused(judgement: Judgement, *, by_login: bool) -> Returned | Refused:
+    """Answers a check above the limit: nothing waits for the reset, since nothing would be relayed (R-POL-19)."""
+    verdict = judgement.verdict
+    if by_login:
+        return Refused(recipient=judgement.recipient, reason=verdict.reasons[0])
+    ended = replace(verdict, action=Action.RETURN, not_before=None, disclosed_until=None, strips=())
+    return Returned(judgement=replace(judgement, verdict=ended))
 
 
 def _reach(judgement: Judgement, now: datetime) -> Standing | None:

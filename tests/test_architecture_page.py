@@ -33,6 +33,7 @@ PURPOSES = {
     "order_": "orders",
     "pair": "buyer and seller who may write to each other",
     "party": "buyers and sellers",
+    "quota_mark": "keyed hashes of mail that counts once towards a limit",
     "quota_use": "messages of a day by quota",
     "secret": "the wrapped root secret",
     "sender": "addresses and domains that may write for a party",

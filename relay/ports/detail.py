@@ -77,10 +77,11 @@ class RecordDetail:
     further orders and kinds that the tags named.
 
     The fields from `warnings` to `unsolicited` belong to judged mail; `proof` is None for mail that was not judged.
-    `listed_by` is None for registered writers, and for addresses on no list. `authentication` has `method=result` texts
-    such as "spf=pass"; `uncovered` are the names of header fields that act and that no signature covers, where
-    signatures alone spoke for the writer (R-IN-09); `duplicate_of` is the record that was made when the same signature
-    came first. `letter` is None for all mail but letters.
+    `listed_by` is None for registered writers, and for addresses on no list. `kept_action` and `kept_reasons` are the
+    verdict that a limit keeps back until its reset (R-POL-11). `authentication` has `method=result` texts such as
+    "spf=pass"; `uncovered` are the names of header fields that act and that no signature covers, where signatures alone
+    spoke for the writer (R-IN-09); `duplicate_of` is the record that was made when the same signature came first.
+    `letter` is None for all mail but letters.
     """
 
     action: RecordAction | None = None
@@ -105,6 +106,8 @@ class RecordDetail:
     uncovered: tuple[str, ...] = ()
     duplicate_of: str | None = None
     listed_by: ListedBy | None = None
+    kept_action: RecordAction | None = None
+    kept_reasons: tuple[RecordedReason, ...] = ()
 
     @property
     def reason_codes(self) -> tuple[ReasonCode, ...]:

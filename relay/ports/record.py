@@ -79,10 +79,11 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message that counts towards a daily quota (R-POL-11) or a limit of mail to the operator (R-IN-06).
+    """One message that counts towards a quota (R-POL-11) or a limit of mail to the operator (R-IN-06).
 
-    `subject_id` is the id of the seller, the pair, the buyer or the client of the scope, and `day` an ISO date in the
-    policy's time zone. `limit` is the highest count for the day, 0 for no limit. `amount` is how much it counts.
+    `subject_id` is the id of the seller, the pair, the buyer, the writer or the client of the scope, and `day` an ISO
+    date in the policy's time zone, with the hour in UTC for checks. `limit` is the highest count for the day, 0 for no
+    limit. `amount` is how much it counts. Uses of one counter with the same `mark` count once; "" counts each time.
     """
 
     scope: QuotaScope
@@ -90,6 +91,7 @@ class Use:
     day: str
     limit: int = field(default=0, compare=False)
     amount: int = field(default=1, compare=False)
+    mark: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

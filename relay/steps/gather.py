@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 
 from relay.core import coverage
 from relay.core.mail.head import Automatic
-from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Usage, Waiting
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Waiting
 from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
-from relay.core.model.sender import Sender, SenderState
+from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
 from relay.core.policy.rules import quotas
-from relay.ports import Places, Scanner, SignatureUse, Store, Use
+from relay.ports import Places, Scanner, SecretStore, SignatureUse, Store, Use
 from relay.steps.outcomes import ParsedMail
-from relay.steps.quota import usage, usage_ahead
+from relay.steps.quota import counters, probe_counters, usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
 
 
@@ -74,8 +74,6 @@ async def gather(
     known_tags = tuple(dict.fromkeys(_known(orders, recipient.tags)))
     tag = next(iter((*known_tags, *recipient.tags)), "")
     order = _order(orders, tag, thread_refs)
-    used = await usage(store, pair, policy, now, spent) if to is Role.BUYER else Usage()
-    is_full = quotas.are_full(policy.quotas, used)
     signed = mail.authentication.signed
     is_addressed = signed is None or _names(signed, recipient)
     domain_confirmed = (
@@ -84,6 +82,10 @@ async def gather(
     is_proven = mail.authentication.proof is not Proof.NONE and (is_addressed or domain_confirmed)
     may_be_forged = not is_proven and marketplace.authentication is Fallback.HOLD and not incoming.peer.trusted
     unlisted = sender is None or sender.state is SenderState.RETIRED
+    writer_key = _writer_key(store.secrets, incoming, writing.id, None if may_be_forged else sender, head.from_address)
+    of_day = counters(pair, policy, now) if to is Role.BUYER else ()
+    used = await usage(store, (*of_day, *probe_counters(writer_key, policy, now)), spent)
+    is_full = quotas.are_full(policy.quotas, used)
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -122,6 +124,8 @@ async def gather(
         is_addressed=is_addressed,
         domain_confirmed=domain_confirmed,
         duplicate_of=await store.signatures.taken_by(signature_uses(signed, pair, to)) if signed else None,
+        is_check=recipient.check,
+        writer_key=writer_key,
     )
 
 
@@ -170,6 +174,16 @@ def _names(signed: SignatureProof, recipient: PartyRecipient) -> bool:
 def signature_uses(signed: SignatureProof, pair: Pair, to: Role) -> tuple[SignatureUse, ...]:
     """Returns the signatures of a message to the party on side `to`, as the store keeps them."""
     return tuple(SignatureUse(pair_id=pair.id, to=to, signature=one) for one in dict.fromkeys(signed.signatures))
+
+
+def _writer_key(
+    secrets: SecretStore, incoming: Incoming, party_id: str, sender: Sender | None, from_address: str
+) -> str:
+    if incoming.peer.login_party_id is not None:
+        return incoming.peer.login_party_id
+    if sender is not None and sender.state is SenderState.APPROVED:
+        return party_id
+    return pending_id(secrets.get("sender"), party_id, from_address)
 
 
 def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
@@ -221,7 +235,7 @@ async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order
         open_question=await store.threads.has_open_question(pair.id),
         auto_replies_today=0,
         orders=tuple(await store.orders.of_pair(pair.id)),
-        usage=await usage(store, pair, policy, now),
+        usage=await usage(store, counters(pair, policy, now)),
         misuse=await store.limits.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s)),
         thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
     )

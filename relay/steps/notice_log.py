@@ -14,7 +14,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
 from relay.ports import NoticeLog, NoticeSent, Store
 from relay.steps.outcomes import Judgement
-from relay.steps.quota import QUOTAS
+from relay.steps.quota import OF_WRITER, QUOTAS
 from relay.steps.services import NoticeQuota
 
 _PARTIES: Final = 10_000
@@ -37,7 +37,7 @@ def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
         warned = {reason.code for reason in verdict.warnings if verdict.action is Action.RELAY}
         if ReasonCode.BYPASS_MISUSED in warned:
             return None
-        words = [" ".join(sorted(warned)) or code, facts.pair.id if code in QUOTAS - {ReasonCode.QUOTA_SELLER} else ""]
+        words = [" ".join(sorted(warned)) or code, facts.pair.id if code in QUOTAS - OF_WRITER else ""]
         words.append(writer.sender.id if writer.sender else "")
     else:
         return None

@@ -149,7 +149,7 @@ async def _of_verdict(
         incoming.received_at,
         others=others,
         excerpt=_excerpt(incoming.content, mail.root, reason.span) if reason and reason.span else "",
-        strips=verdict.strips,
+        strips=() if verdict.kept else verdict.strips,
         not_before=verdict.disclosed_until,
         remaining=verdict.remaining,
         **more,

@@ -102,17 +102,20 @@ class Rerouted(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned(_Judged):
-    """The mail is recorded and not delivered."""
+    """The mail is recorded and not delivered. `uses` is what it costs of the writer's limit on such mail."""
+
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked(_Judged):
     """The mail was sent to `check+ALIAS`: the answer is a notice, and nothing is relayed (R-POL-19).
 
-    `reach` stands in the answer to a registered seller; it is None for everybody else.
+    `reach` stands in the answer to a registered seller; it is None for everybody else. `uses` as in `Returned`.
     """
 
     reach: Standing | None
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ class Refused:
 
     Nothing proves that the address which would get the notice wrote the mail, unless another recipient of the
     transaction does (`docs/decisions/0005-one-reply.md`). A used-up quota is a 450 instead: the client keeps the
-    message until the quota's reset (R-POL-11).
+    message until the quota's reset (R-POL-11). `uses` as in `Returned`; only mail of a login has any.
 
     `is_kept` means that the content is kept for a short time: that of mail whose From address is neither proven nor
     listed (R-REC-01).
@@ -129,6 +132,7 @@ class Refused:
 
     recipient: Recipient
     reason: Reason
+    uses: tuple[Use, ...] = ()
     is_kept: bool = False
 
 
@@ -217,7 +221,7 @@ class ResultsInTransaction:
             self._own_copies[key] = result.of
             return
         self._results[key] = result
-        if isinstance(result, Relayed | Held):
+        if isinstance(result, Relayed | Held | Returned | Checked | Refused):
             self.spent.update(result.uses)
 
     def own_copy(self, recipient: PartyRecipient) -> OwnCopy | None:

@@ -1,22 +1,32 @@
-"""The day's counters that a message uses up (R-POL-11). Their limits are in `relay.core.policy.rules.quotas`."""
+"""The counters that a message uses up (R-POL-11).
 
+Their limits are in `relay.core.policy.rules.quotas` and `relay.core.policy.rules.probing`.
+"""
+
+import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from relay.core import keyed
 from relay.core.identify import Writer
+from relay.core.mail.mime import body_start
 from relay.core.model import days
 from relay.core.model.facts import Facts, QuotaScope, Usage
+from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair
 from relay.core.model.policy import Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.rules import quotas
-from relay.ports import Store, Use
+from relay.ports import SecretStore, Store, Use
 
-QUOTAS: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER})
+OF_WRITER: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_RETURNED, ReasonCode.QUOTA_CHECKS})
+"""The quotas that are the writer's own, whoever the mail goes to."""
+QUOTAS: Final = OF_WRITER | {ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
+_MARK_BYTES: Final = 16
 _NOTHING_SPENT: Final[Counter[Use]] = Counter()
 _DAYS_AHEAD: Final = range(1, 15)
 
@@ -47,6 +57,33 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
     return tuple(used)
 
 
+def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, Use]:
+    """Returns the counters of the writer's verdicts: those of the day, and the checks of the hour."""
+    day = days.day_of(at, policy).isoformat()
+    return (
+        Use(scope=QuotaScope.RETURNED, subject_id=writer_key, day=day, limit=policy.quotas.returned_per_day),
+        Use(
+            scope=QuotaScope.CHECKS,
+            subject_id=writer_key,
+            day=f"{at.astimezone(UTC):%Y-%m-%dT%H}",
+            limit=policy.quotas.checks_per_hour,
+        ),
+    )
+
+
+def probe_uses(secrets: SecretStore, incoming: Incoming, facts: Facts, policy: Policy) -> tuple[Use, ...]:
+    """Returns what a returned, checked or refused message uses up of its writer's limits.
+
+    The same mail to the same side counts once a day, whatever header fields a server adds or a program renews.
+    """
+    content, key = incoming.content, secrets.get("probe")
+    hashed = hashlib.blake2b(content[body_start(content) :], key=key, digest_size=_MARK_BYTES).hexdigest()
+    mark = keyed.tag(key, "mail", facts.pair.id, facts.to, facts.from_address, hashed, size=_MARK_BYTES)
+    day, hour = probe_counters(facts.writer_key, policy, incoming.received_at)
+    counted = (day, hour) if facts.is_check else (day,)
+    return (replace(counted[0], mark=keyed.base32hex(mark)), *counted[1:])
+
+
 def is_spent(verdict: Verdict, scope: QuotaScope) -> bool:
     """Returns whether a message with this verdict counts in the scope."""
     return verdict.bypass if scope is QuotaScope.BYPASS else verdict.counted
@@ -57,9 +94,8 @@ def of_counters(numbers: Mapping[Use, int]) -> Usage:
     return Usage(**{use.scope.value: number for use, number in numbers.items()})
 
 
-async def usage(store: Store, pair: Pair, policy: Policy, at: datetime, spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
-    """Returns the state of that day's counters; `spent` is added to the stored numbers."""
-    counted = counters(pair, policy, at)
+async def usage(store: Store, counted: Sequence[Use], spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
+    """Returns the state of these counters; `spent` is added to the stored numbers."""
     used = await store.limits.used(counted)
     return of_counters({use: number + spent[use] for number, use in zip(used, counted, strict=True)})
 
@@ -68,4 +104,5 @@ async def usage_ahead(
     store: Store, pair: Pair, policy: Policy, now: datetime, spent: Counter[Use]
 ) -> tuple[Usage, ...]:
     """Returns the counters of the next fourteen days, tomorrow first."""
-    return tuple([await usage(store, pair, policy, now + timedelta(days=ahead), spent) for ahead in _DAYS_AHEAD])
+    coming = [counters(pair, policy, now + timedelta(days=ahead)) for ahead in _DAYS_AHEAD]
+    return tuple([await usage(store, counted, spent) for counted in coming])

@@ -89,6 +89,8 @@ async def _recheck_message(
     summary = await store.records.summary(item.message_id)
     if summary is None:
         return _to_party(item, pair)
+    if summary.detail.kept_action is RecordAction.RETURN:
+        return ReturnIt(Reason(code=summary.detail.kept_reasons[0].code))
     if summary.detail.action is RecordAction.HOLD:
         stored = await store.records.message(item.message_id)
         reloaded = await reload_message(store, marketplace, policy, stored, now) if stored else None

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from relay.core import keyed
 from relay.core.identify import awaits_domain
 from relay.core.mail.head import Automatic
 from relay.core.model.event import DecisionData, Event, EventData, EventType, RefusalData
@@ -13,7 +12,7 @@ from relay.core.model.item import Item, ItemState
 from relay.core.model.message import Incoming, MessageState, Port
 from relay.core.model.pair import Pair
 from relay.core.model.reason import Reason, ReasonCode
-from relay.core.model.sender import Sender, SenderState
+from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeType
 from relay.core.rewrite.plan import Rewritten
@@ -128,10 +127,12 @@ class _TransactionBuilder:
             case Rerouted():
                 await self._rerouted(result)
             case Returned():
+                self.uses += result.uses
                 await self._verdict(result.judgement, self._judged_record(result, _STATES[Action.RETURN][0]))
             case Checked():
                 await self._checked(result)
             case Refused():
+                self.uses += result.uses
                 await self._refused(result)
             case Duplicate():
                 self._duplicate(result)
@@ -234,6 +235,7 @@ class _TransactionBuilder:
     async def _checked(self, result: Checked) -> None:
         """Mail to `check+ALIAS` is recorded like all mail of proven writers, relayed to nobody, answered (R-POL-19)."""
         verdict = result.judgement.verdict
+        self.uses += result.uses
         record = self._judged_record(result, MessageState.RETURNED)
         self._add(record, EventType.CHECKED, record_detail.why(verdict.reasons, verdict.policy_version))
         if result.judgement.mail.automatic is Automatic.NO and result.judgement.has_reader:
@@ -274,17 +276,14 @@ class _TransactionBuilder:
     def _pending_sender_id(self, judgement: Judgement) -> str | None:
         """Returns the id of a new pending entry for a proven writer who is held for being on no list.
 
-        None for everybody else (R-SND-02). The id is derived from party and address, so that concurrent first messages
-        make one entry.
+        None for everybody else (R-SND-02).
         """
         facts, writer = judgement.facts, judgement.writer
         if judgement.verdict.action is not Action.HOLD or writer.proof is Proof.NONE:
             return None
         party_id = facts.pair.side(writer.role).party.id
         fresh = Sender(
-            id=keyed.base32hex(
-                keyed.tag(self.services.store.secrets.get("sender"), "sender", party_id, facts.from_address, size=16)
-            ),
+            id=pending_id(self.services.store.secrets.get("sender"), party_id, facts.from_address),
             party_id=party_id,
             address=facts.from_address,
             state=SenderState.UNKNOWN,

@@ -61,6 +61,8 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
         to_operator=verdict.to_operator,
         unsolicited=verdict.unsolicited,
         listed_by=_listed_by(facts),
+        kept_action=RecordAction(verdict.kept.action) if verdict.kept else None,
+        kept_reasons=tuple(map(_recorded, verdict.kept.reasons)) if verdict.kept else (),
     )
 
 

@@ -35,7 +35,7 @@ from relay.store.engine import Engine, Work
 from relay.store.holder_keys import SqlHolderKeys
 from relay.store.holds import SqlHolds
 from relay.store.items import ITEM, item_row
-from relay.store.limits import MISUSE, QUOTA_USE, misuse_row
+from relay.store.limits import MISUSE, QUOTA_MARK, QUOTA_USE, misuse_row
 from relay.store.notice_log import NOTICE_SENT
 from relay.store.requests import REQUEST, request_row
 from relay.store.senders import SealedSender, SqlSenders, domain_hash_of, seal_entry
@@ -65,6 +65,7 @@ class Rows:
     items: list[SqlRow] = field(default_factory=list)
     events: list[SqlRow] = field(default_factory=list)
     uses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    marked: set[tuple[str, str, str, str]] = field(default_factory=set)
     limits: dict[tuple[str, str, str], int] = field(default_factory=dict)
     misuse: list[SqlRow] = field(default_factory=list)
     told: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -150,7 +151,10 @@ class SqlAcceptances(StorePart):
             rows.events.append(event_row(event, covered))
         for use in acceptance.uses:
             key = use.scope.value, use.subject_id, use.day
-            rows.uses[key] += use.amount
+            if use.mark:
+                rows.marked.add((*key, use.mark))
+            else:
+                rows.uses[key] += use.amount
             if use.limit:
                 rows.limits[key] = use.limit
         rows.signatures += [
@@ -326,6 +330,8 @@ def _count(batch: Sequence[Rows]) -> Work[None]:
         uses.update(rows.uses)
         limits.update(rows.limits)
         told.update(rows.told)
+    for row in (yield from insert(QUOTA_MARK, sorted({mark for rows in batch for mark in rows.marked}))):
+        uses[row["scope"], row["subject_id"], row["day"]] += 1
     counted = yield from insert(QUOTA_USE, [(*key, used) for key, used in sorted(uses.items())])
     for scope, subject_id, day, used in counted:
         if used > limits.get((scope, subject_id, day), used):

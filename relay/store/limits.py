@@ -15,6 +15,9 @@ QUOTA_USE: Final = Table(
     "(scope, subject_id, day) DO UPDATE SET used = quota_use.used + excluded.used"
     " RETURNING scope, subject_id, day, used",
 )
+QUOTA_MARK: Final = Table(
+    "quota_mark", ("scope", "subject_id", "day", "mark"), "DO NOTHING RETURNING scope, subject_id, day"
+)
 MISUSE: Final = Table("misuse", ("id", "message_id", "seller_id", "cause", "points", "at"), "DO NOTHING")
 
 

@@ -40,7 +40,13 @@ from tests.support.mail_case import NOW, marketplace
 ENTRIES = {language: entries(language) for language in LANGUAGES}
 URL = "https://ichiba.example/l/" + "x" * 200
 OWNERS_WORD = {ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN}
-QUOTAS = {ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
+QUOTAS = {
+    ReasonCode.QUOTA_SELLER,
+    ReasonCode.QUOTA_PAIR,
+    ReasonCode.QUOTA_BUYER,
+    ReasonCode.QUOTA_RETURNED,
+    ReasonCode.QUOTA_CHECKS,
+}
 ATTACHMENTS = {
     ReasonCode.ATTACHMENT_TYPE,
     ReasonCode.ATTACHMENT_DISGUISED,
@@ -366,6 +372,8 @@ def test_a_check_of_a_faultless_message_says_how_the_buyer_may_be_written_to(sta
     [
         (ReasonCode.QUOTA_SELLER, "500 "),
         (ReasonCode.QUOTA_PAIR, "20 "),
+        (ReasonCode.QUOTA_RETURNED, "60 "),
+        (ReasonCode.QUOTA_CHECKS, "20 "),
         (ReasonCode.BYPASS_QUOTA, "20 "),
         (ReasonCode.ATTACHMENT_TYPE, "10 MB"),
         (ReasonCode.ATTACHMENT_TOO_BIG, "10 MB"),

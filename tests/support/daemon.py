@@ -101,6 +101,8 @@ effective_at = 2026-01-01
 seller_per_day = 0
 pair_per_day = 0
 buyer_per_day = 0
+returned_per_day = 0
+checks_per_hour = 0
 """
 
 

@@ -143,6 +143,7 @@ class MailCase:
         last_mail_days_ago: float | None = None,
         scans: Sequence[dict[str, Any]] = (),
         is_own_from: bool = False,
+        is_check: bool = False,
         buyer: dict[str, Any] | None = None,
         seller: dict[str, Any] | None = None,
         now: datetime = NOW,
@@ -222,6 +223,7 @@ class MailCase:
             misuse=misuse,
             thread_last_at=None if last_mail_days_ago is None else now - timedelta(days=last_mail_days_ago),
             is_own_from=is_own_from,
+            is_check=is_check,
             scans=tuple(msgspec.convert(one, Scan) for one in scans),
         )
 

@@ -98,7 +98,7 @@ class ThreadRef:
 
 
 class QuotaScope(StrEnum):
-    """The messages that one daily counter counts; `Usage` has a field for each of the first four.
+    """The messages that one counter counts, for a day or (CHECKS) for an hour; `Usage` has a field for each of the first six.
 
     The last two count the mail to the operator by client, and its bytes (R-IN-06).
     """
@@ -107,6 +107,8 @@ class QuotaScope(StrEnum):
     PAIR = "pair"
     BUYER = "buyer"
     BYPASS = "bypass"
+    RETURNED = "returned"
+    CHECKS = "checks"
     OPERATOR_MESSAGES = "operator_messages"
     OPERATOR_BYTES = "operator_bytes"
 
@@ -115,13 +117,16 @@ class QuotaScope(StrEnum):
 class Usage:
     """The messages that today's quotas have counted: of the seller, of the pair, and to the buyer from all sellers.
 
-    Answers and critical messages are not counted. `bypass` counts the seller's marks of importance.
+    Answers and critical messages are not counted. `bypass` counts the seller's marks of importance. `returned` counts
+    the writer's returned, checked and refused mail, and `checks` the checks of this hour.
     """
 
     seller: int = 0
     pair: int = 0
     buyer: int = 0
     bypass: int = 0
+    returned: int = 0
+    checks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +163,11 @@ class Facts:
     counts there. `misuse` is the seller's score (R-POL-06). `thread_last_at` is the time of the thread's last mail, or
     of its reopening; None for a new thread. `scans` are the scanners' verdicts. `link_prefix` is the beginning of our
     own signed links, which the rewrite removes from quoted text. `other_tags` are further orders and kinds in the
-    recipient's addresses; only the record keeps them. `auto_replies_today` counts the automatic
-    replies of the writing side in the last 24 hours that were not returned; it is 0 if this mail is no such reply.
+    recipient's addresses; only the record keeps them. `auto_replies_today` counts the automatic replies of the writing
+    side in the last 24 hours that were not returned; it is 0 if this mail is no such reply. `is_check`: the writer only
+    asks for the verdict (R-POL-19). `writer_key` is the subject of the writer's limit on returned mail: the id of the
+    party for its login and its approved senders, else a keyed id of the address, so that no stranger can use up the
+    party's limit (R-POL-11).
     """
 
     marketplace: Marketplace
@@ -188,6 +196,8 @@ class Facts:
     is_addressed: bool = True
     domain_confirmed: bool = False
     duplicate_of: str | None = None
+    is_check: bool = False
+    writer_key: str = ""
 
     @property
     def listed_by_other_side(self) -> bool:

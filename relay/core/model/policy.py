@@ -210,11 +210,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The messages per day that are neither answers nor critical (R-POL-11). A day ends as `Hours` says."""
+    """The messages per day that are neither answers nor critical (R-POL-11). A day ends as `Hours` says.
+
+    `returned_per_day` limits the returned, checked and refused mail of one writer, and `checks_per_hour` the checks.
+    """
 
     seller_per_day: Whole = 500
     pair_per_day: Whole = 20
     buyer_per_day: Whole = 50
+    returned_per_day: Whole = 60
+    checks_per_hour: Whole = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,13 @@ class ReasonCode(StrEnum):
     QUOTA_SELLER = "quota_seller", "R-POL-11", "450 4.7.1", "Too many messages from this account today"
     QUOTA_PAIR = "quota_pair", "R-POL-11", "450 4.7.1", "Too many messages to this recipient today"
     QUOTA_BUYER = "quota_buyer", "R-POL-11", "450 4.7.1", "No more messages to this recipient today"
+    QUOTA_RETURNED = (
+        "quota_returned",
+        "R-POL-11",
+        "450 4.7.1",
+        "Too many messages of this writer were not passed on today",
+    )
+    QUOTA_CHECKS = "quota_checks", "R-POL-11", "450 4.7.1", "Too many checks in this hour"
     ATTACHMENT_TYPE = "attachment_type", "R-POL-07", "554 5.6.1", "An attachment of a type that is not taken"
     ATTACHMENT_DISGUISED = "attachment_disguised", "R-POL-07", "554 5.6.1", "An attachment is not what its name says"
     """Its content is not what its name or declared type says."""

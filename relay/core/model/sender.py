@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from relay.core import keyed
+
 
 class SenderState(StrEnum):
     """The state of an entry in a party's list of senders."""
@@ -44,3 +46,8 @@ class Sender:
     def is_decided(self) -> bool:
         """Whether the owner has ever decided about it. Until then the address may be a third party's."""
         return self.state is not SenderState.UNKNOWN or self.was_retired
+
+
+def pending_id(key: bytes, party_id: str, address: str) -> str:
+    """Returns the id of the entry that an unlisted address gets on the party's list, equal for concurrent messages."""
+    return keyed.base32hex(keyed.tag(key, "sender", party_id, address, size=16))

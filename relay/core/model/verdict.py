@@ -45,7 +45,8 @@ class Verdict:
     quiet hours would reveal the buyer's time zone. `counted`: it uses one message of the day's quotas. `bypass`: it
     uses one mark of importance; `misuse`: points that this mark costs (R-POL-06). `remaining` is the number of messages
     left today after this one, None without a quota. `to_operator`: it goes to the operator instead of the recipient
-    (R-POL-13).
+    (R-POL-13). `kept` is the real verdict where this one only keeps it back until `not_before` (R-POL-11); `strips` are
+    then those of the real one.
     """
 
     action: Action
@@ -63,6 +64,7 @@ class Verdict:
     misuse: int = 0
     remaining: int | None = None
     to_operator: bool = False
+    kept: "Verdict | None" = None
 
     @property
     def main_reason(self) -> Reason:

@@ -52,6 +52,8 @@ COUNTED: Final[Mapping[str, str]] = {
     "bypass_quota.rule": "limit",
     "quota_seller.rule": "limit",
     "quota_pair.rule": "limit",
+    "quota_returned.rule": "limit",
+    "quota_checks.rule": "limit",
     **{f"value.{unit}": "number" for unit in UNITS},
 }
 """The texts that name a number of things, with the name of the value that is the number.

@@ -88,6 +88,10 @@ def _limit(code: ReasonCode, policy: Policy) -> str:
             return str(policy.quotas.seller_per_day)
         case ReasonCode.QUOTA_PAIR:
             return str(policy.quotas.pair_per_day)
+        case ReasonCode.QUOTA_RETURNED:
+            return str(policy.quotas.returned_per_day)
+        case ReasonCode.QUOTA_CHECKS:
+            return str(policy.quotas.checks_per_hour)
         case ReasonCode.BYPASS_QUOTA:
             return str(policy.bypass.per_day)
         case (

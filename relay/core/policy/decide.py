@@ -6,6 +6,7 @@ arguments only: there is no clock, no look-up and no chance in it.
     TRANSPORT, AUTHOR, FORM   the first rule that returns the mail ends the decision
     PARTIES, CONTENT          all their rules are asked, PARTIES only for registered writers
     QUOTA, TIME               only for mail that no rule has returned; TIME only for mail that is relayed
+    PROBING                   for a writer who has had too many verdicts: keeps the verdict back (`_kept_back`)
 
 The most severe action wins (return, hold, relay). Its reasons come first, in the order of the rules, and the first of
 them is the one that a notice names. Warnings and places to cut out are collected whatever the action is: a held message
@@ -53,7 +54,7 @@ def decide(
         contradicted = _contradicted(case, findings)
     for stage in (Stage.QUOTA, Stage.TIME):
         _run(case, stage, findings)
-    return _verdict(case, findings, contradicted=contradicted)
+    return _kept_back(case, _verdict(case, findings, contradicted=contradicted))
 
 
 def released(
@@ -151,6 +152,34 @@ def _mildness(finding: Finding) -> int:
     return -_SEVERITY.index(finding.action)
 
 
+def _kept_back(case: Case, verdict: Verdict) -> Verdict:
+    """Returns the verdict, or a hold until the reset of the limit that stands in its place (R-POL-11).
+
+    A loop ends at once. Mail that waits for a person's decision waits on, because it tells the writer nothing more; a
+    check has no such mail.
+    """
+    limit = next((one for rule in STAGES[Stage.PROBING] for one in rule.judge(case)), None)
+    waits_for_decision = verdict.action is Action.HOLD and verdict.not_before is None and not case.facts.is_check
+    if limit is None or limit.not_before is None or waits_for_decision or is_loop(verdict.reasons):
+        return verdict
+    return replace(
+        verdict,
+        action=Action.HOLD,
+        reasons=limit.reasons,
+        warnings=(),
+        notify=not case.is_automatic,
+        not_before=max(limit.not_before, verdict.not_before or limit.not_before),
+        disclosed_until=limit.disclosed_until,
+        remaining=None,
+        kept=verdict,
+    )
+
+
+def is_loop(reasons: Sequence[Reason]) -> bool:
+    """Returns whether a verdict with these reasons ends a loop."""
+    return bool(reasons) and reasons[0].code is ReasonCode.LOOP
+
+
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
     """Returns the time at which mail leaves by itself.
 
@@ -169,4 +198,4 @@ def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Seq
     """
     if case.is_automatic or (action is Action.RELAY and not warnings):
         return False
-    return not reasons or reasons[0].code is not ReasonCode.LOOP
+    return not is_loop(reasons)

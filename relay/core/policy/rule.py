@@ -26,10 +26,12 @@ class Stage(Enum):
     """Counts of messages per day. A message is counted at arrival, for the day on which it leaves."""
     TIME = auto()
     """Quiet hours and delay, for mail that is relayed."""
+    PROBING = auto()
+    """How many verdicts the writer has had today. Above the limit the verdict is kept back."""
 
 
 HeaderStage = Literal[Stage.AUTHOR, Stage.PARTIES]
-MessageStage = Literal[Stage.TRANSPORT, Stage.FORM, Stage.CONTENT, Stage.QUOTA, Stage.TIME]
+MessageStage = Literal[Stage.TRANSPORT, Stage.FORM, Stage.CONTENT, Stage.QUOTA, Stage.TIME, Stage.PROBING]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,52 @@
+"""Limits the mail by which a writer learns verdicts without reaching anybody (R-POL-11).
+
+Returned, checked and refused mail counts, for each writer and day, and checks also for each hour. Above the limit the
+verdict is kept back until the reset (`decide`): a session with a login gets 450, other mail is held.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from relay.core.model import days
+from relay.core.model.facts import Facts, Proof
+from relay.core.model.policy import Policy
+from relay.core.model.reason import Reason, ReasonCode
+from relay.core.model.verdict import Action
+from relay.core.policy.case import Case, Finding
+from relay.core.policy.rule import MessageRule, Stage
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    if case.writer.proof is Proof.NONE:
+        return
+    if reason := exceeded(case.facts, case.policy, case.now):
+        reset_at = datetime.fromisoformat(dict(reason.values)["reset"])
+        yield Finding(Action.HOLD, (reason,), not_before=reset_at, disclosed_until=reset_at)
+
+
+def exceeded(facts: Facts, policy: Policy, now: datetime) -> Reason | None:
+    """Returns the limit that the writer has reached, with the time of its reset; None if there is none."""
+    most, usage = policy.quotas, facts.usage
+    if most.returned_per_day and usage.returned >= most.returned_per_day:
+        return _full(ReasonCode.QUOTA_RETURNED, most.returned_per_day, days.reset_at(now, policy))
+    if facts.is_check and most.checks_per_hour and usage.checks >= most.checks_per_hour:
+        return _full(ReasonCode.QUOTA_CHECKS, most.checks_per_hour, next_hour(now))
+    return None
+
+
+def next_hour(now: datetime) -> datetime:
+    """Returns the end of the hour in which checks count together."""
+    return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _full(code: ReasonCode, limit: int, reset_at: datetime) -> Reason:
+    return Reason(code=code, values=(("limit", str(limit)), ("reset", reset_at.isoformat())))
+
+
+RULE = MessageRule(
+    stage=Stage.PROBING,
+    rank=10,
+    reasons=(ReasonCode.QUOTA_RETURNED, ReasonCode.QUOTA_CHECKS),
+    settings=("quotas.returned_per_day", "quotas.checks_per_hour"),
+    judge=judge,
+)
