@@ -72,6 +72,7 @@ from relay.steps.services import Services
 
 _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
+_OWN_ALIAS: Final = Reason(code=ReasonCode.OWN_ALIAS)
 _LOOP: Final = Reason(code=ReasonCode.LOOP)
 _SHORTEST_WAIT_S: Final = 2
 """A big content for which there is no memory is looked at again after one to three times as long."""
@@ -186,6 +187,8 @@ async def _judge_one(
     policy, now = recipient.policy, incoming.received_at
     if (copy := results.own_copy(recipient)) and is_own_alias(incoming, mail.head, recipient.pair, recipient.to):
         return copy
+    if incoming.peer.login_party_id == recipient.pair.side(recipient.to).party.id:
+        return await _own_alias(services, incoming, mail, recipient)
     prefix = services.links.prefix
     facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
@@ -206,14 +209,17 @@ async def _result(
     services: Services, incoming: Incoming, judgement: Judgement, load_bytes: int
 ) -> JudgedResult | Refused:
     """Returns the outcome of a judgement; rewrites what may go to the other side."""
-    recipient, verdict, facts, now = judgement.recipient, judgement.verdict, judgement.facts, incoming.received_at
+    recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check and verdict.kept is not None:
         return _check_refused(judgement, by_login=incoming.peer.login_party_id is not None)
     if recipient.check:
-        uses = await _probe_uses(services, incoming, facts, policy)
+        uses = await _probe_uses(services, incoming, quota.probed(judgement.facts), recipient.policy)
         return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
     if verdict.action is Action.RETURN:
-        uses = () if is_loop(verdict.reasons) else await _probe_uses(services, incoming, facts, policy)
+        is_counted = not is_loop(verdict.reasons)
+        uses = (
+            await _probe_uses(services, incoming, quota.probed(judgement.facts), recipient.policy) if is_counted else ()
+        )
         return Returned(judgement=judgement, uses=uses)
     if verdict.to_operator:
         return await _rerouted(services, incoming, judgement)
@@ -232,12 +238,25 @@ async def _refused(
         return Refused(recipient=recipient, reason=reason)
     if over := probing.exceeded(facts, recipient.policy, incoming.received_at):
         return Refused(recipient=recipient, reason=over)
-    uses = await _probe_uses(services, incoming, facts, recipient.policy)
+    uses = await _probe_uses(services, incoming, quota.probed(facts), recipient.policy)
     return Refused(recipient=recipient, reason=reason, uses=uses)
 
 
-async def _probe_uses(services: Services, incoming: Incoming, facts: Facts, policy: Policy) -> tuple[Use, ...]:
-    return await offload(len(incoming.content), quota.probe_uses, services.store.secrets, incoming, facts, policy)
+async def _own_alias(services: Services, incoming: Incoming, mail: ParsedMail, recipient: PartyRecipient) -> Refused:
+    """Refuses a login's mail to an alias of its own side, without a look-up that From could change (R-IN-02)."""
+    probed = quota.Probed(
+        writer_key=recipient.pair.side(recipient.to).party.id,
+        pair_id=recipient.pair.id,
+        to=recipient.to,
+        from_address=mail.head.from_address,
+        is_check=recipient.check,
+    )
+    uses = await _probe_uses(services, incoming, probed, recipient.policy)
+    return Refused(recipient=recipient, reason=_OWN_ALIAS, uses=uses)
+
+
+async def _probe_uses(services: Services, incoming: Incoming, probed: quota.Probed, policy: Policy) -> tuple[Use, ...]:
+    return await offload(len(incoming.content), quota.probe_uses, services.store.secrets, incoming, probed, policy)
 
 
 def _check_refused(judgement: Judgement, *, by_login: bool) -> Returned | Refused:

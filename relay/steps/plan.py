@@ -53,9 +53,10 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
     written_from = {facts.from_address: author.alias.address}
     with suppress(AddressError):
         written_from[fold(incoming.mail_from)] = author.alias.address
-    registered = {
-        address: side.alias.address for side in (facts.pair.buyer, facts.pair.seller) for address in side.addresses
-    }
+    # The writer's own entries win. Otherwise a reader who lists a guess would see by the alias whether it is right.
+    reader = facts.pair.side(facts.to)
+    registered = dict.fromkeys(reader.addresses, reader.alias.address)
+    registered |= dict.fromkeys(author.addresses, author.alias.address)
     if facts.sender is None or facts.sender.state is not SenderState.APPROVED:
         # The mail waits for a decision, and leaves as it is rewritten now: others on the list may be approved with it.
         registered |= {sender.address: author.alias.address for sender in author.senders if not sender.is_domain}
@@ -69,7 +70,7 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
         thread_ids={ref.incoming_id: ref.outgoing_id for ref in facts.thread_refs},
         thread_key=services.store.secrets.get("thread") + facts.pair.id.encode(),
         hidden_hosts=frozenset(word for word in (incoming.peer.helo, incoming.peer.client_ip) if word),
-        disguise_domains=_without_own(marketplaces, _whole_domains(facts.pair.side(facts.to)) | _whole_domains(author)),
+        disguise_domains=_without_own(marketplaces, _whole_domains(reader) | _whole_domains(author)),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
         cutouts=_cutouts(catalogue, facts, verdict),
@@ -79,15 +80,19 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
         signature_placeholder=_signature_placeholder(catalogue, facts),
         footer=below.lines,
         unsubscribe=below.unsubscribe,
-        mobile=_is_mobile(facts.marketplace, facts.pair.side(facts.to)),
-        language=locale_of(facts.marketplace, facts.pair.side(facts.to).party),
+        mobile=_is_mobile(facts.marketplace, reader),
+        language=locale_of(facts.marketplace, reader.party),
         link_prefix=urls.prefix,
     )
 
 
 def _without_own(marketplaces: Marketplaces, disguise: dict[str, str]) -> dict[str, str]:
-    """Removes the relay's own addresses and domains, which an older list may hold: no alias replaces another one."""
-    return {hidden: alias for hidden, alias in disguise.items() if not marketplaces.is_own(hidden)}
+    """Removes the relay's own addresses and domains, which an older list may hold: no alias replaces another one.
+
+    All of them are folded. There is no call for each, because how many there are must not show in the work.
+    """
+    own = marketplaces.by_domain
+    return {hidden: alias for hidden, alias in disguise.items() if hidden.rpartition("@")[2] not in own}
 
 
 def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
@@ -103,11 +108,9 @@ def _whole_domains(side: Side) -> dict[str, str]:
 
     The values are the party's alias.
     """
-    may_write = {SenderState.APPROVED, SenderState.RETIRED}
+    may_write, alias = (SenderState.APPROVED, SenderState.RETIRED), side.alias.address
     return {
-        sender.address[1:]: side.alias.address
-        for sender in side.senders
-        if sender.is_domain and sender.state in may_write
+        sender.address[1:]: alias for sender in side.senders if sender.address[0] == "@" and sender.state in may_write
     }
 
 

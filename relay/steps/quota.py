@@ -6,7 +6,7 @@ Their limits are in `relay.core.policy.rules.quotas` and `relay.core.policy.rule
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from relay.core.model import days
 from relay.core.model.facts import Facts, QuotaScope, Usage
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair
+from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action, Verdict
@@ -71,16 +72,37 @@ def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, 
     )
 
 
-def probe_uses(secrets: SecretStore, incoming: Incoming, facts: Facts, policy: Policy) -> tuple[Use, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """The mail that counts towards a writer's limit: its writer, the side that it goes to, its From, or a check."""
+
+    writer_key: str
+    pair_id: str
+    to: Role
+    from_address: str
+    is_check: bool
+
+
+def probed(facts: Facts) -> Probed:
+    return Probed(
+        writer_key=facts.writer_key,
+        pair_id=facts.pair.id,
+        to=facts.to,
+        from_address=facts.from_address,
+        is_check=facts.is_check,
+    )
+
+
+def probe_uses(secrets: SecretStore, incoming: Incoming, mail: Probed, policy: Policy) -> tuple[Use, ...]:
     """Returns what a returned, checked or refused message uses up of its writer's limits.
 
     The same mail to the same side counts once a day, whatever header fields a server adds or a program renews.
     """
     content, key = incoming.content, secrets.get("probe")
     hashed = hashlib.blake2b(content[body_start(content) :], key=key, digest_size=_MARK_BYTES).hexdigest()
-    mark = keyed.tag(key, "mail", facts.pair.id, facts.to, facts.from_address, hashed, size=_MARK_BYTES)
-    day, hour = probe_counters(facts.writer_key, policy, incoming.received_at)
-    counted = (day, hour) if facts.is_check else (day,)
+    mark = keyed.tag(key, "mail", mail.pair_id, mail.to, mail.from_address, hashed, size=_MARK_BYTES)
+    day, hour = probe_counters(mail.writer_key, policy, incoming.received_at)
+    counted = (day, hour) if mail.is_check else (day,)
     return (replace(counted[0], mark=keyed.base32hex(mark)), *counted[1:])
 
 

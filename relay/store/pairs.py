@@ -11,7 +11,7 @@ from relay.core.model.pair import Alias, Pair, Side
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
 from relay.store.base import Base, StorePart, from_us, to_us
-from relay.store.crypto import UnreadableError, identity
+from relay.store.crypto import Key, UnreadableError, identity
 from relay.store.engine import Row, Work
 from relay.store.parties import name_of, named_party
 from relay.store.senders import sender_of
@@ -112,10 +112,13 @@ class SqlPairs(StorePart):
         """Returns the pairs of `pair_side` rows, which are in the order of their pairs, and of `entries` rows."""
         senders: dict[str, list[Sender]] = {}
         keys = {row["party_id"]: row["wrapped"] for row in rows}
+        opened: dict[str, Key] = {}
         for row in listed:
+            party_id = row["party_id"]
             try:
-                key = self._vault.holder(row["party_id"], keys[row["party_id"]])
-                senders.setdefault(row["party_id"], []).append(sender_of(row, key))
+                if party_id not in opened:
+                    opened[party_id] = self._vault.holder(party_id, keys[party_id])
+                senders.setdefault(party_id, []).append(sender_of(row, opened[party_id]))
             except UnreadableError:
                 continue
         pairs = []
@@ -147,7 +150,7 @@ class SqlPairs(StorePart):
             party=named_party(row["party_id"], row, name),
             alias=_alias_of(row),
             mailbox=mailbox,
-            addresses=frozenset(one.address for one in senders if one.is_decided and not one.is_domain),
+            addresses=frozenset([one.address for one in senders if one.is_decided and one.address[0] != "@"]),
             senders=tuple(senders),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,9 @@ def seal_entry(sender_id: str, entry: SealedSender, key: Key) -> bytes:
     return key.seal(identity("sender", sender_id), msgspec.json.encode(entry))
 
 
+_STATES: Final = {state.value: state for state in SenderState}
+
+
 def sender_of(row: Row, key: Key) -> Sender:
     """Returns the sender of a `sender` row. Raises UnreadableError."""
     entry = entry_of(row["id"], row["sealed"], key)
@@ -41,7 +44,7 @@ def sender_of(row: Row, key: Key) -> Sender:
         id=row["id"],
         party_id=row["party_id"],
         address=entry.address,
-        state=SenderState(row["state"]),
+        state=_STATES[row["state"]],
         label=entry.label,
         added_by=entry.added_by,
         shared=bool(row["shared"]),

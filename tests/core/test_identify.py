@@ -113,9 +113,9 @@ def test_a_login_to_its_own_alias_gets_one_answer(from_address: str, facts: dict
 @pytest.mark.parametrize("pending", [0, 10])
 def test_an_address_of_another_account_is_answered_like_an_unlisted_one(how: dict[str, Any], pending: int) -> None:
     """R-IN-02 R-SND-02: an address of the side that the mail goes to, of any other account, and of nobody."""
-    unlisted = {"sender": None, "pending_senders": pending}
+    unlisted: dict[str, Any] = {"sender": None, "pending_senders": pending, **how}
     answers = {
-        MailCase(from_address=address, listed_elsewhere=listed, **unlisted, **how).writer()
+        MailCase(from_address=address, listed_elsewhere=listed, **unlisted).writer()
         for address, listed in itertools.product(("hanako@mail.example", "new@mail.example"), (True, False))
     }
     assert len(answers) == 1

@@ -98,9 +98,10 @@ class ThreadRef:
 
 
 class QuotaScope(StrEnum):
-    """The messages that one counter counts, for a day or (CHECKS) for an hour; `Usage` has a field for each of the first six.
+    """The messages that one counter counts, for a day or (CHECKS) for an hour.
 
-    The last two count the mail to the operator by client, and its bytes (R-IN-06).
+    `Usage` has a field for each of the first six; the last two count the mail to the operator by client, and its bytes
+    (R-IN-06).
     """
 
     SELLER = "seller"

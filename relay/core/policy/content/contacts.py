@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from relay.core.model.facts import Proof
 from relay.core.model.reason import ReasonCode
 from relay.core.policy.case import Case
 from relay.core.policy.content import hosts
@@ -74,11 +75,17 @@ def addresses(text: str, own: frozenset[str], allowed: frozenset[str]) -> Iterat
 
 
 def own_addresses(case: Case) -> frozenset[str]:
-    """Returns the addresses that are no contact data in this mail, folded."""
-    pair = case.facts.pair
+    """Returns the addresses that are no contact data in this mail, folded.
+
+    An unlisted writer without a login may be anybody, even the other side. Such a writer has only the address in From:
+    the list of the account would confirm a guess to it.
+    """
+    pair, writer = case.facts.pair, case.writer
+    is_known = writer.registered or writer.proof is Proof.LOGIN
+    listed = case.author.addresses if is_known else frozenset[str]()
     aliases = {pair.buyer.alias.address, pair.seller.alias.address}
     # The rewrite puts the alias for From too, which may be on no list yet.
-    return case.author.addresses | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
+    return listed | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
 
 
 def is_own(address: str, own: frozenset[str], allowed: frozenset[str]) -> bool:

@@ -6,8 +6,8 @@ is listed (R-REW-08). `find` knows the hidden values, and `search` looks for the
 the edits.
 """
 
-from relay.core.rewrite.scrub.find import addresses
-from relay.core.rewrite.scrub.names import names
+from relay.core.rewrite.scrub.find import addresses, domain_pattern, mailbox_pattern
+from relay.core.rewrite.scrub.names import name_pattern, names
 from relay.core.rewrite.scrub.scrub import apply, in_text
 
 __all__ = ["apply", "forget", "in_text"]
@@ -15,5 +15,5 @@ __all__ = ["apply", "forget", "in_text"]
 
 def forget() -> None:
     """Drops the compiled searches for addresses and names of people, which are kept for the next message of a pair."""
-    addresses.cache_clear()
-    names.cache_clear()
+    for kept in (addresses, domain_pattern, mailbox_pattern, names, name_pattern):
+        kept.cache_clear()

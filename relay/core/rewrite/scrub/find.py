@@ -36,17 +36,14 @@ class _Domain:
     """
 
     def __init__(self, mailboxes: Sequence[tuple[str, str]], anybody: str | None) -> None:
-        self._aliases = tuple(alias for _, alias in mailboxes)
+        self._names = tuple([local for local, _ in mailboxes])
+        self._aliases = tuple([alias for _, alias in mailboxes])
         self._anybody = anybody
-        names = "|".join(f"({re.escape(local)})" for local, _ in mailboxes) or "(?!)"
-        # The quoted form is the same mailbox (RFC 5321 §4.1.2), and needs no limit between tokens.
-        self._whole = re.compile(rf'(?:{_BEFORE}(?:{names}){_TAG}|"(?:{names}){_TAG}")\Z', re.IGNORECASE)
-        self._anywhere = re.compile(rf'"?(?:{names}){_TAG}"?\Z', re.IGNORECASE)
-        self._reach = max((len(local) for local, _ in mailboxes), default=0) + _LONGEST_TAG
+        self._reach = max(map(len, self._names), default=0) + _LONGEST_TAG
 
     def before(self, text: str, at: int, *, whole: bool) -> tuple[int, str] | None:
         """Returns the start of the mailbox name that ends at `at`, and its alias; None if it is unknown."""
-        match = (self._whole if whole else self._anywhere).search(text, max(0, at - self._reach), at)
+        match = mailbox_pattern(self._names, whole=whole).search(text, max(0, at - self._reach), at)
         if match is not None:
             assert match.lastindex
             return match.start(), self._aliases[(match.lastindex - 1) % len(self._aliases)]
@@ -66,38 +63,60 @@ def _local_start(text: str, at: int) -> int:
 class Addresses:
     """All known addresses of both parties with their aliases, and the domains that belong to a party as a whole.
 
-    Compiled once per pair.
+    A pattern is compiled when a text names its domain, so that the work for any other text does not depend on the
+    addresses that one side must not learn.
     """
 
     def __init__(self, disguise: Iterable[tuple[str, str]], domains: Iterable[tuple[str, str]]) -> None:
         by_domain: dict[str, list[tuple[str, str]]] = {}
         anybody: dict[str, str] = {}
         for domain, alias in domains:
-            for spelling in _spellings(domain):
+            for spelling in _spellings(domain) if "xn--" in domain else (domain,):
                 by_domain.setdefault(spelling, [])
                 anybody[spelling] = alias
         for address, alias in sorted(disguise):
             local, _, domain = address.rpartition("@")
-            for spelling in _spellings(domain):
+            bare = local.strip('"')
+            # Nearly all are ASCII, and cost no call: how many addresses there are must not show in the work.
+            forms = (bare,) if bare.isascii() else spellings(bare)
+            for spelling in _spellings(domain) if "xn--" in domain else (domain,):
                 known = by_domain.setdefault(spelling, [])
-                known += ((form, alias) for form in spellings(local.strip('"')))
+                for form in forms:
+                    known.append((form, alias))
         # Longer domains come first, because of two that begin alike the longer one is meant.
-        found = sorted(by_domain, key=len, reverse=True)
-        self._literals = tuple(f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found)
-        self._domains = tuple(_Domain(by_domain[domain], anybody.get(domain)) for domain in found)
-        names = "|".join(f"({_domain_pattern(domain)})" for domain in found) or "(?!)"
-        self._whole = re.compile(rf"@(?:{names}){AFTER}", re.IGNORECASE)
-        self._anywhere = re.compile(rf"@(?:{names})", re.IGNORECASE)
+        self._found = found = sorted(by_domain, key=len, reverse=True)
+        self._literals = [f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found]
+        self._by_domain = by_domain
+        self._anybody = anybody
 
     def find(self, text: str, low: str, *, whole: bool) -> Iterator[Occurrence]:
         """Yields the occurrences. `low` is the text in lower case; `whole` as in `HiddenValues.find`."""
-        if not any(literal in low for literal in self._literals):
+        named = [place for place, literal in enumerate(self._literals) if literal in low]
+        if not named:
             return
-        for match in (self._whole if whole else self._anywhere).finditer(text):
+        for match in domain_pattern(tuple([self._found[place] for place in named]), whole=whole).finditer(text):
             assert match.lastindex
-            found = self._domains[match.lastindex - 1].before(text, match.start(), whole=whole)
+            domain = self._found[named[match.lastindex - 1]]
+            known = _Domain(self._by_domain[domain], self._anybody.get(domain))
+            found = known.before(text, match.start(), whole=whole)
             if found:
                 yield Occurrence(found[0], match.end(), found[1], "address")
+
+
+@lru_cache(maxsize=4096)
+def mailbox_pattern(names: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
+    """Returns the pattern of a mailbox name at the end of a text; its groups are the names, in order."""
+    known = "|".join([f"({re.escape(local)})" for local in names]) or "(?!)"
+    # The quoted form is the same mailbox (RFC 5321 §4.1.2), and needs no limit between tokens.
+    pattern = rf'(?:{_BEFORE}(?:{known}){_TAG}|"(?:{known}){_TAG}")\Z' if whole else rf'"?(?:{known}){_TAG}"?\Z'
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def domain_pattern(domains: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
+    """Returns the pattern of an at sign before one of the domains; group n is the n-th of them."""
+    names = "|".join([f"({_domain_pattern(domain)})" for domain in domains])
+    return re.compile(rf"@(?:{names}){AFTER if whole else ''}", re.IGNORECASE)
 
 
 def _domain_pattern(domain: str) -> str:

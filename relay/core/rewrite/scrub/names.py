@@ -48,7 +48,8 @@ _SHORTEST: Final = 3
 class Names:
     """Searches for names.
 
-    `hidden` yields pairs of a name and the text that is shown in its place. Names that contain "@" are ignored.
+    `hidden` yields pairs of a name and the text that is shown in its place. Names that contain "@" are ignored. The
+    pattern is compiled for a text that has the words of a name, so that the work for any other does not tell the name.
     """
 
     def __init__(self, hidden: Iterable[tuple[str, str]]) -> None:
@@ -61,16 +62,22 @@ class Names:
         }
         self._shown = tuple(known.values())
         self._words = tuple(tuple(word.lower() for word in words) for words in known)
-        self._pattern = re.compile("|".join(f"({_pattern(words)})" for words in known) or "(?!)", re.IGNORECASE)
+        self._known = tuple(known)
 
     def find(self, text: str) -> Iterator[Occurrence]:
         if not self._words:
             return
         low = text.lower()
         if any(all(word in low for word in words) for words in self._words):
-            for match in self._pattern.finditer(text):
+            for match in name_pattern(self._known).finditer(text):
                 assert match.lastindex
                 yield Occurrence(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
+
+
+@lru_cache(maxsize=4096)
+def name_pattern(known: tuple[tuple[str, ...], ...]) -> re.Pattern[str]:
+    """Returns the pattern of the names, each given as its words; group n is the n-th of them."""
+    return re.compile("|".join([f"({_pattern(words)})" for words in known]), re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)

@@ -49,11 +49,11 @@ def in_text(draft: Draft, plan: Plan, text: str) -> str:
 
 
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
-    own = frozenset({plan.domain, *(alias.rpartition("@")[2] for alias in plan.disguise.values())})
+    own = frozenset([plan.domain, *[alias.rpartition("@")[2] for alias in plan.disguise.values()]])
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
     # A list entry for the domain of a public provider allows its users to write. It does not make them one party.
     domains = frozenset(
-        (d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)
+        [(d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)]
     )
     return HiddenValues(
         addresses=addresses(frozenset(plan.disguise.items()), domains),
