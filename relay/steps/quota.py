@@ -25,7 +25,7 @@ from relay.core.policy.rules import quotas
 from relay.ports import SecretStore, Store, Use
 
 OF_WRITER: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_RETURNED, ReasonCode.QUOTA_CHECKS})
-"""The quotas that are the writer's own, whoever the mail goes to."""
+"""The quotas of a writer over all recipients."""
 QUOTAS: Final = OF_WRITER | {ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
 _MARK_BYTES: Final = 16
 _NOTHING_SPENT: Final[Counter[Use]] = Counter()

@@ -257,3 +257,15 @@ async def test_other_domains_are_refused_with_and_without_a_login(market: Market
 def _peer(market: MarketEnv, login: Role | None = None) -> Peer:
     party = market.pair.side(login).party.id if login else None
     return Peer(port=Port.MX, client_ip="192.0.2.1", helo="h.example", tls=True, login_party_id=party)
+
+
+@pytest.mark.parametrize("to", ["buyer_alias", "seller_alias"])
+async def test_a_writer_on_no_list_confirms_no_address_of_the_account(market: MarketEnv, to: str) -> None:  # R-POL-08
+    """The other side itself may write from an address that nobody knows, and guess."""
+    market.services.authenticator = Aligned()
+    answers = set()
+    for address in (SELLER, BUYER, "nobody@shop.example"):
+        body = f"Hello, is {address} you?"
+        [reply] = await market.send("new@shop.example", getattr(market, to), trusted=False, body=body)
+        answers.add(reply.text.partition(" ")[2])
+    assert len(answers) == 1

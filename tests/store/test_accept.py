@@ -16,7 +16,7 @@ from relay.core.model.party import Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action
-from relay.ports import LetterType, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.ports import LetterType, ListedBy, RecordAction, RecordDetail, RecordedReason, SenderListing
 from relay.store import SqlStore
 from tests.store.store_env import Database, StoreEnv, execute
 from tests.support.narrowing import not_none
@@ -46,6 +46,9 @@ DETAIL = RecordDetail(
     letter=LetterType.DIGEST,
     uncovered=("content-type",),
     duplicate_of="first-1",
+    listed_by=ListedBy.OTHER_SIDE,
+    kept_action=RecordAction.RETURN,
+    kept_reasons=(RecordedReason(code=ReasonCode.CONTACT_DATA, rule="R-POL-08", part="1", start=2, end=7),),
 )
 """It has no value that is a default."""
 

@@ -174,3 +174,21 @@ async def test_every_change_of_an_opt_out_is_kept_with_its_source(env: StoreEnv)
         OptOutChange(opt_out=third, out=False),
     ]
     assert await env.store.opt_outs.history("nobody") == []
+
+
+async def test_uses_with_one_mark_count_once(env: StoreEnv, database: Database) -> None:  # R-POL-11
+    first, second = replace(TODAY, mark="first"), replace(TODAY, mark="second")
+    await use(env, first, first)
+    await use(env, first, second, TODAY)
+    async with database.node() as other:
+        await other.acceptances.add(env.acceptance(env.record(), uses=(second, replace(first, day=TOMORROW.day))))
+    assert await env.store.limits.used([TODAY, TOMORROW]) == [3, 1]
+
+
+async def test_of_many_marks_at_once_no_more_count_than_a_limit_allows(env: StoreEnv) -> None:  # R-POL-11
+    uses = [replace(TODAY, limit=3, mark=f"{number % 6}") for number in range(12)]
+    outcomes = await asyncio.gather(
+        *(env.store.acceptances.add(env.acceptance(env.record(), uses=(one,))) for one in uses), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} == {type(None), OvertakenError}
+    assert await env.store.limits.used([TODAY]) == [3]
