@@ -169,10 +169,10 @@ def is_of_other_side(judgement: Judgement) -> bool:
 
 async def about_own_alias(
     services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement
-) -> OutgoingNotice:
+) -> OutgoingNotice | None:
     """Returns the notice to a party that wrote to its own alias, in place of the request to the other side (R-REW-05).
 
-    Raises UnavailableError.
+    None if it could leave only after a week. Raises UnavailableError.
     """
     head, own = judgement.mail.head, judgement.facts.pair.side(judgement.facts.to)
     about = NoticeSubject(

@@ -108,7 +108,11 @@ async def _is_asked(services: Services, marketplace: Marketplace, party: Party, 
     is_open = sender.state is SenderState.UNKNOWN if request.purpose is Purpose.SENDER else True
     if not one.held or not is_open or services.marketplaces.is_own(sender.address):
         return False
-    if await services.store.senders.listed_by_counterpart(marketplace.id, party.id, sender.address):
+    # With a login the account itself put the address into From, and a missing question would tell whose address it is.
+    is_own_doing = sender.added_by == "login"
+    if not is_own_doing and await services.store.senders.listed_by_counterpart(
+        marketplace.id, party.id, sender.address
+    ):
         return False
     if party.role is Role.SELLER or sender.is_decided:
         return True

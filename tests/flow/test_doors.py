@@ -67,12 +67,12 @@ async def test_mail_from_the_readers_own_address_sends_the_other_side_no_request
     market.services.authenticator = Aligned()
     seller_id = market.pair.seller.party.id
     await market.send("new@shop.example", market.buyer_alias, trusted=False)
-    [request] = await market.deliver_due()
+    [request] = await market.deliver_asked()
     assert request.rcpt_to == SELLER
     [reply] = await market.send(BUYER, market.buyer_alias, trusted=False)
     assert "(sender_pending)" in reply.text
-    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
-    assert await market.store.senders.pending_count(seller_id) == 2
+    assert [mail.rcpt_to for mail in await market.deliver_asked()] == [BUYER]
+    assert len(await market.store.senders.pending(seller_id)) == 2
 
 
 @pytest.mark.parametrize("login", [Role.SELLER, None])

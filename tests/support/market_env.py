@@ -15,7 +15,7 @@ from relay import texts
 from relay.config import Config, MarketplaceSection, marketplaces
 from relay.core import dkim
 from relay.core.bounce.keeping import ReportLimits
-from relay.core.mail.mime import MimeLimits
+from relay.core.mail.mime import MimeLimits, Part
 from relay.core.model.facts import Authentication, Proof
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
@@ -81,10 +81,10 @@ class RecordingCourier:
         pass
 
 
-class Aligned:
+class Aligned(SessionAuthenticator):
     """An authenticator to which every From is proven in alignment."""
 
-    async def authenticate(self, incoming: Incoming, from_address: str) -> Authentication:
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
         return Authentication(proof=Proof.ALIGNED)
 
 
