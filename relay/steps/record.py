@@ -180,6 +180,9 @@ class _TransactionBuilder:
             )
         if judgement.waits_for_owner:
             self._ask_owner(judgement, record)
+            if notices.is_of_other_side(judgement):
+                own = await notices.about_own_alias(self.services, self.slots, self.incoming, judgement)
+                self._add_notice(record.id, own, NoticeType.RETURNED, notices.OWN_ALIAS)
         elif verdict.notify and not self.result.rejects and judgement.has_reader:
             await self._notify(judgement, record)
 
@@ -217,10 +220,6 @@ class _TransactionBuilder:
 
     async def _notify(self, judgement: Judgement, record: MessageRecord) -> None:
         """Adds the notice of a verdict, unless the party got the same one a short while ago."""
-        if notices.is_of_other_side(judgement):
-            own = await notices.about_own_alias(self.services, self.slots, self.incoming, judgement)
-            self._add_notice(record.id, own, NoticeType.RETURNED, notices.OWN_ALIAS)
-            return
         sent = notice_log.topic(judgement, self.incoming.received_at)
         if sent is not None:
             log, digest_s = self.services.store.notice_log, self.services.settings.digest_s

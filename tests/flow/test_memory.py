@@ -49,7 +49,7 @@ async def write(market: MarketEnv, address: str, name: str) -> None:
 async def test_an_address_is_gone_from_memory_after_a_while(market: MarketEnv) -> None:
     local, name = f"p{secrets.token_hex(8)}", f"Zoe X{secrets.token_hex(4)}"
     await write(market, f"{local}@phone.example", name)
-    assert {"pattern", "side"} <= kept(local)
+    assert {"Addresses", "side"} <= kept(local)
     assert {"side"} <= kept(name)
     housekeeping = Housekeeping()
     housekeeping.start(market.services, 3_600, kept_s=0.01)
