@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run lock test test-more coverage check bench bench-policy bench-rewrite soak fuzz catalogues format peers clean
+.PHONY: run lock test test-more coverage check bench bench-policy bench-rewrite hostile soak fuzz catalogues format peers clean
 
 # Each package is installed in the version and with the hash that requirements/ names; `make lock` writes these files.
 PIP := $(BIN)/pip install --quiet --require-hashes --requirement
@@ -87,6 +87,9 @@ bench-rewrite: $(VENV)/installed-dev
 
 bench-policy: $(VENV)/installed-dev
 	$(BIN)/python -m bench.policy
+
+hostile: $(VENV)/installed-dev peers # ONLY: attacks, separated by commas
+	$(BIN)/python -m bench.hostile $(if $(ONLY),--only "$(ONLY)")
 
 soak: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest -m soak --override-ini timeout=5400

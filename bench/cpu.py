@@ -1,7 +1,7 @@
 """CPU time of a server: all processes below given ones, including ended ones, read from /proc."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +14,19 @@ def used_ms(roots: Iterable[int]) -> float:
     The time of an ended process, after the wait for it, is in the `cutime` of its parent (proc(5)).
     """
     stats = _all()
-    total = 0.0
-    waiting = [pid for pid in roots if pid in stats]
-    while waiting:
-        pid = waiting.pop()
-        _, ticks = stats[pid]
-        total += ticks
-        waiting.extend(child for child, (parent, _) in stats.items() if parent == pid)
-    return total * _TICK_MS
+    return sum(stats[pid][1] for pid in _family(roots, stats)) * _TICK_MS
+
+
+def family(roots: Iterable[int]) -> list[int]:
+    """Returns the processes among `roots` that live, and all their descendants."""
+    return _family(roots, _all())
+
+
+def _family(roots: Iterable[int], stats: Mapping[int, tuple[int, int]]) -> list[int]:
+    found = [pid for pid in roots if pid in stats]
+    for pid in found:
+        found.extend(child for child, (parent, _) in stats.items() if parent == pid)
+    return found
 
 
 def resident_mb(pid: int) -> float:

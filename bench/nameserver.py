@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Self
 
 import dns.flags
@@ -26,10 +27,10 @@ _SOA: Final = dns.rrset.from_text(".", _TTL_S, "IN", "SOA", f"ns. hostmaster. 1 
 
 
 class NameServer:
-    """Answers TXT queries from `records`, and all other queries with "no such name" or "no data of this type"."""
+    """Answers TXT queries from `records`, A queries from `addresses`, and others with "no such name" or "no data"."""
 
-    def __init__(self, records: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "bench.nameserver", json.dumps(dict(records))]
+    def __init__(self, records: Mapping[str, str], addresses: Mapping[str, str] = MappingProxyType({})) -> None:
+        command = [sys.executable, "-m", "bench.nameserver", json.dumps(dict(records)), json.dumps(dict(addresses))]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
@@ -48,7 +49,7 @@ class NameServer:
         return cpu.used_ms([self._process.pid])
 
 
-def _serve(records: Mapping[str, str]) -> None:
+def _serve(records: Mapping[str, str], addresses: Mapping[str, str]) -> None:
     made: dict[bytes, bytes] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
@@ -58,11 +59,11 @@ def _serve(records: Mapping[str, str]) -> None:
             end = query.index(b"\0", _HEADER) + 1 + _KIND_AND_CLASS
             question = query[_HEADER:end]
             if question not in made:
-                made[question] = _answer(query, records)
+                made[question] = _answer(query, records, addresses)
             server.sendto(query[:_ID] + made[question][_ID:], client)
 
 
-def _answer(query: bytes, records: Mapping[str, str]) -> bytes:
+def _answer(query: bytes, records: Mapping[str, str], addresses: Mapping[str, str]) -> bytes:
     asked = dns.message.from_wire(query)
     response = dns.message.make_response(asked, recursion_available=True)
     response.flags |= dns.flags.AA
@@ -72,12 +73,14 @@ def _answer(query: bytes, records: Mapping[str, str]) -> bytes:
         text = records[owner]
         strings = " ".join(f'"{text[i : i + 255]}"' for i in range(0, len(text), 255))
         response.answer.append(dns.rrset.from_text(name, _TTL_S, "IN", "TXT", strings))
+    elif owner in addresses and asked.question[0].rdtype == dns.rdatatype.A:
+        response.answer.append(dns.rrset.from_text(name, _TTL_S, "IN", "A", addresses[owner]))
     else:
-        if not any(one.endswith(owner) for one in records):
+        if not any(one.endswith(owner) for one in (*records, *addresses)):
             response.set_rcode(dns.rcode.NXDOMAIN)
         response.authority.append(_SOA)
     return response.to_wire()
 
 
 if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))
+    _serve(json.loads(sys.argv[1]), json.loads(sys.argv[2]))
