@@ -28,7 +28,8 @@ from relay.edge.smtp_in.space import DataSpace
 
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
-_AUTH_LINE_BYTES: Final = 12_288  # RFC 4954 §4
+AUTH_LINE_BYTES: Final = 12_288
+"""The longest AUTH command and answer to its challenges (RFC 4954 §4); all other lines have `_LINE_BYTES` at most."""
 _LINGER_S: Final = 1
 _FLUSH_S: Final = 2  # for a full send buffer, and for the client's part of closing TLS
 _PROGRESS_BYTES: Final = 16_384  # of a message; so much within `limits.scarce_idle_s` is progress
@@ -367,20 +368,24 @@ class Connection(SMTP):
             if self._progress_bytes >= _PROGRESS_BYTES:
                 self.note_progress()
 
-    async def _read_line(self) -> str:
-        """Returns the next command line without its end. Raises ProtocolFault if it is not a line of text (R-IN-04)."""
+    async def _read_line(self, most: int = _LINE_BYTES) -> str:
+        """Returns the next line of at most `most` bytes without its end.
+
+        An AUTH command may be longer where logins are offered. Raises ProtocolFault if it is not a line of text
+        (R-IN-04).
+        """
         if self._replies_bytes > _CHUNK:
             await self._flush(self._limits.command_idle_s)
-        buffer, most = self._buffer, self._longest_line()
-        too_long = False
+        buffer, too_long = self._buffer, False
         while (end := buffer.find(b"\n")) < 0:
+            most = max(most, self._longest_command(buffer))
             if len(buffer) > most:
                 too_long = True
                 buffer.clear()
             await self._fill(self._limits.command_idle_s)
         line = bytes(buffer[: end + 1])
         del buffer[: end + 1]
-        if too_long or len(line) > most:
+        if too_long or (len(line) > most and len(line) > self._longest_command(line)):
             raise ProtocolFault(500, "5.5.2", "the line is too long")
         if not line.endswith(data.LINE_END):
             raise ProtocolFault(500, "5.5.2", "a line must end in CR LF", reason="line_ends")
@@ -392,5 +397,7 @@ class Connection(SMTP):
             raise ProtocolFault(500, "5.5.2", "the line has a control character")
         return text
 
-    def _longest_line(self) -> int:
-        return _AUTH_LINE_BYTES if self._context.listener.kind == "submission" else _LINE_BYTES
+    def _longest_command(self, line: bytes | bytearray) -> int:
+        """Returns the longest length in bytes of the command line that begins so."""
+        is_login = self._context.listener.kind == "submission" and line[:5].upper() == b"AUTH "
+        return AUTH_LINE_BYTES if is_login else _LINE_BYTES

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from relay import ports
 from relay.edge.clients import Address
 from relay.edge.smtp_in import grammar, proxy
-from relay.edge.smtp_in.connection import Hangup, ListenerContext
+from relay.edge.smtp_in.connection import AUTH_LINE_BYTES, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.transaction import Transaction
 
@@ -228,7 +228,7 @@ class ServerSession(Transaction):
         """Returns the client's response, decoded: the initial one, or else the next line. Raises ProtocolFault."""
         if initial is None:
             self.say("334 " + b64encode(challenge.encode()).decode("ascii"))
-            initial = await self._read_line()
+            initial = await self._read_line(AUTH_LINE_BYTES)
             if initial == "*":
                 raise ProtocolFault(501, "5.7.0", "the client cancelled the login", reason="login")
         elif initial == "=":  # an empty initial response (RFC 4954 §4)

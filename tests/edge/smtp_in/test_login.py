@@ -81,6 +81,16 @@ def test_a_long_initial_response_fits(client: Dialogue) -> None:
     assert client.ask("AUTH PLAIN " + b64encode(b"\0seller\0" + b"x" * 6_000).decode()).startswith("535")
 
 
+def test_only_the_lines_of_a_login_may_be_long(client: Dialogue) -> None:  # R-IN-06
+    long = b64encode(b"\0seller\0" + b"x" * 6_000).decode()
+    assert client.ask(f"MAIL FROM:<a@b.example> {' ' * 2_100}x").startswith("500 5.5.2")
+    assert client.ask(f"NOOP {long}").startswith("500 5.5.2")
+    assert client.ask(f"AUTHX {long}").startswith("500 5.5.2")
+    assert client.ask(f"AUTH PLAIN {long}{long}").startswith("500 5.5.2")
+    assert client.ask("AUTH PLAIN").startswith("334")
+    assert client.ask(long).startswith("535")
+
+
 def test_guessing_passwords_ends_the_session(client: Dialogue, env: SmtpInEnv) -> None:
     client.say(*[WRONG] * 9)
     assert [line[:9] for line in client.rest()] == ["535 5.7.8"] * 4 + ["421 4.7.0"]

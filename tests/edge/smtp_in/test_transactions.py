@@ -104,6 +104,9 @@ def test_postmaster_without_a_domain_is_ours(env: SmtpInEnv) -> None:
         ("MAIL FROM:<a@b.example>>", "501 5.5.4"),
         ("MAIL FROM:<<a@b.example>>", "501 5.5.4"),
         ("MAIL FROM:<a@b.example>SIZE=1", "501 5.5.4"),
+        ('MAIL FROM:<"a@b.example>', "501 5.5.4"),
+        ('MAIL FROM:<"a\\"@b.example>', "501 5.5.4"),
+        ("MAIL FROM: SIZE=1 <a@b.example>", "501 5.5.4"),
         ("MAIL FROM:<a>", "501 5.1.7"),
         ("MAIL FROM:<a@>", "501 5.1.7"),
         ("MAIL FROM:<a b@c.example>", "501 5.1.7"),
@@ -156,6 +159,8 @@ def test_what_breaks_the_grammar_is_refused_with_its_code(env: SmtpInEnv, comman
     [
         "mail from:<a@b.example>",
         "MAIL FROM: <a@b.example>",
+        "MAIL FROM:   <a@b.example>   SIZE=1   BODY=8BITMIME",
+        "MAIL FROM:<>",
         'MAIL FROM:<"a <b> \\" c"@d.example>',
         "MAIL FROM:<a..b.@carrier.example>",
         "MAIL FROM:<a@b.example> SIZE=0 body=8bitmime",
