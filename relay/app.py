@@ -32,6 +32,7 @@ from relay.edge.web.app import build as build_web
 from relay.edge.web.connections import WebConnections
 from relay.edge.web.server import WebServer
 from relay.edge.web.signed_links import routes as link_pages
+from relay.edge.workers.pool import WorkerPool
 from relay.housekeeping import Housekeeping
 from relay.installation import data_dir, opened, private_paths
 from relay.intake import SmtpIntake
@@ -47,6 +48,7 @@ from relay.ports import (
     Signer,
     Store,
     StoreUnavailableError,
+    Workers,
 )
 from relay.signed_links import SignedLinkService
 from relay.steps.daily_budget import CountedDailyBudget
@@ -80,6 +82,7 @@ def services(
     signer: Signer,
     dispatcher: Dispatcher,
     scanners: Sequence[Scanner],
+    workers: Workers,
     web_port: int,
 ) -> Services:
     """Returns the services of the flow as configured, over an open store.
@@ -109,6 +112,7 @@ def services(
             key=store.secrets.get("link"),
             life_s=config.web.link_life_s,
         ),
+        workers=workers,
         jitter=random.random,
     )
 
@@ -223,6 +227,9 @@ class Daemon:
         scanners = scan.scanners(config.scanner, data_dir=directory, observer=self._observer)
         for scanner in scanners:
             stack.push_async_callback(scanner.close)
+        workers = WorkerPool(config.heavy_mail, clock=clock, observer=self._observer)
+        workers.start()
+        stack.push_async_callback(workers.stop)
         worker, housekeeping = Worker(), Housekeeping()
         counters = ProcessCounters(clock)
         web = WebServer(
@@ -243,6 +250,7 @@ class Daemon:
             signer=self._signer,
             dispatcher=worker,
             scanners=scanners,
+            workers=workers,
             web_port=self.ports["web"],
         )
         worker.start(self._services)

@@ -37,13 +37,14 @@ from relay.ports import (
     Settlement,
     StoredContent,
     StoreUnavailableError,
+    TooHeavyError,
     UnavailableError,
     Use,
 )
 from relay.steps import operator_mail, quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import offload, weight
+from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_split
 from relay.steps.outcomes import (
     Checked,
     DistinctResult,
@@ -74,6 +75,7 @@ _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
 _OWN_ALIAS: Final = Reason(code=ReasonCode.OWN_ALIAS)
 _LOOP: Final = Reason(code=ReasonCode.LOOP)
+_TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _SHORTEST_WAIT_S: Final = 2
 """A big content for which there is no memory is looked at again after one to three times as long."""
 
@@ -122,45 +124,52 @@ async def accept_reply(services: Services, incoming: Incoming) -> bool:
 async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     """Resolves and merges the recipients; identifies, decides and rewrites once for each that is left (R-IN-05)."""
     resolved = await resolve(services.store, services.marketplaces, services.ids, incoming)
-    has_operator = any(isinstance(one, OperatorRecipient) for one in resolved.distinct.values())
-    hop_count = await offload(len(incoming.content), hops, incoming.content) if has_operator else 0
-    seen_by = await offload(len(incoming.content), operator_marks, incoming.content) if has_operator else ()
     results = ResultsInTransaction(resolved)
+    work = MailWork(services.workers, incoming)
+    mail: ParsedMail | None
     try:
-        mail = await receive(services.authenticator, services.settings.mime_limits, incoming)
-    except (HeadError, MimeError) as error:
+        mail = await receive(services.authenticator, services.settings.mime_limits, incoming, work)
+        await _judge_each(services, incoming, mail, results, work)
+    except (HeadError, MimeError, TooHeavyError) as error:
+        mail = None
         for key, recipient in resolved.distinct.items():
             if isinstance(recipient, OperatorRecipient):
-                results.add(key, await _for_operator(services, incoming, recipient, hop_count, seen_by))
+                results.add(key, await _for_operator(services, incoming, recipient))
             else:
                 results.add(key, _unreadable(recipient, error))
-        return TransactionResult(mail=None, recipients=results.in_order(incoming))
+    return TransactionResult(mail=mail, recipients=results.in_order(incoming))
+
+
+async def _judge_each(
+    services: Services, incoming: Incoming, mail: ParsedMail, results: ResultsInTransaction, work: MailWork
+) -> None:
+    """Adds the result for each distinct recipient. Raises TooHeavyError if the message must not be worked on again."""
+    resolved = results.resolved
     parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
-    load_bytes = weight(incoming.content, mail.root) * parties
+    is_heavy = is_heavy_to_judge(incoming.content, mail.root, parties)
     scans = Scans(services.scanners, incoming)
     for number, (key, recipient) in enumerate(resolved.distinct.items()):
         if number:
             await asyncio.sleep(0)  # other sessions get a turn of the loop
         match recipient:
             case OperatorRecipient():
-                results.add(key, await _for_operator(services, incoming, recipient, hop_count, seen_by))
+                results.add(key, await _for_operator(services, incoming, recipient))
             case UnknownRecipient():
                 results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
             case PartyRecipient():
-                results.add(key, await _judge_one(services, incoming, mail, recipient, results, scans, load_bytes))
+                results.add(key, await _judge_one(services, incoming, mail, recipient, results, scans, work, is_heavy))
             case _:
                 assert_never(recipient)
-    return TransactionResult(mail=mail, recipients=results.in_order(incoming))
 
 
-async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: Incoming) -> ParsedMail:
+async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: Incoming, work: MailWork) -> ParsedMail:
     """Reads structure and header within the limits, and authenticates the mail.
 
     Where signatures alone prove the writer, thread ids and our own fields that they do not cover are left out.
-    Raises MimeError, HeadError, UnavailableError.
+    Raises MimeError, HeadError, TooHeavyError, UnavailableError.
     """
     content = incoming.content
-    root = await offload(len(content), split, content, limits)
+    root = await work.do(split, content, limits, is_heavy=is_heavy_to_split(content))
     head = read_head(content, root)
     authentication = await authenticator.authenticate(incoming, head.from_address, root)
     if ignored := coverage.IGNORED_UNSIGNED.intersection(authentication.uncovered):
@@ -176,13 +185,13 @@ async def _judge_one(
     recipient: PartyRecipient,
     results: ResultsInTransaction,
     scans: Scans,
-    load_bytes: int,
+    work: MailWork,
+    is_heavy: bool,
 ) -> DistinctResult | OwnCopy:
-    """Identifies, decides and rewrites for one party.
+    """Identifies, decides and rewrites for one party; a heavy message is judged and rewritten by a worker.
 
-    `load_bytes` is the weight of the whole transaction, which decides whether the work goes to a thread. Mail whose
-    From address is neither proven nor listed costs the same work as if it were listed, and is refused after that: how
-    long the answer takes tells nobody whether the address is on the list (R-IN-09).
+    Mail whose From address is neither proven nor listed costs the same work as if it were listed, and is refused after
+    that: how long the answer takes tells nobody whether the address is on the list (R-IN-09).
     """
     policy, now = recipient.policy, incoming.received_at
     if (copy := results.own_copy(recipient)) and is_own_alias(incoming, mail.head, recipient.pair, recipient.to):
@@ -197,16 +206,17 @@ async def _judge_one(
     if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
         return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
     facts = replace(facts, scans=await scans.get())
-    verdict = await offload(load_bytes, decide, incoming, mail.head, mail.root, facts, writer, policy, now)
+    work, case = work.by(writer, facts), (incoming, mail.head, mail.root, facts, writer, policy, now)
+    verdict = await work.do(decide, *case, is_heavy=is_heavy)
     judgement = Judgement(recipient=recipient, mail=mail, facts=facts, writer=writer, verdict=verdict)
-    result = await _result(services, incoming, judgement, load_bytes)
+    result = await _result(services, incoming, judgement, work, is_heavy=is_heavy)
     if writer.proof is Proof.NONE and (writer.sender is None or recipient.check or facts.duplicate_of is not None):
         return Refused(recipient=recipient, reason=_UNPROVEN, is_kept=True)
     return result
 
 
 async def _result(
-    services: Services, incoming: Incoming, judgement: Judgement, load_bytes: int
+    services: Services, incoming: Incoming, judgement: Judgement, work: MailWork, *, is_heavy: bool
 ) -> JudgedResult | Refused:
     """Returns the outcome of a judgement; rewrites what may go to the other side."""
     recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
@@ -224,7 +234,7 @@ async def _result(
     if verdict.to_operator:
         return await _rerouted(services, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
-    rewritten = await offload(load_bytes, rewrite, incoming.content, judgement.mail.root, the_plan)
+    rewritten = await work.do(rewrite, incoming.content, judgement.mail.root, the_plan, is_heavy=is_heavy)
     uses = quota.uses(judgement.facts, judgement.writer, verdict, recipient.policy, now)
     outcome = Relayed if verdict.action is Action.RELAY else Held
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
@@ -287,12 +297,10 @@ async def _rerouted(services: Services, incoming: Incoming, judgement: Judgement
     return Rerouted(judgement=judgement, uses=uses)
 
 
-async def _for_operator(
-    services: Services, incoming: Incoming, recipient: OperatorRecipient, hop_count: int, seen_by: Sequence[str]
-) -> ForOperator | Refused:
+async def _for_operator(services: Services, incoming: Incoming, recipient: OperatorRecipient) -> ForOperator | Refused:
     """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
-    own = recipient.marketplace.domains
-    if hop_count > recipient.policy.limits.hop_limit or any(domain in own for domain in seen_by):
+    content, own = incoming.content, recipient.marketplace.domains
+    if hops(content) > recipient.policy.limits.hop_limit or any(domain in own for domain in operator_marks(content)):
         return Refused(recipient=recipient, reason=_LOOP)
     uses = await operator_mail.uses(services.store, services.settings.operator_mail, incoming, recipient)
     if isinstance(uses, Reason):
@@ -300,7 +308,9 @@ async def _for_operator(
     return ForOperator(recipient=recipient, uses=uses)
 
 
-def _unreadable(recipient: Recipient, error: HeadError | MimeError) -> Refused:
+def _unreadable(recipient: Recipient, error: HeadError | MimeError | TooHeavyError) -> Refused:
+    if isinstance(error, TooHeavyError):
+        return Refused(recipient=recipient, reason=_TOO_COMPLEX)
     code = ReasonCode.FROM_DEFECT if isinstance(error, HeadError) else ReasonCode.MALFORMED
     reason = Reason(code=code, values=(("detail", str(error)),))
     return Refused(recipient=recipient, reason=reason)

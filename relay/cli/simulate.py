@@ -21,6 +21,7 @@ from relay.edge import scan
 from relay.edge.clients import client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
+from relay.steps.offload import ThreadWorkers
 from relay.steps.outcomes import (
     Checked,
     Duplicate,
@@ -174,6 +175,7 @@ async def _services(session: CliContext, store: Store) -> AsyncIterator[Services
             signer=out_of_reach,
             dispatcher=out_of_reach,
             scanners=scanners,
+            workers=ThreadWorkers(),
             web_port=session.config.web.port,
         )
 

@@ -107,6 +107,26 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         )
 
 
+class HeavyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The worker processes that judge and rewrite messages which take long.
+
+    `waiting` messages at most wait for a worker, each `wait_s` at most. The work on one message for one recipient may
+    use `cpu_s` seconds of a processor and `memory_bytes`, and takes `deadline_s` at most; after `tries` attempts that
+    used up time or memory the message is refused. A worker is replaced after `tasks_per_worker` pieces of work.
+    """
+
+    workers: Positive = 2
+    workers_per_party: Positive = 1
+    waiting: Positive = 100
+    waiting_per_party: Positive = 10
+    wait_s: Duration = 60
+    cpu_s: Positive = 30
+    deadline_s: Duration = 120
+    memory_bytes: Positive = 234_881_024
+    tasks_per_worker: Positive = 500
+    tries: Positive = 3
+
+
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CIDR lists.
 
@@ -272,6 +292,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listener: tuple[Listener, ...] = ()
     tls: Tls = Tls()
     limits: SmtpLimits = SmtpLimits()
+    heavy_mail: HeavyMail = HeavyMail()
     networks: Networks = Networks()
     delivery: DeliverySection = DeliverySection()
     dns: Dns = Dns()

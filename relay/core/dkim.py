@@ -8,7 +8,8 @@ uses the system's random source.
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +48,8 @@ _SIGNED: Final = frozenset(
     }
 )
 _B_LINE: Final = 72
+_PIECE_BYTES: Final = 262_144
+_WITHIN_WORD: Final = re.compile(rb"(?<=[^ \t\r\n])[^ \t\r\n]")
 
 
 class KeyState(StrEnum):
@@ -146,7 +149,7 @@ def sign(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, 
 
 def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> Sequence[Unsigned]:
     """Returns the unsigned fields, one per key: all of the work except the key operations."""
-    body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
+    body_hash = base64.b64encode(relaxed_digest(body))
     names, fields = _signed_fields(header)
     signed_at = int(now.timestamp())
     prepared = []
@@ -206,8 +209,35 @@ def _relaxed_value(raw: bytes) -> bytes:
 
 def relaxed_body(body: bytes) -> bytes:
     """Returns the relaxed form of a body with CRLF lines (RFC 6376 §3.4.4)."""
-    text = _single_spaced(body).replace(b" \r\n", b"\r\n").rstrip(b" ").rstrip(b"\r\n")
-    return text + b"\r\n" if text else b""
+    return b"".join(_relaxed_pieces(body))
+
+
+def relaxed_digest(body: bytes) -> bytes:
+    """Returns the SHA-256 of the relaxed form of a body.
+
+    In a thread, it leaves the interpreter to other threads after each piece.
+    """
+    digest = hashlib.sha256()
+    for piece in _relaxed_pieces(body):
+        digest.update(piece)
+    return digest.digest()
+
+
+def _relaxed_pieces(body: bytes) -> Iterator[bytes]:
+    """Yields the relaxed form of a body in pieces, which are cut within words. Empty lines at the end are left out."""
+    start, line_ends, is_empty = 0, b"", True
+    while start < len(body):
+        cut = _WITHIN_WORD.search(body, start + _PIECE_BYTES)
+        end = cut.start() if cut else len(body)
+        text = _single_spaced(body[start:end]).replace(b" \r\n", b"\r\n")
+        kept = (text if cut else text.rstrip(b" ")).rstrip(b"\r\n")
+        if kept:
+            yield line_ends + kept
+            is_empty = False
+        line_ends = text[len(kept) :] if kept else line_ends + text
+        start = end
+    if not is_empty:
+        yield b"\r\n"
 
 
 def _single_spaced(text: bytes) -> bytes:

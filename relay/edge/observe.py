@@ -60,10 +60,14 @@ COUNTERS: Final[Mapping[str, Metric]] = {
     "store_put_off": Metric(
         "Operations of the store that failed for now, by SQLSTATE class or SQLite's name.", ("code",)
     ),
+    "heavy_work": Metric("Pieces of work on heavy mail given to worker processes, by outcome.", ("outcome",)),
+    "heavy_workers_started": Metric("Worker processes for heavy mail that were started."),
     "internal_errors": Metric("Unforeseen errors; each has a log entry with its traceback.", ("where",)),
 }
 DURATIONS: Final[Mapping[str, Metric]] = {
     "smtp_in_commit_seconds": Metric("Time from the final dot to the durable answer."),
+    "heavy_work_wait_seconds": Metric("Time that a piece of work on heavy mail waits for a worker process."),
+    "heavy_work_seconds": Metric("Time of one piece of work on heavy mail in its worker process."),
     "delivery_seconds": Metric("Time of one attempt to send, from look-up to answer."),
 }
 

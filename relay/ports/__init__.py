@@ -70,6 +70,7 @@ from relay.ports.store import (
     ThreadStore,
 )
 from relay.ports.system import Clock, Ids, Observer
+from relay.ports.workers import HeavyMailError, TooHeavyError, Workers
 
 __all__ = [
     "Acceptance",
@@ -86,6 +87,7 @@ __all__ = [
     "DkimKey",
     "DkimKeyStore",
     "EventLog",
+    "HeavyMailError",
     "HoldStore",
     "HostRecord",
     "Ids",
@@ -146,8 +148,10 @@ __all__ = [
     "StoredReport",
     "TakenSignature",
     "ThreadStore",
+    "TooHeavyError",
     "UnavailableError",
     "Unlogged",
     "Use",
     "WaitLimit",
+    "Workers",
 ]

@@ -4,6 +4,7 @@ A failure that the origin of its report confirms settles the item, and its write
 the state stays, and the writer gets one notice in uncertain words. All else leaves an event.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +24,10 @@ from relay.core.model.message import Incoming
 from relay.core.model.reason import ReasonCode
 from relay.core.notice.compose import NoticeType
 from relay.core.policy.case import automatic
-from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store
+from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store, TooHeavyError
 from relay.steps import notices
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import offload
+from relay.steps.offload import MailWork, is_heavy_to_split, offload
 from relay.steps.services import Services
 
 _UNCERTAIN_A_DAY: Final = 3
@@ -57,8 +58,11 @@ async def read(services: Services, incoming: Incoming, item_id: str) -> Opened |
     if item is None:
         services.event_log.report_ignored("unknown", None)
         return None
-    report = await offload(len(content), bounce.read, content)
-    head = await offload(len(content), _head, content, services.settings.mime_limits)
+    work = MailWork(services.workers, incoming)
+    report, head = None, None
+    with contextlib.suppress(TooHeavyError):
+        report = await work.do(bounce.read, content, is_heavy=is_heavy_to_split(content))
+        head = await _head(services.settings.mime_limits, content, work)
     answers, from_address = "", head.from_address if head else ""
     if report is None and head is not None and item.kind is ItemKind.RELAY:
         answers = await _alias(services.store, item) if automatic(incoming, head) is Automatic.REPLY else ""
@@ -66,9 +70,10 @@ async def read(services: Services, incoming: Incoming, item_id: str) -> Opened |
     return Opened(item=item, report=report, from_address=from_address, answers=answers, is_marked=is_marked)
 
 
-def _head(content: bytes, limits: MimeLimits) -> Head | None:
+async def _head(limits: MimeLimits, content: bytes, work: MailWork) -> Head | None:
     try:
-        return read_head(content, split(content, limits))
+        root = await work.do(split, content, limits, is_heavy=is_heavy_to_split(content))
+        return read_head(content, root)
     except (HeadError, MimeError):
         return None
 

@@ -16,7 +16,19 @@ from relay.core.model.operator_limits import OperatorLimits
 from relay.core.notice.texts import Catalogue
 from relay.core.retry import Schedule
 from relay.core.signed_link import Link, Purpose, mint
-from relay.ports import Authenticator, Clock, Courier, Ids, Lanes, Observer, Scanner, Signer, Store, StoredContent
+from relay.ports import (
+    Authenticator,
+    Clock,
+    Courier,
+    Ids,
+    Lanes,
+    Observer,
+    Scanner,
+    Signer,
+    Store,
+    StoredContent,
+    Workers,
+)
 from relay.steps.event_log import EventLog
 from relay.steps.room import Room
 
@@ -145,4 +157,5 @@ class Services:
     delivery_room: Room
     stranger_budget: DailyBudget
     links: SignedLinkUrls
+    workers: Workers
     jitter: Callable[[], float]

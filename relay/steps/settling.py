@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from relay.core import redact, verp
@@ -21,7 +22,6 @@ from relay.core.rewrite.compose import received
 from relay.core.rewrite.downgrade import downgraded as downgrade
 from relay.ports import Delivery, Ids, Outgoing, OutgoingNotice, Settlement, StoredContent
 from relay.steps import notices
-from relay.steps.offload import offload
 from relay.steps.services import Services
 
 _UNREACHED: Final = Delivery(
@@ -34,6 +34,10 @@ _UNREACHED: Final = Delivery(
     host="",
     tls="",
 )
+_FITTED_AT_ONCE_BYTES: Final = 100_000
+"""The size up to which mail is fitted to a server without 8BITMIME on the loop: the worst text takes 7 ms then."""
+_OUTGOING: Final = "outgoing"
+"""The party in whose name the worker processes fit mail, so that it keeps no place of a writer."""
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,
@@ -62,8 +66,12 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
 
     async def downgraded(eight_bit: bool) -> bytes:
         unsigned = b"".join((header, b"\r\n", body))
-        fitted = await offload(len(unsigned), downgrade, unsigned, eight_bit=eight_bit)
-        if fitted is unsigned:
+        fit = partial(downgrade, eight_bit=eight_bit)
+        if len(unsigned) <= _FITTED_AT_ONCE_BYTES:
+            fitted = fit(unsigned)
+        else:
+            fitted = await services.workers.run(_OUTGOING, unsigned, fit, unsigned)
+        if fitted == unsigned:
             return content
         start = body_start(fitted)
         return await signed(fitted[: start - 2], fitted[start:])

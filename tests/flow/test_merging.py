@@ -1,14 +1,15 @@
 """Several addresses of one recipient in one transaction: judged once, recorded once, answered each (R-IN-05, R-REW-05)."""
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 
+from relay.core.mail.mime import Part
 from relay.core.model.event import EventType
+from relay.core.model.facts import Authentication, Proof
 from relay.core.model.kind import Kind
 from relay.core.model.message import Incoming, MessageState, Peer, Port
 from relay.core.model.optout import OptOut
@@ -19,10 +20,14 @@ from relay.core.model.policy import Policy, Quotas
 from relay.core.model.sender import SenderState
 from relay.core.policy.decide import decide
 from relay.core.rewrite.rewrite import rewrite
-from relay.ports import MessageSummary
+from relay.edge.authenticate import SessionAuthenticator
+from relay.ports import MessageSummary, TooHeavyError
+from relay.steps.offload import ThreadWorkers
 from tests.support.counted_store import CountedPart, CountedStore
 from tests.support.market_env import BUYER, DOMAIN, SELLER, Aligned, MarketEnv, parsed
 
+A = TypeVarTuple("A")
+T = TypeVar("T")
 HELPER = "helper@elsewhere.example"
 
 
@@ -229,30 +234,94 @@ async def test_an_address_that_both_sides_once_listed_loses_no_mail(market: Mark
     assert events.count(EventType.COPY_MERGED) == 1
 
 
-@pytest.mark.parametrize(("recipients", "in_thread"), [(1, False), (4, True)])
-async def test_many_recipients_of_a_middling_mail_are_not_judged_on_the_loop(
-    market: MarketEnv, recipients: int, in_thread: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:  # R-IN-06
-    ran_in = []
+class WatchedWorkers(ThreadWorkers):
+    """Workers that remember the names of what they did, and for whom."""
 
-    def watched(work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any) -> Any:
-            ran_in.append(threading.current_thread())
-            return work(*args)
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str]] = []
 
-        return run
+    async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
+        self.done.append((party, getattr(work, "__name__", "")))
+        return await super().run(party, content, work, *args)
 
-    monkeypatch.setattr("relay.flow.decide", watched(decide))
-    monkeypatch.setattr("relay.flow.rewrite", watched(rewrite))
+
+async def buyers(market: MarketEnv, count: int) -> list[str]:
+    """Returns the aliases of as many buyers of the seller."""
     aliases = [market.buyer_alias]
-    for number in range(1, recipients):
+    for number in range(1, count):
         buyer = await market.store.parties.put("market", Role.BUYER, f"C{number}", mailbox=f"c{number}@phone.example")
         seller_id = market.pair.seller.party.id
         pair = await market.store.pairs.put("market", buyer.id, seller_id, dict.fromkeys(Role, DOMAIN))
         aliases.append(pair.buyer.alias.address)
-    await market.send(SELLER, *aliases, body="Good day, the table is ready. " * 2_000)
-    assert len(ran_in) == 2 * recipients
-    assert {one is not threading.current_thread() for one in ran_in} == {in_thread}
+    return aliases
+
+
+@pytest.mark.parametrize(("recipients", "words", "is_heavy"), [(1, 100, False), (1, 2_000, True), (40, 100, True)])
+async def test_size_times_recipients_decides_where_a_mail_is_judged(
+    market: MarketEnv, recipients: int, words: int, is_heavy: bool
+) -> None:  # R-IN-06
+    market.services.workers = workers = WatchedWorkers()
+    await market.set_marketplace(policies=(Policy(quotas=Quotas(seller_per_day=0)),))
+    await market.send(SELLER, *await buyers(market, recipients), body="Good day, the table is ready. " * words)
+    seller = market.pair.seller.party.id
+    assert workers.done == [(seller, "decide"), (seller, "rewrite")] * recipients * is_heavy
+
+
+async def test_a_heavy_mail_to_many_tags_is_judged_once(market: MarketEnv) -> None:  # R-IN-06, R-REW-05
+    market.services.workers = workers = WatchedWorkers()
+    tags = tagged(market.buyer_alias, *map(str, range(100)))
+    check = f"check+{market.buyer_alias}"
+    await market.send(SELLER, *tags, market.buyer_alias, *tags, check, check, body="<style>" * 20_000)
+    assert [name for _, name in workers.done] == ["decide", "rewrite", "decide"]
+
+
+class Proving(SessionAuthenticator):
+    """Authentication that proves each From."""
+
+    async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
+        return Authentication(proof=Proof.ALIGNED)
+
+
+@pytest.mark.parametrize(("sender", "registered"), [(SELLER, True), ("stranger@elsewhere.example", False)])
+async def test_strangers_share_one_place_among_the_workers(
+    market: MarketEnv, sender: str, registered: bool
+) -> None:  # R-IN-06
+    market.services.workers = workers = WatchedWorkers()
+    market.services.authenticator = Proving()
+    await market.send(sender, market.buyer_alias, trusted=False, body="Good day. " * 200_000)
+    parties = ["192.0.2.0/24", *[market.pair.seller.party.id if registered else "strangers"] * 2]
+    assert workers.done == list(zip(parties, ["split", "decide", "rewrite"], strict=True))
+
+
+async def test_a_login_names_its_party_to_the_workers_from_the_start(market: MarketEnv) -> None:  # R-IN-06
+    market.services.workers = workers = WatchedWorkers()
+    await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body="Good day. " * 200_000)
+    assert {party for party, _ in workers.done} == {market.pair.seller.party.id}
+
+
+class OverwhelmedWorkers(ThreadWorkers):
+    """Workers that a message has ended too often at one step."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+
+    async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
+        if getattr(work, "__name__", "") == self.step:
+            raise TooHeavyError
+        return await super().run(party, content, work, *args)
+
+
+@pytest.mark.parametrize("step", ["split", "decide", "rewrite"])
+async def test_a_message_that_ends_each_worker_is_refused_and_recorded(market: MarketEnv, step: str) -> None:
+    # R-IN-06, R-IN-10
+    market.services.workers = OverwhelmedWorkers(step)
+    other = (await another_pair(market)).buyer.alias.address
+    to = market.buyer_alias, other, market.seller_alias, f"postmaster@{DOMAIN}"
+    replies = await market.send(SELLER, *to, body="Good day. " * 200_000)
+    assert [(one.code, one.enhanced) for one in replies] == [(554, "5.6.0")] * 3 + [(250, "2.0.0")]
+    assert "takes too much time" in replies[0].text
+    states = Counter(one.state for one in await market.store.records.messages())
+    assert states == {MessageState.REFUSED: 3, MessageState.QUEUED: 1}
 
 
 async def test_a_reload_in_the_middle_of_a_message_changes_its_policy_for_none(market: MarketEnv) -> None:  # R-POL-15

@@ -1,13 +1,13 @@
-"""What may cost more than a turn of the loop goes to a thread."""
+"""Heavy mail goes to a worker, light mail does not (R-IN-06)."""
 
 import io
-import threading
 import zipfile
+from base64 import b64encode
 
 import pytest
 
 from relay.core.mail.mime import MimeLimits, split
-from relay.steps.offload import offload, weight
+from relay.steps.offload import is_heavy_to_judge
 
 
 def packed() -> bytes:
@@ -18,7 +18,7 @@ def packed() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("header", "body", "waits"),
+    ("header", "body", "heavy"),
     [
         (b"", b"Hello", False),
         (b"Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n\r\nHello\r\n--b--\r\n", False),
@@ -30,9 +30,38 @@ def packed() -> bytes:
         (b"Content-Type: application/octet-stream; name=a.txt\r\n", b" " * 1_000 + b"%PDF-1.7", True),
     ],
 )
-async def test_a_small_file_that_may_unpack_to_a_big_one_is_not_read_on_the_loop(
-    header: bytes, body: bytes, waits: bool
-) -> None:  # R-IN-06
+def test_a_small_file_that_may_unpack_to_a_big_one_is_heavy(header: bytes, body: bytes, heavy: bool) -> None:
+    assert is_heavy(header, body) is heavy
+
+
+def is_heavy(header: bytes, body: bytes, parties: int = 1) -> bool:
     content = header + b"\r\n" + body
-    ran_in = await offload(weight(content, split(content, MimeLimits())), threading.current_thread)
-    assert (ran_in is not threading.current_thread()) is waits
+    return is_heavy_to_judge(content, split(content, MimeLimits()), parties)
+
+
+HTML = b"Content-Type: text/html\r\n"
+BASE64 = b"Content-Transfer-Encoding: base64\r\n"
+WORDS = b"Good day, the table is ready.\r\n"
+NUMBERS = b"09012345678\r\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "parties", "heavy"),
+    [
+        (b"", WORDS * 160, 1, False),
+        (b"", WORDS * 160, 15, False),
+        (b"", WORDS * 160, 30, True),
+        (b"", WORDS * 400, 1, True),
+        (HTML, WORDS * 160, 1, False),
+        (HTML, WORDS * 300, 1, True),
+        (b"", NUMBERS * 50, 1, False),
+        (b"", NUMBERS * 400, 1, True),
+        (BASE64, b64encode(NUMBERS * 50), 1, False),
+        (BASE64, b64encode(NUMBERS * 400), 1, True),
+        (b"Content-Transfer-Encoding: quoted-printable\r\n", b"=30" * 2_000, 1, True),
+    ],
+)
+def test_a_text_is_heavy_by_the_time_that_the_worst_of_its_kind_takes(
+    header: bytes, body: bytes, parties: int, heavy: bool
+) -> None:
+    assert is_heavy(header, body, parties) is heavy

@@ -63,6 +63,9 @@ trusted = ["127.0.0.0/8"]
 front_hosts = ["{FRONT}"]
 plain_auth = true
 
+[heavy_mail]
+workers = 1
+
 [delivery]
 allowed_networks = ["127.0.0.0/8", "::1/128"]
 poll_s = 0.2

@@ -37,6 +37,7 @@ from relay.steps.daily_budget import CountedDailyBudget
 from relay.steps.event_log import EventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
+from relay.steps.offload import ThreadWorkers
 from relay.steps.room import Room
 from relay.steps.services import Services, Settings, SignedLinkUrls
 from relay.store import connect
@@ -251,6 +252,7 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             delivery_room=Room(33_554_432),
             stranger_budget=CountedDailyBudget(1_000_000),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
+            workers=ThreadWorkers(),
             jitter=lambda: 0.5,
         )
         yield MarketEnv(services=services, intake=SmtpIntake(services, logins), clock=clock, courier=courier, pair=pair)

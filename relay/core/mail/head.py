@@ -50,6 +50,8 @@ KIND_MARK: Final = "x-relay-kind"
 
 _MAX_WORD: Final = 255
 _MAX_TEXT: Final = 10_000
+_TRACE_BYTES: Final = 262_144
+"""Servers write their trace fields at the top; a header that is longer than this is no mail's."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _OPERATOR_MARK: Final = re.compile(
@@ -104,7 +106,7 @@ def without(root: Part, names: frozenset[str]) -> Part:
 
 def hops(content: bytes) -> int:
     """Returns how many servers a mail has passed, also for a mail that cannot be read otherwise (RFC 5321 §6.3)."""
-    return len(_RECEIVED.findall(content, 0, body_start(content)))
+    return len(_RECEIVED.findall(content, 0, min(body_start(content), _TRACE_BYTES)))
 
 
 def operator_marks(content: bytes) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def operator_marks(content: bytes) -> tuple[str, ...]:
 
     Mail to an operator is not rewritten, and may be relayed mail that a party reports: only this mark ends its loops.
     """
-    found = _OPERATOR_MARK.findall(content, 0, body_start(content))
+    found = _OPERATOR_MARK.findall(content, 0, min(body_start(content), _TRACE_BYTES))
     return tuple(domain.decode("ascii").lower() for domain in found)
 
 

@@ -21,7 +21,8 @@ from relay.core.mail import words
 class MimeLimits:
     """Limits of the structure.
 
-    `header_bytes` counts the header blocks of all parts together, `header_fields` those of one part.
+    `header_bytes` counts the header blocks of all parts together, `header_fields` the fields of one part; all parts
+    together may have `FIELDS_IN_ALL` times as many.
     """
 
     parts: int = 200
@@ -34,6 +35,10 @@ class MimeLimits:
 
 
 MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
+
+
+FIELDS_IN_ALL: Final = 5
+"""A mail with many attached mails has several times the fields of one; each costs time in each step."""
 
 
 class MimeError(ValueError):
@@ -158,6 +163,7 @@ class _Splitter:
         self._limits = limits
         self._parts_left = limits.parts
         self._header_bytes_left = limits.header_bytes
+        self._fields_left = FIELDS_IN_ALL * limits.header_fields
         # Lines that merely begin like a boundary cost a look each; a few are normal (one boundary begins another).
         self._looks_left = 20 * limits.parts
 
@@ -225,7 +231,8 @@ class _Splitter:
             for match in itertools.islice(_FIELD.finditer(self._content, start, end), self._limits.header_fields + 1)
             if match.end() > match.start()
         )
-        if len(fields) > self._limits.header_fields:
+        self._fields_left -= len(fields)
+        if len(fields) > self._limits.header_fields or self._fields_left < 0:
             raise MimeError("too many header fields")
         return fields
 

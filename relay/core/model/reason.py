@@ -102,6 +102,7 @@ class ReasonCode(StrEnum):
     OPERATOR_MAIL_LIMIT = "operator_mail_limit", "R-IN-06", "452 4.7.1", "Too much mail to the operator today"
     """The client, or the party, has sent the operator as much as it may in one day."""
     MALFORMED = "malformed", "R-IN-06", "554 5.6.0", "Message not readable"
+    TOO_COMPLEX = "too_complex", "R-IN-06", "554 5.6.0", "Checking the message takes too much time or memory"
     THREAD_CLOSED = (
         "thread_closed",
         "R-POL-18",

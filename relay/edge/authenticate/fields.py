@@ -79,8 +79,10 @@ class Message:
         """Returns the SHA-256 of the body in "simple" or "relaxed" form (RFC 6376 §3.4.3, §3.4.4)."""
         if canonicalization not in self._hashes:
             body = bytes(self._body)
-            canonical = dkim.relaxed_body(body) if canonicalization == "relaxed" else body.rstrip(b"\r\n") + b"\r\n"
-            self._hashes[canonicalization] = hashlib.sha256(canonical).digest()
+            if canonicalization == "relaxed":
+                self._hashes[canonicalization] = dkim.relaxed_digest(body)
+            else:
+                self._hashes[canonicalization] = hashlib.sha256(body.rstrip(b"\r\n") + b"\r\n").digest()
         return self._hashes[canonicalization]
 
 

@@ -270,6 +270,10 @@ class Transaction(Connection):
             case ports.StoreUnavailableError():
                 self._context.count_refusal("unavailable")
                 _log.debug("smtp_command_put_off", port=port, code=error.code)
+            case ports.HeavyMailError():
+                self._context.count_refusal("heavy_mail")
+                _log.warning("smtp_command_put_off", port=port, error=str(error))
+                return Reply(451, "4.3.2", str(error))
             case ports.UnavailableError():
                 self._context.count_refusal("unavailable")
                 _log.warning("smtp_command_put_off", port=port, error=str(error))

@@ -1,0 +1,245 @@
+"""The pool of worker processes: it starts them ahead, gives them work, ends those that overdo it, and replaces them.
+
+Each worker has pipes of its own and nothing in common with the others, so one that hangs or dies leaves them alone
+(`docs/decisions/0015-worker-processes.md` says why no library's pool is used).
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, Self, TypeVar, TypeVarTuple
+
+import structlog
+
+from relay.config import HeavyMail
+from relay.edge.workers import wire
+from relay.edge.workers.places import WorkPlaces
+from relay.ports import Clock, HeavyMailError, Observer, TooHeavyError
+
+A = TypeVarTuple("A")
+T = TypeVar("T")
+
+_MODULE: Final = "relay.edge.workers.process"
+_PIPE_BYTES: Final = 1 << 20
+_MOST_REMEMBERED: Final = 1_000
+_LONGEST_PAUSE_S: Final = 60
+_READ_AT_ONCE_BYTES: Final = 100_000
+_NOT_NOW: Final = "the message could not be checked now, try again later"
+
+_log = structlog.get_logger(__name__)
+
+
+class _Worker:
+    """A process that is ready for work."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.process = process
+        self.tasks = 0
+        self._requests, self._answers = process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls, settings: HeavyMail) -> Self:
+        """Starts a process and waits until it can work. Raises OSError and EOFError if it does not come so far.
+
+        It is a new program, so it has none of the daemon's memory and files; its modules come from where the daemon has
+        them.
+        """
+        command = (sys.executable, "-P", "-m", _MODULE, str(settings.memory_bytes), str(settings.cpu_s))
+        modules = os.pathsep.join(filter(None, sys.path))
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, limit=_PIPE_BYTES, env=os.environ | {"PYTHONPATH": modules}
+        )
+        worker = cls(process)
+        try:
+            await worker._receive()
+        except BaseException:
+            await worker.end()
+            raise
+        return worker
+
+    async def ask(self, content: bytes, request: bytes) -> bytes:
+        """Returns the answer to a request. Raises EOFError or OSError if the process ends before."""
+        self.tasks += 1
+        for payload in (content, request):
+            self._requests.write(wire.LENGTH.pack(len(payload)))
+            self._requests.write(payload)
+        await self._requests.drain()
+        return await self._receive()
+
+    async def _receive(self) -> bytes:
+        (length,) = wire.LENGTH.unpack(await self._answers.readexactly(wire.LENGTH.size))
+        return await self._answers.readexactly(length)
+
+    def retire(self) -> None:
+        """Lets the process end: its input has ended."""
+        self._requests.close()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def end(self) -> None:
+        """Kills the process, waits for its end, and closes the pipes."""
+        self.kill()
+        self.retire()
+        await self.process.wait()
+
+
+class WorkerPool:
+    """Implements `ports.Workers` with processes.
+
+    A message whose work has ended `heavy_mail.tries` workers, by its CPU time, its memory or a crash, is refused from
+    then on. Work that only waited for a processor until its deadline does not count: another try may go well.
+    """
+
+    def __init__(self, settings: HeavyMail, *, clock: Clock, observer: Observer) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._observer = observer
+        self._places = WorkPlaces(
+            in_all=settings.workers,
+            per_party=settings.workers_per_party,
+            waiting=settings.waiting,
+            waiting_per_party=settings.waiting_per_party,
+        )
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._failures: OrderedDict[bytes, int] = OrderedDict()  # by the digest of the message, the oldest first
+        self._is_stopping = False
+
+    def start(self) -> None:
+        """Begins to start the workers, and returns before they are ready."""
+        self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._settings.workers)]
+
+    async def stop(self) -> None:
+        """Ends all workers, also those at work."""
+        self._is_stopping = True
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
+        if await self._has_failed(content):
+            self._count("refused")
+            raise TooHeavyError
+        request = wire.request(content, work, args)
+        asked_s = self._clock.monotonic_s()
+        try:
+            async with self._places.place(party, self._settings.wait_s):
+                worker = await self._ready_worker()
+                begun_s = self._clock.monotonic_s()
+                answer = await self._answer(worker, content, request)
+        except HeavyMailError:
+            self._count("busy")
+            raise
+        except _FailedError as failed:
+            await self._report(failed, content, getattr(work, "__name__", "partial"))
+            raise HeavyMailError(_NOT_NOW) from None
+        self._count("done")
+        self._observer.duration_s("heavy_work_wait_seconds", begun_s - asked_s)
+        self._observer.duration_s("heavy_work_seconds", self._clock.monotonic_s() - begun_s)
+        value: T = await _result(content, answer)
+        return value
+
+    async def _keep(self) -> None:
+        """Keeps one worker in the pool: starts it, and starts the next one when it has ended."""
+        pause_s = 1
+        while True:
+            try:
+                async with asyncio.timeout(_LONGEST_PAUSE_S):
+                    worker = await _Worker.start(self._settings)
+            except (OSError, EOFError) as error:
+                _log.error("heavy_worker_not_started", error=type(error).__name__, again_in_s=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            pause_s = 1
+            self._observer.count("heavy_workers_started")
+            self._idle.put_nowait(worker)
+            try:
+                await worker.process.wait()
+            finally:
+                await worker.end()
+
+    async def _ready_worker(self) -> _Worker:
+        """Returns an idle worker; there is one for each place, but it may just be starting."""
+        try:
+            async with asyncio.timeout(self._settings.wait_s):
+                while (worker := await self._idle.get()).process.returncode is not None:
+                    pass
+                return worker
+        except TimeoutError:
+            raise HeavyMailError(_NOT_NOW) from None
+
+    async def _answer(self, worker: _Worker, content: bytes, request: bytes) -> bytes:
+        """Returns the worker's answer, and returns the worker to the pool. Raises _FailedError."""
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                answer = await worker.ask(content, request)
+        except TimeoutError:
+            worker.kill()
+            raise _FailedError("deadline") from None
+        except (OSError, EOFError):
+            worker.kill()
+            code = await worker.process.wait()
+            if self._is_stopping:
+                raise HeavyMailError(_NOT_NOW) from None
+            raise _FailedError("cpu" if code == -signal.SIGXCPU else "crash") from None
+        except BaseException:
+            worker.kill()  # its answer would be taken for that of the next request
+            raise
+        if answer == wire.OUT_OF_MEMORY:
+            worker.retire()
+            raise _FailedError("memory")
+        if worker.tasks < self._settings.tasks_per_worker:
+            self._idle.put_nowait(worker)
+        else:
+            worker.retire()
+        return answer
+
+    async def _has_failed(self, content: bytes) -> bool:
+        """Whether the message has ended too many workers; hashing a big message takes longer than to start a thread."""
+        if not self._failures:
+            return False
+        return self._failures.get(await asyncio.to_thread(_digest, content), 0) >= self._settings.tries
+
+    async def _report(self, failed: "_FailedError", content: bytes, name: str) -> None:
+        """Counts and logs a failure, and remembers the message if its work is the cause."""
+        tries = 0
+        if failed.cause != "deadline":
+            digest = await asyncio.to_thread(_digest, content)
+            tries = self._failures[digest] = self._failures.pop(digest, 0) + 1
+            if len(self._failures) > _MOST_REMEMBERED:
+                self._failures.popitem(last=False)
+        self._count(failed.cause)
+        _log.error("heavy_work_failed", cause=failed.cause, work=name, size=len(content), tries=tries)
+
+    def _count(self, outcome: str) -> None:
+        self._observer.count("heavy_work", outcome=outcome)
+
+
+class _FailedError(Exception):
+    """A worker did not finish: `cause` is "cpu", "memory", "crash" or "deadline"."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+async def _result(content: bytes, answer: bytes) -> Any:
+    """Returns the result in an answer; a long one is read in a thread. Raises the exception in it."""
+    if len(answer) > _READ_AT_ONCE_BYTES:
+        return await asyncio.to_thread(wire.result, content, answer)
+    return wire.result(content, answer)
