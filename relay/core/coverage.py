@@ -22,7 +22,9 @@ _CONTENT: Final = "content-"
 _KNOWN_CONTENT: Final = frozenset(
     {"content-type", "content-transfer-encoding", "content-disposition", "content-language", "content-id"}
 )
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|\([^()]*+\)', re.DOTALL)
+_QUOTED: Final = re.compile(r'"(?>(?:[^"\\]|\\.?)*)"?|\([^()]*+\)', re.DOTALL)
+"""A quoted name without an end reaches to the end of the value, so that no text is searched twice."""
+_TAG_SIGNS: Final = 64  # the longest local part (RFC 5321 §4.5.3.1.1)
 
 
 def signed_fields(listed: str) -> Counter[str]:
@@ -70,7 +72,8 @@ def names(values: Iterable[str], local_part: str, domain: str) -> bool:
     `local_part` and `domain` are folded. Quoted names and comments do not count.
     """
     name = re.escape(local_part)
-    wanted = re.compile(rf"(?<![\w.+-])(?:check\+)?{name}(?:\+[^\s@<>,;]*)?@([^\s<>,;]+)", re.IGNORECASE)
+    tag = rf"\+[^\s@<>,;]{{0,{_TAG_SIGNS}}}"
+    wanted = re.compile(rf"(?<![\w.+-])(?:check\+)?{name}(?:{tag})?@([^\s<>,;]+)", re.IGNORECASE)
     return any(_is_domain(match[1], domain) for value in values for match in wanted.finditer(_QUOTED.sub(" ", value)))
 
 

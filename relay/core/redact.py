@@ -10,8 +10,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 MASK: Final = "***"
-_ATOM: Final = r"[^\s<>()\[\]\"',;:@＠「」（）【】［］、。：；]+"
-_ADDRESS: Final = re.compile(f"{_ATOM}[@＠]{_ATOM}")
+_SIGN: Final = r"[^\s<>()\[\]\"',;:@＠「」（）【】［］、。：；]"
+_ADDRESS: Final = re.compile(f"(?<!{_SIGN}){_SIGN}++[@＠]{_SIGN}+")
 _HOST: Final = re.compile(
     r"<[^>]*>|https?://\S+"  # angle brackets mostly contain an address, or the rest of one
     r"|\d{1,3}(?:\.\d{1,3}){3}|(?i:[0-9a-f]{0,4}:){2,7}[0-9a-fA-F]{0,4}"

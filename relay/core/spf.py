@@ -64,7 +64,7 @@ _QUALIFIERS: Final = {
 _MODIFIER: Final = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=(.*)\Z")
 _DIRECTIVE: Final = re.compile(r"([+?~-]?)([A-Za-z0-9]+)(?=[:/]|\Z)(?::(.*?))?((?:/[0-9]+)?(?://[0-9]+)?)\Z")
 _LENGTH: Final = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z")
-_DOMAIN_END: Final = re.compile(r"\.(?:[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])\.?\Z")
+_DOMAIN_END: Final = re.compile(r"\.(?![0-9]++\.?\Z)[A-Za-z0-9][A-Za-z0-9-]*+(?<!-)\.?\Z")
 _MACRO: Final = re.compile(r"%(?:\{([slodiphcrtv])([0-9]*)(r?)([.+,/_=-]*)\}|([%_-]))", re.IGNORECASE)
 _LITERAL: Final = re.compile(r"[!-$&-~]*\Z")
 _FOR_EXPLANATIONS: Final = "crt"

@@ -97,7 +97,7 @@ _FIELD: Final = re.compile(
     rb"(?:([!-9;-~]++)[ \t]*+(:))?[^\r]*+(?>(?:\r(?!\n)[^\r]*+|\r\n[ \t][^\r]*+)*)(?:\r\n|\Z)",
 )
 _TYPE: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*/[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
-_WORD: Final = re.compile(rb"[ \t]*(?:\([^()]*\))?[ \t]*([^\s;()]+)")
+_WORD: Final = re.compile(rb"[ \t]*+(?:\([^()]*+\)[ \t]*+)?([^\s;()]+)")
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 

@@ -19,7 +19,7 @@ _LONGEST_KEPT: Final = 900  # below 998 (RFC 5322 §2.1.1): leaves space for the
 _PLAIN: Final = re.compile(rb"(?>(?:[\t ]*+[!-~][\t -~]*+\r\n)+)\Z")
 _PHRASE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_COMMENT: Final = re.compile(rb"[ \t]*\([^()]*\)[ \t]*")
+_COMMENT: Final = re.compile(rb"(?<![ \t])[ \t]*+(?:\([^()]*+\)[ \t]*+)+")
 
 _WORD: Final = re.compile(rb"(?i:high|normal|low|urgent|non-urgent|[1-5])\Z")
 _LANGUAGES: Final = re.compile(rb"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*(?:[ \t]*,[ \t]*[A-Za-z0-9-]{1,35}){0,9}\Z")

@@ -8,6 +8,7 @@ parts stay as they are, because a long line does less harm than a broken signatu
 """
 
 import binascii
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -25,7 +26,9 @@ _BASE64_BYTES: Final = _BASE64_LINE // 4 * 3
 _QP_LINE: Final = re.compile(rb"((?>(?:=[0-9A-Fa-f]{2}|[^\r\n]){25}))(?=[^\r\n])")
 _CUT: Final = re.compile(rb"([^\r\n]{998})(?=[^\r\n])")
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
-_FOLD: Final = re.compile(rb"([^\r\n]{1,900})[ \t](?=[^ \t\r\n])")
+_LINE: Final = re.compile(rb"[^\r\n]+")
+_FOLDING_POINT: Final = re.compile(rb"[ \t](?=[^ \t])")
+_LONGEST_FOLDED: Final = 900
 
 _Encoder = Callable[[bytes], bytes]
 
@@ -121,8 +124,19 @@ def _cut(text: bytes) -> bytes:
 
 def _fold(value: bytes) -> bytes:
     """Returns the field folded at white space; "" if that is not possible."""
-    folded = _FOLD.sub(rb"\1\r\n ", value)
+    folded = _LINE.sub(lambda line: _fold_line(line[0]), value)
     return b"" if has_long_line(folded) else folded
+
+
+def _fold_line(line: bytes) -> bytes:
+    """Returns the line folded at as few blanks as possible, always at the last one within `_LONGEST_FOLDED` bytes."""
+    points = [point.start() for point in _FOLDING_POINT.finditer(line)]
+    pieces, start = [], 0
+    for point, following in itertools.pairwise((*points, len(line) + _LONGEST_FOLDED)):
+        if point > start and following - start > _LONGEST_FOLDED:
+            pieces.append(line[start:point])
+            start = point + 1
+    return b"\r\n ".join((*pieces, line[start:]))
 
 
 def _wrap_base64(text: bytes) -> bytes:

@@ -20,7 +20,7 @@ _STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
 """Codecs in which a line of ASCII has different octets at different places, or line ends are not CRLF octets."""
 _NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=")
 """In quoted-printable a blank there would be lost, and an equals sign would remove the line end."""
-_FIELD: Final = re.compile(rb"([^\r\n:]*)(?::([^\r\n]*(?:\r\n[ \t][^\r\n]*)*))?\r\n")
+_FIELD: Final = re.compile(rb"(?<![^\n])([^\r\n:]*+)(?::([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*))?\r\n")
 
 
 class Recoded(NamedTuple):

@@ -15,7 +15,7 @@ from relay.core.rewrite.scrub.find import HiddenValues
 
 # A text that may name a machine or a mailbox.
 _TELLING: Final = re.compile(
-    r"@|%40|[A-Za-z0-9-]+\.[A-Za-z]{2,}(?![A-Za-z0-9])|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|:[0-9a-f]*:"
+    r"@|%40|(?<![A-Za-z0-9-])[A-Za-z0-9-]++\.[A-Za-z]{2,}+(?![0-9])|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|:[0-9a-f]*:"
 )
 _PART_FIELDS: Final = frozenset(
     {
