@@ -21,6 +21,7 @@ from relay.config import Config
 from relay.core.bounce.keeping import ReportLimits
 from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplaces
+from relay.core.public_suffixes import organizational_domain
 from relay.edge import observe, scan, system, tls
 from relay.edge.authenticate import MailAuthenticator, SessionAuthenticator
 from relay.edge.counters import ProcessCounters
@@ -257,6 +258,7 @@ class Daemon:
         stack.push_async_callback(worker.stop, _GRACE_S)
         housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
+        organizational_domain("marketplace.example")  # reads the list of suffixes, which takes longer than a turn
         await self._open_listeners(directory, counters)
         await web.start()
 

@@ -44,7 +44,7 @@ from relay.ports import (
 from relay.steps import operator_mail, quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_split
+from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
 from relay.steps.outcomes import (
     Checked,
     DistinctResult,
@@ -170,11 +170,11 @@ async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: In
     """
     content = incoming.content
     root = await work.do(split, content, limits, is_heavy=is_heavy_to_split(content))
-    head = read_head(content, root)
+    head = await work.do(read_head, content, root, is_heavy=is_heavy_to_read(root))
     authentication = await authenticator.authenticate(incoming, head.from_address, root)
     if ignored := coverage.IGNORED_UNSIGNED.intersection(authentication.uncovered):
         root = without(root, ignored)
-        head = read_head(content, root)
+        head = await work.do(read_head, content, root, is_heavy=is_heavy_to_read(root))
     return ParsedMail(root=root, head=head, automatic=automatic(incoming, head), authentication=authentication)
 
 

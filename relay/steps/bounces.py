@@ -27,7 +27,7 @@ from relay.core.policy.case import automatic
 from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store, TooHeavyError
 from relay.steps import notices
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import MailWork, is_heavy_to_split, offload
+from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_split, offload
 from relay.steps.services import Services
 
 _UNCERTAIN_A_DAY: Final = 3
@@ -73,7 +73,7 @@ async def read(services: Services, incoming: Incoming, item_id: str) -> Opened |
 async def _head(limits: MimeLimits, content: bytes, work: MailWork) -> Head | None:
     try:
         root = await work.do(split, content, limits, is_heavy=is_heavy_to_split(content))
-        return read_head(content, root)
+        return await work.do(read_head, content, root, is_heavy=is_heavy_to_read(root))
     except (HeadError, MimeError):
         return None
 

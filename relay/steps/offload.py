@@ -5,6 +5,7 @@ needs. Work of libraries that leave the interpreter free, such as encryption, go
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
@@ -26,16 +27,20 @@ _FLAT_FILES: Final = frozenset({"text", "jpg", "png", "gif", "bmp"})
 _HEAD: Final = 2 * filetypes.SNIFFED  # enough of base64 for the bytes that are sniffed
 THREAD_BYTES: Final = 200_000
 _SPLIT_BYTES: Final = 1_000_000
-"""The size up to which splitting a message takes 10 ms at most, however deep its parts are nested."""
+_SPLIT_PARTS: Final = 100
+"""Splitting a message of this size and with so many lines that may be boundaries takes 10 ms at most."""
+_HEADER_BYTES: Final = 30_000
+"""Reading a header of this size takes 10 ms at most."""
 _STEP_US: Final = 10_000
 """The longest time of one step on the loop."""
 _MAIL_US: Final = 100_000
 """The longest time of all steps of one message on the loop; between the steps other sessions get their turn."""
 # The worst texts take so many microseconds a byte to judge or to rewrite: nested tags, and lists of telephone numbers.
-_BYTE_US: Final = 1
-_HTML_BYTE_US: Final = 1.25
+_BYTE_US: Final = 1.2
+_HTML_BYTE_US: Final = 1.5
 _FIGURE_US: Final = 8
 _FIGURES: Final = b"0123456789"
+_ESCAPED: Final = re.compile(rb"\x1b\$[^\x1b]*+")
 _NETWORK_BITS: Final = {4: 24, 6: 64}
 _STRANGERS: Final = "strangers"
 
@@ -83,7 +88,12 @@ class ThreadWorkers:
 
 def is_heavy_to_split(content: bytes) -> bool:
     """Whether it may take too long for the loop to find the parts of a message."""
-    return len(content) > _SPLIT_BYTES
+    return len(content) > _SPLIT_BYTES or content.count(b"\r\n--") > _SPLIT_PARTS
+
+
+def is_heavy_to_read(root: Part) -> bool:
+    """Whether it may take too long for the loop to read the header of a message."""
+    return root.body_start > _HEADER_BYTES
 
 
 def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:
@@ -92,7 +102,7 @@ def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:
     The estimate is that of the worst content of this size. A part that may unpack to much more, as an archive or a
     document does, is always heavy.
     """
-    if len(content) > _STEP_US:
+    if len(content) * _BYTE_US > _STEP_US:
         return True
     leaves = [part for part in root.walk() if not part.children]
     cost_us = len(content) * _BYTE_US + sum(_more_us(content, part) for part in leaves)
@@ -107,7 +117,14 @@ def _more_us(content: bytes, part: Part) -> float:
         return 0
     text = encodings.decode(content[part.body_start : part.end], part.encoding)
     of_markup = (part.end - part.body_start) * (_HTML_BYTE_US - _BYTE_US) if part.content_type == "text/html" else 0
-    return of_markup + _FIGURE_US * (len(text) - len(text.translate(None, _FIGURES)))
+    return of_markup + _FIGURE_US * _figures(text)
+
+
+def _figures(text: bytes) -> int:
+    """Returns about how many figures a text has; in the escapes of ISO-2022-JP each stands after a `#`."""
+    wide = text.count(b"#") if b"\x1b$" in text else 0
+    plain = _ESCAPED.sub(b"", text) if wide else text
+    return wide + len(plain) - len(plain.translate(None, _FIGURES))
 
 
 def _may_unpack(content: bytes, part: Part) -> bool:

@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from relay.core.mail.mime import MimeLimits, split
-from relay.steps.offload import is_heavy_to_judge
+from relay.steps.offload import is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
 
 
 def packed() -> bytes:
@@ -25,7 +25,7 @@ def packed() -> bytes:
         (b"Content-Type: application/zip\r\n", packed(), True),
         (b"Content-Type: text/plain; name=a.docx\r\n", packed(), True),
         (b"Content-Type: image/jpeg; name=a.jpg\r\n", packed(), True),
-        (b"Content-Type: image/jpeg; name=a.jpg\r\n", b"\xff\xd8\xff\xe0" + b"\0" * 9_000, False),
+        (b"Content-Type: image/jpeg; name=a.jpg\r\n", b"\xff\xd8\xff\xe0" + b"\0" * 5_000, False),
         (b"Content-Type: application/octet-stream; name=a.txt\r\n", b"Hello", False),
         (b"Content-Type: application/octet-stream; name=a.txt\r\n", b" " * 1_000 + b"%PDF-1.7", True),
     ],
@@ -40,6 +40,7 @@ def is_heavy(header: bytes, body: bytes, parties: int = 1) -> bool:
 
 
 HTML = b"Content-Type: text/html\r\n"
+JIS = b"Content-Type: text/plain; charset=iso-2022-jp\r\n"
 BASE64 = b"Content-Transfer-Encoding: base64\r\n"
 WORDS = b"Good day, the table is ready.\r\n"
 NUMBERS = b"09012345678\r\n"
@@ -52,12 +53,16 @@ NUMBERS = b"09012345678\r\n"
         (b"", WORDS * 160, 15, False),
         (b"", WORDS * 160, 30, True),
         (b"", WORDS * 400, 1, True),
-        (HTML, WORDS * 160, 1, False),
+        (HTML, WORDS * 150, 1, False),
         (HTML, WORDS * 300, 1, True),
+        (b"Content-Type: text/html\r\n", NUMBERS * 30, 1, False),
         (b"", NUMBERS * 50, 1, False),
         (b"", NUMBERS * 400, 1, True),
         (BASE64, b64encode(NUMBERS * 50), 1, False),
         (BASE64, b64encode(NUMBERS * 400), 1, True),
+        (JIS, ("ご注文の机は出来上がりました。\r\n" * 120).encode("iso-2022-jp"), 1, False),
+        (JIS, ("０９０１２３４５６７８\r\n" * 250).encode("iso-2022-jp"), 1, True),
+        (JIS, "机\r\n".encode("iso-2022-jp") + NUMBERS * 400, 1, True),
         (b"Content-Transfer-Encoding: quoted-printable\r\n", b"=30" * 2_000, 1, True),
     ],
 )
@@ -65,3 +70,11 @@ def test_a_text_is_heavy_by_the_time_that_the_worst_of_its_kind_takes(
     header: bytes, body: bytes, parties: int, heavy: bool
 ) -> None:
     assert is_heavy(header, body, parties) is heavy
+
+
+def test_many_parts_and_a_long_header_are_heavy() -> None:
+    assert not is_heavy_to_split(WORDS * 20_000)
+    assert is_heavy_to_split(WORDS * 40_000)
+    assert is_heavy_to_split(b"\r\n--b\r\n" * 150)
+    light, heavy = (split(b"Subject: " + b"a " * size + b"\r\n\r\nx", MimeLimits()) for size in (5_000, 20_000))
+    assert (is_heavy_to_read(light), is_heavy_to_read(heavy)) == (False, True)
