@@ -44,7 +44,7 @@ from relay.ports import (
 from relay.steps import operator_mail, quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
+from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split, offload
 from relay.steps.outcomes import (
     Checked,
     DistinctResult,

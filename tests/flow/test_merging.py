@@ -18,8 +18,6 @@ from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Quotas
 from relay.core.model.sender import SenderState
-from relay.core.policy.decide import decide
-from relay.core.rewrite.rewrite import rewrite
 from relay.edge.authenticate import SessionAuthenticator
 from relay.ports import MessageSummary, TooHeavyError
 from relay.steps.offload import ThreadWorkers
