@@ -198,7 +198,6 @@ class Daemon:
         directory = data_dir(config, self._base)
         if config.store.startswith("sqlite:"):
             stack.enter_context(system.locked(directory))
-        self._warn_of_exposure(directory)
         self._observer = observe.PrometheusObserver()
         event_log = EventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
@@ -261,6 +260,7 @@ class Daemon:
         organizational_domain("marketplace.example")  # reads the list of suffixes, which takes longer than a turn
         await self._open_listeners(directory, counters)
         await web.start()
+        self._warn_of_exposure(directory)
 
     async def _open_listeners(self, directory: Path, counters: Counters) -> None:
         config = self._config

@@ -119,7 +119,10 @@ def test_every_reason_makes_a_valid_mail(code: ReasonCode, language: str, kind: 
     assert content.endswith(b"\r\n")
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert message["Subject"].endswith("納期について")
-    assert CATALOGUE(language).gettext(f"{code}.title") in message["Subject"] or kind is NoticeType.CHECKED
+    assert CATALOGUE(language).gettext(f"{code}.title") in message["Subject"] or kind in {
+        NoticeType.CHECKED,
+        NoticeType.REPORTED,
+    }
     assert "{" not in text_of(message)
 
 

@@ -28,6 +28,8 @@ s._domainkey.list.example. 60 IN TXT "{KEY[:200]}" "{KEY[200:]}"
 """
 AUTHENTICATION = 'verify = true\ntrusted_sealers = ["list.example"]'
 
+REVEAL = ("--reveal", "--case", "C-7", "--reason", "a parcel went astray")
+
 
 @dataclass
 class DnsEnv:
@@ -109,7 +111,7 @@ def test_a_signing_domain_is_confirmed_by_command(dns_env: DnsEnv) -> None:
     done = dns_env.env.relay.cli("sender", "confirm-domain", *party, "Pottery.Example")
     assert (done["confirmed"], done["changed"]) == (True, True)
     dns_env.env.mail(BUYER, "Not named")
-    assert dns_env.env.relay.cli("sender", "domains", *party, "--reveal") == [{"domain": "pottery.example"}]
+    assert dns_env.env.relay.cli("sender", "domains", *party, *REVEAL) == [{"domain": "pottery.example"}]
     assert dns_env.send(signed(mail(SELLER, "Now"), domain="pottery.example"), **given)[0] == 250
     undone = dns_env.env.relay.cli("sender", "confirm-domain", *party, "pottery.example", "--undo")
     assert (undone["confirmed"], undone["changed"]) == (False, True)

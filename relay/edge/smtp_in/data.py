@@ -112,10 +112,13 @@ class IncomingContent:
 def cut(buffer: bytearray) -> int:
     """Returns where a piece of the wire form may end: no line end, dot-stuffing or end mark lies across that place.
 
-    The place is before the last line end. Within a line without an end it is anywhere but after a CR.
+    The place is before the last line end. Within a line without an end it is anywhere but after a CR. It is 0 if the
+    buffer may be no more than the beginning of an end mark.
     """
     at = buffer.rfind(LINE_END)
-    return at if at > 0 else len(buffer) - buffer.endswith(b"\r")
+    if at > 0 or len(buffer) < len(END_MARK):
+        return max(at, 0)
+    return len(buffer) - buffer.endswith(b"\r")
 
 
 def unstuffed(wire: bytes) -> bytes:
