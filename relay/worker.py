@@ -124,14 +124,18 @@ class Worker:
     # ------------------------------------------------------------ the loops
 
     async def _claim_loop(self) -> None:
+        poll_s, monotonic_s = self.services.settings.poll_s, self.services.clock.monotonic_s
+        looked_at_s = monotonic_s()
         while not self._stopping:
+            if monotonic_s() - looked_at_s >= poll_s:  # however often it is woken
+                self._walk.wanted, looked_at_s = True, monotonic_s()
             self._wake.clear()
             if not await self._survive("claim", self._claim()):
                 try:
-                    async with asyncio.timeout(self.services.settings.poll_s):
+                    async with asyncio.timeout(poll_s):
                         await self._wake.wait()
                 except TimeoutError:
-                    self._walk.wanted = True
+                    self._walk.wanted, looked_at_s = True, monotonic_s()
 
     async def _claim(self) -> bool:
         """Claims for the lanes that have room again, and for one page of the walk. Returns whether to go on at once."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 
 class NoRoomError(Exception):
@@ -62,7 +62,8 @@ class Room:
             if turn.done() and not turn.cancelled():
                 self._leave(size_bytes)
             else:
-                self._waiting.remove(place)
+                with suppress(ValueError):  # the turn may have been passed over already
+                    self._waiting.remove(place)
                 self._admit()
             raise
 
@@ -71,10 +72,14 @@ class Room:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size_bytes, turn = self._waiting.popleft()
-            self._used_bytes += size_bytes
-            turn.set_result(None)
+        while self._waiting:
+            size_bytes, turn = self._waiting[0]
+            if not turn.cancelled():  # a cancelled waiter leaves the queue one turn of the loop later
+                if not self._fits(size_bytes):
+                    return
+                self._used_bytes += size_bytes
+                turn.set_result(None)
+            self._waiting.popleft()
 
     def _fits(self, size_bytes: int) -> bool:
         return not self._used_bytes or self._used_bytes + size_bytes <= self._limit_bytes

@@ -20,6 +20,7 @@ from relay.core.rewrite.rewrite import rewrite
 from relay.edge.workers.places import WorkPlaces
 from relay.edge.workers.pool import WorkerPool
 from relay.ports import HeavyMailError, TooHeavyError
+from relay.steps.room import Room
 from tests.support.fakes import CountingObserver, LoopClock
 from tests.support.log import CapturedLog, captured_log
 from tests.support.scrubbing import PLAN
@@ -268,3 +269,30 @@ async def test_a_turn_that_comes_as_its_visitor_goes_is_given_on() -> None:
     await turns()
     assert last.is_in
     await last.leave()
+
+
+@pytest.mark.parametrize("make", [lambda: places(in_all=1).place, lambda: _rooms(Room(10))], ids=["places", "room"])
+async def test_what_is_given_back_in_the_turn_of_a_cancellation_is_not_lost(
+    make: Callable[[], Callable[[str, float], AbstractAsyncContextManager[None]]],
+) -> None:
+    enter = make()
+
+    async def use(party: str) -> None:
+        async with enter(party, 60):
+            pass
+
+    held = enter("a", 60)
+    await held.__aenter__()
+    waiter, next_one = asyncio.create_task(use("b")), asyncio.create_task(use("c"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await held.__aexit__(None, None, None)  # before the waiter has had a turn
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    async with asyncio.timeout(5):
+        await next_one
+        await use("d")
+
+
+def _rooms(room: Room) -> Callable[[str, float], AbstractAsyncContextManager[None]]:
+    return lambda _party, _longest_s: room.entered(10)

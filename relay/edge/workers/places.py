@@ -75,7 +75,8 @@ class WorkPlaces:
         self._taken[party] -= 1
         self._taken += Counter()  # removes parties without a place
         for waiting in self._queue:
-            if self._may_begin(waiting.party):
+            # A cancelled waiter leaves the queue one turn of the loop later.
+            if not waiting.turn.done() and self._may_begin(waiting.party):
                 self._queue.remove(waiting)
                 self._begin(waiting.party)
                 waiting.turn.set_result(None)
