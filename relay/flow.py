@@ -194,7 +194,8 @@ async def _judge_one(
     that: how long the answer takes tells nobody whether the address is on the list (R-IN-09).
     """
     policy, now = recipient.policy, incoming.received_at
-    if (copy := results.own_copy(recipient)) and is_own_alias(incoming, mail.head, recipient.pair, recipient.to):
+    copy, of_whom = results.own_copy(recipient), (recipient.pair, recipient.to, recipient.marketplace)
+    if copy and is_own_alias(incoming, mail.head, *of_whom, mail.authentication):
         return copy
     if incoming.peer.login_party_id == recipient.pair.side(recipient.to).party.id:
         return await _own_alias(services, incoming, mail, recipient)
@@ -222,14 +223,13 @@ async def _result(
     recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check and verdict.kept is not None:
         return _check_refused(judgement, by_login=incoming.peer.login_party_id is not None)
+    # Only mail of the unproven that is kept is recorded, so that uses would tell that the address is on the list.
+    is_counted = judgement.writer.proof is not Proof.NONE and not is_loop(verdict.reasons)
     if recipient.check:
-        uses = await _probe_uses(services, incoming, quota.probed(judgement.facts), recipient.policy)
+        uses = await _judged_uses(services, incoming, judgement) if is_counted else ()
         return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
     if verdict.action is Action.RETURN:
-        is_counted = not is_loop(verdict.reasons)
-        uses = (
-            await _probe_uses(services, incoming, quota.probed(judgement.facts), recipient.policy) if is_counted else ()
-        )
+        uses = await _judged_uses(services, incoming, judgement) if is_counted else ()
         return Returned(judgement=judgement, uses=uses)
     if verdict.to_operator:
         return await _rerouted(services, incoming, judgement)
@@ -261,8 +261,14 @@ async def _own_alias(services: Services, incoming: Incoming, mail: ParsedMail, r
         from_address=mail.head.from_address,
         is_check=recipient.check,
     )
+    # They count without a limit, because the refusal is always the same.
     uses = await _probe_uses(services, incoming, probed, recipient.policy)
-    return Refused(recipient=recipient, reason=_OWN_ALIAS, uses=uses)
+    return Refused(recipient=recipient, reason=_OWN_ALIAS, uses=tuple(replace(use, limit=0) for use in uses))
+
+
+async def _judged_uses(services: Services, incoming: Incoming, judgement: Judgement) -> tuple[Use, ...]:
+    mail = quota.probed(judgement.facts, judgement.mail.head.subject)
+    return await _probe_uses(services, incoming, mail, judgement.recipient.policy)
 
 
 async def _probe_uses(services: Services, incoming: Incoming, probed: quota.Probed, policy: Policy) -> tuple[Use, ...]:

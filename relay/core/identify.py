@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from relay.core.mail import address
 from relay.core.mail.head import Head
-from relay.core.model.facts import Facts, Proof
-from relay.core.model.marketplace import Fallback
+from relay.core.model.facts import Authentication, Facts, Proof
+from relay.core.model.marketplace import Fallback, Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState, Role
@@ -56,16 +56,20 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     return _by_login(incoming, facts, policy)
 
 
-def is_own_alias(incoming: Incoming, head: Head, pair: Pair, to: Role) -> bool:
+def is_own_alias(
+    incoming: Incoming, head: Head, pair: Pair, to: Role, marketplace: Marketplace, authentication: Authentication
+) -> bool:
     """Returns whether the alias of side `to` is the writer's own, as in a reply to all (R-REW-05).
 
-    It is so for the login of that side, and for mail whose From that side lists and the other side does not.
+    It is so for the login of that side, and for proven mail whose From that side lists and the other side does not. For
+    unproven mail it is never so: a merged copy costs less work, and would tell who lists the address (R-IN-09).
     """
     login, own = incoming.peer.login_party_id, pair.side(to)
-    if login is None:
-        other = pair.side(to.other).sender_for(head.from_address)
-        return own.lists(head.from_address) and _listed_as(other) is None
-    return login == own.party.id
+    if login is not None:
+        return login == own.party.id
+    is_proven = authentication.proof is not Proof.NONE or is_known_domain(incoming, head, marketplace, authentication)
+    other = pair.side(to.other).sender_for(head.from_address)
+    return is_proven and own.lists(head.from_address) and _listed_as(other) is None
 
 
 def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reason:
@@ -139,10 +143,15 @@ def awaits_domain(facts: Facts) -> bool:
 def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
     if facts.authentication.proof is Proof.ALIGNED and not awaits_domain(facts):
         return Proof.ALIGNED
-    known_domain = facts.marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
-    if known_domain and not facts.authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:
+    if is_known_domain(incoming, head, facts.marketplace, facts.authentication):
         return Proof.KNOWN_DOMAIN
     return Proof.NONE
+
+
+def is_known_domain(incoming: Incoming, head: Head, marketplace: Marketplace, authentication: Authentication) -> bool:
+    """Whether the fallback `known_domain`, or a trusted network, proves the writer: envelope and From are equal."""
+    applies = marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
+    return applies and not authentication.spf_fail and _folded(incoming.mail_from) == head.from_address
 
 
 def _listed_as(sender: Sender | None) -> SenderState | None:

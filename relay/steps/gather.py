@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from relay.core import coverage
+from relay.core.identify import is_known_domain
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Waiting
 from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
@@ -19,7 +20,7 @@ from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
-from relay.core.policy.rules import quotas
+from relay.core.policy.rules import probing, quotas
 from relay.ports import Places, Scanner, SecretStore, SignatureUse, Store, Use
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import counters, probe_counters, usage, usage_ahead
@@ -80,12 +81,16 @@ async def gather(
         signed is not None and not is_addressed and await store.senders.has_confirmed(writing.id, signed.domains)
     )
     is_proven = mail.authentication.proof is not Proof.NONE and (is_addressed or domain_confirmed)
-    may_be_forged = not is_proven and marketplace.authentication is Fallback.HOLD and not incoming.peer.trusted
+    may_be_forged = (
+        not is_proven
+        and marketplace.authentication is Fallback.HOLD
+        and not is_known_domain(incoming, head, marketplace, mail.authentication)
+    )
     unlisted = sender is None or sender.state is SenderState.RETIRED
     writer_key = _writer_key(store.secrets, incoming, writing.id, None if may_be_forged else sender, head.from_address)
     of_day = counters(pair, policy, now) if to is Role.BUYER else ()
     used = await usage(store, (*of_day, *probe_counters(writer_key, policy, now)), spent)
-    is_full = quotas.are_full(policy.quotas, used)
+    is_put_off = quotas.are_full(policy.quotas, used) or probing.is_reached(policy.quotas, used)
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -112,7 +117,7 @@ async def gather(
         ),
         orders=orders,
         usage=used,
-        coming=await usage_ahead(store, pair, policy, now, spent) if is_full else (),
+        coming=await usage_ahead(store, pair, policy, now, spent) if is_put_off else (),
         misuse=(
             await store.limits.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s))
             if to is Role.BUYER

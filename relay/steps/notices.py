@@ -7,7 +7,7 @@ from typing import Any, Final
 from relay.core import redact
 from relay.core.bounce.carrier import host_class
 from relay.core.mail import encodings
-from relay.core.mail.address import AddressError, fold_domain, split
+from relay.core.mail.address import AddressError, fold, fold_domain, split
 from relay.core.mail.head import HeadError, read_head
 from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
@@ -156,15 +156,17 @@ async def _of_verdict(
     )
 
 
-def is_of_other_side(judgement: Judgement) -> bool:
-    """Returns whether unlisted mail comes from an address of the party that it goes to, without a login (R-SND-02).
+def is_from_mailbox_of_other_side(judgement: Judgement) -> bool:
+    """Returns whether unlisted mail comes from the mailbox of the party that it goes to, proven without a login.
 
-    The request for a decision would show that address to the other side. With a login the request is sent: the account
-    itself put the address into From, and a missing request would tell it whose address that is.
+    The party that wrote to its own alias gets a notice. Other addresses on its list do not count, because somebody else
+    may have put them there.
     """
-    writer, verdict = judgement.writer, judgement.verdict
+    writer, verdict, facts = judgement.writer, judgement.verdict, judgement.facts
     is_request = bool(verdict.reasons) and verdict.main_reason.code is ReasonCode.SENDER_PENDING
-    return is_request and writer.proof is not Proof.LOGIN and judgement.facts.listed_by_other_side
+    mailbox = facts.pair.side(facts.to).mailbox
+    is_own = mailbox is not None and fold(mailbox) == facts.from_address
+    return is_request and is_own and writer.proof is Proof.ALIGNED
 
 
 async def about_own_alias(
@@ -174,7 +176,7 @@ async def about_own_alias(
 
     None if it could leave only after a week. Raises UnavailableError.
     """
-    head, own = judgement.mail.head, judgement.facts.pair.side(judgement.facts.to)
+    own = judgement.facts.pair.side(judgement.facts.to)
     about = NoticeSubject(
         message_id=judgement.recipient.message_id,
         marketplace=judgement.facts.marketplace,
@@ -182,8 +184,8 @@ async def about_own_alias(
         alias=own.alias.address,
         hidden=frozenset(),
         reply_to=None,
-        subject=head.subject,
-        original_message_id=head.message_id,
+        subject=None,
+        original_message_id="",
         received_at=incoming.received_at,
         order="",
     )

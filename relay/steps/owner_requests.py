@@ -109,7 +109,8 @@ async def _is_asked(services: Services, marketplace: Marketplace, party: Party, 
     if not one.held or not is_open or services.marketplaces.is_own(sender.address):
         return False
     # With a login the account itself put the address into From, and a missing question would tell whose address it is.
-    is_own_doing = sender.added_by == "login"
+    # An approved address is the account's own.
+    is_own_doing = sender.added_by == "login" or sender.state is SenderState.APPROVED
     if not is_own_doing and await services.store.senders.listed_by_counterpart(
         marketplace.id, party.id, sender.address
     ):

@@ -81,15 +81,19 @@ class Probed:
     to: Role
     from_address: str
     is_check: bool
+    subject: str = ""
+    tag: str = ""
 
 
-def probed(facts: Facts) -> Probed:
+def probed(facts: Facts, subject: str = "") -> Probed:
     return Probed(
         writer_key=facts.writer_key,
         pair_id=facts.pair.id,
         to=facts.to,
         from_address=facts.from_address,
         is_check=facts.is_check,
+        subject=subject,
+        tag=facts.tag,
     )
 
 
@@ -100,7 +104,8 @@ def probe_uses(secrets: SecretStore, incoming: Incoming, mail: Probed, policy: P
     """
     content, key = incoming.content, secrets.get("probe")
     hashed = hashlib.blake2b(content[body_start(content) :], key=key, digest_size=_MARK_BYTES).hexdigest()
-    mark = keyed.tag(key, "mail", mail.pair_id, mail.to, mail.from_address, hashed, size=_MARK_BYTES)
+    judged = (mail.from_address, mail.subject, mail.tag, hashed)
+    mark = keyed.tag(key, "mail", mail.pair_id, mail.to, *judged, size=_MARK_BYTES)
     day, hour = probe_counters(mail.writer_key, policy, incoming.received_at)
     counted = (day, hour) if mail.is_check else (day,)
     return (replace(counted[0], mark=keyed.base32hex(mark)), *counted[1:])

@@ -15,6 +15,7 @@ from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeType
+from relay.core.policy.decide import is_loop
 from relay.core.rewrite.plan import Rewritten
 from relay.core.signed_link import Purpose
 from relay.ports import (
@@ -87,7 +88,7 @@ async def entry(
             notices=tuple(builder.notices),
             new_senders=tuple(builder.new_senders.values()),
             owner=settings.owner,
-            lease_until=incoming.received_at + timedelta(seconds=settings.lease_s),
+            lease_until=services.clock.now() + timedelta(seconds=settings.lease_s),
             uses=tuple(builder.uses),
             misuse=tuple(builder.misuse),
             told=tuple(builder.told),
@@ -180,7 +181,7 @@ class _TransactionBuilder:
             )
         if judgement.waits_for_owner:
             self._ask_owner(judgement, record)
-            if notices.is_of_other_side(judgement):
+            if verdict.notify and notices.is_from_mailbox_of_other_side(judgement):
                 own = await notices.about_own_alias(self.services, self.slots, self.incoming, judgement)
                 self._add_notice(record.id, own, NoticeType.RETURNED, notices.OWN_ALIAS)
         elif verdict.notify and not self.result.rejects and judgement.has_reader:
@@ -405,10 +406,11 @@ class _TransactionBuilder:
     def _take_signatures(self, judgement: Judgement, record: MessageRecord) -> None:
         """Notes the signatures that alone prove the writer, so that nobody hands the same message in again (R-IN-09).
 
-        A mail that is refused in the dialogue is judged again when it comes again.
+        A mail that is refused in the dialogue is judged again when it comes again. A mail in a loop uses up nothing,
+        because everybody can put the fields on it that make it one.
         """
         signed, facts = judgement.mail.authentication.signed, judgement.facts
-        if signed and not self.result.rejects:
+        if signed and not self.result.rejects and not is_loop(judgement.verdict.reasons):
             uses = signature_uses(signed, facts.pair, facts.to)
             self.signatures += [TakenSignature(use=use, message_id=record.id) for use in uses]
 

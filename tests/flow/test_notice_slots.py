@@ -213,7 +213,7 @@ def most_within_an_hour(times: Sequence[datetime]) -> int:
 @pytest.fixture
 async def flooded(market: MarketEnv) -> MarketEnv:
     await opt_out(market)
-    policies = (Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0)),)
+    policies = (Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0, returned_per_day=0)),)
     await market.set_marketplace(policies=policies)
     return market
 
@@ -261,7 +261,7 @@ def test_the_limit_holds_for_any_flood_and_schedule(
 async def _flood(directory: Path, steps: list[tuple[str, int]], limit: int, first_s: int, longest_s: int) -> None:
     async with market_env(directory) as market:
         await opt_out(market)
-        policies = (Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0)),)
+        policies = (Policy(quotas=Quotas(seller_per_day=0, pair_per_day=0, buyer_per_day=0, returned_per_day=0)),)
         await market.set_marketplace(policies=policies)
         schedule = replace(market.services.settings.schedule, first_s=first_s, longest_s=longest_s)
         market.services.settings = replace(market.services.settings, schedule=schedule)

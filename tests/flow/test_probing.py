@@ -1,11 +1,14 @@
 """The limit of verdicts per writer (R-POL-11): counted once each, kept back above it, and then as they were."""
 
+from dataclasses import replace
+
 import pytest
 
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Quotas
 from relay.core.model.reason import ReasonCode
+from relay.edge.authenticate import SessionAuthenticator
 from relay.ports import RecordAction, Use
 from relay.steps.quota import probe_counters
 from tests.support.market_env import BUYER, SELLER, Aligned, MarketEnv, parsed
@@ -119,3 +122,41 @@ async def test_a_transaction_counts_each_of_its_recipients(market: MarketEnv) ->
         *[(True, False)] * 3,
         *[(False, True)] * 2,
     ]
+
+
+async def test_mail_to_the_own_alias_gets_the_same_refusal_above_the_limit(market: MarketEnv) -> None:  # R-IN-02
+    answers = []
+    for number in range(5):
+        [reply] = await market.send(SELLER, market.seller_alias, login=Role.SELLER, body=f"Number {number}")
+        answers.append((reply.code, reply.text.partition(" ")[2]))
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 550
+
+
+@pytest.mark.parametrize("sender", [SELLER, "nobody@pottery.example"])
+async def test_unproven_mail_gets_the_same_answer_however_much_of_it_comes(market: MarketEnv, sender: str) -> None:
+    # R-IN-09
+    market.services.authenticator = SessionAuthenticator()
+    assert {(await returned(market, number, sender=sender))[:3] for number in range(6)} == {"550"}
+
+
+async def test_the_same_text_under_another_subject_is_another_question(market: MarketEnv) -> None:
+    for number in range(3):
+        await market.send(
+            SELLER, market.buyer_alias, login=Role.SELLER, body="me@elsewhere.example", Subject=f"No {number}"
+        )
+    assert (await count(market, market.pair.seller.party.id))[0] == 3
+
+
+async def test_mail_kept_back_waits_for_a_day_with_room_in_the_quotas(market: MarketEnv) -> None:
+    """Kept back until tomorrow it counts for tomorrow, so no more of it may leave then than the quotas allow."""
+    policy = replace(POLICY, quotas=replace(POLICY.quotas, pair_per_day=2, seller_per_day=0, buyer_per_day=0))
+    await market.set_marketplace(policies=(policy,))
+    for number in range(3):
+        await returned(market, number)
+    for number in range(5):
+        await market.send(SELLER, market.buyer_alias, trusted=False, Subject=f"Good day {number}")
+    for day in range(3):
+        market.clock.forward(DAY)
+        left = [mail for mail in await market.deliver_due() if mail.rcpt_to == BUYER]
+        assert len(left) == (2, 2, 1)[day]

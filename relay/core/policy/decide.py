@@ -33,6 +33,7 @@ from relay.core.model.verdict import Action, Verdict
 from relay.core.policy import bypass, content, kinds
 from relay.core.policy.case import Case, Finding
 from relay.core.policy.rule import Stage
+from relay.core.policy.rules import quotas
 from relay.core.policy.stages import STAGES
 
 _GATES: Final = (Stage.TRANSPORT, Stage.AUTHOR, Stage.FORM)
@@ -162,13 +163,16 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
     waits_for_decision = verdict.action is Action.HOLD and verdict.not_before is None and not case.facts.is_check
     if limit is None or limit.not_before is None or waits_for_decision or is_loop(verdict.reasons):
         return verdict
+    leaves_at = max(limit.not_before, verdict.not_before or limit.not_before)
+    if verdict.counted:
+        leaves_at = max(leaves_at, quotas.reset_at(case))  # it counts for the day on which it leaves
     return replace(
         verdict,
         action=Action.HOLD,
         reasons=limit.reasons,
         warnings=(),
         notify=not case.is_automatic,
-        not_before=max(limit.not_before, verdict.not_before or limit.not_before),
+        not_before=leaves_at,
         disclosed_until=limit.disclosed_until,
         remaining=None,
         kept=verdict,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from relay.core.model import days
-from relay.core.model.facts import Facts, Proof
-from relay.core.model.policy import Policy
+from relay.core.model.facts import Facts, Proof, Usage
+from relay.core.model.policy import Policy, Quotas
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.verdict import Action
 from relay.core.policy.case import Case, Finding
@@ -27,11 +27,16 @@ def judge(case: Case) -> Iterator[Finding]:
 def exceeded(facts: Facts, policy: Policy, now: datetime) -> Reason | None:
     """Returns the limit that the writer has reached, with the time of its reset; None if there is none."""
     most, usage = policy.quotas, facts.usage
-    if most.returned_per_day and usage.returned >= most.returned_per_day:
+    if is_reached(most, usage):
         return _full(ReasonCode.QUOTA_RETURNED, most.returned_per_day, days.reset_at(now, policy))
     if facts.is_check and most.checks_per_hour and usage.checks >= most.checks_per_hour:
         return _full(ReasonCode.QUOTA_CHECKS, most.checks_per_hour, next_hour(now))
     return None
+
+
+def is_reached(quotas: Quotas, usage: Usage) -> bool:
+    """Returns whether the writer has used up the verdicts of the day."""
+    return 0 < quotas.returned_per_day <= usage.returned
 
 
 def next_hour(now: datetime) -> datetime:

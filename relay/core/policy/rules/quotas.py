@@ -37,12 +37,12 @@ def judge(case: Case) -> Iterator[Finding]:
     elif over and exemption.is_marked:
         yield Finding(Action.RELAY, exemption.reasons, remaining=_remaining(case, 0), bypass=True)
     elif over:
-        reset_at = _reset_at(case)
+        leaves_at = reset_at(case)
         yield Finding(
             Action.HOLD,
             over,
-            not_before=hours.awake(case.facts.pair.buyer.party.settings, case.policy.hours, reset_at),
-            disclosed_until=reset_at,
+            not_before=hours.awake(case.facts.pair.buyer.party.settings, case.policy.hours, leaves_at),
+            disclosed_until=leaves_at,
             counted=True,
             remaining=0,
         )
@@ -75,12 +75,12 @@ def _full(quotas: Quotas, usage: Usage) -> Iterator[tuple[ReasonCode, int]]:
 
 def _over(case: Case) -> Iterator[Reason]:
     for code, limit in _full(case.policy.quotas, case.facts.usage):
-        values = (("limit", str(limit)), ("reset", _reset_at(case).isoformat()))
+        values = (("limit", str(limit)), ("reset", reset_at(case).isoformat()))
         yield Reason(code=code, values=values)
 
 
-def _reset_at(case: Case) -> datetime:
-    """Midnight of the first day with room.
+def reset_at(case: Case) -> datetime:
+    """Returns midnight of the first day with room.
 
     Mail that is held for a day already counts for it. Without room on any of the days in `Facts.coming`, the last of
     them.
