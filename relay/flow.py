@@ -360,7 +360,7 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
             stored = await services.store.queue.content(item, enter)
         except NoRoomError:
             wait_s = _SHORTEST_WAIT_S * (1 + 2 * services.jitter())
-            return settling.put_off(services.settings.owner, item, now + timedelta(seconds=wait_s))
+            return await settling.waited(services, item, now + timedelta(seconds=wait_s), now)
         if stored is None:
             return settling.parked(services.settings.owner, item, now)
         return await _attempt(services, item, stored, now, just_judged=False)
@@ -383,8 +383,8 @@ async def _attempt(
             outgoing = await settling.compose(services, item, stored, mailbox, now)
             delivery = await services.courier.deliver(outgoing)
             if delivery.again_s:
-                until = services.clock.now() + timedelta(seconds=delivery.again_s)
-                return settling.put_off(services.settings.owner, item, until)
+                now = services.clock.now()
+                return await settling.waited(services, item, now + timedelta(seconds=delivery.again_s), now)
             return await settling.settle(services, item, mailbox, delivery, services.clock.now())
         case _:
             assert_never(found)

@@ -162,7 +162,7 @@ def put_off(owner: str, item: Item, until: datetime) -> Settlement:
 
 
 async def waited(services: Services, item: Item, until: datetime, now: datetime) -> Settlement:
-    """Defers an item without an attempt, because its lane is closed.
+    """Defers an item without an attempt: its lane is closed, its server has no place, or its content has no room.
 
     For an item that is late this counts as a failed attempt, so that its writer gets the notices of that (R-OUT-02).
     """

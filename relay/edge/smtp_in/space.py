@@ -3,11 +3,13 @@
 A message up to `data.PIECE_BYTES` is bounded by the number of connections and needs nothing of this.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from relay import config, ports
 from relay.edge.clients import Address, client_key
@@ -61,6 +63,7 @@ class DataSpace:
         self._limits = limits
         self._room = Room(limits.judged_bytes)
         self._room_of_unproven = Room(limits.judged_bytes // 2)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def shares(self, client: DataClient) -> tuple[ports.Share, ...]:
         """Returns the shares of the budget that the client's unread mail counts in. Each has room for one message."""
@@ -74,10 +77,15 @@ class DataSpace:
 
     @asynccontextmanager
     async def at_work(self, client: DataClient, size_bytes: int) -> AsyncIterator[None]:
-        """Waits for memory in which a message of this size can be judged; mail of strangers gets half of it at most."""
-        if client.proven:
-            async with self._room.entered(size_bytes):
-                yield
-        else:
-            async with self._room_of_unproven.entered(size_bytes), self._room.entered(size_bytes):
-                yield
+        """Waits for memory in which a message of this size can be judged.
+
+        Mail of strangers gets half of the memory at most. Of one client one message is at work at a time, so that its
+        next ones do not stand before those of others.
+        """
+        async with AsyncExitStack() as stack:
+            if not client.is_free:
+                await stack.enter_async_context(self._turns.setdefault(client.name, asyncio.Lock()))
+            if not client.proven:
+                await stack.enter_async_context(self._room_of_unproven.entered(size_bytes))
+            await stack.enter_async_context(self._room.entered(size_bytes))
+            yield

@@ -1,6 +1,7 @@
 """R-IN-06: bytes that many sessions hold at once, in memory and on disk, are bounded together."""
 
 import asyncio
+import gc
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from relay.config import Networks, SmtpLimits
 from relay.edge.clients import client_address, client_key
 from relay.edge.smtp_in import data
-from relay.edge.smtp_in.space import MemoryByteBudget
+from relay.edge.smtp_in.space import DataClient, DataSpace, MemoryByteBudget
 from relay.edge.smtp_in.spool import Spool
 from relay.ports import Share
 from relay.steps.room import Room
@@ -247,6 +248,33 @@ class TestByteBudget:
         assert budget.take((large,), 90)
         budget.release((large, small), 10)
         assert budget.take((small, large), 10)
+
+
+async def test_the_next_messages_of_one_client_do_not_stand_before_those_of_others(tmp_path: Path) -> None:
+    space = DataSpace(SmtpLimits(judged_bytes=10), tmp_path, MemoryByteBudget())
+    flooding, other = (DataClient(name=name, proven=True, is_free=False) for name in ("flooding", "other"))
+    entered: list[str] = []
+
+    async def work(client: DataClient) -> None:
+        async with space.at_work(client, 8 if client is flooding else 2):
+            entered.append(client.name)
+            await asyncio.sleep(3_600)
+
+    tasks = [asyncio.create_task(work(client)) for client in (flooding, flooding, flooding, other)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert entered == ["flooding", "other"]
+    tasks[0].cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert entered == ["flooding", "other", "flooding"]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    del task
+    tasks.clear()
+    gc.collect()
+    assert not space._turns
 
 
 class TestRoom:
