@@ -273,6 +273,7 @@ async def test_the_next_messages_of_one_client_do_not_stand_before_those_of_othe
     await asyncio.gather(*tasks, return_exceptions=True)
     del task
     tasks.clear()
+    await asyncio.sleep(0)
     gc.collect()
     assert not space._turns
 
