@@ -17,7 +17,7 @@ from relay.core.mail.mime import MimeError, MimeLimits, split
 from relay.core.own_links import OwnLinks
 from relay.core.policy import subject_marks
 from relay.core.policy.content import hosts
-from relay.core.rewrite import compose, plaintext
+from relay.core.rewrite import compose, plaintext, scrub
 from relay.core.rewrite.rewrite import rewrite
 from relay.edge.smtp_in import grammar
 from tests.support import patterns
@@ -119,6 +119,7 @@ def test_no_group_is_possessive() -> None:
 def made_at_run_time() -> dict[str, list[re.Pattern[Any]]]:
     found: dict[str, list[re.Pattern[Any]]] = {}
     subject_marks._bracketed.cache_clear()
+    scrub.forget()
     with patterns.recorded(found):
         for sample in SAMPLES:
             sample()

@@ -1,6 +1,5 @@
 """Heavy mail through the real daemon: others are answered meanwhile, and a worker that dies costs a 451 (R-IN-06)."""
 
-import contextlib
 import os
 import select
 import signal
@@ -48,6 +47,13 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+def idle_workers(env: RelayEnv) -> dict[int, int]:
+    """Returns the CPU time of each worker; nothing while one of them is at work or starts."""
+    before = {worker: cpu_ticks(worker) for worker in workers(env)}
+    time.sleep(0.5)
+    return before if before == {worker: cpu_ticks(worker) for worker in workers(env)} else {}
+
+
 def test_others_are_answered_while_a_heavy_mail_is_at_work(env: RelayEnv) -> None:
     until(lambda: workers(env))
     with Dialogue(env.relay.mx) as heavy, Dialogue(env.relay.mx) as other:
@@ -63,16 +69,11 @@ def test_others_are_answered_while_a_heavy_mail_is_at_work(env: RelayEnv) -> Non
 
 
 def test_a_worker_that_is_killed_costs_a_451_and_the_next_mail_passes(env: RelayEnv) -> None:
+    idle = until(lambda: idle_workers(env))
     with Dialogue(env.relay.mx) as client:
-        seen: dict[int, int] = {}
         begin(env, client, b"<style>" * 180_000)
-        while not is_answered(client):
-            for worker in workers(env):
-                with contextlib.suppress(OSError):
-                    ticks = cpu_ticks(worker)
-                    if ticks > seen.setdefault(worker, ticks) + 3:  # it is at work
-                        os.kill(worker, signal.SIGKILL)
-            time.sleep(0.01)
+        [at_work, *_] = until(lambda: [one for one, ticks in idle.items() if cpu_ticks(one) > ticks], step_s=0.005)
+        os.kill(at_work, signal.SIGKILL)
         assert client.reply() == "451 4.3.2 the message could not be checked now, try again later"
     with Dialogue(env.relay.mx) as client:
         begin(env, client, b"<b>Good day</b>" * 2_000)

@@ -164,7 +164,7 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
     if limit is None or limit.not_before is None or waits_for_decision or is_loop(verdict.reasons):
         return verdict
     leaves_at = max(limit.not_before, verdict.not_before or limit.not_before)
-    if verdict.counted:
+    if verdict.counted and not case.facts.is_check:
         leaves_at = max(leaves_at, quotas.reset_at(case))  # it counts for the day on which it leaves
     return replace(
         verdict,
