@@ -53,7 +53,7 @@ from relay.ports import (
 )
 from relay.signed_links import SignedLinkService
 from relay.steps.daily_budget import CountedDailyBudget
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.room import Room
@@ -97,7 +97,7 @@ def services(
         clock=clock,
         ids=system.SystemIds(),
         observer=observer,
-        event_log=EventLog(observer),
+        event_log=StructuredEventLog(observer),
         authenticator=_authenticator(config, observer),
         courier=courier,
         lanes=lanes,
@@ -199,7 +199,7 @@ class Daemon:
         if config.store.startswith("sqlite:"):
             stack.enter_context(system.locked(directory))
         self._observer = observe.PrometheusObserver()
-        event_log = EventLog(self._observer)
+        event_log = StructuredEventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
             # An embedded store has one daemon, so any lease now belongs to a process that has ended.

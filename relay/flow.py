@@ -14,22 +14,20 @@ from typing import Final, assert_never
 
 from relay.core import coverage
 from relay.core.identify import identify, is_own_alias
-from relay.core.mail.head import Automatic, HeadError, hops, operator_marks, read_head, without
+from relay.core.mail.head import Automatic, HeadError, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, split
-from relay.core.model.facts import Facts, Proof
+from relay.core.model.facts import Proof
 from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
 from relay.core.model.party import Role
-from relay.core.model.policy import Policy
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action
 from relay.core.notice import smtp_text
 from relay.core.policy.case import automatic
-from relay.core.policy.decide import decide, is_loop
+from relay.core.policy.decide import decide
 from relay.core.policy.reach import reach
-from relay.core.policy.rules import probing
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import (
     Authenticator,
@@ -39,12 +37,11 @@ from relay.ports import (
     StoreUnavailableError,
     TooHeavyError,
     UnavailableError,
-    Use,
 )
-from relay.steps import operator_mail, quota, record, settling
+from relay.steps import operator_mail, probing, quota, record, settling
 from relay.steps.gather import Scans, gather
 from relay.steps.notice_log import ReservedSlots
-from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split, offload
+from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
 from relay.steps.outcomes import (
     Checked,
     DistinctResult,
@@ -73,8 +70,6 @@ from relay.steps.services import Services
 
 _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
-_OWN_ALIAS: Final = Reason(code=ReasonCode.OWN_ALIAS)
-_LOOP: Final = Reason(code=ReasonCode.LOOP)
 _TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _SHORTEST_WAIT_S: Final = 2
 """A big content for which there is no memory is looked at again after one to three times as long."""
@@ -126,6 +121,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
     resolved = await resolve(services.store, services.marketplaces, services.ids, incoming)
     results = ResultsInTransaction(resolved)
     work = MailWork(services.workers, incoming)
+    limits = services.settings.operator_mail
     mail: ParsedMail | None
     try:
         mail = await receive(services.authenticator, services.settings.mime_limits, incoming, work)
@@ -134,7 +130,7 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
         mail = None
         for key, recipient in resolved.distinct.items():
             if isinstance(recipient, OperatorRecipient):
-                results.add(key, await _for_operator(services, incoming, recipient))
+                results.add(key, await operator_mail.received(services.store, limits, incoming, recipient))
             else:
                 results.add(key, _unreadable(recipient, error))
     return TransactionResult(mail=mail, recipients=results.in_order(incoming))
@@ -144,7 +140,7 @@ async def _judge_each(
     services: Services, incoming: Incoming, mail: ParsedMail, results: ResultsInTransaction, work: MailWork
 ) -> None:
     """Adds the result for each distinct recipient. Raises TooHeavyError if the message must not be worked on again."""
-    resolved = results.resolved
+    resolved, limits = results.resolved, services.settings.operator_mail
     parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
     is_heavy = is_heavy_to_judge(incoming.content, mail.root, parties)
     scans = Scans(services.scanners, incoming)
@@ -153,7 +149,7 @@ async def _judge_each(
             await asyncio.sleep(0)  # other sessions get a turn of the loop
         match recipient:
             case OperatorRecipient():
-                results.add(key, await _for_operator(services, incoming, recipient))
+                results.add(key, await operator_mail.received(services.store, limits, incoming, recipient))
             case UnknownRecipient():
                 results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
             case PartyRecipient():
@@ -198,12 +194,12 @@ async def _judge_one(
     if copy and is_own_alias(incoming, mail.head, *of_whom, mail.authentication):
         return copy
     if incoming.peer.login_party_id == recipient.pair.side(recipient.to).party.id:
-        return await _own_alias(services, incoming, mail, recipient)
+        return await probing.own_alias(services.store.secrets, incoming, mail.head, recipient)
     prefix = services.links.prefix
     facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
-        return await _refused(services, incoming, recipient, facts, writer)
+        return await probing.refused(services.store.secrets, incoming, recipient, facts, writer)
     if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
         return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
     facts = replace(facts, scans=await scans.get())
@@ -222,66 +218,19 @@ async def _result(
     """Returns the outcome of a judgement; rewrites what may go to the other side."""
     recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check and verdict.kept is not None:
-        return _check_refused(judgement, by_login=incoming.peer.login_party_id is not None)
-    # Only mail of the unproven that is kept is recorded, so that uses would tell that the address is on the list.
-    is_counted = judgement.writer.proof is not Proof.NONE and not is_loop(verdict.reasons)
-    if recipient.check:
-        uses = await _judged_uses(services, incoming, judgement) if is_counted else ()
-        return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
-    if verdict.action is Action.RETURN:
-        uses = await _judged_uses(services, incoming, judgement) if is_counted else ()
+        return probing.check_above_limit(judgement, incoming.peer)
+    if recipient.check or verdict.action is Action.RETURN:
+        uses = await probing.uses(services.store.secrets, incoming, judgement)
+        if recipient.check:
+            return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
         return Returned(judgement=judgement, uses=uses)
     if verdict.to_operator:
-        return await _rerouted(services, incoming, judgement)
+        return await operator_mail.rerouted(services.store, services.settings.operator_mail, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
     rewritten = await work.do(rewrite, incoming.content, judgement.mail.root, the_plan, is_heavy=is_heavy)
     uses = quota.uses(judgement.facts, judgement.writer, verdict, recipient.policy, now)
     outcome = Relayed if verdict.action is Action.RELAY else Held
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
-
-
-async def _refused(
-    services: Services, incoming: Incoming, recipient: PartyRecipient, facts: Facts, reason: Reason
-) -> Refused:
-    """Refuses a writer whom nothing identifies. A login's mail counts, and above the limit it is put off (R-POL-11)."""
-    if incoming.peer.login_party_id is None:
-        return Refused(recipient=recipient, reason=reason)
-    if over := probing.exceeded(facts, recipient.policy, incoming.received_at):
-        return Refused(recipient=recipient, reason=over)
-    uses = await _probe_uses(services, incoming, quota.probed(facts), recipient.policy)
-    return Refused(recipient=recipient, reason=reason, uses=uses)
-
-
-async def _own_alias(services: Services, incoming: Incoming, mail: ParsedMail, recipient: PartyRecipient) -> Refused:
-    """Refuses a login's mail to an alias of its own side, without a look-up that From could change (R-IN-02)."""
-    probed = quota.Probed(
-        writer_key=recipient.pair.side(recipient.to).party.id,
-        pair_id=recipient.pair.id,
-        to=recipient.to,
-        from_address=mail.head.from_address,
-        is_check=recipient.check,
-    )
-    # They count without a limit, because the refusal is always the same.
-    uses = await _probe_uses(services, incoming, probed, recipient.policy)
-    return Refused(recipient=recipient, reason=_OWN_ALIAS, uses=tuple(replace(use, limit=0) for use in uses))
-
-
-async def _judged_uses(services: Services, incoming: Incoming, judgement: Judgement) -> tuple[Use, ...]:
-    mail = quota.probed(judgement.facts, judgement.mail.head.subject)
-    return await _probe_uses(services, incoming, mail, judgement.recipient.policy)
-
-
-async def _probe_uses(services: Services, incoming: Incoming, probed: quota.Probed, policy: Policy) -> tuple[Use, ...]:
-    return await offload(len(incoming.content), quota.probe_uses, services.store.secrets, incoming, probed, policy)
-
-
-def _check_refused(judgement: Judgement, *, by_login: bool) -> Returned | Refused:
-    """Answers a check above the limit: nothing waits for the reset, since nothing would be relayed (R-POL-19)."""
-    verdict = judgement.verdict
-    if by_login:
-        return Refused(recipient=judgement.recipient, reason=verdict.reasons[0])
-    ended = replace(verdict, action=Action.RETURN, not_before=None, disclosed_until=None, strips=())
-    return Returned(judgement=replace(judgement, verdict=ended))
 
 
 def _reach(judgement: Judgement, now: datetime) -> Standing | None:
@@ -290,28 +239,6 @@ def _reach(judgement: Judgement, now: datetime) -> Standing | None:
     if not writer.registered or writer.role is not Role.SELLER or facts.to is not Role.BUYER:
         return None
     return reach(replace(facts, thread_refs=()), judgement.recipient.policy, now)
-
-
-async def _rerouted(services: Services, incoming: Incoming, judgement: Judgement) -> Rerouted | Refused:
-    """A question to the operator counts as mail of its writer to the operator."""
-    recipient, writer = judgement.recipient, judgement.writer
-    party_id = recipient.pair.side(writer.role).party.id if writer.registered else None
-    limits = services.settings.operator_mail
-    uses = await operator_mail.uses(services.store, limits, incoming, recipient, party_id=party_id)
-    if isinstance(uses, Reason):
-        return Refused(recipient=recipient, reason=uses)
-    return Rerouted(judgement=judgement, uses=uses)
-
-
-async def _for_operator(services: Services, incoming: Incoming, recipient: OperatorRecipient) -> ForOperator | Refused:
-    """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
-    content, own = incoming.content, recipient.marketplace.domains
-    if hops(content) > recipient.policy.limits.hop_limit or any(domain in own for domain in operator_marks(content)):
-        return Refused(recipient=recipient, reason=_LOOP)
-    uses = await operator_mail.uses(services.store, services.settings.operator_mail, incoming, recipient)
-    if isinstance(uses, Reason):
-        return Refused(recipient=recipient, reason=uses)
-    return ForOperator(recipient=recipient, uses=uses)
 
 
 def _unreadable(recipient: Recipient, error: HeadError | MimeError | TooHeavyError) -> Refused:

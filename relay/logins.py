@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from relay.ports import AppPasswordStore, BusyError, Ids, SecretStore
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 
 _THREADS: Final = 2
 _PASSWORDS: Final = 2  # of a party at the same time
@@ -30,7 +30,7 @@ class Logins:
         self,
         app_passwords: AppPasswordStore,
         secrets: SecretStore,
-        event_log: EventLog,
+        event_log: StructuredEventLog,
         ids: Ids,
         *,
         waiting: int,

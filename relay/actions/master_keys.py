@@ -37,16 +37,16 @@ async def rotate(actor: Actor, context: ActionContext) -> AsyncIterator[int]:
     waiting = keys.waiting()
     if waiting is not None:
         keys.make_current(waiting)
-    if not await left(context) and waiting is None:
+    if not await count_left(context) and waiting is None:
         raise ActionError("no key waits, and the current one wraps all values already; begin with --prepare")
-    while number := await left(context):
+    while number := await count_left(context):
         yield number
         await keys.rewrap(_BATCH)
     await audit.record(context, audit.entry(actor, context, AuditAction.MASTER_KEY_ROTATED, subject_id=keys.ids()[0]))
     yield 0
 
 
-async def left(context: ActionContext) -> int:
+async def count_left(context: ActionContext) -> int:
     """Returns the number of values that the current key does not wrap."""
     used = await context.store.master_keys.in_use()
     return sum(used.values()) - used.get(context.store.master_keys.ids()[0], 0)

@@ -91,6 +91,7 @@ async def rotate(
     them, run it without --prepare, copy the file again, and run it once more.
     """
     if what == "master":
+        _refuse_for_master(now=now, marketplace=marketplace)
         await _rotate_master(session, store, prepare=prepare, as_json=as_json)
         return
     if prepare and now:
@@ -139,6 +140,7 @@ async def retire(
     the file as long as such a backup.
     """
     if what == "master":
+        _refuse_for_master(now=now, marketplace=marketplace, selector=selector)
         removed = await master_keys.remove(session.actor, session.actions(store))
         show.rows([{"removed": key_id} for key_id in removed], as_json=as_json, empty="the file has no former key")
         return
@@ -151,10 +153,16 @@ async def retire(
     show.rows(lines, as_json=as_json, empty="no key is to be retired yet")
 
 
+def _refuse_for_master(**options: object) -> None:
+    """Raises UsageError if one of the options, which are for DKIM keys only, is set."""
+    if given := [f"--{name}" for name, value in options.items() if value]:
+        raise click.UsageError(f"{', '.join(given)}: for DKIM keys only; one master key serves all marketplaces")
+
+
 async def _rotate_master(session: CliContext, store: Store, *, prepare: bool, as_json: bool) -> None:
     context = session.actions(store)
     is_only_node = session.config.store.startswith("sqlite:")
-    if prepare or (is_only_node and not await master_keys.left(context)):
+    if prepare or (is_only_node and not await master_keys.count_left(context)):
         await master_keys.add(session.actor, context)
     if not prepare:
         async for left in master_keys.rotate(session.actor, context):

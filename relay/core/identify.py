@@ -67,7 +67,7 @@ def is_own_alias(
     login, own = incoming.peer.login_party_id, pair.side(to)
     if login is not None:
         return login == own.party.id
-    is_proven = authentication.proof is not Proof.NONE or is_known_domain(incoming, head, marketplace, authentication)
+    is_proven = proof_of(incoming, head, marketplace, authentication) is not Proof.NONE
     other = pair.side(to.other).sender_for(head.from_address)
     return is_proven and own.lists(head.from_address) and _listed_as(other) is None
 
@@ -87,7 +87,8 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
     if facts.authentication.dmarc_fail:
         # This depends on the mail only, not on the alias or the list, so that a forger learns nothing about them.
         return Reason(code=ReasonCode.DMARC_FAILED)
-    proof = _proof(incoming, head, facts)
+    is_addressed = not awaits_domain(facts)
+    proof = proof_of(incoming, head, facts.marketplace, facts.authentication, is_addressed=is_addressed)
     if facts.is_own_from and proof is Proof.ALIGNED:
         # The relay's own mail has come back; the policy ends the loop (R-OUT-08), and no list gets an entry.
         return Writer(role=facts.to.other, sender=None, proof=proof, registered=False)
@@ -140,18 +141,26 @@ def awaits_domain(facts: Facts) -> bool:
     return facts.authentication.proof is Proof.ALIGNED and not facts.is_addressed and not facts.domain_confirmed
 
 
-def _proof(incoming: Incoming, head: Head, facts: Facts) -> Proof:
-    if facts.authentication.proof is Proof.ALIGNED and not awaits_domain(facts):
-        return Proof.ALIGNED
-    if is_known_domain(incoming, head, facts.marketplace, facts.authentication):
+def proof_of(
+    incoming: Incoming,
+    head: Head,
+    marketplace: Marketplace,
+    authentication: Authentication,
+    *,
+    is_addressed: bool = True,
+) -> Proof:
+    """Returns what proves that the message comes from its From address, NONE if nothing does.
+
+    `is_addressed` is False for mail that signatures alone prove, and that names neither this alias nor a domain which
+    the owner has confirmed: then the signatures do not count. The fallback `known_domain`, and a trusted network, prove
+    a writer whose envelope and From are equal.
+    """
+    if authentication.proof is Proof.LOGIN or (authentication.proof is Proof.ALIGNED and is_addressed):
+        return authentication.proof
+    known_domain = marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
+    if known_domain and not authentication.spf_fail and _folded(incoming.mail_from) == head.from_address:
         return Proof.KNOWN_DOMAIN
     return Proof.NONE
-
-
-def is_known_domain(incoming: Incoming, head: Head, marketplace: Marketplace, authentication: Authentication) -> bool:
-    """Whether the fallback `known_domain`, or a trusted network, proves the writer: envelope and From are equal."""
-    applies = marketplace.authentication is Fallback.KNOWN_DOMAIN or incoming.peer.trusted
-    return applies and not authentication.spf_fail and _folded(incoming.mail_from) == head.from_address
 
 
 def _listed_as(sender: Sender | None) -> SenderState | None:

@@ -1,7 +1,12 @@
-"""Addresses of the public internet: the only ones to which a name in a stranger's DNS may lead the relay."""
+"""IP addresses: those of the public internet, and the keys under which clients are counted.
+
+A name in a stranger's DNS may lead the relay to addresses of the public internet only.
+"""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
+
+Address = IPv4Address | IPv6Address
 
 _UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -31,3 +36,17 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
     if ip in _NAT64:
         return IPv4Address(int(ip) & 0xFFFF_FFFF)
     return ip.ipv4_mapped or ip.sixtofour
+
+
+def client_key(client: Address) -> str:
+    """Returns the key under which a client is counted: its IPv4 address, or its IPv6 network of 64 bits.
+
+    A host with IPv6 has a whole network of this size, so its single addresses mean nothing.
+    """
+    return str(client) if client.version == 4 else network_key(client)
+
+
+def network_key(client: Address) -> str:
+    """Returns the key of a client's neighbourhood: its network of 24 bits in IPv4, of 64 bits in IPv6."""
+    # Making a network object would take twenty times as long.
+    return f"{int(client) >> 8:x}/24" if client.version == 4 else f"{int(client) >> 64:x}/64"

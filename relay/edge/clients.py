@@ -1,14 +1,14 @@
-"""The clients of all listeners: their addresses, the key by which they are counted, and the networks without limits."""
+"""The clients of all listeners: their addresses, and the networks without limits."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from relay import config
+from relay.core.networks import Address
 
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -25,20 +25,6 @@ def peer_address(transport: asyncio.BaseTransport) -> Address:
     """Returns the address of a connection's peer. The unspecified address stands for a peer that is gone already."""
     peer = transport.get_extra_info("peername") or ("::",)
     return client_address(peer[0])
-
-
-def client_key(client: Address) -> str:
-    """Returns the key under which a client is counted: its IPv4 address, or its IPv6 network of 64 bits.
-
-    A host with IPv6 has a whole network of this size, so its single addresses mean nothing.
-    """
-    return str(client) if client.version == 4 else network_key(client)
-
-
-def network_key(client: Address) -> str:
-    """Returns the key of a client's neighbourhood: its network of 24 bits in IPv4, of 64 bits in IPv6."""
-    # Making a network object would take twenty times as long.
-    return f"{int(client) >> 8:x}/24" if client.version == 4 else f"{int(client) >> 64:x}/64"
 
 
 class ClientNetworks:

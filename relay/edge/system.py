@@ -111,6 +111,7 @@ def forbid_core_dumps() -> None:
 
 
 def runs_as_root() -> bool:
+    """Whether the process has all rights on this host."""
     return os.geteuid() == 0
 
 

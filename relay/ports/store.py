@@ -615,7 +615,7 @@ class DkimKeyStore(Protocol):
     async def of_domain(self, domain: str) -> Sequence[DkimKey]:
         """Returns all keys of the domain, retired ones included, by algorithm and selector.
 
-        Raises `relay.store.crypto.UnreadableError` if a key cannot be decrypted by the master keys of this process.
+        Raises StoreError if a key cannot be decrypted by the master keys of this process.
         """
         ...
 
@@ -674,7 +674,7 @@ class MasterKeyStore(Protocol):
     async def rewrap(self, limit: int) -> int:
         """Wraps values of other keys by the first key, about `limit` of them, and returns how many; 0 at the end.
 
-        Raises UnreadableError if the file lacks the key of a value. May be cut off and repeated at any time, beside
+        Raises StoreError if the file lacks the key of a value. May be cut off and repeated at any time, beside
         running daemons.
         """
         ...
@@ -765,4 +765,7 @@ class Store(Protocol):
 
 
 class StoreError(Exception):
-    """The store cannot be opened, or its master key file cannot be changed. The message names the cause and the fix."""
+    """The store cannot be opened, a value in it cannot be decrypted, or its master key file cannot be changed.
+
+    The message names the cause.
+    """

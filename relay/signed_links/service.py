@@ -16,7 +16,7 @@ from relay.ports import Observer
 from relay.ports.signed_links import LINK_WORDS, ONE_CLICK, Changelog, LinkError, Offer, PolicyVersion
 from relay.signed_links import choices, offers
 from relay.signed_links.context import open_link, resolve
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 from relay.steps.services import Services
 
 
@@ -86,7 +86,9 @@ def _version(
 
 
 @contextmanager
-def _counted(observer: Observer, event_log: EventLog, outcome: str, choice: str | None = None) -> Iterator[list[Link]]:
+def _counted(
+    observer: Observer, event_log: StructuredEventLog, outcome: str, choice: str | None = None
+) -> Iterator[list[Link]]:
     """Counts the use of a link by its purpose, which the caller adds to the yielded list once it is known.
 
     A use with a `choice` is logged too.

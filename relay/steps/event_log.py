@@ -68,21 +68,23 @@ _WAYS: Final = frozenset({"link", "report", "seller", "buyer"})
 """The actors of events for which the record names no person."""
 
 
-def _harmless(method: Callable[Concatenate["EventLog", P], None]) -> Callable[Concatenate["EventLog", P], None]:
+def _harmless(
+    method: Callable[Concatenate["StructuredEventLog", P], None],
+) -> Callable[Concatenate["StructuredEventLog", P], None]:
     """A fault in here must not undo what is durable: it is a line of its own."""
 
     @wraps(method)
-    def guarded(self: "EventLog", *args: P.args, **kwargs: P.kwargs) -> None:
+    def guarded(self: "StructuredEventLog", *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             method(self, *args, **kwargs)
         except Exception:
             log.exception("event_log_failed", line=method.__name__)
             self.observer.count("internal_errors", where="event_log")
 
-    return cast("Callable[Concatenate[EventLog, P], None]", guarded)
+    return cast("Callable[Concatenate[StructuredEventLog, P], None]", guarded)
 
 
-class EventLog:
+class StructuredEventLog:
     """Implements `ports.EventLog`, and takes what the edges report: refused recipients, sign-ins, uses of links."""
 
     def __init__(self, observer: Observer) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from relay.core import coverage
-from relay.core.identify import is_known_domain
+from relay.core.identify import proof_of
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Waiting
 from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
@@ -80,12 +80,9 @@ async def gather(
     domain_confirmed = (
         signed is not None and not is_addressed and await store.senders.has_confirmed(writing.id, signed.domains)
     )
-    is_proven = mail.authentication.proof is not Proof.NONE and (is_addressed or domain_confirmed)
-    may_be_forged = (
-        not is_proven
-        and marketplace.authentication is Fallback.HOLD
-        and not is_known_domain(incoming, head, marketplace, mail.authentication)
-    )
+    counts = is_addressed or domain_confirmed
+    proof = proof_of(incoming, head, marketplace, mail.authentication, is_addressed=counts)
+    may_be_forged = proof is Proof.NONE and marketplace.authentication is Fallback.HOLD
     unlisted = sender is None or sender.state is SenderState.RETIRED
     writer_key = _writer_key(store.secrets, incoming, writing.id, None if may_be_forged else sender, head.from_address)
     of_day = counters(pair, policy, now) if to is Role.BUYER else ()

@@ -5,20 +5,48 @@ store counts what they use up, so that the limits hold across processes and node
 """
 
 from datetime import datetime
-from ipaddress import ip_network
+from ipaddress import ip_address
 from typing import Final
 
 from relay.core import keyed
 from relay.core.mail.address import fold_domain
+from relay.core.mail.head import hops, operator_marks
 from relay.core.model import days
 from relay.core.model.facts import QuotaScope
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.reason import Reason, ReasonCode
+from relay.core.networks import client_key
 from relay.ports import SecretStore, Store, Use
+from relay.steps.outcomes import ForOperator, Judgement, Refused, Rerouted
 from relay.steps.recipients import OperatorRecipient, PartyRecipient
 
-_CLIENT_BITS: Final = {4: 32, 6: 64}  # one client has a whole /64 of IPv6
+_LOOP: Final = Reason(code=ReasonCode.LOOP)
+
+
+async def received(
+    store: Store, limits: OperatorLimits, incoming: Incoming, recipient: OperatorRecipient
+) -> ForOperator | Refused:
+    """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
+    content, own = incoming.content, recipient.marketplace.domains
+    if hops(content) > recipient.policy.limits.hop_limit or any(domain in own for domain in operator_marks(content)):
+        return Refused(recipient=recipient, reason=_LOOP)
+    used = await uses(store, limits, incoming, recipient)
+    if isinstance(used, Reason):
+        return Refused(recipient=recipient, reason=used)
+    return ForOperator(recipient=recipient, uses=used)
+
+
+async def rerouted(
+    store: Store, limits: OperatorLimits, incoming: Incoming, judgement: Judgement
+) -> Rerouted | Refused:
+    """A question to the operator counts as mail of its writer to the operator."""
+    recipient, writer = judgement.recipient, judgement.writer
+    party_id = recipient.pair.side(writer.role).party.id if writer.registered else None
+    used = await uses(store, limits, incoming, recipient, party_id=party_id)
+    if isinstance(used, Reason):
+        return Refused(recipient=recipient, reason=used)
+    return Rerouted(judgement=judgement, uses=used)
 
 
 async def uses(
@@ -71,8 +99,7 @@ def _client(incoming: Incoming) -> str:
     peer = incoming.peer
     if _is_front(peer):
         return f"domain {fold_domain(incoming.mail_from.rpartition('@')[2])}"
-    version = 6 if ":" in peer.client_ip else 4
-    return str(ip_network((peer.client_ip, _CLIENT_BITS[version]), strict=False))
+    return client_key(ip_address(peer.client_ip))
 
 
 def _is_front(peer: Peer) -> bool:

@@ -29,7 +29,7 @@ from relay.ports import (
     StoredContent,
     Workers,
 )
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 from relay.steps.room import Room
 
 
@@ -145,7 +145,7 @@ class Services:
     clock: Clock
     ids: Ids
     observer: Observer
-    event_log: EventLog
+    event_log: StructuredEventLog
     authenticator: Authenticator
     scanners: Sequence[Scanner]
     courier: Courier

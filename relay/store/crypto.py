@@ -35,7 +35,7 @@ _CACHED_KEYS: Final = 4_096
 Entropy = Callable[[int], bytes]
 
 
-class UnreadableError(Exception):
+class UnreadableError(StoreError):
     """A sealed value cannot be decrypted: its key is gone, or it was changed."""
 
 

@@ -133,6 +133,30 @@ def test_the_master_key_is_replaced_and_the_old_one_named_until_it_is_retired(in
     assert actions[1:4] == ["master_key_removed", "master_key_rotated", "master_key_made"]
 
 
+@pytest.mark.parametrize(
+    "verb", [("rotate", "--now"), ("rotate", "-m", "shop"), ("retire", "--selector", "s1"), ("retire", "--now")]
+)
+def test_options_for_dkim_keys_are_refused_for_the_master_key(
+    installation: Installation, verb: tuple[str, ...]
+) -> None:
+    before = (installation.var / "keys/master.key").read_bytes()
+    said = installation.relay("keys", verb[0], "master", *verb[1:], exit_code=2).output
+    assert "for DKIM keys only" in said
+    assert (installation.var / "keys/master.key").read_bytes() == before
+
+
+def test_a_rotation_that_lacks_the_key_of_a_value_is_one_clear_message(installation: Installation) -> None:
+    path = installation.var / "keys/master.key"
+    old = path.read_bytes()
+    installation.relay("party", "add", "--role", "buyer", "--ref", "B1", "--mailbox", "hanako@private.example")
+    installation.relay("keys", "rotate", "master")
+    fresh = path.read_bytes().splitlines()[0] + b"\n"
+    path.write_bytes(old)
+    assert "not the master key of this database" in installation.relay("keys", "list", "master", exit_code=1).stderr
+    path.write_bytes(fresh)
+    assert installation.json("keys", "list", "master")[0]["state"] == "current"
+
+
 def test_a_prepared_master_key_waits_until_it_is_rotated(installation: Installation) -> None:
     for _ in range(2):  # once
         states = [one["state"] for one in installation.json("keys", "rotate", "master", "--prepare")]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from relay.core.networks import client_key, network_key
 from relay.edge import counters
-from relay.edge.clients import client_address, client_key, network_key
+from relay.edge.clients import client_address
 from relay.edge.counters import ProcessCounters
 from tests.support.fakes import ManualClock
 

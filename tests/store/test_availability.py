@@ -12,7 +12,7 @@ import structlog
 
 from relay import store
 from relay.ports import StoreError, StoreFault, StoreUnavailableError
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 from relay.store import SqlStore
 from relay.store.availability import Availability
 from relay.store.engine import Row, Work
@@ -36,7 +36,7 @@ def log() -> Iterator[CapturedLog]:
 
 def logged(database: Database, tally: CountingObserver | None = None) -> SqlStore:
     """A node that reports to the log."""
-    event_log = EventLog(tally or CountingObserver())
+    event_log = StructuredEventLog(tally or CountingObserver())
     node = store.connect(
         database.url, database.directory, database.master, database.clock, RisingIds("9"), event_log=event_log
     )
@@ -55,7 +55,7 @@ def sqlite_engine(node: SqlStore) -> SqliteEngine:
 
 def test_a_store_that_is_unavailable_has_one_line_and_one_when_it_is_back(log: CapturedLog) -> None:
     clock, tally = ManualClock(), CountingObserver()
-    availability = Availability(clock, EventLog(tally))
+    availability = Availability(clock, StructuredEventLog(tally))
     availability.wrote()
     for operations in (1, 200, 3):
         availability.failed(AWAY, operations)
@@ -76,7 +76,7 @@ def test_a_store_that_is_unavailable_has_one_line_and_one_when_it_is_back(log: C
 
 def test_small_writes_that_pass_on_a_full_disk_make_no_lines(log: CapturedLog) -> None:
     clock = ManualClock()
-    availability = Availability(clock, EventLog(CountingObserver()))
+    availability = Availability(clock, StructuredEventLog(CountingObserver()))
     for _ in range(50):
         availability.failed(FULL)
         clock.forward(0.1)
@@ -92,7 +92,7 @@ def test_small_writes_that_pass_on_a_full_disk_make_no_lines(log: CapturedLog) -
 
 def test_a_transaction_that_lost_against_another_is_counted_and_no_outage(log: CapturedLog) -> None:
     tally = CountingObserver()
-    availability = Availability(ManualClock(), EventLog(tally))
+    availability = Availability(ManualClock(), StructuredEventLog(tally))
     availability.failed(StoreUnavailableError("PostgreSQL: deadlock detected", code="40P01"))
     assert log.lines() == []
     assert tally.of("store_put_off", code="40") == 1

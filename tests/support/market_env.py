@@ -34,7 +34,7 @@ from relay.intake import SmtpIntake
 from relay.logins import Logins
 from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
 from relay.steps.daily_budget import CountedDailyBudget
-from relay.steps.event_log import EventLog
+from relay.steps.event_log import StructuredEventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.offload import ThreadWorkers
@@ -193,7 +193,7 @@ def parsed(outgoing: Outgoing) -> EmailMessage:
 async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
     clock, ids = ManualClock(START), SystemIds()
     observer = CountingObserver()
-    event_log = EventLog(observer)
+    event_log = StructuredEventLog(observer)
     master = MasterKeys.create(directory / "master.key")
     store = connect("sqlite:relay.db", directory, master, clock, ids, event_log=event_log)
     await store.open()

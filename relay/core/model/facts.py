@@ -204,7 +204,6 @@ class Facts:
     def listed_by_other_side(self) -> bool:
         """Whether the party that the mail goes to lists From itself, in any state (not only its domain).
 
-        It changes no answer and no count. The request for a decision about such an unlisted sender is left out, since
-        it would show an address of the recipient to the other side (R-SND-02).
+        It is a secret of that party, so it changes no answer, count or look-up: only the record keeps it (R-SND-02).
         """
         return self.pair.side(self.to).lists(self.from_address)

@@ -20,7 +20,8 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from relay import config, ports
 from relay.core.model.reply import Reply
-from relay.edge.clients import Address, limit_silence, peer_address
+from relay.core.networks import Address
+from relay.edge.clients import limit_silence, peer_address
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Admission, Guard

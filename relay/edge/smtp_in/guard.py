@@ -12,7 +12,8 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from relay import config, ports
-from relay.edge.clients import Address, ClientNetworks, client_key, network_key
+from relay.core.networks import Address, client_key, network_key
+from relay.edge.clients import ClientNetworks
 
 _LONGEST_DELAY_S: Final = 30
 _REFUSED_OPEN: Final = 10

@@ -14,7 +14,8 @@ from typing import Final
 
 from aiosmtpd.proxy_protocol import V2_CMD, get_proxy
 
-from relay.edge.clients import Address, client_address
+from relay.core.networks import Address
+from relay.edge.clients import client_address
 from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault
 

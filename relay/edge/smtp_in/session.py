@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from relay import ports
-from relay.edge.clients import Address
+from relay.core.networks import Address
 from relay.edge.smtp_in import grammar, proxy
 from relay.edge.smtp_in.connection import AUTH_LINE_BYTES, Hangup, ListenerContext
 from relay.edge.smtp_in.grammar import ProtocolFault

@@ -12,7 +12,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from relay import config, ports
-from relay.edge.clients import Address, client_key
+from relay.core.networks import Address, client_key
 from relay.steps.room import Room
 
 

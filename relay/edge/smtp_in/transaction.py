@@ -15,7 +15,7 @@ import structlog
 from relay import ports
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.reply import Reply
-from relay.edge.clients import Address
+from relay.core.networks import Address
 from relay.edge.smtp_in import data, grammar
 from relay.edge.smtp_in.connection import Connection, Hangup, ListenerContext
 from relay.edge.smtp_in.data import IncomingContent

@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from relay import config, ports
-from relay.edge.clients import ClientNetworks, client_key, limit_silence, peer_address
+from relay.core.networks import client_key
+from relay.edge.clients import ClientNetworks, limit_silence, peer_address
 
 _HEAD_BYTES: Final = 65_536
 _PIPELINED: Final = 8

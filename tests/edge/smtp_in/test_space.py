@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from relay.config import Networks, SmtpLimits
-from relay.edge.clients import client_address, client_key
+from relay.core.networks import client_key
+from relay.edge.clients import client_address
 from relay.edge.smtp_in import data
 from relay.edge.smtp_in.space import DataClient, DataSpace, MemoryByteBudget
 from relay.edge.smtp_in.spool import Spool

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from relay.core.networks import client_key
 from relay.core.notice.texts import LANGUAGES, Catalogue
-from relay.edge.clients import client_address, client_key
+from relay.edge.clients import client_address
 from relay.edge.web.signed_links import form
 from relay.edge.web.signed_links.language import wanted
 from relay.edge.web.signed_links.pages import BUSY, FORM, NOT_HERE, UNAVAILABLE, Pages
