@@ -1,19 +1,17 @@
 """Relay as the server under test: the real daemon on SQLite, with RSA-2048 signing, encryption and record."""
 
 import asyncio
-import json
 import shutil
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Final
 
+from bench import daemon
 from bench.messages import WRITER
 from relay import config, installation
-from relay.core import dkim
 from relay.core.model.party import Role
-from relay.ports import DkimKey, Store
+from relay.ports import Store
 from relay.store.crypto import MasterKeys
 
 _CONFIG: Final = """
@@ -96,11 +94,8 @@ class Relay:
         (self._dir / "config.toml").write_text(self._config())
         MasterKeys.create(self._dir / "var/keys/master.key")
         self.recipient = asyncio.run(self._furnish())
-        command = [sys.executable, "-m", "relay", "--config", str(self._dir / "config.toml"), "serve"]
-        with (self._dir / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        assert self._process.stdout is not None
-        self._web = json.loads(self._process.stdout.readline())["ports"]["web"]
+        self._process, ports = daemon.start(self._dir)
+        self._web = ports["web"]
 
     def _config(self) -> str:
         dns = f'\n[dns]\nservers = ["127.0.0.1"]\nport = {self._dns_port}\n' if self._dns_port else ""
@@ -110,14 +105,8 @@ class Relay:
     async def _furnish(self) -> str:
         path = self._dir / "config.toml"
         async with installation.opened(config.load(path), self._dir) as store:
-            der = dkim.generate("rsa-sha256")
-            await store.dkim_keys.put(
-                DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
-            )
-            buyer = await store.parties.put("bench", Role.BUYER, "B", mailbox=WRITER)
-            seller = await store.parties.put("bench", Role.SELLER, "S", mailbox="user@mailbox.test")
-            domains = dict.fromkeys(Role, "relay.test")
-            pair = await store.pairs.put("bench", buyer.id, seller.id, domains)
+            await daemon.put_signing_key(store)
+            pair = await daemon.put_pair(store, "bench", buyer=WRITER, seller="user@mailbox.test")
             await _fill(store, self._aliases // 2 - 1)
         return pair.seller.alias.address
 

@@ -1,22 +1,17 @@
 """The daemon under attack: shipped limits, every listener, inbound verification, DNS answers of the bench."""
 
 import asyncio
-import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
 
-from bench import cpu
+from bench import cpu, daemon
 from relay import config, installation
-from relay.core import dkim
-from relay.core.model.party import Role
 from relay.edge import tls
-from relay.ports import DkimKey
 from relay.store.crypto import MasterKeys
 
 BUYER: Final = "alice@buyer.test"
@@ -97,34 +92,22 @@ class Target:
         MasterKeys.create(self._dir / "var/keys/master.key")
         tls.make_self_signed(self._dir / "var/tls", ["relay.test"])
         asyncio.run(self._furnish())
-        serve = [sys.executable, "-m", "relay", "--config", str(self._dir / "config.toml"), "serve"]
-        command = ["taskset", "--cpu-list", str(self._core), *serve]
-        with (self._dir / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        assert self._process.stdout is not None
-        ports = json.loads(self._process.stdout.readline())["ports"]
+        self._process, ports = daemon.start(self._dir, prefix=("taskset", "--cpu-list", str(self._core)))
         self.mx, self.web = ports["mx"][0], ports["web"]
         self.submission, self.implicit = ports["submission"]
 
     async def _furnish(self) -> None:
         path = self._dir / "config.toml"
         async with installation.opened(config.load(path), self._dir) as store:
-            der = dkim.generate("rsa-sha256")
-            await store.dkim_keys.put(
-                DkimKey(domain="relay.test", selector="s1", algorithm="rsa-sha256", private_der=der)
-            )
-            buyer = await store.parties.put("hostile", Role.BUYER, "B", mailbox=BUYER)
-            seller = await store.parties.put("hostile", Role.SELLER, "S", mailbox=SELLER)
-            await store.app_passwords.add(seller.id, "bench", PasswordHasher().hash(PASSWORD))
-            domains = dict.fromkeys(Role, "relay.test")
-            pair = await store.pairs.put("hostile", buyer.id, seller.id, domains)
+            await daemon.put_signing_key(store)
+            pair = await daemon.put_pair(store, "hostile", buyer=BUYER, seller=SELLER)
+            await store.app_passwords.add(pair.seller.party.id, "bench", PasswordHasher().hash(PASSWORD))
             self.seller_alias, self.buyer_alias = pair.seller.alias.address, pair.buyer.alias.address
             self.tarpit_aliases = []
             for number in range(TARPITS):
                 mailbox = f"shop@tarpit{number}.test"
-                slow = await store.parties.put("hostile", Role.SELLER, f"T{number}", mailbox=mailbox)
-                pair = await store.pairs.put("hostile", buyer.id, slow.id, domains)
-                self.tarpit_aliases.append(pair.seller.alias.address)
+                slow = await daemon.put_pair(store, "hostile", buyer=BUYER, seller=mailbox, seller_ref=f"T{number}")
+                self.tarpit_aliases.append(slow.seller.alias.address)
 
     def memory_mb(self) -> float:
         """Returns the memory of the daemon and its workers in MiB; a page that two of them share counts once."""
