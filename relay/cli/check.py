@@ -54,7 +54,7 @@ async def _all(session: CliContext, *, offline: bool) -> list[CheckResult]:
     findings += examine.files(config, session.config_path, session.data_dir)
     findings += examine.certificate(config, session.data_dir)
     findings += examine.links(config)
-    findings += examine.doors(config, session.data_dir)
+    findings += examine.listeners(config, session.data_dir)
     records, about_store = await examine.store(config, session.base, session.marketplaces)
     findings += about_store
     if not offline:

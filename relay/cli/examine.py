@@ -145,7 +145,7 @@ def links(config: Config) -> Iterator[CheckResult]:
         yield CheckResult(Grade.GOOD, "links", url)
 
 
-def doors(config: Config, data_dir: Path) -> Iterator[CheckResult]:
+def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
     """Examines whether every port is free. While a relay runs in this directory, it uses them, so none is tried."""
     try:
         with locked(data_dir):

@@ -1,4 +1,4 @@
-"""Who is let in, and to whom: aliases, tags, strangers, blocked senders, the operator; over a real store."""
+"""Accepted and refused mail: aliases, tags, strangers, blocked senders, the operator; over a real store."""
 
 from dataclasses import replace
 
