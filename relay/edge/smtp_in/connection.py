@@ -11,9 +11,9 @@ the client.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope
@@ -26,6 +26,8 @@ from relay.edge.smtp_in import data
 from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.guard import Admission, Guard
 from relay.edge.smtp_in.space import DataSpace
+
+T = TypeVar("T")
 
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
@@ -317,15 +319,12 @@ class Connection(SMTP):
     async def _flush(self, idle_s: float) -> None:
         """Sends the replies and waits while the client leaves too many of them unread. Raises Hangup as `_limited`."""
         self._write()
-        async with self._limited(idle_s):
-            await self._writer.drain()
+        await self._limited(idle_s, self._writer.drain)
 
-    @contextlib.asynccontextmanager
-    async def _limited(self, idle_s: float) -> AsyncIterator[None]:
+    async def _limited(self, idle_s: float, wait: Callable[[], Awaitable[T]]) -> T:
         """Limits a wait for the client. Raises Hangup when the client is gone or too slow, or the session must end."""
         try:
-            async with self._interruptible(idle_s):
-                yield
+            return await self._interruptible(idle_s, wait)
         except TimeoutError:
             raise Hangup("idle", "421 4.4.2 idle for too long, closing") from None
         except OSError:
@@ -335,17 +334,18 @@ class Connection(SMTP):
         """Delays the next answer. Raises Hangup when the session must end."""
         if delay_s:
             with contextlib.suppress(TimeoutError):
-                async with self._interruptible(delay_s):
-                    await self.loop.create_future()
+                await self._interruptible(delay_s, self.loop.create_future)
 
-    @contextlib.asynccontextmanager
-    async def _interruptible(self, limit_s: float | None) -> AsyncIterator[None]:
-        """Lets `end` interrupt the body. Raises Hangup when the session must end, TimeoutError after `limit_s`."""
+    async def _interruptible(self, limit_s: float | None, work: Callable[[], Awaitable[T]]) -> T:
+        """Lets `end` interrupt the work. Raises Hangup when the session must end, TimeoutError after `limit_s`.
+
+        This is no context manager, because one made of a generator costs more than all else of a short wait.
+        """
         if hangup := self._due_hangup():
             raise hangup
         try:
             async with asyncio.timeout(limit_s) as self._wait:
-                yield
+                return await work()
         except TimeoutError:
             if hangup := self._due_hangup():
                 raise hangup from None
@@ -358,9 +358,7 @@ class Connection(SMTP):
     async def _fill(self, idle_s: float) -> None:
         """Sends all replies and waits for more input. Raises Hangup as `_limited`, and when the client has closed."""
         self._write()
-        async with self._limited(idle_s):
-            await self._writer.drain()
-            piece = await self._reader.read(_CHUNK)
+        piece = await self._limited(idle_s, self._send_and_read)
         if not piece:
             raise Hangup("connection_lost")
         self._buffer += piece
@@ -368,6 +366,10 @@ class Connection(SMTP):
             self._progress_bytes += len(piece)
             if self._progress_bytes >= _PROGRESS_BYTES:
                 self.note_progress()
+
+    async def _send_and_read(self) -> bytes:
+        await self._writer.drain()
+        return await self._reader.read(_CHUNK)
 
     async def _read_line(self, most: int = _LINE_BYTES) -> str:
         """Returns the next line of at most `most` bytes without its end.

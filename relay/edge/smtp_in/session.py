@@ -7,6 +7,7 @@ the session continues. Replies carry enhanced status codes, except greetings and
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
 
 from relay import ports
@@ -163,8 +164,7 @@ class ServerSession(Transaction):
 
     async def _log_in(self, given: "_Credentials") -> None:
         try:
-            async with self._interruptible(None):
-                party_id = await self._authenticated(given)
+            party_id = await self._interruptible(None, partial(self._authenticated, given))
         except ports.BusyError:
             self._context.count_refusal("logins_waiting")
             self.say("454 4.7.0 too many logins at the moment, try again later")
