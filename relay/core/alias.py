@@ -1,7 +1,9 @@
-"""Alias grammar: 16 characters of lower-case base32, 65 random bits and a 15-bit keyed check code (R-ADR-02).
+"""Makes and checks aliases, reads the tag of an alias, and makes pseudonyms.
 
-The check code binds the random part to its domain, so that a mistyped, guessed or moved alias is refused without a
-database look-up. The tag in `alias+TAG` names an order or a kind (R-ADR-05).
+The local part of an alias is 16 characters of lower-case base32: 65 random bits, then a check code of 15 bits that is
+computed with the alias key (R-ADR-02). The check code depends on the random bits and on the alias's domain. So a
+mistyped or guessed alias, or an alias under another domain, is refused without a database look-up. The tag in
+`alias+TAG` names an order or a kind (R-ADR-05).
 """
 
 import hmac
@@ -21,9 +23,10 @@ _CHECK: Final = "check"
 
 
 class Tagged(NamedTuple):
-    """An alias's local part, and the tag after its `+` ("" when there is none).
+    """The parts of the local part that a message was sent to.
 
-    `check` means that the writer only asks for the verdict about the message (R-POL-19).
+    `local_part` is the local part of the alias, in lower case. `tag` is the text after the `+`, "" if there is no tag.
+    `check` is True if the writer only asks for the verdict about the message (R-POL-19).
     """
 
     local_part: str
@@ -32,9 +35,10 @@ class Tagged(NamedTuple):
 
 
 def issue(entropy: bytes, domain: str, key: bytes) -> str:
-    """Returns a new local part from ENTROPY_BYTES random bytes, for a folded `domain`.
+    """Returns the local part of a new alias.
 
-    `key` are the 32 bytes of the alias key. Raises ValueError when `entropy` has another length.
+    `entropy` are ENTROPY_BYTES random bytes; raises ValueError if they are more or fewer. `domain` is the alias's
+    domain, folded as by `address.fold_domain`. `key` is the alias key of 32 bytes.
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"an alias needs {ENTROPY_BYTES} random bytes, not {len(entropy)}")
@@ -43,7 +47,10 @@ def issue(entropy: bytes, domain: str, key: bytes) -> str:
 
 
 def is_valid(local_part: str, domain: str, key: bytes) -> bool:
-    """Whether the check code is right; `local_part` and `domain` are folded, without tag."""
+    """Returns whether `local_part` is an alias of `domain` that was made with `key`.
+
+    `local_part` has no tag and is in lower case; `domain` is folded as by `address.fold_domain`.
+    """
     if not _GRAMMAR.match(local_part):
         return False
     expected = _check_code(local_part[:_RANDOM_CHARS], domain, key)
@@ -51,9 +58,10 @@ def is_valid(local_part: str, domain: str, key: bytes) -> bool:
 
 
 def untag(local_part: str) -> Tagged:
-    """Splits a local part: `7kq2...+Tag` gives Tagged("7kq2...", "Tag"), and `check+7kq2...+Tag` the same with `check`.
+    """Splits the local part of a recipient into alias and tag.
 
-    The case of the alias is folded, that of the tag is kept.
+    `7kq2...+Tag` gives Tagged("7kq2...", "Tag"); `check+7kq2...+Tag` gives Tagged("7kq2...", "Tag", check=True). The
+    alias is put in lower case; the tag stays as it is.
     """
     alias, _, tag = local_part.partition("+")
     if alias.lower() == _CHECK and tag:
@@ -64,7 +72,8 @@ def untag(local_part: str) -> Tagged:
 def pseudonym(seller_id: str, buyer_id: str, key: bytes) -> str:
     """Returns the name under which one seller sees one buyer, such as `buyer-7F3K2M9Q` (R-ADR-06).
 
-    Two sellers cannot tell from their pseudonyms whether they share a buyer.
+    The same buyer has another pseudonym for each seller, so two sellers who compare pseudonyms cannot find out whether
+    they have a buyer in common.
     """
     return "buyer-" + keyed.base32(keyed.tag(key, "pseudonym", seller_id, buyer_id, size=5)).upper()
 

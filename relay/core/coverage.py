@@ -1,8 +1,9 @@
-"""The coverage of a message by a valid signature of DKIM or ARC (RFC 6376 §3.5 `h=`, §5.4.2, R-IN-09).
+"""Checks which fields of a message a valid signature of DKIM or ARC covers (RFC 6376 §3.5 `h=`, §5.4.2, R-IN-09).
 
-A signature proves only the fields that it signs, and of several fields of one name the lowest ones. Everybody who has
-a signed mail can put further fields on top of it, and the relay, like mail programs, reads the first field of a name.
-So a signature proves the writer only if nobody can have added a field that acts.
+A signature proves only the fields that it signs. If a name occurs in several fields, it signs the lowest of them. But
+everybody who has a signed mail can add fields above the signed ones, and the relay, like mail programs, reads the first
+field of a name. So a signature proves the writer only if nobody can have added a field that changes how the mail is
+read.
 """
 
 import re
@@ -15,9 +16,12 @@ from relay.core.mail.head import KIND_MARK, LOOP_MARK
 
 _ALWAYS_SIGNED: Final = frozenset({"from", "subject", "date", "message-id", "reply-to"})
 _ONE_MAY_BE_UNSIGNED: Final = frozenset({"to", "cc", "mime-version"})
-"""As every field whose name begins with `content-`: large providers never sign one or the other of them."""
+"""Fields that may occur once without being signed, because large providers do not sign all of them.
+
+The same rule applies to each field whose name begins with `content-`.
+"""
 IGNORED_UNSIGNED: Final = frozenset({"in-reply-to", "references", KIND_MARK, LOOP_MARK.lower()})
-"""Fields that have no effect unless they are signed, and as often as they are signed."""
+"""Fields that the relay ignores unless each occurrence of them is signed."""
 _CONTENT: Final = "content-"
 _KNOWN_CONTENT: Final = frozenset(
     {"content-type", "content-transfer-encoding", "content-disposition", "content-language", "content-id"}
@@ -33,15 +37,16 @@ def signed_fields(listed: str) -> Counter[str]:
 
 
 def proves(present: Iterable[str], signed: Mapping[str, int]) -> bool:
-    """Whether a signature over the fields `signed` proves the writer of a mail with the fields `present`.
+    """Returns whether a signature proves the writer of a mail.
 
-    `present` has the name of each field of the header, in lower case, as the relay reads it.
+    `present` has the name, in lower case, of each field of the mail's header. `signed` has the number of fields of each
+    name that the signature covers, as `signed_fields` returns it.
     """
     return all(count <= _most(name, signed.get(name, 0)) for name, count in Counter(present).items())
 
 
 def _most(name: str, signed: int) -> float:
-    """Returns how many fields of this name a mail may have under a signature that covers `signed` of them."""
+    """Returns how many fields called `name` a mail may have if its signature covers `signed` of them."""
     if name in _ALWAYS_SIGNED:
         return signed
     if name in _ONE_MAY_BE_UNSIGNED or name.startswith(_CONTENT):
@@ -50,9 +55,10 @@ def _most(name: str, signed: int) -> float:
 
 
 def uncovered(present: Iterable[str], signed: Mapping[str, int]) -> frozenset[str]:
-    """Returns the names of fields that act and are not signed, or not as often as they are present.
+    """Returns the names of the fields of which at least one occurrence is not signed, for the record.
 
-    They are for the record, which has no text of the message: an unusual `Content-` name is "content-*".
+    Only fields that the relay or a mail program acts on are returned. The record must contain no text of the message,
+    so every unusual name that begins with `Content-` is returned as "content-*".
     """
     return frozenset(
         name if not name.startswith(_CONTENT) or name in _KNOWN_CONTENT else f"{_CONTENT}*"
@@ -67,9 +73,10 @@ def _acts(name: str) -> bool:
 
 
 def names(values: Iterable[str], local_part: str, domain: str) -> bool:
-    """Whether an alias stands in one of the unfolded values of To and Cc, with or without a tag.
+    """Returns whether one of the values of To and Cc contains the alias, with or without a tag.
 
-    `local_part` and `domain` are folded. Quoted names and comments do not count.
+    The values are unfolded (RFC 5322 §2.2.3). `local_part` and `domain` are those of the alias, folded as by
+    `address.fold`. An alias within a quoted name or a comment does not count.
     """
     name = re.escape(local_part)
     tag = rf"\+[^\s@<>,;]{{0,{_TAG_SIGNS}}}"

@@ -1,9 +1,10 @@
-"""DKIM signatures (RFC 6376) with RSA-SHA256 and Ed25519 (RFC 8463), relaxed/relaxed: bytes in, fields out.
+"""Makes DKIM signatures (RFC 6376) with RSA-SHA256 or Ed25519 (RFC 8463) and the canonicalization relaxed/relaxed.
 
-There is no `l=`, so that nothing can be appended. The fields that a reader sees are signed once more than they occur
-(RFC 6376 §8.15), so that none can be added. An expiry limits replay. Everything but the RSA operation takes linear time
-and microseconds; the RSA operation releases the GIL and belongs into a thread. `generate` is the only function that
-uses the system's random source.
+A signature has no `l=` tag, so nobody can append text to a signed body. The fields that a reader sees are signed once
+more often than they occur (RFC 6376 §8.15), so nobody can add another field of the same name. Each signature has an
+expiry (`x=`), which limits replay. The RSA operation is slow and releases the GIL, so it belongs in a thread; all other
+work takes microseconds and grows linearly with the message. `generate` is the only function that uses the system's
+random source.
 """
 
 import base64
@@ -53,32 +54,36 @@ _WITHIN_WORD: Final = re.compile(rb"(?<=[^ \t\r\n])[^ \t\r\n]")
 
 
 class KeyState(StrEnum):
-    """The states of a key, in their order.
+    """The states of a key, in the order in which a key passes through them.
 
-    A verifier may still get a signature of a replaced key until that signature expires, so the key's record stays
-    published as long. Of a retired key only the selector is left, so that no new key uses it.
+    A replaced key no longer signs, but mail that it has signed may still arrive at a verifier. So its DNS record stays
+    published until its last signature has expired. A retired key is deleted except for its selector, which is kept so
+    that no new key gets the same selector.
     """
 
     PREPARED = "prepared"
-    """The key is to be published and does not sign yet."""
+    """The key's record must be published in DNS; the key does not sign yet."""
     ACTIVE = "active"
     REPLACED = "replaced"
-    """The key is still published but signs no more."""
+    """The key's record is still published, but the key no longer signs."""
     RETIRED = "retired"
 
     @property
     def published(self) -> bool:
-        """Whether the key's record must be in DNS."""
+        """Whether the key's record must be published in DNS."""
         return self is not KeyState.RETIRED
 
 
 class KeyUnreadableError(ValueError):
-    """The octets are not a usable private key; the message names the fault and nothing of the key."""
+    """The octets are not a usable private key; the message names the fault and contains no part of the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A loaded key. Loading costs far more than signing, so callers keep it."""
+    """A private key, ready to sign for `selector` and `domain`.
+
+    Loading a key takes far longer than signing, so callers keep the loaded key.
+    """
 
     domain: str
     selector: str
@@ -87,7 +92,10 @@ class SigningKey:
 
     @classmethod
     def load(cls, der: bytes, *, domain: str, selector: str) -> "SigningKey":
-        """Loads a key from PKCS#8 DER, which also determines the algorithm. Raises KeyUnreadableError."""
+        """Returns the key that `der` (unencrypted PKCS#8 in DER) contains; the kind of key determines the algorithm.
+
+        Raises KeyUnreadableError if `der` is not an Ed25519 key or an RSA key of at least 2048 bits.
+        """
         try:
             private = serialization.load_der_private_key(der, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -102,7 +110,7 @@ class SigningKey:
 
 
 def generate(algorithm: Algorithm) -> bytes:
-    """Returns a new private key as PKCS#8 DER."""
+    """Returns a new private key as unencrypted PKCS#8 in DER; an RSA key has 2048 bits."""
     private = (
         rsa.generate_private_key(public_exponent=65_537, key_size=_RSA_BITS)
         if algorithm == "rsa-sha256"
@@ -114,7 +122,7 @@ def generate(algorithm: Algorithm) -> bytes:
 
 
 def public_record(key: SigningKey) -> str:
-    """Returns the TXT value for `<selector>._domainkey.<domain>` (RFC 6376 §3.6.1, RFC 8463 §4)."""
+    """Returns the value of the TXT record at `<selector>._domainkey.<domain>` (RFC 6376 §3.6.1, RFC 8463 §4)."""
     public = key.private.public_key()
     if isinstance(public, ed25519.Ed25519PublicKey):
         return "v=DKIM1; k=ed25519; p=" + base64.b64encode(public.public_bytes_raw()).decode("ascii")
@@ -124,31 +132,39 @@ def public_record(key: SigningKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """A DKIM-Signature field without its signature: the text before it, and the digest to sign."""
+    """A DKIM-Signature field that is not signed yet.
+
+    `field` is the field's text up to the value of `b=`, which is still missing. `digest` is the SHA-256 digest that
+    `key` must sign.
+    """
 
     key: SigningKey
     field: bytes
     digest: bytes
 
     def signed(self) -> bytes:
-        """Signs and returns the whole field.
+        """Signs the digest and returns the whole field, with the CRLF at its end.
 
-        The key operation is nearly all of the cost, and it releases the GIL.
+        Signing takes nearly all of the time and releases the GIL.
         """
         return self.field + _folded(_signature(self.key, self.digest)) + b"\r\n"
 
 
 def sign(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> bytes:
-    """Returns one DKIM-Signature field per key, to stand before `header` (the header block without its empty line).
+    """Returns one DKIM-Signature field per key; the caller puts them before `header`.
 
-    Tests and the benchmark sign one message with it. The relay signs in batches: `relay.edge.signing` calls `prepare`
-    and then `Unsigned.signed` in a thread.
+    `header` is the header block without the empty line after it. The signatures expire `expire_s` seconds after `now`.
+    Only tests and the benchmark call this function. The relay signs several messages at once: `relay.edge.signing`
+    calls `prepare` and then, in a thread, `Unsigned.signed`.
     """
     return b"".join(one.signed() for one in prepare(header, body, keys, now, expire_s))
 
 
 def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetime, expire_s: int) -> Sequence[Unsigned]:
-    """Returns the unsigned fields, one per key: all of the work except the key operations."""
+    """Returns one DKIM-Signature field per key that is complete except for its signature.
+
+    The arguments are those of `sign`.
+    """
     body_hash = base64.b64encode(relaxed_digest(body))
     names, fields = _signed_fields(header)
     signed_at = int(now.timestamp())
@@ -183,9 +199,9 @@ def _folded(signature: bytes) -> bytes:
 
 
 def _signed_fields(header: bytes) -> tuple[list[bytes], bytes]:
-    """Returns the names for `h=`, and the canonical fields in that order.
+    """Returns the names for the `h=` tag, and the canonical fields, joined in the order of these names.
 
-    Of equal names the last first (RFC 6376 §5.4.2).
+    If a name occurs in several fields, the lowest field comes first (RFC 6376 §5.4.2).
     """
     found: dict[bytes, list[bytes]] = {}
     for line in header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
@@ -213,9 +229,9 @@ def relaxed_body(body: bytes) -> bytes:
 
 
 def relaxed_digest(body: bytes) -> bytes:
-    """Returns the SHA-256 of the relaxed form of a body.
+    """Returns the SHA-256 digest of the relaxed form of a body.
 
-    In a thread, it leaves the interpreter to other threads after each piece.
+    The body is hashed in pieces. If this function runs in a thread, other threads can run after each piece.
     """
     digest = hashlib.sha256()
     for piece in _relaxed_pieces(body):
@@ -224,7 +240,10 @@ def relaxed_digest(body: bytes) -> bytes:
 
 
 def _relaxed_pieces(body: bytes) -> Iterator[bytes]:
-    """Yields the relaxed form of a body in pieces, which are cut within words. Empty lines at the end are left out."""
+    """Yields the relaxed form of a body in pieces; empty lines at the end of the body are left out.
+
+    A piece ends within a word, so that no run of blanks is divided between two pieces.
+    """
     start, line_ends, is_empty = 0, b"", True
     while start < len(body):
         cut = _WITHIN_WORD.search(body, start + _PIECE_BYTES)
@@ -241,7 +260,10 @@ def _relaxed_pieces(body: bytes) -> Iterator[bytes]:
 
 
 def _single_spaced(text: bytes) -> bytes:
-    """Replaces runs of blanks by one space; each pass halves the longest run, so that the cost stays linear."""
+    """Returns the text with each run of spaces and tabs replaced by one space.
+
+    Each pass of the loop halves the longest run, so the total cost stays linear.
+    """
     if b"\t" in text:
         text = text.replace(b"\t", b" ")
     while b"  " in text:

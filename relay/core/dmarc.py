@@ -1,7 +1,8 @@
-"""DMARC: records, the names where they are published, and the domains of one organization (RFC 9989 §4.7-4.10).
+"""DMARC: reads records, names the domains to look up, and finds the Organizational Domain (RFC 9989 §4.7-4.10).
 
-The requested policy does not decide whether mail passes. For the relay, a record with any policy means that nobody else
-may write with this domain (R-IN-09). So `p`, `sp`, `np` and `t` are only checked for validity.
+The relay does not apply the policy that a record requests. A record with any policy, `p=none` too, means for the relay
+that only mail that passes DMARC may have this domain in From (R-IN-09). So the tags `p`, `sp` and `np` are only checked
+for validity, and `t` is not read.
 """
 
 import re
@@ -20,7 +21,11 @@ Method = Literal["spf", "dkim"]
 
 
 class SignedBy(NamedTuple):
-    """A signature: its selector, the octets of its `b=`, and how many fields of each name it signs."""
+    """A DKIM signature.
+
+    `selector` is its `s=` tag, `value` are the octets of its `b=` tag, and `fields` has the number of fields of each
+    name that it signs.
+    """
 
     selector: str
     value: bytes
@@ -28,9 +33,10 @@ class SignedBy(NamedTuple):
 
 
 class Identifier(NamedTuple):
-    """A folded domain ("" when invalid) that a method tried to prove; `outcome` is a result of RFC 8601 §2.7.
+    """A domain that SPF or DKIM checked, with the result.
 
-    `signed_by` is None for SPF, and where the signature is not known.
+    `domain` is folded as by `address.fold_domain`, "" if it is invalid. `outcome` is a result of RFC 8601 §2.7, such as
+    "pass". `signed_by` is None for SPF, and for DKIM if the signature is not known.
     """
 
     method: Method
@@ -41,10 +47,10 @@ class Identifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DmarcRecord:
-    """The settings of a domain for alignment.
+    """The settings of a DMARC record that the relay uses.
 
-    `strict` are the methods that need the exact domain. `psd` is "y" for a public suffix, "n" for an organization's
-    domain, and "u" when the record does not say.
+    `strict` has the methods with strict alignment: their domain must be equal to that of From. `psd` is "y" if the
+    record's domain is a public suffix, "n" if it is an Organizational Domain, and "u" if the record does not say.
     """
 
     strict: frozenset[Method] = frozenset()
@@ -52,7 +58,10 @@ class DmarcRecord:
 
 
 def read(texts: Sequence[bytes]) -> DmarcRecord | None:
-    """Returns the DMARC record among a name's TXT records; None when there are several, or none is valid (§4.10)."""
+    """Returns the DMARC record among the TXT records of a name (§4.10).
+
+    Returns None if there is no DMARC record, if there are several, or if the only one is invalid.
+    """
     records = [text for text in texts if _VERSION.match(text)]
     if len(records) != 1:
         return None
@@ -72,9 +81,10 @@ def read(texts: Sequence[bytes]) -> DmarcRecord | None:
 
 
 def walk(domain: str) -> Iterator[str]:
-    """Yields the domains whose records are looked up, from `domain` (folded) upwards.
+    """Yields the domains of the DNS Tree Walk (§4.10): `domain`, then its parents up to the top-level domain.
 
-    It shortens a long name at once (§4.10).
+    `domain` is folded as by `address.fold_domain`. After a domain of more than 8 labels, the next domain yielded is its
+    last 7 labels.
     """
     labels = domain.split(".")
     yield domain
@@ -83,15 +93,16 @@ def walk(domain: str) -> Iterator[str]:
 
 
 def ends_walk(record: DmarcRecord | None) -> bool:
-    """Whether this record ends the walk."""
+    """Returns whether the DNS Tree Walk ends at the domain with this record (None: no record)."""
     return record is not None and record.psd != "u"
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The result of a walk from `domain`: the records, the nearest first.
+    """The result of a DNS Tree Walk from `domain`.
 
-    `organization` is the Organizational Domain of `domain` (§4.10.2).
+    `records` has the records that were found, by their domains; the one nearest to `domain` comes first. `organization`
+    is the Organizational Domain of `domain` (§4.10.2).
     """
 
     domain: str
@@ -100,7 +111,10 @@ class Discovery:
 
     @property
     def policy(self) -> DmarcRecord | None:
-        """The record for mail of this domain: its own, its organization's, or the public suffix's (§4.10.1)."""
+        """The record that applies to mail with `domain` in From; None if there is no such record (§4.10.1).
+
+        It is the record of the domain itself, else of its Organizational Domain, else of its public suffix.
+        """
         for domain in (self.domain, self.organization):
             if domain in self.records:
                 return self.records[domain]
@@ -108,10 +122,10 @@ class Discovery:
 
 
 def discovered(domain: str, records: Mapping[str, DmarcRecord], suffixed: Callable[[str], str | None]) -> Discovery:
-    """Returns the result of a walk that found `records`.
+    """Returns the result of a DNS Tree Walk from `domain` that found `records` (nearest first).
 
-    `suffixed` returns the domain below the public suffix by the public list. This older rule (RFC 7489 §3.2) applies
-    when the walk found no record.
+    If the walk found no record, the Organizational Domain is found by the older rule of RFC 7489 §3.2: `suffixed`
+    returns the name directly below the public suffix of a domain, None if there is no such name.
     """
     if not records:
         return Discovery(domain, records, suffixed(domain) or domain)

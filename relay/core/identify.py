@@ -1,7 +1,7 @@
-"""Identification of the writer: one incoming message and its facts give the writer, or the reason to refuse it.
+"""Identifies the writer of one incoming message, or returns the reason to refuse the message.
 
-A refusal from here happens in the SMTP dialogue and never by a notice: its writer is not proven, or may not use this
-alias, and a notice could reach an innocent person (no backscatter).
+A message that is refused for such a reason gets a 5xx answer in the SMTP dialogue and never a notice. Its writer is not
+proven or may not use this alias, so a notice could reach an innocent person (backscatter).
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,13 @@ from relay.core.model.sender import Sender, SenderState
 class Writer:
     """The writer of a message.
 
-    `role` is the author's side: the one that the recipient's alias does not stand for. `registered` means proven, with
-    an approved entry. A proven writer who is not registered is unlisted (R-SND-02). `sender` is the entry for From in
-    the author's list. `proof` NONE means that nothing proves that the message comes from its From address: `sender` is
-    then the approved entry, or None if the list has none. Whether it has one is a secret: both cases get the same
-    answer and cost the same work (R-IN-09).
+    `role` is the writer's side of the pair, so the recipient's alias stands for the other side. `sender` is the entry
+    for the From address in the writer's list of senders, None if there is no entry. `registered` is True if the writer
+    is proven and that entry is approved; a proven writer who is not registered is unlisted (R-SND-02).
+
+    `proof` is NONE if nothing proves that the message comes from its From address. In this case `sender` is only set if
+    the entry is approved and the message may wait for the party. The stranger who sent the message must not learn
+    whether there is such an entry, so the answer and the cost are the same with and without an entry (R-IN-09).
     """
 
     role: Role
@@ -36,17 +38,17 @@ class Writer:
 
 
 def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
-    """Returns the writer, or the reason for a 5xx.
+    """Returns the writer of a message, or the reason for which it is refused with a 5xx answer.
 
-    `head` and `facts` belong to this message and recipient; `policy` is the one in force when the message was received.
-    No answer depends on the lists of the other side or of another party: a writer who may put any address into From
-    would learn whose it is.
+    `head` and `facts` belong to this message and recipient; `policy` is the policy in force when the message was
+    received. The answer depends on the list of senders of the writer's own side only. Otherwise a writer could put any
+    address into From and learn from the answer to which party the address belongs.
     """
     login = incoming.peer.login_party_id
     if login is None:
         return _by_mail(incoming, head, facts, policy)
     if login == facts.pair.side(facts.to).party.id:
-        # A login writes to the other side's aliases only. The answer is the same whatever From says (R-IN-02).
+        # A party that has logged in may write to the other side's aliases only, with any From address (R-IN-02).
         return Reason(code=ReasonCode.OWN_ALIAS)
     if login != facts.pair.side(facts.to.other).party.id:
         # Any other account is a stranger to this pair and must learn nothing about it (R-ADR-07).
@@ -59,10 +61,12 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 def is_own_alias(
     incoming: Incoming, head: Head, pair: Pair, to: Role, marketplace: Marketplace, authentication: Authentication
 ) -> bool:
-    """Returns whether the alias of side `to` is the writer's own, as in a reply to all (R-REW-05).
+    """Returns whether the alias of side `to` is the writer's own alias, as after a "reply to all" (R-REW-05).
 
-    It is so for the login of that side, and for proven mail whose From that side lists and the other side does not. For
-    unproven mail it is never so: a merged copy costs less work, and would tell who lists the address (R-IN-09).
+    This is True if the party of that side has logged in. Without a login it is True if the mail is proven, that side
+    lists the From address, and the other side does not list it. For mail that is not proven it is always False: a copy
+    to the writer's own alias costs the relay less work, so a forger could measure which side lists the address
+    (R-IN-09).
     """
     login, own = incoming.peer.login_party_id, pair.side(to)
     if login is not None:
@@ -73,7 +77,10 @@ def is_own_alias(
 
 
 def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reason:
-    """Checks whether the From of a party that has logged in may write for it (R-IN-02)."""
+    """Returns the writer of a message that came with a login, or the reason to refuse it (R-IN-02).
+
+    The message is refused if the From address is blocked, or if it is unlisted and no more unlisted mail may wait.
+    """
     state = _listed_as(facts.sender)
     if state is SenderState.BLOCKED:
         return Reason(code=ReasonCode.SENDER_BLOCKED)
@@ -83,14 +90,17 @@ def _by_login(incoming: Incoming, facts: Facts, policy: Policy) -> Writer | Reas
 
 
 def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Writer | Reason:
-    """Identifies a writer without login: by authentication, or by the fallback for listed addresses (R-IN-09)."""
+    """Returns the writer of a message that came without a login, or the reason to refuse it (R-IN-09).
+
+    The writer is proven by SPF or DKIM in alignment with From, or by the marketplace's fallback for listed addresses.
+    """
     if facts.authentication.dmarc_fail:
-        # This depends on the mail only, not on the alias or the list, so that a forger learns nothing about them.
+        # The answer depends on the mail only, so that a forger learns nothing about the alias or the list of senders.
         return Reason(code=ReasonCode.DMARC_FAILED)
     is_addressed = not awaits_domain(facts)
     proof = proof_of(incoming, head, facts.marketplace, facts.authentication, is_addressed=is_addressed)
     if facts.is_own_from and proof is Proof.ALIGNED:
-        # The relay's own mail has come back; the policy ends the loop (R-OUT-08), and no list gets an entry.
+        # This is the relay's own mail in a loop. The policy ends the loop (R-OUT-08); no list gets an entry.
         return Writer(role=facts.to.other, sender=None, proof=proof, registered=False)
     state = _listed_as(facts.sender)
     if proof is Proof.NONE:
@@ -110,10 +120,11 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 
 
 def _may_wait(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
-    """Whether an unlisted address may wait, on the writing party's list, for a decision (R-SND-02).
+    """Returns whether mail from an unlisted address may wait for the decision of the writing party (R-SND-02).
 
-    It may not when that party is not active: a writer who is not known to belong to the account must not learn that.
-    An address that another party lists, the other side included, waits like any other.
+    It may not wait if that party is not active: its writer, who may not belong to the account, gets the answer for a
+    stranger and so does not learn the party's state. Whether another party, such as the other side, lists the address
+    makes no difference.
     """
     if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
         return False
@@ -121,7 +132,10 @@ def _may_wait(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
 
 
 def _has_room(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
-    """Whether this mail may wait for the account owner: few mails and bytes of one writer may, in few places."""
+    """Returns whether one more mail of this size may wait for the party's decision.
+
+    The policy limits how many mails and bytes may wait of one writer, and how many unlisted senders a party may have.
+    """
     limits, waiting = policy.senders, facts.waiting
     mails, size_bytes = (
         (limits.domain_mails, limits.domain_bytes)
@@ -133,10 +147,10 @@ def _has_room(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
 
 
 def awaits_domain(facts: Facts) -> bool:
-    """Whether a valid signature names the writer, and only its domain's confirmation by the owner is missing.
+    """Returns whether a valid signature proves the From address, but the party must still confirm the signing domain.
 
-    A signed message can be handed in by everybody who has it. So the alias must stand in a To or Cc that is signed, or
-    the owner must have said once that mail signed by this domain may come without.
+    Everybody who has a signed message can send it to the relay again. So a signature counts only if it signs a To or
+    Cc field that contains the alias, or if the party has once confirmed the signing domain.
     """
     return facts.authentication.proof is Proof.ALIGNED and not facts.is_addressed and not facts.domain_confirmed
 
@@ -149,11 +163,12 @@ def proof_of(
     *,
     is_addressed: bool = True,
 ) -> Proof:
-    """Returns what proves that the message comes from its From address, NONE if nothing does.
+    """Returns how it is proven that the message comes from its From address; NONE if it is not proven.
 
-    `is_addressed` is False for mail that signatures alone prove, and that names neither this alias nor a domain which
-    the owner has confirmed: then the signatures do not count. The fallback `known_domain`, and a trusted network, prove
-    a writer whose envelope and From are equal.
+    `is_addressed` is False if only signatures prove the address, none of them signs a To or Cc field that contains this
+    alias, and the party has confirmed none of the signing domains; the signatures do not count in this case. With the
+    fallback `known_domain`, or from a trusted network, a From address that is equal to the envelope's sender is proven
+    unless SPF fails.
     """
     if authentication.proof is Proof.LOGIN or (authentication.proof is Proof.ALIGNED and is_addressed):
         return authentication.proof
@@ -164,9 +179,9 @@ def proof_of(
 
 
 def _listed_as(sender: Sender | None) -> SenderState | None:
-    """Returns the state of a list entry.
+    """Returns the state of an entry in a list of senders; None if there is no entry, or if it is retired.
 
-    None for no entry and for a retired one, whose address counts as unlisted (R-SND-03).
+    The address of a retired entry counts as unlisted (R-SND-03).
     """
     if sender is None or sender.state is SenderState.RETIRED:
         return None

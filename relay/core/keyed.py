@@ -1,7 +1,8 @@
-"""Keyed tags and their letters, from which aliases, return paths and opaque ids are made.
+"""Computes keyed tags (message authentication codes), and encodes octets as base32.
 
-The tag is keyed BLAKE2b (RFC 7693 §2.9). As a MAC it is as good here as HMAC-SHA-256 and costs a third; one message
-needs a dozen tags. The letters are base32 (RFC 4648) in lower case without padding, made ten bits at a time for speed.
+Aliases, return paths and opaque ids are made of both. A tag is keyed BLAKE2b (RFC 7693 §2.9): it is as secure here as
+HMAC-SHA-256 and takes a third of the time, because one message needs about twelve tags. Base32 (RFC 4648) is written in
+lower case without padding.
 """
 
 import hashlib
@@ -15,21 +16,24 @@ _BY_TEN_BITS: Final = {
 
 
 def tag(key: bytes, purpose: str, *parts: str, size: int) -> bytes:
-    """Returns `size` bytes that only an owner of `key` (at most 64 bytes) can make.
+    """Returns the keyed tag of `parts`: `size` bytes that nobody can compute without `key` (at most 64 bytes).
 
-    `purpose` separates uses of one key.
+    `purpose` is the name of the use. A different purpose gives a different tag, so one key can serve several uses.
     """
     text = "\0".join((purpose, *parts)).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, key=key, digest_size=size).digest()
 
 
 def base32(octets: bytes) -> str:
-    """Encodes octets by RFC 4648 §6, the form of aliases and tags."""
+    """Returns octets in base32 (RFC 4648 §6), in lower case without padding; aliases and tags are written so."""
     return _letters(octets, _STANDARD)
 
 
 def base32hex(octets: bytes) -> str:
-    """Encodes octets by RFC 4648 §7, whose text order is that of the octets; record ids need this order."""
+    """Returns octets in base32hex (RFC 4648 §7), in lower case without padding.
+
+    Encoded texts of equal length sort in the same order as the octets, which record ids need.
+    """
     return _letters(octets, _HEX)
 
 

@@ -1,6 +1,6 @@
-"""IP addresses: those of the public internet, and the keys under which clients are counted.
+"""Tells public IP addresses from others, and makes the keys under which clients are counted.
 
-A name in a stranger's DNS may lead the relay to addresses of the public internet only.
+Strangers control the DNS names of their domains, so the relay connects to such a name only at a public address.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -14,11 +14,11 @@ _SIX_TO_FOUR_RELAYS: Final = "192.88.99."  # RFC 7526
 
 
 def is_public(address: str) -> bool:
-    """Whether the address belongs to one host on the public internet.
+    """Returns whether `address` is the address of one host on the public internet.
 
-    Loopback, private, link-local, shared (RFC 6598), multicast, documentation and reserved addresses do not. An IPv6
-    address with an IPv4 address in it (mapped, 6to4, NAT64) is as public as that one, and of the other IPv6 addresses
-    only global unicast is public. A text that is not an address is not public.
+    This is False for loopback, private, link-local, shared (RFC 6598), multicast, documentation and reserved addresses,
+    and for a text that is not an IP address. An IPv6 address that contains an IPv4 address (mapped, 6to4, NAT64) is
+    public if the IPv4 address is public. Any other IPv6 address is public only if it is a global unicast address.
     """
     try:
         ip = ip_address(address)
@@ -39,14 +39,14 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
 
 
 def client_key(client: Address) -> str:
-    """Returns the key under which a client is counted: its IPv4 address, or its IPv6 network of 64 bits.
+    """Returns the key under which a client is counted: its IPv4 address, or its IPv6 network with a prefix of 64 bits.
 
-    A host with IPv6 has a whole network of this size, so its single addresses mean nothing.
+    A host with IPv6 usually has all addresses of such a network, so counting single addresses would not limit it.
     """
     return str(client) if client.version == 4 else network_key(client)
 
 
 def network_key(client: Address) -> str:
-    """Returns the key of a client's neighbourhood: its network of 24 bits in IPv4, of 64 bits in IPv6."""
+    """Returns the key of a client's network: the prefix of 24 bits (IPv4) or 64 bits (IPv6) of its address, in hex."""
     # Making a network object would take twenty times as long.
     return f"{int(client) >> 8:x}/24" if client.version == 4 else f"{int(client) >> 64:x}/64"

@@ -1,8 +1,10 @@
-"""Order reports: the CSV or TSV file with a marketplace's orders, and the same with aliases for it (R-UI-07).
+"""Reads order reports (CSV or TSV files with a marketplace's orders), and makes the cells of their output (R-UI-07).
 
-Input: UTF-8 (with or without BOM) or CP932, one header line, one line per order or per item of an order; lines of one
-order are joined. `COLUMNS` names the columns that are read; other columns are ignored and named in the report. An
-invalid row is reported with line, column and cause; the other rows still count. Output: it never contains a mailbox.
+The input is UTF-8 (with or without BOM) or CP932. It has one header line, then one line per order or per item of an
+order; lines of the same order are joined. `COLUMNS` names the columns that are read; other columns are ignored, and
+their names are returned. An invalid row is reported with its line, column and cause; all other rows are still read.
+
+The output has a line for each order, with the aliases of its pair. It never contains a mailbox.
 """
 
 import csv
@@ -34,23 +36,23 @@ _ALIASES: Final = ("buyer_alias", "seller_alias")
 _LISTS: Final = frozenset({"items", "known"})
 _LONGEST_VALUE: Final = 200
 _LONGEST_CELL_LINES: Final = 50
-"""The longest cell in lines; a quote that stays open for longer is an error in its first line."""
-# A spreadsheet runs such a cell as a formula; an apostrophe before it makes it text. Each value of a list has its own
-# apostrophe, because `;` separates cells where a comma is the decimal sign.
+"""The most lines of one cell. A quotation mark that is not closed within them is an error of the line that has it."""
+# A spreadsheet runs a cell that matches this pattern as a formula; an apostrophe in front makes the cell a text. Each
+# value of a list gets its own apostrophe, because spreadsheets in some countries also separate cells at `;`.
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠]")
 _GUARDED: Final = re.compile(r"'+\s*[=+\-@＝＋－＠]")
 
 
 class ReportError(ValueError):
-    """The whole file cannot be read; the message names the cause and the fix."""
+    """The file cannot be read at all; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """One order of a file. `line` is the line at which it begins.
+    """One order of a file; `line` is the number of its first line.
 
-    None means that the stored value stays: the file lacks the column, or the cell is empty and its column keeps the
-    known value.
+    A field is None if the stored value must stay as it is. This is so if the file does not have the column, or if the
+    cell is empty in a column for which `COLUMNS` says that an empty cell keeps the known value.
     """
 
     line: int
@@ -68,9 +70,10 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """An invalid row. `column` is "" when the whole line is wrong.
+    """An invalid row: the number of its line, the name of the invalid column, and the fault.
 
-    `what` never repeats a cell, which may be an address.
+    `column` is "" if the whole line is invalid. `what` names the fault. It never contains the text of a cell, because
+    that may be an address.
     """
 
     line: int
@@ -83,7 +86,11 @@ class RowError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """The result of reading a file."""
+    """The result of reading a file.
+
+    `rows` are the valid orders and `errors` the invalid rows. `unread_columns` are the names of the columns that were
+    ignored. `encoding` is "utf-8" or "cp932".
+    """
 
     rows: tuple[OrderRow, ...]
     errors: tuple[RowError, ...]
@@ -99,7 +106,11 @@ class _BadCellError(ValueError):
 
 
 def read(data: bytes) -> OrderReport:
-    """Returns the orders of a file. Raises ReportError when the columns cannot be determined."""
+    """Returns the orders of a file, and its invalid rows.
+
+    Raises ReportError if the file is neither UTF-8 nor CP932 text, or if its header line lacks a required column or
+    names a column twice.
+    """
     text, encoding = _decoded(data)
     records = _records(text)
     header = next((cells for _, cells in records if isinstance(cells, list) and any(cells)), None)
@@ -120,12 +131,15 @@ def read(data: bytes) -> OrderReport:
 
 
 def header() -> tuple[str, ...]:
-    """Returns the columns of the output."""
+    """Returns the names of the columns of the output."""
     return (*_WRITTEN, *_ALIASES)
 
 
 def cells(order: Order, pair: Pair) -> tuple[str, ...]:
-    """Returns one order for the output, safe to open in a spreadsheet."""
+    """Returns the cells of one order for the output, in the order of `header`.
+
+    A cell that a spreadsheet would run as a formula begins with an apostrophe.
+    """
     values = (
         order.external_id,
         pair.buyer.party.external_ref,
@@ -162,7 +176,10 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yields (number of the first line, its cells or its fault). An open quote makes only its own line invalid."""
+    """Yields the rows of a file: the number of the row's first line, and its cells or a text that names its fault.
+
+    A quotation mark that is not closed makes only its own line invalid; reading continues with the next line.
+    """
     lines = re.split(r"\r\n|\r|\n", text)
     delimiter = _delimiter(lines)
     at = 0
@@ -259,9 +276,10 @@ def _fulfilment(value: str | None) -> FulfilledBy | None:
 
 
 def _joined(earlier: OrderRow | None, row: OrderRow) -> OrderRow:
-    """Joins two lines of one order: items and known texts of both, all other values of the later line.
+    """Joins two lines of one order.
 
-    Both lines must name the same two parties; else it raises _BadCellError.
+    The result has the items and known texts of both lines. Every other value is that of the later line; only an empty
+    mailbox or language does not replace the earlier one. Raises _BadCellError if the lines name different parties.
     """
     if earlier is None:
         return row

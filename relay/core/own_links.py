@@ -1,8 +1,8 @@
-"""Finds our own signed links in a text, in every form in which mail programs write them.
+"""Finds the relay's own signed links in a text, in every form in which mail programs write them.
 
-A link may be broken over lines, percent-encoded inside another link, or contain entities or tags. All of them begin
-with one prefix. A link lets its finder act for the person it was made for, so the links in a mail that a person writes
-or quotes, which are that person's own, are removed.
+All signed links begin with the same prefix. A mail program may break a link over lines, percent-encode it inside
+another link, or write it with entities or tags. A party that answers the relay's mail may quote a link in it, and
+everybody who has a link can act for the party. So the links are removed before the mail is relayed.
 """
 
 import html
@@ -23,9 +23,10 @@ _REST: Final = re.compile(rf"(?:[/?#%]|{_NO_ENTITY})(?:[!#$%*+,\-./0-9:;=?@A-Z_a
 _WRAPPER_REST: Final = re.compile(rf"(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
 _BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
 _WHOLE_TOKEN: Final = (
-    100  # the tokens of links about a message are longer; a shorter one may have been cut at the end of a line
+    100  # characters; nearly every token is longer, so a shorter one may have been cut at the end of a line
 )
-# The rest of a token on a line of its own. A word of prose has no digit and no capital after its first letter.
+# The rest of a token that continues on the next line. It has a digit, or a capital after its first letter, or more than
+# 20 characters; words of prose hardly ever do.
 _CONTINUED: Final = re.compile(
     rf"""
     {_BREAK} (
@@ -36,14 +37,14 @@ _CONTINUED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# The ways to write a host name differently. A text without any of them need not be decoded.
+# Three percent-encoded characters in a row, as in an encoded host name. A text without them need not be decoded.
 _PERCENT: Final = re.compile(
     r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}"
 )  # quick, because it begins with a literal
 
 
 class OwnLinks:
-    """Finds the links that begin with one prefix."""
+    """Finds the links that begin with `prefix`, which is a URL up to the token."""
 
     def __init__(self, prefix: str) -> None:
         bare = prefix.lower().partition("://")[2]
@@ -56,9 +57,10 @@ class OwnLinks:
         )
 
     def find(self, text: str, *, is_html: bool = False, is_delsp: bool = False) -> list[Edit[str]]:
-        """Returns the edits that remove the links, sorted and without overlap.
+        """Returns the edits that remove all links from a text, sorted and without overlap.
 
-        Where a program wrapped a link into another one, its edit covers the whole outer link.
+        If a link stands inside another link, the edit removes the whole outer link. `is_delsp` is True for text with
+        `format=flowed` and `delsp=yes` (RFC 3676), in which the space before a soft line end is removed.
         """
         low = text.lower()
         if not (self._host in low or is_delsp or self._may_hide(low)):
@@ -95,9 +97,9 @@ def own_links(prefix: str) -> OwnLinks:
 
 
 def _widened(text: str, start: int, end: int) -> Edit[str]:
-    """Returns the edit that removes a link together with the text that belongs to it.
+    """Returns the edit that removes the link at `text[start:end]` and the text that belongs to it.
 
-    This is the link around it, the rest of its URL after the token, and one pair of brackets.
+    This text is the link that contains it, the rest of its URL after the token, and one pair of brackets around it.
     """
     near = text[max(0, start - _REACH) : start]
     run = near[len(near.rstrip(_URL)) :]

@@ -1,6 +1,7 @@
-"""The Public Suffix List: the names below which anybody may register, for links in texts and for the domains of DMARC.
+"""Looks up names in the Public Suffix List: the list of the domains under which anybody may register a name.
 
-The package `publicsuffixlist` contains the list. It is read once, at the first use, and shared by all callers.
+The policy needs the list to find links in texts, and DMARC needs it to find the Organizational Domain. The package
+`publicsuffixlist` contains the list. The list is read once, at its first use, and shared by all callers.
 """
 
 from functools import cache
@@ -14,10 +15,16 @@ def _public_suffixes() -> PublicSuffixList:
 
 
 def organizational_domain(domain: str) -> str | None:
-    """Returns the name directly below the public suffix of a domain; None when the domain is a suffix itself."""
+    """Returns the name directly below the public suffix of a domain: "shop.co.jp" for "mail.shop.co.jp".
+
+    Returns None if the domain is itself a public suffix.
+    """
     return _public_suffixes().privatesuffix(domain)
 
 
 def suffix_of(name: str) -> str:
-    """Returns the longest listed suffix of a name in lower case, as in "com.mx"; "" when the list has none for it."""
+    """Returns the longest suffix of `name` that is on the list, such as "com.mx"; "" if no suffix of it is listed.
+
+    `name` is in lower case.
+    """
     return _public_suffixes().publicsuffix(name, accept_unknown=False) or ""

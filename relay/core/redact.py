@@ -1,7 +1,7 @@
-"""Removes addresses that are not aliases (R-OUT-05), and hosts of the other side, from text that is kept or shown.
+"""Removes real mail addresses (R-OUT-05) and host names from text that is stored or shown.
 
-Text of a stranger is cut to a limit first, so that its length cannot cost time. After the known addresses, any text
-that looks like an address is removed too.
+The addresses that the caller knows are removed first, then each text that looks like an address. The text of another
+server is cut to a limit before, so that a long text cannot take much time.
 """
 
 import re
@@ -25,28 +25,31 @@ _FULL_WIDTH: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})
 
 
 def clip(text: str, longest: int) -> str:
-    """Returns one line of at most `longest` characters, without control characters."""
+    """Returns the beginning of a text as one line of at most `longest` characters.
+
+    Each control character is replaced by a space. A text that was cut ends in "…".
+    """
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: longest + 1]).split(" "))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def addresses(text: str, domains: AbstractSet[str]) -> str:
-    """Returns the text with every address masked, except those under our own `domains`."""
+    """Returns the text with each mail address replaced by MASK, except addresses under the relay's own `domains`."""
     return _ADDRESS.sub(lambda m: m[0] if re.split("[@＠]", m[0])[1].lower() in domains else MASK, text)
 
 
 def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
     """Returns another server's text as one line of printable ASCII without addresses, of at most `limit` characters.
 
-    Removed are all texts that look like an address, and the `known` addresses: whole, their local parts and their
-    domains.
+    Replaced by "[address]" are the `known` addresses, their local parts and their domains, and each word that looks
+    like an address.
     """
     if len(text) > _MOST_TEXT:
-        text = text[:_MOST_TEXT].rpartition(" ")[0]  # half an address would not be recognized
+        text = text[:_MOST_TEXT].rpartition(" ")[0]  # an address that is cut in two would not be recognized
     text = text.translate(_FULL_WIDTH)
     text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "?" for char in text)
     low = text.lower()
-    # Most answers contain none of them, and this search costs far less than a pattern.
+    # Most answers contain no known address, and a search for a plain text is much faster than a regular expression.
     for word in sorted((word for word in _words(known) if word.lower() in low), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", _ADDRESS_MASK, text, flags=re.IGNORECASE)
     text = _QUOTED.sub("x@", text)
@@ -55,7 +58,10 @@ def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
 
 
 def public_answer(text: str) -> str:
-    """Returns an answer for the other side: also without host names and IP addresses, at most 300 characters."""
+    """Returns another server's text as it may be shown to the other side of the pair, at most 300 characters.
+
+    It has no addresses, as by `answer`; host names and IP addresses are replaced by "[host]".
+    """
     return _HOST.sub("[host]", answer(text, limit=300))
 
 

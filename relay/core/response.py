@@ -1,7 +1,7 @@
-"""The response clock (R-REC-08): the time that sellers let buyers' questions wait.
+"""Measures how long buyers' questions wait for the seller's answer (R-REC-08).
 
-A question is a buyer's first unanswered message. Further messages of the buyer belong to the same question until the
-seller answers. Automatic mail is neither a question nor an answer.
+A question is a buyer's first message that the seller has not answered. Further messages of the buyer belong to the same
+question until the seller answers. Automatic mail is neither a question nor an answer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +20,10 @@ WINDOWS_DAYS: Final = (7, 30, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One relayed message between two parties.
+    """One relayed message of a pair.
 
-    `automatic` mail is neither a question nor an answer. `no_reply_needed`: the seller has marked the message so.
+    `automatic` is True if a program wrote the message. `no_reply_needed` is True if the seller has marked the message
+    as one that needs no answer.
     """
 
     message_id: str
@@ -37,8 +38,9 @@ class Turn:
 class Question:
     """A buyer's question and its waiting time.
 
-    `message_id` is the buyer's message. `answered_at` is None while there is no answer. `waited_s` are the seconds
-    until the answer, or until now, by the policy's calendar; `late`: they exceed the policy's limit.
+    `message_id` is the id of the buyer's message. `answered_at` is None if the seller has not answered yet. `waited_s`
+    is the number of seconds until the answer, or until now; only working days count if the policy says so. `late` is
+    True if `waited_s` is more than the policy's limit.
     """
 
     message_id: str
@@ -51,10 +53,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Figures about the questions of one window.
+    """Figures about the questions that were asked within one window of time.
 
-    `answered` and `unanswered` are numbers of questions; `late` counts the questions answered late or overdue.
-    `average_s` is the mean wait of the answered ones, None when there are none.
+    `answered`, `late` and `unanswered` are numbers of questions; a question counts as late whether it is answered or
+    not. `average_s` is the mean waiting time of the answered questions in seconds, None if no question is answered.
     """
 
     answered: int
@@ -64,16 +66,17 @@ class Figures:
 
 
 def figures(turns: Sequence[Turn], policy: Policy, now: datetime) -> dict[int, Figures]:
-    """Returns the figures for each of WINDOWS_DAYS.
+    """Returns the figures of each window in WINDOWS_DAYS, by its length in days; each window ends now.
 
-    `turns` are in order of pair and time, and begin some time before the longest window.
+    `turns` are sorted by pair, then by time. They begin some time before the longest window, because a question is
+    recognized by the messages before it.
     """
     asked = tuple(questions(turns, policy, now))
     return {length: _of(q for q in asked if now - q.asked_at <= timedelta(days=length)) for length in WINDOWS_DAYS}
 
 
 def questions(turns: Sequence[Turn], policy: Policy, now: datetime) -> Iterator[Question]:
-    """Yields all questions, those of each pair in the order in which they were asked."""
+    """Yields all questions of `turns`, which are sorted by pair, then by time; the questions have the same order."""
     for _, of_pair in groupby(turns, attrgetter("pair_id")):
         waiting: Turn | None = None
         for turn in of_pair:
@@ -113,9 +116,10 @@ def _of(asked: Iterable[Question]) -> Figures:
 
 
 def _counted_s(start: datetime, end: datetime, policy: Policy) -> int:
-    """Returns the seconds from `start` to `end`; with `business_days` only those of working days.
+    """Returns the seconds from `start` to `end`.
 
-    A working day lasts from midnight to midnight on the wall clock of the policy's time zone.
+    If the policy has `business_days`, only the seconds of working days count. A working day lasts from midnight to
+    midnight in the policy's time zone.
     """
     if not policy.response.business_days:
         return round((end - start).total_seconds())

@@ -1,8 +1,8 @@
-"""The retry schedule of deferred items as pure functions, without clock and random numbers.
+"""Computes the retry times of deferred items. The caller gives the current time and the random number for the jitter.
 
-Delays grow by `factor` from `first_s` to `longest_s`; after `expire_s` the item has failed. When the wall clock jumps
-by days, an item that was hardly tried must not fail, and its sender must get no delay notice. So both also need a share
-of the attempts that the schedule makes in that time (R-OUT-02).
+The delay before the next attempt grows by `factor` from `first_s` to `longest_s`. The item fails `expire_s` after it
+was queued. But if the wall clock jumps by days, an item must not fail after few attempts, and its writer must not get a
+delay notice. So an item fails, or is reported as delayed, only after a minimum number of attempts too (R-OUT-02).
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,11 @@ _MOST_LEAST_ATTEMPTS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The settings of `delivery.retry` in the configuration.
+    """The settings of `delivery.retry` in the configuration, in seconds.
 
-    `jitter` is the share by which a delay may be longer or shorter.
+    `jitter` is the fraction by which a delay may be longer or shorter. `delayed_notice_s` is the time after which the
+    writer gets a notice that the message is late. `domain_back_off_s` is the pause before the next attempt to a domain
+    that has deferred all mail.
     """
 
     first_s: Duration = 60
@@ -34,9 +36,10 @@ class Schedule:
 def next_attempt(
     schedule: Schedule, attempts: int, queued_at: datetime, now: datetime, jitter: float
 ) -> datetime | None:
-    """Returns the time of the next attempt after `attempts` failed ones, None when the item has expired.
+    """Returns the time of the next attempt after `attempts` failed attempts; None if the item has expired.
 
-    `jitter` is in [0, 1). The last attempt is at the expiry itself, so that the whole time is used.
+    `jitter` is a random number in [0, 1). The last attempt is made exactly at the expiry, so that no part of
+    `expire_s` is lost.
     """
     expires_at = queued_at + timedelta(seconds=schedule.expire_s)
     spread = 1 + schedule.jitter * (2 * jitter - 1)
@@ -49,15 +52,18 @@ def next_attempt(
 
 
 def delayed_notice_due(schedule: Schedule, attempts: int, queued_at: datetime, now: datetime) -> bool:
-    """Whether the sender should now get the notice that the message is late; `item.delay_noticed` keeps it to one."""
+    """Returns whether the writer should get the notice that the message is late.
+
+    The caller stores in `item.delay_noticed` that the notice was sent, so that it is sent only once.
+    """
     late = now - queued_at >= timedelta(seconds=schedule.delayed_notice_s)
     return late and attempts >= _least_attempts(schedule, schedule.delayed_notice_s)
 
 
 def horizon_s(schedule: Schedule) -> float:
-    """Returns the longest time ahead at which a deferred item can be due.
+    """Returns the longest time, in seconds from now, after which a deferred item can be due.
 
-    A later one means that the clock jumped back.
+    If an item is due later than that, the clock has jumped back.
     """
     return max(schedule.longest_s, schedule.domain_back_off_s) * (1 + schedule.jitter)
 
@@ -73,9 +79,10 @@ def _delay_s(schedule: Schedule, attempts: int) -> float:
 
 @lru_cache(maxsize=64)
 def _least_attempts(schedule: Schedule, within_s: float) -> int:
-    """Returns half of the attempts that an undisturbed schedule makes in that time.
+    """Returns the minimum number of attempts for `within_s` seconds: half of those that the schedule plans.
 
-    Slow hosts and jitter reduce them.
+    It is only half, because slow hosts and jitter reduce the number of attempts. It is at least 1, at most
+    _MOST_LEAST_ATTEMPTS.
     """
     attempts, elapsed_s = 1, _delay_s(schedule, 1)
     while elapsed_s < within_s and attempts < _MOST_LEAST_ATTEMPTS * 2:

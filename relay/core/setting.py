@@ -1,8 +1,8 @@
-"""Constraints of settings, as metadata of the structures that core uses: `Annotated[int, Bounds(ge=1)]`.
+"""Constraints of settings, as metadata of the fields that hold the settings: `Annotated[int, Bounds(ge=1)]`.
 
-A setting is defined once, by the field of its structure. `relay.config.tree` reads the metadata when it reads a file;
-core itself never checks a setting. Texts with a grammar have a `Format`; an optional text has no NOT_EMPTY, so that ""
-stands for none and is not held against the format.
+Each setting is a field of one structure, and only this field defines it. `relay.config.tree` checks the constraints
+when it reads a configuration file; the code that uses the structure never checks them. A text with a grammar has a
+`Format`. A text without NOT_EMPTY is optional: "" means that it is not set, and "" is not checked against the format.
 """
 
 import re
@@ -21,7 +21,7 @@ from relay.core.mail import address
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The range of a number: at least `ge`, above `gt`, at most `le`."""
+    """The range of a number: at least `ge`, more than `gt`, at most `le`; None means that there is no such limit."""
 
     ge: int | None = None
     gt: int | None = None
@@ -30,21 +30,25 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The only words that the file may have, in the order in which an error lists them."""
+    """The only values that a text may have, in the order in which an error message lists them."""
 
     words: tuple[str, ...]
 
 
 class SettingFlag(Enum):
     NOT_EMPTY = auto()
-    """A text of at least one character."""
+    """The text must have at least one character."""
     REQUIRED = auto()
-    """The file must have the key, although the structure has a default."""
+    """The configuration file must contain the key, although the field has a default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The grammar of a text. `name` completes "is not ..."; `read` returns the value for core, or raises ValueError."""
+    """The grammar of a setting, which is usually a text.
+
+    `name` completes the error message "is not ...", and `example` is a valid value for it. `read` converts the value of
+    the file to the value of the field; it raises ValueError for an invalid value.
+    """
 
     name: str
     example: str
@@ -52,7 +56,7 @@ class Format:
 
 
 def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
-    """Reads a text as it is, if `check` raises no ValueError for it."""
+    """Returns a `Format.read` that returns each text unchanged, and raises ValueError if `check` raises it."""
 
     def read(text: str) -> str:
         check(text)
@@ -62,7 +66,10 @@ def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """Reads a text as it is, if the whole of it matches the pattern."""
+    """Returns a `Format.read` that returns each text unchanged, and raises ValueError if the pattern does not match.
+
+    The regular expression `pattern` must match the whole text.
+    """
     grammar = re.compile(pattern)
 
     def check(text: str) -> None:
@@ -73,9 +80,10 @@ def matching(pattern: str) -> Callable[[str], str]:
 
 
 def host_name(text: str) -> str:
-    """Returns the folded host name. Raises ValueError for text that is not one (RFC 1123 §2.1).
+    """Returns a host name in lower case, as A-labels. Raises ValueError for a text that is not a host name.
 
-    A name whose last label is a number is refused too, because it reads as an address.
+    The grammar is RFC 1123 §2.1. A name whose last label is a number is refused too, because it looks like an IP
+    address.
     """
     folded = address.fold_domain(text)
     labels = folded.split(".")
@@ -85,7 +93,7 @@ def host_name(text: str) -> str:
 
 
 def web_url(text: str) -> str:
-    """Returns the text if it is an HTTP or HTTPS URL with a host, else raises ValueError."""
+    """Returns the text unchanged if it is an HTTP or HTTPS URL with a host. Raises ValueError if it is not."""
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not _PRINTABLE.match(text):
         raise ValueError(text)
@@ -99,7 +107,10 @@ def _mail_domain(text: str) -> str:
 
 
 def _when(value: object) -> datetime:
-    """A date is its midnight, without a time zone."""
+    """Returns a date or time of the file as a datetime; a date becomes its midnight, without a time zone.
+
+    Raises ValueError for a value of another type.
+    """
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -109,7 +120,7 @@ def _when(value: object) -> datetime:
 
 def _day(value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
-        raise ValueError(value)  # noqa: TRY004 - likewise
+        raise ValueError(value)  # noqa: TRY004 - `Format.read` raises ValueError for each invalid value
     return value
 
 

@@ -1,8 +1,9 @@
-"""Signed links: opaque tokens that let a party do one thing with one click (R-POL-02, R-SND-02, R-REW-09).
+"""Makes and reads the tokens of signed links, by which a party does one thing with one click.
 
-A token names its purpose, its party, its subject and its end. It is encrypted as well as authenticated (AES-SIV, RFC
-5297), because ids that two people could compare would connect their aliases. The same link always gives the same token.
-To show a link changes nothing: GET shows and POST acts.
+Such things are in R-POL-02, R-SND-02 and R-REW-09. A token contains its purpose, the ids of its party and its subject,
+and the time when it expires. It is authenticated and encrypted (AES-SIV, RFC 5297): if two people could read and
+compare the ids in their tokens, they would learn which aliases belong together. The same link always gives the same
+token. Opening a link changes nothing: a GET request shows a page, and only a POST request acts.
 """
 
 import base64
@@ -22,29 +23,35 @@ _PURPOSE: Final = b"relay link"
 
 
 class Purpose(StrEnum):
-    """The purpose of a link, one letter each. The subject is a message id unless noted otherwise."""
+    """The purposes of links, each as one letter.
+
+    The subject of a link is the id of a message, unless the purpose says otherwise.
+    """
 
     OPT_OUT = "o"
-    """For a buyer: no more unsolicited mail of that message's seller; the page offers wider scopes."""
+    """For a buyer: get no more unsolicited mail from the seller of the message. The page also offers wider opt-outs."""
     NOT_IMPORTANT = "i"
-    """For a buyer: that message did not deserve its mark of importance."""
+    """For a buyer: say that the message did not deserve its mark of importance."""
     NO_REPLY = "n"
-    """For a seller: that message needs no answer."""
+    """For a seller: say that the message needs no answer."""
     REPORT = "r"
-    """For both: report that message to the marketplace."""
+    """For a buyer or a seller: report the message to the marketplace."""
     SENDER = "s"
-    """For a party: approve or block the pending sender with the subject's id."""
+    """For a buyer or a seller: approve or block a pending sender. The subject is the id of the sender."""
     CONFIRM = "c"
-    """For a party: confirm or deny that the party itself wrote that held message (R-IN-09)."""
+    """For a buyer or a seller: confirm or deny having written the held message (R-IN-09)."""
     REOPEN = "t"
-    """For both: reopen the thread of that message (R-POL-18)."""
+    """For a buyer or a seller: reopen the thread of the message (R-POL-18)."""
     PRODUCT_SUPPORT = "p"
-    """For a seller: answer product questions about orders that the operator fulfils (R-POL-13). There is no subject."""
+    """For a seller: get the product questions about orders that the operator fulfils (R-POL-13). It has no subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """The contents of a token. `party_id` may act; `subject_id` is "" for a purpose without subject."""
+    """The contents of a token: the party `party_id` may act on `subject_id` until `expires_at`.
+
+    `subject_id` is "" if the purpose has no subject.
+    """
 
     purpose: Purpose
     party_id: str
@@ -53,18 +60,24 @@ class Link:
 
 
 class ForgedError(ValueError):
-    """The text is not a token of this installation."""
+    """The text is not a token that this installation made."""
 
 
 def mint(link: Link, key: bytes) -> str:
-    """Returns the token of a link; `key` is the installation's "link" secret. The end is rounded down to the minute."""
+    """Returns the token of a link; its `expires_at` is rounded down to the minute.
+
+    `key` is the installation's secret for links, of KEY_BYTES bytes.
+    """
     minutes = int(link.expires_at.timestamp()) // 60
     text = f"{link.purpose}{minutes:x}.{link.party_id}.{link.subject_id}".encode("ascii")
     return base64.urlsafe_b64encode(_cipher(key).encrypt(text, [_PURPOSE])).rstrip(b"=").decode("ascii")
 
 
 def read(token: str, key: bytes) -> Link:
-    """Returns the link of a token, even if it has expired. Raises ForgedError."""
+    """Returns the link of a token, even if the token has expired.
+
+    `key` is the installation's secret for links. Raises ForgedError if the token was not made with this key.
+    """
     if not _GRAMMAR.match(token):
         raise ForgedError("the token is not of this installation")
     try:

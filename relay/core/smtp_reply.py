@@ -1,7 +1,7 @@
-"""Replies of another mail server, with a size limit, because a stranger writes them.
+"""Reads the SMTP replies of another mail server, up to a limit of size, because any stranger may run that server.
 
-The texts are as the server wrote them; they go through `redact` before they are kept or shown (R-OUT-03).
-`bounce.reasons` finds the reason of a refusal.
+The texts of the replies are those of the server; callers pass them through `redact` before they store or show them
+(R-OUT-03). `bounce.reasons` finds the reason of a refusal.
 """
 
 import re
@@ -15,12 +15,16 @@ _ENHANCED: Final = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
 
 
 class ReplyError(ValueError):
-    """The peer does not speak SMTP: its data is not a reply, does not end, or mixes codes."""
+    """The data of the peer is not an SMTP reply, is too long, or mixes different codes in one reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteReply:
-    """A reply: `enhanced` is a code of RFC 3463 or "", `text` the lines without codes, joined by spaces."""
+    """An SMTP reply.
+
+    `enhanced` is the enhanced status code (RFC 3463) such as "5.1.1", "" if the reply has none. `text` has the lines
+    without their codes, joined by spaces.
+    """
 
     code: int
     enhanced: str
@@ -28,9 +32,9 @@ class RemoteReply:
 
     @classmethod
     def of(cls, code: int, lines: Iterable[str]) -> "RemoteReply":
-        """Makes a reply from its lines.
+        """Returns the reply that consists of these lines, which are without the code of three digits.
 
-        An enhanced code counts only if it agrees with the code's class (RFC 2034 §4).
+        An enhanced status code counts only if it has the same class (first digit) as `code` (RFC 2034 §4).
         """
         enhanced, texts = "", []
         for line in lines:
@@ -44,7 +48,7 @@ class RemoteReply:
 
 
 class ReplyReader:
-    """Converts bytes to replies; it keeps the bytes of at most one reply (RFC 5321 §4.2)."""
+    """Converts received bytes to replies (RFC 5321 §4.2); it keeps the bytes of one unfinished reply at most."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -53,9 +57,10 @@ class ReplyReader:
         self._bytes = 0
 
     def feed(self, data: bytes) -> Iterator[RemoteReply]:
-        """Yields the replies that `data` completes.
+        """Yields the replies that are complete after `data`, the next bytes of the peer.
 
-        Raises ReplyError after the last valid reply; the caller must then stop reading from the peer.
+        Raises ReplyError, after it has yielded the valid replies before the fault. The caller must then stop reading
+        from the peer.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:

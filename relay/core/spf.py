@@ -1,6 +1,7 @@
-"""SPF records: their grammar and their macros (RFC 7208 §4.6, §5-7, §12). Text in, terms out; nothing is looked up.
+"""Parses SPF records and expands their macros (RFC 7208 §4.6, §5-7, §12), without DNS look-ups.
 
-Explanations are checked but not used, because the relay answers strangers with texts of its own.
+The explanation of a record (`exp=`) is checked for its grammar but not used, because the relay refuses mail with its
+own texts.
 """
 
 import re
@@ -15,7 +16,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Result(StrEnum):
-    """The results of RFC 7208 §2.6."""
+    """The results of a check of SPF (RFC 7208 §2.6)."""
 
     NONE = "none"
     NEUTRAL = "neutral"
@@ -27,15 +28,16 @@ class Result(StrEnum):
 
 
 class SpfSyntaxError(ValueError):
-    """The record violates the grammar, so that none of it counts (RFC 7208 §4.6)."""
+    """The record violates the grammar, so the whole record is invalid (RFC 7208 §4.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mechanism:
-    """One directive of a record.
+    """One directive of a record, such as `-all` or `ip4:192.0.2.0/24`.
 
-    `result` is the meaning of its qualifier. `domain` is a domain-spec with macros, "" for the current domain.
-    `prefixes` are the prefix lengths by IP version; `network` is the network of `ip4` and `ip6`.
+    `name` is the mechanism in lower case. `result` is the result if the mechanism matches; the qualifier determines it.
+    `domain` is the domain-spec, with its macros; "" means the current domain. `prefixes` has the prefix length for each
+    IP version (4 and 6). `network` is the network of an `ip4` or `ip6`, None for every other mechanism.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Mechanism:
 
 @dataclass(frozen=True, slots=True)
 class SpfRecord:
-    """A parsed record; `redirect` is the domain-spec of its modifier, None without one."""
+    """A parsed record; `redirect` is the domain-spec of its `redirect=` modifier, None if it has no such modifier."""
 
     mechanisms: tuple[Mechanism, ...]
     redirect: str | None
@@ -83,12 +85,12 @@ _WHOLE: Final = {4: 32, 6: 128}
 
 
 def select(texts: Sequence[bytes]) -> list[bytes]:
-    """Returns the SPF records among a name's TXT records (RFC 7208 §4.5)."""
+    """Returns the SPF records among the TXT records of a name (RFC 7208 §4.5)."""
     return [text for text in texts if _VERSION.match(text)]
 
 
 def read(text: bytes) -> SpfRecord:
-    """Parses a record. Raises SpfSyntaxError."""
+    """Returns the parsed record; `text` begins with `v=spf1`. Raises SpfSyntaxError if the grammar is violated."""
     try:
         terms = text.decode("ascii").split(" ")[1:]
     except UnicodeDecodeError as error:
@@ -154,7 +156,10 @@ def _network(name: str, text: str) -> IPv4Network | IPv6Network:
 
 
 def _prefixes(lengths: str) -> Mapping[int, int]:
-    """Reads `/24//64`, in which each part is optional (RFC 7208 §5.6). Raises SpfSyntaxError."""
+    """Returns the prefix length for each IP version, from a text such as `/24//64` (RFC 7208 §5.6).
+
+    Each of the two parts may be missing; its length is then 32 (IPv4) or 128 (IPv6). Raises SpfSyntaxError.
+    """
     four, _, six = lengths.partition("//")
     given = dict(_WHOLE)
     for version, text in ((4, four.removeprefix("/")), (6, six)):
@@ -166,7 +171,7 @@ def _prefixes(lengths: str) -> Mapping[int, int]:
 
 
 def _domain_spec(text: str) -> str:
-    """Returns a valid domain-spec unchanged. Raises SpfSyntaxError.
+    """Returns the domain-spec unchanged if it is valid. Raises SpfSyntaxError if it is not.
 
     domain-spec = macro-string domain-end; domain-end = ( "." toplabel [ "." ] ) / macro-expand
     """
@@ -177,7 +182,10 @@ def _domain_spec(text: str) -> str:
 
 
 def _pieces(text: str, *, letters_in_explanations: bool) -> Iterator[str | re.Match[str]]:
-    """Yields the literals and macros of a macro-string in order. Raises SpfSyntaxError."""
+    """Yields the parts of a macro-string in order: a literal as text, a macro as its match of _MACRO.
+
+    `letters_in_explanations` allows the macros c, r and t, which only an explanation may have. Raises SpfSyntaxError.
+    """
     position = 0
     while position < len(text):
         macro = _MACRO.match(text, position)
@@ -202,14 +210,15 @@ _LONGEST_NAME: Final = 253
 
 
 def asks_for_name(domain_spec: str) -> bool:
-    """Whether the expansion needs the client's validated name, and so look-ups."""
+    """Returns whether the domain-spec has the macro `%{p}`, the validated host name of the client, which needs DNS."""
     return "%{p" in domain_spec.lower()
 
 
 def expand(domain_spec: str, value: Callable[[str], str]) -> str:
-    """Returns the domain name of a domain-spec; `value(letter)` is the value of a macro (RFC 7208 §7.3).
+    """Returns the domain name that a domain-spec stands for (RFC 7208 §7.3).
 
-    A name that is too long loses labels from its left side.
+    `value` returns the value of a macro, by the macro's letter in lower case. If the name is longer than 253
+    characters, labels are removed from its left side.
     """
     pieces = _pieces(domain_spec, letters_in_explanations=False)
     name = "".join(piece if isinstance(piece, str) else _expansion(piece, value) for piece in pieces).rstrip(".")
@@ -232,5 +241,8 @@ def _expansion(macro: re.Match[str], value: Callable[[str], str]) -> str:
 
 
 def dotted(address: Address) -> str:
-    """Returns the value of `%{i}`; an IPv6 address is written as its nibbles (RFC 7208 §7.4)."""
+    """Returns an IP address as the value of the macro `%{i}` (RFC 7208 §7.4).
+
+    An IPv6 address is written as its 32 hexadecimal digits, separated by dots.
+    """
     return str(address) if isinstance(address, IPv4Address) else ".".join(f"{int(address):032x}")

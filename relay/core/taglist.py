@@ -1,4 +1,4 @@
-"""Lists of `tag=value` pairs, the form of DKIM, ARC and DMARC records and fields (RFC 6376 §3.2)."""
+"""Reads lists of `tag=value` pairs, in which DKIM, ARC and DMARC write their records and fields (RFC 6376 §3.2)."""
 
 import re
 from typing import Final
@@ -8,11 +8,14 @@ _SPACE: Final = " \t\r\n"
 
 
 class TagListError(ValueError):
-    """The text is not a list of tags, or has a tag twice."""
+    """The text is not a list of `tag=value` pairs, or contains a tag twice."""
 
 
 def read(text: str) -> dict[str, str]:
-    """Returns the values by tag, in order; white space inside a value stays. Raises TagListError."""
+    """Returns the values by their tags, in the order of the text. Raises TagListError.
+
+    White space around a value is removed; white space inside a value stays.
+    """
     tags: dict[str, str] = {}
     pairs = text.split(";")
     if not pairs[-1].strip(_SPACE):

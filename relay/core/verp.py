@@ -1,8 +1,10 @@
-"""Variable envelope return paths: an address to which a bounce comes back, and which names its queue item.
+"""Makes and reads variable envelope return paths (VERP): each item has its own return path, which contains its id.
 
-The form is `b.` + item id + expiry + signature, of lower-case letters and digits. It survives folding of case, and the
-dot separates it from every alias. The signature prevents bounces of other people's mail, and the expiry ends the use of
-an old address (R-REW-10, R-OUT-04).
+A bounce comes to the return path, so the relay knows from the address which item it is about. The local part is `b.`,
+then the item id, the expiry and a signature, all in lower-case letters and digits. Servers may change the case of the
+address without harm. The dot distinguishes it from an alias, which has none. The signature shows that the relay itself
+made the address, so nobody can send a bounce for mail that the relay did not send. After the expiry the address is no
+longer valid (R-REW-10, R-OUT-04).
 """
 
 import base64
@@ -23,9 +25,10 @@ _GRAMMAR: Final = re.compile(
 
 
 def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
-    """Returns the local part for an item's MAIL FROM. Raises ValueError for an invalid id.
+    """Returns the local part of the return path (MAIL FROM) of an item.
 
-    `item_id` is a record id, `key` the installation's "verp" secret.
+    `item_id` has 26 characters; raises ValueError if it is invalid. `key` is the installation's secret for return
+    paths.
     """
     if not _ITEM_ID.match(item_id):
         raise ValueError("an item id is 26 characters of lower-case base32")
@@ -34,7 +37,10 @@ def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
 
 
 def read(local_part: str, now: datetime, key: bytes) -> str | None:
-    """Returns the item id of a valid, unexpired return path of this installation, else None."""
+    """Returns the item id in the local part of a return path that this installation made and that has not expired.
+
+    Returns None for any other local part.
+    """
     match = _GRAMMAR.match(local_part.lower())
     if match is None:
         return None

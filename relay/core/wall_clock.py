@@ -1,7 +1,8 @@
-"""Time zones, and daily stretches of hours on the wall clock of a time zone.
+"""Looks up time zones, and computes with daily periods such as 22:00-07:00 in local time.
 
-At an ambiguous local time (the end of summer time) a stretch ends at the first occurrence after the given time; a local
-time that is skipped is shifted forward.
+When summer time ends, a local time occurs twice. If a period ends at such a time, it ends at the first of the two that
+is later than the given time. When summer time begins, some local times are skipped. If a period ends at a skipped time,
+its end moves forward by the length of the gap.
 """
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
-    """The IANA time zone of that name. Raises ValueError if there is none."""
+    """Returns the IANA time zone called `name`. Raises ValueError if there is no such time zone."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # a key that is no relative path, a directory, or unknown
@@ -20,7 +21,10 @@ def zone(name: str) -> tzinfo:
 
 @lru_cache(maxsize=256)
 def stretch(text: str) -> tuple[time, time]:
-    """Returns the two times of a text such as `22:00-07:00`. Raises ValueError for other texts, or two equal times."""
+    """Returns the start and the end of a daily period that is written like `22:00-07:00`.
+
+    Raises ValueError for a text of another form, and if start and end are equal.
+    """
     start, _, end = text.partition("-")
     if len(start) != 5 or len(end) != 5 or start == end:
         raise ValueError(f"not like 22:00-07:00: {text!r}")
@@ -28,7 +32,11 @@ def stretch(text: str) -> tuple[time, time]:
 
 
 def after_stretch(at: datetime, where: tzinfo, start: time, end: time) -> datetime:
-    """The end of the daily stretch that contains `at`; `at` itself if none does."""
+    """Returns the end of the daily period from `start` to `end` if `at` is within the period, else `at` itself.
+
+    `start` and `end` are local times of the time zone `where`. A period whose start is later than its end goes past
+    midnight.
+    """
     local = at.astimezone(where)
     clock = local.time()
     if not (start <= clock < end if start < end else clock >= start or clock < end):
