@@ -1,7 +1,8 @@
-"""Ports: the protocols between the steps of a message and everything outside of them.
+"""Ports: the protocols (interfaces) between the steps of a message and everything outside of the steps.
 
-Each docstring is a contract: what is returned, what may be raised, what is atomic. `edge`, `store` and `intake`
-implement the ports, the steps and the edges use them, and `app` connects the two.
+Each docstring is a contract. It says which value is returned, which errors may be raised, and which changes are made
+together or not at all. `edge`, `store` and `intake` implement the ports, the steps and the edges use them, and `app`
+connects the two.
 """
 
 from relay.ports.budget import ByteBudget, Share

@@ -1,4 +1,4 @@
-"""The audit log: a row for each thing that a person or a program did to the installation."""
+"""The audit log: one entry for each thing that a person or a program did to the installation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Way(StrEnum):
 
 
 class AuditAction(StrEnum):
-    """The actions of `relay.actions`, as the audit log names them."""
+    """The names under which the audit log records the actions of `relay.actions`."""
 
     PARTY_PUT = "party_put"
     PRODUCT_SUPPORT_SET = "product_support_set"
@@ -43,7 +43,7 @@ class AuditAction(StrEnum):
     MASTER_KEY_ROTATED = "master_key_rotated"
     MASTER_KEY_REMOVED = "master_key_removed"
     PASSWORD_ADDED = "password_added"  # noqa: S105 - the name of an action
-    PASSWORD_REVOKED = "password_revoked"  # noqa: S105 - likewise
+    PASSWORD_REVOKED = "password_revoked"  # noqa: S105 - the name of an action
     BYPASS_RESTORED = "bypass_restored"
     MARKED_NOT_IMPORTANT = "marked_not_important"
     MARKED_NO_REPLY_NEEDED = "marked_no_reply_needed"
@@ -55,11 +55,13 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One action.
+    """One action, as the audit log records it.
 
-    `actor` is a name without an address, or the id of the party that acted. `party_id` is the party that the action is
-    about. `subject_id` is the id of the other thing that it is about: a pair, an order, a sender, a message, a
-    password, the DNS name of a DKIM key or the id of a master key. `data` holds no address and no text of a message.
+    - `actor` is a name without an address, or the id of the party that acted.
+    - `party_id` is the party that the action is about.
+    - `subject_id` is the id of the other thing that the action is about: a pair, an order, a sender, a message, a
+      password, the DNS name of a DKIM key or the id of a master key.
+    - `data` holds no address and no text of a message.
     """
 
     at: datetime
@@ -73,12 +75,20 @@ class AuditEntry:
 
 
 class AuditLog(Protocol):
-    """The store's part for the audit log. Rows are added and never changed or removed."""
+    """The part of the store that keeps the audit log. Entries are added and never changed or removed."""
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        """Adds all entries in one transaction, durable on return. Raises UnavailableError with none added."""
+        """Adds all entries in one transaction and commits it.
+
+        The entries are durable when the method returns. The same entries added twice are listed twice. Raises
+        StoreUnavailableError if the database cannot do this now; then no entry was added.
+        """
         ...
 
     async def newest(self, marketplace_id: str | None = None, *, limit: int = 50) -> Sequence[AuditEntry]:
-        """Returns up to `limit` entries, newest first: of one marketplace, or all. Bulk read."""
+        """Returns at most `limit` entries, the newest first.
+
+        With `marketplace_id` these are the entries of that marketplace, without it those of the whole installation. A
+        bulk read. Raises StoreUnavailableError.
+        """
         ...

@@ -1,27 +1,31 @@
-"""Budgets of bytes that many sessions use at the same time (R-IN-06)."""
+"""Budgets of memory, in bytes, that many sessions use at the same time (R-IN-06)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
 class Share(NamedTuple):
-    """A part of a budget: at most `limit_bytes` are in use under `name`."""
+    """One part of a budget: the bytes in use that are counted under `name` may not exceed `limit_bytes`."""
 
     name: str
     limit_bytes: int
 
 
 class ByteBudget(Protocol):
-    """Counts the bytes in use under each name.
+    """Counts the bytes that are in use under each name.
 
-    Sessions take bytes from several shares at once: of all sessions, of all strangers, of one client. The limits come
-    with each call. An implementation may count for several processes.
+    A session takes its bytes from several shares at once: the share of all sessions, the share of all strangers, and
+    the share of its client. The limits come with each call. An implementation may count for several processes.
     """
 
     def take(self, shares: Sequence[Share], size_bytes: int) -> bool:
-        """Counts the bytes in all of the shares. Returns False, and counts nothing, if one would exceed its limit."""
+        """Counts `size_bytes` in each of the shares, or in no share.
+
+        Returns True if the bytes were counted. Returns False, and counts nothing, if one of the shares would exceed its
+        limit.
+        """
         ...
 
     def release(self, shares: Sequence[Share], size_bytes: int) -> None:
-        """Ends the count of bytes that `take` has counted in the same shares."""
+        """Subtracts `size_bytes` from each of the shares, after `take` with the same arguments has returned True."""
         ...

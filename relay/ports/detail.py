@@ -1,7 +1,7 @@
-"""The detail of a record: the decision about the message and the values that it followed from (R-REC-01).
+"""The detail of a record: the decision about the message, and the values on which the decision was based (R-REC-01).
 
-It holds ids, codes and numbers, no address and no text of the message. The store keeps it as JSON: a new field needs a
-default for the rows of earlier versions, and a renamed field or value needs a migration.
+The detail holds ids, codes and numbers, and neither an address nor text of the message. The store keeps it as JSON.
+Therefore a new field needs a default for the rows of earlier versions, and a renamed field or value needs a migration.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from relay.core.model.reason import ReasonCode
 
 
 class RecordAction(StrEnum):
-    """The decision about a message: the actions of a verdict, and those of mail that no policy judged."""
+    """The decision about a message: an action of a verdict, or an action for mail that no policy judged."""
 
     RELAY = "relay"
     HOLD = "hold"
     RETURN = "return"
     CHECK = "check"
-    """The writer only asked for the verdict (R-POL-19)."""
+    """The writer only asked for the verdict, by mail to `check+ALIAS` (R-POL-19)."""
     REFUSE = "refuse"
     DUPLICATE = "duplicate"
-    """The same signature came before, to the same alias (R-IN-09)."""
+    """A message with the same signature was sent to the same alias before (R-IN-09)."""
     OPERATOR = "operator"
-    """Mail to a mailbox of the operator goes there as it came (R-IN-10)."""
+    """The message is sent unchanged to a mailbox of the operator (R-IN-10)."""
     LETTER = "letter"
     """The relay itself wrote the message."""
 
@@ -38,7 +38,7 @@ class LetterType(StrEnum):
 
 
 class SenderListing(StrEnum):
-    """The state of the writer's entry in the list of the party, with a value for writers without an entry."""
+    """The state of the writer's address in the party's list of senders, with a value for an address on no list."""
 
     APPROVED = "approved"
     BLOCKED = "blocked"
@@ -48,17 +48,23 @@ class SenderListing(StrEnum):
 
 
 class ListedBy(StrEnum):
-    """The party on whose list the address of an unlisted writer stands. The record alone says so: no answer does."""
+    """The party whose list has the address of an unlisted writer.
+
+    Only the record shows it, never an answer to a client.
+    """
 
     OTHER_SIDE = "other_side"
-    """The party that the mail goes to."""
+    """The recipient of the message, which is the other party of the pair."""
     ANOTHER = "another"
     """An account of the marketplace that is no party of the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedReason:
-    """A reason of the decision: its code, its rule, and its place in the message if it has one, as in `Span`."""
+    """A reason of the decision: its code and its rule.
+
+    `part`, `start` and `end` are the place in the message, as in `Span`; they are None for a reason without a place.
+    """
 
     code: ReasonCode
     rule: str
@@ -69,19 +75,22 @@ class RecordedReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDetail:
-    """The detail of one record. `action` and `to_operator` are columns too, because queries ask for them.
+    """The detail of one record. `action` and `to_operator` are also columns of the table, because queries use them.
 
-    `action` is None only in rows of versions that did not store it. `port`, `tls`, `client_ip` and `to` describe the
-    reception; `port` is None for letters. `to` is the role of the recipient or the name of the operator's mailbox, None
-    for an unknown recipient. A tag may be any text, so `tagged` is only whether there was one; `other_tags` are the
-    further orders and kinds that the tags named.
-
-    The fields from `warnings` to `unsolicited` belong to judged mail; `proof` is None for mail that was not judged.
-    `listed_by` is None for registered writers, and for addresses on no list. `kept_action` and `kept_reasons` are the
-    verdict that a limit keeps back until its reset (R-POL-11). `authentication` has `method=result` texts such as
-    "spf=pass"; `uncovered` are the names of header fields that act and that no signature covers, where signatures alone
-    spoke for the writer (R-IN-09); `duplicate_of` is the record that was made when the same signature came first.
-    `letter` is None for all mail but letters.
+    - `action` is None only in rows of versions that did not store it.
+    - `port`, `tls`, `client_ip` and `to` describe the reception. `port` is None for letters. `to` is the role of the
+      recipient or the name of the operator's mailbox, and None for an unknown recipient.
+    - `tagged` says whether the recipient address had a tag. The tag itself is not kept, because it may be any text.
+      `other_tags` are the further orders and kinds that the tags named.
+    - The fields from `warnings` to `unsolicited` belong to judged mail. `proof` is None for mail that was not judged.
+    - `listed_by` is None for a registered writer, and for an address on no list.
+    - `kept_action` and `kept_reasons` are the verdict that takes effect when the limit which holds the message is reset
+      (R-POL-11).
+    - `authentication` has texts of the form `method=result`, such as "spf=pass".
+    - `uncovered` has the names of the header fields that have an effect and that no signature covers, for a message
+      whose writer is proven only by signatures (R-IN-09).
+    - `duplicate_of` is the id of the record of the first message with the same signature.
+    - `letter` is None for all mail except letters.
     """
 
     action: RecordAction | None = None
@@ -111,5 +120,5 @@ class RecordDetail:
 
     @property
     def reason_codes(self) -> tuple[ReasonCode, ...]:
-        """The codes of the reasons, in their order."""
+        """Returns the codes of the reasons, in the order of `reasons`."""
         return tuple(reason.code for reason in self.reasons)

@@ -1,4 +1,4 @@
-"""The administrator's log, as the store uses it: the store reports what it has committed, and when it cannot commit."""
+"""The administrator's log as the store uses it: it reports committed changes, and the failures of the database."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,51 +9,61 @@ from relay.ports.record import Acceptance, DkimKey, Settlement
 
 
 class EventLog(Protocol):
-    """Writes log lines and counts. No method raises or waits: what is reported here has been committed already."""
+    """Writes log lines and updates metrics. No method raises or waits, because the changes are already committed."""
 
     def accepted(self, acceptance: Acceptance) -> None:
-        """Reports an acceptance that was committed."""
+        """Reports an acceptance that the store has committed."""
         ...
 
     def settled(self, settlement: Settlement) -> None:
-        """Reports the end of an attempt that was committed."""
+        """Reports a settlement that the store has committed."""
         ...
 
     def lease_lost(self, settlement: Settlement) -> None:
-        """Reports the end of an attempt that changed nothing, because another node has leased the item meanwhile."""
+        """Reports a settlement that was not written, because another node has leased the item meanwhile."""
         ...
 
     def happened(self, events: Sequence[Event]) -> None:
-        """Reports events that were committed outside of an acceptance or a settlement."""
+        """Reports committed events that belong neither to an acceptance nor to a settlement."""
         ...
 
     def key_changed(self, key: DkimKey) -> None:
-        """Reports the new state of a DKIM key. Of the key only the names are read."""
+        """Reports the new state of a DKIM key. Only the domain, the selector, the algorithm and the state are read."""
         ...
 
     def keys_in_use(self, domain: str, selectors: Sequence[str]) -> None:
-        """Reports which DKIM keys this process signs with from now on; none means that it signs no more."""
+        """Reports the selectors of the DKIM keys with which this process signs mail of `domain` from now on.
+
+        `selectors` is empty if the process no longer signs for the domain.
+        """
         ...
 
     def put_off(self, error: StoreUnavailableError, operations: int) -> None:
-        """Counts operations that the store could not do. It is called for each failure, also of a single read."""
+        """Counts failed operations of the store: `operations` of them failed with `error`.
+
+        It is called for reads and writes.
+        """
         ...
 
     def store_unavailable(self, error: StoreUnavailableError) -> None:
-        """Reports that the store has become unavailable; once for each time."""
+        """Reports that the store has become unavailable. It is called once for each period of unavailability."""
         ...
 
     def store_available(self, *, unavailable_s: float, put_off: int, codes: Sequence[str]) -> None:
-        """Reports that the store works again.
+        """Reports that the store is available again.
 
-        `unavailable_s` is how long it was unavailable, `put_off` how many operations failed meanwhile, and `codes` the
-        different error codes of those, in the order of their first occurrence; there may be more codes than are listed.
+        `unavailable_s` is the length of the period of unavailability in seconds, and `put_off` the number of operations
+        that failed in it. `codes` are the different error codes of these operations, in the order of their first
+        occurrence; the list may be incomplete.
         """
         ...
 
 
 class Unlogged:
-    """An event log that writes nothing: of commands beside the daemon, which print what they do themselves."""
+    """An event log that writes nothing.
+
+    Commands beside the daemon use it, because they print their results themselves.
+    """
 
     def accepted(self, acceptance: Acceptance) -> None: ...
 

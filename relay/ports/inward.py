@@ -1,4 +1,4 @@
-"""The way in: the questions of the receiving edge, and the checks of a message that ask another program."""
+"""The ports of incoming mail: questions of the SMTP server about a transaction, and checks that need other programs."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,27 +12,30 @@ from relay.core.model.reply import Reply
 
 
 class UnavailableError(Exception):
-    """A dependency is temporarily unavailable. The client gets 451, or 454 for AUTH, and tries again later."""
+    """A service that the relay depends on cannot be used now.
+
+    The client gets the reply 451, or 454 for AUTH, and tries again later.
+    """
 
 
 class BusyError(UnavailableError):
-    """Too much work of this kind waits already."""
+    """Too many tasks of this kind wait already, so that a further one is refused."""
 
 
 class StoreFault(StrEnum):
-    """Why the store takes no writes, as `/readyz` and `relay check` call it."""
+    """The cause for which the store accepts no writes, under the name that `/readyz` and `relay check` show."""
 
     UNAVAILABLE = "store_unavailable"
     READ_ONLY = "store_read_only"
-    """The database, or our role in it, allows no writes."""
+    """The database allows no writes, or the relay's database role has no right to write."""
     FULL = "store_full"
 
 
 class StoreUnavailableError(UnavailableError):
-    """The database said, of itself, that it cannot do this now.
+    """The database reported that it cannot carry out this operation now.
 
-    `words` is the first line of what it said, `code` its SQLSTATE, the name of an SQLite error, or that of an error of
-    the connection.
+    `words` is the first line of the database's error text. `code` is the SQLSTATE, the name of an SQLite error, or the
+    name of a connection error.
     """
 
     def __init__(self, words: str, *, code: str, fault: StoreFault = StoreFault.UNAVAILABLE) -> None:
@@ -42,86 +45,93 @@ class StoreUnavailableError(UnavailableError):
         self.fault = fault
 
     def copy(self) -> "StoreUnavailableError":
-        """Returns the same error, to be raised in another place: a traceback belongs to one place."""
+        """Returns an equal error, so that each caller can raise its own: a traceback belongs to one place."""
         return StoreUnavailableError(self.words, code=self.code, fault=self.fault)
 
 
 class OvertakenError(UnavailableError):
-    """A concurrent message took the last place of a quota, or came by the same signature: judge the message again."""
+    """A concurrent transaction has changed a value on which the judgement was based: the message must be judged again.
+
+    For example, it took the last place of a quota, or brought a message with the same signature.
+    """
 
 
 class Intake(Protocol):
-    """Answers the receiving edge at each step of a transaction.
+    """Answers the questions of the SMTP server at each command of a transaction.
 
-    For any exception the edge answers 451, but 454 to AUTH for UnavailableError.
+    If a method raises an exception, the server replies 451; if the command is AUTH and the exception is
+    UnavailableError, it replies 454.
     """
 
     async def remembered_login(self, username: str, password: str) -> str | None:
-        """Returns the id of the party whose app password this is, if `login` has lately found it right.
+        """Returns the id of the party whose app password this is, if `login` has accepted the password recently.
 
-        It costs one look-up and no slow hash, so that neither limits nor a queue need to stand before it. Raises
-        UnavailableError.
+        Returns None otherwise. It costs one look-up and no slow hash; therefore the caller needs neither a limit nor a
+        queue before the call. Raises UnavailableError.
         """
         ...
 
     async def login(self, username: str, password: str) -> str | None:
-        """Returns the id of the party whose app password this is, or None.
+        """Returns the id of the party whose app password this is; None for a wrong user name or password.
 
-        An unknown user name takes as much work as one with one or two passwords. Raises UnavailableError, which is
-        BusyError when too many passwords wait for their check.
+        The check of an unknown user name takes the same work as the check of a user name with one or two passwords, so
+        that the time does not show which names exist. Raises UnavailableError; BusyError, which is a kind of it, if too
+        many passwords wait for their check.
         """
         ...
 
     async def mail_from(self, peer: Peer, address: str) -> Reply:
-        """Returns the reply to MAIL FROM; `address` is as it was written, "" for the null sender."""
+        """Returns the reply to MAIL FROM. `address` is as the client wrote it, and "" for the null sender."""
         ...
 
     async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
-        """Returns the reply to RCPT TO; `address` is as it was written and grammatically valid.
+        """Returns the reply to RCPT TO. `address` is as the client wrote it, and is grammatically valid.
 
-        550 5.1.1 means that the alias is unknown. Raises UnavailableError.
+        The reply 550 5.1.1 means that the alias is unknown. Raises UnavailableError.
         """
         ...
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Returns one reply for each accepted recipient, in their order, after the commit.
+        """Stores the message of a transaction, and returns one reply for each accepted recipient, in their order.
 
-        The SMTP edge merges them into one, which is 250 if one of them is; LMTP sends them all. It must not be
-        cancelled: the edge shields it. After UnavailableError the client sends all of it again; bounce reports in it
-        may be stored already.
+        The result is committed before the method returns. The SMTP server merges the replies into one, which is 250 if
+        one of them is 250; the LMTP server sends all of them. The caller must not cancel this method. Raises
+        UnavailableError: then the client sends the whole message again, but bounce reports in the transaction may be
+        stored already.
         """
         ...
 
 
 class Authenticator(Protocol):
-    """Proves that a message was written by the address in its From field. Several calls may run at once."""
+    """Proves that the owner of the address in the From field wrote a message. Several calls may run at once."""
 
     async def authenticate(self, incoming: Incoming, from_address: str, root: Part) -> Authentication:
-        """Returns the proofs that the message was written by the folded From address.
+        """Returns the proofs that the owner of the folded address `from_address` wrote the message.
 
-        `root` is the message as the relay reads it, for the question whether a signature covers what acts.
-
-        Raises UnavailableError for a DNS fault that could change the result.
+        `root` is the message as the relay reads it; it is used to find out whether a signature covers the fields and
+        parts that have an effect. Raises UnavailableError if a DNS look-up failed that could change the result.
         """
         ...
 
     async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
-        """Returns the origin of a report about a message to `destination`, a folded domain or "".
+        """Returns the origin of a report about a message to `destination`, which is a folded domain or "".
 
-        Nothing is raised: what DNS does not answer within half a minute is not proven. Without `by_dns` nothing is
-        looked up, and the origin has the client's address only.
+        Raises nothing. A property whose DNS look-up takes longer than half a minute is not proven. If `by_dns` is
+        False, nothing is looked up, and the origin has only the client's IP address.
         """
         ...
 
 
 class Scanner(Protocol):
-    """Looks for viruses and spam. Several calls may run at once."""
+    """Examines messages for viruses or spam. Several calls may run at once."""
 
     async def scan(self, content: bytes) -> Scan | None:
         """Returns the scanner's result for a whole message.
 
-        If the scanner is unavailable, its setting decides: `pass` returns None, `hold` returns a Scan with AWAY, and
-        `tempfail` raises UnavailableError. A message that is too big for the scanner gets None under `pass` and a Scan
-        with AWAY under the other two, because it would be too big at the next attempt also. Nothing else is raised.
+        If the scanner is unavailable, the result depends on the scanner's setting. With `pass` the method returns None.
+        With `hold` it returns a Scan with the result AWAY (unavailable). With `tempfail` it raises UnavailableError.
+
+        A message that is too big for the scanner gets None under `pass`, and a Scan with AWAY under the other two
+        settings, because the message would be too big at the next attempt also. No other error is raised.
         """
         ...

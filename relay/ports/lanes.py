@@ -1,7 +1,8 @@
 """The limits of outgoing mail: a lane for each destination, for its organization and for each server's address.
 
-The worker takes an item in hand, waits for its turn and tells how the attempt ended; the courier asks for a place at
-each address before it connects. All state is behind these protocols.
+The worker takes an item in hand, waits for its turn and reports how the attempt ended. The courier (the SMTP client)
+asks for a place at each server's address before it connects. Only the objects behind these protocols hold the state of
+the lanes.
 """
 
 from types import TracebackType
@@ -11,33 +12,38 @@ from relay.ports.outward import Delivery
 
 
 class InHand(Protocol):
-    """An item that this process has leased, from the claim to the end of its settlement."""
+    """An item that this process has leased and not settled yet."""
 
     async def turn(self) -> float:
-        """Waits for a place in each lane of the item. Returns 0 when its attempt may begin.
+        """Waits for a free place in each lane of the item.
 
-        Otherwise it returns the seconds by which the item must be put off: a lane was closed meanwhile.
+        Returns 0 when the attempt may begin. Returns a number of seconds if a lane was closed meanwhile: the item must
+        be put off by that time.
         """
         ...
 
     def ended(self, delivery: Delivery | None) -> None:
-        """Gives the places back, and opens or closes the lanes by the outcome; None if no server was asked."""
+        """Gives the places back, and opens, shrinks or closes the lanes by the outcome.
+
+        `delivery` is None if no server was asked.
+        """
         ...
 
     def leave(self) -> None:
-        """Lets the item go. Places that it still has are given back."""
+        """Ends the part of the item in the limits, and gives its places back. A second call does nothing."""
         ...
 
 
 class Attempt(Protocol):
-    """One delivery as the courier makes it, within the time that it may take.
+    """One delivery by the courier, within the time that it may take.
 
-    As an asynchronous context manager it raises TimeoutError at the end of the block when the delivery was cut off.
+    It is an asynchronous context manager. It raises TimeoutError at the end of the block if the delivery took too long
+    and was cut off.
     """
 
     @property
     def again_s(self) -> float:
-        """The seconds after which the delivery may be tried again, when no place was free."""
+        """The number of seconds after which the delivery may be tried again, if `place` has returned False."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -47,33 +53,36 @@ class Attempt(Protocol):
     ) -> None: ...
 
     def place(self, address: str) -> bool:
-        """Takes a place at the address of a server. Returns False, without waiting, if none is free."""
+        """Takes a place at the IP address of a server. Returns True, or False without waiting if no place is free."""
         ...
 
     def timed_out(self) -> None:
-        """Tells that the server at the last address did not answer in time."""
+        """Reports that the server at the address of the last `place` did not answer in time."""
         ...
 
     def ended(self, delivery: Delivery) -> None:
-        """Tells the outcome. The places are given back here if no item in hand has them."""
+        """Reports the outcome. If the delivery belongs to no item in hand, this also gives its places back."""
         ...
 
 
 class Lanes(Protocol):
-    """The lanes of all destinations."""
+    """The lanes of all destinations. A destination is a folded domain, under which the queue keeps an item."""
 
     def room(self, destination: str) -> int:
-        """Returns how many more items for the destination may be taken in hand now."""
+        """Returns how many more items for the destination may be taken in hand now; 0 if its lane is closed."""
         ...
 
     def closed_s(self, destination: str) -> float:
-        """Returns the seconds for which no item may be sent to the destination, 0 if its lane is open."""
+        """Returns the number of seconds for which no item may be sent to the destination; 0 if its lane is open."""
         ...
 
     def take(self, destination: str) -> InHand:
-        """Takes an item in hand. The caller has asked for `room` before."""
+        """Returns a new item in hand for the destination. The caller must have checked `room` before."""
         ...
 
     def attempt(self, domain: str, size_bytes: int) -> Attempt:
-        """Returns the attempt of the item whose turn the current task has; without one it waits for a turn."""
+        """Returns the attempt for the item whose turn the current asyncio task has.
+
+        A task without an item gets an attempt that waits for a turn of its own when its block begins.
+        """
         ...

@@ -27,14 +27,17 @@ from relay.ports.outward import Delivery
 class MessageRecord:
     """One message for one recipient, as it is stored (R-REC-01).
 
-    `original` is the received content; `header` and `edits` are the relayed form (`header` is None if the message was
-    not relayed). `pair_id` is None for mail to the operator or to an address of nobody; `author_id` and `recipient_id`
-    are None if no party of a pair is known to have written it.
-    `key_holder_id` is the holder whose key wraps the message key: the author, or else the marketplace.
-    `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
-    `signing_domain` is the folded domain whose confirmation by the author would have proven the message (R-IN-09), ""
-    if that is not what is missing. `stranger_body` is the content of mail of a stranger, whose `original` is empty; it
-    is kept until `stranger_body_until` (R-REC-01).
+    - `original` is the received content. `header` and `edits` are the relayed form; `header` is None if the message was
+      not relayed.
+    - `pair_id` is None for mail to the operator and for mail to an unknown address. `author_id` and `recipient_id` are
+      None if no party of a pair is known to have written the message.
+    - `key_holder_id` is the holder whose key wraps the message key: the author if there is one, or else the
+      marketplace.
+    - `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
+    - `signing_domain` is the folded DKIM domain that the author must confirm to prove the message (R-IN-09). It is ""
+      if a confirmation would prove nothing.
+    - `stranger_body` is the content of a stranger's message, whose `original` is empty. It is kept until
+      `stranger_body_until` (R-REC-01).
     """
 
     id: str
@@ -68,8 +71,8 @@ class MessageRecord:
 class OutgoingNotice:
     """A mail that the relay itself writes.
 
-    `content` is the whole message without To and signature; `item.message_id` is the record that it is about. The
-    content is stored under the item's id, encrypted for `key_holder_id`.
+    `content` is the whole message without its To field and signature. `item.message_id` is the record that the notice
+    is about. The content is stored under the id of the item, encrypted with the key of `key_holder_id`.
     """
 
     item: Item
@@ -79,11 +82,13 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One message that counts towards a quota (R-POL-11) or a limit of mail to the operator (R-IN-06).
+    """An increase of one counter by a message: of a quota (R-POL-11), or of a limit of mail to the operator (R-IN-06).
 
-    `subject_id` is the id of the seller, the pair, the buyer, the writer or the client of the scope, and `day` an ISO
-    date in the policy's time zone, with the hour in UTC for checks. `limit` is the highest count for the day, 0 for no
-    limit. `amount` is how much it counts. Uses of one counter with the same `mark` count once; "" counts each time.
+    - `subject_id` is the id of the seller, pair, buyer, writer or client that the counter belongs to, as `scope` says.
+    - `day` is an ISO date in the policy's time zone; for checks it also has the hour in UTC.
+    - `limit` is the highest allowed count for the day; 0 means no limit.
+    - `amount` is the number that is added to the counter.
+    - Uses of one counter with the same `mark` count once; uses with the mark "" count each time.
     """
 
     scope: QuotaScope
@@ -96,7 +101,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureUse:
-    """A signature that alone proves the writer of a message to the party on side `to` of a pair (R-IN-09)."""
+    """A DKIM signature that is the only proof of who wrote a message to the party on side `to` of a pair (R-IN-09)."""
 
     pair_id: str
     to: Role
@@ -105,14 +110,14 @@ class SignatureUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenSignature:
-    """A signature that is noted with the record of its message, so that it is not taken again."""
+    """A DKIM signature that is stored with the id of its message, so that the same signature is not accepted again."""
 
     use: SignatureUse
     message_id: str
 
 
 class MisuseCause(StrEnum):
-    """The cause of points of misuse."""
+    """The cause for which points of misuse are given."""
 
     NOT_IMPORTANT = "not_important"
     """The buyer says that the message did not deserve its mark."""
@@ -122,7 +127,7 @@ class MisuseCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misuse:
-    """Points that a mark of importance has cost (R-POL-06). The same message and cause count once."""
+    """Points that a mark of importance has cost a seller (R-POL-06). The same message and cause count once."""
 
     message_id: str
     seller_id: str
@@ -133,7 +138,7 @@ class Misuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
-    """The end of all points that the seller had: they no longer count (R-POL-06). `by` is the name of the actor."""
+    """The removal of all points of misuse that a seller had until `at` (R-POL-06). `by` is the name of the actor."""
 
     seller_id: str
     by: str
@@ -142,9 +147,9 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent:
-    """A party was sent a notice: this is kept so that a similar one is not sent at once.
+    """The note that a party was sent a notice, by which a similar notice is left out for a while.
 
-    `topic` is a word and an id.
+    `topic` is a text that names the kind of notice and the id of its subject, such as a message.
     """
 
     party_id: str
@@ -154,10 +159,10 @@ class NoticeSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerRequest:
-    """A question to the owner of an account: about a pending sender, or about a message that nothing proves (R-IN-09).
+    """A question to the owner of an account, about a pending sender or about an unproven message (R-IN-09).
 
-    `subject_id` is the id of the sender or of the message, as `purpose` says. A sender about whom no other mail waits
-    is asked about again.
+    `subject_id` is the id of the sender or of the message, as `purpose` says. A question about a sender can be put
+    again when no earlier mail of the sender is held.
     """
 
     subject_id: str
@@ -169,10 +174,12 @@ class OwnerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The places of a party's unlisted senders.
+    """The limited places for the unlisted senders of a party whose mail may wait for the party's decision.
 
-    `number` senders may wait, one of them only from the domain of `mailbox`. Mail received after `since` counts for its
-    writer. An organizational domain is one sender, but not one of the `providers`, at which each address is.
+    - `number` is the number of places, and one of them is kept for senders at the domain of `mailbox`.
+    - Mail that was received after `since` counts towards the limits of its writer.
+    - All addresses of one organizational domain (the registered domain) take one place together; at a domain in
+      `providers`, such as a public mail provider, each address takes a place of its own.
     """
 
     number: int
@@ -183,9 +190,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitLimit:
-    """The places and the budget within which the mail of one transaction may wait for the owner (R-SND-02).
+    """The limits within which the mail of one transaction may wait for the owner's decision (R-SND-02).
 
-    `sender_id` is the writer's entry; the further fields are those of `SenderStore.waiting` and of the policy.
+    `sender_id` is the entry of the writer in the list of senders. `mails` and `size_bytes` are the highest allowed
+    number and total size of the writer's mail, as `SenderStore.waiting` counts it.
     """
 
     party_id: str
@@ -197,9 +205,10 @@ class WaitLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRequest:
-    """A question that waits to be put to the owner of an account.
+    """A question that has not been put to the owner of the account yet.
 
-    `sender` is the entry for the From address; `held` is the number of messages that wait, 0 if the question is moot.
+    `sender` is the entry for the From address. `held` is the number of messages that wait for the answer; 0 means that
+    the question is no longer needed.
     """
 
     request: OwnerRequest
@@ -209,12 +218,13 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """Everything that one transaction adds, all or nothing.
+    """Everything that one SMTP transaction adds to the store, all of it or nothing.
 
-    `requests` are new questions to owners; `asked` are the subjects of those that this transaction asks.
+    `requests` are new questions to owners. `asked` are the subject ids of the questions that are put by this
+    transaction.
 
-    Items in state LEASED are leased by `owner` from the beginning, with their first attempt counted, so that the worker
-    can deliver them without another write.
+    An item in state LEASED is leased by `owner` from the beginning, and its first attempt is counted already, so that
+    the worker can deliver it without another write.
     """
 
     records: tuple[MessageRecord, ...]
@@ -231,14 +241,14 @@ class Acceptance:
     asked: tuple[str, ...] = ()
     wait_limits: tuple[WaitLimit, ...] = ()
     signatures: tuple[TakenSignature, ...] = ()
-    """None of them may have been taken before: AcceptanceStore raises OvertakenError otherwise."""
+    """DKIM signatures to store. `AcceptanceStore.add` raises OvertakenError if one of them is stored already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredContent:
-    """The content of an item, as dispatch needs it: the received content and its relayed form.
+    """The content of an item for its delivery: the received content and the changes that make the relayed form.
 
-    For a notice `original` is the notice and `header` is None.
+    For a notice, `original` is the notice itself and `header` is None.
     """
 
     original: bytes
@@ -251,10 +261,12 @@ class StoredContent:
 class Settlement:
     """The end of one attempt: the new state of the item (see `item.TRANSITIONS`), the events and a notice.
 
-    It is written in one transaction, and not at all if another node has leased the item meanwhile. `due_at` is the time
-    when the item is due again. `notice` is None if none must be sent. `dialled` is False if no attempt was made, which
-    takes back the count of the claim. `delivery` is the outcome of the attempt, None if no server was asked; the store
-    does not keep it.
+    It is written in one transaction, and not at all if another node has leased the item meanwhile.
+
+    - `due_at` is the time when the item is due again.
+    - `notice` is None if no notice must be sent.
+    - `dialled` is False if no server was contacted; the attempt that the claim has counted is then not counted.
+    - `delivery` is the outcome of the attempt, None if no server was asked. The store does not keep it.
     """
 
     item: Item
@@ -270,9 +282,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSource:
-    """The client and the envelope of a report as they were, for the sealed part of the record.
+    """The client and the envelope of a report, for the encrypted part of the record.
 
-    `names` are the client's host names that lead back to its address, `signers` the domains of valid DKIM signatures.
+    `names` are the host names of the client whose addresses include the client's. `signers` are the domains of the
+    valid DKIM signatures.
     """
 
     client_ip: str
@@ -284,11 +297,12 @@ class ReportSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A mail to the return path of an item, as it is to be kept.
+    """A mail to the return path of an item, as the store is asked to keep it.
 
-    `event` is its event as if the item were accepted and nothing had come before: BOUNCED for a confirmed failure,
-    REPORTED_UNDELIVERABLE for an unconfirmed one, REPORT_RECEIVED for all else. `core.bounce.keeping` decides how much
-    of it is written. `notice` and `notice_event` are both None if the writer gets no notice.
+    `event` is the event that applies if the item is in state accepted and has no earlier report: BOUNCED for a
+    confirmed failure, REPORTED_UNDELIVERABLE for an unconfirmed failure, REPORT_RECEIVED for every other mail.
+    `core.bounce.keeping` decides from the real state how much of the report is written. `notice` and `notice_event` are
+    both None if the writer gets no notice.
     """
 
     item_id: str
@@ -302,7 +316,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReport:
-    """A decrypted report, for staff with a reason."""
+    """A decrypted report, for members of the staff who have given a reason to read it."""
 
     event: Event
     content: bytes
@@ -311,7 +325,7 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSummary:
-    """The part of a record that is not encrypted, as lists and `relay message` show it: no address and no text."""
+    """The part of a record that is not encrypted: neither an address nor text. Lists and `relay message` show it."""
 
     id: str
     marketplace_id: str
@@ -328,9 +342,9 @@ class MessageSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A decrypted record, for staff with a reason, for `relay message show` and for rewriting.
+    """A decrypted record, for members of the staff with a reason, for `relay message show` and for rewriting.
 
-    `original` is also a stranger's message, as long as it is kept.
+    `original` is the content of a stranger's message too, as long as that content is kept.
     """
 
     summary: MessageSummary
@@ -347,7 +361,10 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A sender that waits for the decision of the account owner. `held` is how many messages wait for it (R-SND-02)."""
+    """A sender that waits for the decision of the account's owner.
+
+    `since` is the start of the wait, and `held` the number of messages that wait for the decision (R-SND-02).
+    """
 
     sender: Sender
     since: datetime
@@ -356,7 +373,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutChange:
-    """One line of the history of opt-outs (R-POL-02). `out` is whether the opt-out was set or lifted."""
+    """One change in the history of opt-outs (R-POL-02).
+
+    `out` is True if the opt-out was set, False if it was lifted.
+    """
 
     opt_out: OptOut
     out: bool
@@ -364,7 +384,7 @@ class OptOutChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLine:
-    """One line of `relay queue`: the items of one destination in one state."""
+    """One line in the output of `relay queue`: the number of items for one destination in one state."""
 
     destination: str
     state: ItemState
@@ -375,9 +395,10 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimKey:
-    """A DKIM key.
+    """A DKIM key (RFC 6376).
 
-    `private_der` is PKCS#8, b"" if the key is retired; `since` is when the state began, None before the key is stored.
+    `private_der` is the private key in PKCS#8 DER, or b"" if the key is retired. `since` is the time when the state
+    began, or None before the key is stored.
     """
 
     domain: str

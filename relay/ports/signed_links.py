@@ -1,6 +1,6 @@
-"""The pages and actions of signed links, for the web edge (R-POL-02, R-SND-02, R-REW-09).
+"""The port of signed links for the web edge: the pages behind the links, and their actions.
 
-`relay.signed_links` implements them.
+`relay.signed_links` implements it (R-POL-02, R-SND-02, R-REW-09).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,10 @@ from relay.core.signed_link import Purpose
 
 
 class LinkWords(NamedTuple):
-    """The states and the choices of one purpose. Each has a text `page.PURPOSE.STATE` or `page.PURPOSE.CHOICE`."""
+    """The names of the states and choices of one purpose of a link.
+
+    Each has a text in the catalogue: `page.PURPOSE.STATE` or `page.PURPOSE.CHOICE`.
+    """
 
     states: tuple[str, ...]
     choices: tuple[str, ...]
@@ -34,14 +37,16 @@ LINK_WORDS: Final[Mapping[Purpose, LinkWords]] = {
     Purpose.PRODUCT_SUPPORT: LinkWords(("on", "off"), ("turn_on", "turn_off")),
 }
 ONE_CLICK: Final = "one_click"
-"""The choice of one-click unsubscription, made by a mail program (RFC 8058): the buyer wants no more mail of this
-seller."""
+"""The choice that a mail program sends for one-click unsubscription (RFC 8058): no more mail of this seller."""
 FACTS: Final = ("from", "order", "received", "subject", "sender", "signed_by", "waiting", "record")
-"""The facts that a page may show about the subject of its link, each with a label `page.about.FACT`."""
+"""The names of the facts that a page may show about the subject of its link. Each has a label `page.about.FACT`."""
 
 
 class Choice(NamedTuple):
-    """A button. `state` is the present state if each choice has its own, else ""."""
+    """A button on a page.
+
+    `state` is the present state of the button's setting, or "" if all buttons of the page share one state.
+    """
 
     value: str
     state: str = ""
@@ -49,10 +54,11 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The page of a link.
+    """The content of the page behind a link.
 
-    `about` has the facts that its reader may know: never a real address of the other side, and of messages only the
-    subject of one that the reader is said to have written. `done` is whether the choice was just made.
+    `about` has the facts that the reader may see. It never has a real address of the other side, and it has the subject
+    line of a message only if the message is said to be the reader's own. `done` is True if the choice was made by this
+    request.
     """
 
     purpose: Purpose
@@ -72,15 +78,16 @@ class LinkFault(StrEnum):
     FORGED = "forged"
     EXPIRED = "expired"
     GONE = "gone"
-    """The subject of the link, or the person whom it was for, no longer exists."""
+    """The subject of the link, or the party that the link was made for, no longer exists."""
     CHOICE = "choice"
-    """The link has no such choice."""
+    """The link does not offer the requested choice."""
 
 
 class LinkError(Exception):
-    """A link that has no effect.
+    """Raised for a link that has no effect.
 
-    `locale` is the holder's and `help_url` their marketplace's; both are "" if the holder is unknown.
+    `locale` is the language of the link's holder, and `help_url` the URL of the holder's marketplace. Both are "" if
+    the holder is unknown.
     """
 
     def __init__(self, why: LinkFault, *, locale: str = "", help_url: str = "") -> None:
@@ -93,8 +100,8 @@ class LinkError(Exception):
 class PolicyVersion(NamedTuple):
     """One version of a policy.
 
-    `effective` is when it takes effect, in the readers' time; `summary` is the operator's text, "" for none; `changes`
-    describes each setting that differs from the version before.
+    `effective` is the time from which the version applies, in the reader's time zone. `summary` is the operator's text,
+    or "". `changes` describes each setting that differs from the previous version.
     """
 
     version: str
@@ -106,7 +113,7 @@ class PolicyVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changelog:
-    """The versions of a policy, newest first. `locales` are the languages that the page exists in."""
+    """The versions of a policy, the newest first. `locales` are the languages in which the page can be shown."""
 
     marketplace: str
     help_url: str
@@ -116,26 +123,27 @@ class Changelog:
 
 
 class SignedLinks(Protocol):
-    """The token alone determines who acts, and on which subject; nothing else in a request can change that.
+    """Shows the pages of signed links, and carries out the choices of their readers.
 
-    `look` and `act` raise LinkError and UnavailableError.
+    The token alone determines the acting party and the subject. No other part of a request can change them. `look` and
+    `act` raise LinkError and UnavailableError.
     """
 
     async def look(self, token: str) -> Offer:
-        """Returns the page of a link, and changes nothing."""
+        """Returns the content of the page behind a link, and changes nothing. Raises LinkError and UnavailableError."""
         ...
 
     async def act(self, token: str, choice: str, words: str = "") -> Offer:
-        """Carries out a choice and returns the page.
+        """Carries out a choice, commits its effect, and returns the content of the page after it.
 
-        The same choice again returns the same page and changes nothing. `words` is the text that a reporter typed.
+        A choice that was already made returns the same page and changes nothing. `words` is the text that a reporter
+        has typed. Raises LinkError and UnavailableError.
         """
         ...
 
     def changelog(self, marketplace_id: str, wanted: Sequence[str]) -> Changelog | None:
-        """Returns the policy versions that were announced to sellers (R-POL-20).
+        """Returns the policy versions that were announced to sellers (R-POL-20); None for an unknown marketplace.
 
-        They are in the first of the `wanted` languages that the marketplace uses. Returns None if there is no such
-        marketplace.
+        The texts are in the first of the `wanted` languages that the marketplace uses. Raises nothing.
         """
         ...

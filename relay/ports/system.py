@@ -1,28 +1,28 @@
-"""Time, randomness and counting."""
+"""The ports of time, randomness and metrics."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """The time. Everything that depends on it asks the clock, so that tests can set the time."""
+    """The time. All code that depends on the time asks the clock, so that tests can set the time."""
 
     def now(self) -> datetime:
-        """Returns the time in UTC, with time zone. It does not jump while the process runs."""
+        """Returns the present time in UTC, with a time zone. The value does not jump while the process runs."""
         ...
 
     def monotonic_s(self) -> float:
-        """Returns seconds that only increase, from an unknown start. They are for time-outs."""
+        """Returns a number of seconds that only increases, counted from an unknown start. It serves for time-outs."""
         ...
 
 
 class Ids(Protocol):
-    """Random and unique values. The methods may be called in any thread."""
+    """Random and unique values. Each method may be called in any thread."""
 
     def new(self) -> str:
-        """Returns a fresh record id: 26 lower-case base32hex characters (RFC 4648 §7), which sort by time of creation.
+        """Returns a new record id: 26 lower-case base32hex characters (RFC 4648 §7), which sort by time of creation.
 
-        The ids of one process always increase.
+        Each id of one process is greater than the id before it.
         """
         ...
 
@@ -32,12 +32,21 @@ class Ids(Protocol):
 
 
 class Observer(Protocol):
-    """Counts and durations for the metrics page. A label has few possible values: never an address, an id or a text."""
+    """Counts and durations for the metrics page.
+
+    A label has only a few possible values, and its value is never an address, an id or a text.
+    """
 
     def count(self, metric: str, **labels: str) -> None:
-        """Adds one to a counter. An unknown metric or label is a bug, and may raise KeyError or ValueError."""
+        """Adds one to a counter.
+
+        An unknown metric or label is a programming error, and may raise KeyError or ValueError.
+        """
         ...
 
     def duration_s(self, metric: str, seconds: float) -> None:
-        """Adds a duration to a metric's distribution. An unknown metric is a bug, and may raise KeyError."""
+        """Adds a duration to the distribution of a metric.
+
+        An unknown metric is a programming error, and may raise KeyError.
+        """
         ...

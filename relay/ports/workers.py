@@ -1,4 +1,7 @@
-"""Heavy work on mail: pure functions that may take seconds, run away from the event loop with limits."""
+"""The port of heavy work on mail: functions without side effects that may take seconds.
+
+They run outside of the event loop, with limits on their time and memory.
+"""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar, TypeVarTuple
@@ -10,27 +13,28 @@ T = TypeVar("T")
 
 
 class HeavyMailError(UnavailableError):
-    """A heavy message cannot be worked on now.
+    """Raised if no worker process can do the work on a heavy message now.
 
-    Its text stands in the 451 to the client, so it tells nothing about the recipient or about the mail.
+    The text of the error is sent to the client with 451. Therefore it says nothing about the recipient or the message.
     """
 
 
 class TooHeavyError(Exception):
-    """Each attempt to work on the message used up its time or its memory: another attempt would do the same."""
+    """Raised if each attempt to process the message used up its time or its memory, so that another would fail too."""
 
 
 class Workers(Protocol):
-    """Runs heavy work. Several calls may run at once."""
+    """Runs heavy work in worker processes. Several calls may run at once."""
 
     async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
-        """Returns `work(*args)`, computed in another process.
+        """Returns the result of `work(*args)`, computed in another process.
 
-        `party` names the party or the network for which the work is done: it gets a limited share of the places.
-        `content` is the message that the work is about; it may be among `args`. `work` is a function of a module, and
-        arguments and result can be pickled. An exception of `work` is raised as it is, with its traceback.
+        `party` is the party or the network for which the work is done, and limits its share of the worker places.
+        `content` is the message that the work is about; it may also be one of `args`. `work` must be a function of a
+        module, and the arguments and the result must be picklable. An exception of `work` is raised unchanged, with its
+        traceback.
 
-        Raises HeavyMailError if no place is free in time, if the work takes too long, or if its process dies;
-        TooHeavyError if the message has ended several processes already.
+        Raises HeavyMailError if no place is free in time, if the work takes too long, or if its process dies. Raises
+        TooHeavyError if the message has already ended several processes.
         """
         ...

@@ -55,14 +55,14 @@ __all__ = [
 
 
 class StoreError(Exception):
-    """The store cannot be opened, a value in it cannot be decrypted, or its master key file cannot be changed.
+    """Raised if the store cannot be opened, a value cannot be decrypted, or the master key file cannot be changed.
 
-    The message names the cause.
+    The text of the error names the cause.
     """
 
 
 class Store(Protocol):
-    """All parts over one database. There are two engines; the tests in `tests/store/` hold for both."""
+    """All parts of the store over one database. There are two engines; the tests in `tests/store/` hold for both."""
 
     @property
     def parties(self) -> PartyStore: ...
@@ -107,27 +107,28 @@ class Store(Protocol):
     def audit_log(self) -> AuditLog: ...
 
     async def open(self) -> None:
-        """Connects, and brings the schema up to date.
+        """Connects to the database and migrates its schema to this version.
 
-        Raises StoreError, which says what to do, if that is not possible or the database is from a newer version.
+        Raises StoreError if that is not possible, or if the database is from a newer version. The text of the error
+        says how to correct the problem.
         """
         ...
 
     async def close(self) -> None:
-        """Waits for the writes that were begun, then disconnects."""
+        """Waits for the writes that have begun, then disconnects."""
         ...
 
     async def ping(self) -> None:
-        """Writes and commits a row of its own, in a transaction that it shares with no other write.
+        """Writes and commits a row that only this method uses, in a transaction that no other write shares.
 
-        Raises StoreUnavailableError, whose `fault` says why, if that is not possible, or if the database has just
-        refused other writes because it is full or allows none.
+        Raises StoreUnavailableError if that is not possible, or if the database has just refused other writes because
+        it is full or read-only. The `fault` of the error is the cause.
         """
         ...
 
     def forget(self) -> None:
-        """Drops decrypted names, addresses and keys that are kept in memory for speed.
+        """Drops the decrypted names, addresses and keys that are kept in memory for speed.
 
-        To be called from time to time, and in every process when a person is erased.
+        The daemon calls it at intervals. It must be called in every process when a person is erased.
         """
         ...

@@ -1,4 +1,4 @@
-"""Keys and secrets of the installation."""
+"""The ports of keys and secrets of the installation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,83 +7,89 @@ from relay.ports.record import DkimKey
 
 
 class DkimKeyStore(Protocol):
-    """DKIM keys by domain and selector, encrypted in the store by the master key."""
+    """The DKIM keys (RFC 6376) by domain and selector. The private keys are encrypted with the master key."""
 
     async def of_domain(self, domain: str) -> Sequence[DkimKey]:
-        """Returns all keys of the domain, retired ones included, by algorithm and selector.
+        """Returns all keys of the domain, sorted by algorithm and selector, with the retired keys.
 
-        Raises StoreError if a key cannot be decrypted by the master keys of this process.
+        Raises StoreError if the master keys of this process cannot decrypt a key.
         """
         ...
 
     async def put(self, key: DkimKey) -> None:
-        """Adds a key, or replaces the one that has its domain and selector, in any state.
+        """Adds a key, or replaces the key with the same domain and selector, whatever its state is.
 
-        Its state begins now; `since` is not read. The caller must choose a selector that was never used, see `retire`.
+        The state begins at the time of the call; `key.since` is not read. The caller must choose a selector that was
+        never used, because `retire` forbids reuse.
         """
         ...
 
     async def activate(self, domain: str, selector: str) -> bool:
-        """Makes a prepared key the active one; the active keys of the same algorithm become replaced ones.
+        """Makes a prepared key active, and marks the active keys of the same algorithm as replaced, in one transaction.
 
-        Both happen in one transaction. Returns False, and changes nothing, for a key in any other state.
+        Returns True. Returns False, and changes nothing, if the key does not exist or is not prepared.
         """
         ...
 
     async def retire(self, domain: str, selector: str) -> bool:
-        """Destroys a prepared or replaced key. Returns False for a key in any other state.
+        """Deletes the private half of a prepared or replaced key, and marks the key as retired.
 
-        The key stays listed without its private half, so that its selector is never chosen again.
+        Returns True. Returns False, and changes nothing, if the key does not exist or is in another state. The retired
+        key stays in the list, so that its selector is never chosen again.
         """
         ...
 
 
 class MasterKeyStore(Protocol):
-    """The keys of the master key file, by their ids in hexadecimal digits, and the values that they wrap (R-REC-04).
+    """The keys of the master key file, and the values that the keys encrypt ("wrap") in the database (R-REC-04).
 
-    The methods that change the file raise StoreError. Running daemons read a changed file before they use its next key.
+    Ids of keys are hexadecimal digits. The methods that change the file raise StoreError if they cannot. A running
+    daemon reads a changed file before it uses the next master key.
     """
 
     def ids(self) -> Sequence[str]:
-        """Returns the ids of the keys in the file; the first key wraps new values."""
+        """Returns the ids of the keys in the file, in their order. The first key wraps new values."""
         ...
 
     def waiting(self) -> str | None:
-        """Returns the id of the key that waits for its rotation, None if no key waits."""
+        """Returns the id of the key that was added and is not the first yet, or None if there is no such key."""
         ...
 
     def add(self) -> str:
-        """Adds a fresh key at the end of the file, where it waits, and returns its id."""
+        """Generates a key, adds it at the end of the file, and returns its id. `make_current` brings it into use."""
         ...
 
     def make_current(self, key_id: str) -> None:
-        """Puts the key that waits first in the file; the one in its place becomes a former key."""
+        """Moves the added key to the first place of the file; the key that was first becomes a former key."""
         ...
 
     def remove(self, key_id: str) -> None:
-        """Takes a former key out of the file. The caller must know that it wraps nothing."""
+        """Removes a former key from the file. The caller must have checked with `in_use` that it wraps no value."""
         ...
 
     async def in_use(self) -> Mapping[str, int]:
-        """Returns the number of values that each key wraps, by the key's id. Keys that wrap nothing are left out."""
+        """Returns the number of values that each key wraps, by the id of the key.
+
+        A key that wraps nothing is left out.
+        """
         ...
 
     async def rewrap(self, limit: int) -> int:
-        """Wraps values of other keys by the first key, about `limit` of them, and returns how many; 0 at the end.
+        """Wraps about `limit` values of other keys again with the first key, and returns their number.
 
-        Raises StoreError if the file lacks the key of a value. May be cut off and repeated at any time, beside
-        running daemons.
+        Returns 0 when no value of another key is left. Raises StoreError if the file lacks the key of a value. The
+        method may be interrupted and repeated at any time while daemons are running.
         """
         ...
 
 
 class SecretStore(Protocol):
-    """Secrets of the installation. They are the same in every process and never change."""
+    """Secrets that are derived for the installation. They are the same in every process and never change."""
 
     def get(self, name: str) -> bytes:
-        """Returns the 32-byte secret that is derived from the root secret for this name.
+        """Returns the 32-byte secret that is derived from the root secret and `name`.
 
-        Names in use: "address", "alias", "link", "login", "message_id", "report", "sender", "signature", "thread",
-        "verp". Raises StoreError before the store is open.
+        The names in use are "address", "alias", "link", "login", "message_id", "report", "sender", "signature",
+        "thread" and "verp". Raises StoreError before the store is open.
         """
         ...

@@ -1,4 +1,4 @@
-"""Opt-outs, quotas and misuse, and the notices that parties had lately."""
+"""The ports of opt-outs, quotas, points of misuse, and the log of notices to parties."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,13 +12,16 @@ class OptOutStore(Protocol):
     """Opt-outs of buyers (R-POL-02)."""
 
     async def put(self, opt_out: OptOut, *, out: bool) -> None:
-        """Sets the opt-out if `out`, else lifts it. Each call adds a line to the history."""
+        """Sets the opt-out if `out` is True, and lifts it otherwise.
+
+        Each call adds a line to the history, also a repeated one.
+        """
         ...
 
     async def in_force(self, buyer_id: str, seller_id: str) -> Sequence[OptOut]:
-        """Returns the buyer's opt-outs in force that concern this seller's mail, in no order.
+        """Returns the opt-outs of the buyer that are in force and apply to this seller's mail, in no defined order.
 
-        Those from the mail of all sellers are included.
+        Opt-outs from the mail of all sellers are included.
         """
         ...
 
@@ -28,54 +31,61 @@ class OptOutStore(Protocol):
 
 
 class LimitStore(Protocol):
-    """Quota use (R-POL-11), and the points that misuse of importance marks costs a seller (R-POL-06)."""
+    """The used part of quotas (R-POL-11), and the points that misused marks of importance cost a seller (R-POL-06)."""
 
     async def used(self, uses: Sequence[Use]) -> Sequence[int]:
-        """Returns how much of each quota is used, in the order of `uses`; 0 for a quota without use.
+        """Returns the present count of each counter, in the order of `uses`; 0 for a counter that was never used.
 
-        The limits in `uses` are not read.
+        `limit`, `amount` and `mark` of the uses are not read.
         """
         ...
 
     async def add_misuse(self, misuse: Misuse) -> bool:
-        """Adds points. Returns False, and adds nothing, if the same message has cost points for this cause before."""
+        """Adds points of misuse, and returns True.
+
+        Returns False, and adds nothing, if points were added before for the same message and cause.
+        """
         ...
 
     async def misuse_history(self, seller_id: str) -> Sequence[Misuse | Restoration]:
-        """Returns the points and the restorations, oldest first."""
+        """Returns the added points and the restorations of a seller, the oldest first."""
         ...
 
     async def misuse_score(self, seller_id: str, since: datetime) -> int:
-        """Returns the points that were added at or after `since` and after the last restoration."""
+        """Returns the sum of the points that were added at or after `since` and after the last restoration."""
         ...
 
     async def restore_bypass(self, seller_id: str, by: str) -> None:
-        """Adds a restoration by `by`: points that were added until now do not count any more."""
+        """Adds a restoration with the name `by`: no points that were added before the call count any more."""
         ...
 
 
 class NoticeLog(Protocol):
-    """The notices that parties were sent, by topic, so that a similar notice is not sent again too soon."""
+    """The log of the notices to parties, by topic. With it a similar notice is not sent again too soon."""
 
     async def add(self, sent: NoticeSent, *, unless_since: datetime | None = None) -> bool:
-        """Records that a party was sent a notice about a topic.
+        """Records that a party was sent a notice about a topic, and returns True.
 
-        Returns False, and records nothing, if the last one was sent at `unless_since` or later: of several nodes only
-        one gets True.
+        Returns False, and records nothing, if the last notice about the topic was sent at `unless_since` or later. If
+        several nodes call the method at the same time, only one of them gets True.
         """
         ...
 
     async def last_at(self, party_id: str, topic: str) -> datetime | None:
-        """Returns when the party was last sent a notice about the topic; None if it never was."""
+        """Returns the time of the last notice to the party about the topic, or None if there was none."""
         ...
 
     async def due_since(self, party_id: str, since: datetime) -> Mapping[str, datetime]:
-        """Returns the notices to the party that were due or delivered after `since`, or will be due: time by item id.
+        """Returns a time, by item id, for each notice to the party that was delivered or due after `since`.
 
-        The time is that of the delivery for a delivered one, else that of the next attempt.
+        The time is that of the delivery for a delivered notice, and that of the next attempt for any other notice.
+        Notices whose next attempt is in the future are included.
         """
         ...
 
     async def accepted_between(self, party_id: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
-        """Returns the notices to the party that were delivered after `since` and not after `until`: time by item id."""
+        """Returns the time of delivery of each notice to the party that was delivered in the interval, by item id.
+
+        The interval begins after `since` and ends with `until`, which is included.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Parties, their app passwords, pairs and orders."""
+"""The ports of parties, their app passwords, their pairs and their orders."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 
 
 class PartyStore(Protocol):
-    """Buyers and sellers."""
+    """The parties of the marketplaces: buyers and sellers."""
 
     async def put(
         self,
@@ -23,28 +23,32 @@ class PartyStore(Protocol):
         state: PartyState | None = None,
         settings: SettingsUpdate | None = None,
     ) -> Party:
-        """Creates the party or updates it, and returns it as it is stored then.
+        """Creates the party or updates it, and returns the party as it is stored after the write.
 
-        A value that is None stays as it is; an empty `display_name` removes the name. A new mailbox becomes the current
-        one; the old one stays in the history (R-ADR-04). The new mailbox is also listed as an approved sender of the
-        party, with the effects of `SenderStore.put` (R-SND-01). Raises AddressError for a bad mailbox.
+        An argument that is None leaves the value as it is; an empty `display_name` removes the name. A new mailbox
+        becomes the current one, and the previous one stays in the history (R-ADR-04). The new mailbox is also added to
+        the party's list of senders as approved, with the effects of `SenderStore.put` (R-SND-01). Raises AddressError
+        if the mailbox is not an address.
         """
         ...
 
     async def get(self, party_id: str) -> Party | None:
-        """Returns the party with this id. The name of an erased party is empty."""
+        """Returns the party with this id, or None. The name of an erased party is empty."""
         ...
 
     async def by_ref(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None:
-        """Returns the party that the marketplace calls `external_ref` in this role."""
+        """Returns the party with the marketplace's own reference `external_ref` in this role, or None."""
         ...
 
     async def in_marketplace(self, marketplace_id: str, role: Role | None = None) -> Sequence[Party]:
-        """Returns all parties of the marketplace, or those of one role, by role and reference. A bulk read."""
+        """Returns all parties of the marketplace, or only those with `role`, sorted by role and reference.
+
+        A bulk read.
+        """
         ...
 
     async def mailbox(self, party_id: str) -> str | None:
-        """Returns the party's current verified mailbox as it was written; None if it has none or is erased."""
+        """Returns the party's current mailbox as it was written; None if the party has none or is erased."""
         ...
 
 
@@ -54,19 +58,21 @@ class AppPasswordStore(Protocol):
     async def add(self, party_id: str, label: str, password_hash: str) -> str:
         """Adds a password and returns its id.
 
-        At most two passwords of a party are active at once: the oldest is revoked when there would be three.
+        A party has at most two active passwords: if there would be three, the oldest is revoked in the same
+        transaction.
         """
         ...
 
     async def revoke(self, password_id: str) -> bool:
-        """Ends a password for good. Returns False if there is no active password with this id."""
+        """Revokes a password, and returns True. Returns False if no active password has this id."""
         ...
 
     async def of_username(self, username: str) -> Sequence[tuple[str, str]]:
         """Returns (party id, argon2 hash) of each active password of the parties with this user name, the oldest first.
 
-        A user name is the current mailbox or the reference of a party, in any marketplace. Suspended parties are
-        included, so that they can log in and learn why their mail is not accepted (R-SND-07); erased parties are not.
+        A user name is the current mailbox or the reference of a party in any marketplace. Suspended parties are
+        included, so that they can log in and learn why their mail is not accepted (R-SND-07). Erased parties are left
+        out.
         """
         ...
 
@@ -75,48 +81,52 @@ class PairStore(Protocol):
     """Pairs of one buyer and one seller, with their aliases."""
 
     async def put(self, marketplace_id: str, buyer_id: str, seller_id: str, domains: dict[Role, str]) -> Pair:
-        """Returns the pair of the two parties.
+        """Returns the pair of the two parties, and creates it if it does not exist.
 
-        A pair that is new gets one alias for each role, under the domain that `domains` names for it; the aliases of an
-        existing pair stay as they are. Raises ValueError unless the two are a buyer and a seller of the marketplace.
-        The pair is read after the commit: after StoreUnavailableError it may exist, and another call returns it.
+        A new pair gets one alias for each role, under the domain that `domains` has for the role. The aliases of an
+        existing pair do not change. Raises ValueError unless the two parties are a buyer and a seller of the
+        marketplace. The pair is read after the commit: if the method raises StoreUnavailableError, the pair may exist,
+        and a second call returns it.
         """
         ...
 
     async def get(self, pair_id: str) -> Pair | None:
-        """Returns the pair with this id."""
+        """Returns the pair with this id, or None."""
         ...
 
     async def between(self, buyer_id: str, seller_id: str) -> Pair | None:
-        """Returns the pair of this buyer and this seller."""
+        """Returns the pair of this buyer and this seller, or None."""
         ...
 
     async def by_alias(self, local_part: str, domain: str) -> Pair | None:
-        """Returns the pair that a folded alias, in force or retired, belongs to."""
+        """Returns the pair to which a folded alias belongs, or None. The alias may be in force or retired."""
         ...
 
     async def alias(self, local_part: str, domain: str) -> Alias | None:
-        """Returns a folded alias, in force or retired."""
+        """Returns the alias with this folded local part and domain, in force or retired, or None."""
         ...
 
     async def in_marketplace(self, marketplace_id: str) -> Sequence[Pair]:
-        """Returns all pairs of the marketplace, the oldest first. A bulk read, which decrypts every pair."""
+        """Returns all pairs of the marketplace, the oldest first.
+
+        A bulk read, which decrypts the values of every pair.
+        """
         ...
 
 
 class OrderStore(Protocol):
-    """Orders, which belong to pairs."""
+    """The orders. Each order belongs to one pair."""
 
     async def put(self, update: OrderUpdate) -> Order:
-        """Creates the order, or updates the values that `update` names, and returns it as it is stored then.
+        """Creates the order, or changes the values that `update` gives, and returns the stored order.
 
-        An update is one statement, so that no values of a concurrent update are lost. Raises ValueError if the order
-        belongs to another pair or the pair to another marketplace.
+        One SQL statement writes the order, so that no value of a concurrent update is lost. Raises ValueError if the
+        order belongs to another pair, or the pair to another marketplace.
         """
         ...
 
     async def get(self, marketplace_id: str, external_id: str) -> Order | None:
-        """Returns the order that the marketplace calls `external_id`."""
+        """Returns the order with the marketplace's own id `external_id`, or None."""
         ...
 
     async def of_pair(self, pair_id: str) -> Sequence[Order]:
@@ -124,8 +134,8 @@ class OrderStore(Protocol):
         ...
 
     def in_marketplace(self, marketplace_id: str) -> AsyncIterator[tuple[Order, Pair]]:
-        """Yields all orders of the marketplace, each with its pair, by the marketplace's own id.
+        """Yields all orders of the marketplace, each with its pair, in the order of their external ids.
 
-        A bulk read in pages; an order that is added meanwhile may be missing.
+        A bulk read in pages. An order that is added while the pages are read may be missing.
         """
         ...

@@ -1,4 +1,4 @@
-"""The accepting transaction, the queue and the holds."""
+"""The ports of the accepting transaction, the queue and the holds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -9,109 +9,119 @@ from relay.ports.record import Acceptance, QueueLine, Settlement, StoredContent
 
 
 class AcceptanceStore(Protocol):
-    """The write for which 250 is answered."""
+    """The write that must be committed before a message is answered with 250."""
 
     async def add(self, acceptance: Acceptance) -> None:
-        """Adds the records, events, queue items and notices of one transaction, all or none.
+        """Adds the records, events, queue items and notices of one transaction, all of them or none.
 
-        A new sender that another message has added before is not added again, and the records refer to the existing
-        entry. Mail that is held for a sender who was decided on since the judgement is released or returned at once.
-        Where an unlisted sender needs a place, mail of others gives way (`WaitLimit`). Points of misuse count once for
-        each message and cause. Raises OvertakenError, with nothing written, if a use or waiting mail would exceed its
-        limit, a question was asked before, or a signature has been taken already, and ValueError for an item in a state
-        that no new item can have.
+        - If another message has added a new sender before, that entry is kept, and the records refer to it.
+        - If the sender of held mail was decided on after the judgement, the mail is released or returned at once.
+        - If an unlisted sender needs a place and none is free, held mail of other senders gives way (`WaitLimit`).
+        - Points of misuse count once for each message and cause.
+
+        Raises OvertakenError, with nothing written, if a count or the waiting mail would exceed its limit, if a
+        question was already put to the owner, or if a signature is already stored. Raises ValueError for an item in a
+        state in which no new item can be.
         """
         ...
 
 
 class QueueStore(Protocol):
-    """The queue of outgoing items. Every change of an item's state is one of `item.TRANSITIONS`."""
+    """The queue of outgoing items. Every change of an item's state is listed in `item.TRANSITIONS`."""
 
     async def lanes(
         self, now: datetime, *, horizon_s: float, after: str = "", limit: int = 100
     ) -> tuple[Sequence[str], str]:
-        """Returns at most `limit` destinations with due items, sorted by name from `after` on, and the next `after`.
+        """Returns at most `limit` destinations with due items, and the value of `after` for the next call.
 
-        The next `after` is "" when there are no more. An item is due when its `due_at` has come or its lease has run
-        out, and also when its time is further ahead than `horizon_s`: then the clock has jumped back. Each call marks
-        a limited number of items as due, the longest due first. The cost does not depend on the number of items.
+        The destinations are sorted by name, and begin with `after`. The value for the next call is "" at the end of the
+        list. An item is due when its `due_at` has come or its lease has run out. It is also due when its time is more
+        than `horizon_s` ahead, because then the clock has jumped back. Each call marks a limited number of items as
+        due, the longest due first, so its cost does not depend on the number of items.
         """
         ...
 
     async def claim(
         self, owner: str, now: datetime, rooms: Mapping[str, int], *, lease_s: float, late_s: float = 14_400
     ) -> Sequence[Item]:
-        """Leases due items to `owner` for `lease_s`, and returns them, the first due first.
+        """Leases due items to `owner` for `lease_s` seconds, and returns them, the first due first.
 
-        `rooms` names the destinations, and for each the number of items that this call leases at most. Only items that
-        `lanes` has marked as due are leased. The attempt is counted in the same statement, and no item is leased to two
-        owners. Held items are leased too, see `Item.hold`. Messages to one recipient that one decision has released are
-        leased one by one: the next one when the one before is finished, or was due more than `late_s` ago (R-SND-02).
+        `rooms` has the destinations, each with the largest number of items that this call leases for it. Only items
+        that `lanes` has marked as due are leased. The same statement counts the attempt, and no item is leased to two
+        owners. Held items are leased too, see `Item.hold`. If one decision has released several messages to one
+        recipient, the next of them is leased only when the one before is finished, or was due more than `late_s`
+        seconds ago (R-SND-02).
 
-        The keys of the addresses are read after the commit: after StoreUnavailableError some items may be leased, and
-        they are due again when the lease has run out.
+        The keys of the addresses are read after the commit: if the method raises StoreUnavailableError, some items may
+        be leased, and they are due again when the lease has run out.
         """
         ...
 
     async def content(self, item: Item, admit: Callable[[int], None] | None = None) -> StoredContent | None:
-        """Returns the content of the item, and its pair; None if it cannot be read, which parks the item.
+        """Returns the content of the item, and its pair; None if it cannot be read, and then the item must be parked.
 
-        A big content is a bulk read. Before it is read, `admit` is called with its size in bytes; an error that it
-        raises is not caught.
+        The read of a big content is a bulk read. Before it, `admit` is called with the size in bytes. If `admit` raises
+        an error, the error reaches the caller and nothing is read.
         """
         ...
 
     async def settle(self, settlement: Settlement) -> bool:
-        """Writes the end of an attempt.
+        """Writes the end of an attempt in one transaction, and returns True.
 
         Returns False, and writes nothing, if the item is no longer leased to the owner. Raises ValueError for a state
-        that a leased item cannot move to.
+        to which a leased item cannot change.
         """
         ...
 
     async def renew(self, owner: str, item_ids: Sequence[str], until: datetime) -> None:
-        """Extends the leases that `owner` still has on these items until `until`. Other items stay as they are."""
+        """Extends the leases that `owner` has on these items until `until`.
+
+        Items without such a lease do not change.
+        """
         ...
 
     async def release(self, owner: str | None) -> int:
-        """Ends the leases of `owner`, or all leases if it is None (a single node starts after a crash).
+        """Ends the leases of `owner`, and returns the number of changed items.
 
-        Items that wait for a decision are held again, others are queued. Returns their number.
+        If `owner` is None, all leases end, as when a single node starts after a crash. An item that waits for a
+        decision is held again, and any other item is queued.
         """
         ...
 
     async def flush(self, destination: str | None = None) -> int:
-        """Makes deferred items due now, all of them or those for one folded domain. Returns their number.
+        """Makes deferred items due now, and returns their number.
 
-        Many items take several transactions: when it fails, some may be due already.
+        With `destination`, a folded domain, only the items for it are changed. Many items need several transactions:
+        after an error some items may be due already.
         """
         ...
 
     async def item(self, item_id: str) -> Item | None:
-        """Returns the item with this id, in whatever state; its `address` is None if it cannot be decrypted."""
+        """Returns the item with this id in any state, or None; its `address` is None if it cannot be decrypted."""
         ...
 
     async def lines(self) -> Sequence[QueueLine]:
-        """Returns the items that are not finished, counted by destination and state, in this order.
+        """Returns the number of unfinished items for each destination and state, sorted by destination and state.
 
-        A parked item counts as not finished. A bulk read.
+        Parked items count as unfinished. A bulk read.
         """
         ...
 
 
 class HoldStore(Protocol):
-    """A person's decisions about held messages. The first decision about a message counts, later ones return False."""
+    """Writes a person's decisions about held messages. Only the first decision about a message has an effect."""
 
     async def release(self, message_id: str, by: str) -> bool:
-        """Queues a held message for delivery, whatever it waits for, with an event that names `by`.
+        """Queues a held message for delivery, whatever it waits for, with an event that has the name `by`.
 
-        Returns False if the message does not wait for a decision.
+        Returns True. Returns False, and changes nothing, if the message is not held, as after an earlier decision.
         """
         ...
 
     async def refuse(self, message_id: str, by: str) -> bool:
-        """Marks a held message as refused, with an event that names `by`, and makes it due.
+        """Marks a held message as refused, with an event that has the name `by`, and makes it due. Returns True.
 
-        Dispatch then returns it with a notice. Returns False if the message does not wait for a decision.
+        The worker then returns the message with a notice. Returns False, and changes nothing, if the message is not
+        held, as after an earlier decision.
         """
         ...

@@ -1,4 +1,4 @@
-"""Records of messages, reports about them, and threads."""
+"""The ports of the records of messages, of the reports about them, and of threads."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -20,27 +20,29 @@ class RecordStore(Protocol):
     async def messages(
         self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
     ) -> Sequence[MessageSummary]:
-        """Returns at most `limit` records, the newest first: of one marketplace or all.
+        """Returns the summaries of at most `limit` records, the newest first.
 
-        With `state`, only those in this state. A bulk read.
+        `marketplace_id` and `state`, if they are not None, limit the result to one marketplace and to one state. A bulk
+        read.
         """
         ...
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """Returns the decrypted record; None if there is none or its content cannot be decrypted.
+        """Returns the decrypted record; None if it does not exist or its content cannot be decrypted.
 
-        After the destruction of its key a record still has its summary and its history. A big message is a bulk read.
+        When the key of a record is destroyed, its summary and its history can still be read. The read of a big message
+        is a bulk read.
         """
         ...
 
     async def summary(self, message_id: str) -> MessageSummary | None:
-        """Returns the part of the record that is not encrypted."""
+        """Returns the part of the record that is not encrypted, or None."""
         ...
 
     def ids_between(self, marketplace_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
         """Yields the ids of the messages between two parties of the marketplace, the oldest first.
 
-        They are the messages that were received from `since` on and before `until`. A bulk read in pages.
+        These are the messages that were received at or after `since` and before `until`. A bulk read in pages.
         """
         ...
 
@@ -49,47 +51,49 @@ class RecordStore(Protocol):
         ...
 
     async def notices(self, message_id: str) -> Sequence[bytes]:
-        """Returns the notices that were sent about the message, the oldest first.
+        """Returns the contents of the notices that were sent about the message, the oldest first.
 
-        Those that cannot be decrypted any more are left out.
+        A notice that cannot be decrypted any more is left out.
         """
         ...
 
     async def mark(self, message_id: str, data: MarkData) -> bool:
-        """Adds a MARKED event with these data.
+        """Adds a MARKED event with this data to the message, and returns True.
 
-        Returns False, and adds nothing, if the message has an equal event or does not exist.
+        Returns False, and adds nothing, if the message already has an event with equal data, or does not exist.
         """
         ...
 
     async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
-        """Leaves a buyer's message out of the response clock, or takes that back (R-REC-08), with an event.
+        """Excludes a buyer's message from the response clock, with an event, and returns True (R-REC-08).
 
-        Returns False if nothing has changed, as for a message that does not exist or is not a buyer's.
+        With `undo` it includes the message again. Returns False, and adds no event, if nothing has changed: also for an
+        unknown message, and for a message that is not from a buyer.
         """
         ...
 
     async def drop_strangers_bodies(self, now: datetime, *, limit: int) -> int:
-        """Deletes the content of strangers' mail that was kept until `now`, of at most `limit` records (R-REC-01).
+        """Deletes the content of strangers' mail whose time has come, of at most `limit` records.
 
-        Envelope, hash, size and results stay. Returns the number of records.
+        These are the records whose content was to be kept until `now` or earlier. Returns the number of records. The
+        envelope, hash, size and results stay in the record (R-REC-01).
         """
         ...
 
     async def note_view(self, message_id: str, data: ViewData) -> None:
-        """Adds a VIEWED event: somebody has read the body (R-REC-06)."""
+        """Adds a VIEWED event: a person has read the body of the message (R-REC-06). Each call adds an event."""
         ...
 
 
 class ReportStore(Protocol):
-    """Mail that came to the return paths of messages (R-OUT-04)."""
+    """The mail that was sent to the return paths of messages (R-OUT-04)."""
 
     async def add(self, report: Report) -> Kept | None:
-        """Writes as much of the report as `core.bounce.keeping.kept` says, in one transaction.
+        """Writes the part of the report that `core.bounce.keeping.kept` allows, and returns that part.
 
-        A BOUNCED event changes an accepted item, and its message, to BOUNCED. The content is sealed under the id of the
-        event; without the key of its holder only the event is written. Returns the part that was written, None for
-        nothing, as when the item does not exist.
+        All is written in one transaction. A BOUNCED event changes an accepted item, and its message, to BOUNCED. The
+        content is encrypted under the id of the event; if the key of its holder is destroyed, only the event is
+        written. Returns None if nothing was written, for instance because the item does not exist.
         """
         ...
 
@@ -99,43 +103,46 @@ class ReportStore(Protocol):
 
 
 class ThreadStore(Protocol):
-    """The history of a pair's mail, as decisions about a new message need it."""
+    """The history of a pair's mail, for the judgement of a new message of the pair."""
 
     async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
-        """Returns those of the Message-IDs that this pair knows, in the order of `ids` (R-REW-03).
+        """Returns a reference for each of the Message-IDs `ids` that this pair knows, in the order of `ids` (R-REW-03).
 
-        Each comes with the id that the other side knows it by. Another pair's ids, and ids that only the other side has
-        seen, are never returned.
+        Each reference has the id under which the other side knows the same message. Ids of another pair's messages, and
+        ids that only the other side has seen, are never returned.
         """
         ...
 
     async def has_open_question(self, pair_id: str) -> bool:
-        """Returns whether the newest relayed message of the pair that was not automatic is the buyer's.
+        """Returns whether the newest relayed message of the pair is the buyer's, so that an answer is missing.
 
-        Messages that went to the operator do not count (R-POL-13).
+        Automatic messages and messages that were sent to the operator are left out (R-POL-13).
         """
         ...
 
     async def auto_replies_since(self, pair_id: str, author: Role, since: datetime) -> int:
-        """Returns how many automatic replies of this side were received at or after `since` and not returned."""
+        """Returns the number of automatic replies by side `author` that were received at or after `since`.
+
+        Returned replies do not count.
+        """
         ...
 
     async def last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
-        """Returns when a thread had its newest mail or was reopened, whichever is later; None if it never had mail.
+        """Returns the time of a thread's newest mail or last reopening, whichever is later; None without any mail.
 
         The thread is that of the order, or of the whole pair if `order_id` is None. Returned and refused mail does not
-        count, and held mail counts only once it has been delivered.
+        count. Held mail counts only after its delivery.
         """
         ...
 
     async def reopen(self, pair_id: str, by: str) -> None:
-        """Reopens all threads of the pair, as if mail had come now (R-POL-18), and keeps the name `by`."""
+        """Reopens all threads of the pair, as if a message had been received now, and stores `by` (R-POL-18)."""
         ...
 
     async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
-        """Returns the relayed messages of all pairs of the seller since a time, by pair and time (R-REC-08).
+        """Returns the relayed messages of all pairs of the seller that were received at or after `since` (R-REC-08).
 
-        They are the input of the response clock: the messages that were received at or after `since`, without those
-        that went to the operator. A bulk read.
+        They are sorted by pair and time, for the response clock. Messages that were sent to the operator are left out.
+        A bulk read.
         """
         ...

@@ -1,4 +1,4 @@
-"""Sender lists, the questions about them to the owners of accounts, and signatures that were taken."""
+"""The ports of sender lists, of the questions about senders to the owners of accounts, and of accepted signatures."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,7 +9,10 @@ from relay.ports.record import OpenRequest, Pending, Places, SignatureUse
 
 
 class SenderStore(Protocol):
-    """The sender lists of parties: the addresses that may write for them. An entry is `local@domain` or `@domain`."""
+    """The sender lists of parties: the addresses and domains that may write for a party.
+
+    The address of an entry is `local@domain` for one address, or `@domain` for all addresses of a domain.
+    """
 
     async def put(
         self,
@@ -21,108 +24,121 @@ class SenderStore(Protocol):
         added_by: str = "",
         shared: bool = False,
     ) -> Sender:
-        """Creates the entry, or changes its state.
+        """Creates the entry of the party, or changes its state, and returns the entry.
 
-        In the same transaction, a change to APPROVED releases the mail that is held for the sender, and a change to
-        BLOCKED returns it (R-SND-02). Deciding on a domain also decides the pending addresses of that domain, which are
-        retired. `shared` is never taken back; an empty `label` or `added_by` leaves the value as it is. Raises
-        ValueError if there is no such party, AddressError for a bad address.
+        A change to APPROVED releases the mail that is held for the sender, and a change to BLOCKED returns it, in the
+        same transaction (R-SND-02). A decision on a domain also decides the pending addresses of that domain, and these
+        entries are retired. `shared` can be set but not cleared; an empty `label` or `added_by` leaves the value as it
+        is. Raises ValueError if the party does not exist, and AddressError for a bad address.
         """
         ...
 
     async def get(self, sender_id: str) -> Sender | None:
-        """Returns the entry with this id; None also if its party is erased."""
+        """Returns the entry with this id; None if there is no such entry or its party is erased."""
         ...
 
     async def of_party(self, party_id: str) -> Sequence[Sender]:
-        """Returns all entries of the party's list, the oldest first; nothing if the party is erased."""
+        """Returns all entries of the party's list, the oldest first; an empty sequence if the party is erased."""
         ...
 
     async def flip(self, sender_id: str, state: SenderState, *, by: str) -> Sender | None:
-        """Changes the state of one entry, with the same effects as `put`, and returns it.
+        """Changes the state of one entry, with the same effects as `put`, and returns the entry.
 
-        Returns None if there is no such entry or its party is erased. `by` is kept with the events of the mail that
-        this releases or returns (R-SND-03).
+        Returns None if there is no such entry or its party is erased. `by` is stored in the events of the mail that the
+        change releases or returns (R-SND-03).
         """
         ...
 
     async def flip_many(
         self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
     ) -> Sequence[Sender]:
-        """Changes the state of several entries of one list as `flip` does, all or none.
+        """Changes the state of several entries of one list as `flip` does, all of them or none, and returns them.
 
-        Returns the entries in the order of `addresses`. Raises ValueError if one of the addresses is not on the list,
-        or there is no such party.
+        The result is in the order of `addresses`. Raises ValueError if one of the addresses is not on the list, or the
+        party does not exist.
         """
         ...
 
     async def pending(self, party_id: str) -> Sequence[Pending]:
-        """Returns the senders that wait for the party's decision, the one that has waited longest first."""
+        """Returns the senders that wait for the party's decision, the longest waiting first."""
         ...
 
     async def waiting(self, marketplace_id: str, party_id: str, address: str, places: Places) -> Waiting:
-        """Returns how an unlisted folded address stands beside the senders that wait for the party's decision.
+        """Returns the held mail of an unlisted folded address, and whether it can get one of the party's places.
 
-        A sender whose mail was returned has no place, but its mail still counts for the writer.
+        A sender whose mail was returned has no place, but that mail still counts towards the writer's limits.
         """
         ...
 
     async def unproven(self, sender_id: str) -> Waiting:
-        """Returns the mail of a listed sender that is held, as it waits to be confirmed."""
+        """Returns the number and size of a listed sender's held messages that wait until the party confirms them."""
         ...
 
     async def listed_by_counterpart(self, marketplace_id: str, party_id: str, address: str) -> bool:
-        """Returns whether a party that shares a pair with this one lists the folded address, or its domain.
+        """Returns whether a party that shares a pair with this one has the folded address, or its domain, on its list.
 
-        This is the one predicate for an address that is the other side's: nobody is ever asked about it (R-SND-02). An
-        entry that only waits there does not count.
+        An entry that is only pending does not count. The owner of an account is never asked about an address for which
+        this method returns True, and no other method decides that question (R-SND-02).
         """
         ...
 
     async def confirm_domain(self, party_id: str, domain: str, *, confirmed: bool, by: str) -> bool:
-        """Notes that the party has confirmed a folded signing domain, or takes that back (R-IN-09).
+        """Records that the party has confirmed a folded DKIM signing domain, or removes the confirmation (R-IN-09).
 
-        A confirmation also releases, in the same transaction, the mail of the party that waits for nothing else, with
-        an event that names `by`. Returns False if nothing has changed. Raises ValueError if there is no such party.
+        A confirmation also releases, in the same transaction, the party's mail that waits for nothing else, with an
+        event that has the name `by`. Returns True, or False if nothing has changed. Raises ValueError if the party does
+        not exist.
         """
         ...
 
     async def has_confirmed(self, party_id: str, domains: Sequence[str]) -> bool:
-        """Returns whether the party has confirmed one of these folded signing domains."""
+        """Returns whether the party has confirmed at least one of these folded DKIM signing domains."""
         ...
 
     async def confirmed_domains(self, party_id: str) -> Sequence[str]:
-        """Returns the folded signing domains that the party has confirmed, in their order."""
+        """Returns the folded DKIM signing domains that the party has confirmed, sorted by name."""
         ...
 
     async def listed_elsewhere(self, marketplace_id: str, party_id: str, address: str) -> bool:
-        """Returns whether another party of the marketplace has exactly this folded address as an approved sender."""
+        """Returns whether another party of the marketplace has approved exactly this folded address.
+
+        An approval of the address's domain does not count.
+        """
         ...
 
 
 class RequestStore(Protocol):
-    """Questions to the owners of accounts (R-SND-02). `AcceptanceStore.add` adds them, and notes that they were put."""
+    """Questions to the owners of accounts (R-SND-02).
+
+    `AcceptanceStore.add` adds new questions, and marks questions as put when it adds the letter with them.
+    """
 
     async def parties(self) -> Sequence[str]:
-        """Returns the ids of the parties that have questions to be put to them, in their order. A bulk read."""
+        """Returns the sorted ids of the parties for which questions wait. A bulk read."""
         ...
 
     async def waiting(self, party_id: str) -> Sequence[OpenRequest]:
-        """Returns the questions to be put to the party, the oldest first; none if the party is erased."""
+        """Returns the questions that wait to be put to the party, the oldest first; none of an erased party."""
         ...
 
     async def leave_out(self, subject_ids: Sequence[str]) -> None:
-        """Notes that these questions are not put."""
+        """Marks questions as closed without being put to the owner.
+
+        A question that is already closed does not change.
+        """
         ...
 
     async def was_asked(self, message_id: str) -> bool:
-        """Returns whether the owner was asked about a message, or about its sender."""
+        """Returns whether the owner was asked about this message, or about its sender."""
         ...
 
 
 class SignatureStore(Protocol):
-    """The signatures that have been taken as the only proof of a writer, as keyed hashes (R-IN-09)."""
+    """The DKIM signatures that were accepted as the only proof of a writer, stored as keyed hashes (R-IN-09)."""
 
     async def taken_by(self, uses: Sequence[SignatureUse]) -> str | None:
-        """Returns the id of the record with which one of these signatures was taken, the first there is, or None."""
+        """Returns the id of the record in which one of these signatures was accepted before, or None.
+
+        If there are several such records, the result is the oldest of them.
+        """
         ...
