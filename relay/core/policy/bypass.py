@@ -1,10 +1,10 @@
-"""Decides which seller mail counts as solicited, and the price of a mark of importance (R-POL-04..06).
+"""Decides which seller mail does not count as unsolicited, and limits marks of importance (R-POL-04..06).
 
-An answer is free. A mark that the seller sets (a bracketed word, a phrase, a critical kind) has a price: a number of
-uses per day, and points for misuse. With more points the seller is first warned, then has fewer uses, then none; marks
-without a use left are ignored by opt-out, quota and quiet hours alike.
+Answers are not limited. A mark that the seller sets (a bracketed word, a phrase, a critical kind) has a number of uses
+per day, and misuse costs points. As the points rise, the seller first gets a warning, then has fewer uses per day, and
+then no use. The rules for opt-out, quota and quiet hours all ignore a mark if no use is left.
 
-Only subject, thread, tag and header are looked at: text in the body exempts nothing (R-POL-05).
+Only subject, thread, tag and header are examined: text in the body never exempts a message (R-POL-05).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _C = TypeVar("_C", bound=HeaderCase)
 
 
 def exempted(case: _C) -> _C:
-    """The case with its exemption. A buyer's message needs none: it is never unsolicited."""
+    """Returns the case with its exemption. A buyer's case is unchanged: its message is never unsolicited."""
     if not case.by_seller:
         return case
     answer = (Reason(code=ReasonCode.ANSWER),) if kinds.answers(case) else ()
@@ -31,7 +31,11 @@ def exempted(case: _C) -> _C:
 
 
 def warnings(case: HeaderCase, *, used: bool, contradicted: bool) -> tuple[Reason, ...]:
-    """The warning to the writer of a marked message: its content contradicts the mark, or the score is high."""
+    """Returns the warning to the writer of a marked message, or an empty tuple.
+
+    There is a warning if the content contradicts the mark (`contradicted`), or if the message passes by its mark
+    (`used`) and the writer's misuse score is high.
+    """
     if not contradicted and not (used and case.facts.misuse >= case.policy.bypass.warn_at):
         return ()
     score = case.facts.misuse + (case.policy.bypass.points_contradiction if contradicted else 0)
@@ -50,7 +54,7 @@ def _denied(case: HeaderCase) -> Reason | None:
 
 
 def per_day(bypass: Bypass, score: int) -> int:
-    """Marks per day for a seller with that score below `off_at`; 0 means no limit."""
+    """Returns the uses of marks per day for a seller with a misuse score below `off_at`; 0 means no limit."""
     return bypass.smaller_per_day if score >= bypass.smaller_at else bypass.per_day
 
 

@@ -1,4 +1,4 @@
-"""The input and the output of every rule: a case, and what a rule finds in it."""
+"""Defines the input of every rule (a case) and its output (a finding)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +17,11 @@ from relay.core.model.verdict import Action, Strip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """Why a seller's message counts as solicited.
+    """The reasons why a seller's message does not count as unsolicited.
 
-    `answer`: the reason if it answers the buyer. `marks`: the reasons from marks of importance that the seller set.
-    `denied`: why these marks do not count, None if they do.
+    `answer`: one reason if the message answers the buyer, else empty. `marks`: one reason for each mark of importance
+    that the seller set. `denied`: the reason why these marks do not count; None if they count or the seller set no
+    mark.
     """
 
     answer: tuple[Reason, ...] = ()
@@ -33,20 +34,20 @@ class Exemption:
 
     @property
     def is_marked(self) -> bool:
-        """Whether a mark that counts is the only exemption."""
+        """Whether the message has a mark of importance that counts, and is not an answer."""
         return bool(self.marks) and not self.answer and self.denied is None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """All reasons that lift an opt-out or (marks) a full quota; empty if none counts."""
+        """The reasons by which the message passes an opt-out and, for marks, a full quota; empty if none counts."""
         return self.answer + (self.marks if self.denied is None else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderCase:
-    """A message for one recipient as far as its parties and its header tell; it may not be written yet.
+    """The parties and the header of a message for one recipient; the message may not be written yet.
 
-    `exemption` is set by `bypass.exempted`; without that call nothing is exempt.
+    `exemption` is set by `bypass.exempted`. Before that call it is empty, so the message passes no opt-out.
     """
 
     head: Head
@@ -79,7 +80,7 @@ class HeaderCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(HeaderCase):
-    """A whole message for one recipient."""
+    """A whole message for one recipient; `root` is the parsed content of `incoming`."""
 
     incoming: Incoming
     root: Part
@@ -90,19 +91,20 @@ class Case(HeaderCase):
 
 
 def automatic(incoming: Incoming, head: Head) -> Automatic:
-    """Returns the class of automatic mail that the header gives the message.
+    """Returns the class of automatic mail to which the message belongs.
 
-    The null sender means a reply: only reports and automatic replies have it (RFC 5321 §4.5.5, RFC 3834 §3.3).
+    A message with the null sender is a reply, because only reports and automatic replies have that sender (RFC 5321
+    §4.5.5, RFC 3834 §3.3). For any other message the header decides.
     """
     return head.automatic if incoming.mail_from else Automatic.REPLY
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a rule, which `decide` weighs against those of the other rules.
+    """The result of one rule, which `decide` weighs against the results of the other rules.
 
-    RELAY with reasons says why a message passes although something could have stopped it. `ends_stage`: no later rule
-    of the stage is asked. The further fields are those of `Verdict`.
+    With the action RELAY, `reasons` explain a special treatment, such as an opt-out that the message passes. If
+    `ends_stage` is true, no later rule of the stage runs. All other fields have the same meanings as in `Verdict`.
     """
 
     action: Action
@@ -119,7 +121,11 @@ class Finding:
 
 
 def acting(action: ContentAction, reason: Reason, strip: Strip | None = None) -> Finding | None:
-    """The finding for a configured action; None for ALLOW. The writer is warned of what is stripped."""
+    """Returns the finding for a configured action and its reason, or None for ALLOW.
+
+    For WARN and STRIP the message is relayed, and the writer gets `reason` as a warning. STRIP also removes the place
+    `strip`. For HOLD and RETURN `reason` is the reason of the action.
+    """
     match action:
         case ContentAction.ALLOW:
             return None

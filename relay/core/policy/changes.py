@@ -9,25 +9,25 @@ from relay.core.model.policy import Policy
 from relay.core.model.setting_change import SettingChange
 
 _ABOUT: Final = frozenset({"version", "effective_at", "summary"})
-"""The keys that identify a version, which are not settings."""
+"""The keys that identify a version of the policy; they are not settings."""
 
 
 class PolicyHistoryEntry(NamedTuple):
-    """One version in the history of a policy, with its changes to the version before; none for the first."""
+    """One version of a policy and its changes since the version before it; the first version has no changes."""
 
     policy: Policy
     changes: tuple[SettingChange, ...]
 
 
 def settings(policy: Policy) -> dict[str, object]:
-    """Returns the settings by the key path of the policy file, in its order."""
+    """Returns the value of each setting by its key path, in the order of the policy file."""
     return {path: value for path, value in _settings("", policy) if path.partition(".")[0] not in _ABOUT}
 
 
 def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
-    """Returns the changed settings by the key path of the policy file, in its order.
+    """Returns the settings that differ between two versions, in the order of the policy file.
 
-    The value is None where only one version has an action for a kind.
+    A value is None if this version has no action for the kind that the setting names.
     """
     before, after = settings(old), settings(new)
     return [

@@ -1,20 +1,20 @@
-"""Decides what happens to one message for one recipient (R-POL-01): runs the stages and weighs the findings.
+"""Decides what happens to one message for one recipient (R-POL-01): runs the rules and weighs their findings.
 
 The live path, the simulator and the pre-send check use the same table of rules (`stages`). A decision depends on its
-arguments only: there is no clock, no look-up and no chance in it.
+arguments only: this module reads no clock, looks nothing up and uses no random numbers. The stages run in this order:
 
     TRANSPORT, AUTHOR, FORM   the first rule that returns the mail ends the decision
-    PARTIES, CONTENT          all their rules are asked, PARTIES only for registered writers
-    QUOTA, TIME               only for mail that no rule has returned; TIME only for mail that is relayed
-    PROBING                   for a writer who has had too many verdicts: keeps the verdict back (`_kept_back`)
+    PARTIES, CONTENT          all rules run, unless a finding ends the stage; PARTIES only for registered writers
+    QUOTA, TIME               QUOTA runs unless a rule has returned the mail, TIME only if the mail is relayed
+    PROBING                   for a writer who has learned too many verdicts, replaces the verdict (`_kept_back`)
 
-The most severe action wins (return, hold, relay). Its reasons come first, in the order of the rules, and the first of
-them is the one that a notice names. Warnings and places to cut out are collected whatever the action is: a held message
-is later sent as it was decided now.
+The most severe action wins: return before hold, hold before relay. The reasons of that action come first, in the order
+of the rules, and a notice names the first reason. Warnings and places to cut out are collected for every action,
+because a held message is sent later in the form that is decided now.
 
-A writer who is not registered learns nothing about the recipient: the mail is held, opt-out, closed threads and quotas
-are not looked at, and dispatch decides again after approval (`released`). The content is the writer's own, so it may
-still be the reason for a return.
+A writer who is not registered learns nothing about the recipient: the mail is held, no rule looks at the opt-out, the
+thread and the state of the quotas, and dispatch decides again after the approval (`released`). A content rule may still
+return the mail, because the content was written by the writer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ _SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
 def decide(
     incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
 ) -> Verdict:
-    """The verdict on a new message."""
+    """Returns the verdict on a new message for one recipient; `root` is the parsed content of `incoming`."""
     case = bypass.exempted(
         Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
     )
@@ -61,9 +61,10 @@ def decide(
 def released(
     incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
 ) -> Verdict:
-    """The verdict on a held message after its release: the rules about the recipient, then quiet hours and delay.
+    """Returns the verdict on a held message after its release, from the stages PARTIES and TIME only.
 
-    While the writer was not registered, the recipient was not looked at.
+    These are the rules about the recipient, which did not run while the writer was not registered, and the rules about
+    quiet hours and delay. The writer now counts as registered.
     """
     writer = replace(writer, registered=True)
     case = bypass.exempted(
@@ -76,7 +77,10 @@ def released(
 
 
 def _pass_gates(case: Case, findings: list[Finding]) -> bool:
-    """Whether no gate returns the mail. The first that does is the last that is asked."""
+    """Returns whether no rule of the first three stages returns the mail, and adds the findings to `findings`.
+
+    The first rule that returns the mail is the last one that runs.
+    """
     for stage in _GATES:
         for rule in STAGES[stage]:
             found = list(rule.judge(case))
@@ -87,7 +91,10 @@ def _pass_gates(case: Case, findings: list[Finding]) -> bool:
 
 
 def _run(case: Case, stage: Stage, findings: list[Finding]) -> None:
-    """Adds the findings of a stage, as long as there is something to ask."""
+    """Runs the rules of a stage and adds their findings to `findings`.
+
+    Stops when a finding ends the stage, or when the findings so far leave the stage nothing to decide (`_may_ask`).
+    """
     if stage is Stage.PARTIES and not case.writer.registered:
         return
     for rule in STAGES[stage]:
@@ -100,14 +107,14 @@ def _run(case: Case, stage: Stage, findings: list[Finding]) -> None:
 
 
 def _may_ask(stage: Stage, action: Action) -> bool:
-    """Whether the findings so far leave a stage something to ask."""
+    """Returns whether a rule of the stage may still run if the findings so far lead to `action`."""
     if stage is Stage.QUOTA:
         return action is not Action.RETURN
     return stage is not Stage.TIME or action is Action.RELAY
 
 
 def _contradicted(case: Case, findings: Iterable[Finding]) -> bool:
-    """Whether the content contradicts the only mark that lets a proven writer's message pass."""
+    """Returns whether the content contradicts the mark of importance by which a proven writer's message passes."""
     if not case.exemption.is_marked or case.writer.proof is Proof.NONE:
         return False
     codes = {reason.code for finding in findings for reason in (*finding.reasons, *finding.warnings)}
@@ -154,10 +161,11 @@ def _mildness(finding: Finding) -> int:
 
 
 def _kept_back(case: Case, verdict: Verdict) -> Verdict:
-    """Returns the verdict, or a hold until the reset of the limit that stands in its place (R-POL-11).
+    """Returns the verdict or, for a writer above the limit of verdicts, a hold that replaces it (R-POL-11).
 
-    A loop ends at once. Mail that waits for a person's decision waits on, because it tells the writer nothing more; a
-    check has no such mail.
+    The hold lasts at least until the limit is reset, and carries the replaced verdict as `kept`. A verdict that ends a
+    mail loop is never replaced. A hold for a person's decision is not replaced either, because it reveals nothing new
+    to the writer; a check of a message (`Facts.is_check`) stores no mail that could wait, so its hold is replaced.
     """
     limit = next((one for rule in STAGES[Stage.PROBING] for one in rule.judge(case)), None)
     waits_for_decision = verdict.action is Action.HOLD and verdict.not_before is None and not case.facts.is_check
@@ -180,14 +188,14 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
 
 
 def is_loop(reasons: Sequence[Reason]) -> bool:
-    """Returns whether a verdict with these reasons ends a loop."""
+    """Returns whether a verdict with these reasons ends a mail loop."""
     return bool(reasons) and reasons[0].code is ReasonCode.LOOP
 
 
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
-    """Returns the time at which mail leaves by itself.
+    """Returns the time at which waiting mail is sent without a person's decision.
 
-    None if it leaves at once, if it is returned, or if a person must decide.
+    Returns None if the mail is sent at once, if it is returned, or if a person must decide.
     """
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]
@@ -196,9 +204,10 @@ def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
 
 
 def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Sequence[Reason]) -> bool:
-    """Whether the writer gets a notice.
+    """Returns whether the writer gets a notice.
 
-    Automatic mail is never answered (RFC 3834 §2, R-POL-14), nor a loop (R-OUT-08).
+    Automatic mail never gets a notice (RFC 3834 §2, R-POL-14), and a mail loop never gets a notice (R-OUT-08). Relayed
+    mail gets a notice only for a warning.
     """
     if case.is_automatic or (action is Action.RELAY and not warnings):
         return False

@@ -1,4 +1,4 @@
-"""Tells the kind of a message: by the writer's tag or header, else by its thread."""
+"""Determines the kind of a message by the tag or the header field of the writer, else by the thread."""
 
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
@@ -8,9 +8,9 @@ _BY_NAME = {kind.value: kind for kind in Kind}
 
 
 def said(case: HeaderCase) -> Kind | None:
-    """The kind named by `alias+KIND`, else by `X-Relay-Kind`; None if neither names a kind (R-ADR-05).
+    """Returns the kind that the writer names by `alias+KIND`, else by the field `X-Relay-Kind` (R-ADR-05).
 
-    A tag that names an order does not name a kind.
+    Returns None if neither names a kind. A tag that is the id of the message's order does not name a kind.
     """
     order, tag = case.facts.order, case.facts.tag
     is_order = order is not None and order.external_id.casefold() == tag.casefold()
@@ -22,11 +22,11 @@ def kind_of(case: HeaderCase) -> Kind:
 
 
 def answers(case: HeaderCase) -> bool:
-    """Tells whether the message answers one of the other side (R-POL-04).
+    """Returns whether the message answers a message of the other side (R-POL-04).
 
-    It does if In-Reply-To or References name a message of the other side in this pair, or if a question of the buyer is
-    still open. `Facts.thread_refs` holds ids of this pair only, so a Message-ID from elsewhere answers nothing
-    (R-POL-05). Automatic mail answers nothing (R-POL-14).
+    It is an answer if In-Reply-To or References names a message of the other side in this pair, or if a seller writes
+    while a question of the buyer is open. `Facts.thread_refs` holds messages of this pair only, so a Message-ID from
+    elsewhere does not make an answer (R-POL-05). Automatic mail is never an answer (R-POL-14).
     """
     if case.is_automatic:
         return False
@@ -37,5 +37,5 @@ def answers(case: HeaderCase) -> bool:
 
 
 def named(text: str) -> Kind | None:
-    """Returns the kind that a tag or a header field names, in any case and with `-` or `_`."""
+    """Returns the kind that a tag or a header field names, or None. Case is ignored, and `-` equals `_`."""
     return _BY_NAME.get(text.strip().lower().replace("-", "_"))

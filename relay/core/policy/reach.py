@@ -1,7 +1,7 @@
-"""Tells whether a seller may write to a buyer now, before anything is written (R-POL-19).
+"""Determines whether a seller may write to a buyer now, before a message is written (R-POL-19).
 
-The answer comes from the rules that need no message, in the same table that decides mail. It has no reason and nothing
-about the buyer in it. A full quota only delays mail, so it counts as open.
+The answer comes from the rules that need no message; the same rules decide on mail. The answer contains no reason and
+nothing else about the buyer. A full quota does not change the answer, because it only delays mail.
 """
 
 from collections.abc import Iterator
@@ -35,9 +35,10 @@ _PLAIN: Final = Head(
 
 
 def reach(facts: Facts, policy: Policy, now: datetime) -> Standing:
-    """Returns the standing of the seller of `facts.pair` towards its buyer about `facts.order`.
+    """Returns whether the seller of `facts.pair` may write to its buyer about `facts.order`.
 
-    `facts` are those of a message that the seller writes from a registered address.
+    The answer is OPEN, CRITICAL_ONLY (only with a mark of importance or a critical kind) or CLOSED. `facts` are the
+    facts of a message that the seller would write from a registered address.
     """
     plain = HeaderCase(head=_PLAIN, facts=facts, writer=_SELLER, policy=policy, now=now)
     if _passes(plain):
@@ -47,7 +48,7 @@ def reach(facts: Facts, policy: Policy, now: datetime) -> Standing:
 
 
 def _critical(policy: Policy) -> Iterator[Head]:
-    """A header for each mark that may lift an opt-out under this policy."""
+    """Yields one header for each sort of mark by which a message may pass an opt-out under this policy."""
     bypass = policy.bypass
     marks = (f"{pair[0]}{word}{pair[1]}" for pair in bypass.brackets[:1] for word in bypass.important_words[:1])
     for subject in (*marks, *bypass.additional_information[:1]):

@@ -1,4 +1,4 @@
-"""How a rule of the policy presents itself: its stage, its reason codes, its settings and its function."""
+"""Defines the description of a policy rule: its stage, rank, reason codes, settings and function."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ class Stage(Enum):
     """The stages of a decision, in the order in which `decide` runs them."""
 
     TRANSPORT = auto()
-    """Loops and size."""
+    """Rules about mail loops and the size of the message."""
     AUTHOR = auto()
-    """The writer and the writer's account. Says nothing about the recipient."""
+    """Rules about the writer and the writer's account. Their findings reveal nothing about the recipient."""
     FORM = auto()
-    """The form of the mail: automatic replies, signatures."""
+    """Rules about the form of the mail: automatic replies and signatures."""
     PARTIES = auto()
-    """The recipient, the order, the thread and the opt-out. For registered writers only."""
+    """Rules about the recipient, the order, the thread and the opt-out. They run for registered writers only."""
     CONTENT = auto()
-    """The text, the attachments and the results of the scanners."""
+    """Rules about the text, the attachments and the results of the scanners."""
     QUOTA = auto()
-    """Counts of messages per day. A message is counted at arrival, for the day on which it leaves."""
+    """Rules about the number of messages per day. A message is counted at arrival, for the day on which it is sent."""
     TIME = auto()
-    """Quiet hours and delay, for mail that is relayed."""
+    """Rules about quiet hours and the configured delay. They run only for mail that is relayed."""
     PROBING = auto()
-    """How many verdicts the writer has had today. Above the limit the verdict is kept back."""
+    """Rules about the number of verdicts that the writer has learned. Above the limit a hold replaces the verdict."""
 
 
 HeaderStage = Literal[Stage.AUTHOR, Stage.PARTIES]
@@ -36,10 +36,11 @@ MessageStage = Literal[Stage.TRANSPORT, Stage.FORM, Stage.CONTENT, Stage.QUOTA, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderRule:
-    """A rule that needs no message, only its parties and its header: it is asked before a message is written too.
+    """A rule that needs only the parties and the header of a message, so it can also run before a message is written.
 
-    `rank` orders the rules of a stage, and with them the reasons of a verdict. `reasons` are the codes that the rule
-    may give; `settings` are the key paths of the policy that it reads ("threads.close_s", or "quotas" for a section).
+    `rank` orders the rules of one stage, and so also the reasons of a verdict. `reasons` are the codes that the rule
+    may give. `settings` are the key paths of the policy settings that the rule reads: "threads.close_s" names one
+    setting, "quotas" a whole section. `judge` returns the findings of the rule about one case.
     """
 
     stage: HeaderStage
@@ -51,7 +52,7 @@ class HeaderRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRule:
-    """A rule about a whole message. The fields are those of `HeaderRule`."""
+    """A rule that needs the whole message. Its fields have the same meanings as those of `HeaderRule`."""
 
     stage: MessageStage
     rank: int

@@ -1,6 +1,7 @@
-"""The table of all rules: every module of `relay.core.policy.rules`, by stage and rank.
+"""Builds the table of all policy rules from the modules of `relay.core.policy.rules`, ordered by stage and rank.
 
-A new rule is a new file there with a `RULE`; no list elsewhere names it. `docs/policy.md` shows the table to people.
+To add a rule, add a module with a `RULE` to that package; no other list has to name the rule. `docs/policy.md` shows
+the table to its readers.
 """
 
 import pkgutil
@@ -13,7 +14,7 @@ from relay.core.policy.rule import HeaderRule, MessageRule, Rule, Stage
 
 
 def _found() -> Iterator[tuple[str, Rule]]:
-    """Every rule with the name of its module. Raises TypeError for a module without a RULE."""
+    """Yields the name and the rule of each module in `rules`. Raises TypeError for a module without a `RULE`."""
     for module in pkgutil.iter_modules(rules.__path__):
         rule = getattr(import_module(f"{rules.__name__}.{module.name}"), "RULE", None)
         if not isinstance(rule, HeaderRule | MessageRule):
@@ -22,10 +23,10 @@ def _found() -> Iterator[tuple[str, Rule]]:
 
 
 RULES: Final[Mapping[str, Rule]] = dict(sorted(_found(), key=lambda found: (found[1].stage.value, found[1].rank)))
-"""By the name of the file, in the order in which a decision asks them."""
+"""All rules by the names of their modules, in the order of stage and rank, in which a decision runs them."""
 
 STAGES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
     stage: tuple(rule for rule in RULES.values() if rule.stage is stage) for stage in Stage
 }
 HEADER_RULES: Final = tuple(rule for rule in RULES.values() if isinstance(rule, HeaderRule))
-"""All rules that can be asked before a message is written."""
+"""All rules that need no message, so that they can also run before a message is written."""

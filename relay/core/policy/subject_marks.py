@@ -1,7 +1,8 @@
-"""Finds marks in a subject that lift a buyer's opt-out (R-POL-04): a bracketed "Important", or a phrase at its start.
+"""Finds the marks in a subject by which a message passes a buyer's opt-out (R-POL-04).
 
-All spans are offsets into the decoded subject as given. Time is linear in its length: bracketed texts contain no
-bracket, so they never overlap, and every repeat in a pattern is possessive or bounded.
+A mark is a word such as "Important" in brackets, or a configured phrase at the start of the subject. Spans are
+character offsets into the decoded subject. The time is linear in the length of the subject, because a bracketed text
+contains no bracket, so that matches never overlap, and because every repeat in a pattern is possessive or bounded.
 """
 
 import re
@@ -20,8 +21,10 @@ _REPLY_CHAIN: Final = re.compile(
 def important(subject: str, brackets: tuple[str, ...], words: tuple[str, ...]) -> Span | None:
     """Returns the span of the first pair of brackets that contains one of `words` and otherwise only spaces.
 
-    None if there is none. Both texts are compared after NFKC and case folding, so that full-width letters count. Spaces
-    within a word are ignored unless all its letters are ASCII: 重　要 is 重要, but "Impor tant" is another word.
+    Returns None if the subject has no such brackets. Each of `brackets` is an opening and a closing character. The text
+    and the words are compared after NFKC normalization and case folding, so full-width letters equal plain letters.
+    Spaces within a word are ignored unless all its letters are ASCII: 重　要 equals 重要, but "Impor tant" does not
+    equal "Important".
     """
     if not brackets or not words:
         return None
@@ -32,7 +35,10 @@ def important(subject: str, brackets: tuple[str, ...], words: tuple[str, ...]) -
 
 
 def additional_information(subject: str, phrases: tuple[str, ...]) -> Span | None:
-    """Returns the phrase at the start of the subject, after any chain of `Re:`, `RE:`, `Re[2]:`, `返信：`."""
+    """Returns the span of the first of `phrases` with which the subject begins, or None.
+
+    Reply prefixes such as `Re:`, `RE:`, `Re[2]:` and `返信：` before the phrase are skipped.
+    """
     chain = _REPLY_CHAIN.match(subject)
     start = chain.end() if chain else 0
     for phrase in phrases:

@@ -1,7 +1,7 @@
-"""Looks into a message: attachments of both sides, and the links, contact data and promotion that sellers write.
+"""Examines the content of a message: attachments of both sides, and links, contact data and promotion by sellers.
 
-The rules `attachments` and `writing` ask it. Most mail costs one pass: `clues` rules out each detector that has nothing
-to look at, before anything is parsed. All is linear in the size of the message.
+The rules `attachments` and `writing` call this package. For most mail one pass over each text is enough: `clues` finds
+out, before anything is parsed, which detectors are not needed. The time is linear in the size of the message.
 """
 
 from relay.core.policy.content.finding import ContentFinding

@@ -1,12 +1,13 @@
-"""Public suffixes that are also words, names or file endings.
+"""Lists the public suffixes that are also words, names or file extensions.
 
-A name such as "works.it" or "readme.md" is mostly a forgotten space or a file, so it counts as a link only with a path,
-a port or `www.`, under a suffix of several labels, or, for words, with a subdomain.
+A name such as "works.it" or "readme.md" is mostly a forgotten space after a full stop, or a file. Such a name counts as
+a link only if it has a path or a port, begins with `www.`, or ends in a public suffix of several labels. If the suffix
+is a word and not a file extension, a subdomain is enough too.
 
-A suffix is listed when a sentence is more likely to begin with the word, or a file to end in it, than a shop is to be
-found under it. Words that shops choose and that seldom begin a sentence (online, store, site, website, club, app, dev,
-tv) are left out, and so are endings of countries with many shops: pl and mk, which scripts and makefiles end in, and cc,
-de, es, se, ca, sa, co, io.
+A suffix is listed if it more probably begins a sentence or ends a file name than it ends the host name of a shop. Words
+that shops choose and that seldom begin a sentence (online, store, site, website, club, app, dev, tv) are not listed.
+Suffixes of countries with many shops are not listed either: cc, de, es, se, ca, sa, co, io, and also pl and mk,
+although scripts and makefiles have these extensions.
 """
 
 from typing import Final
@@ -24,8 +25,8 @@ _ABBREVIATIONS: Final = (
     "ltd ltda mg mil mini ml mm mma mom mr ms ngo nr ong ooo pay pg ph phd photo photos pics pid pin pn pr pro promo "
     "pru rehab repair rip rsvp sarl sas sc srl st tel tm vet wow wtf xxx"
 )
-# Words that are small in another language of our readers, where few shops are found under the ending: French, Italian,
-# Spanish, German, Dutch, Danish, Polish, and Japanese in Latin letters.
+# Short words of other languages that the parties write (French, Italian, Spanish, German, Dutch, Danish, Polish, and
+# Japanese in Latin letters), if few shops use the suffix.
 _FOREIGN_SMALL_WORDS: Final = (
     "af al casa ci er et fage ga gratis il immo je jetzt juegos kaufen maison mit mo moda moi moto mu na ne ni nu "
     "om re reise reisen schule su tienda va vi viajes vin viva vivo voto weir wien"
@@ -83,7 +84,7 @@ _MAKERS_AND_SERVICES: Final = (
     "sakura samsung sandvik sanofi sap skype softbank sony suzuki swatch taobao tdk tmall toray toshiba toyota "
     "travelers ubs ups visa walmart walter wang weibo xbox xerox yahoo yandex yodobashi youtube zappos zara"
 )
-# Words of Japanese, Chinese, Korean and Russian that are endings, too.
+# Words in Japanese, Chinese, Korean and Russian letters that are public suffixes too.
 _OTHER_SCRIPTS: Final = (
     "дети католик москва онлайн сайт みんな アマゾン クラウド グーグル ストア セール ファッション ポイント 世界 中国 中國 佛山 健康 八卦 公益 台湾 台灣 商城 商店 天主教 娱乐 "
     "家電 慈善 手机 政府 新加坡 書籍 游戏 澳門 澳门 移动 臺灣 谷歌 购物 通販 食品 餐厅 香港 삼성"

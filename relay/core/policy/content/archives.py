@@ -1,7 +1,8 @@
-"""Reads ZIP files, with limits on everything that a small file can make large. Pure: octets in, members out.
+"""Reads the members of ZIP files (APPNOTE.TXT 4.3), with limits on everything that a small file can make large.
 
-The directory at the end and the header before each member must agree, and members must not overlap: programs differ
-in which they use, and the judged content must be the unpacked content (APPNOTE.TXT 4.3).
+The directory at the end and the header before each member must agree, and members must not overlap. Otherwise the
+content that is judged could differ from the content that is unpacked, because some programs read the directory and some
+read the headers.
 """
 
 import struct
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 
 MOST_MEMBERS: Final = 500
 MOST_INFLATED_BYTES: Final = 20_000_000
-"""For all archives of a message together, with those inside others: inflating so much takes some 50 ms."""
+"""The limit for all archives of a message together, nested ones included; inflating 20 MB takes about 50 ms."""
 MOST_RATIO: Final = 1_000
 _LONGEST_COMMENT: Final = 65_535
 
@@ -28,7 +29,7 @@ class UnreadableArchiveError(ValueError):
 
 
 class Budget:
-    """The octets that the archives of one message may still inflate to."""
+    """The number of octets to which the archives of one message may still inflate."""
 
     def __init__(self) -> None:
         self._left = MOST_INFLATED_BYTES
@@ -46,7 +47,10 @@ class Member(NamedTuple):
     method: int
 
     def content(self) -> bytes:
-        """Returns the whole content. Raises UnreadableArchiveError if its length is not the declared one."""
+        """Returns the unpacked content.
+
+        Raises UnreadableArchiveError if the member is damaged or if its length is not the declared length.
+        """
         if self.method == _STORED:
             content = self.packed
         else:
@@ -61,7 +65,10 @@ class Member(NamedTuple):
 
 
 def members(archive: bytes, budget: Budget) -> list[Member]:
-    """Returns all files of the archive, without directories. Raises UnreadableArchiveError."""
+    """Returns all files of the archive, without directories, and takes their unpacked sizes from `budget`.
+
+    Raises UnreadableArchiveError if the archive cannot be read or exceeds a limit.
+    """
     count, at = _directory(archive)
     found = []
     spans = []
@@ -124,9 +131,10 @@ def _name(raw: bytes, flags: int) -> str:
 
 
 def office_type(names: Iterable[str]) -> str:
-    """Returns the type of an Office document by its members.
+    """Returns the type of a ZIP archive, judged by the names of its members.
 
-    It is "docx", "xlsx" or "pptx"; "macros" if the document has programs; else "zip".
+    The type is "docx", "xlsx" or "pptx" for an Office document, "macros" for an Office document that contains programs,
+    and "zip" for any other archive.
     """
     low = [name.lower() for name in names]
     if "[content_types].xml" not in low:

@@ -1,7 +1,8 @@
-"""Judges attachments of both sides (R-POL-07) by their content, not by their name.
+"""Judges attachments of both sides (R-POL-07) by their content and not only by their names.
 
-A name must be on the list, and the content must be of a type on the list: a PDF called `.txt` harms nobody, a program
-called `.pdf` does. Archives and nested messages are looked into. Only the first octets are decoded where they suffice.
+The extension of the name must be on the policy's list, and the content must be of a type on that list: a PDF called
+`.txt` is harmless, but a program called `.pdf` is not. Archives and nested messages are examined too. Only the first
+octets of an attachment are decoded if they suffice.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from relay.core.policy.content import archives, filenames
 from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 
 _DEEPEST: Final = 2
-"""The deepest nesting of archives in archives and of messages in encoded messages."""
+"""The deepest nesting that is examined, both of archives in archives and of messages in messages."""
 _SIGNATURES: Final = frozenset(
     {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 )
@@ -27,7 +28,7 @@ _MACROS_STREAM: Final = "_VBA_PROJECT".encode("utf-16-le")
 
 
 class Fault(NamedTuple):
-    """A fault of the attachment in the part at `path`; `name` may be shown."""
+    """A fault of the attachment in the MIME part at `path`; `name` is its name in a form for notices."""
 
     code: ReasonCode
     path: str
@@ -42,10 +43,10 @@ class _File(NamedTuple):
 
 
 def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) -> Iterator[Fault]:
-    """Yields the faults of all attachments.
+    """Yields the faults of all attachments of a message.
 
-    If all together are too big: with `may_strip` one fault for each of the largest attachments that has to go, else one
-    fault.
+    If the attachments together exceed the size limit, the largest one is a fault. With `may_strip`, the next largest
+    are faults too, until the rest is within the limit.
     """
     found = list(_attachments(content, root))
     judging = _Judging(policy)
@@ -75,7 +76,7 @@ def _is_attachment(content: bytes, part: Part) -> bool:
 
 
 class _Judging:
-    """The judging of one message, with the budget that is left for its archives."""
+    """Judges the attachments of one message; all its archives share one budget."""
 
     def __init__(self, policy: Attachments) -> None:
         self._allowed = policy.extensions | ({"zip"} if policy.archives else frozenset())
@@ -91,7 +92,10 @@ class _Judging:
         )
 
     def _of_message(self, message: bytes, depth: int) -> ReasonCode | None:
-        """An encoded message violates RFC 2046 §5.2.1, but some programs read it as a message."""
+        """Returns the first fault of the attachments in a nested message, or None.
+
+        The caller decodes an encoded message too: RFC 2046 §5.2.1 forbids encoding here, but some programs decode it.
+        """
         if depth >= _DEEPEST:
             return ReasonCode.ATTACHMENT_UNREADABLE
         try:
@@ -129,7 +133,7 @@ class _Judging:
         expected = filetypes.expected(extension)
         if kind in expected or (not expected and kind not in filetypes.DANGEROUS):
             return None
-        # A type on the list under the name of another one harms nobody.
+        # An allowed type with the extension of another type is harmless.
         is_allowed = ("txt" if kind == "text" else kind) in self._allowed
         return None if is_allowed else ReasonCode.ATTACHMENT_DISGUISED
 
@@ -155,14 +159,20 @@ class _Judging:
 
 
 def _is_plain_embedding(name: str) -> bool:
-    """Whether the member of an Office document is harmless: an embedded file runs with a double click."""
+    """Returns whether the archive member is not an embedded file of a dangerous type.
+
+    A double click on a file that is embedded in an Office document runs it.
+    """
     low = name.lower()
     embedded = "/embeddings/" in low and filenames.extension(low) in filetypes.DANGEROUS_EXTENSIONS
     return not embedded
 
 
 def _ole_type(content: bytes) -> str:
-    """Tells Word's files from installers and spreadsheets, which have the same first octets."""
+    """Returns the type of an OLE file: "macros" if it contains programs, "doc" for a document of Word, else "ole".
+
+    The first octets do not suffice, because documents, spreadsheets and installers all begin with the same octets.
+    """
     if _MACROS_STREAM in content:
         return "macros"
     return "doc" if _WORD_STREAM in content else "ole"

@@ -1,4 +1,7 @@
-"""Tells in one pass over a text which detectors have to look at it; most texts need none. RE2: linear for any text."""
+"""Finds in one pass over a text which detectors have to examine it; most texts need no detector.
+
+The patterns are searched by RE2, so the time is linear for any text.
+"""
 
 from enum import Enum, auto
 from functools import cache
@@ -21,7 +24,7 @@ class Clue(Enum):
     AT = auto()
     DIGITS = auto()
     SPELT = auto()
-    """Digits or signs written as words."""
+    """A digit, an `@` or a dot is written as a word."""
     ACCOUNT = auto()
     LOOK_ALIKE = auto()
     STATUS = auto()
@@ -61,6 +64,6 @@ def compiled(pattern: str) -> "re2._Regexp":
 
 
 def first(patterns: tuple[str, ...], text: str) -> tuple[int, int] | None:
-    """Returns the span of the first pattern that occurs in the text."""
+    """Returns the span in `text` of the first of `patterns` that occurs there, or None."""
     found = next((match for pattern in patterns if (match := compiled(pattern).search(text))), None)
     return (found.start(), found.end()) if found else None

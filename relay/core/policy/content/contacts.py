@@ -1,8 +1,8 @@
 """Finds contact data: mail addresses, and accounts at messengers and social networks.
 
-The writer's own addresses and the aliases of the pair are left out. The other side's real addresses are contact data
-like any other: an exception for them would confirm a guess. They never stand in a seller's mail by right, because the
-rewrite replaces them on their way to the seller.
+The writer's own addresses and the aliases of the pair are left out. The real addresses of the other side are contact
+data like any other address, because an exception for them would confirm a guess. An honest seller does not quote them,
+because the rewrite replaces them in all mail that the seller receives.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 300
-"""Limits per text: reported addresses, names of networks and signs that are looked at."""
+"""The limit per text for each kind: addresses that are reported, names of networks, and `@` signs or their words."""
 
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
@@ -75,16 +75,17 @@ def addresses(text: str, own: frozenset[str], allowed: frozenset[str]) -> Iterat
 
 
 def own_addresses(case: Case) -> frozenset[str]:
-    """Returns the addresses that are no contact data in this mail, folded.
+    """Returns the addresses, in lower case, that do not count as contact data in this mail.
 
-    An unlisted writer without a login may be anybody, even the other side. Such a writer has only the address in From:
-    the list of the account would confirm a guess to it.
+    They are the aliases of the pair, the operator's address, the address in From, and the addresses on the account's
+    list of senders. The list is left out for an unlisted writer without a login, who may be anybody, even the other
+    side: an exception for its addresses would confirm a guess.
     """
     pair, writer = case.facts.pair, case.writer
     is_known = writer.registered or writer.proof is Proof.LOGIN
     listed = case.author.addresses if is_known else frozenset[str]()
     aliases = {pair.buyer.alias.address, pair.seller.alias.address}
-    # The rewrite puts the alias for From too, which may be on no list yet.
+    # The address in From may not be on the list yet; the rewrite replaces it with the alias too.
     return listed | aliases | {case.facts.from_address, case.facts.marketplace.operator.lower()}
 
 
@@ -108,7 +109,7 @@ def accounts(text: str) -> Iterator[Hit]:
 
 
 def spelt_addresses(text: str) -> Iterator[Hit]:
-    """Yields addresses in words, such as "name at domain dot com" and 「アット」, and hosts with their dot in words."""
+    """Yields hits for addresses spelt in words ("name at domain dot com", 「アット」) and hosts with a spelt dot."""
     for sign in itertools.islice(_AT.finditer(text), _MOST):
         window = text[max(0, sign.start() - 66) : sign.start()]
         local = _LOCAL.search(window)

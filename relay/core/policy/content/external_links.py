@@ -1,7 +1,8 @@
-"""Finds links in running text: URLs, and hosts without a scheme.
+"""Finds links in running text: URLs, and host names without a scheme.
 
-Written for this purpose and linear: ready-made finders miss a URL right after kana, where Japanese mail often has it. The
-search is for a sign, `:/` or a dot with a letter after it; from there the text is read in both directions.
+No library is used, because the known ones miss a URL directly after kana, which is frequent in Japanese mail. The
+module searches for a sign of a link, which is `:/` or a dot before a letter or digit, and reads the text in both
+directions from there. The time is linear in the length of the text.
 """
 
 import itertools
@@ -14,21 +15,21 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 MOST: Final = 200
-"""Limit per text; a text with so many links is stopped for the first one."""
+"""The most hits that are reported for one text."""
 
 _SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)(?:[A-Za-z0-9]|[^\x00-\x7f]{2}))")
 _SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
 _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
 _REST: Final = re.compile(rf":[/\\]{{1,3}}([^{_END}]{{1,2000}}+)")
 _PARTICLE: Final = re.compile("[ぁ-ん]")
-"""The characters that follow a link in Japanese prose."""
+"""Hiragana: in Japanese prose they follow a link without a space."""
 _LABEL_BACKWARDS: Final = re.compile(rf"[A-Za-z0-9-]{{1,63}}+|[^\x00-\x7f{_END}]{{1,30}}+")
 _NO_START: Final = re.compile(r"[A-Za-z0-9@._%+/=-]")
 _ADDRESS_SIGNS: Final = frozenset("@_")
 _LABELS: Final = re.compile(r"[A-Za-z0-9.-]*+")
 _PORT_AND_PATH: Final = re.compile(rf"(?::[0-9]{{2,5}}+(?![0-9A-Za-z]))?(?:/[^{_END}ぁ-ん]*+)?")
 _OTHER_LABEL: Final = re.compile(rf"[^\x00-\x7f{_END}]{{2,30}}+(?!\.?[^\W_])")
-"""A last label that is not in ASCII."""
+"""The last label of a host name, if it is not in ASCII."""
 
 
 def found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
@@ -49,7 +50,10 @@ def _found(text: str, allowed: frozenset[str]) -> Iterator[Hit]:
 
 
 def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """Returns the host of the URL whose scheme ends at `at`, "" if there is none, with its start and end."""
+    """Returns the host, the start and the end of the URL whose scheme ends at `at`.
+
+    The host is "" if there is no URL. The text before `done` already belongs to an earlier link.
+    """
     scheme = _SCHEME.search(text, max(done, at - 5), at)
     rest = _REST.match(text, at) if scheme else None
     if not scheme or not rest:
@@ -60,10 +64,11 @@ def _url(text: str, at: int, done: int) -> tuple[str, int, int]:
 
 
 def _bare(text: str, at: int, done: int) -> tuple[str, int, int]:
-    """Returns the same for a name without a scheme, with its first dot at `at`.
+    """Returns the host, the start and the end of the name without a scheme that has its first dot at `at`.
 
-    The name may end in a label that is not ASCII if that is a public suffix; other text in such letters follows a link
-    without a space.
+    The host is "" if there is no host name. The name may end in a non-ASCII label if this label is a public suffix; any
+    other non-ASCII text is prose that follows the name without a space. The text before `done` already belongs to an
+    earlier link.
     """
     labels = _LABELS.match(text, at)
     end = labels.end() if labels else at + 1

@@ -1,4 +1,4 @@
-"""Names of attachments: as people see them, as programs take their type, and tricks that make the two differ."""
+"""Reads the names of attachments as people and as programs read them, and finds names that mislead people."""
 
 import re
 import unicodedata
@@ -13,27 +13,31 @@ _SEPARATORS: Final = re.compile(r"[/\\]")
 
 
 def shown(name: str) -> str:
-    """Returns the name for a notice: one line, no characters that change the direction of text."""
+    """Returns the name for a notice: one line, at most 100 characters, none that changes the direction of text."""
     return "".join(char for char in name if char.isprintable() and not _DIRECTION.match(char))[:_SHOWN_CHARS]
 
 
 def plain(name: str) -> str:
-    """Returns the name as the receiving system takes it, in lower case.
+    """Returns the file name in lower case, as the receiving system reads it.
 
-    Full-width dots are dots; folders, and dots and spaces at the end, which Windows drops, are removed.
+    Full-width characters become plain characters. Folders are removed, and also dots and spaces at the end, because
+    Windows drops them.
     """
     printable = "".join(char for char in unicodedata.normalize("NFKC", name[-1_000:]) if char.isprintable())
     return _SEPARATORS.split(printable.replace("\u3002", "."))[-1].rstrip(". ").lower()
 
 
 def extension(name: str) -> str:
-    """Returns the extension in lower case, "" if there is none."""
+    """Returns the extension of the name in lower case and without its dot, or "" if the name has no extension."""
     found = _pieces(name)
     return found[-1] if len(found) > 1 and _EXTENSION.match(found[-1]) else ""
 
 
 def is_trick(name: str, allowed: frozenset[str]) -> bool:
-    """Whether the name is misleading: text that runs backwards, or `invoice.pdf.exe`."""
+    """Returns whether the name misleads people, by text that runs backwards or as in `invoice.pdf.exe`.
+
+    `allowed` are the extensions that attachments may have, of which "pdf" is one in the example.
+    """
     if "\u202e" in name or "\u2067" in name:
         return True
     found = _pieces(name)

@@ -1,4 +1,4 @@
-"""The finding of a content rule, and the short form that a detector returns for one text."""
+"""Defines the finding of a content rule, and the hit that a detector returns for one text."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from relay.core.model.verdict import Strip
 
 
 class ContentFinding(NamedTuple):
-    """One finding with its configured action, which is never ALLOW.
+    """A finding with the action that the policy configures for it, which is never ALLOW.
 
-    `strip` is the place that STRIP cuts out, None for every other action.
+    `strip` is the place to cut out if the action is STRIP, and None for every other action.
     """
 
     action: ContentAction
@@ -19,10 +19,10 @@ class ContentFinding(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A hit at `[start:end]` of a text as it is read.
+    """A hit of a detector at the characters `[start:end]` of a text.
 
-    `value` may be shown in a notice: the host of a link, the sort of contact data (`email`, `phone`, `account`), never
-    a whole address or number.
+    `value` may be shown in a notice. It is the host of a link, or the sort of contact data (`email`, `phone`,
+    `account`, `other`), but never a whole address or telephone number.
     """
 
     code: ReasonCode

@@ -1,4 +1,4 @@
-"""Names of hosts in running text: what is one, whose it is, and which lead to a messenger or a social network."""
+"""Recognises host names in running text, those that are allowed, and those of messengers and social networks."""
 
 import re
 from typing import Final
@@ -15,14 +15,15 @@ _ACCOUNTS: Final = frozenset(
 _AMBIGUOUS: Final = ambiguous_suffixes.WORDS | ambiguous_suffixes.FILE_ENDINGS
 _HOST: Final = re.compile(r"[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*")
 _ABBREVIATIONS: Final = frozenset("no nr art fig mod ref type ver vol mr mrs ms miss dr prof st".split())
-"""Before a number or a name that begins with a suffix in capitals, as in "No.SK 200" and "Mr.Li"."""
+"""Abbreviations before a capitalized label that is not a suffix there, as in "No.SK 200" and "Mr.Li"."""
 
 
 def of_url(rest: str) -> str:
-    """Returns the host of the text that follows `//`, in lower case, without user, port and path.
+    """Returns the host of the text that follows `//` in a URL, in lower case, without user, port and path.
 
-    A backslash is a slash to browsers. An ASCII name ends where other letters follow it, as in Japanese prose, unless
-    these letters end in a suffix themselves: then they belong to the name.
+    A backslash counts as a slash, because browsers read a backslash as a slash. An ASCII name ends where non-ASCII
+    letters follow it, as in Japanese prose; but if the last label of the whole name is a public suffix, these letters
+    belong to the name.
     """
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].lower().strip(".")
     host = authority.partition(":")[0]
@@ -39,9 +40,9 @@ def has_suffix(name: str) -> bool:
 
 
 def is_host(name: str, *, has_path: bool) -> bool:
-    """Returns whether a name with a dot in it, but without a scheme, is meant as a host.
+    """Returns whether a name that has a dot but no scheme is meant as a host name.
 
-    `has_path`: a path or a port follows it.
+    `has_path` says whether a path or a port follows the name.
     """
     labels = name.split(".")
     if len(labels) < 2 or not all(labels) or len(name) > 253:
@@ -70,7 +71,7 @@ def _is_host_despite_its_suffix(name: str, labels: list[str], *, has_path: bool)
 
 
 def is_under(host: str, domains: frozenset[str]) -> bool:
-    """Whether the host is one of `domains` or under one of them."""
+    """Returns whether the host is one of `domains` or a subdomain of one of them."""
     while host and host not in domains:
         host = host.partition(".")[2]
     return bool(host)
@@ -81,7 +82,7 @@ def leads_to_account(host: str) -> bool:
 
 
 def allowed(case: Case) -> frozenset[str]:
-    """The marketplace's own and the policy's."""
+    """Returns the domains that links may lead to: the marketplace's own, and those that the policy allows."""
     market = case.facts.marketplace
     own = of_url(market.help_url.partition("//")[2])
     return case.policy.content.allowed_domains | market.domains | ({own} if own else frozenset())

@@ -1,4 +1,4 @@
-"""The detectors of attachments and text over one message, each finding with its configured action (R-POL-07..10)."""
+"""Runs the detectors on one message, and gives each finding its configured action (R-POL-07..10)."""
 
 import itertools
 import re
@@ -41,18 +41,21 @@ _VALUE_NAMES: Final = {
     ReasonCode.PROMOTION: "",
     ReasonCode.STATUS_COPY: "",
 }
-"""The name of the value that a notice may show of each hit, "" for none. Of overlapping hits the first listed wins."""
+"""The name of the value that a notice may show for each code, or "" for no value.
+
+The order ranks the codes: if hits overlap, the code that is listed first is kept.
+"""
 TEXT_CODES: Final = tuple(_VALUE_NAMES)
 _RANK: Final = {code: rank for rank, code in enumerate(TEXT_CODES)}
 _WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
 _OF_LINKS: Final = frozenset({ReasonCode.EXTERNAL_LINK, ReasonCode.LINKED_LOGO})
 _LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
-"""In one text; a text with more places to cut out is removed whole."""
+"""The most places to cut out of one text; a text with more such places is removed whole."""
 
 
 def of_attachments(case: Case) -> Iterator[ContentFinding]:
-    """Findings about the attachments of any writer."""
+    """Yields the findings about the attachments of a message from either side."""
     policy = case.policy.attachments
     if policy.action is ContentAction.ALLOW:
         return
@@ -63,21 +66,25 @@ def of_attachments(case: Case) -> Iterator[ContentFinding]:
 
 
 def of_text(case: Case) -> Iterator[ContentFinding]:
-    """Findings about a seller's text. Places to be cut out are all named; of any other finding the first place is."""
+    """Returns the findings about a seller's text.
+
+    For the action STRIP there is one finding for each place to cut out. For every other action there is one finding for
+    each pair of code and value, with the first place.
+    """
     return _TextJudge(case).findings()
 
 
 def weighed(findings: Iterable[ContentFinding]) -> Iterator[Finding]:
-    """The findings as `decide` weighs them."""
+    """Yields the findings in the form that `decide` weighs."""
     for one in findings:
         if found := acting(one.action, one.reason, one.strip):
             yield found
 
 
 def contradicts(case: Case, found: AbstractSet[ReasonCode]) -> bool:
-    """Whether a message that is marked important or critical advertises, or asks for a review (R-POL-06).
+    """Returns whether a message that is marked as important or critical advertises or asks for a review (R-POL-06).
 
-    `found` are the codes of its findings.
+    `found` are the codes of the findings about the message.
     """
     bypass = case.policy.bypass
     subject = case.head.subject
@@ -93,7 +100,7 @@ def contradicts(case: Case, found: AbstractSet[ReasonCode]) -> bool:
 
 
 class _TextJudge:
-    """The texts of one message of a seller, judged one after the other."""
+    """Judges the texts of one message that a seller wrote."""
 
     def __init__(self, case: Case) -> None:
         self._content = case.policy.content
@@ -138,9 +145,10 @@ class _TextJudge:
             yield hit._replace(start=start, end=end)
 
     def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
-        """Leaves out links to the relay itself, also when a scanner has wrapped them.
+        """Yields the hits that are not links to the relay itself, as such or wrapped by a scanner.
 
-        The rewrite removes those from quoted text (R-REW-09).
+        The rewrite removes the relay's own links from quoted text (R-REW-09), so the seller need not be blamed for
+        them.
         """
         ours = (
             own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
@@ -174,7 +182,7 @@ class _TextJudge:
 
 
 def _line(text: str, start: int, end: int) -> tuple[int, int]:
-    """The whole lines around a span, without their last line end."""
+    """Returns the span of the whole lines around a span, without the last line end."""
     found = _LINE_END.search(text, end)
     return text.rfind("\n", 0, start) + 1, found.start() if found else len(text)
 
@@ -201,14 +209,17 @@ def _reason(text: Text, hit: Hit) -> Reason:
 
 
 def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
-    """`whole`: cut out the whole part, because the place is not known or there are too many places."""
+    """Returns the place to cut out for a hit.
+
+    With `whole` it is the whole part, because the place of the hit is not known or there are too many places.
+    """
     if whole:
         return Strip(part=text.part, code=hit.code, name=hit.value)
     return Strip(part=text.part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
 
 
 def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]) -> Iterator[Hit]:
-    """Returns the hits in the view, running only the detectors whose clues occur in it."""
+    """Yields the hits in the view of a text. Only the detectors whose clues occur in the view run."""
     view = text.view
     if Clue.LINK in seen:
         yield from (_in_disguise(text, hit) for hit in external_links.found(view, owner.domains))
@@ -227,9 +238,9 @@ def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]
 
 
 def _in_disguise(text: Text, hit: Hit) -> Hit:
-    """Returns the hit as disguised contact data if it has full-width or invisible characters in it.
+    """Returns the hit, as disguised contact data if its text has full-width or invisible characters.
 
-    A link is disguised only by invisible ones.
+    Full-width characters alone do not make a link disguised contact data.
     """
     odd = text.odd(hit.start, hit.end)
     if hit.code is ReasonCode.EXTERNAL_LINK:
@@ -239,7 +250,7 @@ def _in_disguise(text: Text, hit: Hit) -> Hit:
 
 
 def _look_alikes(text: Text) -> Iterator[Hit]:
-    """Links and addresses that appear only when look-alike letters of other scripts are read as Latin letters."""
+    """Yields hits for links and addresses that exist only if look-alike letters are read as Latin letters."""
     latin = text.look_alikes_as_latin()
     for hit in (*external_links.found(latin, frozenset()), *contacts.addresses(latin, frozenset(), frozenset())):
         if latin[hit.start : hit.end] != text.view[hit.start : hit.end]:
@@ -248,7 +259,7 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
 
 
 def _of_markup(text: Text, owner: PairDomains) -> Iterator[Hit]:
-    """Hits in HTML markup. In quoted text only tracking pixels count: they report back from there too."""
+    """Yields the hits in HTML markup; in quoted text only tracking pixels, because they work in quotes too."""
     for hit in markup.found(text.source, owner):
         is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)
         if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:
@@ -256,8 +267,9 @@ def _of_markup(text: Text, owner: PairDomains) -> Iterator[Hit]:
 
 
 def _apart(hits: Iterable[Hit]) -> list[Hit]:
-    """Returns the hits without overlap.
+    """Returns the hits merged, so that none overlap.
 
-    Hits that overlap become one, with the code that ranks highest (`TEXT_CODES`), or of the longest hit with that code.
+    Hits that overlap become one hit with the whole range. It has the code that comes first in `TEXT_CODES`, and the
+    value of the longest hit with this code.
     """
     return merge_ranges(hits, best=lambda hit: (_RANK[hit.code], hit.start - hit.end))

@@ -1,7 +1,7 @@
-"""Finds what HTML links to or loads: links, linked logos, tracking pixels.
+"""Finds the places where HTML links to other servers or loads from them: links, linked logos, tracking pixels.
 
-A real parser lists the elements; their place in the source is found by their values. HTML that nests too deep (the
-parser is quadratic in the depth) is judged as text alone.
+An HTML parser lists the elements; their places in the source are found by a search for their attribute values. HTML
+that is nested too deeply is judged as text only, because the time of the parser is quadratic in the depth.
 """
 
 import html
@@ -43,20 +43,20 @@ _HIDDEN: Final = re.compile(
 _TINY: Final = re.compile(r"\s*[0-3](?:px)?\s*\Z")
 _LEADS_OUT: Final = r"//|\\|&(?:#|sol|bsol|colon)|(?:mailto|tel|sms|line|skype|whatsapp|tg|weixin|messenger):"
 _DROPPED: Final = str.maketrans("", "", "\t\r\n")
-"""Browsers drop these characters anywhere in a URL."""
+"""The characters that browsers ignore anywhere in a URL."""
 _STYLE_URL: Final = re.compile(r"url\(\s{0,3}[\"']?\s{0,3}(?:https?:)?//([^\s\"')]{1,500})", re.IGNORECASE)
 _A_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 
 
 class PairDomains(NamedTuple):
-    """The addresses that are no contact data (`contacts.own_addresses`) and the domains that are allowed."""
+    """The addresses that are not contact data (`contacts.own_addresses`) and the domains that links may lead to."""
 
     addresses: frozenset[str]
     domains: frozenset[str]
 
 
 def found(source: str, owner: PairDomains) -> Iterator[Hit]:
-    """Yields hits as spans of the source; (0, 0) if a value cannot be found in it."""
+    """Yields hits with spans of `source`; the span is (0, 0) if the value of an element is not found there."""
     if not clues.first((_LEADS_OUT,), source):
         return
     if clues.first((r"url\(",), source):
@@ -124,7 +124,7 @@ def _is_pixel(node: LexborNode) -> bool:
 
 
 def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
-    """Returns, by attribute value as the parser gives it, the places where tags with it begin and the value ends."""
+    """Returns the places of each attribute value: where its tag begins, and where the value ends."""
     places: dict[str, deque[tuple[int, int]]] = defaultdict(deque)
     tag = 0
     for match in _VALUE.finditer(source):
@@ -136,7 +136,7 @@ def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
 
 
 def _extent(source: str, place: tuple[int, int], code: ReasonCode) -> tuple[int, int]:
-    """Returns the range of the tag; of a linked logo the range up to `</a>`."""
+    """Returns the range of the tag in `source`; for a linked logo, the range up to the end of `</a>`."""
     start, value_end = place
     end = source.find(">", value_end) + 1 or len(source)
     if code is ReasonCode.LINKED_LOGO and (closing := _A_END.search(source, end)):

@@ -1,7 +1,8 @@
-"""Finds telephone numbers, in figures of any script or in words (R-POL-09).
+"""Finds telephone numbers that are written in digits, in kanji numerals or in words (R-POL-09).
 
-A number counts if it could be dialled (libphonenumber's plans, Japan and international) and is neither known from the
-pair's orders nor a price, a date, a postcode, a tracking number or another number that a label explains.
+A number is a hit if it can be dialled, which means that it is valid in libphonenumber's numbering plans, in Japan or
+internationally. A number from the pair's orders is not a hit, and neither is a price, a date, a postcode, a tracking
+number or another number that a label before it explains.
 """
 
 import itertools
@@ -15,11 +16,12 @@ from relay.core.model.reason import ReasonCode
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 1_000
-"""Limit of looked-up numbers per text: each look-up costs 20 us."""
+"""The most numbers per text that are looked up in libphonenumber; each look-up takes 20 microseconds."""
 
 _KANJI: Final = "〇零一二三四五六七八九"
 _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"
-# The first sign stands first in the pattern, the check of the sign before it second, so that the search skips all other places.
+# The pattern begins with the first character of a number, and only then checks the character before it, so that the
+# search skips all other places.
 _RUN: Final = re.compile(
     rf"[+(0-9oO{_KANJI}](?<![A-Za-z0-9_{_KANJI}][\s\S])(?:(?<![+(oO])|(?<=[+(]) ?[0-9{_KANJI}]|(?<=[oO])(?=[-0-9oO]))"
     rf"(?>(?:[-_.()/,・の ‐-―−ーｰ\t\u3000]{{0,3}}+{_FIGURE}){{7,16}})(?![A-Za-z0-9{_KANJI}])"
@@ -65,7 +67,7 @@ _FREE: Final = re.compile(r"0(?:120|800|570)")
 
 
 def found(text: str, known: tuple[str, ...]) -> Iterator[Hit]:
-    """Yields the hits in `text`; `known` are texts of the pair's orders, which are no phone numbers."""
+    """Yields a hit for each telephone number in `text` that is not in `known`, the texts of the pair's orders."""
     runs = list(_RUN.finditer(text))
     numbers = frozenset(_NOT_FIGURES.sub("", word) for word in known) if runs else frozenset()
     taken = _spans_of(text, known) if runs else []
@@ -88,7 +90,7 @@ def found(text: str, known: tuple[str, ...]) -> Iterator[Hit]:
 
 
 def spelt(text: str) -> Iterator[Hit]:
-    """Yields numbers that are written in words."""
+    """Yields a hit for each telephone number that is written in words, such as "zero nine zero"."""
     for match in itertools.islice(_SPELT.finditer(text), _MOST):
         figures = "".join(_WORD_DIGITS[word.lower()] for word in _ONE_WORD.findall(match[0]))
         region = "JP" if figures.startswith("0") else "US"
@@ -97,7 +99,7 @@ def spelt(text: str) -> Iterator[Hit]:
 
 
 def _spans_of(text: str, known: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Returns the spans of the known texts of the orders."""
+    """Returns the spans `(start, end)` in `text` of the order texts in `known` that are longer than 3 characters."""
     spans: list[tuple[int, int]] = []
     for word in known:
         at = text.find(word) if len(word) > 3 else -1
@@ -120,7 +122,11 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
 
 
 def _dialled(text: str, start: int, number: str, figures: str) -> tuple[str, str | None]:
-    """Returns the number to dial with its region; "" if nobody would dial it. Foreign numbers need a `+` or a word."""
+    """Returns the number to dial and its region, which is None for a number with a country code.
+
+    The number is "" if the figures are not a number that people would dial. A foreign number must begin with `+` or
+    `00`, or must follow a word such as "call".
+    """
     if number.startswith("+") and 8 <= len(figures) <= 15:
         return "+" + figures, None
     if figures.startswith("00") and 10 <= len(figures) <= 17:
@@ -142,7 +148,7 @@ def _is_valid(number: str, region: str | None) -> bool:
 
 
 def _is_hidden(number: str) -> bool:
-    """Whether only people see a number in it: other figures than 0 to 9, or each figure by itself."""
+    """Returns whether programs would not see a number: not all figures are 0 to 9, or most figures stand alone."""
     if any(char in number for char in _KANJI + "oOの・"):
         return True
     groups = [group for group in _NOT_FIGURES.split(number) if group]

@@ -1,7 +1,8 @@
-"""The built-in phrases of promotion, review requests and status mails, Japanese and English, as RE2 patterns.
+"""Lists the phrases of promotion, review requests and status mails in Japanese and English, as RE2 patterns.
 
-One ordinary word in an honest answer ("the sale price is right", 「キャンペーンは終わりました」) weighs less than 1, and two
-that belong together reach 1. No pattern has a gap: all are looked for in one pass.
+A text is promotion if the weights of its phrases reach 1. A single ordinary word, such as may occur in an honest answer
+("the sale price is right", 「キャンペーンは終わりました」), weighs less than 1. No pattern skips over arbitrary text
+(`.*`), so that all patterns are searched in one pass.
 """
 
 from typing import Final, NamedTuple
@@ -37,7 +38,7 @@ PROMOTION: Final = (
     Phrase(r"(おすすめ|オススメ|お勧め|関連)(商品|アイテム)", 0.5),
     Phrase(r"(ご覧|チェックして|お立ち寄り)(になって)?(ください|下さい|くださいませ)", 0.3),
     Phrase(r"直接(ご)?(購入|注文|取引)(いただ|頂|して|なら|で|すれば)", 1.0),
-    # prices cut
+    # price reductions
     Phrase(r"(use|enter|apply|with) (the )?(promo |coupon |discount |voucher )?code\b", 0.6),
     Phrase(r"(promo|coupon|discount|voucher) code", 0.5),
     Phrase(r"[0-9]{1,2} ?(%|percent) (off|discount)", 0.6),
@@ -56,14 +57,14 @@ PROMOTION: Final = (
     Phrase(r"(ポイント|point) ?[0-9０-９]{1,2} ?倍", 0.6),
     Phrase(r"(お得|特価|激安|送料無料)", 0.3),
     Phrase(r"(お得な|特別な|限定)(情報|価格|セール|クーポン|ご案内)", 0.6),
-    # letters and followers
+    # newsletters and followers
     Phrase(r"(subscribe|sign up) (to|for) (our|the) (news ?letter|mailing list|email list)", 1.0),
     Phrase(r"\bnews ?letters?\b", 0.4),
     Phrase(r"(メルマガ|メールマガジン)(に|を|へ|の)?(ご)?(登録|購読)(し|いただ|頂|を|くだ|は)", 1.0),
     Phrase(r"(メルマガ|メールマガジン)", 0.4),
     Phrase(r"(follow|like) us on\b", 0.8),
     Phrase(r"(会員登録|友だち登録|友達登録|フォロー)(で|して|すると|いただ|頂|を)", 0.6),
-    # reviews for something
+    # rewards for a review
     Phrase(
         r"(gift|present|reward|cash ?back|refund|free (item|sample|product|gift)|gift ?card|[$¥€] ?[0-9]+) (for|in return for|in exchange for) (a|an|your) (good |positive |honest |5[- ]star |five[- ]star )*(review|rating|feedback)",
         1.0,
@@ -86,7 +87,7 @@ REVIEW: Final = (
         0.5,
     ),
 )
-"""A request alone is no promotion; with a reward it is."""
+"""Requests for a review. A request alone is not promotion; a request with a reward is promotion."""
 
 ORDER_TAKEN: Final = (
     r"(ご注文|注文)(を|は)?(確かに)?(承り|受け付け|受付け|受付|お受け)(いたし|致し|し)?ました",
@@ -116,4 +117,4 @@ BEYOND_STATUS: Final = (
     r"(遅れ|遅延|お詫び|申し訳|欠品|在庫切れ|変更|返品|返金|交換|不良|破損|キャンセル|不足|できません|できかね|間違|誤って)",
     r"\b(delay(ed)?|sorry|apolog\w+|unfortunately|however|cannot|can't|unable|refund(ed)?|return(ed)?|exchange|replac\w+|damage[d]?|mistake|instead|missing|broken|wrong|out of stock|cancel\w*|customs|split|separate(ly)?)\b",
 )
-"""Phrases that never occur in a mail of the marketplace: a text with one of them is the seller's own."""
+"""Phrases that never occur in a status mail of the marketplace. A text with such a phrase says something new."""

@@ -1,9 +1,9 @@
-"""The texts of a message as people read them, each led back to its place in the message.
+"""Reads the texts of a message as people read them, and maps each span of such a text to the message.
 
-A text is the subject or the decoded body of one text part. Policy judges its `view`, which
-`relay.core.mail.readings` makes: without markup, entities resolved, full-width letters as plain ones, without
-invisible characters. In a reply to the other side quotes are left out; in other mail lines that begin with ">" are
-the writer's own.
+A text is the subject or the decoded body of one text part. The policy judges the `view` of a text, which
+`relay.core.mail.readings` makes: it has no markup and no invisible characters, entities are resolved, and full-width
+letters are plain letters. In a reply to the other side quotes are left out; in other mail, lines that begin with ">"
+count as the writer's own text.
 """
 
 import re
@@ -21,9 +21,9 @@ from relay.core.policy.case import Case
 
 SUBJECT: Final = "subject"
 _MOST_CHARS: Final = 1_000_000
-"""The longest part of one text that is judged."""
+"""The most characters of one text that are judged; the rest is ignored."""
 
-# A message or multipart that could not be split is shown as it stands.
+# Mail programs show a message or multipart that could not be split as plain text.
 _TEXT: Final = ("text/", "multipart/", "message/rfc822", "message/global", "application/xhtml+xml")
 _NOT_WRITING: Final = frozenset({"text/calendar", "text/rfc822-headers", "text/css", "text/javascript"})
 
@@ -48,10 +48,10 @@ _QUOTES: Final = Layer(_QUOTED_LINES, lambda _: "", lambda _: True)
 
 
 class Text:
-    """One text.
+    """One text of a message, with the view that the policy judges.
 
-    `view` is judged; spans of it are led back to `source`, the decoded text of the part. `quoted` are edits that
-    leave out the quotes of an HTML source, which the writer did not write.
+    `source` is the decoded text of the part; `span` maps a span of `view` to `source`. `quoted` are edits that remove
+    the quotes from an HTML source, because the writer did not write them.
     """
 
     def __init__(self, part: str, source: str, *, quoted: Sequence[Edit[str]] = (), is_html: bool = False) -> None:
@@ -76,30 +76,30 @@ class Text:
             self._reading.through(layer)
 
     def fold(self) -> None:
-        """Reads the text as a person does, who takes full-width letters for plain ones. It is judged after that."""
+        """Completes the view as a person reads it, such as with plain letters for full-width letters."""
         *before, fold = SHOWN
         self.through(*before)
         self._unfolded, self._depth = self.view, self._reading.depth
         self.through(fold)
 
     def odd(self, start: int, end: int) -> str:
-        """Returns the characters of the span that are letters or figures in another form, or invisible."""
+        """Returns the disguised characters in a span of the view: invisible ones, and full-width letters or figures."""
         if self._unfolded is self.view:
             return ""
         start, end = self._reading.span(start, end, depth=self._depth)
         return "".join(filter(is_disguise, self._unfolded[start:end]))
 
     def look_alikes_as_latin(self) -> str:
-        """The view with letters of other scripts as the Latin ones they look like, character for character."""
+        """Returns the view with each look-alike letter of another script replaced by the Latin letter."""
         return _LOOK_ALIKE.sub(lambda match: _LOOK_ALIKES[match[0]], self.view)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Leads a span of the view back to the source."""
+        """Returns the span of `source` that a span of `view` was made from."""
         return self._reading.span(start, end)
 
 
 def read(case: Case) -> list[Text]:
-    """Returns the subject, then the text parts in their order."""
+    """Returns the texts of the message: the subject, then the text parts in their order."""
     is_answer = kinds.answers(case)
     subject = Text(SUBJECT, case.head.subject)
     subject.fold()
@@ -131,7 +131,7 @@ def _of_part(case: Case, part: Part, *, is_answer: bool) -> Text:
 
 
 def _blockquotes(source: str) -> list[Edit[str]]:
-    """Returns edits that leave out the outermost quotes. A quote that is not closed goes on to the end."""
+    """Returns edits that remove the outermost quotes from an HTML text. An unclosed quote extends to the end."""
     found = []
     depth = start = 0
     for tag in _BLOCKQUOTE.finditer(source):

@@ -1,4 +1,4 @@
-"""Recognises promotion, requests for a review and repeats of the marketplace's mail by their words."""
+"""Recognises promotion, requests for a review and copies of the marketplace's status mail by their words."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,11 +16,15 @@ from relay.core.policy.content.reading import Text
 
 _ENOUGH: Final = 1.0
 _LONGEST_STATUS: Final = 1_200
-"""Characters; a longer mail says more than a mail of the marketplace."""
+"""The most characters of a status copy; a longer text says more than a status mail of the marketplace."""
 
 
 def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """Yields the phrases of all texts together, each counted once: the heaviest first, of equal ones the earliest."""
+    """Yields a hit for each phrase in each text if the phrases of all texts together reach the weight 1.
+
+    Each phrase counts once. The heaviest phrases come first, phrases of equal weight in the order of the texts. `seen`
+    has the clues and phrases that occur in each text.
+    """
     present = {item for each in seen for item in each if isinstance(item, Phrase)}
     if sum(phrase.weight for phrase in present) < _ENOUGH:
         return
@@ -39,7 +43,7 @@ def asks_for_review(seen: Iterable[AbstractSet[Clue | Phrase]]) -> bool:
 
 
 def operators_words(texts: Sequence[Text], patterns: tuple[str, ...]) -> Iterator[tuple[Text, Hit]]:
-    """Yields one match for each of the operator's own patterns and each text."""
+    """Yields at most one hit for each of the operator's own patterns in each text."""
     for text in texts:
         for pattern in _compiled(patterns):
             match = pattern.search(text.view)
@@ -49,7 +53,10 @@ def operators_words(texts: Sequence[Text], patterns: tuple[str, ...]) -> Iterato
 
 @lru_cache(maxsize=64)
 def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
-    """A pattern that RE2 refuses finds nothing; the check of the policy file reports it."""
+    """Returns the operator's patterns compiled, without those that RE2 refuses.
+
+    The check of the policy file reports a pattern that RE2 refuses.
+    """
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
@@ -63,7 +70,7 @@ def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
 
 
 def status_copy(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """Yields a hit for a mail that only repeats the marketplace: no question, no problem, not long."""
+    """Yields one hit if the mail only repeats a status mail: it has no question and no problem, and is not long."""
     if not any(Clue.STATUS in each for each in seen) or any(Clue.BEYOND_STATUS in each for each in seen):
         return
     if max(len(text.view) for text in texts) > _LONGEST_STATUS:

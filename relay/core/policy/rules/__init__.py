@@ -1,1 +1,1 @@
-"""The rules of the policy, one file each: `relay.core.policy.stages` finds every module here and runs its `RULE`."""
+"""Contains the rules of the policy, one module each; `relay.core.policy.stages` collects the `RULE` of each module."""

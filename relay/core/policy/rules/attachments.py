@@ -1,4 +1,4 @@
-"""Judges attachments both ways (R-POL-07); `content.attachments` looks into them."""
+"""Judges the attachments of both sides (R-POL-07); `content.attachments` examines them."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """Judges the writer and the writer's account (R-SND-02, R-SND-07, R-IN-09).
 
-Says nothing about the recipient.
+The findings reveal nothing about the recipient.
 """
 
 from collections.abc import Iterator

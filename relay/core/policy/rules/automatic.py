@@ -1,7 +1,7 @@
-"""Limits automatic replies (R-POL-14): one per pair, author and day is relayed; two programs could go on for ever.
+"""Limits the automatic replies per pair, author and day (R-POL-14), because two programs could reply for ever.
 
-Bulk mail is not limited here: it answers nothing, and the buyer's opt-out governs it. Automatic mail never counts as
-an answer (`kinds.answers`) and never gets a notice (`decide`).
+Bulk mail is not limited here, because it is no reply; the buyer's opt-out governs bulk mail. Automatic mail never
+counts as an answer (`kinds.answers`) and never gets a notice (`decide`).
 """
 
 from collections.abc import Iterator

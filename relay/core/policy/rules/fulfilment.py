@@ -1,7 +1,7 @@
 """Routes mail about orders that the operator fulfils (R-POL-13).
 
-The seller's channel is off until the seller turns product support on. After that, product questions go to the seller
-and service questions stay with the operator.
+All questions of the buyer go to the operator, and mail of the seller is returned, until the seller turns on product
+support. From then on, questions about the product go to the seller, and questions about the service to the operator.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,10 @@ def judge(case: HeaderCase) -> Iterator[Finding]:
 
 
 def goes_to_operator(case: HeaderCase) -> bool:
-    """Whether the operator answers this message of a buyer instead of the seller. Automatic mail asks nothing."""
+    """Returns whether this message of a buyer goes to the operator instead of the seller.
+
+    Automatic mail never goes to the operator, because it asks no question.
+    """
     if case.by_seller or case.is_automatic or not _by_operator(case):
         return False
     return not (_supports(case) and kinds.kind_of(case) in case.policy.fulfilment.product_kinds)
@@ -39,13 +42,19 @@ def _supports(case: HeaderCase) -> bool:
 
 
 def _by_operator(case: HeaderCase) -> bool:
-    """Whether the operator fulfils the order that the mail is about, or every order of the pair if it names none."""
+    """Returns whether the operator fulfils the order that the mail is about.
+
+    If the mail names no order, the operator must fulfil every order of the pair, and the pair must have an order.
+    """
     about = (case.facts.order,) if case.facts.order else case.facts.orders
     return bool(about) and all(order.fulfilled_by is FulfilledBy.OPERATOR for order in about)
 
 
 def _answers_a_message_that_reached_the_seller(case: HeaderCase) -> bool:
-    """By the id of a message only: an open question may be one that went to the operator."""
+    """Returns whether the mail is not automatic and refers to a message of the buyer by its id.
+
+    An open question of the buyer is not enough, because this question may have gone to the operator.
+    """
     return not case.is_automatic and any(ref.author is Role.BUYER for ref in case.facts.thread_refs)
 
 

@@ -1,7 +1,7 @@
 """Delays seller mail that is neither an answer nor critical (R-POL-12).
 
-It waits for the marketplace's delay and for the end of the buyer's quiet hours. The writer learns of the delay only:
-the buyer's quiet hours would tell where the buyer lives.
+The mail waits for the marketplace's delay, and then for the end of the buyer's quiet hours. The writer learns only of
+the delay, because the quiet hours would reveal where the buyer lives.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from relay.core.policy.rule import MessageRule, Stage
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """For a message that is relayed."""
+    """Yields at most one finding: the time before which a relayed message is not sent."""
     if not case.by_seller or case.exemption.is_answer or case.exemption.is_marked:
         return
     due = case.now + timedelta(seconds=case.policy.hours.delay_s)
@@ -29,7 +29,10 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def awake(settings: PartySettings, hours: Hours, at: datetime) -> datetime:
-    """`at`, or the end of the quiet hours around it. A buyer's own quiet hours replace those of the policy."""
+    """Returns `at`, or the end of the quiet hours if `at` is in them.
+
+    A buyer's own quiet hours replace the quiet hours of the policy.
+    """
     quiet = settings.quiet_hours or hours.quiet
     if quiet in {"", "off"}:
         return at

@@ -1,4 +1,4 @@
-"""Ends mail loops (R-OUT-08): mail that the relay sent itself, and mail that has passed too many servers."""
+"""Returns mail in a loop (R-OUT-08): mail that the relay itself sent, or that has passed too many servers."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
-"""Holds to the buyer's opt-out of unsolicited seller mail (R-POL-02, R-POL-03); `bypass` decides what is exempt.
+"""Enforces the buyer's opt-out of unsolicited seller mail (R-POL-02, R-POL-03); `bypass` decides which mail is exempt.
 
-An automatic message of the seller is no answer (R-POL-14), not even to the message that caused it, so for an opted-out
-buyer it is unsolicited mail. A mark or a critical kind lifts the opt-out for it as for all mail (R-POL-04 makes no
-difference).
+An automatic message of the seller is never an answer (R-POL-14), not even to the message that caused it, so it is
+unsolicited mail for a buyer with an opt-out. It passes the opt-out by a mark of importance or a critical kind like any
+other mail, because R-POL-04 makes no difference.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,10 @@ from relay.core.policy.rule import HeaderRule, Stage
 
 
 def judge(case: HeaderCase) -> Iterator[Finding]:
-    """Finds nothing where no opt-out applies; RELAY with every reason that lifts it; else RETURN."""
+    """Yields at most one finding: RELAY if the message passes an opt-out, RETURN if an opt-out stops it.
+
+    RELAY has every reason by which the message passes. If no opt-out applies, there is no finding.
+    """
     pair, exemption = case.facts.pair, case.exemption
     if not case.by_seller or not case.facts.opt_outs:
         return
@@ -34,7 +37,7 @@ def judge(case: HeaderCase) -> Iterator[Finding]:
 
 
 def touches(opt_out: OptOut, pair: Pair, kind: Kind) -> bool:
-    """Whether the opt-out's scope covers the pair's seller mail of this kind (R-POL-02)."""
+    """Returns whether the opt-out covers mail of this kind from the pair's seller to its buyer (R-POL-02)."""
     return (
         opt_out.buyer_id == pair.buyer.party.id
         and opt_out.seller_id in {None, pair.seller.party.id}

@@ -1,7 +1,8 @@
-"""Limits the mail by which a writer learns verdicts without reaching anybody (R-POL-11).
+"""Limits the mail by which a writer learns verdicts although no mail is delivered (R-POL-11).
 
-Returned, checked and refused mail counts, for each writer and day, and checks also for each hour. Above the limit the
-verdict is kept back until the reset (`decide`): a session with a login gets 450, other mail is held.
+Returned, checked and refused mail is counted for each writer and day; checks are also counted for each hour. Above the
+limit, `decide` replaces the verdict until the limit is reset: a client with a login gets the SMTP reply 450, and other
+mail is held.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def exceeded(facts: Facts, policy: Policy, now: datetime) -> Reason | None:
-    """Returns the limit that the writer has reached, with the time of its reset; None if there is none."""
+    """Returns a reason with the limit that the writer has reached and the time of its reset, or None."""
     most, usage = policy.quotas, facts.usage
     if is_reached(most, usage):
         return _full(ReasonCode.QUOTA_RETURNED, most.returned_per_day, days.reset_at(now, policy))
@@ -35,12 +36,12 @@ def exceeded(facts: Facts, policy: Policy, now: datetime) -> Reason | None:
 
 
 def is_reached(quotas: Quotas, usage: Usage) -> bool:
-    """Returns whether the writer has used up the verdicts of the day."""
+    """Returns whether the writer has reached the limit of verdicts per day."""
     return 0 < quotas.returned_per_day <= usage.returned
 
 
 def next_hour(now: datetime) -> datetime:
-    """Returns the end of the hour in which checks count together."""
+    """Returns the start of the next hour, when the count of checks starts again."""
     return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 

@@ -1,8 +1,9 @@
 """Limits seller mail that is neither an answer nor critical (R-POL-11).
 
-There is a limit per seller, per pair, and per buyer over all sellers. Mail over a limit waits for the next day with
-room and then leaves without further action. Automatic replies have a limit of their own (`automatic`), so they are not
-counted; bulk mail is. `remaining` leaves the buyer's own limit out: it would tell how much others write to that buyer.
+There is a limit per seller, per pair, and per buyer over all sellers. Mail above a limit waits for the next day that is
+not full, and is then sent without a further decision. Bulk mail is counted; automatic replies are not counted, because
+they have a limit of their own (`automatic`). `remaining` leaves out the limit per buyer, because it would reveal how
+much mail other sellers write to that buyer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,10 @@ from relay.core.policy.rules import hours
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """For a message that nothing has returned. A mark that lifts a full quota is used up."""
+    """Yields at most one finding about a message that no rule has returned.
+
+    If a message passes a full quota by a mark of importance, this uses the mark (`Finding.bypass`).
+    """
     exemption = case.exemption
     if (
         not case.by_seller
@@ -32,7 +36,8 @@ def judge(case: Case) -> Iterator[Finding]:
         return
     over = tuple(_over(case)) if case.writer.registered else ()
     if not case.writer.registered:
-        # Counted, so that a new address does not evade the limit. How full the quotas are is not for a stranger.
+        # The message is counted, so that a new address does not evade the limit. The state of the quotas is not shown,
+        # because the writer may be a stranger.
         yield Finding(Action.RELAY, counted=not exemption.is_marked, bypass=exemption.is_marked)
     elif over and exemption.is_marked:
         yield Finding(Action.RELAY, exemption.reasons, remaining=_remaining(case, 0), bypass=True)
@@ -51,7 +56,7 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def limits(policy: Policy, score: int) -> Mapping[QuotaScope, int]:
-    """Messages per day by scope, for a seller with that score (R-POL-06); 0 means no limit."""
+    """Returns the messages per day for each scope, for a seller with a misuse score (R-POL-06); 0 means no limit."""
     return {
         QuotaScope.SELLER: policy.quotas.seller_per_day,
         QuotaScope.PAIR: policy.quotas.pair_per_day,
@@ -80,10 +85,10 @@ def _over(case: Case) -> Iterator[Reason]:
 
 
 def reset_at(case: Case) -> datetime:
-    """Returns midnight of the first day with room.
+    """Returns the midnight at which the next day that is not full begins.
 
-    Mail that is held for a day already counts for it. Without room on any of the days in `Facts.coming`, the last of
-    them.
+    Mail that is held for a later day already counts for that day. If all days in `Facts.coming` are full, the last of
+    these days is taken.
     """
     ahead = next(
         (day for day, usage in enumerate(case.facts.coming) if not are_full(case.policy.quotas, usage)),

@@ -1,6 +1,6 @@
 """Returns mail to a recipient who cannot be reached (R-SND-07).
 
-There is one neutral reason for all causes: why somebody cannot be reached is not the writer's business.
+All causes have one neutral reason, because the writer must not learn why somebody cannot be reached.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Acts on the results of the scanners (R-POL-17). Mail that a required scanner could not check is held for a person."""
+"""Judges the results of the scanners (R-POL-17); mail that a required scanner could not check is held."""
 
 from collections.abc import Iterator
 

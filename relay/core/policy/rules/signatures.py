@@ -1,4 +1,4 @@
-"""Returns mail with a key or signature that names its owner, if the marketplace's `signatures` says so (R-REW-06)."""
+"""Returns mail with a key or signature that names its owner if the setting `signatures` is "return" (R-REW-06)."""
 
 from collections.abc import Iterator
 

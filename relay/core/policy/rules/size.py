@@ -1,4 +1,4 @@
-"""Returns mail that is too big (R-IN-06): the SMTP server has its own limit; a marketplace may set a smaller one."""
+"""Returns mail that is bigger than the marketplace allows (R-IN-06); the SMTP server has a limit of its own."""
 
 from collections.abc import Iterator
 

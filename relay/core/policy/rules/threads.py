@@ -1,4 +1,4 @@
-"""Closes threads after a time without mail (R-POL-18). A thread without any mail yet is open."""
+"""Returns mail in a thread that had no mail for too long (R-POL-18). A thread without any mail yet is open."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ def judge(case: HeaderCase) -> Iterator[Finding]:
 
 
 def is_closed(last_at: datetime | None, policy: Policy, now: datetime) -> bool:
-    """Whether a thread with its last mail at that time is closed; None for a thread without mail."""
+    """Returns whether a thread is closed; `last_at` is the time of its last mail, None for a thread without mail."""
     close_s = policy.threads.close_s
     return bool(close_s) and last_at is not None and now - last_at > timedelta(seconds=close_s)
 

@@ -1,6 +1,6 @@
 """Judges the text that a seller writes (R-POL-08, R-POL-09, R-POL-10): links, contact data, promotion, status copies.
 
-The detectors share one reading of the message, so they are one rule; `content.judge` names each detector's code.
+All detectors are one rule, because they share one reading of the message; `content.judge` names their codes.
 """
 
 from collections.abc import Iterator
