@@ -1,7 +1,8 @@
-"""Mail to the relay's signed return paths: each is a claim about the item that the path names (R-OUT-04).
+"""Mail to the relay's signed return paths, such as bounces. Each mail makes a claim about the item that its path names.
 
-A failure that the origin of its report confirms settles the item, and its writer gets a notice. Without a confirmation
-the state stays, and the writer gets one notice in uncertain words. All else leaves an event.
+If the origin of a report confirms a failure, the item is settled as bounced, and the writer gets a notice. Without a
+confirmation the state of the item does not change, and the writer gets one notice that calls the failure uncertain.
+Every other mail only adds an event to the record (R-OUT-04).
 """
 
 import contextlib
@@ -31,17 +32,20 @@ from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_split, o
 from relay.steps.services import Services
 
 _UNCERTAIN_A_DAY: Final = 3
-"""The number of notices in uncertain words for one pair within 24 hours."""
+"""The largest number of notices about unconfirmed failures for one pair within 24 hours."""
 _DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A mail to a return path, read.
+    """A mail to a return path, after it was read.
 
-    `item` is the one that the path names, `report` the delivery report, None for any other mail. `from_address` is the
-    folded From, "" if it is not readable. `answers` is the alias at which an automatic reply would reach the writer of
-    the message, "" for any other mail. `is_marked`: the mail is marked as an automatic reply.
+    - `item` is the item that the return path names.
+    - `report` is the delivery report in the mail, None if the mail is not a delivery report.
+    - `from_address` is the folded From address, "" if it cannot be read.
+    - `answers` is the alias to which an automatic reply must be sent to reach the writer of the message; it is "" if
+      the mail is not an automatic reply.
+    - `is_marked` is True if the header marks the mail as an automatic reply.
     """
 
     item: Item
@@ -52,7 +56,10 @@ class Opened:
 
 
 async def read(services: Services, incoming: Incoming, item_id: str) -> Opened | None:
-    """Reads a mail to the return path of an item, None if there is no such item. Raises UnavailableError."""
+    """Returns the mail to the return path of an item, after reading it; None if the item does not exist.
+
+    Raises UnavailableError.
+    """
     content = incoming.content
     item = await services.store.queue.item(item_id)
     if item is None:
@@ -79,7 +86,7 @@ async def _head(limits: MimeLimits, content: bytes, work: MailWork) -> Head | No
 
 
 async def _alias(store: Store, item: Item) -> str:
-    """Returns the alias of the item's writer, as its recipient knows it."""
+    """Returns the alias under which the recipient of the item knows the writer; "" if there is no pair or no writer."""
     summary = await store.records.summary(item.message_id)
     pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
     if summary is None or pair is None or summary.author_role is None:
@@ -88,10 +95,11 @@ async def _alias(store: Store, item: Item) -> str:
 
 
 async def keep(services: Services, incoming: Incoming, opened: Opened, *, alone: bool) -> None:
-    """Keeps a mail to a return path, and settles its item if the mail confirms a failure. Raises UnavailableError.
+    """Stores a mail to a return path, and settles its item if the mail confirms a failure. Raises UnavailableError.
 
-    `alone`: the transaction names no other return path. No mail server reports to several at once, so nothing confirms
-    such a report. The sender of the report gets no mail in answer (RFC 5321 §4.5.5).
+    `alone` is True if the transaction has no other return path among its recipients. A mail server never reports about
+    several messages in one transaction; therefore nothing confirms a report with `alone=False`. The sender of the
+    report gets no mail in answer (RFC 5321 §4.5.5).
     """
     item, content = opened.item, incoming.content
     history = await services.store.records.history(item.message_id)
@@ -143,7 +151,10 @@ def _judged(
     *,
     alone: bool,
 ) -> Event:
-    """Returns the event with its type, the claim of the report, and who made the claim without names and addresses."""
+    """Returns the event of a report with its final type and data.
+
+    The data has the claim of the report, and its origin without names and addresses.
+    """
     item, report = opened.item, opened.report
     data = ReportData(**cast("ReportData", event.data))
     if host := next(iter((*origin.names, *filter(None, (origin.helo,)), *origin.signers)), ""):
@@ -169,7 +180,7 @@ def _judged(
 
 
 def _took(item: Item, history: Sequence[Event]) -> str:
-    """Returns the mark of the host that accepted the item, "" if none did."""
+    """Returns the mark of the host that accepted the item, as the record has it; "" if no host accepted the item."""
     marks = [
         cast("AttemptData", event.data).get("took", "")
         for event in history
@@ -199,7 +210,7 @@ def _source(incoming: Incoming, origin: ReportOrigin) -> ReportSource:
 async def _notice(
     services: Services, slots: ReservedSlots, item: Item, event: Event, history: Sequence[Event]
 ) -> OutgoingNotice | None:
-    """Returns the notice of a failure, None if the writer gets none."""
+    """Returns the notice about a reported failure, None if the writer gets no notice. Raises UnavailableError."""
     if event.type is EventType.REPORT_RECEIVED or item.state is not ItemState.ACCEPTED:
         return None
     if event.type is EventType.BOUNCED:
@@ -213,7 +224,10 @@ async def _notice(
 
 
 async def _may_tell(store: Store, item: Item, event: Event) -> bool:
-    """Takes one of the pair's places for a notice in uncertain words, for 24 hours; False if no place is free."""
+    """Returns whether the pair may get one more notice about an unconfirmed failure, and if so counts that notice.
+
+    The count covers 24 hours. Raises UnavailableError.
+    """
     summary = await store.records.summary(item.message_id)
     pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
     if pair is None:

@@ -1,10 +1,10 @@
-"""A budget of bytes for each day, counted in this process."""
+"""A budget of bytes for each day in UTC, counted in the memory of this process."""
 
 from datetime import UTC, date, datetime
 
 
 class CountedDailyBudget:
-    """Implements `DailyBudget`. After a restart the whole budget of the day is there again."""
+    """Implements `DailyBudget`. A restart of the process restores the whole budget of the day."""
 
     def __init__(self, bytes_per_day: int) -> None:
         self._bytes_per_day = bytes_per_day

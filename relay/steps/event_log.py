@@ -1,8 +1,9 @@
-"""The administrator's log: one line for each event of a message's life, and the counters beside it (R-UI-11).
+"""The administrator's log: one line for each event in the life of a message, and the metrics beside it (R-UI-11).
 
-Lines and counters are made from what was committed, in this file alone, so that a path which forgets to log cannot
-exist. A line holds ids, states and reasons: never an address, a text, a subject, a client's address or another server's
-name. `docs/observability.md` lists every line with its fields; a test compares it with the tables here.
+Lines and metrics are made from committed data, and only in this file, so that no code path can forget to log. A line
+holds ids, states and reasons. It never holds an address, a text, a subject, the address of a client or the name of
+another server. `docs/observability.md` lists every line with its fields, and a test compares that list with the tables
+of this file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ P = ParamSpec("P")
 Fields = dict[str, object]
 
 _NONE: Final = "none"
-"""The label of what has no reason."""
+"""The metric's label for a message or a delivery without a reason."""
 
 _OPENING: Final = frozenset(
     {
@@ -37,7 +38,7 @@ _OPENING: Final = frozenset(
         EventType.REFUSED,
     }
 )
-"""Events that an acceptance writes with a record: they make one line together."""
+"""The events that are written together with a new record. All of them are shown in one line."""
 
 LINES: Final[Mapping[EventType, str]] = {
     EventType.RECEIVED: "message_received",
@@ -57,21 +58,27 @@ LINES: Final[Mapping[EventType, str]] = {
     EventType.REPORT_RECEIVED: "report_received",
     EventType.COPY_MERGED: "copy_merged",
 }
-"""The line of each event that comes by itself."""
+"""The name of the log line for each type of event."""
 
 SHOWN: Final = frozenset(
     {"reason", "reasons", "type", "code", "enhanced", "phase", "host", "tls", "attempt", "downgraded", "status", "mark"}
     | {"sender", "notice", "port", "size_bytes", "policy", "letter", "confirmed", "outcome", "auth", "report"}
 )
-"""The data of an event that a line shows. Names of people, cases and the texts of other servers stay in the record."""
+"""The fields of an event's data that a line shows.
+
+Names of people and texts of other servers are only in the record.
+"""
 _WAYS: Final = frozenset({"link", "report", "seller", "buyer"})
-"""The actors of events for which the record names no person."""
+"""The values of `by` in an event that are not the name of a person."""
 
 
 def _harmless(
     method: Callable[Concatenate["StructuredEventLog", P], None],
 ) -> Callable[Concatenate["StructuredEventLog", P], None]:
-    """A fault in here must not undo what is durable: it is a line of its own."""
+    """Returns `method` with its exceptions logged instead of raised.
+
+    A fault in the log must not undo a change that is already committed.
+    """
 
     @wraps(method)
     def guarded(self: "StructuredEventLog", *args: P.args, **kwargs: P.kwargs) -> None:
@@ -85,12 +92,12 @@ def _harmless(
 
 
 class StructuredEventLog:
-    """Implements `ports.EventLog`, and takes what the edges report: refused recipients, sign-ins, uses of links."""
+    """Implements `ports.EventLog`, and logs the reports of the edges: refused recipients, logins and uses of links."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
 
-    # ------------------------------------------------------------ what the store has committed
+    # ------------------------------------------------------------ changes that the store has committed
 
     @_harmless
     def accepted(self, acceptance: Acceptance) -> None:
@@ -142,11 +149,14 @@ class StructuredEventLog:
     def store_available(self, *, unavailable_s: float, put_off: int, codes: Sequence[str]) -> None:
         log.warning("store_available", unavailable_s=round(unavailable_s, 3), put_off=put_off, codes=list(codes))
 
-    # ------------------------------------------------------------ what the edges report
+    # ------------------------------------------------------------ reports of the edges
 
     @_harmless
     def recipient_refused(self, port: Port, party_id: str | None, reason: ReasonCode) -> None:
-        """Counts a recipient refused at RCPT; logs it only for a client with a login, as others may be guessing."""
+        """Counts a refusal at RCPT, and writes a line only if the client has logged in.
+
+        A client without a login may only be guessing addresses, and would fill the log.
+        """
         self.observer.count("refusals", stage="rcpt", reason=reason)
         if party_id is not None:
             log.info("recipient_refused", port=port, party=party_id, reason=reason)
@@ -158,25 +168,31 @@ class StructuredEventLog:
 
     @_harmless
     def sign_in_failed(self, party_ids: Sequence[str], outcome: str) -> None:
-        """A login for one of these parties failed; without any, nobody has that user name."""
+        """Reports a failed login.
+
+        `party_ids` are the parties with the user name; it is empty for an unknown user name.
+        """
         self.observer.count("sign_ins", outcome=outcome)
         log.info("sign_in_failed", port=Port.SUBMISSION, parties=list(party_ids), outcome=outcome)
 
     @_harmless
     def report_ignored(self, outcome: str, item: Item | None) -> None:
-        """A mail to a return path of ours that left nothing in the record."""
+        """Reports a mail to a return path of the relay that was not stored.
+
+        `item` is None if the path names no item.
+        """
         self.observer.count("bounces", outcome=outcome)
         subject: Fields = {"id": item.message_id, "item": item.id} if item is not None else {}
         log.info("report_ignored", outcome=outcome, **subject)
 
     @_harmless
     def link_used(self, link: Link, outcome: str, choice: str) -> None:
-        """A choice made by a signed link; `choice` is one of the purpose's, or ""."""
+        """Reports the use of a signed link. `choice` is one of the choices of the link's purpose, or ""."""
         subject: Fields = {"sender" if link.purpose is Purpose.SENDER else "id": link.subject_id}
         fields: Fields = {"choice": choice, "outcome": outcome, "party": link.party_id}
         log.info("link_used", purpose=link.purpose.name.lower(), **_filled(subject | fields))
 
-    # ------------------------------------------------------------ one line each
+    # ------------------------------------------------------------ the lines of the log
 
     def _record(self, record: MessageRecord) -> None:
         detail = record.detail
@@ -234,10 +250,13 @@ class StructuredEventLog:
 
 
 def _filled(fields: Fields) -> Fields:
-    """Without what is empty: a line says what there is."""
+    """Returns the fields without those whose value is None, "" or an empty list."""
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
 
 
 def _code_class(code: str) -> str:
-    """The class of an SQLSTATE ("53"), the primary name of an SQLite error ("SQLITE_BUSY")."""
+    """Returns the class of a database error code as a metric's label.
+
+    It is the first two digits of an SQLSTATE ("53"), or the primary name of an SQLite error ("SQLITE_BUSY").
+    """
     return "_".join(code.split("_")[:2]) if "_" in code else code[:2] if code[:1].isdigit() else code.lower()

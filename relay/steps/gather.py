@@ -1,4 +1,4 @@
-"""Gathering the facts: every look-up that a decision may need is done first, and the result is frozen (`Facts`)."""
+"""Gathering the facts: every value that a decision may need is looked up first, and the result is frozen (`Facts`)."""
 
 import asyncio
 from collections import Counter
@@ -29,10 +29,9 @@ from relay.steps.recipients import PartyRecipient
 
 @dataclass(slots=True)
 class Scans:
-    """The scanners' findings about one message.
+    """The results of the virus and spam scanners for one message, asked once for all recipients.
 
-    They are asked once for all recipients, and only when `identify` has not refused the mail: that of most strangers
-    costs no scan.
+    The caller asks only after `identify` has accepted the writer, so that the mail of most strangers costs no scan.
     """
 
     scanners: Sequence[Scanner]
@@ -40,9 +39,9 @@ class Scans:
     found: tuple[Scan, ...] | None = None
 
     async def get(self) -> tuple[Scan, ...]:
-        """Asks all scanners at the same time (R-POL-17).
+        """Returns the results of all scanners. The first call asks them all at the same time (R-POL-17).
 
-        Raises UnavailableError where one is unavailable and its setting says so.
+        Raises UnavailableError if a scanner is unavailable and its setting is `tempfail`.
         """
         if self.found is None:
             asked = await asyncio.gather(*(each.scan(self.incoming.content) for each in self.scanners))
@@ -59,10 +58,10 @@ async def gather(
     recipient: PartyRecipient,
     spent: Counter[Use],
 ) -> Facts:
-    """Returns the facts about one recipient of one message, without scans.
+    """Returns the facts about one recipient of one message, without the scans.
 
-    `link_prefix` is the beginning of every signed link; `spent` holds the counters that the transaction's earlier
-    recipients use up. Raises UnavailableError.
+    `link_prefix` is the beginning of every signed link. `spent` has the counts that earlier recipients of the same
+    transaction use up. Raises UnavailableError.
     """
     marketplace, policy, head = recipient.marketplace, recipient.policy, mail.head
     pair, to, now = recipient.pair, recipient.to, incoming.received_at
@@ -140,7 +139,10 @@ async def _waiting(
     policy: Policy,
     now: datetime,
 ) -> Waiting:
-    """Returns the mail that limits an unlisted writer (R-SND-02). Nothing is looked up if the address is decided on."""
+    """Returns the held mail of an unlisted writer and whether the writer can get a place (R-SND-02).
+
+    Nothing is looked up if the party has already decided on the address.
+    """
     if sender is None or sender.state in {SenderState.RETIRED, SenderState.UNKNOWN}:
         address = mail.head.from_address
         return await store.senders.waiting(marketplace.id, writing.party.id, address, places(writing, policy, now))
@@ -148,16 +150,17 @@ async def _waiting(
 
 
 async def _unproven(store: Store, sender: Sender | None) -> Waiting:
-    """Returns the mail that limits a writer whose From address may be forged.
+    """Returns the held mail of a writer whose From address may be forged.
 
-    Listed or not, the look-up is the same, so that it tells nobody whether the address is on the list (R-IN-09).
+    The look-up is the same for a listed and an unlisted address, so that its time does not show whether the address is
+    on the list (R-IN-09).
     """
     is_approved = sender is not None and sender.state is SenderState.APPROVED
     return await store.senders.unproven(sender.id if sender and is_approved else "")
 
 
 def places(writing: Side, policy: Policy, now: datetime) -> Places:
-    """Returns the places of the unlisted senders of a party, by the policy in force."""
+    """Returns the places for the unlisted senders of a party, from the settings of the policy."""
     return Places(
         number=policy.senders.pending,
         mailbox=writing.mailbox,
@@ -167,14 +170,17 @@ def places(writing: Side, policy: Policy, now: datetime) -> Places:
 
 
 def _names(signed: SignatureProof, recipient: PartyRecipient) -> bool:
-    """Whether a signed To or Cc names the recipient's alias, or that in force if mail came to a retired one."""
+    """Returns whether a signed To or Cc field names the recipient's alias.
+
+    If the mail was sent to a retired alias, the alias in force is accepted too.
+    """
     alias = recipient.pair.side(recipient.to).alias
     aliases = {(recipient.local_part, recipient.domain), (alias.local_part, alias.domain)}
     return signed.sealed or any(coverage.names(signed.recipients, *one) for one in aliases)
 
 
 def signature_uses(signed: SignatureProof, pair: Pair, to: Role) -> tuple[SignatureUse, ...]:
-    """Returns the signatures of a message to the party on side `to`, as the store keeps them."""
+    """Returns each signature of a message to the party on side `to`, in the form in which the store keeps it."""
     return tuple(SignatureUse(pair_id=pair.id, to=to, signature=one) for one in dict.fromkeys(signed.signatures))
 
 
@@ -189,7 +195,10 @@ def _writer_key(
 
 
 def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
-    """Yields the id of the order or the kind for each tag that names one, so that no typed text enters the record."""
+    """Yields the id of an order, or a kind, for each tag that names one. Other tags are left out.
+
+    Therefore a text that somebody typed as a tag never enters the record.
+    """
     for tag in tags:
         if order := _named(orders, tag):
             yield order.external_id
@@ -198,7 +207,7 @@ def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
 
 
 def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) -> Order | None:
-    """The order that the tag names, else the thread's order; always one of the pair's own (R-ADR-05)."""
+    """Returns the pair's order that the tag names, else the order of the thread; None without either (R-ADR-05)."""
     if order := _named(orders, tag):
         return order
     threads = {ref.order_id for ref in thread_refs}
@@ -206,19 +215,19 @@ def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) 
 
 
 def _named(orders: Sequence[Order], tag: str) -> Order | None:
-    """Returns the order that a tag names.
+    """Returns the order whose external id is the tag, or None.
 
-    Some mail programs write addresses in lower case, so case counts only between orders that differ by nothing else
-    (R-ADR-05).
+    Upper and lower case differ only if two orders differ in nothing else, because some mail programs write addresses in
+    lower case (R-ADR-05).
     """
     alike = [order for order in orders if tag and order.external_id.casefold() == tag.casefold()]
     return next((order for order in alike if order.external_id == tag or len(alike) == 1), None)
 
 
 async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Standing:
-    """Returns whether the pair's seller may write to its buyer before there is a message (R-POL-19).
+    """Returns whether the pair's seller may write to the buyer at `now`, before there is a message (R-POL-19).
 
-    `order` is None for mail about no order.
+    `order` is the order that the mail would be about, None for mail about no order. Raises UnavailableError.
     """
     policy = marketplace.policy_at(now)
     facts = Facts(

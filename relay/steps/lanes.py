@@ -1,17 +1,18 @@
-"""The lanes of one process (R-OUT-01, R-OUT-02): a slow server holds up the mail to itself and to nobody else.
+"""The lanes of one process (R-OUT-01, R-OUT-02): a slow server delays only the mail to itself.
 
-Each destination has a lane, and so have its organization (the registered domain) and each address of a server, a /64
-for IPv6. A lane has a window: the number of attempts that it may have at once. A new lane begins with one; each quick
-answer doubles the window, up to the limit for each destination. A lane that times out shrinks to one and is closed for
-a while, each time for longer, until a server answers again.
+Each destination has a lane. Its organization (the registered domain) has a lane too, and so has each address of a
+server, where all addresses of an IPv6 /64 network share one lane. A lane has a window, which is the number of attempts
+that it may have at once. The window of a new lane is one. Each quick answer doubles the window, up to the limit for
+each destination. If an attempt times out, the window becomes one and the lane is closed for a while. With each further
+time-out the lane is closed for longer, until a server answers again.
 
-Of all places, a quarter is kept for lanes that are open, and a lane that is new cannot take them. Lanes that lately
-timed out may have a quarter of the places in all. An attempt that takes longer than `slow_after_s` counts as one of
-these from then on; if their share is used up, it is cut off. So the other places are never taken for long, whatever the
-number of servers that do not answer.
+A quarter of all places is reserved for lanes that are open, so that new lanes cannot take every place. Lanes that timed
+out lately may use at most a quarter of all places. An attempt that takes longer than `slow_after_s` is counted among
+these slow ones; if they already use their whole quarter, the attempt is cut off. Therefore the other places are never
+occupied for long, whatever the number of servers that do not answer.
 
-Destinations with a configured route always have the whole window, from the start on: the administrator has chosen their
-server, and no stranger can.
+A destination with a configured route always has the whole window, because the administrator has chosen its server and
+no stranger can choose it.
 """
 
 import asyncio
@@ -29,12 +30,12 @@ from relay.core.public_suffixes import organizational_domain
 from relay.ports import Clock, Delivery, Observer
 
 DEPTH: Final = 4
-"""Items in hand per place: enough that a slow commit never leaves a connection idle."""
+"""The number of items in hand for each place, so that a slow commit never leaves a connection idle."""
 _MOST_PATHS: Final = 10_000
 _LONGEST_CLOSED: Final = 8
-"""A lane is closed for at most so many times `back_off_s`."""
+"""The longest time for which a lane is closed, as a multiple of `back_off_s`."""
 _BYTES_A_SECOND: Final = 65_536
-"""An attempt with a big content may take so much longer before it counts as slow."""
+"""An attempt is slow only after `slow_after_s` plus the time to send its content at this number of bytes per second."""
 _SOON_S: Final = 1.0
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 
@@ -43,9 +44,12 @@ Kind = Literal["destination", "organization", "address", "route"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneLimits:
-    """`concurrency` attempts at once in all, `per_destination` in each lane; `interval_s` between two of a destination.
+    """The limits of the lanes of one process.
 
-    `attempt_s` is the longest time of one attempt. A lane is closed for `back_off_s` when its server puts off all mail.
+    - `concurrency` is the number of attempts at once in all lanes, and `per_destination` the number in each lane.
+    - `interval_s` is the shortest time between the starts of two attempts to one destination.
+    - An attempt counts as slow after `slow_after_s`, and `attempt_s` is its longest time.
+    - A lane is closed for `back_off_s` when its server refuses all mail for now.
     """
 
     concurrency: int = 50
@@ -84,7 +88,7 @@ class _Lane:
         self.state = _State.OPEN
 
     def lag(self) -> None:
-        """The server answers, but slowly."""
+        """Records a slow answer: the lane is open again, and its window is halved."""
         self.timeouts, self.closed_until_s = 0, 0
         self.window = max(1, self.window // 2)
         self.state = _State.SLOW if self.window == 1 else self.state
@@ -92,10 +96,10 @@ class _Lane:
 
 @dataclass(slots=True, eq=False)
 class _Path:
-    """The lanes of one destination.
+    """The lanes of one destination, and the items that wait for a place in them.
 
-    `wider` is the lane of the organization, or of the route if there is one. `address` is the lane of the address that
-    was dialled last. `waiting` are the items in hand that wait for their turn.
+    `wider` is the lane of the organization, or of the route if there is one. `address` is the lane of the server
+    address that was contacted last. `waiting` are the items in hand that wait for their turn.
     """
 
     own: _Lane
@@ -110,7 +114,7 @@ class _Path:
             return _State.OPEN
         if self.own.state is _State.SLOW or (self.address is not None and self.address.state is _State.SLOW):
             return _State.SLOW
-        # A destination that answers does not suffer from another one of its organization.
+        # A destination that answers is not slowed down by another destination of the same organization.
         if self.own.state is _State.NEW and self.wider is not None and self.wider.state is _State.SLOW:
             return _State.SLOW
         return self.own.state
@@ -136,7 +140,7 @@ class _Path:
         return wider.running < (wider.limit if is_open else wider.window)
 
     def closed_s(self, now_s: float) -> float:
-        """Returns for how long no item may be sent; 0 for an open path."""
+        """Returns the number of seconds for which no item may be sent; 0 if all lanes are open."""
         until_s = self.own.closed_until_s
         if self.address is not None:
             until_s = max(until_s, self.address.closed_until_s)
@@ -148,8 +152,8 @@ class _Path:
 class ProcessLanes:
     """Implements `ports.Lanes` in the memory of one process.
 
-    `routes` has the name of the server for each routed domain, or for "*". The methods beyond the port are for the
-    items in hand and their attempts, in this module.
+    `routes` has the name of the server for each routed domain; the key "*" stands for all other domains. The methods
+    that the port does not have are for `ItemInHand` and `LaneAttempt`.
     """
 
     def __init__(
@@ -171,7 +175,7 @@ class ProcessLanes:
 
     @property
     def spare(self) -> int:
-        """The number of items, of all destinations, that may be taken in hand beside those that are."""
+        """Returns the number of further items, for all destinations together, that may be taken in hand."""
         return self.limits.concurrency * DEPTH - sum(self.items.values())
 
     def room(self, destination: str) -> int:
@@ -218,13 +222,13 @@ class ProcessLanes:
         return lane
 
     def _forget(self) -> None:
-        """Removes the path that was not used for the longest time."""
+        """Removes the destination that was not used for the longest time and has no item in hand."""
         name = next((name for name, path in self._paths.items() if not path.own.items), None)
         if name is not None:
             del self._paths[name]
 
     def _share(self, state: _State) -> int:
-        """Returns how many more items of lanes in this state may be in hand."""
+        """Returns how many more items whose lanes are in this state may be taken in hand."""
         if state is _State.OPEN:
             return self.limits.concurrency * DEPTH
         unproven = self.items[_State.NEW] + self.items[_State.SLOW]
@@ -247,7 +251,10 @@ class ProcessLanes:
             lane.grow()
 
     def count_as_slow(self, in_hand: "ItemInHand") -> bool:
-        """Counts an attempt among the slow ones; False if their share is used up."""
+        """Counts an attempt among the slow ones, and returns True.
+
+        Returns False if the slow ones use their whole share.
+        """
         if in_hand.state is not _State.SLOW:
             if self.items[_State.SLOW] >= self._most_slow:
                 return False
@@ -259,7 +266,10 @@ class ProcessLanes:
     # ------------------------------------------------------------ turns
 
     def start(self, in_hand: "ItemInHand") -> bool:
-        """Gives the item its places, if there is one in each of its lanes."""
+        """Takes a place in each lane of the item, and returns True.
+
+        Returns False, with no place taken, if one has none free.
+        """
         path = in_hand.path
         if self.running >= self.limits.concurrency or not path.has_place(in_hand.address):
             return False
@@ -283,7 +293,7 @@ class ProcessLanes:
         self.pump()
 
     def pump(self) -> None:
-        """Starts the items that have a place now, one of each destination after the other."""
+        """Starts the waiting items for which places are free, one item of each destination in turn."""
         started = True
         while started and self.queued:
             started = False
@@ -293,7 +303,7 @@ class ProcessLanes:
                     started = True
 
     def dismiss(self) -> None:
-        """Puts off the items that wait for a lane which was closed, or has shrunk, since they were taken in hand."""
+        """Puts off the waiting items whose lane was closed or became slow after they were taken in hand."""
         now_s = self.clock.monotonic_s()
         for path in list(self.queued):
             closed_s, is_slow = path.closed_s(now_s), path.state is _State.SLOW
@@ -303,7 +313,10 @@ class ProcessLanes:
 
 
 class ItemInHand:
-    """Implements `ports.InHand`. `places` are the lanes in which the item has a place, `late` is set by its attempt."""
+    """Implements `ports.InHand`.
+
+    `places` are the lanes in which the item has a place. `late` is True if its attempt was slow.
+    """
 
     __slots__ = (
         "_gone",
@@ -348,7 +361,10 @@ class ItemInHand:
         return 0
 
     def call(self, wait_s: float) -> None:
-        """Ends the wait of the item, which is the first or any other that waits."""
+        """Ends the wait of this item.
+
+        `wait_s` is 0 if it may start, else the number of seconds by which it is put off.
+        """
         self._unqueue()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(wait_s)
@@ -479,15 +495,18 @@ class LaneAttempt:
 
 
 _turn: ContextVar[ItemInHand | None] = ContextVar("_turn", default=None)
-"""The item whose turn the current task has: the worker attempts each item in a task of its own."""
+"""The item whose turn the current asyncio task has. The worker attempts each item in a task of its own."""
 
 
 def _network(address: str) -> str:
-    """Returns the address; its /64 for IPv6, of which one server may have any number of addresses."""
+    """Returns the name of a lane for an IP address: the address itself for IPv4, its /64 network for IPv6.
+
+    One server may have any number of addresses in one /64 network.
+    """
     ip = ip_address(address.partition("%")[0])
     return str(ip_network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else address
 
 
 def is_whole_domain(delivery: Delivery) -> bool:
-    """Whether a failure for now is about the whole host rather than one mailbox (R-OUT-02)."""
+    """Returns whether a temporary failure concerns the whole server, and not only one mailbox (R-OUT-02)."""
     return not (delivery.accepted or delivery.permanent) and (delivery.phase in _HOST_PHASES or delivery.code == 421)

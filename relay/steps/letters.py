@@ -1,4 +1,7 @@
-"""The relay's own letters: each has a record of its own, and goes through the queue like all mail."""
+"""The letters that the relay itself writes.
+
+Each letter has a record, and is delivered through the queue like all mail.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +23,14 @@ from relay.steps.queueing import domain_of
 from relay.steps.services import Services
 
 _TURN_S: Final = 60
-"""The time in which the same report is not accepted again, while its letter is written."""
+"""The number of seconds in which a repeated report about the same message is ignored, while its letter is written."""
 
 
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
-    """Writes to a seller about a policy that will take effect, with its changes (R-POL-20)."""
+    """Queues a letter to a seller about a policy version that will take effect, with its changes (R-POL-20).
+
+    `told` is the entry for the notice log. Returns False if the seller has no mailbox. Raises UnavailableError.
+    """
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     locale = locale_of(marketplace, party)
     changed = changes(marketplace.policy_at(told.at), policy)
@@ -48,9 +54,11 @@ async def to_party(
     now: datetime,
     asked: tuple[str, ...] = (),
 ) -> bool:
-    """Records and queues a letter to the party's mailbox, with the notes that it was sent, and what it asked.
+    """Records and queues a letter to the party's mailbox, in one transaction, and returns True.
 
-    False if the party has no mailbox. Raises UnavailableError, and OvertakenError if something was asked already.
+    `told` are the entries for the notice log, and `asked` are the subject ids of the questions in the letter. Returns
+    False if the party has no mailbox. Raises UnavailableError, and OvertakenError if one of the questions was put
+    already.
     """
     mailbox = await services.store.parties.mailbox(party.id)
     if mailbox is None:
@@ -76,8 +84,8 @@ async def to_party(
 class AbuseReport:
     """A party's report about a message (R-REW-09).
 
-    `order` is the marketplace's order id, "" for none; `words` are the reporter's text; `event` is the data of the
-    event in the message's history, which does not hold that text.
+    `order` is the marketplace's order id, or "". `words` is the reporter's text. `event` is the data of the event for
+    the message's history, and does not contain the text.
     """
 
     message_id: str
@@ -89,9 +97,9 @@ class AbuseReport:
 
 
 async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
-    """Writes a letter to the operator and marks the message, in one transaction.
+    """Queues a letter to the operator and marks the message, in one transaction, and returns True.
 
-    False if the same report is being written already. Raises UnavailableError.
+    Returns False if the same report is being written already. Raises UnavailableError.
     """
     marketplace = services.marketplaces.by_id[said.reporter.marketplace_id]
     turn = NoticeSent(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
@@ -122,7 +130,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
 
 
 async def is_being_reported(notice_log: NoticeLog, party_id: str, message_id: str, now: datetime) -> bool:
-    """Whether the same report was made within the last minute."""
+    """Returns whether the party reported the same message within the last minute. Raises UnavailableError."""
     told_at = await notice_log.last_at(party_id, _report_topic(message_id))
     return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
 

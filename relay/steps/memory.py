@@ -1,7 +1,7 @@
-"""Personal data that the process keeps in memory for speed, and dropping it.
+"""The personal data that the process keeps in memory for speed, and the function that drops it.
 
-The store keeps decrypted pairs and unwrapped keys; the rewrite keeps searches for addresses and names; Python's `re`
-keeps patterns that were compiled at run time. All three are bounded in number; `forget` bounds them in time.
+The store keeps decrypted pairs and keys. The rewrite keeps compiled searches for addresses and names. Python's `re`
+module keeps patterns that were compiled at run time. All three are limited in number, and `forget` limits them in time.
 """
 
 import re
@@ -11,12 +11,17 @@ from relay.core.rewrite import scrub
 from relay.ports import Store
 
 KEPT_S: Final = 600
-"""Nothing is kept for longer than this. The daemon calls `forget` that often; to build everything again costs about a
-millisecond for each pair that has mail."""
+"""The longest time in seconds for which personal data is kept in memory. The daemon calls `forget` at this interval.
+
+To build the data again costs about a millisecond for each pair that has mail.
+"""
 
 
 def forget(store: Store) -> None:
-    """Drops all of it. The erasure of a person calls this too, in the process in which it runs."""
+    """Drops all personal data that the process keeps in memory.
+
+    The erasure of a person calls this function too, in the process that carries out the erasure.
+    """
     store.forget()
     scrub.forget()
     re.purge()

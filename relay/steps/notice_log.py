@@ -1,6 +1,7 @@
-"""The limits on notices to one party.
+"""The limits of the notices to one party.
 
-The same notice is not repeated at once (R-POL-11), and there are at most so many an hour (R-OUT-07).
+The same notice is not repeated within a certain time (R-POL-11), and a party gets a limited number of notices an hour
+(R-OUT-07).
 """
 
 from collections.abc import Mapping
@@ -19,17 +20,23 @@ from relay.steps.services import NoticeQuota
 
 _PARTIES: Final = 10_000
 _PAUSE: Final = timedelta(minutes=1)
-"""The shortest wait of a notice that is late: places become free one by one, and all that wait ask again each time."""
+"""The shortest time for which a notice over the limit waits.
+
+Places become free one by one, and all waiting notices ask for a place each time.
+"""
 _LONGEST_WAIT: Final = timedelta(days=7)
-"""A notice that could leave only after this time is not written: the record tells about the message. It must be less
-than the wait that a claim takes for a clock that has jumped (`store/queue.py`)."""
+"""The longest wait of a notice. A notice that would wait longer is not written, and only the record has its content.
+
+This must be shorter than the wait after which a claim assumes that the clock has jumped (`store/queue.py`).
+"""
 
 
 def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
-    """Returns the key under which a notice is suppressed, None if it is sent every time.
+    """Returns the key by which repetitions of this notice are found; None for a notice that is sent every time.
 
-    Suppressed are exhausted quotas (per staff address; pair and buyer quotas per recipient, R-POL-11) and repeated
-    warnings, except those of misused marks (R-POL-06).
+    Two kinds of notices are not repeated: those about exhausted quotas (one for each address of a seller's staff; for
+    the quotas of a pair or buyer, one for each recipient, R-POL-11), and those about warnings, except warnings of
+    misused marks of importance (R-POL-06).
     """
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
     code = verdict.main_reason.code
@@ -45,9 +52,10 @@ def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
 
 
 async def was_just_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
-    """Whether the notice can be left out, because the party has got it a short while ago.
+    """Returns whether the party got the same notice lately, so that this one is left out. Raises UnavailableError.
 
-    A notice of a quota counts for the rest of its day. The clock may have jumped since the last notice.
+    A notice about a quota counts for the rest of its day, any other for `digest_s` seconds. The time since the last
+    notice is taken without its sign, because the clock may have jumped back.
     """
     told_at = await notice_log.last_at(told.party_id, told.topic)
     if told_at is None:
@@ -60,12 +68,13 @@ async def was_just_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent
 
 
 class StoredNoticeQuota:
-    """Implements `NoticeQuota`: notices above the hourly limit are due in one of the next hours.
+    """Implements `NoticeQuota`: notices above the hourly limit become due in one of the next hours.
 
-    The limit is kept twice. `next_free` plans: it spreads new notices over the coming hours. `admit` holds the limit
-    when a notice is about to leave, because notices also become late together, as when a host or the relay was down.
-    The store counts committed and delivered notices, so that the limit holds after restarts; this object counts those
-    that are not committed or not delivered yet. Each notice counts once, by its id.
+    The limit is applied twice. `next_free` applies it to new notices, and spreads them over the coming hours. `admit`
+    applies it to a notice that is about to be sent, because many notices can become late together, for example after a
+    host or the relay was down. The store counts committed and delivered notices, so that the limit holds after a
+    restart. This object counts the notices that are not committed or not delivered yet. Each notice counts once, by its
+    id.
     """
 
     def __init__(self, store: Store, per_hour: int) -> None:
@@ -99,12 +108,12 @@ class StoredNoticeQuota:
         return max(until, now + _PAUSE)
 
     def _after(self, times: Mapping[str, datetime]) -> datetime | None:
-        """Returns the earliest time at which one more fits beside these, None if it fits at once."""
+        """Returns the earliest time at which another notice fits beside those at `times`; None if it fits at once."""
         ordered = sorted(times.values())
         return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + self._gap
 
     def _recent(self, times: dict[str, dict[str, datetime]], party_id: str, now: datetime) -> dict[str, datetime]:
-        """Returns the party's entries, after those that no longer count are dropped."""
+        """Drops the party's entries that are older than an hour, and returns the remaining ones."""
         if party_id not in times and len(times) >= _PARTIES:
             for other in list(times):
                 if not self._fresh(times[other], now):
@@ -118,10 +127,10 @@ class StoredNoticeQuota:
 
 @dataclass(slots=True)
 class ReservedSlots:
-    """The slots of the notices of one transaction.
+    """The reserved slots for the notices of one transaction.
 
-    As a context manager it releases them when the transaction fails; a transaction that was overtaken runs again, and
-    reserves again.
+    It is a context manager, which releases the slots if the block raises. A transaction that was overtaken by another
+    one runs again and reserves new slots.
     """
 
     quota: NoticeQuota

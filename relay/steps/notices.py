@@ -1,4 +1,4 @@
-"""Notices to the writer about a message: one per failure, to an address that was proven (R-OUT-07)."""
+"""Notices to the writer of a message: one for each failure, sent only to a proven address (R-OUT-07)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ _NO_FAULTS: Final = frozenset(
         ReasonCode.QUIET_HOURS,
     }
 )
-"""Reasons that need no action of the reader; they are left out of "Also noticed"."""
+"""The reasons that require no action by the reader. The section "Also noticed" of a notice leaves them out."""
 _ENDED_HOLDS: Final = frozenset({ReasonCode.HOLD_EXPIRED, ReasonCode.HOLD_REFUSED})
 _EXCERPT_MARGIN: Final = 40
 _EXCERPT_LONGEST: Final = 120
@@ -58,9 +58,11 @@ OWN_ALIAS: Final = Reason(code=ReasonCode.OWN_ALIAS)
 class NoticeSubject:
     """The message that a notice is about.
 
-    `reply_to` is the writer's own address if it was proven and approved for this message; if it is None the notice goes
-    to the mailbox of `author`. `alias` is the recipient's, `hidden` are the real addresses behind it. `subject` is None
-    if the writer is not proven to be `author`: no word of such mail stands in a notice.
+    - `author` is the side of the writer.
+    - `reply_to` is the writer's own address if it was proven and approved for this message. If it is None, the notice
+      is sent to the mailbox of `author`.
+    - `alias` is the recipient's alias, and `hidden` are the real addresses that it stands for.
+    - `subject` is None if the writer is not proven to be `author`: then the notice contains no text of the message.
     """
 
     message_id: str
@@ -78,9 +80,10 @@ class NoticeSubject:
 async def about_verdict(
     services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement
 ) -> OutgoingNotice | None:
-    """Returns the notice of a message that policy held, returned, or relayed with a warning.
+    """Returns the notice about a message that the policy held, returned, or relayed with a warning.
 
-    None if too many notices wait already, as for all notices here (`NoticeSlots`). Raises UnavailableError.
+    Returns None if too many notices wait for the party already; this holds for all functions of this module. Raises
+    UnavailableError.
     """
     verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)
@@ -92,9 +95,9 @@ async def about_verdict(
 async def about_check(
     services: Services, slots: NoticeSlots, incoming: Incoming, checked: Checked
 ) -> OutgoingNotice | None:
-    """Returns the answer to mail to `check+ALIAS` (R-POL-19).
+    """Returns the answer to a message to `check+ALIAS` (R-POL-19); None if too many notices wait for the party.
 
-    It does not disclose the buyer's quiet hours. Raises UnavailableError.
+    The answer does not disclose the buyer's quiet hours. Raises UnavailableError.
     """
     judgement, verdict = checked.judgement, checked.judgement.verdict
     reasons = tuple(one for one in (*verdict.reasons, *verdict.warnings) if one.code is not ReasonCode.QUIET_HOURS)
@@ -136,7 +139,7 @@ async def _of_verdict(
         order=facts.order.external_id if facts.order else "",
     )
     if not judgement.writer.registered:
-        # The owner reads it, and nothing in it may be the words of somebody else (R-SND-02).
+        # The owner of the account reads the notice, and it must not contain text by anybody else (R-SND-02).
         reason = Reason(code=reason.code) if reason is not None else None
         about = replace(about, subject=None, original_message_id="")
         return await _notice(services, slots, about, notice_type, reason, incoming.received_at, **more)
@@ -157,10 +160,10 @@ async def _of_verdict(
 
 
 def is_from_mailbox_of_other_side(judgement: Judgement) -> bool:
-    """Returns whether unlisted mail comes from the mailbox of the party that it goes to, proven without a login.
+    """Returns whether unlisted mail comes from the mailbox of its own recipient, proven by DNS and without a login.
 
-    The party that wrote to its own alias gets a notice. Other addresses on its list do not count, because somebody else
-    may have put them there.
+    This is mail of a party that wrote to its own alias, and the party gets a notice. Other addresses on the party's
+    list do not count, because another person may have put them on the list.
     """
     writer, verdict, facts = judgement.writer, judgement.verdict, judgement.facts
     is_request = bool(verdict.reasons) and verdict.main_reason.code is ReasonCode.SENDER_PENDING
@@ -172,9 +175,10 @@ def is_from_mailbox_of_other_side(judgement: Judgement) -> bool:
 async def about_own_alias(
     services: Services, slots: NoticeSlots, incoming: Incoming, judgement: Judgement
 ) -> OutgoingNotice | None:
-    """Returns the notice to a party that wrote to its own alias, in place of the request to the other side (R-REW-05).
+    """Returns the notice to a party that wrote to its own alias (R-REW-05).
 
-    None if it could leave only after a week. Raises UnavailableError.
+    It replaces the question to the other side. Returns None if the notice could be sent only after a week. Raises
+    UnavailableError.
     """
     own = judgement.facts.pair.side(judgement.facts.to)
     about = NoticeSubject(
@@ -200,9 +204,10 @@ async def about_refusal(
     reason: Reason,
     proven: Judgement,
 ) -> OutgoingNotice | None:
-    """Returns the notice of a recipient that was refused beside another one, for which the writer is proven.
+    """Returns the notice about a refused recipient, to a writer who is proven for another recipient of the transaction.
 
-    Raises UnavailableError.
+    `proven` is the judgement for the other recipient. Returns None if too many notices wait for the party. Raises
+    UnavailableError.
     """
     head = proven.mail.head
     about = NoticeSubject(
@@ -229,10 +234,10 @@ async def about_item(
     now: datetime,
     delivery: Delivery | None = None,
 ) -> OutgoingNotice | None:
-    """Returns the notice of a message that was accepted before.
+    """Returns the notice about an accepted message whose item was delayed, returned or bounced.
 
-    None if its writer gets none (automatic mail, mail to the own alias) or no longer exists, and at the end of a hold
-    about which the owner was not asked. Raises UnavailableError.
+    Returns None if the writer gets no notice (automatic mail, or mail to the writer's own alias), if the writer no
+    longer exists, or if a hold ended and its owner was never asked about it. Raises UnavailableError.
     """
     about = await _recall(services, item)
     if about is None:
@@ -255,7 +260,7 @@ async def about_item(
 
 
 async def _recall(services: Services, item: Item) -> NoticeSubject | None:
-    """Reads the item's message from the record, which is needed only after a failure."""
+    """Returns the subject of a notice about the item, read from the record; None if nobody gets a notice."""
     stored = await services.store.records.message(item.message_id)
     marketplace = services.marketplaces.by_id.get(item.marketplace_id)
     if stored is None or marketplace is None:
@@ -266,7 +271,7 @@ async def _recall(services: Services, item: Item) -> NoticeSubject | None:
     if pair is None or role is None or detail.automatic:
         return None
     if detail.listed_by is ListedBy.OTHER_SIDE and detail.proof is not Proof.LOGIN:
-        return None  # the notice would go to the other side, and the writer got one at once (`about_own_alias`)
+        return None  # the other side would get the notice; the writer got a notice at once (`about_own_alias`)
     reply_to = None
     if detail.registered:
         try:
@@ -298,7 +303,10 @@ async def _notice(
     now: datetime,
     **more: Any,
 ) -> OutgoingNotice | None:
-    """`more` are further fields of `NoticeRequest`."""
+    """Returns a notice as a queue item with its content; None if too many notices wait for the party.
+
+    `more` has further fields of `NoticeRequest`.
+    """
     marketplace, party = about.marketplace, about.author.party
     item_id = services.ids.new()
     due_at = await slots.next_free(party.id, item_id, now)
@@ -330,7 +338,7 @@ async def _notice(
         destination=_domain(about.reply_to or about.author.mailbox),
         queued_at=due_at,
         due_at=due_at,
-        # A claim finds it by its time then, and does not take the long wait for a clock that has jumped.
+        # With a hold, a claim finds the item by its time, and does not mistake the long wait for a jump of the clock.
         hold=Hold.TIME if due_at > now else None,
     )
     language = services.catalogue(locale_of(marketplace, party))
@@ -338,7 +346,7 @@ async def _notice(
 
 
 def _links(urls: SignedLinkUrls, about: NoticeSubject, reason: Reason, now: datetime) -> tuple[NoticeLink, ...]:
-    """Returns the links by which the reader can act on the reason."""
+    """Returns the signed links with which the reader can act on the reason; empty if there are none."""
     purpose = _LINKS.get(reason.code)
     if purpose is None:
         return ()
@@ -346,7 +354,10 @@ def _links(urls: SignedLinkUrls, about: NoticeSubject, reason: Reason, now: date
 
 
 def _domain(mailbox: str | None) -> str:
-    """Returns the destination to queue under, "" for an erased party, which dispatch finds out again."""
+    """Returns the folded domain under which the item is queued; "" for an erased party.
+
+    The recheck before the delivery finds that the party is erased.
+    """
     try:
         return fold_domain(split(mailbox or "")[1])
     except AddressError:
@@ -354,9 +365,10 @@ def _domain(mailbox: str | None) -> str:
 
 
 def _excerpt(content: bytes, root: Part, span: Span) -> str:
-    """Returns the span's text and its surroundings on one line (R-POL-16).
+    """Returns the text of the span with some text around it, on one line (R-POL-16).
 
-    It is "" for a span in the header or in a part that is no text. It still holds addresses; `compose` removes them.
+    Returns "" for a span in the header or in a part that is not text. The excerpt may contain addresses, which
+    `compose` removes.
     """
     part = next((one for one in root.walk() if one.path == span.part), None)
     if part is None or part.children or not part.content_type.startswith("text/"):
@@ -376,5 +388,5 @@ def queued_data(notice: OutgoingNotice, notice_type: NoticeType, reason: ReasonC
 
 
 def failure(code: ReasonCode) -> Reason:
-    """Returns the reason for a failure of the delivery."""
+    """Returns the reason with this code for a failed delivery."""
     return Reason(code=code)

@@ -1,7 +1,8 @@
-"""Keeping the event loop free: light work is done at once, and heavy work elsewhere.
+"""Keeping the event loop free: light work is done at once, and heavy work outside of the loop.
 
-Pure work on a heavy message goes to a worker process (`MailWork`), because a thread holds the interpreter that the loop
-needs. Work of libraries that leave the interpreter free, such as encryption, goes to a thread (`offload`).
+Pure work on a heavy message is done in a worker process (`MailWork`), because a thread would hold the interpreter lock
+that the loop needs. Work of libraries that release the interpreter lock, such as encryption, is done in a thread
+(`offload`).
 """
 
 import asyncio
@@ -24,18 +25,22 @@ T = TypeVar("T")
 
 _FLAT: Final = ("text/", "multipart/", "message/")
 _FLAT_FILES: Final = frozenset({"text", "jpg", "png", "gif", "bmp"})
-_HEAD: Final = 2 * filetypes.SNIFFED  # enough of base64 for the bytes that are sniffed
+_HEAD: Final = 2 * filetypes.SNIFFED  # enough base64 text for the bytes by which a file type is recognized
 THREAD_BYTES: Final = 200_000
 _SPLIT_BYTES: Final = 1_000_000
 _SPLIT_PARTS: Final = 100
-"""Splitting a message of this size and with so many lines that may be boundaries takes 10 ms at most."""
+"""The number of possible MIME boundaries up to which a message is split on the loop: it takes 10 ms at most."""
 _HEADER_BYTES: Final = 30_000
-"""Reading a header of this size takes 10 ms at most."""
+"""The size of a header up to which it is read on the loop: it takes 10 ms at most."""
 _STEP_US: Final = 10_000
-"""The longest time of one step on the loop."""
+"""The longest time in microseconds of one step on the loop."""
 _MAIL_US: Final = 100_000
-"""The longest time of all steps of one message on the loop; between the steps other sessions get their turn."""
-# The worst texts take so many microseconds a byte to judge or to rewrite: nested tags, and lists of telephone numbers.
+"""The longest time in microseconds of all steps of one message on the loop.
+
+Other sessions get their turn between the steps.
+"""
+# The time in microseconds per byte that the slowest texts take to judge or to rewrite. These are nested tags and lists
+# of telephone numbers.
 _BYTE_US: Final = 1.2
 _HTML_BYTE_US: Final = 1.5
 _FIGURE_US: Final = 8
@@ -46,9 +51,9 @@ _STRANGERS: Final = "strangers"
 
 
 async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Returns `work(...)`, run in a thread if `size_bytes` is above THREAD_BYTES.
+    """Returns `work(*args, **kwargs)`, run in a thread if `size_bytes` is above THREAD_BYTES, and at once otherwise.
 
-    The change of thread costs as much as the work on 5 KB.
+    The switch to a thread costs as much time as the work on 5 KB.
     """
     if size_bytes <= THREAD_BYTES:
         return work(*args, **kwargs)
@@ -57,21 +62,28 @@ async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs
 
 @dataclass(frozen=True, slots=True)
 class MailWork:
-    """The work on one message. `party` is the party whose share of the workers it uses, "" while it is not known."""
+    """The work on one message.
+
+    `party` is the party in whose share of the workers it counts, "" while it is not known.
+    """
 
     workers: Workers
     incoming: Incoming
     party: str = ""
 
     def by(self, writer: Writer, facts: Facts) -> Self:
-        """Returns the same work on behalf of its writer.
+        """Returns the same work, counted in the share of its writer.
 
-        All writers who are not registered are one party, so that strangers do not use up the share of a registered one.
+        All writers who are not registered count as one party, so that strangers do not use up the share of a registered
+        writer.
         """
         return replace(self, party=facts.pair.side(writer.role).party.id if writer.registered else _STRANGERS)
 
     async def do(self, work: Callable[[*A], T], *args: *A, is_heavy: bool) -> T:
-        """Returns `work(*args)`, computed by a worker if it is heavy. Raises HeavyMailError, TooHeavyError."""
+        """Returns `work(*args)`, computed by a worker process if `is_heavy` is True, and at once otherwise.
+
+        Raises HeavyMailError if no worker can do it now, and TooHeavyError if it ended several workers.
+        """
         if not is_heavy:
             return work(*args)
         peer = self.incoming.peer
@@ -80,27 +92,31 @@ class MailWork:
 
 
 class ThreadWorkers:
-    """Implements `ports.Workers` with threads, for commands: nobody else waits for their interpreter."""
+    """Implements `ports.Workers` with threads.
+
+    It is for commands, in which no other task needs the interpreter meanwhile.
+    """
 
     async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:  # noqa: ARG002 - the port's shape
         return await asyncio.to_thread(work, *args)
 
 
 def is_heavy_to_split(content: bytes) -> bool:
-    """Whether it may take too long for the loop to find the parts of a message."""
+    """Returns whether splitting the message into its MIME parts may take too long on the event loop."""
     return len(content) > _SPLIT_BYTES or content.count(b"\r\n--") > _SPLIT_PARTS
 
 
 def is_heavy_to_read(root: Part) -> bool:
-    """Whether it may take too long for the loop to read the header of a message."""
+    """Returns whether reading the header of the message may take too long on the event loop."""
     return root.body_start > _HEADER_BYTES
 
 
 def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:
-    """Whether it may take too long for the loop to judge or rewrite a message, for one of its recipients or for all.
+    """Returns whether judging or rewriting the message may take too long on the event loop.
 
-    The estimate is that of the worst content of this size. A part that may unpack to much more, as an archive or a
-    document does, is always heavy.
+    The time for one recipient and the time for all `parties` recipients are limited. The estimate assumes the slowest
+    content of this size. A part that may unpack to a much larger size, such as an archive or a document, is always
+    heavy.
     """
     if len(content) * _BYTE_US > _STEP_US:
         return True
@@ -112,7 +128,7 @@ def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:
 
 
 def _more_us(content: bytes, part: Part) -> float:
-    """Returns the time that a text may take in addition to that of plain bytes."""
+    """Returns the number of microseconds that a text part may take in addition to the time for plain bytes."""
     if not part.content_type.startswith("text/"):
         return 0
     text = encodings.decode(content[part.body_start : part.end], part.encoding)
@@ -121,7 +137,10 @@ def _more_us(content: bytes, part: Part) -> float:
 
 
 def _figures(text: bytes) -> int:
-    """Returns about how many figures a text has; in the escapes of ISO-2022-JP each stands after a `#`."""
+    """Returns about how many digits a text has.
+
+    In the escape sequences of ISO-2022-JP each digit stands after a `#`.
+    """
     wide = text.count(b"#") if b"\x1b$" in text else 0
     plain = _ESCAPED.sub(b"", text) if wide else text
     return wide + len(plain) - len(plain.translate(None, _FIGURES))
@@ -135,6 +154,6 @@ def _may_unpack(content: bytes, part: Part) -> bool:
 
 
 def _network(client_ip: str) -> str:
-    """Returns the network of a client, in which one sender may own all addresses."""
+    """Returns the network of a client's address, in which one sender may own all addresses."""
     address = ip_address(client_ip)
     return str(ip_network((address, _NETWORK_BITS[address.version]), strict=False))

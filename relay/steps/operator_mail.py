@@ -1,7 +1,7 @@
 """The limits of mail to the operator, for each client and day (R-IN-06, R-IN-10).
 
-Anybody may write to `postmaster@` and `abuse@`, and a buyer's questions about an order may go to the operator. The
-store counts what they use up, so that the limits hold across processes and nodes.
+Everybody may write to `postmaster@` and `abuse@`, and a buyer's question about an order may be sent to the operator.
+The store counts this mail, so that the limits hold across processes and nodes.
 """
 
 from datetime import datetime
@@ -27,7 +27,11 @@ _LOOP: Final = Reason(code=ReasonCode.LOOP)
 async def received(
     store: Store, limits: OperatorLimits, incoming: Incoming, recipient: OperatorRecipient
 ) -> ForOperator | Refused:
-    """The operator gets mail that cannot be read too (R-IN-10), but none that is in a loop (R-OUT-08)."""
+    """Returns the outcome of mail to `postmaster@` or `abuse@`. Raises UnavailableError.
+
+    Mail that cannot be read is accepted (R-IN-10). Mail in a loop (R-OUT-08) and mail above the client's limits are
+    refused.
+    """
     content, own = incoming.content, recipient.marketplace.domains
     if hops(content) > recipient.policy.limits.hop_limit or any(domain in own for domain in operator_marks(content)):
         return Refused(recipient=recipient, reason=_LOOP)
@@ -40,7 +44,10 @@ async def received(
 async def rerouted(
     store: Store, limits: OperatorLimits, incoming: Incoming, judgement: Judgement
 ) -> Rerouted | Refused:
-    """A question to the operator counts as mail of its writer to the operator."""
+    """Returns the outcome of a buyer's question to the operator, which counts towards the writer's limits.
+
+    Raises UnavailableError.
+    """
     recipient, writer = judgement.recipient, judgement.writer
     party_id = recipient.pair.side(writer.role).party.id if writer.registered else None
     used = await uses(store, limits, incoming, recipient, party_id=party_id)
@@ -57,10 +64,10 @@ async def uses(
     *,
     party_id: str | None = None,
 ) -> tuple[Use, ...] | Reason:
-    """Returns what a message to the operator uses up of its client's day, or the reason to refuse it.
+    """Returns the amounts that a message to the operator uses up of its client's day, or the reason to refuse it.
 
-    `party_id` is the writer's if that is proven. The first message of a day is taken whatever its size. Raises
-    UnavailableError.
+    `party_id` is the id of the writer if the writer is proven. The first message of a day is accepted whatever its
+    size. Raises UnavailableError.
     """
     size_bytes, now = len(incoming.content), incoming.received_at
     party_id = party_id or incoming.peer.login_party_id
@@ -94,7 +101,8 @@ def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) ->
 def _client(incoming: Incoming) -> str:
     """Returns the name under which a client without a login is counted.
 
-    Behind a mail server in front all mail has that server's address: there the domain of MAIL FROM is counted.
+    It is the network of the client's address. If another mail server stands in front of the relay, all clients have
+    that server's address; then it is the domain of MAIL FROM.
     """
     peer = incoming.peer
     if _is_front(peer):
@@ -107,5 +115,5 @@ def _is_front(peer: Peer) -> bool:
 
 
 def _subject_id(secrets: SecretStore, marketplace_id: str, name: str) -> str:
-    """Returns the id of a client in the counters; nobody can compute the address from it (R-REC-04)."""
+    """Returns the id of a client in the counters, from which nobody can compute the client's address (R-REC-04)."""
     return keyed.base32hex(keyed.tag(secrets.get("client"), "operator", marketplace_id, name, size=16))

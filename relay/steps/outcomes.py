@@ -1,7 +1,8 @@
-"""The outcomes of one transaction's recipients before anything is written: one type for each.
+"""The possible outcomes for the recipients of one transaction, one type for each, before anything is written.
 
-The rules across recipients stand here too: shared quotas, merged copies, one 450 for all (R-IN-05, R-REW-05, R-POL-11).
-`relay.flow.judge` makes the outcomes; `relay.flow.reply`, `relay.steps.record` and `relay simulate` match them.
+The rules that concern several recipients are here too: shared quotas, merged copies, and one 450 for all (R-IN-05,
+R-REW-05, R-POL-11). `relay.flow.judge` makes the outcomes; `relay.flow.reply`, `relay.steps.record` and `relay
+simulate` match on them.
 """
 
 from collections import Counter
@@ -27,7 +28,7 @@ class ParsedMail:
     """A message whose structure and header could be read.
 
     `root` and `head` lack the fields that have no effect because no signature covers them (`core.coverage`).
-    `automatic` takes the null sender into account, which `head.automatic` does not.
+    `automatic` takes the null sender of the envelope into account, which `head.automatic` does not.
     """
 
     root: Part
@@ -38,7 +39,7 @@ class ParsedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict about the mail for one recipient, with the values that it follows from."""
+    """The verdict about the message for one recipient, with the values on which it is based."""
 
     recipient: PartyRecipient
     mail: ParsedMail
@@ -48,14 +49,14 @@ class Judgement:
 
     @property
     def waits_for_owner(self) -> bool:
-        """Whether the mail is held, and the owner of the writer's account must decide about it (R-SND-02, R-IN-09)."""
+        """Returns whether the mail is held until the owner of the writer's account decides (R-SND-02, R-IN-09)."""
         return self.verdict.action is Action.HOLD and not self.writer.registered
 
     @property
     def has_reader(self) -> bool:
-        """Whether a notice about this mail reaches its writer, and not somebody whom a stranger writes for.
+        """Returns whether a notice about this mail is sent to the person who wrote it, and not to a victim of a forger.
 
-        The writer is listed, has logged in, or wrote from an own address to the own alias.
+        This is so if the writer is registered, has logged in, or has proven to be the party that the alias stands for.
         """
         writer = self.writer
         return writer.registered or writer.proof is Proof.LOGIN or writer.role is self.facts.to
@@ -72,7 +73,10 @@ class _Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relayed(_Judged):
-    """The mail goes to the other side, now or at `verdict.not_before`. `uses` is what it costs of the day's quotas."""
+    """The mail is sent to the other side, now or at `verdict.not_before`.
+
+    `uses` are the quota counts that it uses up.
+    """
 
     rewritten: Rewritten
     uses: tuple[Use, ...]
@@ -80,9 +84,9 @@ class Relayed(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held(_Judged):
-    """The mail waits for a decision or for a time, ready to go to the other side.
+    """The mail waits for a decision or for a time, and is already rewritten for the other side.
 
-    `uses` counts on the day on which the mail leaves.
+    `uses` are the quota counts that it uses up on the day on which it is sent.
     """
 
     rewritten: Rewritten
@@ -93,8 +97,8 @@ class Held(_Judged):
 class Rerouted(_Judged):
     """A buyer's question about an order that the operator fulfils.
 
-    It goes to the operator as it was received, at once or after a hold (R-POL-13). `uses` is what it costs of the
-    writer's limits (R-IN-06).
+    The operator gets the message as it was received, at once or after a hold (R-POL-13). `uses` are the counts of the
+    writer's limits that it uses up (R-IN-06).
     """
 
     uses: tuple[Use, ...]
@@ -102,16 +106,17 @@ class Rerouted(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned(_Judged):
-    """The mail is recorded and not delivered. `uses` is what it costs of the writer's limit on such mail."""
+    """The mail is recorded and not delivered. `uses` are the counts of the writer's limit on returned mail."""
 
     uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked(_Judged):
-    """The mail was sent to `check+ALIAS`: the answer is a notice, and nothing is relayed (R-POL-19).
+    """The mail was sent to `check+ALIAS`: the relay answers with a notice and relays nothing (R-POL-19).
 
-    `reach` stands in the answer to a registered seller; it is None for everybody else. `uses` as in `Returned`.
+    `reach` is the answer to a registered seller whether the buyer may be written to; it is None for every other writer.
+    `uses` are the counts of the writer's limit on checks.
     """
 
     reach: Standing | None
@@ -120,14 +125,14 @@ class Checked(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The SMTP dialogue ends in 5xx without a notice.
+    """The SMTP server answers this recipient with 5xx, and the writer gets no notice.
 
-    Nothing proves that the address which would get the notice wrote the mail, unless another recipient of the
-    transaction does (`docs/decisions/0005-one-reply.md`). A used-up quota is a 450 instead: the client keeps the
-    message until the quota's reset (R-POL-11). `uses` as in `Returned`; only mail of a login has any.
+    A notice would be sent to an address that is not proven to have written the mail, unless the writer is proven for
+    another recipient of the transaction (`docs/decisions/0005-one-reply.md`). If a quota is used up the answer is 450,
+    because the client then keeps the message until the reset of the quota (R-POL-11).
 
-    `is_kept` means that the content is kept for a short time: that of mail whose From address is neither proven nor
-    listed (R-REC-01).
+    `uses` are the counts of the writer's limit on such mail; only mail from a client with a login has any. `is_kept`
+    means that the content is kept for a short time, because the From address is neither proven nor listed (R-REC-01).
     """
 
     recipient: Recipient
@@ -138,9 +143,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """The mail came before by the same signature, to the same alias; the record `of` has it (R-IN-09).
+    """A message with the same signature was sent to the same alias before; its record has the id `of` (R-IN-09).
 
-    It is recorded and not delivered again. The client gets 250: it may have lost the first answer.
+    The message is recorded and not delivered again. The client gets 250, because it may not have received the first
+    answer.
     """
 
     recipient: PartyRecipient
@@ -150,9 +156,9 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForOperator:
-    """Mail to `postmaster@` or `abuse@`, which the operator gets as it was received (R-IN-10).
+    """Mail to `postmaster@` or `abuse@`, which is sent to the operator as it was received (R-IN-10).
 
-    `uses` is what it costs of the client's limits (R-IN-06).
+    `uses` are the counts of the client's limits that it uses up (R-IN-06).
     """
 
     recipient: OperatorRecipient
@@ -165,7 +171,10 @@ DistinctResult = JudgedResult | Refused | Duplicate | ForOperator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A further address that `into` serves too (R-REW-05). It has no record of its own, and shares the reply."""
+    """A further address whose mail the outcome `into` already covers (R-REW-05).
+
+    It has no record of its own, and gets the same reply.
+    """
 
     into: DistinctResult
 
@@ -175,9 +184,9 @@ RecipientResult = DistinctResult | Merged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionResult:
-    """The outcome of each address of `Incoming.rcpt_to`, in the same order.
+    """The outcome for each address of `Incoming.rcpt_to`, in the same order.
 
-    `mail` is None when the message could not be read; then each outcome is Refused, ForOperator or Merged.
+    `mail` is None if the message could not be read; then each outcome is Refused, ForOperator or Merged.
     """
 
     mail: ParsedMail | None
@@ -185,10 +194,11 @@ class TransactionResult:
 
     @property
     def rejects(self) -> bool:
-        """Whether returned mail is answered with 5xx and without a notice.
+        """Returns whether returned mail is answered with 5xx, so that no notice is needed.
 
-        The marketplaces of all recipients want it so (`reject_at_data`), and all recipients return the mail for the
-        same reason. The writer is proven: the answer to all others names no reason, so the account's owner gets it.
+        This requires that the marketplaces of all recipients have `reject_at_data` set, that all recipients return the
+        mail for the same reason, and that the writer is proven. The reply to an unproven writer never names the reason;
+        the owner of the account gets it by notice.
         """
         distinct = [one for one in self.recipients if not isinstance(one, Merged)]
         returned = [one for one in distinct if isinstance(one, Returned) and one.recipient.marketplace.reject_at_data]
@@ -199,9 +209,9 @@ class TransactionResult:
 
 @dataclass(frozen=True, slots=True)
 class OwnCopy:
-    """The writer's own alias beside the alias of the other side, which is `of` (R-REW-05).
+    """The outcome for the writer's own alias, beside the other side's alias in the same transaction (R-REW-05).
 
-    The other side gets the mail itself, and the writer gets no copy of it.
+    `of` is the recipient of the other side. The other side gets the mail itself, and the writer gets no copy of it.
     """
 
     of: RecipientKey
@@ -209,7 +219,10 @@ class OwnCopy:
 
 @dataclass(slots=True)
 class ResultsInTransaction:
-    """The results so far. `spent` holds the counters that they use up: the next recipient finds that much less."""
+    """The outcomes of the transaction so far.
+
+    `spent` has the counts that these outcomes use up, so that the quotas of the next recipient are reduced by them.
+    """
 
     resolved: ResolvedRecipients
     spent: Counter[Use] = field(default_factory=Counter)
@@ -225,11 +238,10 @@ class ResultsInTransaction:
             self.spent.update(result.uses)
 
     def own_copy(self, recipient: PartyRecipient) -> OwnCopy | None:
-        """Returns how an alias is merged into the other side's recipient if it is the writer's own.
+        """Returns the merging of the writer's own alias into the other side's recipient.
 
-        None where the other side is no recipient of the transaction.
-
-        Of the two aliases of somebody who is listed on both sides of a pair only the first is merged.
+        Returns None if the other side is not a recipient of the transaction. If a writer is listed on both sides of the
+        pair, both aliases are the writer's own, and only the first is merged.
         """
         other = RecipientKey(recipient.pair.id, recipient.to.other, recipient.check)
         if other not in self.resolved.distinct or other in self._own_copies:
@@ -237,7 +249,7 @@ class ResultsInTransaction:
         return OwnCopy(other)
 
     def in_order(self, incoming: Incoming) -> tuple[RecipientResult, ...]:
-        """Returns one result for each address of `incoming.rcpt_to`, with further addresses of a recipient merged."""
+        """Returns one outcome for each address of `incoming.rcpt_to`, in order; a repeated recipient becomes Merged."""
         results = _put_off(incoming, self._results)
         seen: set[RecipientKey] = set()
         ordered: list[RecipientResult] = []
@@ -252,9 +264,9 @@ class ResultsInTransaction:
 def _put_off(
     incoming: Incoming, results: Mapping[RecipientKey, DistinctResult]
 ) -> Mapping[RecipientKey, DistinctResult]:
-    """Puts the mail off with 450 if a quota holds it for every recipient.
+    """Returns the outcomes, all of them changed to a refusal with 450 if a quota holds the mail for every recipient.
 
-    This is for sessions with a login: their client keeps the message until the reset (R-POL-11).
+    This applies only to sessions with a login, whose client keeps the message until the reset (R-POL-11).
     """
     if incoming.peer.login_party_id is None:
         return results

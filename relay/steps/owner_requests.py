@@ -1,7 +1,8 @@
-"""Questions to the owner of an account: may an address write for it, is a mail the owner's own (R-SND-02, R-IN-09).
+"""Questions to the owner of an account: whether an address may write for it, and whether a mail is the owner's own.
 
-They are put by housekeeping and not by the flow, so that the answer to a mail, and its time, do not depend on whether
-the owner is asked. They hold no word of the mail, because anybody may have written it.
+Housekeeping puts the questions, and not the flow of a message. Therefore neither the answer to a mail nor the time of
+the answer shows whether the owner is asked. The questions contain no text of the mail, because anybody may have written
+it (R-SND-02, R-IN-09).
 """
 
 from collections.abc import Sequence
@@ -23,17 +24,21 @@ from relay.steps.services import Services
 
 _HOUR: Final = timedelta(hours=1)
 _SINGLES: Final = ("request 1", "request 2", "request 3")
-"""The topics under which the notice log keeps the last three letters about one question each."""
+"""The topics under which the notice log has the last three letters with a single question."""
 _DIGEST: Final = "request digest"
 _FRESH: Final = timedelta(minutes=10)
-"""If more questions wait than may be put one by one, and the oldest has waited for longer, one letter puts them all."""
+"""The time after which one letter puts all waiting questions, if more of them wait than may be put one by one.
+
+It is counted from the oldest question.
+"""
 _LONGEST_DIGEST: Final = 50
 
 
 async def ask(services: Services, party: Party, now: datetime) -> None:
-    """Puts the questions that wait for this party: a letter for each of the first three an hour, then one an hour.
+    """Puts the waiting questions to the party: three letters an hour with one question each, then one with all others.
 
-    Raises UnavailableError.
+    A letter with many questions is followed by none for an hour. Questions that must not be put are closed. Raises
+    UnavailableError.
     """
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     mailbox = await services.store.parties.mailbox(party.id)
@@ -48,14 +53,14 @@ async def ask(services: Services, party: Party, now: datetime) -> None:
     try:
         for topics, questions in await _letters(services.store.notice_log, party, asked, now):
             await _write(services, marketplace, party, topics, questions, now)
-    except OvertakenError:  # another node has asked
+    except OvertakenError:  # another node has put the question
         return
 
 
 async def _letters(
     notice_log: NoticeLog, party: Party, asked: Sequence[OpenRequest], now: datetime
 ) -> Sequence[tuple[Sequence[str], Sequence[OpenRequest]]]:
-    """Returns the letters that may be written now: the topics to note, and the questions in it."""
+    """Returns the letters that may be written now, each with its topics for the notice log and its questions."""
 
     async def is_free(topic: str) -> bool:
         told_at = await notice_log.last_at(party.id, topic)
@@ -99,17 +104,17 @@ async def _write(
 
 
 async def _is_asked(services: Services, marketplace: Marketplace, party: Party, mailbox: str, one: OpenRequest) -> bool:
-    """Whether the owner is asked, and the question is still open.
+    """Returns whether the question is still open and may be put to the owner.
 
-    Never about an address that is the other side's, or the relay's. A buyer who has opted out is asked about addresses
-    at the domain of the buyer's own mailbox, and about those that the buyer has decided on before.
+    The owner is never asked about an address of the other side or of the relay. A buyer with an opt-out is asked only
+    about addresses at the domain of the buyer's own mailbox, and about addresses that the buyer has decided on before.
     """
     sender, request = one.sender, one.request
     is_open = sender.state is SenderState.UNKNOWN if request.purpose is Purpose.SENDER else True
     if not one.held or not is_open or services.marketplaces.is_own(sender.address):
         return False
-    # With a login the account itself put the address into From, and a missing question would tell whose address it is.
-    # An approved address is the account's own.
+    # After a login the account itself has put the address into From, and a missing question would show whose address it
+    # is. An approved address belongs to the account.
     is_own_doing = sender.added_by == "login" or sender.state is SenderState.APPROVED
     if not is_own_doing and await services.store.senders.listed_by_counterpart(
         marketplace.id, party.id, sender.address

@@ -1,7 +1,7 @@
-"""The plan of a rewrite: aliases, names and ids to put in, and the additions in the reader's language.
+"""The plan of a rewrite: the aliases, names and ids to insert, and the additions in the reader's language.
 
-The additions are the footer with its signed links, List-Unsubscribe, and placeholders for the parts that policy strips
-(R-REW-08, R-REW-09, R-POL-02).
+The additions are the footer with its signed links, the field List-Unsubscribe (RFC 8058), and a placeholder for each
+part that the policy strips (R-REW-08, R-REW-09, R-POL-02).
 """
 
 import textwrap
@@ -37,28 +37,31 @@ _OF_BUYERS: Final[tuple[tuple[str, Purpose], ...]] = (
     ("footer.report", Purpose.REPORT),
 )
 _KINDS: Final = frozenset(Kind)
-_NAMED: Final = 100  # characters; a footer that is quoted is found by its length, among other things
+_NAMED: Final = 100  # characters; a quoted footer is recognized by its length, among other properties
 _NOT_IMPORTANT: Final = ("footer.not_important", Purpose.NOT_IMPORTANT)
 
 
 def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
-    """Returns the instructions for rewriting a judged message for its recipient."""
+    """Returns the plan by which a judged message is rewritten for its recipient."""
     facts, verdict, from_name = judgement.facts, judgement.verdict, judgement.mail.head.from_name
     message_id = judgement.recipient.message_id
     catalogue, urls, marketplaces = services.catalogue, services.links, services.marketplaces
     below = _footer(catalogue, urls, facts, verdict, message_id, incoming.received_at)
     author = facts.pair.side(facts.to.other)
     domain = author.alias.domain
-    # An address behind an approved domain is on no list, so the writer's addresses of this transaction are added.
+    # The writer's addresses of this transaction are added, because an approved domain has no entries for single
+    # addresses.
     written_from = {facts.from_address: author.alias.address}
     with suppress(AddressError):
         written_from[fold(incoming.mail_from)] = author.alias.address
-    # The writer's own entries win. Otherwise a reader who lists a guess would see by the alias whether it is right.
+    # The entries of the writer replace equal entries of the reader. Otherwise a reader who lists a guessed address
+    # could see from the alias whether the guess is right.
     reader = facts.pair.side(facts.to)
     registered = dict.fromkeys(reader.addresses, reader.alias.address)
     registered |= dict.fromkeys(author.addresses, author.alias.address)
     if facts.sender is None or facts.sender.state is not SenderState.APPROVED:
-        # The mail waits for a decision, and leaves as it is rewritten now: others on the list may be approved with it.
+        # The mail waits for a decision and is sent in the form that it gets now. Other entries of the list may be
+        # approved before that, so their addresses are replaced too.
         registered |= {sender.address: author.alias.address for sender in author.senders if not sender.is_domain}
     shown = shown_name(services.store.secrets, facts.marketplace, facts.pair, author)
     return Plan(
@@ -87,26 +90,27 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
 
 
 def _without_own(marketplaces: Marketplaces, disguise: dict[str, str]) -> dict[str, str]:
-    """Removes the relay's own addresses and domains, which an older list may hold: no alias replaces another one.
+    """Returns `disguise` without the relay's own addresses and domains, because no alias may replace another alias.
 
-    All of them are folded. There is no call for each, because how many there are must not show in the work.
+    An old list of senders may hold such addresses. All addresses are folded. They are checked without a call for each,
+    so that the time does not show their number.
     """
     own = marketplaces.by_domain
     return {hidden: alias for hidden, alias in disguise.items() if hidden.rpartition("@")[2] not in own}
 
 
 def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
-    """Whether the reader's current mailbox is at a mobile carrier, whatever the domain of the alias.
+    """Returns whether the reader's current mailbox is at a mobile carrier.
 
-    Held mail keeps the profile of the time at which it was judged.
+    The domain of the alias has no influence. Held mail keeps the result from the time of its judgement.
     """
     return reader.mailbox is not None and marketplace.at_carrier(fold_domain(reader.mailbox.rpartition("@")[2]))
 
 
 def _whole_domains(side: Side) -> dict[str, str]:
-    """Returns the domains whose every address may write for the party, or once could (R-SND-01).
+    """Returns the domains all of whose addresses may write for the party, or could in the past (R-SND-01).
 
-    The values are the party's alias.
+    The value of each is the party's alias.
     """
     may_write, alias = (SenderState.APPROVED, SenderState.RETIRED), side.alias.address
     return {
@@ -115,9 +119,9 @@ def _whole_domains(side: Side) -> dict[str, str]:
 
 
 def shown_name(secrets: SecretStore, marketplace: Marketplace, pair: Pair, side: Side) -> str:
-    """Returns the writer's name as the other side reads it (R-ADR-06).
+    """Returns the writer's name as the other side sees it (R-ADR-06).
 
-    It is the marketplace's name for the party, or a pseudonym.
+    It is the party's display name if the marketplace shows it, else "Seller" for a seller and a pseudonym for a buyer.
     """
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""
@@ -134,9 +138,9 @@ class _Footer(NamedTuple):
 def _footer(
     catalogue: Catalogue, urls: SignedLinkUrls, facts: Facts, verdict: Verdict, message_id: str, now: datetime
 ) -> _Footer:
-    """Returns the footer, without lines where the marketplace has switched footers off.
+    """Returns the footer and the link for one-click opt-out.
 
-    The one-click opt-out of buyers always stays.
+    The footer has no lines if the marketplace has switched footers off. Mail to a buyer always has the link.
     """
     reader = facts.pair.side(facts.to).party
 
@@ -166,7 +170,7 @@ def _heading(say: Translations, facts: Facts) -> str:
 
 
 def _further(say: Translations, facts: Facts) -> Iterator[FooterLine]:
-    """Yields a line with the orders and kinds that further tags of the recipient name (R-REW-05)."""
+    """Yields a footer line with the orders and kinds that the further tags of the recipient name (R-REW-05)."""
     if facts.other_tags:
         names = [say.gettext(f"kind.{tag}") if tag in _KINDS else tag for tag in facts.other_tags]
         yield FooterLine(
@@ -175,7 +179,7 @@ def _further(say: Translations, facts: Facts) -> Iterator[FooterLine]:
 
 
 def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:
-    """Returns the parts and texts that policy strips, each with its placeholder."""
+    """Returns the parts and texts that the policy strips, each with its placeholder in the reader's language."""
     say = catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
     return tuple(
         Cutout(
@@ -197,7 +201,7 @@ def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cuto
 
 
 def _signature_placeholder(catalogue: Catalogue, facts: Facts) -> str:
-    """Returns the text in the place of a key or signature that names its owner (R-REW-06)."""
+    """Returns the text that replaces a public key or a signature that shows the identity of its owner (R-REW-06)."""
     say = catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
     return text(
         say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, NoticePart.TITLE))}
@@ -205,5 +209,5 @@ def _signature_placeholder(catalogue: Catalogue, facts: Facts) -> str:
 
 
 def locale_of(marketplace: Marketplace, party: Party) -> str:
-    """Returns the party's language if the marketplace has it, else the marketplace's first."""
+    """Returns the party's language if the marketplace supports it, else the first language of the marketplace."""
     return party.locale if party.locale in marketplace.locales else marketplace.locales[0]

@@ -1,4 +1,7 @@
-"""The limit of verdicts that a writer gets without reaching anybody (R-POL-11): what counts, and what ends above it."""
+"""The limit on verdicts that a writer gets for mail that is not relayed (R-POL-11).
+
+This module decides which mail counts towards the limit, and the outcome of mail above the limit.
+"""
 
 from dataclasses import replace
 
@@ -19,10 +22,10 @@ from relay.steps.recipients import PartyRecipient
 
 
 async def uses(secrets: SecretStore, incoming: Incoming, judgement: Judgement) -> tuple[Use, ...]:
-    """Returns what a returned or checked message uses up.
+    """Returns the counts that a returned or checked message uses up.
 
-    A loop uses up nothing, nor does mail with an unproven From: of that only the mail of listed addresses is recorded,
-    so a limit that is reached would tell that an address is listed (R-IN-09).
+    A message in a loop uses up nothing. A message with an unproven From address uses up nothing either: only mail of
+    listed addresses is judged so far, and a reached limit would show that the address is listed (R-IN-09).
     """
     if judgement.writer.proof is Proof.NONE or is_loop(judgement.verdict.reasons):
         return ()
@@ -33,7 +36,10 @@ async def uses(secrets: SecretStore, incoming: Incoming, judgement: Judgement) -
 async def refused(
     secrets: SecretStore, incoming: Incoming, recipient: PartyRecipient, facts: Facts, reason: Reason
 ) -> Refused:
-    """Refuses a writer whom nothing identifies. The mail of a login counts, and is put off above the limit."""
+    """Returns the refusal of a writer whom nothing proves.
+
+    Mail from a client with a login counts towards the limit, and is put off with 450 above the limit.
+    """
     if incoming.peer.login_party_id is None:
         return Refused(recipient=recipient, reason=reason)
     if over := probing.exceeded(facts, recipient.policy, incoming.received_at):
@@ -43,9 +49,10 @@ async def refused(
 
 
 async def own_alias(secrets: SecretStore, incoming: Incoming, head: Head, recipient: PartyRecipient) -> Refused:
-    """Refuses a login's mail to an alias of its own side, without a look-up that From could change (R-IN-02).
+    """Returns the refusal of mail from a client with a login to an alias of its own side (R-IN-02).
 
-    The mail counts without a limit, because the refusal is always the same.
+    Nothing is looked up that depends on From, so that the refusal shows nothing about that address. The mail is
+    counted, but has no limit, because the refusal is always the same.
     """
     mail = quota.Probed(
         writer_key=recipient.pair.side(recipient.to).party.id,
@@ -59,7 +66,10 @@ async def own_alias(secrets: SecretStore, incoming: Incoming, head: Head, recipi
 
 
 def check_above_limit(judgement: Judgement, peer: Peer) -> Returned | Refused:
-    """Ends a check above the limit at once: it would not be relayed after the reset either (R-POL-19)."""
+    """Returns the outcome of a check above the limit, without a wait, because a check is never relayed (R-POL-19).
+
+    It is a refusal for a client with a login, and a returned message for any other client.
+    """
     verdict = judgement.verdict
     if peer.login_party_id is not None:
         return Refused(recipient=judgement.recipient, reason=verdict.reasons[0])

@@ -1,4 +1,4 @@
-"""The queue item that carries a record: its destination, when it is due, and what it waits for."""
+"""The queue item for a record: its destination, the time when it is due, and the decision or time that it waits for."""
 
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -15,7 +15,11 @@ _PENDING_ALONE: Final = {ReasonCode.SENDER_PENDING}
 
 
 class _Wait(NamedTuple):
-    """`held`: the item is born HELD. `awaits_sender`: only the approval of its sender is missing."""
+    """The wait of a new item.
+
+    `held` means that the item begins in state HELD. `awaits_sender` means that only the approval of its sender is
+    missing.
+    """
 
     hold: Hold | None
     due_at: datetime
@@ -24,10 +28,10 @@ class _Wait(NamedTuple):
 
 
 def to_party(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord) -> Item:
-    """Returns the item of relayed or held mail.
+    """Returns the queue item for relayed or held mail.
 
-    The recipient of held mail may have no mailbox. If there is still none when the hold ends, the recheck returns the
-    mail, with a notice if one is due.
+    The recipient of held mail may have no mailbox. If there is still no mailbox when the hold ends, the recheck returns
+    the mail.
     """
     mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
     destination = domain_of(mailbox) if mailbox else ""
@@ -35,13 +39,13 @@ def to_party(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: Mes
 
 
 def rerouted(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord, address: str) -> Item:
-    """Returns the item of a buyer's question that goes to the operator's `address` (R-POL-13)."""
+    """Returns the queue item for a buyer's question that is sent to the operator's `address` (R-POL-13)."""
     wait = _wait(judgement, record.received_at)
     return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
 
 
 def for_operator(dispatcher: Dispatcher, ids: Ids, record: MessageRecord, address: str) -> Item:
-    """Returns the item of mail to `postmaster@` or `abuse@`."""
+    """Returns the queue item for mail to `postmaster@` or `abuse@`, which is sent to the operator's `address`."""
     wait = _Wait(None, record.received_at)
     return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
 
@@ -59,7 +63,7 @@ def _item(
     destination: str,
     wait: _Wait,
 ) -> Item:
-    """An item that may leave at once is born leased by this process."""
+    """Returns the queue item for a record. An item that may be sent at once begins as leased by this process."""
     leaves_now = wait.hold is None and dispatcher.has_capacity(destination)
     return Item(
         id=ids.new(),
@@ -70,7 +74,7 @@ def _item(
         recipient_id=record.recipient_id,
         address=address,
         destination=destination,
-        # Time that the relay itself lets pass does not count as time that the message is late (R-OUT-02).
+        # The time for which the relay itself delays a message does not make the message late (R-OUT-02).
         queued_at=wait.due_at if wait.hold is Hold.TIME else record.received_at,
         due_at=wait.due_at,
         attempts=1 if leaves_now else 0,

@@ -1,6 +1,6 @@
-"""The counters that a message uses up (R-POL-11).
+"""The quotas and limits that a message uses up (R-POL-11), as counters of the store.
 
-Their limits are in `relay.core.policy.rules.quotas` and `relay.core.policy.rules.probing`.
+The limits of the counters are in `relay.core.policy.rules.quotas` and `relay.core.policy.rules.probing`.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from relay.core.policy.rules import quotas
 from relay.ports import SecretStore, Store, Use
 
 OF_WRITER: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_RETURNED, ReasonCode.QUOTA_CHECKS})
-"""The quotas of a writer over all recipients."""
+"""The reasons for quotas that count a writer's mail to all recipients together."""
 QUOTAS: Final = OF_WRITER | {ReasonCode.QUOTA_PAIR, ReasonCode.QUOTA_BUYER}
 _MARK_BYTES: Final = 16
 _NOTHING_SPENT: Final[Counter[Use]] = Counter()
@@ -33,7 +33,10 @@ _DAYS_AHEAD: Final = range(1, 15)
 
 
 def counters(pair: Pair, policy: Policy, at: datetime) -> tuple[Use, Use, Use, Use]:
-    """Returns the counters of that day for the seller's mail to this buyer, in the order of `QuotaScope`."""
+    """Returns the four counters for the seller's mail to this buyer on the day of `at`.
+
+    They are in the order of `QuotaScope`.
+    """
     day = days.day_of(at, policy).isoformat()
     seller_id = pair.seller.party.id
     return (
@@ -45,10 +48,10 @@ def counters(pair: Pair, policy: Policy, at: datetime) -> tuple[Use, Use, Use, U
 
 
 def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: datetime) -> tuple[Use, ...]:
-    """Returns the counters that a relayed or held message uses up, each once.
+    """Returns the counters that a relayed or held message uses up, each of them once.
 
-    A message that a quota holds counts on the day on which it leaves. A relayed one of a registered writer carries the
-    limits, so that the store rejects it if a concurrent message took the last place.
+    A message that is held counts on the day on which it is sent. The counters for a relayed message of a registered
+    writer have their limits set, so that the store refuses the message if a concurrent one took the last place.
     """
     leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
     used = [use for use in counters(facts.pair, policy, leaves_at) if is_spent(verdict, use.scope)]
@@ -59,7 +62,7 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
 
 
 def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, Use]:
-    """Returns the counters of the writer's verdicts: those of the day, and the checks of the hour."""
+    """Returns two counters of the writer: verdicts on mail that was not relayed, by day, and checks, by hour."""
     day = days.day_of(at, policy).isoformat()
     return (
         Use(scope=QuotaScope.RETURNED, subject_id=writer_key, day=day, limit=policy.quotas.returned_per_day),
@@ -74,7 +77,7 @@ def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """The mail that counts towards a writer's limit: its writer, the side that it goes to, its From, or a check."""
+    """The values of a returned, checked or refused message by which it is counted."""
 
     writer_key: str
     pair_id: str
@@ -98,9 +101,9 @@ def probed(facts: Facts, subject: str = "") -> Probed:
 
 
 def probe_uses(secrets: SecretStore, incoming: Incoming, mail: Probed, policy: Policy) -> tuple[Use, ...]:
-    """Returns what a returned, checked or refused message uses up of its writer's limits.
+    """Returns the counters of the writer's limits that a returned, checked or refused message uses up.
 
-    The same mail to the same side counts once a day, whatever header fields a server adds or a program renews.
+    The same mail to the same side counts once a day, even if a server or a mail program changes its header fields.
     """
     content, key = incoming.content, secrets.get("probe")
     hashed = hashlib.blake2b(content[body_start(content) :], key=key, digest_size=_MARK_BYTES).hexdigest()
@@ -112,17 +115,20 @@ def probe_uses(secrets: SecretStore, incoming: Incoming, mail: Probed, policy: P
 
 
 def is_spent(verdict: Verdict, scope: QuotaScope) -> bool:
-    """Returns whether a message with this verdict counts in the scope."""
+    """Returns whether a message with this verdict counts towards the quota with this scope."""
     return verdict.bypass if scope is QuotaScope.BYPASS else verdict.counted
 
 
 def of_counters(numbers: Mapping[Use, int]) -> Usage:
-    """Returns the numbers of the four counters of one day as one value."""
+    """Returns the counts of one day's counters as one value. `numbers` has the count of each counter."""
     return Usage(**{use.scope.value: number for use, number in numbers.items()})
 
 
 async def usage(store: Store, counted: Sequence[Use], spent: Counter[Use] = _NOTHING_SPENT) -> Usage:
-    """Returns the state of these counters; `spent` is added to the stored numbers."""
+    """Returns the present counts of these counters, with `spent` added to the stored counts.
+
+    Raises UnavailableError.
+    """
     used = await store.limits.used(counted)
     return of_counters({use: number + spent[use] for number, use in zip(used, counted, strict=True)})
 
@@ -130,6 +136,6 @@ async def usage(store: Store, counted: Sequence[Use], spent: Counter[Use] = _NOT
 async def usage_ahead(
     store: Store, pair: Pair, policy: Policy, now: datetime, spent: Counter[Use]
 ) -> tuple[Usage, ...]:
-    """Returns the counters of the next fourteen days, tomorrow first."""
+    """Returns the counts for the next fourteen days, tomorrow first. Raises UnavailableError."""
     coming = [counters(pair, policy, now + timedelta(days=ahead)) for ahead in _DAYS_AHEAD]
     return tuple([await usage(store, counted, spent) for counted in coming])

@@ -1,7 +1,7 @@
 """The recheck of an item before it is sent.
 
-It finds changes since the item was accepted, and applies rules that were left out then because the writer was not
-registered.
+It finds changes since the item was accepted. After a hold it also applies the rules that the first judgement left out
+because the writer was not registered.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,10 @@ _ENDED_HOLDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """The item goes to `mailbox`. Its kind is OPERATOR if the operator answers in the recipient's place (R-POL-13)."""
+    """The item is delivered to `mailbox`.
+
+    Its kind is OPERATOR if the operator answers instead of the recipient (R-POL-13).
+    """
 
     item: Item
     mailbox: str
@@ -44,7 +47,7 @@ class ReturnIt:
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """The item is sent at a later time, because of its recipient's quiet hours (R-POL-12)."""
+    """The item is sent at a later time, because the recipient has quiet hours now (R-POL-12)."""
 
     until: datetime
 
@@ -60,7 +63,8 @@ async def recheck(
 ) -> Recheck:
     """Decides whether the item is delivered, returned, or waits.
 
-    The mailbox is the party's current one (R-ADR-04) or a fixed address. Raises UnavailableError.
+    The mailbox is the party's current one (R-ADR-04), or the fixed address of the item. `just_judged` means that the
+    message was judged a moment ago. Raises UnavailableError.
     """
     if item.hold in _ENDED_HOLDS:
         return ReturnIt(_ENDED_HOLDS[item.hold])
@@ -68,7 +72,7 @@ async def recheck(
         return Deliver(item, item.address)
     pair = stored.pair
     if pair is None or item.is_ours:
-        # A notice is not rechecked: what stops the message must not stop its notice.
+        # A notice is not rechecked, because a reason that stops a message must not stop the notice about it.
         return _to_mailbox(item, await store.parties.mailbox(item.recipient_id or ""))
     if just_judged:
         return _to_party(item, pair)
@@ -111,16 +115,16 @@ async def _after_a_hold(
     policy: Policy,
     now: datetime,
 ) -> Recheck:
-    """Decides as for new mail.
+    """Decides about an item after its hold, by the rules for new mail.
 
-    The state of recipient and thread may have changed since the message came, and was not looked at if its writer was
-    not registered.
+    The states of the recipient and the thread may have changed since the message was received. They were not examined
+    at all if the writer was not registered.
     """
     policy = _with_delay_left(policy, now - reloaded.incoming.received_at)
     order_id = reloaded.facts.order.id if reloaded.facts.order else None
     facts = replace(
         reloaded.facts,
-        # Whether the message is an answer was decided when it came.
+        # The first judgement has decided whether the message is an answer.
         open_question=reloaded.writer.role is Role.SELLER and not summary.detail.unsolicited,
         thread_last_at=await threads.last_at(reloaded.facts.pair.id, order_id),
     )
@@ -134,9 +138,9 @@ async def _after_a_hold(
 
 
 def _with_delay_left(policy: Policy, waited: timedelta) -> Policy:
-    """Returns the policy with its delay reduced by the time in the hold (R-POL-12).
+    """Returns the policy with its delay of messages reduced by the time that the message was held (R-POL-12).
 
-    Each recheck would put the mail off again otherwise.
+    Without this each recheck would put the mail off again.
     """
     left_s = max(policy.hours.delay_s - int(waited.total_seconds()), 0)
     return replace(policy, hours=replace(policy.hours, delay_s=left_s))
@@ -145,7 +149,7 @@ def _with_delay_left(policy: Policy, waited: timedelta) -> Policy:
 async def _unsolicited(
     opt_outs: OptOutStore, item: Item, pair: Pair, kind: Kind, policy: Policy, now: datetime
 ) -> Recheck:
-    """Applies an opt-out (R-POL-02) and quiet hours that have begun since the message was accepted."""
+    """Applies an opt-out (R-POL-02) and quiet hours that have begun since an unsolicited message was accepted."""
     buyer = pair.buyer.party
     for opt_out in await opt_outs.in_force(buyer.id, pair.seller.party.id):
         if optout.touches(opt_out, pair, kind):

@@ -1,6 +1,7 @@
-"""Resolving the recipient addresses of one transaction before anything is judged (R-IN-05, R-REW-05).
+"""Resolving the recipient addresses of one transaction, before anything is judged (R-IN-05, R-REW-05).
 
-Addresses that reach the same mailbox are one recipient, whatever their tags: it is judged, rewritten and recorded once.
+Addresses that reach the same mailbox are one recipient, whatever their tags. The message is judged, rewritten and
+recorded once for each recipient.
 """
 
 from collections.abc import Mapping
@@ -21,11 +22,11 @@ OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
-    """The values that every recipient has.
+    """The values that every kind of recipient has.
 
-    `policy` is the one in force when the message was received. `local_part` and `domain` are of the first address that
-    reaches the recipient, folded and without tag; `tags` are those of all such addresses as they were typed, each once,
-    in order.
+    `policy` is the policy in force when the message was received. `local_part` and `domain` are those of the first
+    address that reaches the recipient, folded and without the tag. `tags` are the different tags of all such addresses
+    as they were typed, in order.
     """
 
     message_id: str
@@ -38,7 +39,7 @@ class _Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyRecipient(_Resolved):
-    """The party on side `to` of a pair. `check`: the writer only asks for the verdict (R-POL-19)."""
+    """The party on side `to` of a pair. `check` means that the writer only asks for the verdict (R-POL-19)."""
 
     pair: Pair
     to: Role
@@ -52,16 +53,16 @@ class OperatorRecipient(_Resolved):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownRecipient(_Resolved):
-    """An address of the marketplace's domains that stands for nobody, or no longer does (R-ADR-07)."""
+    """An address under a domain of the marketplace that reaches nobody, or no longer does (R-ADR-07)."""
 
 
 Recipient = PartyRecipient | OperatorRecipient | UnknownRecipient
 
 
 class RecipientKey(NamedTuple):
-    """Two addresses with equal keys reach the same recipient.
+    """The identity of a recipient: two addresses with equal keys reach the same recipient.
 
-    `scope` is the id of a pair or a marketplace; `name` is the side of the pair, "operator" or an unknown address.
+    `scope` is the id of a pair or a marketplace. `name` is the side of the pair, "operator", or an unknown address.
     """
 
     scope: str
@@ -71,10 +72,10 @@ class RecipientKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRecipients:
-    """The recipients of one transaction, merged.
+    """The recipients of one transaction, each of them once.
 
-    `keys` has one key for each address of the transaction, in order; `distinct` holds each recipient once, in the order
-    of its first address.
+    `keys` has one key for each address of the transaction, in order. `distinct` has each recipient, in the order of its
+    first address.
     """
 
     keys: tuple[RecipientKey, ...]
@@ -90,9 +91,11 @@ class _Address(NamedTuple):
 
 
 async def resolve(store: Store, marketplaces: Marketplaces, ids: Ids, incoming: Incoming) -> ResolvedRecipients:
-    """Returns the recipients of a transaction, merged. Raises UnavailableError, also when a domain is no longer ours.
+    """Returns the recipients of a transaction, each of them once.
 
-    All recipients get their policy from the one value `marketplaces`, so that a reload cannot change it between them.
+    All recipients get their policy from the same value `marketplaces`, so that a reload of the configuration cannot
+    change it between two of them. Raises UnavailableError, also if a domain was removed from the configuration
+    meanwhile.
     """
     pairs: dict[tuple[str, str], Pair | None] = {}
     keys: list[RecipientKey] = []
@@ -135,12 +138,12 @@ def _read(marketplaces: Marketplaces, text: str) -> _Address:
 
 
 async def _pair(pair_store: PairStore, secrets: SecretStore, address: _Address) -> Pair | None:
-    """Returns the pair whose alias the address is, None for any other address."""
+    """Returns the pair to which the alias belongs, None for an address that is not an alias."""
     if not alias.is_valid(address.local_part, address.domain, secrets.get("alias")):
         return None
     pair = await pair_store.by_alias(address.local_part, address.domain)
     if pair is not None and pair.marketplace_id != address.marketplace.id:
-        return None  # the domain belonged to another marketplace when the alias was issued (R-ADR-09)
+        return None  # the domain belonged to another marketplace when the alias was made (R-ADR-09)
     return pair
 
 

@@ -1,4 +1,4 @@
-"""From a result to the entry in the store: records, events, queue items and notices of one transaction."""
+"""Building the store's entry for one transaction from its outcomes: records, events, queue items and notices."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,10 +62,10 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEntry:
-    """The entry to commit.
+    """The entry that one transaction commits.
 
-    `acceptance` is for the store; `submitted` are those of its items that are born leased by this process, for the
-    dispatcher after the commit.
+    `acceptance` is for the store. `submitted` are the items of it that begin as leased by this process; the worker gets
+    them after the commit.
     """
 
     acceptance: Acceptance
@@ -102,7 +102,7 @@ async def entry(
 
 @dataclass(slots=True, kw_only=True)
 class _TransactionBuilder:
-    """One transaction's entry, built recipient by recipient."""
+    """Builds the entry of one transaction, recipient by recipient."""
 
     services: Services
     incoming: Incoming
@@ -155,7 +155,7 @@ class _TransactionBuilder:
         await self._verdict(judgement, record)
 
     async def _rerouted(self, result: Rerouted) -> None:
-        """The operator answers for the orders that the operator fulfils (R-POL-13)."""
+        """Adds a buyer's question about an order that the operator fulfils, for the operator to answer (R-POL-13)."""
         judgement, recipient = result.judgement, result.recipient
         record = self._judged_record(result, _STATES[judgement.verdict.action][0])
         address = recipient.policy.fulfilment.operator or recipient.marketplace.operator
@@ -165,7 +165,7 @@ class _TransactionBuilder:
         await self._verdict(judgement, record)
 
     async def _verdict(self, judgement: Judgement, record: MessageRecord) -> None:
-        """Adds the record, its events, points of misuse, and the notice that the verdict brings about."""
+        """Adds the record, its events, its points of misuse, and the notice or question that the verdict requires."""
         verdict, facts = judgement.verdict, judgement.facts
         self._take_signatures(judgement, record)
         self._add(record, _STATES[verdict.action][1], record_detail.why(verdict.reasons, verdict.policy_version))
@@ -188,10 +188,10 @@ class _TransactionBuilder:
             await self._notify(judgement, record)
 
     def _ask_owner(self, judgement: Judgement, record: MessageRecord) -> None:
-        """Adds the question to the owner about held mail of an unlisted or unproven writer, and its limits (R-SND-02).
+        """Adds the question to the owner about held mail of an unlisted or unproven writer, with its limits (R-SND-02).
 
-        Housekeeping puts it. The work here is the same for every such writer, also for one about whom nobody is asked,
-        so that a client cannot tell them apart by the time of the answer.
+        Housekeeping puts the question later. The work here is the same for every such writer, even if the owner is not
+        asked, so that the time of the answer shows a client nothing.
         """
         facts, writer, now = judgement.facts, judgement.writer, self.incoming.received_at
         policy, author = judgement.recipient.policy, facts.pair.side(writer.role)
@@ -220,7 +220,7 @@ class _TransactionBuilder:
             self.requests.append(request)
 
     async def _notify(self, judgement: Judgement, record: MessageRecord) -> None:
-        """Adds the notice of a verdict, unless the party got the same one a short while ago."""
+        """Adds the notice about a verdict, unless the party got the same notice lately."""
         sent = notice_log.topic(judgement, self.incoming.received_at)
         if sent is not None:
             log, digest_s = self.services.store.notice_log, self.services.settings.digest_s
@@ -233,7 +233,10 @@ class _TransactionBuilder:
         )
 
     async def _checked(self, result: Checked) -> None:
-        """Mail to `check+ALIAS` is recorded like all mail of proven writers, relayed to nobody, answered (R-POL-19)."""
+        """Adds mail to `check+ALIAS`, which is recorded like all mail of proven writers (R-POL-19).
+
+        The answer is a notice, and nothing is relayed.
+        """
         verdict = result.judgement.verdict
         self.uses += result.uses
         record = self._judged_record(result, MessageState.RETURNED)
@@ -274,9 +277,10 @@ class _TransactionBuilder:
         )
 
     def _pending_sender_id(self, judgement: Judgement) -> str | None:
-        """Returns the id of a new pending entry for a proven writer who is held for being on no list.
+        """Returns the id of the pending entry for a proven writer whose address is on no list (R-SND-02).
 
-        None for everybody else (R-SND-02).
+        The writer's mail is held, and the entry is added if the transaction has none yet. Returns None for any other
+        mail.
         """
         facts, writer = judgement.facts, judgement.writer
         if judgement.verdict.action is not Action.HOLD or writer.proof is Proof.NONE:
@@ -294,10 +298,12 @@ class _TransactionBuilder:
     # ------------------------------------------------------------ mail that was not judged
 
     async def _refused(self, result: Refused) -> None:
-        """A stranger's mail leaves envelope, size and results; a proven writer's is kept whole (R-REC-01).
+        """Adds refused mail to the transaction (R-REC-01).
 
-        The content of mail with an unproven From address is kept for a short time, as far as the day's budget goes.
-        Above a limit of bytes a proven writer's is not kept: it is sent again, and would be kept each time.
+        The whole mail of a proven writer is kept, and of a stranger's mail only the envelope, the size and the results.
+        The content of mail with an unproven From address is kept for a short time, as long as the day's budget allows
+        it. The content of a proven writer's mail is not kept if the mail exceeds the limits of mail to the operator,
+        because the client sends the mail again, and each copy would be kept.
         """
         recipient, reason = result.recipient, result.reason
         mail, author_id = self.result.mail, self._proven_author_id(recipient, reason)
@@ -323,19 +329,19 @@ class _TransactionBuilder:
         )
         self._event(record.id, EventType.REFUSED, data)
         if self.incoming.peer.port is not Port.LMTP:
-            # The notice goes to a proven writer, who is not registered for this recipient.
+            # The notice is sent to a writer who is proven for another recipient, but not registered for this one.
             told = Reason(code=ReasonCode.ADDRESS_UNKNOWN) if result.is_kept else reason
             await self._notify_of_refusal(recipient, told)
 
     def _stranger_body_until(self) -> datetime | None:
-        """Returns until when the message is kept, None if the day's budget for strangers is used up."""
+        """Returns the time until which a stranger's message is kept; None if the day's budget is used up."""
         now = self.incoming.received_at
         if not self.services.stranger_budget.take(len(self.incoming.content), now):
             return None
         return now + timedelta(seconds=self.services.settings.stranger_body_s)
 
     def _duplicate(self, result: Duplicate) -> None:
-        """Records mail that came before by the same signature; the first record has its content (R-IN-09)."""
+        """Records mail with a signature that was accepted before. Only the first record has the content (R-IN-09)."""
         recipient, writer, mail = result.recipient, result.writer, self.result.mail
         assert mail is not None, "an unreadable message has no writer"
         reasons = (Reason(code=ReasonCode.DUPLICATE),)
@@ -359,19 +365,20 @@ class _TransactionBuilder:
         self._add(record, EventType.RETURNED, record_detail.why(reasons, recipient.policy.version))
 
     def _proven_author_id(self, recipient: Recipient, reason: Reason) -> str | None:
-        """Returns the id of the party that has proven to be the writer of refused mail.
+        """Returns the id of the party that has proven to be the writer of refused mail, or None.
 
-        Only a proven writer is refused as blocked.
+        A login proves the writer. Without a login the writer is proven only if the mail is refused because its sender
+        is blocked.
         """
         if reason.code is ReasonCode.SENDER_BLOCKED and isinstance(recipient, PartyRecipient):
             return recipient.pair.side(recipient.to.other).party.id
         return self.incoming.peer.login_party_id
 
     async def _notify_of_refusal(self, recipient: Recipient, reason: Reason) -> None:
-        """Adds the notice of a refusal that the reply does not show (R-IN-05, R-REW-05).
+        """Adds a notice about a refusal that the SMTP reply does not show (R-IN-05, R-REW-05).
 
-        SMTP has one reply for all recipients. If another recipient makes it 250, this refusal is reported by notice,
-        provided that the writer is registered for that other recipient.
+        SMTP has one reply for all recipients. If another recipient makes this reply 250, the refusal is reported by a
+        notice, provided that the writer is registered for that other recipient.
         """
         for beside in self.result.recipients:
             if not isinstance(beside, JudgedResult) or not beside.judgement.writer.registered:
@@ -384,7 +391,7 @@ class _TransactionBuilder:
             return
 
     def _for_operator(self, result: ForOperator) -> None:
-        """`postmaster@` and `abuse@` go to the operator as they came (R-IN-10)."""
+        """Adds mail to `postmaster@` or `abuse@`, which the operator gets as it was received (R-IN-10)."""
         recipient = result.recipient
         record = record_detail.record_of(
             self.incoming,
@@ -401,13 +408,13 @@ class _TransactionBuilder:
         self._enqueue(item, record, None)
         self.uses += result.uses
 
-    # ------------------------------------------------------------ what all have in common
+    # ------------------------------------------------------------ for all kinds of mail
 
     def _take_signatures(self, judgement: Judgement, record: MessageRecord) -> None:
-        """Notes the signatures that alone prove the writer, so that nobody hands the same message in again (R-IN-09).
+        """Adds the signatures that are the only proof of the writer, so that nobody can use them again (R-IN-09).
 
-        A mail that is refused in the dialogue is judged again when it comes again. A mail in a loop uses up nothing,
-        because everybody can put the fields on it that make it one.
+        Nothing is added for mail that is refused in the SMTP dialogue, because it is judged again when it is sent
+        again. Nothing is added for mail in a loop either, because everybody can add the header fields that make a loop.
         """
         signed, facts = judgement.mail.authentication.signed, judgement.facts
         if signed and not self.result.rejects and not is_loop(judgement.verdict.reasons):

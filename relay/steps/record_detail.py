@@ -16,7 +16,7 @@ from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient
 
 
 def record_of(incoming: Incoming, recipient: Recipient, **fields: Any) -> MessageRecord:
-    """Returns the record of the message for this recipient, with these further `fields` of it."""
+    """Returns the record of the message for this recipient. `fields` are further fields of MessageRecord."""
     return MessageRecord(
         id=recipient.message_id,
         marketplace_id=recipient.marketplace.id,
@@ -78,7 +78,7 @@ def of_refused(incoming: Incoming, recipient: Recipient, reason: Reason, mail: P
 def of_duplicate(
     incoming: Incoming, recipient: PartyRecipient, reasons: Sequence[Reason], mail: ParsedMail, of: str
 ) -> RecordDetail:
-    """Returns the detail of the record of mail whose signature came before, with the record `of`."""
+    """Returns the detail of the record of mail with an earlier signature; `of` is the id of the earlier record."""
     return replace(
         of_received(incoming, recipient, RecordAction.DUPLICATE, reasons),
         authentication=mail.authentication.results,
@@ -88,7 +88,7 @@ def of_duplicate(
 
 
 def _listed_by(facts: Facts) -> ListedBy | None:
-    """Returns whose list has From, which the writer's own list does not have."""
+    """Returns the kind of party whose list has the From address, None if the writer's own list or no list has it."""
     if facts.sender is not None and facts.sender.state is not SenderState.RETIRED:
         return None
     if facts.listed_by_other_side:
@@ -119,7 +119,7 @@ def received_data(incoming: Incoming) -> ReceivedData:
 
 
 def why(reasons: Sequence[Reason], policy_version: str) -> DecisionData:
-    """Returns the data of an event that a decision brings about."""
+    """Returns the data of an event that follows a decision: the codes of the reasons and the version of the policy."""
     if not reasons:
         return DecisionData(policy=policy_version)
     return DecisionData(reasons=",".join(reason.code for reason in reasons), policy=policy_version)

@@ -1,6 +1,6 @@
 """Reloading a recorded message, so that it can be judged again.
 
-The parties are today's; writer and proof are the recorded ones.
+The parties are in their present state. The writer and the proof are those of the record.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from relay.steps.offload import offload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadedMessage:
-    """The arguments of `decide`.
+    """A recorded message in the form of the arguments of `decide`.
 
-    Quotas, automatic replies, the age of the thread and an open question are not looked up, because they belong to the
-    day on which the message came.
+    The facts have no quotas, automatic replies, age of the thread or open question, because these belong to the day on
+    which the message was received.
     """
 
     incoming: Incoming
@@ -38,9 +38,9 @@ class ReloadedMessage:
 async def reload_message(
     store: Store, marketplace: Marketplace, policy: Policy, stored: StoredMessage, now: datetime
 ) -> ReloadedMessage | None:
-    """Returns the message with today's facts under `policy`.
+    """Returns the recorded message with its present facts under `policy`. Raises UnavailableError.
 
-    None if it cannot be judged: its text is gone, or it was refused.
+    Returns None if the message cannot be judged, because its text was deleted or it was refused.
     """
     summary = stored.summary
     pair = await store.pairs.get(summary.pair_id) if summary.pair_id else None
@@ -49,7 +49,7 @@ async def reload_message(
         return None
     try:
         root = await offload(len(stored.original), split, stored.original, MimeLimits())
-        # As it was read when it came: a field that no signature covers has no effect now either.
+        # The message is read as it was at its reception: a field that no signature covers has no effect now either.
         root = without(root, coverage.IGNORED_UNSIGNED.intersection(summary.detail.uncovered))
         head = read_head(stored.original, root)
     except (HeadError, MimeError):

@@ -1,7 +1,7 @@
-"""The effect that a policy would have on recorded mail (R-POL-15): every message is judged again, without side effect.
+"""The effect that a policy would have on recorded mail (R-POL-15): each message is judged again, and nothing changes.
 
-Parties, opt-outs and scores are today's; writer and proof come from the record; quota use, thread age and open
-questions are simulated, separately for each policy. Scanners are not asked again.
+The parties, opt-outs and points of misuse are the present ones. The writer and the proof are those of the record. Quota
+use, the age of threads and open questions are simulated for each policy separately. Scanners are not asked again.
 """
 
 from collections import Counter
@@ -26,9 +26,9 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """One message under both policies.
+    """The verdicts on one recorded message under the policy in force (`now`) and under the candidate (`then`).
 
-    A verdict is None if the message cannot be judged again: its text is gone, or it was refused.
+    A verdict is None if the message cannot be judged again, because its text was deleted or it was refused.
     """
 
     message_id: str
@@ -43,7 +43,7 @@ class Replayed:
 
 @dataclass(slots=True)
 class _Course:
-    """The simulated state under one policy, after the messages so far."""
+    """The simulated state under one policy, after the messages that were judged so far."""
 
     policy: Policy
     used: Counter[Use] = field(default_factory=Counter)
@@ -79,9 +79,9 @@ class _Course:
 async def replay(
     store: Store, marketplace: Marketplace, candidate: Policy, since: datetime, until: datetime, now: datetime
 ) -> AsyncIterator[Replayed]:
-    """Yields each message between two parties in that time, oldest first.
+    """Yields each message between two parties that was received from `since` to `until`, the oldest first.
 
-    It is judged under the policy in force now and under the candidate.
+    Each message is judged under the policy in force at `now` and under the candidate. Raises UnavailableError.
     """
     courses = _Course(marketplace.policy_at(now)), _Course(candidate)
     async for message_id in store.records.ids_between(marketplace.id, since, until):
@@ -104,7 +104,7 @@ async def _judged(
 
 
 def _shape(verdict: Verdict) -> tuple[object, ...]:
-    """Returns the parts of a verdict that count as a difference."""
+    """Returns the parts of a verdict by which two verdicts are compared."""
     return (
         verdict.action,
         tuple(reason.code for reason in verdict.reasons),

@@ -1,4 +1,4 @@
-"""Memory for big messages that are judged or delivered at the same time (R-IN-06)."""
+"""A limit of the memory for big messages that are judged or delivered at the same time (R-IN-06)."""
 
 import asyncio
 from collections import deque
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 
 class NoRoomError(Exception):
-    """There is no room for a message now."""
+    """Raised if there is no room for a message now."""
 
 
 class Room:
-    """Memory for big messages at work. Those that do not fit wait, in the order in which they came."""
+    """A limited amount of memory for big messages. Messages that do not fit wait, in the order in which they arrive."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -20,7 +20,10 @@ class Room:
 
     @asynccontextmanager
     async def entered(self, size_bytes: int) -> AsyncIterator[None]:
-        """Waits for room for `size_bytes` and keeps it. A message that is larger than the room enters alone."""
+        """Waits for room for `size_bytes`, keeps it during the block, and frees it at the end.
+
+        A message that is larger than the whole room enters when the room is empty.
+        """
         await self._enter(size_bytes)
         try:
             yield
@@ -29,7 +32,10 @@ class Room:
 
     @contextmanager
     def visit(self) -> Iterator[Callable[[int], None]]:
-        """Returns a function that takes room at once or raises NoRoomError; the room is free again at the end."""
+        """Yields a function that takes room for a number of bytes at once, or raises NoRoomError.
+
+        The room is freed at the end of the block.
+        """
         taken = 0
 
         def enter(size_bytes: int) -> None:
@@ -62,7 +68,7 @@ class Room:
             if turn.done() and not turn.cancelled():
                 self._leave(size_bytes)
             else:
-                with suppress(ValueError):  # the turn may have been passed over already
+                with suppress(ValueError):  # `_admit` may have removed this waiter already
                     self._waiting.remove(place)
                 self._admit()
             raise
@@ -74,7 +80,7 @@ class Room:
     def _admit(self) -> None:
         while self._waiting:
             size_bytes, turn = self._waiting[0]
-            if not turn.cancelled():  # a cancelled waiter leaves the queue one turn of the loop later
+            if not turn.cancelled():  # a cancelled waiter removes itself a turn of the event loop later
                 if not self._fits(size_bytes):
                     return
                 self._used_bytes += size_bytes

@@ -1,6 +1,7 @@
-"""The ports and settings that all steps of the flow share; `relay.app` joins them once.
+"""The ports and settings that all steps of the flow share. `relay.app` connects them once.
 
-A reload of the configuration replaces `Services.marketplaces`, so a step reads it once and works with that value.
+A reload of the configuration replaces `Services.marketplaces`. Therefore a step reads that field once and works with
+the value.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,9 +38,11 @@ from relay.steps.room import Room
 class Settings:
     """The settings that the steps need.
 
-    `owner` names this process in leases; `hostname` is the server's name in trace fields and reports; `digest_s` is the
-    shortest time between two similar notices to one party; `report_limits` bound the mail to a return path;
-    `stranger_body_s` is how long the content of strangers' mail is kept.
+    - `owner` is the name of this process in leases.
+    - `hostname` is the server's name in trace fields and reports.
+    - `digest_s` is the shortest time between two similar notices to one party.
+    - `report_limits` limit the mail to one return path.
+    - `stranger_body_s` is the time for which the content of strangers' mail is kept.
     """
 
     owner: str
@@ -57,10 +60,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SignedLinkUrls:
-    """Makes signed links (`relay.core.signed_link`).
+    """Makes the URLs of signed links (`relay.core.signed_link`).
 
-    `base_url` is the public address of the web edge, without a slash at its end; `key` is the "link" secret; a link
-    works for `life_s`.
+    `base_url` is the public URL of the web edge, without a slash at the end. `key` is the secret with the name "link".
+    A link works for `life_s` seconds.
     """
 
     base_url: str
@@ -69,10 +72,10 @@ class SignedLinkUrls:
 
     @property
     def prefix(self) -> str:
-        """The text with which every signed link begins.
+        """Returns the text with which every signed link begins.
 
-        The rewrite finds the links in a mail by it, and removes them: no link of one side may reach the other
-        (R-REW-09).
+        By this text the rewrite finds the links in a mail and removes them, because no link of one side may reach the
+        other side (R-REW-09).
         """
         return f"{self.base_url}/l/"
 
@@ -85,24 +88,24 @@ class SignedLinkUrls:
 
 class NoticeSlots(Protocol):
     async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        """Reserves a slot for a new notice to this party, and returns the earliest time at which it may leave.
+        """Reserves a slot for a new notice to this party, and returns the earliest time at which it may be sent.
 
-        Returns None if so many notices wait that this one must not be written. Raises UnavailableError.
+        Returns None if too many notices wait already: then the notice must not be written. Raises UnavailableError.
         """
         ...
 
 
 class NoticeQuota(NoticeSlots, Protocol):
-    """The hourly limit of notices per party (R-OUT-07)."""
+    """The limit on the number of notices to a party in an hour (R-OUT-07)."""
 
     def release(self, party_id: str, item_id: str) -> None:
-        """Gives back the slot of a notice that was not committed."""
+        """Frees the slot of a notice that was not committed. Does nothing if the notice has no slot."""
         ...
 
     async def admit(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        """Counts a notice that is about to leave, and returns None; or returns the time until which it must wait.
+        """Counts a notice that is about to be sent, and returns None; or returns the time until which it must wait.
 
-        A notice that was admitted and could not be delivered is admitted again. Raises UnavailableError.
+        A notice that was admitted and could not be delivered is always admitted again. Raises UnavailableError.
         """
         ...
 
@@ -111,22 +114,25 @@ class DailyBudget(Protocol):
     """A number of bytes for each day in UTC."""
 
     def take(self, size_bytes: int, now: datetime) -> bool:
-        """Takes this many bytes of the day's. Returns False, with nothing taken, if fewer are left."""
+        """Takes `size_bytes` from the budget of the day, and returns True.
+
+        Returns False, with nothing taken, if fewer bytes are left.
+        """
         ...
 
 
 class Dispatcher(Protocol):
-    """The worker as the flow uses it."""
+    """The worker, as the steps use it."""
 
     def has_capacity(self, destination: str) -> bool:
-        """Whether a new item for this domain may be leased by this process at once."""
+        """Returns whether this process may lease a new item for this domain at once."""
         ...
 
     def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
-        """Takes items that were committed as leased by this process.
+        """Hands over committed items that this process has leased, each with its content.
 
-        A big content is None: it is read again when the item's turn has come, and is not in memory while the item
-        waits for a connection.
+        The content is None if it is big: the worker reads it from the store when the item's turn has come, so that it
+        does not use memory while the item waits for a connection.
         """
         ...
 
@@ -137,7 +143,11 @@ class Dispatcher(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """`jitter()` returns a number in [0, 1) that spreads retries. `delivery_room` bounds big contents in delivery."""
+    """The ports and settings of the flow.
+
+    `jitter()` returns a random number in [0, 1), which spreads retries. `delivery_room` limits the memory for big
+    contents in delivery.
+    """
 
     marketplaces: Marketplaces
     settings: Settings

@@ -35,9 +35,9 @@ _UNREACHED: Final = Delivery(
     tls="",
 )
 _FITTED_AT_ONCE_BYTES: Final = 100_000
-"""The size up to which mail is fitted to a server without 8BITMIME on the loop: the worst text takes 7 ms then."""
+"""The size up to which mail is converted for a server without 8BITMIME on the event loop. It takes 7 ms at most."""
 _OUTGOING: Final = "outgoing"
-"""The party in whose name the worker processes fit mail, so that it keeps no place of a writer."""
+"""The name in whose share the worker processes convert outgoing mail, so that it takes no place of a writer."""
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,
@@ -47,7 +47,10 @@ _EVENTS: Final = {
 
 
 async def compose(services: Services, item: Item, stored: StoredContent, to: str, now: datetime) -> Outgoing:
-    """Returns the outgoing bytes, signed last, and their envelope (R-REW-10). Raises UnavailableError."""
+    """Returns the outgoing message, signed after all other changes, with its envelope (R-REW-10).
+
+    Raises UnavailableError.
+    """
     marketplace = services.marketplaces.by_id[item.marketplace_id]
     domain, mail_from = marketplace.domain, ""
     if item.kind is ItemKind.RELAY and stored.pair is not None:
@@ -82,7 +85,7 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
 def _halves(
     hostname: str, domain: str, item: Item, stored: StoredContent, to: str, now: datetime
 ) -> tuple[bytes, bytes]:
-    """Returns header block and body of the outgoing message. The operator's mail keeps its own To."""
+    """Returns the header block and the body of the outgoing message. Mail to the operator keeps its own To field."""
     start = body_start(stored.original)
     own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
     trace = received(by=hostname, protocol="ESMTP", record_id=item.message_id, at=now)
@@ -92,12 +95,15 @@ def _halves(
     if item.kind is ItemKind.RELAY and stored.header is None:
         raise ValueError(f"item {item.id} has no rewritten header; refusing to relay the original")
     body = section(stored.original, start, len(stored.original), stored.edits)
-    # A mail without a readable Date gets one, the same at each attempt.
+    # A mail without a readable Date gets the time at which it was queued, which is the same at each attempt.
     return compose_header(stored.header or own_header, to=to, received=trace, at=item.queued_at), body
 
 
 async def settle(services: Services, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
-    """Settles an item after an attempt: accepted, deferred or bounced, with the notice about that."""
+    """Returns the settlement after an attempt: accepted, deferred or bounced, with a notice to the writer if it is due.
+
+    Raises UnavailableError.
+    """
     ids, owner = services.ids, services.settings.owner
     if delivery.accepted:
         data = _data(item, mailbox, delivery, None)
@@ -136,7 +142,10 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
 
 
 async def returned(services: Services, item: Item, reason: Reason, now: datetime) -> Settlement:
-    """Settles an item that the recheck returns."""
+    """Returns the settlement of an item that the recheck returns, with the notice to the writer.
+
+    Raises UnavailableError.
+    """
     notice = None
     if not item.is_ours:
         notice = await notices.about_item(services, services.notice_quota, item, NoticeType.RETURNED, reason, now)
@@ -146,25 +155,32 @@ async def returned(services: Services, item: Item, reason: Reason, now: datetime
 
 
 def parked(owner: str, item: Item, now: datetime) -> Settlement:
-    """Parks an item whose content cannot be read; `relay queue` shows it."""
+    """Returns the settlement that parks an item whose content cannot be read. `relay queue` shows parked items."""
     return Settlement(item=item, owner=owner, state=ItemState.PARKED, due_at=now, events=())
 
 
 def put_aside(owner: str, item: Item, until: datetime) -> Settlement:
-    """Holds an item without an attempt until quiet hours end (R-POL-12), or a slot for a notice is free (R-OUT-07)."""
+    """Returns the settlement that holds an item until a time, without an attempt.
+
+    The time is the end of quiet hours (R-POL-12), or the time when a notice may be sent (R-OUT-07).
+    """
     waiting = replace(item, hold=Hold.TIME)
     return Settlement(item=waiting, owner=owner, state=ItemState.HELD, due_at=until, events=(), dialled=False)
 
 
 def put_off(owner: str, item: Item, until: datetime) -> Settlement:
-    """Defers an item without an attempt: its lane is closed or full, or the store was unavailable."""
+    """Returns the settlement that defers an item without an attempt.
+
+    The reason is a closed or full lane, or an unavailable store.
+    """
     return Settlement(item=item, owner=owner, state=ItemState.DEFERRED, due_at=until, events=(), dialled=False)
 
 
 async def waited(services: Services, item: Item, until: datetime, now: datetime) -> Settlement:
-    """Defers an item without an attempt: its lane is closed, its server has no place, or its content has no room.
+    """Returns the settlement that defers an item without an attempt. Raises UnavailableError.
 
-    For an item that is late this counts as a failed attempt, so that its writer gets the notices of that (R-OUT-02).
+    The reason is a closed lane, a server without a free place, or no room for the content. If the item is late, this
+    counts as a failed attempt, so that its writer gets the notices about delays and failures (R-OUT-02).
     """
     is_late = now - item.queued_at >= timedelta(seconds=services.settings.schedule.delayed_notice_s)
     if is_late and item.hold is None:
@@ -173,13 +189,19 @@ async def waited(services: Services, item: Item, until: datetime, now: datetime)
 
 
 def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement:
-    """Queues an item again, without an attempt, in the lane of its recipient's present mailbox."""
+    """Returns the settlement that queues an item again, without an attempt, for the domain of the recipient's mailbox.
+
+    It is used if the recipient has a mailbox at another domain since the item was queued.
+    """
     there = replace(item, destination=destination)
     return Settlement(item=there, owner=owner, state=ItemState.QUEUED, due_at=now, events=(), dialled=False)
 
 
 def stumbled(services: Services, item: Item, now: datetime) -> Settlement:
-    """Defers an item whose attempt failed inside the relay. After the last attempt it is parked."""
+    """Returns the settlement of an item whose attempt failed by a fault of the relay itself.
+
+    The item is deferred; after the last attempt it is parked.
+    """
     owner, schedule = services.settings.owner, services.settings.schedule
     due_at = next_attempt(schedule, item.attempts, item.queued_at, now, services.jitter())
     if due_at is None:
