@@ -29,7 +29,8 @@ _TURN_S: Final = 60
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
     """Queues a letter to a seller about a policy version that will take effect, with its changes (R-POL-20).
 
-    `told` is the entry for the notice log. Returns False if the seller has no mailbox. Raises UnavailableError.
+    The entry for the notice log is written in the same transaction. Returns False if the seller has no mailbox. Raises
+    UnavailableError.
     """
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     locale = locale_of(marketplace, party)
@@ -56,9 +57,9 @@ async def to_party(
 ) -> bool:
     """Records and queues a letter to the party's mailbox, in one transaction, and returns True.
 
-    `told` are the entries for the notice log, and `asked` are the subject ids of the questions in the letter. Returns
-    False if the party has no mailbox. Raises UnavailableError, and OvertakenError if one of the questions was put
-    already.
+    The same transaction writes the entries for the notice log and marks the questions with the subject ids `asked` as
+    put. Returns False if the party has no mailbox. Raises UnavailableError, and OvertakenError if one of the questions
+    was put already.
     """
     mailbox = await services.store.parties.mailbox(party.id)
     if mailbox is None:
