@@ -1,4 +1,5 @@
-"""Reads a mail in the same way as mail programs do.
+"""Reads mail in the same way as mail programs do.
 
-The modules read addresses, header fields, MIME structure, encodings, charsets, words, and the text as a person sees it.
+The modules of this package read addresses, header fields, MIME structure, transfer encodings, charsets, encoded words,
+and the text as a person sees it.
 """

@@ -1,8 +1,8 @@
-"""Reads mail addresses: the strict path grammar of the edge, and the folded form that is compared and hashed.
+"""Checks mail addresses, and folds them: a folded address has the form in which addresses are compared and hashed.
 
-The grammar is RFC 5321 §4.1.2 (`Mailbox`) with two additions: UTF-8 (RFC 6531 §3.3) and the irregular local parts
-that Japanese carriers once gave out (`a..b@`, `a.@`, R-ADR-03). Address literals are refused, because no alias has
-one.
+The grammar is RFC 5321 §4.1.2 (`Mailbox`) with two additions: UTF-8 (RFC 6531 §3.3), and the local parts with irregular
+dots that Japanese carriers once gave out (`a..b@`, `a.@`, R-ADR-03). Address literals (`user@[192.0.2.1]`) are refused,
+because no alias has one.
 """
 
 import re
@@ -20,14 +20,14 @@ _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 
 
 class AddressError(ValueError):
-    """The text is not one mail address; the message says which part is wrong, without repeating the text."""
+    """The text is not one mail address; the error message names the invalid part and does not repeat the text."""
 
 
 def split(address: str) -> tuple[str, str]:
-    """Returns (local part, domain) of `local@domain`, both as written.
+    """Returns the local part and the domain of a mail address, both as written.
 
-    Raises AddressError for text outside of the module's grammar, and for a part that is longer than RFC 5321 §4.5.3.1
-    allows.
+    Raises AddressError if the text does not follow the grammar of this module, or if a part is longer than RFC 5321
+    §4.5.3.1 allows.
     """
     local, at, domain = address.rpartition("@")
     if not at:
@@ -40,18 +40,18 @@ def split(address: str) -> tuple[str, str]:
 
 
 def sendable_local_part(local_part: str) -> str:
-    """Returns a local part, as `split` gave it, in the form that other programs accept.
+    """Returns a local part, as `split` returns it, in a form that other programs accept.
 
-    A local part whose dots do not form a dot-string (the carriers' `a..b`) is put in quotes, which means the same
+    A local part with irregular dots, such as `a..b`, is put in quotes. With and without quotes it names the same
     mailbox (RFC 5321 §4.1.2, RFC 5322 §3.4.1).
     """
     return local_part if local_part.startswith('"') or _DOT_STRING.match(local_part) else f'"{local_part}"'
 
 
 def fold_domain(domain: str) -> str:
-    """Returns the domain as lower-case A-labels (RFC 5890), without a final dot.
+    """Returns the domain in lower case, as A-labels (RFC 5890), and without a final dot.
 
-    Raises AddressError if it is not ASCII and has no such form. An ASCII domain is not checked.
+    Raises AddressError if a domain that is not ASCII cannot be written as A-labels. A domain in ASCII is not checked.
     """
     domain = domain.rstrip(".")
     if domain.isascii():
@@ -63,13 +63,14 @@ def fold_domain(domain: str) -> str:
 
 
 def fold(address: str) -> str:
-    """Returns the form in which addresses are compared and hashed. Raises AddressError as `split` and `fold_domain` do.
+    """Returns an address in the form in which addresses are compared and hashed.
 
-    Both parts are in lower case, the local part has quotes only where they are needed, and the domain is written as
-    A-labels.
+    Both parts are in lower case, the local part has quotes only if it needs them, and the domain is written as
+    A-labels. Raises AddressError if the text is not one mail address.
 
-    Local parts are formally case-sensitive (RFC 5321 §2.4), but no mailbox provider of our parties treats them so.
-    Quotes change nothing (§4.1.2), and servers on the way put them around the carriers' `a..b`.
+    Local parts are formally case-sensitive (RFC 5321 §2.4), but the mailbox providers of our parties ignore the case.
+    Quotes are removed because they do not change the mailbox (§4.1.2), and because some servers on the way put a local
+    part such as `a..b` in quotes.
     """
     local, domain = split(address)
     bare = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local
@@ -79,8 +80,8 @@ def fold(address: str) -> str:
 def _lower(local: str) -> str:
     """Returns the local part in lower case.
 
-    A character outside ASCII never becomes an ASCII one: the Kelvin sign in lower case is a `k`, which belongs to
-    another mailbox.
+    A character stays as it is if it is not ASCII and its lower case is ASCII. Otherwise the Kelvin sign would become
+    the letter `k`, and the address would be that of another mailbox.
     """
     if local.isascii():
         return local.lower()

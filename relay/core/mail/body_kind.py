@@ -1,6 +1,8 @@
-"""Determines how a mail program opens a leaf of a message: as text, HTML, cards, a message, or a binary file.
+"""Determines how a mail program opens a MIME part without children (a leaf).
 
-The declared type decides, else the file name, else the first octets, because attachments are sent under any type.
+A leaf is opened as plain text, HTML, cards (iCalendar and vCard), a message or a binary file. The declared Content-Type
+decides if it is a type of text. Otherwise the file name and the first octets decide, because programs send attachments
+under any type.
 """
 
 import re
@@ -16,7 +18,7 @@ class BodyKind(Enum):
     HTML = auto()
     CARDS = auto()
     MESSAGE = auto()
-    """An encoded message or multipart, whose parts were therefore not split."""
+    """A message or multipart that `mime.split` did not split into parts, because its body is encoded."""
     BINARY = auto()
 
 
@@ -64,7 +66,7 @@ _HEADER: Final = re.compile(
 
 
 def kind_of(content: bytes, part: Part) -> BodyKind:
-    """Returns the kind of a leaf. Looks at a few hundred octets at most."""
+    """Returns the kind of a leaf; at most the first 2048 octets of its body are read."""
     kind = declared_kind(part)
     name, dot, extension = part.filename.rpartition(".")
     named = _BY_NAME.get(extension.lower())
@@ -78,7 +80,7 @@ def kind_of(content: bytes, part: Part) -> BodyKind:
 
 
 def declared_kind(part: Part) -> BodyKind | None:
-    """Returns the kind that the declared type of a leaf says; None if it is not a type of text."""
+    """Returns the kind of a leaf by its declared Content-Type; None if that is not a type of text."""
     kind = part.content_type
     if kind.startswith("multipart/"):
         return BodyKind.MESSAGE if part.encoding in {"base64", "quoted-printable"} else BodyKind.TEXT
@@ -90,7 +92,10 @@ def declared_kind(part: Part) -> BodyKind | None:
 
 
 def looks_like_text(octets: bytes) -> bool:
-    """Whether there is no control character among the octets, or they are UTF-16 or UTF-32."""
+    """Returns whether the octets are UTF-16, or UTF-32, or contain no control character that text does not have.
+
+    The beginning of a PDF is not text.
+    """
     if octets.startswith(_BINARY_SIGNATURES):
         return False
     if octets[:2] in {b"\xff\xfe", b"\xfe\xff"} or encodings.is_utf_16(octets) or encodings.is_utf_32(octets):
@@ -99,9 +104,9 @@ def looks_like_text(octets: bytes) -> bool:
 
 
 def _by_octets(octets: bytes, *, is_named: bool) -> BodyKind:
-    """Returns the kind by the first octets.
+    """Returns the kind of a leaf by the first octets of its text.
 
-    A named file is not taken for a message, though lines in it may look like header fields.
+    If the leaf has a file name, it does not count as a message, even if its first lines look like header fields.
     """
     if _MARKUP.match(octets):
         return BodyKind.HTML

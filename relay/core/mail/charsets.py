@@ -1,8 +1,8 @@
-"""Finds the codec with which mail programs read a charset.
+"""Finds the codec with which mail programs decode a charset.
 
-Names are read as the WHATWG Encoding Standard says, by the table of `webencodings`: often as a superset of the named
-charset, for example windows-31j for Shift_JIS. Names that the standard does not contain are looked up in Python's
-codecs, or are listed here.
+The names of charsets are looked up in the WHATWG Encoding Standard, in the table of the package `webencodings`. The
+standard often decodes a superset of the charset: Shift_JIS, for example, as windows-31j. A name that is not in the
+standard is looked up in a table of this module and among Python's codecs.
 """
 
 import re
@@ -17,10 +17,10 @@ _READ_AS: Final = {
     "iso_2022_jp": "iso2022_jp_ext",  # with the half-width kana that the standard reads in it
     "utf_16le": "utf_16",  # mail has it in either byte order; the octets tell which
 }
-"""Codecs for encodings of the standard for which the codec of the same name is too narrow."""
+"""The codecs of those encodings of the standard for which Python's codec of the same name decodes too few texts."""
 _NO_CODEC: Final = frozenset({"replacement", "x-user-defined"})
-"""Encodings of the standard by which a browser shows nothing of the text. Mail programs read what Python knows of them:
-ISO-2022-KR and HZ."""
+"""Encodings of the standard in which a browser shows no text. Those of their charsets that Python can decode
+(ISO-2022-KR and HZ) are decoded by Python, because mail programs decode them too."""
 _NOT_IN_STANDARD: Final = {
     "utf_16le": "utf_16_le",  # its name tells the byte order
     "cp50220": "iso2022_jp_ext",
@@ -28,7 +28,7 @@ _NOT_IN_STANDARD: Final = {
     "csunicode11utf7": "utf_7",
     "x_unicode_2_0_utf_7": "utf_7",
     "unicode_2_0_utf_7": "utf_7",
-    # EBCDIC, of which the standard has none
+    # EBCDIC; the standard has no charset of this kind
     "cp875": "cp875",
     "ibm875": "cp875",
     "ibm01140": "cp1140",
@@ -43,16 +43,16 @@ def _folded(name: str) -> str:
 
 
 def _codec_of_encoding(name: str) -> str:
-    """Returns the codec for an encoding of the standard."""
+    """Returns Python's name of the codec for an encoding of the standard."""
     folded = _folded(PYTHON_NAMES.get(name, name))
     return _READ_AS.get(folded) or aliases.get(folded, folded)
 
 
 def _all_codecs() -> dict[str, str]:
-    """Returns a dictionary from folded charset name to codec.
+    """Returns Python's name of the codec for each known charset name, which is in lower case with `_` as punctuation.
 
-    Where the standard names a codec of Python, all of Python's names for it are read as the standard says. ASCII has
-    "", because its name does not say how other octets that are sent under it are to be read.
+    If the standard contains one of Python's names for a codec, each of these names gets the codec of the standard.
+    ASCII gets "", because the name does not say how to decode octets that are not ASCII.
     """
     python = {_folded(name): codec for name, codec in aliases.items()} | {codec: codec for codec in aliases.values()}
     standard = {_folded(label): _codec_of_encoding(name) for label, name in LABELS.items() if name not in _NO_CODEC}
@@ -64,9 +64,10 @@ def _all_codecs() -> dict[str, str]:
 
 _NO_TEXT: Final = frozenset({"rot_13", "mbcs", "tactis"})
 _CODECS: Final = _all_codecs()
-"""Only names from here are ever looked up: a look-up of a strange name imports files and is remembered for ever."""
+"""The codec by charset name. Python gets only codec names from this table, because its look-up of an unknown name tries
+to import a module and keeps the result for ever."""
 
 
 def codec_of(charset: str) -> str:
-    """Returns Python's name of the codec to read a charset with; "" for ASCII and for an unknown name."""
+    """Returns Python's name of the codec that decodes a charset; "" for ASCII and for an unknown name."""
     return _CODECS.get(_folded(charset), "")

@@ -1,7 +1,7 @@
-"""Reads the Date field as RFC 5322 §3.3 and §4.3 define it, and writes it in UTC.
+"""Reads the Date field (RFC 5322 §3.3, §4.3) and writes it in UTC.
 
-The instant stays the same. The offset is removed, and so is the time zone's name in the comment after it, because both
-show where the sender lives. Mail programs show the reader's own time anyway.
+The instant stays the same. The offset, and the time zone's name in the comment after it, are removed, because they show
+where the writer lives. Mail programs show the time in the reader's own time zone in any case.
 """
 
 import re
@@ -19,7 +19,10 @@ _ZONES: Final = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -
 
 
 def read(raw: bytes) -> datetime | None:
-    """Returns the instant of an unfolded Date value; None if it does not name one. An unknown zone is UTC (§4.3)."""
+    """Returns the instant, in UTC, of an unfolded Date value; None if the value is not a valid date and time.
+
+    A missing or unknown time zone counts as UTC (§4.3).
+    """
     match = _DATE.match(raw)
     if match is None or match[2].decode().lower() not in _MONTHS:
         return None
@@ -32,7 +35,7 @@ def read(raw: bytes) -> datetime | None:
     else:
         offset = timedelta(hours=_ZONES.get((match[10] or b"").decode().lower(), 0))
     month = _MONTHS.index(match[2].decode().lower()) + 1
-    # Nearly no program knows leap seconds; the second before it takes its place.
+    # A leap second (60) is read as second 59, because datetime has no leap seconds.
     second = min(int(match[6] or 0), 59)
     try:
         local = datetime(year, month, int(match[1]), int(match[4]), int(match[5]), second, tzinfo=timezone(offset))
@@ -42,11 +45,11 @@ def read(raw: bytes) -> datetime | None:
 
 
 def write(instant: datetime) -> str:
-    """Returns the value for an instant: `Mon, 23 Nov 2026 01:00:00 +0000`."""
+    """Returns an instant as the value of a Date field, such as `Mon, 23 Nov 2026 01:00:00 +0000`."""
     return _written(int(instant.timestamp()))
 
 
 @lru_cache(256)
 def _written(second: int) -> str:
-    """Formats a second; cached, because many mails are sent in the same one."""
+    """Returns a time (seconds since 1970) as a Date value; it is cached, because many mails are sent in each second."""
     return format_datetime(datetime.fromtimestamp(second, UTC))

@@ -1,4 +1,4 @@
-"""Edits of a text or of octets: ranges that are replaced, one function that applies them and one that merges them."""
+"""Edits of a text or of octets: each replaces one range. The functions sort, move, apply and merge edits."""
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
@@ -9,9 +9,9 @@ T_co = TypeVar("T_co", str, bytes, covariant=True)
 
 
 class Edit(NamedTuple, Generic[T]):
-    """Replaces `source[start:end]` by `replacement`; an insertion if `start == end`.
+    """Replaces `source[start:end]` by `replacement`; if `start == end`, inserts `replacement` there.
 
-    Edits of one source do not overlap.
+    Edits of the same source must not overlap.
     """
 
     start: int
@@ -20,7 +20,7 @@ class Edit(NamedTuple, Generic[T]):
 
 
 class Replacing(Protocol[T_co]):
-    """An edit, or a named tuple that begins with the three fields of one."""
+    """An `Edit`, or another named tuple whose first three fields are `start`, `end` and `replacement`."""
 
     @property
     def start(self) -> int: ...
@@ -51,24 +51,25 @@ E = TypeVar("E", bound="Replacing[str] | Replacing[bytes]")
 
 
 def in_order(edits: Iterable[E]) -> list[E]:
-    """Returns the edits by their place. Those of one place stay in the order in which they were made."""
+    """Returns the edits sorted by their start, then by their end; edits with the same range keep their order."""
     return sorted(edits, key=itemgetter(0, 1))
 
 
 def moved(edits: Iterable[Edit[T]], offset: int) -> list[Edit[T]]:
-    """Returns edits of a section as edits of the source in which that section begins at `offset`."""
+    """Returns edits of a section of a source as edits of the source; the section begins at `offset`."""
     return [Edit(start + offset, end + offset, replacement) for start, end, replacement in edits]
 
 
 def apply_edits(source: T, edits: Iterable[Replacing[T]]) -> T:
-    """Returns the source after its edits, in whatever order they are given. Raises ValueError when edits overlap."""
+    """Returns the source after all edits, which may be given in any order. Raises ValueError if edits overlap."""
     return source[:0].join(pieces(source, edits, 0, len(source)))
 
 
 def pieces(source: T, edits: Iterable[Replacing[T]], start: int, end: int) -> Iterator[T]:
-    """Yields the pieces of `source[start:end]` after its edits; octets as views, so that joining copies them once.
+    """Yields the pieces of `source[start:end]` after the edits, in order.
 
-    Raises ValueError when edits overlap or leave the range.
+    The unchanged pieces of octets are memory views, so that the octets are copied only when the caller joins the
+    pieces. Raises ValueError if edits overlap, or if an edit is not within the range.
     """
     view = _view(source)
     for edit in in_order(edits):
@@ -85,10 +86,11 @@ def _view(source: str | bytes) -> Any:
 
 
 def merge_ranges(ranges: Iterable[R], *, best: Callable[[R], Any] = lambda _: 0) -> list[R]:
-    """Returns the ranges sorted and without overlap.
+    """Returns the ranges sorted, with each group of overlapping ranges merged into one range.
 
-    Of ranges that overlap, directly or through others, the one with the least `best` is kept and takes the place of
-    them all; without `best`, or between equals, it is the one that begins first, then the longest.
+    Two ranges are in the same group if they overlap, or if a chain of overlapping ranges connects them. The merged
+    range covers the whole group. Its other fields are those of the range for which `best` returns the least value; if
+    several ranges have this value, of the range that begins first, and of the longest of those.
     """
     merged: list[R] = []
     together: list[R] = []

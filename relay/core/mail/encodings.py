@@ -1,8 +1,7 @@
-"""Decodes the transfer encodings and charsets of text parts, and changes a piece of an encoded text in place.
+"""Decodes the transfer encodings and charsets of text parts, and converts edits of decoded text to edits of raw bodies.
 
-Decoding is lenient in the same ways as mail programs are. A change is given as edits of the decoded octets and returned
-as edits of the raw body. In quoted-printable and unencoded text only the changed region is replaced; in base64 the
-whole body is.
+Decoding accepts the same errors as mail programs accept. An edit of a body in quoted-printable, or without encoding,
+replaces only the changed octets of the raw body. An edit of a body in base64 replaces the whole body.
 """
 
 import binascii
@@ -31,9 +30,9 @@ _ASCII_ESCAPE: Final = b"\x1b(B"
 
 
 def decode(raw: bytes, encoding: str) -> bytes:
-    """Returns the decoded octets of a body.
+    """Returns the octets of a body without its transfer encoding (`encoding`, in lower case).
 
-    A body in an unknown encoding is returned as it is, because mail programs show it so.
+    A body in an unknown encoding is returned unchanged, because mail programs show it unchanged.
     """
     if encoding == "quoted-printable":
         if b"= " in raw or b"=\t" in raw:
@@ -45,9 +44,10 @@ def decode(raw: bytes, encoding: str) -> bytes:
 
 
 def decode_base64(raw: bytes) -> bytes:
-    """Returns the decoded octets.
+    """Returns the octets of a base64 text.
 
-    Noise is skipped, as all programs do; octets after padding are decoded too, because some programs do.
+    Characters that are not base64 are skipped, because all mail programs skip them. Text after padding (`=`) is decoded
+    too, because some mail programs decode it.
     """
     if b"=" not in raw.rstrip(b"=\r\n"):
         with suppress(binascii.Error):
@@ -63,7 +63,7 @@ def _decode_base64_run(run: bytes) -> bytes:
 
 
 def raw_edits(raw: bytes, encoding: str, changes: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
-    """Returns edits of the decoded octets, which are sorted, as edits of the raw body."""
+    """Returns the edits of a raw body that correspond to `changes`, sorted edits of its decoded octets."""
     if encoding == "quoted-printable":
         return list(_edits_of_quoted_printable(raw, changes))
     if encoding == "base64":
@@ -78,7 +78,10 @@ def encode_base64(octets: bytes) -> bytes:
 
 
 def _edits_of_quoted_printable(raw: bytes, changes: Sequence[Edit[bytes]]) -> Iterator[Edit[bytes]]:
-    """Yields one edit for each region; soft line breaks keep the line within its limit."""
+    """Yields an edit of the quoted-printable body for each change of its decoded octets.
+
+    Soft line breaks are inserted where a line would otherwise become too long.
+    """
     origin = origin_of(_QP_PIECE, lambda piece: chr(int(piece[1], 16)) if piece[1] else "", raw.decode("latin-1"))
     spans = [origin.span(edit.start, edit.end) for edit in changes]
     column, done = 0, 0
@@ -104,9 +107,10 @@ def _quote(octets: bytes) -> list[bytes]:
 
 
 def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
-    """Returns the atoms, with soft line breaks where the line would grow too long, and the column after them.
+    """Returns the joined atoms with the soft line breaks that they need, and the column after them.
 
-    `column` is the length of the line before them, `rest` that of the text after them on the same line.
+    An atom is a quoted octet, a plain octet or a CRLF. `column` is the length of the line before the atoms, and `rest`
+    is the length of the text that follows them on the same line.
     """
     length = sum(map(len, atoms))
     out = bytearray()
@@ -126,12 +130,15 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 
 
 def has_bare_line_end(octets: bytes) -> bool:
-    """Whether a CR or an LF stands without the other. Counting costs a tenth of looking for one."""
+    """Returns whether the octets contain a CR without LF or an LF without CR.
+
+    The octets are counted, because a search by a regular expression would take ten times as long.
+    """
     return not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r")
 
 
 def with_crlf(octets: bytes) -> bytes:
-    """Returns the octets with every bare CR and LF as CRLF."""
+    """Returns the octets with each CR without LF, and each LF without CR, replaced by CRLF."""
     return _BARE_LINE_END.sub(b"\r\n", octets)
 
 
@@ -139,10 +146,11 @@ def with_crlf(octets: bytes) -> bytes:
 
 
 def codec_of(charset: str, octets: bytes) -> str:
-    """Returns Python's name of the codec to decode `octets` with.
+    """Returns Python's name of the codec that decodes `octets`; `charset` is the declared name, "" if there is none.
 
-    An unknown charset gives "latin_1", which reads octet by octet; no charset gives "utf_8". The octets decide against
-    the declared name if they show UTF-16, UTF-32, or ISO-2022-JP sent without a charset.
+    The codec of an unknown charset is "latin_1", that of a missing charset is "utf_8". If the octets are recognized as
+    UTF-16 or UTF-32, their codec is returned even if another charset is declared. ISO-2022-JP is recognized too if the
+    codec would otherwise be "latin_1" or "utf_8".
     """
     codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
     if b"\0" in octets and not codec.startswith("utf_16"):
@@ -160,13 +168,20 @@ def codec_of(charset: str, octets: bytes) -> str:
 
 
 def is_utf_16(octets: bytes) -> bool:
-    """Whether every other octet is zero, as in ASCII text."""
+    """Returns whether the octets look like text in UTF-16 that is mostly ASCII.
+
+    This is so if many octets at either the even or the odd places are 0, and none at the other places. At most the
+    first 512 octets are examined.
+    """
     low, high = octets[:512:2].count(0), octets[1:512:2].count(0)
     return (low == 0) != (high == 0) and max(low, high) * 16 >= min(len(octets), 512)
 
 
 def is_utf_32(octets: bytes) -> bool:
-    """Whether half of the octets of every character are zero, either the first or the last ones."""
+    """Returns whether the octets look like text in UTF-32: either the first or the last two of each four octets are 0.
+
+    At most the first 512 octets are examined.
+    """
     first, second, third, last = (octets[at:512:4] for at in range(4))
     if 0 not in first:
         return bool(third) and not (any(third) or any(last))
@@ -174,10 +189,10 @@ def is_utf_32(octets: bytes) -> bool:
 
 
 def _byte_order(octets: bytes) -> str:
-    """Returns "le" or "be" for UTF-16 or UTF-32 octets.
+    """Returns the byte order of text in UTF-16 or UTF-32: "le" for little-endian, "be" for big-endian.
 
-    The byte order mark decides, and the codec then decodes it as a character. Without it the zero octets decide,
-    because most text is ASCII. (RFC 2781 §4.3 says "be", but mail programs write "le".)
+    The byte order mark decides; the codec later decodes the mark as a character. Without a mark, the places of the zero
+    octets decide, because most text is ASCII. (RFC 2781 §4.3 says big-endian, but mail programs write little-endian.)
     """
     if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "le" if octets[0] == 0xFF else "be"
@@ -189,10 +204,11 @@ def decode_text(octets: bytes, codec: str) -> str:
 
 
 def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Returns spans of `text`, which is the decoded form of `octets`, as spans of the octets.
+    """Returns the spans (start, end) of `octets` from which the given spans of `text` were decoded.
 
-    The spans are sorted and do not overlap, before and after. For broken ISO-2022 the result is a guess: the caller
-    must decode the result of its change and verify it.
+    `text` is `octets` decoded with `codec`. The given spans must be sorted and must not overlap; the same is then true
+    of the result. For invalid ISO-2022 the result is a guess, so the caller must decode the changed octets and check
+    the text.
     """
     if len(text) == len(octets):  # no character is wider than an octet
         return list(spans)
@@ -204,7 +220,7 @@ def octet_spans(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int,
 
 
 def _within(size: int, guessed: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yields the spans cut to what is left of `size` octets behind the span before."""
+    """Yields the guessed spans, each cut to the range from the end of the span before it to `size`."""
     at = 0
     for guessed_start, guessed_end in guessed:
         start = min(max(guessed_start, at), size)
@@ -213,7 +229,10 @@ def _within(size: int, guessed: Iterable[tuple[int, int]]) -> Iterator[tuple[int
 
 
 def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
-    """Computes the spans by encoding the text again, which is quick; None if the octets are not exactly those."""
+    """Returns the spans of the octets, found by encoding the text again, which is fast.
+
+    Returns None if the text cannot be encoded, or if encoding it does not give the same octets.
+    """
     found = []
     at = done = 0
     try:
@@ -230,9 +249,10 @@ def _measured(octets: bytes, codec: str, text: str, spans: Sequence[tuple[int, i
 
 
 def _character_origin(octets: bytes, codec: str) -> Origin:
-    """Returns the origin of each character in the octets.
+    """Returns the map from each decoded character to its octets.
 
-    Feeds an incremental decoder octet by octet and observes which octets it holds until more follow.
+    It gives the octets to an incremental decoder one by one, and observes after which octet the decoder returns a
+    character.
     """
     origin = Origin()
     decoder = codecs.getincrementaldecoder(codec)("replace")
@@ -260,16 +280,17 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
 
 
 def encoded_edits(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]]) -> list[Edit[bytes]]:
-    """Returns edits of the octets from pieces (start, end, text), each text encoded as the octets around it are.
+    """Returns an edit for each piece (start, end, text): it replaces `octets[start:end]` by the encoded text.
 
-    ISO-2022 text ends in ASCII (RFC 1468), also where its writer has left that out.
+    In ISO-2022, escape sequences around the new text switch to ASCII and back to the character set of the octets after
+    it. At the end of the octets no such sequence is needed, because ISO-2022 text must end in ASCII (RFC 1468).
     """
     if not codec.startswith("iso2022"):
         return [Edit(start, end, new.encode(codec, "replace")) for start, end, new in pieces]
     escapes = [(match.start(), match[0]) for match in _ESCAPE.finditer(octets)]
 
     def shift(at: int) -> bytes:
-        """Returns the escape sequence in force at an offset."""
+        """Returns the last escape sequence before an offset; the one for ASCII if there is none."""
         before = bisect_left(escapes, (at, b""))
         return escapes[before - 1][1] if before else _ASCII_ESCAPE
 

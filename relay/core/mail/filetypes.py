@@ -1,6 +1,7 @@
-"""Recognises a file by its first octets: the types that may pass, and the usual dangerous ones.
+"""Recognizes the type of a file by its first octets: the types that may be sent, and the usual dangerous types.
 
-A type is named by its most common extension. "text" and "data" mean that nothing more is known.
+A type has the name of its most common file extension. The type of any other text is "text", and the type of any other
+file is "data".
 """
 
 import re
@@ -51,12 +52,12 @@ _CODE: Final = re.compile(
 )
 _CONTROLS: Final = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 _WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-_PDF_WITHIN: Final = 1_024  # readers take a PDF whose mark comes late
+_PDF_WITHIN: Final = 1_024  # PDF programs open a file in which the mark begins later than at the first octet
 
 DANGEROUS: Final = frozenset(
     "exe elf macho class cab chm lnk script html svg xml code tnef rar 7z gz bz2 xz zst".split()
 )
-"""Types that are refused under any name: they run, or cannot be looked into."""
+"""The types that are refused under any file name: programs can run them, or their content cannot be checked."""
 
 DANGEROUS_EXTENSIONS: Final = frozenset(
     "exe scr com bat cmd pif msi msp dll cpl jar js jse vbs vbe wsf wsh hta ps1 psm1 lnk url reg inf scf chm app dmg pkg "
@@ -114,7 +115,10 @@ _DECLARED: Final = {
 
 
 def sniff(head: bytes) -> str:
-    """Returns the type by up to SNIFFED octets; "ole" and "zip" need a further look."""
+    """Returns the type of a file by its first octets; `head` are its first SNIFFED octets, or fewer.
+
+    The types "ole" and "zip" are containers, so the caller must look into the file to know more.
+    """
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -135,10 +139,13 @@ def sniff(head: bytes) -> str:
 
 
 def extension_of_type(content_type: str) -> str:
-    """Returns the extension of a declared type, "" if the type does not imply one."""
+    """Returns the file extension for a declared Content-Type; "" if the type is not in the table."""
     return _DECLARED.get(content_type, "")
 
 
 def expected(extension: str) -> frozenset[str]:
-    """Returns the types that a file with this extension may have; empty if its content cannot be recognised."""
+    """Returns the types, as `sniff` names them, that a file with this extension may have.
+
+    The set is empty if `sniff` does not recognize files of this kind.
+    """
     return _EXPECTED.get(extension, frozenset({extension}) & KNOWN)

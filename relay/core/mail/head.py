@@ -1,6 +1,7 @@
-"""Reads the header of a message: its writer, its subject, the messages it answers, and whether a program wrote it.
+"""Reads the header of a message: its From address, its subject, the messages it answers, whether a program wrote it.
 
-Raises HeadError if the writer is not beyond doubt; everything else that is broken has a defined reading.
+A From field that is not exactly one mailbox is an error (HeadError). Any other invalid field is read in a defined way
+and is never an error.
 """
 
 import re
@@ -13,23 +14,24 @@ from relay.core.mail.mime import Part, body_start, field_text, raw_value
 
 
 class Automatic(StrEnum):
-    """Whether a program wrote the message: RFC 3834 and the common markers (R-POL-14)."""
+    """Whether a program wrote the message, by RFC 3834 and the other common header fields (R-POL-14)."""
 
     NO = "no"
     REPLY = "reply"
-    """A program wrote it in reply to a message: out of office, receipts, bounces."""
+    """A program wrote the message in reply to another one: an out-of-office reply, a receipt or a bounce."""
     BULK = "bulk"
-    """A program sent it unasked: lists, newsletters, `Precedence: bulk`."""
+    """A program sent the message, but not in reply: mail of a list, a newsletter, or mail with `Precedence: bulk`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The header fields that decisions depend on.
+    """The values of a message's header that decisions depend on.
 
-    `from_address` is folded; it comes from a From field without defect and with one mailbox. `subject` is decoded and
-    unfolded. `references` are the ids of References, then of In-Reply-To, without brackets, in order, each once; a long
-    list is shortened. `kind_mark` is the value of `X-Relay-Kind` in lower case, "" if it is absent. `own_marks` are the
-    ids in our own loop-mark fields. `hops` is the number of Received fields.
+    `from_address` is the address of the From field, folded as by `address.fold`; `from_name` is its display name, ""
+    if it has none. `subject` is decoded, on one line. `message_id` is without angle brackets, "" if it is missing.
+    `references` are the message ids of References, then those of In-Reply-To, as `message_ids.ids` returns them.
+    `kind_mark` is the first word of `X-Relay-Kind` in lower case, "" if the field is missing. `own_marks` are the
+    addresses in the `X-Relay-Loop` fields, in lower case. `hops` is the number of Received fields.
     """
 
     from_address: str
@@ -45,13 +47,14 @@ class Head:
 
 LOOP_MARK: Final = "X-Relay-Loop"
 OPERATOR: Final = "operator"
-"""The local part in the loop mark of mail to an operator, as in `operator@market.example`."""
+"""The local part of the address in the loop mark of mail to an operator, such as `operator@market.example`."""
 KIND_MARK: Final = "x-relay-kind"
 
 _MAX_WORD: Final = 255
 _MAX_TEXT: Final = 10_000
 _TRACE_BYTES: Final = 262_144
-"""Servers write their trace fields at the top; a header that is longer than this is no mail's."""
+"""The number of octets in which trace fields are searched. Servers write trace fields at the top of the header, and no
+real mail has a longer header."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _RECEIVED: Final = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _OPERATOR_MARK: Final = re.compile(
@@ -59,8 +62,8 @@ _OPERATOR_MARK: Final = re.compile(
 )
 _FIRST_WORD: Final = re.compile(r"[\s;(]")
 
-# Markers of automatic replies and of bulk mail, beside the field of RFC 3834. X-Auto-Response-Suppress is not among
-# them, because Outlook writes it into mail of people.
+# Fields of automatic replies and of bulk mail, besides Auto-Submitted (RFC 3834). X-Auto-Response-Suppress is not in
+# the list, because Outlook adds it to mail that people write.
 _REPLY_FIELDS: Final = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients"})
 _BULK_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "x-mailing-list"})
 _PRECEDENCE: Final = {
@@ -74,14 +77,17 @@ _MARKERS: Final = _REPLY_FIELDS | _BULK_FIELDS | {"auto-submitted", "precedence"
 
 
 class HeadError(ValueError):
-    """The header does not say beyond doubt which mailbox wrote it.
+    """The From field is missing, occurs several times, or is not exactly one mailbox.
 
-    The message of the error can stand in a reply's text.
+    The error message may be used in the text of an SMTP reply.
     """
 
 
 def read_head(content: bytes, root: Part) -> Head:
-    """Returns the header fields that decisions depend on. Raises HeadError."""
+    """Returns the values of the header that decisions depend on; `root` is the result of `mime.split`.
+
+    Raises HeadError if the From field is missing, occurs several times, or is not exactly one mailbox.
+    """
     writer = _writer(content, root)
     own_ids = message_ids.ids(content, root, "message-id")
     subject = root.first("subject")
@@ -100,26 +106,33 @@ def read_head(content: bytes, root: Part) -> Head:
 
 
 def without(root: Part, names: frozenset[str]) -> Part:
-    """Returns the message as if its header had no fields of these names (lower case)."""
+    """Returns the root part of a message without the header fields called one of `names` (lower case)."""
     return root._replace(fields=tuple(field for field in root.fields if field.name not in names))
 
 
 def hops(content: bytes) -> int:
-    """Returns how many servers a mail has passed, also for a mail that cannot be read otherwise (RFC 5321 §6.3)."""
+    """Returns how many servers a mail has passed: the number of its Received fields (RFC 5321 §6.3).
+
+    This works for invalid mail too, because the mail is not parsed.
+    """
     return len(_RECEIVED.findall(content, 0, min(body_start(content), _TRACE_BYTES)))
 
 
 def operator_marks(content: bytes) -> tuple[str, ...]:
-    """Returns the domains whose operator has had this mail already, also for a mail that cannot be read otherwise.
+    """Returns the alias domains to whose operator the relay has already sent this mail.
 
-    Mail to an operator is not rewritten, and may be relayed mail that a party reports: only this mark ends its loops.
+    They are read from the loop marks, without parsing the mail, so this works for invalid mail too. Mail to an operator
+    is not rewritten. It may also be relayed mail that a party reports, so only this mark shows that it is in a loop.
     """
     found = _OPERATOR_MARK.findall(content, 0, min(body_start(content), _TRACE_BYTES))
     return tuple(domain.decode("ascii").lower() for domain in found)
 
 
 def automatic(content: bytes, root: Part) -> Automatic:
-    """Returns whether a program wrote this (RFC 3834 §5, R-POL-14). Receipts and delivery reports are replies."""
+    """Returns whether a program wrote the message (RFC 3834 §5, R-POL-14).
+
+    Receipts and delivery reports (`multipart/report`) count as replies.
+    """
     if root.content_type == "multipart/report":
         return Automatic.REPLY
     found = Automatic.NO
@@ -147,7 +160,7 @@ def _said(name: str, word: str) -> Automatic:
 
 
 def loop_marks(content: bytes, root: Part) -> tuple[str, ...]:
-    """Returns the domains of the relays that this message has passed (R-OUT-08)."""
+    """Returns the addresses in the message's `X-Relay-Loop` fields, in lower case; they show a mail loop (R-OUT-08)."""
     name = LOOP_MARK.lower()
     return tuple(_first_word(field_text(content, field)) for field in root.fields if field.name == name)
 
@@ -163,9 +176,9 @@ def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
 
 
 def _one_line(text: str) -> str:
-    """Returns at most `_MAX_TEXT` characters, with each run of control characters and line ends as one space.
+    """Returns the first `_MAX_TEXT` characters, with each run of control characters and line ends replaced by a space.
 
-    Encoded-words can contain such characters, and the result is stored and quoted.
+    An encoded word may contain such characters, and they must not get into stored texts and notices.
     """
     return _CONTROL.sub(" ", text[:_MAX_TEXT]).strip()
 

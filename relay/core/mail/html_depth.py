@@ -1,6 +1,6 @@
-"""Limits how deep an HTML text nests.
+"""Checks how deep the elements of an HTML text are nested.
 
-Parsers are quadratic in the depth, so a text that nests too deep is not parsed.
+The time of an HTML parser grows with the square of the depth, so a text that is nested too deep is not parsed.
 """
 
 import re
@@ -12,13 +12,14 @@ _DEEPEST: Final = 256
 _NO_DEPTH: Final = re.compile(
     "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|t[dhr]|d[dt]|option"
 )
-"""Elements without content, and elements that end where the next one of their kind begins."""
+"""The elements that do not add to the depth: they have no content, or end where the next element of the kind begins."""
 
 
 def is_flat_enough(source: str) -> bool:
-    """Whether the text nests at most 256 deep.
+    """Returns whether the elements of the HTML text are nested at most 256 deep.
 
-    The depth is an upper bound, because an end tag that does not match the innermost open element is ignored.
+    The depth that is counted may be too high but not too low: an end tag is ignored unless it matches the innermost
+    open element.
     """
     if source.count("<") <= _DEEPEST:
         return True

@@ -1,7 +1,7 @@
-"""Finds keys and signatures (OpenPGP, S/MIME), which name their owner (R-REW-06).
+"""Finds keys, certificates and signatures (OpenPGP, S/MIME) in a message, because they name their owner (R-REW-06).
 
-The signed part of a signed mail is not one of them. A signature that contains the signed text cannot be removed without
-the text; the place found is then the whole part.
+The text that a detached signature signs is not part of the result. An S/MIME signature that contains the signed text
+cannot be removed without the text, so the result is the whole MIME part.
 """
 
 import re
@@ -25,10 +25,10 @@ _ENCRYPTED: Final = re.compile(r"enveloped-data|authenveloped-data|compressed-da
 
 
 class KeyMaterial(NamedTuple):
-    """A place that names its owner.
+    """The place of a key, a certificate or a signature.
 
-    `start` and `end` are offsets in the decoded text of the part, None for the whole part. `is_signature`: it can be
-    taken off without leaving a gap in the text.
+    `path` is the path of its MIME part. `start` and `end` are offsets in the decoded text of the part, None if the
+    place is the whole part. `is_signature` is True if the place can be removed without leaving a gap in the text.
     """
 
     path: str
@@ -38,9 +38,9 @@ class KeyMaterial(NamedTuple):
 
 
 def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
-    """Returns all keys and signatures of a message, in order.
+    """Returns the places of all keys, certificates and signatures of a message, in order.
 
-    For nearly every mail the list is empty and costs a byte search.
+    Most mail has none, and for such mail only a quick search for octets is needed.
     """
     found: list[KeyMaterial] = []
     done = 0
@@ -52,7 +52,7 @@ def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
             found += names_owner(content, part.children[0])
             done = part.end
         elif part.content_type == "multipart/encrypted":
-            done = part.end  # only its reader can see whom it names
+            done = part.end  # only the recipient can decrypt it and see whom it names
         elif not part.children:
             found += _leaf(content, part)
     return found
@@ -74,7 +74,11 @@ def _may_hold_armour(content: bytes, part: Part) -> bool:
 
 
 def _armour(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yields sorted spans (start, end, is a key) of armoured keys and signatures, and of escapes in signed text."""
+    """Yields the spans (start, end, whether it is a key) of the OpenPGP armour in a text, sorted.
+
+    They are the spans of keys, of signatures, of the heads of signed texts, and of the `- ` before dashes in signed
+    text.
+    """
     if _BEGIN not in text:
         return
     found: list[tuple[int, int, bool]] = []

@@ -1,7 +1,7 @@
-"""Defines the layers of a text: the ways in which it is written differently from how a person reads it.
+"""Defines the layers of a text: each layer is one way to write a text differently from how a person sees it.
 
-Examples are entities, percent-encoding, escapes, tags, soft line ends, look-alikes of ASCII and invisible characters.
-Each layer reads a text as a mail program does.
+Examples are HTML entities, percent-encoding, escapes, tags, soft line ends, characters that look like ASCII, and
+invisible characters. To read a text through a layer means to decode it in the same way as mail programs do.
 """
 
 import html
@@ -15,12 +15,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One way of writing text that reads as something else.
+    """One way to write a text differently from how a person sees it.
 
-    `pattern` matches the written form; `value` returns how it reads, or the match itself where it reads as it is.
-    `sign` is a quick test that is true of every text that the layer changes. `quickly`, if given, computes the same
-    as `pattern` and `value`, but faster. `uneven`, if given, matches only what reads as more or fewer characters
-    than are written.
+    `pattern` matches a written form. `value` returns the text that a person sees for it, or the matched text itself if
+    that is not changed. `sign` is a quick test: it is True for each text that the layer changes, and may be True for
+    other texts. `quickly`, if given, has the same result as substituting `value` for `pattern`, but is faster.
+    `uneven`, if given, matches only those written forms that have another number of characters than the text that a
+    person sees.
     """
 
     pattern: re.Pattern[str]
@@ -30,7 +31,7 @@ class Layer:
     uneven: re.Pattern[str] | None = None
 
     def read(self, text: str) -> str:
-        """Returns the text as it is read."""
+        """Returns the text with each written form of this layer replaced by the text that a person sees."""
         if not self.sign(text):
             return text
         return self.quickly(text) if self.quickly else self.pattern.sub(self.value, text)
@@ -48,7 +49,7 @@ _INVISIBLE: Final = (
     *((0xFE00, 0xFE10), (0xFEFF, 0xFF00), (0xFFA0, 0xFFA1), (0xFFF9, 0xFFFC), (0xE0000, 0xE01F0)),
 )
 _CONTROLS: Final = bytes((*range(9), *range(0x0E, 0x20), 0x7F))
-# Ranges of the characters that NFKC turns into ASCII, full-width forms among them.
+# The ranges in which NFKC turns characters into ASCII; the full-width forms are one of them.
 _LOOK_ALIKES: Final = (
     (0x00A0, 0x0250),
     (0x02B0, 0x0300),
@@ -76,20 +77,24 @@ _READ_AS: Final = (
     | {chr(code): "" for first, end in _INVISIBLE for code in range(first, end)}
     | dict.fromkeys(map(chr, range(*_SURROGATES)), "\ufffd")
 )
-# Numbers in circles, in parentheses and with a full stop. A person reads them as marks of a list, not as figures.
+# Numbers in circles, in parentheses and with a full stop. A person reads them as marks of a list, not as numbers.
 _LIST_MARKS: Final = frozenset(map(chr, (*range(0x2460, 0x249C), 0x24EA, *range(0x1F100, 0x1F10B))))
-# IDNA takes the full stop of Japanese for a dot (UTS 46); between kana and kanji only a reader who knows the
-# domain can tell.
+# IDNA treats the Japanese full stop as a dot (UTS 46). Beside kana or kanji it stays as it is, because only a person
+# who knows the domain can tell whether it is a dot or ends a sentence.
 _STOP_ENDS: Final = "(?<![\u3000-\u9fff].)(?![\u3000-\u9fff\r\n<])"
-# The order matters: whether the first counts depends on the second beside it, but not the other way round.
+# The order matters: whether a half-width full stop counts as a dot depends on a full-width one beside it, but not the
+# other way round.
 _STOPS: Final = tuple((char, re.compile(char + _STOP_ENDS)) for char in "\uff61\u3002")
-# All but printable ASCII and, with few exceptions, the characters of Japanese, Chinese and Korean.
+# All characters except printable ASCII and, with few exceptions, those of Japanese, Chinese and Korean.
 _UNCOMMON: Final = re.compile("[^\t-\r -~\u3001-\u3163\u3165-\u31ff\u3400-\ua7f1\ua7f5-\ud7ff]")
 
 
 def _folded(read_as: Mapping[str, str]) -> Layer:
-    """Returns the layer that replaces characters by the ones that they read as, "" for invisible ones."""
-    # The other planes stand apart, because Python searches a set that includes them character by character.
+    """Returns the layer that replaces each character in `read_as` by its value ("" for an invisible character).
+
+    A Japanese full stop is also replaced by a dot, except within Japanese text.
+    """
+    # The other planes have a set of their own, because a set that includes them makes Python's search slow.
     first_plane = re.escape("".join(char for char in read_as if char <= "\uffff"))
     beyond = "[\U0001d400-\U0001fbf9\U000e0000-\U000e01ef]"
     uneven = re.escape("".join(char for char, plain in read_as.items() if char <= "\uffff" and len(plain) != 1))
@@ -116,16 +121,16 @@ def _folded(read_as: Mapping[str, str]) -> Layer:
 
 
 FOLDED: Final = _folded(_READ_AS)
-# The spaces of other widths. No name or address that is looked for holds one.
+# The spaces of other widths. FOLDED leaves them, because no name or address that is searched for contains a space.
 _SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 FOLDED_FOR_PERSON: Final = _folded(
     {char: plain for char, plain in _READ_AS.items() if char not in _LIST_MARKS} | dict.fromkeys(_SPACES, " ")
 )
-"""Like FOLDED, but list marks stay, and a space of any width is a plain one."""
+"""Like FOLDED, but list marks stay as they are, and a space of another width is replaced by a plain space."""
 
 
 def is_disguise(char: str) -> bool:
-    """Whether a character is a letter or figure in another form, or is invisible."""
+    """Returns whether a character is invisible, is a surrogate, or is another form of an ASCII letter or digit."""
     plain = _READ_AS.get(char)
     return plain is not None and (plain in {"", "\ufffd"} or (len(plain) == 1 and plain.isalnum()))
 
@@ -162,7 +167,10 @@ _HEX_PAIR: Final = re.compile(r"[%=](?:25)*([0-9A-Fa-f]{2})")
 
 
 def _octets(match: re.Match[str]) -> str:
-    """Returns the UTF-8 character, or "" for a line end; other octets stay as they are."""
+    """Returns the UTF-8 character that the encoded octets stand for, "" for an encoded line end.
+
+    Octets that are not valid UTF-8 are returned as they are written.
+    """
     try:
         return bytes.fromhex("".join(_HEX_PAIR.findall(match[0]))).decode()
     except UnicodeDecodeError:
@@ -180,7 +188,8 @@ PERCENT: Final = Layer(
     lambda text: "%" in text,
 )
 _LOOKS_QUOTED: Final = re.compile(r"=(?:40|2E|2e|\r?\n|[0-9A-Fa-f]{2}=[0-9A-Fa-f]{2})")
-# Raw source that was pasted or forwarded as text. In a link `=4da` means itself, so this is a way of its own.
+# Quoted-printable source that was pasted or forwarded as text. In a link, `=4da` is not encoded, so this layer is not
+# combined with PERCENT.
 QUOTED_PRINTABLE: Final = Layer(
     re.compile(rf"{_quoted('=')}|=[ \t]*+\r?\n(?>(?:> ?)*)"),
     _octets,
@@ -225,8 +234,8 @@ CSS: Final = Layer(
 FLOWED: Final = Layer(re.compile(r" \r?\n>* ?"), _nothing, lambda text: " \r\n" in text)  # RFC 3676 §4, DelSp
 FOLDS: Final = Layer(re.compile(r"\r?\n[ \t]"), _nothing, lambda text: "\n " in text or "\n\t" in text)
 
-# Tags are read as in the HTML standard (§13.2.5): a quoted value may hold `>`, and an equals sign at the beginning of a
-# name is part of the name. A tag without an end goes on to the end of the text, so the search stays linear.
+# Tags are read by the HTML standard (§13.2.5): a quoted value may contain `>`, and an equals sign at the beginning of a
+# name is part of the name. A tag without an end extends to the end of the text, so the search stays linear.
 _GAP: Final = r"[ \t\r\n\f]"
 _VALUE: Final = r"""(?: "[^"]*+ (?: "|\Z) | '[^']*+ (?: '|\Z) | [^ \t\r\n\f>]*+ )"""
 _ATTRIBUTES: Final = rf"""(?>(?:
@@ -244,8 +253,8 @@ TAG: Final = re.compile(f"<{_ANY}", re.DOTALL)
 TAG_NAME: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*+)")
 """The beginning of a tag; the first group is "/" in an end tag."""
 
-# Elements whose words programs do not show. One with markup inside counts only if it is short, so that the search stays
-# linear and nothing is skipped that a program may show after all.
+# Elements whose text mail programs do not show. An element with markup inside counts only if it is short. So the search
+# stays linear, and no text is skipped that a mail program may show after all.
 _SILENT: Final = rf"""(?x: (?=[STst]) (?i: ({{names}}) (?= {_GAP} | [/>])
     (?> [^<>]*+ > (?: \s*+ <!--)? [^<]*+ </\1 {_GAP}*+ > | [^<>]{{{{0,300}}}} > .{{{{0,300}}}}? </\1 {_GAP}*+ > )
 ))"""
@@ -254,17 +263,18 @@ _BLOCKS: Final = frozenset(
     "section article header footer main nav aside address form fieldset legend option button label details summary "
     "figure figcaption text tspan desc metadata html head body hgroup dialog dir menu search".split()
 )
-# A person sees a picture or a form field between two words. Scrubbing ignores it, for it may be invisibly small.
+# A person sees a picture or a form field between two words. The search for addresses ignores it, because it may be too
+# small to be seen.
 _REPLACED: Final = frozenset(
     "title img input select textarea iframe frame object embed video audio canvas marquee".split()
 )
 
 
 def _tags(silent: str, blocks: frozenset[str]) -> Layer:
-    """Returns the layer of all tags.
+    """Returns the layer that removes HTML tags and comments.
 
-    The `silent` elements read as nothing, with their words; tags of `blocks` read as a line end; other tags and
-    comments read as nothing.
+    `silent` are the names, separated by `|`, of the elements whose content is removed too. A tag of an element in
+    `blocks` is replaced by a line end; every other tag is removed.
     """
 
     def line_end(match: re.Match[str]) -> str:
@@ -277,9 +287,12 @@ def _tags(silent: str, blocks: frozenset[str]) -> Layer:
 
 TAGS: Final = _tags("script|style|title", frozenset())
 BLOCKS: Final = _tags("script|style|title", _BLOCKS)
-"""Like TAGS, but blocks are separated by line ends: words of two blocks do not form one address."""
+"""Like TAGS, but a tag of a block is read as a line end, so that words of two blocks do not form one address."""
 BLOCKS_AND_TITLES: Final = _tags("script|style", _BLOCKS | _REPLACED)
-"""Like BLOCKS, for a person: titles are read, because a style sheet may show them, and pictures separate words."""
+"""Like BLOCKS, but reads the text as a person sees it.
+
+The text of a title is read, because a style sheet may show it. The tag of a picture or a form field is a line end.
+"""
 CDATA: Final = Layer(re.compile(r"<!\[CDATA\[|\]\]>"), _nothing, lambda text: "<![CDATA[" in text)
 _UNSEEN: Final = re.compile(
     r"""

@@ -1,7 +1,7 @@
-"""Reads the one mailbox of a From field strictly by RFC 5322 §3.4, and refuses a text that programs read differently.
+"""Reads the mailbox of a From field strictly by RFC 5322 §3.4.
 
-The writer is determined from this field, so a text that two programs could read as two people is a defect: `a@x <b@y>`,
-`alice@a)bob@b`, groups, routes, comments inside an address, control characters.
+The relay determines the writer from this field. So it refuses each value in which two programs could read two different
+people: `a@x <b@y>`, `alice@a)bob@b`, groups, routes, comments inside an address, control characters, several mailboxes.
 """
 
 import re
@@ -13,28 +13,35 @@ _MAX_BYTES: Final = 4_096
 _DEEPEST_COMMENT: Final = 10
 _SPACE: Final = re.compile(r"[ \t]*")
 _COMMENT_MARK: Final = re.compile(r"[^()\\]*(?:\\.[^()\\]*)*([()])")
-# With the irregular dots of Japanese carriers (R-ADR-03); `address.split` decides in the end.
+# Dots may stand anywhere, as in the addresses of Japanese carriers (R-ADR-03); `address.fold` checks the address later.
 _ATEXT: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _ADDRESS: Final = re.compile(rf"(?:[{_ATEXT}.]+|{_QUOTED})@[{_ATEXT}.]+")
-# Encoded-words of real mail hold more than RFC 2047 §5 (3) allows, but no character that delimits a mailbox.
+# Encoded words of real mail contain more characters than RFC 2047 §5 (3) allows, but none that delimits a mailbox.
 _WORD: Final = re.compile(rf"=\?[^?\s]+\?[BbQq]\?[^?\s\"<>]*\?=|[{_ATEXT}.]+|({_QUOTED})")
 _ADDRESS_AS_NAME: Final = re.compile(r"[!-~]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\Z")
 
 
 class MailboxError(ValueError):
-    """The text is not one mailbox beyond doubt. The message of the error does not repeat the text."""
+    """The value is not exactly one mailbox, or programs may read it differently.
+
+    The error message names the fault and does not repeat the value.
+    """
 
 
 class Mailbox(NamedTuple):
-    """A decoded display name ("" if there is none) and a folded address."""
+    """A mailbox: its decoded display name, "" if it has none, and its address, folded as by `address.fold`."""
 
     name: str
     address: str
 
 
 def read(raw: bytes) -> Mailbox:
-    """Returns the mailbox of an unfolded From value. Raises MailboxError."""
+    """Returns the mailbox in an unfolded From value.
+
+    Raises MailboxError if the value is longer than 4096 octets, is not UTF-8, is not exactly one mailbox, or has a
+    display name that is another mail address.
+    """
     if len(raw) > _MAX_BYTES:
         raise MailboxError("it is too long")
     try:
@@ -55,7 +62,7 @@ def read(raw: bytes) -> Mailbox:
 
 
 def _mailbox(text: str, position: int) -> tuple[str, str, int]:
-    """Returns the display name, the address as written, and the position after them."""
+    """Returns the display name and the address, as written, of the mailbox at `position`, and the position after it."""
     pieces: list[str] = []
     while position < len(text):
         if text[position] == "<":
@@ -93,7 +100,10 @@ def _space(text: str, position: int) -> int:
 
 
 def _skip(text: str, position: int) -> int:
-    """Returns the position after white space and comments (CFWS, RFC 5322 §3.2.2)."""
+    """Returns the position after the white space and the comments at `position` (CFWS, RFC 5322 §3.2.2).
+
+    Raises MailboxError if a comment has no end, or if comments are nested too deep.
+    """
     depth = 0
     position = _space(text, position)
     while depth or text.startswith("(", position):
@@ -112,15 +122,18 @@ def _unquoted(quoted: str) -> str:
 
 
 def _name(pieces: list[str]) -> str:
-    """Returns the decoded display name.
+    """Returns the decoded display name that consists of these words.
 
-    Encoded-words in quotes are decoded too, because programs write and show them so.
+    Encoded words in quotes are decoded too, because programs write them so, and decode them when they show the name.
     """
     return words.decode("".join(pieces).strip().encode())
 
 
 def _refuse_borrowed(name: str, folded: str) -> None:
-    """Raises MailboxError if the name is another address, which a reader would take for the writer's."""
+    """Raises MailboxError if the display name is another mail address: a reader would think it is the writer's address.
+
+    `folded` is the writer's address.
+    """
     shown = name.strip(" \t'\"<>")
     if not _ADDRESS_AS_NAME.match(shown):
         return

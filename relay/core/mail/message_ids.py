@@ -1,4 +1,4 @@
-"""Reads the message ids of Message-ID, In-Reply-To and References (RFC 5322 §3.6.4)."""
+"""Reads the message ids in Message-ID, In-Reply-To and References fields (RFC 5322 §3.6.4)."""
 
 import re
 from typing import Final
@@ -7,15 +7,16 @@ from relay.core.mail.mime import Part, raw_value
 
 MAX_IDS: Final = 50
 _FIRST_IDS: Final = 10
-# Old programs fold inside an id, so white space is not part of it. The length is that of a line (RFC 5322 §2.1.1).
+# Old programs fold inside an id, so white space is not part of an id. The longest id is as long as the longest line
+# (RFC 5322 §2.1.1).
 _ID: Final = re.compile(rb"<([^<>]{1,998})>")
 
 
 def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
-    """Returns the ids in all fields of these names, without brackets, in order, each once.
+    """Returns the message ids in all fields called one of `names` (lower case), without angle brackets, each id once.
 
-    Of a long list the first ten and the last forty are returned, so that both its origin and its newest messages
-    stay.
+    The ids have the order of `names`, then that of the fields. If there are more than MAX_IDS (50), the first ten and
+    the last forty are returned, so that the first message of the thread and its newest messages are among them.
     """
     found: dict[str, None] = {}
     for name in names:

@@ -1,11 +1,11 @@
-"""Splits a message into its MIME parts, as byte ranges of the received content.
+"""Splits a message into its MIME parts (RFC 2045, RFC 2046), as byte ranges of the received content.
 
-Nothing is decoded or generated, so octets that no pass changes stay as they are. Limits are checked first, so hostile
-structure is refused before it costs anything (R-IN-06).
+No body is decoded or written again, so octets that no pass of the rewrite changes stay as they are. Limits are checked
+while the message is split, so a hostile structure is refused before it takes much time or memory (R-IN-06).
 
-This module defines how broken mail is read. Only CRLF ends a line. A boundary line is the boundary with nothing but
-white space after it. Without an end boundary a part ends where its parent ends. Text before the first and after the
-last boundary belongs to the parent. If two fields have one name, the first counts.
+This module defines how invalid mail is read. Only CRLF ends a line. A boundary line has only white space after the
+boundary. A part without an end boundary ends where its parent ends. Text before the first boundary and after the last
+boundary belongs to the parent. If a field name occurs twice, the first field counts.
 """
 
 import itertools
@@ -19,10 +19,11 @@ from relay.core.mail import words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MimeLimits:
-    """Limits of the structure.
+    """The limits of a message's structure.
 
-    `header_bytes` counts the header blocks of all parts together, `header_fields` the fields of one part; all parts
-    together may have `FIELDS_IN_ALL` times as many.
+    `parts` is the most MIME parts, and `depth` how deep they may be nested. `header_bytes` is the most octets in the
+    headers of all parts together. `header_fields` is the most header fields of one part; all parts together may have
+    `FIELDS_IN_ALL` times as many fields.
     """
 
     parts: int = 200
@@ -31,25 +32,32 @@ class MimeLimits:
     header_fields: int = 1_000
 
     WIDE: ClassVar["MimeLimits"]
-    """For a message that was within the limits when it came; only nesting stays bounded, by the splitter itself."""
+    """Limits for a message that was within the configured limits when it came, and is split again.
+
+    The depth of nesting is still limited, because the splitter has a limit of its own.
+    """
 
 
 MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, header_fields=100_000)
 
 
 FIELDS_IN_ALL: Final = 5
-"""A mail with many attached mails has several times the fields of one; each costs time in each step."""
+"""How many times `header_fields` all parts of a message may have.
+
+It is more than 1, because a mail to which other mails are attached also has their fields. It is small, because each
+field costs time in each step.
+"""
 
 
 class MimeError(ValueError):
-    """The structure breaks a limit or cannot be read. The message of the error can stand in a reply's text."""
+    """The structure of a message exceeds a limit. The error message may be used in the text of an SMTP reply."""
 
 
 class HeaderField(NamedTuple):
-    """One header field.
+    """One header field, as byte offsets in the content of the message.
 
-    `name` is lower-case ASCII, "" for a line that is not a field. `content[start:end]` is the whole field with its
-    last CRLF; `content[value_start:end]` is the raw value after the colon, with folding and the final CRLF.
+    `name` is in lower-case ASCII, "" for a line that is not a header field. `content[start:end]` is the whole field
+    with its final CRLF. `content[value_start:end]` is the raw value: all octets after the colon, with the line ends.
     """
 
     name: str
@@ -59,12 +67,16 @@ class HeaderField(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One MIME part.
+    """One MIME part, as byte offsets in the content of the message.
 
-    `path` is "" for the root, "1", "1.2" below it. `content[header_start:body_start]` is the header block with its
-    empty line, `content[body_start:end]` the body (without the CRLF that belongs to the next boundary line).
-    `content_type` is `type/subtype` in lower case; `params` are the parameters of Content-Type, names in lower case,
-    RFC 2231 decoded; `encoding` is the transfer encoding in lower case ("7bit" by default). `filename` is decoded.
+    `path` is "" for the root, "1" for its first child, "1.2" for the second child of that child.
+    `content[header_start:body_start]` is the header with the empty line after it. `content[body_start:end]` is the
+    body, without the CRLF that belongs to the next boundary line.
+
+    `content_type` is `type/subtype` in lower case. `params` are the decoded parameters of Content-Type, by name in
+    lower case. `encoding` is the transfer encoding in lower case, "7bit" if none is declared. `disposition` is the
+    Content-Disposition in lower case, such as "attachment", and `filename` is the decoded file name; each is "" if the
+    message does not give it.
     """
 
     path: str
@@ -85,14 +97,17 @@ class Part(NamedTuple):
             yield from child.walk()
 
     def first(self, name: str) -> HeaderField | None:
-        """Returns the field that counts for `name` (lower case); None if there is none."""
+        """Returns the first header field called `name` (in lower case), None if the part has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
 
 _DEEPEST: Final = 100
-"""The deepest nesting that any configuration allows: the splitter and `walk` recurse once per level."""
+"""The greatest depth of nesting that a configuration may allow.
 
-# A name, the white space that RFC 5322 §4.5 once allowed before the colon, then lines up to one that is not folded.
+It is limited, because the splitter and `Part.walk` call themselves once per level.
+"""
+
+# A name, white space before the colon (RFC 5322 §4.5 allows it in old mail), then the line and its folded lines.
 _FIELD: Final = re.compile(
     rb"(?:([!-9;-~]++)[ \t]*+(:))?[^\r]*+(?>(?:\r(?!\n)[^\r]*+|\r\n[ \t][^\r]*+)*)(?:\r\n|\Z)",
 )
@@ -103,15 +118,19 @@ _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 
 
 def split(content: bytes, limits: MimeLimits) -> Part:
-    """Returns the root of the tree of parts.
+    """Returns the root part of a message, with all other parts as its children.
 
-    Linear in size times depth. Raises MimeError, only if a limit is broken.
+    Raises MimeError if a limit is exceeded; invalid mail is no error. The time grows linearly with the size times the
+    depth of nesting.
     """
     return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain", is_message=True)
 
 
 def body_start(content: bytes) -> int:
-    """Returns the offset of the body of a whole message: after the empty line, or at the end if there is none."""
+    """Returns the offset of the body in the content of a whole message: after the first empty line.
+
+    If there is no empty line, returns the length of the content.
+    """
     if content.startswith(b"\r\n"):
         return 2
     empty = content.find(b"\r\n\r\n")
@@ -119,33 +138,34 @@ def body_start(content: bytes) -> int:
 
 
 def raw_value(content: bytes, field: HeaderField) -> bytes:
-    """Returns the value unfolded, without the white space around it."""
+    """Returns the raw value of a field, unfolded (RFC 5322 §2.2.3) and without white space around it."""
     return words.unfold(content[field.value_start : field.end])
 
 
 def field_text(content: bytes, field: HeaderField) -> str:
-    """Returns the value unfolded, with encoded-words decoded. Never raises."""
+    """Returns the value of a field as text, unfolded and with its encoded words decoded (RFC 2047). Never raises."""
     return words.decode(raw_value(content, field))
 
 
 def read_type(value: bytes) -> str:
-    """Returns `type/subtype` of an unfolded Content-Type value in lower case; "" if it has none."""
+    """Returns `type/subtype` of an unfolded Content-Type value, in lower case; "" if the value is invalid."""
     match = _TYPE.match(value)
     return f"{match[1].decode()}/{match[2].decode()}".lower() if match else ""
 
 
 def boundary_line(boundary: str) -> bytes:
-    """Returns the beginning of the lines around parts.
+    """Returns the beginning of a boundary line: `--`, then the boundary (RFC 2046 §5.1.1).
 
-    White space may follow, and `--` in the last line (RFC 2046 §5.1.1).
+    In the last boundary line, `--` follows it. White space may follow in each boundary line.
     """
     return b"--" + boundary.rstrip(" \t").encode("latin-1", "replace")
 
 
 def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Returns the two ranges of a multipart that no program shows; a range is empty if there is no such text.
+    """Returns two ranges (start, end) of a multipart that mail programs do not show: its preamble and its epilogue.
 
-    They are the text before the first boundary line, and the text from the `--` at the end of the last one.
+    The preamble is the text before the first boundary line. The epilogue is the text after the boundary in the last
+    boundary line, so it begins with `--`. A range is empty if there is no such text. The part must have a child.
     """
     line = boundary_line(part.params.get("boundary", ""))
     first, last = part.children[0], part.children[-1]
@@ -156,7 +176,7 @@ def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int
 
 
 class _Splitter:
-    """One split in progress, with what is left of its limits."""
+    """Splits one message; it counts down how much of each limit is left."""
 
     def __init__(self, content: bytes, limits: MimeLimits) -> None:
         self._content = content
@@ -164,7 +184,8 @@ class _Splitter:
         self._parts_left = limits.parts
         self._header_bytes_left = limits.header_bytes
         self._fields_left = FIELDS_IN_ALL * limits.header_fields
-        # Lines that merely begin like a boundary cost a look each; a few are normal (one boundary begins another).
+        # Each line that only begins like a boundary line must be examined. A few such lines are normal, because one
+        # boundary may be the beginning of another.
         self._looks_left = 20 * limits.parts
 
     def part(self, start: int, end: int, *, path: str, depth: int, default: str, is_message: bool) -> Part:
@@ -207,9 +228,10 @@ class _Splitter:
         )
 
     def _header_end(self, start: int, end: int) -> tuple[int, int]:
-        """Returns the end of the fields and the start of the body, and counts the bytes of the header.
+        """Returns the end of the header fields and the start of the body of the part at `start`.
 
-        Without an empty line, the whole part is header.
+        If the part has no empty line, all of it is header. Raises MimeError if the headers of all parts until now have
+        too many bytes.
         """
         if self._content.startswith(b"\r\n", start, end):
             return start, start + 2
@@ -237,7 +259,11 @@ class _Splitter:
         return fields
 
     def _content_type(self, field: HeaderField | None, default: str) -> tuple[str, dict[str, str]]:
-        """Returns type and parameters; plain text if the value cannot be read (RFC 2045 §5.2)."""
+        """Returns the type and the parameters of a Content-Type field.
+
+        Returns `default` without parameters if there is no field, and "text/plain" without parameters if the value is
+        invalid (RFC 2045 §5.2).
+        """
         if field is None:
             return default, {}
         value = raw_value(self._content, field)
@@ -252,9 +278,9 @@ class _Splitter:
         return match[1].decode("latin-1").lower() if match else "", words.parameters(value)
 
     def _between_boundaries(self, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
-        """Yields the ranges between boundary lines (RFC 2046 §5.1.1).
+        """Yields the ranges (start, end) of the parts between boundary lines (RFC 2046 §5.1.1).
 
-        The CRLF before a boundary line is part of that line, and may be the one that ended the header.
+        The CRLF before a boundary line belongs to the boundary line. It may be the same CRLF that ends the header.
         """
         delimiter = b"\r\n" + boundary_line(boundary)
         if not boundary.strip(" \t"):

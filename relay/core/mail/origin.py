@@ -1,4 +1,4 @@
-"""Finds the place in a source from which a piece of its decoded or displayed text (its view) was read."""
+"""Finds the place in a text as written (the source) from which a piece of its decoded text (the view) was read."""
 
 import re
 from bisect import bisect_right
@@ -8,26 +8,29 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Origin:
-    """Maps the characters of a view to a source.
+    """Maps the characters of a view to the characters of its source.
 
-    Pieces of the source that read as something else are added in order; all other characters are the same on both
-    sides.
+    The pieces of the source that are decoded to another text are added in order. Every other character of the source
+    is the same in the view.
     """
 
     _view: list[int] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
 
     def add(self, start: int, end: int, *, width: int) -> None:
-        """Adds a piece: `source[start:end]` reads as `width` characters.
+        """Adds a piece of the source: `source[start:end]` is decoded to `width` characters of the view.
 
-        Each of these characters comes from the whole piece.
+        Each of these characters is mapped to the whole piece.
         """
         at = start if not self._view else self._view[-1] + start - self._source[-1]
         self._view += (at, at + width)
         self._source += (start, end)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Returns the span of the source that reads as a span of the view, which is at least one character long."""
+        """Returns the span (start, end) of the source from which `view[start:end]` was read.
+
+        The span of the view must have at least one character.
+        """
         return self._piece(start)[0], self._piece(end - 1)[1]
 
     def _piece(self, at: int) -> tuple[int, int]:
@@ -41,7 +44,7 @@ class Origin:
 
 
 def origin_of(pattern: re.Pattern[str], value: Callable[[re.Match[str]], str], text: str) -> Origin:
-    """Returns the origin of `pattern.sub(value, text)`."""
+    """Returns the map from the view `pattern.sub(value, text)` to its source `text`."""
     origin = Origin()
     for match in pattern.finditer(text):
         new = value(match)

@@ -1,8 +1,8 @@
-"""Reads a text through its layers, as a person does, or a program that looks for addresses.
+"""Reads a text through several layers (`layers`), one after the other.
 
-A reading remembers its steps, so that a span of the text that is read can be mapped to a span of the text as written. A
-way is a list of layers. Policy reads by the way of a person (`SHOWN`, `SHOWN_HTML`); scrubbing and the search for own
-links read by all ways of a kind of text.
+A way is a sequence of layers. The policy reads a text by the way in which a person sees it (`SHOWN`, `SHOWN_HTML`). The
+search for addresses and for the relay's own links reads it by all ways of its kind (`PLAIN`, `HTML`, ...). A reading
+remembers its steps, so a span of the decoded text can be mapped to a span of the text as written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,11 @@ Way = Sequence[Layer]
 Ways = Sequence[Way]
 
 PLAIN: Final[Ways] = ((ENTITIES, PERCENT, ENTITIES, ESCAPES, FOLDED), (QUOTED_PRINTABLE, FOLDED))
-"""The first way is always read; another way only if its first layer changes the text, because else it adds nothing."""
+"""The ways of plain text.
+
+The first of several ways is always read. Each other way is read only if its first layer changes the text, because
+otherwise it finds nothing that the first way has not found.
+"""
 DELSP: Final[Ways] = (*PLAIN, (FLOWED, ENTITIES, PERCENT, ESCAPES, FOLDED))
 HTML: Final[Ways] = (
     *PLAIN,
@@ -49,13 +53,14 @@ CARDS: Final[Ways] = (*PLAIN, (FOLDS, ENTITIES, PERCENT, ESCAPES, FOLDED), (QUOT
 SHOWN: Final[Way] = (FOLDED_FOR_PERSON,)
 """The layers of plain text as a person reads it."""
 SHOWN_HTML: Final[Way] = (BLOCKS_AND_TITLES, ENTITIES)
-"""The layers of HTML that come before `SHOWN`. A block is read as a line."""
+"""The layers of HTML that are read before `SHOWN`. Each block (such as a paragraph) becomes a line of its own."""
 
 
 class Step(NamedTuple):
-    """One step when a span of a reading is mapped to the text as written: `text[start:end]` reads as the span after it.
+    """One step of mapping a span of a reading to the text as written.
 
-    `layer` is the layer that was read in this step, None if edits were made instead.
+    `text` is the text before this step of the reading, and `text[start:end]` is the piece from which the span was read.
+    `layer` is the layer of this step, None if the step was edits.
     """
 
     layer: Layer | None
@@ -74,7 +79,7 @@ class _Below:
 class Reading:
     """A text that is read through layers.
 
-    `source` is the text as written, `text` is the text after the layers so far.
+    `source` is the text as written. `text` is the text after the layers that it was read through until now.
     """
 
     __slots__ = ("_below", "source", "text")
@@ -89,7 +94,7 @@ class Reading:
         return len(self._below)
 
     def through(self, layer: Layer) -> bool:
-        """Reads the text through one more layer. Returns whether that changed it."""
+        """Reads the text through one more layer. Returns whether this changed the text."""
         above = layer.read(self.text)
         if above == self.text:
             return False
@@ -98,7 +103,7 @@ class Reading:
         return True
 
     def edit(self, edits: Sequence[Edit[str]]) -> None:
-        """Replaces spans of the text, which are sorted and do not overlap."""
+        """Makes edits of the text, as one step. They must be sorted and must not overlap."""
         origin = Origin()
         for start, end, replacement in edits:
             origin.add(start, end, width=len(replacement))
@@ -106,16 +111,17 @@ class Reading:
         self.text = apply_edits(self.text, edits)
 
     def span(self, start: int, end: int, *, depth: int = 0) -> tuple[int, int]:
-        """Returns the span of the source that reads as a span of the text, which is at least one character long.
+        """Returns the span (start, end) of the source from which `text[start:end]` was read.
 
-        With `depth`, returns the span in the text as it was at that depth.
+        The span of the text must have at least one character. With `depth`, the result is a span of the text as it was
+        after that number of steps, instead of the source.
         """
         for step in self.steps(start, end, depth=depth):
             start, end = step.start, step.end
         return start, end
 
     def steps(self, start: int, end: int, *, depth: int = 0) -> Iterator[Step]:
-        """Yields each step that maps a span of the text to the text as written, the last layer first."""
+        """Yields the steps that map `text[start:end]` to the text as it was after `depth` steps, the last one first."""
         for below in reversed(self._below[depth:]):
             if below.origin is None:
                 assert below.layer is not None
@@ -125,10 +131,10 @@ class Reading:
 
 
 def readings(text: str, ways: Ways) -> Iterator[Reading]:
-    """Yields a reading each time that a layer has changed its text.
+    """Yields a reading each time that a layer has changed its text; the text as written is not yielded.
 
-    The text as written is not among them. The same object is yielded again after its next layer, so its text must be
-    used before the generator is advanced.
+    The same object is yielded again after its next layer. So the caller must use the text of a reading before it gets
+    the next reading.
     """
     for way in ways:
         is_first = way is ways[0]

@@ -1,4 +1,4 @@
-"""Decodes the body of a text part: transfer encoding, then charset."""
+"""Decodes the body of a text part: first the transfer encoding, then the charset."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,11 @@ from relay.core.mail.mime import Part
 
 
 class TextBody(NamedTuple):
-    """A body and the text that a mail program decodes from it. Offsets of policy are offsets of `text`."""
+    """The body of a part, and the text that a mail program decodes from it.
+
+    `raw` is the body as it was received, `octets` is the body without its transfer encoding, and `text` is `octets`
+    decoded with `codec` (Python's name of it). The offsets in findings of the policy are offsets in `text`.
+    """
 
     raw: bytes
     part: Part
@@ -22,12 +26,18 @@ class TextBody(NamedTuple):
 
 
 def has_delsp(part: Part) -> bool:
-    """Whether lines of the text are joined without the space that they end in (RFC 3676 §4.2)."""
+    """Returns whether the part has `format=flowed` and `delsp=yes` (RFC 3676 §4.2).
+
+    If so, a program that joins two lines removes the space at the end of the first line.
+    """
     return part.params.get("format", "").lower() == "flowed" and part.params.get("delsp", "").lower() == "yes"
 
 
 def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
-    """Decodes a body. `is_html` is given where it is known better than by the declared type."""
+    """Returns the decoded body of a part; `raw` is the body as it was received.
+
+    `is_html` says whether the text is HTML; if it is None, the declared Content-Type decides.
+    """
     if is_html is None:
         is_html = part.content_type in ("text/html", "application/xhtml+xml")
     octets = encodings.decode(raw, part.encoding)

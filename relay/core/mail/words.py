@@ -1,7 +1,8 @@
-"""Reads and writes the words of header fields: encoded-words (RFC 2047), parameters (RFC 2045 §5.1, RFC 2231).
+"""Reads and writes encoded words (RFC 2047) and parameters (RFC 2045 §5.1, RFC 2231) in header fields.
 
-All functions are total and linear: any octets, also hostile ones, give some text. Decoding is as lenient as mail
-programs are, because the relay must read what they would show; encoding is strict.
+Every function that reads returns a result for any octets, also hostile ones, without an exception and in linear time.
+Decoding accepts the same errors as mail programs accept, because the relay must read the text that they show. Encoding
+follows the standards strictly.
 """
 
 import binascii
@@ -27,30 +28,35 @@ _LONGEST_BOUNDARY: Final = 400  # 70 by RFC 2046 §5.1.1
 
 
 def to_text(raw: bytes, charset: str = "") -> str:
-    """Returns the octets decoded as a mail program does.
+    """Returns the text that a mail program decodes from the octets. Never raises.
 
-    Without a known charset they are read as UTF-8 if they are valid UTF-8, else as windows-1252. ISO-2022-JP is
-    recognised by its escape sequence, because old Japanese programs name no charset.
+    `charset` is the declared name, "" if none is declared. If it is missing, unknown or ASCII, octets with an escape
+    sequence of ISO-2022-JP are decoded as ISO-2022-JP, because old Japanese programs declare no charset; other octets
+    are decoded as UTF-8 if they are valid UTF-8, else as windows-1252. An invalid octet becomes U+FFFD.
     """
     codec = charsets.codec_of(charset) if charset else ""
     if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent without a charset, as old Japanese programs do
         codec = "iso2022_jp_ext"
     try:
         return raw.decode(codec, "replace") if codec else raw.decode()
-    except ValueError:  # not UTF-8; or a codec that raises in spite of "replace", as that of UTF-16 does
+    except ValueError:  # the octets are not UTF-8; or the codec raises in spite of "replace", as the one of UTF-16 does
         return raw.decode("cp1252", "replace")
 
 
 def unfold(raw: bytes) -> bytes:
-    """Returns the value without its line ends; the white space after them stays (RFC 5322 §2.2.3)."""
+    """Returns a raw field value unfolded: without CRLF, and without white space around it (RFC 5322 §2.2.3).
+
+    The white space after each CRLF stays.
+    """
     return raw.replace(b"\r\n", b"").strip(b" \t") if b"\r\n" in raw else raw.strip(b" \t")
 
 
 def decode(raw: bytes) -> str:
-    """Returns an unfolded value with its encoded-words decoded.
+    """Returns an unfolded field value as text, with its encoded words decoded.
 
-    Neighbours of one charset are joined before they are decoded, because many programs cut a character in two (RFC
-    2047 §5 forbids it); the space between neighbours is removed (§6.2).
+    Adjacent encoded words of the same charset are joined before they are decoded, because many programs divide a
+    character between two words, although RFC 2047 §5 forbids it. White space between adjacent encoded words is removed
+    (§6.2).
     """
     if b"=?" not in raw:
         return to_text(raw)
@@ -78,7 +84,7 @@ def _payload(encoding: bytes, text: bytes) -> bytes:
 
 
 def _from_base64(text: bytes) -> bytes:
-    """Decodes base64 whose padding may be wrong or missing, as far as it can be decoded."""
+    """Returns the octets of a base64 text, as far as it can be decoded; its padding may be wrong or missing."""
     try:
         return binascii.a2b_base64(text)
     except binascii.Error:
@@ -88,9 +94,9 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def encode(text: str) -> bytes:
-    """Returns unstructured text as folded encoded-words in UTF-8.
+    """Returns a text as encoded words in UTF-8 and base64, with a line end and a space between each two words.
 
-    Each holds whole characters and at most 75 octets (RFC 2047 §2).
+    Each encoded word is at most 75 octets long and contains whole characters only (RFC 2047 §2, §5).
     """
     words: list[bytes] = []
     chunk = b""
@@ -105,11 +111,12 @@ def encode(text: str) -> bytes:
 
 
 def parameters(raw: bytes) -> dict[str, str]:
-    """Returns the parameters of an unfolded structured value, with names in lower case.
+    """Returns the parameters of an unfolded field value, such as `text/plain; charset=utf-8`, by name in lower case.
 
-    If two parameters have one name, the first counts. RFC 2231 continuations and charsets are resolved and take
-    precedence over a plain value. Encoded-words in file names are decoded, because most programs write them though no
-    standard allows it; every other value is kept octet for octet (Latin-1).
+    If a name occurs twice, the first value counts. A value that is written by RFC 2231 (continuations, charset) is
+    decoded and takes precedence over a plain value of the same name. Encoded words in file names are decoded, because
+    most programs write them, although no standard allows it. Each octet of any other plain value becomes one character
+    (Latin-1).
     """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, bytes]]] = {}
@@ -131,10 +138,10 @@ def parameters(raw: bytes) -> dict[str, str]:
 
 
 def are_disputed(raw: bytes) -> bool:
-    """Whether mail programs read an unfolded Content-Type differently.
+    """Returns whether two mail programs may read this unfolded Content-Type value differently.
 
-    This is so if its boundary or charset is given twice or in a form that some programs do not know, or if it contains
-    comments.
+    This is so if its boundary or charset is given twice or in the form of RFC 2231, which some programs do not know, or
+    if the value contains a comment.
     """
     low = raw.lower()
     if not any(sign in low for sign in (b"(", b"*")) and all(low.count(base) < 2 for base in _STRUCTURAL):
@@ -146,9 +153,10 @@ def are_disputed(raw: bytes) -> bool:
 
 
 def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
-    """Returns the value of RFC 2231 sections (§3, §4).
+    """Returns the decoded value of a parameter that is written in sections (RFC 2231 §3, §4).
 
-    The first section is `charset'language'percent-encoded`; the other sections continue its text.
+    `sections` has, by section number, whether the section is percent-encoded, and its raw text. Section 0 may begin
+    with `charset'language'`; the other sections continue its text.
     """
     charset = ""
     octets: list[bytes] = []
@@ -164,20 +172,20 @@ def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Returns the text as a quoted-string of printable ASCII (RFC 5322 §3.2.4)."""
+    """Returns a text of printable ASCII as a quoted string (RFC 5322 §3.2.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def is_token(text: str) -> bool:
-    """Whether the text is a token (RFC 2045 §5.1)."""
+    """Returns whether the text is a token (RFC 2045 §5.1), which needs no quotes as the value of a parameter."""
     return bool(_TOKEN.match(text))
 
 
 def parameter(name: str, value: str) -> str:
-    """Returns `; name=value`, folded in front.
+    """Returns the parameter `; name=value` with a fold (CRLF and a space) after the semicolon.
 
-    The value is quoted where necessary; a long or non-ASCII value becomes RFC 2231 sections, except in a long
-    boundary, where few programs know them.
+    The value is quoted if necessary. A value that is long or not printable ASCII is written in sections by RFC 2231.
+    Only a boundary of up to 400 characters is never written so, because few programs read a boundary in sections.
     """
     longest = _LONGEST_BOUNDARY if name == "boundary" else _PARAMETER_CHARS
     if value.isascii() and value.isprintable() and len(value) <= longest:

@@ -1,4 +1,4 @@
-"""The days of a policy's quotas (R-POL-11): they begin at midnight in the time zone of the policy."""
+"""Computes the days of a policy's quotas (R-POL-11), which begin at midnight in the policy's time zone."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -7,10 +7,10 @@ from relay.core.wall_clock import zone
 
 
 def day_of(now: datetime, policy: Policy) -> date:
-    """The day to which a message at that time counts."""
+    """Returns the date, in the policy's time zone, of the day for which a message at the time `now` is counted."""
     return now.astimezone(zone(policy.hours.time_zone)).date()
 
 
 def reset_at(now: datetime, policy: Policy) -> datetime:
-    """The next midnight in the policy's time zone."""
+    """Returns the first midnight after `now` in the policy's time zone, when the counts of a day begin at 0 again."""
     return datetime.combine(day_of(now, policy) + timedelta(days=1), time(), zone(policy.hours.time_zone))

@@ -1,4 +1,4 @@
-"""The events of a message in their order: the part of the record to which entries are only added."""
+"""The events of a message: the part of its record to which entries are only added, never changed or removed."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from relay.core.model.reason import ReasonCode
 
 
 class EventType(StrEnum):
-    """The type of an event."""
+    """The type of an event of a message."""
 
     RECEIVED = "received"
     HELD = "held"
@@ -26,33 +26,35 @@ class EventType(StrEnum):
     CHECKED = "checked"
     """The writer only asked for the verdict, by the address `check+ALIAS` (R-POL-19)."""
     MARKED = "marked"
-    """A person marked the message by a link or a command: not important, no reply needed, or reported."""
+    """The message got a mark (`Mark`)."""
     VIEWED = "viewed"
-    """Staff read the text; `data` names the person, the case and the reason (R-REC-06)."""
+    """A person of the operator read the text; `data` names the person, the case and the reason (R-REC-06)."""
     REPORTED_UNDELIVERABLE = "reported_undeliverable"
-    """A report says that the message could not be delivered, and nothing confirms it: the state stays as it is."""
+    """An unconfirmed report says that the message could not be delivered; the message's state stays the same."""
     REPORT_RECEIVED = "report_received"
-    """Other mail came to the return path of the message; it changes nothing."""
+    """Other mail came to the return path of the message; the message's state stays the same."""
     COPY_MERGED = "copy_merged"
-    """Another recipient of the same transaction was the same person, who gets no second copy (R-REW-05)."""
+    """Another recipient of the same transaction was the same party, which gets no second copy (R-REW-05)."""
 
 
 class Mark(StrEnum):
     """The mark of a MARKED event."""
 
     NOT_IMPORTANT = "not_important"
+    """The buyer says that the message did not deserve its mark of importance."""
     NO_REPLY_NEEDED = "no_reply_needed"
     REPLY_NEEDED = "reply_needed"
-    """The mark "no reply needed" was removed."""
+    """The mark NO_REPLY_NEEDED was removed."""
     REPORTED = "reported"
+    """The recipient reported the message to the marketplace."""
     REFUSED = "refused"
     """A person decided that the held message is returned."""
     GAVE_WAY = "gave_way"
-    """The held message is returned because too many unlisted senders wait (R-SND-02)."""
+    """The held message is returned, because too many other unlisted senders wait for a decision (R-SND-02)."""
 
 
 class ReceivedData(TypedDict, total=False):
-    """The data of RECEIVED; `tls` is 1 or 0."""
+    """The data of a RECEIVED event. `tls` is 1 if the client used TLS, else 0."""
 
     port: Port
     size_bytes: int
@@ -60,29 +62,33 @@ class ReceivedData(TypedDict, total=False):
 
 
 class DecisionData(TypedDict, total=False):
-    """The data of an event that a verdict causes; `reasons` are codes with commas between them. It may be empty."""
+    """The data of an event that a verdict causes.
+
+    `reasons` are the reason codes, separated by commas. `policy` is the version of the policy. Both may be missing.
+    """
 
     reasons: str
     policy: str
 
 
 class RefusalData(ReceivedData, DecisionData, total=False):
-    """The data of REFUSED, which is reception and decision in one."""
+    """The data of a REFUSED event, which has the data of RECEIVED and of the verdict."""
 
 
 class LetterData(TypedDict):
-    """The data of QUEUED for a letter of the relay itself, by the type of the letter."""
+    """The data of a QUEUED event of a letter; `letter` is the type of the letter."""
 
     letter: str
 
 
 class AttemptData(TypedDict, total=False):
-    """The data of an attempt to deliver, and of a return at dispatch.
+    """The data of an event about an attempt to deliver, and of a RETURNED event at the time of delivery.
 
-    `phase`, `code`, `enhanced`, `tls` and `text` are those of the `Delivery`, the text without addresses; `host` is the
-    class of the host. `took` is the keyed mark of the host that accepted the message (`core.bounce.origin.mark`); the
-    origin of a later report is compared with it. An attempt that failed inside the relay, and a return, have a reason
-    only. `item` is the kind of every item but the relayed message.
+    `phase`, `code`, `enhanced`, `tls` and `text` are those of the `Delivery`; addresses are removed from `text`. `host`
+    is the provider of the host (`core.bounce.carrier.host_class`). `took` is the keyed mark of the host that accepted
+    the message (`core.bounce.origin.mark`), with which the origin of a later report is compared. `item` is the kind of
+    the item, missing for relayed mail. An attempt that failed inside the relay, and a RETURNED event, have only a
+    reason.
     """
 
     attempt: int
@@ -99,29 +105,30 @@ class AttemptData(TypedDict, total=False):
 
 
 class ReportOutcome(StrEnum):
-    """Why a mail to a return path changed nothing."""
+    """Why mail to the return path of a message did not change the state of the message."""
 
     UNREAD = "unread"
-    """It is no report that a program can read."""
+    """The mail is not a report that a program can read."""
     IGNORED = "ignored"
-    """It reports a delay or a success."""
+    """The mail reports a delay or a successful delivery."""
     FEEDBACK = "feedback"
-    """It is a feedback report about unwanted mail (ARF)."""
+    """The mail is a feedback report about unwanted mail (ARF, RFC 5965)."""
     AUTO_REPLY = "auto_reply"
-    """It is an automatic reply whose writer is not registered, or not proven."""
+    """The mail is an automatic reply whose writer is not registered or not proven."""
     REPEATED = "repeated"
-    """The message has bounced or was returned before."""
+    """The message has already bounced or was already returned."""
     EARLY = "early"
-    """No server has accepted the message yet, as far as the relay knows."""
+    """As far as the relay knows, no server has accepted the message yet."""
 
 
 class ReportData(TypedDict, total=False):
-    """The data of an event that a mail to a return path causes; `by` is "report".
+    """The data of an event that mail to a return path causes; `by` is always "report".
 
-    `reason` and `status` are the claim of a delivery report. `confirmed` is the `core.bounce.origin.Confirmation` of
-    BOUNCED, `outcome` the `ReportOutcome` of REPORT_RECEIVED. `host` is the class of the client's proven host name, and
-    `auth` holds the results of its authentication, as "iprev=pass,helo=none". `sha256` is the hash of the whole mail in
-    hexadecimal digits, and `report` the id under which the sealed mail is kept; without it the mail is not kept.
+    `reason` and `status` are those that a delivery report claims. `confirmed` is the `core.bounce.origin.Confirmation`
+    of a BOUNCED event, and `outcome` is the `ReportOutcome` of a REPORT_RECEIVED event. `host` is the class of the
+    client's proven host name, and `auth` has the results of the client's authentication, such as
+    "iprev=pass,helo=none". `sha256` is the hash of the whole mail in hexadecimal digits. `report` is the id under which
+    the sealed mail is stored; it is missing if the mail is not stored.
     """
 
     by: Required[str]
@@ -137,7 +144,12 @@ class ReportData(TypedDict, total=False):
 
 
 class NoticeData(TypedDict, total=False):
-    """The data of NOTICE_QUEUED: the item of the notice, its type, and the reason that it names, if any."""
+    """The data of a NOTICE_QUEUED event.
+
+    `notice` is the id of the notice's item, `type` is the type of the notice, and `reason` is the reason that it names;
+    `reason` is missing if it names none. `item` is the kind of the item that the notice is about, missing for relayed
+    mail.
+    """
 
     notice: Required[str]
     type: Required[str]
@@ -146,21 +158,24 @@ class NoticeData(TypedDict, total=False):
 
 
 class HoldData(TypedDict, total=False):
-    """The data of the end of a hold: the name of the actor, and the new state of the sender if that was decided."""
+    """The data of an event that ends a hold.
+
+    `by` is the name of the actor. `sender` is the new state of the sender, missing if the decision was not about it.
+    """
 
     by: str
     sender: str
 
 
 class MarkData(TypedDict, total=False):
-    """The data of MARKED; `by` is the name or the role of the actor."""
+    """The data of a MARKED event: the mark, and the name or the role of the actor (`by`)."""
 
     mark: Required[Mark]
     by: str
 
 
 class ViewData(TypedDict):
-    """The data of VIEWED; `what` is the form of the text that was read."""
+    """The data of a VIEWED event. `what` is the form of the text that was read; `by` is the name of the actor."""
 
     what: str
     case: str
@@ -184,9 +199,10 @@ EventData = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event; `message_id` is the id of the record.
+    """One event of the message whose record has the id `message_id`.
 
-    `data` contains strings and numbers only, no real address and no message text.
+    `data` has the type that belongs to the type of the event. It contains only strings and numbers, and never a mailbox
+    or a text of the message.
     """
 
     id: str
@@ -197,5 +213,5 @@ class Event:
 
 
 def mark_of(event: Event) -> Mark | None:
-    """Returns the mark of a MARKED event, None for another event."""
+    """Returns the mark of a MARKED event, None for an event of another type."""
     return Mark(cast("MarkData", event.data)["mark"]) if event.type is EventType.MARKED else None

@@ -1,4 +1,4 @@
-"""The facts of a decision: all its inputs besides the message itself, looked up first and frozen."""
+"""The facts of a decision: all values that the decision depends on besides the message, looked up first and frozen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,17 +13,21 @@ from relay.core.model.sender import Sender
 
 
 class Proof(StrEnum):
-    """The way in which the writer was proven (R-IN-09)."""
+    """How it is proven that the writer may use the From address (R-IN-09)."""
 
     LOGIN = "login"
+    """The client has logged in for the writer's account."""
     ALIGNED = "aligned"
+    """SPF or DKIM passed for a domain that is aligned with the domain of From."""
     KNOWN_DOMAIN = "known_domain"
+    """The envelope's sender is equal to From, and the marketplace, or the client's trusted network, accepts this."""
     NONE = "none"
+    """It is not proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A signature of DKIM or ARC: its folded domain, its selector, and the octets of its `b=`."""
+    """A signature of DKIM or ARC: its domain (folded), its selector, and the octets of its `b=` tag."""
 
     domain: str
     selector: str
@@ -32,11 +36,12 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureProof:
-    """The proof of a writer whom nothing but signatures proves (R-IN-09).
+    """The proof of a writer who is proven by signatures alone, not by SPF or a login (R-IN-09).
 
-    `signatures` are all valid ones of the writer's organization. `domains` are those of the signatures that cover all
-    fields that act, and `recipients` the unfolded values of the To and Cc fields that these sign. `sealed` means that
-    it is the signature of a trusted sealer (ARC): then the recipient need not stand in To or Cc.
+    `signatures` are all valid signatures of the writer's organization. Some of them cover all fields that change how
+    the mail is read (`core.coverage.proves`): `domains` are the domains of these signatures, and `recipients` are the
+    unfolded values of the To and Cc fields that they sign. `sealed` is True for the signature of a trusted ARC sealer;
+    the recipient need not be in To or Cc in this case.
     """
 
     signatures: tuple[Signature, ...]
@@ -47,11 +52,12 @@ class SignatureProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """The result of inbound authentication.
+    """The result of the authentication of an incoming message.
 
-    `results` are `method=result` texts for the record, such as "spf=pass". `dmarc_fail` means that the From domain
-    publishes DMARC, nothing is aligned, and no exception of R-IN-09 applies. `signed` is set if signatures alone prove
-    the writer. `uncovered` are the names of fields that act and that no such signature covers (`core.coverage`).
+    `results` are texts for the record, such as "spf=pass". `dmarc_fail` is True if the From domain publishes a DMARC
+    record, neither SPF nor DKIM is aligned, and no exception of R-IN-09 applies. `signed` is set if signatures alone
+    prove the writer. `uncovered` are the names of fields that these signatures do not cover
+    (`core.coverage.uncovered`).
     """
 
     proof: Proof
@@ -63,20 +69,21 @@ class Authentication:
 
 
 class ScanOutcome(StrEnum):
-    """The outcome of a scan."""
+    """The outcome of a scan for viruses and spam."""
 
     CLEAN = "clean"
     VIRUS = "virus"
     SPAM = "spam"
     AWAY = "away"
-    """The message could not be scanned, and is held therefore."""
+    """The message could not be scanned, so it is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """The verdict of one scanner (R-POL-17).
+    """The result of one scanner for a message (R-POL-17).
 
-    `found` is the scanner's own name for its finding: printable ASCII, at most 100 characters.
+    `scanner` is the name of the scanner. `found` is the scanner's own name for the virus or the spam that it found: at
+    most 100 characters of printable ASCII.
     """
 
     scanner: str
@@ -86,9 +93,11 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRef:
-    """An id in In-Reply-To or References that this pair knows, and the message that it names.
+    """A message of the pair to which the header of the incoming message refers by In-Reply-To or References.
 
-    `outgoing_id` is the id of that message on the recipient's side; `author` wrote it. Both ids have no angle brackets.
+    `incoming_id` is the message id in that header. `outgoing_id` is the message id under which the recipient knows the
+    same message. Both have no angle brackets. `author` is the role of the party that wrote the message, and `order_id`
+    is the order of its thread, None if it is about no order.
     """
 
     incoming_id: str
@@ -98,10 +107,10 @@ class ThreadRef:
 
 
 class QuotaScope(StrEnum):
-    """The messages that one counter counts, for a day or (CHECKS) for an hour.
+    """What a counter counts: mail of one day, but for CHECKS of one hour.
 
-    `Usage` has a field for each of the first six; the last two count the mail to the operator by client, and its bytes
-    (R-IN-06).
+    SELLER to CHECKS have a field of the same name in `Usage`, which explains them. OPERATOR_MESSAGES and OPERATOR_BYTES
+    count the mail of one client to the operator, in messages and in bytes (R-IN-06).
     """
 
     SELLER = "seller"
@@ -116,10 +125,12 @@ class QuotaScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The messages that today's quotas have counted: of the seller, of the pair, and to the buyer from all sellers.
+    """The numbers of messages that count for today's quotas.
 
-    Answers and critical messages are not counted. `bypass` counts the seller's marks of importance. `returned` counts
-    the writer's returned, checked and refused mail, and `checks` the checks of this hour.
+    `seller` counts the mail of the seller, `pair` the mail of the seller to this buyer, and `buyer` the mail of all
+    sellers to this buyer; answers and critical messages do not count in these three. `bypass` counts the seller's marks
+    of importance. `returned` counts the writer's returned, checked and refused mail. `checks` counts the writer's
+    checks (`check+ALIAS`) of this hour.
     """
 
     seller: int = 0
@@ -132,10 +143,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """The mail that waits for the owner of the writer's account, as far as it limits this writer (R-SND-02).
+    """The mail of the writer that waits for the decision of the writer's party, for its limits (R-SND-02).
 
-    `has_place`: the writer has a place among the unlisted senders of the account, or may get one. `mails` and
-    `size_bytes` are the writer's own of late; `by_domain` says whether they are those of the whole domain.
+    `has_place` is True if the writer is among the unlisted senders of the party that may wait, or can become one of
+    them. `mails` and `size_bytes` are the number and the bytes of the writer's mails within `Senders.pending_s`. If
+    `by_domain` is True, they include the mails of all addresses at the writer's organizational domain.
     """
 
     has_place: bool = True
@@ -146,29 +158,36 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The facts about one recipient alias of one incoming message.
+    """The facts about one incoming message for one recipient alias.
 
-    `to` is the party of the alias, so the other side should be the writer. `sender` is the entry for From in the
-    writing side's list (an exact address before a domain), None when there is none. `listed_elsewhere`: From is in the
-    list of another party of this marketplace, which only the record may say. `is_own_from`: the domain of From is the
-    relay's own; then `sender` is None. `waiting` is looked up for a writer who is not listed or not proven.
-    `thread_refs` contains known ids only. `open_question`: the buyer wrote last and the seller has not answered.
-    `order` is the order that the tag names, else the order of the thread, if any; `orders` are all orders of the pair.
+    The recipient: `to` is the side that the alias stands for, so the writer should belong to the other side of `pair`.
+    `tag` is the tag of the alias, "" if it has none. `order` is the order that the tag names, else the order of the
+    thread, None if neither is known; `orders` are all orders of the pair. `other_tags` are further orders and kinds in
+    the recipient's addresses, for the record only.
 
-    `is_addressed` is False if signatures alone prove the writer, and the alias stands in none of the To and Cc fields
-    that they sign; only then `domain_confirmed` is looked up: whether the owner of the writing side has confirmed the
-    domain of such a signature. `duplicate_of` is the record with which the same signature was relayed, held or returned
-    before, to this alias; None if signatures are not the only proof.
+    The writer: `sender` is the entry for the From address in the list of the writing side, None if there is no entry.
+    `listed_elsewhere` is True if another party of the marketplace lists the From address, for the record only.
+    `is_own_from` is True if the domain of From is a domain of the relay; `sender` is then None. `waiting` is looked up
+    only for a writer who is not listed or not proven. `writer_key` identifies the writer in the limit on returned mail:
+    it is the id of the party for its login and its approved senders, else a keyed id of the From address, so that no
+    stranger can use up the party's limit (R-POL-11).
 
-    `coming` are the counts of the days after today, looked up when today's quota is used up: mail that a quota holds
-    counts there. `misuse` is the seller's score (R-POL-06). `thread_last_at` is the time of the thread's last mail, or
-    of its reopening; None for a new thread. `scans` are the scanners' verdicts. `link_prefix` is the beginning of our
-    own signed links, which the rewrite removes from quoted text. `other_tags` are further orders and kinds in the
-    recipient's addresses; only the record keeps them. `auto_replies_today` counts the automatic replies of the writing
-    side in the last 24 hours that were not returned; it is 0 if this mail is no such reply. `is_check`: the writer only
-    asks for the verdict (R-POL-19). `writer_key` is the subject of the writer's limit on returned mail: the id of the
-    party for its login and its approved senders, else a keyed id of the address, so that no stranger can use up the
-    party's limit (R-POL-11).
+    Signatures: `is_addressed` is False if signatures alone prove the writer, and the alias is in none of the To and Cc
+    fields that they sign. Only in this case `domain_confirmed` is looked up; it is True if the party of the writing
+    side has confirmed the domain of one of these signatures. `duplicate_of` is the id of an earlier record, None if
+    there is none: a message with the same signature that was relayed, held or returned for this alias.
+
+    The history: `thread_refs` are the messages that this message answers, as far as the pair knows them.
+    `open_question` is True if the buyer wrote last and the seller has not answered. `auto_replies_today` is the number
+    of automatic replies of the writing side within 24 hours that were not returned; it is 0 if this message is not an
+    automatic reply. `thread_last_at` is the time of the thread's last mail, or of its reopening, None for a new thread.
+
+    Limits: `usage` has the counts of today. `coming` has the counts of the following days, on which mail that a quota
+    holds is counted; it is looked up only if a quota of today is used up. `misuse` are the points of the seller
+    (R-POL-06).
+
+    `scans` are the results of the scanners. `link_prefix` is the beginning of the relay's signed links, which the
+    rewrite removes from quoted text. `is_check` is True if the writer only asks for the verdict (R-POL-19).
     """
 
     marketplace: Marketplace
@@ -202,8 +221,9 @@ class Facts:
 
     @property
     def listed_by_other_side(self) -> bool:
-        """Whether the party that the mail goes to lists From itself, in any state (not only its domain).
+        """Whether the list of the recipient's side has an entry for exactly the From address, in any state.
 
-        It is a secret of that party, so it changes no answer, count or look-up: only the record keeps it (R-SND-02).
+        An entry for the whole domain does not count. The writer must not learn this, so it changes no answer, count or
+        look-up and is only written to the record (R-SND-02).
         """
         return self.pair.side(self.to).lists(self.from_address)

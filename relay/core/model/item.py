@@ -1,4 +1,4 @@
-"""A queue item, which is one message on its way to one mailbox, and the table of its allowed state transitions."""
+"""An item of the queue: one message on its way to one mailbox; and the table of the allowed changes of its state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,26 +10,32 @@ class ItemKind(StrEnum):
     """The kind of mail that an item carries."""
 
     RELAY = "relay"
+    """A message of one party to the other party of the pair."""
     NOTICE = "notice"
+    """A mail of the relay itself about one message."""
     LETTER = "letter"
     """A mail of the relay itself that is about no single message: a digest or an announcement."""
     OPERATOR = "operator"
-    """Mail that goes to the marketplace's operator, such as mail for `postmaster@` and `abuse@`."""
+    """Mail to the marketplace's operator, such as mail for `postmaster@` and `abuse@`."""
 
 
 class Hold(StrEnum):
-    """Why an item waits: it is HELD or QUEUED with TIME: relayed mail in quiet hours or under a delay, and notices."""
+    """Why an item is held.
+
+    A held item is in the state HELD. Only TIME also occurs in the state QUEUED: for relayed mail that waits for the end
+    of quiet hours or of a delay, and for notices that are sent later.
+    """
 
     DECISION = "word"
-    """It waits for a person's decision. Without one by `due_at`, the message is returned (R-SND-02)."""
+    """The item waits for a person's decision. If nobody decides until `due_at`, the message is returned (R-SND-02)."""
     TIME = "time"
-    """It waits for the time `due_at`; then it is sent without a decision (R-POL-11, R-POL-12)."""
+    """The item waits for the time `due_at`. Then it is sent without a decision (R-POL-11, R-POL-12)."""
     REFUSED = "refused"
-    """It waits for nothing: the decision was no, and the message is returned at once."""
+    """A person decided against the message, so it is returned at once."""
 
 
 class ItemState(StrEnum):
-    """The state of an item."""
+    """The state of an item; `TRANSITIONS` has the allowed changes."""
 
     HELD = "held"
     QUEUED = "queued"
@@ -39,7 +45,7 @@ class ItemState(StrEnum):
     BOUNCED = "bounced"
     RETURNED = "returned"
     PARKED = "parked"
-    """The item cannot be read. It is kept and shown, never dropped in silence."""
+    """The item cannot be read, or failed at each attempt. It is kept and shown to the administrator."""
 
 
 TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
@@ -48,7 +54,7 @@ TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
     ItemState.LEASED: frozenset(
         {
             ItemState.QUEUED,
-            ItemState.HELD,  # an item that waits for a decision waits on after a failed attempt
+            ItemState.HELD,  # a held item waits again after an attempt that failed inside the relay
             ItemState.DEFERRED,
             ItemState.ACCEPTED,
             ItemState.BOUNCED,
@@ -57,13 +63,13 @@ TRANSITIONS: Final[dict[ItemState, frozenset[ItemState]]] = {
         }
     ),
     ItemState.DEFERRED: frozenset({ItemState.LEASED}),
-    # A bounce may still come by mail after the other server has answered 250.
+    # A bounce may still come by mail after the other server has accepted the message.
     ItemState.ACCEPTED: frozenset({ItemState.BOUNCED}),
     ItemState.BOUNCED: frozenset(),
     ItemState.RETURNED: frozenset(),
     ItemState.PARKED: frozenset(),
 }
-"""The states that an item may have next, by its state now."""
+"""The states to which an item may change, by its current state."""
 INITIAL_STATES: Final = frozenset({ItemState.HELD, ItemState.QUEUED, ItemState.LEASED})
 """The states that a new item may have."""
 
@@ -72,14 +78,15 @@ INITIAL_STATES: Final = frozenset({ItemState.HELD, ItemState.QUEUED, ItemState.L
 class Item:
     """An item of the queue.
 
-    `message_id` is the record that it carries or, for a notice, the record that the notice is about. `recipient_id` is
-    the party whose current mailbox gets it. `address` is set when a notice or the operator's mail goes to a fixed
-    address; a notice has both. `destination` is the folded domain of the mailbox. The item is not sent before `due_at`;
-    `queued_at` is the time at which it was due first. `attempts` counts the attempts recorded so far.
+    `message_id` is the id of the record that the item carries, or, for a notice, of the record that the notice is
+    about. `recipient_id` is the id of the party to whose current mailbox the item is sent. `address` is set if the item
+    is sent to a fixed address instead; a notice to such an address also has `recipient_id`. `destination` is the domain
+    of the mailbox (folded). The item is not sent before `due_at`. `queued_at` is the time at which the item was first
+    due. `attempts` is the number of attempts until now.
 
-    `hold` is why it waits, or waited. A claim takes a held item when it is due, and dispatch then
-    acts by `hold`. `awaits_sender` means that the decision is about its sender, whose approval releases the item; any
-    other hold needs a decision about the item itself.
+    `hold` is the reason for which the item waits or has waited. A held item is claimed when it is due, and `hold` then
+    determines what is done with it. `awaits_sender` is True if the decision is about the item's sender, whose approval
+    releases the item; otherwise the decision is about the item itself.
     """
 
     id: str
@@ -99,5 +106,5 @@ class Item:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it carries mail of the relay itself: nobody gets a notice when such mail is not delivered."""
+        """Whether the item is a notice or a letter; nobody gets a notice if such mail is not delivered."""
         return self.kind in (ItemKind.NOTICE, ItemKind.LETTER)

@@ -1,10 +1,10 @@
-"""The kinds of messages, by purpose."""
+"""The kinds of messages: a kind is the purpose of a message."""
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The purpose of a message."""
+    """The purpose of a message, such as a reply, a problem with an order, or a promotion."""
 
     REPLY = "reply"
     ORDER_PROBLEM = "order_problem"

@@ -1,4 +1,4 @@
-"""A marketplace: one tenant of the daemon. It is configuration, not data; the store has only its id."""
+"""A marketplace: one tenant of the installation. It is defined in the configuration; the store has only its id."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from relay.core.setting import (
 
 
 class Fallback(StrEnum):
-    """The treatment of mail whose writer neither SPF nor DKIM proves and whose domain has no DMARC record (R-IN-09)."""
+    """What the relay does with mail whose writer is not proven by SPF or DKIM, if its domain has no DMARC (R-IN-09)."""
 
     REFUSE = "refuse"
     HOLD = "hold"
@@ -30,7 +30,7 @@ class Fallback(StrEnum):
 
 
 class Naming(StrEnum):
-    """The treatment of data in a message that name its maker or owner (R-REW-06)."""
+    """What the relay does with data in a message that name their author or owner, such as a signature (R-REW-06)."""
 
     PASS = "pass"  # noqa: S105 - a setting
     STRIP = "strip"
@@ -50,14 +50,18 @@ _CARRIERS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class MarketplaceSettings:
-    """The settings of a marketplace, with the names, constraints and defaults of a [[marketplace]] table.
+    """The settings of a marketplace; the names, constraints and defaults are those of the table [[marketplace]].
 
-    `id` is its slug in commands and records; domains are folded (lower-case A-labels), "" for no mobile domain;
-    `locales[0]` is the default; `operator` gets the mail to postmaster@ and abuse@; `authentication` is used for mail
-    whose writer nothing proves (R-IN-09). `hide_names_in_text`: whether running text loses the writer's real name too
-    (R-REW-01). `footer`: whether relayed mail gets its links (R-REW-09). `images`, `documents`: what happens to data
-    about their maker in attached files; `signatures`: the same for keys and signatures, which alone may be RETURN
-    (R-REW-06)."""
+    `id` names the marketplace in commands and records. `domain` and `mobile_domain` are the domains of its aliases,
+    folded as by `address.fold_domain`; parties with a mailbox at one of the `mobile_carriers` get an alias under
+    `mobile_domain`, unless it is "". `operator` is the address that gets the mail for postmaster@ and abuse@.
+    `locales` are its languages, the default first.
+
+    `authentication` decides about mail whose writer is not proven (R-IN-09). `hide_names_in_text` also removes the
+    writer's real name from the text of a message (R-REW-01). `footer` adds the signed links to relayed mail (R-REW-09).
+    `images` and `documents` decide about data in attached files that name their author, and `signatures` about keys and
+    signatures (R-REW-06). `config.example.toml` explains all settings.
+    """
 
     id: Slug
     name: Text
@@ -80,9 +84,9 @@ class MarketplaceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Marketplace(MarketplaceSettings):
-    """A marketplace as core sees it.
+    """A marketplace with its settings and its policies.
 
-    `policies` are all known versions, the earliest to take effect first; there is at least one (R-POL-15).
+    `policies` are all known versions of its policy, sorted by `effective_at`; there is at least one (R-POL-15).
     """
 
     policies: tuple[Policy, ...]
@@ -93,15 +97,21 @@ class Marketplace(MarketplaceSettings):
         return frozenset(d for d in (self.domain, self.mobile_domain) if d)
 
     def policy_at(self, now: datetime) -> Policy:
-        """Returns the version in force: the last one whose time has come, or the first when there is none."""
+        """Returns the version of the policy that is in force at the time `now`.
+
+        If the first version has not taken effect by then, the first version is returned.
+        """
         return next((policy for policy in reversed(self.policies) if policy.effective_at <= now), self.policies[0])
 
     def alias_domain(self, mailbox_domain: str) -> str:
-        """Returns the domain for a new alias of a party with a mailbox at `mailbox_domain` (folded) (R-ADR-03)."""
+        """Returns the domain for the new alias of a party whose mailbox is at `mailbox_domain` (R-ADR-03).
+
+        `mailbox_domain` is folded as by `address.fold_domain`.
+        """
         return self.mobile_domain if self.mobile_domain and self.at_carrier(mailbox_domain) else self.domain
 
     def at_carrier(self, mailbox_domain: str) -> bool:
-        """Whether a mailbox at this folded domain belongs to a mobile carrier."""
+        """Returns whether `mailbox_domain` (folded) is the domain of a mobile carrier, or a subdomain of one."""
         return any(
             mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
         )
@@ -109,14 +119,18 @@ class Marketplace(MarketplaceSettings):
 
 @dataclass(frozen=True, slots=True)
 class Marketplaces:
-    """The configured marketplaces, by id and by each of their folded domains."""
+    """The configured marketplaces, by their ids and by each of their domains (folded)."""
 
     by_id: Mapping[str, Marketplace]
     by_domain: Mapping[str, Marketplace]
 
     @classmethod
     def of(cls, marketplaces: Sequence[Marketplace], hostname: str) -> "Marketplaces":
-        """`postmaster@hostname` goes to the first marketplace's operator (RFC 5321 §4.5.1)."""
+        """Returns the marketplaces by id and domain; `hostname` is the relay's own host name.
+
+        `hostname` counts as a domain of the first marketplace, so that this marketplace's operator gets the mail for
+        `postmaster@hostname` (RFC 5321 §4.5.1).
+        """
         own_name = {fold_domain(hostname): m for m in marketplaces[:1]}
         return cls(
             by_id={m.id: m for m in marketplaces},
@@ -124,10 +138,11 @@ class Marketplaces:
         )
 
     def is_own(self, address: str) -> bool:
-        """Whether `local@domain`, or a whole domain as `@domain`, is at a domain of the relay (not at a subdomain).
+        """Returns whether the domain of `local@domain` or `@domain` is a domain of the relay itself.
 
-        Such an address is never a party's mailbox or sender, whatever its local part (R-OUT-08): mail to it would
-        return to the relay, and with an alias on a list the rewrite would put one alias in the place of another.
-        Raises AddressError for an invalid domain.
+        Subdomains do not count. Raises AddressError for an invalid domain.
+
+        An address at a domain of the relay may not become a party's mailbox or sender (R-OUT-08). Mail to it would come
+        to the relay again, and the rewrite, which replaces a party's addresses by its alias, would replace an alias.
         """
         return fold_domain(address.rpartition("@")[2]) in self.by_domain

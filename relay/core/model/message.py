@@ -15,10 +15,11 @@ class Port(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """The client of the connection.
+    """The client from which a message came.
 
-    `login_party_id` is the party that has logged in with an app password. `trusted` means that the client's address is
-    in `networks.trusted`.
+    `port` is the kind of listener to which it connected. `helo` is the name that it gave in EHLO, HELO or LHLO.
+    `login_party_id` is the id of the party that has logged in with an app password, None without a login. `trusted` is
+    True if the client's address is in a network of `networks.trusted` in the configuration.
     """
 
     port: Port
@@ -31,10 +32,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One SMTP transaction after its data.
+    """One message as it came by SMTP or LMTP.
 
-    `mail_from` is "" for the null sender (RFC 5321 §4.5.5). `rcpt_to` contains the accepted recipients only, as written
-    and in order. `content` ends with CRLF and has neither dot-stuffing nor end mark.
+    `mail_from` is the sender of the envelope, "" for the null reverse-path (RFC 5321 §4.5.5). `rcpt_to` are the
+    recipients that were accepted, as the client wrote them and in its order. `content` is the message without
+    dot-stuffing and without the final dot; it ends with CRLF.
     """
 
     peer: Peer
@@ -46,7 +48,10 @@ class Incoming:
 
 
 class MessageState(StrEnum):
-    """The delivery state of a record (R-OUT-03). `accepted` is about the receiving server, never about a person."""
+    """The delivery state of a record (R-OUT-03).
+
+    ACCEPTED means that the recipient's server has accepted the message, not that a person has read it.
+    """
 
     HELD = "held"
     QUEUED = "queued"
@@ -55,4 +60,4 @@ class MessageState(StrEnum):
     BOUNCED = "bounced"
     RETURNED = "returned"
     REFUSED = "refused"
-    """The message was answered with a 5xx. It is kept as evidence and never sent."""
+    """The message was refused with a 5xx reply. It is kept as evidence and never sent."""

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorLimits:
-    """`message_bytes` is the largest message without a login; the others are of one client and day."""
+    """The limits of mail to the operator.
+
+    `message_bytes` is the largest size of a message from a client without a login. `messages_per_client` and
+    `bytes_per_client` limit the mail of one client, or of one party that has logged in, per day.
+    """
 
     message_bytes: int = 2_097_152
     messages_per_client: int = 50

@@ -1,4 +1,4 @@
-"""A buyer's opt-out of unsolicited seller mail, with its scope and the source of the change (R-POL-02)."""
+"""A buyer's opt-out: the wish to get no unsolicited mail from sellers (R-POL-02)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,8 @@ from relay.core.model.kind import Kind
 class OptOut:
     """An opt-out of one buyer.
 
-    It covers all sellers when `seller_id` and `kind` are None; else that seller, that kind, or that kind from that
-    seller.
+    It is about the mail of the seller `seller_id`, or of all sellers if `seller_id` is None. It is about mail of the
+    kind `kind`, or of every kind if `kind` is None. `source` names the way in which the buyer set it, such as a link.
     """
 
     buyer_id: str

@@ -1,11 +1,11 @@
-"""An order: the marketplace's own order id and details; it belongs to a pair."""
+"""An order of a marketplace: it belongs to a pair, and has the marketplace's own order id and details."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FulfilledBy(StrEnum):
-    """The party that ships the order."""
+    """Who ships the order: the seller, or the operator of the marketplace."""
 
     SELLER = "seller"
     OPERATOR = "operator"
@@ -15,8 +15,9 @@ class FulfilledBy(StrEnum):
 class Order:
     """An order of a pair.
 
-    `items` are SKU, ASIN or JAN codes. `state` is the marketplace's own text. `known` are texts that belong to the
-    order and may stand in its mail: tracking numbers, prices, dates, postcodes (R-POL-09).
+    `external_id` is the marketplace's own order id. `items` are the codes of its items (SKU, ASIN or JAN). `state` is
+    the marketplace's own name for the order's state. `known` are texts of the order that do not count as contact data
+    in mail about it: tracking numbers, prices, dates, postcodes (R-POL-09).
     """
 
     id: str
@@ -33,7 +34,8 @@ class Order:
 class OrderUpdate:
     """New values for the order `external_id` of a marketplace.
 
-    None keeps the value of an existing order and gives a new order the default of `Order`; an empty value clears it.
+    None keeps the stored value; for a new order it means the default of `Order`. An empty value removes the stored
+    value.
     """
 
     marketplace_id: str

@@ -9,7 +9,10 @@ from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """The anonymized address of the party `role` of a pair. Local part and domain are folded."""
+    """The anonymized address that stands for the party with the role `role` in a pair.
+
+    `local_part` and `domain` are folded, as by `address.fold`. `retired` is True if the alias is no longer used.
+    """
 
     local_part: str
     domain: str
@@ -23,11 +26,12 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One party of a pair, with all values that its mail needs.
+    """One side of a pair: a party, its alias, its mailbox and its list of senders.
 
-    `mailbox` is the party's current verified mailbox as given, None after erasure. `addresses` are all its registered
-    mailbox and sender addresses, folded, past ones included; scrubbing must let none of them through. A sender address
-    that waits for its first decision is not among them. `senders` is the party's whole list (R-SND-01).
+    `mailbox` is the party's current verified mailbox as the marketplace gave it, None if the party was erased.
+    `addresses` are all mailboxes and sender addresses that the party has or had, folded, except sender addresses about
+    which the party has not decided yet; the rewrite must remove each of them from the party's mail. `senders` is the
+    party's whole list of senders (R-SND-01).
     """
 
     party: Party
@@ -37,14 +41,18 @@ class Side:
     senders: tuple[Sender, ...] = ()
 
     def lists(self, address: str) -> bool:
-        """Whether a folded address itself (not only its domain) is on the list in any state, or is registered."""
+        """Returns whether `address` (folded) is in the party's list of senders, in any state, or in `addresses`.
+
+        An entry for the whole domain does not count.
+        """
         return any(sender.address == address for sender in self.senders) or address in self.addresses
 
     def sender_for(self, address: str) -> Sender | None:
-        """Returns the entry for a folded address, None when there is none.
+        """Returns the entry for a folded address in the list of senders, None if there is no entry.
 
-        An exact address comes before its domain, but a decided entry before a pending one. A retired domain covers no
-        address.
+        If there are entries for the exact address and for its domain, the entry for the exact address is returned. Only
+        if the domain is approved or blocked and the address is not, the entry for the domain is returned. A retired
+        entry for the domain does not count.
         """
         domain = address[address.rindex("@") :]
         fitting = {sender.address: sender for sender in self.senders if sender.address in {address, domain}}
@@ -56,7 +64,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A pair of a marketplace."""
+    """A pair: one buyer and one seller of a marketplace, each as a `Side`."""
 
     id: str
     marketplace_id: str

@@ -1,4 +1,4 @@
-"""A party: one account, a buyer or a seller, which the marketplace knows by an external reference."""
+"""A party: one account of a marketplace, a buyer or a seller, known by the marketplace's own reference."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ class Role(StrEnum):
 
 
 class PartyState(StrEnum):
-    """The state of an account."""
+    """The state of a party's account."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -26,10 +26,11 @@ class PartyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartySettings:
-    """Settings that a party makes itself.
+    """The settings that a party changes itself.
 
-    A buyer has `time_zone` (IANA) and `quiet_hours` ("22:00-07:00" or "off"); "" means the policy's value. With
-    `product_support` a seller answers product questions about orders that the operator fulfils.
+    `time_zone` and `quiet_hours` are for buyers: an IANA time zone, and a text such as "22:00-07:00", or "off". For
+    either, "" means that the policy's value applies. `product_support` is for sellers: it is True if the seller answers
+    product questions about orders that the operator fulfils.
     """
 
     time_zone: str = ""
@@ -39,7 +40,7 @@ class PartySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsUpdate:
-    """New values for a party's settings; None keeps a value."""
+    """New values for a party's settings; None means that the setting keeps its value."""
 
     time_zone: str | None = None
     quiet_hours: str | None = None
@@ -55,7 +56,11 @@ class SettingsUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """An account of a marketplace. `display_name` comes from the marketplace, never from mail."""
+    """A party of a marketplace.
+
+    `external_ref` is the marketplace's own reference for the account. `locale` is the party's language. `display_name`
+    is the name that the marketplace gave, never a name from a mail.
+    """
 
     id: str
     marketplace_id: str

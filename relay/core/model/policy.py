@@ -1,8 +1,8 @@
-"""A marketplace's policy: the settings of the rules. Plain values; `version` names them in every record.
+"""A marketplace's policy: the settings of its rules, as plain values.
 
-One frozen structure per section of the policy file (`docs/policy.md`). A field is the one definition of its setting:
-its type with the constraints of the file, and as its default the value of the shipped policy. Durations are in seconds
-(`_s`), sizes in bytes (`_bytes`), a count of 0 means "no limit".
+Each section of the policy file (`docs/policy.md`) is a frozen dataclass. Each setting is defined only by its field: the
+field's type has the constraints, and the field's default is the value in the built-in policy. Durations are in seconds
+(`_s`), sizes in bytes (`_bytes`). If a count may be 0, then 0 means "no limit".
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _DAY_S: Final = 86_400
 
 
 class ContentAction(StrEnum):
-    """The actions of a content rule, mildest first."""
+    """The actions of a content rule, in the order of their severity."""
 
     ALLOW = "allow"
     WARN = "warn"
@@ -45,7 +45,7 @@ class ContentAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionByKind:
-    """The action of a content rule, and other actions for some kinds of mail (R-POL-08)."""
+    """The action of a content rule; `kinds` has the kinds of mail for which the action is another one (R-POL-08)."""
 
     action: ContentAction
     kinds: Mapping[Kind, ContentAction] = field(default_factory=dict)
@@ -60,7 +60,10 @@ _Stopping = Annotated[ContentAction, OneOf(("hold", "return"))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelAction(ActionByKind):
-    """A tracking pixel tells the writer when and where a mail is read, so it never passes (R-POL-08, R-REW-07)."""
+    """The action for a tracking pixel (R-POL-08, R-REW-07): to remove the pixel, or to return the message.
+
+    There is no milder action, because a tracking pixel shows the writer when and where the buyer reads the mail.
+    """
 
     action: _Cleaning
     kinds: Mapping[Kind, _Cleaning] = field(default_factory=dict)
@@ -78,10 +81,10 @@ class Weekday(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of a message.
+    """Limits of messages.
 
-    `hop_limit` counts Received fields (RFC 5321 §6.3). `auto_replies_per_day` is per pair and author, within the last
-    24 hours (R-POL-14).
+    `hop_limit` is the most Received fields that a message may have (RFC 5321 §6.3). `auto_replies_per_day` is the most
+    automatic replies of one party that are relayed to the other within 24 hours (R-POL-14).
     """
 
     message_bytes: Positive = 26_214_400
@@ -108,12 +111,13 @@ _MAILBOX_PROVIDERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """Limits for unlisted senders, and for mail that nothing proves (R-SND-02).
+    """Limits of mail from unlisted senders and of unproven mail (R-SND-02).
 
-    `pending`: unlisted senders that may wait per party; `pending_s`: how long held mail waits for a decision. The
-    addresses of one organizational domain are one sender, with `domain_mails` and `domain_bytes` within `pending_s`.
-    Each address at one of the `mailbox_providers`, where anybody gets an address, is a sender by itself, with
-    `address_mails` and `address_bytes`; so much unproven mail of a listed address may wait too.
+    `pending` is the most unlisted senders of one party that may wait for a decision. `pending_s` is the time for which
+    held mail waits for it. All addresses of one organizational domain count as one sender, which may send
+    `domain_mails` mails and `domain_bytes` bytes within `pending_s`. At a domain in `mailbox_providers` anybody can get
+    an address, so there each address counts as a sender of its own, which may send `address_mails` mails and
+    `address_bytes` bytes. The latter two also limit the unproven mail that waits for one approved address.
     """
 
     pending: Positive = 10
@@ -127,12 +131,16 @@ class Senders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """Marks of importance that pass the buyer's opt-out, and their price (R-POL-04, R-POL-06).
+    """Marks of importance, by which a message passes the buyer's opt-out, and their limits (R-POL-04, R-POL-06).
 
-    `brackets` are the pairs that may enclose an `important_words` mark in a subject. `additional_information` are
-    subjects that pass as a whole or as a beginning. A seller may use `per_day` marks; from `smaller_at` points
-    `smaller_per_day`, from `off_at` points none; from `warn_at` points each use gives a warning. A buyer's "not
-    important" and a contradicting content add their points, which count for `score_s`.
+    A subject is marked if it contains one of the `important_words` in one of the pairs of `brackets`, or if it begins
+    with one of the texts of `additional_information`. Mail of the `critical_kinds` passes without a mark in the
+    subject.
+
+    A seller may use `per_day` marks a day. A seller gets `points_not_important` each time that a buyer says "not
+    important", and `points_contradiction` each time that the content contradicts the mark; points count for `score_s`
+    seconds. A seller with `warn_at` points gets a warning for each use; a seller with `smaller_at` points may use only
+    `smaller_per_day` marks a day; a seller with `off_at` points may use none.
     """
 
     brackets: tuple[Brackets, ...] = ("[]", "［］", "()", "（）", "【】", "「」")
@@ -165,23 +173,24 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """Allowed attachments, both ways (R-POL-07).
+    """The attachments that buyers and sellers may send (R-POL-07).
 
-    `extensions` are without dot, in lower case; `total_bytes` counts decoded octets.
+    `extensions` are the allowed file extensions, without the dot and in lower case. `total_bytes` is the largest sum of
+    the sizes of a message's decoded attachments. `action` is the action for a message with any other attachment.
     """
 
     extensions: frozenset[Extension] = frozenset({"txt", "pdf", "doc", "docx", "jpg", "jpeg", "gif", "bmp", "png"})
     total_bytes: Positive = 10_000_000
     action: ContentAction = ContentAction.RETURN
     archives: bool = True
-    """Whether a .zip passes when all files in it would."""
+    """Whether a .zip file is allowed if all files in it are allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Actions for what a seller's text contains (R-POL-08..10).
+    """The actions for the things that the text of a seller's message may contain (R-POL-08..10).
 
-    `allowed_domains`: links to these and their subdomains pass.
+    Links to `allowed_domains` and their subdomains are always allowed.
     """
 
     links: ActionByKind = ActionByKind(action=ContentAction.WARN)
@@ -205,14 +214,16 @@ class Content:
         }
     )
     promotion_words: tuple[Pattern, ...] = ()
-    """RE2 patterns of further words of promotion, beside the built-in ones."""
+    """RE2 patterns of words that count as promotion, in addition to the built-in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The messages per day that are neither answers nor critical (R-POL-11). A day ends as `Hours` says.
+    """The limits of sellers' messages per day that are neither answers nor critical (R-POL-11).
 
-    `returned_per_day` limits the returned, checked and refused mail of one writer, and `checks_per_hour` the checks.
+    `seller_per_day` is for one seller, `pair_per_day` for one pair, and `buyer_per_day` for the mail of all sellers to
+    one buyer. `returned_per_day` limits the returned, checked and refused mail of one writer, and `checks_per_hour`
+    limits the writer's checks (`check+ALIAS`). A day ends at midnight in `Hours.time_zone`.
     """
 
     seller_per_day: Whole = 500
@@ -224,10 +235,11 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Quiet hours and delay of mail that is not critical (R-POL-12).
+    """Quiet hours, and a delay, for mail that is not critical (R-POL-12).
 
-    Mail waits for the end of the `quiet` hours ("22:00-07:00" or "") in `time_zone`, and `delay_s` in any case. A
-    buyer's own settings replace the first two. Quota days end at midnight in `time_zone`.
+    `quiet` are the hours ("22:00-07:00", "" for none) in `time_zone` in which no mail is sent to a buyer; mail waits
+    for their end. A buyer's own settings replace these two. All such mail waits `delay_s` seconds. The days of the
+    quotas end at midnight in `time_zone`.
     """
 
     time_zone: TimeZone = "Asia/Tokyo"
@@ -237,26 +249,27 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """Orders that the operator fulfils (R-POL-13).
+    """The recipient of buyers' mail about orders that the operator fulfils (R-POL-13).
 
-    Mail of the `product_kinds` goes to a seller who has turned product support on, all other mail to the operator.
+    Mail of one of the `product_kinds` is sent to the seller if the seller has turned on product support. All other mail
+    is sent to the operator.
     """
 
     product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
     operator: OptionalMailAddress = ""
-    """The address for service questions; "" for the marketplace's operator."""
+    """The address to which service questions are sent; "" means the address of the marketplace's operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """The end of threads: a thread without mail for `close_s` is closed (R-POL-18)."""
+    """The end of threads: a thread is closed if it has had no mail for `close_s` seconds (R-POL-18)."""
 
     close_s: Whole = 180 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanning:
-    """Actions for the findings of a scanner (R-POL-17)."""
+    """The actions for a virus and for spam that a scanner has found (R-POL-17)."""
 
     virus: _Stopping = ContentAction.RETURN
     spam: _Stopping = ContentAction.HOLD
@@ -264,9 +277,9 @@ class Scanning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response clock (R-REC-08): an answer is late after `within_s`.
+    """The time within which sellers should answer (R-REC-08): an answer is late after `within_s` seconds.
 
-    With `business_days` only the `work_days` without the `holidays` count.
+    If `business_days` is True, only the days in `work_days` that are not in `holidays` count.
     """
 
     within_s: Positive = _DAY_S
@@ -279,8 +292,9 @@ class Response:
 class Policy:
     """One version of a policy.
 
-    `effective_at`: it decides from then on; in the file a date is midnight in `hours.time_zone`. `announce_s` before
-    that, sellers get `summary`, by language (R-POL-20).
+    `version` is its name in every record. The version decides from `effective_at` on; a date in the file means midnight
+    in `hours.time_zone`. Sellers get a letter about it `announce_s` seconds before; the letter contains the text of
+    `summary` in the seller's language (R-POL-20).
     """
 
     version: Annotated[Text, SettingFlag.REQUIRED] = "builtin-1"

@@ -1,7 +1,8 @@
-"""The named reasons: one member per reason, the same word in SMTP reply, log, metric, notice, page and record.
+"""The reasons of verdicts, refusals and bounces, as members of one enum.
 
-Everything that programs need to know of a reason stands here in one line. Its texts for people, in every language,
-stand in the text catalogues under the same word.
+The value of a member is the same word in SMTP reply, log, metric, notice, page and record. The member also has all else
+that programs need to know of the reason. The texts for people, in each language, are in the text catalogues under the
+same word.
 """
 
 from dataclasses import dataclass
@@ -11,19 +12,21 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class SmtpNumbers:
-    """The reply code (RFC 5321 §4.2) and the enhanced status code (RFC 3463)."""
+    """A reply code of SMTP (RFC 5321 §4.2), such as 550, and an enhanced status code (RFC 3463), such as "5.7.1"."""
 
     code: int
     enhanced: str
 
 
 class ReasonCode(StrEnum):
-    """Each member: its word, the id of its rule, the two SMTP numbers, and its text in an SMTP reply.
+    """The code of a reason.
 
-    A reason that never refuses a message has no numbers. For a refusal by another server they are those of
-    our own delivery report (RFC 3464 §2.3.4). The text is ASCII, shorter than 80 characters, and for everybody whom
-    the reason concerns the same: the reply for `address_unknown` must not tell an unknown alias from an unknown writer
-    (R-ADR-07).
+    A member is defined by its word, the id of its requirement (`rule`), its SMTP codes (`smtp`), and its text in an
+    SMTP reply (`summary`). `smtp` is None if the reason never refuses a message. If another server refused the message,
+    `smtp` has the codes for the relay's own delivery report (RFC 3464 §2.3.4).
+
+    `summary` is ASCII and shorter than 80 characters. It is the same in all cases of a reason. For example, the reply
+    for `address_unknown` must not show whether the alias or the writer is unknown (R-ADR-07).
     """
 
     rule: str
@@ -39,7 +42,7 @@ class ReasonCode(StrEnum):
         member.summary = summary
         return member
 
-    # who writes to whom: refused without a notice, ever
+    # Reasons about the writer and the recipient. Such mail is refused and never causes a notice.
     ADDRESS_UNKNOWN = (
         "address_unknown",
         "R-ADR-07",
@@ -62,9 +65,9 @@ class ReasonCode(StrEnum):
     OWN_ALIAS = "own_alias", "R-REW-05", "550 5.1.3", "This address stands for yourself, not for the other side"
     FROM_DEFECT = "from_defect", "R-IN-06", "550 5.6.0", "The From field must name exactly one readable address"
     NO_RELAYING = "no_relaying", "R-ADR-08", "550 5.7.1", "Not a recipient of this server; no relaying"
-    # RFC 7372 §3.3's registry has 5.7.26 for DMARC.
+    # 5.7.26 is the code for DMARC in the registry that RFC 7372 §3.3 extends.
     DMARC_FAILED = "dmarc_failed", "R-IN-09", "550 5.7.26", "The From domain's DMARC check failed"
-    # what may pass
+    # Reasons of the policy for which a message is returned, held or refused.
     SENDER_PENDING = (
         "sender_pending",
         "R-SND-02",
@@ -100,7 +103,7 @@ class ReasonCode(StrEnum):
         "Mail to the operator may not be as big as this without a login",
     )
     OPERATOR_MAIL_LIMIT = "operator_mail_limit", "R-IN-06", "452 4.7.1", "Too much mail to the operator today"
-    """The client, or the party, has sent the operator as much as it may in one day."""
+    """The client, or the party, has already sent the operator as much mail today as it may send in one day."""
     MALFORMED = "malformed", "R-IN-06", "554 5.6.0", "Message not readable"
     TOO_COMPLEX = "too_complex", "R-IN-06", "554 5.6.0", "Checking the message takes too much time or memory"
     THREAD_CLOSED = (
@@ -137,17 +140,17 @@ class ReasonCode(StrEnum):
     QUOTA_CHECKS = "quota_checks", "R-POL-11", "450 4.7.1", "Too many checks in this hour"
     ATTACHMENT_TYPE = "attachment_type", "R-POL-07", "554 5.6.1", "An attachment of a type that is not taken"
     ATTACHMENT_DISGUISED = "attachment_disguised", "R-POL-07", "554 5.6.1", "An attachment is not what its name says"
-    """Its content is not what its name or declared type says."""
+    """The content of an attachment is of another type than its file name or declared type says."""
     ATTACHMENT_TOO_BIG = "attachment_too_big", "R-POL-07", "552 5.3.4", "Attachments too big"
     ATTACHMENT_UNREADABLE = "attachment_unreadable", "R-POL-07", "554 5.6.1", "An attachment cannot be looked into"
-    """An archive that is encrypted, damaged or nested too deep to be looked into."""
+    """An attached archive is encrypted, damaged or nested too deep, so its content cannot be checked."""
     SIGNATURE_NAMES_OWNER = (
         "signature_names_owner",
         "R-REW-06",
         "554 5.6.0",
         "A digital signature or key names its owner",
     )
-    """A PGP or S/MIME key or signature, which says whose it is."""
+    """The message contains an OpenPGP or S/MIME key or signature, which names its owner."""
     EXTERNAL_LINK = "external_link", "R-POL-08", "550 5.7.1", "A link that leads off the marketplace"
     LINKED_LOGO = "linked_logo", "R-POL-08", "550 5.7.1", "A picture that links off the marketplace"
     TRACKING_PIXEL = "tracking_pixel", "R-POL-08", "550 5.7.1", "A picture that tells when it is read"
@@ -160,17 +163,17 @@ class ReasonCode(StrEnum):
     SCANNER_AWAY = "scanner_away", "R-POL-17", "451 4.3.0", "the virus or spam check is away at present"
     HOLD_EXPIRED = "hold_expired", "R-SND-02", "550 5.7.1", "Held, and nobody approved it in time"
     HOLD_REFUSED = "hold_refused", "R-SND-02", "550 5.7.1", "Held, and sent back after a look"
-    """Staff, or the account's owner, sent back what was held."""
-    # why it goes another way or later than at once
+    """The operator or the party decided that the held message is returned."""
+    # Reasons for which a message waits, or goes to the operator.
     QUIET_HOURS = "quiet_hours", "R-POL-12", "", "Waits for the end of the recipient's quiet hours"
     SERVICE_QUESTION = "service_question", "R-POL-13", "", "Goes to the marketplace, which fulfils this order"
     """A service question about an order that the operator fulfils goes to the operator (R-POL-13)."""
-    # why an opted-out buyer still gets it
+    # Reasons for which a message passes the buyer's opt-out.
     ANSWER = "answer", "R-POL-04", "", "Answers the buyer's own message"
     MARKED_IMPORTANT = "marked_important", "R-POL-04", "", "Marked as important in the subject"
     ADDITIONAL_INFORMATION = "additional_information", "R-POL-04", "", "Asks for additional information in the subject"
     CRITICAL_KIND = "critical_kind", "R-POL-04", "", "A kind of message that passes opt-out"
-    # what the other server said
+    # Reasons of a delivery by another server that failed or is late.
     DELAYED = "delayed", "R-OUT-02", "451 4.4.1", "Delivery is delayed"
     MAILBOX_UNKNOWN = "mailbox_unknown", "R-OUT-05", "550 5.1.1", "The recipient's mailbox does not exist"
     MAILBOX_FULL = "mailbox_full", "R-OUT-05", "552 5.2.2", "The recipient's mailbox is full"
@@ -189,23 +192,24 @@ class ReasonCode(StrEnum):
     EXPIRED = "expired", "R-OUT-05", "550 5.4.7", "Given up: not taken by the recipient's server in time"
     TEMPORARY = "temporary", "R-OUT-05", "451 4.4.0", "Temporary fault at the recipient's server"
     REFUSED = "refused", "R-OUT-05", "550 5.0.0", "Refused by the recipient's server"
-    """Refused for good, and no class above fits what was said."""
+    """The other server refused the message permanently, for none of the reasons above."""
     REPORTED_UNDELIVERABLE = (
         "reported_undeliverable",
         "R-OUT-04",
         "",
         "Undeliverable, says an unconfirmed report",
     )
-    """It is the reason of a notice only: the event names the reason that the report claims."""
-    # the relay itself
+    """Only notices have this reason. The event of the report has the reason that the report claims."""
+    # A fault of the relay itself.
     INTERNAL = "internal", "R-IN-07", "451 4.3.0", "Fault on our side, try again later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A place in the message.
+    """A place in a message.
 
-    `part` is the name of a header field or the path of a MIME part ("1.2"); the offsets count in its decoded text.
+    `part` is the name of a header field or the path of a MIME part ("1.2"). `start` and `end` are offsets in the
+    decoded text of this field or part.
     """
 
     part: str
@@ -215,7 +219,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A reason code with the place that caused it and the values that its text may name."""
+    """The reason of one verdict, refusal or bounce.
+
+    `span` is the place in the message that caused it, None if there is no such place. `values` are pairs of a name and
+    a value, which the texts for people may contain.
+    """
 
     code: ReasonCode
     span: Span | None = None
@@ -223,5 +231,5 @@ class Reason:
 
     @property
     def rule(self) -> str:
-        """The id of the rule, for the record and the documentation; people are shown the code (R-POL-16)."""
+        """The id of the requirement, such as "R-POL-03", for the record; people are shown the code (R-POL-16)."""
         return self.code.rule

@@ -1,4 +1,4 @@
-"""An SMTP reply of this server."""
+"""An SMTP reply of the relay to a client."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ from relay.core.model.reason import ReasonCode
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An SMTP reply; `text` is one line of printable ASCII, `enhanced` a code of RFC 3463."""
+    """An SMTP reply of the relay.
+
+    `code` is the reply code, such as 550. `enhanced` is the enhanced status code (RFC 3463), such as "5.7.1". `text` is
+    one line of printable ASCII.
+    """
 
     code: int
     enhanced: str
@@ -22,7 +26,10 @@ class Reply:
 
     @classmethod
     def refusing(cls, code: ReasonCode, text: str) -> "Reply":
-        """The reply for a reason that has SMTP numbers. Raises ValueError for any other."""
+        """Returns the reply that refuses a message for the reason `code`, with `text`.
+
+        Raises ValueError if the reason has no SMTP codes.
+        """
         if code.smtp is None:
             raise ValueError(f"{code} refuses nothing")
         return cls(code.smtp.code, code.smtp.enhanced, text)

@@ -13,20 +13,22 @@ class SenderState(StrEnum):
     APPROVED = "approved"
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
-    """The sender is pending: it was proven and waits for the account owner's decision."""
+    """The sender is pending: it was proven, and waits for the party's decision."""
     RETIRED = "retired"
+    """The party has removed the sender; the entry is kept, and the address counts as unlisted (R-SND-03)."""
 
 
 DECIDED_STATES: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
-"""The decisions of an account's owner about a sender."""
+"""The states that a party's decision about a sender gives it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """An entry of a party's list of senders.
+    """An entry in a party's list of senders.
 
-    `address` is folded: `local@domain`, or `@domain` for a whole domain. `was_retired` means that the entry had been
-    retired before it became pending again.
+    `address` is `local@domain`, or `@domain` for a whole domain, folded as by `address.fold`. `label` is a name that
+    people see, and `added_by` names the actor that added the entry. `was_retired` is True if the entry was retired
+    before it became pending again.
     """
 
     id: str
@@ -44,10 +46,16 @@ class Sender:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the owner has ever decided about it. Until then the address may be a third party's."""
+        """Whether the party has ever decided about the sender.
+
+        Before its first decision, the address may belong to a person who has nothing to do with the party.
+        """
         return self.state is not SenderState.UNKNOWN or self.was_retired
 
 
 def pending_id(key: bytes, party_id: str, address: str) -> str:
-    """Returns the id of the entry that an unlisted address gets on the party's list, equal for concurrent messages."""
+    """Returns the id of the entry that an unlisted address gets in the party's list of senders.
+
+    The id depends on the arguments only, so two messages that arrive at the same time get the same entry.
+    """
     return keyed.base32hex(keyed.tag(key, "sender", party_id, address, size=16))

@@ -6,8 +6,8 @@ from typing import NamedTuple
 class SettingChange(NamedTuple):
     """A setting with different values in two versions of a policy.
 
-    `path` is the setting's key path in the policy file ("quotas.pair_per_day"). `old` and `new` are its values, None
-    where a version does not have it. A set may be given as a set.
+    `path` is the setting's key path in the policy file, such as "quotas.pair_per_day". `old` and `new` are its values
+    in the earlier and the later version, None if the version does not have the setting.
     """
 
     path: str

@@ -1,12 +1,14 @@
-"""The answer to the question whether a seller may write to a buyer about an order, without personal data (R-POL-19)."""
+"""The answer to the question whether a seller may now write to a buyer about an order (R-POL-19)."""
 
 from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """The answer; it contains no reason."""
+    """Whether a seller may write to a buyer. It contains no reason, so it reveals nothing about the buyer."""
 
     OPEN = "open"
+    """The seller may write any mail."""
     CRITICAL_ONLY = "critical_only"
-    """Only answers, critical kinds and marked subjects pass."""
+    """Only answers, critical kinds and subjects with a mark of importance pass."""
     CLOSED = "closed"
+    """No mail passes."""

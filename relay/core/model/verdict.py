@@ -1,4 +1,4 @@
-"""The policy's decision about one message for one recipient, with its reasons (R-POL-16)."""
+"""The verdict: the policy's answer about one message for one recipient, with its reasons (R-POL-16)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +18,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """A part or a text that is removed before the message is sent, with its reason.
+    """A MIME part, or a piece of its text, that is removed before the message is sent.
 
-    `part` is the path of a MIME part; `start` and `end` are offsets in its decoded text, both None for the whole part.
-    `name` is the name in the placeholder: a file name or a host.
+    `part` is the path of the MIME part. `start` and `end` are offsets in its decoded text, None for the whole part.
+    `code` is the reason for the removal. `name` is the file name or the host that the placeholder names.
     """
 
     part: str
@@ -33,20 +33,24 @@ class Strip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The decision of a policy.
+    """The policy's answer about one message for one recipient.
 
-    `reasons` explain the action; a notice names the first. `warnings` did not stop the message but are reported to the
-    writer, removed parts included. `notify`: the writer gets a notice (never for automatic mail, RFC 3834 §2).
-    `policy_version` names the policy that judged. `unsolicited`: an opt-out that arrives before the message is sent
-    would stop it (R-POL-02).
+    `reasons` explain the action; a notice names the first of them. `warnings` did not stop the message, but the writer
+    gets a notice about them; they include the reasons of removed parts. `notify` is True if the writer gets a notice,
+    which is never so for automatic mail (RFC 3834 §2). `policy_version` is the version of the policy. `unsolicited` is
+    True if the buyer can still stop the message by an opt-out before it is sent (R-POL-02).
 
-    `not_before` is the earliest time of sending; with HOLD it is the time at which the hold ends without a decision
-    (R-POL-11, R-POL-12). `disclosed_until` is the time that the writer may know instead, because the end of a buyer's
-    quiet hours would reveal the buyer's time zone. `counted`: it uses one message of the day's quotas. `bypass`: it
-    uses one mark of importance; `misuse`: points that this mark costs (R-POL-06). `remaining` is the number of messages
-    left today after this one, None without a quota. `to_operator`: it goes to the operator instead of the recipient
-    (R-POL-13). `kept` is the real verdict where this one only keeps it back until `not_before` (R-POL-11); `strips` are
-    then those of the real one.
+    `not_before` is the earliest time of sending; for HOLD it is the time at which the hold ends without a decision
+    (R-POL-11, R-POL-12). `disclosed_until` is the time that the writer is shown instead of `not_before`, because the
+    end of a buyer's quiet hours would reveal the buyer's time zone.
+
+    `counted` is True if the message counts for the quotas of the day. `bypass` is True if it uses a mark of importance,
+    and `misuse` are the points that this mark costs (R-POL-06). `remaining` is the number of messages that the writer
+    may still send today, None if no quota applies. `to_operator` is True if the message is sent to the operator instead
+    of the recipient (R-POL-13).
+
+    `kept` is set if this verdict only delays another verdict until `not_before` (R-POL-11); it is then the other
+    verdict, and `strips` are those of the other verdict.
     """
 
     action: Action
@@ -68,5 +72,5 @@ class Verdict:
 
     @property
     def main_reason(self) -> Reason:
-        """The reason that a notice names; it exists whenever `notify` is set."""
+        """The reason that a notice names; there is always one if `notify` is True."""
         return self.warnings[0] if self.action is Action.RELAY else self.reasons[0]
