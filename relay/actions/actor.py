@@ -1,4 +1,4 @@
-"""The actor of an action: the name, the way, the rights. And the errors that actions raise."""
+"""The actor of an action, with a name, a way and rights, and the errors that actions raise."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,12 +11,12 @@ _LONGEST_NAME: Final = 200
 
 
 class Right(StrEnum):
-    """Permissions, each for one kind of action."""
+    """The rights of actors, each for one kind of action."""
 
     PUT_PARTIES = "put_parties"
     SET_PRODUCT_SUPPORT = "set_product_support"
     PUT_ORDERS = "put_orders"
-    """Pairs and orders."""
+    """The right to create and change pairs and orders."""
     DECIDE_SENDERS = "decide_senders"
     SET_OPT_OUTS = "set_opt_outs"
     DECIDE_HOLDS = "decide_holds"
@@ -33,11 +33,11 @@ class Right(StrEnum):
 
 
 class ActionError(Exception):
-    """The action could not be done. The message is a text for the person who acts, without an address."""
+    """The action could not be done. The text of the error is for the person who acts, and contains no address."""
 
 
 class NotAllowedError(ActionError):
-    """The actor does not have the right."""
+    """The actor does not have the right to do the action."""
 
 
 class NotFoundError(ActionError):
@@ -45,7 +45,7 @@ class NotFoundError(ActionError):
 
 
 class InvalidValueError(ActionError):
-    """A value is wrong. `{field}` in the text stands for the name of the value."""
+    """A given value is wrong. `{field}` in the text is replaced by the name of the value."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text.replace("{field}", field))
@@ -53,15 +53,16 @@ class InvalidValueError(ActionError):
         self._text = text
 
     def worded(self, name: str) -> str:
-        """Returns the text with the value called `name`, for instance by the name of a command's option."""
+        """Returns the text with `name` as the name of the value, for instance the name of a command's option."""
         return self._text.replace("{field}", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """`name` is the name of a person or program, or the id of the party that acts.
+    """The person, program or party that carries out an action.
 
-    If `party_id` is given, the rights hold only for things of that party.
+    `name` is the name of a person or program, or the id of the party. If `party_id` is given, the rights hold only for
+    things of that party.
     """
 
     name: str
@@ -73,8 +74,8 @@ class Actor:
     def admin(cls, name: str, way: Way = Way.COMMAND_LINE) -> "Actor":
         """Returns an actor with all rights.
 
-        Of a mail address as name only the local part is kept, because names stand unencrypted in the audit log. Raises
-        InvalidValueError if nothing is left of the name.
+        If `name` is a mail address, only its local part is kept, because names are stored unencrypted in the audit log.
+        Raises InvalidValueError if the name is then empty.
         """
         kept = redact.clip(name, _LONGEST_NAME).replace("＠", "@").partition("@")[0].strip()
         if not kept:
@@ -88,16 +89,18 @@ class Actor:
 
     @property
     def by(self) -> str:
-        """Returns the actor as the history of a message names it.
+        """Returns the name of the actor for the history of a message.
 
-        A party is named by its way, because the history says which party the message is about; others by their name.
+        For a party it is the way, such as "link", because the history shows the party already. For any other actor it
+        is the actor's name.
         """
         return self.name if self.party_id is None else self.way.value
 
     def require(self, right: Right, *owners: str | None) -> None:
         """Raises NotAllowedError unless the actor has the right.
 
-        A party has a right over its own things only: it must be one of `owners`, which are ids of parties.
+        The right of a party applies only to its own things: the party must be one of `owners`, which are ids of
+        parties.
         """
         if right not in self.rights:
             raise NotAllowedError(f'this is not allowed: the right "{right}" is missing')

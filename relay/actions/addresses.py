@@ -1,4 +1,4 @@
-"""The addresses that the relay takes for a party's own."""
+"""The check of addresses that are given as a party's own address."""
 
 from relay.actions.actor import InvalidValueError
 from relay.actions.context import ActionContext

@@ -1,4 +1,4 @@
-"""Entries of the audit log, as the actions make them."""
+"""Making and adding the entries of the audit log for the actions."""
 
 from relay.actions.actor import Actor
 from relay.actions.context import ActionContext
@@ -15,7 +15,10 @@ def entry(
     subject_id: str | None = None,
     **data: str | int,
 ) -> AuditEntry:
-    """Returns the entry for an action that was done now. `data` must hold no address and no text of a message."""
+    """Returns the audit log's entry for an action at the present time.
+
+    `data` must hold no address and no text of a message.
+    """
     return AuditEntry(
         at=context.clock.now(),
         actor=actor.name,
@@ -29,6 +32,6 @@ def entry(
 
 
 async def record(context: ActionContext, *entries: AuditEntry) -> None:
-    """Adds the entries to the audit log. Raises UnavailableError."""
+    """Adds the entries to the audit log and commits them. Raises UnavailableError."""
     if entries:
         await context.store.audit_log.add(entries)

@@ -1,4 +1,4 @@
-"""A seller's marks of importance, and the points that their misuse costs (R-POL-06)."""
+"""A seller's use of marks of importance, and the points that misused marks cost (R-POL-06)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +17,11 @@ from relay.ports.audit import AuditAction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BypassStanding:
-    """The present effect of a seller's points.
+    """The present effect of a seller's points of misuse.
 
-    `score` is the sum of the points. `level` is its effect: "free", "warned", "smaller quota" or "off". `per_day` is
-    the number of marks that the seller may use a day, None for any number.
+    - `score` is the sum of the points. `level` is its effect: "free", "warned", "smaller quota" or "off".
+    - `used_today` is the number of marks that the seller has used today.
+    - `per_day` is the number of marks that the seller may use in a day, None for any number.
     """
 
     score: int
@@ -30,7 +31,7 @@ class BypassStanding:
 
 
 async def standing(context: ActionContext, marketplace: Marketplace, seller: Party) -> BypassStanding:
-    """Returns how the seller stands now, by the policy in force."""
+    """Returns the present effect of the seller's points, by the policy in force. Raises UnavailableError."""
     now = context.clock.now()
     policy = marketplace.policy_at(now)
     rules = policy.bypass

@@ -11,12 +11,15 @@ class Notified(Protocol):
     """The part of the dispatcher that actions use."""
 
     def notify(self) -> None:
-        """Says that an item in the queue may have become due."""
+        """Tells the worker that an item in the queue may have become due."""
         ...
 
 
 class ActionContext(Protocol):
-    """`steps.services.Services` is one, as the daemon has it; `StoreContext` serves a program beside the daemon."""
+    """The objects that an action needs.
+
+    In the daemon `steps.services.Services` implements it, and in a program beside the daemon `StoreContext`.
+    """
 
     @property
     def store(self) -> Store: ...
@@ -29,15 +32,18 @@ class ActionContext(Protocol):
 
 
 class NoDispatcher:
-    """Stands for the dispatcher in a process that has none. The daemon finds due items when it next polls the queue."""
+    """The dispatcher of a process that has no worker.
+
+    The daemon finds due items when it next polls the queue.
+    """
 
     def notify(self) -> None:
-        """Does nothing."""
+        """Does nothing, because this process has no worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreContext:
-    """An ActionContext of a process without a dispatcher."""
+    """The context of actions in a process without a worker."""
 
     store: Store
     marketplaces: Marketplaces

@@ -1,4 +1,4 @@
-"""The DNS records that a marketplace's domains need, as they are published and as they are checked."""
+"""The DNS records that the domains of a marketplace need, and the check whether they are published."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from relay.ports import DkimKey, Resolver, Store
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """`purpose` is "MX", "SPF", "DKIM" or "DMARC".
+    """A DNS record that a domain needs.
 
-    `value` is as in a zone file, without quotes. `needed` says whether mail is refused without the record.
+    `purpose` is "MX", "SPF", "DKIM" or "DMARC". `value` is written as in a zone file, without quotes. `needed` is True
+    if other servers may refuse mail without the record.
     """
 
     purpose: str
@@ -23,7 +24,10 @@ class DnsRecord:
 
 
 async def wanted(store: Store, marketplaces: Sequence[Marketplace], hostname: str) -> list[DnsRecord]:
-    """Returns the records to publish for all alias domains, with the host name and the keys of now."""
+    """Returns the records to publish for all alias domains, with the host name and the present DKIM keys.
+
+    Raises StoreError if a key cannot be decrypted, and UnavailableError.
+    """
     return [
         record
         for marketplace in marketplaces
@@ -41,9 +45,9 @@ def _of_domain(domain: str, hostname: str, keys: Sequence[DkimKey]) -> Iterator[
 
 
 def of_key(key: DkimKey) -> DnsRecord:
-    """Returns the DKIM record of a key.
+    """Returns the DNS record of a DKIM key.
 
-    Raises KeyUnreadableError if the private key cannot be read, as for a retired key.
+    Raises KeyUnreadableError if there is no readable private key, for instance for a retired key.
     """
     loaded = dkim.SigningKey.load(key.private_der, domain=key.domain, selector=key.selector)
     return DnsRecord(
@@ -56,7 +60,10 @@ def of_key(key: DkimKey) -> DnsRecord:
 
 
 async def is_published(resolver: Resolver, record: DnsRecord) -> bool:
-    """Returns whether DNS has the record, or for SPF and DMARC exactly one of its kind. Raises ResolveError."""
+    """Returns whether DNS has the record; for SPF and DMARC, whether it has exactly one record of this kind.
+
+    Raises ResolveError.
+    """
     match record.purpose:
         case "MX":
             target = record.value.split()[1].rstrip(".").lower()
@@ -64,7 +71,8 @@ async def is_published(resolver: Resolver, record: DnsRecord) -> bool:
         case "DKIM":
             return _key(record.value) in {_key(text) for text in await _texts(resolver, record.name)}
         case _:
-            # The operator may publish other SPF and DMARC rules than ours, but only one of each (RFC 7208 §4.5).
+            # The operator may publish other SPF and DMARC rules than these, but only one record of each (RFC 7208
+            # §4.5).
             version = record.value.split()[0].rstrip(";").lower()
             return sum(text.lower().startswith(version) for text in await _texts(resolver, record.name)) == 1
 
@@ -74,13 +82,16 @@ async def _texts(resolver: Resolver, name: str) -> list[str]:
 
 
 def _key(record: str) -> str:
-    """Returns the `p=` tag of a DKIM record without white space (RFC 6376 §3.6.1)."""
+    """Returns the `p=` tag of a DKIM record, which is the public key, without white space (RFC 6376 §3.6.1)."""
     tags = (tag.partition("=") for tag in record.split(";"))
     return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")
 
 
 def zone_line(record: DnsRecord) -> str:
-    """Returns the record as a line of a zone file, a TXT value in strings of at most 255 octets (RFC 1035 §3.3)."""
+    """Returns the record as a line of a zone file.
+
+    The value of a TXT record is split into strings of at most 255 octets (RFC 1035 §3.3).
+    """
     value = record.value
     if record.type == "TXT":
         value = " ".join(f'"{value[start : start + 255]}"' for start in range(0, len(value), 255))

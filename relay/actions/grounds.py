@@ -1,4 +1,4 @@
-"""The grounds on which staff read what is private: the texts of messages and real addresses (R-REC-06)."""
+"""The grounds on which staff read private data: the texts of messages and real addresses (R-REC-06)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,15 +11,18 @@ _LONGEST_TEXT: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
-    """`case` is the id of the case for which something is read, `reason` says in words why."""
+    """The grounds for reading private data.
+
+    `case` is the id of the case for which the data is read. `reason` is the reason in words.
+    """
 
     case: str
     reason: str
 
     def recorded(self) -> "Grounds":
-        """Returns both as a record may keep them: without addresses, and cut at a length that a record may have.
+        """Returns the grounds in the form that a record may keep: without addresses, and cut to a fixed length.
 
-        Raises InvalidValueError if one is empty.
+        Raises InvalidValueError if the case or the reason is empty.
         """
         for field, text in (("case", self.case), ("reason", self.reason)):
             if not text.strip():
@@ -28,5 +31,5 @@ class Grounds:
 
 
 def plain(text: str) -> str:
-    """Returns the text without addresses, cut at a length that a record may have."""
+    """Returns the text without addresses, and cut to the length that a record may keep."""
     return redact.addresses(redact.clip(text.strip(), _LONGEST_TEXT), set())

@@ -1,4 +1,4 @@
-"""Held mail: it is released, or returned to its writer."""
+"""Decisions about held mail: to release it, or to return it to its writer."""
 
 from relay.actions import audit, messages, senders
 from relay.actions.actor import Actor, InvalidValueError, NotAllowedError, Right
@@ -11,9 +11,10 @@ from relay.steps.quota import QUOTAS
 
 
 async def release(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Lets one held message go on its way, whatever it waits for.
+    """Releases a held message for delivery, whatever it waits for, and returns True.
 
-    Returns False, with nothing changed, if it is not held. Its author may only confirm having written it (R-IN-09).
+    Returns False, with nothing changed, if the message is not held. The staff may do this. The author may do it only if
+    the message waits for nothing but the author's confirmation (R-IN-09).
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if actor.party_id is not None and not waits_for_author_only(about.message):
@@ -26,10 +27,10 @@ async def release(actor: Actor, context: ActionContext, message_id: str) -> bool
 
 
 async def release_always(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Lets a held message go on its way, and confirms the domain that signed it for its author (R-IN-09).
+    """Releases a held message, and confirms the domain that signed it as a signer of its author's mail (R-IN-09).
 
-    Later mail that this domain signs needs no confirmation. Returns False, with nothing changed, if the message is not
-    held. Raises InvalidValueError if it does not wait for such a confirmation.
+    Later mail that this domain signs needs no confirmation. Returns True. Returns False, with nothing changed, if the
+    message is not held. Raises InvalidValueError if the message does not wait for the confirmation of a domain.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     stored = await context.store.records.message(message_id)
@@ -46,9 +47,10 @@ async def release_always(actor: Actor, context: ActionContext, message_id: str) 
 
 
 async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Returns one held message to its writer, with a notice.
+    """Returns a held message to its writer with a notice. The result is True.
 
-    Returns False, with nothing changed, if it is not held. Its author may deny having written it.
+    The result is False, with nothing changed, if the message is not held. The staff may do this, and also the author,
+    who thereby denies having written the message.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if not await context.store.holds.refuse(message_id, actor.by):
@@ -59,8 +61,8 @@ async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bo
 
 
 def waits_for_author_only(message: MessageSummary) -> bool:
-    """Returns whether a held message waits for nothing but its author's confirmation, and perhaps a quota.
+    """Returns whether a held message waits only for its author's confirmation, or for that and a quota.
 
-    A scanner's finding, for instance, is not the author's to decide on.
+    A message with another reason, such as the finding of a virus scanner, is not for the author to decide on.
     """
     return set(message.detail.reason_codes) - QUOTAS == {ReasonCode.SENDER_UNPROVEN}

@@ -1,7 +1,7 @@
-"""DKIM keys.
+"""DKIM keys (RFC 6376) and their life.
 
-A key is prepared, its record is published, then it becomes active; the key that it replaces stays published until its
-signatures have expired, and is then retired.
+A key is prepared, its DNS record is published, and then the key becomes active. The key that it replaces stays
+published until its signatures have expired, and is then retired.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -21,21 +21,24 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
-    """The outcome for one prepared key. `problem` says what keeps it from becoming active, "" if it has become so."""
+    """The outcome of the activation of one prepared key.
+
+    `problem` is the cause for which the key could not become active, with the fix, or "" if it is active now.
+    """
 
     key: DkimKey
     problem: str
 
     @property
     def state(self) -> KeyState:
-        """The state of the key now."""
+        """Returns the present state of the key."""
         return self.key.state if self.problem else KeyState.ACTIVE
 
 
 async def generate(
     actor: Actor, context: ActionContext, marketplaces: Sequence[Marketplace], algorithms: Sequence[dkim.Algorithm]
 ) -> Sequence[DkimKey]:
-    """Makes an active key of each algorithm for each domain that has none. Returns the new keys."""
+    """Creates an active key for each domain and algorithm that has no active key. Returns the new keys."""
     actor.require(Right.MANAGE_KEYS)
     return await _make(actor, context, marketplaces, algorithms, KeyState.ACTIVE)
 
@@ -43,9 +46,9 @@ async def generate(
 async def prepare(
     actor: Actor, context: ActionContext, marketplaces: Sequence[Marketplace], algorithms: Sequence[dkim.Algorithm]
 ) -> Sequence[DkimKey]:
-    """Makes a prepared key of each algorithm for each domain that has none.
+    """Creates a prepared key for each domain and algorithm that has no prepared key.
 
-    Returns all prepared keys, whose records are to be published before `activate`.
+    Returns all prepared keys. Their DNS records must be published before `activate`.
     """
     actor.require(Right.MANAGE_KEYS)
     await _make(actor, context, marketplaces, algorithms, KeyState.PREPARED)
@@ -55,9 +58,9 @@ async def prepare(
 async def activate(
     actor: Actor, context: ActionContext, marketplaces: Sequence[Marketplace], resolver: Resolver | None
 ) -> Sequence[Activation]:
-    """Activates each prepared key whose record is in DNS; it replaces the active key of its algorithm.
+    """Activates each prepared key whose DNS record is published; the active key of the same algorithm becomes replaced.
 
-    Without a `resolver` the records are not looked up. Raises NotFoundError if no key is prepared.
+    Without a `resolver` the DNS records are not looked up. Raises NotFoundError if no key is prepared.
     """
     actor.require(Right.MANAGE_KEYS)
     prepared = await _prepared(context, marketplaces)
@@ -99,11 +102,12 @@ async def retire(
     selector: str | None = None,
     at_once: bool = False,
 ) -> Sequence[DkimKey]:
-    """Destroys replaced keys whose signatures have all expired, and returns them: their records can then be removed.
+    """Deletes the private halves of replaced keys whose signatures have all expired, and returns these keys.
 
-    Signatures expire `expire_s` after the replacement. With `selector` only this key is destroyed; `at_once` does so
-    even if its signatures may still be verified. Raises NotFoundError, or ActionError if the key signs or its
-    signatures have not expired.
+    Their DNS records can then be removed. Signatures expire `expire_s` seconds after a key was replaced. With
+    `selector` only the keys with this selector are retired, prepared ones too. With `at_once` such a key is retired
+    even if its signatures have not expired. Raises NotFoundError if no key has the selector, and ActionError if the key
+    is active or its signatures have not expired.
     """
     actor.require(Right.MANAGE_KEYS)
     here = [key async for key in all_keys(context, marketplaces)]
@@ -140,7 +144,7 @@ def is_over(key: DkimKey, expire_s: float, now: datetime) -> bool:
 
 
 async def all_keys(context: ActionContext, marketplaces: Sequence[Marketplace]) -> AsyncIterator[DkimKey]:
-    """Yields the keys of all domains of the marketplaces, retired ones too."""
+    """Yields the keys of all domains of the marketplaces, with the retired keys."""
     for domain in (domain for one in marketplaces for domain in sorted(one.domains)):
         for key in await context.store.dkim_keys.of_domain(domain):
             yield key
@@ -173,7 +177,10 @@ async def _make(
 
 
 def _free_selector(algorithm: str, taken: set[str], now: datetime) -> str:
-    """Returns a selector with the month in it; a second one of that month gets a number."""
+    """Returns an unused selector that contains the month, such as "rsa-202601".
+
+    If the month has a selector already, the new one gets a number at its end.
+    """
     name = f"{algorithm.partition('-')[0]}-{now:%Y%m}"
     return next(one for one in (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3))) if one not in taken)
 

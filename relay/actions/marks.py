@@ -1,4 +1,4 @@
-"""Marks on messages: not important, no reply needed, abuse."""
+"""Marks on messages by their recipients: not important, no reply needed, and reported as abuse."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,9 +18,10 @@ _MOST_WORDS: Final = 2_000
 
 
 async def not_important(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Says that a seller's message did not deserve its mark of importance, which costs the seller points (R-POL-06).
+    """Records the statement that a seller's message did not deserve its mark of importance.
 
-    The buyer of the pair may say so. Returns False, with nothing changed, if it was said before.
+    The seller gets points of misuse (R-POL-06). The staff and the buyer of the pair may do this. Returns True, or False
+    with nothing changed if the statement was made before. Raises NotFoundError if the message is not a seller's.
     """
     about = await messages.subject(actor, context, Right.MARK_NOT_IMPORTANT, message_id, MessageParty.ADDRESSEE)
     marketplace = context.marketplaces.by_id.get(about.message.marketplace_id)
@@ -46,9 +47,9 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
 
 
 async def no_reply_needed(actor: Actor, context: ActionContext, message_id: str, *, undo: bool = False) -> bool:
-    """Leaves a buyer's message out of the seller's response clock, or takes that back (R-REC-08).
+    """Excludes a buyer's message from the seller's response clock, or includes it again with `undo` (R-REC-08).
 
-    The seller of the pair may do so. Returns False if nothing changed.
+    The staff and the seller of the pair may do this. Returns True, or False if nothing has changed.
     """
     about = await messages.subject(actor, context, Right.MARK_NO_REPLY, message_id, MessageParty.ADDRESSEE)
     changed = await context.store.records.mark_no_reply(message_id, by=actor.by, undo=undo)
@@ -60,7 +61,10 @@ async def no_reply_needed(actor: Actor, context: ActionContext, message_id: str,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """A party's report of a message. `words` are what the party typed; only the operator's mail holds them."""
+    """A party's report about a message.
+
+    `words` is the text of the party, which only the mail to the operator contains.
+    """
 
     message_id: str
     reporter: Party
@@ -68,10 +72,10 @@ class Complaint:
 
 
 async def report_abuse(actor: Actor, services: Services, complaint: Complaint) -> bool:
-    """Sends a report of a message to the operator, and marks the message (R-REW-09).
+    """Sends a report about a message to the operator, and marks the message as reported (R-REW-09).
 
-    The party that got the message may do so. Returns False, with nothing sent, if the same report is being sent at this
-    moment.
+    The staff and the party that received the message may do this. Returns True, or False with nothing sent if the same
+    report is being sent at this moment.
     """
     about = await messages.subject(actor, services, Right.REPORT_ABUSE, complaint.message_id, MessageParty.ADDRESSEE)
     if about.pair is None:
@@ -92,6 +96,6 @@ async def report_abuse(actor: Actor, services: Services, complaint: Complaint) -
 
 
 def _plain(words: str) -> str:
-    """Returns the words as lines of printable text, cut at a length that nobody types."""
+    """Returns the words as lines of printable text, cut to a length that nobody types by hand."""
     lines = ("".join(c for c in line if c.isprintable()) for line in words[:_MOST_WORDS].splitlines())
     return "\n".join(lines).strip()

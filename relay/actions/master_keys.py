@@ -1,7 +1,7 @@
-"""The rotation of the master key, beside running daemons (R-REC-04).
+"""The rotation of the master key while daemons are running (R-REC-04).
 
-A fresh key is added to the file, on every node; then it becomes the current key, and all values are wrapped by it; the
-old key stays in the file until it is removed, because backups of the database need it.
+First a new key is added to the key file on every node. Then it becomes the current key, and all values are encrypted
+("wrapped") with it. The former key stays in the file until it is removed, because backups of the database need it.
 """
 
 from collections.abc import AsyncIterator
@@ -13,11 +13,11 @@ from relay.actions.context import ActionContext
 from relay.ports.audit import AuditAction
 
 _BATCH: Final = 200
-"""The number of values that are wrapped in one transaction, for which other writers wait."""
+"""The number of values that are wrapped in one transaction. Other writers wait for that transaction."""
 
 
 async def add(actor: Actor, context: ActionContext) -> str:
-    """Adds a fresh key to the file, unless one waits there. Returns the id of the key that waits."""
+    """Adds a new key to the key file, unless it already has a new key. Returns the id of the new key."""
     actor.require(Right.MANAGE_KEYS)
     keys = context.store.master_keys
     if (waiting := keys.waiting()) is not None:
@@ -28,9 +28,9 @@ async def add(actor: Actor, context: ActionContext) -> str:
 
 
 async def rotate(actor: Actor, context: ActionContext) -> AsyncIterator[int]:
-    """Makes the key that waits the current one, and wraps all values by it; yields how many are left, 0 at the end.
+    """Makes the new key the current one, and wraps all values with it. Yields the number of values left, 0 at the end.
 
-    Without a key that waits, it finishes an earlier rotation. Raises ActionError if there is nothing to do.
+    Without a new key it finishes an earlier rotation. Raises ActionError if there is nothing to do.
     """
     actor.require(Right.MANAGE_KEYS)
     keys = context.store.master_keys
@@ -47,15 +47,15 @@ async def rotate(actor: Actor, context: ActionContext) -> AsyncIterator[int]:
 
 
 async def count_left(context: ActionContext) -> int:
-    """Returns the number of values that the current key does not wrap."""
+    """Returns the number of values that are not wrapped with the current key."""
     used = await context.store.master_keys.in_use()
     return sum(used.values()) - used.get(context.store.master_keys.ids()[0], 0)
 
 
 async def remove(actor: Actor, context: ActionContext) -> list[str]:
-    """Takes the former keys that wrap nothing out of the file. Returns their ids.
+    """Removes the former keys that wrap no value from the key file. Returns their ids.
 
-    Raises ActionError while a former key still wraps values.
+    Raises ActionError, with nothing removed, if a former key still wraps values.
     """
     actor.require(Right.MANAGE_KEYS)
     keys = context.store.master_keys

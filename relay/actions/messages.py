@@ -1,4 +1,4 @@
-"""Messages as actions see them: whose they are, and reading their text (R-REC-06)."""
+"""The messages on which actions work: the owners of a message, and reading its text (R-REC-06)."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -14,7 +14,7 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 
 class MessageParty(Enum):
-    """The party that may act on a message, beside the staff."""
+    """The party of a message that may do an action, beside the staff."""
 
     AUTHOR = "author"
     ADDRESSEE = "addressee"
@@ -22,9 +22,10 @@ class MessageParty(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """The message of an action, with its pair.
+    """The message on which an action works, with its pair.
 
-    `pair` is None if the message belongs to no pair, such as mail to the operator, or if the caller did not look it up.
+    `pair` is None if the message belongs to no pair, as mail to the operator, or if the caller did not look up the
+    pair.
     """
 
     message: MessageSummary
@@ -32,22 +33,22 @@ class Subject:
 
     @property
     def author_id(self) -> str | None:
-        """The id of the party that wrote the message."""
+        """Returns the id of the party that wrote the message; None if there is no pair or no known author."""
         role = self.message.author_role
         return self.pair.side(role).party.id if self.pair and role else None
 
     @property
     def addressee_id(self) -> str | None:
-        """The id of the party that the message is for."""
+        """Returns the id of the party to which the message was written; None if there is no pair or no known author."""
         role = self.message.author_role
         return self.pair.side(role.other).party.id if self.pair and role else None
 
 
 async def subject(actor: Actor, context: ActionContext, right: Right, message_id: str, owner: MessageParty) -> Subject:
-    """Returns the message and its pair.
+    """Returns the message and its pair, after a check of the actor's right.
 
-    Raises NotAllowedError unless the actor has the right for all messages, or has it and is the owner; NotFoundError if
-    there is no such message.
+    Raises NotFoundError if the message does not exist. Raises NotAllowedError if the actor lacks the right, or is a
+    party that is not the `owner` of the message.
     """
     message = await context.store.records.summary(message_id)
     if message is None:
@@ -58,7 +59,7 @@ async def subject(actor: Actor, context: ActionContext, right: Right, message_id
 
 
 def entry(actor: Actor, context: ActionContext, action: AuditAction, about: Subject, **data: str | int) -> AuditEntry:
-    """Returns the entry in the audit log for an action on a message."""
+    """Returns the audit log's entry for an action on a message."""
     made = audit.entry(actor, context, action, marketplace_id=about.message.marketplace_id, subject_id=about.message.id)
     return replace(made, data=data)
 
@@ -66,10 +67,10 @@ def entry(actor: Actor, context: ActionContext, action: AuditAction, about: Subj
 async def read_text(
     actor: Actor, context: ActionContext, message_id: str, *, form: str, grounds: Grounds
 ) -> StoredMessage:
-    """Returns the message with its text.
+    """Returns the message with its text, after recording in its history and in the audit log that it is read.
 
-    `form` says which form is read: "original", "relayed" or "diff"; all but the first need a message that was relayed.
-    That it was read is in the message's history and in the audit log before.
+    `form` is the form that is read: "original", "relayed" or "diff". Raises NotFoundError if the message does not exist
+    or its text was erased, and ActionError if there is no relayed form.
     """
     actor.require(Right.READ_TEXT)
     why = grounds.recorded()
@@ -85,9 +86,10 @@ async def read_text(
 async def read_report(
     actor: Actor, context: ActionContext, message_id: str, report_id: str | None, grounds: Grounds
 ) -> StoredReport:
-    """Returns a report that came to the return path of a message. Its reading is recorded as that of a text.
+    """Returns a report that was sent to the return path of a message, after recording that it is read.
 
-    `report_id` is the one in the history of the message; None stands for the last report that is kept.
+    `report_id` is the id of the report in the history of the message; None means the last report that is kept. Raises
+    NotFoundError if there is no such report.
     """
     actor.require(Right.READ_TEXT)
     why = grounds.recorded()

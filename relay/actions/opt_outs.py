@@ -1,4 +1,4 @@
-"""Opt-outs: buyers who want no unsolicited mail of sellers (R-POL-02)."""
+"""Opt-outs: the wish of a buyer to get no unsolicited mail of sellers (R-POL-02)."""
 
 from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, Right
@@ -12,10 +12,11 @@ from relay.ports.audit import AuditAction
 async def put(
     actor: Actor, context: ActionContext, buyer: Party, seller_id: str | None, kind: Kind | None, *, out: bool
 ) -> None:
-    """Sets the buyer's opt-out of exactly this scope if `out`, else clears it. The buyer may do so.
+    """Sets the buyer's opt-out of exactly this scope if `out` is True, and lifts it otherwise.
 
-    The scope is mail of one seller (None: of all) and of one kind (None: of any). An opt-out applies to mail that is
-    queued already, too. Raises InvalidValueError if the party is not a buyer.
+    The scope is the mail of one seller (all sellers if `seller_id` is None) and of one kind (any kind if `kind` is
+    None). The opt-out also applies to mail that is queued already. The staff and the buyer may do this. Raises
+    InvalidValueError if the party is not a buyer.
     """
     actor.require(Right.SET_OPT_OUTS, buyer.id)
     if buyer.role is not Role.BUYER:

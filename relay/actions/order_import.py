@@ -1,4 +1,4 @@
-"""The import of an order report: its rows are put into the store one by one, and it is safe to repeat."""
+"""The import of an order report. The rows are stored one by one, and the import can be repeated safely."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from relay.ports.audit import AuditEntry
 
 @dataclass(frozen=True, slots=True)
 class ImportedOrder:
-    """A row that was put, or would be by a run that is not dry. `line` is its line in the file."""
+    """A row that was stored, or that would be stored without a dry run. `line` is its line number in the file."""
 
     line: int
     is_new: bool
@@ -27,9 +27,10 @@ class ImportedOrder:
 async def import_orders(
     actor: Actor, context: ActionContext, marketplace: Marketplace, rows: Sequence[OrderRow], *, dry_run: bool = False
 ) -> AsyncIterator[ImportedOrder | RowError]:
-    """Puts the order of each row with its parties and their pair, and yields the outcome of each row in turn.
+    """Stores the order of each row with its parties and their pair, and yields the outcome of each row in turn.
 
-    A row that is wrong keeps no other out. A dry run checks everything and changes nothing.
+    A wrong row yields a RowError, and the other rows are stored nevertheless. A dry run checks every row and changes
+    nothing.
     """
     actor.require(Right.PUT_ORDERS)
     actor.require(Right.PUT_PARTIES)
@@ -46,7 +47,7 @@ class _Import:
         self._dry_run = dry_run
         self._parties: dict[tuple[Role, str, str | None, str | None], Party] = {}
         self._coming: set[tuple[Role, str]] = set()
-        """The parties that earlier rows of a dry run would have made."""
+        """The parties that the earlier rows of a dry run would have created."""
 
     async def take(self, row: OrderRow) -> ImportedOrder | RowError:
         known = await self._context.store.orders.get(self._marketplace.id, row.order_id)
@@ -78,7 +79,10 @@ class _Import:
         return None
 
     async def _put(self, row: OrderRow) -> None:
-        """Adds the row's entries to the audit log at once, and those of its parties even if the order fails."""
+        """Stores the order of a row, and adds the entries for the order and its parties to the audit log.
+
+        If the order fails, the entries for its parties are added nevertheless.
+        """
         entries: list[AuditEntry] = []
         values = OrderValues(items=row.items, state=row.state, fulfilled_by=row.fulfilled_by, known=row.known)
         try:
@@ -94,7 +98,7 @@ class _Import:
     async def _party(
         self, role: Role, ref: str, mailbox: str | None, locale: str | None, entries: list[AuditEntry]
     ) -> Party:
-        """Puts a party once for all rows that say the same of it."""
+        """Returns the party of a row, and stores it if no earlier row had the same party with the same values."""
         key = (role, ref, mailbox, locale)
         if key not in self._parties:
             self._parties[key], entry = await parties.put_unrecorded(

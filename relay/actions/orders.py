@@ -1,4 +1,4 @@
-"""Orders, one by one. `order_import` takes many from a report."""
+"""Orders, one by one. `order_import` stores many orders from a report."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderValues:
-    """New values of an order. None leaves a value of an existing order as it is; an empty value clears it."""
+    """The new values of an order. None leaves the stored value as it is, and an empty value clears it."""
 
     items: tuple[str, ...] | None = None
     state: str | None = None
@@ -31,10 +31,10 @@ async def put(
     seller: Party,
     values: OrderValues,
 ) -> tuple[Order, Pair]:
-    """Creates or changes the order with the marketplace's own id.
+    """Creates or changes the order with the marketplace's own id. Returns the order and its pair.
 
-    Its buyer and seller become a pair if they are not one yet. Raises ActionError if the order is of other parties,
-    InvalidValueError for a semicolon in its items or known texts.
+    The buyer and the seller become a pair if they are not one yet. Raises ActionError if the order belongs to other
+    parties, and InvalidValueError if one of its items or known texts has a semicolon.
     """
     actor.require(Right.PUT_ORDERS)
     for field in ("items", "known"):
@@ -58,9 +58,9 @@ async def put_unrecorded(
     seller: Party,
     values: OrderValues,
 ) -> tuple[Order, Pair, tuple[AuditEntry, ...]]:
-    """Puts an order and its pair without the checks of `put`.
+    """Stores an order and its pair without the checks of `put`. Returns the order, the pair and the entries to record.
 
-    The caller adds the returned entries to the audit log. Raises ActionError if the order is between other parties.
+    The caller must add these entries to the audit log. Raises ActionError if the order belongs to other parties.
     """
     pair, pair_entry = await pairs.put_unrecorded(actor, context, marketplace, buyer, seller)
     update = OrderUpdate(
@@ -74,7 +74,7 @@ async def put_unrecorded(
     )
     try:
         order = await context.store.orders.put(update)
-    except ValueError:  # another process has put it for other parties meanwhile
+    except ValueError:  # another process has stored it for other parties meanwhile
         raise _of_others(order_id) from None
     entry = audit.entry(
         actor, context, AuditAction.ORDER_PUT, marketplace_id=marketplace.id, subject_id=order.id, pair=pair.id
@@ -83,9 +83,9 @@ async def put_unrecorded(
 
 
 async def is_of_others(context: ActionContext, known: Order | None, buyer: Party | None, seller: Party | None) -> bool:
-    """Returns whether the order exists and is between other parties than these.
+    """Returns whether the order exists and belongs to other parties than these.
 
-    A party that does not exist yet is None.
+    `known` is the stored order, None if there is none. A party that does not exist yet is None.
     """
     if known is None:
         return False

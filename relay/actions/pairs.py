@@ -1,4 +1,4 @@
-"""Pairs: one buyer and one seller who may write to each other by their aliases."""
+"""Pairs: one buyer and one seller who may write to each other at their aliases."""
 
 from relay.actions import audit
 from relay.actions.actor import Actor, Right
@@ -11,10 +11,10 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 
 async def put(actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party) -> Pair:
-    """Makes a pair of the two and returns it.
+    """Creates the pair of a buyer and a seller, and returns it.
 
-    Safe to repeat: a pair keeps its aliases. A new pair gets aliases under the domains that fit the parties' mailboxes
-    (R-ADR-03).
+    A repeated call returns the same pair with the same aliases. A new pair gets aliases under the domains that fit the
+    parties' mailboxes (R-ADR-03).
     """
     actor.require(Right.PUT_ORDERS)
     pair, entry = await put_unrecorded(actor, context, marketplace, buyer, seller)
@@ -25,9 +25,9 @@ async def put(actor: Actor, context: ActionContext, marketplace: Marketplace, bu
 async def put_unrecorded(
     actor: Actor, context: ActionContext, marketplace: Marketplace, buyer: Party, seller: Party
 ) -> tuple[Pair, AuditEntry]:
-    """Puts a pair as `put` does, without the check of the actor's right.
+    """Creates a pair as `put` does, without the check of the actor's right. Returns the pair and the entry to record.
 
-    The caller checks it, and adds the returned entry to the audit log together with those of other changes.
+    The caller must check the right, and add the entry to the audit log together with the entries of other changes.
     """
     domains = {party.role: await _alias_domain(context, marketplace, party) for party in (buyer, seller)}
     pair = await context.store.pairs.put(marketplace.id, buyer.id, seller.id, domains)

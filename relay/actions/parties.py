@@ -18,38 +18,39 @@ _OWN_SETTINGS = {Role.BUYER: ("time_zone", "quiet_hours"), Role.SELLER: ("produc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyUpdate:
-    """New values of a party. None leaves a value of an existing party as it is; a new party needs a mailbox."""
+    """The new values of a party. None leaves the stored value as it is. A new party needs a mailbox."""
 
     mailbox: str | None = None
     locale: str | None = None
     display_name: str | None = None
     state: PartyState | None = None
     time_zone: str | None = None
-    """An IANA time zone, of a buyer; "" for the policy's."""
+    """A buyer's IANA time zone, such as Asia/Tokyo; "" to use the policy's."""
     quiet_hours: str | None = None
-    """Such as "22:00-07:00", or "off", of a buyer; "" for the policy's."""
+    """A buyer's quiet hours, such as "22:00-07:00"; "off" for none, and "" to use the policy's."""
     product_support: bool | None = None
     """Whether a seller answers product questions about orders that the operator fulfils."""
 
     @property
     def settings(self) -> SettingsUpdate | None:
-        """The party's settings among the values, None if none is given."""
+        """Returns the given values that are settings, or None if there are none."""
         given = SettingsUpdate(
             time_zone=self.time_zone, quiet_hours=self.quiet_hours, product_support=self.product_support
         )
         return None if given == SettingsUpdate() else given
 
     def changed(self) -> tuple[str, ...]:
-        """Returns the names of the values that are given."""
+        """Returns the names of the values that are not None."""
         return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
 
 
 async def put(
     actor: Actor, context: ActionContext, marketplace: Marketplace, role: Role, ref: str, update: PartyUpdate
 ) -> Party:
-    """Creates or changes the party with the marketplace's reference `ref`.
+    """Creates or changes the party with the marketplace's reference `ref`, and returns the stored party.
 
-    Safe to repeat. A new mailbox becomes the current one, and may write for the party (R-ADR-04).
+    The call can be repeated safely. A new mailbox becomes the current one, and is approved to write for the party
+    (R-ADR-04). Raises InvalidValueError if a value is wrong, or a new party has no mailbox.
     """
     actor.require(Right.PUT_PARTIES)
     party, entry = await put_unrecorded(actor, context, marketplace, role, ref, update)
@@ -60,9 +61,10 @@ async def put(
 async def put_unrecorded(
     actor: Actor, context: ActionContext, marketplace: Marketplace, role: Role, ref: str, update: PartyUpdate
 ) -> tuple[Party, AuditEntry]:
-    """Checks the values and puts a party as `put` does, without the check of the actor's right.
+    """Checks the values and stores a party as `put` does. Returns the party and the entry to record.
 
-    The caller checks it, and adds the returned entry to the audit log together with those of other changes.
+    It does not check the actor's right. The caller must check it, and add the entry to the audit log together with the
+    entries of other changes.
     """
     known = await context.store.parties.by_ref(marketplace.id, role, ref)
     if known is None and update.mailbox is None:
@@ -118,8 +120,8 @@ def _parse(field: str, value: str | None, parse: Callable[[str], object], expect
 async def set_product_support(actor: Actor, context: ActionContext, party: Party, *, on: bool) -> Party:
     """Sets whether a seller answers product questions about orders that the operator fulfils (R-POL-13).
 
-    A seller may do so for themselves. Returns the party as it is stored then. Raises InvalidValueError if the party is
-    not a seller.
+    Returns the stored party. The staff and the seller may do this. Raises InvalidValueError if the party is not a
+    seller.
     """
     actor.require(Right.SET_PRODUCT_SUPPORT, party.id)
     if party.role is not Role.SELLER:
@@ -142,9 +144,9 @@ async def set_product_support(actor: Actor, context: ActionContext, party: Party
 async def read_mailboxes(
     actor: Actor, context: ActionContext, parties: Sequence[Party], grounds: Grounds
 ) -> Mapping[str, str | None]:
-    """Returns the current real mailbox of each party by the party's id, None without one.
+    """Returns the current real mailbox of each party by the party's id; None for a party without a mailbox.
 
-    That they were read is in the audit log before they are returned.
+    Before that, an entry in the audit log records for each party that the mailbox is read.
     """
     actor.require(Right.READ_ADDRESSES)
     why = grounds.recorded()

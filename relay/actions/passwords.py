@@ -1,4 +1,4 @@
-"""App passwords: a party's mail program logs in with one on the submission ports (R-IN-02)."""
+"""App passwords, with which a party's mail program logs in on the submission ports (R-IN-02)."""
 
 import asyncio
 import secrets
@@ -18,16 +18,17 @@ _PASSWORD_BYTES: Final = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPassword:
-    """`password` is known only here; the store keeps its hash."""
+    """A new app password. Only this value has the password itself, because the store keeps its hash."""
 
     id: str
     password: str
 
 
 async def add(actor: Actor, context: ActionContext, party: Party, label: str) -> NewPassword:
-    """Makes a password and returns it. The party may do so.
+    """Creates an app password and returns it. The staff and the party itself may do this.
 
-    A party has at most two live passwords, so that they can be replaced in turn: a third one ends the oldest.
+    A party has at most two active passwords, so that a new one can be set up before the old one ends. A third one
+    revokes the oldest.
     """
     actor.require(Right.MANAGE_PASSWORDS, party.id)
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
@@ -46,7 +47,7 @@ async def add(actor: Actor, context: ActionContext, party: Party, label: str) ->
 
 
 async def revoke(actor: Actor, context: ActionContext, password_id: str) -> None:
-    """Ends a password at once. Raises NotFoundError if no live one has this id."""
+    """Revokes an app password at once. Raises NotFoundError if no active password has this id."""
     actor.require(Right.MANAGE_PASSWORDS)
     if not await context.store.app_passwords.revoke(password_id):
         raise NotFoundError(f"there is no live app password {password_id}")

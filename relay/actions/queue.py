@@ -7,7 +7,7 @@ from relay.ports.audit import AuditAction
 
 
 async def flush(actor: Actor, context: ActionContext, destination: str | None) -> int:
-    """Makes deferred mail due now: all of it, or all for one domain. Returns how many items became due."""
+    """Makes deferred mail due now, all of it or only the mail for one domain. Returns the number of items."""
     actor.require(Right.MANAGE_QUEUE)
     flushed = await context.store.queue.flush(destination)
     # The domain itself is left out of the log: the domain of a mailbox may be the name of one person.

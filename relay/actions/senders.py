@@ -19,10 +19,10 @@ _DECISIONS = frozenset({SenderState.APPROVED, SenderState.BLOCKED, SenderState.R
 async def add(
     actor: Actor, context: ActionContext, party: Party, address: str, *, label: str = "", shared: bool = False
 ) -> Sender:
-    """Puts `local@domain`, or `@domain` for everyone there, on the party's list as approved.
+    """Adds `local@domain`, or `@domain` for all addresses of a domain, to the party's list as approved.
 
-    Safe to repeat. Releases mail that is held for it, and returns the entry. The party may do so. Raises
-    InvalidValueError for an address that `check_address` refuses.
+    Returns the entry. The mail that is held for the sender is released. The call can be repeated safely. The staff and
+    the party itself may do this. Raises InvalidValueError for an address that `check_address` refuses.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     check_address(context, "address", address)
@@ -37,11 +37,12 @@ async def add(
 async def decide(
     actor: Actor, context: ActionContext, party: Party, addresses: Sequence[str], state: SenderState
 ) -> Sequence[Sender]:
-    """Approves, blocks or retires entries of the party's list, all or none.
+    """Approves, blocks or retires entries of the party's list, all of them or none. Returns the entries.
 
-    An approval releases mail that is held for the entries, a block returns it (R-SND-02). Returns the entries in the
-    order of `addresses`. The party may do so. Raises NotFoundError if one of the addresses is not on the list, and
-    InvalidValueError for any other state, or for an approval of an address that `check_address` refuses.
+    An approval releases the mail that is held for the entries, and a block returns it (R-SND-02). The result is in the
+    order of `addresses`. The staff and the party itself may do this. Raises NotFoundError if one of the addresses is
+    not on the list. Raises InvalidValueError for any other state, and for the approval of an address that
+    `check_address` refuses.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     if state not in _DECISIONS:
@@ -64,10 +65,11 @@ async def decide(
 async def confirm_domain(
     actor: Actor, context: ActionContext, party: Party, domain: str, *, confirmed: bool = True
 ) -> bool:
-    """Confirms that mail signed by a domain may come for the party without naming its recipient, or takes it back.
+    """Records that the party has confirmed a domain as a signer of its mail, or removes the confirmation (R-IN-09).
 
-    A confirmation releases the mail that waits for nothing else (R-IN-09). Returns False if nothing has changed. Raises
-    InvalidValueError if `domain` is not a domain name.
+    A signature by a confirmed domain also proves mail whose signed header does not name the recipient. A confirmation
+    releases the mail that waits for nothing else. Returns True, or False if nothing has changed. The staff and the
+    party itself may do this. Raises InvalidValueError if `domain` is not a domain name.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     try:
@@ -82,19 +84,25 @@ async def confirm_domain(
 
 
 def domain_entry(actor: Actor, context: ActionContext, party: Party, *, confirmed: bool) -> AuditEntry:
-    """Returns the entry in the audit log for a signing domain that was confirmed, or whose confirmation has ended."""
+    """Returns the audit log's entry for a signing domain that was confirmed, or whose confirmation was removed."""
     action = AuditAction.SIGNING_DOMAIN_CONFIRMED if confirmed else AuditAction.SIGNING_DOMAIN_WITHDRAWN
     return audit.entry(actor, context, action, marketplace_id=party.marketplace_id, party_id=party.id)
 
 
 async def read_confirmed_domains(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[str]:
-    """Returns the signing domains that the party has confirmed. That they were read is in the audit log before."""
+    """Returns the signing domains that the party has confirmed.
+
+    Before that, an entry in the audit log records that they are read.
+    """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.confirmed_domains(party.id)
 
 
 async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Sender]:
-    """Returns the party's list with its addresses. That they were read is in the audit log before."""
+    """Returns the party's list of senders with their addresses.
+
+    Before that, an entry in the audit log records that the list is read.
+    """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.of_party(party.id)
 
@@ -102,7 +110,7 @@ async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grou
 async def read_pending(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Pending]:
     """Returns the party's senders that wait for a decision, with their addresses.
 
-    That they were read is in the audit log before.
+    Before that, an entry in the audit log records that they are read.
     """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.pending(party.id)

@@ -1,4 +1,4 @@
-"""The store: one interface (`relay.ports.Store`), two engines."""
+"""The store: one interface (`relay.ports.Store`) with two engines, SQLite and PostgreSQL."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ __all__ = ["SqlStore", "connect"]
 def connect(
     url: str, data_dir: Path, master: MasterKeys, clock: Clock, ids: Ids, *, event_log: EventLog | None = None
 ) -> SqlStore:
-    """Returns the store that the URL names, not yet open.
+    """Returns the store that the URL names, not opened yet.
 
-    The URL is `sqlite:FILE`, where FILE is relative to `data_dir`, or `postgresql://...`. Without an event log the
-    store reports nothing. Raises StoreError for any other URL and for a missing driver.
+    The URL is `sqlite:FILE`, with FILE relative to `data_dir`, or `postgresql://...`. Without an event log the store
+    reports nothing. Raises StoreError for any other URL and if the driver is not installed.
     """
     event_log = event_log or Unlogged()
     return SqlStore(_engine(url, data_dir, clock, Availability(clock, event_log)), master, clock, ids, event_log)

@@ -1,4 +1,4 @@
-"""Acceptances: the records, events, queue items and notices of one transaction, all or none (R-IN-03)."""
+"""The write of an acceptance: records, events, queue items and notices of one transaction, all or none (R-IN-03)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -51,12 +51,15 @@ SqlRow = tuple[object, ...]
 
 
 class _OvertakenError(Exception):
-    """A limit has been reached or a signature taken since the judgement, or another node has asked the owner."""
+    """Raised inside a transaction if a concurrent one has changed a value on which the judgement was based.
+
+    A limit was reached, a signature was accepted, or another node has put the question to the owner.
+    """
 
 
 @dataclass(slots=True)
 class Rows:
-    """Rows by table, ready to be written together with the rows of other transactions."""
+    """Rows for each table, ready to be written together with the rows of other transactions."""
 
     senders: list[SqlRow] = field(default_factory=list)
     messages: list[SqlRow] = field(default_factory=list)
@@ -76,14 +79,17 @@ class Rows:
     domain_waits: list[SqlRow] = field(default_factory=list)
     stranger_bodies: list[SqlRow] = field(default_factory=list)
     report: Callable[[], None] | None = None
-    """It is called once the rows are committed."""
+    """A function that is called after the rows are committed."""
 
     def add(self, contents: SealedContents) -> None:
         self.keys.append(contents.key)
         self.bodies.extend(contents.bodies)
 
     def add_waits(self, record: MessageRecord, vault: Vault) -> None:
-        """Adds what a record waits for: the end of a stranger's content, or the confirmation of a signing domain."""
+        """Adds the rows for later changes of a record.
+
+        These are the deletion of a stranger's content, and the release after the confirmation of a signing domain.
+        """
         if record.stranger_body_until is not None:
             self.stranger_bodies.append((record.id, to_us(record.stranger_body_until)))
         if record.signing_domain and set(record.detail.reason_codes) == {ReasonCode.SENDER_UNPROVEN}:
@@ -93,7 +99,7 @@ class Rows:
     def add_notice(
         self, notice: OutgoingNotice, vault: Vault, holder: Key, *, owner: str = "", lease_until: int = 0
     ) -> None:
-        """Adds the item and the sealed content of a notice; `holder` is the key of its holder."""
+        """Adds the item and the encrypted content of a notice. `holder` is the key of its holder."""
         item, holder_id = notice.item, notice.key_holder_id
         self.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
         self.add(seal_notice(item.id, holder_id, notice.content, vault, holder))
@@ -115,7 +121,11 @@ class SqlAcceptances(StorePart):
             raise OvertakenError("a quota or a place was used up meanwhile, or a signature was taken") from error
 
     async def _rows(self, acceptance: Acceptance, load_bytes: int) -> Rows:
-        """Seals everything. `load_bytes`, of all records together, decides whether that is done in a thread."""
+        """Returns the encrypted rows of an acceptance.
+
+        `load_bytes` is the size of all records together. If it is big, the encryption runs in a thread. Raises
+        ValueError for an item in a state in which no new item can be.
+        """
         rows = Rows(report=partial(self._event_log.accepted, acceptance))
         holders = {
             holder_id: await self._holder_keys.of(holder_id)
@@ -171,7 +181,10 @@ class SqlAcceptances(StorePart):
         return rows
 
     async def _shared_bodies(self, records: Sequence[MessageRecord]) -> dict[int, SharedBody]:
-        """Returns the originals that are of several records, by the identity of the octets (R-IN-06)."""
+        """Returns an encrypted body for each content that several records share (R-IN-06).
+
+        The keys of the result are the `id()` of the content's bytes object.
+        """
         if len(records) < 2:
             return {}
         shared: dict[int, SharedBody] = {}
@@ -183,7 +196,10 @@ class SqlAcceptances(StorePart):
         return shared
 
     async def _sender_row(self, sender: Sender, seen_at: datetime | None) -> SqlRow:
-        """Returns the row of a new sender, who waits since the time of their message."""
+        """Returns the row of a new sender, whose wait begins at the time of their message.
+
+        Raises ValueError if the party does not exist.
+        """
         party = await self._first("sender_owner", sender.party_id)
         if party is None:
             raise ValueError("there is no such party")
@@ -223,7 +239,7 @@ class SqlAcceptances(StorePart):
         )
 
     def _add_all(self, batch: Sequence[Rows]) -> Work[Sequence[None]]:
-        """Writes the rows of all transactions that wait, with one statement for each table."""
+        """Writes the rows of all waiting transactions, with one statement for each table. Raises _OvertakenError."""
         messages = [row for rows in batch for row in rows.messages]
         new_senders = [row for rows in batch for row in rows.senders]
         entered: dict[object, object] = {}
@@ -249,16 +265,22 @@ class SqlAcceptances(StorePart):
         return [None] * len(batch)
 
     def _enter_new(self, senders: Sequence[SqlRow]) -> Work[dict[object, object]]:
-        """Adds new senders. Returns their entries' ids by their own: another message may have added them before."""
+        """Adds new senders, and returns the id of each stored entry by the id of the new sender.
+
+        The two ids differ if another message has added the sender before.
+        """
         entered = {}
-        for row in sorted(senders, key=lambda row: row[1:3]):  # in one order, so that no two nodes wait for each other
+        for row in sorted(senders, key=lambda row: row[1:3]):  # sorted, so that two nodes never wait for each other
             yield self._sql["add_sender"], row
             entry = yield self._sql["sender_entry"], row[1:3]
             entered[row[0]] = entry[0]["id"]
         return entered
 
     def _ask(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
-        """Writes new questions to owners, and notes those that are asked."""
+        """Writes new questions to owners, and marks the questions that are put by these transactions.
+
+        Raises _OvertakenError if one of them was put before.
+        """
         requests: dict[str, SqlRow] = {}
         for request in (request for rows in batch for request in rows.requests.values()):
             subject_id = str(entered.get(request.subject_id, request.subject_id))
@@ -266,22 +288,22 @@ class SqlAcceptances(StorePart):
         yield from insert(REQUEST, [row for _, row in sorted(requests.items())])
         asked = sorted(subject_id for rows in batch for subject_id in rows.asked)
         if asked and len((yield spread(self._sql["asked"], (to_us(self._clock.now()),), asked))) < len(asked):
-            raise _OvertakenError  # another node has asked
+            raise _OvertakenError  # another node has put the question
 
     def _bound(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
-        """Keeps to the limits of mail that waits for an owner. Raises _OvertakenError (`_count`)."""
+        """Applies the limits of mail that waits for an owner. Raises _OvertakenError if one is exceeded."""
         limits = {}
         for limit in (limit for rows in batch for limit in rows.wait_limits):
             sender_id = str(entered.get(limit.sender_id, limit.sender_id))
             limits[limit.party_id, sender_id] = replace(limit, sender_id=sender_id)
-        for _, limit in sorted(limits.items()):  # in one order, so that no two nodes wait for each other
+        for _, limit in sorted(limits.items()):  # sorted, so that two nodes never wait for each other
             if not (yield from self._senders.bound(limit)):
                 raise _OvertakenError
 
     def _resolve_late(self, messages: Sequence[SqlRow]) -> Work[None]:
         """Releases or returns mail whose sender was decided on between the judgement and this commit.
 
-        A retired sender who writes again becomes pending again.
+        The entry of a retired sender who writes again becomes pending.
         """
         held: dict[str, object] = {}
         for row in messages:
@@ -295,16 +317,16 @@ class SqlAcceptances(StorePart):
 
 
 def report(engine: Engine, written: Sequence[Rows]) -> None:
-    """Lets the rows that a transaction has written be reported once it is committed."""
+    """Registers the reports of the written rows with the engine, which calls them after the commit."""
     for rows in written:
         if rows.report is not None:
             engine.after_commit(rows.report)
 
 
 def _take(batch: Sequence[Rows]) -> Work[None]:
-    """Notes the signatures, in one order, so that no two nodes wait for each other.
+    """Stores the signatures, sorted, so that two nodes never wait for each other.
 
-    Raises _OvertakenError if one of them has been taken before, or twice in the batch, and then the engine writes each
+    Raises _OvertakenError if one of them is stored already, or stands twice in the batch. The engine then writes each
     transaction of the batch alone.
     """
     taken = sorted(row for rows in batch for row in rows.signatures)
@@ -318,10 +340,11 @@ def _size_bytes(record: MessageRecord) -> int:
 
 
 def _count(batch: Sequence[Rows]) -> Work[None]:
-    """Writes quota use, misuse and the notice log.
+    """Writes the quota use, the points of misuse and the notice log.
 
-    This comes last, because all messages of a busy seller lock the same row. There is one row for each key, and they
-    are in one order. Raises _OvertakenError, and then the engine writes each transaction of the batch alone.
+    This is the last step, because all messages of a busy seller lock the same row. The rows are unique and sorted, so
+    that two nodes never wait for each other. Raises _OvertakenError if a limit is exceeded; the engine then writes each
+    transaction of the batch alone.
     """
     uses: Counter[tuple[str, str, str]] = Counter()
     limits: dict[tuple[str, str, str], int] = {}

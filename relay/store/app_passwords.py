@@ -1,4 +1,4 @@
-"""App passwords, with which parties log in to submit mail (R-IN-02)."""
+"""The store's part for app passwords, with which parties log in to submit mail (R-IN-02)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -36,7 +36,7 @@ class SqlAppPasswords(StorePart):
         try:
             folded = fold(username)
         except AddressError:
-            pass  # an external reference then
+            pass  # the user name is a party's reference
         else:
             rows = await self._read("marketplaces")
             hashes += [self._vault.address_hash(row["id"], folded) for row in rows]

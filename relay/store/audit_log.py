@@ -1,4 +1,4 @@
-"""The audit log: a row for each action, added and never changed."""
+"""The store's part for the audit log: a row for each action, added and never changed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,7 +17,7 @@ _AUDIT: Final = Table(
 
 
 class SqlAuditLog:
-    """`relay.ports.audit.AuditLog` over either engine."""
+    """Implements `relay.ports.audit.AuditLog` for both engines."""
 
     def __init__(self, engine: Engine, ids: Ids, sql: Mapping[str, str]) -> None:
         self._engine = engine

@@ -1,8 +1,8 @@
-"""Whether the database works, judged by its answers, and the reports about that to the event log.
+"""The availability of the database, as the results of operations show it, and its reports to the event log.
 
-A database that fails answers every operation with the same error. The log has one line when that begins and one when it
-is over. A database on a full disk goes on taking some small writes, so that it is over only after a while without an
-error.
+A failing database answers every operation with the same error. Therefore the log has one line when the failure begins
+and one line when it ends. A database with a full disk still accepts some small writes; therefore the failure ends only
+after some seconds without an error.
 """
 
 from typing import Final
@@ -10,15 +10,15 @@ from typing import Final
 from relay.ports import Clock, EventLog, StoreFault, StoreUnavailableError
 
 _QUIET_S: Final = 5
-"""How long no operation may have failed before the database counts as available again."""
+"""The number of seconds without a failed operation after which the database counts as available again."""
 _MOST_CODES: Final = 10
 _LASTING: Final = frozenset({StoreFault.READ_ONLY, StoreFault.FULL})
 _CONFLICTS: Final = "40"
-"""SQLSTATE class of a transaction that lost against another one: the database works."""
+"""The SQLSTATE class of a transaction that lost against a concurrent one; the database itself works."""
 
 
 class Availability:
-    """One per database connection or pool. Its methods are called in the event loop's thread."""
+    """The availability of one database connection or pool. Its methods are called in the event loop's thread."""
 
     def __init__(self, clock: Clock, event_log: EventLog) -> None:
         self._clock = clock
@@ -31,7 +31,7 @@ class Availability:
         self._last_error: StoreUnavailableError | None = None
 
     def failed(self, error: StoreUnavailableError, operations: int = 1) -> None:
-        """Notes that `operations` were put off by this error."""
+        """Records that `operations` operations failed with this error, and reports them."""
         self._event_log.put_off(error, operations)
         if error.code.startswith(_CONFLICTS):
             return
@@ -45,7 +45,7 @@ class Availability:
             self._codes[error.code] = None
 
     def wrote(self) -> None:
-        """Notes that a transaction was committed."""
+        """Records that a transaction was committed, and reports the end of a failure."""
         if self._failing_since_s is None:
             return
         now_s = self._clock.monotonic_s()
@@ -60,9 +60,10 @@ class Availability:
         self._codes.clear()
 
     def lasting_error(self) -> StoreUnavailableError | None:
-        """Returns the error that has refused writes until a moment ago though a small one may pass, else None.
+        """Returns the error that refused writes within the last seconds, or None.
 
-        Such an error is a full disk or a missing right.
+        It is a full disk or a missing right to write. After these errors a small write may succeed although the failure
+        lasts.
         """
         error = self._last_error
         recent = self._clock.monotonic_s() - self._last_failure_s < _QUIET_S

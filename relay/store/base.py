@@ -1,4 +1,4 @@
-"""Base and Part: the engine, the keys, the clock and the SQL texts of one store, and the class of its parts."""
+"""The objects that all parts of one store share, and the base class of the parts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,17 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def to_us(at: datetime) -> int:
-    """Returns microseconds since 1970, as times are stored."""
+    """Returns the time as microseconds since 1970, the form in which times are stored."""
     return (at - _EPOCH) // _MICROSECOND
 
 
 def from_us(at: int) -> datetime:
-    """Returns the time, in UTC, that is stored as `at`."""
+    """Returns the stored time `at`, in microseconds since 1970, as a datetime in UTC."""
     return _EPOCH + timedelta(microseconds=at)
 
 
 class Base:
-    """Everything that the parts of one store share. There is one per store."""
+    """The objects that the parts of one store share: engine, keys, clock and SQL texts. Each store has one."""
 
     def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
         self.engine = engine
@@ -35,11 +35,14 @@ class Base:
         self.sql = queries(engine.dialect)
 
     async def read(self, name: str, *params: object) -> Sequence[Row]:
-        """Returns the rows of the named query, which must be an indexed look-up of few rows."""
+        """Returns the rows of the named query, which must be a look-up of a few rows by an index.
+
+        Raises StoreUnavailableError.
+        """
         return await self.engine.read(self.sql[name], *params)
 
     async def first(self, name: str, *params: object) -> Row | None:
-        """Returns the first row of the named query, None if it has none."""
+        """Returns the first row of the named query, or None. Raises StoreUnavailableError."""
         rows = await self.engine.read(self.sql[name], *params)
         return rows[0] if rows else None
 
@@ -47,7 +50,7 @@ class Base:
 class StorePart:
     """A part of the store: the operations on one noun.
 
-    A part that uses another part is given it when it is made. The contracts of the public methods are in
+    A part that uses another part gets it as an argument of its constructor. The contracts of the public methods are in
     `relay.ports.store`.
     """
 

@@ -1,4 +1,4 @@
-"""Records, notices and events as rows: encryption of their contents, and decryption."""
+"""Records, notices and events as rows of the database, with the encryption and decryption of their contents."""
 
 import hashlib
 import json
@@ -48,19 +48,21 @@ MESSAGE: Final = Table(
 )
 MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped"))
 STRANGER: Final = "stranger"
-"""The part of a body that is a stranger's message, which is kept for a short time."""
+"""The name of the part that holds a stranger's message, which is kept for a short time."""
 STRANGER_BODY: Final = Table("stranger_body", ("message_id", "kept_until"))
 BODY: Final = Table("body", ("content_id", "part", "sealed"))
 EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_hash"))
 
 _LEVEL: Final = 1
 _COMPRESSOR: Final = zstd.ZstdCompressor(level=_LEVEL)
-"""Making a compressor costs a third of compressing 5 KB, so this one is reused. It has a lock, so big messages, which
-are compressed in threads, get a compressor each."""
+"""The compressor for small contents, which is reused because making one costs a third of compressing 5 KB.
+
+A compressor has a lock. Therefore each big message, which is compressed in a thread, gets a compressor of its own.
+"""
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
-    """The values of the envelope and the header that name people, and the key of a shared body (`SharedBody`)."""
+    """The personal values of a message's envelope and header, and the key of its shared body (`SharedBody`)."""
 
     subject: str = ""
     mail_from: str = ""
@@ -76,7 +78,7 @@ class RelayedForm(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Contents(NamedTuple):
-    """One message or notice, decrypted."""
+    """The decrypted content of one message or notice."""
 
     original: bytes
     relayed: RelayedForm
@@ -90,10 +92,10 @@ class SealedContents(NamedTuple):
 
 
 class SharedBody(NamedTuple):
-    """The original of several records of one transaction, which is stored once.
+    """The original content of several records of one transaction, which is stored once.
 
-    Each of the records keeps the secret under its own message key. So the original can be read as long as one of these
-    keys is left, and destroying the keys of one record, or of one holder, takes nothing from the others.
+    Each of these records has the secret of the body, encrypted with its own message key. Therefore the original can be
+    read as long as one of the message keys exists, and destroying the keys of one record does not affect the others.
     """
 
     id: str
@@ -108,7 +110,7 @@ def seal_shared(body_id: str, original: bytes, vault: Vault) -> SharedBody:
 
 
 def seal_record(record: MessageRecord, vault: Vault, holder: Key, shared: SharedBody | None = None) -> SealedContents:
-    """Returns the rows of a record's contents, without its original if that is `shared`."""
+    """Returns the rows of a record's contents. If `shared` is given, the original is left out of them."""
     meta = Meta(
         whole(record.subject),
         whole(record.mail_from),
@@ -159,9 +161,9 @@ def _seal(
 
 
 def message_key(content_id: str, row: Row, vault: Vault) -> Key:
-    """Returns the key of a message, from a row with `wrapped_key`, `holder_id` and `wrapped`.
+    """Returns the key of a message, from a row with the columns `wrapped_key`, `holder_id` and `wrapped`.
 
-    `wrapped` is the holder's key. Raises UnreadableError.
+    `wrapped` is the encrypted key of the holder. Raises UnreadableError if the holder's key is destroyed.
     """
     holder = vault.holder(row["holder_id"], row["wrapped"])
     return vault.key(holder.open(identity("message_key", content_id), row["wrapped_key"]))
@@ -172,9 +174,9 @@ def open_meta(content_id: str, sealed: bytes, key: Key) -> Meta:
 
 
 def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Contents:
-    """Returns the content of `content` rows.
+    """Returns the decrypted content from the rows of the query `content`.
 
-    Raises UnreadableError if the key is destroyed or a part is missing or damaged.
+    Raises UnreadableError if the key is destroyed, or a part is missing or damaged.
     """
     key, sealed = _sealed_parts(content_id, rows, vault)
     original = sealed.pop("original")
@@ -195,7 +197,10 @@ def open_contents(content_id: str, rows: Sequence[Row], vault: Vault) -> Content
 
 
 def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[bytes, ReportSource]:
-    """Returns bytes and source of a report from `content` rows. Raises UnreadableError as `open_contents` does."""
+    """Returns the decrypted bytes and the source of a report from the rows of the query `content`.
+
+    Raises UnreadableError if the key is destroyed, or a part is missing or damaged.
+    """
     plain = _opened(report_id, *_sealed_parts(report_id, rows, vault))
     try:
         return zstd.decompress(plain["original"]), msgspec.msgpack.decode(plain["source"], type=ReportSource)
@@ -204,7 +209,10 @@ def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[byte
 
 
 def _sealed_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> tuple[Key, dict[str, Row]]:
-    """Returns the key of a content and its rows by part, "original" among them. Raises UnreadableError."""
+    """Returns the key of a content and its rows by the name of the part; the part "original" is always there.
+
+    Raises UnreadableError if that part is missing or the key is destroyed.
+    """
     sealed = {row["part"]: row for row in rows}
     if "original" not in sealed:
         raise UnreadableError("the body is missing")
@@ -221,8 +229,8 @@ _decode_relayed = partial(msgspec.msgpack.decode, type=RelayedForm)
 def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
     """Returns the row of an event.
 
-    Its last column is the leaf hash of a later ledger (RFC 9162 §2.1.1) over the row as it is stored; the event of a
-    record's reception also covers the content, by the record's salted hash.
+    The last column is a leaf hash for a later ledger (RFC 9162 §2.1.1) over the other columns. For the event of a
+    record's reception it also covers the content, by the record's salted hash.
     """
     at, data = to_us(event.at), _to_json(event.data)
     leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
@@ -230,7 +238,7 @@ def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
 
 
 def event_of(row: Row) -> Event:
-    """Returns the event of a row."""
+    """Returns the event of a row of the table `event`."""
     return Event(
         id=row["id"],
         message_id=row["message_id"],
@@ -241,7 +249,7 @@ def event_of(row: Row) -> Event:
 
 
 def decode_event_data(text: str) -> EventData:
-    """Returns the data of an event from its JSON text. Keys that only earlier versions wrote stay in it."""
+    """Returns the data of an event from its JSON text. Keys that only earlier versions wrote are kept."""
     return cast("EventData", msgspec.json.decode(text, type=dict[str, str | int]))
 
 
@@ -251,11 +259,14 @@ def encode_detail(detail: RecordDetail) -> str:
 
 
 decode_detail = msgspec.json.Decoder(RecordDetail).decode
-"""Returns the detail from its JSON text. Keys that earlier versions did not write get their defaults."""
+"""Returns the detail of a record from its JSON text. A key that an earlier version did not write gets its default."""
 
 
 def _to_json(value: RecordDetail | EventData) -> str:
-    """Returns JSON text that every engine can store, also if the value contains broken characters of a mail."""
+    """Returns the value as JSON text that every engine can store.
+
+    Characters of a broken mail that cannot be encoded are replaced.
+    """
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
@@ -263,5 +274,5 @@ def _to_json(value: RecordDetail | EventData) -> str:
 
 
 def whole(text: str) -> str:
-    """Returns the text with each lone surrogate as `?`, because a surrogate cannot be encoded."""
+    """Returns the text with `?` in place of each lone surrogate, because a surrogate cannot be encoded in UTF-8."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -36,16 +36,19 @@ Entropy = Callable[[int], bytes]
 
 
 class UnreadableError(StoreError):
-    """A sealed value cannot be decrypted: its key is gone, or it was changed."""
+    """Raised if an encrypted value cannot be decrypted, because its key is destroyed or the value was changed."""
 
 
 def identity(*words: str) -> bytes:
-    """Returns the associated data that binds a sealed value to its table and its row."""
+    """Returns the associated data that binds an encrypted value to its table and its row."""
     return "\0".join(words).encode()
 
 
 class Key:
-    """One AES-256-GCM key. A sealed value is the nonce and the ciphertext. It may be used in several threads."""
+    """One AES-256-GCM key. An encrypted ("sealed") value is a nonce and the ciphertext.
+
+    A key may be used in several threads.
+    """
 
     __slots__ = ("_cipher", "_entropy")
 
@@ -65,11 +68,12 @@ class Key:
 
 
 class MasterKeys:
-    """The master keys of an installation: lines of base64 in a file that only its owner may read (made with mode 0600).
+    """The master keys of an installation: lines of base64 in a file with mode 0600, which only its owner may read.
 
-    The first key is the current one. A line that begins with `old:` is a former one, which still unwraps the values
-    that it wrapped; any other line is a key that waits for its rotation. Each key's id is computed from the key. When
-    another process has changed the file, it is read again before a key is used next, so that a running daemon follows.
+    The first key is the current one. A line that begins with `old:` is a former key, which still decrypts the values
+    that it has encrypted. Any other line is a new key that waits for its rotation. The id of a key is computed from the
+    key. If another process has changed the file, it is read again before a key is used, so that a running daemon has
+    the new keys.
     """
 
     def __init__(self, secrets: Sequence[bytes], path: Path | None = None) -> None:
@@ -79,18 +83,18 @@ class MasterKeys:
 
     @property
     def source(self) -> str:
-        """The name of the file, for messages."""
+        """Returns the name of the key file for error texts."""
         return str(self._path or "memory")
 
     @property
     def ids(self) -> Sequence[bytes]:
-        """The ids of all keys, the current one first."""
+        """Returns the ids of all keys, the current key first."""
         self._refresh()
         return list(self._ciphers)
 
     @property
     def waiting(self) -> bytes | None:
-        """The id of the key that the next rotation makes the current one, None if no key waits."""
+        """Returns the id of the new key that the next rotation makes the current one, or None. Raises StoreError."""
         lines = _read(self._path)[1][1:] if self._path else []
         return next((_key_id(_secret(line)) for line in lines if not line.startswith(_OLD)), None)
 
@@ -103,7 +107,7 @@ class MasterKeys:
 
     @classmethod
     def create(cls, path: Path) -> "MasterKeys":
-        """Creates the file with one fresh key. Raises StoreError, also if the file exists."""
+        """Creates the key file with one new key, and returns the keys. Raises StoreError, also if the file exists."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             _write(descriptor, [base64.b64encode(os.urandom(KEY_BYTES))])
@@ -115,11 +119,14 @@ class MasterKeys:
 
     @classmethod
     def load(cls, path: Path) -> "MasterKeys":
-        """Returns the keys of the file. Raises StoreError, which names the file and the fix."""
+        """Returns the keys of the file. Raises StoreError with the name of the file and the fix."""
         return cls([_secret(line) for line in _read(path)[1]], path)
 
     def _refresh(self) -> None:
-        """Reads the file again if it has changed. An unreadable file changes nothing; `relay check` names it."""
+        """Reads the key file again if it has changed.
+
+        If the file cannot be read, the keys in memory stay in use, and `relay check` reports the problem.
+        """
         if self._path is None:
             return
         try:
@@ -132,13 +139,16 @@ class MasterKeys:
     # ------------------------------------------------------------ rotation
 
     def add(self) -> bytes:
-        """Adds a fresh key to the end of the file and returns its id. Raises StoreError."""
+        """Adds a new key to the end of the file and returns its id. Raises StoreError if the file cannot be written."""
         secret = os.urandom(KEY_BYTES)
         self._replace(lambda lines: [*lines, base64.b64encode(secret)])
         return _key_id(secret)
 
     def make_current(self, key_id: bytes) -> None:
-        """Puts a key that waits first in the file; the one in its place becomes a former one. Raises StoreError."""
+        """Moves the new key to the first line of the file; the key that was there becomes a former key.
+
+        Raises StoreError.
+        """
 
         def change(lines: list[bytes]) -> list[bytes]:
             fresh = [line for line in lines if _key_id(_secret(line)) == key_id]
@@ -148,13 +158,16 @@ class MasterKeys:
         self._replace(change)
 
     def remove(self, key_id: bytes) -> None:
-        """Takes a former key out of the file. Raises StoreError."""
+        """Removes a former key from the file. Does nothing for any other key. Raises StoreError."""
         self._replace(
             lambda lines: [one for one in lines if not one.startswith(_OLD) or _key_id(_secret(one)) != key_id]
         )
 
     def _replace(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
-        """Replaces the file, with its owner and mode, in one step that a crash cannot cut in two."""
+        """Replaces the key file by its changed lines in one atomic step, with the same owner and mode 0600.
+
+        A crash leaves either the old or the new file. Raises StoreError if the file cannot be written.
+        """
         if self._path is None:
             raise StoreError("master keys in memory cannot be changed")
         fresh = self._path.with_name(f"{self._path.name}.new")
@@ -178,13 +191,16 @@ class MasterKeys:
     # ------------------------------------------------------------ wrapping
 
     def wrap(self, row: bytes, secret: bytes) -> bytes:
-        """Returns the secret, sealed by the current key, with the id of that key before it."""
+        """Returns the secret encrypted with the current key, with the id of this key in front."""
         self._refresh()
         key_id, cipher = next(iter(self._ciphers.items()))
         return key_id + cipher.seal(row, secret)
 
     def unwrap(self, row: bytes, wrapped: bytes) -> bytes:
-        """Returns the secret that was wrapped. Raises UnreadableError."""
+        """Returns the decrypted secret.
+
+        Raises UnreadableError if its key is not in the file or the value was changed.
+        """
         key_id = wrapped[:MASTER_ID_BYTES]
         if key_id not in self._ciphers:
             self._refresh()
@@ -195,7 +211,10 @@ class MasterKeys:
 
 
 def _read(path: Path) -> tuple[tuple[int, ...], list[bytes]]:
-    """Returns the signature of the file and its lines. Raises StoreError, which names the file and the fix."""
+    """Returns the signature of the file (inode, time, size) and its lines.
+
+    Raises StoreError with the name of the file and the fix.
+    """
     try:
         status = path.stat()
         lines = path.read_bytes().split()
@@ -239,8 +258,8 @@ def _sync(directory: Path) -> None:
 class Vault:
     """The keys that one open store works with.
 
-    Unwrapped holder keys are kept in memory with their wrapped form, which is read with every look-up: when another
-    process has changed or destroyed a key, the old one is dropped here.
+    Decrypted holder keys are kept in memory together with their encrypted form. Each look-up reads the encrypted form
+    from the database; therefore a key that another process has changed or destroyed is dropped here.
     """
 
     def __init__(self, master: MasterKeys, entropy: Entropy) -> None:
@@ -251,7 +270,7 @@ class Vault:
         self._derived: dict[str, bytes] = {}
 
     def unlock(self, wrapped_root: bytes) -> None:
-        """Takes the root secret. Raises StoreError if the master key is not the one of this database."""
+        """Decrypts and keeps the root secret. Raises StoreError if the master key does not belong to this database."""
         try:
             self._root = self.master.unwrap(identity("secret", "root"), wrapped_root)
         except UnreadableError as error:
@@ -263,7 +282,7 @@ class Vault:
         return self.master.wrap(identity("secret", "root"), self.entropy(KEY_BYTES))
 
     def secret(self, name: str) -> bytes:
-        """Returns the secret of this name, derived from the root secret. Raises StoreError before `unlock`."""
+        """Returns the secret that is derived from the root secret and `name`. Raises StoreError before `unlock`."""
         if name not in self._derived:
             if not self._root:
                 raise StoreError("the store is not open")
@@ -271,14 +290,14 @@ class Vault:
         return self._derived[name]
 
     def new_holder(self, holder_id: str) -> bytes:
-        """Returns a fresh key for a holder, wrapped by the master key."""
+        """Returns a new random key for a holder, encrypted with the master key."""
         return self.master.wrap(identity("holder_key", holder_id), self.entropy(KEY_BYTES))
 
     def holder(self, holder_id: str, wrapped: bytes | None) -> Key:
         """Returns the key of a party or a marketplace.
 
-        `wrapped` is the key as it is stored now, None if it is destroyed. Raises UnreadableError when it is destroyed
-        or is not this holder's.
+        `wrapped` is the encrypted key as it is stored now, None if it is destroyed. Raises UnreadableError if the key
+        is destroyed or belongs to another holder.
         """
         if wrapped is None:
             self._holders.pop(holder_id, None)
@@ -312,7 +331,8 @@ class Vault:
 def content_hash(message_key: bytes, content: bytes) -> bytes:
     """Returns the hash of the content for the ledger.
 
-    It is keyed by a key that erasure destroys, so that a short text cannot be guessed afterwards.
+    The hash is keyed with the message key. After an erasure has destroyed this key, nobody can find a short text by
+    hashing guesses.
     """
     return hashlib.blake2b(content, key=message_key, digest_size=32, person=b"content hash").digest()
 

@@ -1,6 +1,6 @@
-"""DKIM keys. Their states are prepared, active, replaced and retired (`relay.core.dkim.KeyState`).
+"""The store's part for DKIM keys. A key is prepared, active, replaced or retired (`relay.core.dkim.KeyState`).
 
-The row of a retired key stays without the key, so that its selector is never used again.
+The row of a retired key stays without the private key, so that its selector is never used again.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
-"""Engine: the interface between the parts of the store and a database.
+"""The interface between the parts of the store and a database.
 
 A write is a generator that does no I/O itself: it yields `(sql, params)`, receives the rows, and returns its result. An
-engine runs it inside one transaction. Writes of the same kind that wait at the same time are given to one generator,
-which makes one statement for each table, and share one commit (group commit); then all waiters continue. The engine
-never waits for a batch to fill: a single write is a batch of one.
+engine runs the generator inside a transaction. Writes of the same kind that wait at the same time are given to one
+generator, which makes one statement for each table. All writes of a batch share one commit (group commit), and then all
+their callers continue. The engine never waits for a batch to fill: a single write is a batch of one.
 
-A batch that fails is rolled back. If the database itself is unavailable, every waiter gets StoreUnavailableError.
-Otherwise each write is tried again alone, so that a bad row, or a bug, fails only its own waiter. SQL has `$1`
-placeholders.
+A batch that fails is rolled back. If the database itself is unavailable, every caller gets StoreUnavailableError.
+Otherwise each write is tried again alone, so that a bad row or a programming error fails only for its own caller. SQL
+has the placeholders `$1`, `$2` and so on.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 class Row(Protocol):
-    """A row as sqlite3 and asyncpg return it: values by name, and iteration over the values."""
+    """A row as sqlite3 and asyncpg return it, with access by column name and iteration over the values."""
 
     def __getitem__(self, key: str, /) -> Any: ...
 
@@ -50,8 +50,9 @@ class _Job:
 class Engine(ABC):
     """One database.
 
-    A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the exception that the
-    generator has raised. Errors of the database are noted in `availability`: of writes here, of reads by each engine.
+    A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the exception of its
+    generator. Errors of the database are recorded in `availability`: those of writes by this class, those of reads by
+    each engine.
     """
 
     dialect: Literal["sqlite", "postgres"]
@@ -70,28 +71,39 @@ class Engine(ABC):
 
     @abstractmethod
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
-        """Returns the rows of an indexed look-up of few rows. It sees the newest commit."""
+        """Returns the rows of a look-up of a few rows by an index. It sees the newest commit.
+
+        Raises StoreUnavailableError.
+        """
 
     @abstractmethod
     async def read_bulk(self, sql: str, *params: object) -> Sequence[Row]:
-        """Returns the rows of a read that may be big. It does not run in the thread of the event loop."""
+        """Returns the rows of a read that may be big, without blocking the event loop's thread.
+
+        Raises StoreUnavailableError.
+        """
 
     @abstractmethod
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """Runs `work` in one transaction, which is durable on return and is rolled back on any exception.
+        """Runs `work` in one transaction, and returns its result after a durable commit.
 
-        It is never called twice at a time. `heavy` means much data, which must not block the event loop.
+        Any exception rolls the transaction back. Only one call runs at a time. `heavy` means that `work` has much data
+        and must not block the event loop.
         """
 
     def after_commit(self, report: Callable[[], None]) -> None:
-        """Registers `report`, to be called once the transaction under way is committed. Only a generator may call this.
+        """Registers the function `report`, which is called when the running transaction is committed.
 
-        It is called before the waiters continue, and never if the transaction is rolled back.
+        Only the generator of a write may call this. `report` is called before the callers of the writes continue, and
+        never if the transaction is rolled back.
         """
         self._reports.append(report)
 
     async def write(self, work: Callable[[], Work[T]], *, alone: bool = False) -> T:
-        """Runs `work` in a transaction, which it may share with other writes unless `alone`, and returns its result."""
+        """Returns the result of `work`, run in a transaction that it may share with other writes.
+
+        If `alone` is True, the transaction is not shared.
+        """
 
         def one(_payloads: Sequence[None]) -> Work[Sequence[T]]:
             return [(yield from work())]
@@ -106,9 +118,9 @@ class Engine(ABC):
         heavy: bool = False,
         alone: bool = False,
     ) -> R:
-        """Returns the result for `payload`.
+        """Returns the result of `work` for `payload`.
 
-        `work` is called with the payloads of all calls that wait for the same work, and returns one result for each.
+        `work` is called with the payloads of all calls that wait for the same `work`, and returns one result for each.
         """
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Job(work, payload, done, heavy, alone))
@@ -117,16 +129,16 @@ class Engine(ABC):
         return await done
 
     async def finish(self) -> None:
-        """Returns when no write waits."""
+        """Waits until no write is waiting or running."""
         if self._drain is not None:
-            await asyncio.shield(self._drain)  # if this is cancelled, the writes are still made
+            await asyncio.shield(self._drain)  # if this method is cancelled, the writes are still made
 
     async def _write_all(self) -> None:
         while self._waiting:
             size = _batch_size(self._waiting)
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
             for job, outcome in zip(batch, await self._attempt(batch), strict=True):
-                if job.done.done():  # the waiter was cancelled; its write is committed
+                if job.done.done():  # the caller was cancelled, but its write is committed
                     continue
                 if isinstance(outcome, BaseException):
                     job.done.set_exception(outcome)
@@ -145,8 +157,8 @@ class Engine(ABC):
                 return [error]
             return [(await self._attempt([job]))[0] for job in batch]
         self.availability.wrote()
-        # They are called soon, before the waiters continue. The next commit begins first, so they run while it waits
-        # for the disk.
+        # The reports are called before the callers of the writes continue. The next commit begins before them, so that
+        # they run while that commit waits for the disk.
         for report in self._reports:
             asyncio.get_running_loop().call_soon(report)
         return results
@@ -160,7 +172,7 @@ def _batch_size(waiting: Sequence[_Job]) -> int:
 
 
 def _together(batch: Sequence[_Job]) -> Work[Sequence[object]]:
-    """Runs the works of a batch one after the other, each with all its payloads; returns the result of each job."""
+    """Runs the writes of a batch, one call for each kind with all its payloads. Returns the result of each job."""
     groups: dict[object, list[_Job]] = {}
     for job in batch:
         groups.setdefault(job.work, []).append(job)

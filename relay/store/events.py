@@ -1,4 +1,4 @@
-"""Writing events beside an acceptance or a settlement. They are reported once they are committed."""
+"""Writing events that belong neither to an acceptance nor to a settlement. They are reported after the commit."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Decisions about held mail: a person's about one message, or the account owner's about a sender (R-SND-02)."""
+"""Decisions about held mail: of a person about one message, or of the account owner about a sender (R-SND-02)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -13,21 +13,24 @@ from relay.store.statements import spread, values
 
 
 class _Decision(NamedTuple):
-    """The effect of a decision: the SQL for the item, and the new state and the event of the message."""
+    """The effect of a decision: the SQL statement for the item, and the message's new state and event."""
 
     move: str
-    """The name of the statement. It changes an item only while it is held, so only the first decision has an effect."""
+    """The name of the SQL statement.
+
+    It changes an item only if it is held, so that only the first decision has an effect.
+    """
     state: MessageState
     event: EventType
 
 
 _RELEASED: Final = _Decision("release_held", MessageState.QUEUED, EventType.RELEASED)
 _RETURNED: Final = _Decision("return_held", MessageState.RETURNED, EventType.RETURNED)
-# Dispatch returns the message, with a notice.
+# The worker then returns the message with a notice.
 _REFUSED: Final = _Decision("refuse_held", MessageState.HELD, EventType.MARKED)
 
 
-# Dispatch returns the message as after the end of its hold.
+# The worker then returns the message as it does after the end of a hold.
 _GAVE_WAY: Final = _Decision("expire_held", MessageState.HELD, EventType.MARKED)
 
 
@@ -50,18 +53,18 @@ class SqlHolds(StorePart):
         return await self._engine.write(write)
 
     def release_for_domain(self, party_id: str, domain_hash: bytes, by: str) -> Work[int]:
-        """Releases the mail of a party that waits for nothing but the confirmation of a signing domain.
+        """Releases the party's mail that waits only for the confirmation of a signing domain.
 
-        It is released in the order of reception. Returns the number of messages.
+        The mail is released in the order of reception. Returns the number of messages.
         """
         held = yield self._sql["held_for_domain"], (party_id, domain_hash)
         return (yield from self._move_held(held, _RELEASED, HoldData(by=by)))
 
     def resolve(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
-        """Moves the held mail of senders whose state was changed, in the transaction that changed it.
+        """Moves the held mail of senders whose state has changed, in the same transaction.
 
-        APPROVED releases the mail that waits for the decision about the sender, in the order of reception; mail that
-        waits for another decision stays held. BLOCKED returns all of it.
+        APPROVED releases the mail that waits only for the decision about the sender, in the order of reception; mail
+        that waits for another decision stays held. BLOCKED returns all held mail. Other states change nothing.
         """
         if state not in DECIDED_STATES or not sender_ids:
             return
@@ -75,15 +78,15 @@ class SqlHolds(StorePart):
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
 
     def give_way(self, sender_ids: Sequence[str]) -> Work[None]:
-        """Ends the holds of the senders' mail now, so that it is returned as if nobody had decided in time."""
+        """Ends the holds of the senders' mail now, so that the mail is returned as if nobody had decided in time."""
         if sender_ids:
             held = yield spread(self._sql["held_of_senders"], (), sender_ids)
             yield from self._move_held(held, _GAVE_WAY, MarkData(mark=Mark.GAVE_WAY))
 
     def _move_held(self, held: Sequence[Row], decision: _Decision, data: HoldData | MarkData) -> Work[int]:
-        """Moves the items and their messages, with an event for each message, and returns their number.
+        """Moves the items and their messages, adds an event for each message, and returns the number of messages.
 
-        Of the items released to one recipient each refers to the one before, so that they are sent one by one (see
+        Each item that is released to one recipient refers to the item before it, so that they are sent one by one (see
         `claim`).
         """
         now = self._clock.now()

@@ -41,10 +41,10 @@ MESSAGE_STATES: Final = {
 
 
 def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_until: int = 0) -> tuple[object, ...]:
-    """Returns the values of the columns of `ITEM`.
+    """Returns the row of an item, with the values in the order of the columns of `ITEM`.
 
-    `holder` is the key of the holder `holder_id`. For a leased item, `owner` and `lease_until` (in microseconds, as
-    `to_us` returns it) name its lease.
+    `holder` is the key of the holder `holder_id`. For a leased item, `owner` is the owner of the lease and
+    `lease_until` its end, in microseconds since 1970.
     """
     leased = item.state is ItemState.LEASED
     due_at = to_us(item.due_at)
@@ -70,10 +70,10 @@ def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_
 
 
 def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
-    """Returns when an item that is not leased must be looked at: `due_at`, in microseconds as `to_us` returns it.
+    """Returns the time when an item without a lease must be examined, in microseconds since 1970.
 
-    Returns None for an item with a hold, which is found by its due time instead, and for an item that is finished
-    or parked.
+    This is `due_at`. Returns None for an item with a hold, which is found by its due time instead, and for a finished
+    or parked item.
     """
     awake = hold is None and state in (ItemState.QUEUED, ItemState.DEFERRED)
     return due_at if awake else None
@@ -82,8 +82,8 @@ def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
 def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]:
     """Returns the state and the hold to store after an attempt that ended in `state`.
 
-    An item that is held for a decision, or refused, is held again if the attempt was put off. A hold until a time ends
-    when that time has come.
+    An item that waits for a decision, or was refused, is held again if the attempt was put off. A hold until a time
+    ends when the time has come.
     """
     if item.hold in (Hold.DECISION, Hold.REFUSED):
         if state in (ItemState.QUEUED, ItemState.DEFERRED):
@@ -94,9 +94,9 @@ def after_attempt(item: Item, state: ItemState) -> tuple[ItemState, Hold | None]
 
 
 def item_of(row: Row, vault: Vault, wrapped: bytes | None) -> Item:
-    """Returns the item of an `item` row; `wrapped` is its holder's key.
+    """Returns the item of a row of the table `item`. `wrapped` is the encrypted key of its holder.
 
-    An address that cannot be decrypted any more is None: the content of the item cannot be decrypted either.
+    The address is None if it cannot be decrypted any more; the content of the item cannot be decrypted then either.
     """
     address = None
     if row["sealed_address"] is not None:

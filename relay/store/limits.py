@@ -1,4 +1,4 @@
-"""Quota use, and the points that misuse of importance marks costs a seller (R-POL-06, R-POL-11)."""
+"""The store's part for quota use, and for the points that misused marks of importance cost (R-POL-06, R-POL-11)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,10 @@ MISUSE: Final = Table("misuse", ("id", "message_id", "seller_id", "cause", "poin
 
 
 _RESTORED_BY: Final = "restored by "
-"""The row of a restoration has no message and no points, and a cause with this prefix before the name of the actor."""
+"""The prefix of the cause in the row of a restoration; the name of the actor follows.
+
+Such a row has no message and no points.
+"""
 
 
 def misuse_row(line_id: str, line: Misuse | Restoration) -> tuple[object, ...]:

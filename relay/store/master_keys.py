@@ -1,4 +1,4 @@
-"""The values that the master keys wrap, and their rotation (R-REC-04)."""
+"""The store's part for the values that the master keys encrypt, and for the rotation of the keys (R-REC-04)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,10 @@ from relay.store.engine import Work
 
 
 class _Wrapped(NamedTuple):
-    """A table with a column `wrapped`. `key` is its primary key, which binds a value to its row; then come queries."""
+    """A table with a column `wrapped`, which holds values that a master key has encrypted.
+
+    `key` has the columns of the primary key, which bind a value to its row. The other fields are names of queries.
+    """
 
     table: str
     key: tuple[str, ...]

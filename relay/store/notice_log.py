@@ -1,4 +1,4 @@
-"""The notices that parties were sent, so that a similar one is not sent again too soon."""
+"""The store's part for the log of notices to parties, by which a similar notice is not sent again too soon."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The opt-outs of buyers, and their history (R-POL-02)."""
+"""The store's part for the opt-outs of buyers and their history (R-POL-02)."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ class SqlOptOuts(StorePart):
 
 
 def _opt_out_of(row: Row) -> OptOut:
-    """Returns the opt-out of an `opt_out` or `opt_out_change` row."""
+    """Returns the opt-out of a row of the table `opt_out` or `opt_out_change`."""
     return OptOut(
         buyer_id=row["buyer_id"],
         seller_id=row["seller_id"] or None,

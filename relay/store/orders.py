@@ -1,4 +1,4 @@
-"""Orders, which belong to pairs."""
+"""The store's part for orders. Each order belongs to one pair."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -65,7 +65,7 @@ class SqlOrders(StorePart):
             last = orders[-1].external_id
 
     def _order_of(self, row: Row) -> Order:
-        """Returns the order of an `order_entry` row. `known` is empty if the buyer is erased."""
+        """Returns the order of a row of the table `order_entry`. `known` is empty if the buyer is erased."""
         known: tuple[str, ...] = ()
         if row["sealed_known"]:
             try:

@@ -1,4 +1,4 @@
-"""Pairs and their aliases."""
+"""The store's part for pairs and their aliases."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -22,10 +22,10 @@ _MOST_OPENED: Final = 4_096
 
 
 class SqlPairs(StorePart):
-    """The pairs, of which the ones opened last are kept in memory, because every message needs its pair.
+    """The pairs. The pairs that were decrypted last are kept in memory, because every message needs its pair.
 
-    Each is kept with the rows that it was opened from. When a row differs at the next look-up, its key included, the
-    pair is opened again and the old one is dropped.
+    Each pair is kept with the rows from which it was made. If a later look-up finds different rows, for example another
+    key, the pair is made again from these rows.
     """
 
     def __init__(self, base: Base) -> None:
@@ -56,7 +56,7 @@ class SqlPairs(StorePart):
         return pair
 
     def _issue(self, pair_id: str, party_id: str, role: Role, domain: str) -> Work[None]:
-        """Adds a new alias, which was never issued before (R-ADR-02)."""
+        """Adds an alias that was never used before (R-ADR-02)."""
         domain = fold_domain(domain)
         issued: Sequence[Row] = ()
         while not issued:
@@ -81,7 +81,7 @@ class SqlPairs(StorePart):
         return self._assembled(rows, await self._entries({row["party_id"] for row in rows}))
 
     async def by_ids(self, pair_ids: Sequence[str]) -> dict[str, Pair]:
-        """Returns the pairs with these ids, which must be few, by id."""
+        """Returns the pairs with these ids, by id. There must be only a few ids."""
         sql, params = spread(self._sql["pairs_by_id"], (), pair_ids)
         rows = await self._engine.read(sql, *params)
         return {pair.id: pair for pair in self._assembled(rows, await self._entries({row["party_id"] for row in rows}))}
@@ -109,7 +109,10 @@ class SqlPairs(StorePart):
         return found
 
     def _assembled(self, rows: Sequence[Row], listed: Sequence[Row]) -> Sequence[Pair]:
-        """Returns the pairs of `pair_side` rows, which are in the order of their pairs, and of `entries` rows."""
+        """Returns the pairs that the rows describe, in the order of `rows`.
+
+        `rows` has the two sides of each pair, one pair after the other. `listed` has the senders of all their parties.
+        """
         senders: dict[str, list[Sender]] = {}
         keys = {row["party_id"]: row["wrapped"] for row in rows}
         opened: dict[str, Key] = {}
@@ -123,7 +126,7 @@ class SqlPairs(StorePart):
                 continue
         pairs = []
         for pair_id, group in groupby(rows, key=lambda row: row["pair_id"]):
-            # Retired aliases come first, so that the alias in force is the one that stays in the dictionary.
+            # Retired aliases are first in the group, so that the alias in force stays in the dictionary.
             sides = {row["role"]: row for row in group}
             buyer, seller = sides[Role.BUYER], sides[Role.SELLER]
             pairs.append(
@@ -145,7 +148,7 @@ class SqlPairs(StorePart):
             if row["mailbox_id"] is not None:
                 mailbox = key.open(identity("mailbox", row["mailbox_id"]), row["sealed_mailbox"]).decode()
         except UnreadableError:
-            pass  # the party is erased: it has no name and no mailbox
+            pass  # the party is erased, and has neither a name nor a mailbox
         return Side(
             party=named_party(row["party_id"], row, name),
             alias=_alias_of(row),

@@ -1,4 +1,4 @@
-"""Parties and their mailboxes."""
+"""The store's part for parties and their mailboxes."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def name_of(party_id: str, sealed: bytes, key: Key) -> str:
 
 
 def party_of(row: Row, vault: Vault) -> Party:
-    """Returns the party of a `party` row, whose `wrapped` is the key of the party.
+    """Returns the party of a row of the table `party`. The column `wrapped` is the encrypted key of the party.
 
     The name of an erased party is empty.
     """
@@ -30,7 +30,7 @@ def party_of(row: Row, vault: Vault) -> Party:
 
 
 def named_party(party_id: str, row: Row, name: str) -> Party:
-    """Returns the party of a `party` or `pair_side` row; `name` is its decrypted name."""
+    """Returns the party of a row with the columns of a party. `name` is its decrypted name."""
     return Party(
         id=party_id,
         marketplace_id=row["marketplace_id"],

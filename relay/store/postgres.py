@@ -1,7 +1,7 @@
-"""PostgreSQL, for several nodes (R-SCL-02).
+"""The engine for PostgreSQL, which several nodes can share (R-SCL-02).
 
-Every node writes by group commit on one connection of its pool; claims skip rows that another node has locked. A broken
-connection is replaced at the next call.
+Every node writes by group commit on one connection of its pool. A claim skips rows that another node has locked. A
+broken connection is replaced at the next call.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _CONNECTIONS: Final = 5
 _CONNECT_S: Final = 5
 _COMMAND_S: Final = 30
 _MIGRATING: Final = 0x72656C61
-"""The advisory lock that a node holds while it migrates the schema; the other nodes wait for it."""
+"""The advisory lock that a node holds while it migrates the schema. Other nodes wait for the lock."""
 
 _UNAVAILABLE: Final = (
     OSError,
@@ -40,12 +40,12 @@ _UNAVAILABLE: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
-    # A pool between us and the server that gives each transaction another connection.
+    # A connection pooler before the server causes these errors if it gives each transaction another connection.
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
     asyncpg.InternalClientError,
 )
-"""Errors about the server itself or about the connection. Any other error is a bug or a bad row."""
+"""The errors about the server itself or about the connection. Any other error is a programming error or a bad row."""
 _FAULTS: Final = {
     "25006": StoreFault.READ_ONLY,
     "42501": StoreFault.READ_ONLY,  # no right to write
@@ -56,7 +56,7 @@ _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
 class PostgresEngine(Engine):
-    """A database of a server; `url` is `postgresql://...`."""
+    """A database on a PostgreSQL server. `url` has the form `postgresql://...`."""
 
     dialect: Literal["sqlite", "postgres"] = "postgres"
 
@@ -103,7 +103,8 @@ class PostgresEngine(Engine):
         try:
             return await self._fetch(sql, params)
         except StoreUnavailableError:
-            # The connection may have broken long ago, so the read, which changes nothing, is tried again on a new one.
+            # The connection may have broken long ago. The read changes nothing, so it is tried again on a new
+            # connection.
             try:
                 return await self._fetch(sql, params)
             except StoreUnavailableError as error:
@@ -132,9 +133,9 @@ class PostgresEngine(Engine):
     async def _connection(self) -> AsyncIterator[Any]:
         """Yields a connection of the pool.
 
-        Raises ValueError for a row that is refused, and StoreUnavailableError if the server is absent, stopping or
-        full; the connection is then not used again. Neither error has the driver's error as its cause, because the text
-        of that one contains the row's values.
+        Raises ValueError for a row that is refused, and StoreUnavailableError if the server cannot be reached, is
+        stopping or is full; the connection is then not used again. Neither error has the driver's error as its cause,
+        because the text of the driver's error contains the values of the row.
         """
         if self._pool is None:
             raise StoreUnavailableError("the store is closed", code="CLOSED")
@@ -150,7 +151,7 @@ class PostgresEngine(Engine):
             where = getattr(error, "constraint_name", None) or getattr(error, "table_name", None) or ""
             raise ValueError(f"PostgreSQL refuses the row: {type(error).__name__} {where}".rstrip()) from None
         except _UNAVAILABLE as error:
-            if isinstance(error, ValueError):  # an InterfaceError too: a parameter of a wrong type
+            if isinstance(error, ValueError):  # a parameter of a wrong type, which is an InterfaceError too
                 raise
             code = _code(error)
             fault = _FAULTS.get(code, StoreFault.UNAVAILABLE)
@@ -169,13 +170,17 @@ class PostgresEngine(Engine):
 
 
 async def _keep(_connection: Any) -> None:
-    """Does not reset the connection: the store never changes the state of a session, and a reset is a round trip."""
+    """Does not reset the connection, because the store never changes a session's state.
+
+    A reset would cost a round trip to the server.
+    """
 
 
 async def _check_durable(connection: Any) -> None:
-    """Raises StoreError where a commit would not wait for the disk.
+    """Raises StoreError if a commit would not wait for the disk.
 
-    A pool between us and the server may leave out the settings that we ask for as we connect.
+    A connection pooler between the relay and the server may ignore the settings that the relay requests when it
+    connects.
     """
     if await connection.fetchval("SHOW synchronous_commit") == "off":
         raise StoreError(
@@ -185,11 +190,11 @@ async def _check_durable(connection: Any) -> None:
 
 
 def _code(error: BaseException) -> str:
-    """Returns the SQLSTATE of the server; for an error of the connection, its class 08 with the driver's name."""
+    """Returns the SQLSTATE of a server's error, or "08/" and the error's class for a connection error."""
     state = getattr(error, "sqlstate", None)
     return state if isinstance(state, str) and state else f"08/{type(error).__name__}"
 
 
 def _words(error: BaseException) -> str:
-    """Returns the first line of the error, which contains no values (those are in its detail)."""
+    """Returns the first line of the error's text. It contains no values of a row, which are in the error's detail."""
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,4 +1,4 @@
-"""The queue: leases, contents of items, and the ends of attempts (R-OUT-02, R-OUT-03)."""
+"""The store's part for the queue: leases, contents of items, and the ends of attempts (R-OUT-02, R-OUT-03)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,17 +22,19 @@ from relay.store.statements import insert, spread, values
 
 _SETTLED: Final = ("TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "INTEGER", "INTEGER", "TEXT")
 _COME_DUE: Final = 1_000
-"""Items that one look at the queue marks as due, of each kind. The next look takes the others."""
+"""The number of items of each kind that one call of `lanes` marks as due. The next call marks further ones."""
 _FLUSHED: Final = 5_000
-"""Items that one transaction of a flush changes, so that mail can be accepted between two of them."""
+"""The number of items that one transaction of a flush changes. Mail can be accepted between two transactions."""
 _LONGEST_WAIT: Final = timedelta(days=30)
-"""A delay, quiet hours and a used-up quota put an item off by less than this. If an item waits longer, the clock has
-jumped back."""
+"""The longest time by which a delay, quiet hours or a used-up quota can put off an item.
+
+If an item waits for longer, the clock has jumped back.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A settlement as rows: the row for `settle_items`, and the rows that are written if the item is still leased."""
+    """A settlement as rows: one for `settle_items`, and others that are written if the item is still leased."""
 
     item: tuple[object, ...]
     message: tuple[str, str] | None
@@ -139,9 +141,10 @@ class SqlQueue(StorePart):
             rows.add_notice(notice, self._vault, await self._holder_keys.of(notice.key_holder_id))
 
     def _settle_all(self, batch: Sequence[_Outcome]) -> Work[Sequence[bool]]:
-        """Settles all items with one statement, and writes the other rows of the items that were settled.
+        """Settles all items with one statement, and writes the further rows of the items that were settled.
 
-        The statement skips the items that are not leased to the owner any more.
+        The statement skips the items that are no longer leased to the owner. Returns for each settlement whether it was
+        written.
         """
         first = {outcome.item[0]: outcome for outcome in reversed(batch)}
         settled = yield values(self._sql["settle_items"], _SETTLED, [outcome.item for outcome in first.values()])
@@ -191,7 +194,10 @@ class SqlQueue(StorePart):
 
 
 def _message_move(item: Item, state: ItemState) -> tuple[str, str] | None:
-    """Returns the message and its new state; None for a notice, which does not change the message that it is about."""
+    """Returns the id of the message and its new state.
+
+    Returns None for a notice, because it does not change the state of the message that it is about.
+    """
     if item.kind is ItemKind.NOTICE or state not in MESSAGE_STATES:
         return None
     return item.message_id, MESSAGE_STATES[state].value

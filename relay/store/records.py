@@ -1,4 +1,4 @@
-"""The records: reading what is kept of messages, and marking them."""
+"""The store's part for records: reading recorded messages and their history, and marking messages."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ class SqlRecords(StorePart):
         return _summary_of(row) if row else None
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """Returns None also when the content cannot be decrypted: the summary and the history stay."""
+        """Returns the decrypted record, or None; also None if the content cannot be decrypted any more."""
         summary = await self.summary(message_id)
         if summary is None:
             return None
@@ -83,7 +83,7 @@ class SqlRecords(StorePart):
 
     async def mark(self, message_id: str, data: MarkData) -> bool:
         def write() -> Work[bool]:
-            # Two who say the same at once wait for each other here.
+            # Two concurrent calls with equal data wait for each other here.
             if not (yield self._sql["lock_message"], (message_id,)):
                 return False
             marks = yield self._sql["marks"], (message_id,)

@@ -1,4 +1,7 @@
-"""Mail to the return paths of messages: kept as evidence, within limits, and it may settle its item (R-OUT-04)."""
+"""The store's part for mail to the return paths of messages.
+
+The mail is kept as evidence within limits, and may change the state of its item (R-OUT-04).
+"""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Questions to the owners of accounts about pending senders and unproven mail (R-SND-02)."""
+"""The store's part for questions to the owners of accounts, about pending senders and unproven mail (R-SND-02)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Secrets of the installation that are derived from its root secret."""
+"""The store's part for the secrets that are derived from the root secret of the installation."""
 
 from relay.store.base import StorePart
 

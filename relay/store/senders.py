@@ -1,4 +1,7 @@
-"""Sender lists: who may write for a party. Entries are flipped, never deleted (R-SND-01, R-SND-03)."""
+"""The store's part for sender lists: the addresses that may write for a party.
+
+An entry changes its state and is never deleted (R-SND-01, R-SND-03).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +22,7 @@ from relay.store.statements import spread
 
 
 class SealedSender(msgspec.Struct, array_like=True, frozen=True):
-    """The encrypted values of a sender's row: its personal data."""
+    """The personal data in a sender's row, which is stored encrypted."""
 
     address: str
     label: str
@@ -38,7 +41,7 @@ _STATES: Final = {state.value: state for state in SenderState}
 
 
 def sender_of(row: Row, key: Key) -> Sender:
-    """Returns the sender of a `sender` row. Raises UnreadableError."""
+    """Returns the sender of a row of the table `sender`. Raises UnreadableError if it cannot be decrypted."""
     entry = entry_of(row["id"], row["sealed"], key)
     return Sender(
         id=row["id"],
@@ -53,18 +56,24 @@ def sender_of(row: Row, key: Key) -> Sender:
 
 
 def fold_entry(address: str) -> str:
-    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError as `fold` and `fold_domain` do."""
+    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError for a bad address or domain."""
     return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
 def domain_hash_of(vault: Vault, marketplace_id: str, address: str) -> bytes:
-    """Returns the keyed hash of the organizational domain of a folded address, of a folded domain, or of `@domain`."""
+    """Returns the keyed hash of an address's organizational domain (the registered domain).
+
+    `address` is a folded address, a folded domain, or `@domain`.
+    """
     domain = address.rpartition("@")[2]
     return vault.address_hash(marketplace_id, f"@{organizational_domain(domain) or domain}")
 
 
 class _Unit(NamedTuple):
-    """Unlisted senders that count as one: an organizational domain, or an address at a provider of mailboxes."""
+    """Unlisted senders that take one place together.
+
+    They are all senders of one organizational domain, or one address at a provider of mailboxes.
+    """
 
     domain: bytes
     sender_ids: tuple[str, ...]
@@ -77,7 +86,7 @@ _Units = dict[tuple[bytes, bytes], _Unit]
 
 
 class PendingPlaces:
-    """Counts the unlisted senders of one party by the units that they make (R-SND-02)."""
+    """Counts the unlisted senders of one party by the places that they take (R-SND-02)."""
 
     def __init__(self, vault: Vault, marketplace_id: str, places: Places) -> None:
         self._number = places.number
@@ -85,7 +94,7 @@ class PendingPlaces:
         self._providers = {domain_hash_of(vault, marketplace_id, name) for name in places.providers}
 
     def key(self, domain_hash: bytes | None, address_hash: bytes) -> tuple[bytes, bytes]:
-        """Returns the key of the unit that an entry belongs to; an entry without a domain is one by itself."""
+        """Returns the key of the unit that an entry belongs to. An entry without a domain is a unit of its own."""
         domain = bytes(domain_hash or address_hash)
         return domain, bytes(address_hash) if domain in self._providers else b""
 
@@ -93,7 +102,7 @@ class PendingPlaces:
         return not key[1]
 
     def units(self, rows: Sequence[Row]) -> _Units:
-        """Returns the units of `unlisted` rows by key, the one that has waited longest first."""
+        """Returns the units by key from rows of the query `unlisted`, the longest waiting first."""
         units: _Units = {}
         for row in rows:
             key = self.key(row["domain_hash"], row["address_hash"])
@@ -108,10 +117,10 @@ class PendingPlaces:
         return units
 
     def to_give_way(self, units: _Units, key: tuple[bytes, bytes]) -> Sequence[_Unit] | None:
-        """Returns the units that give way so that the unit `key` has a place; None if it cannot get one.
+        """Returns the units that must give way so that the unit `key` gets a place; None if it cannot get one.
 
-        The oldest of other domains give way, but none of the domain of the party's own mailbox, for which one place is
-        kept.
+        The units of other domains that have waited longest give way. Units at the domain of the party's own mailbox
+        never give way, and one place is kept for them.
         """
         others = [(other, unit) for other, unit in units.items() if unit.held and other != key]
         strangers = [(other, unit) for other, unit in others if unit.domain != self._own]
@@ -198,7 +207,7 @@ class SqlSenders(StorePart):
                 if not found:
                     raise ValueError("the party's list has no such sender")
                 entries += found
-            # In one order, so that no two transactions wait for each other.
+            # The ids are sorted, so that two transactions never wait for each other.
             yield from self._flip(sorted({row["id"] for row in entries}), state, by)
             return [replace(sender_of(row, key), state=state) for row in entries]
 
@@ -217,8 +226,8 @@ class SqlSenders(StorePart):
     def _flip(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
         """Changes the state of the entries, and releases or returns their held mail.
 
-        Deciding on a domain also decides its pending addresses, which are retired. Setting the same state again changes
-        nothing.
+        A decision on a domain also decides the pending addresses of that domain, and their entries are retired. A
+        change to the present state changes nothing.
         """
         now = to_us(self._clock.now())
         meant = list(sender_ids)
@@ -306,9 +315,10 @@ class SqlSenders(StorePart):
         return Waiting(mails=row["mails"], size_bytes=row["size_bytes"], by_domain=False)
 
     def bound(self, limit: WaitLimit) -> Work[bool]:
-        """Lets other unlisted senders give way to the one of this transaction; False if it exceeds its limit.
+        """Returns whether the mail of a sender keeps to its limits, and makes other unlisted senders give way to it.
 
-        It runs after the mail was written, and counts it. A sender who was decided on meanwhile has no limit.
+        The mail of the transaction is already written and is counted. A sender who was decided on needs no place, and
+        only its unproven mail is limited.
         """
         party = yield self._sql["lock_party"], (limit.party_id,)
         state = yield self._sql["state_of_sender"], (limit.sender_id,)
@@ -330,10 +340,11 @@ class SqlSenders(StorePart):
         return bool(await self._read("listed_by_counterpart", party_id, *hashes))
 
     async def mend(self) -> None:
-        """Completes the entries that an older relay wrote, and disowns those at the domains of aliases (R-OUT-08).
+        """Completes the entries of earlier versions, and makes entries at the alias domains ineffective (R-OUT-08).
 
-        Such an entry was let in by an older relay. It becomes one that was never decided on, so that nothing takes it
-        for the party's address; its held mail is due to be returned; and a party whose mailbox it is has none.
+        Earlier versions accepted entries at the domains of aliases. Such an entry becomes one that was never decided
+        on, so that it does not count as an address of the party. Its held mail is due to be returned, and a party with
+        that address as its mailbox has no mailbox any more.
         """
         while await self._engine.write(self._mend_some):
             pass
@@ -359,7 +370,10 @@ def _domain_identity(party_id: str, domain_hash: bytes) -> bytes:
 
 
 def _readable(rows: Sequence[Row], vault: Vault) -> Sequence[Sender]:
-    """Returns the entries that can be decrypted; of an erased party only the hashes are left."""
+    """Returns the entries that can be decrypted.
+
+    For an erased party only hashes are left, so its entries are missing.
+    """
     senders = []
     for row in rows:
         try:

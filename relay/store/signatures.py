@@ -1,4 +1,7 @@
-"""Signatures that have been taken as the only proof of a writer: each counts once for an alias (R-IN-09)."""
+"""The store's part for DKIM signatures that were accepted as the only proof of a writer (R-IN-09).
+
+Each signature is accepted once for an alias.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +24,7 @@ class SqlSignatures(StorePart):
 
 
 def mark_of(use: SignatureUse, vault: Vault) -> bytes:
-    """Returns the keyed hash by which a use of a signature is known."""
+    """Returns the keyed hash under which the use of a signature is stored."""
     signature = use.signature
     words = (use.pair_id, use.to.value, signature.domain, signature.selector, signature.value.hex())
     return vault.signature_hash(*words)

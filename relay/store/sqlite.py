@@ -1,8 +1,8 @@
-"""SQLite, the embedded default (R-SCL-01): one directory, no other server.
+"""The engine for SQLite, the default (R-SCL-01): one directory, and no database server.
 
-There is one writer connection, whose commits run in a thread of its own; a read connection in the loop's thread for
-point look-ups; and a connection of aiosqlite for reads that may be big. In WAL mode readers never wait for the writer,
-in this process or in another. `synchronous` is FULL because in WAL mode NORMAL does not sync at commit.
+There are three connections. The writer's commits run in a thread of its own. The reader serves small look-ups in the
+event loop's thread. A connection of aiosqlite serves reads that may be big. In WAL mode readers never wait for the
+writer, in this process or in another. `synchronous` is FULL, because in WAL mode NORMAL does not sync at a commit.
 """
 
 import asyncio
@@ -27,8 +27,10 @@ from relay.store.statements import check_version, migrations
 T = TypeVar("T")
 
 _READ_WAIT_S: Final = 0.05
-"""How long the event loop may wait for a lock. In WAL mode a reader meets one only while a log is recovered after a
-crash."""
+"""The number of seconds that the event loop may wait for a lock.
+
+In WAL mode a reader meets a lock only while SQLite recovers its log after a crash.
+"""
 _WAL_RETRY_S: Final = 0.01
 _STATEMENTS: Final = 512
 _FAULTS: Final = dict.fromkeys(
@@ -47,11 +49,11 @@ _FAULTS: Final = dict.fromkeys(
     ),
     StoreFault.UNAVAILABLE,
 ) | {"SQLITE_READONLY": StoreFault.READ_ONLY, "SQLITE_FULL": StoreFault.FULL}
-"""Errors about the database itself, by the names of SQLite's primary result codes."""
+"""The errors about the database itself, by the names of SQLite's primary result codes."""
 
 
 class SqliteEngine(Engine):
-    """One file. `busy_s` is how long a write waits for the lock of another process."""
+    """A database in one file. `busy_s` is the time that a write waits for the lock of another process."""
 
     dialect: Literal["sqlite", "postgres"] = "sqlite"
 
@@ -109,10 +111,11 @@ class SqliteEngine(Engine):
         return judged
 
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
-        """Runs a light work in the thread of the event loop, and its commit in the writer's thread.
+        """Runs `work` in one transaction, and returns its result after a durable commit.
 
-        A few rows cost less than a dozen switches between threads, but the commit waits for the disk. All of a work
-        that is heavy, or that finds the write lock taken by another process, runs in the writer's thread.
+        A light work runs in the event loop's thread, because a few rows cost less than many switches between threads;
+        its commit runs in the writer's thread, because it waits for the disk. A heavy work runs in the writer's thread
+        as a whole, and so does a work that finds the write lock taken by another process.
         """
         try:
             if heavy or not self._begin():
@@ -125,7 +128,7 @@ class SqliteEngine(Engine):
             raise _judged(error) from error
 
     def _begin(self) -> bool:
-        """Takes the write lock if it is free, without waiting. Returns whether it was free."""
+        """Returns whether the write lock is free, and takes it if it is. Never waits."""
         try:
             _run(self._writer, "BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
@@ -133,7 +136,7 @@ class SqliteEngine(Engine):
         return True
 
     def _transact_patiently(self, work: Callable[[], Work[T]]) -> T:
-        """Runs in the writer's thread, the only one that may wait for a lock."""
+        """Returns the result of `work`, run in the writer's thread, the only thread that may wait for a lock."""
         _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
         try:
             return _transact(self._writer, work)
@@ -169,13 +172,16 @@ class SqliteEngine(Engine):
                 connection.execute("PRAGMA foreign_keys = ON")
                 self._to_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:  # the file may not be a database
+        except BaseException:  # also if the file is not a database
             connection.close()
             raise
         return connection
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
-        """Switches to WAL mode. SQLite itself does not wait when several nodes open a fresh file at once."""
+        """Switches the connection to WAL mode, with retries.
+
+        SQLite itself does not wait when several nodes open a new file at the same time.
+        """
         for tries_left in reversed(range(int(self._busy_s / _WAL_RETRY_S) + 1)):
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -187,7 +193,7 @@ class SqliteEngine(Engine):
                 return
 
     def _prepare(self) -> sqlite3.Connection:
-        """Returns the writer connection, with the schema up to date. Raises StoreError, sqlite3.Error or OSError."""
+        """Returns the writer connection after migrating the schema. Raises StoreError, sqlite3.Error or OSError."""
         if not self._path.parent.is_dir():
             raise StoreError(f"{self._path.parent}: no such directory; make it or correct `data_dir` or `store`")
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -235,7 +241,7 @@ def _worked(connection: sqlite3.Connection | None, work: Callable[[], Work[T]]) 
 
 @contextmanager
 def _rolled_back(connection: sqlite3.Connection | None) -> Iterator[None]:
-    """Rolls back an open transaction on any exception."""
+    """Rolls back the open transaction if the block raises any exception."""
     try:
         yield
     except BaseException:
@@ -253,7 +259,7 @@ def _run(connection: sqlite3.Connection | None, sql: str, params: Sequence[objec
 
 @lru_cache(4_096)
 def _numbered(sql: str) -> str:
-    """Writes `?1` for `$1`: SQLite takes `$1` for a name."""
+    """Returns the statement with `?1` in place of `$1`, because SQLite takes `$1` for a named parameter."""
     return sql.replace("$", "?")
 
 
@@ -274,13 +280,14 @@ def _closed() -> StoreUnavailableError:
 def _judged(error: sqlite3.Error) -> Exception:
     """Returns the error to raise for an error of SQLite.
 
-    It is ValueError for a row that is refused, and StoreUnavailableError if the database itself says that it cannot use
-    its file, its lock or its disk. Any other error, in a statement for instance, is a bug and is returned as it is.
+    It is ValueError for a row that is refused, and StoreUnavailableError if the database reports that it cannot use its
+    file, its lock or its disk. Any other error is a programming error, for instance in a statement, and is returned
+    unchanged.
     """
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
         return ValueError(f"SQLite refuses the row: {error}")
     name: str = getattr(error, "sqlite_errorname", "")
-    primary = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE says more than the log's reader needs to count
+    primary = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE has more detail than the metrics need
     if primary not in _FAULTS:
         return error
     return StoreUnavailableError(f"SQLite: {error}", code=name, fault=_FAULTS[primary])

@@ -1,7 +1,7 @@
 """SQL texts: the named queries of `sql/`, the versions of the schema, and statements with a variable number of values.
 
-The shared queries use the subset of SQL that SQLite 3.35 and PostgreSQL both understand. A query that must differ is in
-the engine's own directory under the same name.
+The shared queries use only SQL that both SQLite 3.35 and PostgreSQL understand. A query that must differ is in the
+directory of each engine under the same name.
 """
 
 import re
@@ -16,12 +16,12 @@ from relay.store.engine import Row, Statement, Work
 _SQL: Final = resources.files("relay.store") / "sql"
 _NAMED: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 _MOST_PARAMS: Final = 30_000
-"""Both engines allow about 32,766."""
+"""The largest number of parameters in a statement. Both engines allow about 32,766."""
 
 
 @lru_cache
 def queries(dialect: str) -> Mapping[str, str]:
-    """Returns all named queries for one engine."""
+    """Returns the text of each named query for one engine, by name."""
     found: dict[str, str] = {}
     for directory in (_SQL, _SQL / dialect):
         for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
@@ -32,7 +32,7 @@ def queries(dialect: str) -> Mapping[str, str]:
 
 @lru_cache
 def migrations(dialect: str) -> Sequence[str]:
-    """Returns the scripts that make each version of the schema from the one before; the first makes version 1."""
+    """Returns the scripts of the schema's versions in order. Each script makes one version from the version before."""
     scripts = []
     for file in sorted((_SQL / "schema").iterdir(), key=lambda entry: entry.name):
         own = _SQL / dialect / file.name
@@ -41,7 +41,7 @@ def migrations(dialect: str) -> Sequence[str]:
 
 
 def check_version(where: str, found: int, known: int) -> None:
-    """Raises StoreError if a newer relay has migrated the database."""
+    """Raises StoreError if a newer version of the relay has migrated the database."""
     if found > known:
         raise StoreError(
             f"{where}: schema version {found} is from a newer relay, this one knows up to {known}; "
@@ -56,7 +56,7 @@ class Table(NamedTuple):
 
 
 def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[Sequence[Row]]:
-    """Inserts the rows in as few statements as the engines allow. Returns the rows that `on_conflict` returns."""
+    """Inserts the rows in as few statements as the engines allow. Returns the rows that `table.on_conflict` returns."""
     returned: list[Row] = []
     most = _MOST_PARAMS // len(table.columns)
     for start in range(0, len(rows), most):
@@ -66,12 +66,15 @@ def insert(table: Table, rows: Sequence[Sequence[object]]) -> Work[Sequence[Row]
 
 
 def spread(sql: str, fixed: Sequence[object], values: Sequence[object]) -> Statement:
-    """Returns the statement with one placeholder for each value in place of `$n...`."""
+    """Returns the statement with one placeholder for each of `values` in place of `$n...`.
+
+    `fixed` are the parameters before them.
+    """
     return _spread(sql, len(fixed), len(values)), [*fixed, *values]
 
 
 def values(sql: str, types: tuple[str, ...], rows: Sequence[Sequence[object]]) -> Statement:
-    """Returns the statement with the rows in place of `$rows`; PostgreSQL needs the types of the columns."""
+    """Returns the statement with the rows in place of `$rows`. `types` are SQL types, which PostgreSQL needs."""
     return _values(sql, types, len(rows)), [value for row in rows for value in row]
 
 
@@ -79,7 +82,7 @@ def values(sql: str, types: tuple[str, ...], rows: Sequence[Sequence[object]]) -
 def _insert(table: Table, rows: int) -> str:
     width = len(table.columns)
     marks = (", ".join(f"${row * width + column}" for column in range(1, width + 1)) for row in range(rows))
-    sql = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({'), ('.join(marks)})"  # noqa: S608 - names and numbers of our own
+    sql = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({'), ('.join(marks)})"  # noqa: S608 - only names and numbers from this module
     return f"{sql} ON CONFLICT {table.on_conflict}" if table.on_conflict else sql
 
 

@@ -1,4 +1,4 @@
-"""SqlStore: the store on an SQL database, made of one part for each noun."""
+"""The store on an SQL database, made of one part for each noun."""
 
 from relay.ports import Clock, EventLog, Ids, StoreError, UnavailableError
 from relay.store.accepting import SqlAcceptances
@@ -32,7 +32,7 @@ from relay.store.threads import SqlThreads
 class SqlStore:
     """Implements `relay.ports.Store` for any engine.
 
-    The parts are used after `open`. `base` is public for tests and for tools that read the database itself.
+    The parts may be used after `open`. `base` is public for tests and for tools that read the database directly.
     """
 
     def __init__(self, engine: Engine, master: MasterKeys, clock: Clock, ids: Ids, event_log: EventLog) -> None:
@@ -75,7 +75,7 @@ class SqlStore:
     async def close(self) -> None:
         try:
             await self.base.engine.finish()
-        finally:  # also if this is cancelled: an open connection of aiosqlite keeps the process from ending
+        finally:  # also if this is cancelled, because an open aiosqlite connection keeps the process alive
             await self.base.engine.close()
             self.forget()
 
@@ -89,14 +89,14 @@ class SqlStore:
         self.pairs.forget()
 
     def _heartbeat(self) -> Work[None]:
-        """Overwrites a row.
+        """Overwrites the row of this process, for `ping`.
 
-        Each process has a row of its own, as far as 256 numbers go, so that none waits for another.
+        There are 256 such rows. A process chooses one at random, so that two processes rarely wait for each other.
         """
         yield self.base.sql["heartbeat"], (self._heartbeat_id, to_us(self.base.clock.now()))
 
     def _root_secret(self) -> Work[bytes]:
-        """Returns the wrapped root secret. The first process that opens a fresh database creates it."""
+        """Returns the encrypted root secret. The first process that opens a new database creates it."""
         sql = self.base.sql
         if not (yield sql["secret"], ("root",)):
             yield sql["add_secret"], ("root", self.base.vault.new_root())

@@ -1,4 +1,4 @@
-"""The history of a pair's mail: known Message-IDs, open questions, times."""
+"""The store's part for the history of a pair's mail: known Message-IDs, open questions and times."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,8 +17,8 @@ from relay.store.statements import spread
 
 class SqlThreads(StorePart):
     async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
-        # The author of a message knows it by the id that they gave it; the other side knows it by the id that the relay
-        # gave it, `<record id>@<domain of the author's alias>`. An id that the other side gave is not looked up, so
+        # The author of a message knows the message by its original id. The other side knows it by the id that the relay
+        # has given, `<record id>@<domain of the author's alias>`. An original id of the other side is not looked up, so
         # that nobody can find out whether it exists.
         tokens = {local: each for each in ids for local, at, _ in [each.rpartition("@")] if at}
         found: dict[str, ThreadRef] = {}
@@ -40,7 +40,7 @@ class SqlThreads(StorePart):
         return [found[each] for each in ids if each in found]
 
     def _ref_of_ours(self, pair: Pair, writer: Role, incoming_id: str, row: Row) -> ThreadRef | None:
-        if row["pair_id"] != pair.id or row["author_role"] is None:  # R-POL-05: never another pair's
+        if row["pair_id"] != pair.id or row["author_role"] is None:  # R-POL-05: never a message of another pair
             return None
         author = Role(row["author_role"])
         if incoming_id.lower() != _our_id(pair, author, row["id"]):
@@ -49,7 +49,7 @@ class SqlThreads(StorePart):
         if author is not writer:
             try:
                 meta = open_meta(row["id"], row["sealed"], message_key(row["id"], row, self._vault))
-            except UnreadableError:  # erased: the thread continues under the id that the relay gave
+            except UnreadableError:  # after an erasure the thread continues under the relay's id
                 meta = None
             outgoing_id = (meta and meta.original_message_id) or incoming_id
         return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author, order_id=row["order_id"])
