@@ -107,7 +107,7 @@ class ThreadRef:
 
 
 class QuotaScope(StrEnum):
-    """What a counter counts: mail of one day, but for CHECKS of one hour.
+    """The scope of a counter: it counts certain mail of one day, except that CHECKS counts mail of one hour.
 
     SELLER to CHECKS have a field of the same name in `Usage`, which explains them. OPERATOR_MESSAGES and OPERATOR_BYTES
     count the mail of one client to the operator, in messages and in bytes (R-IN-06).

@@ -22,7 +22,7 @@ from relay.core.setting import (
 
 
 class Fallback(StrEnum):
-    """What the relay does with mail whose writer is not proven by SPF or DKIM, if its domain has no DMARC (R-IN-09)."""
+    """The treatment of mail whose writer is not proven by SPF or DKIM, if its domain has no DMARC record (R-IN-09)."""
 
     REFUSE = "refuse"
     HOLD = "hold"
@@ -30,7 +30,7 @@ class Fallback(StrEnum):
 
 
 class Naming(StrEnum):
-    """What the relay does with data in a message that name their author or owner, such as a signature (R-REW-06)."""
+    """The treatment of data in a message that name their author or owner, such as a signature (R-REW-06)."""
 
     PASS = "pass"  # noqa: S105 - a setting
     STRIP = "strip"

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FulfilledBy(StrEnum):
-    """Who ships the order: the seller, or the operator of the marketplace."""
+    """The one who ships the order: the seller, or the operator of the marketplace."""
 
     SELLER = "seller"
     OPERATOR = "operator"
