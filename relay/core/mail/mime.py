@@ -5,7 +5,8 @@ while the message is split, so a hostile structure is refused before it takes mu
 
 This module defines how invalid mail is read. Only CRLF ends a line. A boundary line has only white space after the
 boundary. A part without an end boundary ends where its parent ends. Text before the first boundary and after the last
-boundary belongs to the parent. If a field name occurs twice, the first field counts.
+boundary belongs to the parent. If a field name occurs twice, the first field counts. `header_end` decides where a
+header ends that has lines without a field.
 """
 
 import itertools
@@ -14,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
-from relay.core.mail import words
+from relay.core.mail import header_end, words
+from relay.core.mail.header_end import HeaderField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +55,13 @@ class MimeError(ValueError):
     """The structure of a message exceeds a limit. The error message may be used in the text of an SMTP reply."""
 
 
-class HeaderField(NamedTuple):
-    """One header field, as byte offsets in the content of the message.
-
-    `name` is in lower-case ASCII, "" for a line that is not a header field. `content[start:end]` is the whole field
-    with its final CRLF. `content[value_start:end]` is the raw value: all octets after the colon, with the line ends.
-    """
-
-    name: str
-    start: int
-    value_start: int
-    end: int
-
-
 class Part(NamedTuple):
     """One MIME part, as byte offsets in the content of the message.
 
     `path` is "" for the root, "1" for its first child, "1.2" for the second child of that child.
-    `content[header_start:body_start]` is the header with the empty line after it. `content[body_start:end]` is the
-    body, without the CRLF that belongs to the next boundary line.
+    `content[header_start:body_start]` is the header with the empty line after it, which may be missing or hold white
+    space. `content[body_start:end]` is the body, without the CRLF that belongs to the next boundary line. `fields` also
+    has the lines of the header that are no fields.
 
     `content_type` is `type/subtype` in lower case. `params` are the decoded parameters of Content-Type, by name in
     lower case. `encoding` is the transfer encoding in lower case, "7bit" if none is declared. `disposition` is the
@@ -111,6 +101,7 @@ It is limited, because the splitter and `Part.walk` call themselves once per lev
 _FIELD: Final = re.compile(
     rb"(?:([!-9;-~]++)[ \t]*+(:))?[^\r]*+(?>(?:\r(?!\n)[^\r]*+|\r\n[ \t][^\r]*+)*)(?:\r\n|\Z)",
 )
+_FIELDS_AND_EMPTY_LINE: Final = re.compile(rb"(?>(?:[!-9;-~]++[ \t]*+:[^\r]*+(?>(?:\r\n[ \t][^\r]*+)*)\r\n)*)\r\n")
 _TYPE: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*/[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 _WORD: Final = re.compile(rb"[ \t]*+(?:\([^()]*+\)[ \t]*+)?([^\s;()]+)")
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
@@ -123,18 +114,18 @@ def split(content: bytes, limits: MimeLimits) -> Part:
     Raises MimeError if a limit is exceeded; invalid mail is no error. The time grows linearly with the size times the
     depth of nesting.
     """
-    return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain", is_message=True)
+    return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain")
 
 
 def body_start(content: bytes) -> int:
-    """Returns the offset of the body in the content of a whole message: after the first empty line.
-
-    If there is no empty line, returns the length of the content.
-    """
-    if content.startswith(b"\r\n"):
-        return 2
-    empty = content.find(b"\r\n\r\n")
-    return len(content) if empty < 0 else empty + 4
+    """Returns the offset of the body of a whole message, as `split` finds it. Never raises."""
+    if match := _FIELDS_AND_EMPTY_LINE.match(content):
+        return match.end()
+    try:
+        return _Splitter(content, MimeLimits.WIDE).header(0, len(content), "")[1]
+    except MimeError:
+        empty = content.find(b"\r\n\r\n")
+        return len(content) if empty < 0 else empty + 4
 
 
 def raw_value(content: bytes, field: HeaderField) -> bytes:
@@ -159,6 +150,11 @@ def boundary_line(boundary: str) -> bytes:
     In the last boundary line, `--` follows it. White space may follow in each boundary line.
     """
     return b"--" + boundary.rstrip(" \t").encode("latin-1", "replace")
+
+
+def place(path: str) -> str:
+    """Returns words for a part, for the text of an error."""
+    return f"part {path}" if path else "the message"
 
 
 def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -188,18 +184,13 @@ class _Splitter:
         # boundary may be the beginning of another.
         self._looks_left = 20 * limits.parts
 
-    def part(self, start: int, end: int, *, path: str, depth: int, default: str, is_message: bool) -> Part:
+    def part(self, start: int, end: int, *, path: str, depth: int, default: str) -> Part:
         if depth > min(self._limits.depth, _DEEPEST):
-            raise MimeError("MIME parts are nested too deep")
+            raise MimeError(f"MIME parts are nested too deep in {place(path)}")
         self._parts_left -= 1
         if self._parts_left < 0:
-            raise MimeError("too many MIME parts")
-        fields_end, body = self._header_end(start, end)
-        fields = self._fields(start, fields_end)
-        if fields and not fields[0].name and not is_message:
-            # A part that begins with a line of text has no header, because programs show that line.
-            body, fields = start, ()
-        first = {field.name: field for field in reversed(fields)}
+            raise MimeError(f"too many MIME parts, from {place(path)} on")
+        fields, body, first = self.header(start, end, path)
         content_type, params = self._content_type(first.get("content-type"), default)
         disposition, disposition_params = self._word_and_params(first.get("content-disposition"))
         encoding = self._word_and_params(first.get("content-transfer-encoding"))[0] or "7bit"
@@ -207,12 +198,11 @@ class _Splitter:
         if content_type.startswith("multipart/"):
             inner = "message/rfc822" if content_type == "multipart/digest" else "text/plain"
             children = tuple(
-                self.part(*part, path=_below(path, number), depth=depth + 1, default=inner, is_message=False)
-                for number, part in enumerate(self._between_boundaries(body, end, params.get("boundary", "")), 1)
+                self.part(*part, path=_below(path, number), depth=depth + 1, default=inner)
+                for number, part in enumerate(self._between_boundaries(body, end, params.get("boundary", ""), path), 1)
             )
         elif content_type in _MESSAGES and encoding in _IDENTITY:
-            path_below = _below(path, 1)
-            children = (self.part(body, end, path=path_below, depth=depth + 1, default="text/plain", is_message=True),)
+            children = (self.part(body, end, path=_below(path, 1), depth=depth + 1, default="text/plain"),)
         return Part(
             path=path,
             fields=fields,
@@ -227,7 +217,33 @@ class _Splitter:
             children=children,
         )
 
-    def _header_end(self, start: int, end: int) -> tuple[int, int]:
+    def header(self, start: int, end: int, path: str) -> tuple[tuple[HeaderField, ...], int, dict[str, HeaderField]]:
+        """Returns the fields, the start of the body, and the first field of each name. Raises MimeError."""
+        fields_end, body = self._header_end(start, end, path)
+        fields = self._fields(start, fields_end, path)
+        first = {field.name: field for field in reversed(fields)}
+        if "" in first:
+            fields, body = self._before_body(fields, body, first, path)
+            first = {field.name: field for field in reversed(fields)}
+        return fields, body, first
+
+    def _before_body(
+        self, fields: tuple[HeaderField, ...], body: int, first: dict[str, HeaderField], path: str
+    ) -> tuple[tuple[HeaderField, ...], int]:
+        """Returns the fields and the start of the body of a header that has lines without a field."""
+        boundary = self._content_type(first.get("content-type"), "")[1].get("boundary", "")
+        line = boundary_line(boundary) if boundary else b""
+        try:
+            at = header_end.first_body_line(self._content, fields, line)
+        except ValueError as error:
+            raise MimeError(f"it cannot be decided where the header of {place(path)} ends") from error
+        if at is None:
+            return fields, body
+        start = fields[at].start
+        kept = fields[:at]
+        return (*kept[:-1], *(header_end.without_blank_end(self._content, field) for field in kept[-1:])), start
+
+    def _header_end(self, start: int, end: int, path: str) -> tuple[int, int]:
         """Returns the end of the header fields and the start of the body of the part at `start`.
 
         If the part has no empty line, all of it is header. Raises MimeError if the headers of all parts until now have
@@ -239,10 +255,10 @@ class _Splitter:
         fields_end, body = (end, end) if empty < 0 else (empty + 2, empty + 4)
         self._header_bytes_left -= body - start
         if self._header_bytes_left < 0:
-            raise MimeError("the header is too long")
+            raise MimeError(f"the header of {place(path)} is too long")
         return fields_end, body
 
-    def _fields(self, start: int, end: int) -> tuple[HeaderField, ...]:
+    def _fields(self, start: int, end: int, path: str) -> tuple[HeaderField, ...]:
         fields = tuple(
             HeaderField(
                 match[1].decode().lower() if match[1] else "",
@@ -255,7 +271,7 @@ class _Splitter:
         )
         self._fields_left -= len(fields)
         if len(fields) > self._limits.header_fields or self._fields_left < 0:
-            raise MimeError("too many header fields")
+            raise MimeError(f"too many header fields in {place(path)}")
         return fields
 
     def _content_type(self, field: HeaderField | None, default: str) -> tuple[str, dict[str, str]]:
@@ -277,7 +293,7 @@ class _Splitter:
         match = _WORD.match(value)
         return match[1].decode("latin-1").lower() if match else "", words.parameters(value)
 
-    def _between_boundaries(self, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
+    def _between_boundaries(self, start: int, end: int, boundary: str, path: str) -> Iterator[tuple[int, int]]:
         """Yields the ranges (start, end) of the parts between boundary lines (RFC 2046 §5.1.1).
 
         The CRLF before a boundary line belongs to the boundary line. It may be the same CRLF that ends the header.
@@ -302,7 +318,7 @@ class _Splitter:
                 rest = part_start - 2
             self._looks_left -= 1
             if self._looks_left < 0:
-                raise MimeError("too many boundary lines")
+                raise MimeError(f"too many boundary lines in {place(path)}")
             line = self._content.find(delimiter, rest, end)
         if part_start >= 0:
             yield part_start, end

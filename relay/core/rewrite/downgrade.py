@@ -13,7 +13,8 @@ from typing import Final
 
 from relay.core.mail import address, encodings, mime, words
 from relay.core.mail.edits import Edit
-from relay.core.mail.mime import HeaderField, MimeLimits, Part, raw_value, split
+from relay.core.mail.header_end import HeaderField
+from relay.core.mail.mime import MimeLimits, Part, raw_value, split
 from relay.core.rewrite import textedit
 from relay.core.rewrite.assemble import section
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from relay.core.mail import date, head, mime, words
 from relay.core.mail.head import Automatic
-from relay.core.mail.mime import HeaderField, Part, raw_value
+from relay.core.mail.header_end import HeaderField
+from relay.core.mail.mime import Part, raw_value
 from relay.core.rewrite.plan import Change, Draft, Plan
 
 _MAX_NAME: Final = 128

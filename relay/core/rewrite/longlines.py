@@ -15,7 +15,8 @@ from typing import Final
 
 from relay.core.mail import mime
 from relay.core.mail.edits import Edit, in_order
-from relay.core.mail.mime import HeaderField, Part
+from relay.core.mail.header_end import HeaderField
+from relay.core.mail.mime import Part
 from relay.core.rewrite import assemble
 from relay.core.rewrite.plan import Change, Draft, Plan
 

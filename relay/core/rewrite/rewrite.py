@@ -6,7 +6,8 @@ from typing import Final
 from relay.core.mail import encodings
 from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.mime import Part
-from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, scrub, threads
+from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, repair, scrub, threads
+from relay.core.rewrite.cutouts import CutMessage
 from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
 PASSES: Final[tuple[Pass, ...]] = (
@@ -22,10 +23,17 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
     """Returns the mail that the other side gets, made from the mail as received and its parts."""
+    if repair.is_due(content, root):
+        mended = repair.apply(content, root)
+        return _composed(mended, root, rewrite(mended.content, mended.root, plan, passes))
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)
-    passed = _passed(cut.content, cut.root, plan, passes)
+    return _composed(cut, root, _passed(cut.content, cut.root, plan, passes))
+
+
+def _composed(cut: CutMessage, root: Part, passed: Rewritten) -> Rewritten:
+    """Returns the result for a message from the one for the message that was cut out of it."""
     return Rewritten(
         header=passed.header,
         edits=cutouts.composed(cut, root, passed.edits),

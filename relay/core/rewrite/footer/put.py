@@ -13,7 +13,8 @@ from relay.core import keyed
 from relay.core.mail import body_kind, charsets, encodings, mime, textbody, words
 from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.edits import Edit, apply_edits, in_order, moved
-from relay.core.mail.mime import HeaderField, MimeLimits, Part
+from relay.core.mail.header_end import HeaderField
+from relay.core.mail.mime import MimeLimits, Part
 from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks, own_links
 from relay.core.rewrite import assemble, longlines, signed, textedit

@@ -13,8 +13,9 @@ from typing import Final
 from relay.core.mail import body_kind, encodings, mime, readings, words
 from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.edits import Edit, apply_edits, moved
-from relay.core.mail.mime import HeaderField, MimeError, MimeLimits, Part
-from relay.core.rewrite import assemble
+from relay.core.mail.header_end import HeaderField
+from relay.core.mail.mime import MimeError, MimeLimits, Part
+from relay.core.rewrite import assemble, repair
 from relay.core.rewrite.plan import Change
 from relay.core.rewrite.scrub import bodies, fields, search, structure
 from relay.core.rewrite.scrub.fields import Search
@@ -183,19 +184,22 @@ class Tree:
             root = mime.split(content, _LIMITS)
         except MimeError:
             return False
-        if not (root.children if head else any(field.name for field in root.fields[:1])):
+        if not (root.children if head else any(field.name for field in root.fields)):
             return False
+        mended = repair.apply(content, root, with_root=not head)
+        content, root = mended.content, mended.root
         key, domain = self._secrets.key, self._secrets.domain
         renewed = structure.renewed_content_ids(content, root, domain, key)
         secrets = dataclasses.replace(self._secrets, content_ids={**self._secrets.content_ids, **renewed})
         inner = Tree(content, secrets, depth=self._depth + 1)
         inner.walk(root, is_message=not head)
-        if inner.edits:
+        if inner.edits or mended.edits:
             new = assemble.section(content, len(head), len(content), inner.edits)
             edit = Edit(0, len(octets), new.replace(b"\r\n", b"\n") if has_bare_lf else new)
             self.edits += moved(encodings.raw_edits(raw, part.encoding, [edit]), part.body_start)
             self.changes += (
-                Change(change.what, part.path, part.body_start, part.end, change.why) for change in inner.changes
+                Change(change.what, part.path, part.body_start, part.end, change.why)
+                for change in (*mended.changes, *inner.changes)
             )
         else:
             self._take(part, *bodies.hidden_in_noise(raw, part.encoding, self._secrets))
