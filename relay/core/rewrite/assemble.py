@@ -1,4 +1,4 @@
-"""Joins the new header and the body with its edits into one message; each octet is copied once."""
+"""Joins the new header and the edited body into one message, and copies each octet only once."""
 
 from collections.abc import Iterable
 
@@ -6,27 +6,27 @@ from relay.core.mail.edits import Edit, pieces
 
 
 def assemble(original: bytes, body_start: int, header: bytes, edits: Iterable[Edit[bytes]]) -> bytes:
-    """Returns the outgoing message.
+    """Returns the outgoing message: `header`, an empty line, and the body of `original` with its edits.
 
-    `header` is without its empty line; edits begin at `body_start` or later. Raises ValueError when edits overlap or
-    leave the body.
+    `header` has no empty line at its end. All edits must begin at `body_start` or later. Raises ValueError if edits
+    overlap or lie outside the body.
     """
     return b"".join((header, b"\r\n", *pieces(original, edits, body_start, len(original))))
 
 
 def section(original: bytes, start: int, end: int, edits: Iterable[Edit[bytes]]) -> bytes:
-    """Returns `original[start:end]` after its edits.
+    """Returns `original[start:end]` with its edits made.
 
-    The body alone is `section(original, body_start, len(original), edits)`. Raises ValueError when edits overlap or
-    leave the section.
+    For example, `section(original, body_start, len(original), edits)` is the new body. Raises ValueError if edits
+    overlap or lie outside the section.
     """
     return b"".join(pieces(original, edits, start, end))
 
 
 def parted(edits: Iterable[Edit[bytes]], start: int, end: int) -> tuple[list[Edit[bytes]], list[Edit[bytes]]]:
-    """Returns the edits inside a section, and all others.
+    """Returns the edits inside the range from `start` to `end`, and all other edits.
 
-    The edits are read only once, because a hostile text causes hundreds of thousands of them.
+    The edits are read only once, because a hostile text can cause hundreds of thousands of edits.
     """
     inside: list[Edit[bytes]] = []
     others: list[Edit[bytes]] = []

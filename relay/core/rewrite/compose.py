@@ -1,7 +1,7 @@
-"""Writes the fields that dispatch puts before the rewritten header: one Received field, and To.
+"""Writes the header fields that dispatch puts before the rewritten header: Received and To.
 
-To names the mailbox that the party has at the time of dispatch. The rewritten form is stored without these fields,
-because the mailbox of a party may change while its mail waits (R-ADR-04).
+To names the mailbox that the party has at the time of dispatch. The rewritten message is stored without these fields,
+because the mailbox of a party may change while mail to it waits (R-ADR-04).
 """
 
 import re
@@ -11,15 +11,15 @@ from relay.core.mail import address, date
 
 
 def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:
-    """Returns a Received value that names only us (RFC 5321 §4.4): no client, no address, no recipient."""
+    """Returns a Received value that names only the relay and no client, address or recipient (RFC 5321 §4.4)."""
     return f"by {by} with {protocol} id {record_id};\r\n {date.write(at)}"
 
 
 def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> bytes:
-    """Returns the whole header block without its empty line and without signatures.
+    """Returns the whole header block, without its empty line and without signatures.
 
-    `at` is used as the date if the writer's program gave none that can be read (RFC 5322 §3.6). Raises AddressError
-    if `to` is not an address.
+    `at` becomes the date if the mail has no Date field that can be read (RFC 5322 §3.6). Raises AddressError if `to` is
+    not an address.
     """
     lines = [f"Received: {received}\r\n"] if received else []
     lines.append(f"To: {_addr_spec(to)}\r\n")
@@ -29,9 +29,10 @@ def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> 
 
 
 def _addr_spec(mailbox: str) -> str:
-    """Returns the mailbox as RFC 5322 §3.4.1 writes it.
+    """Returns the mailbox in the form that RFC 5322 §3.4.1 defines.
 
-    With A-labels the next hop needs no SMTPUTF8 for an ASCII local part.
+    The domain of an address with an ASCII local part is written in A-labels, so that the next hop need not support
+    SMTPUTF8.
     """
     local, domain = address.split(mailbox)
     return f"{address.sendable_local_part(local)}@{address.fold_domain(domain) if local.isascii() else domain}"

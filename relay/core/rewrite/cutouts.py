@@ -1,8 +1,8 @@
-"""Removes the ranges that policy wants removed, and puts a placeholder in their place (R-REW-08, R-POL-07, R-POL-08).
+"""Removes the ranges that policy wants removed, and puts placeholders in their places (R-REW-08, R-POL-07, R-POL-08).
 
-The offsets of policy are offsets of the message as received, so the ranges are removed before the first pass. The
-passes then work on the shortened message, and `composed` turns their edits into edits of the original. If there is
-nothing to remove, no part of this module runs.
+Policy gives offsets into the message as it was received, so the ranges are removed before the first pass. The passes
+then work on the shortened message, and `composed` converts their edits into edits of the original. A message from which
+nothing is removed does not go through this module.
 """
 
 import html
@@ -23,7 +23,7 @@ _NAMES_OWNER: Final = "a signature names its owner"
 
 
 class CutMessage(NamedTuple):
-    """A message after the ranges were removed. `edits` turn the original into `content`."""
+    """A message after the removal of the ranges; `edits` turn the original message into `content`."""
 
     content: bytes
     root: Part
@@ -32,15 +32,15 @@ class CutMessage(NamedTuple):
 
 
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
-    """Whether any part or text of the message is to be removed."""
+    """Returns whether any part or any range of a text must be removed from the message."""
     return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
 def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
-    """Returns the message without the ranges that are to be removed.
+    """Returns the message without the ranges that must be removed.
 
-    Raises ValueError for a path without a part and for a span outside its text, so that no text that policy wants
-    removed passes by mistake.
+    Raises ValueError for a path without a part and for a range outside its text, so that a mistake never lets a text
+    pass that policy wants removed.
     """
     owned = key_material.names_owner(content, root) if plan.strip_signatures else []
     over = {each.path for each in owned if each.is_signature and each.start is None}
@@ -70,10 +70,13 @@ def _is_in(part: Part, others: Iterable[Part]) -> bool:
 
 
 def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
-    """Returns edits of the original's body, made of the removals and of edits of the shortened message's body."""
+    """Returns the edits of the original body that have the effect of the removals and then of `edits`.
+
+    `edits` are edits of the body of the shortened message.
+    """
     drift = (
         cut.root.body_start - original.body_start
-    )  # add it to an offset in the original to get the same place in the cut message
+    )  # an offset in the original plus the drift is the same place in the cut message
     ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
     at = drift
     for edit in cut.edits:
@@ -98,7 +101,7 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
 
 
 def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Returns the changes of the shortened message, with their ranges replaced by those in the original."""
+    """Returns the changes with their ranges in the shortened message converted into ranges in the original."""
     lengths = [len(edit.replacement) for edit in cut.edits]
     growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
     drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one
@@ -117,7 +120,11 @@ def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:
-    """Returns the cutouts of each part, except in parts inside one that is removed as a whole."""
+    """Returns the parts that have cutouts, each with its cutouts.
+
+    A part inside another part that is removed as a whole is left out. Raises ValueError if a cutout names a part that
+    does not exist.
+    """
     listed: dict[str, list[Cutout]] = {}
     for cutout in cutouts:
         listed.setdefault(cutout.path, []).append(cutout)
@@ -137,7 +144,7 @@ def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cut
 
 
 def _replaced(content: bytes, part: Part, placeholder: str) -> list[Edit[bytes]]:
-    """Returns edits that replace a part by a text; the boundary lines around it stay."""
+    """Returns the edits that replace a part by a text part with the placeholder; the boundary lines around it stay."""
     octets = placeholder.encode("utf-8", "replace") + b"\r\n"
     encoding = "7bit" if octets.isascii() else "base64"
     header = (

@@ -1,10 +1,10 @@
 """Converts a message for a next hop that does not support SMTPUTF8 or 8BITMIME.
 
-Without SMTPUTF8 header fields become ASCII, without 8BITMIME bodies become 7 bit (RFC 6531 §3.1, RFC 6152 §3). Readers
-see the same text, and ASCII stays octet for octet.
+Without SMTPUTF8, header fields become ASCII (RFC 6531 §3.1). Without 8BITMIME, bodies become 7 bit (RFC 6152 §3).
+Readers see the same text, and ASCII octets do not change.
 
-Signed parts are converted too: they must be 7 bit in the first place (RFC 1847 §2.1), and the next hop would break or
-refuse a part that is not. The relay's own signature is made afterwards.
+Signed parts are converted too. They should have been 7 bit from the beginning (RFC 1847 §2.1), and the next hop would
+damage or refuse an 8-bit part. The relay's own signature is made afterwards.
 """
 
 import re
@@ -42,8 +42,8 @@ _GLOBAL: Final = re.compile(rb"(?i)message/global")
 def downgraded(content: bytes, *, eight_bit: bool) -> bytes:
     """Returns the message with ASCII header fields, also in nested messages; the same object if nothing changes.
 
-    Bodies become 7 bit unless `eight_bit`. Linear. Raises MimeError, only for a message that could not have been
-    accepted.
+    Bodies become 7 bit unless `eight_bit` is true. The time is linear. Raises MimeError for a message that cannot be
+    split, which the relay does not accept in the first place.
     """
     if content.isascii():
         return content
@@ -74,13 +74,13 @@ def _body(content: bytes, part: Part, encoding: str) -> Iterator[Edit[bytes]]:
         octets = encodings.decode(content[part.body_start : part.end], part.encoding)
         yield Edit(part.body_start, part.end, textedit.encoded(octets, encoding))
     elif part.content_type.startswith("multipart/"):
-        # These octets are shown by no program.
+        # No program shows these octets.
         hidden = mime.surroundings(content, part) if part.children else ((part.body_start, part.end),)
         yield from (Edit(start, end, _NOT_ASCII.sub(b"?", content[start:end])) for start, end in hidden)
 
 
 def _new_encoding(content: bytes, part: Part) -> str | None:
-    """Returns the encoding for a part whose body is not ASCII; None if the body may stay."""
+    """Returns the new transfer encoding for a part whose body is not ASCII, or None if the body need not change."""
     body = content[part.body_start : part.end]
     if body.isascii():
         return None
@@ -93,15 +93,15 @@ def _new_encoding(content: bytes, part: Part) -> str | None:
 
 
 def _is_international(part: Part) -> bool:
-    """Whether this is a nested message that becomes an ordinary one with ASCII fields (RFC 6532 §3.7).
+    """Returns whether the part is a nested message that becomes `message/rfc822` (RFC 6532 §3.7).
 
-    A nested message that is encoded does not.
+    With ASCII fields an international message is an ordinary message. A nested message that is encoded keeps its type.
     """
     return part.content_type == "message/global" and bool(part.children)
 
 
 def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
-    """Returns a whole field in ASCII; "" for a line that is not a field."""
+    """Returns the whole field in ASCII, or no octets for a line that is not a field."""
     if not field.name:
         return b""
     value = raw_value(content, field)
@@ -120,9 +120,9 @@ def _field(content: bytes, part: Part, field: HeaderField) -> bytes:
 
 
 def _phrase(found: re.Match[bytes]) -> bytes:
-    """Returns a piece of a list of mailboxes in ASCII.
+    """Returns one piece of a list of mailboxes in ASCII.
 
-    Domains become A-labels; a local part, which has no ASCII form, becomes a word.
+    A domain becomes A-labels. A local part has no ASCII form, so it becomes an encoded word like a display name.
     """
     piece, value = found[0], found.string
     if piece.isascii():
@@ -141,7 +141,7 @@ def _phrase(found: re.Match[bytes]) -> bytes:
 
 
 def _folded(value: bytes) -> bytes:
-    """Returns the value folded at single spaces, with lines as long as possible (RFC 5322 §2.2.3)."""
+    """Returns the value folded at single spaces, with lines that are as long as allowed (RFC 5322 §2.2.3)."""
     lines = [b""]
     for word in value.split(b" "):
         if lines[-1] and word and len(lines[-1]) + len(word) >= _FIELD_LINE:

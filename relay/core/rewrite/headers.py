@@ -1,8 +1,8 @@
-"""The pass that makes the outgoing header: it builds From, and keeps only listed fields, each in its plainest form.
+"""The pass that makes the outgoing header: builds From, and keeps only listed fields, each in its plainest form.
 
-A list of fields to remove would always miss some, so this is a list of fields that may pass (R-REW-02). Dispatch adds
-To and Received when the mailbox is known. Message-ID, In-Reply-To and References come from `threads`. Reply-To is
-dropped, because it would only repeat From.
+A list of fields to remove would always be incomplete, so this module lists the fields that may pass (R-REW-02).
+Dispatch adds To and Received when the mailbox is known. `threads` adds Message-ID, In-Reply-To and References. Reply-To
+is dropped, because its value would equal From.
 """
 
 import re
@@ -34,10 +34,10 @@ _Form = Callable[[bytes, HeaderField, Part], bytes | None]
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Starts the outgoing header; runs as the first pass.
+    """Returns the draft with the outgoing header begun. Runs as the first pass.
 
-    Of several fields of one name only the first that can be read is kept, but of loop marks all (R-OUT-08). Every
-    dropped field is listed as a Change.
+    If a field name occurs several times, only the first field that can be read is kept; but all loop marks are kept
+    (R-OUT-08). Every dropped field is listed as a `Change`.
     """
     fields: list[tuple[str, bytes]] = [("From", _from(plan))]
     changes: list[Change] = []
@@ -75,7 +75,7 @@ def _line(text: str) -> bytes:
 def _from(plan: Plan) -> bytes:
     """Returns the From value (RFC 5322 §3.4).
 
-    The display name is that of the marketplace, and may hold any character.
+    The display name was approved by the marketplace and may contain any character.
     """
     name = _UNPRINTABLE.sub(" ", plan.from_name).strip()[:_MAX_NAME]
     if not name:
@@ -89,7 +89,10 @@ def _from(plan: Plan) -> bytes:
 
 
 def _is_plain(value: bytes) -> bool:
-    """Whether the value passes octet for octet: printable ASCII, no line of white space alone, no line too long."""
+    """Returns whether the value can pass unchanged.
+
+    Such a value is printable ASCII, and none of its lines is blank or too long.
+    """
     return bool(_PLAIN.match(value)) and max(map(len, value.split(b"\r\n"))) <= _LONGEST_KEPT
 
 
@@ -107,10 +110,10 @@ def _date(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
 
 
 def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
-    """Returns Content-Type or Content-Disposition, as written if it is plain; None if it names no type.
+    """Returns the value of Content-Type or Content-Disposition, unchanged if it is plain; None if it names no type.
 
-    It is built again from its parameters if it contains comments (free text), raw octets or too long a line, or if mail
-    programs read it differently.
+    The value is built again from its parameters if it contains comments (which are free text), raw 8-bit octets or a
+    line that is too long, or if mail programs read it differently.
     """
     value = content[field.value_start : field.end]
     is_type = field.name == "content-type"

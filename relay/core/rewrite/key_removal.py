@@ -11,7 +11,10 @@ from relay.core.rewrite.plan import Cutout
 
 
 def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
-    """Returns the cutouts of all keys and signatures, except signatures over a whole multipart."""
+    """Returns the cutouts that remove keys and signatures, except signatures over a whole multipart.
+
+    `placeholder` is put in the place of a key; a signature is removed without a placeholder.
+    """
     return [
         Cutout(path, start, end, "" if is_signature else placeholder)
         for path, start, end, is_signature in owned
@@ -20,9 +23,9 @@ def cutouts(owned: Sequence[KeyMaterial], placeholder: str) -> list[Cutout]:
 
 
 def unsigned(content: bytes, part: Part) -> tuple[Edit[bytes], Edit[bytes]]:
-    """Returns the edits that turn a signed multipart into a plain one that has its first part alone.
+    """Returns two edits that turn a signed multipart into a plain multipart with only its first part.
 
-    One edit changes its header, one its end.
+    The first edit changes the header of the multipart, and the second removes the other parts.
     """
     boundary = part.params.get("boundary", "")
     kind = f" multipart/mixed{words.parameter('boundary', boundary)}\r\n".encode("ascii", "replace")

@@ -1,10 +1,10 @@
 """The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10).
 
 Mail with longer lines arrives every day. The pass runs after the passes that change the content, and reads the body
-with their edits. A body with a long line is encoded again, so its decoded content stays the same. A long line
-elsewhere is changed: a header field of a part is folded, or removed if it cannot be folded; a text before the first
-part or after the last part of a multipart is removed; the lines of a nested message that was not split are cut. Signed
-parts stay as they are, because a long line does less harm than a broken signature.
+with their edits. A body with a long line gets another transfer encoding, so its decoded content stays the same. Long
+lines elsewhere are changed: a header field of a part is folded, or removed if it cannot be folded; a text before the
+first part or after the last part of a multipart is removed; the lines of a nested message that was not split are cut.
+Signed parts stay as they are, because a long line does less harm than a broken signature.
 """
 
 import binascii
@@ -35,7 +35,10 @@ _Encoder = Callable[[bytes], bytes]
 
 
 def apply(draft: Draft, _plan: Plan) -> Draft:
-    """Shortens long lines in the body. Its edits take the place of earlier ones in the same part, field or text."""
+    """Returns the draft with the long lines of its body shortened.
+
+    Each new edit replaces the earlier edits in the same part, field or text.
+    """
     start, content = draft.root.body_start, draft.content
     body = assemble.section(content, start, len(content), draft.edits) if draft.edits else content
     if not has_long_line(body, 0 if draft.edits else start):
@@ -52,7 +55,10 @@ def apply(draft: Draft, _plan: Plan) -> Draft:
 
 
 def has_long_line(content: bytes, start: int = 0) -> bool:
-    """Whether a line is longer than 998 octets. Looks at one line end in a thousand octets."""
+    """Returns whether the content from `start` on has a line longer than 998 octets.
+
+    The function looks for only one line end in each thousand octets, so it is fast.
+    """
     end = len(content)
     while end - start > _LONGEST:
         line_end = content.rfind(b"\r\n", start, start + _LONGEST + 2)
@@ -83,7 +89,7 @@ def _encode(draft: Draft, part: Part) -> Draft:
     encoding = part.encoding
     encoder = _WRAPPERS.get(encoding)
     if encoder is None and part.content_type.startswith(("multipart/", "message/")):
-        encoder = _cut  # may not be encoded (RFC 2045 §6.4)
+        encoder = _cut  # these types may not be encoded (RFC 2045 §6.4)
     if encoder is None:
         is_text = part.content_type.startswith("text/")
         encoding, encoder = ("quoted-printable", _to_quoted_printable) if is_text else ("base64", _to_base64)
@@ -94,7 +100,7 @@ def _encode(draft: Draft, part: Part) -> Draft:
 
 
 def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
-    """Names the new encoding in the header of the part."""
+    """Returns the draft with the new transfer encoding named in the header of the part."""
     name, _, value = line.partition(b":")
     if part is draft.root:
         others = tuple(field for field in draft.fields if field[0].lower() != "content-transfer-encoding")
@@ -108,7 +114,10 @@ def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
 
 
 def _replace(draft: Draft, part: Part, start: int, end: int, encoder: _Encoder) -> Draft:
-    """Puts one edit in place of a range with a long line, made from the octets that earlier edits left there."""
+    """Returns the draft with one edit for the whole range if the range has a long line.
+
+    The edit applies `encoder` to the octets that earlier edits left in the range.
+    """
     inside, others = assemble.parted(draft.edits, start, end)
     text = assemble.section(draft.content, start, end, inside)
     if not has_long_line(text):
@@ -124,13 +133,16 @@ def _cut(text: bytes) -> bytes:
 
 
 def _fold(value: bytes) -> bytes:
-    """Returns the field folded at white space; "" if that is not possible."""
+    """Returns the field folded at white space, or no octets if it cannot be folded."""
     folded = _LINE.sub(lambda line: _fold_line(line[0]), value)
     return b"" if has_long_line(folded) else folded
 
 
 def _fold_line(line: bytes) -> bytes:
-    """Returns the line folded at as few blanks as possible, always at the last one within `_LONGEST_FOLDED` bytes."""
+    """Returns the line folded at as few blanks as possible.
+
+    Each new line ends at the last blank within `_LONGEST_FOLDED` octets.
+    """
     points = [point.start() for point in _FOLDING_POINT.finditer(line)]
     pieces, start = [], 0
     for point, following in itertools.pairwise((*points, len(line) + _LONGEST_FOLDED)):
@@ -151,7 +163,7 @@ def _wrap_quoted_printable(text: bytes) -> bytes:
 
 
 def _to_quoted_printable(text: bytes) -> bytes:
-    # binascii ends its soft breaks like the first line of the text, or with LF if that has no end.
+    # binascii ends soft line breaks like the first line of the text, or with LF if the text has only one line.
     return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(text, istext=True))
 
 

@@ -1,9 +1,9 @@
 """The pass for readers at a mobile carrier (R-ADR-03), whose phones may show only plain text.
 
-Such a phone would show an HTML mail as an empty one. So a text is put before HTML that has no text alternative, and a
-text that stands after its HTML moves before it. The pass runs last, because it makes the text from the content that the
-reader gets, with the footer. Carriers have other limits: they return long lines, and old phones cut or return mails of
-a few hundred KB. `longlines` and the limits of policy keep them.
+Such a phone shows an HTML mail as an empty mail. So the pass puts a text before each HTML part that has no text
+alternative, and moves a text that stands after its HTML before the HTML. The pass runs last, because it makes the text
+from the content that the reader gets, including the footer. Carriers also return long lines, and old phones cut or
+return mails of a few hundred KB; `longlines` and the limits of the policy take care of that.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,10 @@ _LONGEST: Final = 998
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Puts text first. As the last pass it puts one edit in place of those inside a part that it moves or wraps."""
+    """Returns the draft with text before HTML.
+
+    For a part that is moved or wrapped, one edit replaces all earlier edits inside the part.
+    """
     if not plan.mobile:
         return draft
     for part in _lonely(draft.root):
@@ -32,7 +35,7 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def _lonely(part: Part) -> Iterator[Part]:
-    """Yields each HTML part that has no text alternative, together with its pictures."""
+    """Yields each part that shows HTML without a text alternative. The part includes the pictures of the HTML."""
     kind, first = part.content_type, part.children[:1]
     shown = (part,) if kind == "text/html" else first if kind == "multipart/related" else ()
     if shown and shown[0].content_type == "text/html" and part.disposition != "attachment":
@@ -43,7 +46,7 @@ def _lonely(part: Part) -> Iterator[Part]:
 
 
 def _reversed(part: Part) -> Iterator[tuple[Part, Part]]:
-    """Yields pairs of a part that stands before its text alternative, and that text."""
+    """Yields pairs of parts in the wrong order: a part, and its text alternative that stands after it."""
     if part.content_type == "multipart/alternative":
         text = _text(part)
         if text and text is not part.children[0]:
@@ -58,7 +61,7 @@ def _text(part: Part) -> Part | None:
 
 
 def _with_text(draft: Draft, plan: Plan, part: Part) -> Draft:
-    """Wraps the part in a multipart/alternative, after a text with the same content."""
+    """Returns the draft with the part wrapped in a multipart/alternative, after a text with the same content."""
     is_root = part is draft.root
     start = part.body_start if is_root else part.header_start
     entity, others = _as_it_stands(draft, start, part.end)
@@ -87,7 +90,7 @@ def _is_content(name: str) -> bool:
 
 
 def _html(entity: bytes) -> str:
-    """Returns the text of the first HTML in the entity."""
+    """Returns the decoded text of the first HTML part in the entity."""
     root = mime.split(entity, MimeLimits.WIDE)
     html = next((part for part in root.walk() if part.content_type == "text/html"), root)
     return textbody.read(entity[html.body_start : html.end], html).text
@@ -117,6 +120,6 @@ def _swapped(draft: Draft, html: Part, text: Part) -> Draft:
 
 
 def _as_it_stands(draft: Draft, start: int, end: int) -> tuple[bytes, tuple[Edit[bytes], ...]]:
-    """Returns a range as earlier passes left it, and the edits outside of it."""
+    """Returns the octets of a range as earlier passes left them, and the edits outside of the range."""
     inside, others = assemble.parted(draft.edits, start, end)
     return assemble.section(draft.content, start, end, inside), tuple(others)

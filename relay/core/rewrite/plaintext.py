@@ -1,7 +1,7 @@
-"""Converts HTML to plain text, for readers whose program shows nothing else.
+"""Converts HTML to plain text, for readers whose mail program shows only text.
 
-Blocks become lines, links are followed by their target, pictures become their description. HTML that nests too deep for
-the parser, which is quadratic in the depth, only loses its tags.
+Blocks become lines, the target of a link follows its text, and pictures become their descriptions. If HTML is nested
+too deeply, only its tags are removed, because the time of the parser is quadratic in the depth.
 """
 
 import html
@@ -20,12 +20,15 @@ _BLOCK: Final = re.compile(
 )
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _LINE, _PARAGRAPH = "\x1e", "\x1d"
-"""Marks at the beginning and end of a block. Neighbouring marks count once."""
+"""Marks at the beginning and end of a block: one starts a new line, the other a new paragraph.
+
+Several marks in a row count as one.
+"""
 _BREAKS: Final = re.compile(r" *[\n\x1d\x1e][ \n\x1d\x1e]*")
 
 
 def of_html(source: str) -> str:
-    """Returns lines that end in LF; "" if the HTML shows no text."""
+    """Returns the text as lines that end in LF, or "" if the HTML shows no text."""
     if not is_flat_enough(source):
         return _tidy(html.unescape(TAG.sub(" ", source)))
     root = LexborHTMLParser(source).root
@@ -38,7 +41,8 @@ def of_html(source: str) -> str:
 def _read(root: LexborNode, pieces: list[str]) -> None:
     """Appends the text of the tree to `pieces`.
 
-    Each node is visited twice: before its children, and after them with the index at which their text began.
+    Each node is visited twice: before its children, and after them. For the second visit the index in `pieces` at which
+    the text of the children began is kept.
     """
     waiting: list[tuple[LexborNode, int]] = [(root, -1)]
     while waiting:
@@ -75,7 +79,7 @@ def _opening(node: LexborNode, tag: str) -> str:
 
 
 def _target(node: LexborNode, shown: str) -> str:
-    """Returns the target of a link, unless its text already says it."""
+    """Returns the target of a link in angle brackets, or "" if the text of the link already contains the target."""
     target = (node.attributes.get("href") or "").strip().removeprefix("mailto:")
     leads_out = target and target not in shown and not target.startswith(("#", "javascript:", "cid:"))
     return f" <{target}>" if leads_out else ""

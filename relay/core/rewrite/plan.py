@@ -1,4 +1,4 @@
-"""The input and the output of a rewrite."""
+"""Defines the input and the output of a rewrite: the plan, the draft, and the rewritten message."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from relay.core.mail.mime import Part
 
 
 class Cutout(NamedTuple):
-    """A range that policy removes (`verdict.Strip`).
+    """A range that policy removes, made from a `verdict.Strip`.
 
-    `path` is the path of a part; `start` and `end` are offsets in its decoded text, None for the whole part.
-    `placeholder` is the text in its place, in the reader's language.
+    `path` is the path of a part. `start` and `end` are offsets in the decoded text of the part, or None for the whole
+    part. `placeholder` is the text to put in its place, in the reader's language.
     """
 
     path: str
@@ -22,7 +22,7 @@ class Cutout(NamedTuple):
 
 
 class FooterLine(NamedTuple):
-    """One line below the mail. `url` is "" for a line without a link."""
+    """One line of the footer. `url` is the URL to which the line links, or "" for a line without a link."""
 
     text: str
     url: str
@@ -30,28 +30,30 @@ class FooterLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All values that the passes need, resolved beforehand.
+    """All values that the passes need; the caller looks them up before the rewrite.
 
-    `from_address` and `from_name` are the author's alias and its display name (approved by the marketplace).
-    `disguise` maps each known real address of both parties, folded, to the alias of that party. `message_id` is the
-    outgoing id without brackets; `thread_ids` maps ids of In-Reply-To and References to those of the recipient's
-    side; an unknown id becomes `opaque_id(id)` under `thread_key` at `domain`, so that replies to one unknown
-    message stay in one thread.
+    `from_address` and `from_name` are the author's alias and its display name, which the marketplace approved.
+    `disguise` maps each known real address of both parties, case-folded, to the alias of that party. `message_id` is
+    the outgoing id without brackets. `thread_ids` maps ids in In-Reply-To and References to the ids that the recipient
+    knows. An unknown id becomes `opaque_id(id)` under `thread_key` at `domain`, so that replies to one unknown message
+    stay in one thread.
 
-    `hidden_hosts` are HELO name and client address of this session, in addition to the hosts that the trace fields
-    name. `disguise_domains` maps domains (A-labels) to the alias that stands for every address there. `hidden_names`
-    maps real names of the author to the text that is shown instead: always beside addresses and in file names, in
-    running text only with `hide_names_in_text`.
+    `hidden_hosts` are the HELO name and the client address of this session; hosts that the trace fields name are hidden
+    too. `disguise_domains` maps domains (A-labels) to the alias that replaces every address at that domain.
+    `hidden_names` maps real names of the author to the text that is shown instead. These names are always hidden beside
+    addresses and in file names, and in running text only if `hide_names_in_text` is true.
 
-    `cutouts` are the ranges that policy strips. `footer` is put below the mail, in the reader's language
-    (`language`), and `unsubscribe` into List-Unsubscribe (RFC 8058), "" for none. `link_prefix` is the beginning of
-    every signed link of ours: a link in what the author wrote or quoted belongs to the author, and is removed with
-    the footer around it (R-REW-09).
+    `cutouts` are the ranges that policy removes. `footer` is put below the mail, in the reader's language (`language`).
+    `unsubscribe` is the URL for List-Unsubscribe (RFC 8058), or "" for no such field. `link_prefix` is the beginning of
+    every signed link of the relay. Such a link in the author's text or in a quote was made for the author, so it is
+    removed together with the footer around it (R-REW-09).
 
-    `mobile`: the reader's mailbox is at a mobile carrier, whose profile shows text first (R-ADR-03).
+    `mobile`: the reader's mailbox is at a mobile carrier whose phones show text first (R-ADR-03).
 
-    `strip_images`, `strip_documents`: data about the maker is removed from pictures and documents.
-    `strip_signatures`: keys and signatures are removed, a key with `signature_placeholder` in its place (R-REW-06).
+    `strip_images`, `strip_documents`: whether data about the maker is removed from pictures and documents.
+
+    `strip_signatures`: whether keys and signatures are removed; a key is replaced by `signature_placeholder`
+    (R-REW-06).
     """
 
     domain: str
@@ -78,9 +80,9 @@ class Plan:
 
 
 class Change(NamedTuple):
-    """One entry for the record: the change, its place and its reason.
+    """One entry for the record about a change: its name, its place and its reason.
 
-    The place is the name of a header field or the path of a part, and the byte range in the original.
+    `where` is the name of a header field or the path of a part; `start` and `end` are the byte range in the original.
     """
 
     what: str
@@ -92,7 +94,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """The result.
+    """The result of a rewrite.
 
     `header` is the new header block of the whole message, without its empty line and without Received, To and
     DKIM-Signature, which dispatch puts before it. `edits` apply to the body and are sorted.
@@ -104,11 +106,11 @@ class Rewritten:
 
 
 class Draft(NamedTuple):
-    """A rewrite in progress, which each pass takes and returns.
+    """A rewrite in progress; each pass takes a draft and returns a new one.
 
-    `fields` is the outgoing header so far, empty at the start: names as sent, raw values with leading space, folding
-    and final CRLF. `changes` only grow; so do `edits`, except that the last passes may put one edit in place of
-    those inside it.
+    `fields` is the outgoing header so far, empty at the start: the field names, and raw values with leading space,
+    folding and final CRLF. Passes only add `changes`. They only add `edits` too, but the last passes may replace
+    several edits by one edit of the whole range.
     """
 
     content: bytes

@@ -15,7 +15,7 @@ _HASH_DIGITS: Final = 16
 
 
 def lines(content: bytes) -> list[str]:
-    """Returns the lines of all parts in their order, each part under its own heading."""
+    """Returns the lines of all parts in their order; each nested part has a heading with its path."""
     try:
         root = split(content, MimeLimits.WIDE)
     except MimeError:

@@ -1,4 +1,4 @@
-"""Runs the whole rewrite: a draft goes through the passes in order and becomes a header and edits."""
+"""Runs the whole rewrite: the passes change a draft in order, and the draft becomes a header and edits."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PASSES) -> Rewritten:
-    """Returns the mail that the other side gets, made from the mail as received and its parts."""
+    """Returns the mail that the other side gets. `content` is the mail as received, and `root` its parsed parts."""
     if repair.is_due(content, root):
         mended = repair.apply(content, root)
         return _composed(mended, root, rewrite(mended.content, mended.root, plan, passes))
@@ -50,9 +50,9 @@ def _passed(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> R
 
 
 def _on_whole_lines(edit: Edit[bytes]) -> Edit[bytes]:
-    """Returns the edit with CRLF as its only line end.
+    """Returns the edit with only CRLF as line ends in its replacement.
 
-    Broken text may be decoded to half a line end, which two servers may read differently (R-IN-04).
+    Damaged text may be decoded to a bare CR or LF, which two servers may read differently (R-IN-04).
     """
     new = edit.replacement
     return edit._replace(replacement=encodings.with_crlf(new)) if encodings.has_bare_line_end(new) else edit

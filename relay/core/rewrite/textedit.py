@@ -1,8 +1,9 @@
 """Changes the decoded text of a part: takes edits of the text, returns edits of the raw body.
 
-The part keeps its charset and its transfer encoding if the new text can be written in them. HTML always can, with
-character references. Otherwise the whole part becomes UTF-8, and its header must say so (`Recoded`). A text with octets
-that its charset cannot decode is not converted, because these octets would be lost; inserted text is then ASCII.
+The part keeps its charset and its transfer encoding if the new text can be written in them. HTML can always be written,
+because it has character references. Otherwise the whole part becomes UTF-8, and its header must name the new charset
+(`Recoded`). A text with octets that its charset cannot decode is not converted, because these octets would be lost;
+text that is inserted into it becomes ASCII.
 """
 
 import binascii
@@ -17,21 +18,21 @@ from relay.core.mail.textbody import TextBody
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _ENCODED: Final = frozenset({"base64", "quoted-printable"})
 _STATEFUL: Final = ("iso2022", "utf_16", "utf_32", "utf_7", "hz")
-"""Codecs in which a line of ASCII has different octets at different places, or line ends are not CRLF octets."""
+"""Codecs in which ASCII text has different octets at different places, or in which a line end is not CRLF octets."""
 _NOT_BEFORE_A_LINE_END: Final = (b" ", b"\t", b"=")
-"""In quoted-printable a blank there would be lost, and an equals sign would remove the line end."""
+"""Octets that must not stand before a line end in quoted-printable: blanks are lost, and "=" joins the lines."""
 _FIELD: Final = re.compile(rb"(?<![^\n])([^\r\n:]*+)(?::([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*))?\r\n")
 
 
 class Recoded(NamedTuple):
-    """The charset and the transfer encoding that the header of the part must name from now on."""
+    """The new charset and transfer encoding that the header of the part must name."""
 
     charset: str
     encoding: str
 
 
 def changed(body: TextBody, edits: Sequence[Edit[str]]) -> tuple[list[Edit[bytes]], Recoded | None]:
-    """Returns edits of the raw body, sorted, and the new charset and encoding, None if they stay as they are."""
+    """Returns edits of the raw body, sorted, and the new charset and encoding, or None if these stay as they are."""
     if body.is_html:
         edits = [edit._replace(replacement=_referenced(edit.replacement, body)) for edit in edits]
     octet_edits = _put_in(body, edits) or (None if edits and _is_wide(body) else _in_place(body, edits))
@@ -58,10 +59,10 @@ def _is_read_through(body: TextBody) -> bool:
 
 
 def encoded(octets: bytes, encoding: str) -> bytes:
-    """Encodes the octets of a text with a transfer encoding (RFC 2045 §6.7, §6.8).
+    """Returns the octets of a text encoded with a transfer encoding (RFC 2045 §6.7, §6.8).
 
-    The lines of the result end in CRLF. Base64 keeps the text's own line ends; quoted-printable does if the text has
-    NUL octets.
+    The encoded lines end in CRLF. The decoded text keeps its own line ends in base64, and in quoted-printable if it has
+    NUL octets; otherwise its line ends become CRLF.
     """
     if encoding == "base64":
         return encodings.encode_base64(octets)
@@ -73,12 +74,12 @@ def encoded(octets: bytes, encoding: str) -> bytes:
 
 
 def _quoted_printable(line: bytes) -> bytes:
-    """Encodes a line without its end. binascii ends its soft breaks with LF."""
+    """Returns a line without its line end in quoted-printable, with CRLF in soft line breaks instead of LF."""
     return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 
 def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """Returns edits of single ranges; None if the new text cannot be written like the old one."""
+    """Returns edits of single ranges; None if the new text does not fit the charset and transfer encoding."""
     if not all(_fits(edit.replacement, body) for edit in edits):
         return None
     widened = [_widened(body.text, edit) for edit in edits]
@@ -107,10 +108,10 @@ def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] |
 
 
 def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """Returns the edit that inserts whole lines of ASCII at the end of the text or before one of its last tags.
+    """Returns the edit that inserts lines of ASCII at the end of the text or before one of its last tags.
 
-    Returns None if the edits are of another kind. The place is found by a byte search, so that the characters of the
-    body need not be mapped to octets one by one, and the body need not be decoded again.
+    Returns None if `edits` do something else. The place is found by a byte search, so that the characters of the body
+    need not be mapped to octets one by one, and the body need not be decoded again.
     """
     encoding = body.part.encoding
     if (
@@ -131,9 +132,10 @@ def _put_in(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | N
 
 
 def _place_of(body: TextBody, start: int) -> int:
-    """Returns the offset in the raw body of a tag near the end of the text; -1 if it is not found.
+    """Returns the offset in the raw body of a tag near the end of the text, or -1 if it is not found.
 
-    It is also -1 if the text before the tag is broken, because encoding it again would not give the same octets.
+    Returns -1 also if the text before the tag has characters that could not be decoded, because encoding the text again
+    would not give the same octets.
     """
     if "\ufffd" in body.text[:start]:
         return -1
@@ -144,9 +146,10 @@ def _place_of(body: TextBody, start: int) -> int:
 
 
 def _is_wide(body: TextBody) -> bool:
-    """Whether the body is unencoded UTF-16 or UTF-32.
+    """Returns whether the body is unencoded UTF-16 or UTF-32.
 
-    There a line end has four octets or more, which an unencoded body must not contain.
+    In these charsets a line end has four octets or more, but the lines of an unencoded body must end in the two octets
+    CRLF.
     """
     return body.codec.startswith(("utf_16", "utf_32")) and body.part.encoding not in _ENCODED
 
@@ -166,7 +169,7 @@ def _whole(body: TextBody, octets: bytes, encoding: str) -> Edit[bytes]:
 def _widened(text: str, edit: Edit[str]) -> Edit[str]:
     """Returns an insertion as a replacement of the character after it, which can be found in the octets.
 
-    At the end of the text there is no such character, and the edit is returned as it is.
+    At the end of the text no character follows, and the edit is returned unchanged.
     """
     if edit.start == edit.end < len(text):
         return Edit(edit.start, edit.end + 1, edit.replacement + text[edit.end])
@@ -174,9 +177,9 @@ def _widened(text: str, edit: Edit[str]) -> Edit[str]:
 
 
 def _writable(body: TextBody) -> str:
-    """Returns the codec for inserted text: that of the declared charset, or ASCII.
+    """Returns the codec in which inserted text can be written: the codec of the declared charset, or ASCII.
 
-    ASCII is used if the charset is missing or unknown, and in a body that must stay 7bit (RFC 2045 §2.7).
+    It is ASCII if the charset is missing or unknown, and in a body that must stay 7bit (RFC 2045 §2.7).
     """
     if not charsets.codec_of(body.part.params.get("charset", "")):
         return "ascii"
@@ -204,7 +207,7 @@ def _referenced(replacement: str, body: TextBody) -> str:
 
 
 def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
-    """Returns a raw Content-Type value with the new charset. `default` is the type if the value names none."""
+    """Returns a raw Content-Type value with the new charset. `default` is the type if `value` names no type."""
     value = words.unfold(value)
     parameters = words.parameters(value) | {"charset": recoded.charset}
     kind = value.partition(b";")[0].strip().decode("ascii", "replace") or default
@@ -213,7 +216,7 @@ def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
 
 
 def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
-    """Returns a part's header block, with its empty line, with the new charset and encoding."""
+    """Returns the header block of a part with the new charset and encoding; it includes the empty line."""
     kind = next((value for name, value, _ in _fields(header) if name == "content-type"), b"")
     return with_fields(
         header,
@@ -225,9 +228,9 @@ def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
 
 
 def with_fields(header: bytes, new: Mapping[str, bytes]) -> bytes:
-    """Returns a header block in which these fields replace those of the same names.
+    """Returns a header block in which the fields `new` replace the fields of the same names.
 
-    Values are raw, as they stand after the colon.
+    `new` maps field names to raw values, which begin directly after the colon and end in CRLF.
     """
     gone = {name.lower() for name in new}
     kept = [whole for name, _, whole in _fields(header) if name not in gone]
@@ -235,7 +238,7 @@ def with_fields(header: bytes, new: Mapping[str, bytes]) -> bytes:
 
 
 def without_content_fields(header: bytes) -> bytes:
-    """Returns a header block without the fields that describe the body, and without the empty line."""
+    """Returns a header block without the `Content-` fields and without the empty line."""
     return b"".join(whole for name, _, whole in _fields(header) if not name.startswith("content-"))
 
 

@@ -1,4 +1,4 @@
-"""A compound file (MS-CFB): storages and their streams, read whole and written back in place."""
+"""Reads compound files (MS-CFB), which contain streams in nested storages, and writes changed streams in place."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -8,8 +8,8 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 SIGNATURE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DAMAGED: Final = "the file is damaged"
-_HIGHEST, _FREE = 0xFFFFFFFA, 0xFFFFFFFF  # number of a sector; what follows one that belongs to nothing
-_NAMED_IN_HEADER: Final = 109  # sectors of the table
+_HIGHEST, _FREE = 0xFFFFFFFA, 0xFFFFFFFF  # the highest sector number; the table entry of a free sector
+_NAMED_IN_HEADER: Final = 109  # sectors of the table that the header lists
 _MINI_SHIFT: Final = 6
 _MINI_BELOW: Final = 4_096
 _ENTRY: Final = struct.Struct("<64sHBx3L36xLL4x")
@@ -24,7 +24,7 @@ class Stream(NamedTuple):
 
 class _Entry(NamedTuple):
     name: bytes
-    length: int  # of the name and the zero behind it
+    length: int  # of the name with its closing zero
     kind: int
     left: int
     right: int
@@ -34,11 +34,14 @@ class _Entry(NamedTuple):
 
 
 class Compound:
-    """A compound file being changed; `octets` is its content. All methods raise UncleanableError."""
+    """A compound file that is being changed; `octets` is its content.
+
+    All methods raise UncleanableError if the file is damaged or unusual.
+    """
 
     def __init__(self, octets: bytes) -> None:
         self.octets = bytearray(octets)
-        self._left = 4 * len(octets)  # the most octets that are read, however many streams claim the same sectors
+        self._left = 4 * len(octets)  # the octets that may still be read, because streams may share sectors
         try:
             self._shift, mini_shift, directory, mini_table = struct.unpack_from("<HH14xL8xL", octets, 30)
             if self._shift not in {9, 12} or mini_shift != _MINI_SHIFT:
@@ -55,7 +58,10 @@ class Compound:
         self._mini_sectors = list(self._follow(self._entries[0].first, self._table))
 
     def storages(self) -> Iterator[dict[str, Stream]]:
-        """Yields the streams of each storage by name. Nested storages are listed side by side."""
+        """Yields, for each storage, its streams by name.
+
+        The root storage comes first; nested storages follow one after the other.
+        """
         seen = set[int]()
         waiting = [self._entries[0].child]
         while waiting:
@@ -79,14 +85,14 @@ class Compound:
         return self._joined(self._places(stream))
 
     def write(self, stream: Stream, content: bytearray) -> None:
-        """Replaces the content of a stream by one of the same length."""
+        """Replaces the content of a stream by `content`, which must have the same length."""
         at = 0
         for start, end in self._places(stream):
             self.octets[start:end] = content[at : at + end - start]
             at += end - start
 
     def empty_free_sectors(self) -> None:
-        """Fills free sectors with zeros, because deleted content remains in them."""
+        """Fills the free sectors with zeros, because content that was deleted remains in them."""
         there = self._table[: (len(self.octets) - 1 >> self._shift)]
         for number, following in enumerate(there):
             if following == _FREE and number not in self._own:
@@ -99,7 +105,7 @@ class Compound:
         return self._place(number + 1 << self._shift, self._shift)
 
     def _place(self, start: int, shift: int) -> tuple[int, int]:
-        """Returns the range of a sector. The last sector of a file may be cut off after its last used octet."""
+        """Returns the start and end offset of a sector. The last sector of a file may be cut off."""
         if start >= len(self.octets):
             raise UncleanableError(_DAMAGED)
         return start, min(start + (1 << shift), len(self.octets))

@@ -1,8 +1,8 @@
-"""The error of files that cannot be cleaned."""
+"""Defines the error for files that cannot be cleaned."""
 
 
 class UncleanableError(ValueError):
-    """The file is damaged, encrypted, too big or of a form that is not read.
+    """Raised for a file that is damaged, encrypted, too big or in a form that the cleaner cannot read.
 
-    The message, which says why, is stored in the record.
+    The text of the error gives the cause and is stored in the record.
     """

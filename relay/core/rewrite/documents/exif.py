@@ -1,4 +1,4 @@
-"""Reduces EXIF data (TIFF 6.0) to the orientation, without which programs show a photo turned on its side."""
+"""Reduces EXIF data (TIFF 6.0) to the orientation, because without it programs show a photo turned on its side."""
 
 import struct
 from typing import Final
@@ -10,7 +10,7 @@ SILENT: Final = struct.pack(">4sLHL", b"MM\0*", 8, 0, 0)  # an empty structure, 
 
 
 def orientation(tiff: bytes) -> int:
-    """Returns the orientation, 1 to 8; 1, which is upright, if it cannot be read."""
+    """Returns the orientation, 1 to 8. Returns 1, which means upright, if the orientation cannot be read."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
@@ -26,7 +26,7 @@ def orientation(tiff: bytes) -> int:
 
 
 def upright(value: int) -> bytes:
-    """Returns a TIFF structure that holds only the orientation; empty if it is 1."""
+    """Returns a TIFF structure that contains only the orientation `value`, or no octets if `value` is 1 (upright)."""
     if value == 1:
         return b""
     return struct.pack(">4sLHHHLHHL", b"MM\0*", 8, 1, _ORIENTATION, _SHORT, 1, value, 0, 0)

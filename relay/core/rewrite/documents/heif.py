@@ -1,7 +1,7 @@
-"""Cleans HEIC and AVIF: keeps the items and boxes that draw the picture, and fills the others with zeros.
+"""Cleans HEIC and AVIF files: keeps the items and boxes that draw the picture, and overwrites all others with zeros.
 
-Both are HEIF (ISO/IEC 23008-12) in the boxes of ISO/IEC 14496-12. The libraries that read these formats decode the
-pictures, which is too expensive for every mail; the lists of items are enough.
+Both formats are HEIF (ISO/IEC 23008-12), which consists of boxes (ISO/IEC 14496-12). This module reads only the lists
+of items. The libraries for these formats decode the pictures, which takes too much time for every mail.
 """
 
 import struct
@@ -35,14 +35,14 @@ class _Box(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """The ranges to keep and the octets to write, as `spans.only` takes them."""
+    """The content of the cleaned file: the ranges to keep and the octets to write, as arguments for `spans.only`."""
 
     kept: list[tuple[int, int]]
     anew: list[tuple[int, bytes]]
 
 
 def clean(octets: bytes) -> bytes:
-    """Returns the cleaned file. Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError if the file is damaged or in an unusual form."""
     rest = _Rest([], [])
     file = _boxes(octets, 0, len(octets))
     if any(box.kind == b"moov" for box in file):
@@ -86,14 +86,17 @@ def _one(boxes: list[_Box], kind: bytes) -> _Box:
 
 
 def _emptied(boxes: list[_Box], known: frozenset[bytes], rest: _Rest) -> None:
-    """Keeps the heads of all boxes. A box of unknown type becomes free space."""
+    """Keeps the heads of all boxes. A box of a type that is not `known` gets the type for free space."""
     for box in boxes:
         rest.kept.extend(((box.start, box.start + 4), (box.start + 8, box.body)))
         rest.anew.append((box.start + 4, box.kind if box.kind in known else b"free"))
 
 
 def _properties(octets: bytes, meta: list[_Box]) -> Iterator[tuple[int, int]]:
-    """Yields all properties, because items refer to them by number; of a description (`udes`) only its head."""
+    """Yields the ranges of all properties, because items refer to properties by number.
+
+    Of a user description (`udes`) only the head is kept.
+    """
     for box in meta:
         for inner in _boxes(octets, box.body, box.end) if box.kind == b"iprp" else ():
             if inner.kind != b"ipco":
@@ -134,7 +137,7 @@ def _items(octets: bytes, meta: list[_Box], rest: _Rest) -> None:
 
 
 def _blank(kind: bytes, content: bytes) -> bytes:
-    """Returns a value of the same length and kind that says nothing."""
+    """Returns content of the same length and kind without any data but the orientation."""
     if kind != _EXIF:
         return b" " * len(content)
     skipped = 4 + int.from_bytes(content[:4], "big")
@@ -156,9 +159,9 @@ def _kinds(octets: bytes, box: _Box) -> dict[int, bytes]:
         item = one.number(2 if version == 2 else 4)
         one.number(2)
         kinds[item] = one.number(4).to_bytes(4, "big")
-        coding = octets[one.at : entry.end].split(b"\0", 2)[2:]  # behind a name and a content type
+        coding = octets[one.at : entry.end].split(b"\0", 2)[2:]  # the content encoding, after a name and a content type
         if kinds[item] == _XMP and b"".join(coding).strip(b"\0"):
-            raise UncleanableError(_UNUSUAL)  # compressed: spaces would damage it
+            raise UncleanableError(_UNUSUAL)  # compressed content would be damaged by spaces
     return kinds
 
 
@@ -173,7 +176,7 @@ def _locations(octets: bytes, meta: list[_Box]) -> Iterator[tuple[int, list[tupl
         item = reader.number(wide)
         method = reader.number(2) & 15 if version else 0
         if reader.number(2) or method > 1 or version > 2:
-            raise UncleanableError(_UNUSUAL)  # in another file, or in another item
+            raise UncleanableError(_UNUSUAL)  # the data is in another file or in another item
         origin = reader.number(base) + (_one(meta, b"idat").body if method else 0)
         extents: list[tuple[int, int]] = []
         for _ in range(reader.number(2)):

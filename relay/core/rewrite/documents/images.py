@@ -1,8 +1,8 @@
 """Cleans pictures: segments of JPEG, chunks of PNG and WebP, blocks of GIF.
 
-TIFF and HEIF refer to data by offset and have modules of their own. As with header fields, a list names the parts that
-may stay: those that draw the picture. Data after the end of a picture is removed too, because phones put films and
-thumbnails there.
+TIFF and HEIF files refer to their data by offset and have modules of their own. For each format a list names the pieces
+that are kept, which are those that draw the picture. Data after the end of a picture is removed too, because phones
+store films and thumbnails there.
 """
 
 import re
@@ -23,7 +23,10 @@ _MOST_SUB_BLOCKS: Final = 1_000_000
 
 
 def cleaner(octets: bytes) -> Cleaner | None:
-    """Returns the function that cleans the picture, by signature, never by name; None for other files."""
+    """Returns the function that cleans the picture, or None for other files.
+
+    The signature at the beginning of the file decides, never its name.
+    """
     if octets.startswith(b"\xff\xd8\xff"):
         return jpeg
     if octets.startswith(_PNG):
@@ -48,7 +51,7 @@ _EXIF: Final = b"Exif\0\0"
 
 
 def jpeg(octets: bytes) -> bytes:
-    """Returns the cleaned picture. Raises UncleanableError, as all functions here do."""
+    """Returns the cleaned picture. Like all cleaning functions here, raises UncleanableError for a damaged picture."""
     kept = [octets[:2]]
     turned = 1
     place = 1
@@ -195,7 +198,7 @@ def webp(octets: bytes) -> bytes:
 
 
 def _riff(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the chunks with their heads and their padding."""
+    """Yields the type and the octets of each chunk; the octets include the head and the padding."""
     at = 12
     stop = 8 + int.from_bytes(octets[4:8], "little")
     if stop > len(octets):

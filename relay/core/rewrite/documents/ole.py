@@ -1,8 +1,8 @@
 """Cleans Word, Excel and PowerPoint files from before 2007 (MS-CFB): overwrites the names of people with blanks.
 
 The file keeps its length, and no other octet moves. The names are in the property sets (MS-OLEPS), in Word's lists of
-savers, reviewers and variables (MS-DOC), and in the record of the last user of Excel (MS-XLS) and PowerPoint (MS-PPT).
-Names that Word and Excel from before 1997 store outside the property sets stay.
+authors who saved the file, of reviewers and of variables (MS-DOC), and in the record of the last user of Excel (MS-XLS)
+and PowerPoint (MS-PPT). Names that Word and Excel from before 1997 store outside the property sets are not removed.
 """
 
 import re
@@ -20,7 +20,7 @@ _DAMAGED: Final = "the file is damaged"
 
 
 def clean(octets: bytes) -> bytes:
-    """Returns the cleaned file. Raises UncleanableError, also if there is no property set."""
+    """Returns the cleaned file. Raises UncleanableError if it is damaged, encrypted or without a property set."""
     file = Compound(octets)
     found = False
     try:
@@ -76,7 +76,7 @@ def _blank(content: bytearray, at: int) -> None:
 
 
 def _named(content: bytearray, fields: dict[int, int]) -> Iterator[int]:
-    """Yields the fields whose name says that they hold the name of a person."""
+    """Yields the numbers of the fields whose names say that their values are names of people."""
     if _NAMES not in fields:
         return
     is_wide = _CODE_PAGE in fields and struct.unpack_from("<4xH", content, fields[_CODE_PAGE]) == (_UTF_16,)
@@ -103,7 +103,10 @@ _WRITE_ACCESS, _FILE_PASS = 0x005C, 0x002F
 
 
 def _workbook(content: bytearray) -> None:
-    """Blanks the last user, which is among the first records (MS-XLS 2.4.349). Two spaces mean nobody."""
+    """Blanks the name of the last user, which is in one of the first records (MS-XLS 2.4.349).
+
+    An empty name is written as two spaces.
+    """
     at = 0
     for _ in range(_MOST_FIELDS):
         kind, length = struct.unpack_from("<HH", content, at)
@@ -117,7 +120,7 @@ def _workbook(content: bytearray) -> None:
 
 
 def _current_user(content: bytearray) -> None:
-    """Blanks the last user of a presentation (MS-PPT 2.3.2)."""
+    """Blanks the name of the last user of a presentation (MS-PPT 2.3.2)."""
     (length,) = struct.unpack_from("<H", content, 20)
     _fill(content, 28, length, b" ")
     wide = 28 + length + 4
@@ -177,7 +180,7 @@ def _list(main: bytearray, number: int) -> tuple[int, int]:
 
 
 def _strings(table: bytearray, at: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Yields number, place and octets of each string in a table of strings (STTB)."""
+    """Yields the number, the offset and the size in octets of each string in a table of strings (STTB)."""
     if not size:
         return
     extended, count, beside = struct.unpack_from("<HHH", table, at)
@@ -191,7 +194,7 @@ def _strings(table: bytearray, at: int, size: int) -> Iterator[tuple[int, int, i
 
 
 def _commenters(table: bytearray, at: int, size: int) -> None:
-    """Blanks the names of commenters, each of which stands behind its length (Xst)."""
+    """Blanks the names of commenters. In the table the length of each name stands before the name (Xst)."""
     end = at + size
     while at < end:
         (letters,) = struct.unpack_from("<H", table, at)
@@ -202,8 +205,8 @@ def _commenters(table: bytearray, at: int, size: int) -> None:
 def _initials(table: bytearray, at: int, size: int) -> None:
     """Blanks the initials of commenters.
 
-    The table has the places of the comments, of four octets each, and then one record of 30 octets per comment
-    (ATRDPre10), which begins with up to nine letters.
+    The table begins with the positions of the comments, four octets each. One record of 30 octets for each comment
+    follows (ATRDPre10), which begins with up to nine letters.
     """
     comments = max(0, size - 4) // 34
     for number in range(comments):

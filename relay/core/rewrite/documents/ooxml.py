@@ -1,7 +1,7 @@
-"""Cleans Word, Excel and PowerPoint files (ECMA-376): empties their author fields, and cleans the pictures in them.
+"""Cleans Word, Excel and PowerPoint files (ECMA-376): empties their author fields and cleans their pictures.
 
-Data that links them to other files of the same person is removed too. All other members stay as compressed. The archive
-is written again with the members in their order, so that no octets between them are left.
+Data that links a file to other files of the same person is removed too. All other members keep their compressed octets.
+The archive is written again with its members in the same order, so that no octets between the members remain.
 """
 
 import re
@@ -39,11 +39,11 @@ _OF_DAMAGE: Final = (
     OverflowError,
 )
 _Rule = Callable[[bytes], bytes]
-_AUTHOR: Final = b"Author"  # the name that Word itself writes in place of a removed one
+_AUTHOR: Final = b"Author"  # the name that Word itself writes in place of a removed name
 _QUOTED_AUTHOR: Final = b'"' + _AUTHOR + b'"'
 
 
-# A tag up to here. It is atomic, because repeated attempts would make it quadratic.
+# The inside of a tag up to a place. The group is atomic, because backtracking would take quadratic time.
 _INSIDE: Final = re.compile(rb"<?(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)")
 _PREFIX: Final = rb"(?:[A-Za-z0-9]+:)?"
 
@@ -54,7 +54,10 @@ def _element(names: bytes, new: bytes = b"") -> _Rule:
 
 
 def _attribute(names: bytes) -> _Rule:
-    """Returns a rule that empties an attribute, inside tags only, because text may say `author="me"` too."""
+    """Returns a rule that replaces the values of attributes by "Author".
+
+    The rule changes attributes inside tags only, because ordinary text may contain `author="me"` too.
+    """
     pattern = re.compile(rb"(\s" + _PREFIX + rb"(?:" + names + rb")\s*=\s*)(?:\"[^\"<]+\"|'[^'<]+')")
 
     def named_anew(content: bytes) -> bytes:
@@ -113,7 +116,7 @@ def is_ooxml(octets: bytes) -> bool:
 
 
 def clean(octets: bytes) -> bytes:
-    """Returns the cleaned file. Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError if the file is damaged, encrypted or too big."""
     try:
         with zipfile.ZipFile(BytesIO(octets)) as archive:
             members = archive.infolist()
@@ -154,7 +157,7 @@ def _changed(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> dict[s
 
 
 def _cleaned(picture: bytes) -> bytes:
-    """Returns a picture cleaned as an attachment would be; one that cannot be cleaned stays as it is."""
+    """Returns the picture cleaned like an attachment, or unchanged if it cannot be cleaned."""
     cleaner = images.cleaner(picture)
     if cleaner:
         with suppress(UncleanableError):
@@ -163,7 +166,10 @@ def _cleaned(picture: bytes) -> bytes:
 
 
 def _written(octets: bytes, members: list[zipfile.ZipInfo], changed: dict[str, bytes]) -> bytes:
-    """Returns the archive written again. Names, times and compressed octets of unchanged members stay."""
+    """Returns the archive written again with the changed members.
+
+    The names and times of all members stay, and also the compressed octets of unchanged members.
+    """
     if sum(member.compress_size for member in members) > len(octets):
         raise UncleanableError(_DAMAGED)  # members may overlap, so their sizes together are not bounded
     files: list[bytes] = []

@@ -1,6 +1,7 @@
-"""Cleans PDF: empties the document information and the XMP metadata with pikepdf (the extra `pdf`).
+"""Cleans PDF files: empties the document information and the XMP metadata with pikepdf (the extra `pdf`).
 
-Without it, and for a file that is encrypted, or signed and would change, `clean` raises UncleanableError.
+`clean` raises UncleanableError if pikepdf is not installed, if the file is encrypted, and if the file is signed and
+would change.
 """
 
 from io import BytesIO
@@ -17,7 +18,10 @@ _AUTHOR_FIELDS: Final = ("/Author", "/Creator", "/Producer", "/Company", "/Manag
 
 
 def clean(octets: bytes) -> bytes:
-    """Returns the cleaned file, the same octets if it has no such field. Raises UncleanableError."""
+    """Returns the cleaned file, or the same octets if the file has no author data.
+
+    Raises UncleanableError if the file is damaged, encrypted, too big or signed, or if pikepdf is not installed.
+    """
     try:
         import pikepdf  # noqa: PLC0415 - an extra, and a tenth of a second that most mail never needs
     except ImportError:

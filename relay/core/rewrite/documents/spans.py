@@ -1,6 +1,6 @@
 """Keeps ranges of a file and fills the rest with zeros.
 
-This is for formats that refer to data by offset, so that no octet may be removed.
+This serves formats that refer to data by offset, because in their files no octet may be removed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,10 +9,10 @@ from relay.core.rewrite.documents.damage import UncleanableError
 
 
 def only(octets: bytes, kept: Iterable[tuple[int, int]], replaced: Iterable[tuple[int, bytes]]) -> bytes:
-    """Returns the file with zeros outside of `kept` and `replaced`.
+    """Returns the file with the ranges `kept` and the octets `replaced`, and zeros everywhere else.
 
-    The ranges `kept` may overlap. The octets `replaced` are new; UncleanableError is raised if they overlap another
-    range. Linear in both.
+    The ranges `kept` may overlap each other. Each of `replaced` is an offset and the new octets for it. Raises
+    UncleanableError if new octets overlap another range. The time is linear in the lengths of both.
     """
     new = bytearray(len(octets))
     done, is_replaced = 0, False

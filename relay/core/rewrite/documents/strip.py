@@ -1,7 +1,7 @@
-"""The pass that cleans attached pictures and documents, each by the setting of the plan.
+"""The pass that cleans attached pictures and documents, as far as the plan says so.
 
-A part is decoded only if its declared type or its name says that it is one of them; its first octets then decide
-what it is.
+A part is decoded only if its declared type or its name suggests a picture or a document. Then its first octets decide
+which cleaner runs.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,10 @@ _SILENT: Final = (b"BM",)  # Windows bitmaps hold no such data
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Replaces pictures and documents by cleaned ones, and lists those that could not be cleaned."""
+    """Returns the draft with pictures and documents replaced by cleaned ones.
+
+    A file that could not be cleaned stays unchanged, and a `Change` names the cause.
+    """
     if not (plan.strip_images or plan.strip_documents):
         return draft
     for part in draft.root.walk():

@@ -1,6 +1,6 @@
 """Cleans TIFF 6.0 and BigTIFF: directories keep only the fields that draw the picture; other data becomes zeros.
 
-Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed: for them `clean`
+Raw pictures of cameras are TIFF files too, but no specification says which of their fields are needed. For them `clean`
 raises UncleanableError.
 """
 
@@ -17,10 +17,10 @@ _UNUSUAL: Final = "a camera's raw picture, or one packed in an unusual way"
 
 
 class _Form(NamedTuple):
-    """A variant of the format.
+    """A variant of the TIFF format.
 
-    `order`, `amount` and `offset` are letters of `struct` for the byte order, a number of entries, and a place in
-    the file; `first` is the offset of the place of the first directory.
+    `order`, `amount` and `offset` are format letters of `struct`: for the byte order, for a number of entries, and for
+    an offset in the file. `first` is the position at which the offset of the first directory is stored.
     """
 
     order: str
@@ -45,7 +45,7 @@ _SIZES: Final = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 1
 _LETTERS: Final = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q", 18: "Q"}
 
 _COMPRESSION, _PHOTOMETRIC, _SUB_DIRECTORIES = 259, 262, 330
-_PIECES: Final = ((273, 279), (324, 325))  # places and lengths of strips, of tiles
+_PIECES: Final = ((273, 279), (324, 325))  # offsets and lengths of strips, and of tiles
 _DRAWS: Final = frozenset(
     {254, 255, 256, 257, 258, _COMPRESSION, _PHOTOMETRIC, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282}
     | {283, 284, 286, 287, 288, 289, 290, 291, 292, 293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325}
@@ -63,7 +63,7 @@ class _Field(NamedTuple):
     tag: int
     kind: int
     values: int
-    place: int  # of its value
+    place: int  # the offset of its value
     raw: bytes
 
     @property
@@ -72,7 +72,7 @@ class _Field(NamedTuple):
 
 
 def clean(octets: bytes) -> bytes:
-    """Returns the cleaned file. Raises UncleanableError."""
+    """Returns the cleaned file. Raises UncleanableError if it is damaged, too complex or a raw picture of a camera."""
     form = _FORMS[octets[:4]]
     kept = [(0, form.first + form.width)]
     anew: dict[int, bytes] = {}
@@ -93,9 +93,9 @@ def clean(octets: bytes) -> bytes:
 
 
 def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], bytes, int]:
-    """Returns (the fields that draw the picture, the new octets of the directory, the place of the next directory).
+    """Returns the fields that draw the picture, the new octets of the directory, and the offset of the next directory.
 
-    The new octets contain only these fields and have the same length as before.
+    The new octets contain only these fields and have the same length as the old octets.
     """
     offset = struct.Struct(form.order + form.offset)
     count = struct.Struct(form.order + form.amount)
@@ -121,7 +121,10 @@ def _directory(octets: bytes, at: int, form: _Form) -> tuple[dict[int, _Field], 
 
 
 def _shown(octets: bytes, entries: dict[int, _Field], form: _Form) -> Iterator[tuple[int, int]]:
-    """Yields the ranges of values, strips and tiles."""
+    """Yields the ranges of the file that hold values of fields, strips and tiles.
+
+    Raises UncleanableError for a compression or a colour space that ordinary pictures do not use.
+    """
     compression = _numbers(octets, entries.get(_COMPRESSION), form) or (1,)
     if compression[0] not in _COMPRESSIONS or not _PHOTOMETRICS.issuperset(
         _numbers(octets, entries.get(_PHOTOMETRIC), form)

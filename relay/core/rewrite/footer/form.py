@@ -1,7 +1,8 @@
-"""Writes a footer.
+"""Writes a footer as plain text or as HTML.
 
-Two marks, one above and one below, distinguish it from all other text in any language, charset and style of quoting:
-they are ASCII, too short to be wrapped, and contain no character that HTML or a transfer encoding must escape.
+Two marks, one above and one below the footer, distinguish it from all other text in any language, charset and style of
+quoting. The marks are ASCII, too short to be wrapped, and contain no character that HTML or a transfer encoding must
+escape.
 """
 
 import html
@@ -16,13 +17,16 @@ _BELOW: Final = ".:" + "_" * 32 + ":."
 ABOVE: Final = re.compile(r"\.:-{20,60}:\.")
 BELOW: Final = re.compile(r"\.:_{20,60}:\.")
 SIGN: Final = ".:--------"
-"""The beginning of every mark above a footer."""
+"""The beginning of every mark that stands above a footer."""
 _LONGEST: Final = 200
 _STUFFED: Final = (" ", ">", "From ")  # RFC 3676 §4.4
 
 
 def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool) -> str:
-    """Returns the text to append to `text`. A link has a line of its own, below the line that says what it does."""
+    """Returns the footer as plain text, to be appended to `text`.
+
+    A link stands on a line of its own, below the line with its description.
+    """
     written = [_ABOVE]
     for line in lines:
         says = _one_line(line.text)
@@ -39,9 +43,9 @@ def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool)
 
 
 def as_html(lines: Sequence[FooterLine], language: str, newline: str) -> str:
-    """Returns the HTML to put at the end of a body element.
+    """Returns the footer as HTML, to be put at the end of a body element.
 
-    Each link has its own line, so that no line grows too long.
+    Each link has its own line, so that no line becomes too long.
     """
     written = [_ABOVE, *map(_html_line, lines), _BELOW]
     style = "clear:both;margin-top:1em;color:#666666;font-size:small"

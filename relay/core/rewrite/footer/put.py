@@ -1,7 +1,7 @@
-"""The pass that removes the writer's signed links from every text and puts the reader's footer below the shown text.
+"""The pass that removes the writer's signed links from all texts and puts the reader's footer below the shown text.
 
-Nothing is put inside a signature or an encryption. A mail that shows no text gets a part of its own for the footer,
-because the reader must be able to report a mail that is only a photo, too.
+Nothing is put inside a signed or an encrypted part. If a mail shows no text, the footer becomes a part of its own,
+because the reader must be able to report such a mail too, for example a photo.
 """
 
 import re
@@ -37,9 +37,9 @@ _ASKED: Final = "the marketplace's footer"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Changes the links and the footer of a draft.
+    """Returns the draft with its signed links removed and the footer added.
 
-    Runs after the passes that hide values and before those that only change the form of lines.
+    Runs after the passes that hide values, and before the passes that only change the form of lines.
     """
     if plan.unsubscribe:
         draft = _with_fields(
@@ -62,9 +62,9 @@ def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
 
 
 def _shown(part: Part) -> list[Part]:
-    """Returns the text parts below which a footer must stand, so that every program shows it.
+    """Returns the text parts that need a footer so that every mail program shows it.
 
-    They are the text parts of each alternative; of parts that follow each other only the first with a text counts.
+    They are the text parts of each alternative. Of parts that follow each other, only the first one with a text counts.
     """
     kind = part.content_type
     if not part.children:
@@ -82,7 +82,10 @@ def _shown(part: Part) -> list[Part]:
 
 
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
-    """Changes the text of one part as earlier passes left it. `footer` is None where the part gets no footer."""
+    """Returns the draft with signed links removed from one part, and the footer below its text.
+
+    The text is the text as earlier passes left it. `footer` is None if the part gets no footer.
+    """
     kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
         return draft
@@ -112,7 +115,10 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
 
 
 def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[bytes]]:
-    """Returns edits of a raw body that holds an encoded message, which is treated like the message around it."""
+    """Returns edits of a raw body that contains an encoded message.
+
+    Links are removed from the encoded message in the same way as from the message around it.
+    """
     octets = encodings.decode(raw, part.encoding)
     content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
     try:
@@ -131,7 +137,7 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[b
 
 
 def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]]:
-    """Returns the removals, and the footer at the end of the text."""
+    """Returns the removals, and the edit that puts the footer at the end of the text."""
     if body.is_html:
         end = len(body.text)
         tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
@@ -148,7 +154,7 @@ def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edi
 
 
 def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
-    """Names the new charset in the header of the part, as earlier passes left it."""
+    """Returns the draft with the new charset and encoding named in the header of the part."""
     if part is draft.root:
         kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
         kept = tuple(f for f in draft.fields if f[0] not in ("Content-Type", "Content-Transfer-Encoding"))
@@ -169,7 +175,7 @@ def _recoded(draft: Draft, part: Part, recoded: Recoded) -> Draft:
 
 
 def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
-    """Removes links from the subject and from the fields of parts and of messages inside the message."""
+    """Returns the draft without links in the subject, in fields of parts, and in fields of nested messages."""
     fields = list(draft.fields)
     changes: list[Change] = []
     for at, (name, value) in enumerate(fields):
@@ -193,7 +199,10 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
 
 
 def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
-    """Returns the edit that removes a field with a link. Of Content-Type and Content-Disposition the type stays."""
+    """Returns the edit that removes a field with a link.
+
+    Of Content-Type and Content-Disposition only the type and the charset are kept.
+    """
     kind = {"content-type": part.content_type, "content-disposition": part.disposition}.get(field.name, "")
     if part.children or not words.is_token(kind.replace("/", "")):
         return Edit(field.start, field.end, b"")
@@ -203,7 +212,7 @@ def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:
 
 
 def _beside(edits: Sequence[Edit[bytes]], gone: Sequence[Edit[bytes]]) -> list[Edit[bytes]]:
-    """Returns the edits that touch none of the removed ranges, which are sorted."""
+    """Returns the edits that do not touch any of the removed ranges `gone`, which are sorted."""
     starts = [edit.start for edit in gone]
 
     def is_beside(edit: Edit[bytes]) -> bool:
@@ -235,7 +244,7 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
 
 
 def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
-    """Adds the footer as the last part of a multipart mail."""
+    """Returns the draft with the footer added as the last part of a multipart mail."""
     at = draft.root.children[-1].end + 2
     kind = next((value for name, value in draft.fields if name == "Content-Type"), b"")
     boundary = words.parameters(words.unfold(kind)).get("boundary", "")
@@ -246,7 +255,7 @@ def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
 
 
 def _wrapped(draft: Draft, plan: Plan, part: bytes, added: Change) -> Draft:
-    """Makes the whole mail, unchanged, the first part of a multipart, with the footer as the second one."""
+    """Returns the draft as a multipart: its first part is the unchanged mail, its second part the footer."""
     root = draft.root
     boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'boundary', plan.message_id, size=15))}"
     line = mime.boundary_line(boundary)

@@ -1,7 +1,7 @@
-"""Finds quoted footers of ours, and signed links outside of them.
+"""Finds quoted footers of the relay, and signed links outside of them.
 
-They are removed before another person reads the text. A footer is recognised by its marks, or by its links if one mark
-is missing. Text that a person wrote into the middle of a quoted footer is not part of it: then only the links are
+They are removed before another person reads the text. A footer is recognised by its marks or, if one mark is missing,
+by its links. If a person wrote text into the middle of a quoted footer, this text is kept, and only the links are
 removed.
 """
 
@@ -19,7 +19,7 @@ from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks
 from relay.core.rewrite.footer.form import ABOVE, BELOW, SIGN
 
-_MOST_FOOTERS: Final = 100  # in a text with more of them, the rest loses only its links
+_MOST_FOOTERS: Final = 100  # if a text has more footers, only the links of the rest are removed
 _MOST_LINES: Final = 40
 _LONGEST_LINE: Final = 2_000
 _MOST_WORDS: Final = 400  # counted in characters, without the links
@@ -27,7 +27,7 @@ _MOST_MARKUP: Final = 8_000
 _QUOTE: Final = re.compile(r"(?:[ \t]*[>|])*[ \t]*")
 _LABEL: Final = re.compile(r"[^\r\n]{1,80}[:：][ \t]*\r?\n\Z")
 _VOID: Final = frozenset({"area", "base", "br", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_GOES: Final = _VOID | {"a", "http", "https"}  # the last two come from links in angle brackets, which look like tags
+_GOES: Final = _VOID | {"a", "http", "https"}  # a link in angle brackets looks like a tag named http or https
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
@@ -38,7 +38,7 @@ _START: Final = attrgetter("start")
 
 
 def removals(body: TextBody, links: OwnLinks) -> list[Edit[str]]:
-    """Returns the edits that remove footers and links, sorted. For nearly every text the list is empty."""
+    """Returns the edits that remove footers and links, sorted. The list is empty for nearly every text."""
     found = links.find(body.text, is_html=body.is_html, is_delsp=textbody.has_delsp(body.part))
     if not found and SIGN not in body.text:
         return []
@@ -59,7 +59,7 @@ def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]
         end = _plain_end(text, mark.end(), prefix.count(">"), links)
         if end and _QUOTE.fullmatch(prefix):
             above = _line_start(text, line_start - 1)
-            # The empty line between mail and footer goes too.
+            # The empty line between the mail and the footer is removed too.
             is_empty = line_start and _QUOTE.fullmatch(text[above:line_start].rstrip("\r\n"))
             yield Edit(above if is_empty else line_start, end, "")
         elif end:
@@ -67,7 +67,7 @@ def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]
 
 
 def _plain_end(text: str, at: int, depth: int, links: Sequence[Edit[str]]) -> int | None:
-    """Returns the end of the footer whose first mark ends at `at`; None if it is not a footer."""
+    """Returns the end of the footer whose first mark ends at `at`, or None if the text there is not a footer."""
     end, words = None, 0
     for number in range(_MOST_LINES):
         line_end = _line_end(text, at)
@@ -99,7 +99,8 @@ def _overlapping(links: Sequence[Edit[str]], start: int, end: int) -> list[Edit[
 def _line_of(text: str, link: Edit[str]) -> Edit[str]:
     """Returns the edit that removes a link.
 
-    If the link is alone on its line, the whole line is removed, and so is the line above if it labels the link.
+    If the link is alone on its line, the whole line is removed, and also the line above if that line is the label of
+    the link.
     """
     start, end, _ = link
     line_start, line_end = _line_start(text, start), _line_end(text, end)
@@ -110,7 +111,11 @@ def _line_of(text: str, link: Edit[str]) -> Edit[str]:
 
 
 def _line_start(text: str, at: int) -> int:
-    """Returns the start of a line; in a line that is too long for a footer, some place in it."""
+    """Returns the start of the line that contains `at`.
+
+    Looks back over a limited number of characters: in a line that is too long for a footer, returns a place in the
+    line.
+    """
     return text.rfind("\n", max(0, at - _LONGEST_LINE), max(0, at)) + 1 or max(0, at - _LONGEST_LINE)
 
 
@@ -150,7 +155,11 @@ def _is_footer(markup: str) -> bool:
 
 
 def _element(text: str, link: Edit[str]) -> Edit[str]:
-    """Returns the edit that removes an anchor up to its end tag, a tag without an end tag, or else the link alone."""
+    """Returns the edit that removes the HTML element that contains the link.
+
+    For an anchor the element reaches up to its end tag. If the link is not in a tag that may be removed, only the link
+    is removed.
+    """
     start, end, _ = link
     opened = text.rfind("<", max(0, start - _LONGEST_ANCHOR), start)
     if opened < 0 or opened < text.rfind(">", max(0, start - _LONGEST_ANCHOR), start):
@@ -167,9 +176,9 @@ def _element(text: str, link: Edit[str]) -> Edit[str]:
 
 
 def _emptied(text: str, start: int, end: int) -> Edit[str]:
-    """Returns the edit that removes a footer together with the elements that would be left empty.
+    """Returns the edit that removes a footer together with the elements that would become empty.
 
-    They are elements around the whole footer, or elements that it begins or ends in.
+    These are elements around the whole footer, and elements in which the footer begins or ends.
     """
     for _ in range(_DEEPEST):
         left = [kind for kind, _tag in _halves(text[start:end])]
@@ -190,9 +199,9 @@ def _emptied(text: str, start: int, end: int) -> Edit[str]:
 
 
 def _tags_left(markup: str) -> str:
-    """Returns the tags whose counterpart is outside the removed markup.
+    """Returns the tags in `markup` whose start or end tag is outside of it.
 
-    They stay, so that the rest keeps its structure.
+    These tags are kept, so that the rest of the HTML keeps its structure.
     """
     return "".join(tag for _, tag in _halves(markup))
 

@@ -1,9 +1,9 @@
 """Hides every known address of both parties and every name of the writer's machines (R-REW-01, R-REW-04).
 
-They are found in every form in which they can be written. Octets that need no change stay as they are, and each change
+They are found in all forms in which they can be written. Octets that need no change stay as they are, and each change
 is listed (R-REW-08). `find` knows the hidden values, and `search` looks for them in all readings of a text. `bodies`,
-`fields` and `structure` know the places where hidden values can stand. `scrub` goes through a message once and collects
-the edits.
+`fields` and `structure` know the places that can contain hidden values. `scrub` goes through a message once and
+collects the edits.
 """
 
 from relay.core.rewrite.scrub.find import addresses, domain_pattern, mailbox_pattern
@@ -14,6 +14,6 @@ __all__ = ["apply", "forget", "in_text"]
 
 
 def forget() -> None:
-    """Drops the compiled searches for addresses and names of people, which are kept for the next message of a pair."""
+    """Drops the compiled patterns for addresses and names of people, which are cached between messages."""
     for kept in (addresses, domain_pattern, mailbox_pattern, names, name_pattern):
         kept.cache_clear()

@@ -1,4 +1,4 @@
-"""Scrubs the body of one leaf: searches all readings of its decoded text, and returns edits of the raw octets."""
+"""Scrubs the body of one leaf: searches its decoded text in all readings, and returns edits of the raw octets."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,22 +27,25 @@ _MACHINE: Final = re.compile(
     r"(\S[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
-# The full-width at sign in each codec. In octets without it, reading by that codec finds no more than reading octet by
-# octet.
+# The full-width at sign in each codec. If it does not occur in the octets, a search of the text in that codec finds no
+# more than a search of the single octets.
 _WIDE_AT: Final = tuple(
     (codec, "\uff20".encode(codec)) for codec in ("utf_8", "cp932", "euc_jp", "gb18030", "cp949", "cp950")
 )
 
 
 def is_text(part: Part) -> bool:
-    """Whether mail programs show or open the leaf as text. A part that could not be split is shown as it stands."""
+    """Returns whether mail programs show or open the leaf as text.
+
+    A part that could not be split counts as text, because programs show its raw content.
+    """
     return declared_kind(part) is not None
 
 
 def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Returns edits of the raw body of a text, sorted, and the occurrences that they hide.
+    """Returns edits of the raw body of a text part, sorted, and the occurrences that the edits hide.
 
-    Both are empty if the text contains no hidden value.
+    Both lists are empty if the text contains no hidden value.
     """
     octets = encodings.decode(raw, part.encoding)
     edits, hits = _Text(part, kind, secrets).edits(octets)
@@ -52,9 +55,9 @@ def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tupl
 
 
 def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Returns edits of a raw body that is not text, and the occurrences that they hide.
+    """Returns edits of a raw body that is not text, and the occurrences that the edits hide.
 
-    Such a body is not opened here (R-REW-06), but those of its octets that a person can read in the raw mail are
+    The file in such a body is not opened here (R-REW-06). Only octets that a person can read in the raw mail are
     searched.
     """
     if encoding == "base64":
@@ -66,9 +69,9 @@ def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list
 
 
 def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-    """Returns edits of a base64 body with values between its digits, and the occurrences.
+    """Returns edits of a base64 body with hidden values between its digits, and the occurrences.
 
-    Mail programs skip such octets, but a person who looks at the source reads them. Mailing lists add their footers in
+    Mail programs skip such octets, but a person who looks at the source can read them. Mailing lists add footers in
     this way.
     """
     if encoding != "base64" or b"@" not in raw:
@@ -78,7 +81,7 @@ def hidden_in_noise(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[l
 
 
 class _Text:
-    """One text with the ways of reading it."""
+    """One text part with the ways in which its text can be read."""
 
     def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
@@ -114,7 +117,7 @@ class _Text:
         if found and _after(octets, codec, found)[0] != apply_edits(text, hits):
             return self._anew(octets, text, codec), found
         if len(text) != len(octets) and (codec != "utf_8" or "\ufffd" in text):
-            # No address may stand in the octets either. Those of valid UTF-8 hold no more than the text.
+            # The octets must not contain an address either. Valid UTF-8 octets contain no more addresses than the text.
             found = merged(found + self._secrets.find(octets.decode("latin-1")))
         if not found:
             return [], []
@@ -132,10 +135,10 @@ class _Text:
         return merged(hits) if hits else hits
 
     def _anew(self, octets: bytes, text: str, codec: str) -> list[Edit[bytes]]:
-        """Returns one edit that replaces the whole text, searched again until it is clean.
+        """Returns one edit that replaces the whole text by the text without hidden values.
 
-        It is needed for codecs whose characters have no octets of their own (UTF-7, HZ), and for an address that
-        appears when another one around it is gone.
+        The text is searched again after each replacement. This is needed for codecs in which a character has no octets
+        of its own (UTF-7, HZ), and for an address that appears only after another one around it was removed.
         """
         for _ in range(_ROUNDS):
             hits = self._search(text)
@@ -146,9 +149,10 @@ class _Text:
 
 
 def _may_be_another(octets: bytes, codec: str) -> bool:
-    """Whether the declared charset can be wrong.
+    """Returns whether the declared charset may be wrong.
 
-    A charset with several octets per letter would not decode by chance.
+    It is surely right if the octets decode without an error to characters of several octets, because that does not
+    happen by chance.
     """
     if octets.isascii():
         return False
@@ -157,11 +161,11 @@ def _may_be_another(octets: bytes, codec: str) -> bool:
 
 
 def _machines(text: str) -> Iterator[Occurrence]:
-    """Yields the program and the servers that a receipt or report names (RFC 8098 §3.2, RFC 3464 §2)."""
+    """Yields the programs and servers that a receipt or a report names (RFC 8098 §3.2, RFC 3464 §2)."""
     return (Occurrence(match.start(1), match.end(1), HIDDEN, "host") for match in _MACHINE.finditer(text))
 
 
 def _after(octets: bytes, codec: str, hits: Sequence[Occurrence]) -> tuple[str, list[Edit[bytes]]]:
-    """Returns the text that a mail program reads after the edits, and the edits."""
+    """Returns the text that a mail program reads after `hits` are replaced, and the edits that replace them."""
     edits = encodings.encoded_edits(octets, codec, ((hit.start, hit.end, hit.replacement) for hit in hits))
     return encodings.decode_text(apply_edits(octets, edits), codec), edits

@@ -1,11 +1,11 @@
 """Scrubs iCalendar (RFC 5545) and vCard (RFC 2426, RFC 6350, and version 2.1, which phones write).
 
-It reads folded lines and encoded values, and also hides the real names beside a known address. Lines without a hidden
-value stay as they are; a line with one is written again and folded at 75 octets.
+Reads folded lines and encoded values, and also hides the real names beside a known address. Lines without a hidden
+value stay as they are. A line with a hidden value is written again and folded at 75 octets.
 
-An address in a card shows which party the card describes: then every name in it is the real name of that party. An id
-that may name a machine is replaced, by the same id in every update of its event. Ids of the big calendar services stay,
-so that replies find their event.
+An address in a card shows which party the card describes, so every name in that card is the real name of the party. An
+id that may name a machine is replaced, by the same id in every update of its event. Ids of the big calendar services
+are kept, so that replies find their events.
 """
 
 import binascii
@@ -37,7 +37,7 @@ _WIDTH: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class _Property:
-    """One logical line with its place in the text. `value` is unfolded and decoded."""
+    """One logical line with its place in the text. `value` is the value after unfolding and decoding."""
 
     start: int
     end: int
@@ -48,9 +48,9 @@ class _Property:
 
 
 def occurrences(text: str, secrets: HiddenValues) -> list[Occurrence]:
-    """Returns occurrences that are whole lines, with the lines that take their place.
+    """Returns occurrences that cover whole lines, each with the line that replaces it.
 
-    Other text is left to other searches.
+    Only lines of calendars and cards are searched; other modules search the rest of the text.
     """
     if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
         return []
@@ -89,7 +89,7 @@ def _properties(text: str) -> Iterator[_Property]:
 
 
 def _soft_end(text: str, start: int) -> int:
-    """Returns the end of a line whose quoted-printable value continues after soft line breaks."""
+    """Returns the end of the line that starts at `start`, including its continuations after soft line breaks."""
     while True:
         end = text.find("\n", start)
         if end < 0:
@@ -152,7 +152,11 @@ def _hits(text: str, secrets: HiddenValues, *, label: bool) -> list[Occurrence]:
 
 
 def _written(line: _Property, value: str) -> str:
-    """Returns the line with a new value, encoded as before if it is not plain ASCII, then in UTF-8."""
+    """Returns the line with a new value.
+
+    If the old value was encoded, the new value is written as plain ASCII if possible, or else as quoted-printable
+    UTF-8.
+    """
     if not line.is_encoded:
         return _folded(f"{line.name}{line.params}:{value}")
     params = _CHARSET.sub("", _ENCODING.sub("", line.params))
@@ -164,7 +168,7 @@ def _written(line: _Property, value: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """Returns the line folded at 75 octets; each line but the first begins with a space (RFC 5545 §3.1)."""
+    """Returns the line folded at 75 octets; each line except the first begins with a space (RFC 5545 §3.1)."""
     pieces: list[str] = [""]
     width = 0
     for char in line:

@@ -1,7 +1,7 @@
 """Searches text that is encoded inside another text and that mail programs decode when they show it.
 
-Examples are uuencoded files (POSIX), `data:` URLs (RFC 2397), and encoded-words in header lines that were pasted or
-forwarded as text.
+Examples are uuencoded files (POSIX), `data:` URLs (RFC 2397), and encoded words (RFC 2047) in header lines that were
+pasted or forwarded as text.
 """
 
 import binascii
@@ -57,7 +57,7 @@ def _line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:
-        # Trailing spaces are lost on the way, and some programs write the length of the last line wrong.
+        # Servers remove trailing spaces, and some programs write a wrong length for the last line.
         width = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
         try:
             return binascii.a2b_uu(line[:width]) if line else b""

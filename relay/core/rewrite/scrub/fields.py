@@ -12,7 +12,7 @@ from relay.core.mail.edits import apply_edits
 from relay.core.rewrite.scrub.occurrence import Occurrence
 
 Search = Callable[[str], list[Occurrence]]
-"""Finds the hidden values in a decoded field value. How it searches depends on the field."""
+"""A function that finds the hidden values in a decoded field value. Its options depend on the field."""
 
 _WORD: Final = rb"=\?[^?\s]{1,80}\?[BbQq]\?[^?\r\n]*\?="
 _ONE: Final = re.compile(_WORD)
@@ -24,10 +24,10 @@ _MAILBOX_PIECE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[,;:]|[^",;:<
 
 
 def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
-    """Returns the new value of an unstructured field, and the occurrences.
+    """Returns the new value of an unstructured field, and the occurrences that were hidden.
 
-    It takes any other field, too, that may contain encoded-words (RFC 2047). Without an occurrence the new value is
-    `raw` itself.
+    The function also serves other fields that may contain encoded words (RFC 2047). Without an occurrence the new value
+    is `raw` itself.
     """
     if b"=?" not in raw:
         hits = search(raw.decode("latin-1"))
@@ -41,15 +41,15 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
         new = _by_runs(raw, search)
         if new != raw and not _read(new, search):
             return new, hits
-    # A value that is left crosses the limits of encoded-words, or is raw 8-bit text. The whole field is encoded again.
+    # A hidden value that remains spans several encoded words, or is raw 8-bit text. The whole field is encoded again.
     scrubbed = apply_edits(value := words.decode(words.unfold(raw)), search(value))
     return _ended(raw, scrubbed.encode("ascii") if scrubbed.isascii() else words.encode(scrubbed)), hits
 
 
 def _read(raw: bytes, search: Search) -> list[Occurrence]:
-    """Returns the occurrences in the decoded value or, if there are none, in the octets as written.
+    """Returns the occurrences in the decoded value or, if there are none, in the raw octets.
 
-    The limits of encoded-words end a token in the octets, but are not visible in the decoded value.
+    In the octets an encoded word ends a token, which is not visible in the decoded value.
     """
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
@@ -59,9 +59,10 @@ def _ended(raw: bytes, value: bytes) -> bytes:
 
 
 def _by_runs(raw: bytes, search: Search) -> bytes:
-    """Returns the value scrubbed piece by piece.
+    """Returns the value with each of its pieces scrubbed.
 
-    The pieces are the runs of encoded-words and the plain text between them; then each encoded-word alone.
+    First the pieces are the runs of encoded words and the plain text between them. Then each single encoded word is a
+    piece.
     """
     for pattern in (_RUN, _ONE):
         pieces: list[bytes] = []
@@ -96,10 +97,10 @@ def _encoded(raw: bytes, search: Search) -> bytes:
 
 
 def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
-    """Returns the new value of an address field in a message inside the message, and the occurrences.
+    """Returns the new value of an address field of a nested message, and the occurrences that were hidden.
 
-    A known mailbox loses its display name together with its address, because the display name is a real name
-    (R-REW-01).
+    If a mailbox is known, its display name is removed together with its address, because the display name is a real
+    name (R-REW-01).
     """
     value = words.unfold(raw)
     hits = [hit for reading in _mailbox_readings(value) for hit in search(reading)]
@@ -117,7 +118,7 @@ def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
 
 
 def _mailbox_readings(written: bytes) -> Iterator[str]:
-    """Yields the ways in which the value can be read.
+    """Yields the texts as which programs may read the value.
 
     Comments and white space may stand around each dot and at sign, and quotes around each word (RFC 5322 §4.4).
     """
@@ -137,11 +138,11 @@ def _mailbox(written: bytes, search: Search) -> bytes:
 def parameters(
     kind: str, raw: bytes, known: Mapping[str, str], search: Search, *, force: bool = False
 ) -> tuple[bytes, list[Occurrence]]:
-    """Returns the new value of Content-Type or Content-Disposition, and the occurrences.
+    """Returns the new value of Content-Type or Content-Disposition, and the occurrences that were hidden.
 
-    Without an occurrence the new value is `raw` itself, unless `force` says that `kind` or `known` must take its place.
-    Otherwise the value is built from `kind` and `known`, the parameters by name, which are scrubbed. Both `known` and
-    `raw` are searched, because mail programs do not agree which of two parameters of one name counts.
+    Without an occurrence the new value is `raw` itself, unless `force` is true. Otherwise the value is built from
+    `kind` and from `known`, the parameters by name, after scrubbing. Both `known` and `raw` are searched, because mail
+    programs do not agree which one counts if a parameter name occurs twice.
     """
     hits: list[Occurrence] = []
     rebuilt = [kind]
@@ -159,9 +160,9 @@ def parameters(
 
 
 def _read_parameter(value: str, search: Search) -> tuple[str, list[Occurrence]]:
-    """Returns the value as it is to be read, and the occurrences in it.
+    """Returns the value as a text, and the occurrences in it.
 
-    Octets outside ASCII may be those of a charset.
+    If the value has octets outside ASCII and no occurrence, these octets are read as text of a charset.
     """
     found = search(value)
     if not found and not value.isascii():

@@ -1,7 +1,7 @@
 """Finds hidden values in a decoded text: known addresses, machines of the trace, Content-IDs, real names.
 
-The search begins at the rarest literal (`@domain`, a host, `cid:`) and only then looks at a bounded piece of text
-around it, so its cost is linear in the length of the text.
+The search first looks for the rarest literal (`@domain`, a host, `cid:`), and then examines a piece of limited length
+around it. So the time is linear in the length of the text.
 """
 
 import re
@@ -18,12 +18,12 @@ from relay.core.rewrite.scrub.names import Names
 from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 from relay.core.rewrite.scrub.spellings import spellings
 
-# An address is a whole token: no character with which a mailbox name goes on may touch it. Letters outside ASCII do
-# touch addresses in Japanese prose.
+# An address is a whole token: no character of a mailbox name may stand directly before it. Letters outside ASCII may,
+# because in Japanese prose they stand directly before addresses.
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._+-])"
 _TAG: Final = r"(?:\+[^\s@<>\"(),:;]{0,64})?"
 _LONGEST_TAG: Final = 70
-# The local part of an address that is on no list: only characters that prose and markup around it rarely end with.
+# The local part of an unlisted address: only characters with which the prose or markup before it rarely ends.
 _LOCAL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
 _FOREIGN_LOCAL: Final = re.compile(r"[\w.+-]{1,64}\Z")
 _QUOTED_LOCAL: Final = re.compile(r'"[^"\r\n]{1,64}"\Z')
@@ -32,7 +32,7 @@ _QUOTED_LOCAL: Final = re.compile(r'"[^"\r\n]{1,64}"\Z')
 class _Domain:
     """The known mailboxes at one domain.
 
-    If the whole domain belongs to a party, all other mailboxes there have the alias `anybody`.
+    If the whole domain belongs to one party, `anybody` is the alias for all other mailboxes there.
     """
 
     def __init__(self, mailboxes: Sequence[tuple[str, str]], anybody: str | None) -> None:
@@ -42,7 +42,7 @@ class _Domain:
         self._reach = max(map(len, self._names), default=0) + _LONGEST_TAG
 
     def before(self, text: str, at: int, *, whole: bool) -> tuple[int, str] | None:
-        """Returns the start of the mailbox name that ends at `at`, and its alias; None if it is unknown."""
+        """Returns the start of the mailbox name that ends at `at`, and its alias; None for an unknown name."""
         match = mailbox_pattern(self._names, whole=whole).search(text, max(0, at - self._reach), at)
         if match is not None:
             assert match.lastindex
@@ -63,8 +63,8 @@ def _local_start(text: str, at: int) -> int:
 class Addresses:
     """All known addresses of both parties with their aliases, and the domains that belong to a party as a whole.
 
-    A pattern is compiled when a text names its domain, so that the work for any other text does not depend on the
-    addresses that one side must not learn.
+    A pattern for a domain is compiled only if a text contains that domain. So the time for any other text does not
+    depend on the addresses, which the reader must not learn.
     """
 
     def __init__(self, disguise: Iterable[tuple[str, str]], domains: Iterable[tuple[str, str]]) -> None:
@@ -77,20 +77,23 @@ class Addresses:
         for address, alias in sorted(disguise):
             local, _, domain = address.rpartition("@")
             bare = local.strip('"')
-            # Nearly all are ASCII, and cost no call: how many addresses there are must not show in the work.
+            # Nearly all are ASCII and need no call, so that the time does not reveal the number of addresses.
             forms = (bare,) if bare.isascii() else spellings(bare)
             for spelling in _spellings(domain) if "xn--" in domain else (domain,):
                 known = by_domain.setdefault(spelling, [])
                 for form in forms:
                     known.append((form, alias))
-        # Longer domains come first, because of two that begin alike the longer one is meant.
+        # Longer domains come first, because the longer of two domains with the same beginning must match.
         self._found = found = sorted(by_domain, key=len, reverse=True)
         self._literals = [f"@{domain if domain.isascii() else domain.partition('.')[0]}" for domain in found]
         self._by_domain = by_domain
         self._anybody = anybody
 
     def find(self, text: str, low: str, *, whole: bool) -> Iterator[Occurrence]:
-        """Yields the occurrences. `low` is the text in lower case; `whole` as in `HiddenValues.find`."""
+        """Yields the occurrences of addresses.
+
+        `low` is the text in lower case. `whole` has the meaning that it has in `HiddenValues.find`.
+        """
         named = [place for place, literal in enumerate(self._literals) if literal in low]
         if not named:
             return
@@ -105,7 +108,11 @@ class Addresses:
 
 @lru_cache(maxsize=4096)
 def mailbox_pattern(names: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
-    """Returns the pattern of a mailbox name at the end of a text; its groups are the names, in order."""
+    """Returns the pattern of a mailbox name at the end of a text.
+
+    Each group is one of `names`, in order. With `whole` all groups occur twice: first for names without quotes, then
+    for quoted names.
+    """
     known = "|".join([f"({re.escape(local)})" for local in names]) or "(?!)"
     # The quoted form is the same mailbox (RFC 5321 §4.1.2), and needs no limit between tokens.
     pattern = rf'(?:{_BEFORE}(?:{known}){_TAG}|"(?:{known}){_TAG}")\Z' if whole else rf'"?(?:{known}){_TAG}"?\Z'
@@ -114,7 +121,7 @@ def mailbox_pattern(names: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def domain_pattern(domains: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
-    """Returns the pattern of an at sign before one of the domains; group n is the n-th of them."""
+    """Returns the pattern of an at sign before one of the domains; group n is the n-th domain."""
     names = "|".join([f"({_domain_pattern(domain)})" for domain in domains])
     return re.compile(rf"@(?:{names}){AFTER if whole else ''}", re.IGNORECASE)
 
@@ -125,7 +132,7 @@ def _domain_pattern(domain: str) -> str:
 
 
 def _spellings(domain: str) -> tuple[str, ...]:
-    """Returns a domain as A-labels, and as the U-labels that people see (RFC 5890 §2.3.2.1)."""
+    """Returns the domain as A-labels, and as U-labels, which people see (RFC 5890 §2.3.2.1)."""
     if "xn--" not in domain:
         return (domain,)
     try:
@@ -141,11 +148,11 @@ def addresses(disguise: frozenset[tuple[str, str]], domains: frozenset[tuple[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenValues:
-    """The values that must not pass in one message.
+    """The values that must be hidden in one message.
 
-    `content_ids` maps old ids to new ones, both without brackets. `names` are real names, which are hidden in places
-    for names, and in running text only with `names_in_text`. `domain` and `key` make the new ids for those that name a
-    machine.
+    `content_ids` maps old Content-IDs to new ones, both without brackets. `names` are real names; they are hidden in
+    places for names, and in running text only if `names_in_text` is true. `domain` and `key` are used to make new ids
+    for ids that name a machine.
     """
 
     addresses: Addresses
@@ -159,8 +166,8 @@ class HiddenValues:
     def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Occurrence]:
         """Returns the occurrences, sorted and without overlap.
 
-        With `whole=False`, values inside a longer token are found too, as file names and boundaries hold them.
-        `label`: the text stands in a place where people and files are named.
+        With `whole=False`, values inside a longer token are found too, because file names and boundaries contain such
+        values. `label` says that the text stands in a place for names of people or files.
         """
         low = text.lower()
         hits = list(self.addresses.find(text, low, whole=whole)) if "@" in low else []
@@ -174,7 +181,7 @@ class HiddenValues:
     def opaque(self, what: str, old: str) -> str:
         """Returns an id that is the same for the same `what` and `old` in all mail of the pair.
 
-        RFC 2392 and RFC 5545 §3.8.4.7 require it to be unique.
+        The id is unique, as RFC 2392 and RFC 5545 §3.8.4.7 require.
         """
         return keyed.base32(keyed.tag(self.key, what, old, size=15))
 

@@ -1,6 +1,7 @@
-"""Finds the machines of a message's trace in a text: host names, and IP addresses however they are written.
+"""Finds the machines of a message's trace in a text: host names, and IP addresses in any spelling.
 
-An IPv6 address has many spellings (RFC 4291 §2.2), so a text that looks like one is parsed and compared as a number.
+An IPv6 address has many spellings (RFC 4291 §2.2), so a text that looks like an IPv6 address is parsed and compared as
+a number.
 """
 
 import ipaddress
@@ -14,18 +15,18 @@ from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
 _SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
 AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
-"""The end of a domain. A capital after a dot is more often the next sentence than another label."""
+"""The pattern for the end of a domain. A capital letter after a dot mostly begins a sentence and not a label."""
 # An address literal has the tag `IPv6:` (RFC 5321 §4.1.3).
 _IPV6: Final = re.compile(
     r"(?:(?<=ipv6:)|(?<![0-9A-Za-z:.]))(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3}(?![0-9A-Za-z:])",
     re.IGNORECASE,
 )
 
-_MAPPED: Final = "ffff:"  # an IPv4 address as an IPv6 one (RFC 4291 §2.5.5.2)
+_MAPPED: Final = "ffff:"  # an IPv4 address in the form of an IPv6 address (RFC 4291 §2.5.5.2)
 
 
 class Machines:
-    """Searches for machines. `names` are host names and IP addresses, lower case, longest first."""
+    """Searches texts for machines. `names` are host names and IP addresses in lower case, the longest first."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names

@@ -1,16 +1,17 @@
-"""Finds the name of a person in a text. Only whole tokens count, because a wrong hit garbles the text (R-REW-01).
+"""Finds the names of people in a text. Only whole tokens count, because a wrong hit garbles the text (R-REW-01).
 
-A name is the display name of a From field. It counts if it has at least two words, or one of at least three letters.
-Its words may stand in either order, with spaces, dots, hyphens or underscores between them, or joined. Half of a name,
-and a nickname, are not found.
+A name is the display name of a From field. It is searched for if it has at least three letters. Its words may stand in
+either order, with spaces, dots, hyphens or underscores between them, or joined. A part of a name and a nickname are not
+found.
 
 The end of a token depends on the script, because Chinese, Japanese and Korean put no space between words:
 
-- Latin, Cyrillic, Greek ...: no letter of such a script and no digit beside it; kana and kanji may touch it.
+- Latin, Cyrillic, Greek and similar scripts: no letter of these scripts and no digit beside it; kana and kanji may
+  stand beside it.
 - Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐): not in `新山田花子店`.
 - Katakana: no katakana beside it.
-- Hiragana: none before it; after it only a title or a particle (さん ちゃん は が の に を と も です ...).
-- Hangul: none before it; particles are written onto a name, so anything may follow.
+- Hiragana: no hiragana before it; after it only a title or a particle (さん ちゃん は が の に を と も です ...).
+- Hangul: no hangul before it; anything may follow, because particles are joined to a name.
 """
 
 import re
@@ -29,7 +30,7 @@ _HIRAGANA: Final = r"\u3041-\u3096"
 _HANGUL: Final = r"\uac00-\ud7a3"
 _TITLES: Final = "様|殿|氏|君|先生|女士|小姐"
 _PARTICLES: Final = "さん|さま|ちゃん|くん|より|から|へ|です|でした|だ|という|といい|と申|は|が|の|に|を|と|も|で|や|宛"
-# The script of the first or last letter, the pattern before a first letter of it, the pattern after a last one.
+# The script of a letter, the pattern before a first letter of that script, and the pattern after a last letter of it.
 _EDGES: Final = tuple(
     (re.compile(f"[{script}]"), f"(?<![{script}])", after)
     for script, after in (
@@ -46,10 +47,10 @@ _SHORTEST: Final = 3
 
 
 class Names:
-    """Searches for names.
+    """Searches texts for names of people.
 
     `hidden` yields pairs of a name and the text that is shown in its place. Names that contain "@" are ignored. The
-    pattern is compiled for a text that has the words of a name, so that the work for any other does not tell the name.
+    pattern is compiled only if a text has all words of a name. So the time for any other text does not reveal the name.
     """
 
     def __init__(self, hidden: Iterable[tuple[str, str]]) -> None:
@@ -76,7 +77,7 @@ class Names:
 
 @lru_cache(maxsize=4096)
 def name_pattern(known: tuple[tuple[str, ...], ...]) -> re.Pattern[str]:
-    """Returns the pattern of the names, each given as its words; group n is the n-th of them."""
+    """Returns the pattern of the names, each given as a tuple of words; group n is the n-th name."""
     return re.compile("|".join([f"({_pattern(words)})" for words in known]), re.IGNORECASE)
 
 
@@ -92,7 +93,7 @@ def _words(name: str) -> tuple[str, ...]:
 def _pattern(words: tuple[str, ...]) -> str:
     if len(words) == 1:
         return (
-            f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # without its capital it may be an ordinary word
+            f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # in lower case the name may be an ordinary word
         )
     orders = (words, (words[-1], *words[:-1]), (*words[1:], words[0]))
     return "|".join(

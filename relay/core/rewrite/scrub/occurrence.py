@@ -1,4 +1,4 @@
-"""An occurrence of a hidden value in a text, which is an edit with the kind of value that it hides."""
+"""Defines the occurrence of a hidden value in a text, which is an edit with the kind of the hidden value."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -9,7 +9,10 @@ HIDDEN: Final = "[hidden]"
 
 
 class Occurrence(NamedTuple):
-    """`text[start:end]` is hidden by `replacement`. `kind` is "content-id", "address", "name" or "host"."""
+    """A hidden value at `text[start:end]` and its `replacement`.
+
+    `kind` is "content-id", "address", "name" or "host".
+    """
 
     start: int
     end: int
@@ -23,7 +26,7 @@ _RANK: Final = {"content-id": 0, "address": 1, "name": 2, "host": 3}
 def merged(found: Iterable[Occurrence]) -> list[Occurrence]:
     """Returns the occurrences sorted and without overlap.
 
-    Of those that overlap the longest is kept; of two equally long ones the Content-ID, which must stay that of its
-    part, then the address.
+    If occurrences overlap, the longest is kept. If they are equally long, a Content-ID is kept before an address,
+    because it must equal the id of its part, then an address, a name and a host.
     """
     return merge_ranges(found, best=lambda each: (each.start - each.end, _RANK[each.kind]))

@@ -1,4 +1,4 @@
-"""The pass that scrubs.
+"""The pass that hides addresses, names and machines.
 
 It collects the hidden values of the message, then goes through the outgoing header and every part.
 """
@@ -16,14 +16,14 @@ from relay.core.rewrite.scrub.names import names
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 
-# These hold only our own ids and the reader's. A host that the programs of both sides name is not hidden in them.
+# These fields contain only ids of the relay and of the reader, so no host is hidden in them.
 _THREAD: Final = frozenset({"message-id", "in-reply-to", "references"})
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Scrubs a draft.
+    """Returns the draft with all hidden values replaced.
 
-    Runs after the passes that make the outgoing header and before those that only change its form.
+    Runs after the passes that make the outgoing header, and before the passes that only change its form.
     """
     root = draft.root
     tree = Tree(draft.content, _secrets(draft, plan))
@@ -41,9 +41,10 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 
 def in_text(draft: Draft, plan: Plan, text: str) -> str:
-    """Returns a text that another pass has made from the message, scrubbed.
+    """Returns a text that another pass made from the message, with all hidden values replaced.
 
-    Such a text may join pieces that are separate in the message, so it can contain values that no piece contains.
+    Such a text may join pieces that are separate in the message, so it can contain hidden values that no single piece
+    contains.
     """
     return apply_edits(text, search.occurrences(text, _secrets(draft, plan), readings.PLAIN))
 
@@ -51,7 +52,7 @@ def in_text(draft: Draft, plan: Plan, text: str) -> str:
 def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
     own = frozenset([plan.domain, *[alias.rpartition("@")[2] for alias in plan.disguise.values()]])
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
-    # A list entry for the domain of a public provider allows its users to write. It does not make them one party.
+    # A list entry for the domain of a public provider allows its users to write, but they are not one party.
     domains = frozenset(
         [(d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)]
     )
@@ -69,7 +70,7 @@ def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
 def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | None) -> bytes:
     """Returns the new value of a field of the outgoing header.
 
-    Its changes have the range of the field that it was made from.
+    The changes are recorded with the range of the received field from which the outgoing field was made.
     """
     if name.lower() in _THREAD:
         return raw

@@ -1,4 +1,4 @@
-"""Searches a text for hidden values in all its readings, and finds the place of each in the text as written."""
+"""Searches a text for hidden values in all its readings, and maps each occurrence to the text as written."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from relay.core.mail.readings import Reading, Ways, readings
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 
-# An override shows the text after it backwards (UAX #9); so do `<bdo>` and its style.
+# An override character, `<bdo>` and its style make programs show the text after them backwards (UAX #9).
 _OVERRIDES: Final = ("\u202e", "\u2067", "\u202b")
 _OVERRIDE_ENTITIES: Final = ("&#8238", "&#x202e")
 
@@ -17,7 +17,8 @@ def occurrences(
 ) -> list[Occurrence]:
     """Returns the occurrences in the text and in every reading of it, as spans of `text`.
 
-    They are sorted and do not overlap. Tags that stand inside an address are kept after its alias.
+    They are sorted and do not overlap. Tags that stand inside an address are put after its alias. `whole` and `label`
+    have the meanings that they have in `HiddenValues.find`.
     """
     found = _search(text, secrets, ways, whole=whole, label=label)
     if (not text.isascii() or "&" in text or "<" in text) and _may_run_backwards(text):

@@ -1,7 +1,7 @@
 """Lists the spellings of a word that look alike and mean the same (RFC 6532 §3.1).
 
-A letter and its mark may be one code point or two, as in file names from a Mac; kana may be half-width, as old Japanese
-programs write them.
+A letter and its mark may be one code point, or two as in file names from a Mac. Kana may be half-width, because old
+Japanese programs write half-width kana.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ _HALF_WIDTH: Final = {ord(unicodedata.normalize("NFKC", char)): char for char in
 
 
 def spellings(text: str) -> tuple[str, ...]:
-    """Returns each spelling once. An ASCII word has one."""
+    """Returns all spellings of the text without duplicates. An ASCII text has only one spelling."""
     if text.isascii():
         return (text,)
     composed, apart = unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)

@@ -1,7 +1,7 @@
-"""Scrubs the structure of a message: boundaries, Content-IDs, the header fields of parts and of messages inside.
+"""Scrubs the structure of a message: boundaries, Content-IDs, header fields of parts and of nested messages.
 
-Boundaries and Content-IDs often name the machine of the sender. A value that may do so is replaced by its keyed hash,
-which is the same everywhere in the message.
+Boundaries and Content-IDs often name the sender's machine. A value that may name a machine is replaced by its keyed
+hash, which is the same everywhere in the message.
 """
 
 import re
@@ -36,7 +36,7 @@ class Place(NamedTuple):
     """A part, and the facts about it that depend on its ancestors.
 
     `signed`: the part is inside a signature, so only hidden values are changed. `is_message`: the part has the header
-    of a message inside the message.
+    of a nested message.
     """
 
     part: Part
@@ -55,10 +55,10 @@ def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Ite
 
 
 def may_stay(name: str, place: Place) -> bool:
-    """Whether a field of the part passes, because it is on a list.
+    """Returns whether a field of the part is on the list of fields that may pass.
 
-    A signed part keeps its other fields too, scrubbed like the rest, except fields of a message inside it that name the
-    machines on its way.
+    A signed part keeps its other fields too, with hidden values replaced. But the fields of a nested message that name
+    the machines on its way are removed even there.
     """
     if place.signed:
         return not (place.is_message and (name in trace.FIELDS or name in _ID_FIELDS))
@@ -66,7 +66,10 @@ def may_stay(name: str, place: Place) -> bool:
 
 
 def renewed_content_ids(content: bytes, root: Part, domain: str, key: bytes) -> dict[str, str]:
-    """Returns new ids by old ids, both without brackets. An id at our own domain is new already."""
+    """Returns the new Content-IDs by the old ones, both without brackets.
+
+    An id that cannot name a machine and an id at the relay's own `domain` are left out.
+    """
     renewed = {}
     for part in root.walk():
         field = part.first("content-id")
@@ -82,9 +85,9 @@ def content_id(value: bytes) -> str:
 
 
 def renewed_boundary(boundary: str, place: Place, secrets: HiddenValues) -> str | None:
-    """Returns the boundary that replaces one that may name a machine; None if it may stay.
+    """Returns the new boundary in place of a boundary that may name a machine; None if the boundary may stay.
 
-    Inside a signature only known hidden values are replaced.
+    Inside a signature only known hidden values are a reason to replace a boundary.
     """
     if secrets.find(boundary, whole=False, label=True) or (not place.signed and _TELLING.search(boundary)):
         return f"=_{secrets.opaque('boundary', boundary)}"

@@ -1,7 +1,7 @@
 """Lists the machines that a message names: hosts and addresses in Received, Message-ID and similar fields.
 
-The HELO name and the client address of the session are among them. The bare domain of a public provider names nobody
-and may stand in prose (R-REW-01).
+The HELO name and the client address of the session are listed too. The bare domain of a public provider is not hidden,
+because it identifies nobody and may stand in prose (R-REW-01).
 """
 
 import re
@@ -32,9 +32,9 @@ FIELDS: Final = frozenset(
 )
 _TELLING: Final = FIELDS | {"message-id"}
 _TRACE_BYTES: Final = (
-    16_384  # each name costs a search of the whole text, so of endless trace fields only the newest count
+    16_384  # each name requires a search of the whole text, so only the newest octets of the trace fields are read
 )
-# The table for bytes.translate that turns into a space every octet which no host name or IP address holds.
+# The table for bytes.translate: an octet that no host name or IP address contains becomes a space.
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
 _TO_WORDS: Final = bytes(octet if octet in _NAME_OCTETS else 0x20 for octet in bytes(range(256)).lower())
 # A host name ends in letters, unlike versions and dates; an IPv6 address has eight groups or a gap, unlike a time.
@@ -67,10 +67,10 @@ _PUBLIC: Final = frozenset(
 def hosts(
     content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
 ) -> tuple[str, ...]:
-    """Returns lower-case host names and IP addresses to hide, longest first.
+    """Returns the host names and IP addresses to hide, in lower case, the longest first.
 
-    They are those of the message and of the messages inside it, which are usually the writer's too. Names at `own`
-    domains belong to the relay and are not among them.
+    They come from the message and from the messages inside it, which are usually the writer's too. Names at the `own`
+    domains belong to the relay and are left out.
     """
     told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
     values = [(field.name, content[field.value_start : field.end]) for field in told]
@@ -88,12 +88,12 @@ def hosts(
 
 
 def is_public(host: str) -> bool:
-    """Whether the host is shared by so many people that it identifies nobody."""
+    """Returns whether so many people use the host that it identifies nobody."""
     return host in _PUBLIC or host in _CALENDARS
 
 
 def _as_people_see(host: str) -> tuple[str, ...]:
-    """Returns the U-labels of a host (RFC 5890 §2.3.2.1)."""
+    """Returns the spellings of a host in U-labels (RFC 5890 §2.3.2.1), or an empty tuple if it cannot be decoded."""
     try:
         return spellings(idna.decode(host).lower()) if len(host) <= _LONGEST_HOST else ()
     except UnicodeError:
@@ -109,7 +109,10 @@ def _is_full(name: str) -> bool:
 
 
 def _is_machine_label(name: str) -> bool:
-    """Whether the name has no domain, as desktop machines give it in HELO, and is not a common word."""
+    """Returns whether the name is the name of a machine without a domain, and not a common word.
+
+    Desktop machines give such names in HELO.
+    """
     return bool(_LABEL.match(name)) and name not in _COMMON
 
 

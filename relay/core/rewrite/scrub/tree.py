@@ -1,6 +1,6 @@
 """Goes through the parts of a message, and of the messages that are encoded inside it.
 
-The changes at each place become edits of the content that the tree was split from.
+The changes at each place become edits of the content from which the tree was split.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ _LIMITS: Final = MimeLimits()
 
 
 class Tree:
-    """One message in progress. `walk` adds to `edits` and `changes`."""
+    """One message while it is scrubbed. `walk` adds to `edits` and `changes`."""
 
     def __init__(self, content: bytes, secrets: HiddenValues, *, depth: int = 0) -> None:
         self._content = content
@@ -48,7 +48,7 @@ class Tree:
         self.changes: list[Change] = []
 
     def walk(self, root: Part, *, is_message: bool) -> None:
-        """Scrubs all parts. The header of `root` is scrubbed only if it is a message inside another one."""
+        """Scrubs all parts under `root`. The header of `root` is scrubbed only if `root` is a nested message."""
         for place in structure.places(root, is_message=is_message):
             if place.part is not root or is_message:
                 self._header(place)
@@ -59,7 +59,7 @@ class Tree:
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
         """Returns for each value whether it surely contains no hidden value.
 
-        This is so if nothing in it is encoded, and nothing is found in the values that are not encoded.
+        A value is sure if nothing in it is encoded and a search of all such values finds nothing.
         """
         if self._secrets.content_ids:
             return [False] * len(values)
@@ -88,9 +88,9 @@ class Tree:
                 self._part_field(part, field, boundary)
 
     def _is_disputed(self, part: Part, field: HeaderField) -> bool:
-        """Whether mail programs read a structure field differently.
+        """Returns whether mail programs read a structure field differently.
 
-        It is then written again in the form that all of them read.
+        Such a field is written again in a form that all programs read in the same way.
         """
         if field.name == "content-type":
             return words.are_disputed(mime.raw_value(self._content, field))
@@ -109,7 +109,7 @@ class Tree:
             self.note(hit, part.path, field.start, field.end)
 
     def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
-        """Returns the new value of a field, and the occurrences in it."""
+        """Returns the new value of the field `name`, and the occurrences that were hidden."""
         if name == "content-type":
             return self._content_type(raw, part, boundary)
         if name == "content-transfer-encoding":
@@ -166,14 +166,14 @@ class Tree:
     def _take(self, part: Part, raw_edits: Sequence[Edit[bytes]], hits: Sequence[Occurrence]) -> None:
         edits = moved(raw_edits, part.body_start)
         self.edits += edits
-        # A base64 body has one edit for all that was found in it.
+        # A base64 body has one edit for all its occurrences.
         for hit, edit in zip(hits, itertools.cycle(edits), strict=False):
             self.note(hit, part.path, edit.start, edit.end)
 
     def _message(self, part: Part) -> bool:
-        """Scrubs a message that stands encoded, or a file that holds one, like the message around it.
+        """Scrubs a message that is encoded in the part like the message around it, and returns True.
 
-        Returns False if it is not a message.
+        Returns False if the part does not contain a message.
         """
         raw = self._content[part.body_start : part.end]
         octets = encodings.decode(raw, part.encoding)
@@ -210,9 +210,9 @@ class Tree:
         return self._content[field.start : field.end] + b"\r\n" if field else b""
 
     def boundary(self, place: Place) -> str | None:
-        """Replaces the boundary in its lines if it may name a machine.
+        """Returns the new boundary for Content-Type, or None if the old boundary stays.
 
-        Returns the new boundary for Content-Type, None if it stays.
+        A boundary that may name a machine is also replaced in the boundary lines.
         """
         part = place.part
         old = part.params.get("boundary", "")
@@ -247,8 +247,8 @@ class Tree:
 
 
 def _encoding(part: Part) -> bytes:
-    """Returns the value of Content-Transfer-Encoding for a part; "8bit" if its encoding is not a token.
+    """Returns the value of Content-Transfer-Encoding for a part.
 
-    RFC 2045 §6.4 defines the token.
+    It is "8bit" if the encoding of the part is not a token (RFC 2045 §6.4).
     """
     return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"
