@@ -1,4 +1,7 @@
-"""Reads the configuration: TOML text to frozen structures, all errors at once, each with its key path and the fix."""
+"""Reads the configuration and the policies from TOML files into frozen structures.
+
+All problems of a file are reported at once, each with its key path and the fix.
+"""
 
 from relay.config.problem import ConfigError, Problem
 from relay.config.reading import load, marketplaces, parse

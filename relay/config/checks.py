@@ -1,4 +1,4 @@
-"""Checks that need more than one key: keys that contradict each other, or that together would harm mail."""
+"""Checks that concern several keys of the configuration, such as keys that contradict each other."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def _listeners(config: Config) -> Iterator[Problem]:
 
 
 def _logins(listener: Listener, key: str, *, plain_auth: bool) -> Iterator[Problem]:
-    # RFC 4954 §4: a password never crosses the net in the clear.
+    # RFC 4954 §4: a password must never be sent over the network without encryption.
     if plain_auth and not is_loopback(listener.host):
         yield Problem(
             f"{key}.host", "networks.plain_auth would send passwords in the clear", "listen on 127.0.0.1 or use TLS"
@@ -153,7 +153,10 @@ def _marketplaces(config: Config) -> Iterator[Problem]:
 
 
 def _operators(config: Config) -> Iterator[Problem]:
-    """Mail to postmaster@ and abuse@ is forwarded to the operator: at an alias domain it would come back to us."""
+    """Yields a problem for each operator whose address is at an alias domain of the relay.
+
+    Mail to postmaster@ and abuse@ is sent to the operator, so such mail would return to the relay in a loop.
+    """
     ours = {fold_domain(one.domain) for one in config.marketplace}
     ours |= {fold_domain(one.mobile_domain) for one in config.marketplace if one.mobile_domain}
     for index, one in enumerate(config.marketplace):
@@ -166,7 +169,7 @@ def _operators(config: Config) -> Iterator[Problem]:
 
 
 def _repeated(named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-    """Yields (key, first key, text) of each text that an earlier key has already."""
+    """Yields each text that occurs again, as (its key, the first key that has the same text, the text)."""
     first: dict[str, str] = {}
     for key, text in named:
         if first.setdefault(text, key) != key:

@@ -1,4 +1,4 @@
-"""Reads a file of settings."""
+"""Reads the text of a configuration or policy file."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from relay.config.problem import ConfigError, Problem
 def read_text(path: Path, *, if_missing: str) -> str:
     """Returns the text of a UTF-8 file, without its byte order mark.
 
-    Raises ConfigError; `if_missing` is the fix that it names for a file that does not exist.
+    Raises ConfigError if the file does not exist, cannot be read or is not UTF-8. `if_missing` is the fix that the
+    error contains if the file does not exist.
     """
     try:
         return path.read_bytes().decode("utf-8-sig")

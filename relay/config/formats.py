@@ -1,4 +1,4 @@
-"""The texts with a grammar that only the configuration has; those that core uses stand in `core.setting`."""
+"""The formats of texts that only the configuration file needs. `core.setting` has the formats that core needs too."""
 
 import ipaddress
 from typing import Annotated, Final

@@ -1,7 +1,7 @@
 """Reads the policy files of a marketplace (R-POL-15): a directory of `*.toml`, one version per file.
 
-Each version is in force from its `effective_at` until that of the next one. Before the first of them takes effect the
-built-in policy is in force. All problems of all files are reported at once.
+Each version is in force from its `effective_at` until the `effective_at` of the next version. Before the first version
+takes effect, the built-in policy is in force. All problems of all files are reported at once.
 """
 
 import tomllib
@@ -21,12 +21,15 @@ from relay.core.wall_clock import zone
 
 
 def default_text() -> str:
-    """Returns the shipped policy as a commented file."""
+    """Returns the text of a policy file, with comments, that is equal to the built-in policy."""
     return (files("relay.config") / "default_policy.toml").read_text(encoding="utf-8")
 
 
 def policy(text: str, *, source: str) -> Policy:
-    """Returns the policy in the text of a file. Raises ConfigError with every problem."""
+    """Returns the policy in the text of a policy file. Raises ConfigError with all problems of the text.
+
+    `source` is the name of the file, for the error.
+    """
     problems: list[Problem] = []
     found = _parsed(text, problems)
     if found is None:
@@ -35,9 +38,10 @@ def policy(text: str, *, source: str) -> Policy:
 
 
 def policies(path: Path) -> tuple[Policy, ...]:
-    """Returns the versions in a directory, or the one in a file, the earliest to take effect first.
+    """Returns the versions of the policy in a directory of policy files, sorted by `effective_at`.
 
-    Raises ConfigError.
+    If `path` is a single file, returns only the version in this file. The built-in policy is the first of the result
+    if no version in the directory takes effect before it. Raises ConfigError with all problems of all files.
     """
     if not path.is_dir():
         return (policy(read_text(path, if_missing="see `relay policy default`"), source=str(path)),)
@@ -57,7 +61,10 @@ def policies(path: Path) -> tuple[Policy, ...]:
 
 
 def with_builtin(found: Iterable[Policy]) -> tuple[Policy, ...]:
-    """Returns the versions in order, with the built-in policy before those that take effect later than it."""
+    """Returns the versions sorted by `effective_at`; at least one must be given.
+
+    The built-in policy is added as the first one, unless a version takes effect at the same time or earlier.
+    """
     ordered = sorted(found, key=lambda one: one.effective_at)
     builtin = Policy()
     return tuple(ordered) if ordered[0].effective_at <= builtin.effective_at else (builtin, *ordered)
@@ -79,7 +86,10 @@ def _parsed(text: str, problems: list[Problem]) -> Policy | None:
 
 
 def _across(policy: Policy, tree: dict[str, Any]) -> Iterator[Problem]:
-    """Yields the contradictions between keys."""
+    """Yields the problems that concern several keys of a policy, such as limits that contradict each other.
+
+    `tree` is the parsed file.
+    """
     bypass = policy.bypass
     if not bypass.warn_at <= bypass.smaller_at <= bypass.off_at:
         yield Problem("bypass.warn_at", "is above smaller_at or off_at", "write warn_at <= smaller_at <= off_at")
@@ -94,9 +104,10 @@ def _across(policy: Policy, tree: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _clashes(found: dict[str, Policy]) -> Iterator[Problem]:
-    """Yields versions that clash.
+    """Yields the problems between the versions of a directory; `found` has the policies by file name.
 
-    Records could not tell versions with the same name apart, and versions with the same time have no order.
+    Two versions may not have the same name, because each record names its version. Two versions may not take effect at
+    the same time, because it would not be clear which of them is in force.
     """
     builtin = Policy()
     for name, one in found.items():

@@ -1,4 +1,4 @@
-"""The problems of a configuration, in words that let its owner correct all of them at once."""
+"""The problems of a configuration file, with texts that say how to correct them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of a configuration.
+    """One problem of a configuration file.
 
-    `key` is the path in the file ("listener[0].port"), `what` is wrong there, `fix` is the correction.
+    `key` is the path of the key in the file, such as "listener[0].port". `what` describes the problem, and `fix` says
+    how to correct it.
     """
 
     key: str
@@ -20,7 +21,10 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """All problems of one configuration. Its text is one line per problem, under a line that names the source."""
+    """A configuration file has problems.
+
+    The text of the error is a line that names the source, then one line per problem.
+    """
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source

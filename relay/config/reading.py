@@ -1,4 +1,4 @@
-"""Reads TOML text as a checked `Config`, and makes core's marketplaces of it."""
+"""Reads the configuration file, and makes `Marketplace` objects from its sections."""
 
 import tomllib
 from dataclasses import fields, replace
@@ -18,7 +18,10 @@ from relay.core.model.policy import Policy
 
 
 def parse(text: str, *, source: str = "config") -> Config:
-    """Returns the configuration in `text`. Raises ConfigError with every problem, in the file's terms."""
+    """Returns the configuration in a TOML text. Raises ConfigError with all problems of the text.
+
+    `source` is the name of the file, for the error.
+    """
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -26,7 +29,7 @@ def parse(text: str, *, source: str = "config") -> Config:
     problems: list[Problem] = []
     config: Config = read(Config, tree, "", problems)
     broken = {_section(problem.key) for problem in problems}
-    # A stand-in for a wrong value must not cause errors about other keys of its table.
+    # An invalid value was replaced by a stand-in, which must not cause errors about other keys of the same table.
     problems += [problem for problem in across(config) if _section(problem.key) not in broken]
     if problems:
         raise ConfigError(source, problems)
@@ -34,7 +37,10 @@ def parse(text: str, *, source: str = "config") -> Config:
 
 
 def load(path: Path) -> Config:
-    """Returns the configuration in a file. Raises ConfigError, also if the file cannot be read."""
+    """Returns the configuration in a file.
+
+    Raises ConfigError with all problems of the file, or if the file cannot be read.
+    """
     fix = "make one with `relay init`, or name yours with --config or RELAY_CONFIG"
     text = read_text(path, if_missing=fix)
     config = parse(text, source=str(path))
@@ -42,12 +48,15 @@ def load(path: Path) -> Config:
 
 
 def marketplaces(config: Config) -> tuple[Marketplace, ...]:
-    """Returns the configured marketplaces with their policies. Raises ConfigError for a policy file."""
+    """Returns the configured marketplaces with their policies. Raises ConfigError if a policy file has problems."""
     return tuple(_marketplace(section, config.limits.message_bytes) for section in config.marketplace)
 
 
 def _found_from(path: Path, section: MarketplaceSection) -> MarketplaceSection:
-    """Returns the section with the path of its policies, which starts from the directory of the configuration."""
+    """Returns the section with an absolute path of its policies.
+
+    `path` is the configuration file; a relative path of the policies starts from its directory.
+    """
     if not section.policies:
         return section
     return replace(section, policies=str(path.resolve().parent / section.policies))
@@ -70,11 +79,14 @@ def _policies(section: MarketplaceSection) -> tuple[Policy, ...]:
 
 
 def _limited(policy: Policy, message_bytes: int) -> Policy:
-    """Returns the policy with its limit of size, which is never above the limit of the SMTP server."""
+    """Returns the policy with its limit of the message size reduced to the SMTP server's limit, if it was higher."""
     allowed = min(policy.limits.message_bytes, message_bytes)
     return replace(policy, limits=replace(policy.limits, message_bytes=allowed))
 
 
 def _section(key: str) -> str:
-    """Returns the table of a key path: "listener[0]" for "listener[0].port"; a top-level key is its own."""
+    """Returns the path of the table that contains a key: "listener[0]" for "listener[0].port".
+
+    For a key at the top level, returns the key itself.
+    """
     return key.rpartition(".")[0] or key

@@ -1,6 +1,6 @@
-"""The configuration's sections as frozen structures: each key with its type, range and default.
+"""The sections of the configuration file as frozen structures: each key with its type, its range and its default.
 
-Every duration is in seconds (`_s`), every size in bytes (`_bytes`). `config.example.toml` names every key.
+Every duration is in seconds (`_s`) and every size in bytes (`_bytes`). `config.example.toml` explains every key.
 """
 
 from dataclasses import dataclass
@@ -35,17 +35,18 @@ _OPERATOR = OperatorLimits()
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The server's certificate and key, PEM files."""
+    """The paths of the server's certificate and of its private key, both in PEM form."""
 
     certificate: Text = "tls/cert.pem"
     key: Text = "tls/key.pem"
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One port to listen on.
+    """One port on which the relay accepts SMTP or LMTP connections.
 
-    `port` 0 asks for a free one (printed in the ready line). `proxy_protocol` and XCLIENT are accepted from
-    `front_hosts` only.
+    If `port` is 0, a free port is chosen and printed in the line that says that the relay is ready. With
+    `proxy_protocol`, each connection begins with a PROXY header; the PROXY header and the command XCLIENT are accepted
+    only from clients in `networks.front_hosts`.
     """
 
     kind: Literal["mx", "submission", "lmtp"]
@@ -108,11 +109,13 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class HeavyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The worker processes that judge and rewrite messages which take long.
+    """The worker processes that judge and rewrite those messages for which this takes long.
 
-    `waiting` messages at most wait for a worker, each `wait_s` at most. The work on one message for one recipient may
-    use `cpu_s` seconds of a processor and `memory_bytes`, and takes `deadline_s` at most; after `tries` attempts that
-    used up time or memory the message is refused. A worker is replaced after `tasks_per_worker` pieces of work.
+    At most `waiting` messages wait for a worker, each for at most `wait_s`; any further message gets a 451 reply.
+    `workers_per_party` and `waiting_per_party` limit the messages of one party. The work on one message for one
+    recipient may use `cpu_s` seconds of processor time and `memory_bytes`; a message that exceeds them in `tries`
+    attempts is refused. The work may take at most `deadline_s` by the clock. A worker is replaced after
+    `tasks_per_worker` pieces of work.
     """
 
     workers: Positive = 2
@@ -128,10 +131,11 @@ class HeavyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """CIDR lists.
+    """Networks of clients that get another treatment than strangers, as lists in CIDR form.
 
-    `trusted`: no cut-off for connections and recipients, and "known_domain" applies. `front_hosts`: mail servers and
-    load balancers whose PROXY header or XCLIENT is accepted. `plain_auth`: AUTH without TLS, loopback only.
+    Clients in `trusted` have no limits of connections and of unknown recipients, and the fallback "known_domain"
+    applies to their mail. `front_hosts` are the mail servers and load balancers whose PROXY header or XCLIENT command
+    is accepted. `plain_auth` allows logins without TLS, on listeners on a loopback address only.
     """
 
     trusted: tuple[Cidr, ...] = ()
@@ -140,7 +144,10 @@ class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The host for mail to `domain` ("*": all mail) instead of its MX. `password_file` has one line."""
+    """The host to which mail for `domain` is sent, instead of the hosts in the MX records of the domain.
+
+    `domain` is "*" for all mail. `password_file` is the path of a file with one line, the password for `username`.
+    """
 
     domain: RouteDomain
     host: HostOrIp
@@ -152,11 +159,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Outgoing mail.
+    """The settings of outgoing mail.
 
-    `helo` is the relay's name in EHLO; `ca_file` adds roots for verified TLS; `port` is the port of MX hosts.
-    `allowed_networks`: addresses outside the public internet to which MX records may lead. `attempt_timeout_s` ends a
-    whole delivery, and one that takes longer than `slow_after_s` gets no more than a quarter of the connections.
+    `helo` is the relay's name in EHLO. `ca_file` is a file with further root certificates for verified TLS. `port` is
+    the port of the hosts in MX records. `allowed_networks` are networks outside the public internet to which the DNS of
+    a recipient may lead. `attempt_timeout_s` is the longest time of a whole delivery. A delivery that takes longer than
+    `slow_after_s` counts as slow; all slow deliveries together may use a quarter of `concurrency`.
     """
 
     helo: HostName = ""
@@ -183,7 +191,7 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Empty `servers` means the system's resolver."""
+    """The settings of DNS look-ups. If `servers` is empty, the DNS servers of the operating system are asked."""
 
     servers: tuple[Ip, ...] = ()
     port: RemotePort = 53
@@ -194,8 +202,9 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ScannerSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A virus or spam scanner that checks every message.
 
-    `timeout_s` is the time from connecting to the answer. `spam_actions` and `password_file`, which has one line, are
-    for Rspamd only.
+    `when_away` decides about a message if the scanner does not answer. `timeout_s` is the longest time from connecting
+    to the answer. For Rspamd only, `spam_actions` are its actions that count as spam, and `password_file` is the path
+    of a file with one line, its password.
     """
 
     kind: Literal["clamav", "rspamd"]
@@ -218,9 +227,9 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class RecordSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of mail whose From address is neither proven nor listed.
+    """The limits for storing the content of mail whose From address is neither proven nor listed.
 
-    It is kept for `stranger_body_s`, at most `stranger_bytes_per_day`.
+    The content is kept for `stranger_body_s` seconds. At most `stranger_bytes_per_day` bytes are stored per day.
     """
 
     stranger_body_s: Duration = 604_800
@@ -228,11 +237,11 @@ class RecordSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Signed links, health, readiness and metrics; port 0 asks for a free one.
+    """The web server for signed links, health, readiness and metrics.
 
-    `public_url` is the address of this server in links ("": its host and port). A connection has `head_s` to send the
-    head of a request, `body_s` for its body and `answer_s` for the answer until it is read. It may be idle for `idle_s`
-    between two requests.
+    If `port` is 0, a free port is chosen. `public_url` is the beginning of the URLs in mails; "" means that it is made
+    of `host` and `port`. A client has `head_s` seconds to send the head of a request, `body_s` to send its body, and
+    `answer_s` to read the answer. A connection may be idle for `idle_s` seconds between two requests.
     """
 
     host: HostOrIp = "127.0.0.1"
@@ -260,17 +269,21 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True, kw_only=True)
 class MarketplaceSection(MarketplaceSettings):
-    """One [[marketplace]] table. `policies` is the directory of its policy files, "" for the built-in policy."""
+    """The settings of one [[marketplace]] table.
+
+    `policies` is the directory of the marketplace's policy files; "" means the built-in policy.
+    """
 
     policies: str = ""
 
 
 class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Verification of mail without a login.
+    """The settings for verifying mail that comes without a login.
 
-    `verify`: whether SPF, DKIM, DMARC and ARC are verified; if not, `authentication` of each marketplace decides.
-    `trusted_authserv_id`: the name in Authentication-Results fields of servers in `networks.front_hosts`, whose results
-    are used instead of the relay's own. `trusted_sealers`: domains whose ARC seals are accepted.
+    `verify` is True if the relay verifies SPF, DKIM, DMARC and ARC; otherwise the setting `authentication` of the
+    marketplace decides about all such mail. `trusted_authserv_id` is the name that the servers in
+    `networks.front_hosts` write into Authentication-Results fields; their results are used instead of the relay's own,
+    unless the name is "". `trusted_sealers` are the domains whose ARC seals are accepted.
     """
 
     verify: bool = True
@@ -281,8 +294,9 @@ class AuthenticationSection(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration.
 
-    `data_dir`, relative to the configuration file's directory, has the embedded store, keys and TLS files; other
-    relative paths start from it, except `policies`, which start from the configuration file.
+    `data_dir` is the directory of the SQLite store, the keys and the TLS files. A relative `data_dir`, and the relative
+    path `policies` of a marketplace, start from the directory of the configuration file. Any other relative path starts
+    from `data_dir`.
     """
 
     data_dir: Text = "var"

@@ -1,8 +1,9 @@
-"""Reads a TOML tree as a structure, leaf by leaf, so that one reading finds every error.
+"""Converts a parsed TOML file to a structure, and reports all errors of the file at once.
 
-A structure is a dataclass of core or a `msgspec.Struct`; its fields carry the constraints of `core.setting`.
-`msgspec.convert` stops at the first error, so it is asked about one leaf at a time, and an error names the expected
-type in words. A wrong leaf gets its default or a stand-in, so that the rest can still be checked.
+A structure is a dataclass of core or a `msgspec.Struct`. The types of its fields have the constraints of
+`core.setting`. A leaf is a value that is not a table or a list. `msgspec.convert` stops at the first error, so it
+converts only one leaf at a time. An invalid leaf is replaced by its default or by a stand-in value, so that the other
+values can still be checked.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ BROKEN: Final = object()
 
 
 class TableKey(NamedTuple):
-    """A key of a table: its name, its type with constraints, and whether the file must have it."""
+    """A key of a table: its name, its type with the constraints, and whether the file must contain the key."""
 
     name: str
     annotation: Any
@@ -30,7 +31,11 @@ class TableKey(NamedTuple):
 
 
 class _Leaf(NamedTuple):
-    """A type without tables in it: what the file may hold, as msgspec knows it, and the type of the value in core."""
+    """The type of a leaf.
+
+    `accepted` is the type of the value in the file, with constraints that msgspec checks. `format` is the format of the
+    value, None if it has none. `target` is the type of the converted value.
+    """
 
     accepted: Any
     format: Format | None
@@ -38,7 +43,7 @@ class _Leaf(NamedTuple):
 
 
 def keys_of(structure: Any) -> tuple[TableKey, ...]:
-    """The keys of a structure in their order; none for any other type."""
+    """Returns the keys of a structure in the order of its fields; an empty tuple if the type is not a structure."""
     if not isinstance(structure, type):
         return ()
     if dataclasses.is_dataclass(structure):
@@ -57,7 +62,11 @@ def keys_of(structure: Any) -> tuple[TableKey, ...]:
 
 
 def read(annotation: Any, value: object, key: str, problems: list[Problem]) -> Any:
-    """`value` as `annotation`. Adds its errors to `problems`; returns BROKEN for a wrong leaf."""
+    """Returns `value`, from the parsed file, converted to the type `annotation`.
+
+    `key` is the path of the value in the file. Adds each error to `problems`. Returns BROKEN if the value is an invalid
+    leaf; an invalid leaf within a table or a list is replaced or left out.
+    """
     if keys_of(annotation):
         return _read_structure(annotation, value, key, problems)
     match inspect.type_info(annotation):
@@ -107,7 +116,10 @@ def _read_list(item: Any, value: object, key: str, problems: list[Problem]) -> t
 
 
 def _read_map(word: Any, item: Any, value: object, key: str, problems: list[Problem]) -> dict[Any, Any]:
-    """A table whose keys are of a type too."""
+    """Returns a table of any size as a dictionary; `word` is the type of its keys and `item` the type of its values.
+
+    Invalid entries are left out, and their errors are added to `problems`.
+    """
     if not isinstance(value, dict):
         problems.append(Problem(key, f"expected a table, got {_toml_name(value)}", f"write {key} = {{ name = value }}"))
         return {}
@@ -152,7 +164,7 @@ def _constraints(annotation: Any) -> Sequence[object]:
 
 
 def _leaf(annotation: Any) -> _Leaf:
-    """The constraints of core in the terms of msgspec."""
+    """Returns the type of a leaf, with the constraints of `core.setting` converted to constraints of msgspec."""
     target = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     accepted: Any = target
     form: Format | None = None
@@ -221,7 +233,11 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
 
 
 def _shown(leaf: _Leaf, value: object) -> str:
-    """A wrong number or word is repeated; other texts may hold an address or a secret and are not."""
+    """Returns a description of an invalid value for an error.
+
+    A number, and a text where one of several words is expected, is repeated. Any other value is described by its type,
+    because it may contain an address or a secret.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool) and not isinstance(_kind(leaf), inspect.StrType):
         return str(value)
     if isinstance(value, str) and _words(leaf):
@@ -248,7 +264,7 @@ def _toml_name(value: object) -> str:
 
 
 def _stand_in(leaf: _Leaf) -> Any:
-    """A value of the right type, where a required leaf is wrong or missing."""
+    """Returns a value of the leaf's type, which replaces the value of a required key that is invalid or missing."""
     match _kind(leaf):
         case inspect.IntType():
             return 0

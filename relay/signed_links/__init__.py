@@ -1,8 +1,9 @@
-"""Signed links: reads a token, shows what its link offers, and carries out a choice.
+"""Serves signed links: reads the token of a link, shows the choices that the link offers, and carries out a choice.
 
-The web edge calls `look` for GET, which changes nothing, and `act` for POST. Each choice calls one of `relay.actions`,
-as the party that the link was given to, with the one right that the link's purpose gives. Where two clicks, or a click
-and another action, come at the same time, the store decides which counts.
+The web server calls `SignedLinkService.look` for a GET request, which changes nothing, and `SignedLinkService.act` for
+a POST request. Each choice calls one function of `relay.actions`. The actor is the party that got the link; it has only
+the right that belongs to the link's purpose. If two clicks, or a click and another action, happen at the same time, the
+store decides which of them counts.
 """
 
 from relay.signed_links.service import SignedLinkService

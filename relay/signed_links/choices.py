@@ -1,4 +1,4 @@
-"""Carries out each choice by an action. A choice that is made already does nothing."""
+"""Carries out the choices of signed links, each by an action. Making the same choice again changes nothing."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -19,7 +19,11 @@ _Act = Callable[[LinkContext, str, str], Awaitable[None]]
 
 
 async def act(context: LinkContext, choice: str, words: str) -> None:
-    """Carries out a choice of the link's purpose. Raises LinkError, UnavailableError."""
+    """Carries out `choice`, which is one of the choices of the link's purpose.
+
+    `words` is the text that the party has typed; only the choice to report a message uses it. Raises LinkError if the
+    link's subject no longer exists or the link does not offer the choice, and UnavailableError.
+    """
     try:
         await _ACTS[context.purpose](context, choice, words)
     except NotFoundError:

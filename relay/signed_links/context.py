@@ -1,4 +1,4 @@
-"""Reads a token: the party that it was given to, its subject, and whether it may still be used."""
+"""Reads the token of a signed link, looks up its party and its subject, and checks whether it may still be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _HOLDERS: Final = {
     Purpose.NO_REPLY: Role.SELLER,
     Purpose.PRODUCT_SUPPORT: Role.SELLER,
 }
-"""The role that a purpose is for. Purposes that are not listed are for both."""
+"""The role of the parties that may use a link of a purpose. A purpose that is not listed is for both roles."""
 _RIGHTS: Final = {
     Purpose.OPT_OUT: Right.SET_OPT_OUTS,
     Purpose.NOT_IMPORTANT: Right.MARK_NOT_IMPORTANT,
@@ -35,11 +35,14 @@ _RIGHTS: Final = {
     Purpose.REOPEN: Right.REOPEN_THREADS,
     Purpose.PRODUCT_SUPPORT: Right.SET_PRODUCT_SUPPORT,
 }
-"""The one right that a link gives to its party, for the party's own things."""
+"""The right that a link of each purpose gives. It is limited to the data of the link's party."""
 _OWN_MESSAGE: Final = frozenset({Purpose.CONFIRM})
 _EITHER_MESSAGE: Final = frozenset({Purpose.REOPEN})
 _FOR_EVER: Final = frozenset({Purpose.OPT_OUT})
-"""Links to opt out do not expire and work for closed accounts too: the mail of any age must allow to stop more."""
+"""The purposes of links that do not expire and that also work for closed accounts.
+
+They are the links to opt out, because a buyer must be able to stop further mail by the link in a mail of any age.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,10 @@ class LinkedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkContext:
-    """A link that may be used now, by its party only."""
+    """A link that may be used now, with its party, its subject and the services that its actions need.
+
+    `subject` is None if the purpose has no subject.
+    """
 
     services: Services
     purpose: Purpose
@@ -62,7 +68,7 @@ class LinkContext:
     subject: LinkedMessage | Sender | None
 
     def actor(self, way: Way = Way.LINK) -> Actor:
-        """Returns the party as an actor, with the right that the link gives."""
+        """Returns the party as an actor that has only the right of the link's purpose; `way` is how it acts."""
         return Actor.party(self.party.id, _RIGHTS[self.purpose], way)
 
     @property
@@ -72,32 +78,32 @@ class LinkContext:
 
     @property
     def about(self) -> LinkedMessage:
-        """The message of a link that is about one."""
+        """The subject of the link as a message. It may be used only if the purpose is about a message."""
         assert isinstance(self.subject, LinkedMessage), "a purpose that is about a message"
         return self.subject
 
     @property
     def sender(self) -> Sender:
-        """The sender of a link that is about one."""
+        """The subject of the link as a sender. It may be used only if the purpose is about a sender."""
         assert isinstance(self.subject, Sender), "a purpose that is about a sender"
         return self.subject
 
     def gone(self) -> LinkError:
-        """Returns the error for a subject that does not exist any more."""
+        """Returns the error that the subject of the link no longer exists."""
         return LinkError(LinkFault.GONE, locale=self.locale, help_url=self.marketplace.help_url)
 
     def no_such_choice(self) -> LinkError:
-        """Returns the error for a choice that the link does not offer."""
+        """Returns the error that the link does not offer the choice."""
         return LinkError(LinkFault.CHOICE, locale=self.locale, help_url=self.marketplace.help_url)
 
     async def marks(self) -> Sequence[Mark]:
-        """Returns the marks in the message's history, oldest first."""
+        """Returns the marks of the link's message, the oldest first. Raises UnavailableError."""
         history = await self.services.store.records.history(self.about.message.id)
         return [mark for event in history if (mark := mark_of(event)) is not None]
 
 
 def open_link(key: bytes, token: str) -> Link:
-    """Returns the link of a token that was signed with `key`. Raises LinkError for a token that is not genuine."""
+    """Returns the link of a token. Raises LinkError if the token was not made with `key`."""
     try:
         return read(token, key)
     except ForgedError:
@@ -105,7 +111,11 @@ def open_link(key: bytes, token: str) -> Link:
 
 
 async def resolve(services: Services, link: Link) -> LinkContext:
-    """Looks up the party and the subject of a link. Raises LinkError if it may not be used, UnavailableError."""
+    """Returns the context of a link: looks up its party and its subject, and checks that it may be used now.
+
+    Raises LinkError if the link has expired, or if its party or its subject does not exist or does not allow its use.
+    Raises UnavailableError.
+    """
     party = await services.store.parties.get(link.party_id)
     marketplace = services.marketplaces.by_id.get(party.marketplace_id) if party else None
     if party is None or marketplace is None:
@@ -131,7 +141,10 @@ def _may(link: Link, party: Party) -> bool:
 async def _subject(
     records: RecordStore, pairs: PairStore, senders: SenderStore, link: Link, party: Party
 ) -> LinkedMessage | Sender | None:
-    """Returns None if the subject does not exist, or is not of the party."""
+    """Returns the subject of a link.
+
+    Returns None if the purpose has no subject, if the subject does not exist, or if it does not belong to the party.
+    """
     if link.purpose is Purpose.PRODUCT_SUPPORT:
         return None
     if link.purpose is Purpose.SENDER:

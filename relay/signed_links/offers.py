@@ -1,4 +1,4 @@
-"""Makes the page of each link: its subject, the present state, the choices."""
+"""Makes the content of the page of each signed link: its subject, the current state, and the choices."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -16,18 +16,19 @@ from relay.signed_links.context import LinkContext
 from relay.steps import letters
 from relay.steps.plan import shown_name
 
-"""Marks in the history of a message, with those of `actions.marks`."""
-
 _Look = Callable[[LinkContext], Awaitable[Offer]]
 
 
 async def offer(context: LinkContext) -> Offer:
-    """Returns the page of a link. Raises UnavailableError."""
+    """Returns the content of the page of a link. Raises UnavailableError."""
     return await _LOOKS[context.purpose](context)
 
 
 async def _opt_out(context: LinkContext) -> Offer:
-    """Leaves out a scope that is part of a wider one in force, unless it is in force by itself."""
+    """Offers each scope of an opt-out, or to undo it if it is in force.
+
+    If the buyer has opted out of all mail, the narrower scopes are not offered, because they would add nothing.
+    """
     on = await opted_out(context)
     kind = context.about.message.kind
     rows = []
@@ -40,7 +41,10 @@ async def _opt_out(context: LinkContext) -> Offer:
 
 
 def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]:
-    """Returns each scope as (seller, kind). Answers, and kinds that pass all opt-outs, are not a scope."""
+    """Returns the scopes of an opt-out by name, each as (id of the seller, kind); None means all sellers or all kinds.
+
+    The kind of the message is a scope only if an opt-out can stop it: an answer or a critical kind always passes.
+    """
     about = context.about
     kind = about.message.kind
     passes = context.marketplace.policy_at(context.now).bypass.critical_kinds | {Kind.REPLY}
@@ -49,7 +53,7 @@ def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]
 
 
 async def opted_out(context: LinkContext) -> frozenset[str]:
-    """Returns the scopes that the buyer has opted out of."""
+    """Returns the names of the scopes of which the buyer has opted out."""
     pair = context.about.pair
     in_force = {
         (one.seller_id, one.kind)
@@ -82,7 +86,10 @@ async def _report(context: LinkContext) -> Offer:
 
 
 async def _sender(context: LinkContext) -> Offer:
-    """Shows the sender's address, which writes for the reader's own account."""
+    """Shows the address of the sender, and offers to approve or to block it.
+
+    The address may be shown, because it writes for the reader's own account.
+    """
     sender = context.sender
     pending = await context.services.store.senders.pending(context.party.id)
     held = sum(one.held for one in pending if one.sender.id == sender.id)
@@ -101,14 +108,18 @@ async def _sender(context: LinkContext) -> Offer:
 
 
 def is_never_approved(context: LinkContext) -> bool:
-    """Returns whether the sender is at a domain of the relay, as entries of older lists may be (R-OUT-08)."""
+    """Returns whether the sender is at a domain of the relay itself, so that it may not be approved (R-OUT-08).
+
+    Older lists of senders may contain such entries.
+    """
     return context.services.marketplaces.is_own(context.sender.address)
 
 
 async def _confirm(context: LinkContext) -> Offer:
-    """Shows the subject of the message, so that the reader can tell whether they wrote it.
+    """Shows the subject of the held message, and offers to confirm or to deny that the reader wrote it.
 
-    Where only the confirmation of the domain that signed is missing, the reader can give it once for all (R-IN-09).
+    If the message is held only because its signing domain is not confirmed, the reader can also confirm the domain for
+    all later messages (R-IN-09).
     """
     message = context.about.message
     stored = await context.services.store.records.message(message.id)
@@ -168,9 +179,9 @@ def _offer(
 
 
 def _received(context: LinkContext) -> tuple[tuple[str, str], ...]:
-    """Returns the writer of the other side's message, as in the mail itself, and the times.
+    """Returns the rows about a message of the other side: its From, as in the relayed mail, and its order and time.
 
-    Its subject may hold addresses as the writer typed it, so the page does not show it.
+    The subject is not shown, because it may contain an address that the writer has typed.
     """
     about, role = context.about, context.party.role.other
     side = about.pair.side(role)

@@ -1,4 +1,4 @@
-"""SignedLinkService: answers the web edge (`ports.signed_links.SignedLinks`)."""
+"""Implements `ports.signed_links.SignedLinks`, by which the web server shows and uses signed links."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,10 @@ from relay.steps.services import Services
 
 
 class SignedLinkService:
-    """`services` is a function because the web edge is bound before the services exist."""
+    """Shows signed links, carries out their choices, and returns the versions of a policy for the web server.
+
+    `services` is a function that returns the services, because the web server's port is opened before they exist.
+    """
 
     def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
@@ -67,7 +70,10 @@ class SignedLinkService:
 
 
 def _announced(policy: Policy, marketplace: Marketplace, now: datetime) -> bool:
-    """Returns whether the policy was announced to sellers; the page does not show one before."""
+    """Returns whether the page may show a version of the policy.
+
+    It may do so if the version has been announced to sellers, or if it is in force.
+    """
     announced_at = policy.effective_at - timedelta(seconds=policy.announce_s)
     return announced_at <= now or policy is marketplace.policy_at(now)
 
@@ -89,9 +95,10 @@ def _version(
 def _counted(
     observer: Observer, event_log: StructuredEventLog, outcome: str, choice: str | None = None
 ) -> Iterator[list[Link]]:
-    """Counts the use of a link by its purpose, which the caller adds to the yielded list once it is known.
+    """Counts a use of a link in the metric `links`, by its purpose and its outcome, when the block ends.
 
-    A use with a `choice` is logged too.
+    The caller adds the link to the yielded list as soon as it has read the token; without a link, the purpose is
+    "unknown". `outcome` is the outcome if the block raises no exception. A use with a `choice` is also logged.
     """
     links: list[Link] = []
     try:

@@ -1,4 +1,4 @@
-"""Reading of bounces: delivery reports, and the providers whose servers wrote them."""
+"""Reads bounces: parses delivery reports, finds their reasons, and checks where they come from."""
 
 from relay.core.bounce.dsn import Bounce, BounceAction, is_feedback, read
 

@@ -1,6 +1,7 @@
-"""The providers of mail servers: names for records and metrics, of which there are few.
+"""Finds the provider of a mail server: a word for records and metrics, such as "google".
 
-A host class names a provider, never a host, so it may be shown to the other side (R-OUT-03).
+There are few such words, so they can be labels of a metric. A word names a provider and never a host, so it may be
+shown to the other side of the pair (R-OUT-03).
 """
 
 from typing import Final
@@ -40,7 +41,10 @@ _SUFFIXES: Final[dict[str, str]] = {
 
 
 def host_class(name: str) -> str:
-    """Returns the provider of a mail host or mailbox domain, "other" when it is unknown, "" for ""."""
+    """Returns the word for the provider of a host or a mailbox domain, such as "google".
+
+    Returns "other" if the provider is unknown, and "" if `name` is "".
+    """
     name = name.lower().rstrip(".")
     if not name:
         return ""

@@ -1,7 +1,7 @@
-"""Reading of delivery reports (RFC 3464), which receiving servers send by mail about a message of ours.
+"""Reads delivery reports (RFC 3464), which other servers send by mail about a message of the relay.
 
-A stranger writes a report, so it is cut to a size and its nesting counted before the standard parser reads it. Whatever
-happens in that parser, the result is a Bounce or None.
+Anybody can write a report. So it is cut to a limit of size, and ignored if it has too many parts, before Python's
+parser reads it. If the parser raises an exception, the result is None.
 """
 
 import re
@@ -31,7 +31,7 @@ _PHASES: Final = {"rcpt to": "rcpt", "end of data": "end_of_data", "mail from": 
 
 
 class BounceAction(StrEnum):
-    """The actions of RFC 3464 §2.3.3."""
+    """The actions that a report may contain (RFC 3464 §2.3.3), from the worst to the best."""
 
     FAILED = "failed"
     DELAYED = "delayed"
@@ -45,11 +45,12 @@ _ACTIONS: Final = {action.value: action for action in BounceAction}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounce:
-    """The part of a report about one recipient.
+    """The values of a report about one recipient.
 
-    `diagnostic` is as the remote server wrote it; it goes through `redact` before it is shown. `remote` is the class of
-    the host that answered, "" when the report names none. `returned` is the header of the returned message, "" when the
-    report has none.
+    `status` is the enhanced status code (RFC 3463), "" if the report has none. `diagnostic` is the text of the other
+    server; it must go through `redact` before it is shown. `remote` is the provider of the host that answered
+    (`carrier.host_class`), "" if the report names no host. `reason` is the reason by `reasons.classify`. `returned` is
+    the header of the returned message, "" if the report does not contain it.
     """
 
     action: BounceAction
@@ -61,7 +62,10 @@ class Bounce:
 
 
 def read(content: bytes) -> Bounce | None:
-    """Returns the worst report in `content` when there are several recipients; None when it has none."""
+    """Returns the values of the delivery report in a mail, None if the mail contains no report that can be read.
+
+    If the report is about several recipients, the values with the worst action are returned.
+    """
     head = _GLOBAL.sub(b"message/delivery-status", content[:_MOST_BYTES])
     if b"delivery-status" not in head.lower() or len(_CONTAINER.findall(head)) > _MOST_PARTS:
         return None
@@ -83,7 +87,7 @@ def _blocks(message: Message) -> list[Message]:
 
 
 def _returned(message: Message) -> str:
-    """Returns the header of the first returned message as text."""
+    """Returns the header of the first returned message as text, "" if the report contains none."""
     for part in message.walk():
         if part is not message and part.get_content_type() in _RETURNED:
             inner = part.get_payload()
@@ -96,7 +100,7 @@ def _returned(message: Message) -> str:
 
 
 def is_feedback(content: bytes) -> bool:
-    """Whether the mail is a feedback report about unwanted mail (ARF, RFC 5965)."""
+    """Returns whether the mail is a feedback report about unwanted mail (ARF, RFC 5965)."""
     return _FEEDBACK.search(content, 0, _MOST_BYTES) is not None
 
 
@@ -136,5 +140,8 @@ def _action(text: str, status: str) -> BounceAction | None:
 
 
 def _field(block: Message, name: str) -> str:
-    """Returns a field as one line of text; str() because a field with undecodable bytes is a Header object."""
+    """Returns the value of a field as one line of at most 2000 characters, "" if the field is missing.
+
+    `str` is needed because the parser returns a Header object for a field with octets that it cannot decode.
+    """
     return " ".join(str(block.get(name, "")).split())[:2_000]

@@ -1,7 +1,7 @@
-"""Decides about one report, given the earlier ones about its message: its event, its bytes, and its notice.
+"""Decides how much of a report is stored: its event, its content, and whether a notice is sent.
 
-Anybody who has read a return path can write to it as often as they like, so all three are bounded for each message.
-Limits per day count the reports within 24 hours before a report.
+Anybody who has read a return path can send mail to it as often as they like. So the events, the content and the notices
+are limited for each message. A limit per day counts the earlier reports within the last 24 hours.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from relay.core.model.reason import ReasonCode
 
 _DAY: Final = timedelta(days=1)
 _MOST_EVENTS: Final = 50
-"""For one message and day. A report beyond that is counted and logged, and leaves nothing in the record."""
+"""The most events of reports for one message per day. A further report is counted and logged, but not recorded."""
 _CLAIMS: Final = frozenset({EventType.BOUNCED, EventType.REPORTED_UNDELIVERABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLimits:
-    """The reports about one message whose bytes are kept within 24 hours: their number, and their bytes in all."""
+    """The limits of the reports about one message whose content is stored within 24 hours: number and total bytes."""
 
     reports: int
     size_bytes: int
 
 
 NOTHING: Final = ReportLimits(reports=0, size_bytes=0)
-"""The limits under which no bytes are kept."""
+"""The limits with which the content of no report is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The event of a report as it is written, and whether the bytes and the notice are written too."""
+    """The decision about a report: the event that is stored, and whether its content and a notice are stored too."""
 
     event: Event
     content: bool
@@ -41,12 +41,16 @@ class Kept:
 
 
 def has_room(history: Sequence[Event], report: Event) -> bool:
-    """Whether one more report about the message gets an event: it has had fewer than 50 within 24 hours."""
+    """Returns whether one more report about the message gets an event.
+
+    It gets one if the message has had fewer than 50 events of reports within 24 hours. `history` are the events of the
+    message, and `report` is the event of the new report.
+    """
     return len(_today(history, report)) < _MOST_EVENTS
 
 
 def was_noticed(history: Sequence[Event]) -> bool:
-    """Whether a notice about an unconfirmed report was queued. A message has at most one such notice."""
+    """Returns whether a notice about an unconfirmed report was queued; a message gets at most one such notice."""
     return any(
         cast("NoticeData", event.data).get("reason") == ReasonCode.REPORTED_UNDELIVERABLE
         for event in history
@@ -55,10 +59,11 @@ def was_noticed(history: Sequence[Event]) -> bool:
 
 
 def kept(report: Event, history: Sequence[Event], state: ItemState, limits: ReportLimits) -> Kept | None:
-    """Returns what is written of a report, None for nothing.
+    """Returns the parts of a report that are stored, None if nothing of it is stored.
 
-    `report` is its event as if nothing had come before and the item were accepted; `history` are the events of the
-    message, `state` is that of the item. A confirmed bounce is always written: it happens once for each item.
+    `report` is the event that the report would get if it were the first one and the item were ACCEPTED. `history` are
+    the events of the message, and `state` is the state of the item. A confirmed bounce is always stored, because an
+    item can bounce only once.
     """
     if report.type in _CLAIMS and state is not ItemState.ACCEPTED:
         ended = state in {ItemState.BOUNCED, ItemState.RETURNED}

@@ -1,8 +1,8 @@
-"""The origin of a report, and whether it confirms the claim that the report makes (R-OUT-04).
+"""Decides whether the origin of a report confirms the report (R-OUT-04).
 
-Mail to a return path comes from anybody who has read the address in a received message. So a report is a claim: it is
-confirmed only if a mail system wrote it, and if this system is the host that took the message, or belongs to the
-organization of that host or of the recipient's domain.
+Anybody who has read a return path in a received message can send mail to it, so a report may be forged. A report is
+confirmed only if a mail system wrote it. This system must be the host that accepted the message, or belong to the
+organization of that host, or to the organization of the recipient's domain.
 """
 
 import re
@@ -20,7 +20,7 @@ from relay.core.public_suffixes import organizational_domain
 
 _MARK_BYTES: Final = 10
 _SYSTEMS: Final = frozenset({"mailer-daemon", "postmaster"})
-"""The local parts under which mail systems write (RFC 2142 §5). No provider gives them to a user."""
+"""The local parts that mail systems use (RFC 2142 §5). No provider gives a user one of them."""
 _RECEIVED: Final = re.compile(rb"^received[ \t]*:(?>[ \t\r\n]*)(from[ \t\r\n(])?", re.IGNORECASE | re.MULTILINE)
 _HEADER_BYTES: Final = 65_536
 _WORD: Final = re.compile(r"[a-z]+")
@@ -30,33 +30,38 @@ _LINES: Final = frozenset(
     | {"dial", "dialup", "dsl", "dyn", "dynamic", "fiber", "ftth", "home", "host", "ip", "kd", "pool", "ppp", "pppoe"}
     | {"res", "static", "unassigned", "user", "vdsl", "vps"}
 )
-"""Words in the names that a provider gives to the lines and machines of its customers."""
+"""Words in the host names that providers give to the connections and machines of their customers."""
 _LINE_BEGINNINGS: Final = ("ipad", "ipbf", "ipngn", "ipoe")
 
 
 class Confirmation(StrEnum):
-    """The proof that a report comes from where it may come from."""
+    """The proof by which a report is confirmed.
+
+    "The organization" is that of the host that accepted the message, or that of the recipient's domain. "The client" is
+    the server that sent the report.
+    """
 
     SAME_HOST = "same_host"
-    """The client has the address of the host that took the message."""
+    """The client has the IP address of the host that accepted the message."""
     REVERSE_DNS = "reverse_dns"
-    """The client's name, which leads back to its address, is of the organization."""
+    """The client's host name belongs to the organization, and DNS leads from the name back to the client's address."""
     HELO = "helo"
-    """The client may use the name in its HELO, by SPF, and this name is of the organization."""
+    """The name in the client's HELO belongs to the organization, and SPF passes for this name."""
     DKIM = "dkim"
-    """A signature of the organization covers the report, which names the message."""
+    """A DKIM signature of the organization is valid for the report, and the report names the message."""
     RECIPIENT_SPF = "recipient_spf"
-    """The client may send mail for the recipient's domain, by SPF."""
+    """By SPF, the client may send mail for the recipient's domain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOrigin:
-    """The origin of a report, as far as it is proven.
+    """The proven origin of a report.
 
-    `address` is the client's, "" if the client may have passed on a report of others. `names` are the client's names
-    that lead back to its address, `helo` is the HELO domain for which SPF passes, "" if there is none. `signers` are
-    the domains of valid DKIM signatures. `in_recipient_spf`: the client may send mail for the recipient's domain.
-    `results` are `method=result` texts for the record; they contain no name and no address.
+    `address` is the IP address of the client, "" if the client may have forwarded the report of another host. `names`
+    are the client's host names for which DNS leads back to its address. `helo` is the domain in HELO if SPF passes for
+    it, else "". `signers` are the domains of valid DKIM signatures. `in_recipient_spf` is True if the client may send
+    mail for the recipient's domain, by SPF. `results` are texts for the record, such as "iprev=pass"; they contain no
+    name and no address.
     """
 
     address: str = ""
@@ -71,8 +76,8 @@ class ReportOrigin:
 class Sent:
     """The item that a report is about.
 
-    `record_id` is the id of its message, which stands in the header that was sent. `destination` is the domain of its
-    recipient, and `took` the `mark` of the host that took it ("" if no host did).
+    `record_id` is the id of its record, which the header of the sent message contains. `destination` is the domain of
+    its recipient. `took` is the mark (see `mark`) of the host that accepted the message, "" if no host accepted it.
     """
 
     item_id: str
@@ -82,11 +87,12 @@ class Sent:
 
 
 def mark(key: bytes, item_id: str, ip: str, host: str) -> str:
-    """Returns the mark of the host that took an item: one tag for its address, one for its organization.
+    """Returns the mark of the host that accepted an item: a keyed tag of its IP address and one of its organization.
 
-    The mark shows neither to anybody without `key` (32 bytes), and equal hosts have different marks for two items.
+    Nobody can read the address or the organization from the mark without `key` (32 bytes). The same host has a
+    different mark for each item.
     """
-    ip = plain_ip(ip) if ":" in ip else ip  # an IPv4 address of a socket has one form already
+    ip = plain_ip(ip) if ":" in ip else ip  # an IPv4 address of a socket is already in its usual form
     return f"{_tag(key, item_id, 'address', ip)}.{_tag(key, item_id, 'organization', organization(host))}"
 
 
@@ -96,7 +102,10 @@ def _tag(key: bytes, item_id: str, purpose: str, value: str) -> str:
 
 @lru_cache(maxsize=2_000)
 def organization(name: str) -> str:
-    """Returns the domain below the public suffix of a host or domain, "" for an address or a name without one."""
+    """Returns the organizational domain of a host or domain: the name directly below its public suffix.
+
+    Returns "" for an IP address, and for a name that is itself a public suffix.
+    """
     try:
         ip_address(name.strip("[]"))
     except ValueError:
@@ -105,11 +114,13 @@ def organization(name: str) -> str:
 
 
 def own_address(peer: Peer, *, is_front: bool, content: bytes) -> str:
-    """Returns the client's address in one form, "" if the client may have passed on a report of others.
+    """Returns the client's IP address as by `plain_ip`, "" if the client may have forwarded the report of another host.
 
-    Servers of the installation pass on mail of anybody, and write that into the topmost Received field (RFC 5321 §4.4).
-    Without `from` in it, the server itself wrote the report. They are those in front of the relay (`is_front`), and
-    those in a private network: one of these may be the way in and the way out. A client with a login is a mail program.
+    A server of the installation itself forwards the mail of any host. This is a server in front of the relay
+    (`is_front`), or a server in a private network, which may be used for incoming and outgoing mail. Such a server
+    names the host from which it got the mail in the topmost Received field (RFC 5321 §4.4), after `from`. Without
+    `from`, the server wrote the report itself, so its address is returned. A client with a login is a mail program, so
+    "" is returned.
     """
     client = plain_ip(peer.client_ip)
     if peer.login_party_id is not None or not client:
@@ -122,7 +133,10 @@ def own_address(peer: Peer, *, is_front: bool, content: bytes) -> str:
 
 
 def plain_ip(text: str) -> str:
-    """Returns an IP address in one form, an IPv4 address also where it is mapped to IPv6; "" for any other text."""
+    """Returns an IP address in its usual form; "" if the text is not an IP address.
+
+    An IPv4 address that is mapped to IPv6 is returned as IPv4.
+    """
     try:
         address = ip_address(text)
     except ValueError:
@@ -133,14 +147,14 @@ def plain_ip(text: str) -> str:
 def confirmation(
     report: Bounce, origin: ReportOrigin, sent: Sent, *, mail_from: str, from_address: str, key: bytes
 ) -> Confirmation | None:
-    """Returns what confirms a report about an item, None if nothing does.
+    """Returns the proof that confirms a report about an item, None if the report is not confirmed.
 
-    `mail_from` and `from_address` are the envelope sender and the folded From of the report ("" if it has none that is
-    readable). `key` is the one of `mark`.
+    `mail_from` is the sender of the report's envelope. `from_address` is the From address of the report (folded), "" if
+    it cannot be read. `key` is the key that `mark` was called with.
     """
     names_it = sent.record_id in report.returned
     if not names_it and "message-id:" in report.returned.lower():
-        return None  # it is about another message
+        return None  # the report is about another message
     by_client = _by_client(origin, sent, key) if not mail_from or _is_system(mail_from) else None
     if by_client is not None:
         return by_client
@@ -162,7 +176,10 @@ def _by_client(origin: ReportOrigin, sent: Sent, key: bytes) -> Confirmation | N
 
 
 def _belongs(name: str, sent: Sent, key: bytes) -> bool:
-    """Whether a host or domain is of the organization of the recipient, or of the host that took the item."""
+    """Returns whether a host or domain belongs to the organization of the recipient, or to that of the accepting host.
+
+    The accepting host is the host that accepted the item.
+    """
     own, took = organization(name), sent.took.partition(".")[2]
     if not own:
         return False
@@ -176,7 +193,10 @@ def _is_system(address: str) -> bool:
 
 
 def is_line(name: str, ip: str) -> bool:
-    """Whether a host name looks like that of a customer's line or machine: it proves nothing about the provider."""
+    """Returns whether a host name looks like the name of a customer's connection or machine at a provider.
+
+    Such a name is below the provider's domain, but it proves nothing about the provider. `ip` is the host's IP address.
+    """
     own = organization(name)
     labels = name.lower().rstrip(".").removesuffix(own)
     words = _WORD.findall(labels)

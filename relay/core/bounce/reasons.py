@@ -1,6 +1,7 @@
-"""The reason of a failed delivery, from phase, codes and text: one table each, the most reliable first (R-OUT-04).
+"""Finds the reason of a failed delivery from its phase, its codes and its text (R-OUT-04).
 
-The reasons `mailbox_unknown` and `host_unknown` mark a mailbox as dead (R-OUT-06), so doubtful cases get other reasons.
+The reasons `mailbox_unknown` and `host_unknown` mark a mailbox as dead (R-OUT-06), so doubtful cases get another
+reason.
 """
 
 import re
@@ -82,8 +83,10 @@ def classify(
 ) -> ReasonCode:
     """Returns the reason of a failed delivery.
 
-    `phase` is as in `ports.Delivery` ("" when a report does not say). `host` is the remote's name and `destination` the
-    mailbox's domain; both help to recognize a carrier.
+    `permanent` is True if the server will not accept the message later either. `phase` is the phase of the SMTP
+    dialogue as in `ports.Delivery`, "" if it is not known. `code` is the reply code, 0 if there is none. `enhanced` is
+    the enhanced status code (RFC 3463), "" if there is none. `text` is the text of the server. `host` is the name of
+    the server and `destination` is the domain of the mailbox; both are used to recognize Japanese carriers.
     """
     if phase == "tls":
         return ReasonCode.TLS_REQUIRED
@@ -96,7 +99,8 @@ def classify(
     carrier = _by_carrier({host_class(host), host_class(destination)}, phase, code, named)
     if carrier is not None:
         return carrier
-    # A filter or a full mailbox in the text outweighs "5.1.1": to take a live mailbox for dead is the worse error.
+    # If the text names a filter or a full mailbox, it counts more than "5.1.1", because to treat a mailbox that works
+    # as dead is the worse error.
     if detail == "1.1" and named not in {None, ReasonCode.HOST_UNKNOWN}:
         return named
     return _BY_ENHANCED.get(detail) or named or _by_code(phase, code, detail)
@@ -108,11 +112,12 @@ def _by_text(text: str) -> ReasonCode | None:
 
 
 def _by_carrier(classes: set[str], phase: str, code: int, named: ReasonCode | None) -> ReasonCode | None:
-    """Returns the reason of a 550 of a Japanese carrier, None when the general rules apply.
+    """Returns the reason of a 550 reply of a Japanese carrier, None if the general rules apply.
 
-    The carriers docomo and au answer "550 Unknown user" both for a dead mailbox and for a receiver's domain filter:
-    after the data it is the filter, at RCPT it may be either. SoftBank drops filtered mail in silence, so that its 550
-    "Invalid recipient" at RCPT is meant literally.
+    The carriers docomo and au answer "550 Unknown user" for a mailbox that does not exist, and also if the recipient's
+    filter refuses the domain. After the data the cause is always the filter; at RCPT it may be either of the two.
+    SoftBank discards filtered mail without an error, so its 550 "Invalid recipient" at RCPT means that the mailbox does
+    not exist.
     """
     if code != 550 or named not in {None, ReasonCode.MAILBOX_UNKNOWN, ReasonCode.FILTERED}:
         return None

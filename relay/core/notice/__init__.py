@@ -1,1 +1,4 @@
-"""Notices: reasons to texts to a message, with its delivery report (RFC 3464)."""
+"""Writes the relay's own mail and SMTP replies: notices with their delivery reports (RFC 3464), letters, and replies.
+
+The texts come from the text catalogues, in the reader's language; SMTP replies are English.
+"""

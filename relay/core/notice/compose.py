@@ -1,10 +1,10 @@
-"""Composes notices: one per failure (R-OUT-05), in the party's language, so that its reader knows what to do.
+"""Composes notices: one per failure (R-OUT-05), in the language of the party, with the steps that the reader can take.
 
-Returned, delayed and undeliverable mail is reported as a delivery report (RFC 3464) for programs, with a text for
-people before it. Mail that has not failed is reported as text alone: held, relayed with a warning, or sent for a check
-(R-POL-19). No address but aliases appears (R-OUT-05), except the address of a pending sender, which the account owner
-has to decide on. A notice has no To field and no signature yet: dispatch adds both, and sends it with the null sender
-(R-OUT-07).
+A notice about returned, delayed or undeliverable mail has a text for people, and then a delivery report for programs
+(RFC 3464). A notice about mail that is held, was relayed with a warning, or was sent for a check (R-POL-19) has only
+the text. No address except aliases appears (R-OUT-05), with one exception: the address of a pending sender, about which
+the party must decide. A notice has no To field and no signature yet. Both are added when it is delivered, with the null
+reverse-path as its sender (R-OUT-07).
 """
 
 from collections.abc import Iterator
@@ -34,19 +34,19 @@ class NoticeType(StrEnum):
     DELAYED = "delayed"
     UNDELIVERABLE = "undeliverable"
     REPORTED = "reported"
-    """A report that nothing confirms says that the message could not be delivered (R-OUT-04)."""
+    """An unconfirmed report says that the message could not be delivered (R-OUT-04)."""
     WARNED = "warned"
-    """It was relayed; a rule noticed something in it, or removed something."""
+    """The message was relayed, but a rule of the policy gave a warning or removed a part."""
     CHECKED = "checked"
-    """The answer to mail for `check+ALIAS`: the verdict that the message would get (R-POL-19)."""
+    """The notice has the verdict that a message to `check+ALIAS` would get if it were sent to the alias (R-POL-19)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteAnswer:
-    """The reply of the receiving server.
+    """The SMTP reply of the receiving server, for a notice.
 
-    `text` is without real addresses; `code` is 0 and `enhanced` "" if there was no reply. `host` is the class of the
-    host in one word ("docomo", "smarthost") or "", never its name.
+    `text` has no real addresses. `code` is 0 and `enhanced` is "" if the server gave no reply. `host` is a word for the
+    provider of the server, such as "docomo" or "smarthost", or ""; it is never the host name.
     """
 
     text: str
@@ -56,7 +56,7 @@ class RemoteAnswer:
 
 
 class NoticeLink(NamedTuple):
-    """A signed link that the reader may use."""
+    """A signed link that the reader of the notice may use, and its purpose."""
 
     purpose: Purpose
     url: str
@@ -64,16 +64,20 @@ class NoticeLink(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRequest:
-    """The content of a notice.
+    """The content of a notice about one message.
 
-    `notice_id` is its own Message-ID, `original_message_id` that of the message as its author knows it ("" for none),
-    both without brackets; `subject` is None if it must not be shown; `alias` is the address that the author wrote to;
-    `order` the marketplace's order id; `retry_until` the time of the last attempt, for delayed mail.
+    `notice_id` is the Message-ID of the notice. `original_message_id` is the Message-ID that the writer gave the
+    message, "" if it had none. Both have no angle brackets. `subject` is the subject of the message, None if it must
+    not be shown. `alias` is the address to which the writer sent the message. `order` is the marketplace's order id, ""
+    if the message is about no order. `retry_until` is the time of the last attempt, for delayed mail.
 
-    `reason` is None where a check found none. `excerpt` is the text of its span with some text around it; `others` are
-    further reasons and warnings; `strips` are the parts that are cut out. `not_before`: when a hold or a wait ends
-    without a decision. `remaining`: messages left today, None without a quota. `reach` and `action` are for a check:
-    how the buyer may be written to about the order, and the action that the message would get.
+    `reason` is None if a check found no reason. `excerpt` is the text at the span of the reason, with some text around
+    it. `others` are further reasons and warnings. `strips` are the removed parts. `not_before` is the time at which a
+    hold or a wait ends without a decision. `remaining` is the number of messages that the writer may still send today,
+    None if no quota applies.
+
+    `reach` and `action` are set for a check only: whether the seller may write to the buyer about the order, and the
+    action that the message would get.
     """
 
     type: NoticeType
@@ -101,13 +105,13 @@ class NoticeRequest:
 
 _REPORTS: Final = frozenset({NoticeType.RETURNED, NoticeType.DELAYED, NoticeType.UNDELIVERABLE})
 _OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
-"""The reasons of a hold that the account owner ends by a decision."""
+"""The reasons of a hold that the party itself ends by its decision."""
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
-    """Returns the notice without To and signature. The same request gives the same bytes.
+    """Returns the notice as a message without a To field and without a signature.
 
-    It has CRLF line ends, is 7-bit, and has lines of at most 998 octets.
+    It has CRLF line ends, is 7-bit, and has lines of at most 998 octets. The same request gives the same bytes.
     """
     words = _Words(request, translations)
     people = encode.text_part(
@@ -122,7 +126,7 @@ def compose(request: NoticeRequest, translations: Translations) -> bytes:
     )
     if request.type not in _REPORTS or request.reason is None:
         return head + people
-    # A writer cannot know the record's id in advance, so no line of the message can be this boundary.
+    # The writer of the message cannot know the record's id in advance, so no line of the subject can be this boundary.
     boundary = f"=_relay_{request.record_id}"
     parts = (people, *_for_programs(request, request.reason.code, words.subject))
     content_type = field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"')
@@ -145,7 +149,7 @@ def _for_programs(request: NoticeRequest, code: ReasonCode, subject: str) -> Ite
 
 
 class _Words:
-    """The texts of one notice with their values filled in."""
+    """Looks up the texts of one notice in the catalogue, and fills in their values."""
 
     def __init__(self, request: NoticeRequest, translations: Translations) -> None:
         self._request, self._translations = request, translations
@@ -173,7 +177,10 @@ class _Words:
         return self.say(key(reason.code, part), important_subject=self._important_subject(), **given)
 
     def _important_subject(self) -> str:
-        """The subject for the writer to copy, which passes the buyer's opt-out under this marketplace's policy."""
+        """Returns the message's subject with a mark of importance, by which it passes the buyer's opt-out.
+
+        The notice shows it to the writer, who can copy it. The mark is one that the marketplace's policy accepts.
+        """
         subject, policy = self._given, self.policy.bypass
         if policy.brackets and policy.important_words:
             word = self.say("mark.important")
@@ -184,7 +191,7 @@ class _Words:
 
 
 def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
-    """Yields the blocks of the text for people; empty blocks are left out later."""
+    """Yields the paragraphs of the text for people; empty ones are left out later."""
     yield _lines(words.say(f"lead.{request.type}"), *_found(request, words))
     if request.reason:
         yield from _explained(request, request.reason, words)
@@ -205,7 +212,7 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
-    """Yields the lines about the result of the message."""
+    """Yields the lines about the results of a check and about the rest of the quota."""
     if request.reach:
         yield words.say(f"reach.{request.reach}")
     if request.action:
@@ -219,7 +226,11 @@ def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    """Yields the four parts (R-POL-16): what happened, the rule and the place, what to change, how to send it again."""
+    """Yields the four paragraphs about the reason (R-POL-16).
+
+    They say what happened, which rule and which place in the message caused it, what the writer can change, and how to
+    send the message again.
+    """
     waits = request.type is NoticeType.HELD and reason.code not in _OWNERS_WORD
     next_time = waits or request.type is NoticeType.WARNED
     yield _lines(
@@ -252,7 +263,10 @@ def _place_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Itera
 
 
 def _is_field(span: Span) -> bool:
-    """Whether the span is in a header field. A MIME part's path is digits and dots, and empty for the whole message."""
+    """Returns whether the span is in a header field, not in a MIME part.
+
+    The path of a MIME part consists of digits and dots; it is "" for the whole message.
+    """
     return bool(span.part.strip("0123456789."))
 
 
@@ -265,7 +279,7 @@ def _remote_lines(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _waiting_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
-    """Yields the line about the end of a hold or a wait."""
+    """Yields the line with the time at which a hold or a wait ends, if it ends at a known time."""
     if request.not_before and request.type is not NoticeType.CHECKED:
         by_itself = request.type is not NoticeType.HELD or reason.code not in _OWNERS_WORD
         yield words.say("sent.at" if by_itself else "held.until", until=moment(request.not_before, words.policy))

@@ -1,6 +1,6 @@
-"""Composes the parts of a delivery report for programs (RFC 3464).
+"""Composes the two MIME parts of a delivery report that are for programs.
 
-The last part is the header that identifies the message (RFC 6522).
+They are the delivery status (RFC 3464), and the header that identifies the message (RFC 6522).
 """
 
 from datetime import datetime
@@ -21,9 +21,11 @@ def delivery_status(
     answer: str = "",
     retry_until: datetime | None = None,
 ) -> bytes:
-    """Returns the part of RFC 3464 §2: the fields of the message, an empty line, the fields of its one recipient.
+    """Returns the MIME part message/delivery-status (RFC 3464 §2) for a message with one recipient.
 
-    The status is the relay's own; `answer` is the redacted reply of the other server, "" if there was none.
+    `domain` is the alias domain of the marketplace, and `alias` is the recipient. The status is that of the reason
+    `code`, not that of the other server. `answer` is the other server's reply after `redact.public_answer`, "" if there
+    was no reply. `retry_until` is the time of the last attempt, for delayed mail.
     """
     numbers = code.smtp or SmtpNumbers(550, "5.0.0")
     fields = [
@@ -46,7 +48,10 @@ def delivery_status(
 
 
 def original_header(alias: str, subject: str, message_id: str, received_at: datetime) -> bytes:
-    """Returns the part of RFC 6522 §3: as much of the header as the author needs to find the message."""
+    """Returns the MIME part text/rfc822-headers (RFC 6522 §3): the fields by which the writer can find the message.
+
+    `message_id` has no angle brackets, "" if the message had none.
+    """
     fields = [
         field("Content-Type", "text/rfc822-headers"),
         b"\r\n",

@@ -1,6 +1,7 @@
-"""The frame of every mail that the relay writes itself: header, footer, and times in the reader's time zone.
+"""Writes the header, the footer and the times of each mail that the relay writes itself (notices and letters).
 
-No letter has To or a signature yet: dispatch adds both, and sends it with the null sender (R-OUT-07).
+Such a mail has no To field and no signature yet. Both are added when it is delivered, with the null reverse-path as its
+sender (R-OUT-07).
 """
 
 import re
@@ -21,15 +22,16 @@ _MESSAGE_ID: Final = re.compile(r"[!-;=?-~]{1,900}\Z")
 
 
 def message_id(given: str) -> str:
-    """Returns an author's Message-ID, without brackets, if it can stand in a header field of ours; else ""."""
+    """Returns a writer's Message-ID (without angle brackets) if it may be used in a header field, else ""."""
     return given if _MESSAGE_ID.match(given) else ""
 
 
 def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, answered_id: str | None = None) -> bytes:
-    """Returns the header without the fields about the body.
+    """Returns the header fields of a mail of the relay, except To and the fields that describe the body.
 
-    `answered_id` is the id of the message that the mail is about, "" if that message had none (RFC 3834 §3.1.3), None
-    if the mail is about no message.
+    `own_id` is the Message-ID of the mail. `answered_id` is the Message-ID of the message that the mail is about
+    (RFC 3834 §3.1.3); it is "" if that message has none, and None if the mail is about no single message. Both have no
+    angle brackets.
     """
     fields = [
         field("Date", date.write(at)),
@@ -49,11 +51,11 @@ def header(marketplace: Marketplace, at: datetime, own_id: str, subject: str, an
 
 
 def page(blocks: Iterable[str], marketplace: Marketplace, translations: Translations) -> str:
-    """Returns the blocks that are not empty, an empty line between them, and the footer."""
+    """Returns the text of a mail: the blocks that are not empty, with an empty line between them, then the footer."""
     footer = text(translations, "footer", {"marketplace": marketplace.name, "help_url": marketplace.help_url})
     return "\n\n".join([*filter(None, blocks), f"-- \n{footer}"]) + "\n"
 
 
 def moment(at: datetime, policy: Policy) -> str:
-    """Returns a time to the minute, in the marketplace's time zone."""
+    """Returns a time as people read it, in the policy's time zone, such as "2026-11-23 10:00 JST"."""
     return at.astimezone(ZoneInfo(policy.hours.time_zone)).strftime("%Y-%m-%d %H:%M %Z")

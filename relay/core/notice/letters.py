@@ -1,7 +1,8 @@
-"""Composes the relay's letters that are about no single message: pending senders, a new policy, a report.
+"""Composes the relay's letters: questions about pending senders, a new version of the policy, a party's complaint.
 
-As in notices, no address but aliases appears, with one exception: the question about a pending sender spells its
-address, because the account owner has to recognise it. It goes only to the registered mailbox of the account.
+As in notices, no address except aliases appears, with one exception. The question about a pending sender contains the
+sender's address in a form that is not a link, because the party must recognize it; this letter is sent only to the
+registered mailbox of the party.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ _DURATIONS: Final = tuple(zip((86_400, 3_600, 60, 1), UNITS, strict=True))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterhead:
-    """The values of every letter. `letter_id` is its Message-ID, without brackets."""
+    """The values that each letter needs. `letter_id` is its Message-ID without angle brackets, `at` its Date."""
 
     marketplace: Marketplace
     letter_id: str
@@ -35,10 +36,11 @@ class Letterhead:
 
 
 class OwnerQuestion(NamedTuple):
-    """A question to an owner, about an unlisted address (`Purpose.SENDER`) or about mail that nothing proves (CONFIRM).
+    """A question to a party about held mail that may be its own.
 
-    `address` is that of the writer, or the entry of the list that covers it; `messages` of it wait, the first since
-    `since`. `url` leads to the decision.
+    `purpose` is `Purpose.SENDER` for mail from an unlisted address, and `Purpose.CONFIRM` for unproven mail. `address`
+    is the address of the writer, or the entry in the list of senders that covers it. `messages` is the number of
+    messages that wait, and `since` is the time since which the first one waits. `url` is the signed link to decide.
     """
 
     purpose: Purpose
@@ -49,9 +51,10 @@ class OwnerQuestion(NamedTuple):
 
 
 def owner_request(letterhead: Letterhead, questions: Iterable[OwnerQuestion], translations: Translations) -> bytes:
-    """Returns the letter that asks the owner of an account to decide (R-SND-02, R-IN-09).
+    """Returns the letter that asks a party to decide about held mail (R-SND-02, R-IN-09).
 
-    Anybody can make the relay write it, so it has no word of the mail, and no program may make a link of the address.
+    Anybody can cause this letter by writing to an alias. So it contains no text of the held mail, and it writes the
+    address in a form that mail programs do not show as a link.
     """
     marketplace, questions = letterhead.marketplace, tuple(questions)
     policy = marketplace.policy_at(letterhead.at)
@@ -87,9 +90,10 @@ def announcement(
     url: str,
     translations: Translations,
 ) -> bytes:
-    """Returns the announcement to sellers of a new version of the policy, with the changes (R-POL-20).
+    """Returns the letter that announces a new version of the policy to sellers, with its changes (R-POL-20).
 
-    `summary` is the operator's text in the reader's language, "" for none; `url` leads to all versions.
+    `summary` is the operator's text in the reader's language, "" if there is none. `url` is the address of the page
+    with all versions, "" if there is none.
     """
     effective = frame.moment(policy.effective_at, policy)
     said = {"marketplace": letterhead.marketplace.name, "version": policy.version, "effective": effective}
@@ -114,9 +118,10 @@ def report_to_operator(
     *,
     words: str = "",
 ) -> bytes:
-    """Returns the report to the operator that a party used the report link of a message.
+    """Returns the letter that informs the operator that a party has reported a message by its link.
 
-    `order` is the marketplace's id, "" for none; `words` are the reporter's, as typed.
+    `order` is the marketplace's order id, "" if the message is about no order. `reporter` is the role of the party, and
+    `words` is the text that the party has typed.
     """
     said = {"marketplace": letterhead.marketplace.name, "record": record_id, "pair": pair_id, "order": order}
     names = ("report.record", "report.pair", *(["report.order"] if order else []), f"report.{reporter}")
@@ -138,7 +143,11 @@ def _letter(letterhead: Letterhead, subject: str, blocks: Iterable[str], transla
 
 
 def worded(change: SettingChange, marketplace: Marketplace, translations: Translations) -> Iterator[str]:
-    """Yields the lines about a change: added and removed members of a set, both values of any other setting."""
+    """Yields the lines that describe a change of a setting.
+
+    If the setting is a set, they name the members that were added and those that were removed. Otherwise they name the
+    old and the new value.
+    """
     path, old, new = change
     setting = _setting(path, translations)
 
@@ -157,9 +166,9 @@ def worded(change: SettingChange, marketplace: Marketplace, translations: Transl
 
 
 def _setting(path: str, translations: Translations) -> str:
-    """Returns the name of a setting in words; with the kind, if it is the action of a content rule for a kind.
+    """Returns the name of a setting in the reader's language; an unknown path is returned unchanged.
 
-    An unknown path is returned as it is.
+    If the setting is the action of a content rule for one kind of mail, the name includes the kind.
     """
     known = next((name for name in settings() if path == name or path.startswith(f"{name}.")), None)
     if known is None:
@@ -171,7 +180,7 @@ def _setting(path: str, translations: Translations) -> str:
 
 
 def _value(path: str, value: object, translations: Translations) -> str:
-    """Returns a setting's value in words, by its type and by the unit that its name ends in."""
+    """Returns the value of a setting in the reader's language, with the unit that the setting's name ends in."""
     match value:
         case None | "" | []:
             return translations.gettext("value.none")
@@ -194,6 +203,6 @@ def _value(path: str, value: object, translations: Translations) -> str:
 
 
 def _duration(seconds: int, translations: Translations) -> str:
-    """Returns a duration in the largest unit that divides it."""
+    """Returns a duration in words, in the largest unit (such as days or hours) in which it is a whole number."""
     size, unit = next((size, unit) for size, unit in _DURATIONS if seconds % size == 0)
     return text(translations, f"value.{unit}", {"number": str(seconds // size)})

@@ -1,8 +1,9 @@
-"""Composes the replies of the SMTP dialogue.
+"""Composes the replies of the relay's SMTP server.
 
-They are English and ASCII: one text per reason (`ReasonCode.summary`), with the reason's word in brackets, as in the
-record and in notices (R-POL-16). `Address unknown` is the same reply, byte for byte, for an alias that does not exist
-and for a stranger who writes to an existing one (R-ADR-07), so it names no record.
+A reply is English and ASCII. It has the text of its reason (`ReasonCode.summary`), then the code of the reason in
+brackets, as in the record and in notices (R-POL-16). The reply for `address_unknown` is the same, byte for byte, for an
+alias that does not exist and for a stranger who writes to an alias that exists (R-ADR-07). So this reply never contains
+the id of a record.
 """
 
 from collections.abc import Iterator
@@ -18,17 +19,19 @@ _UNPROVEN: Final = (
     "if that address is registered here, its owner has been asked and can still let it through; otherwise it is not "
     "passed on"
 )
-"""The same for every address: it must not tell whether the address is on a list (R-IN-09)."""
+"""The text is the same for every address, because it must not show whether a party lists the address (R-IN-09)."""
 _LONGEST: Final = 490
-"""RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, code and CRLF included."""
+"""The most characters of a text. A reply line has at most 512 octets with its codes and CRLF (RFC 5321 §4.5.3.1.5)."""
 
 
 def reply(
     code: ReasonCode, marketplace: Marketplace | None, *, record_id: str | None = None, detail: str = ""
 ) -> Reply:
-    """Returns the refusal for a reason, with a link to help.
+    """Returns the reply that refuses a message for a reason, with the marketplace's help page if there is space.
 
-    `marketplace` is None if none is concerned; `detail` says more in words of the relay, never of the client.
+    `marketplace` is None if the reply concerns no marketplace. `record_id` is the id of the record, None if there is
+    none. `detail` is a further text of the relay itself; it never contains a text of the client. Raises ValueError if
+    the reason has no SMTP codes.
     """
     line = f"{code.summary}: {detail}" if detail else code.summary
     line = f"{line} ({code})"
@@ -41,9 +44,10 @@ def reply(
 
 
 def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
-    """Returns the reply for a message that is not taken: the limit that it exceeds, or when it may come again.
+    """Returns the reply for a message that is refused without a record.
 
-    Nothing else of a reason's values is shown, because From belongs to its writer.
+    The reply also contains the limit that the message exceeds, or the time from which it may be sent again. The other
+    values of the reason are not shown, because some of them, such as the From address, come from the client.
     """
     values = dict(reason.values)
     detail = values.get("detail", "") if reason.code is ReasonCode.MALFORMED else ""
@@ -59,10 +63,11 @@ def reply_for_refusal(reason: Reason, marketplace: Marketplace) -> Reply:
 def reply_for_verdict(
     verdict: Verdict, record_id: str, marketplace: Marketplace, *, reject: bool | None = None
 ) -> Reply:
-    """Returns the reply for a recorded message.
+    """Returns the reply for a message that was recorded with this verdict.
 
-    `reject`: a RETURN is answered with 5xx and without a notice; None means as the marketplace's `reject_at_data` says,
-    False is for a transaction whose recipients do not all agree.
+    If `reject` is True, a message with the action RETURN gets a 5xx reply, and no notice is sent. If it is False, the
+    message gets a 250 reply; this is needed if the verdicts for several recipients differ. None means the value of the
+    marketplace's `reject_at_data`.
     """
     if verdict.action is Action.RELAY:
         return _taken("; ".join((f"{record_id} recorded and queued{_warning(verdict)}", *_outlook(verdict))))
@@ -78,7 +83,7 @@ def reply_for_verdict(
 
 
 def reply_for_duplicate(record_id: str) -> Reply:
-    """Returns the reply for a message that came before by the same signature (R-IN-09)."""
+    """Returns the reply for a message that was recorded but has the same signature as an earlier one (R-IN-09)."""
     return _taken(f"{record_id} recorded, not delivered ({ReasonCode.DUPLICATE})")
 
 

@@ -1,9 +1,9 @@
-"""The keys of the text catalogues, and the values that a text may name.
+"""The keys of the text catalogues (gettext), and the values that the texts may contain.
 
-A key is `REASON.part`, a literal such as "heading.what" in the code that shows the text, or one of a family such as
-`kind.KIND`. English and Japanese have every key, with the same placeholders (`{subject}`). `make catalogues` finds the
-keys in the code and says which text is missing. Pages and notices share these texts; further texts of a page stand
-under `page.`.
+A key is of one of three kinds: `REASON.part`, a literal such as "heading.what" in the code that shows the text, or a
+prefix with the value of an enum, such as `kind.KIND`. The catalogues of English and Japanese contain each key, and
+their texts have the same placeholders (`{subject}`). `make catalogues` finds the keys in the code and reports the texts
+that are missing. Pages use the texts of notices too; other texts of a page have keys that begin with `page.`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ LANGUAGES: Final = ("en", "ja")
 
 
 class Translations(Protocol):
-    """One language's catalogue, such as `gettext.GNUTranslations`."""
+    """The text catalogue of one language, such as `gettext.GNUTranslations`."""
 
     def gettext(self, message: str, /) -> str: ...
 
@@ -26,24 +26,29 @@ class Translations(Protocol):
 
 
 class Catalogue(Protocol):
-    """All languages: a party's locale gives its translations, the default language where there are none for it."""
+    """Returns the text catalogue for a locale, or that of the default language if there is none for the locale."""
 
     def __call__(self, locale: str, /) -> Translations: ...
 
 
 class NoticePart(StrEnum):
-    """The texts of a reason. TITLE is a few words for a subject or a list; RULE names the place that was looked at."""
+    """The texts of a reason."""
 
     TITLE = "title"
+    """A few words, for a subject or a list."""
     WHAT = "what"
+    """The text that says what happened."""
     RULE = "rule"
+    """The text that explains the rule, and the place in the message that it concerns."""
     CHANGE = "change"
+    """The text that says what the writer can change."""
     AGAIN = "again"
+    """The text that says how to send the message again."""
 
 
 CONTACTS: Final = ("email", "phone", "account", "other")
 DEFAULTS: Final = ("name", "domain", "contact", "kind", "score", "sender")
-"""Values of a reason that stand in where a rule gives none."""
+"""The values of a reason that have a default text, which is used if the rule does not give the value."""
 REASON_VALUES: Final = frozenset({*DEFAULTS, "marketplace", "important_subject", "limit", "allowed", "reset", "days"})
 
 UNITS: Final = ("days", "hours", "minutes", "seconds")
@@ -56,9 +61,9 @@ COUNTED: Final[Mapping[str, str]] = {
     "quota_checks.rule": "limit",
     **{f"value.{unit}": "number" for unit in UNITS},
 }
-"""The texts that name a number of things, with the name of the value that is the number.
+"""The keys of the texts with plural forms (gettext), each with the name of the value that is the number.
 
-Each has all plural forms of its language (gettext).
+The catalogue of each language has all plural forms of such a text.
 """
 
 
@@ -67,7 +72,10 @@ def key(code: ReasonCode, part: NoticePart) -> str:
 
 
 def settings() -> Iterator[str]:
-    """Yields the key path of every setting of a policy, as in its file."""
+    """Yields the key path of each setting of a policy, as in its file, such as "quotas.pair_per_day".
+
+    At the top level of the file, only settings that are durations are included.
+    """
     for section in fields(Policy()):
         inner = getattr(Policy(), section.name)
         if is_dataclass(inner):
@@ -77,7 +85,10 @@ def settings() -> Iterator[str]:
 
 
 def text(translations: Translations, name: str, values: Mapping[str, str]) -> str:
-    """Returns the text under a key with its values filled in. Values are never read as templates."""
+    """Returns the text with the key `name`, with its placeholders replaced by `values`.
+
+    A placeholder within a value is not replaced.
+    """
     number = values[COUNTED[name]] if name in COUNTED else ""
     template = translations.ngettext(name, name, int(number)) if number.isdecimal() else translations.gettext(name)
     return template.format_map(values)

@@ -1,7 +1,8 @@
-"""Fills the values that a reason's text may name, complete for any reason: from the rule, else from the policy.
+"""Returns the values that the text of a reason may contain, and makes values from outside safe to show.
 
-No address but aliases gets through (R-OUT-05). Of a pending sender the account owner must see the address to decide: it
-is spelt, so that no program makes a link of it.
+Each value comes from the rule that gave the reason, else from the policy, so no value is missing. Addresses that are
+not aliases are removed from values (R-OUT-05). Only the address of a pending sender is shown, because the party must
+decide about it; it is written in a form that mail programs do not show as a link.
 """
 
 import unicodedata
@@ -23,19 +24,23 @@ _LONGEST_ADDRESS: Final = 64
 _SPELT: Final = {"@": " [at] ", ".": "[dot]", "/": "[slash]", ":": "[colon]", "\\": "[backslash]"}
 _FULL_STOPS: Final = str.maketrans("。｡", "..")
 _MOST_DIGITS: Final = 4
-"""Mail programs make a link of a number that may be that of a telephone."""
+"""The most digits in a row. Mail programs show a longer number as a link, because it may be a telephone number."""
 
 
 def shown(text: str, marketplace: Marketplace, longest: int = _LONGEST) -> str:
-    """Returns text from outside as one line, without addresses but aliases."""
+    """Returns a text from outside as one line, without addresses except aliases.
+
+    The text is cut to `longest` characters before the addresses are replaced by "***".
+    """
     return redact.clip(redact.addresses(redact.clip(text, longest), marketplace.domains), longest + 100)
 
 
 def unlinked(address: str) -> str:
-    """Returns an address as people read it and no program makes a link of it, of at most 64 characters of the address.
+    """Returns an address in a form that people can read and that mail programs do not show as a link.
 
-    Characters that make links are spelt in brackets, also where they only look like one, and "[]" stands in long
-    numbers. Of a longer address the end is shown, because it says whose the address is.
+    A character that makes a text a link, or that looks like such a character, is written as a word in brackets ("[at]",
+    "[dot]"). Long numbers are divided by "[]". If the address is longer than 64 characters, only its end is returned,
+    because the domain is the part that shows to whom the address belongs.
     """
     spelt = ["[...] "] if len(address) > _LONGEST_ADDRESS else []
     clipped = address[-_LONGEST_ADDRESS:]
@@ -57,9 +62,10 @@ def unlinked(address: str) -> str:
 def of_reason(
     reason: Reason, marketplace: Marketplace, policy: Policy, at: datetime, translations: Translations
 ) -> dict[str, str]:
-    """Returns all of REASON_VALUES but `important_subject`, which depends on the message.
+    """Returns the values for the texts of a reason, by name: all REASON_VALUES except `important_subject`.
 
-    `policy` is the one in force at `at`.
+    `important_subject` is left out, because it depends on the message. `policy` is the policy in force at the time
+    `at`.
     """
     values = {
         **{name: translations.gettext(f"default.{name}") for name in DEFAULTS},
@@ -106,7 +112,7 @@ def _limit(code: ReasonCode, policy: Policy) -> str:
 
 
 def _instant(given: str, policy: Policy) -> str:
-    """Returns an ISO 8601 time as people read it; any other text as it is."""
+    """Returns a time in ISO 8601 as people read it, in the policy's time zone; any other text is returned unchanged."""
     try:
         at = datetime.fromisoformat(given)
         return moment(at if at.tzinfo else at.replace(tzinfo=UTC), policy)
