@@ -1,6 +1,6 @@
 """All passes together over hostile mail: whatever comes in, something valid goes out."""
 
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from relay.core.mail import mime
