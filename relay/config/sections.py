@@ -131,7 +131,7 @@ class HeavyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Networks of clients that get another treatment than strangers, as lists in CIDR form.
+    """The networks whose clients have more rights than other clients, in CIDR form.
 
     Clients in `trusted` have no limits of connections and of unknown recipients, and the fallback "known_domain"
     applies to their mail. `front_hosts` are the mail servers and load balancers whose PROXY header or XCLIENT command

@@ -27,7 +27,10 @@ _KNOWN_CONTENT: Final = frozenset(
     {"content-type", "content-transfer-encoding", "content-disposition", "content-language", "content-id"}
 )
 _QUOTED: Final = re.compile(r'"(?>(?:[^"\\]|\\.?)*)"?|\([^()]*+\)', re.DOTALL)
-"""A quoted name without an end reaches to the end of the value, so that no text is searched twice."""
+"""Matches a quoted string or a comment.
+
+A quoted string without an end matches up to the end of the value, so that no text is searched twice.
+"""
 _TAG_SIGNS: Final = 64  # the longest local part (RFC 5321 §4.5.3.1.1)
 
 

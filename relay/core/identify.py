@@ -122,9 +122,8 @@ def _by_mail(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 def _may_wait(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
     """Returns whether mail from an unlisted address may wait for the decision of the writing party (R-SND-02).
 
-    It may not wait if that party is not active: its writer, who may not belong to the account, gets the answer for a
-    stranger and so does not learn the party's state. Whether another party, such as the other side, lists the address
-    makes no difference.
+    It may not wait if that party is not active. The writer may not belong to the account, so they get the same answer
+    as a stranger and do not learn the party's state. It makes no difference whether another party lists the address.
     """
     if facts.pair.side(facts.to.other).party.state is not PartyState.ACTIVE:
         return False

@@ -60,7 +60,7 @@ def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
 def public_answer(text: str) -> str:
     """Returns another server's text as it may be shown to the other side of the pair, at most 300 characters.
 
-    It has no addresses, as by `answer`; host names and IP addresses are replaced by "[host]".
+    Addresses are removed as by `answer`. Host names and IP addresses are replaced by "[host]".
     """
     return _HOST.sub("[host]", answer(text, limit=300))
 

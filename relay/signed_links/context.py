@@ -68,7 +68,10 @@ class LinkContext:
     subject: LinkedMessage | Sender | None
 
     def actor(self, way: Way = Way.LINK) -> Actor:
-        """Returns the party as an actor that has only the right of the link's purpose; `way` is how it acts."""
+        """Returns the party as an actor that has only the right of the link's purpose.
+
+        `way` is the way in which the party acts: by the page of the link, or by one click in a mail program.
+        """
         return Actor.party(self.party.id, _RIGHTS[self.purpose], way)
 
     @property

@@ -25,7 +25,7 @@ async def offer(context: LinkContext) -> Offer:
 
 
 async def _opt_out(context: LinkContext) -> Offer:
-    """Offers each scope of an opt-out, or to undo it if it is in force.
+    """Offers to opt out of each scope, or to undo the opt-out if it is in force.
 
     If the buyer has opted out of all mail, the narrower scopes are not offered, because they would add nothing.
     """
@@ -88,7 +88,7 @@ async def _report(context: LinkContext) -> Offer:
 async def _sender(context: LinkContext) -> Offer:
     """Shows the address of the sender, and offers to approve or to block it.
 
-    The address may be shown, because it writes for the reader's own account.
+    The address may be shown, because the mail from it is written for the reader's own account.
     """
     sender = context.sender
     pending = await context.services.store.senders.pending(context.party.id)

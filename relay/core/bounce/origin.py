@@ -176,9 +176,9 @@ def _by_client(origin: ReportOrigin, sent: Sent, key: bytes) -> Confirmation | N
 
 
 def _belongs(name: str, sent: Sent, key: bytes) -> bool:
-    """Returns whether a host or domain belongs to the organization of the recipient, or to that of the accepting host.
+    """Returns whether `name` belongs to the organization of the recipient, or of the host that accepted the item.
 
-    The accepting host is the host that accepted the item.
+    `name` is a host name or a domain.
     """
     own, took = organization(name), sent.took.partition(".")[2]
     if not own:

@@ -51,8 +51,8 @@ def _codec_of_encoding(name: str) -> str:
 def _all_codecs() -> dict[str, str]:
     """Returns Python's name of the codec for each known charset name, which is in lower case with `_` as punctuation.
 
-    If the standard contains one of Python's names for a codec, each of these names gets the codec of the standard.
-    ASCII gets "", because the name does not say how to decode octets that are not ASCII.
+    If the standard contains one of Python's names for a codec, all of Python's names for it get the codec that the
+    standard says. ASCII gets "", because the name does not say how to decode octets that are not ASCII.
     """
     python = {_folded(name): codec for name, codec in aliases.items()} | {codec: codec for codec in aliases.values()}
     standard = {_folded(label): _codec_of_encoding(name) for label, name in LABELS.items() if name not in _NO_CODEC}

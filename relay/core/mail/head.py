@@ -113,7 +113,7 @@ def without(root: Part, names: frozenset[str]) -> Part:
 def hops(content: bytes) -> int:
     """Returns how many servers a mail has passed: the number of its Received fields (RFC 5321 §6.3).
 
-    This works for invalid mail too, because the mail is not parsed.
+    This works for invalid mail too, because only its header is searched.
     """
     return len(_RECEIVED.findall(content, 0, min(body_start(content), _TRACE_BYTES)))
 
@@ -121,7 +121,7 @@ def hops(content: bytes) -> int:
 def operator_marks(content: bytes) -> tuple[str, ...]:
     """Returns the alias domains to whose operator the relay has already sent this mail.
 
-    They are read from the loop marks, without parsing the mail, so this works for invalid mail too. Mail to an operator
+    They are found in the loop marks by a search of the header, so this works for invalid mail too. Mail to an operator
     is not rewritten. It may also be relayed mail that a party reports, so only this mark shows that it is in a loop.
     """
     found = _OPERATOR_MARK.findall(content, 0, min(body_start(content), _TRACE_BYTES))

@@ -1,8 +1,8 @@
-"""Decides where a header ends that has lines which are no fields.
+"""Decides where a header ends if it contains lines that are not header fields.
 
-Mail programs differ here. Some stop reading the header at such a line, others leave it out. This module takes the
-reading that loses nothing: the line is left out if fields that programs know follow it, because these fields say how
-the body is read. If none follows before the empty line, the line begins the body.
+Mail programs differ in this case: some stop reading the header at such a line, others leave out the line. This module
+chooses the reading that loses nothing. If known fields follow the line, the line is left out, because these fields say
+how the body is read. If no known field follows before the empty line, the body begins with the line.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 MOST_STRAY: Final = 8
-"""So many lines without a field may stand before a known field; more of them are a text that looks like a header."""
+"""The most lines without a field before a known field. A text with more of them only looks like a header."""
 # Names that people also write at the beginning of a line of prose, such as `Status:` and `Note:`, are not among them.
 _KNOWN: Final = re.compile(
     r"""
@@ -37,11 +37,11 @@ class HeaderField(NamedTuple):
 
 
 def first_body_line(content: bytes, fields: Sequence[HeaderField], boundary: bytes) -> int | None:
-    """Returns the index of the line without a field that begins the body; None if the empty line ends the header.
+    """Returns the index, in `fields`, of the line with which the body begins; None if the empty line ends the header.
 
-    A boundary line of the part itself is never in its header; `boundary` is the beginning of such a line, b"" if there
-    is none. Raises ValueError if more than `MOST_STRAY` lines without a field stand before a known field, because
-    then it cannot be decided.
+    `fields` are the header's lines; a line that is not a field has the name "". A boundary line always ends the header;
+    `boundary` is the beginning of the part's own boundary lines, b"" if it has none. Raises ValueError if more than
+    `MOST_STRAY` lines that are not fields come before a known field, because the end cannot be decided then.
     """
     last_known, stray, end = -1, 0, len(fields)
     for index, field in enumerate(fields):
@@ -59,7 +59,7 @@ def first_body_line(content: bytes, fields: Sequence[HeaderField], boundary: byt
 
 
 def without_blank_end(content: bytes, field: HeaderField) -> HeaderField:
-    """Returns the field without the lines of white space at its end, which belong to the gap before the body."""
+    """Returns the field without the lines at its end that contain only white space; they separate it from the body."""
     end = field.end
     while (line := content.rfind(b"\r\n", field.value_start, end - 2) + 2) >= 2 and not content[line:end].strip():
         end = line

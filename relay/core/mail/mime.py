@@ -6,7 +6,7 @@ while the message is split, so a hostile structure is refused before it takes mu
 This module defines how invalid mail is read. Only CRLF ends a line. A boundary line has only white space after the
 boundary. A part without an end boundary ends where its parent ends. Text before the first boundary and after the last
 boundary belongs to the parent. If a field name occurs twice, the first field counts. `header_end` decides where a
-header ends that has lines without a field.
+header ends if some of its lines are not fields.
 """
 
 import itertools
@@ -23,9 +23,9 @@ from relay.core.mail.header_end import HeaderField
 class MimeLimits:
     """The limits of a message's structure.
 
-    `parts` is the most MIME parts, and `depth` how deep they may be nested. `header_bytes` is the most octets in the
-    headers of all parts together. `header_fields` is the most header fields of one part; all parts together may have
-    `FIELDS_IN_ALL` times as many fields.
+    `parts` is the largest number of MIME parts, and `depth` is the depth to which they may be nested. `header_bytes` is
+    the largest size of the headers of all parts together. `header_fields` is the largest number of header fields of one
+    part; all parts together may have `FIELDS_IN_ALL` times as many fields.
     """
 
     parts: int = 200
@@ -44,7 +44,7 @@ MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, head
 
 
 FIELDS_IN_ALL: Final = 5
-"""How many times `header_fields` all parts of a message may have.
+"""The number by which `MimeLimits.header_fields` is multiplied for the fields of all parts of a message together.
 
 It is more than 1, because a mail to which other mails are attached also has their fields. It is small, because each
 field costs time in each step.
@@ -52,16 +52,19 @@ field costs time in each step.
 
 
 class MimeError(ValueError):
-    """The structure of a message exceeds a limit. The error message may be used in the text of an SMTP reply."""
+    """The structure of a message exceeds a limit, or it cannot be decided where a header ends.
+
+    The error message may be used in the text of an SMTP reply.
+    """
 
 
 class Part(NamedTuple):
     """One MIME part, as byte offsets in the content of the message.
 
     `path` is "" for the root, "1" for its first child, "1.2" for the second child of that child.
-    `content[header_start:body_start]` is the header with the empty line after it, which may be missing or hold white
-    space. `content[body_start:end]` is the body, without the CRLF that belongs to the next boundary line. `fields` also
-    has the lines of the header that are no fields.
+    `content[header_start:body_start]` is the header with the empty line after it. That line may be missing or contain
+    white space. `content[body_start:end]` is the body, without the CRLF that belongs to the next boundary line.
+    `fields` also has those lines of the header that are not fields.
 
     `content_type` is `type/subtype` in lower case. `params` are the decoded parameters of Content-Type, by name in
     lower case. `encoding` is the transfer encoding in lower case, "7bit" if none is declared. `disposition` is the
@@ -111,14 +114,14 @@ _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 def split(content: bytes, limits: MimeLimits) -> Part:
     """Returns the root part of a message, with all other parts as its children.
 
-    Raises MimeError if a limit is exceeded; invalid mail is no error. The time grows linearly with the size times the
-    depth of nesting.
+    Raises MimeError if a limit is exceeded, or if it cannot be decided where a header ends. Any other invalid mail is
+    split without an error. The time grows linearly with the size times the depth of nesting.
     """
     return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain")
 
 
 def body_start(content: bytes) -> int:
-    """Returns the offset of the body of a whole message, as `split` finds it. Never raises."""
+    """Returns the offset of the body in the content of a whole message, as `split` finds it. Never raises."""
     if match := _FIELDS_AND_EMPTY_LINE.match(content):
         return match.end()
     try:
@@ -147,13 +150,13 @@ def read_type(value: bytes) -> str:
 def boundary_line(boundary: str) -> bytes:
     """Returns the beginning of a boundary line: `--`, then the boundary (RFC 2046 §5.1.1).
 
-    In the last boundary line, `--` follows it. White space may follow in each boundary line.
+    In the last boundary line, `--` follows the boundary. Each boundary line may end with white space.
     """
     return b"--" + boundary.rstrip(" \t").encode("latin-1", "replace")
 
 
 def place(path: str) -> str:
-    """Returns words for a part, for the text of an error."""
+    """Returns the name of the part with this path for an error message: "part 1.2", or "the message" for the root."""
     return f"part {path}" if path else "the message"
 
 
@@ -218,7 +221,10 @@ class _Splitter:
         )
 
     def header(self, start: int, end: int, path: str) -> tuple[tuple[HeaderField, ...], int, dict[str, HeaderField]]:
-        """Returns the fields, the start of the body, and the first field of each name. Raises MimeError."""
+        """Reads the header of the part with this path, which begins at `start` and ends before `end`.
+
+        Returns its fields, the start of its body, and the first field of each name. Raises MimeError.
+        """
         fields_end, body = self._header_end(start, end, path)
         fields = self._fields(start, fields_end, path)
         first = {field.name: field for field in reversed(fields)}
@@ -230,7 +236,11 @@ class _Splitter:
     def _before_body(
         self, fields: tuple[HeaderField, ...], body: int, first: dict[str, HeaderField], path: str
     ) -> tuple[tuple[HeaderField, ...], int]:
-        """Returns the fields and the start of the body of a header that has lines without a field."""
+        """Returns the fields, and the start of the body, of a header that contains lines that are not fields.
+
+        `body` is the place after the empty line, and `first` has the first field of each name. Raises MimeError if it
+        cannot be decided where the header ends.
+        """
         boundary = self._content_type(first.get("content-type"), "")[1].get("boundary", "")
         line = boundary_line(boundary) if boundary else b""
         try:

@@ -94,7 +94,7 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def encode(text: str) -> bytes:
-    """Returns a text as encoded words in UTF-8 and base64, with a line end and a space between each two words.
+    """Returns a text as encoded words in UTF-8 and base64, with a line end and a space between the words.
 
     Each encoded word is at most 75 octets long and contains whole characters only (RFC 2047 §2, §5).
     """
@@ -113,10 +113,9 @@ def encode(text: str) -> bytes:
 def parameters(raw: bytes) -> dict[str, str]:
     """Returns the parameters of an unfolded field value, such as `text/plain; charset=utf-8`, by name in lower case.
 
-    If a name occurs twice, the first value counts. A value that is written by RFC 2231 (continuations, charset) is
-    decoded and takes precedence over a plain value of the same name. Encoded words in file names are decoded, because
-    most programs write them, although no standard allows it. Each octet of any other plain value becomes one character
-    (Latin-1).
+    If a name occurs twice, the first value counts. A value in the form of RFC 2231 (sections, charset) is decoded and
+    takes precedence over a plain value of the same name. Encoded words in file names are decoded, because most programs
+    write them, although no standard allows it. Each octet of any other plain value becomes one character (Latin-1).
     """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, bytes]]] = {}
@@ -184,8 +183,8 @@ def is_token(text: str) -> bool:
 def parameter(name: str, value: str) -> str:
     """Returns the parameter `; name=value` with a fold (CRLF and a space) after the semicolon.
 
-    The value is quoted if necessary. A value that is long or not printable ASCII is written in sections by RFC 2231.
-    Only a boundary of up to 400 characters is never written so, because few programs read a boundary in sections.
+    The value is quoted if necessary. A value that is longer than 60 characters or not printable ASCII is written in
+    sections (RFC 2231). For a boundary the limit is 400 characters, because few programs read a boundary in sections.
     """
     longest = _LONGEST_BOUNDARY if name == "boundary" else _PARAMETER_CHARS
     if value.isascii() and value.isprintable() and len(value) <= longest:

@@ -28,7 +28,7 @@ class EventType(StrEnum):
     MARKED = "marked"
     """The message got a mark (`Mark`)."""
     VIEWED = "viewed"
-    """A person of the operator read the text; `data` names the person, the case and the reason (R-REC-06)."""
+    """A member of the staff read the text; `data` names the person, the case and the reason (R-REC-06)."""
     REPORTED_UNDELIVERABLE = "reported_undeliverable"
     """An unconfirmed report says that the message could not be delivered; the message's state stays the same."""
     REPORT_RECEIVED = "report_received"
@@ -125,10 +125,10 @@ class ReportData(TypedDict, total=False):
     """The data of an event that mail to a return path causes; `by` is always "report".
 
     `reason` and `status` are those that a delivery report claims. `confirmed` is the `core.bounce.origin.Confirmation`
-    of a BOUNCED event, and `outcome` is the `ReportOutcome` of a REPORT_RECEIVED event. `host` is the class of the
-    client's proven host name, and `auth` has the results of the client's authentication, such as
-    "iprev=pass,helo=none". `sha256` is the hash of the whole mail in hexadecimal digits. `report` is the id under which
-    the sealed mail is stored; it is missing if the mail is not stored.
+    of a BOUNCED event, and `outcome` is the `ReportOutcome` of a REPORT_RECEIVED event. `host` is the provider
+    (`core.bounce.carrier.host_class`) of the client's proven host name, and `auth` has the results of the client's
+    authentication, such as "iprev=pass,helo=none". `sha256` is the hash of the whole mail in hexadecimal digits.
+    `report` is the id under which the sealed mail is stored; it is missing if the mail is not stored.
     """
 
     by: Required[str]

@@ -117,7 +117,7 @@ class Senders:
     held mail waits for it. All addresses of one organizational domain count as one sender, which may send
     `domain_mails` mails and `domain_bytes` bytes within `pending_s`. At a domain in `mailbox_providers` anybody can get
     an address, so there each address counts as a sender of its own, which may send `address_mails` mails and
-    `address_bytes` bytes. The latter two also limit the unproven mail that waits for one approved address.
+    `address_bytes` bytes. These two limits also apply to the unproven mail that waits for one approved address.
     """
 
     pending: Positive = 10
@@ -238,8 +238,8 @@ class Hours:
     """Quiet hours, and a delay, for mail that is not critical (R-POL-12).
 
     `quiet` are the hours ("22:00-07:00", "" for none) in `time_zone` in which no mail is sent to a buyer; mail waits
-    for their end. A buyer's own settings replace these two. All such mail waits `delay_s` seconds. The days of the
-    quotas end at midnight in `time_zone`.
+    for their end. A buyer's own settings replace `quiet` and `time_zone`. Mail that is not critical also waits
+    `delay_s` seconds. The days of the quotas end at midnight in `time_zone`.
     """
 
     time_zone: TimeZone = "Asia/Tokyo"

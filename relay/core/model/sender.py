@@ -19,7 +19,7 @@ class SenderState(StrEnum):
 
 
 DECIDED_STATES: Final = frozenset({SenderState.APPROVED, SenderState.BLOCKED})
-"""The states that a party's decision about a sender gives it."""
+"""The states into which a party's decision puts a sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """Whether a seller may write to a buyer. It contains no reason, so it reveals nothing about the buyer."""
+    """Whether a seller may write to a buyer. The answer contains no reason, so it reveals no data of the buyer."""
 
     OPEN = "open"
     """The seller may write any mail."""

@@ -212,7 +212,7 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
 
 
 def _found(request: NoticeRequest, words: _Words) -> Iterator[str]:
-    """Yields the lines about the results of a check and about the rest of the quota."""
+    """Yields the lines about the result of a check, and about the number of messages that are left today."""
     if request.reach:
         yield words.say(f"reach.{request.reach}")
     if request.action:

@@ -26,7 +26,10 @@ class Translations(Protocol):
 
 
 class Catalogue(Protocol):
-    """Returns the text catalogue for a locale, or that of the default language if there is none for the locale."""
+    """A function that returns the text catalogue for a locale.
+
+    If there is no catalogue for the locale, it returns the catalogue of the default language.
+    """
 
     def __call__(self, locale: str, /) -> Translations: ...
 
