@@ -1,4 +1,4 @@
-"""`python -m relay` is the `relay` command."""
+"""Runs the `relay` command for `python -m relay`."""
 
 from relay.cli import main
 

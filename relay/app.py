@@ -1,4 +1,4 @@
-"""The only wiring of the daemon: configuration to store, resolver, clock and edges; start, signals, reload and stop."""
+"""The daemon: it connects the configuration, store, resolver, clock and edges, and starts, reloads and stops them."""
 
 import asyncio
 import gc
@@ -64,11 +64,12 @@ log = structlog.get_logger()
 
 _GRACE_S: Final = 20
 _RELOADED: Final = frozenset({"tls", "authentication", "marketplace"})
-"""The sections of the configuration that a reload changes; the others need a restart."""
+"""The sections of the configuration that a reload applies. The other sections need a restart."""
 _GARBAGE_OBJECTS: Final = 20_000
-"""The number of new objects after which Python searches for cycles.
+"""The number of new objects after which Python searches for reference cycles.
 
-A message makes thousands of objects and hardly any cycle; with the default of 700 it would start several searches.
+A message makes thousands of objects and hardly any cycle. With the default of 700, each message would start several
+searches.
 """
 
 
@@ -86,9 +87,9 @@ def services(
     workers: Workers,
     web_port: int,
 ) -> Services:
-    """Returns the services of the flow as configured, over an open store.
+    """Returns the services of the flow according to the configuration, over an open store.
 
-    `web_port` is the port of the web edge; signed links lead there unless `web.public_url` is set.
+    `web_port` is the port of the web edge, to which signed links lead unless `web.public_url` is set.
     """
     return Services(
         marketplaces=Marketplaces.of(configuration.marketplaces(config), config.hostname),
@@ -125,7 +126,7 @@ def _local_url(host: str, port: int) -> str:
 def _authenticator(config: Config, observer: Observer) -> Authenticator:
     """Returns the configured authenticator.
 
-    It has its own resolver, so that queries caused by strangers remove nothing from the cache of delivery.
+    It has a resolver of its own, so that the queries for mail of strangers remove nothing from the cache of delivery.
     """
     section = config.authentication
     if not section.verify:
@@ -172,7 +173,7 @@ def _lanes(config: Config, clock: Clock, observer: Observer) -> ProcessLanes:
 
 
 class Daemon:
-    """The running relay: it starts, reloads and stops all parts of `serve`."""
+    """The running relay: it starts, reloads and stops all parts of the command `serve`."""
 
     def __init__(self, config_path: Path) -> None:
         self._path = config_path
@@ -185,7 +186,7 @@ class Daemon:
     async def start(self) -> None:
         """Opens the store and all listeners.
 
-        Raises StoreError, TlsError, OSError; all opened parts are closed again.
+        Raises StoreError, TlsError and OSError, after closing all parts that were opened.
         """
         try:
             await self._start()
@@ -202,7 +203,7 @@ class Daemon:
         event_log = StructuredEventLog(self._observer)
         self._store = await stack.enter_async_context(opened(config, self._base, event_log=event_log))
         if config.store.startswith("sqlite:"):
-            # An embedded store has one daemon, so any lease now belongs to a process that has ended.
+            # An SQLite store has one daemon, so each lease that exists now belongs to a process that has ended.
             await self._store.queue.release(None)
         clock = system.SystemClock()
         self._signer = BatchSigner(
@@ -257,7 +258,7 @@ class Daemon:
         stack.push_async_callback(worker.stop, _GRACE_S)
         housekeeping.start(self._services, config.notices.sweep_s)
         stack.push_async_callback(housekeeping.stop)
-        organizational_domain("marketplace.example")  # reads the list of suffixes, which takes longer than a turn
+        organizational_domain("marketplace.example")  # this reads the slow list of public suffixes
         await self._open_listeners(directory, counters)
         await web.start()
         self._warn_of_exposure(directory)
@@ -296,7 +297,7 @@ class Daemon:
             self._listeners.append((section.tls, listener))
 
     async def _close_listeners(self) -> None:
-        """Stops all listeners at once, so that none accepts sessions while another waits for its own."""
+        """Stops all listeners at the same time, so that none accepts sessions while another one waits for its own."""
         await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
     def _web_app(self, counters: Counters) -> Starlette:
@@ -307,7 +308,7 @@ class Daemon:
         self._observer.count("web_refused", reason=reason)
 
     async def _why_not_ready(self) -> str | None:
-        """Returns the reason why mail cannot be accepted now, None if it can."""
+        """Returns the reason why mail cannot be accepted now, or None."""
         try:
             await self._store.ping()
         except StoreUnavailableError as error:
@@ -321,12 +322,10 @@ class Daemon:
             log.warning("open_to_all", path=str(path))
 
     def reload(self) -> None:
-        """Reads the configuration again and applies what can change under open connections.
+        """Reads the configuration again and applies the parts that can change while connections are open.
 
-        An invalid file changes nothing.
-
-        The sections in `_RELOADED`, policies and DKIM keys change. The others keep the values of the start, and the log
-        names those that differ.
+        These parts are the sections in `_RELOADED`, the policies and the DKIM keys. The other sections keep their
+        values, and the log names those that differ. An invalid file changes nothing.
         """
         try:
             fresh = configuration.load(self._path)
@@ -350,18 +349,21 @@ class Daemon:
         log.info("reloaded", marketplaces=len(fresh.marketplace), **({"waits_for_restart": waits} if waits else {}))
 
     async def stop(self) -> None:
-        """Closes the listeners, waits for the work under way, and gives the rest back to the queue."""
+        """Closes the listeners, waits for running work, and gives the leased items back to the queue."""
         await self._stack.aclose()
 
 
 async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
-    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads. Raises the errors of `Daemon.start`."""
+    """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads the configuration.
+
+    Raises the errors of `Daemon.start`.
+    """
     daemon = Daemon(config_path)
     await daemon.start()
     gc.collect()
-    gc.freeze()  # objects that live as long as the process are not searched again
+    gc.freeze()  # later searches leave out the objects that live as long as the process
     gc.set_threshold(_GARBAGE_OBJECTS)
-    stop_requested = _install_signal_handlers(daemon)  # before the readiness is announced
+    stop_requested = _install_signal_handlers(daemon)  # this is done before the readiness is announced
     try:
         announce({"ready": True, "ports": daemon.ports})
         system.notify("READY=1")
@@ -372,7 +374,7 @@ async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]
 
 
 def _install_signal_handlers(daemon: Daemon) -> asyncio.Event:
-    """Returns an event that SIGTERM and SIGINT set. SIGHUP reloads."""
+    """Returns an event that SIGTERM and SIGINT set. SIGHUP reloads the configuration."""
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -2,8 +2,9 @@
 
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 
-`accept` runs from receive to the commit that 250 stands for, `dispatch` from deliver to settle. `judge` is the first
-half of `accept`, without side effect: `relay simulate` shows its result, which is that of the live path (R-POL-01).
+`accept` does the steps from receive to the commit after which 250 is answered, and `dispatch` those from deliver to
+settle. `judge` is the first part of `accept` and has no side effects. `relay simulate` calls the same function, so its
+result is that of a real message (R-POL-01).
 """
 
 import asyncio
@@ -72,11 +73,11 @@ _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
 _TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _SHORTEST_WAIT_S: Final = 2
-"""A big content for which there is no memory is looked at again after one to three times as long."""
+"""The shortest wait of a big content for which there is no memory. The wait is up to three times as long."""
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
-    """Accepts one message: the replies, one per recipient, stand for a durable commit. Raises UnavailableError."""
+    """Accepts one message, and returns one reply for each recipient after a durable commit. Raises UnavailableError."""
     result = await judge(services, incoming)
     replies = [reply(one, rejects=result.rejects) for one in result.recipients]
     try:
@@ -87,7 +88,7 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
         if again:
             raise
         return await accept(services, incoming, again=True)
-    # Nothing may fail from here on: after a 451 the client would send again what is durable already.
+    # Nothing may fail after the commit: after a 451 the client would send the stored message again.
     services.dispatcher.submit(entry.submitted)
     if entry.acceptance.notices:
         services.dispatcher.notify()
@@ -97,7 +98,8 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
 async def accept_reply(services: Services, incoming: Incoming) -> bool:
     """Accepts an automatic reply to an alias if a registered writer is proven for it (R-POL-14).
 
-    Returns False, with nothing written, for any other mail, and if a look-up fails. Raises StoreUnavailableError.
+    Returns True if the reply was accepted. Returns False, with nothing written, for any other mail, and if a look-up
+    fails. Raises StoreUnavailableError if the commit fails.
     """
     try:
         result = await judge(services, incoming)
@@ -117,7 +119,11 @@ async def accept_reply(services: Services, incoming: Incoming) -> bool:
 
 
 async def judge(services: Services, incoming: Incoming) -> TransactionResult:
-    """Resolves and merges the recipients; identifies, decides and rewrites once for each that is left (R-IN-05)."""
+    """Returns the outcome for each recipient, before anything is written.
+
+    The recipients are resolved and merged. For each remaining recipient the writer is identified, the policy decides,
+    and the message is rewritten (R-IN-05).
+    """
     resolved = await resolve(services.store, services.marketplaces, services.ids, incoming)
     results = ResultsInTransaction(resolved)
     work = MailWork(services.workers, incoming)
@@ -139,14 +145,17 @@ async def judge(services: Services, incoming: Incoming) -> TransactionResult:
 async def _judge_each(
     services: Services, incoming: Incoming, mail: ParsedMail, results: ResultsInTransaction, work: MailWork
 ) -> None:
-    """Adds the result for each distinct recipient. Raises TooHeavyError if the message must not be worked on again."""
+    """Adds the outcome for each distinct recipient to `results`.
+
+    Raises TooHeavyError if the mail ended several workers.
+    """
     resolved, limits = results.resolved, services.settings.operator_mail
     parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
     is_heavy = is_heavy_to_judge(incoming.content, mail.root, parties)
     scans = Scans(services.scanners, incoming)
     for number, (key, recipient) in enumerate(resolved.distinct.items()):
         if number:
-            await asyncio.sleep(0)  # other sessions get a turn of the loop
+            await asyncio.sleep(0)  # other sessions get a turn of the event loop
         match recipient:
             case OperatorRecipient():
                 results.add(key, await operator_mail.received(services.store, limits, incoming, recipient))
@@ -159,10 +168,10 @@ async def _judge_each(
 
 
 async def receive(authenticator: Authenticator, limits: MimeLimits, incoming: Incoming, work: MailWork) -> ParsedMail:
-    """Reads structure and header within the limits, and authenticates the mail.
+    """Returns the message with its structure, header and authentication, read within the limits.
 
-    Where signatures alone prove the writer, thread ids and our own fields that they do not cover are left out.
-    Raises MimeError, HeadError, TooHeavyError, UnavailableError.
+    If only signatures prove the writer, the thread ids and the relay's own fields that no signature covers are left
+    out. Raises MimeError, HeadError, TooHeavyError, UnavailableError.
     """
     content = incoming.content
     root = await work.do(split, content, limits, is_heavy=is_heavy_to_split(content))
@@ -184,10 +193,10 @@ async def _judge_one(
     work: MailWork,
     is_heavy: bool,
 ) -> DistinctResult | OwnCopy:
-    """Identifies, decides and rewrites for one party; a heavy message is judged and rewritten by a worker.
+    """Returns the outcome for one party. A heavy message is judged and rewritten by a worker process.
 
     Mail whose From address is neither proven nor listed costs the same work as if it were listed, and is refused after
-    that: how long the answer takes tells nobody whether the address is on the list (R-IN-09).
+    that work. Therefore the time of the answer does not show whether the address is on the list (R-IN-09).
     """
     policy, now = recipient.policy, incoming.received_at
     copy, of_whom = results.own_copy(recipient), (recipient.pair, recipient.to, recipient.marketplace)
@@ -215,7 +224,7 @@ async def _judge_one(
 async def _result(
     services: Services, incoming: Incoming, judgement: Judgement, work: MailWork, *, is_heavy: bool
 ) -> JudgedResult | Refused:
-    """Returns the outcome of a judgement; rewrites what may go to the other side."""
+    """Returns the outcome of a judgement. A message that may be sent to the other side is rewritten."""
     recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check and verdict.kept is not None:
         return probing.check_above_limit(judgement, incoming.peer)
@@ -234,7 +243,10 @@ async def _result(
 
 
 def _reach(judgement: Judgement, now: datetime) -> Standing | None:
-    """Returns the answer to a check that only a registered seller gets (R-POL-19)."""
+    """Returns the answer to a check whether the seller may write to the buyer now (R-POL-19).
+
+    Returns None if the writer is not a registered seller, because only such a writer gets this answer.
+    """
     facts, writer = judgement.facts, judgement.writer
     if not writer.registered or writer.role is not Role.SELLER or facts.to is not Role.BUYER:
         return None
@@ -250,14 +262,18 @@ def _unreadable(recipient: Recipient, error: HeadError | MimeError | TooHeavyErr
 
 
 def reply(result: RecipientResult, *, rejects: bool) -> Reply:
-    """Returns the answer to the client about one recipient; a merged one gets the answer of the other."""
+    """Returns the SMTP reply about one recipient.
+
+    A merged address gets the reply of the recipient it was merged into.
+    """
     match result:
         case Refused(recipient=recipient, reason=reason):
             return smtp_text.reply_for_refusal(reason, recipient.marketplace)
         case Relayed() | Held() | Rerouted() | Returned():
             recipient, verdict = result.recipient, result.judgement.verdict
             if result.judgement.writer.proof is Proof.NONE:
-                # The same answer as for an address that is on no list: a forger must not learn of lists (R-IN-09).
+                # An address that is on no list gets the same answer, so that a forger learns nothing about the lists
+                # (R-IN-09).
                 return smtp_text.reply_for_refusal(_UNPROVEN, recipient.marketplace)
             return smtp_text.reply_for_verdict(verdict, recipient.message_id, recipient.marketplace, reject=rejects)
         case Checked(recipient=recipient):
@@ -279,7 +295,7 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
     """
     now = services.clock.now()
     if stored is not None:
-        # The judgement of a message that this process accepted within the last second still holds.
+        # A message that this process accepted within the last second need not be judged again.
         just_judged = now - item.queued_at < timedelta(seconds=1)
         return await _attempt(services, item, stored, now, just_judged=just_judged)
     with services.delivery_room.visit() as enter:
@@ -318,7 +334,10 @@ async def _attempt(
 
 
 async def _full_until(services: Services, item: Item, now: datetime) -> datetime | None:
-    """Returns until when a notice waits because its party has had as many as an hour may have (R-OUT-07)."""
-    if item.recipient_id is None:  # an older version did not keep the party of a notice to a fixed address
+    """Returns the time until which a notice must wait because its party has got as many as an hour allows, or None.
+
+    Raises UnavailableError (R-OUT-07).
+    """
+    if item.recipient_id is None:  # an earlier version did not store the party of a notice to a fixed address
         return None
     return await services.notice_quota.admit(item.recipient_id, item.id, now)

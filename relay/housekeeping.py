@@ -1,10 +1,11 @@
-"""Letters that are due at a time: questions about pending senders (R-SND-02), announcements of a policy (R-POL-20).
+"""Work that is due at certain times, beside the flow of messages.
 
-Beside that, the content of strangers' mail is deleted when its time has come, and personal data that is kept in memory
-for speed is dropped regularly.
+Letters are written: questions to owners about pending senders (R-SND-02), and announcements of a policy (R-POL-20). The
+content of strangers' mail is deleted when its time of keeping has ended. Personal data that is kept in memory for speed
+is dropped at intervals.
 
-Every node sweeps, and the store decides which node writes a letter. If that node dies before its letter is committed,
-the next sweep writes it: a letter may be sent twice, but it is not lost.
+Every node makes these sweeps, and the store decides which node writes a letter. If that node dies before the commit,
+the next sweep writes the letter. Therefore a letter may be sent twice, but it is never lost.
 """
 
 import asyncio
@@ -25,18 +26,18 @@ log = structlog.get_logger()
 
 _DROPPED_AT_ONCE = 200
 _TURN_S = 60
-"""The time that a node has for a letter before another node may write it."""
+"""The number of seconds that a node has for a letter before another node may write it."""
 
 
 class Housekeeping:
-    """The sweeps of this process: `start` them, then `stop` them. No fault of a sweep ends them."""
+    """The sweeps of this process. `start` begins them, and `stop` ends them. An error in a sweep does not end them."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._announced: set[tuple[str, str]] = set()
 
     def start(self, services: Services, sweep_s: float, *, kept_s: float = memory.KEPT_S) -> None:
-        """Looks for what is due every `sweep_s`, and drops data that is kept in memory every `kept_s`."""
+        """Begins a sweep every `sweep_s` seconds, and drops data that is kept in memory every `kept_s` seconds."""
         self._tasks = [
             asyncio.create_task(self._sweep_on(services, sweep_s), name="housekeeping"),
             asyncio.create_task(_forget_on(services.store, kept_s), name="housekeeping of memory"),
@@ -54,20 +55,20 @@ class Housekeeping:
             await asyncio.sleep(sweep_s)
 
     async def requests(self, services: Services) -> None:
-        """Asks owners about pending senders and unproven mail (`relay.steps.owner_requests`)."""
+        """Puts the waiting questions to the owners of accounts (`relay.steps.owner_requests`)."""
         for party_id in await services.store.requests.parties():
             party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
                 await owner_requests.ask(services, party, services.clock.now())
 
     async def strangers(self, services: Services) -> None:
-        """Deletes the content of strangers' mail that has been kept long enough (R-REC-01)."""
+        """Deletes the content of strangers' mail whose time of keeping has ended (R-REC-01)."""
         dropped = _DROPPED_AT_ONCE
         while dropped == _DROPPED_AT_ONCE:
             dropped = await services.store.records.drop_strangers_bodies(services.clock.now(), limit=_DROPPED_AT_ONCE)
 
     async def announcements(self, services: Services) -> None:
-        """Writes to each seller about a policy whose announcement is due."""
+        """Queues a letter to each seller about a policy whose announcement is due."""
         now = services.clock.now()
         for marketplace in services.marketplaces.by_id.values():
             for policy in marketplace.policies:
@@ -78,7 +79,10 @@ class Housekeeping:
                     self._announced.add(announced)
 
     async def _announce(self, services: Services, marketplace: Marketplace, policy: Policy, now: datetime) -> bool:
-        """Returns whether all sellers have their letter. False if another node is writing one, which may fail."""
+        """Returns whether all sellers have their letter about the policy.
+
+        Returns False if another node is writing one of these letters, because that node may fail.
+        """
         nobody_left = True
         topic, notice_log = f"policy {policy.version}", services.store.notice_log
         for party in await services.store.parties.in_marketplace(marketplace.id, Role.SELLER):
@@ -97,7 +101,7 @@ async def _in_turn(
     now: datetime,
     write: Callable[[NoticeSent], Coroutine[object, object, bool]],
 ) -> bool:
-    """Writes a letter unless another node is writing it; returns whether this node wrote."""
+    """Writes a letter unless another node is writing it. Returns whether this node has written it."""
     turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
     first = await notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
     if first and await write(NoticeSent(party_id=party.id, topic=topic, at=now)):
@@ -112,11 +116,11 @@ async def _forget_on(store: Store, kept_s: float) -> None:
 
 
 async def _survive(observer: Observer, sweep: Coroutine[object, object, None]) -> None:
-    """Runs one sweep; an error in it must not end later sweeps."""
+    """Runs one sweep. An error is logged and counted, and does not end later sweeps."""
     try:
         await sweep
     except UnavailableError:
-        log.debug("work_put_off", during="sweep")  # the store itself tells, once
+        log.debug("work_put_off", during="sweep")  # the store logs this itself, with one line
     except Exception:
         observer.count("internal_errors", where="sweep")
         log.exception("sweep_failed")

@@ -1,6 +1,7 @@
 """An installation: its data directory, and its opened store with the keys.
 
-The daemon and every command use it. It is a module of its own, so that a command need not load the daemon.
+The daemon and every command use this module. It is separate from `relay.app`, so that a command need not load the
+daemon.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -15,15 +16,15 @@ from relay.store.crypto import MasterKeys
 
 
 def data_dir(config: Config, base: Path) -> Path:
-    """Returns the data directory. `base` is the directory of the configuration file; relative paths start there."""
+    """Returns the data directory. A relative path begins at `base`, the directory of the configuration file."""
     return base / config.data_dir
 
 
 def private_paths(config: Config, config_path: Path, directory: Path) -> Iterator[Path]:
-    """Yields the files and directories that only the relay's account should be able to read; some may be missing.
+    """Yields the files and directories that only the account of the relay should be able to read; some may not exist.
 
-    The configuration file is one of them, because the URL of a database may hold a password. The file of the master key
-    is not: `MasterKeys.load` refuses it when others may read it.
+    The configuration file is one of them, because the URL of a database may contain a password. The file of the master
+    key is not, because `MasterKeys.load` refuses a file that others may read.
     """
     yield config_path
     yield directory
@@ -36,9 +37,9 @@ def private_paths(config: Config, config_path: Path, directory: Path) -> Iterato
 
 @asynccontextmanager
 async def opened(config: Config, base: Path, *, event_log: EventLog | None = None) -> AsyncIterator[Store]:
-    """Opens the store with its keys and closes it at the end of the block.
+    """Opens the store with its keys, and closes it at the end of the block.
 
-    The store reports to the event log. Raises StoreError with cause and fix.
+    The store reports to the event log. Raises StoreError with the cause and the fix.
     """
     directory = data_dir(config, base)
     master = MasterKeys.load(directory / config.master_key)

@@ -1,8 +1,8 @@
 """The implementation of `relay.ports.Intake` over the store and the flow.
 
-On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet; answers that depend
-on the writer come after DATA. On sessions with a login the writer is known, so aliases that are closed or belong to
-others are refused at once.
+On the MX port every existing alias gets 250 at RCPT, because From and signatures are not known yet. Answers that depend
+on the writer are given after DATA. In a session with a login the writer is known, so aliases that are closed or belong
+to others are refused at RCPT.
 """
 
 from collections.abc import Sequence
@@ -76,14 +76,15 @@ class SmtpIntake:
         return None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
-        """Returns one reply per recipient, in order.
+        """Returns one reply for each recipient, in order, after the commit. Raises UnavailableError.
 
-        The relay's own return paths take bounces; other recipients take the mail as a message. Raises UnavailableError.
+        The mail to a return path of the relay is kept as a report. The mail to other recipients is accepted as a
+        message.
         """
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
-        # Reports come first. If the store fails after them the client sends all of it again: a report may come twice, a
-        # message may not.
+        # Reports are written first. If the store fails after them, the client sends the whole mail again. A report may
+        # then be stored twice, but a message must not.
         alone = len(returned) == 1
         reports = {
             address: await self._report(replace(incoming, rcpt_to=(address,)), item_id, alone=alone)
@@ -93,7 +94,7 @@ class SmtpIntake:
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
 
     async def _report(self, incoming: Incoming, item_id: str, *, alone: bool) -> Reply:
-        """Takes a mail to one return path; whatever it says, it is answered by 250. Raises UnavailableError."""
+        """Keeps a mail to one return path, and returns 250 whatever the mail says. Raises UnavailableError."""
         opened = await bounces.read(self._services, incoming, item_id)
         if opened is not None:
             to_alias = replace(incoming, rcpt_to=(opened.answers,))

@@ -1,8 +1,8 @@
-"""Checks app passwords in threads of their own, so that neither heavy mail nor a flood of logins stops a login.
+"""The check of app passwords, in threads of their own, so that neither heavy mail nor a flood of logins stops a login.
 
-Argon2 is slow and takes 64 MiB on purpose, so few passwords are checked at the same time, and few wait. A password that
-was right is remembered as a keyed hash over it and its stored hash. A revoked password is no longer stored, and stops
-working at once.
+Argon2 is slow and takes 64 MiB on purpose. Therefore only a few passwords are checked at the same time, and only a few
+wait. A password that was right is remembered as a keyed hash over the password and its stored hash. A revoked password
+is no longer stored, so it stops working at once.
 """
 
 import asyncio
@@ -46,7 +46,10 @@ class Logins:
         self._places = threading.BoundedSemaphore(_THREADS + waiting)
 
     async def remembered(self, username: str, password: str) -> str | None:
-        """Returns the party whose password this is, if `check` has lately found it right. Raises UnavailableError."""
+        """Returns the id of the party whose password this is, if `check` has accepted the password recently.
+
+        Returns None otherwise. Raises UnavailableError.
+        """
         marks = [
             (party_id, self._mark(username, password, hashed)) for party_id, hashed in await self._stored(username)
         ]
@@ -57,10 +60,10 @@ class Logins:
         return None
 
     async def check(self, username: str, password: str) -> str | None:
-        """Returns the party whose password this is, or None. Raises UnavailableError, BusyError.
+        """Returns the id of the party whose password this is, or None. Raises UnavailableError, BusyError.
 
-        A wrong password is always compared with two hashes. A client that hangs up meanwhile is logged and counted as
-        one that has failed.
+        A wrong password is always compared with two hashes, so that the time does not show whether the user name
+        exists. If the client disconnects during the check, a failed login is logged and counted.
         """
         parties: Sequence[str] = ()
         try:
@@ -84,13 +87,13 @@ class Logins:
         return party_id
 
     def close(self) -> None:
-        """Ends the threads. Checks that have not begun are given up."""
+        """Ends the threads. Checks that have not begun are dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _stored(self, username: str) -> Sequence[tuple[str, str]]:
-        """Returns (party id, hash) of the passwords of a user name, filled up to two; a filler has no party.
+        """Returns (party id, hash) of the passwords of a user name, filled up to two. An added hash has no party.
 
-        There are more only where parties of several marketplaces have the same mailbox.
+        There are more than two only if parties of several marketplaces have the same mailbox.
         """
         found = await self._app_passwords.of_username(username)
         return [*found, *self._padding[len(found) :]]
@@ -99,11 +102,11 @@ class Logins:
         return hmac.digest(self._key, "\0".join(parts).encode(), "sha256")
 
     async def _in_thread(self, hashes: Sequence[str], password: str) -> int | None:
-        """Returns the place of the hash that the password fits, or None. Raises BusyError."""
+        """Returns the index of the hash to which the password belongs, or None. Raises BusyError."""
         if not self._places.acquire(blocking=False):
             raise BusyError("too many passwords wait for their check")
         check = self._threads.submit(self._fitting, hashes, password)
-        # A check that has begun takes its place until it ends, although its client may have hung up.
+        # A check that has begun keeps its place until it ends, even if its client has disconnected.
         check.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(check)
 

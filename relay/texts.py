@@ -1,6 +1,6 @@
-"""Loads the text catalogues as they are packaged: `locale/LANGUAGE/LC_MESSAGES/relay.po`.
+"""Loading the text catalogues of the package: `locale/LANGUAGE/LC_MESSAGES/relay.po`.
 
-The `.po` files are read at start, so nothing has to be compiled after a change. `make catalogues` checks them.
+The `.po` files are read at start, so that nothing has to be compiled after a change. `make catalogues` checks them.
 """
 
 import gettext
@@ -19,10 +19,10 @@ _ESCAPES: Final = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
 def load() -> Catalogue:
-    """Reads every language at once, so that a broken installation fails at start.
+    """Returns the catalogue of all languages. All files are read now, so that a broken installation fails at start.
 
-    The catalogue takes locales such as `ja`, `ja-JP` or `ja_JP`, and gives English where there is no such language.
-    Raises ValueError for a broken file.
+    The catalogue accepts locales such as `ja`, `ja-JP` or `ja_JP`, and has English for an unknown language. Raises
+    ValueError for a broken file.
     """
     by_language = {language: _read(language) for language in LANGUAGES}
 
@@ -33,13 +33,11 @@ def load() -> Catalogue:
 
 
 def messages(po: str) -> dict[str, tuple[str, ...]]:
-    """The texts of a `.po` file by their key, without those that are still empty.
+    """Returns the texts of a `.po` file by their key, without those that are still empty.
 
-    A text that names a number of things has its key, a NUL and its plural key as the key, and one text for each plural
-    form of the language, as in gettext's binary format.
-
-    Reads comments, msgid, msgid_plural, msgstr and continued lines, which is all that the catalogues use. Raises
-    ValueError for any other line.
+    If a text depends on a number, its key is the singular key, a NUL and the plural key, and it has one text for each
+    plural form of the language, as in gettext's binary format. The function reads comments, msgid, msgid_plural, msgstr
+    and continued lines, because the catalogues use only these. Raises ValueError for any other line.
     """
     found: dict[str, tuple[str, ...]] = {}
     for entry in _entries(po):
@@ -53,7 +51,7 @@ def messages(po: str) -> dict[str, tuple[str, ...]]:
 
 
 def _entries(po: str) -> Iterator[list[tuple[str, str]]]:
-    """(keyword, text) of each message."""
+    """Yields the entry of each message as a list of (keyword, text)."""
     entry: list[tuple[str, str]] = []
     for number, line in enumerate(po.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -84,7 +82,7 @@ def _read(language: str) -> gettext.GNUTranslations:
 
 
 def _compiled(texts: Mapping[str, tuple[str, ...]]) -> bytes:
-    """The texts in the binary format of gettext (GNU gettext manual, "The Format of GNU MO Files")."""
+    """Returns the texts in gettext's binary format (GNU gettext manual, "The Format of GNU MO Files")."""
     pairs = [(key.encode(), "\0".join(forms).encode()) for key, forms in texts.items()]
     strings = [string for column in zip(*pairs, strict=True) for string in column]
     table, octets, start = b"", b"", 28 + 16 * len(pairs)

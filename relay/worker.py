@@ -1,14 +1,16 @@
-"""The dispatch loop: claims, attempts and settles due items, and renews their leases.
+"""The dispatch loop: it claims, attempts and settles due items, and renews their leases.
 
-Items that the flow has just committed are already leased by this process and arrive by `submit` with their content, so
-the usual message costs no claim and no read. Items for which their lane has no room are left to the claim.
+The items that the flow has just committed are already leased by this process. They arrive by `submit` with their
+content, so that a usual message costs no claim and no read. If the lane of such an item is full, the item is queued and
+claimed later.
 
-`ports.Lanes` says how many items of each destination may be in hand. The claim goes through the destinations that have
-due items, page by page, and takes for each as many as its lane has room for; a lane that was full is claimed for again
-when its items have left. So no claim reads past the mail for a busy destination, and none takes mail that must wait.
+`ports.Lanes` limits how many items of each destination may be in hand. The claim visits the destinations that have due
+items, page by page, and takes for each destination as many items as its lane has room for. A destination whose lane was
+full is claimed again when some of its items have left. Therefore no claim reads past the mail for a busy destination,
+and none takes mail that must wait.
 
-Mail that waited for its sender's approval is claimed one item at a time for each recipient, so that it arrives in the
-order in which it was written (R-SND-02): the end of one attempt wakes the claim for the next.
+Mail that waited for the approval of its sender is claimed one item at a time for each recipient, so that it arrives in
+the order in which it was written (R-SND-02). The end of one attempt starts the claim of the next item.
 """
 
 import asyncio
@@ -35,17 +37,18 @@ T = TypeVar("T")
 
 _MOST_BACKLOGS: Final = 10_000
 _PUT_OFF: Final = 20
-"""Items of a closed lane that one claim puts off; and the most closed lanes in one claim."""
+"""The number of items of a closed lane that one claim puts off, and the largest number of closed lanes in one claim."""
 _MOST_UNSERVED: Final = 200
 _TRIED: Final = 20
-"""Unserved destinations that are tried again when an item has left."""
+"""The number of unserved destinations that are tried again when an item has left."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    """The walk through the destinations with due items: from `after` on, and then from the beginning if it `wraps`.
+    """The walk through the destinations with due items, from `after` to the end.
 
-    `wanted` asks for another walk. It begins at `left_out`, the first destination that this one could not serve.
+    If it `wraps`, it continues from the beginning. `wanted` means that another walk is needed. That walk begins at
+    `left_out`, the first destination that this walk could not serve.
     """
 
     wanted: bool = True
@@ -60,14 +63,14 @@ class _Walk:
         self.wraps = self.after != ""
 
     def go_on(self, after: str) -> None:
-        """Notes where the next page begins; "" after the last one."""
+        """Sets the beginning of the next page; `after` is "" after the last page."""
         self.after = after
         if not after:
             self.going, self.wraps = self.wraps, False
 
 
 class Worker:
-    """The worker of this process: `start` it, then `stop` it. No fault of an item ends it."""
+    """The worker of this process. `start` begins it, and `stop` ends it. A fault of an item does not end it."""
 
     def __init__(self) -> None:
         self._services: Services | None = None
@@ -92,7 +95,7 @@ class Worker:
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
-        """Waits up to `grace_s` for running attempts, then gives all other leases back to the queue."""
+        """Waits up to `grace_s` seconds for running attempts, then gives all other leases back to the queue."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -127,7 +130,7 @@ class Worker:
         poll_s, monotonic_s = self.services.settings.poll_s, self.services.clock.monotonic_s
         looked_at_s = monotonic_s()
         while not self._stopping:
-            if monotonic_s() - looked_at_s >= poll_s:  # however often it is woken
+            if monotonic_s() - looked_at_s >= poll_s:  # this limits how often it runs, however often it is woken
                 self._walk.wanted, looked_at_s = True, monotonic_s()
             self._wake.clear()
             if not await self._survive("claim", self._claim()):
@@ -138,7 +141,10 @@ class Worker:
                     self._walk.wanted, looked_at_s = True, monotonic_s()
 
     async def _claim(self) -> bool:
-        """Claims for the lanes that have room again, and for one page of the walk. Returns whether to go on at once."""
+        """Claims for the lanes that have room again, and for one page of the walk.
+
+        Returns whether the next claim can follow at once.
+        """
         destinations, self._ready = list(self._ready), set()
         for destination in list(islice(self._unserved, _TRIED)):
             del self._unserved[destination]
@@ -170,7 +176,7 @@ class Worker:
         return page
 
     def _reserved(self, destinations: Sequence[str]) -> dict[str, list[InHand]]:
-        """Takes the room of each destination, so that nothing else is put into it while the store claims."""
+        """Takes the free room of each destination, so that nothing else uses it while the store claims."""
         lanes, rooms = self.services.lanes, {}
         for destination in dict.fromkeys(destinations):
             room = 0 if self._stopping else lanes.room(destination)
@@ -187,7 +193,7 @@ class Worker:
         return rooms
 
     def _closed(self, destinations: Sequence[str]) -> dict[str, float]:
-        """Returns some of the destinations whose lanes are closed, and for how many seconds they are."""
+        """Returns some of the destinations whose lanes are closed, each with the number of seconds until it opens."""
         if self._stopping:
             return {}
         waits = (
@@ -196,7 +202,7 @@ class Worker:
         return dict(islice(((destination, wait_s) for destination, wait_s in waits if wait_s), _PUT_OFF))
 
     async def _claimed(self, rooms: dict[str, list[InHand]], closed: dict[str, float]) -> int:
-        """Claims for the places in `rooms`, which become the items' own, and returns the number of items.
+        """Claims items for the places in `rooms`, which become the places of the items. Returns the number of items.
 
         Some items of the `closed` lanes are claimed too, and put off without an attempt.
         """
@@ -208,7 +214,8 @@ class Worker:
             lease_s=settings.lease_s,
             late_s=settings.schedule.delayed_notice_s,
         )
-        # An item in hand may have lost its lease while the store was unavailable. It is not sent twice (R-IN-03).
+        # An item in hand may have lost its lease while the store was unavailable. Such an item must not be sent twice
+        # (R-IN-03).
         fresh = [item for item in items if item.id not in self._in_hand]
         for item in fresh:
             if item.destination in closed:
@@ -231,11 +238,11 @@ class Worker:
                 )
 
     async def _survive(self, during: str, work: Awaitable[T]) -> T | None:
-        """Returns the result of one round of a loop, None after an error, which must not end the loop."""
+        """Returns the result of one round of a loop; None after an error, which must not end the loop."""
         try:
             return await work
         except UnavailableError:
-            log.debug("work_put_off", during=during)  # the store itself tells, once
+            log.debug("work_put_off", during=during)  # the store logs this itself, with one line
         except Exception:
             self.services.observer.count("internal_errors", where=during)
             log.exception("worker_failed", during=during)
@@ -244,7 +251,7 @@ class Worker:
     # ------------------------------------------------------------ the items in hand
 
     def _note_backlog(self, destination: str) -> None:
-        """Notes that the store may have more due items for the destination; they are claimed when its lane has room."""
+        """Records that the store may have more due items for the destination, to claim them when its lane has room."""
         if len(self._backlogs) < _MOST_BACKLOGS:
             self._backlogs.add(destination)
 
@@ -264,7 +271,8 @@ class Worker:
         if (left := self._items[item.destination]) == 0:
             del self._items[item.destination]
         if item.destination in self._backlogs:
-            # A lane that is nearly full is not claimed for: a claim for each item would cost more than the item.
+            # A lane that is nearly full gets no claim, because a claim for each item would cost more than the item
+            # itself.
             room = self.services.lanes.room(item.destination)
             if room * 2 >= left and room:
                 self._backlogs.discard(item.destination)
@@ -292,7 +300,7 @@ class Worker:
             self.notify()
 
     async def _put_off(self, item: Item, wait_s: float) -> None:
-        """Settles an item whose lane is closed."""
+        """Settles an item whose lane is closed, so that it is due again after `wait_s` seconds."""
         now = self.services.clock.now()
         until = now + timedelta(seconds=wait_s)
         try:
@@ -307,7 +315,8 @@ class Worker:
         try:
             return await flow.dispatch(services, item, stored)
         except UnavailableError:
-            # Look-ups before and after a delivery raise this, but none follows when the remote server has accepted.
+            # Look-ups before and after a delivery raise this error. No look-up follows if the remote server has
+            # accepted the mail.
             log.debug("work_put_off", during="dispatch", item=item.id)
             settings = services.settings
             return settling.put_off(settings.owner, item, now + timedelta(seconds=settings.poll_s))
@@ -317,10 +326,10 @@ class Worker:
             return settling.stumbled(services, item, services.clock.now())
 
     async def _settle(self, settlement: Settlement) -> bool:
-        """Stores the outcome of an attempt; False if the lease was lost or the store rejected it.
+        """Stores the outcome of an attempt. Returns False if the lease was lost or the store has rejected the outcome.
 
-        While the store is unavailable the outcome waits here, or the message would be sent twice (R-IN-03). After a
-        rejection the item is claimed again when its lease ends.
+        While the store is unavailable the outcome waits here, because the message would be sent twice otherwise
+        (R-IN-03). After a rejection the item is claimed again when its lease ends.
         """
         services, item = self.services, settlement.item
         while True:
@@ -340,7 +349,7 @@ class Worker:
                 return settled
 
     def _release_slot(self, settlement: Settlement) -> None:
-        """Gives back the slot of a notice that is not sent, because its settlement was not stored."""
+        """Frees the slot of a notice that is not sent, because its settlement was not stored."""
         if settlement.notice is not None:
             notice = settlement.notice
             self.services.notice_quota.release(notice.key_holder_id, notice.item.id)

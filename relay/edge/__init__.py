@@ -1,1 +1,1 @@
-"""Thin adapters: each module connects the relay with one thing outside (SMTP, DNS, TLS, scanners, HTTP, the system)."""
+"""Adapters: each module connects the relay with one thing outside, such as SMTP, DNS, TLS, scanners or HTTP."""

@@ -1,4 +1,4 @@
-"""Counters in the memory of one process, in bounded tables."""
+"""Counters in the memory of one process, in tables with a limited number of keys."""
 
 from collections import Counter, OrderedDict, defaultdict
 from typing import Final
@@ -9,12 +9,15 @@ MOST_KEYS: Final = 100_000
 
 
 class ProcessCounters:
-    """Implements `ports.Counters` for one process. A table has at most MOST_KEYS keys, about 20 MB."""
+    """Implements `ports.Counters` for one process.
+
+    For each kind of event there is a table with at most MOST_KEYS keys, which takes about 20 MB.
+    """
 
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
         self._events: defaultdict[str, OrderedDict[str, tuple[float, int]]] = defaultdict(OrderedDict)
-        """For each kind (time of opening, count) by key, the key that was used last at the end."""
+        """The tables by kind. A table has (time of opening, count) by key; the key that was used last is at the end."""
         self._places: Counter[tuple[str, str]] = Counter()
 
     def add(self, kind: str, key: str, window_s: float) -> int:

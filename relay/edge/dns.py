@@ -1,8 +1,8 @@
-"""The resolver over dnspython's async client: mail hosts of a domain (RFC 5321 §5.1, RFC 7505) and single records.
+"""The resolver over dnspython's asyncio client: mail hosts of a domain (RFC 5321 §5.1, RFC 7505) and single records.
 
-A name that does not exist is a permanent failure. Silence and SERVFAIL are temporary failures: an unknown answer never
-counts as "no". The cache keeps answers, empty ones too, until their TTL ends. It has a limited number of entries and
-measures time by the monotonic clock.
+A name that does not exist is a permanent failure. A missing answer and SERVFAIL are temporary failures, so that an
+unknown answer never counts as "no". The cache keeps answers, also empty ones, until their TTL ends. It has a limited
+number of entries and uses the monotonic clock.
 """
 
 import ipaddress
@@ -30,7 +30,7 @@ _random = SystemRandom()
 
 
 def literal(host: str) -> tuple[str, ...]:
-    """Returns the addresses of a host that needs no look-up, else ().
+    """Returns the addresses of a host that needs no look-up, and () for any other host.
 
     Such a host is an IP address, or a name under `localhost` (RFC 6761 §6.3).
     """
@@ -44,9 +44,10 @@ def literal(host: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One cached answer, valid until `until_s` on the monotonic clock.
+    """One answer in the cache, which is valid until `until_s` on the monotonic clock.
 
-    `exists` is False for NXDOMAIN. Empty `records` with `exists` True mean that the name has no data of this type.
+    `exists` is False if the name does not exist (NXDOMAIN). If `exists` is True and `records` is empty, the name has no
+    records of this type.
     """
 
     records: tuple[Any, ...]
@@ -55,7 +56,7 @@ class _Answer:
 
 
 class DnsResolver:
-    """Implements `ports.Resolver`. Tests replace `monotonic_s`."""
+    """Implements `ports.Resolver`. Tests replace the argument `monotonic_s`."""
 
     def __init__(self, *, dns: Dns, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._client = _client(dns)
@@ -64,14 +65,14 @@ class DnsResolver:
         self._cache: dict[tuple[str, str], _Answer] = {}
 
     async def mx(self, domain: str) -> Sequence[MxHost]:
-        """Returns the mail hosts of a domain, the lowest preference first.
+        """Returns the mail hosts of a domain, the lowest preference number first.
 
-        Hosts of equal preference come in a new random order at each call. A domain without MX records gives itself with
-        its addresses. Raises ResolveError.
+        Hosts with equal preference are in a new random order at each call. If the domain has no MX record, the result
+        is the domain itself with its addresses. Raises ResolveError.
         """
         answer = await self._ask(domain, "MX")
         if not answer.records:
-            # RFC 5321 §5.1: a domain without MX has an implicit one, with preference 0.
+            # RFC 5321 §5.1: a domain without an MX record has an implicit one with preference 0.
             return (MxHost(0, domain, tuple(await self.addresses(domain))),)
         hosts = [MxHost(mx.preference, _host(mx.exchange)) for mx in answer.records if mx.exchange != dns.name.root]
         if not hosts:
@@ -79,10 +80,10 @@ class DnsResolver:
         return sorted(hosts, key=lambda host: (host.preference, _random.random()))
 
     async def addresses(self, host: str) -> Sequence[str]:
-        """Returns the IP addresses of a host, IPv4 first. Raises ResolveError.
+        """Returns the IP addresses of a host, IPv4 addresses first. Raises ResolveError.
 
-        IPv4 comes first because reputation and reverse names exist for it more often. When the look-up of one family
-        fails, the addresses of the other family are enough.
+        IPv4 is first because more receivers have a reputation and a reverse name for such an address. If the look-up of
+        one family fails, the addresses of the other family are returned.
         """
         addresses: list[str] = []
         fault: ResolveError | None = None
@@ -98,16 +99,16 @@ class DnsResolver:
         raise fault or ResolveError("the host has no address", permanent=True)
 
     async def txt(self, name: str) -> Sequence[bytes]:
-        """Returns the TXT records of a name, the strings of each record joined.
+        """Returns the TXT records of a name, each with its strings joined.
 
-        Raises ResolveError for temporary failures only.
+        Raises ResolveError only for a temporary failure.
         """
         return [b"".join(record.strings) for record in await self._present(name, "TXT")]
 
     async def lookup(self, name: str, record_type: HostRecord) -> Sequence[str]:
-        """Returns hosts or addresses of a name, MX hosts in order of preference.
+        """Returns the host names or addresses in the records of a name; MX hosts are in the order of preference.
 
-        Raises ResolveError for temporary failures only.
+        Raises ResolveError only for a temporary failure.
         """
         records = await self._present(name, record_type)
         match record_type:
@@ -120,9 +121,9 @@ class DnsResolver:
                 return [record.address for record in records]
 
     async def _present(self, name: str, record_type: str) -> tuple[Any, ...]:
-        """Returns the records; () when the name does not exist or cannot exist in DNS.
+        """Returns the records, or () if the name does not exist or cannot exist in DNS.
 
-        Raises ResolveError for temporary failures.
+        Raises ResolveError for a temporary failure.
         """
         try:
             return (await self._ask(name, record_type)).records
@@ -134,7 +135,7 @@ class DnsResolver:
     async def _ask(self, name: str, record_type: str) -> _Answer:
         """Returns the answer from the cache or from DNS.
 
-        Raises ResolveError, a permanent one when the name does not exist.
+        Raises ResolveError, which is permanent if the name does not exist.
         """
         key = (name.lower().rstrip("."), record_type)
         answer = self._cache.get(key)
@@ -146,7 +147,7 @@ class DnsResolver:
         return answer
 
     def _keep(self, key: tuple[str, str], answer: _Answer) -> None:
-        """Stores an answer in the cache, and removes the oldest one when the cache is full.
+        """Stores an answer in the cache, and removes the oldest answer if the cache is full.
 
         Large answers are not stored, because strangers choose the names and the contents.
         """
@@ -174,7 +175,7 @@ class DnsResolver:
         return _Answer(tuple(found.rrset or ()), exists=True, until_s=self._until_s(found.chaining_result, longest_s))
 
     def _until_s(self, chain: dns.message.ChainingResult, longest_s: float) -> float:
-        """Returns the time at which an answer ends, by the smallest TTL of the whole CNAME chain.
+        """Returns the time at which an answer becomes invalid: the smallest TTL of the whole CNAME chain decides.
 
         For an empty answer the TTL of its SOA record counts (RFC 2308 §5).
         """
@@ -191,7 +192,7 @@ def _client(dns_section: Dns) -> dns.asyncresolver.Resolver:
         client.nameservers = list(dns_section.servers)
         client.port = dns_section.port
     else:
-        # Without a system resolver every look-up fails temporarily; the daemon starts all the same.
+        # Without a system resolver the daemon starts too, and every look-up fails temporarily.
         with suppress(dns.resolver.NoResolverConfiguration):
             client = dns.asyncresolver.Resolver()
     client.lifetime = dns_section.timeout_s

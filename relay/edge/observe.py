@@ -1,4 +1,4 @@
-"""Metrics with labels of few values, and logs from which every mail address is removed (R-UI-11)."""
+"""Metrics whose labels have few values, and logs from which every mail address is removed (R-UI-11)."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's help text and the names of its labels."""
+    """The help text of a metric and the names of its labels."""
 
     help: str
     labels: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ DURATIONS: Final[Mapping[str, Metric]] = {
 
 
 class PrometheusObserver:
-    """Implements `ports.Observer`. A metric or label that is not in the tables raises KeyError or ValueError.
+    """Implements `ports.Observer`. A metric that is not in the tables raises KeyError, and an unknown label ValueError.
 
     A test checks that every name in the code is in the tables.
     """
@@ -86,7 +86,7 @@ class PrometheusObserver:
             name: Counter(f"relay_{name}", metric.help, metric.labels, registry=self._registry)
             for name, metric in COUNTERS.items()
         }
-        # In prometheus-client it costs more to find the counter of some labels than to count in it.
+        # In prometheus-client it takes longer to find the counter for some labels than to increase it.
         self._children: dict[tuple[str, tuple[tuple[str, str], ...]], Counter] = {}
         self._durations = {
             name: Histogram(f"relay_{name}", metric.help, metric.labels, buckets=_BUCKETS_S, registry=self._registry)
@@ -104,7 +104,7 @@ class PrometheusObserver:
         self._durations[metric].observe(seconds)
 
     def render(self) -> bytes:
-        """Returns the page for the scraper, in Prometheus' text format."""
+        """Returns the metrics page in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
@@ -119,9 +119,12 @@ _ADDRESS: Final = re.compile(
 
 
 def redact(value: Any) -> Any:
-    """Returns `value` without tokens that look like a mail address, at any depth; other objects become text."""
+    """Returns `value` without the tokens that look like a mail address, at any depth of lists and mappings.
+
+    An object of any other type becomes text.
+    """
     if isinstance(value, str):
-        # Searching for an at sign costs far less than the pattern, and most texts have none.
+        # Searching for an at sign takes far less time than the pattern, and most texts have no at sign.
         holds_one = "@" in value or "＠" in value or "%40" in value
         return _ADDRESS.sub(_REDACTED, value) if holds_one else str(value)
     match value:
@@ -138,13 +141,14 @@ def redact(value: Any) -> Any:
 
 
 RESERVED: Final = frozenset({"event", "level", "at", "exception", "location"})
-"""The keys that the processors below fill. A log call must not use them, or its value would be lost."""
+"""The keys that the processors below set. A log call must not use them, because its value would be lost."""
 
 
 def configure_logging(log: Log, stream: TextIO | None = None) -> None:
-    """Sends our own log entries and those of the libraries to `stream` (standard error by default), each one redacted.
+    """Writes the log entries of the relay and of its libraries to `stream`, without mail addresses.
 
-    Redaction comes last, so that it covers the texts of exceptions too.
+    `stream` is standard error by default. The addresses are removed in the last step, so that they are also removed
+    from the texts of exceptions.
     """
     stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[log.level.upper()]
@@ -170,7 +174,7 @@ def configure_logging(log: Log, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
     # asyncpg logs a traceback for each failed connection; the store logs once that the server is unavailable.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
-    # Our own entries bypass the libraries' handler, which costs as much as all the other steps.
+    # The relay's own entries do not use the libraries' handler, because it takes as long as all other steps together.
     structlog.configure(
         processors=[*enrich, _redacted, render],
         logger_factory=structlog.WriteLoggerFactory(stream),
@@ -180,7 +184,10 @@ def configure_logging(log: Log, stream: TextIO | None = None) -> None:
 
 
 def _redacted(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Returns the redacted entry with time, level and event first, because people read a log in this order."""
+    """Returns the entry without mail addresses, and with time, level and event first.
+
+    People read a log entry in this order.
+    """
     first = {key: redact(entry.pop(key, None)) for key in ("at", "level", "event")}
     return first | {key: redact(value) for key, value in entry.items()}
 
@@ -195,15 +202,18 @@ def _json(entry: Any, **_: Any) -> str:
 # ---------------------------------------------------------------- tracebacks
 
 _QUOTED: Final = re.compile(r"""['"].*['"]""")
-"""Matches from the first quote to the last: an apostrophe between them must not end the match early."""
+"""Matches from the first quote to the last one, so that an apostrophe between them does not end the match early."""
 _NAMES_CODE: Final = (AttributeError, TypeError, NameError, ImportError)
-"""Errors whose quoted texts are names in our source; the quotes of other errors may come from a mail."""
+"""Errors whose quoted texts are names in the source code. The quoted texts of other errors may come from a mail."""
 _LONGEST_CHAIN: Final = 10
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
 def _traced(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Adds an exception to the entry: `exception` is its traceback, `location` the innermost line of our code in it."""
+    """Returns the entry with its exception as text.
+
+    `exception` is the traceback, and `location` the innermost line of the relay's code in it.
+    """
     error = entry.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()
@@ -216,7 +226,10 @@ def _traced(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
-    """Yields the tracebacks of an exception and of its causes, the outermost first, without data from mail."""
+    """Yields the tracebacks of an exception and of its causes, without data from mail.
+
+    The outermost exception is first.
+    """
     for _ in range(_LONGEST_CHAIN):
         if error is None:
             return
@@ -228,7 +241,7 @@ def _chain(error: BaseException | None) -> Iterator[str]:
 def _words(error: BaseException) -> str:
     """Returns the first line of an exception's text, without quoted parts.
 
-    The later lines are left out, because a database puts row values there.
+    Other lines are left out, because a database's error has the values of a row there.
     """
     try:
         line = next(iter(str(error).splitlines()), "")
@@ -238,7 +251,10 @@ def _words(error: BaseException) -> str:
 
 
 def _location(error: BaseException) -> str:
-    """Returns the innermost frame in this package, or of all when there is none: file, line and function."""
+    """Returns the innermost frame of this package as file, line and function.
+
+    If the package has no frame in the traceback, the result is the innermost frame of all.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
     if not ours:

@@ -1,7 +1,7 @@
-"""DKIM signing outside of the event loop: all waiting messages are signed in batches by one thread.
+"""DKIM signing (RFC 6376) outside of the event loop: one thread signs all waiting messages in batches.
 
-Only the key operations run there. They release the interpreter lock and so use a second core; any other work would make
-the two threads wait for each other.
+Only the operations with the keys run in that thread. They release the interpreter lock, so that they use a second
+processor core. Any other work in the thread would make the two threads wait for each other.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from relay.steps.offload import offload
 
 _LARGEST_BATCH: Final = 16
 _FRESH_S: Final = 30
-"""The age at which keys are compared with those in the store."""
+"""The age in seconds at which loaded keys are compared with those in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A prepared signature, and the future that gets it."""
+    """A prepared signature, and the future that gets the result."""
 
     unsigned: Sequence[dkim.Unsigned]
     signed: asyncio.Future[bytes]
@@ -30,7 +30,7 @@ class _Request:
 
 @dataclass(slots=True)
 class _Ring:
-    """The signing keys of a domain, as they were in the store at `read_s` (monotonic clock)."""
+    """The signing keys of a domain, as the store had them at the time `read_s` (monotonic clock)."""
 
     stored: Sequence[DkimKey]
     keys: Sequence[dkim.SigningKey]
@@ -38,7 +38,10 @@ class _Ring:
 
 
 class BatchSigner:
-    """Implements `ports.Signer`. A key rotation takes effect within half a minute, or at once after `forget()`."""
+    """Implements `ports.Signer`.
+
+    A key rotation takes effect within half a minute, or at once after `forget()`.
+    """
 
     def __init__(
         self,
@@ -85,10 +88,11 @@ class BatchSigner:
             self._event_log.keys_in_use(domain, [key.selector for key in stored])
         elif now_s - ring.read_s > _FRESH_S:
             ring.read_s = now_s
-            # While the store is unavailable the loaded keys are used on: their records stay published for some time.
+            # While the store is unavailable the loaded keys remain in use, because their DNS records stay published for
+            # some time.
             with contextlib.suppress(UnavailableError):
                 stored = await self._stored(domain)
-                if stored != ring.stored:  # loading keys costs far more than comparing them
+                if stored != ring.stored:  # loading keys takes far longer than comparing them
                     ring.stored, ring.keys = stored, _loaded(stored)
                     self._event_log.keys_in_use(domain, [key.selector for key in stored])
         return ring.keys
@@ -124,6 +128,6 @@ def _sign_all(batch: Sequence[_Request]) -> list[bytes | Exception]:
     for request in batch:
         try:
             outcomes.append(b"".join(one.signed() for one in request.unsigned))
-        except Exception as error:  # noqa: BLE001 - a failure must not fail the other messages of the batch
+        except Exception as error:  # noqa: BLE001 - it must not fail the other messages of the batch
             outcomes.append(error)
     return outcomes

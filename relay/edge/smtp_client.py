@@ -1,9 +1,9 @@
-"""One connection to another mail server, from after the greeting to QUIT: it runs transactions and nothing else.
+"""One connection to another mail server, from after the greeting to QUIT, which only runs transactions.
 
-It takes over the transport that `smtp_dial` has prepared. The commands of a transaction leave in one write where the
-server offers PIPELINING (RFC 2920); the content leaves in pieces, so that a long message never blocks the event loop.
-All callers rely on one promise: `LostError.phase` is "end_of_data" as soon as the final dot has been handed to the
-transport, and never before.
+It takes over the transport that `smtp_dial` has prepared. If the server offers PIPELINING (RFC 2920), the commands of a
+transaction are sent in one write. The content is sent in pieces, so that a long message never blocks the event loop.
+All callers depend on one rule: `LostError.phase` is "end_of_data" from the moment when the final dot was handed to the
+transport, and never earlier.
 """
 
 import asyncio
@@ -21,7 +21,10 @@ _QUIT_S: Final = 5
 
 
 class LostError(Exception):
-    """The connection ended, timed out, or carried data that is not SMTP. It is closed when this is raised."""
+    """Raised if the connection has ended, timed out, or carried data that is not SMTP.
+
+    The connection is closed then.
+    """
 
     def __init__(self, phase: Phase, text: str, *, timed_out: bool = False) -> None:
         super().__init__(text)
@@ -32,24 +35,24 @@ class LostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server's last reply in a transaction, and the phase in which it came."""
+    """The server's last reply in a transaction, and the phase to which it belongs."""
 
     phase: Phase
     reply: RemoteReply
 
     @property
     def accepted(self) -> bool:
-        """Whether the server accepted the message: a 2xx reply after the final dot."""
+        """Returns whether the server accepted the message, which means a 2xx reply after the final dot."""
         return self.phase == "end_of_data" and self.reply.code < 300
 
     @property
     def closing(self) -> bool:
-        """Whether the reply is a 421: the server closes the connection (RFC 5321 §3.8)."""
+        """Returns whether the reply is 421, after which the server closes the connection (RFC 5321 §3.8)."""
         return self.reply.code == 421
 
 
 def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
-    """Checks the first digit of a reply; `least` 4 stands for 4 and 5. Raises LostError when it does not fit."""
+    """Raises LostError unless the reply begins with the digit `least`; if `least` is 4, also 5 is accepted."""
     kind = min(reply.code // 100, 4)
     if kind != least:
         raise LostError(phase, "the reply does not fit the command")
@@ -58,8 +61,8 @@ def _expect(least: int, reply: RemoteReply, phase: Phase) -> None:
 class ClientSession(asyncio.Protocol):
     """An open session with a server.
 
-    `host` is the server's name and `address` its IP address. `offers` holds the EHLO keywords in lower case with their
-    parameters. `sent` counts the transactions. The future `ended` is done when the connection is closed.
+    `host` is the server's name and `address` its IP address. `offers` has the EHLO keywords in lower case with their
+    parameters. `sent` is the number of transactions. The future `ended` is done when the connection is closed.
     """
 
     def __init__(
@@ -95,13 +98,16 @@ class ClientSession(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another transaction may be tried: the connection is open and no unexpected reply has come."""
+        """Returns whether another transaction may be tried.
+
+        The connection must be open, and no unexpected reply may have been received.
+        """
         return not self._lost and not self._quitting and not self._replies and not self._transport.is_closing()
 
     async def transact(self, mail: bytes, rcpt: bytes, content: bytes) -> Answer:
-        """Runs one transaction with one recipient and returns the server's last reply. Raises LostError.
+        """Runs one transaction with one recipient, and returns the server's last reply. Raises LostError.
 
-        `mail` and `rcpt` are whole commands without line end. Any exception, cancellation included, aborts the
+        `mail` and `rcpt` are whole commands without their line end. Any exception, also a cancellation, aborts the
         connection.
         """
         self.sent += 1
@@ -118,7 +124,7 @@ class ClientSession(asyncio.Protocol):
     def quit(self) -> None:
         """Sends QUIT (RFC 5321 §4.1.1.10).
 
-        The connection closes in the background, with the answer or after a few seconds.
+        The connection is closed in the background, after the answer or after a few seconds.
         """
         if self._quitting or self._lost:
             return
@@ -134,7 +140,10 @@ class ClientSession(asyncio.Protocol):
     # ---------------------------------------------------------------- the transaction
 
     async def _refusal(self, mail: bytes, rcpt: bytes) -> Answer | None:
-        """Sends the envelope up to DATA. Returns the first refusal, or None when the server waits for the content."""
+        """Sends the commands from MAIL to DATA.
+
+        Returns the first refusal, or None if the server waits for the content.
+        """
         commands: list[tuple[Phase, bytes]] = [("mail", mail), ("rcpt", rcpt), ("data", b"DATA")]
         if self._unfinished:
             commands.insert(0, ("mail", b"RSET"))
@@ -162,10 +171,10 @@ class ClientSession(asyncio.Protocol):
         return refusal
 
     async def _send_nothing(self) -> None:
-        """Ends a DATA that got 354 although the recipient was refused, by an empty message (RFC 2920 §3.1).
+        """Sends an empty message after a 354 that the server gave although it refused the recipient (RFC 2920 §3.1).
 
-        An LMTP server gives one answer for each recipient, so none for none, and its end could not be seen (RFC 2033
-        §4.2): there the connection is aborted.
+        An LMTP server gives one answer for each accepted recipient, so it would give none here, and the end of the data
+        could not be recognized (RFC 2033 §4.2). Therefore the connection to an LMTP server is aborted.
         """
         if self._lmtp:
             self.abort()
@@ -174,9 +183,9 @@ class ClientSession(asyncio.Protocol):
         await self._reply("data")
 
     async def _send(self, content: bytes) -> Answer:
-        """Sends the content with dot-stuffing and returns the server's answer (RFC 5321 §4.5.2). Raises LostError.
+        """Sends the content with dot-stuffing, and returns the server's answer (RFC 5321 §4.5.2). Raises LostError.
 
-        A dot after a bare LF is stuffed too, so that no later server can take it for the end of the data.
+        A dot after a bare LF is stuffed too, so that no later server can mistake it for the end of the data.
         """
         view, at_line_start, stuffed = memoryview(content), True, b""
         for start in range(0, len(content) or 1, _PIECE_BYTES):
@@ -192,21 +201,24 @@ class ClientSession(asyncio.Protocol):
             if start + _PIECE_BYTES < len(content):
                 self._write("data", stuffed)
                 await asyncio.sleep(0)
-        # The last piece leaves together with the dot, so that nothing can fail between the two.
+        # The last piece is sent together with the final dot, so that nothing can fail between the two.
         end = b".\r\n" if not content or content.endswith(b"\r\n") else b"\r\n.\r\n"
         return await self._finish(stuffed + end)
 
     def _cut_short(self) -> Answer:
-        """Returns a refusal that came before the end of the data. No final dot was sent, so nothing was accepted."""
+        """Returns a refusal that came before the end of the data, and aborts the connection.
+
+        The final dot was not sent, so the server has accepted nothing.
+        """
         reply = self._replies.popleft()
         self.abort()
         _expect(4, reply, "data")
         return Answer("data", reply)
 
     async def _finish(self, last_piece: bytes) -> Answer:
-        """Sends the last piece, which contains the final dot, and returns the answer."""
+        """Sends the last piece, which contains the final dot, and returns the answer. Raises LostError."""
         self._write("data", last_piece)
-        # RFC 5321 §4.5.3.2.6 gives this reply ten minutes where the other limits are five.
+        # RFC 5321 §4.5.3.2.6 allows ten minutes for this reply, and five minutes for most others.
         reply = await self._reply("end_of_data", self._timeout_s * 2)
         if reply.code < 400:
             _expect(2, reply, "end_of_data")
@@ -220,17 +232,16 @@ class ClientSession(asyncio.Protocol):
         self._transport.write(data)
 
     async def _reply(self, phase: Phase, timeout_s: float | None = None) -> RemoteReply:
-        """Returns the next reply. A reply that came before the connection ended still counts."""
+        """Returns the next reply, also one that was received just before the connection ended. Raises LostError."""
         while not self._replies:
             await self._wait(phase, timeout_s or self._timeout_s)
         return self._replies.popleft()
 
     async def _wait(self, phase: Phase, timeout_s: float) -> None:
-        """Waits for a reply, for room to write or for the end of the connection.
+        """Waits for a reply, for room to write, or for the end of the connection.
 
-        Raises LostError if it has ended before.
-
-        It does not raise when the connection ends during the wait, because a reply may have come just before.
+        Raises LostError if the connection had ended before the call. It does not raise if the connection ends during
+        the wait, because a reply may have been received just before.
         """
         if self._lost:
             raise LostError(phase, self._lost, timed_out=self._timed_out)

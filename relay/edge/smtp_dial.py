@@ -1,4 +1,4 @@
-"""Makes a session that is ready for mail from an address: TCP, greeting, EHLO, TLS and AUTH, with aiosmtplib.
+"""Making a session with a server that is ready for mail: TCP, greeting, EHLO, TLS and AUTH, with aiosmtplib.
 
 Each failure of the remote server becomes a DialError with its text and its phase.
 """
@@ -19,9 +19,9 @@ TlsMode = Literal["opportunistic", "required", "implicit", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialTarget:
-    """A server and the way to connect to it; also the key under which open connections are kept.
+    """A server and the way to connect to it. It is also the key under which open connections are kept.
 
-    The server's certificate must contain `name`. `password` is sent under TLS, to loopback addresses, or when the
+    The server's certificate must contain `name`. `password` is sent only under TLS, to a loopback address, or if the
     configuration turns TLS off for this route.
     """
 
@@ -37,10 +37,10 @@ class DialTarget:
 
 
 class DialError(Exception):
-    """The connection attempt failed; there is no session.
+    """Raised if the connection attempt failed, so that there is no session.
 
-    `reply` is the server's reply, None if it sent none. `permanent` is True when the server refused our mail with a
-    5xx, `timed_out` when it did not answer in time.
+    `reply` is the server's reply, None if it sent none. `permanent` is True if the server refused the mail with a 5xx
+    reply. `timed_out` is True if the server did not answer in time.
     """
 
     def __init__(
@@ -61,7 +61,10 @@ class DialError(Exception):
 
 
 class Dialler:
-    """Opens sessions. `helo` is our host name, `verified` the TLS context for the modes `required` and `implicit`."""
+    """Opens sessions.
+
+    `helo` is the relay's host name. `verified` is the TLS context for the modes `required` and `implicit`.
+    """
 
     def __init__(
         self,
@@ -84,13 +87,13 @@ class Dialler:
         self._unverified.verify_mode = ssl.CERT_NONE
 
     async def dial(self, target: DialTarget, address: str) -> ClientSession:
-        """Returns a session with the target at this IP address. Raises DialError."""
+        """Returns a new session with the target at this IP address. Raises DialError."""
         try:
             return await self._attempt(target, address, starttls=target.tls != "none")
         except DialError as error:
             if error.phase != "tls" or target.tls != "opportunistic":
                 raise
-        # RFC 7435 §3: after a failed handshake mail may go without TLS, but over a new connection.
+        # RFC 7435 §3: after a failed handshake mail may be sent without TLS, but over a new connection.
         return await self._attempt(target, address, starttls=False)
 
     async def _attempt(self, target: DialTarget, address: str, *, starttls: bool) -> ClientSession:
@@ -176,7 +179,7 @@ async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> 
 
 
 def _session(client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_s: float) -> ClientSession:
-    # isinstance would fail: uvloop's transports do not inherit from asyncio's.
+    # isinstance would fail, because uvloop's transports do not inherit from those of asyncio.
     transport = cast("asyncio.Transport | None", client.transport)
     if transport is None or transport.is_closing():
         raise aiosmtplib.SMTPServerDisconnected("the connection was closed")
@@ -195,7 +198,7 @@ def _session(client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_
 def _dial_error(error: Exception, phase: Phase) -> DialError:
     if isinstance(error, aiosmtplib.SMTPResponseException) and 400 <= error.code < 600:
         reply = RemoteReply.of(error.code, error.message.split("\n"))
-        # A failed login is a fault of our configuration, so the message is tried again.
+        # A failed login is a fault of the relay's configuration, so the message is tried again.
         refused = error.code >= 500 and not isinstance(error, aiosmtplib.SMTPAuthenticationError)
         return DialError(phase, reply.text, reply, permanent=refused and phase != "tls")
     cause: BaseException | None = error

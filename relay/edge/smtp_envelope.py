@@ -1,7 +1,7 @@
-"""An outgoing envelope as SMTP commands: the only place where addresses become bytes of the protocol.
+"""An outgoing envelope as SMTP commands: only this module turns addresses into bytes of the protocol.
 
-Addresses first pass the strict grammar of `core.mail.address`. It allows no control character, no unquoted space and no
-angle bracket, so that no address can end a command or add a parameter.
+The addresses are first checked by the strict grammar of `core.mail.address`. It allows no control character, no
+unquoted space and no angle bracket, so that no address can end a command or add a parameter.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,10 +14,10 @@ from relay.ports import Delivery, Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Sender, recipient and content of one SMTP transaction.
+    """The sender, the recipient and the content of one SMTP transaction.
 
-    `mail_from` and `rcpt_to` have the form in which they are sent, without angle brackets. `domain` is the recipient's
-    folded domain. `downgrade` makes content for servers that lack an extension which the content needs
+    `mail_from` and `rcpt_to` are in the form in which they are sent, without angle brackets. `domain` is the folded
+    domain of the recipient. `downgrade` makes the content for a server that lacks an extension which the content needs
     (`Outgoing.downgraded`).
     """
 
@@ -31,9 +31,9 @@ class Envelope:
 
     @classmethod
     def of(cls, outgoing: Outgoing) -> "Envelope | Delivery":
-        """Returns the envelope, or a failed Delivery when an address is not valid.
+        """Returns the envelope, or a failed Delivery if one of the addresses is not valid.
 
-        The enhanced code is 5.1.7 for the sender's address and 5.1.3 for the recipient's (RFC 3463).
+        The enhanced code is 5.1.7 for the sender's address and 5.1.3 for the recipient's address (RFC 3463).
         """
         try:
             mail_from = _wire_form(outgoing.mail_from) if outgoing.mail_from else ""  # RFC 5321 §4.5.5
@@ -54,14 +54,14 @@ class Envelope:
         )
 
     async def fitted(self, offers: dict[str, str]) -> "Envelope":
-        """Returns the envelope with content that fits the server's extensions; `self` if nothing changes."""
+        """Returns the envelope with content that fits the server's extensions; `self` if nothing has to change."""
         if self.downgrade is None or not self.has_8bit or "smtputf8" in offers:
             return self
         content = await self.downgrade("8bitmime" in offers)
         return self if content is self.content else replace(self, content=content, has_8bit=not content.isascii())
 
     def unfit(self, session: ClientSession) -> Delivery | None:
-        """Returns the refusal that the server's extensions make certain; None when the message may be sent."""
+        """Returns the refusal that is certain from the server's extensions; None if the message may be sent."""
         if self.needs_smtputf8 and "smtputf8" not in session.offers:
             return _unsendable("mail", 550, "5.6.7", "the server does not accept international addresses", session)
         most = session.offers.get("size", "")
@@ -71,7 +71,7 @@ class Envelope:
         return None
 
     def mail(self, offers: dict[str, str]) -> bytes:
-        """Returns the MAIL command without line end, with the parameters that the server offers."""
+        """Returns the MAIL command without its line end, with the parameters that the server offers."""
         command = f"MAIL FROM:<{self.mail_from}>".encode()
         if "size" in offers:
             command += b" SIZE=%d" % len(self.content)
@@ -82,12 +82,12 @@ class Envelope:
         return command
 
     def rcpt(self) -> bytes:
-        """Returns the RCPT command without line end."""
+        """Returns the RCPT command without its line end."""
         return f"RCPT TO:<{self.rcpt_to}>".encode()
 
 
 def _wire_form(text: str) -> str:
-    """Returns the address with its domain as A-labels. Raises AddressError."""
+    """Returns the address with its domain in A-labels (RFC 5890). Raises AddressError."""
     local, domain = address.split(text)
     return f"{address.sendable_local_part(local)}@{address.fold_domain(domain)}"
 

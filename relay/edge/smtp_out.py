@@ -1,11 +1,11 @@
-"""The courier: sends one message to the server of one recipient, by static route or MX, trying each host once in order.
+"""The courier: it sends one message to the server of one recipient, found by a configured route or by MX records.
 
-Every outcome is a `Delivery`; no behaviour of a remote server raises an exception. A transaction is repeated over
-another connection or host only while the final dot has not been sent. After that, a lost answer is a temporary failure,
-and the queue decides about the next attempt.
+Each host is tried once, in order. Every outcome is a `Delivery`; no behaviour of a remote server raises an exception. A
+transaction is repeated over another connection or with another host only while the final dot was not sent. A lost
+answer after the final dot is a temporary failure, and the queue decides about the next attempt.
 
-The names and addresses of servers come from the DNS of strangers. So mail goes to public addresses only, except on the
-configured routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
+The names and addresses of servers come from the DNS of strangers. Therefore mail is sent only to public addresses,
+except on the configured routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
 """
 
 import ssl
@@ -26,17 +26,17 @@ from relay.edge.smtp_envelope import Envelope
 from relay.edge.smtp_pool import Pool
 from relay.ports import Attempt, Clock, Delivery, Lanes, MxHost, Observer, Outgoing, ResolveError, Resolver
 
-# A domain may publish any number of hosts and addresses; one attempt tries only some of them.
+# A domain may publish any number of hosts and addresses, so one attempt tries only some of them.
 _MOST_DIALS: Final = 10
 
 
 class CourierError(Exception):
-    """The configuration's delivery section cannot be used; the message names the key and the cause."""
+    """Raised if the delivery section of the configuration cannot be used. The text names the key and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """A delivery; `final` is True when no other host may be tried after it."""
+    """A delivery. `final` is True if no other host may be tried after it."""
 
     delivery: Delivery
     final: bool
@@ -44,9 +44,12 @@ class _Outcome:
 
 @dataclass(slots=True)
 class _Search:
-    """The search for a host that takes the message. `last` is the outcome at the host that was tried last.
+    """The search for a host that accepts the message.
 
-    `has_hidden`: an address was left out, because it is not public; `has_unusable`: because it is IPv6.
+    - `last` is the outcome at the host that was tried last.
+    - `dials` is the number of connection attempts.
+    - `has_hidden` means that an address was left out because it is not public, and `has_unusable` that one was left out
+      because it is an IPv6 address.
     """
 
     attempt: Attempt
@@ -58,19 +61,19 @@ class _Search:
     has_unusable: bool = False
 
     def not_found(self, host: str, error: ResolveError) -> None:
-        """Notes that a host has no address.
+        """Records that a host has no address.
 
-        This is a permanent failure only when no other host may accept the mail; a smarthost of our own that does not
-        exist is a fault of our configuration.
+        This is a permanent failure only if no other host may accept the mail. A configured route to a host that does
+        not exist is a temporary failure, because it is a fault of the relay's configuration.
         """
         if self.last is None or self.last.permanent:
             permanent = error.permanent and self.route is None
             self.last = _failed("dns", str(error), permanent=permanent, host=host)
 
     def result(self) -> Delivery:
-        """Returns the outcome when no host is left.
+        """Returns the outcome if no host is left.
 
-        A domain whose hosts have no public address is as unreachable as one whose hosts do not exist: for good.
+        If none of the domain's hosts has a public address, the failure is permanent, as if the hosts did not exist.
         """
         none_was_usable = self.has_hidden and not (self.dials or self.has_unusable)
         if none_was_usable and (self.last is None or self.last.permanent):
@@ -79,7 +82,10 @@ class _Search:
 
 
 class SmtpOut:
-    """Implements `ports.Courier`. Raises CourierError when a file that the configuration names cannot be read."""
+    """Implements `ports.Courier`.
+
+    The constructor raises CourierError if a file that the configuration names cannot be read.
+    """
 
     def __init__(
         self,
@@ -127,7 +133,7 @@ class SmtpOut:
         return delivery
 
     async def close(self) -> None:
-        """Closes the idle connections. Deliveries under way close their own."""
+        """Closes the idle connections. A running delivery closes its own connection."""
         await self._pool.close()
 
     # ---------------------------------------------------------------- hosts
@@ -154,7 +160,7 @@ class SmtpOut:
         return search.result()
 
     async def _to_host(self, search: _Search, host: MxHost) -> Delivery | None:
-        """Returns the delivery if it is final, None when the next host may be tried."""
+        """Returns the delivery if it is final, None if the next host may be tried."""
         target = search.route or DialTarget(name=host.name, port=self._port)
         kept = await self._over_kept(search, target)
         if kept is not None:
@@ -181,12 +187,15 @@ class SmtpOut:
                 if outcome.delivery.timed_out:
                     search.attempt.timed_out()
         if is_full:
-            # The next host is not tried: it may be one that takes mail only while this one cannot be reached.
+            # The next host is not tried, because it may accept mail only while this host cannot be reached.
             return search.last or _failed("connect", "no free place", permanent=False, again_s=search.attempt.again_s)
         return None
 
     def _may_dial(self, ip: str, route: DialTarget | None) -> bool:
-        """Whether mail may go to this address: the DNS of others must not lead into private networks."""
+        """Returns whether mail may be sent to this address.
+
+        The DNS of strangers must not lead into private networks.
+        """
         return route is not None or is_public(ip) or any(ip_address(ip) in network for network in self._allowed)
 
     async def _mx(self, domain: str) -> Sequence[MxHost] | Delivery:
@@ -194,7 +203,8 @@ class SmtpOut:
             hosts = await self._resolver.mx(domain)
         except ResolveError as error:
             return _failed("dns", str(error), permanent=error.permanent)
-        # RFC 5321 §5.1: hosts that are not preferred to ourselves are left out; if none is left, it is a loop.
+        # RFC 5321 §5.1: hosts that are not preferred to this server are left out. If no host is left, the mail is in a
+        # loop.
         own = min((host.preference for host in hosts if host.name.lower().rstrip(".") in self._own_names), default=None)
         nearer = [host for host in hosts if own is None or host.preference < own]
         if hosts and not nearer:
@@ -210,11 +220,11 @@ class SmtpOut:
     # ---------------------------------------------------------------- connections
 
     async def _over_kept(self, search: _Search, target: DialTarget) -> Delivery | None:
-        """Delivers over an idle connection; None when there is none, or when the server had closed it."""
+        """Delivers over an idle connection; None if there is no such connection, or if the server had closed it."""
         session = self._pool.take(target)
         if session is None:
             return None
-        # A name in the DNS of others may be the one of a route.
+        # A host name in the DNS of a stranger may be equal to the name of a route.
         if not self._may_dial(session.address, search.route) or not search.attempt.place(session.address):
             self._pool.give(target, session)
             return None
@@ -247,7 +257,7 @@ class SmtpOut:
             return _Outcome(_lost(lost, session), final=lost.phase == "end_of_data")
 
     async def _over(self, session: ClientSession, target: DialTarget, envelope: Envelope) -> _Outcome:
-        """Delivers over an open session and gives it back to the pool. Raises LostError."""
+        """Delivers over an open session, and gives the session back to the pool. Raises LostError."""
         unfit = envelope.unfit(session)
         if unfit is not None:
             self._pool.give(target, session)
@@ -309,7 +319,7 @@ def _failed(
 
 
 def route_names(routes: Sequence[config.Route]) -> dict[str, str]:
-    """Returns the name of the server for each routed domain, and for "*". Raises CourierError."""
+    """Returns the server's name and port for each routed domain, and for "*". Raises CourierError."""
     return {_domain(route): f"{route.host.lower()}:{route.port}" for route in routes}
 
 
@@ -344,6 +354,6 @@ def _verified_context(delivery: config.DeliverySection, data_dir: Path) -> ssl.S
     if delivery.ca_file:
         try:
             context.load_verify_locations(data_dir / delivery.ca_file)
-        except OSError as error:  # SSLError is one
+        except OSError as error:  # SSLError is a subclass
             raise CourierError(f"delivery.ca_file {delivery.ca_file!r} cannot be read as PEM certificates") from error
     return context

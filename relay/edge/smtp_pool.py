@@ -1,4 +1,4 @@
-"""Connections that stay open between messages."""
+"""The pool of connections to other servers that stay open between messages."""
 
 import asyncio
 from typing import Final
@@ -10,9 +10,9 @@ _CLOSE_S: Final = 1
 
 
 class Pool:
-    """Idle sessions by target; the newest one is used first.
+    """Idle sessions by target. The newest session is used first.
 
-    A session ends with QUIT after `idle_s` seconds without use or after `messages` transactions.
+    A session is ended with QUIT after `idle_s` seconds without use, or after `messages` transactions.
     """
 
     def __init__(self, *, idle_s: float, messages: int) -> None:
@@ -21,7 +21,7 @@ class Pool:
         self._resting: dict[DialTarget, list[tuple[ClientSession, asyncio.TimerHandle]]] = {}
 
     def take(self, target: DialTarget) -> ClientSession | None:
-        """Returns an idle session that is still open, or None. The caller gives it back with `give`."""
+        """Returns an idle session that is still open, or None. The caller must give it back with `give`."""
         resting = self._resting.get(target, [])
         while resting:
             session, timer = resting.pop()
@@ -33,7 +33,7 @@ class Pool:
         return None
 
     def give(self, target: DialTarget, session: ClientSession) -> None:
-        """Keeps the session for the next message, or ends it when it cannot or must not be used again."""
+        """Keeps the session for the next message, or ends it if it cannot or must not be used again."""
         if not session.usable:
             session.abort()
         elif session.sent >= self._messages or self._idle_s <= 0:
@@ -43,7 +43,7 @@ class Pool:
             self._resting.setdefault(target, []).append((session, timer))
 
     async def close(self) -> None:
-        """Sends QUIT on every idle session and waits up to a second for the answers."""
+        """Sends QUIT on every idle session, and waits up to a second for the answers."""
         pairs = [pair for resting in self._resting.values() for pair in resting]
         self._resting.clear()
         for session, timer in pairs:

@@ -1,4 +1,4 @@
-"""The operating system's services: clock, ids, the lock of a data directory, what others may read, and systemd."""
+"""Services of the operating system: clock, ids, the lock of a data directory, file permissions, and systemd."""
 
 import ctypes
 import fcntl
@@ -23,15 +23,18 @@ _PR_SET_DUMPABLE: Final = 4
 
 
 def _uptime_s() -> float:
-    """Returns seconds since boot, which nobody can set; time in suspend counts where the system measures it."""
+    """Returns the seconds since boot, a clock that nobody can set.
+
+    The time in suspend is included if the system measures it.
+    """
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SystemClock:
-    """Implements `ports.Clock`. It reads the wall clock once; after that, time only moves forward.
+    """Implements `ports.Clock`. It reads the wall clock once, and after that time only moves forward.
 
-    It moves at the rate to which NTP steers the system. A step of the wall clock, such as the correction of a wrong
-    time at boot, takes effect at the next start of the process.
+    Its rate is the rate to which NTP adjusts the system. A step of the wall clock, such as the correction of a wrong
+    time at boot, takes effect when the process is started again.
     """
 
     def __init__(self, wall_s: Callable[[], float] = time.time, uptime_s: Callable[[], float] = _uptime_s) -> None:
@@ -48,9 +51,10 @@ class SystemClock:
 class SystemIds:
     """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
 
-    The order of the texts is the order of the octets. The ids of one process always increase, also within a millisecond
-    and after the wall clock stepped back. Random bytes come from the system each time: of a block that is kept
-    in memory, two copies of one virtual machine would use the same bytes, and with them the same nonce of a key.
+    The texts sort in the order of the octets. Each id of one process is greater than the id before it, also within a
+    millisecond and after a step back of the wall clock. Random bytes are read from the system each time. If they were
+    read ahead into memory, two copies of one virtual machine would use the same bytes, and therefore the same nonce of
+    a key.
     """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
@@ -73,9 +77,9 @@ class SystemIds:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Locks `directory` for one daemon, because SQLite has one writer. Raises StoreError.
+    """Locks `directory` for one daemon during the block, because SQLite has one writer. Raises StoreError.
 
-    The lock ends with the process, even after a crash.
+    The lock ends with the process, also after a crash.
     """
     path = directory / _LOCK_NAME
     try:
@@ -100,9 +104,10 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def forbid_core_dumps() -> None:
-    """Forbids dumps of this process and its children, whose memory holds keys, addresses and texts (R-REC-04).
+    """Forbids core dumps of this process and its children.
 
-    Where the kernel knows `PR_SET_DUMPABLE` (prctl(2)), no process of the same user can read the memory either.
+    Their memory holds keys, addresses and texts (R-REC-04). If the kernel knows `PR_SET_DUMPABLE` (prctl(2)), other
+    processes of the same user cannot read the memory either.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
@@ -111,12 +116,15 @@ def forbid_core_dumps() -> None:
 
 
 def runs_as_root() -> bool:
-    """Whether the process has all rights on this host."""
+    """Returns whether the process has all rights on this host."""
     return os.geteuid() == 0
 
 
 def open_to_all(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yields the files and directories that every user of this host may read or write; those that miss are left out."""
+    """Yields the files and directories that every user of this host may read or write.
+
+    Missing files are left out.
+    """
     for path in paths:
         with suppress(OSError):
             if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
@@ -124,12 +132,12 @@ def open_to_all(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def notify(state: str) -> None:
-    """Sends a state such as READY=1 or STOPPING=1 to systemd, if the process runs under it (sd_notify(3))."""
+    """Sends a state such as READY=1 or STOPPING=1 to systemd if the process runs under systemd (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    # The daemon goes on even if its supervisor does not listen any more.
+    # The daemon continues even if its supervisor no longer listens.
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         channel.sendto(state.encode(), address)

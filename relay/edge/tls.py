@@ -1,4 +1,4 @@
-"""The server's TLS: reading its certificate, and making a self-signed one for a new installation."""
+"""TLS of the relay's listeners: reading the certificate, and making a self-signed one for a new installation."""
 
 import ipaddress
 import os
@@ -17,11 +17,11 @@ _LIFE: Final = timedelta(days=825)
 
 
 class TlsError(Exception):
-    """A certificate or key cannot be used; the message names the file and the fix."""
+    """Raised if a certificate or a key cannot be used. The text names the file and the fix."""
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Returns the TLS context for listeners: TLS 1.2 or newer, no client certificates. Raises TlsError."""
+    """Returns the TLS context for listeners: TLS 1.2 or newer, and no client certificates. Raises TlsError."""
     for path, what in ((certificate, "certificate"), (key, "key")):
         try:
             path.open("rb").close()
@@ -32,7 +32,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # OpenSSL would ask for a passphrase at the terminal; the empty answer makes it fail instead.
+        # OpenSSL would ask for a passphrase at the terminal. The empty answer makes it fail instead.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
@@ -46,9 +46,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 def make_self_signed(directory: Path, hostnames: Sequence[str]) -> tuple[Path, Path]:
     """Writes `cert.pem` and `key.pem` (mode 0600) for host names or IP addresses, and returns both paths.
 
-    Raises OSError.
-
-    Existing files are replaced.
+    Existing files are replaced. Raises OSError.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostnames[0][:64])])
@@ -84,7 +82,7 @@ def _general_name(hostname: str) -> x509.GeneralName:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Replaces a file; from its creation on, only its owner can read it."""
+    """Replaces a file. From its creation on, only its owner can read the new file."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)

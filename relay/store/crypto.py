@@ -5,10 +5,11 @@
     message key          seals  one message's original, relayed form and meta data, keys its content hash
     body key             seals  an original that several messages of one transaction share; stands in their meta data
 
-Everything is encrypted by AES-256-GCM with the row's identity as associated data, so that a value moved to another row
-cannot be decrypted. Destroying a holder's key erases everything below it. Addresses and Message-IDs are looked up by a
-keyed BLAKE2b hash. Its keys are derived from the root secret, and it covers the marketplace or the pair, so that equal
-values of two marketplaces or pairs have different hashes.
+"Wraps" and "seals" both mean "encrypts with AES-256-GCM"; a wrapped value is itself a key. The identity of the row is
+the associated data, so that a value that was moved to another row cannot be decrypted. Destroying the key of a holder
+makes everything below it unreadable. Addresses and Message-IDs are looked up by a keyed BLAKE2b hash. The keys of the
+hash are derived from the root secret, and the hash covers the marketplace or the pair, so that equal values of two
+marketplaces or pairs have different hashes.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """ARC chains of incoming mail (RFC 8617 §5.2), verified by dkimpy.
 
-The keys are fetched beforehand: those of all seals, and of the newest signature, which is the only one that must be
-valid.
+An ARC set is the seal, the signature and the results that one server has added. The keys are fetched before the
+verification: those of all seals, and that of the newest signature, because only the newest must be valid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,16 +21,15 @@ from relay.ports import Resolver
 
 _MOST_SETS: Final = 50  # RFC 8617 §5.1.1.1 allows no more
 _MOST_KEYS: Final = 12
-"""The most keys of one chain.
+"""The largest number of keys in one chain. A chain with more keys fails.
 
-A real mail passes few servers; a chain with more keys fails, because it makes the relay send many queries for a
-stranger.
+A real mail passes only a few servers, and each key costs the relay a DNS query for a stranger.
 """
 _SEAL, _SIGNATURE, _RESULTS = b"arc-seal", b"arc-message-signature", b"arc-authentication-results"
 
 
 class Seal(NamedTuple):
-    """The folded domain that sealed a set, and the Authentication-Results that the set states."""
+    """The folded domain that sealed a set, and the Authentication-Results in the set."""
 
     domain: str
     results: str
@@ -38,10 +37,11 @@ class Seal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The result of a chain: `outcome` is "none", "pass", "fail" or "temperror".
+    """The result of a chain. `outcome` is "none", "pass", "fail" or "temperror".
 
-    `seals` are those of a chain that passes and covers From, the newest first; else empty (RFC 8617 §4.1.2, RFC 6376
-    §5.4). `newest` is then the signature of the newest set, the only one that covers the message as it is.
+    `seals` are the seals, the newest first, if the chain passes and covers From; otherwise they are empty (RFC 8617
+    §4.1.2, RFC 6376 §5.4). `newest` is then the signature of the newest set, which is the only one that covers the
+    message in its present form.
     """
 
     outcome: str
@@ -54,7 +54,10 @@ class _Verifier(OwnArithmetic, dkim.ARC):  # type: ignore[misc]
 
 
 async def verify(resolver: Resolver, message: Message, at: datetime) -> Chain:
-    """Returns the result of the message's chain at the time `at`. Raises nothing; a DNS fault gives "temperror"."""
+    """Returns the result of the message's chain at the time `at`. A DNS fault gives "temperror".
+
+    Raises nothing.
+    """
     fields = [field for field in message.fields if field.name in {_SEAL, _SIGNATURE, _RESULTS}]
     if not fields:
         return Chain("none")
@@ -77,7 +80,7 @@ async def verify(resolver: Resolver, message: Message, at: datetime) -> Chain:
 
 
 def _tags(message: Message, name: bytes) -> Iterator[Mapping[str, str]]:
-    """Yields the readable seals or signatures as tags; dkimpy rejects the others."""
+    """Yields the tags of each readable seal or signature. dkimpy rejects the unreadable ones."""
     for field in message.named(name):
         try:
             yield taglist.read(field.value)
@@ -96,7 +99,7 @@ def _verified(message: Message, tags: list[Mapping[str, str]], fetched: Keys) ->
     if header is None:
         return Chain("fail")
 
-    def record(name: bytes, timeout: int = 0) -> bytes:  # noqa: ARG001 - dkimpy's shape
+    def record(name: bytes, timeout: int = 0) -> bytes:  # noqa: ARG001 - dkimpy requires this signature
         return fetched.get(name.decode("ascii").lower().rstrip("."), b"") or b""
 
     try:

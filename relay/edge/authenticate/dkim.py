@@ -1,8 +1,8 @@
-"""DKIM signatures of incoming mail (RFC 6376 §6), verified by dkimpy with keys fetched beforehand.
+"""DKIM signatures of incoming mail (RFC 6376 §6), verified by dkimpy with keys that were fetched before.
 
-This module itself checks the parts for which dkimpy is too lenient or too slow: `l=`, SHA-1, an unsigned From, the end
-of a signature's validity, keys unfit for mail, and bodies. Nothing is raised: each signature has an outcome as in
-RFC 8601 §2.7.1.
+This module itself checks the parts for which dkimpy is too lenient or too slow: `l=`, SHA-1, an unsigned From, the
+expiry of a signature, keys that are unfit for mail, and bodies. Nothing is raised: each signature has an outcome of RFC
+8601 §2.7.1.
 """
 
 import base64
@@ -26,13 +26,13 @@ from relay.ports import Resolver
 _MOST_SIGNATURES: Final = 8
 _BEST_FIRST: Final = ("pass", "temperror", "fail", "policy", "permerror")
 _ALGORITHMS: Final = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
-_LONGEST_TIME: Final = 12  # RFC 6376 §3.5: no more digits in `x=` are of use
-QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree of loggers, so that no handler gets its records
-"""A logger without output: dkimpy would log contents of the mail."""
+_LONGEST_TIME: Final = 12  # RFC 6376 §3.5: a time in `x=` needs no more digits
+QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - it has no parent logger, so that no handler gets its records
+"""A logger without output, because dkimpy would log content of the mail."""
 
 
 class _Key:
-    """A key in the form that dkimpy accepts from PyNaCl: it verifies by itself."""
+    """A public key with the method by which dkimpy verifies a signature with a key of PyNaCl."""
 
     def __init__(self, key: PublicKey) -> None:
         self._key = key
@@ -43,10 +43,10 @@ class _Key:
 
 
 class OwnArithmetic:
-    """Replaces two operations of dkimpy's verifiers: the body hash and the key operation.
+    """Replaces two operations of dkimpy's verifiers: the hash of the body and the check of a signature with the key.
 
-    dkimpy's body hash takes quadratic time for a line of blanks. Its RSA is written in Python and blocks the
-    interpreter.
+    dkimpy's body hash takes quadratic time for a line of blanks. Its RSA is written in Python and holds the interpreter
+    lock.
     """
 
     hashed: Message
@@ -78,9 +78,9 @@ def _is_of_body(message: Message, canonicalization: bytes, body_hash: bytes) -> 
 
 
 async def verify(resolver: Resolver, message: Message, at: datetime) -> list[Identifier]:
-    """Returns the outcome of each signature at the time `at`, from the top down.
+    """Returns the outcome of each signature at the time `at`, from the top of the header down.
 
-    Signatures after the first `_MOST_SIGNATURES` are ignored.
+    Signatures after the first `_MOST_SIGNATURES` are ignored. Raises nothing.
     """
     signatures = [_read(field, at) for field in message.named(b"dkim-signature")[:_MOST_SIGNATURES]]
     if not signatures:
@@ -91,9 +91,9 @@ async def verify(resolver: Resolver, message: Message, at: datetime) -> list[Ide
 
 
 def stated(message: Message, is_meant: Callable[[str], bool]) -> list[tuple[str, SignedBy]]:
-    """Returns the folded domain of each signature for whose domain `is_meant` is true, and what it states.
+    """Returns the folded domain of each signature for which `is_meant(domain)` is true, with the fields that it signs.
 
-    None of them is verified.
+    No signature is verified.
     """
     found = []
     for field in message.named(b"dkim-signature"):
@@ -107,7 +107,7 @@ def stated(message: Message, is_meant: Callable[[str], bool]) -> list[tuple[str,
 
 
 def _read(field: SignedField, at: datetime) -> tuple[Mapping[str, str], str]:
-    """Returns the signature's tags, and the outcome that needs no key; "" when the key is needed."""
+    """Returns the tags of a signature, and its outcome if no key is needed for it; the outcome is "" otherwise."""
     if not is_plain(field):
         return {}, "permerror"
     try:
@@ -121,14 +121,14 @@ def _refused(tags: Mapping[str, str], at: datetime) -> str:
     if keys.name(tags) is None or b"from" not in signed_names(tags):
         return "permerror"  # RFC 6376 §6.1.1
     if "l" in tags or tags.get("a") == "rsa-sha1":
-        return "policy"  # a partly signed body, or SHA-1, proves nothing (RFC 8301 §3.1)
+        return "policy"  # a signature over a part of the body, or with SHA-1, proves nothing (RFC 8301 §3.1)
     if has_expired(tags, at):
         return "permerror"
     return "" if tags.get("a") in _ALGORITHMS else "permerror"
 
 
 def has_expired(tags: Mapping[str, str], at: datetime) -> bool:
-    """Whether the time in `x=` has passed, without leeway, or cannot be read (RFC 6376 §3.5)."""
+    """Returns whether the time in `x=` has passed or cannot be read (RFC 6376 §3.5). There is no tolerance."""
     expires = tags.get("x")
     if expires is None:
         return False
@@ -137,7 +137,10 @@ def has_expired(tags: Mapping[str, str], at: datetime) -> bool:
 
 
 def signed_by(tags: Mapping[str, str]) -> SignedBy:
-    """Returns what a signature signs and by which it is known; its value is empty if it cannot be read."""
+    """Returns the selector and the value of a signature and the fields that it signs.
+
+    The value is empty if it cannot be read.
+    """
     try:
         value = base64.b64decode("".join(tags.get("b", "").split()), validate=True)
     except (binascii.Error, ValueError):
@@ -146,7 +149,7 @@ def signed_by(tags: Mapping[str, str]) -> SignedBy:
 
 
 def signed_names(tags: Mapping[str, str]) -> set[bytes]:
-    """Returns the fields that `h=` names, in lower case."""
+    """Returns the names of the fields in `h=`, in lower case."""
     return {name.strip().lower().encode() for name in tags.get("h", "").split(":")}
 
 
@@ -162,7 +165,7 @@ def _verify_all(
 
 
 def folded(domain: str) -> str:
-    """Returns the folded domain; "" when it is not a domain name."""
+    """Returns the folded domain, or "" if the text is not a domain name."""
     try:
         return address.fold_domain(domain)
     except address.AddressError:
@@ -197,6 +200,6 @@ def _is_of_domain(tags: Mapping[str, str], record: bytes) -> bool:
 
 
 def best_outcome(signatures: Sequence[Identifier]) -> str:
-    """Returns the best outcome of all signatures, "none" when there are none."""
+    """Returns the best outcome of all signatures; "none" if there are no signatures."""
     outcomes = {one.outcome for one in signatures}
     return next((outcome for outcome in _BEST_FIRST if outcome in outcomes), "none")

@@ -1,6 +1,6 @@
-"""The DNS walks of DMARC: records about a domain, and whether two domains have one organization (RFC 9989 §4.10).
+"""The DNS queries of DMARC: the records of a domain, and whether two domains belong together (RFC 9989 §4.10).
 
-DNS faults raise ResolveError, because "no record" and "no answer" have different consequences.
+A DNS fault raises ResolveError, because a missing record and a missing answer have different consequences.
 """
 
 from relay.core import dmarc, public_suffixes
@@ -9,7 +9,7 @@ from relay.ports import Resolver
 
 
 async def discover(resolver: Resolver, domain: str) -> Discovery:
-    """Returns the DMARC records for a folded domain. Raises ResolveError."""
+    """Returns the DMARC records that apply to a folded domain. Raises ResolveError."""
     records: dict[str, DmarcRecord] = {}
     for name in dmarc.walk(domain):
         record = dmarc.read(await resolver.txt(f"_dmarc.{name}"))
@@ -21,12 +21,15 @@ async def discover(resolver: Resolver, domain: str) -> Discovery:
 
 
 def may_align(author: Discovery, domain: str) -> bool:
-    """Whether a folded domain is at or below the author's Organizational Domain; no other domain is ever aligned."""
+    """Returns whether a folded domain is the author's organizational domain or below it.
+
+    A domain for which this is False is never aligned.
+    """
     return f".{domain}".endswith(f".{author.organization}")
 
 
 async def aligned(resolver: Resolver, author: Discovery, method: Method, domain: str) -> bool:
-    """Whether a folded domain that `method` has proven is aligned with the author's (RFC 9989 §4.4).
+    """Returns whether a folded domain that `method` has proven is aligned with the author's domain (RFC 9989 §4.4).
 
     Raises ResolveError.
     """

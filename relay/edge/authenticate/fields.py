@@ -1,7 +1,7 @@
-"""A message as signatures see it: the header fields with their exact octets, and the hash of the body.
+"""A message in the form that signatures need: the header fields with their exact octets, and the hash of the body.
 
-Everything here takes linear time. The input of dkimpy is made small and plain before, because its patterns are not
-linear.
+All functions take linear time. They make the input of dkimpy small and regular, because its patterns take more than
+linear time.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ _LONGEST_SPACE: Final = re.compile(rb"\s{65}")
 
 
 class SignedField(NamedTuple):
-    """One header field: `name` in lower case, `raw` the whole field."""
+    """One header field. `name` is in lower case, and `raw` is the whole field with its line ends."""
 
     name: bytes
     raw: bytes
 
     @property
     def value(self) -> str:
-        """The unfolded value as text."""
+        """Returns the value of the field as unfolded text."""
         return self.raw.partition(b":")[2].decode("utf-8", "replace").replace("\r\n", "").strip(" \t")
 
 
 class Message:
-    """One message under verification; only one thread uses it at a time."""
+    """One message that is being verified. Only one thread may use it at a time."""
 
     def __init__(self, content: bytes) -> None:
         start = body_start(content)
-        # A header without a body may lack its last line end, and no field continues after the empty line.
+        # A header without a body may lack its last line end. No field continues after the empty line.
         header = content[:start] if content[:start].endswith(b"\r\n") else content[:start] + b"\r\n"
         self.fields = [SignedField(match[1].lower(), match[0]) for match in _FIELD.finditer(header)]
         self._content = content
@@ -51,7 +51,7 @@ class Message:
         self._hashes: dict[str, bytes] = {}
 
     async def apart(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Runs `work` on this message in a thread, or at once if that takes less time than to start a thread."""
+        """Returns `work(*arguments)`, run in a thread, or at once if it takes less time than to start a thread."""
         signatures = [field for field in self.fields if field.name in _SIGNING]
         if (
             len(self._content) <= _LIGHT_CONTENT
@@ -63,20 +63,20 @@ class Message:
         return await asyncio.to_thread(work, *arguments)
 
     def named(self, name: bytes) -> list[SignedField]:
-        """Returns the fields of this name (in lower case), from the top down."""
+        """Returns the fields with this name, which is in lower case, from the top of the header down."""
         return [field for field in self.fields if field.name == name]
 
     def header(self, names: Iterable[bytes]) -> bytes | None:
-        """Returns the fields of these names in their order, and an empty line.
+        """Returns the fields with these names in their order, and an empty line after them.
 
-        None when there are more lines than mail has.
+        Returns None if they have more lines than a real mail has.
         """
         wanted = set(names)
         header = b"".join(field.raw for field in self.fields if field.name in wanted)
         return None if header.count(b"\n") > _MOST_LINES else header + b"\r\n"
 
     def body_hash(self, canonicalization: str) -> bytes:
-        """Returns the SHA-256 of the body in "simple" or "relaxed" form (RFC 6376 §3.4.3, §3.4.4)."""
+        """Returns the SHA-256 hash of the body in "simple" or "relaxed" form (RFC 6376 §3.4.3, §3.4.4)."""
         if canonicalization not in self._hashes:
             body = bytes(self._body)
             if canonicalization == "relaxed":
@@ -87,5 +87,5 @@ class Message:
 
 
 def is_plain(signature: SignedField) -> bool:
-    """Whether a signature's field has a size and shape that real programs write."""
+    """Returns whether the field of a signature has a size and a form that real programs write."""
     return len(signature.raw) <= _LONGEST_SIGNATURE and not _LONGEST_SPACE.search(signature.raw)

@@ -1,7 +1,7 @@
-"""Public keys of DKIM and ARC: fetched together before anything is verified, and refused unless fit for mail.
+"""Public keys of DKIM (RFC 6376) and ARC: all are fetched before the verification, and unfit keys are refused.
 
-Anybody can publish a key, so its size and form are checked before any computation with it. Parsing a key costs as much
-as verifying with it, so the latest keys are kept.
+Anybody can publish a key. Therefore its size and form are checked before any computation with it. Parsing a key takes
+as long as verifying with it, so the latest keys are kept.
 """
 
 import asyncio
@@ -33,20 +33,20 @@ _NAME: Final = re.compile(
 
 PublicKey = rsa.RSAPublicKey | Ed25519PublicKey
 Keys = Mapping[str, bytes | None]
-"""Key records by name: b"" when no record fits, None when DNS failed."""
+"""Key records by name. The value is b"" if no record is fit for mail, and None if DNS failed."""
 
 
 def name(tags: Mapping[str, str]) -> str | None:
-    """Returns the name under which a signature's key is published, in lower case (RFC 6376 §3.6.2.1).
+    """Returns the DNS name under which the key of a signature is published, in lower case (RFC 6376 §3.6.2.1).
 
-    None if it is invalid.
+    Returns None if the name is invalid.
     """
     where = f"{tags.get('s', '')}._domainkey.{tags.get('d', '')}"
     return where.lower() if _NAME.match(where) else None
 
 
 async def fetch(resolver: Resolver, names: Iterable[str]) -> Keys:
-    """Returns the key records of these names, looked up at the same time. Raises nothing."""
+    """Returns the key records of these names, which are looked up at the same time. Raises nothing."""
     wanted = sorted(set(names))
     if len(wanted) == 1:
         return {wanted[0]: await _fetch(resolver, wanted[0])}
@@ -65,7 +65,7 @@ async def _fetch(resolver: Resolver, one: str) -> bytes | None:
 def public(record: bytes) -> PublicKey | None:
     """Returns the key of a record (RFC 6376 §3.6.1, RFC 8301, RFC 8463).
 
-    None when it is unfit or revoked (empty `p=`).
+    Returns None if the key is unfit for mail, or revoked by an empty `p=`.
     """
     try:
         tags = taglist.read(record.decode("utf-8"))
@@ -82,7 +82,7 @@ def public(record: bytes) -> PublicKey | None:
 
 
 def holds(key: PublicKey, digest: bytes, signature: bytes) -> bool:
-    """Whether `signature` is a valid signature of this key over a SHA-256 `digest`."""
+    """Returns whether `signature` is a valid signature of this key over the SHA-256 hash `digest`."""
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
@@ -108,5 +108,5 @@ def _rsa(der: bytes) -> rsa.RSAPublicKey | None:
 
 
 def is_strict(record: bytes) -> bool:
-    """Whether the key has `t=s`: then the identity must be of exactly the domain that signs (RFC 6376 §3.6.1)."""
+    """Returns whether the key has `t=s`: then the identity must have exactly the signing domain (RFC 6376 §3.6.1)."""
     return "s" in {flag.strip() for flag in taglist.read(record.decode()).get("t", "").split(":")}

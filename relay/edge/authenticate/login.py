@@ -1,4 +1,4 @@
-"""Authentication by login only; it looks up nothing."""
+"""Authentication only by login, without any look-up."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
@@ -12,7 +12,7 @@ from relay.core.model.message import Incoming, Port
 class SessionAuthenticator:
     """Implements `ports.Authenticator` for installations that verify no mail: a login is the only proof.
 
-    `front_hosts` are the networks of the servers in front of the relay. Raises nothing.
+    `front_hosts` are the networks of the servers in front of the relay. No method raises.
     """
 
     def __init__(self, *, front_hosts: Iterable[str] = ()) -> None:
@@ -33,7 +33,7 @@ class SessionAuthenticator:
         return ReportOrigin(address=own_address(incoming.peer, is_front=is_front, content=incoming.content))
 
     def _passes_on(self, incoming: Incoming) -> bool:
-        """Whether the client is a server of the installation that passes on mail of others."""
+        """Returns whether the client is a server of the installation that passes on the mail of other clients."""
         peer = incoming.peer
         return peer.trusted or peer.port is Port.LMTP or self._is_front(peer.client_ip)
 

@@ -1,8 +1,8 @@
 """Authentication of mail without a login (R-IN-08, R-IN-09).
 
-The proof is SPF or DKIM in alignment with From, or the results of a trusted server. Look-ups run at the same time. A
-DNS fault counts only where its answer could have changed the outcome. SPF comes first: a signature alone proves the
-writer only if it covers all fields that act (`core.coverage`).
+The proof is SPF or DKIM in alignment with From (RFC 9989), or the results of a trusted server. The look-ups run at the
+same time. A DNS fault has an effect only if the missing answer could change the outcome. SPF is checked first, because
+a signature alone proves the writer only if it covers all fields that have an effect (`core.coverage`).
 """
 
 import asyncio
@@ -26,15 +26,18 @@ from relay.edge.authenticate.results import ReportedResults
 from relay.ports import Observer, ResolveError, Resolver, UnavailableError
 
 _LONGEST_S: Final = 45
-"""For all look-ups of one message. Clients wait 10 minutes for the answer to their data (RFC 5321 §4.5.3.2.6)."""
+"""The time limit in seconds for all look-ups of one message.
+
+Clients wait ten minutes for the answer to their data (RFC 5321 §4.5.3.2.6).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     """The results of all methods for one message.
 
-    `author` is None when DNS did not answer about the From domain. `reported` are the results of a trusted front host,
-    if there are any; then `identifiers` are from there.
+    `author` is None if DNS did not answer about the From domain. `reported` are the results of a trusted front host, or
+    None; if they are given, `identifiers` come from them.
     """
 
     identifiers: Sequence[Identifier]
@@ -44,7 +47,7 @@ class _Evidence:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """The outcome of SPF, DKIM and ARC, each by the name of the method."""
+        """Returns the outcomes of SPF, DKIM and ARC by the name of the method."""
         methods: tuple[Method, ...] = ("spf", "dkim")
         if self.reported:
             found = {method: self.reported.outcome_of(method) for method in methods}
@@ -58,9 +61,11 @@ class _Evidence:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Whether something is aligned with From, and whether that proves the writer.
+    """The judgement of one or more proofs of the writer.
 
-    `signed` is set if signatures alone prove it. `uncovered` are the fields that act and that no signature covers.
+    `aligned` says whether a proof is aligned with From, and `proven` whether it proves the writer. `signed` is set if
+    the proof consists only of signatures. `uncovered` are the fields that have an effect and are covered by no
+    signature.
     """
 
     aligned: bool = True
@@ -74,19 +79,20 @@ _NOTHING: Final = _Finding(aligned=False, proven=False)
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The message as the relay reads it, for the question what a signature covers of it."""
+    """The message as the relay reads it, with which the fields covered by a signature are compared."""
 
     incoming: Incoming
     root: Part
 
     def finding(self, aligned: Sequence[Identifier], passing: Sequence[Identifier], *, sealed: bool) -> _Finding:
-        """Returns what signatures alone prove.
+        """Returns the judgement if only signatures prove the writer.
 
-        `aligned` are the valid ones that are in alignment, at least one; `passing` all valid ones of the organization.
+        `aligned` are the valid signatures in alignment with From, at least one. `passing` are all valid signatures of
+        the organization.
         """
         known = _signatures(aligned)
         if len(known) < len(aligned):
-            return _Finding()  # a front host has verified a signature that the message does not show any more
+            return _Finding()  # a front host has verified a signature that is no longer in the message
         names = [field.name for field in self.root.fields]
         covering = [(one, by) for one, by in known if coverage.proves(names, by.fields)]
         uncovered = frozenset.intersection(*(coverage.uncovered(names, by.fields) for _, by in covering or known))
@@ -111,7 +117,7 @@ class _Written:
                 yield raw_value(self.incoming.content, field).decode("utf-8", "replace")
 
     def is_sure(self, finding: _Finding) -> bool:
-        """Whether no further proof could change what becomes of the mail for any of its recipients."""
+        """Returns whether no further proof could change the outcome of the mail for any of its recipients."""
         if finding.signed is None:
             return finding.proven
         for recipient in self.incoming.rcpt_to:
@@ -129,8 +135,8 @@ def _signatures(identifiers: Iterable[Identifier]) -> list[tuple[Identifier, Sig
 class MailAuthenticator(SessionAuthenticator):
     """Implements `ports.Authenticator` with all methods.
 
-    `front_hosts` are networks whose servers' results under the name `authserv_id` are trusted. `sealers` are folded
-    domains whose ARC seals are trusted.
+    `front_hosts` are networks. The results that their servers add under the name `authserv_id` are trusted (RFC 8601).
+    `sealers` are folded domains whose ARC seals are trusted.
     """
 
     def __init__(
@@ -196,10 +202,11 @@ class MailAuthenticator(SessionAuthenticator):
         return _Evidence((by_host, *signatures), author, chain, None)
 
     def _reported(self, incoming: Incoming, message: Message) -> ReportedResults | None:
-        """Returns the results of the front host that delivered this mail, None if there are none.
+        """Returns the results of the front host that delivered this mail, or None.
 
-        When a front host names its client (XCLIENT, PROXY), the client's address takes the place of its own. The relay
-        then verifies the mail itself and ignores results that the client may have written in the front host's name.
+        When a front host names its client (XCLIENT, PROXY), the client's address replaces the address of the front
+        host. The relay then verifies the mail itself, and ignores results that the client may have written under the
+        name of the front host.
         """
         if not self._authserv_id or not self._is_front(incoming.peer.client_ip):
             return None
@@ -219,7 +226,10 @@ class MailAuthenticator(SessionAuthenticator):
         return Identifier("spf", domain, result)
 
     async def _judge(self, evidence: _Evidence, written: _Written, domain: str) -> tuple[_Finding, str]:
-        """Returns what proves From, and the outcome of DMARC. Raises ResolveError when a missing DNS answer decides."""
+        """Returns the proof of From and the outcome of DMARC.
+
+        Raises ResolveError if a missing DNS answer could change them.
+        """
         reported, author = evidence.reported, evidence.author
         if reported and reported.dmarc == "temperror":
             raise ResolveError("the front host got no answer from DNS", permanent=False)
@@ -233,7 +243,7 @@ class MailAuthenticator(SessionAuthenticator):
         if not reported or reported.dmarc != "fail":
             finding = await self._aligned(author, evidence.identifiers, written)
             if reported and reported.passes(domain) and not finding.aligned:
-                finding = _Finding()  # the front host does not say by which method
+                finding = _Finding()  # the front host does not name the method
         failed = "fail" if author.policy or (reported and reported.dmarc == "fail") else "none"
         passed = "pass" if author.policy or (reported and reported.passes(domain)) else "none"
         outcome = passed if finding.aligned else failed
@@ -243,9 +253,9 @@ class MailAuthenticator(SessionAuthenticator):
         return finding, outcome
 
     async def _aligned(self, author: Discovery, identifiers: Sequence[Identifier], written: _Written) -> _Finding:
-        """Returns what is aligned with From: SPF, or else valid signatures, as far as they cover the message.
+        """Returns the proofs in alignment with From: SPF, or else the valid signatures and the fields that they cover.
 
-        Raises ResolveError when a missing DNS answer could have proven more.
+        Raises ResolveError if a missing DNS answer could prove more.
         """
         fault: ResolveError | None = None
         try:
@@ -255,7 +265,7 @@ class MailAuthenticator(SessionAuthenticator):
             fault = error
         aligned: list[Identifier] = []
         signatures = [one for one in identifiers if one.method == "dkim" and dmarc.may_align(author, one.domain)]
-        # The From domain comes first, because a signature of it needs no further DNS query.
+        # Signatures of the From domain are first, because they need no further DNS query.
         for one in sorted(signatures, key=lambda each: each.domain != author.domain):
             if one.outcome not in {"pass", "temperror"}:
                 continue
@@ -278,12 +288,12 @@ class MailAuthenticator(SessionAuthenticator):
         return finding
 
     async def _any_aligned(self, author: Discovery, identifiers: Sequence[Identifier]) -> bool:
-        """Whether a proven identifier is aligned with From.
+        """Returns whether a proven identifier is aligned with From.
 
-        Raises ResolveError when none is, but a missing DNS answer could have made one so.
+        Raises ResolveError if no identifier is aligned, but a missing DNS answer could change that.
         """
         fault: ResolveError | None = None
-        # The From domain comes first, because a proof for it needs no further DNS query.
+        # Proofs for the From domain are first, because they need no further DNS query.
         for one in sorted(identifiers, key=lambda each: each.domain != author.domain):
             if one.outcome not in {"pass", "temperror"} or not one.domain:
                 continue
@@ -301,10 +311,10 @@ class MailAuthenticator(SessionAuthenticator):
         return False
 
     async def _sealed(self, author: Discovery, chain: Chain) -> bool:
-        """Whether a trusted sealer saw From proven, and all later sealers are trusted too (RFC 8617 §9.3).
+        """Returns whether a trusted ARC sealer has found From proven, and each later sealer is trusted (RFC 8617 §9.3).
 
-        An untrusted later server may have changed the mail. Raises ResolveError when the keys of the seals could not be
-        read.
+        A later server that is not trusted may have changed the mail. Raises ResolveError if the keys of the seals could
+        not be looked up.
         """
         if chain.outcome == "temperror" and self._sealers:
             raise ResolveError("DNS did not answer about the keys of the seals", permanent=False)
@@ -318,10 +328,10 @@ class MailAuthenticator(SessionAuthenticator):
 
 
 def _with_signatures(reported: ReportedResults, message: Message, author: Discovery | None) -> list[Identifier]:
-    """Returns the identifiers that a front host reports, each DKIM signature with what it signs.
+    """Returns the identifiers that a front host reports, each DKIM signature with the fields that it signs.
 
-    The results do not say which signature of a domain has passed, so only fields that all of them sign count. A pass of
-    DMARC without a result of DKIM may come from any signature of the organization.
+    The results do not say which signature of a domain has passed. Therefore only fields that all of them sign count. If
+    DMARC has passed without a result for DKIM, the pass may come from any signature of the organization.
     """
     found: list[Identifier] = []
     for one in reported.identifiers:
@@ -333,12 +343,12 @@ def _with_signatures(reported: ReportedResults, message: Message, author: Discov
 
 
 def _signed(message: Message, domain: str) -> list[Identifier]:
-    """Returns the signatures of a folded domain, or of one above it, as if each had passed."""
+    """Returns the signatures of a folded domain and of the domains above it, as if each had passed."""
     return _least(dkim.stated(message, lambda signer: f".{domain}".endswith(f".{signer}")))
 
 
 def _least(signatures: Sequence[tuple[str, SignedBy]]) -> list[Identifier]:
-    """Returns the signatures, each with the fields that all of them sign."""
+    """Returns the signatures as passed identifiers, each with only the fields that all of them sign."""
     if not signatures:
         return []
     fields = Counter(signatures[0][1].fields)

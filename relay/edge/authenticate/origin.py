@@ -1,6 +1,6 @@
-"""The origin of a report to a return path: what DNS proves about its client and its signatures (R-OUT-04).
+"""The origin of a report to a return path: the facts that DNS proves about its client and its signatures (R-OUT-04).
 
-Nothing is raised: what DNS does not answer in time is not proven.
+Nothing is raised: a fact whose DNS look-up takes too long is not proven.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _LONGEST_S: Final = 30
 
 
 async def of_client(resolver: Resolver, incoming: Incoming, message: Message, destination: str) -> ReportOrigin:
-    """Returns the origin of a report that its client may have written."""
+    """Returns the origin of a report that was delivered by a client outside of the installation."""
     peer = incoming.peer
     try:
         async with asyncio.timeout(_LONGEST_S):
@@ -59,9 +59,10 @@ async def _in_recipient_spf(resolver: Resolver, incoming: Incoming, destination:
 async def through_front(
     resolver: Resolver, incoming: Incoming, message: Message, reported: ReportedResults | None
 ) -> ReportOrigin:
-    """Returns the origin of a report that a server in front of the relay has passed on, or has written itself.
+    """Returns the origin of a report that a server in front of the relay has passed on or has written itself.
 
-    The client's name and address are those of this server, so only its own results, and signatures, prove anything.
+    The name and address of the client are those of this server. Therefore only the results of this server and the
+    signatures prove anything.
     """
     address = own_address(incoming.peer, is_front=True, content=incoming.content)
     if reported is not None:

@@ -1,4 +1,4 @@
-"""Authentication-Results (RFC 8601) of trusted servers: a configured front host, or a sealer of ARC."""
+"""Authentication-Results (RFC 8601) of trusted servers: of a configured front host, or of an ARC sealer."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from relay.edge.authenticate.fields import Message
 
 _LONGEST: Final = 8_192
 _ACTION: Final = re.compile(r" action=[a-z.]{1,20}(?=[ ;]|\Z)")
-"""Microsoft's addition to `dmarc=`, for which the grammar has no place."""
+"""Matches a part that Microsoft's servers add to `dmarc=`, and that the grammar does not allow."""
 _OUTCOMES: Final = frozenset(
     {"none", "pass", "fail", "softfail", "neutral", "policy", "temperror", "permerror"}  # RFC 8601 §2.7
 )
@@ -26,10 +26,10 @@ _DOMAINS: Final[dict[Method, tuple[tuple[str, str], ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportedResults:
-    """The results of one server.
+    """The authentication results of one server.
 
-    `dmarc` is its DMARC result, "" when it has none. `dmarc_domain` is the From domain of that result, "" when it is
-    not named.
+    `dmarc` is its result for DMARC, or "". `dmarc_domain` is the From domain to which this result belongs, or "" if the
+    server does not name it.
     """
 
     server: str
@@ -38,17 +38,20 @@ class ReportedResults:
     dmarc_domain: str = ""
 
     def passes(self, domain: str) -> bool:
-        """Whether DMARC passed for this From domain."""
+        """Returns whether the server reports that DMARC has passed for this From domain."""
         return self.dmarc == "pass" and self.dmarc_domain in {"", domain}
 
     def outcome_of(self, method: Method) -> str:
-        """Returns "pass" if any result of the method is "pass", else its first result; "" when there is none."""
+        """Returns "pass" if any result of the method is "pass", else its first result; "" without a result."""
         outcomes = [one.outcome for one in self.identifiers if one.method == method]
         return "pass" if "pass" in outcomes else outcomes[0] if outcomes else ""
 
 
 def read(text: str) -> ReportedResults | None:
-    """Reads a field's unfolded value; None when it is invalid or too long."""
+    """Returns the results in the unfolded value of an Authentication-Results field; None if it is invalid.
+
+    A value that is too long is invalid.
+    """
     if len(text) > _LONGEST:
         return None
     try:
@@ -65,7 +68,10 @@ def read(text: str) -> ReportedResults | None:
 
 
 def sealed(text: str) -> ReportedResults | None:
-    """Reads an ARC-Authentication-Results field, whose instance precedes the results (RFC 8617 §4.1.1)."""
+    """Returns the results in the value of an ARC-Authentication-Results field (RFC 8617 §4.1.1), or None.
+
+    The instance number in front of the results is left out.
+    """
     instance = _INSTANCE.match(text)
     return read(text[instance.end() :].strip()) if instance else None
 
@@ -81,25 +87,25 @@ def _outcome(result: Any) -> str:
 
 
 def _domain(result: Any, properties: tuple[tuple[str, str], ...]) -> str:
-    """Returns the folded domain in the first of these properties that is present."""
+    """Returns the folded domain in the first of these properties that the result has; "" if it has none of them."""
     values = {(one.type, one.name): str(one.value) for one in result.properties}
     text = next((values[name] for name in properties if name in values), "")
     return folded(text.rpartition("@")[2])
 
 
 def of_front(message: Message, server: str) -> ReportedResults | None:
-    """Returns the results that the front host `server` has added, None when there are none.
+    """Returns the results that the front host `server` has added, or None.
 
-    Only its fields above the next Received field count: those further down come from earlier servers. For each method
-    the topmost field counts, so that a field added further down has no effect. The front host must remove fields that
-    others wrote in its name (RFC 8601 §5).
+    Only fields of this server above the next Received field count, because fields further down come from earlier
+    servers. For each method the topmost field counts, so that a field that was added further down has no effect. The
+    front host must remove fields that others have written in its name (RFC 8601 §5).
     """
     reported: list[ReportedResults] = []
     for field in message.fields:
         if field.name == b"received" and reported:
             break
         if field.name != b"authentication-results" or not field.value.lower().startswith(server.lower()):
-            continue  # a mail may contain hundreds of such fields; none of them is parsed
+            continue  # a mail may contain hundreds of such fields, and none of them is parsed
         one = read(field.value)
         if one and one.server == server.lower():
             reported.append(one)

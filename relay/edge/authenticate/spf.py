@@ -1,7 +1,7 @@
-"""SPF: checks whether a client may send mail for a domain, by the domain's published record (RFC 7208 §4).
+"""SPF: the check whether a client may send mail for a domain, by the domain's published record (RFC 7208 §4).
 
-One `Check` serves one message. It limits look-ups, empty answers and time, so that a hostile record costs a bounded
-number of queries. Every outcome is a result; nothing is raised.
+One `Check` serves one message. It limits the number of look-ups, the number of empty answers and the time, so that a
+hostile record costs a limited number of queries. Every outcome is a result, and nothing is raised.
 """
 
 import asyncio
@@ -22,15 +22,18 @@ _LONGEST_S: Final = 20  # RFC 7208 §4.6.4
 
 _KEPT_BYTES: Final = 1_000
 _kept: Final = lru_cache(maxsize=1_000)(spf.read)
-"""Parses a record; the latest results are kept, because parsing costs more than evaluating."""
+"""Parses an SPF record. The latest results are kept, because parsing takes longer than evaluating."""
 
 
 class _PermanentError(Exception):
-    """The record needs too many look-ups, or refers to a domain without a record: the result is permerror."""
+    """Raised if the result is permerror.
+
+    The record needs too many look-ups, or refers to a domain without a record.
+    """
 
 
 class Check:
-    """The function check_host() for one client (RFC 7208 §4). `sender` is an address; its local part may be missing."""
+    """The function check_host() for one client (RFC 7208 §4). `sender` is an address, which may lack its local part."""
 
     def __init__(self, resolver: Resolver, *, client_ip: str, helo: str, sender: str) -> None:
         self._resolver = resolver
@@ -44,7 +47,7 @@ class Check:
         self._client_name: str | None = None
 
     async def result(self) -> Result:
-        """Returns the result; DNS faults give temperror and invalid records permerror."""
+        """Returns the result. A DNS fault gives temperror, and an invalid record permerror."""
         try:
             async with asyncio.timeout(_LONGEST_S):
                 return await self._check_host(self._domain)
@@ -54,7 +57,10 @@ class Check:
             return Result.PERMERROR
 
     async def names(self) -> list[str]:
-        """Returns the client's names that lead back to its address; none for a DNS fault or too many bad names."""
+        """Returns the client's host names of which one address is the client's.
+
+        The result is empty after a DNS fault, and if too many names have no address.
+        """
         try:
             async with asyncio.timeout(_LONGEST_S):
                 return [name async for name in self._client_names()]
@@ -104,7 +110,7 @@ class Check:
                 return await self._matches_mx(mechanism, target)
             case "ptr":
                 return await self._matches_ptr(target)
-            case _:  # `exists` asks for A also when the client has an IPv6 address (RFC 7208 §5.7)
+            case _:  # `exists` looks up A records, also for a client with an IPv6 address (RFC 7208 §5.7)
                 return bool(await self._found(target, "A"))
 
     async def _includes(self, target: str) -> bool:
@@ -130,7 +136,10 @@ class Check:
         return False
 
     async def _client_names(self) -> AsyncIterator[str]:
-        """Yields the client's names that lead back to its address (RFC 7208 §5.5). A DNS fault skips the name only."""
+        """Yields the client's host names of which one address is the client's (RFC 7208 §5.5).
+
+        A name whose look-up fails is left out.
+        """
         try:
             names = await self._found(self._client.reverse_pointer, "PTR")
         except ResolveError:
@@ -151,7 +160,10 @@ class Check:
         return await self._found(name, self._address_type)
 
     async def _found(self, name: str, record_type: HostRecord) -> Sequence[str]:
-        """Returns the records for a term, and counts empty answers (RFC 7208 §4.6.4)."""
+        """Returns the records for a term, and counts empty answers (RFC 7208 §4.6.4).
+
+        Raises _PermanentError after too many empty answers.
+        """
         found = await self._resolver.lookup(name, record_type) if _is_name(name) else ()
         if not found:
             if not self._voids_left:
@@ -181,7 +193,10 @@ class Check:
         return spf.expand(domain_spec, values.__getitem__)
 
     async def _best_client_name(self, domain: str) -> str:
-        """Returns the value of `%{p}`: preferably the domain itself, then a name below it, then any (RFC 7208 §7.3)."""
+        """Returns the value of the macro `%{p}` (RFC 7208 §7.3).
+
+        It is the client's name that equals the domain, else a name below the domain, else any name, else "unknown".
+        """
         names = [name async for name in self._client_names()]
         own = domain.lower()
         return next(
@@ -195,16 +210,16 @@ def _read(text: bytes) -> SpfRecord:
 
 
 def _is_name(domain: str) -> bool:
-    """Whether a name can be looked up: several labels, none empty or too long (RFC 7208 §4.3)."""
+    """Returns whether a name can be looked up: it has several labels, and none is empty or too long (RFC 7208 §4.3)."""
     labels = domain.rstrip(".").split(".") if not domain.endswith("..") else [""]
     fits = len(domain) <= 254 and all(0 < len(label) <= 63 for label in labels)
     return fits and domain.isascii() and len(labels) > 1 and "[" not in domain
 
 
 async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str) -> tuple[str, Result]:
-    """Returns the checked domain (folded) and the result.
+    """Returns the domain that was checked, folded, and the result.
 
-    The domain is the sender's; for the null sender it is that of HELO (RFC 7208 §2.4).
+    The domain is that of `mail_from`; for the null sender it is that of HELO (RFC 7208 §2.4).
     """
     sender = mail_from or f"postmaster@{helo}"
     local_part, _, domain = sender.rpartition("@")
@@ -217,5 +232,5 @@ async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str
 
 
 async def client_names(resolver: Resolver, client_ip: str) -> list[str]:
-    """Returns the host names of a client that lead back to its address (RFC 8601 §3)."""
+    """Returns the client's host names of which one address is the client's (RFC 8601 §3)."""
     return await Check(resolver, client_ip=client_ip, helo="", sender="").names()

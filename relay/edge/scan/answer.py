@@ -1,4 +1,4 @@
-"""Errors and text of a scanner's answer, shared by both protocols."""
+"""The errors and the text of a scanner's answer, for both protocols."""
 
 import re
 from typing import Final
@@ -7,13 +7,13 @@ _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 
 
 class AnswerError(Exception):
-    """The scanner's answer is not a verdict."""
+    """Raised if the answer of the scanner is not a verdict."""
 
 
 class TooBigError(Exception):
-    """The message exceeds a size limit of the scanner."""
+    """Raised if the message exceeds a size limit of the scanner."""
 
 
 def printable(text: str) -> str:
-    """Returns text for `Scan.found`: at most 100 printable ASCII characters."""
+    """Returns the text for `Scan.found`, with at most 100 printable ASCII characters."""
     return _UNPRINTABLE.sub("?", text[:100])

@@ -1,6 +1,7 @@
-"""ClamAV's daemon, by its INSTREAM command (clamd(8)): the message in chunks with their lengths, then one answer.
+"""The client of ClamAV's daemon, by its command INSTREAM (clamd(8)).
 
-Each message has a connection of its own, because an open session would occupy one of clamd's few threads.
+The message is sent in chunks with their lengths, and the daemon gives one answer. Each message has a connection of its
+own, because an open session would occupy one of the few threads of clamd.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ _CHUNK_BYTES: Final = 65_536
 _LONGEST_ANSWER_BYTES: Final = 4_096
 _FOUND: Final = re.compile(rb"stream: (.+) FOUND", re.DOTALL)
 _TOO_BIG: Final = re.compile(
-    # The first is the answer over StreamMaxLength, the second over a limit of the scan (AlertExceedsMax).
+    # The first is the answer above StreamMaxLength, the second the answer above a limit of the scan (AlertExceedsMax).
     rb"INSTREAM size limit exceeded\. ERROR|stream: Heuristics\.Limits\.Exceeded\S* FOUND"
 )
 
@@ -30,7 +31,7 @@ class Clamav:
         self._address = address
 
     async def ask(self, content: bytes) -> Scan:
-        """Scans a message. Raises OSError, AnswerError, TooBigError."""
+        """Returns the verdict about a message. Raises OSError, AnswerError, TooBigError."""
         with await _connect(self._address) as peer:
             return _verdict(await _converse(peer, content))
 
@@ -66,8 +67,8 @@ async def _dial(family: int, target: object) -> socket.socket:
 async def _converse(peer: socket.socket, content: bytes) -> bytes:
     """Sends the message and returns the answer. Raises OSError, AnswerError.
 
-    clamd answers before the end of a message that is too big, and closes; sending then fails, but the answer can be
-    read.
+    If the message is too big, clamd answers before its end and closes the connection. Sending then fails, but the
+    answer can still be read.
     """
     loop = asyncio.get_running_loop()
     broken: OSError | None = None
@@ -100,5 +101,5 @@ def _verdict(answer: bytes) -> Scan:
         raise TooBigError
     if found := _FOUND.fullmatch(answer):
         return Scan(scanner="clamav", outcome=ScanOutcome.VIRUS, found=printable(found[1].decode("utf-8", "replace")))
-    # The answer is not repeated in the log: another program on that port might send the message back.
+    # The answer is not repeated in the log, because another program on that port might send the message back.
     raise AnswerError("no verdict in the answer")

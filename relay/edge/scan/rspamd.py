@@ -1,7 +1,7 @@
-"""Rspamd over HTTP: a message is posted to /checkv2, and the action in the answer is the verdict.
+"""The client of Rspamd over HTTP: a message is posted to /checkv2, and the action in the answer is the verdict.
 
-For a message above its `max_message`, Rspamd closes the connection without an answer, which looks like a crash. Keep
-that limit above `limits.message_bytes`.
+If a message exceeds Rspamd's setting `max_message`, Rspamd closes the connection without an answer, which looks like a
+crash. Therefore that limit must be above `limits.message_bytes`.
 """
 
 import ssl
@@ -16,7 +16,7 @@ from relay.edge.scan.answer import AnswerError, TooBigError, printable
 
 
 class _Answer(msgspec.Struct):
-    """The fields of an answer that are used. `action` may be any name of Rspamd's own configuration."""
+    """The used fields of an answer. `action` may be any name from Rspamd's configuration."""
 
     action: str
     score: float
@@ -25,8 +25,8 @@ class _Answer(msgspec.Struct):
 class Rspamd:
     """A client of Rspamd.
 
-    `address` is the URL of a normal or proxy worker, or, with `password`, of a controller. A message is spam when the
-    action is one of `spam_actions`.
+    `address` is the URL of a normal worker or a proxy worker, or, with `password`, of a controller. A message is spam
+    if the action is in `spam_actions`.
     """
 
     def __init__(self, address: str, *, spam_actions: Collection[str], password: str = "") -> None:
@@ -41,7 +41,7 @@ class Rspamd:
         )
 
     async def ask(self, content: bytes) -> Scan:
-        """Scans a message. Raises httpx2.HTTPError, AnswerError, TooBigError."""
+        """Returns the verdict about a message. Raises httpx2.HTTPError, AnswerError, TooBigError."""
         response = await self._client.post(self._url, content=content)
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise TooBigError

@@ -1,4 +1,4 @@
-"""One configured scanner: its verdict within the time limit, or the outcome of its setting `when_away`."""
+"""One configured scanner: its verdict within the time limit, or the outcome that its setting `when_away` names."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ log = structlog.get_logger()
 
 
 class ScannerError(OSError):
-    """A file of a scanner cannot be used; the message names its key."""
+    """Raised if a file of a scanner cannot be used. The text names the key of the configuration."""
 
 
 class ScannerClient(Protocol):
-    """A scanner's protocol.
+    """A client for the protocol of a scanner.
 
-    `ask` returns CLEAN, VIRUS or SPAM. Any exception means that the message has not been scanned, and TooBigError that
+    `ask` returns CLEAN, VIRUS or SPAM. Any exception means that the message was not scanned; TooBigError means that
     another attempt would not help.
     """
 
@@ -34,10 +34,10 @@ class ScannerClient(Protocol):
 
 
 class ConfiguredScanner:
-    """Implements `ports.Scanner`; several calls may run at once. `scan` raises only UnavailableError.
+    """Implements `ports.Scanner`. Several calls may run at once, and `scan` raises only UnavailableError.
 
-    A message that is too big for the scanner today will also be too big tomorrow. `tempfail` would delay it for days,
-    so it is held instead.
+    A message that is too big for the scanner now will be too big at the next attempt. With `tempfail` it would be
+    delayed for days, so it is held instead.
     """
 
     def __init__(self, *, section: config.ScannerSection, peer: ScannerClient, observer: Observer) -> None:
@@ -52,7 +52,7 @@ class ConfiguredScanner:
         except TooBigError:
             self._count("too_big")
             return self._unavailable("too big for it") if self._section.when_away != "pass" else None
-        except Exception as error:  # noqa: BLE001 - after any exception the message has not been scanned
+        except Exception as error:  # noqa: BLE001 - any exception means that the message was not scanned
             return self._unscanned(error)
         self._count(scan.outcome.value)
         return scan
@@ -62,7 +62,7 @@ class ConfiguredScanner:
 
     def _unscanned(self, error: Exception) -> Scan | None:
         self._count(ScanOutcome.AWAY.value)
-        # The text of a protocol's error may contain the message, which must not get into a log or a traceback.
+        # The text of the error may contain the message, which must not be in a log or a traceback.
         detail = f": {error}" if isinstance(error, OSError | AnswerError) else ""
         log.warning("scanner_unavailable", scanner=self._section.kind, error=f"{type(error).__name__}{detail}")
         match self._section.when_away:
@@ -83,9 +83,9 @@ class ConfiguredScanner:
 def scanners(
     sections: Sequence[config.ScannerSection], *, data_dir: Path, observer: Observer
 ) -> tuple[ConfiguredScanner, ...]:
-    """Makes the configured scanners without connecting; the caller closes each.
+    """Returns the configured scanners, not connected yet. The caller must close each.
 
-    Raises ScannerError for a password file that cannot be read.
+    Raises ScannerError if a password file cannot be read.
     """
     return tuple(
         ConfiguredScanner(section=section, peer=_peer(section, data_dir), observer=observer) for section in sections

@@ -1,9 +1,9 @@
 """Receiving mail: the listeners for SMTP and LMTP, and the limits for their clients.
 
-`SmtpIn` is one listener. It reads the commands of a client, enforces the protocol and the limits, and asks
-`ports.Intake` for every answer that is about mail. Nothing in this package knows aliases, parties or policy. It builds
-on aiosmtpd and uses that package's connection, envelope and PROXY header. Reading, replying, TLS, AUTH and limits are
-our own code, because aiosmtpd's have the faults that the tests name.
+`SmtpIn` is one listener. It reads the commands of a client, applies the protocol and the limits, and asks
+`ports.Intake` for every answer that is about mail. Nothing in this package knows aliases, parties or the policy. It
+uses aiosmtpd's connection, envelope and PROXY header. Reading, replying, TLS, AUTH and limits are implemented here,
+because those of aiosmtpd have the faults that the tests name.
 """
 
 from relay.edge.smtp_in.guard import Guard

@@ -1,11 +1,11 @@
 """One connection as a stream of lines and replies: reading, writing, time limits, TLS, and the end of the connection.
 
 Replies are collected and sent in one write when there is no more input, so that a pipelining client gets its answers in
-one packet. Input is read in large pieces into one buffer, and lines and messages are cut out of it. `_limited` limits
-every wait for the client. The end of a session interrupts these waits, delays of an answer and logins, and no other
-work. Replies that the client does not read stop the session at about twice `_CHUNK` bytes. A session that is over
-closes its socket within `_LINGER_S + _FLUSH_S` seconds, whether the client reads or not. Until then the guard counts
-the client.
+one packet. Input is read in large pieces into one buffer, from which lines and messages are cut. `_limited` limits
+every wait for the client. The end of a session interrupts these waits, the delay of an answer and the check of a login,
+and no other work. If the client leaves about twice `_CHUNK` bytes of replies unread, the session stops until the client
+reads. A session that has ended closes its socket within `_LINGER_S + _FLUSH_S` seconds, whether the client reads or
+not. Until then the guard counts the client.
 """
 
 import asyncio
@@ -32,11 +32,14 @@ T = TypeVar("T")
 _CHUNK: Final = 65_536
 _LINE_BYTES: Final = 2_048
 AUTH_LINE_BYTES: Final = 12_288
-"""The longest AUTH command and answer to its challenges (RFC 4954 §4); all other lines have `_LINE_BYTES` at most."""
+"""The longest AUTH command, and the longest answer to its challenges (RFC 4954 §4).
+
+All other lines have at most `_LINE_BYTES`.
+"""
 _LINGER_S: Final = 1
-_FLUSH_S: Final = 2  # for a full send buffer, and for the client's part of closing TLS
-_PROGRESS_BYTES: Final = 16_384  # of a message; so much within `limits.scarce_idle_s` is progress
-_SWEEP_S: Final = 1  # between two searches for sessions without progress
+_FLUSH_S: Final = 2  # the time for a full send buffer, and for the client's part of closing TLS
+_PROGRESS_BYTES: Final = 16_384  # the bytes of a message that count as progress within `limits.scarce_idle_s`
+_SWEEP_S: Final = 1  # the time between two searches for sessions without progress
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +69,7 @@ class ListenerContext:
     def end_sessions_without_progress(self) -> None:
         """Ends the sessions that wait for their client and made no progress for `limits.scarce_idle_s`.
 
-        It does nothing if it was called within the last second. Sessions of trusted networks go on.
+        Does nothing if it was called within the last second. Sessions of trusted networks continue.
         """
         now_s = self.clock.monotonic_s()
         if now_s - self._swept_at_s >= _SWEEP_S:
@@ -75,12 +78,12 @@ class ListenerContext:
                 session.end_without_progress(now_s)
 
     def count_refusal(self, reason: str) -> None:
-        """Counts a refusal in the metrics, under its reason."""
+        """Counts a refusal in the metrics, with its reason."""
         self.observer.count("smtp_in_refused", port=self.listener.kind, reason=reason)
 
 
-class Hangup(Exception):  # noqa: N818 (a way to end, not an error)
-    """Ends the session; `reply` is the last reply to the client, "" when none can be sent."""
+class Hangup(Exception):  # noqa: N818 (it ends a session and is not an error)
+    """Raised to end the session. `reply` is the last reply to the client, "" if no reply can be sent."""
 
     def __init__(self, reason: str, reply: str = "") -> None:
         super().__init__(reason)
@@ -89,10 +92,10 @@ class Hangup(Exception):  # noqa: N818 (a way to end, not an error)
 
 
 class _NoHooks:
-    """An object without members, in the place of aiosmtpd's handler.
+    """An object without members, which takes the place of aiosmtpd's handler.
 
-    For each connection the base class searches all members of server and handler for hooks, which takes 0.13 ms. Our
-    commands stand in a table instead, so that a misspelt name is an error at import.
+    For each connection aiosmtpd's class searches all members of the server and the handler for hooks, which takes 0.13
+    ms. The relay has its commands in a table instead, so that a wrong name is an error at import.
     """
 
     def __dir__(self) -> Iterable[str]:
@@ -103,14 +106,17 @@ _NO_HOOKS: Final = _NoHooks()
 
 
 class Connection(SMTP):
-    """The base of a session; subclasses implement `_converse`."""
+    """The base class of a session. Subclasses implement `_converse`."""
 
     envelope: Envelope
     transport: asyncio.Transport
-    line_length_limit = _CHUNK  # aiosmtpd passes it to the stream, which stops reading ahead at twice this size
+    line_length_limit = _CHUNK  # aiosmtpd passes this to the stream, which stops reading at twice the size
 
     def __init__(self, context: ListenerContext, client: Address | None = None) -> None:
-        """`client` replaces the address of the connection: a PROXY header has named the real client."""
+        """Prepares a connection of the listener.
+
+        `client` is the client that a PROXY header has named. It replaces the address of the connection.
+        """
         super().__init__(
             _NO_HOOKS,
             hostname=context.hostname,
@@ -134,7 +140,7 @@ class Connection(SMTP):
         self._progress_bytes = 0
 
     def __dir__(self) -> Iterable[str]:
-        """Hides all members from aiosmtpd (see `_NoHooks`)."""
+        """Returns nothing, so that aiosmtpd does not search the members (see `_NoHooks`)."""
         return ()
 
     # ------------------------------------------------------------ life
@@ -143,48 +149,55 @@ class Connection(SMTP):
         super().connection_made(transport)
         self._client = self._named_client or peer_address(transport)
         self.note_progress()
-        # The default of TLS is eight times as much.
+        # The default limit of a TLS connection is eight times as much.
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=_CHUNK)
-        # This is longer than the session's own limits, which end it with a reply and a reason.
+        # This time is longer than the session's own limits, which end the session with a reply and a reason.
         limit_silence(transport, self._limits.command_idle_s + _LINGER_S + _FLUSH_S)
         self._context.sessions.add(self)
         assert self._handler_coroutine is not None
         self._handler_coroutine.add_done_callback(self._forget_connection)
 
     def _forget_connection(self, _task: "asyncio.Task[None]") -> None:
-        """Removes the connection from the listener. The task ends after the socket, even if it never ran."""
+        """Removes the connection from the listener, when the task of the session has ended.
+
+        The task ends after the socket is closed, also if the task never ran.
+        """
         assert self._timeout_handle is not None
-        self._timeout_handle.cancel()  # connection_lost, which does it too, is not called in a failed handshake
+        self._timeout_handle.cancel()  # connection_lost also does this, but is not called after a failed handshake
         self._context.sessions.discard(self)
         self.release()
 
     def eof_received(self) -> bool:
-        """Keeps the connection open for answers when the client has closed its side. Returns False under TLS.
+        """Returns whether the connection stays open for answers after the client has closed its side.
 
-        Unlike in aiosmtpd, a commit under way is not cancelled. TLS has no half-closed state.
+        This is True without TLS and False under TLS, which has no half-closed state. Unlike in aiosmtpd, a running
+        commit is not cancelled.
         """
         self._reader.feed_eof()
         return not self._tls
 
     def _timeout_cb(self) -> None:
-        """Ends the session when its total time is over: aiosmtpd's timer, which no command restarts here."""
+        """Ends the session when its total time is over.
+
+        aiosmtpd calls it by a timer, which no command restarts here.
+        """
         self.end(Hangup("session", "421 4.4.2 the session took too long, closing"), at_once=True)
 
     def end(self, hangup: Hangup, *, at_once: bool = False) -> None:
         """Ends the session at its next wait for the client.
 
-        Without `at_once`, a transaction under way is finished first.
+        Without `at_once`, a transaction that has begun is finished first.
         """
         self._hangup, self._at_once = hangup, self._at_once or at_once
         if self._wait is not None and not self._wait.expired() and self._due_hangup():
             self._wait.reschedule(self.loop.time())
 
     def note_progress(self) -> None:
-        """Marks that the session got something done. Until the next mark it makes no progress."""
+        """Records that the session has made progress now."""
         self._progress_at_s, self._progress_bytes = self._context.clock.monotonic_s(), 0
 
     def end_without_progress(self, now_s: float) -> None:
-        """Ends the session if it waits for its client and made no progress for `limits.scarce_idle_s`."""
+        """Ends the session if it waits for its client and has made no progress for `limits.scarce_idle_s`."""
         if (
             self._wait is not None
             and now_s - self._progress_at_s >= self._limits.scarce_idle_s
@@ -194,11 +207,11 @@ class Connection(SMTP):
 
     @property
     def task(self) -> "asyncio.Task[None] | None":
-        """The task that runs the session; None before the connection is made."""
+        """Returns the task that runs the session; None before the connection is made."""
         return self._handler_coroutine
 
     def cut(self) -> None:
-        """Closes the connection without a reply. A commit under way continues."""
+        """Closes the connection without a reply. A running commit continues."""
         self._writer.transport.abort()
         assert self._handler_coroutine is not None
         self._handler_coroutine.cancel()
@@ -207,7 +220,7 @@ class Connection(SMTP):
         return self._hangup if self._at_once or self.envelope.mail_from is None else None
 
     async def _handle_client(self) -> None:
-        """Runs the session until `connection_lost` cancels it, or aborts a connection that does not close in time."""
+        """Runs the session until `connection_lost` cancels it. Aborts a connection that does not close in time."""
         try:
             self._context.observer.count("smtp_in_connections", port=self._context.listener.kind)
             if self._admission is None:
@@ -222,8 +235,11 @@ class Connection(SMTP):
             self._writer.transport.abort()
 
     async def _close(self) -> None:
-        """Closes the connection and waits for its end, which cancels the task. Returns if it does not end in time."""
-        if self._writer.transport.is_closing():  # after a failed handshake `connection_lost` is never called
+        """Closes the connection and waits for its end, which cancels this task.
+
+        Returns if the connection does not end in time.
+        """
+        if self._writer.transport.is_closing():  # `connection_lost` is never called after a failed handshake
             return
         self._writer.close()
         await asyncio.sleep(_FLUSH_S)
@@ -233,7 +249,7 @@ class Connection(SMTP):
         raise NotImplementedError
 
     def admit(self, client: Address) -> None:
-        """Counts the connection for `client` until `release`. Raises Hangup when there are too many."""
+        """Counts the connection for `client` until `release`. Raises Hangup if there are too many."""
         self.release()
         self._client = client
         self._admission = self._context.guard.admit(client, self._context.name)
@@ -242,7 +258,7 @@ class Connection(SMTP):
             raise Hangup(reason, reply if self._admission.is_answered else "")
 
     def release(self) -> None:
-        """Ends the count of `admit`; does nothing when the connection is not counted."""
+        """Ends the count that `admit` has begun. Does nothing if the connection is not counted."""
         if self._admission is not None:
             self._admission.release()
             self._admission = None
@@ -250,8 +266,8 @@ class Connection(SMTP):
     async def _send_last_reply(self, hangup: Hangup) -> None:
         """Logs the end of the session and sends its last reply.
 
-        Input is read for a moment more, because closing with unread input would reset the connection and lose the
-        reply.
+        Input is read for a moment longer, because closing a socket with unread input would reset the connection, and
+        the reply would be lost.
         """
         if hangup.reason != "quit":
             self._context.count_refusal(hangup.reason)
@@ -268,7 +284,7 @@ class Connection(SMTP):
             async with asyncio.timeout(_LINGER_S):
                 while await self._reader.read(_CHUNK):
                     pass
-        except OSError:  # TimeoutError is one
+        except OSError:  # TimeoutError is a subclass
             return
 
     def _set_rset_state(self) -> None:
@@ -277,10 +293,10 @@ class Connection(SMTP):
     # ------------------------------------------------------------ TLS
 
     async def _start_tls(self) -> None:
-        """Starts TLS by the public API of both event loops; aiosmtpd uses private parts.
+        """Starts TLS by the public functions of both event loops, because aiosmtpd uses private ones. Raises Hangup.
 
-        Reading is paused before the reply "go ahead" and starts again under TLS, so that no byte sent in clear counts
-        as one sent under TLS.
+        Reading is paused before the reply "go ahead" and continues under TLS. Therefore no byte that was sent without
+        TLS can count as a byte under TLS.
         """
         assert self._context.tls is not None
         await self._flush(self._limits.command_idle_s)
@@ -290,11 +306,11 @@ class Connection(SMTP):
             raise Hangup("tls") from None
         self.transport = cast("asyncio.Transport", self._writer.transport)
         self.transport.set_write_buffer_limits(high=_CHUNK)
-        self._reader._transport = self.transport  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd; 3.11 forgets it)
+        self._reader._transport = self.transport  # type: ignore[attr-defined]  # noqa: SLF001 (as in aiosmtpd, because Python 3.11 omits it)
         self._tls = True
 
     def _pause_for_tls(self) -> bool:
-        """Pauses reading and returns True, or returns False when input follows the last command."""
+        """Pauses reading and returns True. Returns False, without a pause, if there is input after the last command."""
         self.transport.pause_reading()
         if self._buffer or self._reader._buffer:  # type: ignore[attr-defined]  # noqa: SLF001 (as aiosmtpd)
             self.transport.resume_reading()
@@ -304,7 +320,7 @@ class Connection(SMTP):
     # ------------------------------------------------------------ replies
 
     def say(self, reply: Reply | str) -> None:
-        """Adds a reply to those that leave with the next write."""
+        """Adds a reply to the replies that the next write sends."""
         text = str(reply)
         self._replies.append(text)
         self._replies_bytes += len(text)
@@ -317,12 +333,18 @@ class Connection(SMTP):
             self._replies_bytes = 0
 
     async def _flush(self, idle_s: float) -> None:
-        """Sends the replies and waits while the client leaves too many of them unread. Raises Hangup as `_limited`."""
+        """Sends the replies, and waits while the client leaves too many of them unread.
+
+        Raises Hangup if the client has disconnected or is too slow, or the session must end.
+        """
         self._write()
         await self._limited(idle_s, self._writer.drain)
 
     async def _limited(self, idle_s: float, wait: Callable[[], Awaitable[T]]) -> T:
-        """Limits a wait for the client. Raises Hangup when the client is gone or too slow, or the session must end."""
+        """Returns the result of a wait for the client, limited to `idle_s` seconds.
+
+        Raises Hangup if the client has disconnected or is too slow, or the session must end.
+        """
         try:
             return await self._interruptible(idle_s, wait)
         except TimeoutError:
@@ -331,15 +353,16 @@ class Connection(SMTP):
             raise Hangup("connection_lost") from None
 
     async def _delay(self, delay_s: float) -> None:
-        """Delays the next answer. Raises Hangup when the session must end."""
+        """Delays the next answer by `delay_s` seconds. Raises Hangup if the session must end."""
         if delay_s:
             with contextlib.suppress(TimeoutError):
                 await self._interruptible(delay_s, self.loop.create_future)
 
     async def _interruptible(self, limit_s: float | None, work: Callable[[], Awaitable[T]]) -> T:
-        """Lets `end` interrupt the work. Raises Hangup when the session must end, TimeoutError after `limit_s`.
+        """Returns the result of the work, which `end` may interrupt.
 
-        This is no context manager, because one made of a generator costs more than all else of a short wait.
+        Raises Hangup if the session must end, and TimeoutError after `limit_s` seconds. It is not a context manager,
+        because one that is made from a generator takes longer than all the rest of a short wait.
         """
         if hangup := self._due_hangup():
             raise hangup
@@ -356,7 +379,10 @@ class Connection(SMTP):
     # ------------------------------------------------------------ reading
 
     async def _fill(self, idle_s: float) -> None:
-        """Sends all replies and waits for more input. Raises Hangup as `_limited`, and when the client has closed."""
+        """Sends all replies and waits for more input.
+
+        Raises Hangup if the client has disconnected or is too slow, or the session must end.
+        """
         self._write()
         piece = await self._limited(idle_s, self._send_and_read)
         if not piece:
@@ -372,10 +398,10 @@ class Connection(SMTP):
         return await self._reader.read(_CHUNK)
 
     async def _read_line(self, most: int = _LINE_BYTES) -> str:
-        """Returns the next line of at most `most` bytes without its end.
+        """Returns the next line of at most `most` bytes without its line end.
 
-        An AUTH command may be longer where logins are offered. Raises ProtocolFault if it is not a line of text
-        (R-IN-04).
+        An AUTH command may be longer if logins are offered. Raises ProtocolFault if it is not a line of text (R-IN-04),
+        and Hangup.
         """
         if self._replies_bytes > _CHUNK:
             await self._flush(self._limits.command_idle_s)
@@ -401,6 +427,6 @@ class Connection(SMTP):
         return text
 
     def _longest_command(self, line: bytes | bytearray) -> int:
-        """Returns the longest length in bytes of the command line that begins so."""
+        """Returns the longest allowed length in bytes of a command line with this beginning."""
         is_login = self._context.listener.kind == "submission" and line[:5].upper() == b"AUTH "
         return AUTH_LINE_BYTES if is_login else _LINE_BYTES

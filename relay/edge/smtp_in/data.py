@@ -1,7 +1,7 @@
-"""The content of a message after DATA: its end, the octets that it may contain (RFC 5321 §4.5.2, §2.3.8), its storage.
+"""The content of a message after DATA: its end, its allowed octets (RFC 5321 §4.5.2, §2.3.8), and its storage.
 
-A small message stays in memory. A bigger one is moved piece by piece into a file, and counts in the budget of unread
-mail until its transaction is over.
+A small message stays in memory. A bigger message is moved piece by piece into a file, and counts in the budget of
+unread mail until its transaction has ended.
 """
 
 import asyncio
@@ -15,20 +15,23 @@ from relay.edge.smtp_in.spool import Spool
 
 LINE_END: Final = b"\r\n"
 END_MARK: Final = b"\r\n.\r\n"
-"""The only end of data. A dot between other line ends is content; SMTP smuggling relies on servers that disagree."""
+"""The only mark that ends the data. A dot between other line ends is content.
+
+SMTP smuggling is possible if two servers do not agree on this mark.
+"""
 PIECE_BYTES: Final = 131_072
-"""The size up to which a message is kept in memory while it is received, and the size of the pieces of a bigger one."""
+"""The size up to which a received message is kept in memory, and the size of the pieces of a bigger message."""
 
 
 class IncomingContent:
-    """The content of one message, as it is received. `close` must be called in the end.
+    """The content of one message while it is received. The caller must call `close` at the end.
 
-    After a fault nothing more is kept: the client is read to its end mark, and `finish` raises the fault. `last` is the
-    last piece of the content, which is the whole of a message that is not in a file.
+    After a fault no more content is kept: the client is read up to the end mark, and `finish` raises the fault. `last`
+    is the last piece of the content; if the message is not in a file, this is the whole content.
     """
 
     def __init__(self, space: DataSpace, client: Callable[[], DataClient], limit_bytes: int) -> None:
-        """`client` is called for a big message only."""
+        """Prepares an empty content. `client` is called only for a big message."""
         self._space = space
         self._client = client
         self._shares: Sequence[ports.Share] = ()
@@ -43,11 +46,11 @@ class IncomingContent:
 
     @property
     def is_spooled(self) -> bool:
-        """Whether the content is in a file."""
+        """Returns whether the content is in a file."""
         return self._spool is not None
 
     async def add(self, wire: bytes) -> None:
-        """Stores a piece that ends where `cut` says."""
+        """Stores a piece. It must end at a place that `cut` has returned."""
         if self._fault is not None:
             return
         self._shares = self._shares or self._space.shares(self._client())
@@ -66,18 +69,18 @@ class IncomingContent:
             self.close()
 
     def finish(self, wire: bytes) -> None:
-        """Takes the last piece, which ends with the line end before the end mark. Raises ProtocolFault."""
+        """Stores the last piece, which ends with the line end before the end mark. Raises ProtocolFault."""
         if self._fault is not None:
             raise self._fault
         self.last = self._accepted(wire)
 
     async def whole(self) -> bytes:
-        """Returns the content of a message that is in a file. Raises OSError."""
+        """Returns the whole content of a message that is in a file. Raises OSError."""
         assert self._spool is not None
         return await asyncio.to_thread(self._spool.read, self.last)
 
     def close(self) -> None:
-        """Frees the file and the bytes of the budget, after a write under way; a second call does nothing."""
+        """Frees the file and the bytes of the budget, after a running write. A second call does nothing."""
         if self._writing is not None and not self._writing.done():
             self._writing.add_done_callback(self._free)
         else:
@@ -85,7 +88,7 @@ class IncomingContent:
 
     def _free(self, writing: "asyncio.Future[None] | None" = None) -> None:
         if writing is not None and not writing.cancelled():
-            writing.exception()  # nobody else asks for it: the session is gone
+            writing.exception()  # nobody else reads the result, because the session has ended
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -93,11 +96,11 @@ class IncomingContent:
         self._counted_bytes = 0
 
     def _accepted(self, wire: bytes) -> bytes:
-        """Returns the content of the next piece and counts it. Raises ProtocolFault."""
+        """Returns the content of the next piece, and adds it to the size of the message. Raises ProtocolFault."""
         piece = unstuffed(wire)
         if not self._is_begun:
             self._is_begun = True
-            piece = piece[len(LINE_END) :]  # the line end before the first line
+            piece = piece[len(LINE_END) :]  # this is the line end before the first line
         self.size_bytes += len(piece)
         if self.size_bytes > self._limit_bytes:
             raise too_big(self._limit_bytes)
@@ -110,10 +113,11 @@ class IncomingContent:
 
 
 def cut(buffer: bytearray) -> int:
-    """Returns where a piece of the wire form may end: no line end, dot-stuffing or end mark lies across that place.
+    """Returns the number of bytes of `buffer` that may be taken as a piece.
 
-    The place is before the last line end. Within a line without an end it is anywhere but after a CR. It is 0 if the
-    buffer may be no more than the beginning of an end mark.
+    No line end, stuffed dot or end mark lies across this place. The place is before the last line end; without a line
+    end it is the end of the buffer, but before a CR. The result is 0 if the buffer may be only the beginning of an end
+    mark.
     """
     at = buffer.rfind(LINE_END)
     if at > 0 or len(buffer) < len(END_MARK):
@@ -124,8 +128,8 @@ def cut(buffer: bytearray) -> int:
 def unstuffed(wire: bytes) -> bytes:
     """Returns a piece of the content without dot-stuffing. Raises ProtocolFault.
 
-    The first piece begins with the line end before the first line. Lines longer than 1,000 octets are accepted, because
-    real mail has them. A bare CR, a bare LF and a NUL are refused and not repaired (R-IN-04).
+    The first piece begins with the line end before the first line. Lines of more than 1,000 octets are accepted,
+    because real mail has them. A bare CR, a bare LF and a NUL are refused and not repaired (R-IN-04).
     """
     line_ends = wire.count(LINE_END)
     if wire.count(b"\n") != line_ends or wire.count(b"\r") != line_ends:
@@ -136,14 +140,14 @@ def unstuffed(wire: bytes) -> bytes:
 
 
 def too_big(limit_bytes: int) -> ProtocolFault:
-    """Returns the refusal of a message over the limit."""
+    """Returns the refusal of a message that exceeds the size limit."""
     return ProtocolFault(
         552, "5.3.4", f"the message is larger than {limit_bytes} bytes", reason="size"
     )  # RFC 1870 §6.1
 
 
 def no_space() -> ProtocolFault:
-    """Returns the answer to a message for which there is no space now."""
+    """Returns the temporary refusal of a message for which there is no space now."""
     return ProtocolFault(
         452, "4.3.1", "too much large mail is being received at present, try again later", reason="unread_bytes"
     )

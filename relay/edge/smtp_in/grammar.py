@@ -1,7 +1,7 @@
-"""The strict grammar for the arguments of commands (RFC 5321 §4.1.2): pure functions from text to values.
+"""The strict grammar for the arguments of SMTP commands (RFC 5321 §4.1.2), as functions from text to values.
 
-Every function takes the raw argument and raises `ProtocolFault` with the reply for the client. A reply never repeats
-text of the client.
+Every function takes the argument as the client sent it, and raises `ProtocolFault` with the reply for the client. A
+reply never repeats text of the client.
 """
 
 import re
@@ -13,8 +13,8 @@ from relay.core.mail import address
 from relay.core.model.reply import Reply
 
 
-class ProtocolFault(Exception):  # noqa: N818 (a refusal is an answer to the client, not an error of the relay)
-    """The client broke the protocol or a limit; `reason` is the label in the metrics."""
+class ProtocolFault(Exception):  # noqa: N818 (it is an answer to the client and not an error of the relay)
+    """Raised if the client has violated the protocol or a limit. `reason` is the label in the metrics."""
 
     def __init__(self, code: int, enhanced: str, text: str, *, reason: str = "syntax") -> None:
         super().__init__(text)
@@ -24,9 +24,9 @@ class ProtocolFault(Exception):  # noqa: N818 (a refusal is an answer to the cli
 
 @dataclass(frozen=True, slots=True)
 class MailFrom:
-    """The arguments of MAIL.
+    """The arguments of the command MAIL.
 
-    `address` is "" for the null sender. `size` is the size in bytes that the client declared, 0 when it declared none.
+    `address` is "" for the null sender. `size` is the size in bytes that the client has declared, or 0.
     """
 
     address: str
@@ -34,15 +34,15 @@ class MailFrom:
     smtputf8: bool
 
 
-# A quoted local part may contain angle brackets. Each character fits one alternative only, so nothing is tried twice.
+# A quoted local part may contain angle brackets. Each character fits only one alternative, so nothing is tried twice.
 _PATH: Final = re.compile(r'<((?>(?:"(?>(?:[^"\\]|\\.)*)"|[^<>"])*))>')
 _PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f]+))?\Z")
 _GREETING_NAME: Final = re.compile(r"(?:[\w.:-]{1,255}|\[[A-Za-z0-9.:_-]{1,64}\])\Z")
 _NOTIFY: Final = r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*"
 _NO_VALUE: Final = ""
 
-# DSN (RFC 3461) is not offered, but some senders use its parameters all the same. They are checked and then ignored:
-# the policy decides about notices, and refusing the mail would help nobody.
+# DSN (RFC 3461) is not offered, but some senders use its parameters nevertheless. They are checked and then ignored,
+# because the policy decides about notices and a refusal would help nobody.
 _MAIL_PARAMETERS: Final = {
     "SIZE": r"[0-9]{1,20}",  # RFC 1870
     "BODY": r"7BIT|8BITMIME",  # RFC 6152
@@ -56,9 +56,9 @@ _RCPT_PARAMETERS: Final = {"NOTIFY": _NOTIFY, "ORCPT": r"[A-Za-z0-9-]+;.{1,500}"
 
 
 def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
-    """Reads `FROM:<path> [parameters]`. Raises ProtocolFault.
+    """Returns the values of `FROM:<path> [parameters]`. Raises ProtocolFault.
 
-    `extended` means that the client said EHLO or LHLO, so that parameters are allowed.
+    `extended` means that the client has sent EHLO or LHLO, so that parameters are allowed.
     """
     path, words = _path_and_words(argument, "FROM:", "syntax: MAIL FROM:<address> [parameters]")
     parameters = _parameters(words, _LOGGED_IN_PARAMETERS if logged_in else _MAIL_PARAMETERS, extended=extended)
@@ -69,9 +69,9 @@ def mail_from(argument: str, *, extended: bool, logged_in: bool) -> MailFrom:
 
 
 def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> str:
-    """Reads `TO:<path> [parameters]` and returns the address as written. Raises ProtocolFault.
+    """Returns the address of `TO:<path> [parameters]` as it was written. Raises ProtocolFault.
 
-    `<postmaster>` without a domain means this server's (RFC 5321 §4.5.1).
+    `<postmaster>` without a domain is the postmaster of this server (RFC 5321 §4.5.1).
     """
     path, words = _path_and_words(argument, "TO:", "syntax: RCPT TO:<address> [parameters]")
     _parameters(words, _RCPT_PARAMETERS, extended=extended)
@@ -82,7 +82,7 @@ def rcpt_to(argument: str, *, extended: bool, smtputf8: bool, hostname: str) -> 
 
 
 def greeting_name(argument: str) -> str:
-    """Reads the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
+    """Returns the name after HELO, EHLO or LHLO: a domain or an address literal (RFC 5321 §4.1.1.1).
 
     Raises ProtocolFault.
     """
@@ -92,15 +92,15 @@ def greeting_name(argument: str) -> str:
 
 
 def no_argument(argument: str) -> None:
-    """Raises ProtocolFault when there is an argument."""
+    """Raises ProtocolFault if the command has an argument."""
     if argument:
         raise ProtocolFault(501, "5.5.4", "this command takes no argument")
 
 
 def _path_and_words(argument: str, keyword: str, syntax: str) -> tuple[str, list[str]]:
-    """Returns the path between the brackets after `keyword`, and the words behind it. Raises ProtocolFault.
+    """Returns the path between the angle brackets after `keyword`, and the words after it. Raises ProtocolFault.
 
-    Linear in the length of the argument. The grammar has no spaces after the colon, but real clients send them.
+    It takes linear time. The grammar allows no spaces after the colon, but real clients send them.
     """
     if argument[: len(keyword)].upper() == keyword:
         rest = argument[len(keyword) :].lstrip(" ")
@@ -126,7 +126,10 @@ def _parameters(words: Sequence[str], known: dict[str, str], *, extended: bool) 
 
 
 def _check(path: str, enhanced: str, *, smtputf8: bool) -> None:
-    """Raises ProtocolFault for an invalid address. Source routes are refused too, as RFC 5321 appendix C allows."""
+    """Raises ProtocolFault for an invalid address.
+
+    Source routes are refused too, as RFC 5321 appendix C allows.
+    """
     try:
         address.split(path)
     except address.AddressError as error:

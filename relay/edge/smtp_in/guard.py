@@ -1,7 +1,7 @@
-"""Limits that all listeners share: connections, and guesses at aliases and passwords (R-IN-06, R-IN-10).
+"""The limits that all listeners share: connections, and guesses at aliases and passwords (R-IN-06, R-IN-10).
 
-The counts are in `ports.Counters`, for a time window where they count events. Clients in trusted networks are never cut
-off. Front hosts are not either, until they have named the client whose connection they pass on.
+The counts are in `ports.Counters`; events are counted in a time window. Clients in trusted networks have no limits.
+Front hosts have none either, until they name the client whose connection they pass on.
 """
 
 import asyncio
@@ -17,15 +17,17 @@ from relay.edge.clients import ClientNetworks
 
 _LONGEST_DELAY_S: Final = 30
 _REFUSED_OPEN: Final = 10
-"""The refused connections of one client that may be open for their reply. Of all clients it is this number or a tenth
-of `limits.connections`."""
+"""The number of refused connections of one client that may be open until they get their reply.
+
+For all clients together it is this number, or a tenth of `limits.connections` if that is more.
+"""
 
 
 class Admission:
-    """The places of one connection in the counts, from its accept until its socket is gone.
+    """The places of one connection in the counts, from its accept until its socket is closed.
 
-    `refusal` is the reason if the connection is too much, else None. `is_answered` is whether the client still gets a
-    reply, or is closed at once because too many refused clients are open already.
+    `refusal` is the reason if the connection exceeds a limit, else None. `is_answered` is True if the client still gets
+    a reply; it is False if too many refused connections are open, so that this one is closed at once.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Admission:
         self.is_answered = answered
 
     def release(self) -> None:
-        """Frees the places; does nothing the second time."""
+        """Frees the places. A second call does nothing."""
         for kind, key in self._keys:
             self._counters.free(kind, key)
         self._keys = ()
@@ -46,9 +48,10 @@ class Admission:
 class Guard:
     """The counts and limits of all listeners.
 
-    While nine tenths of all places are taken, or of the places of one listener, the places are scarce: a client gets a
-    tenth of its usual connections, and sessions that make no progress for `limits.scarce_idle_s` are ended. If there
-    are several listeners, a single one gets four fifths of the places, so that the others answer while it is flooded.
+    Places are scarce if more than nine tenths of all places, or of the places of one listener, are taken. Then a client
+    gets a tenth of its usual connections, and sessions that make no progress for `limits.scarce_idle_s` are ended. If
+    there are several listeners, each may use at most four fifths of all places, so that the others answer while one is
+    flooded.
     """
 
     def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, counters: ports.Counters) -> None:
@@ -61,15 +64,16 @@ class Guard:
     # ------------------------------------------------------------ connections
 
     def add_listener(self, end_idle: Callable[[], None]) -> str:
-        """Returns the name of a new listener. `end_idle` is called to end its sessions without progress."""
+        """Returns the name of a new listener. `end_idle` is a function that ends its sessions without progress."""
         name = str(len(self._end_idle))
         self._end_idle[name] = end_idle
         return name
 
     def admit(self, client: Address, listener: str) -> Admission:
-        """Counts a new connection, and returns whether it is too much. The result must be released.
+        """Counts a new connection, and returns its places, with the reason if it must be refused.
 
-        A refused connection takes a place of its client, but none of its listener and of all: those are for sessions.
+        The caller must release the result. A refused connection takes a place of its client, but no place of its
+        listener or of all listeners, because those places are for sessions.
         """
         own, session = ("smtp_client", client_key(client)), (("smtp_listener", listener), ("smtp", ""))
         of_client = self._counters.take(*own)
@@ -113,7 +117,7 @@ class Guard:
     # ------------------------------------------------------------ unknown recipients
 
     def unknown_recipient(self, client: Address) -> float:
-        """Counts a wrong recipient. Returns the delay of its answer in seconds: 0 for the first one."""
+        """Counts a wrong recipient of the client. Returns the delay of the answer in seconds; 0 for the first one."""
         if self.clients.is_free(client):
             return 0
         window_s = self.limits.unknown_recipients_window_s
@@ -122,7 +126,7 @@ class Guard:
         return self.limits.unknown_recipient_delay_s if guesses > 1 else 0
 
     def is_cut_off(self, client: Address) -> bool:
-        """Whether the client, or its network, has guessed too many wrong recipients."""
+        """Returns whether the client or its network has tried too many wrong recipients."""
         if self.clients.is_free(client):
             return False
         limits, counters = self.limits, self._counters
@@ -137,18 +141,20 @@ class Guard:
     def login_turn(self, client: Address) -> AbstractAsyncContextManager[None]:
         """Returns the lock of a client, under which its passwords are checked one after the other.
 
-        So a client has one place among the passwords that wait for their check, however many connections it has.
+        With the lock a client has one place among the passwords that wait for their check, however many connections it
+        has.
         """
         if self.clients.is_free(client):
             return nullcontext()
         return self._login_turns.setdefault(client_key(client), asyncio.Lock())
 
     def begin_login(self, client: Address, username: str) -> bool:
-        """Counts a password that is about to be checked. Returns False, and counts nothing, when there were too many.
+        """Counts a password that is about to be checked, and returns True.
 
-        All tries count that are not withdrawn by `withdraw_login`, so a client that does not wait for its answer is
-        counted too. The tries at one user name, from all clients together, close it only to those of them that have
-        failed before: nobody can shut out a seller from elsewhere. It does not matter whether the name exists.
+        Returns False, without a count, after too many. All tries count that `withdraw_login` does not take back; so a
+        client that does not wait for its answer is counted too. The tries at one user name by all clients together only
+        refuse those clients that have failed before, so that nobody can lock out a seller from another address. The
+        name need not exist.
         """
         if self.clients.is_free(client):
             return True
@@ -165,13 +171,13 @@ class Guard:
         return True
 
     def withdraw_login(self, client: Address, username: str) -> None:
-        """Takes back the count of `begin_login`: the password was right, or was not checked."""
+        """Takes back the count of `begin_login`, because the password was right or was not checked."""
         if not self.clients.is_free(client):
             for kind, key in _login_keys(client, username):
                 self._counters.withdraw(kind, key)
 
     def failed_login_delay_s(self, client: Address) -> float:
-        """Returns the delay of the answer to a wrong password, which doubles up to a limit."""
+        """Returns the delay in seconds of the answer to a wrong password. It doubles with each try, up to a limit."""
         if self.clients.is_free(client):
             return 0
         tries = self._counters.count("login_client", client_key(client), self.limits.failed_logins_window_s)
@@ -179,7 +185,10 @@ class Guard:
 
 
 def _login_keys(client: Address, username: str) -> tuple[tuple[str, str], ...]:
-    """Returns the kinds and keys of a login. The user name is hashed: it may be long, and may be an address."""
+    """Returns the kinds and keys under which a login is counted.
+
+    The user name is hashed, because it may be long and may be an address.
+    """
     account = hashlib.blake2b(username.casefold().encode("utf-8", "replace"), digest_size=16).hexdigest()
     return (
         ("login_client", client_key(client)),

@@ -1,4 +1,4 @@
-"""One listener: it opens its port, creates sessions, and closes without losing a transaction under way."""
+"""One listener: it opens its port, creates sessions, and closes without losing a running transaction."""
 
 import asyncio
 import ssl
@@ -12,7 +12,10 @@ from relay.edge.smtp_in.space import DataSpace
 
 
 class SmtpIn:
-    """A listener for SMTP or LMTP. Raises ValueError when it needs TLS from the first byte and has no TLS context."""
+    """A listener for SMTP or LMTP.
+
+    The constructor raises ValueError if the listener needs TLS from the first byte and has no TLS context.
+    """
 
     def __init__(
         self,
@@ -59,8 +62,8 @@ class SmtpIn:
     async def stop(self, grace_s: float) -> None:
         """Closes the port, ends all sessions and waits for them.
 
-        Idle sessions get a 421 at once, others when their transaction is over; after `grace_s` seconds the rest is cut
-        off. Commits under way are always waited for.
+        Idle sessions get a 421 at once, and other sessions at the end of their transaction. Sessions that still exist
+        after `grace_s` seconds are closed without a reply. Running commits are always awaited.
         """
         if self._server is None:
             return
@@ -79,5 +82,5 @@ class SmtpIn:
         self._server = None
 
     def use_tls(self, tls: ssl.SSLContext) -> None:
-        """Replaces the TLS context for handshakes from now on (reload)."""
+        """Replaces the TLS context for future handshakes, after a reload of the configuration."""
         self._context.tls = tls

@@ -1,7 +1,7 @@
 """The PROXY header and XCLIENT, by which front hosts name the client whose connection they pass on.
 
-Both are accepted from `networks.front_hosts` only. A PROXY header comes before everything else, also before a TLS
-handshake, so it is read from the plain socket before a session or TLS uses it.
+Both are accepted only from `networks.front_hosts`. A PROXY header comes before everything else, also before a TLS
+handshake. Therefore it is read from the plain socket before a session or TLS uses the socket.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _XTEXT: Final = re.compile(r"\+([0-9A-F]{2})")
 
 
 class _ExactReader:
-    """Reads exactly the requested bytes from a socket, because a TLS handshake may follow them."""
+    """Reads exactly the requested number of bytes from a socket, because a TLS handshake may follow them."""
 
     def __init__(self, raw: socket.socket) -> None:
         self._raw = raw
@@ -54,7 +54,7 @@ class _ExactReader:
 
 
 def _listening_sockets(host: str, port: int) -> tuple[socket.socket, ...]:
-    """Returns a listening socket for each address of `host`. Raises OSError when one of them cannot be opened."""
+    """Returns a listening socket for each address of `host`. Raises OSError if one of them cannot be opened."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     with contextlib.ExitStack() as unless_all_are_open:
         opened = []
@@ -68,17 +68,17 @@ def _listening_sockets(host: str, port: int) -> tuple[socket.socket, ...]:
 
 
 def _close_listening(listening: socket.socket, _accepting: "asyncio.Task[None]") -> None:
-    """Closes the socket after the loop has stopped using it, because its number may be reused at once."""
+    """Closes the socket after the event loop has stopped using it, because its number may be reused at once."""
     listening.close()
 
 
 class Acceptor:
     """Listens as `asyncio.Server` does, for connections that begin with a PROXY header, with TLS, or with both.
 
-    A PROXY header is required where the listener has `proxy_protocol`. A connection without a valid header, or from a
-    host that is not a front host of `context.guard`, is closed without a reply. A connection that begins with TLS is
-    counted before its handshake; when there are too many, it is closed without a reply, since none can be sent in
-    clear.
+    A PROXY header is required if the listener has `proxy_protocol`. A connection without a valid header, or from a host
+    that is not a front host of `context.guard`, is closed without a reply. A connection that begins with TLS is counted
+    before its handshake. If there are too many, it is closed without a reply, because no reply can be sent before the
+    handshake.
     """
 
     def __init__(self, context: ListenerContext, session: Callable[[Address], Connection]) -> None:
@@ -89,7 +89,7 @@ class Acceptor:
         self._accepting = [asyncio.get_running_loop().create_task(self._accept(each)) for each in self.sockets]
 
     def close(self) -> None:
-        """Stops listening and drops the connections that have no session yet."""
+        """Stops listening, and closes the connections that have no session yet."""
         for listening, accepting in zip(self.sockets, self._accepting, strict=True):
             accepting.add_done_callback(partial(_close_listening, listening))
             accepting.cancel()
@@ -101,7 +101,7 @@ class Acceptor:
         while True:
             try:
                 connection, peer = await loop.sock_accept(listening)
-            except OSError:  # the process has no file handle left; other connections must end first
+            except OSError:  # the process has no file descriptor left, so other connections must end first
                 self._context.count_refusal("accept")
                 await asyncio.sleep(1)
                 continue
@@ -156,9 +156,10 @@ class Acceptor:
 
 
 async def _proxied_client(raw: socket.socket) -> Address | None:
-    """Reads a PROXY header, version 1 or 2. Returns the client's address, or None when the front host means itself.
+    """Returns the client's address in a PROXY header of version 1 or 2.
 
-    Raises ValueError when there is no such header, and ConnectionError when the peer has closed the connection.
+    Returns None if the front host means its own connection. Raises ValueError if there is no valid header, and
+    ConnectionError if the peer has closed the connection.
     """
     header = await get_proxy(_ExactReader(raw))
     if not header:
@@ -169,7 +170,10 @@ async def _proxied_client(raw: socket.socket) -> Address | None:
 
 
 def xclient(argument: str) -> dict[str, str]:
-    """Reads `NAME=value ...` with xtext values; unavailable values are left out. Raises ProtocolFault."""
+    """Returns the attributes of an XCLIENT command, which have the form `NAME=value` with xtext values.
+
+    Attributes with an unavailable value are left out. Raises ProtocolFault.
+    """
     given: dict[str, str] = {}
     for word in argument.split():
         name, _, value = word.partition("=")
@@ -183,7 +187,10 @@ def xclient(argument: str) -> dict[str, str]:
 
 
 def xclient_address(value: str) -> Address:
-    """Reads the ADDR attribute: an IPv4 address, or an IPv6 address after `IPV6:`. Raises ProtocolFault."""
+    """Returns the address in the attribute ADDR: an IPv4 address, or an IPv6 address after `IPV6:`.
+
+    Raises ProtocolFault.
+    """
     try:
         return client_address(value[5:] if value[:5].upper() == "IPV6:" else value)
     except ValueError:

@@ -1,7 +1,7 @@
 """The dialogue around transactions: greeting, TLS, login, XCLIENT, and the loop that answers each command.
 
 A command that is refused raises `ProtocolFault`. Any other exception becomes a 451 without details for the client, and
-the session continues. Replies carry enhanced status codes, except greetings and 3xx, which have none (RFC 2034 §4).
+the session continues. Replies have enhanced status codes, except greetings and 3xx replies (RFC 2034 §4).
 """
 
 from base64 import b64decode, b64encode
@@ -22,7 +22,10 @@ _LOGIN_TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Credentials:
-    """A user name and its password. `is_for_another`: the client asks to act as another user, which nobody may."""
+    """A user name and its password.
+
+    `is_for_another` means that the client asks to act as another user, which nobody may do.
+    """
 
     username: str
     password: str
@@ -30,7 +33,10 @@ class _Credentials:
 
 
 def _text(octets: bytes) -> str:
-    """Returns octets as text. NUL and octets that are not UTF-8 give a text that is nobody's name or password."""
+    """Returns octets as text.
+
+    Octets that are not UTF-8, and NUL, give a text that is the user name or password of no party.
+    """
     return octets.decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
@@ -51,7 +57,8 @@ class ServerSession(Transaction):
     # ------------------------------------------------------------ the loop
 
     async def _converse(self) -> None:
-        # `_client` is the peer, or the client in the PROXY header: a load balancer passes on bytes of any client.
+        # `_client` is the client in the PROXY header if there is one, because a load balancer passes on bytes of any
+        # client.
         self._may_use_xclient = self._context.guard.clients.is_front(self._client)
         self._greet()
         while True:
@@ -63,7 +70,7 @@ class ServerSession(Transaction):
                 self._count_error()
             except Hangup:
                 raise
-            except Exception as error:  # noqa: BLE001 (unknown means temporary, and the daemon stays up)
+            except Exception as error:  # noqa: BLE001 (an unknown error is temporary, and the daemon continues)
                 self.say(self._fault(error))
 
     async def _execute(self, line: str) -> None:
@@ -180,10 +187,10 @@ class ServerSession(Transaction):
         self.say("235 2.7.0 welcome")
 
     async def _authenticated(self, given: "_Credentials") -> str | None:
-        """Returns the party that has logged in, or None. Raises Hangup, UnavailableError.
+        """Returns the id of the party that has logged in, or None. Raises Hangup, UnavailableError.
 
-        The try is counted before the password is checked, and taken back when the password is right or was not checked.
-        A client that hangs up meanwhile has had its try.
+        The try is counted before the password is checked. The count is taken back if the password is right or was not
+        checked. If the client disconnects meanwhile, its try counts.
         """
         intake, guard = self._context.intake, self._context.guard
         if party_id := await intake.remembered_login(given.username, given.password):
@@ -204,7 +211,7 @@ class ServerSession(Transaction):
             return party_id
 
     async def _refuse_login(self) -> NoReturn:
-        """Answers a wrong password, later each time. Raises ProtocolFault or Hangup."""
+        """Answers a wrong password, with a delay that grows with each one. Raises ProtocolFault or Hangup."""
         self._failed_logins += 1
         await self._delay(self._context.guard.failed_login_delay_s(self._client))
         if self._failed_logins >= _LOGIN_TRIES:
@@ -212,7 +219,7 @@ class ServerSession(Transaction):
         raise ProtocolFault(535, "5.7.8", "user name or password is wrong", reason="login")
 
     async def _plain(self, initial: str | None) -> "_Credentials":
-        """Reads the credentials of PLAIN (RFC 4616 §2). Raises ProtocolFault."""
+        """Returns the credentials of the mechanism PLAIN (RFC 4616 §2). Raises ProtocolFault."""
         message = (await self._response("", initial)).split(b"\0")
         if len(message) != 3:
             raise ProtocolFault(501, "5.5.2", "the answer has not three parts")
@@ -220,18 +227,21 @@ class ServerSession(Transaction):
         return _Credentials(_text(username), _text(password), is_for_another=authorization not in (b"", username))
 
     async def _login(self, initial: str | None) -> "_Credentials":
-        """Reads the credentials of LOGIN. Raises ProtocolFault."""
+        """Returns the credentials of the mechanism LOGIN. Raises ProtocolFault."""
         username = await self._response("Username:", initial)
         return _Credentials(_text(username), _text(await self._response("Password:", None)))
 
     async def _response(self, challenge: str, initial: str | None) -> bytes:
-        """Returns the client's response, decoded: the initial one, or else the next line. Raises ProtocolFault."""
+        """Returns the client's decoded response: the initial response if there is one, else the next line.
+
+        Raises ProtocolFault.
+        """
         if initial is None:
             self.say("334 " + b64encode(challenge.encode()).decode("ascii"))
             initial = await self._read_line(AUTH_LINE_BYTES)
             if initial == "*":
                 raise ProtocolFault(501, "5.7.0", "the client cancelled the login", reason="login")
-        elif initial == "=":  # an empty initial response (RFC 4954 §4)
+        elif initial == "=":  # this means an empty initial response (RFC 4954 §4)
             initial = ""
         try:
             return b64decode(initial, validate=True)

@@ -1,6 +1,7 @@
-"""Space for mail on its way in: the bytes that may be received, and those that may be at work, at one time (R-IN-06).
+"""Space for incoming mail: the bytes that may be received, and the bytes that may be judged, at one time (R-IN-06).
 
-A message up to `data.PIECE_BYTES` is bounded by the number of connections and needs nothing of this.
+A message of at most `data.PIECE_BYTES` takes nothing of this space, because the number of connections limits such
+messages.
 """
 
 import asyncio
@@ -35,13 +36,17 @@ class MemoryByteBudget:
                 del self._used[share.name]
 
     def used(self, name: str) -> int:
-        """Returns the bytes in use under the name."""
+        """Returns the number of bytes in use under the name."""
         return self._used[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataClient:
-    """The client of a session as budgets see it. `is_free`: it is bounded by the whole budget only."""
+    """The client of a session, as the budgets count it.
+
+    `is_free` means that only the whole budget limits the client. `proven` means that the client has logged in or is
+    free.
+    """
 
     name: str
     proven: bool
@@ -49,7 +54,7 @@ class DataClient:
 
     @classmethod
     def of(cls, client: Address, login_party_id: str | None, *, is_free: bool) -> "DataClient":
-        """Returns the party that has logged in, or else the client's address or network."""
+        """Returns the client under the name of the party that has logged in, else under its address or network."""
         name = login_party_id or client_key(client)
         return cls(name=name, proven=is_free or login_party_id is not None, is_free=is_free)
 
@@ -66,7 +71,7 @@ class DataSpace:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def shares(self, client: DataClient) -> tuple[ports.Share, ...]:
-        """Returns the shares of the budget that the client's unread mail counts in. Each has room for one message."""
+        """Returns the shares of the budget in which the client's unread mail counts. Each has room for one message."""
         limits = self._limits
         shares = {"all": limits.unread_bytes}
         if not client.proven:
@@ -77,10 +82,10 @@ class DataSpace:
 
     @asynccontextmanager
     async def at_work(self, client: DataClient, size_bytes: int) -> AsyncIterator[None]:
-        """Waits for memory in which a message of this size can be judged.
+        """Waits for the memory in which a message of this size can be judged, and keeps it during the block.
 
-        Mail of strangers gets half of the memory at most. Of one client one message is at work at a time, so that its
-        next ones do not stand before those of others.
+        Mail of strangers gets at most half of the memory. Only one message of each client is judged at a time, so that
+        its other messages do not delay the messages of other clients.
         """
         async with AsyncExitStack() as stack:
             if not client.is_free:

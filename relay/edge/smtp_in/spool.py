@@ -1,8 +1,8 @@
-"""The bytes of a big message while it is received: in an encrypted file without a name.
+"""The bytes of a big message while it is received, in an encrypted file without a name.
 
-The disk never holds a text that is readable without the process (R-REC-04): the key of each file is random, stays in
-memory, and is gone with the object. The file has no name, so the system frees it when the process ends, however it ends
-(docs/decisions/0016-unread-mail.md).
+The disk never holds a text that can be read without the process (R-REC-04), because the key of each file is random,
+stays in memory and is lost with the object. The file has no name, so that the system frees it when the process ends in
+any way (docs/decisions/0016-unread-mail.md).
 """
 
 import tempfile
@@ -17,10 +17,13 @@ _NONCE_BYTES: Final = 12
 
 
 class Spool:
-    """Pieces of one message. Its calls must not overlap; they may be made in other threads. Raises OSError."""
+    """The pieces of one message in a file.
+
+    Calls must not overlap, but may be made in different threads. Each method raises OSError if the file cannot be used.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Makes the file in `directory`, with mode 0600."""
+        """Creates the file in `directory` with mode 0600, and removes its name."""
         descriptor, name = tempfile.mkstemp(dir=directory)
         self._file = FileIO(descriptor, "r+")
         Path(name).unlink()
@@ -28,7 +31,10 @@ class Spool:
         self._sealed_bytes: list[int] = []
 
     def add(self, piece: bytes) -> None:
-        """Writes the next piece. The key seals this file only, so the piece's number is a nonce that never repeats."""
+        """Writes the next piece.
+
+        The nonce is the number of the piece, which never repeats because each file has its own key.
+        """
         sealed = self._cipher.encrypt(_nonce(len(self._sealed_bytes)), piece, None)
         view = memoryview(sealed)
         while view:
@@ -36,7 +42,7 @@ class Spool:
         self._sealed_bytes.append(len(sealed))
 
     def read(self, last: bytes) -> bytes:
-        """Returns all pieces and `last` after them, as one value that is not copied again."""
+        """Returns all pieces and then `last` as one bytes object, which is not copied again."""
         whole = BytesIO()
         self._file.seek(0)
         for number, size_bytes in enumerate(self._sealed_bytes):

@@ -1,7 +1,7 @@
-"""MAIL, RCPT and DATA: one transaction, from its sender to the answer for each recipient (RFC 5321 §3.3, RFC 2033).
+"""The commands MAIL, RCPT and DATA: one transaction, up to the answer for each recipient (RFC 5321 §3.3, RFC 2033).
 
-After the data, `intake.data` runs in a task of its own that nothing here cancels. The message of a client that
-disconnects after its final dot is therefore not lost (R-IN-03).
+After the data, `intake.data` runs in a task of its own, which this module never cancels. Therefore the message of a
+client that disconnects after its final dot is not lost (R-IN-03).
 """
 
 import asyncio
@@ -24,7 +24,10 @@ from relay.edge.smtp_in.space import DataClient
 
 _TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
 _LONGEST_WAIT_S: Final = 300
-"""How long a message may wait for memory: clients wait ten minutes for the answer (RFC 5321 §4.5.3.2.6)."""
+"""The time in seconds for which a message may wait for memory.
+
+Clients wait ten minutes for the answer (RFC 5321 §4.5.3.2.6).
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,9 +35,9 @@ _log = structlog.get_logger(__name__)
 def fold(replies: Sequence[Reply]) -> Reply:
     """Returns the one SMTP answer for several recipients.
 
-    It is positive if any recipient's answer is, because the writer has got the other answers already, or gets a notice.
-    Equal refusals give that refusal. Among different ones a temporary refusal comes first, so that a retry may still
-    succeed.
+    It is positive if the answer of any recipient is positive, because the writer has seen the other answers already or
+    gets a notice. If all refusals are equal, it is that refusal. Otherwise it is a temporary refusal if there is one,
+    so that a retry may still succeed.
     """
     for reply in replies:
         if reply.is_positive:
@@ -51,7 +54,7 @@ class Transaction(Connection):
         super().__init__(context, client)
         self._peer: Peer | None = None
         self._declared_bytes = 0
-        self._named_helo = ""  # by XCLIENT
+        self._named_helo = ""  # the name that XCLIENT gives
         self._forget()
 
     def _forget(self) -> None:
@@ -115,7 +118,7 @@ class Transaction(Connection):
         self.say(reply)
 
     async def _slow_down_guessing(self) -> None:
-        """Delays the answer to a client that guesses recipients, and in the end closes its session (R-IN-10)."""
+        """Delays the answer to a client that guesses recipients. Raises Hangup after too many guesses (R-IN-10)."""
         guard = self._context.guard
         self._context.observer.count("smtp_in_unknown_recipients", port=self._context.listener.kind)
         delay_s = guard.unknown_recipient(self._client)
@@ -162,7 +165,7 @@ class Transaction(Connection):
         return DataClient.of(client, self._login_party_id, is_free=is_free)
 
     def _expect_space(self) -> None:
-        """Raises ProtocolFault if there is no space for the size that the client has declared."""
+        """Raises ProtocolFault if there is no space now for the size that the client has declared."""
         if self._declared_bytes > data.PIECE_BYTES:
             budget, shares = self._context.space.budget, self._context.space.shares(self._data_client())
             if not budget.take(shares, self._declared_bytes):
@@ -170,18 +173,21 @@ class Transaction(Connection):
             budget.release(shares, self._declared_bytes)
 
     def _multiplies(self, size_bytes: int, recipients: int) -> bool:
-        """Whether a message of this size has too many recipients; one recipient is always allowed."""
+        """Returns whether a message of this size has too many recipients. One recipient is always allowed."""
         return recipients > 1 and size_bytes * recipients > self._limits.bytes_times_recipients
 
     def _limit_product(self, size_bytes: int) -> None:
-        """Raises ProtocolFault for a message whose size was not declared and that has too many recipients."""
+        """Raises ProtocolFault for a message that has too many recipients for its size.
+
+        It is for a message whose size was not declared; otherwise RCPT refuses the recipients.
+        """
         if self._multiplies(size_bytes, len(self.envelope.rcpt_tos)):
             most = max(1, self._limits.bytes_times_recipients // size_bytes)
             text = f"a message of {size_bytes} bytes may have {most} recipients at once, send it to fewer"
             raise ProtocolFault(452, "4.5.3", text, reason="bytes_times_recipients")
 
     async def _replies_to(self, received: IncomingContent) -> list[Reply]:
-        """Reads the message and returns one reply per recipient. Raises ProtocolFault after the end mark."""
+        """Reads the message and returns one reply for each recipient. Raises ProtocolFault after the end mark."""
         try:
             await self._read_data(received)
             self._limit_product(received.size_bytes)
@@ -191,12 +197,12 @@ class Transaction(Connection):
         return await self._commit(received)
 
     async def _read_data(self, received: IncomingContent) -> None:
-        """Reads a message up to its end mark. Raises ProtocolFault after the mark.
+        """Reads a message up to its end mark. Raises ProtocolFault after the end mark.
 
-        A message that is refused is read to its end, but not kept.
+        A message that is refused is read to its end and not kept.
         """
         buffer = self._buffer
-        buffer[:0] = data.LINE_END  # the end of the DATA line: a dot directly after it ends an empty message
+        buffer[:0] = data.LINE_END  # the end of the DATA line, after which a dot ends an empty message
         searched = 0
         while (end := buffer.find(data.END_MARK, searched)) < 0:
             searched = max(0, len(buffer) - len(data.END_MARK) + 1)
@@ -249,12 +255,12 @@ class Transaction(Connection):
             return await self._intake_replies(incoming)
 
     async def _intake_replies(self, incoming: Incoming) -> list[Reply]:
-        """Returns one reply per recipient; an exception becomes a temporary failure for each."""
+        """Returns one reply for each recipient. An exception becomes a temporary failure for each of them."""
         started_s = self._context.clock.monotonic_s()
         try:
             replies = list(await self._context.intake.data(incoming))
             assert len(replies) == len(incoming.rcpt_to), "the intake must return one reply per recipient"
-        except Exception as error:  # noqa: BLE001 (unknown means temporary)
+        except Exception as error:  # noqa: BLE001 (an unknown error is temporary)
             replies = [self._fault(error)] * len(incoming.rcpt_to)
         self._context.observer.duration_s("smtp_in_commit_seconds", self._context.clock.monotonic_s() - started_s)
         return replies
@@ -262,8 +268,8 @@ class Transaction(Connection):
     def _fault(self, error: Exception) -> Reply:
         """Logs and counts an exception, and returns the temporary failure for the client.
 
-        A bug gets a log line with its traceback. An unavailable store logs one line of its own, for all commands that
-        it delays.
+        A programming error gets a log line with its traceback. An unavailable store is logged by the store itself, with
+        one line for all commands.
         """
         port = self._context.listener.kind
         match error:

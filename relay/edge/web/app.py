@@ -1,7 +1,8 @@
-"""The daemon's own pages about health, readiness and metrics (R-UI-11), and the pages behind signed links.
+"""The daemon's pages about health, readiness and metrics (R-UI-11), together with the pages of signed links.
 
-`/healthz` answers as long as the process does. `/readyz` is 503 with a reason while mail would be answered 451, so that
-a load balancer uses another node. `/metrics` is Prometheus text. All three answer also without the store.
+`/healthz` answers as long as the process runs. `/readyz` answers 503 with a reason while the relay would answer mail
+with 451, so that a load balancer uses another node. `/metrics` has Prometheus text. All three also answer while the
+store is unavailable.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,10 +26,10 @@ def build(
     ready: Callable[[], Awaitable[str | None]],
     links: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """Builds the web application.
+    """Returns the web application.
 
-    `ready()` returns None, or the reason why mail cannot be accepted now; an exception counts as not ready. `links` are
-    the routes of `edge.web.signed_links`.
+    `ready()` returns None, or the reason why mail cannot be accepted now; if it raises, the relay counts as not ready.
+    `links` are the routes of `edge.web.signed_links`.
     """
 
     async def healthz(_: Request) -> Response:
@@ -37,7 +38,7 @@ def build(
     async def readyz(_: Request) -> Response:
         try:
             reason = await ready()
-        except Exception:  # noqa: BLE001 - an unforeseen error means that mail cannot be accepted
+        except Exception:  # noqa: BLE001 - an unknown error means that mail cannot be accepted
             reason = ReasonCode.INTERNAL
         return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200, headers=_FRESH)
 

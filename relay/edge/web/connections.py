@@ -1,8 +1,9 @@
-"""The connections of the web server: their time limits, and the places that they take (R-IN-06, R-UI-11).
+"""The connections of the web server: their time limits, and the number of open connections (R-IN-06, R-UI-11).
 
-uvicorn limits only the time between two requests, and answers 503 to everybody while too many connections are open,
-although they may send nothing. Here each step of a connection has its own time, and when the places are taken, a
-connection that waits for its client gives its place up. So a flood of idle connections keeps nobody from an answer.
+uvicorn limits only the time between two requests. While too many connections are open it answers 503 to everybody,
+although these connections may send nothing. Here each step of a connection has a time limit of its own. If all places
+are taken, a connection that waits for its client loses its place. Therefore a flood of idle connections does not keep
+other clients from an answer.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _PIPELINED: Final = 8
 
 
 class _Step(StrEnum):
-    """The steps of a connection, by the names of their time limits."""
+    """The steps of a connection, with the names of their time limits."""
 
     HEAD = "head"
     BODY = "body"
@@ -32,7 +33,10 @@ class _Step(StrEnum):
 
 
 class WebConnections:
-    """All connections of a web server, and the limits for them. `count_refusal` gets the reason of each end."""
+    """All connections of a web server, and their limits.
+
+    `count_refusal` is called with the reason when one is ended.
+    """
 
     def __init__(
         self,
@@ -46,13 +50,16 @@ class WebConnections:
         self._clients = ClientNetworks(networks)
         self._counters = counters
         self._open: dict[WebConnection, str | None] = {}
-        """The key of the client of each connection, None for a client without limits; the oldest connection first."""
+        """The key of the client of each connection, None for a client without limits.
+
+        The oldest connection is first.
+        """
 
     def enter(self, connection: "WebConnection") -> bool:
-        """Gives the connection a place, which may end another one. Returns False when no place can be given.
+        """Gives the connection a place, and ends another connection if necessary. Returns False if there is no place.
 
-        A client above its limit loses its own oldest connection that waits. Above the limit of all, the client with the
-        most connections loses one.
+        A client above its own limit loses its oldest waiting connection. If the limit for all clients is exceeded, the
+        client with the most connections loses one.
         """
         client = peer_address(connection.transport)
         key = None if self._clients.is_free(client) else client_key(client)
@@ -68,18 +75,21 @@ class WebConnections:
         return True
 
     def leave(self, connection: "WebConnection") -> None:
-        """Takes the place back; does nothing when the connection has none."""
+        """Frees the place of the connection. Does nothing if it has no place."""
         if connection in self._open:
             self._counters.free("web_client", self._open.pop(connection) or "")
             self._counters.free("web", "")
 
     def renew(self, connection: "WebConnection") -> None:
-        """Makes the connection the youngest: a request was answered."""
+        """Makes the connection the youngest one, because a request on it was answered."""
         if connection in self._open:
             self._open[connection] = self._open.pop(connection)
 
     def _end_one_of(self, client: str | None, newest: "WebConnection") -> bool:
-        """Ends a connection that waits, of the client or of the one with the most. Returns False if there is none."""
+        """Ends a waiting connection of the client, and returns True. Returns False if there is none.
+
+        If `client` is None, it ends a connection of the client with the most connections.
+        """
         waiting = [
             one
             for one, key in self._open.items()
@@ -92,16 +102,16 @@ class WebConnections:
 
 
 class ServerConfig(uvicorn.Config):
-    """uvicorn's configuration of a server whose connections have our limits."""
+    """The uvicorn configuration of a server whose connections have the limits of `WebConnections`."""
 
     def __init__(self, app: Any, connections: WebConnections, **settings: Any) -> None:
-        # uvicorn's own limits are put out of the way: ours are narrower.
+        # uvicorn's own limit is set so high that it has no effect, because the limits here are stricter.
         super().__init__(app, http=WebConnection, timeout_keep_alive=int(connections.limits.idle_s) + 60, **settings)
         self.connections = connections
 
 
 class WebConnection(HttpToolsProtocol):
-    """One connection. A step that takes too long aborts it, whether its client reads or not."""
+    """One connection. A step that takes too long aborts the connection, whether its client reads or not."""
 
     def __init__(
         self,
@@ -119,7 +129,7 @@ class WebConnection(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether the client has to do something next: to send, or to read."""
+        """Returns whether the connection waits for its client to send or to read."""
         return self._step is not _Step.ANSWER or self.flow.write_paused or self.transport.is_closing()
 
     def end(self, reason: str) -> None:
@@ -129,7 +139,7 @@ class WebConnection(HttpToolsProtocol):
         self.transport.abort()
 
     def _begin(self, step: _Step) -> None:
-        """Begins a step and its time."""
+        """Begins a step and starts its time limit."""
         self._step, self._head_bytes = step, 0
         if self._timer is not None:
             self._timer.cancel()
@@ -137,9 +147,9 @@ class WebConnection(HttpToolsProtocol):
         self._timer = self.loop.call_later(limit_s, self._run_out)
 
     def _follow(self) -> None:
-        """Begins the step that the connection is in now, if it is another one. The newest request decides.
+        """Begins the present step of the connection if it has changed. The newest request determines the step.
 
-        A connection that is closing keeps the time of its last step, until the client has taken the answer.
+        A connection that is closing keeps the time limit of its last step until the client has read the answer.
         """
         newest: RequestResponseCycle | None = self.cycle
         if newest is not None and not newest.response_complete:
@@ -187,7 +197,7 @@ class WebConnection(HttpToolsProtocol):
     # ------------------------------------------------------------ called by the parser
 
     def on_message_begin(self) -> None:
-        """Begins a request. Raises ValueError, which ends the connection, when too many wait for their turn."""
+        """Begins a request. Raises ValueError, which ends the connection, if too many requests wait for their turn."""
         if len(self.pipeline) >= _PIPELINED:
             raise ValueError("too many requests at once")
         super().on_message_begin()

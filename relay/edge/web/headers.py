@@ -1,4 +1,4 @@
-"""Response headers that isolate a page: nothing is loaded into it, framed, or reported to other servers."""
+"""Response headers that isolate a page: it loads nothing, is shown in no frame, and sends nothing to other servers."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; f
 
 
 class SecurityHeaders:
-    """ASGI middleware that sets these headers on every response, errors included.
+    """ASGI middleware that sets these headers on every response, also on errors.
 
-    `csp` is the Content-Security-Policy; the default lets a response load nothing at all. Headers that a response has
-    set itself stay.
+    `csp` is the Content-Security-Policy; the default lets a response load nothing. A header that the response itself
+    has set is kept.
     """
 
     def __init__(self, app: ASGIApp, csp: str = NOTHING) -> None:

@@ -1,4 +1,4 @@
-"""uvicorn inside the daemon's event loop: the daemon keeps control of signals, logs and port.
+"""uvicorn inside the daemon's event loop. The daemon keeps the control of signals, logs and the port.
 
 `start()` opens the port before it returns, so that a port in use fails the start and not the first request.
 """
@@ -21,7 +21,7 @@ _STOP_S = 5
 
 
 class WebServer:
-    """One listening socket for one ASGI application. Without `connections` it has the shipped limits."""
+    """One listening socket for one ASGI application. Without `connections` it has the default limits."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, connections: WebConnections | None = None) -> None:
         self._host, self._port = host, port
@@ -32,7 +32,7 @@ class WebServer:
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="error",  # a malformed request is no event, and anybody can send many
+                log_level="error",  # a malformed request is not worth a log line, because anybody can send many
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
@@ -43,9 +43,9 @@ class WebServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def bind(self) -> int:
-        """Opens the port and returns its number; port 0 uses a free one.
+        """Opens the port and returns its number. Port 0 means any free port.
 
-        Raises OSError with a text that names the fix.
+        Raises OSError with a text that names the fix. A second call returns the same number.
         """
         if self._listening is None:
             self._listening = await self._bound()
@@ -53,7 +53,10 @@ class WebServer:
         return port
 
     async def start(self) -> int:
-        """Opens the port if `bind` has not, starts to answer, and returns the port. Raises OSError as `bind`."""
+        """Opens the port unless `bind` has opened it, starts to answer requests, and returns the port.
+
+        Raises OSError with a text that names the fix.
+        """
         port = await self.bind()
         assert self._listening is not None
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]), name="web")
@@ -61,7 +64,7 @@ class WebServer:
         return port
 
     async def stop(self) -> None:
-        """Finishes the requests under way, then closes the port; may be called twice or before `start`."""
+        """Finishes the running requests, then closes the port. It may be called twice, and before `start`."""
         if self._serving:
             self._server.should_exit = True
             await self._serving
@@ -93,7 +96,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Installs no signal handlers: `relay.app` handles the signals and stops all parts in its own order."""
+        """Installs no signal handlers, because `relay.app` handles the signals and stops all parts in its own order."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

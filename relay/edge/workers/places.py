@@ -1,4 +1,4 @@
-"""The places for heavy work: a limited number in all and for each party, and a bounded queue before them."""
+"""The places for heavy work: a limited number for all parties and for each party, with a limited queue before them."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ class _Waiting(NamedTuple):
 
 
 class WorkPlaces:
-    """Grants places in the order of arrival, but no party more than its share.
+    """Gives places to parties in the order of arrival, and to no party more than its share.
 
-    A party that waits for its own work to end keeps nobody else waiting.
+    A party that waits only for the end of its own work does not delay the parties after it.
     """
 
     def __init__(self, *, in_all: int, per_party: int, waiting: int, waiting_per_party: int) -> None:
@@ -32,9 +32,10 @@ class WorkPlaces:
 
     @contextlib.asynccontextmanager
     async def place(self, party: str, longest_s: float) -> AsyncIterator[None]:
-        """Holds a place for the time of the context.
+        """Waits for a place, keeps it during the block, and frees it at the end.
 
-        Raises HeavyMailError if none is free within `longest_s`, or at once if too many wait already.
+        Raises HeavyMailError if no place is free within `longest_s` seconds, or at once if too many callers wait
+        already.
         """
         await self._take(party, longest_s)
         try:
@@ -58,7 +59,7 @@ class WorkPlaces:
             if waiting in self._queue:
                 self._queue.remove(waiting)
             elif waiting.turn.done() and not waiting.turn.cancelled():
-                self._give_back(party)  # the turn came in the same moment
+                self._give_back(party)  # the place was given at the moment of the error
             if isinstance(error, TimeoutError):
                 raise HeavyMailError(_FULL) from None
             raise
@@ -75,7 +76,7 @@ class WorkPlaces:
         self._taken[party] -= 1
         self._taken += Counter()  # removes parties without a place
         for waiting in self._queue:
-            # A cancelled waiter leaves the queue one turn of the loop later.
+            # A cancelled waiter removes itself one turn of the event loop later.
             if not waiting.turn.done() and self._may_begin(waiting.party):
                 self._queue.remove(waiting)
                 self._begin(waiting.party)

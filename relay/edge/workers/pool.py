@@ -1,7 +1,8 @@
-"""The pool of worker processes: it starts them ahead, gives them work, ends those that overdo it, and replaces them.
+"""The pool of worker processes.
 
-Each worker has pipes of its own and nothing in common with the others, so one that hangs or dies leaves them alone
-(`docs/decisions/0015-worker-processes.md` says why no library's pool is used).
+It starts them in advance, gives them work, ends those that exceed a limit, and replaces them. Each worker has pipes of
+its own and shares nothing with other workers, so that a worker that hangs or dies does not affect them.
+`docs/decisions/0015-worker-processes.md` says why no library's pool is used.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Worker:
-    """A process that is ready for work."""
+    """A worker process that is ready for work."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None
@@ -47,10 +48,10 @@ class _Worker:
 
     @classmethod
     async def start(cls, settings: HeavyMail) -> Self:
-        """Starts a process and waits until it can work. Raises OSError and EOFError if it does not come so far.
+        """Starts a process and waits until it is ready. Raises OSError and EOFError if it does not become ready.
 
-        It is a new program, so it has none of the daemon's memory and files; its modules come from where the daemon has
-        them.
+        The process runs a new program, so that it has none of the daemon's memory and files. Its modules are loaded
+        from the daemon's module path.
         """
         command = (sys.executable, "-P", "-m", _MODULE, str(settings.memory_bytes), str(settings.cpu_s))
         modules = os.pathsep.join(filter(None, sys.path))
@@ -66,7 +67,7 @@ class _Worker:
         return worker
 
     async def ask(self, content: bytes, request: bytes) -> bytes:
-        """Returns the answer to a request. Raises EOFError or OSError if the process ends before."""
+        """Returns the answer to a request. Raises EOFError or OSError if the process ends before it has answered."""
         self.tasks += 1
         for payload in (content, request):
             self._requests.write(wire.LENGTH.pack(len(payload)))
@@ -79,7 +80,7 @@ class _Worker:
         return await self._answers.readexactly(length)
 
     def retire(self) -> None:
-        """Lets the process end: its input has ended."""
+        """Closes the input of the process, so that it ends after its present work."""
         self._requests.close()
 
     def kill(self) -> None:
@@ -97,7 +98,8 @@ class WorkerPool:
     """Implements `ports.Workers` with processes.
 
     A message whose work has ended `heavy_mail.tries` workers, by its CPU time, its memory or a crash, is refused from
-    then on. Work that only waited for a processor until its deadline does not count: another try may go well.
+    then on. Work that did not finish before its deadline because it waited for a processor does not count, because
+    another try may succeed.
     """
 
     def __init__(self, settings: HeavyMail, *, clock: Clock, observer: Observer) -> None:
@@ -112,7 +114,7 @@ class WorkerPool:
         )
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._keepers: list[asyncio.Task[None]] = []
-        self._failures: OrderedDict[bytes, int] = OrderedDict()  # by the digest of the message, the oldest first
+        self._failures: OrderedDict[bytes, int] = OrderedDict()  # by the digest of the message
         self._is_stopping = False
 
     def start(self) -> None:
@@ -120,7 +122,7 @@ class WorkerPool:
         self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._settings.workers)]
 
     async def stop(self) -> None:
-        """Ends all workers, also those at work."""
+        """Ends all workers, also the busy ones."""
         self._is_stopping = True
         for keeper in self._keepers:
             keeper.cancel()
@@ -150,7 +152,7 @@ class WorkerPool:
         return value
 
     async def _keep(self) -> None:
-        """Keeps one worker in the pool: starts it, and starts the next one when it has ended."""
+        """Keeps one worker in the pool: it starts a worker, and starts the next one when the worker has ended."""
         pause_s = 1
         while True:
             try:
@@ -170,7 +172,10 @@ class WorkerPool:
                 await worker.end()
 
     async def _ready_worker(self) -> _Worker:
-        """Returns an idle worker; there is one for each place, but it may just be starting."""
+        """Returns an idle worker. Raises HeavyMailError if none becomes ready in time.
+
+        There is a worker for each place, but it may be starting.
+        """
         try:
             async with asyncio.timeout(self._settings.wait_s):
                 while (worker := await self._idle.get()).process.returncode is not None:
@@ -180,7 +185,7 @@ class WorkerPool:
             raise HeavyMailError(_NOT_NOW) from None
 
     async def _answer(self, worker: _Worker, content: bytes, request: bytes) -> bytes:
-        """Returns the worker's answer, and returns the worker to the pool. Raises _FailedError."""
+        """Returns the worker's answer, and puts the worker back into the pool. Raises _FailedError, HeavyMailError."""
         try:
             async with asyncio.timeout(self._settings.deadline_s):
                 answer = await worker.ask(content, request)
@@ -194,7 +199,7 @@ class WorkerPool:
                 raise HeavyMailError(_NOT_NOW) from None
             raise _FailedError("cpu" if code == -signal.SIGXCPU else "crash") from None
         except BaseException:
-            worker.kill()  # its answer would be taken for that of the next request
+            worker.kill()  # its answer would be mistaken for the answer to the next request
             raise
         if answer == wire.OUT_OF_MEMORY:
             worker.retire()
@@ -206,13 +211,16 @@ class WorkerPool:
         return answer
 
     async def _has_failed(self, content: bytes) -> bool:
-        """Whether the message has ended too many workers; hashing a big message takes longer than to start a thread."""
+        """Returns whether the message has ended too many workers.
+
+        The digest is computed in a thread, because hashing a big message takes longer than starting a thread.
+        """
         if not self._failures:
             return False
         return self._failures.get(await asyncio.to_thread(_digest, content), 0) >= self._settings.tries
 
     async def _report(self, failed: "_FailedError", content: bytes, name: str) -> None:
-        """Counts and logs a failure, and remembers the message if its work is the cause."""
+        """Counts and logs a failure, and records the message as its cause, except after a deadline."""
         tries = 0
         if failed.cause != "deadline":
             digest = await asyncio.to_thread(_digest, content)
@@ -227,7 +235,7 @@ class WorkerPool:
 
 
 class _FailedError(Exception):
-    """A worker did not finish: `cause` is "cpu", "memory", "crash" or "deadline"."""
+    """Raised if a worker did not finish its work. `cause` is "cpu", "memory", "crash" or "deadline"."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -239,7 +247,7 @@ def _digest(content: bytes) -> bytes:
 
 
 async def _result(content: bytes, answer: bytes) -> Any:
-    """Returns the result in an answer; a long one is read in a thread. Raises the exception in it."""
+    """Returns the result in an answer, or raises the exception in it. A long answer is read in a thread."""
     if len(answer) > _READ_AT_ONCE_BYTES:
         return await asyncio.to_thread(wire.result, content, answer)
     return wire.result(content, answer)

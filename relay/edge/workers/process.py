@@ -1,7 +1,7 @@
 """The program of a worker process: `python -m relay.edge.workers.process MEMORY_BYTES CPU_S`.
 
-It answers one request after the other until its standard input ends, which happens also when the daemon is killed. It
-has no socket and no store. Its messages never reach a disk: it writes no file and leaves no core dump.
+It answers one request after the other until its standard input ends, which also happens when the daemon is killed. It
+has no socket and no store. Messages never reach a disk, because the program writes no file and leaves no core dump.
 """
 
 import contextlib
@@ -22,21 +22,24 @@ from relay.edge.system import forbid_core_dumps
 from relay.edge.workers import wire
 
 LOADED: Final = (bounce, decide, downgrade, rewrite, split)
-"""The functions that requests name are loaded before the worker says that it is ready."""
+"""The functions that requests name. They are loaded before the worker reports that it is ready."""
 _NICENESS: Final = 10
-"""The event loop of the daemon comes first where processors are scarce."""
+"""The niceness of a worker. The daemon's event loop gets a scarce processor first."""
 _IGNORED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals for the whole service: the daemon ends its workers when their work is done."""
+"""Signals that are sent to the whole service and that a worker ignores.
+
+The daemon ends its workers after their work.
+"""
 
 
 def main() -> None:
     """Answers requests until the input ends. A request that uses more than CPU_S seconds ends the process."""
     memory_bytes, cpu_s = map(int, sys.argv[1:])
-    forbid_core_dumps()  # a new program may be dumped again, whatever the daemon has set for itself
+    forbid_core_dumps()  # a new program does not inherit the daemon's setting
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     requests, answers = _private_streams()
-    organizational_domain("marketplace.example")  # reads the list of suffixes
+    organizational_domain("marketplace.example")  # this reads the list of public suffixes
     _limit(memory_bytes)
     _send(answers, wire.READY)
     while (content := _receive(requests)) is not None and (packed := _receive(requests)) is not None:
@@ -49,7 +52,7 @@ def main() -> None:
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Returns the streams of requests and answers, and sends what anything else prints to standard error."""
+    """Returns the streams of requests and answers. Any other output is sent to standard error."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device
         os.dup2(nothing.fileno(), 0)
@@ -58,20 +61,20 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _limit(memory_bytes: int) -> None:
-    """Limits the memory that this process may write to, and steps back behind the daemon."""
+    """Limits the memory to which this process may write, and lowers its priority below the daemon's."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     with contextlib.suppress(OSError):  # a sandbox may forbid it
         os.nice(_NICENESS)
 
 
 def _allow(cpu_s: int) -> None:
-    """Lets the next request use `cpu_s` seconds of CPU time; the kernel ends the process at the limit."""
+    """Allows the next request `cpu_s` seconds of CPU time. The kernel ends the process at the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + cpu_s, hard))
 
 
 def _receive(stream: BinaryIO) -> bytes | None:
-    """Returns the next frame; None at the end of the stream."""
+    """Returns the next frame, or None at the end of the stream."""
     head = stream.read(wire.LENGTH.size)
     if len(head) < wire.LENGTH.size:
         return None
@@ -87,5 +90,5 @@ def _send(stream: BinaryIO, payload: bytes) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):  # the daemon is gone
+    with contextlib.suppress(BrokenPipeError):  # the daemon has ended
         main()

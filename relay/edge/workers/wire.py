@@ -1,8 +1,9 @@
-"""The form in which the daemon and a worker exchange work: frames over the worker's standard input and output.
+"""The format of the messages between the daemon and a worker, over the worker's standard input and output.
 
-A frame is its length in bytes and then the bytes. A request is two frames, the message and a pickle of function and
-arguments; an answer is one frame. The message is sent as it is, and stands in the pickle as a mark. The pipes belong to
-these two processes only, so the private values in the arguments are seen by nobody else.
+A message consists of frames; a frame is a length in bytes and then the bytes. A request has two frames: the mail, and a
+pickle of the function and its arguments. An answer has one frame. The mail is sent unchanged, and the pickle has only a
+mark in its place. The pipes belong to these two processes only, so that nobody else sees the private values in the
+arguments.
 """
 
 import io
@@ -18,9 +19,9 @@ from relay.core.rewrite.plan import Rewritten
 
 LENGTH: Final = struct.Struct(">Q")
 READY: Final = b"ready"
-"""The frame that a worker sends once, when it can work."""
+"""The frame that a worker sends once, when it is ready for work."""
 OUT_OF_MEMORY: Final = b"memory"
-"""The answer to a request whose work needed too much memory; the worker ends after it."""
+"""The answer to a request whose work needed too much memory. The worker ends after it."""
 _CONTENT: Final = "content"
 
 _as_bytes: Final = msgspec.msgpack.Encoder().encode
@@ -28,7 +29,10 @@ _decoder: Final = msgspec.msgpack.Decoder(Rewritten)
 
 
 class _Pickler(pickle.Pickler):
-    """A pickler that leaves the message out, and packs a rewrite twenty times as fast as its thousands of tuples."""
+    """A pickler that writes a mark in place of the mail, and encodes a rewrite with msgpack.
+
+    This is twenty times as fast as pickling the thousands of tuples of a rewrite.
+    """
 
     def __init__(self, file: io.BytesIO, content: bytes) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
@@ -57,12 +61,15 @@ class _Unpickler(pickle.Unpickler):
 
 
 def request(content: bytes, work: Callable[..., object], args: tuple[object, ...]) -> bytes:
-    """Returns the pickle of a call, without the message. Raises what pickling raises for other arguments."""
+    """Returns the pickle of a call, with a mark in place of `content`.
+
+    Raises an error for arguments that are not picklable.
+    """
     return _packed((work, args), content)
 
 
 def call(content: bytes, packed: bytes) -> object:
-    """Returns the result of a requested call; raises its exception."""
+    """Returns the result of the requested call, or raises its exception."""
     work, args = _Unpickler(io.BytesIO(packed), content).load()
     return work(*args)
 
@@ -73,13 +80,13 @@ def answer(content: bytes, packed: bytes) -> bytes:
         return _packed((True, call(content, packed)), content)
     except MemoryError:
         return OUT_OF_MEMORY
-    except Exception as error:  # noqa: BLE001 - whatever the work raises is raised again in the daemon
+    except Exception as error:  # noqa: BLE001 - the daemon raises any exception of the work again
         pickling_support.install(error)
         return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
 
 
 def result(content: bytes, packed: bytes) -> Any:
-    """Returns the result in an answer. Raises the exception in it, with the worker's traceback."""
+    """Returns the result in an answer. If it has an exception, raises that exception with the worker's traceback."""
     succeeded, value = _Unpickler(io.BytesIO(packed), content).load()
     if not succeeded:
         raise value

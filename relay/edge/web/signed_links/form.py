@@ -1,4 +1,4 @@
-"""The body of a POST: a few small fields, in one of the two encodings that HTML forms and RFC 8058 use."""
+"""The body of a POST request: a few small fields, in one of the two encodings of HTML forms and RFC 8058."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
@@ -14,7 +14,7 @@ _MULTIPART: Final = "multipart/form-data"
 
 
 class FormError(Exception):
-    """The form cannot be read; `status` is the HTTP status of the answer: 400, 413 or 415."""
+    """Raised if the form cannot be read. `status` is the HTTP status of the answer: 400, 413 or 415."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -22,7 +22,7 @@ class FormError(Exception):
 
 
 async def read(request: Request) -> Mapping[str, str]:
-    """Returns the fields; the first value of a repeated field counts. Raises FormError."""
+    """Returns the fields of the form. For a repeated field the first value counts. Raises FormError."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     stream = _capped(request)
     try:

@@ -1,4 +1,4 @@
-"""The language for a reader who is not known yet (RFC 9110 §12.5.4)."""
+"""The choice of a language for a reader who is not known yet (RFC 9110 §12.5.4)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from relay.core.notice.texts import LANGUAGES
 
 
 def wanted(asked: str, accept_language: str) -> Sequence[str]:
-    """Returns the available languages, the best first: `asked`, then those of the browser's list by weight."""
+    """Returns the wanted languages, the best first: `asked`, then those of the browser's header by their weight."""
     weighed = sorted(_weighed(accept_language), reverse=True)
     return [language for language in (asked, *(language for _, _, language in weighed)) if language in LANGUAGES]
 

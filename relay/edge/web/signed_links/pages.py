@@ -1,4 +1,4 @@
-"""Offers, errors and changelogs as HTML in the language of the reader."""
+"""The pages of signed links, errors and changelogs, as HTML in the language of the reader."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +24,7 @@ BUSY: Final = "busy"
 UNAVAILABLE: Final = "away"
 FORM: Final = "form"
 PROBLEMS: Final = (*LinkFault, NOT_HERE, BUSY, UNAVAILABLE, FORM)
-"""The reasons for which there is no page, each with a title and a text."""
+"""The problems for which an error page is shown. Each has a title and a text in the catalogue."""
 KEYS: Final = (
     *(
         f"page.{purpose.name.lower()}.{word}"
@@ -46,7 +46,7 @@ KEYS: Final = (
     "page.policy.changes",
     "page.policy.first",
 )
-"""The keys of all texts of these pages. The names of kinds are those of the notices."""
+"""The keys of all texts of these pages. The names of kinds are the same as in notices."""
 
 
 class Pages:

@@ -1,4 +1,4 @@
-"""The HTTP routes of signed links: they translate requests to `SignedLinks` and its outcomes to pages."""
+"""The HTTP routes of signed links. They translate requests to calls of `SignedLinks`, and the results to pages."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -38,7 +38,7 @@ def routes(links: SignedLinks, catalogue: Catalogue, counters: Counters, observe
 
 
 class _SignedLinkPages:
-    """The handlers of the routes. They count forged tokens per client."""
+    """The handlers of the routes. They count the forged tokens of each client."""
 
     def __init__(self, links: SignedLinks, pages: Pages, counters: Counters, observer: Observer) -> None:
         self._links = links
@@ -52,9 +52,9 @@ class _SignedLinkPages:
         return await self._answered(request, lambda: self._links.look(request.path_params["token"]))
 
     async def _act(self, request: Request) -> Response:
-        """Acts on a form.
+        """Carries out the choice of a form, and returns the page after it.
 
-        A mail program's own POST is answered without redirect, cookie or question (RFC 8058 §3.2).
+        The POST of a mail program itself is answered without a redirect, a cookie or a question (RFC 8058 §3.2).
         """
         try:
             fields = await form.read(request)
@@ -86,14 +86,14 @@ class _SignedLinkPages:
             return self._pages.problem(UNAVAILABLE, 500, _locale(request))
 
     def _is_guessing(self, request: Request) -> bool:
-        """Counts a forged token and returns whether the client has sent too many.
+        """Counts a forged token, and returns whether the client has sent too many.
 
-        Only forgeries count: many clients share the address of a proxy, and a reader with a real link must not suffer
-        from the forgeries of others.
+        Only forged tokens count. Many clients may share the address of a proxy, and a reader with a valid link is never
+        refused for the forged tokens of others.
         """
         try:
             client = client_key(client_address(request.client.host if request.client else ""))
-        except ValueError:  # the client is gone already, or it is a test's
+        except ValueError:  # the client has disconnected already, or it is the client of a test
             client = ""
         return self._counters.add("forged_link", client, _WINDOW_S) > _FORGERIES
 
