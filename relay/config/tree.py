@@ -138,7 +138,7 @@ def _read_leaf(annotation: Any, value: object, key: str, problems: list[Problem]
     try:
         found = msgspec.convert(value, leaf.accepted)
         if isinstance(found, float) and not math.isfinite(found):
-            raise ValueError("no finite number")  # noqa: TRY301 - the same answer as for any wrong number
+            raise ValueError("no finite number")  # noqa: TRY301 - it is reported in the same way as any wrong number
         if leaf.format and found:
             found = leaf.format.read(found)
     except ValueError:

@@ -40,7 +40,7 @@ _CONTINUED: Final = re.compile(
 # Three percent-encoded characters in a row, as in an encoded host name. A text without them need not be decoded.
 _PERCENT: Final = re.compile(
     r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}"
-)  # quick, because it begins with a literal
+)  # the search is fast, because the pattern begins with a literal
 
 
 class OwnLinks:

@@ -17,7 +17,7 @@ _MOST_LEAST_ATTEMPTS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The settings of `delivery.retry` in the configuration, in seconds.
+    """The settings of `delivery.retry` in the configuration; durations are in seconds.
 
     `jitter` is the fraction by which a delay may be longer or shorter. `delayed_notice_s` is the time after which the
     writer gets a notice that the message is late. `domain_back_off_s` is the pause before the next attempt to a domain

@@ -1,8 +1,8 @@
 """Makes and reads the tokens of signed links, by which a party does one thing with one click.
 
-Such things are in R-POL-02, R-SND-02 and R-REW-09. A token contains its purpose, the ids of its party and its subject,
-and the time when it expires. It is authenticated and encrypted (AES-SIV, RFC 5297): if two people could read and
-compare the ids in their tokens, they would learn which aliases belong together. The same link always gives the same
+R-POL-02, R-SND-02 and R-REW-09 require such links. A token contains its purpose, the ids of its party and its subject,
+and the time when it expires. It is authenticated and encrypted (AES-SIV, RFC 5297), because two people who could read
+and compare the ids in their tokens would learn which aliases belong together. The same link always gives the same
 token. Opening a link changes nothing: a GET request shows a page, and only a POST request acts.
 """
 

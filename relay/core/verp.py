@@ -2,9 +2,9 @@
 
 A bounce comes to the return path, so the relay knows from the address which item it is about. The local part is `b.`,
 then the item id, the expiry and a signature, all in lower-case letters and digits. Servers may change the case of the
-address without harm. The dot distinguishes it from an alias, which has none. The signature shows that the relay itself
-made the address, so nobody can send a bounce for mail that the relay did not send. After the expiry the address is no
-longer valid (R-REW-10, R-OUT-04).
+address without harm. The dot distinguishes the address from an alias, because no alias contains a dot. The signature
+shows that the relay itself made the address, so nobody can send a bounce for mail that the relay did not send. After
+the expiry the address is no longer valid (R-REW-10, R-OUT-04).
 """
 
 import base64

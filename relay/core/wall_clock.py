@@ -15,7 +15,7 @@ def zone(name: str) -> tzinfo:
     """Returns the IANA time zone called `name`. Raises ValueError if there is no such time zone."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # a key that is no relative path, a directory, or unknown
+    except (ValueError, OSError, KeyError):  # the name is no relative path, is a directory, or is unknown
         raise ValueError(f"no time zone {name!r}") from None
 
 

@@ -20,7 +20,7 @@ _MOST_BYTES: Final = 131_072
 _MOST_PARTS: Final = 30
 _MOST_BLOCKS: Final = 20
 _CONTAINER: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
-_GLOBAL: Final = re.compile(rb"message/global-delivery-status", re.IGNORECASE)  # RFC 6533, same fields in UTF-8
+_GLOBAL: Final = re.compile(rb"message/global-delivery-status", re.IGNORECASE)  # RFC 6533: the same fields in UTF-8
 _FEEDBACK: Final = re.compile(rb"^content-type[ \t]*:[ \t]*message/feedback-report", re.IGNORECASE | re.MULTILINE)
 _RETURNED: Final = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}  # RFC 6522, RFC 6533

@@ -15,7 +15,7 @@ _BY_ENHANCED: Final[dict[str, ReasonCode]] = {
     "1.1": ReasonCode.MAILBOX_UNKNOWN,
     "1.3": ReasonCode.MAILBOX_UNKNOWN,
     "1.6": ReasonCode.MAILBOX_UNKNOWN,
-    "2.1": ReasonCode.REFUSED,  # disabled, perhaps for a time
+    "2.1": ReasonCode.REFUSED,  # the mailbox is disabled, perhaps only for a time
     "1.2": ReasonCode.HOST_UNKNOWN,
     "1.10": ReasonCode.HOST_UNKNOWN,
     "4.4": ReasonCode.HOST_UNKNOWN,

@@ -54,8 +54,8 @@ _BY_NAME: Final = {
     "svg": BodyKind.HTML,
 }
 _LOOK: Final = 512
-_RAW_LOOK: Final = 2_048  # quoted-printable writes three octets for one, and there may be lines of white space
-_NOT_TEXT: Final = bytes((*range(9), 0x0B, *range(0x10, 0x1B), *range(0x1C, 0x20), 0x7F))  # ISO-2022 shifts
+_RAW_LOOK: Final = 2_048  # quoted-printable may write an octet as three, and white space may come first
+_NOT_TEXT: Final = bytes((*range(9), 0x0B, *range(0x10, 0x1B), *range(0x1C, 0x20), 0x7F))  # ISO-2022 uses SO, SI, ESC
 _BINARY_SIGNATURES: Final = (b"%PDF-",)
 _MARKUP: Final = re.compile(rb"\s*<(?:!doctype|html|\?xml|head|body|svg)", re.IGNORECASE)
 _HEADER: Final = re.compile(

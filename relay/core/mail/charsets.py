@@ -14,15 +14,15 @@ from webencodings.labels import LABELS
 
 _READ_AS: Final = {
     "gbk": "gb18030",  # the standard decodes both alike, but has two names for them
-    "iso_2022_jp": "iso2022_jp_ext",  # with the half-width kana that the standard reads in it
-    "utf_16le": "utf_16",  # mail has it in either byte order; the octets tell which
+    "iso_2022_jp": "iso2022_jp_ext",  # it has the half-width kana that the standard also decodes
+    "utf_16le": "utf_16",  # mail uses either byte order; the octets show which one
 }
 """The codecs of those encodings of the standard for which Python's codec of the same name decodes too few texts."""
 _NO_CODEC: Final = frozenset({"replacement", "x-user-defined"})
 """Encodings of the standard in which a browser shows no text. Those of their charsets that Python can decode
 (ISO-2022-KR and HZ) are decoded by Python, because mail programs decode them too."""
 _NOT_IN_STANDARD: Final = {
-    "utf_16le": "utf_16_le",  # its name tells the byte order
+    "utf_16le": "utf_16_le",  # the name says the byte order
     "cp50220": "iso2022_jp_ext",
     "cp50221": "iso2022_jp_ext",
     "csunicode11utf7": "utf_7",

@@ -159,7 +159,7 @@ def codec_of(charset: str, octets: bytes) -> str:
         elif not codec.startswith("utf_32") and is_utf_32(octets):
             codec = "utf_32"
     elif b"\x1b$" in octets and codec in {"latin_1", "utf_8"}:
-        codec = "iso2022_jp_ext"  # sent without a charset, as old Japanese programs do
+        codec = "iso2022_jp_ext"  # old Japanese programs send it without a charset
     if codec in ("utf_16", "utf_32"):
         return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":
@@ -264,7 +264,7 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
             emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
         except (
             UnicodeError
-        ):  # the decoder cannot keep back so much; the span is then a guess, which the caller verifies
+        ):  # the decoder cannot hold so many octets; the span is then a guess, which the caller verifies
             decoder.reset()
             emitted = 1
         is_escape = end - at > 1

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 MOST_STRAY: Final = 8
 """The most lines without a field before a known field. A text with more of them only looks like a header."""
-# Names that people also write at the beginning of a line of prose, such as `Status:` and `Note:`, are not among them.
+# The known fields. Names that people also write at the beginning of a line of prose, such as `Status:`, are left out.
 _KNOWN: Final = re.compile(
     r"""
     from | to | cc | bcc | sender | reply-to | subject | date | message-id | in-reply-to | references | received

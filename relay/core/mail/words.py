@@ -22,9 +22,9 @@ _QUOTED_STRING: Final = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"', re.DOTALL)
 _STRUCTURAL: Final = (b"boundary", b"charset")
 _SHOWN: Final = frozenset({"name", "filename"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+\Z")
-_ENCODED_WORD_BYTES: Final = 45  # 60 characters of base64: with `=?utf-8?b?` and `?=` below 75 (RFC 2047 §2)
+_ENCODED_WORD_BYTES: Final = 45  # 60 characters of base64; with `=?utf-8?b?` and `?=` less than 75 (RFC 2047 §2)
 _PARAMETER_CHARS: Final = 60
-_LONGEST_BOUNDARY: Final = 400  # 70 by RFC 2046 §5.1.1
+_LONGEST_BOUNDARY: Final = 400  # RFC 2046 §5.1.1 allows only 70
 
 
 def to_text(raw: bytes, charset: str = "") -> str:
@@ -35,7 +35,7 @@ def to_text(raw: bytes, charset: str = "") -> str:
     are decoded as UTF-8 if they are valid UTF-8, else as windows-1252. An invalid octet becomes U+FFFD.
     """
     codec = charsets.codec_of(charset) if charset else ""
-    if not codec and b"\x1b$" in raw:  # ISO-2022-JP sent without a charset, as old Japanese programs do
+    if not codec and b"\x1b$" in raw:  # old Japanese programs send ISO-2022-JP without a charset
         codec = "iso2022_jp_ext"
     try:
         return raw.decode(codec, "replace") if codec else raw.decode()

@@ -99,7 +99,7 @@ _MAILBOX_PROVIDERS: Final = (
     # Internet providers in Japan
     *("nifty.com", "biglobe.ne.jp", "ocn.ne.jp", "so-net.ne.jp", "plala.or.jp", "dion.ne.jp", "jcom.home.ne.jp"),
     *("asahi-net.or.jp", "infoseek.jp", "excite.co.jp", "goo.jp"),
-    # Mailboxes for everybody
+    # Providers where anybody can get a mailbox
     *("gmail.com", "googlemail.com", "yahoo.co.jp", "yahoo.com", "ymail.com", "myyahoo.com", "aol.com"),
     *("outlook.com", "outlook.jp", "hotmail.com", "hotmail.co.jp", "live.com", "live.jp", "msn.com"),
     *("icloud.com", "me.com", "mac.com", "proton.me", "protonmail.com", "pm.me", "tuta.com", "tutanota.com"),
