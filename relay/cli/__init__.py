@@ -1,9 +1,10 @@
-"""The `relay` command: one module for each group of verbs.
+"""Defines the `relay` command, with one module for each group of verbs.
 
-A verb reads its options, looks up what they name, calls one of `relay.actions` if it changes something, and prints the
-result.
+A verb reads its options, looks up the things that they name, calls a function of `relay.actions` if it changes
+something, and prints the result.
 
-Exit code 0: done. 1: not done, with one message on standard error. 2: the command was used wrongly.
+The exit code is 0 if the work was done. It is 1 if the work was not done, with one message on standard error. It is 2
+if the command line was wrong.
 """
 
 from importlib import import_module
@@ -43,14 +44,20 @@ VERBS: Final = (
     "audit",
     "simulate",
 )
-"""The verbs in the order in which an administrator needs them. Each is a command in the module of the same name."""
+"""The verbs in the order in which an administrator needs them. A module of the same name defines each verb."""
 _EXPECTED: Final = (ActionError, ConfigError, StoreError, UnavailableError, TlsError, AddressError, OSError)
 _ARGUMENTS: Final = {"address": "ADDRESS", "seller": "SELLER"}
-"""The values of actions that are arguments of verbs; all others are options."""
+"""The values of actions that are given as arguments of verbs, with their names in the help.
+
+All other values of actions are given as options.
+"""
 
 
 class Verbs(click.Group):
-    """Loads the module of a verb when the verb is used, and shows expected errors as one message, not a traceback."""
+    """The group of all verbs.
+
+    It loads the module of a verb when the verb is used, and shows an expected error as one message without a traceback.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(VERBS)

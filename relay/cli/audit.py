@@ -1,4 +1,4 @@
-"""`relay audit`: the log of all actions on the installation."""
+"""Defines `relay audit`, which shows the log of all actions on the installation."""
 
 import click
 
@@ -9,7 +9,10 @@ from relay.ports import Store
 
 @click.group()
 def audit() -> None:
-    """The log of changes and who made them. Readings of texts and addresses are in it too; no entry can be removed."""
+    """The log of changes and who made them.
+
+    Readings of texts and addresses are in the log too. No entry can be removed.
+    """
 
 
 @audit.command("list")

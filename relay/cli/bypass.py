@@ -1,4 +1,4 @@
-"""`relay bypass`: the points that a seller's marks of importance have cost, and resetting them (R-POL-06)."""
+"""Defines `relay bypass`: shows and resets the points of a seller for misused marks of importance (R-POL-06)."""
 
 import click
 

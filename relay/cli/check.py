@@ -1,4 +1,4 @@
-"""`relay check`: examines whether this installation can work, and says how to mend it."""
+"""Defines `relay check`, which examines whether this installation can work, and says how to mend its faults."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ def check(session: CliContext, *, offline: bool, live: bool, as_json: bool) -> N
     """Check the installation: configuration, keys, TLS files, links, store, ports, and DNS records of alias domains.
 
     Nothing is changed, but a missing database is made. Exit code 1 means that something must be fixed; warnings do not
-    count.
+    change the exit code.
     """
     findings = _live(session) if live else asyncio.run(_all(session, offline=offline))
     if as_json:

@@ -1,4 +1,4 @@
-"""CliContext, which every verb gets: the configuration, the actor, the open store. And options that verbs share."""
+"""Defines `CliContext`, which every verb gets, and the options and look-ups that several verbs share."""
 
 import asyncio
 import functools
@@ -27,7 +27,10 @@ P = ParamSpec("P")
 
 
 class CliContext:
-    """One run of the command. The configuration is read when a verb first needs it."""
+    """One run of the command: its configuration, its actor and the grounds for reading private data.
+
+    The configuration is read when a verb first needs it.
+    """
 
     def __init__(self, config_path: Path) -> None:
         self.config_path = config_path
@@ -38,11 +41,11 @@ class CliContext:
 
     @property
     def actor(self) -> Actor:
-        """The person who runs the command, with all rights. Raises InvalidValueError for a --by without a name."""
+        """The person who runs the command, with all rights. Raises InvalidValueError if --by has no name."""
         return Actor.admin(login_name() if self.by is None else self.by)
 
     def actions(self, store: Store) -> ActionContext:
-        """Returns the context of actions on the open store."""
+        """Returns the context that actions need, made of the open store and the configuration."""
         return StoreContext(
             store=store, marketplaces=Marketplaces.of(self.marketplaces, self.config.hostname), clock=SystemClock()
         )
@@ -64,7 +67,10 @@ class CliContext:
         return marketplaces(self.config)
 
     def marketplace(self, wanted: str | None) -> Marketplace:
-        """Returns the marketplace with this id, or the only one for None. Raises UsageError if there is none."""
+        """Returns the marketplace with the id `wanted`, or the only marketplace if `wanted` is None.
+
+        Raises UsageError if no marketplace has this id, or if `wanted` is None and there are several marketplaces.
+        """
         names = ", ".join(one.id for one in self.marketplaces)
         if wanted is None and len(self.marketplaces) > 1:
             raise click.UsageError(f"there are several marketplaces; say which with --marketplace: {names}")
@@ -77,7 +83,10 @@ class CliContext:
 def with_store(
     work: Callable[Concatenate[CliContext, Store, P], Coroutine[Any, Any, None]],
 ) -> Callable[P, None]:
-    """Makes a verb of a coroutine function that works on the open store, whether the daemon runs or not."""
+    """Returns a verb that opens the store and runs the coroutine function `work` on it.
+
+    The daemon may run at the same time.
+    """
 
     @click.pass_obj
     @functools.wraps(work)
@@ -92,7 +101,7 @@ def with_store(
 
 
 class MailAddress(click.ParamType[str]):
-    """A mail address, kept as it was typed."""
+    """A parameter type for a mail address; the value is kept as it was typed."""
 
     name = "address"
 
@@ -105,7 +114,10 @@ class MailAddress(click.ParamType[str]):
 
 
 class SenderAddress(click.ParamType[str]):
-    """A mail address, or `@domain` for all addresses of a domain, folded."""
+    """A parameter type for a mail address, or for `@domain`, which means all addresses of a domain.
+
+    The value is case-folded.
+    """
 
     name = "address"
 
@@ -149,9 +161,10 @@ def _set_grounds(ctx: click.Context, option: click.Parameter, value: str | None)
 
 
 def grounds_options(needed_with: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds --case, --reason and --by, which are recorded when something private is read (R-REC-06).
+    """Returns a decorator that adds the options --case, --reason and --by to a verb.
 
-    `needed_with` names the options that read it, for the help.
+    Their values are recorded when something private is read (R-REC-06). `needed_with` names, in the help, the options
+    that read something private.
     """
     case = click.option(
         "--case",
@@ -171,15 +184,15 @@ def grounds_options(needed_with: str) -> Callable[[Callable[..., Any]], Callable
 
 
 def reveal(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --reveal to a verb, and the options that are recorded with it."""
+    """Adds the option --reveal to a verb, and the options whose values are recorded with its use."""
     option = click.option("--reveal", is_flag=True, help="Show real mail addresses too. This is recorded.")
     return option(grounds_options("--reveal")(verb))
 
 
 def login_name() -> str:
-    """Returns the name of the person at the terminal, before `sudo`, or of the account that the process runs under.
+    """Returns the name of the person at the terminal, even under `sudo`, else of the account of the process.
 
-    An account without a name, as in some containers, is named by its number.
+    Returns "uid" and the number for an account without a name, such as in some containers.
     """
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
@@ -188,7 +201,7 @@ def login_name() -> str:
 
 
 async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: str) -> Party:
-    """Returns the party with this reference. Raises ClickException if there is none."""
+    """Returns the party with this reference. Raises ClickException if no party has it."""
     party = await store.parties.by_ref(marketplace.id, role, ref)
     if party is None:
         raise click.ClickException(
@@ -198,7 +211,10 @@ async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: s
 
 
 async def known_pair(store: Store, marketplace: Marketplace, buyer: str, seller: str) -> Pair:
-    """Returns the pair of the parties with these references. Raises ClickException if they are not a pair yet."""
+    """Returns the pair of the parties with these references.
+
+    Raises ClickException if a party does not exist, or if the two are not a pair yet.
+    """
     buying = await known_party(store, marketplace, Role.BUYER, buyer)
     selling = await known_party(store, marketplace, Role.SELLER, seller)
     pair = await store.pairs.between(buying.id, selling.id)

@@ -1,4 +1,4 @@
-"""`relay demo`: a small marketplace to try the relay with, on this computer alone."""
+"""Defines `relay demo`, which runs a small marketplace on this computer, so that people can try the relay."""
 
 import asyncio
 import signal
@@ -47,7 +47,7 @@ _PORT = click.IntRange(0, 65_535)
     help="The port of the daemon's links, health and metrics.",
 )
 def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission_port: int, web_port: int) -> None:
-    """Start a relay with a few parties and their mailboxes, and watch messages cross.
+    """Start a relay with a few parties and their mailboxes, and watch how messages pass between them.
 
     The page shows the mailboxes and the record side by side. Links in mail lead to the daemon's own web server. The
     demo uses the loopback interface only. Ctrl-C ends it; the next start continues with the same data.
@@ -62,7 +62,7 @@ def demo(*, directory: Path, scripted: bool, port: int, mx_port: int, submission
 
 
 def _say(text: str) -> None:
-    """Prints the text; characters that the terminal does not know become question marks."""
+    """Prints the text, with a question mark for each character that the terminal cannot show."""
     encoding = sys.stdout.encoding
     click.echo(text.encode(encoding, "replace").decode(encoding))
 

@@ -1,4 +1,4 @@
-"""Shows what a rewrite has changed, as a person would read it: the changes, then the lines before and after."""
+"""Prints the effect of a rewrite for a person: the list of changes, and the lines that differ."""
 
 import difflib
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from relay.cli import show
 from relay.core.rewrite import readable
 from relay.core.rewrite.plan import Change
 
-_MOST_LINES: Final = 5_000  # comparing costs their square at worst
+_MOST_LINES: Final = 5_000  # in the worst case the time of a comparison is quadratic in the number of lines
 _CONTEXT: Final = 2
 
 
 def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json: bool) -> None:
-    """Prints the changes, and the difference between the two forms."""
+    """Prints the changes, and the differences between the original and the relayed form of a message."""
     listed = [
         {"what": one.what, "where": one.where or "message", "bytes": f"{one.start}-{one.end}", "why": one.why}
         for one in changes
@@ -31,7 +31,10 @@ def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json:
 
 
 def compared(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Returns a unified diff. Of long texts only the first 5,000 lines from the first difference on are compared."""
+    """Returns a unified diff of the lines.
+
+    In long texts at most 5,000 lines are compared, from the first difference on.
+    """
     pairs = enumerate(zip(before, after, strict=False))
     start = max(0, next((n for n, (a, b) in pairs if a != b), min(len(before), len(after))) - _CONTEXT)
     before, after = before[start:], after[start:]

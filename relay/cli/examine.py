@@ -1,4 +1,4 @@
-"""The examinations of `relay check`. Each returns findings; it raises no error for a fault that it finds."""
+"""Contains the examinations of `relay check`. They return a fault as a finding and raise no error for it."""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One finding. `fix` says how to mend it, "" if it is good."""
+    """One finding: the thing that was examined, the result, and `fix`, which says how to mend a fault (else "")."""
 
     grade: Grade
     what: str
@@ -54,14 +54,14 @@ class CheckResult:
 
 
 def account() -> Iterator[CheckResult]:
-    """Examines the account that the command runs under, which should be the daemon's."""
+    """Yields findings about the account that runs this command, which should be the account of the daemon."""
     if runs_as_root():
         fix = "run it as a user of its own, as deploy/relay.service and the image do"
         yield CheckResult(Grade.WARNING, "account", "the relay runs as root", fix)
 
 
 def files(config: Config, config_path: Path, data_dir: Path) -> Iterator[CheckResult]:
-    """Examines the configuration file, the data directory and the files that the configuration names."""
+    """Yields findings about the configuration file, the data directory and the files that the configuration names."""
     try:
         data_dir.stat()
     except OSError as error:
@@ -93,7 +93,7 @@ def _readable(key: str, path: Path) -> CheckResult:
 
 
 def certificate(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """Examines the TLS files, if a listener uses them."""
+    """Yields findings about the TLS certificate and key, if a listener uses TLS."""
     if all(listener.tls == "none" for listener in config.listener):
         return
     path = data_dir / config.tls.certificate
@@ -128,12 +128,12 @@ def _names(leaf: x509.Certificate, hostname: str) -> bool:
         return False
     listed = {name.lower() for name in names.get_values_for_type(x509.DNSName)}
     folded = fold_domain(hostname)
-    # RFC 6125 §6.4.3: a wildcard stands for one label, the leftmost.
+    # RFC 6125 §6.4.3: a wildcard stands for exactly one label, which is the leftmost.
     return folded in listed or f"*.{folded.partition('.')[2]}" in listed
 
 
 def links(config: Config) -> Iterator[CheckResult]:
-    """Examines whether readers of mail can open the signed links in it."""
+    """Yields findings about `web.public_url`, by which readers of mail open the signed links."""
     url = config.web.public_url
     if not url:
         found = f"the links in mails lead to {config.web.host} port {config.web.port}, where no reader gets"
@@ -146,7 +146,10 @@ def links(config: Config) -> Iterator[CheckResult]:
 
 
 def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """Examines whether every port is free. While a relay runs in this directory, it uses them, so none is tried."""
+    """Yields findings about the ports: whether each one is free.
+
+    No port is tried while a relay runs in this directory, because that relay uses the ports.
+    """
     try:
         with locked(data_dir):
             pass
@@ -177,9 +180,9 @@ def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
 async def store(
     config: Config, base: Path, marketplaces: Sequence[Marketplace]
 ) -> tuple[Sequence[DnsRecord], list[CheckResult]]:
-    """Examines whether the store opens, takes writes, and has a DKIM key for every domain.
+    """Returns the DNS records to publish, and findings about the store.
 
-    Returns the DNS records to publish and the findings.
+    The findings say whether the store can be opened, takes writes, and has a DKIM key for every domain.
     """
     try:
         async with installation.opened(config, base) as opened:
@@ -212,7 +215,7 @@ async def _keys(dkim_keys: DkimKeyStore, config: Config, domain: str) -> list[Ch
 
 
 async def dns(resolver: Resolver, records: Sequence[DnsRecord], hostname: str) -> list[CheckResult]:
-    """Examines whether DNS has the host's address and the records to publish."""
+    """Returns findings about DNS: whether it has the address of the host and the records to publish."""
     findings = [await _address(resolver, hostname)]
     for record in records:
         try:

@@ -1,4 +1,4 @@
-"""`relay hold`: releasing and returning held mail."""
+"""Defines `relay hold`, which releases or returns held mail."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`relay init`: makes an installation. Files that exist are kept, so it is safe to repeat."""
+"""Defines `relay init`, which makes an installation. Existing files are kept, so the verb can be repeated safely."""
 
 import asyncio
 import json
@@ -157,7 +157,7 @@ async def _make_keys(session: CliContext) -> list[str]:
 
 
 def _there(path: Path) -> bool:
-    """Returns whether the file exists, and prints that it is kept then."""
+    """Returns whether the file exists. If it exists, prints that the file is kept."""
     if path.exists():
         click.echo(f"exists {path}, kept")
         return True

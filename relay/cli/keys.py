@@ -1,4 +1,4 @@
-"""`relay keys`: DKIM keys, their rotation, and the DNS records to publish; the rotation of the master key."""
+"""Defines `relay keys`: DKIM keys, their rotation and their DNS records, and the rotation of the master key."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,12 @@ _what = click.argument("what", type=click.Choice(["dkim", "master"]), default="d
 def keys() -> None:
     """DKIM keys, with which the relay signs mail, and the master key. Private DKIM keys never leave the store.
 
-    A key is prepared, its DNS record is published, then it becomes active. When another key takes its place, it is
-    replaced: its record stays published until its signatures have expired, then the key is retired.
+    A DKIM key is prepared, its DNS record is published, and then it becomes active. When the next key becomes active,
+    the old key is replaced: its DNS record stays published until its signatures have expired, and then the key is
+    retired.
 
-    The master key encrypts all other keys. `rotate master` replaces it beside a running relay, `retire master` takes
-    former ones out of its file.
+    The master key encrypts all other keys. `rotate master` replaces it while the relay runs, and `retire master`
+    removes former master keys from the key file.
     """
 
 
@@ -34,7 +35,7 @@ def keys() -> None:
 @show.as_json
 @with_store
 async def list_keys(session: CliContext, store: Store, *, what: str, as_json: bool) -> None:
-    """List the DKIM keys of all alias domains, with their states and since when; or the master keys."""
+    """List the DKIM keys of all alias domains, with their states and when each state began; or the master keys."""
     if what == "master":
         show.rows(await _master_rows(store), as_json=as_json)
         return
@@ -82,13 +83,13 @@ async def rotate(
 ) -> None:
     """Replace DKIM keys by new ones: first with --prepare; then, when the records are published, without it.
 
-    Without --prepare this command looks for each record in DNS and activates the keys whose record it finds (--now:
-    without looking). The running relay signs with them within half a minute, or at once after SIGHUP. Keep the record
-    of the old key published until its signatures have expired (`dkim.expire_s`).
+    Without --prepare this command looks for each record in DNS and activates the keys whose record it finds (with
+    --now, it does not look). The running relay signs with them within half a minute, or at once after SIGHUP. Keep the
+    record of the old key published until its signatures have expired (`dkim.expire_s`).
 
-    `rotate master` makes a new master key, and wraps by it all that the old one wrapped. It may be cut off and
-    repeated. The relay goes on meanwhile. On several nodes, --prepare adds the new key first: copy the file to all of
-    them, run it without --prepare, copy the file again, and run it once more.
+    `rotate master` makes a new master key, and encrypts with it all that the old one encrypted. If it is interrupted,
+    it can be repeated. The relay can run meanwhile. On several nodes, --prepare adds the new key first: copy the file
+    to all of them, run the command without --prepare, copy the file again, and run the command once more.
     """
     if what == "master":
         _refuse_for_master(now=now, marketplace=marketplace)
@@ -136,8 +137,8 @@ async def retire(
 ) -> None:
     """Destroy replaced DKIM keys whose signatures have all expired. Their DNS records can then be removed.
 
-    `retire master` takes former master keys out of the file. Backups from before the rotation need them: keep a copy of
-    the file as long as such a backup.
+    `retire master` removes former master keys from the file. Backups from before the rotation need these keys, so keep
+    a copy of the file as long as you keep such a backup.
     """
     if what == "master":
         _refuse_for_master(now=now, marketplace=marketplace, selector=selector)

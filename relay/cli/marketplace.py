@@ -1,4 +1,4 @@
-"""`relay marketplace`: shows the marketplaces of the configuration."""
+"""Defines `relay marketplace`, which shows the marketplaces of the configuration."""
 
 from datetime import UTC, datetime
 

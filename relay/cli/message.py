@@ -1,4 +1,4 @@
-"""`relay message`: the record of every message, and of everything that happened to it."""
+"""Defines `relay message`, which shows the record of every message and all events about it."""
 
 import asyncio
 import sys
@@ -116,7 +116,7 @@ async def show_message(
 
 
 def _write(content: bytes) -> None:
-    """Writes the bytes as they are to a file or a pipe, and without what could control it to a terminal."""
+    """Writes the bytes unchanged to a file or a pipe; to a terminal, without characters that could control it."""
     if sys.stdout.isatty():
         click.echo("\n".join(map(show.printable, content.decode("utf-8", "replace").splitlines())))
     else:

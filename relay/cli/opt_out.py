@@ -1,4 +1,4 @@
-"""`relay opt-out`: buyers who want no unsolicited mail of sellers (R-POL-02)."""
+"""Defines `relay opt-out`, for buyers who want no unsolicited mail from sellers (R-POL-02)."""
 
 import click
 
@@ -56,7 +56,7 @@ async def clear_opt_out(
 async def list_opt_outs(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, as_json: bool
 ) -> None:
-    """List a buyer's opt-outs that concern the sellers of the buyer's pairs."""
+    """List a buyer's opt-outs that apply to the sellers with whom the buyer is a pair."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.BUYER, buyer)
     sellers = {

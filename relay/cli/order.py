@@ -1,4 +1,4 @@
-"""`relay order`: orders one by one, and the import and export of order reports (R-UI-07)."""
+"""Defines `relay order`, for single orders and for the import and export of order reports (R-UI-07)."""
 
 import asyncio
 import csv
@@ -34,7 +34,7 @@ _COLUMNS = "\n".join(f"{name:<15} {meaning}" for name, meaning in order_report.C
 
 @click.group()
 def order() -> None:
-    """Orders, one by one or by reports. Buyers and sellers write to each other about them."""
+    """Orders, one by one or in reports. Buyers and sellers write to each other about them."""
 
 
 @order.command("add")
@@ -220,7 +220,7 @@ async def export_orders(
 
 
 def _values(given: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Returns the values of an option that may be repeated, without empty ones; None when the option is left out."""
+    """Returns the non-empty values of an option that may be repeated, or None if the option was left out."""
     return tuple(filter(None, given)) if given else None
 
 

@@ -1,4 +1,4 @@
-"""`relay pair`: the pairs of one buyer and one seller, and their aliases."""
+"""Defines `relay pair`, for the pairs of one buyer and one seller and their aliases."""
 
 from datetime import UTC, datetime
 
@@ -85,7 +85,8 @@ async def check(
 ) -> None:
     """Show whether the seller may write to the buyer now: open, critical_only or closed.
 
-    The reason is private to the buyer and is not shown. A seller can ask by a mail to `check+` and the alias.
+    The reason is private to the buyer and is not shown. A seller can ask the same by a mail to the alias
+    with `check+` before it.
     """  # R-POL-19
     shop = session.marketplace(marketplace)
     found = await known_pair(store, shop, buyer, seller)

@@ -1,4 +1,4 @@
-"""`relay party`: buyers and sellers, and the app passwords of their mail programs."""
+"""Defines `relay party`, for buyers and sellers and for the app passwords of their mail programs."""
 
 from collections.abc import Mapping
 
@@ -158,9 +158,9 @@ async def show_party(
 
 @party.group()
 def password() -> None:
-    """App passwords: a mail program logs in with one.
+    """App passwords, with which mail programs log in.
 
-    A party may have two at a time, so that one can replace the other; a third ends the oldest.
+    A party may have two at a time, so that one can replace the other. A third one revokes the oldest.
     """
 
 
@@ -181,7 +181,7 @@ def password() -> None:
 async def add_password(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, label: str, as_json: bool
 ) -> None:
-    """Make an app password and show it, this once only. A third live password ends the oldest."""
+    """Make an app password and show it, which is possible only now. A third live password revokes the oldest."""
     owner = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     made = await passwords.add(session.actor, session.actions(store), owner, label)
     show.one({"id": made.id, "username": ref, "password": made.password}, as_json=as_json)
@@ -192,7 +192,7 @@ async def add_password(
 @by_option
 @with_store
 async def revoke_password(session: CliContext, store: Store, *, password_id: str) -> None:
-    """End an app password at once."""
+    """Revoke an app password at once."""
     await passwords.revoke(session.actor, session.actions(store), password_id)
     click.echo(f"{password_id} is revoked")
 

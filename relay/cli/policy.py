@@ -1,4 +1,4 @@
-"""`relay policy`: shows, checks, compares and tries versions of the policy (R-POL-15, R-POL-20)."""
+"""Defines `relay policy`, which shows, checks, compares and tries versions of the policy (R-POL-15, R-POL-20)."""
 
 import sys
 from collections import Counter
@@ -76,7 +76,7 @@ def show_policy(
 @file_or_directory
 @show.as_json
 def check(path: Path, *, as_json: bool) -> None:
-    """Check a policy file, or all in a directory. Shows all mistakes at once, each with its fix."""
+    """Check a policy file, or all policy files in a directory. Shows all mistakes at once, each with its fix."""
     found = [
         {"version": one.version, "effective_at": one.effective_at.astimezone(UTC), "settings_changed": len(before)}
         for one, before in ((one, changes(Policy(), one)) for one in policies(path))
@@ -154,10 +154,10 @@ async def replay_policy(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Judge recorded mail again, by the policy in force and by FILE, and list the messages that would differ.
+    """Judge recorded mail again, by the policy in force and by FILE, and list the messages whose verdicts differ.
 
-    Nothing is changed and nothing is sent. Parties, opt-outs and points are those of today; quotas are counted from
-    the recorded mail.
+    Nothing is changed and nothing is sent. Parties, opt-outs and misuse points are used as they are today; quotas are
+    counted from the recorded mail.
     """
     shop, now = session.marketplace(marketplace), datetime.now(UTC)
     (candidate,) = policies(path)
@@ -185,7 +185,7 @@ async def replay_policy(
 
 
 def _progress(count: int | None) -> None:
-    """Shows on a terminal how many messages were judged so far; None clears the line."""
+    """Shows on a terminal how many messages have been judged; for None, clears the line."""
     if sys.stderr.isatty() and (count is None or count % _PROGRESS_EVERY == 0):
         click.echo("\r\033[K" if count is None else f"\r{count} messages", nl=False, err=True)
 
@@ -214,7 +214,7 @@ def _version(shop: Marketplace, name: str) -> Policy:
 
 
 def _named(session: CliContext, marketplace: str | None, name: str) -> Policy:
-    """Returns the policy of a file, the built-in one, or a version of the marketplace."""
+    """Returns the policy in the file `name`, or the built-in policy, or the version `name` of the marketplace."""
     if Path(name).is_file():
         return policies(Path(name))[0]
     return Policy() if name == _BUILT_IN else _version(session.marketplace(marketplace), name)
@@ -239,7 +239,7 @@ def _time(at: datetime) -> str:
 
 
 def _say(change: SettingChange, shop: Marketplace, locale: str) -> None:
-    """Prints the key, and below it the text that sellers read about it."""
+    """Prints the key of a setting and, below it, the text that sellers read about its change."""
     click.echo(change.path)
     for line in worded(change, shop, texts.load()(locale)):
         click.echo(f"    {line}")

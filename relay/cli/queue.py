@@ -1,4 +1,4 @@
-"""`relay queue`: the queue of outgoing mail."""
+"""Defines `relay queue`, which shows and flushes the queue of outgoing mail."""
 
 import click
 
@@ -10,14 +10,14 @@ from relay.ports import Store
 
 @click.group()
 def queue() -> None:
-    """The queue of outgoing mail, with mail that waits."""
+    """The queue of outgoing mail. Mail that waits is in it too."""
 
 
 @queue.command("list")
 @show.as_json
 @with_store
 async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
-    """Count the queued mail, by destination and state."""
+    """Show the number of queued mails for each destination and state."""
     found = [
         {
             "destination": line.destination,
@@ -39,8 +39,8 @@ async def list_queue(_: CliContext, store: Store, *, as_json: bool) -> None:
 async def flush(session: CliContext, store: Store, *, destination: str | None, as_json: bool) -> None:
     """Try to deliver deferred mail now.
 
-    The running daemon begins within delivery.poll_s. A destination that has just put mail off is tried again only after
-    delivery.retry.domain_back_off_s.
+    The running daemon begins within delivery.poll_s. A destination that has just deferred mail is tried again only
+    after delivery.retry.domain_back_off_s.
     """
     flushed = await actions.flush(session.actor, session.actions(store), destination)
     show.one({"flushed": flushed}, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`relay response`: how long buyers' questions wait for a seller's answer (R-REC-08)."""
+"""Defines `relay response`, which shows how long buyers' questions wait for a seller's answer (R-REC-08)."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,10 @@ from relay.core.response import WINDOWS_DAYS, figures, questions
 from relay.ports import Store
 
 _BEFORE = timedelta(days=90)
-"""The time before the longest window that is read too, because a question in a window may have begun before it."""
+"""The time before the longest window for which messages are read too.
+
+A question that is answered in the window may have been asked before its beginning.
+"""
 
 
 @click.command()

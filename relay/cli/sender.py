@@ -1,4 +1,4 @@
-"""`relay sender`: the addresses and domains that may write for a party (R-SND-01, R-SND-03)."""
+"""Defines `relay sender`, for the addresses and domains that may write for a party (R-SND-01, R-SND-03)."""
 
 import click
 
@@ -32,7 +32,7 @@ _DECISIONS = {
 
 @click.group()
 def sender() -> None:
-    """Addresses that may write for a party. An entry can be a whole domain, as @DOMAIN."""
+    """Addresses that may write for a party. An entry can be a whole domain, written as @DOMAIN."""
 
 
 @sender.command("add")
@@ -122,10 +122,10 @@ async def confirm_domain(
     undo: bool,
     as_json: bool,
 ) -> None:
-    """Say once that mail of a party that DOMAIN signs (d= of DKIM) may come without naming its recipient.
+    """Confirm DOMAIN as a signer of a party's mail (d= of DKIM), also of mail whose signed header names no recipient.
 
-    It is needed where nothing but such a signature proves the writer, and the signer does not sign To and Cc. Mail that
-    waits for this alone is released.
+    This is needed if only such a signature proves the writer and the signer does not sign To and Cc. Mail that waits
+    only for this confirmation is released.
     """
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     changed = await senders.confirm_domain(session.actor, session.actions(store), party, domain, confirmed=not undo)

@@ -1,4 +1,4 @@
-"""`relay serve`: runs the daemon."""
+"""Defines `relay serve`, which runs the daemon."""
 
 import asyncio
 import json

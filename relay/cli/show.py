@@ -1,4 +1,4 @@
-"""Shows data: a table or a list of values for people, JSON for programs."""
+"""Prints data: a table or a list of values for people, or JSON for programs."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing found") -> None:
-    """Prints a table of the rows; with `as_json` an array. For no rows, prints `empty` to standard error."""
+    """Prints a table of the rows, or with `as_json` a JSON array.
+
+    If there are no rows, prints `empty` to standard error instead of a table.
+    """
     if as_json:
         _json(found)
     elif found:
@@ -23,7 +26,7 @@ def rows(found: Sequence[Row], *, as_json: bool, empty: str = "nothing found") -
 
 
 def one(found: Row, *, as_json: bool) -> None:
-    """Prints a line `name: value` for each value; with `as_json` an object."""
+    """Prints a line `name: value` for each value, or with `as_json` a JSON object."""
     if as_json:
         _json(found)
         return
@@ -62,7 +65,7 @@ def _text(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Returns the text with a mark in place of each character that could control the terminal."""
+    """Returns the text with a replacement mark for each character that could control the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)
 
 

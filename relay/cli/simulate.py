@@ -1,4 +1,4 @@
-"""`relay simulate`: shows what the relay would do with a mail, without doing it (R-POL-01)."""
+"""Defines `relay simulate`, which shows what the relay would do with a mail, but changes nothing (R-POL-01)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -124,7 +124,11 @@ async def simulate(
 
 
 def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:
-    """Returns the marketplace of the recipients. The relay refuses recipients of no marketplace at RCPT (R-ADR-08)."""
+    """Returns the marketplace of the recipients.
+
+    Raises UsageError if a recipient is at no alias domain, because the relay would refuse it at RCPT (R-ADR-08), and if
+    the recipients belong to several marketplaces.
+    """
     by_domain = {domain: one for one in session.marketplaces for domain in one.domains}
     found = [by_domain.get(fold_domain(address.rpartition("@")[2])) for address in rcpt_to]
     shop = found[0]
@@ -151,7 +155,10 @@ class _Uncounted:
 
 
 class _OutOfReach:
-    """Stands for the parts that a simulation never uses, those that send and sign."""
+    """Takes the place of the services that send and sign.
+
+    A simulation never uses these services, so any use of this class raises RuntimeError.
+    """
 
     def __getattr__(self, name: str) -> NoReturn:
         raise RuntimeError(f"a simulation reached for {name}")

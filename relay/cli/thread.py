@@ -1,4 +1,4 @@
-"""`relay thread`: reopening threads, which close after a time without mail (R-POL-18)."""
+"""Defines `relay thread`, which reopens threads that closed after a time without mail (R-POL-18)."""
 
 import click
 
@@ -10,7 +10,7 @@ from relay.ports import Store
 
 @click.group()
 def thread() -> None:
-    """Threads of a pair, about one order or none. A thread closes after a time without mail."""
+    """Threads of a pair, each about one order or about none. A thread closes after a time without mail."""
 
 
 @thread.command("reopen")

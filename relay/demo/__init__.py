@@ -1,4 +1,4 @@
-"""A small marketplace to try the relay with: the real daemon, a few parties with mailboxes, and a web page to watch.
+"""Runs a small marketplace to try the relay: the real daemon, a few parties with mailboxes, and a web page.
 
-Everything stays on the loopback interface and in one directory. The daemon itself uses nothing of this package.
+Everything stays on the loopback interface and in one directory. The daemon itself does not use this package.
 """

@@ -19,7 +19,10 @@ _SHOWN: Final = "h1, .done, .state, dt, dd"
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
-    """A page as a person sees it: its lines of text, and the label of each button by the value that it sends."""
+    """A page as a person sees it, with the dialogue that fetched it.
+
+    It has the lines of text of the page. `buttons` maps the value that each button sends to the label of the button.
+    """
 
     dialogue: Dialogue
     words: tuple[str, ...] = ()
@@ -27,22 +30,22 @@ class WebPage:
 
 
 async def show(url: str) -> WebPage:
-    """Opens a link. This only shows the page and changes nothing."""
+    """Opens a link and returns its page. This changes nothing."""
     return await _ask("GET", url, {})
 
 
 async def press(url: str, choice: str) -> WebPage:
-    """Presses the button of the page at `url` that sends the value `choice`."""
+    """Presses the button that sends the value `choice` on the page at `url`, and returns the next page."""
     return await _ask("POST", url, {"choice": choice})
 
 
 async def unsubscribe(url: str) -> WebPage:
-    """Unsubscribes with one click, as a mail program does (RFC 8058 §3.2)."""
+    """Unsubscribes with one click, as a mail program does (RFC 8058 §3.2), and returns the answer."""
     return await _ask("POST", url, {"List-Unsubscribe": "One-Click"})
 
 
 async def _ask(method: str, url: str, fields: Mapping[str, str]) -> WebPage:
-    """Sends the request and reads the page. A connection error becomes a line of the dialogue and is not raised."""
+    """Sends the request and returns the page. A connection error becomes a line of the dialogue and is not raised."""
     parts = urlsplit(url)
     dialogue = Dialogue(SmtpServer(name="web", port=parts.port or 80), [Line("C", f"{method} {parts.path}")])
     if fields:

@@ -18,7 +18,7 @@ class DaemonError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadyPorts:
-    """The ports that the daemon listens on, as its ready line names them."""
+    """The ports on which the daemon listens, as named by its ready line."""
 
     mx: int
     submission: int
@@ -26,7 +26,7 @@ class ReadyPorts:
 
     @property
     def links(self) -> str:
-        """The base URL of the links in mails."""
+        """The base URL of the signed links in mail."""
         return f"http://127.0.0.1:{self.web}"
 
 
@@ -39,7 +39,7 @@ class DemoDaemon:
         self._process: Process | None = None
 
     async def start(self) -> ReadyPorts:
-        """Starts the daemon and returns its ports. Raises DaemonError when it does not start."""
+        """Starts the daemon and returns its ports. Raises DaemonError if it does not start."""
         with self._log.open("wb") as log:
             command = self._command("serve", module="relay.demo.parent_watchdog")
             self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=log)
@@ -51,7 +51,7 @@ class DemoDaemon:
             raise DaemonError(f"the daemon was not ready after {_START_S} s; its log is {self._log}") from error
 
     async def stop(self) -> None:
-        """Stops the daemon gracefully, and kills it when that takes longer than 20 s."""
+        """Stops the daemon gracefully, and kills it if it has not ended after 20 s."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -70,7 +70,10 @@ class DemoDaemon:
         return self._end_of_log()
 
     async def run(self, *arguments: str) -> str:
-        """Runs one `relay` command beside the daemon and returns its standard output. Raises DaemonError."""
+        """Runs one `relay` command beside the daemon and returns its standard output.
+
+        Raises DaemonError if the command fails.
+        """
         process = await asyncio.create_subprocess_exec(*self._command(*arguments), stdout=PIPE, stderr=PIPE)
         out, err = await process.communicate()
         if process.returncode:

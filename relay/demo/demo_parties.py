@@ -1,4 +1,4 @@
-"""The data of the demo: one marketplace, two sellers, four buyers, and the orders between them."""
+"""Contains the data of the demo: one marketplace, two sellers, four buyers, and the orders between them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +15,11 @@ OPERATOR_MAILBOX: Final = "desk@operator.example"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoParty:
-    """One party. `ref` is its reference at the marketplace, and names its mailbox and the directory of its mails.
+    """One party of the demo.
 
-    `unlisted_address` is another address of the same person, which is on no sender list. A mailbox that is `gone`
-    refuses all mail.
+    `ref` is the marketplace's reference for the party. It is also the name of the party's mailbox and of the directory
+    with its mails. `unlisted_address` is another address of the same person, which is on no list of senders. A mailbox
+    that is `gone` refuses all mail.
     """
 
     ref: str
@@ -43,7 +44,7 @@ class DemoParty:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One order. `seller` and `buyer` are references of parties, `item` is the id of the item that was bought."""
+    """One order. `seller` and `buyer` are references of parties; `item` is the id of the item that was bought."""
 
     order: str
     seller: str

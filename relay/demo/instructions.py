@@ -1,4 +1,4 @@
-"""The text that `relay demo` prints once it runs: the addresses, and commands that can be copied unchanged."""
+"""Writes the text that `relay demo` prints after its start: addresses, and commands that can be copied unchanged."""
 
 import shlex
 import sys
@@ -55,7 +55,7 @@ Try this, and watch the page:
 
 
 def _relay_command() -> str:
-    """Returns the command that starts `relay`, in a form that works although the virtual environment is not on PATH."""
+    """Returns the command that starts `relay`; it works even if the virtual environment is not on PATH."""
     called = Path(sys.argv[0])
     return shlex.quote(str(called)) if called.name == "relay" else f"{shlex.quote(sys.executable)} -m relay"
 

@@ -27,22 +27,22 @@ _A: Final = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}<
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file: its name, and its content as bytes."""
+    """A file to attach to a mail: its name, and its content as bytes."""
 
     name: str
     content: bytes
 
 
 PROGRAM: Final = Attachment("invoice.pdf", b"MZ" + bytes(62))
-"""The first bytes of a Windows program, under the name of a document."""
+"""An attachment that has the name of a document and the first bytes of a Windows program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplayedMail:
     """A mail as a mail program shows it, with all text decoded.
 
-    `text` is "" when there is only HTML. `unsubscribe` is the link that the unsubscribe button posts to. `others` names
-    the remaining parts.
+    `text` is "" if the mail has only HTML. `unsubscribe` is the URL to which the unsubscribe button posts. `others` has
+    the names of the remaining parts.
     """
 
     sender: str = ""
@@ -66,13 +66,13 @@ class DisplayedMail:
 
     @property
     def reply_address(self) -> str:
-        """The address that an answer goes to."""
+        """The address to which an answer is sent."""
         return parseaddr(self.reply_to or self.sender)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
-    """The text and the file of a mail to send. `answers` is the mail that it replies to."""
+    """A mail to send, with its text and its attachment. `answers` is the mail to which it replies, or None."""
 
     name: str
     address: str
@@ -84,7 +84,7 @@ class NewMail:
 
 
 def compose(draft: NewMail, now: datetime) -> bytes:
-    """Returns the mail with CRLF line ends. An answer has the thread fields of RFC 5322 §3.6.4."""
+    """Returns the mail with CRLF line ends. An answer has In-Reply-To and References (RFC 5322 §3.6.4)."""
     charset = "us-ascii" if draft.text.isascii() else "utf-8"
     text = MIMEText(draft.text.rstrip() + "\n", "plain", charset)
     mail: Message = text
@@ -105,12 +105,12 @@ def compose(draft: NewMail, now: datetime) -> bytes:
 
 
 def answer_subject(subject: str) -> str:
-    """Returns the subject of an answer, with one "Re:"."""
+    """Returns the subject for an answer: `subject` with "Re:" before it, unless it begins with "Re:" already."""
     return subject if subject[:3].lower() == "re:" else f"Re: {subject}"
 
 
 def quote(displayed: DisplayedMail) -> str:
-    """Returns the text of the answered mail, each line marked with "> "."""
+    """Returns the text of the displayed mail with "> " before each line."""
     return "\n".join(("> " + line).rstrip() for line in displayed.text.splitlines())
 
 
@@ -139,10 +139,11 @@ def read(content: bytes, own: str = "") -> DisplayedMail:
 
 
 def harmless(html: str, own: str = "") -> str:
-    """Returns the HTML without anything that a browser loads, and with no links but the relay's own.
+    """Returns the HTML without anything that a browser loads, and without links except the relay's own.
 
-    A content security policy is not enough: a browser may connect to a named host before it applies the policy. A text
-    with too many tags becomes "", because the time to sanitise it grows with the square of its depth.
+    A content security policy is not enough, because a browser may connect to a host that the HTML names before it
+    applies the policy. An HTML with too many tags becomes "", because the time to sanitise it grows with the square of
+    its depth.
     """
     if html.count("<") > _MOST_TAGS:
         return ""

@@ -20,7 +20,7 @@ class Mailer:
         self._submission_port = ports.submission
 
     def server_for(self, writer: DemoParty) -> SmtpServer:
-        """Returns the server that takes the mail of this writer."""
+        """Returns the server to which the writer's mail program sends mail."""
         if writer.role is Role.BUYER:
             return self.mx
         return SmtpServer(
@@ -41,7 +41,10 @@ class Mailer:
         answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
-        """Sends a mail to the alias `to`. `from_address` replaces the writer's mailbox in the envelope and in From."""
+        """Sends a mail to the alias `to` and returns the SMTP dialogue.
+
+        If `from_address` is set, it replaces the writer's mailbox in the envelope and in From.
+        """
         address = from_address or writer.mailbox
         draft = NewMail(
             name=writer.name,

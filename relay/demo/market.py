@@ -85,12 +85,12 @@ authentication = "known_domain"
 
 
 class DemoSetupError(Exception):
-    """The demo cannot use the directory. The message says why, and how to correct it."""
+    """Raised if the demo cannot use the directory. The message says why, and how to correct it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPorts:
-    """The ports that the daemon shall listen on (0 for any free port), and the port of the parties' mail server."""
+    """The ports on which the daemon shall listen (0 for any free port), and the port of the parties' mail server."""
 
     mx: int
     submission: int
@@ -117,7 +117,10 @@ class DemoMarket:
 
 
 async def set_up(directory: Path, ports: DemoPorts) -> DemoMarket:
-    """Sets up `directory`. Raises DemoSetupError, and StoreError when the store cannot be opened or is in use."""
+    """Sets up `directory` and returns the installation.
+
+    Raises DemoSetupError if the directory cannot be used, and StoreError if the store cannot be opened or is in use.
+    """
     try:
         _refuse_foreign_directory(directory / CONFIG_NAME)
         with locked(directory):
@@ -129,7 +132,7 @@ async def set_up(directory: Path, ports: DemoPorts) -> DemoMarket:
 
 
 def _refuse_foreign_directory(config: Path) -> None:
-    """Raises DemoSetupError when the configuration file in the directory was not written by the demo."""
+    """Raises DemoSetupError if the directory has a configuration file that the demo did not write."""
     config.parent.mkdir(parents=True, exist_ok=True)
     if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
         raise DemoSetupError(f"{config} was not written by the demo; give it a directory of its own with --dir")
@@ -161,7 +164,7 @@ def _write_files(directory: Path, ports: DemoPorts) -> Config:
 
 
 async def _seed_store(config: Config, directory: Path) -> dict[tuple[str, str], str]:
-    """Fills the store, and returns the aliases by (writer, addressee)."""
+    """Puts the parties and their orders into the store, and returns the aliases by (writer, addressee)."""
     aliases: dict[tuple[str, str], str] = {}
     async with opened(config, directory) as store:
         parties = {demo_party.ref: await _put_party(store, demo_party) for demo_party in PARTIES}

@@ -1,7 +1,8 @@
-"""The demo's web page: the mailboxes beside the relay's record, and a form to write mail.
+"""Serves the demo's web page: the mailboxes beside the relay's record, and a form to write mail.
 
 The page is rendered on the server and works without JavaScript; a small script fetches it again and replaces the parts
-that changed. It is served on the loopback interface, for its own host names only, and takes forms from itself only.
+that changed. It is served on the loopback interface. Requests must name one of its own hosts, and forms must come from
+the page itself.
 """
 
 from collections import deque
@@ -95,7 +96,7 @@ class Page:
         return self._show_dialogue(dialogue, fields)
 
     async def unsubscribe(self, request: Request) -> Response:
-        """Unsubscribes as a mail program does, if the mail offers it."""
+        """Unsubscribes as a mail program does. A mail without an unsubscribe link gets the answer 400."""
         fields = await _form(request)
         displayed = self._displayed_mail(fields.get("box", ""), _number(fields.get("mail", "")))
         if displayed is None or not mail_program.own_links(self._own).fullmatch(displayed.unsubscribe):
@@ -118,7 +119,7 @@ class Page:
         return _back(fields, said=str(number))
 
     def _typed(self, fields: Mapping[str, str]) -> tuple[DemoParty | None, Form, str]:
-        """Returns the writer, the form as typed, and the text key of the first problem, or "" if there is none."""
+        """Returns the writer, the form as typed, and the text key of the first problem ("" if there is no problem)."""
         writer = BY_REF.get(fields.get("box", ""))
         typed = Form(
             to=fields.get("to", "").strip(),
@@ -182,7 +183,10 @@ def _number(text: str) -> int:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """Returns the fields of a form. Refuses a form that another site sent (403) and one that is too large (413)."""
+    """Returns the fields of a form.
+
+    Raises HTTPException for a form that another site sent (403), that is too large (413) or that cannot be read (400).
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in {"same-origin", "none"} if site else origin is None or urlsplit(origin).netloc == request.url.netloc
     if not own:

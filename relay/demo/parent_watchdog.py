@@ -1,7 +1,7 @@
-"""`python -m relay.demo.parent_watchdog ...` runs `relay ...` and stops it when its parent process ends.
+"""Runs `relay ...` as `python -m relay.demo.parent_watchdog ...`, and stops it when the parent process ends.
 
-The parent holds the other end of standard input. When that end is closed, for any reason, this process sends itself
-SIGTERM. So a demo that is killed leaves no daemon behind.
+The parent process holds the other end of standard input. When that end is closed for any reason, this process sends
+itself SIGTERM, so that a demo that is killed leaves no daemon behind.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The relay's record as the demo shows it, read from the store beside the daemon. It contains no addresses."""
+"""Reads the relay's record for the page of the demo from the store. It contains no addresses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ _FINAL = frozenset({MessageState.ACCEPTED, MessageState.BOUNCED, MessageState.RE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLine:
-    """One message.
+    """One message of the record.
 
-    `author` and `recipient` are external references, "" when no pair is known. `reasons` are reason codes. Each text of
-    `changes` names a change of the rewrite with its place and its cause.
+    `author` and `recipient` are external references, "" if the pair is not known. `reasons` are reason codes. Each text
+    in `changes` names a change of the rewrite with its place and its cause.
     """
 
     id: str
@@ -32,7 +32,7 @@ class RecordLine:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the state changes only by a person's decision, or not at all any more."""
+        """Whether the state is final, or changes only by a person's decision."""
         return self.state in _FINAL or self.state is MessageState.HELD
 
 

@@ -1,4 +1,7 @@
-"""The running demo: the parties' mail server in this process, the daemon in its own, and the store opened beside it."""
+"""Runs the demo: the parties' mail server in this process, the daemon in its own process, and the store.
+
+The store is opened by both processes at the same time.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,9 +33,9 @@ class RunningDemo:
 
 @asynccontextmanager
 async def running_demo(directory: Path, wanted: market.DemoPorts) -> AsyncIterator[RunningDemo]:
-    """Starts the demo in `directory`, and stops it at the end.
+    """Starts the demo in `directory` and yields it; stops it at the end.
 
-    Raises DemoSetupError, StoreError, DaemonError and OSError.
+    Raises DemoSetupError, StoreError, DaemonError or OSError if a part of the demo cannot start.
     """
     mailboxes = {fold(demo_party.mailbox): demo_party.ref for demo_party in PARTIES} | {OPERATOR_MAILBOX: OPERATOR}
     gone = frozenset(fold(demo_party.mailbox) for demo_party in PARTIES if demo_party.gone)

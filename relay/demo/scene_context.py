@@ -1,4 +1,4 @@
-"""The means of a scene: it sends mail, reads mailboxes and the record, prints what it finds, and checks it."""
+"""Gives a scene its tools: to send mail, read mailboxes and the record, print the results, and check them."""
 
 import asyncio
 import re
@@ -20,13 +20,13 @@ _LONG_FIELD = re.compile(r"(?m)^(DKIM-Signature: .*)(?:\r\n[ \t].*)+")
 
 
 class SceneError(Exception):
-    """A check of a scene failed; the message names it."""
+    """Raised if a check of a scene fails; the message names the check."""
 
 
 class SceneContext:
-    """Everything that a scene may do. `write_line` takes one line of the transcript.
+    """All actions that a scene can do. `write_line` prints one line of the transcript.
 
-    All methods that check something or wait raise SceneError: when the check fails, or after 30 s of waiting.
+    All methods that check something or wait raise SceneError if the check fails or after 30 s of waiting.
     """
 
     def __init__(self, demo: RunningDemo, write_line: Callable[[str], None]) -> None:
@@ -58,7 +58,7 @@ class SceneContext:
         answers: DisplayedMail | None = None,
         attachment: Attachment | None = None,
     ) -> Dialogue:
-        """Sends a mail over SMTP and shows the dialogue."""
+        """Sends a mail over SMTP, shows the dialogue, and returns it."""
         dialogue = await self.mailer.write(
             writer, to, subject, text, from_address=from_address, answers=answers, attachment=attachment
         )
@@ -75,7 +75,7 @@ class SceneContext:
         self._page(await browser.press(link[0], choice))
 
     async def unsubscribe(self, displayed: DisplayedMail) -> None:
-        """Unsubscribes as a mail program does when its user presses that button."""
+        """Unsubscribes as a mail program does when a person presses its unsubscribe button, and shows the answer."""
         self._page(await browser.unsubscribe(displayed.unsubscribe))
 
     def _page(self, page: WebPage) -> WebPage:
@@ -87,7 +87,7 @@ class SceneContext:
     async def mail(self, party: DemoParty, *, automatic: bool = False) -> tuple[ReceivedMail, DisplayedMail]:
         """Waits for the next unopened mail of a party, shows it with its signatures shortened, and returns it.
 
-        With `automatic` only a notice counts, otherwise only another mail.
+        With `automatic` it waits for a notice, otherwise for a mail that is not a notice.
         """
 
         def wanted(mail: ReceivedMail) -> bool:

@@ -1,4 +1,4 @@
-"""`relay demo --script`: plays all scenes one after another, on free ports and in a temporary directory."""
+"""Runs `relay demo --script`: plays all scenes one after another, on free ports and in a temporary directory."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ from relay.demo.scenes import SCENES, Scene
 
 
 async def play(write_line: Callable[[str], None], scenes: Sequence[Scene] = SCENES) -> bool:
-    """Plays all scenes, also after one that failed, and returns whether all of them succeeded.
+    """Plays all scenes, even if one of them fails, and returns whether all of them succeeded.
 
-    `write_line` takes the lines of the transcript.
+    `write_line` prints one line of the transcript.
     """
     failed = 0
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as directory:

@@ -1,6 +1,7 @@
-"""The parties' own mail server: one mailbox per party, one `.eml` file per mail, and 550 for a mailbox that is gone.
+"""Runs the parties' own mail server: one mailbox for each party, one `.eml` file for each mail.
 
-It stands for the servers of other people, so it is plain aiosmtpd and knows nothing of the relay.
+It takes the place of the servers of other people, so it is a plain aiosmtpd server. It refuses mail to a mailbox that
+is gone with 550.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ _SUFFIX: Final = ".eml"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """One mail of the mailbox `mailbox`.
+    """One mail in the mailbox `mailbox`.
 
     `number` counts from 1 in each mailbox. `content` begins with the field Return-Path, which the final delivery adds
     (RFC 5321 §4.4).
@@ -38,7 +39,7 @@ class ReceivedMail:
 
 
 class Sink:
-    """The server. `mailboxes` maps folded addresses to mailbox names; mail to an address in `gone` is refused."""
+    """The mail server. `mailboxes` maps folded addresses to mailbox names; mail to an address in `gone` is refused."""
 
     def __init__(self, directory: Path, mailboxes: Mapping[str, str], gone: frozenset[str] = frozenset()) -> None:
         self._directory = directory
@@ -75,7 +76,7 @@ class Sink:
         return self._mails.get(mailbox, [])
 
     async def wait(self, mailbox: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
-        """Waits for a mail that `wanted` accepts, and returns the first of them, or None after `timeout_s`."""
+        """Returns the first mail that `wanted` accepts, and waits for it at most `timeout_s`; then returns None."""
 
         def found() -> ReceivedMail | None:
             return next((mail for mail in self.mails(mailbox) if wanted(mail)), None)
@@ -125,7 +126,10 @@ class Sink:
 
 
 def _bare(address: str) -> str:
-    """Returns the folded address without quotes, or "" for an invalid one. `a..b` needs quotes in SMTP."""
+    """Returns the folded address without quotes, or "" for an invalid address.
+
+    A local part such as `a..b` has quotes in SMTP, but not in the list of mailboxes.
+    """
     try:
         local, domain = split(address)
         return fold(local.strip('"') + "@" + domain)

@@ -1,6 +1,6 @@
-"""A small SMTP client: it runs one transaction and records each line of it.
+"""A small SMTP client, which runs one transaction and records each line of it.
 
-It is not the relay's own client on purpose: it shows the lines that any mail program sends and gets. Credentials are
+It is not the relay's own client, because it must show the lines that any mail program sends and gets. Credentials are
 masked before they are recorded.
 """
 
@@ -16,7 +16,7 @@ _TIMEOUT_S: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """A server to send to. With a login the client uses STARTTLS, trusting `ca_file` only, and AUTH PLAIN."""
+    """A server to send to. With `login` the client uses STARTTLS, trusts only `ca_file`, and uses AUTH PLAIN."""
 
     name: str
     port: int
@@ -40,8 +40,8 @@ class Line:
 class Dialogue:
     """A recorded transaction.
 
-    `reply` is the server's reply to the message: the one to its data, or the refusal of an earlier command. It is ""
-    when the connection failed before that.
+    `reply` is the server's reply to the data of the message, or its refusal of an earlier command. It is "" if the
+    connection failed before such a reply.
     """
 
     server: SmtpServer
@@ -54,7 +54,7 @@ class Dialogue:
 
 
 async def send(server: SmtpServer, mail_from: str, rcpt_to: str, content: bytes) -> Dialogue:
-    """Sends the mail and returns the dialogue. A connection error becomes a line of it and is not raised."""
+    """Sends the mail and returns the dialogue. A connection error becomes a line of the dialogue and is not raised."""
     dialogue = Dialogue(server)
     session = _Session(dialogue)
     try:
@@ -99,12 +99,15 @@ class _Session:
         lines = content.removesuffix(b"\r\n").split(b"\r\n")
         for line in lines:
             self._note("C", line.decode("utf-8", "replace"))
-        # RFC 5321 §4.5.2: a line that begins with a dot gets one more.
+        # RFC 5321 §4.5.2: a line that begins with a dot gets another dot before it.
         stuffed = b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
         return await self.request(".", before=stuffed)
 
     async def request(self, command: str, *, shown: str = "", before: bytes = b"") -> str:
-        """Sends `before` and one command, and returns the last line of the reply. `shown` is recorded instead of it."""
+        """Sends `before` and one command, and returns the last line of the reply.
+
+        If `shown` is not "", it is recorded instead of the command.
+        """
         self._note("C", shown or command)
         assert self._writer is not None
         self._writer.write(before + command.encode() + b"\r\n")
@@ -112,7 +115,7 @@ class _Session:
         return await self._read_reply()
 
     async def _read_reply(self) -> str:
-        """Reads one reply with all its lines (RFC 5321 §4.2.1), and returns the last one."""
+        """Reads one reply with all its lines (RFC 5321 §4.2.1), and returns the last line."""
         while True:
             line = (await self._reader.readuntil(b"\r\n")).decode("utf-8", "replace").rstrip("\r\n")
             self._note("S", line)

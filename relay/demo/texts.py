@@ -1,4 +1,4 @@
-"""The texts of the demo's page, English and Japanese side by side.
+"""Contains the texts of the demo's page, English and Japanese side by side.
 
 Codes of reasons and events are not translated, because logs, SMTP replies and notices contain the same codes.
 """
@@ -124,7 +124,7 @@ def language(asked: str, accept_language: str) -> str:
 
 
 def translator(code: str) -> Translate:
-    """Returns the function that gives the text for a key in the language `code`."""
+    """Returns a function that returns the text for a key in the language `code`."""
     index = list(LANGUAGES).index(code)
 
     def translate(key: str, **values: str) -> str:

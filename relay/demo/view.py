@@ -1,4 +1,4 @@
-"""The contents of the page as plain values: the mailboxes, the open mailbox, the form and its addresses."""
+"""Prepares the contents of the page as plain values: the mailboxes, the open mailbox, the form and its addresses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +22,10 @@ _read_cached = lru_cache(maxsize=256)(read)
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A suggestion of something to try: the form filled in for it.
+    """A suggestion for a mail to try, with the values for the form.
 
-    `writer` and `to` are references of parties, `subject` and `text` are text keys, and `note` selects the address with
-    the same note.
+    `writer` and `to` are references of parties; `subject` and `text` are text keys. Among the addresses of `to`, `note`
+    selects the address with the same note.
     """
 
     name: str
@@ -54,7 +54,7 @@ PRESETS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMailbox:
-    """One line of the list of mailboxes. `tags` are text keys, `newest` is the subject of the newest mail."""
+    """One line of the list of mailboxes. `tags` are text keys; `newest` is the subject of the newest mail."""
 
     ref: str
     name: str
@@ -79,7 +79,7 @@ class ShownMail:
 
 @dataclass(frozen=True, slots=True)
 class AddressChoice:
-    """An address of the party `ref` to write to. `note` is a text key that explains an unusual address, or ""."""
+    """An address at which to write to the party `ref`. `note` is a text key that explains an unusual address, or ""."""
 
     address: str
     ref: str
@@ -93,7 +93,7 @@ class AddressChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The contents of the form. `answers` is the number of the mail that is answered, 0 for a new mail."""
+    """The contents of the form. `answers` is the number of the mail that is answered, or 0 for a new mail."""
 
     to: str = ""
     unlisted: bool = False
@@ -152,7 +152,10 @@ def _shown(mail: ReceivedMail, own: str) -> ShownMail:
 
 
 def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[AddressChoice]:
-    """Returns the aliases of the other parties, then a mistyped one, and for sellers the addresses that only check."""
+    """Returns the addresses that the writer can use.
+
+    They are the aliases of the other parties, then a misspelt alias and, for sellers, the addresses with `check+`.
+    """
     others = [
         (purchase, purchase.buyer if writer.role is Role.SELLER else purchase.seller)
         for purchase in PURCHASES
@@ -165,7 +168,10 @@ def choices(writer: DemoParty, aliases: Mapping[tuple[str, str], str]) -> list[A
 
 
 def form(market: DemoMarket, sink: Sink, writer: DemoParty, t: Translate, *, preset: str = "", answer: int = 0) -> Form:
-    """Returns the form filled in for an answer to mail number `answer`, for a preset by name, or for a first mail."""
+    """Returns the form, filled in for an answer, for a preset or for a first mail.
+
+    `answer` is the number of the mail that is answered, or 0. `preset` is the name of a preset, or "".
+    """
     if 0 < answer <= len(sink.mails(writer.ref)):
         displayed = _read_cached(sink.mails(writer.ref)[answer - 1].content)
         return Form(

@@ -1,8 +1,9 @@
-"""Writes the headers inside a message so that all mail programs find the same fields and the same body.
+"""Rewrites the headers of parts and nested messages so that all mail programs find the same fields and body.
 
-A line that is no field is removed, and an empty line stands between header and body. Programs read a header without
-these two differently (`header_end`), so a reader could see another mail than the one that was judged. This also changes
-signed parts, whose signature would else cover two texts. The header of the message itself is always a new one.
+A line that is not a field is removed, and an empty line is put between header and body. Programs differ in how they
+read a header with such a line or without the empty line (`header_end`), so a reader could see another mail than the
+mail that was judged. Signed parts are changed too, because otherwise their signatures would cover two different texts.
+The header of the message itself is not changed here, because the rewrite always builds a new one.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _EMPTY_LINE: Final = b"\r\n"
 
 
 def is_due(content: bytes, root: Part) -> bool:
-    """Whether a header inside the message must be written again."""
+    """Returns whether the header of a part or of a nested message must be rewritten."""
     for child in root.children:
         if _end(content, child) is not None or is_due(content, child):
             return True
@@ -31,7 +32,10 @@ def is_due(content: bytes, root: Part) -> bool:
 
 
 def apply(content: bytes, root: Part, *, with_root: bool = False) -> CutMessage:
-    """Returns the message with its headers written again; that of the root only `with_root`."""
+    """Returns the message with the headers of its parts rewritten.
+
+    The header of the root is rewritten only if `with_root` is true.
+    """
     edits: list[Edit[bytes]] = []
     changes: list[Change] = []
     for part in root.walk():
@@ -54,7 +58,7 @@ def _edits(content: bytes, part: Part) -> Iterator[tuple[Edit[bytes], str]]:
 
 
 def _end(content: bytes, part: Part) -> int | None:
-    """Returns the end of the fields if no empty line follows them though a body does, else None."""
+    """Returns the end of the fields if a body follows them without an empty line, else None."""
     start, body = part.header_start, part.body_start
     if body == part.end or (content.startswith(_EMPTY_LINE, body - 2) and body - start == len(_EMPTY_LINE)):
         return None

@@ -33,7 +33,7 @@ def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PAS
 
 
 def _composed(cut: CutMessage, root: Part, passed: Rewritten) -> Rewritten:
-    """Returns the result for a message from the one for the message that was cut out of it."""
+    """Returns the result for the original message, made from the result `passed` for the message after `cut`."""
     return Rewritten(
         header=passed.header,
         edits=cutouts.composed(cut, root, passed.edits),
