@@ -155,7 +155,8 @@ def _marketplaces(config: Config) -> Iterator[Problem]:
 def _operators(config: Config) -> Iterator[Problem]:
     """Yields a problem for each operator whose address is at an alias domain of the relay.
 
-    Mail to postmaster@ and abuse@ is sent to the operator, so such mail would return to the relay in a loop.
+    Mail to postmaster@ and abuse@ is sent to the operator. With an address at an alias domain, this mail would return
+    to the relay in a loop.
     """
     ours = {fold_domain(one.domain) for one in config.marketplace}
     ours |= {fold_domain(one.mobile_domain) for one in config.marketplace if one.mobile_domain}

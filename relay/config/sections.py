@@ -109,7 +109,7 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class HeavyMail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The worker processes that judge and rewrite those messages for which this takes long.
+    """The settings of the worker processes, which judge and rewrite the messages that take a long time.
 
     At most `waiting` messages wait for a worker, each for at most `wait_s`; any further message gets a 451 reply.
     `workers_per_party` and `waiting_per_party` limit the messages of one party. The work on one message for one

@@ -49,7 +49,10 @@ def proves(present: Iterable[str], signed: Mapping[str, int]) -> bool:
 
 
 def _most(name: str, signed: int) -> float:
-    """Returns how many fields called `name` a mail may have if its signature covers `signed` of them."""
+    """Returns how many fields called `name` a mail may have if its signature covers `signed` of them.
+
+    Infinity means any number.
+    """
     if name in _ALWAYS_SIGNED:
         return signed
     if name in _ONE_MAY_BE_UNSIGNED or name.startswith(_CONTENT):
@@ -58,10 +61,10 @@ def _most(name: str, signed: int) -> float:
 
 
 def uncovered(present: Iterable[str], signed: Mapping[str, int]) -> frozenset[str]:
-    """Returns the names of the fields of which at least one occurrence is not signed, for the record.
+    """Returns the names of the fields that occur more often than they are signed, for the record.
 
-    Only fields that the relay or a mail program acts on are returned. The record must contain no text of the message,
-    so every unusual name that begins with `Content-` is returned as "content-*".
+    Fields that neither the relay nor a mail program acts on are left out. The record must contain no text of the
+    message, so every unusual name that begins with `Content-` is returned as "content-*".
     """
     return frozenset(
         name if not name.startswith(_CONTENT) or name in _KNOWN_CONTENT else f"{_CONTENT}*"

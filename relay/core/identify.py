@@ -1,7 +1,7 @@
 """Identifies the writer of one incoming message, or returns the reason to refuse the message.
 
-A message that is refused for such a reason gets a 5xx answer in the SMTP dialogue and never a notice. Its writer is not
-proven or may not use this alias, so a notice could reach an innocent person (backscatter).
+A message that this module refuses gets a 5xx answer in the SMTP dialogue and never a notice. Its writer is not proven
+or may not use this alias, so a notice could reach an innocent person (backscatter).
 """
 
 from dataclasses import dataclass

@@ -25,14 +25,14 @@ def tag(key: bytes, purpose: str, *parts: str, size: int) -> bytes:
 
 
 def base32(octets: bytes) -> str:
-    """Returns octets in base32 (RFC 4648 §6), in lower case without padding; aliases and tags are written so."""
+    """Returns octets in base32 (RFC 4648 §6), in lower case without padding, for aliases and tags."""
     return _letters(octets, _STANDARD)
 
 
 def base32hex(octets: bytes) -> str:
     """Returns octets in base32hex (RFC 4648 §7), in lower case without padding.
 
-    Encoded texts of equal length sort in the same order as the octets, which record ids need.
+    It is for record ids: encoded texts of equal length sort in the same order as their octets.
     """
     return _letters(octets, _HEX)
 

@@ -2,7 +2,7 @@
 
 The delay before the next attempt grows by `factor` from `first_s` to `longest_s`. The item fails `expire_s` after it
 was queued. But if the wall clock jumps by days, an item must not fail after few attempts, and its writer must not get a
-delay notice. So an item fails, or is reported as delayed, only after a minimum number of attempts too (R-OUT-02).
+delay notice. So an item also needs a minimum number of attempts before it fails or is reported as late (R-OUT-02).
 """
 
 from dataclasses import dataclass

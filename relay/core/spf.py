@@ -210,7 +210,10 @@ _LONGEST_NAME: Final = 253
 
 
 def asks_for_name(domain_spec: str) -> bool:
-    """Returns whether the domain-spec has the macro `%{p}`, the validated host name of the client, which needs DNS."""
+    """Returns whether the domain-spec contains the macro `%{p}`.
+
+    The value of this macro is the validated host name of the client, so it needs DNS look-ups.
+    """
     return "%{p" in domain_spec.lower()
 
 

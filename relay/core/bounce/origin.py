@@ -195,7 +195,8 @@ def _is_system(address: str) -> bool:
 def is_line(name: str, ip: str) -> bool:
     """Returns whether a host name looks like the name of a customer's connection or machine at a provider.
 
-    Such a name is below the provider's domain, but it proves nothing about the provider. `ip` is the host's IP address.
+    Such a name is below the provider's domain, but it does not prove that the provider itself uses the host. `ip` is
+    the IP address of the host.
     """
     own = organization(name)
     labels = name.lower().rstrip(".").removesuffix(own)

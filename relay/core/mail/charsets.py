@@ -17,10 +17,12 @@ _READ_AS: Final = {
     "iso_2022_jp": "iso2022_jp_ext",  # it has the half-width kana that the standard also decodes
     "utf_16le": "utf_16",  # mail uses either byte order; the octets show which one
 }
-"""The codecs of those encodings of the standard for which Python's codec of the same name decodes too few texts."""
+"""The codecs of some encodings of the standard. Python's codecs of the same names would decode too few texts."""
 _NO_CODEC: Final = frozenset({"replacement", "x-user-defined"})
-"""Encodings of the standard in which a browser shows no text. Those of their charsets that Python can decode
-(ISO-2022-KR and HZ) are decoded by Python, because mail programs decode them too."""
+"""Encodings of the standard in which a browser shows no text.
+
+Python decodes two of their charsets, ISO-2022-KR and HZ. It is used for them, because mail programs show their text.
+"""
 _NOT_IN_STANDARD: Final = {
     "utf_16le": "utf_16_le",  # the name says the byte order
     "cp50220": "iso2022_jp_ext",

@@ -132,7 +132,7 @@ def _fit(atoms: Sequence[bytes], column: int, rest: int) -> tuple[bytes, int]:
 def has_bare_line_end(octets: bytes) -> bool:
     """Returns whether the octets contain a CR without LF or an LF without CR.
 
-    The octets are counted, because a search by a regular expression would take ten times as long.
+    It compares the numbers of CR, LF and CRLF, because a search by a regular expression would take ten times as long.
     """
     return not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r")
 
@@ -282,15 +282,16 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
 def encoded_edits(octets: bytes, codec: str, pieces: Iterable[tuple[int, int, str]]) -> list[Edit[bytes]]:
     """Returns an edit for each piece (start, end, text): it replaces `octets[start:end]` by the encoded text.
 
-    In ISO-2022, escape sequences around the new text switch to ASCII and back to the character set of the octets after
-    it. At the end of the octets no such sequence is needed, because ISO-2022 text must end in ASCII (RFC 1468).
+    In ISO-2022, an escape sequence before the new text switches to ASCII, and another sequence after the new text
+    switches back to the character set of the octets that follow. At the end of the octets the second sequence is left
+    out, because ISO-2022 text must end in ASCII (RFC 1468).
     """
     if not codec.startswith("iso2022"):
         return [Edit(start, end, new.encode(codec, "replace")) for start, end, new in pieces]
     escapes = [(match.start(), match[0]) for match in _ESCAPE.finditer(octets)]
 
     def shift(at: int) -> bytes:
-        """Returns the last escape sequence before an offset; the one for ASCII if there is none."""
+        """Returns the last escape sequence before the offset `at`, or the one for ASCII if no sequence comes before."""
         before = bisect_left(escapes, (at, b""))
         return escapes[before - 1][1] if before else _ASCII_ESCAPE
 

@@ -44,7 +44,7 @@ MimeLimits.WIDE = MimeLimits(parts=10_000, depth=100, header_bytes=1 << 30, head
 
 
 FIELDS_IN_ALL: Final = 5
-"""The number by which `MimeLimits.header_fields` is multiplied for the fields of all parts of a message together.
+"""The limit of the header fields of all parts together, as a multiple of `MimeLimits.header_fields`.
 
 It is more than 1, because a mail to which other mails are attached also has their fields. It is small, because each
 field costs time in each step.

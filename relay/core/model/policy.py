@@ -114,7 +114,7 @@ class Senders:
     """Limits of mail from unlisted senders and of unproven mail (R-SND-02).
 
     `pending` is the most unlisted senders of one party that may wait for a decision. `pending_s` is the time for which
-    held mail waits for it. All addresses of one organizational domain count as one sender, which may send
+    held mail waits for a decision. All addresses of one organizational domain count as one sender, which may send
     `domain_mails` mails and `domain_bytes` bytes within `pending_s`. At a domain in `mailbox_providers` anybody can get
     an address, so there each address counts as a sender of its own, which may send `address_mails` mails and
     `address_bytes` bytes. These two limits also apply to the unproven mail that waits for one approved address.

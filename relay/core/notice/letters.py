@@ -40,7 +40,8 @@ class OwnerQuestion(NamedTuple):
 
     `purpose` is `Purpose.SENDER` for mail from an unlisted address, and `Purpose.CONFIRM` for unproven mail. `address`
     is the address of the writer, or the entry in the list of senders that covers it. `messages` is the number of
-    messages that wait, and `since` is the time since which the first one waits. `url` is the signed link to decide.
+    messages that wait, and `since` is the time at which the first of them came. `url` is the signed link by which the
+    party decides.
     """
 
     purpose: Purpose
