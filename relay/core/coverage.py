@@ -1,9 +1,9 @@
 """Checks which fields of a message a valid signature of DKIM or ARC covers (RFC 6376 §3.5 `h=`, §5.4.2, R-IN-09).
 
-A signature proves only the fields that it signs. If a name occurs in several fields, it signs the lowest of them. But
-everybody who has a signed mail can add fields above the signed ones, and the relay, like mail programs, reads the first
-field of a name. So a signature proves the writer only if nobody can have added a field that changes how the mail is
-read.
+A signature proves only the fields that it signs. If a name occurs in several fields, the lowest of them are signed. But
+everybody who has a signed mail can add fields above the signed fields, and the relay, like mail programs, reads the
+first field of a name. So a signature proves the writer only if nobody can have added a field that changes how the mail
+is read.
 """
 
 import re

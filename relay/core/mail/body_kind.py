@@ -92,9 +92,9 @@ def declared_kind(part: Part) -> BodyKind | None:
 
 
 def looks_like_text(octets: bytes) -> bool:
-    """Returns whether the octets are UTF-16, or UTF-32, or contain no control character that text does not have.
+    """Returns whether the octets are text: UTF-16, UTF-32, or octets without control characters that text never has.
 
-    The beginning of a PDF is not text.
+    Returns False for the beginning of a PDF file.
     """
     if octets.startswith(_BINARY_SIGNATURES):
         return False

@@ -21,7 +21,7 @@ _READ_AS: Final = {
 _NO_CODEC: Final = frozenset({"replacement", "x-user-defined"})
 """Encodings of the standard in which a browser shows no text.
 
-Python decodes two of their charsets, ISO-2022-KR and HZ. It is used for them, because mail programs show their text.
+ISO-2022-KR and HZ are two of their charsets. Python's codecs decode these two, because mail programs show their text.
 """
 _NOT_IN_STANDARD: Final = {
     "utf_16le": "utf_16_le",  # the name says the byte order

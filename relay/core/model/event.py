@@ -84,7 +84,7 @@ class LetterData(TypedDict):
 class AttemptData(TypedDict, total=False):
     """The data of an event about an attempt to deliver, and of a RETURNED event at the time of delivery.
 
-    `phase`, `code`, `enhanced`, `tls` and `text` are those of the `Delivery`; addresses are removed from `text`. `host`
+    `phase`, `code`, `enhanced`, `tls` and `text` are fields of `ports.Delivery`; `text` is without addresses. `host`
     is the provider of the host (`core.bounce.carrier.host_class`). `took` is the keyed mark of the host that accepted
     the message (`core.bounce.origin.mark`), with which the origin of a later report is compared. `item` is the kind of
     the item, missing for relayed mail. An attempt that failed inside the relay, and a RETURNED event, have only a

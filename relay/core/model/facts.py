@@ -20,7 +20,7 @@ class Proof(StrEnum):
     ALIGNED = "aligned"
     """SPF or DKIM passed for a domain that is aligned with the domain of From."""
     KNOWN_DOMAIN = "known_domain"
-    """The envelope's sender is equal to From, and the marketplace, or the client's trusted network, accepts this."""
+    """The envelope's sender is equal to From, which the marketplace's fallback or a trusted network allows as proof."""
     NONE = "none"
     """It is not proven."""
 

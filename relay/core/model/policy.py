@@ -34,7 +34,7 @@ _DAY_S: Final = 86_400
 
 
 class ContentAction(StrEnum):
-    """The actions of a content rule, in the order of their severity."""
+    """The actions of a content rule, from the mildest to the most severe."""
 
     ALLOW = "allow"
     WARN = "warn"
@@ -292,9 +292,9 @@ class Response:
 class Policy:
     """One version of a policy.
 
-    `version` is its name in every record. The version decides from `effective_at` on; a date in the file means midnight
-    in `hours.time_zone`. Sellers get a letter about it `announce_s` seconds before; the letter contains the text of
-    `summary` in the seller's language (R-POL-20).
+    `version` is its name in every record. The version is in force from `effective_at` on; a date in the file means
+    midnight in `hours.time_zone`. Sellers get a letter about the version `announce_s` seconds before `effective_at`;
+    the letter contains the text of `summary` in the seller's language (R-POL-20).
     """
 
     version: Annotated[Text, SettingFlag.REQUIRED] = "builtin-1"
