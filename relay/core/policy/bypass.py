@@ -21,7 +21,10 @@ _C = TypeVar("_C", bound=HeaderCase)
 
 
 def exempted(case: _C) -> _C:
-    """Returns the case with its exemption. A buyer's case is unchanged: its message is never unsolicited."""
+    """Returns the case with its exemption.
+
+    A buyer's case is returned unchanged, because a buyer's mail is never unsolicited.
+    """
     if not case.by_seller:
         return case
     answer = (Reason(code=ReasonCode.ANSWER),) if kinds.answers(case) else ()

@@ -1,8 +1,8 @@
-"""Removes the ranges that policy wants removed, and puts placeholders in their places (R-REW-08, R-POL-07, R-POL-08).
+"""Removes the ranges that the policy strips, and puts placeholders in their places (R-REW-08, R-POL-07, R-POL-08).
 
-Policy gives offsets into the message as it was received, so the ranges are removed before the first pass. The passes
-then work on the shortened message, and `composed` converts their edits into edits of the original. A message from which
-nothing is removed does not go through this module.
+The policy gives offsets into the message as it was received, so the ranges are removed before the first pass. The
+passes then work on the shortened message, and `composed` converts their edits into edits of the original. A message
+from which nothing is removed does not go through this module.
 """
 
 import html
@@ -39,8 +39,8 @@ def are_due(content: bytes, root: Part, plan: Plan) -> bool:
 def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
     """Returns the message without the ranges that must be removed.
 
-    Raises ValueError for a path without a part and for a range outside its text, so that a mistake never lets a text
-    pass that policy wants removed.
+    Raises ValueError for a path without a part and for a range outside its text, so that a text that must be removed
+    never passes by mistake.
     """
     owned = key_material.names_owner(content, root) if plan.strip_signatures else []
     over = {each.path for each in owned if each.is_signature and each.start is None}
@@ -70,7 +70,7 @@ def _is_in(part: Part, others: Iterable[Part]) -> bool:
 
 
 def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
-    """Returns the edits of the original body that have the effect of the removals and then of `edits`.
+    """Returns edits of the original body that have the effect of the removals followed by `edits`.
 
     `edits` are edits of the body of the shortened message.
     """
@@ -101,7 +101,7 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
 
 
 def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Returns the changes with their ranges in the shortened message converted into ranges in the original."""
+    """Returns the changes with ranges in the original in place of ranges in the shortened message."""
     lengths = [len(edit.replacement) for edit in cut.edits]
     growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
     drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one

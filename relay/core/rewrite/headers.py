@@ -34,7 +34,7 @@ _Form = Callable[[bytes, HeaderField, Part], bytes | None]
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Returns the draft with the outgoing header begun. Runs as the first pass.
+    """Returns the draft with the first fields of the outgoing header. Runs as the first pass.
 
     If a field name occurs several times, only the first field that can be read is kept; but all loop marks are kept
     (R-OUT-08). Every dropped field is listed as a `Change`.

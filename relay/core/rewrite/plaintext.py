@@ -20,7 +20,7 @@ _BLOCK: Final = re.compile(
 )
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _LINE, _PARAGRAPH = "\x1e", "\x1d"
-"""Marks at the beginning and end of a block: one starts a new line, the other a new paragraph.
+"""The marks at the beginning and end of a block: `_LINE` for a new line, `_PARAGRAPH` for a new paragraph.
 
 Several marks in a row count as one.
 """
@@ -41,8 +41,8 @@ def of_html(source: str) -> str:
 def _read(root: LexborNode, pieces: list[str]) -> None:
     """Appends the text of the tree to `pieces`.
 
-    Each node is visited twice: before its children, and after them. For the second visit the index in `pieces` at which
-    the text of the children began is kept.
+    Each node is visited twice: before its children, and after them. The second visit knows the index in `pieces` at
+    which the text of the children began.
     """
     waiting: list[tuple[LexborNode, int]] = [(root, -1)]
     while waiting:

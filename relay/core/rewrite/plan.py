@@ -80,7 +80,7 @@ class Plan:
 
 
 class Change(NamedTuple):
-    """One entry for the record about a change: its name, its place and its reason.
+    """One entry for the record: `what` names the change, `why` gives its reason.
 
     `where` is the name of a header field or the path of a part; `start` and `end` are the byte range in the original.
     """

@@ -33,7 +33,10 @@ def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PAS
 
 
 def _composed(cut: CutMessage, root: Part, passed: Rewritten) -> Rewritten:
-    """Returns the result for the original message, made from the result `passed` for the message after `cut`."""
+    """Returns the result for the original message.
+
+    `passed` is the result for the message that is left after `cut`.
+    """
     return Rewritten(
         header=passed.header,
         edits=cutouts.composed(cut, root, passed.edits),

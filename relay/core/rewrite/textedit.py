@@ -74,7 +74,7 @@ def encoded(octets: bytes, encoding: str) -> bytes:
 
 
 def _quoted_printable(line: bytes) -> bytes:
-    """Returns a line without its line end in quoted-printable, with CRLF in soft line breaks instead of LF."""
+    """Returns the line, which has no line end, in quoted-printable; its soft line breaks end in CRLF."""
     return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")
 
 

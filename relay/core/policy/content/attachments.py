@@ -28,7 +28,10 @@ _MACROS_STREAM: Final = "_VBA_PROJECT".encode("utf-16-le")
 
 
 class Fault(NamedTuple):
-    """A fault of the attachment in the MIME part at `path`; `name` is its name in a form for notices."""
+    """A fault of the attachment in the MIME part at `path`.
+
+    `name` is the file name in a form for notices, or the content type if the attachment has no file name.
+    """
 
     code: ReasonCode
     path: str
@@ -92,7 +95,7 @@ class _Judging:
         )
 
     def _of_message(self, message: bytes, depth: int) -> ReasonCode | None:
-        """Returns the first fault of the attachments in a nested message, or None.
+        """Returns the reason code of the first faulty attachment in a nested message, or None.
 
         The caller decodes an encoded message too: RFC 2046 §5.2.1 forbids encoding here, but some programs decode it.
         """
@@ -159,9 +162,9 @@ class _Judging:
 
 
 def _is_plain_embedding(name: str) -> bool:
-    """Returns whether the archive member is not an embedded file of a dangerous type.
+    """Returns False for an archive member that is an embedded file of a dangerous type, else True.
 
-    A double click on a file that is embedded in an Office document runs it.
+    A reader of an Office document can start an embedded file by a double click.
     """
     low = name.lower()
     embedded = "/embeddings/" in low and filenames.extension(low) in filetypes.DANGEROUS_EXTENSIONS

@@ -17,7 +17,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 300
-"""The limit per text for each kind: addresses that are reported, names of networks, and `@` signs or their words."""
+"""The most addresses, names of networks, and `@` signs (or words for it) that are examined in one text."""
 
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"
@@ -78,8 +78,8 @@ def own_addresses(case: Case) -> frozenset[str]:
     """Returns the addresses, in lower case, that do not count as contact data in this mail.
 
     They are the aliases of the pair, the operator's address, the address in From, and the addresses on the account's
-    list of senders. The list is left out for an unlisted writer without a login, who may be anybody, even the other
-    side: an exception for its addresses would confirm a guess.
+    list of senders. The list is left out for an unlisted writer without a login, because this writer may be anybody,
+    even the other side, and an exception for the addresses on the list would confirm a guess.
     """
     pair, writer = case.facts.pair, case.writer
     is_known = writer.registered or writer.proof is Proof.LOGIN

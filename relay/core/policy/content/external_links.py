@@ -1,6 +1,6 @@
 """Finds links in running text: URLs, and host names without a scheme.
 
-No library is used, because the known ones miss a URL directly after kana, which is frequent in Japanese mail. The
+No library is used, because the available ones miss a URL directly after kana, which is frequent in Japanese mail. The
 module searches for a sign of a link, which is `:/` or a dot before a letter or digit, and reads the text in both
 directions from there. The time is linear in the length of the text.
 """
@@ -22,7 +22,7 @@ _SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
 _END: Final = r"\s<>\"'「」『』（）()【】、。，．…"
 _REST: Final = re.compile(rf":[/\\]{{1,3}}([^{_END}]{{1,2000}}+)")
 _PARTICLE: Final = re.compile("[ぁ-ん]")
-"""Hiragana: in Japanese prose they follow a link without a space."""
+"""The hiragana characters, which in Japanese prose follow a link without a space."""
 _LABEL_BACKWARDS: Final = re.compile(rf"[A-Za-z0-9-]{{1,63}}+|[^\x00-\x7f{_END}]{{1,30}}+")
 _NO_START: Final = re.compile(r"[A-Za-z0-9@._%+/=-]")
 _ADDRESS_SIGNS: Final = frozenset("@_")

@@ -13,7 +13,10 @@ _SEPARATORS: Final = re.compile(r"[/\\]")
 
 
 def shown(name: str) -> str:
-    """Returns the name for a notice: one line, at most 100 characters, none that changes the direction of text."""
+    """Returns the name in a form for notices.
+
+    It has one line and at most 100 characters, and no characters that change the direction of text.
+    """
     return "".join(char for char in name if char.isprintable() and not _DIRECTION.match(char))[:_SHOWN_CHARS]
 
 
@@ -34,9 +37,10 @@ def extension(name: str) -> str:
 
 
 def is_trick(name: str, allowed: frozenset[str]) -> bool:
-    """Returns whether the name misleads people, by text that runs backwards or as in `invoice.pdf.exe`.
+    """Returns whether the name misleads people.
 
-    `allowed` are the extensions that attachments may have, of which "pdf" is one in the example.
+    A name misleads if part of it runs backwards, or if a dangerous extension follows an extension in `allowed`, as in
+    `invoice.pdf.exe`.
     """
     if "\u202e" in name or "\u2067" in name:
         return True

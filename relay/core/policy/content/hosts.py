@@ -15,7 +15,7 @@ _ACCOUNTS: Final = frozenset(
 _AMBIGUOUS: Final = ambiguous_suffixes.WORDS | ambiguous_suffixes.FILE_ENDINGS
 _HOST: Final = re.compile(r"[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*")
 _ABBREVIATIONS: Final = frozenset("no nr art fig mod ref type ver vol mr mrs ms miss dr prof st".split())
-"""Abbreviations before a capitalized label that is not a suffix there, as in "No.SK 200" and "Mr.Li"."""
+"""Abbreviations after which a capitalized label is not a public suffix, as in "No.SK 200" and "Mr.Li"."""
 
 
 def of_url(rest: str) -> str:

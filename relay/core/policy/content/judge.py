@@ -145,10 +145,9 @@ class _TextJudge:
             yield hit._replace(start=start, end=end)
 
     def _but_ours(self, text: Text, hits: Sequence[Hit]) -> Iterator[Hit]:
-        """Yields the hits that are not links to the relay itself, as such or wrapped by a scanner.
+        """Yields the hits, but leaves out links to the relay itself, even if a scanner has wrapped such a link.
 
-        The rewrite removes the relay's own links from quoted text (R-REW-09), so the seller need not be blamed for
-        them.
+        The rewrite removes the relay's own links from quoted text (R-REW-09), so these links need no finding.
         """
         ours = (
             own_links(self._link_prefix).find(text.source, is_html=text.is_html) if hits and self._link_prefix else ()
@@ -238,9 +237,9 @@ def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]
 
 
 def _in_disguise(text: Text, hit: Hit) -> Hit:
-    """Returns the hit, as disguised contact data if its text has full-width or invisible characters.
+    """Returns the hit, changed into disguised contact data if its text has full-width or invisible characters.
 
-    Full-width characters alone do not make a link disguised contact data.
+    In a link only invisible characters count.
     """
     odd = text.odd(hit.start, hit.end)
     if hit.code is ReasonCode.EXTERNAL_LINK:
@@ -259,7 +258,7 @@ def _look_alikes(text: Text) -> Iterator[Hit]:
 
 
 def _of_markup(text: Text, owner: PairDomains) -> Iterator[Hit]:
-    """Yields the hits in HTML markup; in quoted text only tracking pixels, because they work in quotes too."""
+    """Yields the hits in HTML markup; in quoted text only tracking pixels, because they work in a quote too."""
     for hit in markup.found(text.source, owner):
         is_quoted = any(quote.start <= hit.start < quote.end for quote in text.quoted)
         if not is_quoted or hit.code is ReasonCode.TRACKING_PIXEL:

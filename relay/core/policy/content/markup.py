@@ -124,7 +124,7 @@ def _is_pixel(node: LexborNode) -> bool:
 
 
 def _places(source: str) -> dict[str, deque[tuple[int, int]]]:
-    """Returns the places of each attribute value: where its tag begins, and where the value ends."""
+    """Returns the places at which each attribute value occurs: the start of the tag and the end of the value."""
     places: dict[str, deque[tuple[int, int]]] = defaultdict(deque)
     tag = 0
     for match in _VALUE.finditer(source):

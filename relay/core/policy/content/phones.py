@@ -148,7 +148,10 @@ def _is_valid(number: str, region: str | None) -> bool:
 
 
 def _is_hidden(number: str) -> bool:
-    """Returns whether programs would not see a number: not all figures are 0 to 9, or most figures stand alone."""
+    """Returns whether the number is written so that only people recognise it.
+
+    Such a number has figures other than 0 to 9, or at least six figures that stand alone.
+    """
     if any(char in number for char in _KANJI + "oOの・"):
         return True
     groups = [group for group in _NOT_FIGURES.split(number) if group]

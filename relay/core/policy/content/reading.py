@@ -76,7 +76,10 @@ class Text:
             self._reading.through(layer)
 
     def fold(self) -> None:
-        """Completes the view as a person reads it, such as with plain letters for full-width letters."""
+        """Completes the view: reads full-width letters as plain letters, as a person does.
+
+        The view is judged after this call.
+        """
         *before, fold = SHOWN
         self.through(*before)
         self._unfolded, self._depth = self.view, self._reading.depth
@@ -90,11 +93,11 @@ class Text:
         return "".join(filter(is_disguise, self._unfolded[start:end]))
 
     def look_alikes_as_latin(self) -> str:
-        """Returns the view with each look-alike letter of another script replaced by the Latin letter."""
+        """Returns the view with a Latin letter in place of each letter of another script that looks like it."""
         return _LOOK_ALIKE.sub(lambda match: _LOOK_ALIKES[match[0]], self.view)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Returns the span of `source` that a span of `view` was made from."""
+        """Returns the span of `source` from which a span of `view` was made."""
         return self._reading.span(start, end)
 
 

@@ -1,7 +1,8 @@
 """Routes mail about orders that the operator fulfils (R-POL-13).
 
-All questions of the buyer go to the operator, and mail of the seller is returned, until the seller turns on product
-support. From then on, questions about the product go to the seller, and questions about the service to the operator.
+Until the seller turns on product support, all questions of the buyer go to the operator, and mail of the seller is
+returned unless it answers a message of the buyer. From then on, questions about the product go to the seller, and
+questions about the service to the operator.
 """
 
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ from relay.core.policy.rules import hours
 def judge(case: Case) -> Iterator[Finding]:
     """Yields at most one finding about a message that no rule has returned.
 
-    If a message passes a full quota by a mark of importance, this uses the mark (`Finding.bypass`).
+    A mark of importance by which the message passes a full quota counts as used (`Finding.bypass`).
     """
     exemption = case.exemption
     if (

@@ -86,7 +86,7 @@ def _one(boxes: list[_Box], kind: bytes) -> _Box:
 
 
 def _emptied(boxes: list[_Box], known: frozenset[bytes], rest: _Rest) -> None:
-    """Keeps the heads of all boxes. A box of a type that is not `known` gets the type for free space."""
+    """Adds the heads of all boxes to `rest`; a box whose type is not in `known` becomes free space."""
     for box in boxes:
         rest.kept.extend(((box.start, box.start + 4), (box.start + 8, box.body)))
         rest.anew.append((box.start + 4, box.kind if box.kind in known else b"free"))

@@ -84,7 +84,7 @@ def _named(content: bytearray, fields: dict[int, int]) -> Iterator[int]:
     at = fields[_NAMES] + 4
     for _ in range(min(count, _MOST_FIELDS)):
         field, length = struct.unpack_from("<LL", content, at)
-        size = length * 2 + length % 2 * 2 if is_wide else length  # to the next four octets
+        size = length * 2 + length % 2 * 2 if is_wide else length  # padded to a multiple of four octets
         name = content[at + 8 : at + 8 + size].decode("utf-16-le" if is_wide else "latin-1", "replace")
         if _PERSONS.match(name.strip("\0")):
             yield field
@@ -158,7 +158,7 @@ def _word(file: Compound, streams: dict[str, Stream]) -> None:
     if name not in streams or struct.unpack_from("<30xH28xH", main, 2) != (14, 22):
         raise UncleanableError(_DAMAGED)
     table = file.read(streams[name])
-    for number in (_VARIABLES, _ROUTE, _SAVERS):  # no list of length 0 is looked for
+    for number in (_VARIABLES, _ROUTE, _SAVERS):  # for an empty list nothing is overwritten
         start, size = _list(main, number)
         _fill(table, start, size, b"\0")
         struct.pack_into("<L", main, _LISTS + 8 * number + 4, 0)

@@ -54,7 +54,7 @@ def _element(names: bytes, new: bytes = b"") -> _Rule:
 
 
 def _attribute(names: bytes) -> _Rule:
-    """Returns a rule that replaces the values of attributes by "Author".
+    """Returns a rule that replaces the values of the attributes `names` (a pattern) by "Author".
 
     The rule changes attributes inside tags only, because ordinary text may contain `author="me"` too.
     """

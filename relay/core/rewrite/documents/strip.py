@@ -1,4 +1,4 @@
-"""The pass that cleans attached pictures and documents, as far as the plan says so.
+"""The pass that cleans attached pictures and documents, if the plan asks for it.
 
 A part is decoded only if its declared type or its name suggests a picture or a document. Then its first octets decide
 which cleaner runs.

@@ -40,7 +40,7 @@ _FORMS: Final = {
     b"MM\0+": _Form(">", "Q", "Q", 8),
 }
 SIGNATURES: Final = tuple(_FORMS)
-# By type: its size in octets and, for whole numbers, the letter of `struct`. Text (2) draws nothing.
+# The size in octets of each type and, for whole numbers, its format letter of `struct`. Text (2) draws nothing.
 _SIZES: Final = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS: Final = {1: "B", 3: "H", 4: "L", 13: "L", 16: "Q", 18: "Q"}
 

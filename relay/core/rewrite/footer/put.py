@@ -37,7 +37,7 @@ _ASKED: Final = "the marketplace's footer"
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Returns the draft with its signed links removed and the footer added.
+    """Returns the draft without the writer's signed links, and with the reader's footer and List-Unsubscribe fields.
 
     Runs after the passes that hide values, and before the passes that only change the form of lines.
     """
@@ -84,7 +84,7 @@ def _shown(part: Part) -> list[Part]:
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
     """Returns the draft with signed links removed from one part, and the footer below its text.
 
-    The text is the text as earlier passes left it. `footer` is None if the part gets no footer.
+    The edits of earlier passes are kept. `footer` is None if the part gets no footer.
     """
     kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
@@ -129,7 +129,7 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[b
         if not leaf.children:
             draft = _leaf(draft, leaf, links, None, depth + 1)
     new = assemble.section(content, 0, len(content), draft.edits).decode("latin-1")
-    rest = links.find(new)  # in its headers, and in octets that are not a message
+    rest = links.find(new)  # links in its headers, and in octets that are not a message
     if not draft.edits and not rest:
         return []
     edit = Edit(0, len(octets), apply_edits(new, rest).encode("latin-1"))

@@ -1,6 +1,6 @@
 """Finds quoted footers of the relay, and signed links outside of them.
 
-They are removed before another person reads the text. A footer is recognised by its marks or, if one mark is missing,
+Both are removed before another person reads the text. A footer is recognised by its marks or, if one mark is missing,
 by its links. If a person wrote text into the middle of a quoted footer, this text is kept, and only the links are
 removed.
 """
@@ -31,7 +31,7 @@ _GOES: Final = _VOID | {"a", "http", "https"}  # a link in angle brackets looks 
 _ANCHOR_END: Final = re.compile(r"</a\s*>", re.IGNORECASE)
 _LONGEST_ANCHOR: Final = 2_000
 _OPENED: Final = re.compile(r"<(div|span|p|font|small|i|b)\b[^<>]{0,400}>\s*\Z", re.IGNORECASE)
-# Word ends each paragraph with an empty element of its own kind.
+# Microsoft Word ends each paragraph with an empty element of its own kind.
 _CLOSED: Final = re.compile(r"(?:\s|<o:p>(?:\s|&nbsp;)*</o:p>)*</([a-z]+)\s*>(?:\r?\n)?", re.IGNORECASE)
 _DEEPEST: Final = 8
 _START: Final = attrgetter("start")
@@ -199,7 +199,7 @@ def _emptied(text: str, start: int, end: int) -> Edit[str]:
 
 
 def _tags_left(markup: str) -> str:
-    """Returns the tags in `markup` whose start or end tag is outside of it.
+    """Returns the tags in `markup` whose start or end tag is outside of `markup`.
 
     These tags are kept, so that the rest of the HTML keeps its structure.
     """

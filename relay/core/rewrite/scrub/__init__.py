@@ -1,9 +1,11 @@
 """Hides every known address of both parties and every name of the writer's machines (R-REW-01, R-REW-04).
 
-They are found in all forms in which they can be written. Octets that need no change stay as they are, and each change
-is listed (R-REW-08). `find` knows the hidden values, and `search` looks for them in all readings of a text. `bodies`,
-`fields` and `structure` know the places that can contain hidden values. `scrub` goes through a message once and
-collects the edits.
+To scrub a text is to replace all these hidden values in it. They are found in all forms in which they can be written,
+because a text is searched in all its readings: decoded in each way in which a program or a person may read it. Octets
+that need no change stay as they are, and each change is listed (R-REW-08).
+
+`find` knows the hidden values, and `search` looks for them in all readings of a text. `bodies`, `fields` and
+`structure` know the places that can contain hidden values. `scrub` goes through a message once and collects the edits.
 """
 
 from relay.core.rewrite.scrub.find import addresses, domain_pattern, mailbox_pattern

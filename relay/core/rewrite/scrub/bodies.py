@@ -1,4 +1,4 @@
-"""Scrubs the body of one leaf: searches its decoded text in all readings, and returns edits of the raw octets."""
+"""Scrubs the body of a part without children: searches all readings of its text, and returns edits of the octets."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ _WIDE_AT: Final = tuple(
 
 
 def is_text(part: Part) -> bool:
-    """Returns whether mail programs show or open the leaf as text.
+    """Returns whether mail programs show or open the part, which has no children, as text.
 
     A part that could not be split counts as text, because programs show its raw content.
     """

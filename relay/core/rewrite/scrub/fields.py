@@ -49,7 +49,8 @@ def text(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
 def _read(raw: bytes, search: Search) -> list[Occurrence]:
     """Returns the occurrences in the decoded value or, if there are none, in the raw octets.
 
-    In the octets an encoded word ends a token, which is not visible in the decoded value.
+    A value beside an encoded word is a whole token in the octets, but may be part of a longer token in the decoded
+    value.
     """
     return search(words.decode(words.unfold(raw))) or search(raw.decode("latin-1"))
 
@@ -118,7 +119,7 @@ def mailboxes(raw: bytes, search: Search) -> tuple[bytes, list[Occurrence]]:
 
 
 def _mailbox_readings(written: bytes) -> Iterator[str]:
-    """Yields the texts as which programs may read the value.
+    """Yields the forms in which programs may read the value.
 
     Comments and white space may stand around each dot and at sign, and quotes around each word (RFC 5322 §4.4).
     """

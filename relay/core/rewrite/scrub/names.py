@@ -8,10 +8,10 @@ The end of a token depends on the script, because Chinese, Japanese and Korean p
 
 - Latin, Cyrillic, Greek and similar scripts: no letter of these scripts and no digit beside it; kana and kanji may
   stand beside it.
-- Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐): not in `新山田花子店`.
-- Katakana: no katakana beside it.
-- Hiragana: no hiragana before it; after it only a title or a particle (さん ちゃん は が の に を と も です ...).
-- Hangul: no hangul before it; anything may follow, because particles are joined to a name.
+- Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐); so 山田花子 is not found in
+新山田花子店. - Katakana: no katakana beside it. - Hiragana: no hiragana before it; after it only a title or a particle
+(さん ちゃん は が の に を と も です ...). - Hangul: no hangul before it; anything may follow, because particles are
+joined to a name.
 """
 
 import re

@@ -55,10 +55,10 @@ def places(part: Part, *, signed: bool = False, is_message: bool = False) -> Ite
 
 
 def may_stay(name: str, place: Place) -> bool:
-    """Returns whether a field of the part is on the list of fields that may pass.
+    """Returns whether a field of the part may pass.
 
-    A signed part keeps its other fields too, with hidden values replaced. But the fields of a nested message that name
-    the machines on its way are removed even there.
+    A field on the list of fields may pass. A signed part keeps all other fields too, with hidden values replaced,
+    except the fields of a nested message that name the machines on its way.
     """
     if place.signed:
         return not (place.is_message and (name in trace.FIELDS or name in _ID_FIELDS))

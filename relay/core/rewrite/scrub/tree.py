@@ -59,7 +59,7 @@ class Tree:
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
         """Returns for each value whether it surely contains no hidden value.
 
-        A value is sure if nothing in it is encoded and a search of all such values finds nothing.
+        The answer is True for values in which nothing is encoded, if a search of all these values finds nothing.
         """
         if self._secrets.content_ids:
             return [False] * len(values)
@@ -171,9 +171,9 @@ class Tree:
             self.note(hit, part.path, edit.start, edit.end)
 
     def _message(self, part: Part) -> bool:
-        """Scrubs a message that is encoded in the part like the message around it, and returns True.
+        """Scrubs the message that is encoded in the part, in the same way as the message around it.
 
-        Returns False if the part does not contain a message.
+        Returns True, or False if the part does not contain a message.
         """
         raw = self._content[part.body_start : part.end]
         octets = encodings.decode(raw, part.encoding)
