@@ -356,7 +356,7 @@ class Daemon:
 async def serve(config_path: Path, *, announce: Callable[[dict[str, Any]], None]) -> None:
     """Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 
-    Raises the errors of `Daemon.start`.
+    `announce` is called with the ports once the daemon accepts connections. Raises the errors of `Daemon.start`.
     """
     daemon = Daemon(config_path)
     await daemon.start()

@@ -77,7 +77,11 @@ _SHORTEST_WAIT_S: Final = 2
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
-    """Accepts one message, and returns one reply for each recipient after a durable commit. Raises UnavailableError."""
+    """Accepts one message, and returns one reply for each recipient after a durable commit. Raises UnavailableError.
+
+    If a concurrent transaction has changed a value on which the judgement was based, the message is judged a second
+    time; `again` marks this second judgement.
+    """
     result = await judge(services, incoming)
     replies = [reply(one, rejects=result.rejects) for one in result.recipients]
     try:
@@ -334,9 +338,9 @@ async def _attempt(
 
 
 async def _full_until(services: Services, item: Item, now: datetime) -> datetime | None:
-    """Returns the time until which a notice must wait because its party has got as many as an hour allows, or None.
+    """Returns the time until which a notice must wait, or None if it may be sent now (R-OUT-07).
 
-    Raises UnavailableError (R-OUT-07).
+    A notice waits if its party has got as many notices as the hourly limit allows. Raises UnavailableError.
     """
     if item.recipient_id is None:  # an earlier version did not store the party of a notice to a fixed address
         return None

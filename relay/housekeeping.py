@@ -4,8 +4,9 @@ Letters are written: questions to owners about pending senders (R-SND-02), and a
 content of strangers' mail is deleted when its time of keeping has ended. Personal data that is kept in memory for speed
 is dropped at intervals.
 
-Every node makes these sweeps, and the store decides which node writes a letter. If that node dies before the commit,
-the next sweep writes the letter. Therefore a letter may be sent twice, but it is never lost.
+Every node looks for due work at intervals; one such round is called a sweep. The store decides which node writes a
+letter. If that node dies before the commit, the next sweep writes the letter. Therefore a letter may be sent twice, but
+it is never lost.
 """
 
 import asyncio

@@ -94,7 +94,10 @@ class SmtpIntake:
         return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
 
     async def _report(self, incoming: Incoming, item_id: str, *, alone: bool) -> Reply:
-        """Keeps a mail to one return path, and returns 250 whatever the mail says. Raises UnavailableError."""
+        """Keeps a mail to one return path, and returns 250 whatever the mail says. Raises UnavailableError.
+
+        `alone` is True if the transaction has no other return path among its recipients.
+        """
         opened = await bounces.read(self._services, incoming, item_id)
         if opened is not None:
             to_alias = replace(incoming, rcpt_to=(opened.answers,))

@@ -91,9 +91,10 @@ class Logins:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _stored(self, username: str) -> Sequence[tuple[str, str]]:
-        """Returns (party id, hash) of the passwords of a user name, filled up to two. An added hash has no party.
+        """Returns (party id, hash) of the passwords of a user name, filled up to two.
 
-        There are more than two only if parties of several marketplaces have the same mailbox.
+        The hashes that fill up the list belong to no party, so that an unknown user name takes the same work. There are
+        more than two only if parties of several marketplaces have the same mailbox.
         """
         found = await self._app_passwords.of_username(username)
         return [*found, *self._padding[len(found) :]]

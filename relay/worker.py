@@ -40,7 +40,7 @@ _PUT_OFF: Final = 20
 """The number of items of a closed lane that one claim puts off, and the largest number of closed lanes in one claim."""
 _MOST_UNSERVED: Final = 200
 _TRIED: Final = 20
-"""The number of unserved destinations that are tried again when an item has left."""
+"""The number of destinations without room that are tried again when an item has left."""
 
 
 @dataclass(slots=True)
@@ -95,7 +95,10 @@ class Worker:
         self._tasks = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._renew_loop())]
 
     async def stop(self, grace_s: float) -> None:
-        """Waits up to `grace_s` seconds for running attempts, then gives all other leases back to the queue."""
+        """Waits up to `grace_s` seconds for running attempts, then ends all other leases.
+
+        The items of these leases are queued again.
+        """
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -141,7 +144,7 @@ class Worker:
                     self._walk.wanted, looked_at_s = True, monotonic_s()
 
     async def _claim(self) -> bool:
-        """Claims for the lanes that have room again, and for one page of the walk.
+        """Claims items for the destinations whose lanes have room again, and for one page of the walk.
 
         Returns whether the next claim can follow at once.
         """

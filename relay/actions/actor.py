@@ -33,19 +33,22 @@ class Right(StrEnum):
 
 
 class ActionError(Exception):
-    """The action could not be done. The text of the error is for the person who acts, and contains no address."""
+    """Raised if the action could not be done.
+
+    The text of the error is for the person who acts, and contains no address.
+    """
 
 
 class NotAllowedError(ActionError):
-    """The actor does not have the right to do the action."""
+    """Raised if the actor does not have the right to do the action."""
 
 
 class NotFoundError(ActionError):
-    """The thing that the action is about does not exist."""
+    """Raised if the thing that the action is about does not exist."""
 
 
 class InvalidValueError(ActionError):
-    """A given value is wrong. `{field}` in the text is replaced by the name of the value."""
+    """Raised if a given value is wrong. `{field}` in the text is replaced by the name of the value."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text.replace("{field}", field))
@@ -91,8 +94,8 @@ class Actor:
     def by(self) -> str:
         """Returns the name of the actor for the history of a message.
 
-        For a party it is the way, such as "link", because the history shows the party already. For any other actor it
-        is the actor's name.
+        For a party it is the name of the way by which the party acts, such as "link", because the history shows the
+        party already. For any other actor it is the actor's name.
         """
         return self.name if self.party_id is None else self.way.value
 

@@ -27,10 +27,11 @@ async def release(actor: Actor, context: ActionContext, message_id: str) -> bool
 
 
 async def release_always(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Releases a held message, and confirms the domain that signed it as a signer of its author's mail (R-IN-09).
+    """Releases a held message, and records that its author has confirmed the domain that signed it (R-IN-09).
 
-    Later mail that this domain signs needs no confirmation. Returns True. Returns False, with nothing changed, if the
-    message is not held. Raises InvalidValueError if the message does not wait for the confirmation of a domain.
+    Later mail of the author that this domain signs needs no confirmation. Returns True. Returns False, with nothing
+    changed, if the message is not held. Raises InvalidValueError if the message does not wait for the confirmation of a
+    domain.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     stored = await context.store.records.message(message_id)
@@ -47,9 +48,9 @@ async def release_always(actor: Actor, context: ActionContext, message_id: str) 
 
 
 async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bool:
-    """Returns a held message to its writer with a notice. The result is True.
+    """Marks a held message as refused, so that the worker returns it to its writer with a notice.
 
-    The result is False, with nothing changed, if the message is not held. The staff may do this, and also the author,
+    Returns True, or False with nothing changed if the message is not held. The staff may do this, and also the author,
     who thereby denies having written the message.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)

@@ -47,9 +47,10 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
 
 
 async def no_reply_needed(actor: Actor, context: ActionContext, message_id: str, *, undo: bool = False) -> bool:
-    """Excludes a buyer's message from the seller's response clock, or includes it again with `undo` (R-REC-08).
+    """Excludes a buyer's message from the measurement of the seller's response times (R-REC-08).
 
-    The staff and the seller of the pair may do this. Returns True, or False if nothing has changed.
+    With `undo` it includes the message again. The staff and the seller of the pair may do this. Returns True, or False
+    if nothing has changed.
     """
     about = await messages.subject(actor, context, Right.MARK_NO_REPLY, message_id, MessageParty.ADDRESSEE)
     changed = await context.store.records.mark_no_reply(message_id, by=actor.by, undo=undo)

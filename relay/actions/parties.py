@@ -25,9 +25,9 @@ class PartyUpdate:
     display_name: str | None = None
     state: PartyState | None = None
     time_zone: str | None = None
-    """A buyer's IANA time zone, such as Asia/Tokyo; "" to use the policy's."""
+    """A buyer's IANA time zone, such as Asia/Tokyo; "" for the time zone of the policy."""
     quiet_hours: str | None = None
-    """A buyer's quiet hours, such as "22:00-07:00"; "off" for none, and "" to use the policy's."""
+    """A buyer's quiet hours, such as "22:00-07:00"; "off" for no quiet hours, "" for those of the policy."""
     product_support: bool | None = None
     """Whether a seller answers product questions about orders that the operator fulfils."""
 

@@ -28,7 +28,7 @@ def peer_address(transport: asyncio.BaseTransport) -> Address:
 
 
 class ClientNetworks:
-    """The networks of the configuration, with the questions about a client that they answer."""
+    """The networks of the configuration, and the checks whether a client belongs to them."""
 
     def __init__(self, networks: config.Networks) -> None:
         self._trusted = _parsed(networks.trusted)

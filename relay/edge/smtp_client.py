@@ -21,9 +21,10 @@ _QUIT_S: Final = 5
 
 
 class LostError(Exception):
-    """Raised if the connection has ended, timed out, or carried data that is not SMTP.
+    """Raised if the connection has ended, timed out, or carried data that is not SMTP. The connection is closed then.
 
-    The connection is closed then.
+    `phase` is the step of the transaction, `text` the cause, and `timed_out` is True if the server did not answer in
+    time.
     """
 
     def __init__(self, phase: Phase, text: str, *, timed_out: bool = False) -> None:

@@ -220,7 +220,7 @@ class SmtpOut:
     # ---------------------------------------------------------------- connections
 
     async def _over_kept(self, search: _Search, target: DialTarget) -> Delivery | None:
-        """Delivers over an idle connection; None if there is no such connection, or if the server had closed it."""
+        """Returns the delivery over an idle connection; None if there is none or the server had closed it."""
         session = self._pool.take(target)
         if session is None:
             return None
@@ -257,7 +257,10 @@ class SmtpOut:
             return _Outcome(_lost(lost, session), final=lost.phase == "end_of_data")
 
     async def _over(self, session: ClientSession, target: DialTarget, envelope: Envelope) -> _Outcome:
-        """Delivers over an open session, and gives the session back to the pool. Raises LostError."""
+        """Returns the outcome of a delivery over an open session, and gives the session back to the pool.
+
+        Raises LostError.
+        """
         unfit = envelope.unfit(session)
         if unfit is not None:
             self._pool.give(target, session)

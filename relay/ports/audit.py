@@ -14,7 +14,7 @@ class Way(StrEnum):
     LINK = "link"
     """The page behind a signed link."""
     ONE_CLICK = "one-click"
-    """A mail program's own button to unsubscribe (RFC 8058)."""
+    """The unsubscribe button of a mail program (RFC 8058)."""
     API = "api"
     RELAY = "relay"
     """The relay itself, without a person."""

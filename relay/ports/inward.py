@@ -12,14 +12,14 @@ from relay.core.model.reply import Reply
 
 
 class UnavailableError(Exception):
-    """A service that the relay depends on cannot be used now.
+    """Raised if a service that the relay depends on cannot be used now.
 
     The client gets the reply 451, or 454 for AUTH, and tries again later.
     """
 
 
 class BusyError(UnavailableError):
-    """Too many tasks of this kind wait already, so that a further one is refused."""
+    """Raised if too many tasks of this kind wait already, so that a further one is refused."""
 
 
 class StoreFault(StrEnum):
@@ -32,10 +32,10 @@ class StoreFault(StrEnum):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The database reported that it cannot carry out this operation now.
+    """Raised if the database reports that it cannot carry out this operation now.
 
     `words` is the first line of the database's error text. `code` is the SQLSTATE, the name of an SQLite error, or the
-    name of a connection error.
+    name of a connection error. `fault` is the cause in the words of the status page.
     """
 
     def __init__(self, words: str, *, code: str, fault: StoreFault = StoreFault.UNAVAILABLE) -> None:
@@ -50,9 +50,9 @@ class StoreUnavailableError(UnavailableError):
 
 
 class OvertakenError(UnavailableError):
-    """A concurrent transaction has changed a value on which the judgement was based: the message must be judged again.
+    """Raised if a concurrent transaction has changed a value on which the judgement was based: it must be repeated.
 
-    For example, it took the last place of a quota, or brought a message with the same signature.
+    For example, that transaction took the last place of a quota, or brought a message with the same signature.
     """
 
 

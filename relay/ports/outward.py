@@ -25,13 +25,15 @@ class Outgoing:
 class Delivery:
     """The outcome of one attempt.
 
+    - `accepted` means that the server has accepted the message. `permanent` means that it has not, and that another
+      attempt cannot succeed.
     - `code`, `enhanced` and `text` are the last reply of the remote server; they are 0 and "" if there was no reply.
     - `phase` is the step to which the outcome belongs: `dns`, `connect`, `tls`, `mail`, `rcpt`, `data` or
       `end_of_data`.
     - `host` is the name of the server, and `ip` its address, which is "" if there was no session. `tls` is the version
       of the TLS protocol, "" without TLS.
-    - `permanent` means that another attempt cannot succeed. `downgraded` means that the downgraded form of the content
-      was sent. `timed_out` means that a server did not answer in time.
+    - `downgraded` means that the downgraded form of the content was sent. `timed_out` means that a server did not
+      answer in time.
     - `again_s` is set if no server was asked because none had a free place. The item is then put off by this number of
       seconds, and the attempt is not counted.
     """
@@ -79,7 +81,7 @@ class MxHost:
 
 
 class ResolveError(Exception):
-    """A look-up failed.
+    """Raised if a look-up in DNS failed.
 
     `permanent` means that the name does not exist (NXDOMAIN), has no address, or accepts no mail (null MX, RFC 7505).
     """

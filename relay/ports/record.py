@@ -1,4 +1,4 @@
-"""The values that the store writes and reads: records, notices, settlements, summaries."""
+"""The values that the store writes and reads: records, notices, settlements, reports and summaries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,1 +1,4 @@
-"""The steps that `relay.flow` draws, each in a file of its own. They share the ports and settings in `Services`."""
+"""The steps of a message, under the names of the drawing in `relay.flow`.
+
+They share the ports and settings in `Services`.
+"""

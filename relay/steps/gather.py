@@ -217,8 +217,8 @@ def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) 
 def _named(orders: Sequence[Order], tag: str) -> Order | None:
     """Returns the order whose external id is the tag, or None.
 
-    Upper and lower case differ only if two orders differ in nothing else, because some mail programs write addresses in
-    lower case (R-ADR-05).
+    Some mail programs write addresses in lower case. Therefore upper and lower case are distinguished only if the
+    external ids of two orders differ in nothing else (R-ADR-05).
     """
     alike = [order for order in orders if tag and order.external_id.casefold() == tag.casefold()]
     return next((order for order in alike if order.external_id == tag or len(alike) == 1), None)

@@ -268,7 +268,8 @@ class ProcessLanes:
     def start(self, in_hand: "ItemInHand") -> bool:
         """Takes a place in each lane of the item, and returns True.
 
-        Returns False, with no place taken, if one has none free.
+        Returns False, with no place taken, if one of the lanes has no free place, or the destination's interval is not
+        over.
         """
         path = in_hand.path
         if self.running >= self.limits.concurrency or not path.has_place(in_hand.address):

@@ -54,8 +54,8 @@ def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
 async def was_just_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
     """Returns whether the party got the same notice lately, so that this one is left out. Raises UnavailableError.
 
-    A notice about a quota counts for the rest of its day, any other for `digest_s` seconds. The time since the last
-    notice is taken without its sign, because the clock may have jumped back.
+    A notice about a quota counts for the rest of its day, and any other notice for `digest_s` seconds before or after
+    now, because the clock may have jumped back.
     """
     told_at = await notice_log.last_at(told.party_id, told.topic)
     if told_at is None:

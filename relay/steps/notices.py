@@ -82,8 +82,8 @@ async def about_verdict(
 ) -> OutgoingNotice | None:
     """Returns the notice about a message that the policy held, returned, or relayed with a warning.
 
-    Returns None if too many notices wait for the party already; this holds for all functions of this module. Raises
-    UnavailableError.
+    Returns None if too many notices wait for the party already; this holds for all functions of this module that return
+    a notice. Raises UnavailableError.
     """
     verdict, reason = judgement.verdict, judgement.verdict.main_reason
     rest = verdict.warnings if verdict.action is Action.RELAY else (*verdict.reasons, *verdict.warnings)

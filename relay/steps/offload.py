@@ -29,9 +29,9 @@ _HEAD: Final = 2 * filetypes.SNIFFED  # enough base64 text for the bytes by whic
 THREAD_BYTES: Final = 200_000
 _SPLIT_BYTES: Final = 1_000_000
 _SPLIT_PARTS: Final = 100
-"""The number of possible MIME boundaries up to which a message is split on the loop: it takes 10 ms at most."""
+"""The number of possible MIME boundaries up to which a message is split on the loop. Splitting takes 10 ms at most."""
 _HEADER_BYTES: Final = 30_000
-"""The size of a header up to which it is read on the loop: it takes 10 ms at most."""
+"""The size of a header up to which it is read on the loop. Reading takes 10 ms at most."""
 _STEP_US: Final = 10_000
 """The longest time in microseconds of one step on the loop."""
 _MAIL_US: Final = 100_000

@@ -56,7 +56,7 @@ class Judgement:
     def has_reader(self) -> bool:
         """Returns whether a notice about this mail is sent to the person who wrote it, and not to a victim of a forger.
 
-        This is so if the writer is registered, has logged in, or has proven to be the party that the alias stands for.
+        It is True if the writer is registered, has logged in, or has proven to be the party that the alias stands for.
         """
         writer = self.writer
         return writer.registered or writer.proof is Proof.LOGIN or writer.role is self.facts.to

@@ -37,8 +37,8 @@ _LONGEST_DIGEST: Final = 50
 async def ask(services: Services, party: Party, now: datetime) -> None:
     """Puts the waiting questions to the party: three letters an hour with one question each, then one with all others.
 
-    A letter with many questions is followed by none for an hour. Questions that must not be put are closed. Raises
-    UnavailableError.
+    After a letter with several questions no letter is written for an hour. Questions that must not be put are closed.
+    Raises UnavailableError.
     """
     marketplace = services.marketplaces.by_id[party.marketplace_id]
     mailbox = await services.store.parties.mailbox(party.id)

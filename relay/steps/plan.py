@@ -92,8 +92,8 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
 def _without_own(marketplaces: Marketplaces, disguise: dict[str, str]) -> dict[str, str]:
     """Returns `disguise` without the relay's own addresses and domains, because no alias may replace another alias.
 
-    An old list of senders may hold such addresses. All addresses are folded. They are checked without a call for each,
-    so that the time does not show their number.
+    An old list of senders may hold such addresses. All addresses are folded. The check makes no call for each address,
+    so that the time it takes hardly depends on the number of addresses on the list.
     """
     own = marketplaces.by_domain
     return {hidden: alias for hidden, alias in disguise.items() if hidden.rpartition("@")[2] not in own}
@@ -108,9 +108,9 @@ def _is_mobile(marketplace: Marketplace, reader: Side) -> bool:
 
 
 def _whole_domains(side: Side) -> dict[str, str]:
-    """Returns the domains all of whose addresses may write for the party, or could in the past (R-SND-01).
+    """Returns the domains for which the party's list has an entry `@domain` that is approved or retired (R-SND-01).
 
-    The value of each is the party's alias.
+    The value of each domain is the party's alias.
     """
     may_write, alias = (SenderState.APPROVED, SenderState.RETIRED), side.alias.address
     return {

@@ -24,8 +24,9 @@ from relay.steps.recipients import PartyRecipient
 async def uses(secrets: SecretStore, incoming: Incoming, judgement: Judgement) -> tuple[Use, ...]:
     """Returns the counts that a returned or checked message uses up.
 
-    A message in a loop uses up nothing. A message with an unproven From address uses up nothing either: only mail of
-    listed addresses is judged so far, and a reached limit would show that the address is listed (R-IN-09).
+    A message in a loop uses up nothing. A message with an unproven From address uses up nothing either: it is refused
+    if the address is on no list, so that only listed addresses would reach the limit, and a reached limit would show
+    that an address is listed (R-IN-09).
     """
     if judgement.writer.proof is Proof.NONE or is_loop(judgement.verdict.reasons):
         return ()
@@ -66,9 +67,10 @@ async def own_alias(secrets: SecretStore, incoming: Incoming, head: Head, recipi
 
 
 def check_above_limit(judgement: Judgement, peer: Peer) -> Returned | Refused:
-    """Returns the outcome of a check above the limit, without a wait, because a check is never relayed (R-POL-19).
+    """Returns the outcome of a check above the limit (R-POL-19).
 
-    It is a refusal for a client with a login, and a returned message for any other client.
+    The check does not wait for the reset of the limit, because a check is never relayed. It is refused for a client
+    with a login, and returned for any other client.
     """
     verdict = judgement.verdict
     if peer.login_party_id is not None:

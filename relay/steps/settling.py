@@ -37,7 +37,10 @@ _UNREACHED: Final = Delivery(
 _FITTED_AT_ONCE_BYTES: Final = 100_000
 """The size up to which mail is converted for a server without 8BITMIME on the event loop. It takes 7 ms at most."""
 _OUTGOING: Final = "outgoing"
-"""The name in whose share the worker processes convert outgoing mail, so that it takes no place of a writer."""
+"""The party name under which worker processes convert outgoing mail.
+
+It is not the name of a writer, so that this work takes no place of a writer.
+"""
 _EVENTS: Final = {
     ItemState.ACCEPTED: EventType.ACCEPTED,
     ItemState.BOUNCED: EventType.BOUNCED,

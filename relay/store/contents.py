@@ -209,9 +209,9 @@ def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[byte
 
 
 def _sealed_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> tuple[Key, dict[str, Row]]:
-    """Returns the key of a content and its rows by the name of the part; the part "original" is always there.
+    """Returns the key of a content and its rows by the name of the part.
 
-    Raises UnreadableError if that part is missing or the key is destroyed.
+    The part "original" is always among them. Raises UnreadableError if that part is missing or the key is destroyed.
     """
     sealed = {row["part"]: row for row in rows}
     if "original" not in sealed:

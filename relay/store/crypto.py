@@ -41,7 +41,10 @@ class UnreadableError(StoreError):
 
 
 def identity(*words: str) -> bytes:
-    """Returns the associated data that binds an encrypted value to its table and its row."""
+    """Returns the associated data that binds an encrypted value to its table and its row.
+
+    `words` are the name of the table and the values of the row's key.
+    """
     return "\0".join(words).encode()
 
 

@@ -94,7 +94,10 @@ class PendingPlaces:
         self._providers = {domain_hash_of(vault, marketplace_id, name) for name in places.providers}
 
     def key(self, domain_hash: bytes | None, address_hash: bytes) -> tuple[bytes, bytes]:
-        """Returns the key of the unit that an entry belongs to. An entry without a domain is a unit of its own."""
+        """Returns the key of the unit (`_Unit`) that an entry belongs to.
+
+        An entry without a domain is a unit of its own.
+        """
         domain = bytes(domain_hash or address_hash)
         return domain, bytes(address_hash) if domain in self._providers else b""
 
@@ -102,7 +105,7 @@ class PendingPlaces:
         return not key[1]
 
     def units(self, rows: Sequence[Row]) -> _Units:
-        """Returns the units by key from rows of the query `unlisted`, the longest waiting first."""
+        """Returns the units (`_Unit`) by key from rows of the query `unlisted`, the longest waiting first."""
         units: _Units = {}
         for row in rows:
             key = self.key(row["domain_hash"], row["address_hash"])
@@ -119,8 +122,8 @@ class PendingPlaces:
     def to_give_way(self, units: _Units, key: tuple[bytes, bytes]) -> Sequence[_Unit] | None:
         """Returns the units that must give way so that the unit `key` gets a place; None if it cannot get one.
 
-        The units of other domains that have waited longest give way. Units at the domain of the party's own mailbox
-        never give way, and one place is kept for them.
+        A unit is a group of senders that take one place together. The units of other domains that have waited longest
+        give way. Units at the domain of the party's own mailbox never give way, and one place is kept for them.
         """
         others = [(other, unit) for other, unit in units.items() if unit.held and other != key]
         strangers = [(other, unit) for other, unit in others if unit.domain != self._own]
@@ -340,11 +343,11 @@ class SqlSenders(StorePart):
         return bool(await self._read("listed_by_counterpart", party_id, *hashes))
 
     async def mend(self) -> None:
-        """Completes the entries of earlier versions, and makes entries at the alias domains ineffective (R-OUT-08).
+        """Adds the missing values to entries of earlier versions, and removes the effect of entries at alias domains.
 
-        Earlier versions accepted entries at the domains of aliases. Such an entry becomes one that was never decided
-        on, so that it does not count as an address of the party. Its held mail is due to be returned, and a party with
-        that address as its mailbox has no mailbox any more.
+        Earlier versions accepted entries at the domains of aliases (R-OUT-08). Such an entry becomes one that was never
+        decided on, so that it does not count as an address of the party. Its held mail is due to be returned, and a
+        party with that address as its mailbox has no mailbox any more.
         """
         while await self._engine.write(self._mend_some):
             pass

@@ -113,9 +113,9 @@ class SqliteEngine(Engine):
     async def transact(self, work: Callable[[], Work[T]], *, heavy: bool = False) -> T:
         """Runs `work` in one transaction, and returns its result after a durable commit.
 
-        A light work runs in the event loop's thread, because a few rows cost less than many switches between threads;
-        its commit runs in the writer's thread, because it waits for the disk. A heavy work runs in the writer's thread
-        as a whole, and so does a work that finds the write lock taken by another process.
+        Light work runs in the event loop's thread, because a few rows cost less than many switches between threads; its
+        commit runs in the writer's thread, because it waits for the disk. Heavy work runs completely in the writer's
+        thread, and so does work that finds the write lock taken by another process.
         """
         try:
             if heavy or not self._begin():

@@ -32,7 +32,7 @@ QUIET: Final = logging.Logger("dkim", logging.CRITICAL + 1)  # noqa: LOG001 - it
 
 
 class _Key:
-    """A public key with the method by which dkimpy verifies a signature with a key of PyNaCl."""
+    """Gives a public key the interface of a PyNaCl key, which dkimpy uses to verify a signature."""
 
     def __init__(self, key: PublicKey) -> None:
         self._key = key

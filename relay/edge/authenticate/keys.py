@@ -108,5 +108,9 @@ def _rsa(der: bytes) -> rsa.RSAPublicKey | None:
 
 
 def is_strict(record: bytes) -> bool:
-    """Returns whether the key has `t=s`: then the identity must have exactly the signing domain (RFC 6376 §3.6.1)."""
+    """Returns whether the key has `t=s`.
+
+    Then the domain of the identity in `i=` must be exactly the signing domain, and not a domain below it (RFC 6376
+    §3.6.1).
+    """
     return "s" in {flag.strip() for flag in taglist.read(record.decode()).get("t", "").split(":")}

@@ -79,7 +79,7 @@ _NOTHING: Final = _Finding(aligned=False, proven=False)
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The message as the relay reads it, with which the fields covered by a signature are compared."""
+    """The message as the relay reads it, for the comparison with the fields that a signature covers."""
 
     incoming: Incoming
     root: Part

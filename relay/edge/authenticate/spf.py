@@ -57,7 +57,7 @@ class Check:
             return Result.PERMERROR
 
     async def names(self) -> list[str]:
-        """Returns the client's host names of which one address is the client's.
+        """Returns those host names of the client whose addresses include the client's address.
 
         The result is empty after a DNS fault, and if too many names have no address.
         """
@@ -136,7 +136,7 @@ class Check:
         return False
 
     async def _client_names(self) -> AsyncIterator[str]:
-        """Yields the client's host names of which one address is the client's (RFC 7208 §5.5).
+        """Yields those host names of the client whose addresses include the client's address (RFC 7208 §5.5).
 
         A name whose look-up fails is left out.
         """
@@ -232,5 +232,5 @@ async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str
 
 
 async def client_names(resolver: Resolver, client_ip: str) -> list[str]:
-    """Returns the client's host names of which one address is the client's (RFC 8601 §3)."""
+    """Returns those host names of the client whose addresses include the client's address (RFC 8601 §3)."""
     return await Check(resolver, client_ip=client_ip, helo="", sender="").names()

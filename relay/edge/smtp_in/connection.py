@@ -83,7 +83,11 @@ class ListenerContext:
 
 
 class Hangup(Exception):  # noqa: N818 (it ends a session and is not an error)
-    """Raised to end the session. `reply` is the last reply to the client, "" if no reply can be sent."""
+    """Raised to end the session.
+
+    `reason` is the label in the metrics and the log. `reply` is the last reply to the client, "" if no reply can be
+    sent.
+    """
 
     def __init__(self, reason: str, reply: str = "") -> None:
         super().__init__(reason)
@@ -359,7 +363,7 @@ class Connection(SMTP):
                 await self._interruptible(delay_s, self.loop.create_future)
 
     async def _interruptible(self, limit_s: float | None, work: Callable[[], Awaitable[T]]) -> T:
-        """Returns the result of the work, which `end` may interrupt.
+        """Returns the result of `work`, a wait that the method `end` may interrupt.
 
         Raises Hangup if the session must end, and TimeoutError after `limit_s` seconds. It is not a context manager,
         because one that is made from a generator takes longer than all the rest of a short wait.

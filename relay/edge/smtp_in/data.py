@@ -31,7 +31,10 @@ class IncomingContent:
     """
 
     def __init__(self, space: DataSpace, client: Callable[[], DataClient], limit_bytes: int) -> None:
-        """Prepares an empty content. `client` is called only for a big message."""
+        """Prepares an empty content.
+
+        `client()` returns the client for whom the bytes count. It is called only for a big message.
+        """
         self._space = space
         self._client = client
         self._shares: Sequence[ports.Share] = ()

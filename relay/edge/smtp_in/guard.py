@@ -149,12 +149,12 @@ class Guard:
         return self._login_turns.setdefault(client_key(client), asyncio.Lock())
 
     def begin_login(self, client: Address, username: str) -> bool:
-        """Counts a password that is about to be checked, and returns True.
+        """Counts one try of a login before the password is checked, and returns True.
 
-        Returns False, without a count, after too many. All tries count that `withdraw_login` does not take back; so a
-        client that does not wait for its answer is counted too. The tries at one user name by all clients together only
-        refuse those clients that have failed before, so that nobody can lock out a seller from another address. The
-        name need not exist.
+        Returns False, without a count, if there were too many tries. Every try stays counted unless `withdraw_login`
+        takes it back; therefore a client that does not wait for its answer is counted too. If too many tries were made
+        with one user name by all clients together, only clients that have failed before are refused. Therefore nobody
+        can lock out a seller who logs in from another address. The user name need not exist.
         """
         if self.clients.is_free(client):
             return True

@@ -1,22 +1,21 @@
 """The store as protocols: one for each noun, and `Store`, which holds one part of each.
 
 These rules hold for all parts:
-- A method that the database cannot carry out now, as the database itself says, raises StoreUnavailableError and has
-  changed nothing. Only if the connection to a database server is lost during the commit, the write may have taken
-  effect.
+- If the database reports that it cannot carry out a method now, the method raises StoreUnavailableError and has changed
+  nothing. There is one exception: if the connection to a database server is lost during the commit, the write may have
+  taken effect.
 - A write is one transaction. It is durable (synced to disk) when the method returns. A write whose caller is cancelled
-  may still be made. Each event that is committed, each acceptance, settlement and change of a DKIM key, is reported to
-  the event log.
-- A row that the database refuses, for instance because it refers to a party that does not exist, raises ValueError.
-- A write that needs the key of an erased party, to encrypt a value, raises `relay.store.crypto.UnreadableError` and has
+  may still be made. Each committed event, acceptance, settlement and change of a DKIM key is reported to the event log.
+- A row that the database refuses raises ValueError, for instance if it refers to a party that does not exist.
+- A write that must encrypt a value with the key of an erased party raises `relay.store.crypto.UnreadableError` and has
   changed nothing. A read leaves out values that cannot be decrypted any more, or returns them empty or as None.
-- A look-up that returns one thing or None returns None if there is no such thing.
-- Where addresses and domains are given as they were written, the store folds them, and AddressError (a ValueError) is
-  raised for text that is not an address. A method that takes a folded address says so.
-- A read sees everything that was committed, by this process or another, before it was called.
-- A look-up costs a few rows found by an index. A method that may read many rows says "bulk read"; it never blocks the
-  event loop.
-- Nothing that belongs to one marketplace is found through an id of another (R-ADR-09).
+- A look-up whose result may be None returns None if the wanted thing does not exist.
+- The store folds addresses and domains that are given as they were written, and raises AddressError (a ValueError) for
+  text that is not an address. A method whose argument must be folded already says so.
+- A read sees everything that this process or another one has committed before the call.
+- A look-up costs a few rows found by an index. The docstring of a method that may read many rows says "bulk read"; such
+  a read never blocks the event loop.
+- Nothing that belongs to one marketplace is found through an id of another marketplace (R-ADR-09).
 """
 
 from typing import Protocol

@@ -10,7 +10,7 @@ class DkimKeyStore(Protocol):
     """The DKIM keys (RFC 6376) by domain and selector. The private keys are encrypted with the master key."""
 
     async def of_domain(self, domain: str) -> Sequence[DkimKey]:
-        """Returns all keys of the domain, sorted by algorithm and selector, with the retired keys.
+        """Returns all keys of the domain, also retired ones, sorted by algorithm and selector.
 
         Raises StoreError if the master keys of this process cannot decrypt a key.
         """

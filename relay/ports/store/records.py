@@ -65,18 +65,18 @@ class RecordStore(Protocol):
         ...
 
     async def mark_no_reply(self, message_id: str, *, by: str, undo: bool = False) -> bool:
-        """Excludes a buyer's message from the response clock, with an event, and returns True (R-REC-08).
+        """Excludes a buyer's message from the measurement of response times, with an event (R-REC-08).
 
-        With `undo` it includes the message again. Returns False, and adds no event, if nothing has changed: also for an
-        unknown message, and for a message that is not from a buyer.
+        With `undo` it includes the message again. Returns True. Returns False, and adds no event, if nothing has
+        changed: also for an unknown message, and for a message that is not from a buyer.
         """
         ...
 
     async def drop_strangers_bodies(self, now: datetime, *, limit: int) -> int:
-        """Deletes the content of strangers' mail whose time has come, of at most `limit` records.
+        """Deletes the content of strangers' mail that was to be kept until `now` or earlier.
 
-        These are the records whose content was to be kept until `now` or earlier. Returns the number of records. The
-        envelope, hash, size and results stay in the record (R-REC-01).
+        At most `limit` records are changed, and the result is their number. The envelope, hash, size and results stay
+        in the record (R-REC-01).
         """
         ...
 
@@ -142,7 +142,7 @@ class ThreadStore(Protocol):
     async def turns(self, seller_id: str, since: datetime) -> Sequence[Turn]:
         """Returns the relayed messages of all pairs of the seller that were received at or after `since` (R-REC-08).
 
-        They are sorted by pair and time, for the response clock. Messages that were sent to the operator are left out.
-        A bulk read.
+        They are sorted by pair and time, and the seller's response times are measured from them. Messages that were
+        sent to the operator are left out. A bulk read.
         """
         ...
