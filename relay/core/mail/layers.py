@@ -17,11 +17,10 @@ from typing import Final
 class Layer:
     """One way to write a text differently from how a person sees it.
 
-    `pattern` matches a written form. `value` returns the text that a person sees for it, or the matched text itself if
-    that is not changed. `sign` is a quick test: it is True for each text that the layer changes, and may be True for
-    other texts. `quickly`, if given, has the same result as substituting `value` for `pattern`, but is faster.
-    `uneven`, if given, matches only those written forms that have another number of characters than the text that a
-    person sees.
+    `pattern` matches a written form. `value` returns the text that a person sees instead of the written form; both may
+    be equal. `sign` is a quick test: it is True for each text that the layer changes, and may be True for other texts.
+    `quickly`, if given, has the same result as substituting `value` for `pattern`, but is faster. `uneven`, if given,
+    matches only those written forms that have another number of characters than the text that a person sees.
     """
 
     pattern: re.Pattern[str]

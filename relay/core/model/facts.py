@@ -22,7 +22,7 @@ class Proof(StrEnum):
     KNOWN_DOMAIN = "known_domain"
     """The envelope's sender is equal to From, which the marketplace's fallback or a trusted network allows as proof."""
     NONE = "none"
-    """It is not proven."""
+    """It is not proven that the writer may use the From address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
