@@ -47,9 +47,9 @@ VERBS: Final = (
 """The verbs in the order in which an administrator needs them. A module of the same name defines each verb."""
 _EXPECTED: Final = (ActionError, ConfigError, StoreError, UnavailableError, TlsError, AddressError, OSError)
 _ARGUMENTS: Final = {"address": "ADDRESS", "seller": "SELLER"}
-"""The values of actions that are given as arguments of verbs, with their names in the help.
+"""The fields of actions that a verb takes as arguments, with the names of these arguments in the help.
 
-All other values of actions are given as options.
+A verb takes all other fields as options.
 """
 
 
@@ -62,7 +62,7 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
         name = cmd_name.replace("-", "_")

@@ -26,7 +26,7 @@ def bypass() -> None:
 async def show_bypass(
     session: CliContext, store: Store, *, marketplace: str | None, seller: str, as_json: bool
 ) -> None:
-    """Show a seller's points and their causes, the standing that follows from them, and the marks used today."""
+    """Show a seller's misuse points and their causes, the standing that follows from them, and the marks used today."""
     shop = session.marketplace(marketplace)
     party = await known_party(store, shop, Role.SELLER, seller)
     described = await _described(session.actions(store), shop, party)

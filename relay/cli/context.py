@@ -190,9 +190,9 @@ def reveal(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def login_name() -> str:
-    """Returns the name of the person at the terminal, even under `sudo`, else of the account of the process.
+    """Returns the name of the account that runs the command or, under `sudo`, that called `sudo`.
 
-    Returns "uid" and the number for an account without a name, such as in some containers.
+    Returns "uid" and a number for an account without a name, which exists in some containers.
     """
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -45,7 +45,10 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One finding: the thing that was examined, the result, and `fix`, which says how to mend a fault (else "")."""
+    """One finding: `what` was examined, and `found` is the result.
+
+    `fix` says how to mend a fault. It is "" if nothing has to be mended.
+    """
 
     grade: Grade
     what: str
@@ -146,7 +149,7 @@ def links(config: Config) -> Iterator[CheckResult]:
 
 
 def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
-    """Yields findings about the ports: whether each one is free.
+    """Yields one finding for each port, which says whether the port is free.
 
     No port is tried while a relay runs in this directory, because that relay uses the ports.
     """

@@ -35,7 +35,10 @@ def keys() -> None:
 @show.as_json
 @with_store
 async def list_keys(session: CliContext, store: Store, *, what: str, as_json: bool) -> None:
-    """List the DKIM keys of all alias domains, with their states and when each state began; or the master keys."""
+    """List the DKIM keys of all alias domains, or the master keys.
+
+    Each key is listed with its state and the time since which it has this state.
+    """
     if what == "master":
         show.rows(await _master_rows(store), as_json=as_json)
         return
@@ -88,8 +91,8 @@ async def rotate(
     record of the old key published until its signatures have expired (`dkim.expire_s`).
 
     `rotate master` makes a new master key, and encrypts with it all that the old one encrypted. If it is interrupted,
-    it can be repeated. The relay can run meanwhile. On several nodes, --prepare adds the new key first: copy the file
-    to all of them, run the command without --prepare, copy the file again, and run the command once more.
+    it can be repeated. The relay can run meanwhile. On several nodes, --prepare adds the new key to the key file first:
+    copy the file to all nodes, run the command without --prepare, copy the file again, and run the command once more.
     """
     if what == "master":
         _refuse_for_master(now=now, marketplace=marketplace)

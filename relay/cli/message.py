@@ -207,7 +207,7 @@ def _described(summary: MessageSummary) -> dict[str, object]:
 
 
 def _known(values: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """Returns the values that are not None."""
+    """Returns the values that are not None, by name."""
     return {name: value for name, value in values if value is not None}
 
 

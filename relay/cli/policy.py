@@ -92,7 +92,7 @@ def check(path: Path, *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def diff(session: CliContext, *, marketplace: str | None, old: str, new: str, locale: str, as_json: bool) -> None:
-    """Show how policy B differs from policy A. Each is a file or the name of a version."""
+    """Show how policy B differs from policy A. A and B are files or names of versions."""
     changed = changes(_named(session, marketplace, old), _named(session, marketplace, new))
     if as_json:
         show.rows([_keyed(one) for one in changed], as_json=True)

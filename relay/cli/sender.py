@@ -92,7 +92,7 @@ async def list_senders(
 async def list_pending(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """List the new senders that wait for the party's decision, and how much mail is held for each."""
+    """List the new senders that wait for the party's decision, each with the number of its held mails."""
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
         found = await senders.read_pending(session.actor, session.actions(store), party, session.grounds)

@@ -13,7 +13,10 @@ _STOP_S: Final = 20
 
 
 class DaemonError(Exception):
-    """The daemon did not start, or a `relay` command failed. The message contains the end of its output."""
+    """Raised if the daemon does not start or a `relay` command fails.
+
+    The message contains the end of the daemon's log or the output of the command.
+    """
 
 
 @dataclass(frozen=True, slots=True)

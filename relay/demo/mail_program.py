@@ -134,7 +134,7 @@ def read(content: bytes, own: str = "") -> DisplayedMail:
     try:
         mail = message_from_bytes(content, policy=policy.default)
         return _read(mail, own)
-    except Exception:  # noqa: BLE001 - the email package raises what it likes on hostile mail; the raw source remains
+    except Exception:  # noqa: BLE001 - the email package may raise any error on hostile mail; the raw source remains
         return DisplayedMail(subject="?")
 
 

@@ -1,6 +1,6 @@
-"""Sets up the demo's directory: the configuration, the keys and a store with the parties, ready for the real daemon.
+"""Sets up the demo's directory: configuration, keys and a store with the parties, ready for the real daemon.
 
-A second set-up of the same directory keeps its keys and its data, and writes the configuration again.
+If the same directory is set up again, its keys and its data are kept, and the configuration is written again.
 """
 
 from collections.abc import Mapping

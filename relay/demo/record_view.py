@@ -1,4 +1,4 @@
-"""Reads the relay's record for the page of the demo from the store. It contains no addresses."""
+"""Reads the relay's record from the store for the page of the demo. The lines for the page have no addresses."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -24,7 +24,7 @@ class SceneError(Exception):
 
 
 class SceneContext:
-    """All actions that a scene can do. `write_line` prints one line of the transcript.
+    """The actions that a scene can carry out. `write_line` prints one line of the transcript.
 
     All methods that check something or wait raise SceneError if the check fails or after 30 s of waiting.
     """

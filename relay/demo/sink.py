@@ -76,7 +76,7 @@ class Sink:
         return self._mails.get(mailbox, [])
 
     async def wait(self, mailbox: str, wanted: Callable[[ReceivedMail], bool], timeout_s: float) -> ReceivedMail | None:
-        """Returns the first mail that `wanted` accepts, and waits for it at most `timeout_s`; then returns None."""
+        """Returns the first mail in the mailbox that `wanted` accepts, or None if no such mail comes in `timeout_s`."""
 
         def found() -> ReceivedMail | None:
             return next((mail for mail in self.mails(mailbox) if wanted(mail)), None)
@@ -98,7 +98,7 @@ class Sink:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - a hook of aiosmtpd
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         for mailbox in {self._mailbox_of(address) for address in envelope.rcpt_tos} - {None}:
             assert mailbox is not None

@@ -16,7 +16,10 @@ _TIMEOUT_S: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """A server to send to. With `login` the client uses STARTTLS, trusts only `ca_file`, and uses AUTH PLAIN."""
+    """A server to which the client sends mail.
+
+    With `login` the client uses STARTTLS, trusts only the certificates in `ca_file`, and logs in with AUTH PLAIN.
+    """
 
     name: str
     port: int

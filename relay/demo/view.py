@@ -79,7 +79,7 @@ class ShownMail:
 
 @dataclass(frozen=True, slots=True)
 class AddressChoice:
-    """An address at which to write to the party `ref`. `note` is a text key that explains an unusual address, or ""."""
+    """An address for mail to the party `ref`. `note` is a text key that explains an unusual address, or ""."""
 
     address: str
     ref: str
