@@ -325,7 +325,7 @@ class Daemon:
         """Reads the configuration again and applies the parts that can change while connections are open.
 
         These parts are the sections in `_RELOADED`, the policies and the DKIM keys. The other sections keep their
-        values, and the log names those that differ. An invalid file changes nothing.
+        values, and the log names the sections that differ. An invalid file changes nothing.
         """
         try:
             fresh = configuration.load(self._path)

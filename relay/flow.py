@@ -2,9 +2,9 @@
 
     receive ▶ identify ▶ decide ▶ rewrite ▶ record+queue ──250──▶ deliver ▶ settle (▶ notice)
 
-`accept` does the steps from receive to the commit after which 250 is answered, and `dispatch` those from deliver to
-settle. `judge` is the first part of `accept` and has no side effects. `relay simulate` calls the same function, so its
-result is that of a real message (R-POL-01).
+`accept` does the steps from receive to the commit after which 250 is answered, and `dispatch` does the steps from
+deliver to settle. `judge` is the first part of `accept` and has no side effects. `relay simulate` calls the same
+function, so its result is that of a real message (R-POL-01).
 """
 
 import asyncio

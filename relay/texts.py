@@ -33,7 +33,7 @@ def load() -> Catalogue:
 
 
 def messages(po: str) -> dict[str, tuple[str, ...]]:
-    """Returns the texts of a `.po` file by their key, without those that are still empty.
+    """Returns the texts of a `.po` file by their key. Texts that are still empty are left out.
 
     If a text depends on a number, its key is the singular key, a NUL and the plural key, and it has one text for each
     plural form of the language, as in gettext's binary format. The function reads comments, msgid, msgid_plural, msgstr

@@ -51,7 +51,7 @@ async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bo
     """Marks a held message as refused, so that the worker returns it to its writer with a notice.
 
     Returns True, or False with nothing changed if the message is not held. The staff may do this, and also the author,
-    who thereby denies having written the message.
+    who denies by it having written the message.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if not await context.store.holds.refuse(message_id, actor.by):

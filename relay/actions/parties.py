@@ -27,7 +27,7 @@ class PartyUpdate:
     time_zone: str | None = None
     """A buyer's IANA time zone, such as Asia/Tokyo; "" for the time zone of the policy."""
     quiet_hours: str | None = None
-    """A buyer's quiet hours, such as "22:00-07:00"; "off" for no quiet hours, "" for those of the policy."""
+    """A buyer's quiet hours, such as "22:00-07:00"; "off" for no quiet hours, "" for the policy's."""
     product_support: bool | None = None
     """Whether a seller answers product questions about orders that the operator fulfils."""
 
@@ -63,8 +63,8 @@ async def put_unrecorded(
 ) -> tuple[Party, AuditEntry]:
     """Checks the values and stores a party as `put` does. Returns the party and the entry to record.
 
-    It does not check the actor's right. The caller must check it, and add the entry to the audit log together with the
-    entries of other changes.
+    The function does not check the actor's right. The caller must check the right, and add the entry to the audit log
+    together with the entries of other changes.
     """
     known = await context.store.parties.by_ref(marketplace.id, role, ref)
     if known is None and update.mailbox is None:

@@ -17,7 +17,7 @@ from relay.steps.offload import offload
 
 _LARGEST_BATCH: Final = 16
 _FRESH_S: Final = 30
-"""The age in seconds at which loaded keys are compared with those in the store."""
+"""The age in seconds at which loaded keys are compared with the keys in the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ class _Search:
     def not_found(self, host: str, error: ResolveError) -> None:
         """Records that a host has no address.
 
-        This is a permanent failure only if no other host may accept the mail. A configured route to a host that does
-        not exist is a temporary failure, because it is a fault of the relay's configuration.
+        The failure is permanent only if no other host may accept the mail. A configured route to a host that does not
+        exist is a temporary failure, because it is a fault of the relay's configuration.
         """
         if self.last is None or self.last.permanent:
             permanent = error.permanent and self.route is None

@@ -88,7 +88,7 @@ class AuditLog(Protocol):
     async def newest(self, marketplace_id: str | None = None, *, limit: int = 50) -> Sequence[AuditEntry]:
         """Returns at most `limit` entries, the newest first.
 
-        With `marketplace_id` these are the entries of that marketplace, without it those of the whole installation. A
-        bulk read. Raises StoreUnavailableError.
+        With `marketplace_id` only the entries of that marketplace are returned, otherwise the entries of the whole
+        installation. A bulk read. Raises StoreUnavailableError.
         """
         ...

@@ -27,7 +27,10 @@ class Counters(Protocol):
         ...
 
     def take(self, kind: str, key: str) -> int:
-        """Takes one place under the key, and returns the number of places that are then taken. It sets no limit."""
+        """Takes one place under the key, and returns the number of places that are then taken.
+
+        The method sets no limit.
+        """
         ...
 
     def free(self, kind: str, key: str) -> None:

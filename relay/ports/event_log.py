@@ -41,7 +41,7 @@ class EventLog(Protocol):
     def put_off(self, error: StoreUnavailableError, operations: int) -> None:
         """Counts failed operations of the store: `operations` of them failed with `error`.
 
-        It is called for reads and writes.
+        The store calls it for failed reads and failed writes.
         """
         ...
 

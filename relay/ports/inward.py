@@ -66,8 +66,8 @@ class Intake(Protocol):
     async def remembered_login(self, username: str, password: str) -> str | None:
         """Returns the id of the party whose app password this is, if `login` has accepted the password recently.
 
-        Returns None otherwise. It costs one look-up and no slow hash; therefore the caller needs neither a limit nor a
-        queue before the call. Raises UnavailableError.
+        Returns None otherwise. The method costs one look-up and no slow hash; therefore the caller needs neither a
+        limit nor a queue before the call. Raises UnavailableError.
         """
         ...
 

@@ -30,7 +30,7 @@ class InHand(Protocol):
         ...
 
     def leave(self) -> None:
-        """Ends the part of the item in the limits, and gives its places back. A second call does nothing."""
+        """Ends the counting of the item in its lanes, and gives its places back. A second call does nothing."""
         ...
 
 

@@ -265,7 +265,8 @@ class Settlement:
 
     - `due_at` is the time when the item is due again.
     - `notice` is None if no notice must be sent.
-    - `dialled` is False if no server was contacted; the attempt that the claim has counted is then not counted.
+    - `dialled` is False if no server was contacted. Then the count of the attempt, which the claim has increased, is
+      decreased again.
     - `delivery` is the outcome of the attempt, None if no server was asked. The store does not keep it.
     """
 

@@ -15,7 +15,7 @@ from relay.core.signed_link import Purpose
 class LinkWords(NamedTuple):
     """The names of the states and choices of one purpose of a link.
 
-    Each has a text in the catalogue: `page.PURPOSE.STATE` or `page.PURPOSE.CHOICE`.
+    Each state has a text `page.PURPOSE.STATE` in the catalogue, and each choice a text `page.PURPOSE.CHOICE`.
     """
 
     states: tuple[str, ...]

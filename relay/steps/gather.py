@@ -207,7 +207,7 @@ def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
 
 
 def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) -> Order | None:
-    """Returns the pair's order that the tag names, else the order of the thread; None without either (R-ADR-05)."""
+    """Returns the order of the pair that the tag names, else the order of the thread, else None (R-ADR-05)."""
     if order := _named(orders, tag):
         return order
     threads = {ref.order_id for ref in thread_refs}

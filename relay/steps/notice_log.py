@@ -34,9 +34,9 @@ This must be shorter than the wait after which a claim assumes that the clock ha
 def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
     """Returns the key by which repetitions of this notice are found; None for a notice that is sent every time.
 
-    Two kinds of notices are not repeated: those about exhausted quotas (one for each address of a seller's staff; for
-    the quotas of a pair or buyer, one for each recipient, R-POL-11), and those about warnings, except warnings of
-    misused marks of importance (R-POL-06).
+    Two kinds of notices are not repeated. The first are notices about exhausted quotas: each address of a seller's
+    staff gets one, and for the quotas of a pair or a buyer one for each recipient (R-POL-11). The second are notices
+    with warnings, except warnings of misused marks of importance (R-POL-06).
     """
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
     code = verdict.main_reason.code
@@ -108,7 +108,7 @@ class StoredNoticeQuota:
         return max(until, now + _PAUSE)
 
     def _after(self, times: Mapping[str, datetime]) -> datetime | None:
-        """Returns the earliest time at which another notice fits beside those at `times`; None if it fits at once."""
+        """Returns the earliest time for one more notice beside the notices at `times`; None if that is now."""
         ordered = sorted(times.values())
         return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + self._gap
 

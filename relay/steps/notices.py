@@ -177,8 +177,8 @@ async def about_own_alias(
 ) -> OutgoingNotice | None:
     """Returns the notice to a party that wrote to its own alias (R-REW-05).
 
-    It replaces the question to the other side. Returns None if the notice could be sent only after a week. Raises
-    UnavailableError.
+    The notice replaces the question to the other side. Returns None if the notice could be sent only after a week.
+    Raises UnavailableError.
     """
     own = judgement.facts.pair.side(judgement.facts.to)
     about = NoticeSubject(

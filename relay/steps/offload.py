@@ -94,7 +94,7 @@ class MailWork:
 class ThreadWorkers:
     """Implements `ports.Workers` with threads.
 
-    It is for commands, in which no other task needs the interpreter meanwhile.
+    Commands use it, because no other task of a command needs the interpreter meanwhile.
     """
 
     async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:  # noqa: ARG002 - the port's shape

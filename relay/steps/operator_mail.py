@@ -64,7 +64,7 @@ async def uses(
     *,
     party_id: str | None = None,
 ) -> tuple[Use, ...] | Reason:
-    """Returns the amounts that a message to the operator uses up of its client's day, or the reason to refuse it.
+    """Returns the counts that a message to the operator adds to its client's limits, or the reason to refuse it.
 
     `party_id` is the id of the writer if the writer is proven. The first message of a day is accepted whatever its
     size. Raises UnavailableError.
@@ -101,8 +101,8 @@ def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) ->
 def _client(incoming: Incoming) -> str:
     """Returns the name under which a client without a login is counted.
 
-    It is the network of the client's address. If another mail server stands in front of the relay, all clients have
-    that server's address; then it is the domain of MAIL FROM.
+    The name is the network of the client's address. If another mail server stands in front of the relay, all clients
+    have that server's address; then the name is the domain of MAIL FROM.
     """
     peer = incoming.peer
     if _is_front(peer):

@@ -173,7 +173,7 @@ DistinctResult = JudgedResult | Refused | Duplicate | ForOperator
 class Merged:
     """A further address whose mail the outcome `into` already covers (R-REW-05).
 
-    It has no record of its own, and gets the same reply.
+    The address has no record of its own, and gets the reply of `into`.
     """
 
     into: DistinctResult

@@ -29,7 +29,7 @@ _DIGEST: Final = "request digest"
 _FRESH: Final = timedelta(minutes=10)
 """The time after which one letter puts all waiting questions, if more of them wait than may be put one by one.
 
-It is counted from the oldest question.
+The time is counted from the oldest question.
 """
 _LONGEST_DIGEST: Final = 50
 

@@ -121,7 +121,8 @@ def _whole_domains(side: Side) -> dict[str, str]:
 def shown_name(secrets: SecretStore, marketplace: Marketplace, pair: Pair, side: Side) -> str:
     """Returns the writer's name as the other side sees it (R-ADR-06).
 
-    It is the party's display name if the marketplace shows it, else "Seller" for a seller and a pseudonym for a buyer.
+    The name is the party's display name if the marketplace shows it, else "Seller" for a seller and a pseudonym for a
+    buyer.
     """
     if side.party.role is Role.SELLER:
         name = side.party.display_name if marketplace.show_seller_name else ""

@@ -24,8 +24,8 @@ OPERATOR_LOCAL_PARTS: Final = frozenset({"postmaster", "abuse"})  # RFC 5321 §4
 class _Resolved:
     """The values that every kind of recipient has.
 
-    `policy` is the policy in force when the message was received. `local_part` and `domain` are those of the first
-    address that reaches the recipient, folded and without the tag. `tags` are the different tags of all such addresses
+    `policy` is the policy in force when the message was received. `local_part` and `domain` come from the first address
+    that reaches the recipient, and are folded and without the tag. `tags` are the different tags of all such addresses
     as they were typed, in order.
     """
 

@@ -64,8 +64,8 @@ _STATES = {
 class TransactionEntry:
     """The entry that one transaction commits.
 
-    `acceptance` is for the store. `submitted` are those of its items that begin as leased by this process; the worker
-    gets them after the commit.
+    `acceptance` is for the store. `submitted` are the items in it that begin as leased by this process; the worker gets
+    them after the commit.
     """
 
     acceptance: Acceptance

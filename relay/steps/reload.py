@@ -1,6 +1,6 @@
 """Reloading a recorded message, so that it can be judged again.
 
-The parties are in their present state. The writer and the proof are those of the record.
+The parties are in their present state. The writer and the proof are taken from the record.
 """
 
 from dataclasses import dataclass

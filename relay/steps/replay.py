@@ -1,7 +1,7 @@
 """The effect that a policy would have on recorded mail (R-POL-15): each message is judged again, and nothing changes.
 
-The parties, opt-outs and points of misuse are the present ones. The writer and the proof are those of the record. Quota
-use, the age of threads and open questions are simulated for each policy separately. Scanners are not asked again.
+The parties, opt-outs and points of misuse are the present ones. The writer and the proof are taken from the record.
+Quota use, the age of threads and open questions are simulated for each policy separately. Scanners are not asked again.
 """
 
 from collections import Counter

@@ -194,7 +194,7 @@ async def waited(services: Services, item: Item, until: datetime, now: datetime)
 def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement:
     """Returns the settlement that queues an item again, without an attempt, for the domain of the recipient's mailbox.
 
-    It is used if the recipient has a mailbox at another domain since the item was queued.
+    This happens if the recipient got a mailbox at another domain after the item was queued.
     """
     there = replace(item, destination=destination)
     return Settlement(item=there, owner=owner, state=ItemState.QUEUED, due_at=now, events=(), dialled=False)

@@ -62,8 +62,8 @@ class Availability:
     def lasting_error(self) -> StoreUnavailableError | None:
         """Returns the error that refused writes within the last seconds, or None.
 
-        It is a full disk or a missing right to write. After these errors a small write may succeed although the failure
-        lasts.
+        The cause is a full disk or a missing right to write. After these errors a small write may succeed although the
+        failure lasts.
         """
         error = self._last_error
         recent = self._clock.monotonic_s() - self._last_failure_s < _QUIET_S

@@ -95,7 +95,8 @@ class SharedBody(NamedTuple):
     """The original content of several records of one transaction, which is stored once.
 
     Each of these records has the secret of the body, encrypted with its own message key. Therefore the original can be
-    read as long as one of the message keys exists, and destroying the keys of one record does not affect the others.
+    read as long as one of the message keys exists, and destroying the keys of one record does not affect the other
+    records.
     """
 
     id: str

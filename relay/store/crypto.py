@@ -151,7 +151,7 @@ class MasterKeys:
     def make_current(self, key_id: bytes) -> None:
         """Moves the new key to the first line of the file; the key that was there becomes a former key.
 
-        Raises StoreError.
+        Raises StoreError if the file cannot be written.
         """
 
         def change(lines: list[bytes]) -> list[bytes]:
@@ -162,7 +162,10 @@ class MasterKeys:
         self._replace(change)
 
     def remove(self, key_id: bytes) -> None:
-        """Removes a former key from the file. Does nothing for any other key. Raises StoreError."""
+        """Removes a former key from the file. Does nothing for any other key.
+
+        Raises StoreError if the file cannot be written.
+        """
         self._replace(
             lambda lines: [one for one in lines if not one.startswith(_OLD) or _key_id(_secret(one)) != key_id]
         )

@@ -51,8 +51,8 @@ class Engine(ABC):
     """One database.
 
     A write raises StoreUnavailableError, ValueError for a row that the database refuses, or the exception of its
-    generator. Errors of the database are recorded in `availability`: those of writes by this class, those of reads by
-    each engine.
+    generator. `availability` records the errors of the database: this class reports the errors of writes, and each
+    engine the errors of reads.
     """
 
     dialect: Literal["sqlite", "postgres"]
@@ -71,7 +71,7 @@ class Engine(ABC):
 
     @abstractmethod
     async def read(self, sql: str, *params: object) -> Sequence[Row]:
-        """Returns the rows of a look-up of a few rows by an index. It sees the newest commit.
+        """Returns the rows of a look-up of a few rows by an index. The look-up sees the newest commit.
 
         Raises StoreUnavailableError.
         """

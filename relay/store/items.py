@@ -72,8 +72,8 @@ def item_row(item: Item, holder_id: str, holder: Key, *, owner: str = "", lease_
 def wake_at(state: ItemState, hold: Hold | None, due_at: int) -> int | None:
     """Returns the time when an item without a lease must be examined, in microseconds since 1970.
 
-    This is `due_at`. Returns None for an item with a hold, which is found by its due time instead, and for a finished
-    or parked item.
+    The time is `due_at`. Returns None for an item with a hold, which is found by its due time instead, and for a
+    finished or parked item.
     """
     awake = hold is None and state in (ItemState.QUEUED, ItemState.DEFERRED)
     return due_at if awake else None

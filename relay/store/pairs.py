@@ -22,7 +22,7 @@ _MOST_OPENED: Final = 4_096
 
 
 class SqlPairs(StorePart):
-    """The pairs. The pairs that were decrypted last are kept in memory, because every message needs its pair.
+    """The pairs. The last decrypted pairs are kept in memory, because every message needs its pair.
 
     Each pair is kept with the rows from which it was made. If a later look-up finds different rows, for example another
     key, the pair is made again from these rows.

@@ -280,9 +280,9 @@ def _closed() -> StoreUnavailableError:
 def _judged(error: sqlite3.Error) -> Exception:
     """Returns the error to raise for an error of SQLite.
 
-    It is ValueError for a row that is refused, and StoreUnavailableError if the database reports that it cannot use its
-    file, its lock or its disk. Any other error is a programming error, for instance in a statement, and is returned
-    unchanged.
+    The result is ValueError for a row that is refused, and StoreUnavailableError if the database reports that it cannot
+    use its file, its lock or its disk. Any other error is a programming error, for instance in a statement, and is
+    returned unchanged.
     """
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)):
         return ValueError(f"SQLite refuses the row: {error}")

@@ -1,7 +1,7 @@
 """ARC chains of incoming mail (RFC 8617 §5.2), verified by dkimpy.
 
-An ARC set is the seal, the signature and the results that one server has added. The keys are fetched before the
-verification: those of all seals, and that of the newest signature, because only the newest must be valid.
+An ARC set is the seal, the signature and the results that one server has added. Before the verification the keys of all
+seals are fetched, and the key of the newest signature, because of the signatures only the newest must be valid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ class Seal(NamedTuple):
 class Chain:
     """The result of a chain. `outcome` is "none", "pass", "fail" or "temperror".
 
-    `seals` are the seals, the newest first, if the chain passes and covers From; otherwise they are empty (RFC 8617
+    `seals` are the seals, the newest first, if the chain passes and covers From; otherwise the tuple is empty (RFC 8617
     §4.1.2, RFC 6376 §5.4). `newest` is then the signature of the newest set, which is the only one that covers the
     message in its present form.
     """

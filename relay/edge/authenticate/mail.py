@@ -330,8 +330,9 @@ class MailAuthenticator(SessionAuthenticator):
 def _with_signatures(reported: ReportedResults, message: Message, author: Discovery | None) -> list[Identifier]:
     """Returns the identifiers that a front host reports, each DKIM signature with the fields that it signs.
 
-    The results do not say which signature of a domain has passed. Therefore only fields that all of them sign count. If
-    DMARC has passed without a result for DKIM, the pass may come from any signature of the organization.
+    The results do not say which signature of a domain has passed. Therefore a field counts only if all signatures of
+    the domain sign it. If DMARC has passed without a result for DKIM, the pass may come from any signature of the
+    organization.
     """
     found: list[Identifier] = []
     for one in reported.identifiers:

@@ -61,7 +61,7 @@ async def through_front(
 ) -> ReportOrigin:
     """Returns the origin of a report that a server in front of the relay has passed on or has written itself.
 
-    The name and address of the client are those of this server. Therefore only the results of this server and the
+    The name and address of the client belong to this server. Therefore only the results of this server and the
     signatures prove anything.
     """
     address = own_address(incoming.peer, is_front=True, content=incoming.content)

@@ -195,7 +195,8 @@ class Check:
     async def _best_client_name(self, domain: str) -> str:
         """Returns the value of the macro `%{p}` (RFC 7208 §7.3).
 
-        It is the client's name that equals the domain, else a name below the domain, else any name, else "unknown".
+        The value is the client's name that equals the domain, else a name below the domain, else any name, else
+        "unknown".
         """
         names = [name async for name in self._client_names()]
         own = domain.lower()
@@ -217,9 +218,9 @@ def _is_name(domain: str) -> bool:
 
 
 async def check(resolver: Resolver, *, client_ip: str, helo: str, mail_from: str) -> tuple[str, Result]:
-    """Returns the domain that was checked, folded, and the result.
+    """Returns the folded domain that was checked, and the result.
 
-    The domain is that of `mail_from`; for the null sender it is that of HELO (RFC 7208 §2.4).
+    It is the domain of `mail_from`, or for the null sender the domain of HELO (RFC 7208 §2.4).
     """
     sender = mail_from or f"postmaster@{helo}"
     local_part, _, domain = sender.rpartition("@")

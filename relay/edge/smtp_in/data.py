@@ -116,11 +116,11 @@ class IncomingContent:
 
 
 def cut(buffer: bytearray) -> int:
-    """Returns the number of bytes of `buffer` that may be taken as a piece.
+    """Returns the position in `buffer` up to which the bytes may be taken as a piece.
 
-    No line end, stuffed dot or end mark lies across this place. The place is before the last line end; without a line
-    end it is the end of the buffer, but before a CR. The result is 0 if the buffer may be only the beginning of an end
-    mark.
+    The piece must not end inside a line end, a stuffed dot or an end mark. Therefore the position is before the last
+    line end. If the buffer has no line end, the position is the end of the buffer, or before a CR that stands at the
+    end. The position is 0 if the buffer may be only the beginning of an end mark.
     """
     at = buffer.rfind(LINE_END)
     if at > 0 or len(buffer) < len(END_MARK):

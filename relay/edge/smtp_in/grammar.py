@@ -100,7 +100,7 @@ def no_argument(argument: str) -> None:
 def _path_and_words(argument: str, keyword: str, syntax: str) -> tuple[str, list[str]]:
     """Returns the path between the angle brackets after `keyword`, and the words after it. Raises ProtocolFault.
 
-    It takes linear time. The grammar allows no spaces after the colon, but real clients send them.
+    The function takes linear time. The grammar allows no spaces after the colon, but real clients send them.
     """
     if argument[: len(keyword)].upper() == keyword:
         rest = argument[len(keyword) :].lstrip(" ")

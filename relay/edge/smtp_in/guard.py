@@ -50,8 +50,8 @@ class Guard:
 
     Places are scarce if more than nine tenths of all places, or of the places of one listener, are taken. Then a client
     gets a tenth of its usual connections, and sessions that make no progress for `limits.scarce_idle_s` are ended. If
-    there are several listeners, each may use at most four fifths of all places, so that the others answer while one is
-    flooded.
+    there are several listeners, each may use at most four fifths of all places, so that the other listeners answer
+    while one is flooded.
     """
 
     def __init__(self, *, limits: config.SmtpLimits, networks: config.Networks, counters: ports.Counters) -> None:
@@ -72,8 +72,8 @@ class Guard:
     def admit(self, client: Address, listener: str) -> Admission:
         """Counts a new connection, and returns its places, with the reason if it must be refused.
 
-        The caller must release the result. A refused connection takes a place of its client, but no place of its
-        listener or of all listeners, because those places are for sessions.
+        The caller must release the result. A refused connection takes one of the places of its client, but none of the
+        places of its listener, because these are for sessions.
         """
         own, session = ("smtp_client", client_key(client)), (("smtp_listener", listener), ("smtp", ""))
         of_client = self._counters.take(*own)

@@ -35,9 +35,9 @@ _log = structlog.get_logger(__name__)
 def fold(replies: Sequence[Reply]) -> Reply:
     """Returns the one SMTP answer for several recipients.
 
-    It is positive if the answer of any recipient is positive, because the writer has seen the other answers already or
-    gets a notice. If all refusals are equal, it is that refusal. Otherwise it is a temporary refusal if there is one,
-    so that a retry may still succeed.
+    The answer is positive if the answer for any recipient is positive, because the writer has seen the other answers
+    already or gets a notice. If all refusals are equal, the answer is that refusal. Otherwise the answer is a temporary
+    refusal if there is one, so that a retry may still succeed.
     """
     for reply in replies:
         if reply.is_positive:
@@ -179,7 +179,7 @@ class Transaction(Connection):
     def _limit_product(self, size_bytes: int) -> None:
         """Raises ProtocolFault for a message that has too many recipients for its size.
 
-        It is for a message whose size was not declared; otherwise RCPT refuses the recipients.
+        The method is for a message whose size was not declared. If the size was declared, RCPT refuses the recipients.
         """
         if self._multiplies(size_bytes, len(self.envelope.rcpt_tos)):
             most = max(1, self._limits.bytes_times_recipients // size_bytes)

@@ -1,7 +1,7 @@
 """The pool of worker processes.
 
-It starts them in advance, gives them work, ends those that exceed a limit, and replaces them. Each worker has pipes of
-its own and shares nothing with other workers, so that a worker that hangs or dies does not affect them.
+The pool starts workers in advance, gives them work, ends workers that exceed a limit, and replaces them. Each worker
+has pipes of its own and shares nothing with other workers, so that a worker that hangs or dies does not affect them.
 `docs/decisions/0015-worker-processes.md` says why no library's pool is used.
 """
 

@@ -66,8 +66,8 @@ class NoticeLog(Protocol):
     async def add(self, sent: NoticeSent, *, unless_since: datetime | None = None) -> bool:
         """Records that a party was sent a notice about a topic, and returns True.
 
-        Returns False, and records nothing, if the last notice about the topic was sent at `unless_since` or later. If
-        several nodes call the method at the same time, only one of them gets True.
+        With `unless_since` it returns False, and records nothing, if the last notice about the topic was sent at that
+        time or later. If several nodes call it at the same time, only one of them gets True.
         """
         ...
 
@@ -78,7 +78,7 @@ class NoticeLog(Protocol):
     async def due_since(self, party_id: str, since: datetime) -> Mapping[str, datetime]:
         """Returns a time, by item id, for each notice to the party that was delivered or due after `since`.
 
-        The time is that of the delivery for a delivered notice, and that of the next attempt for any other notice.
+        For a delivered notice this is the time of the delivery, and for any other notice the time of the next attempt.
         Notices whose next attempt is in the future are included.
         """
         ...

@@ -112,16 +112,17 @@ class HoldStore(Protocol):
     """Writes a person's decisions about held messages. Only the first decision about a message has an effect."""
 
     async def release(self, message_id: str, by: str) -> bool:
-        """Queues a held message for delivery, whatever it waits for, with an event that has the name `by`.
+        """Queues a held message for delivery, whatever it waits for, and returns True.
 
-        Returns True. Returns False, and changes nothing, if the message is not held, as after an earlier decision.
+        An event with the name `by` is added. Returns False, and changes nothing, if the message is not held, as after
+        an earlier decision.
         """
         ...
 
     async def refuse(self, message_id: str, by: str) -> bool:
-        """Marks a held message as refused, with an event that has the name `by`, and makes it due. Returns True.
+        """Marks a held message as refused, makes it due, and returns True.
 
-        The worker then returns the message with a notice. Returns False, and changes nothing, if the message is not
-        held, as after an earlier decision.
+        An event with the name `by` is added. The worker then returns the message with a notice. Returns False, and
+        changes nothing, if the message is not held, as after an earlier decision.
         """
         ...

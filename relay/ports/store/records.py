@@ -128,10 +128,10 @@ class ThreadStore(Protocol):
         ...
 
     async def last_at(self, pair_id: str, order_id: str | None) -> datetime | None:
-        """Returns the time of a thread's newest mail or last reopening, whichever is later; None without any mail.
+        """Returns the time of a thread's newest mail or last reopening, whichever is later; None if it has no mail.
 
-        The thread is that of the order, or of the whole pair if `order_id` is None. Returned and refused mail does not
-        count. Held mail counts only after its delivery.
+        The thread belongs to the order with this id, or to the whole pair if `order_id` is None. Returned and refused
+        mail does not count. Held mail counts only after its delivery.
         """
         ...
 

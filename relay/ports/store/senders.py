@@ -85,9 +85,9 @@ class SenderStore(Protocol):
     async def confirm_domain(self, party_id: str, domain: str, *, confirmed: bool, by: str) -> bool:
         """Records that the party has confirmed a folded DKIM signing domain, or removes the confirmation (R-IN-09).
 
-        A confirmation also releases, in the same transaction, the party's mail that waits for nothing else, with an
-        event that has the name `by`. Returns True, or False if nothing has changed. Raises ValueError if the party does
-        not exist.
+        In the same transaction a confirmation also releases the party's mail that waits for nothing else, and adds an
+        event with the name `by` for each message. Returns True, or False if nothing has changed. Raises ValueError if
+        the party does not exist.
         """
         ...
 

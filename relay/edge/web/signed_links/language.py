@@ -6,7 +6,7 @@ from relay.core.notice.texts import LANGUAGES
 
 
 def wanted(asked: str, accept_language: str) -> Sequence[str]:
-    """Returns the wanted languages, the best first: `asked`, then those of the browser's header by their weight."""
+    """Returns the wanted languages, the best first: `asked`, then the languages of the browser's header by weight."""
     weighed = sorted(_weighed(accept_language), reverse=True)
     return [language for language in (asked, *(language for _, _, language in weighed)) if language in LANGUAGES]
 
