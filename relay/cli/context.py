@@ -201,7 +201,7 @@ def login_name() -> str:
 
 
 async def known_party(store: Store, marketplace: Marketplace, role: Role, ref: str) -> Party:
-    """Returns the party with this reference. Raises ClickException if no party has it."""
+    """Returns the party with this reference. Raises ClickException if no party has this reference."""
     party = await store.parties.by_ref(marketplace.id, role, ref)
     if party is None:
         raise click.ClickException(

@@ -33,7 +33,7 @@ def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json:
 def compared(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Returns a unified diff of the lines.
 
-    In long texts at most 5,000 lines are compared, from the first difference on.
+    In long texts at most 5,000 lines are compared, beginning near the first difference.
     """
     pairs = enumerate(zip(before, after, strict=False))
     start = max(0, next((n for n, (a, b) in pairs if a != b), min(len(before), len(after))) - _CONTEXT)

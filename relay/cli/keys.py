@@ -84,15 +84,16 @@ async def show_records(session: CliContext, store: Store, *, as_json: bool) -> N
 async def rotate(
     session: CliContext, store: Store, *, what: str, prepare: bool, now: bool, marketplace: str | None, as_json: bool
 ) -> None:
-    """Replace DKIM keys by new ones: first with --prepare; then, when the records are published, without it.
+    """Replace DKIM keys: first run this with --prepare, then publish the records, then run this without --prepare.
 
     Without --prepare this command looks for each record in DNS and activates the keys whose record it finds (with
-    --now, it does not look). The running relay signs with them within half a minute, or at once after SIGHUP. Keep the
-    record of the old key published until its signatures have expired (`dkim.expire_s`).
+    --now, it does not look). The running relay signs with the activated keys within half a minute, or at once after
+    SIGHUP. Keep the record of the old key published until its signatures have expired (`dkim.expire_s`).
 
-    `rotate master` makes a new master key, and encrypts with it all that the old one encrypted. If it is interrupted,
-    it can be repeated. The relay can run meanwhile. On several nodes, --prepare adds the new key to the key file first:
-    copy the file to all nodes, run the command without --prepare, copy the file again, and run the command once more.
+    `rotate master` makes a new master key, and encrypts with it all that the old master key encrypted. If the command
+    is interrupted, it can be repeated. The relay can run meanwhile. On several nodes, --prepare adds the new key to the
+    key file first: copy the file to all nodes, run the command without --prepare, copy the file again, and run the
+    command once more.
     """
     if what == "master":
         _refuse_for_master(now=now, marketplace=marketplace)

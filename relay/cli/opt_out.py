@@ -28,7 +28,10 @@ def opt_out() -> None:
 async def set_opt_out(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str | None, kind: str | None
 ) -> None:
-    """Opt a buyer out. Queued mail to which this opt-out applies is returned. Answers and important mail still pass."""
+    """Opt a buyer out of unsolicited mail. Answers and important mail still pass.
+
+    Queued mail to which the opt-out applies is returned.
+    """
     await _put(session, store, marketplace, buyer, seller, kind, out=True)
     click.echo("opted out")
 

@@ -79,9 +79,9 @@ async def add(
     fulfilled_by: str | None,
     as_json: bool,
 ) -> None:
-    """Add or change an order. Its buyer and seller become a pair if they are not one yet.
+    """Add or change an order. Its buyer and seller become a pair if they are not a pair yet.
 
-    Safe to repeat: an option that is left out leaves the value of an existing order as it is.
+    This can be repeated: an option that is left out leaves the value of an existing order as it is.
     """
     shop = session.marketplace(marketplace)
     buying = await known_party(store, shop, Role.BUYER, buyer)

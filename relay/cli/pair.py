@@ -37,7 +37,7 @@ def pair() -> None:
 async def add(
     session: CliContext, store: Store, *, marketplace: str | None, buyer: str, seller: str, as_json: bool
 ) -> None:
-    """Make a pair of a buyer and a seller, and print both aliases. Safe to repeat: a pair keeps its aliases."""
+    """Make a pair of a buyer and a seller, and print both aliases. An existing pair keeps its aliases."""
     shop = session.marketplace(marketplace)
     buying = await known_party(store, shop, Role.BUYER, buyer)
     selling = await known_party(store, shop, Role.SELLER, seller)

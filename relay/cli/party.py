@@ -60,7 +60,7 @@ async def add(
     name: str | None,
     as_json: bool,
 ) -> None:
-    """Add a party, or change it if it exists already. Safe to repeat."""
+    """Add a party, or change it if it exists already. This can be repeated."""
     shop = session.marketplace(marketplace)
     update = PartyUpdate(mailbox=mailbox, locale=locale, display_name=name)
     put = await parties.put(session.actor, session.actions(store), shop, Role(role), ref, update)

@@ -21,7 +21,8 @@ _SHOWN: Final = "h1, .done, .state, dt, dd"
 class WebPage:
     """A page as a person sees it, with the dialogue that fetched it.
 
-    It has the lines of text of the page. `buttons` maps the value that each button sends to the label of the button.
+    `words` are the lines of text of the page. `buttons` maps the value that each button sends to the label of the
+    button.
     """
 
     dialogue: Dialogue

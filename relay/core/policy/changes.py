@@ -27,7 +27,7 @@ def settings(policy: Policy) -> dict[str, object]:
 def changes(old: Policy, new: Policy) -> Sequence[SettingChange]:
     """Returns the settings that differ between two versions, in the order of the policy file.
 
-    A value is None if this version has no action for the kind that the setting names.
+    The old or the new value is None if that version has no action for the kind that the setting names.
     """
     before, after = settings(old), settings(new)
     return [

@@ -6,7 +6,7 @@ arguments only: this module reads no clock, looks nothing up and uses no random 
     TRANSPORT, AUTHOR, FORM   the first rule that returns the mail ends the decision
     PARTIES, CONTENT          all rules run, unless a finding ends the stage; PARTIES only for registered writers
     QUOTA, TIME               QUOTA runs unless a rule has returned the mail, TIME only if the mail is relayed
-    PROBING                   for a writer who has learned too many verdicts, replaces the verdict (`_kept_back`)
+    PROBING                   replaces the verdict for a writer who has learned too many verdicts (`_kept_back`)
 
 The most severe action wins: return before hold, hold before relay. The reasons of that action come first, in the order
 of the rules, and a notice names the first reason. Warnings and places to cut out are collected for every action,

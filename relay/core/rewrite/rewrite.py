@@ -35,7 +35,7 @@ def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PAS
 def _composed(cut: CutMessage, root: Part, passed: Rewritten) -> Rewritten:
     """Returns the result for the original message.
 
-    `passed` is the result for the message that is left after `cut`.
+    `cut` has the removals, and `passed` is the result for the message after these removals.
     """
     return Rewritten(
         header=passed.header,

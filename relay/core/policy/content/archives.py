@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 MOST_MEMBERS: Final = 500
 MOST_INFLATED_BYTES: Final = 20_000_000
-"""The limit for all archives of a message together, nested ones included; inflating 20 MB takes about 50 ms."""
+"""The limit for all archives of a message together, including nested archives; inflating 20 MB takes about 50 ms."""
 MOST_RATIO: Final = 1_000
 _LONGEST_COMMENT: Final = 65_535
 

@@ -48,8 +48,8 @@ class _File(NamedTuple):
 def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) -> Iterator[Fault]:
     """Yields the faults of all attachments of a message.
 
-    If the attachments together exceed the size limit, the largest one is a fault. With `may_strip`, the next largest
-    are faults too, until the rest is within the limit.
+    If the attachments together exceed the size limit, the largest attachment is a fault. With `may_strip`, the next
+    largest attachments are faults too, until the remaining attachments are within the limit.
     """
     found = list(_attachments(content, root))
     judging = _Judging(policy)

@@ -17,7 +17,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 300
-"""The most addresses, names of networks, and `@` signs (or words for it) that are examined in one text."""
+"""The maximum number of addresses, of names of networks, and of signs for `@` that are examined in one text."""
 
 _ADDRESS: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])(?<!//)[A-Za-z0-9_](?:[A-Za-z0-9._%+-]{0,63}+)@((?:[A-Za-z0-9-]{1,63}+\.)+[A-Za-z]{2,24}+)(?![A-Za-z0-9])"

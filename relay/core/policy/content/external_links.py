@@ -1,7 +1,7 @@
 """Finds links in running text: URLs, and host names without a scheme.
 
-No library is used, because the available ones miss a URL directly after kana, which is frequent in Japanese mail. The
-module searches for a sign of a link, which is `:/` or a dot before a letter or digit, and reads the text in both
+No library is used, because the available libraries miss a URL directly after kana, which is frequent in Japanese mail.
+The module searches for a sign of a link, which is `:/` or a dot before a letter or digit, and reads the text in both
 directions from there. The time is linear in the length of the text.
 """
 
@@ -15,7 +15,7 @@ from relay.core.policy.content import hosts
 from relay.core.policy.content.finding import Hit
 
 MOST: Final = 200
-"""The most hits that are reported for one text."""
+"""The maximum number of hits that are reported for one text."""
 
 _SIGN: Final = re.compile(r"[:.](?:(?<=:)[/\\]|(?<=\.)(?:[A-Za-z0-9]|[^\x00-\x7f]{2}))")
 _SCHEME: Final = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Recognises host names in running text, those that are allowed, and those of messengers and social networks."""
+"""Recognises host names in running text, and says which are allowed and which belong to social networks."""
 
 import re
 from typing import Final
@@ -82,7 +82,7 @@ def leads_to_account(host: str) -> bool:
 
 
 def allowed(case: Case) -> frozenset[str]:
-    """Returns the domains that links may lead to: the marketplace's own, and those that the policy allows."""
+    """Returns the domains to which links may lead: the marketplace's own domains and those that the policy allows."""
     market = case.facts.marketplace
     own = of_url(market.help_url.partition("//")[2])
     return case.policy.content.allowed_domains | market.domains | ({own} if own else frozenset())

@@ -51,7 +51,7 @@ _WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
 _OF_LINKS: Final = frozenset({ReasonCode.EXTERNAL_LINK, ReasonCode.LINKED_LOGO})
 _LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
-"""The most places to cut out of one text; a text with more such places is removed whole."""
+"""The maximum number of places to cut out of one text; a text with more such places is removed whole."""
 
 
 def of_attachments(case: Case) -> Iterator[ContentFinding]:
@@ -218,7 +218,7 @@ def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
 
 
 def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]) -> Iterator[Hit]:
-    """Yields the hits in the view of a text. Only the detectors whose clues occur in the view run."""
+    """Runs the detectors whose clues occur in the view of the text, and yields their hits."""
     view = text.view
     if Clue.LINK in seen:
         yield from (_in_disguise(text, hit) for hit in external_links.found(view, owner.domains))

@@ -16,7 +16,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.policy.content.finding import Hit
 
 _MOST: Final = 1_000
-"""The most numbers per text that are looked up in libphonenumber; each look-up takes 20 microseconds."""
+"""The maximum number of look-ups in libphonenumber for one text; each look-up takes 20 microseconds."""
 
 _KANJI: Final = "〇零一二三四五六七八九"
 _FIGURE: Final = rf"(?:[0-9{_KANJI}]|[oO](?=[-0-9oO]))"

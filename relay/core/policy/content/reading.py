@@ -21,7 +21,7 @@ from relay.core.policy.case import Case
 
 SUBJECT: Final = "subject"
 _MOST_CHARS: Final = 1_000_000
-"""The most characters of one text that are judged; the rest is ignored."""
+"""The maximum number of characters of one text that are judged; all characters after them are ignored."""
 
 # Mail programs show a message or multipart that could not be split as plain text.
 _TEXT: Final = ("text/", "multipart/", "message/rfc822", "message/global", "application/xhtml+xml")

@@ -16,7 +16,7 @@ from relay.core.policy.content.reading import Text
 
 _ENOUGH: Final = 1.0
 _LONGEST_STATUS: Final = 1_200
-"""The most characters of a status copy; a longer text says more than a status mail of the marketplace."""
+"""The maximum number of characters in a copy of a status mail; a longer text says more than a status mail."""
 
 
 def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:

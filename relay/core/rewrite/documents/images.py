@@ -1,7 +1,7 @@
 """Cleans pictures: segments of JPEG, chunks of PNG and WebP, blocks of GIF.
 
 TIFF and HEIF files refer to their data by offset and have modules of their own. For each format a list names the pieces
-that are kept, which are those that draw the picture. Data after the end of a picture is removed too, because phones
+that draw the picture, and only these pieces are kept. Data after the end of a picture is removed too, because phones
 store films and thumbnails there.
 """
 

@@ -1,6 +1,6 @@
-"""Keeps ranges of a file and fills the rest with zeros.
+"""Keeps ranges of a file and overwrites all other octets with zeros.
 
-This serves formats that refer to data by offset, because in their files no octet may be removed.
+The function is for formats that refer to data by offset, because no octet may be removed from such files.
 """
 
 from collections.abc import Iterable, Iterator

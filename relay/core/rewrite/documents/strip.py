@@ -36,7 +36,7 @@ _SILENT: Final = (b"BM",)  # Windows bitmaps hold no such data
 
 
 def apply(draft: Draft, plan: Plan) -> Draft:
-    """Returns the draft with pictures and documents replaced by cleaned ones.
+    """Returns the draft with attached pictures and documents replaced by their cleaned forms.
 
     A file that could not be cleaned stays unchanged, and a `Change` names the cause.
     """

@@ -64,7 +64,8 @@ def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
 def _shown(part: Part) -> list[Part]:
     """Returns the text parts that need a footer so that every mail program shows it.
 
-    They are the text parts of each alternative. Of parts that follow each other, only the first one with a text counts.
+    They are the text parts of each alternative. Of parts that follow each other, only the first part with a text
+    counts.
     """
     kind = part.content_type
     if not part.children:
@@ -255,7 +256,7 @@ def _appended(draft: Draft, part: bytes, added: Change) -> Draft:
 
 
 def _wrapped(draft: Draft, plan: Plan, part: bytes, added: Change) -> Draft:
-    """Returns the draft as a multipart: its first part is the unchanged mail, its second part the footer."""
+    """Returns the draft as a multipart; its first part is the unchanged mail, and its second part is the footer."""
     root = draft.root
     boundary = f"=_{keyed.base32(keyed.tag(plan.thread_key, 'boundary', plan.message_id, size=15))}"
     line = mime.boundary_line(boundary)

@@ -138,7 +138,7 @@ class _Text:
         """Returns one edit that replaces the whole text by the text without hidden values.
 
         The text is searched again after each replacement. This is needed for codecs in which a character has no octets
-        of its own (UTF-7, HZ), and for an address that appears only after another one around it was removed.
+        of its own (UTF-7, HZ), and for an address that appears only after another address around it was removed.
         """
         for _ in range(_ROUNDS):
             hits = self._search(text)
@@ -151,8 +151,8 @@ class _Text:
 def _may_be_another(octets: bytes, codec: str) -> bool:
     """Returns whether the declared charset may be wrong.
 
-    It is surely right if the octets decode without an error to characters of several octets, because that does not
-    happen by chance.
+    The charset is surely right if the octets decode without an error to characters of several octets, because that does
+    not happen by chance.
     """
     if octets.isascii():
         return False

@@ -150,9 +150,9 @@ def addresses(disguise: frozenset[tuple[str, str]], domains: frozenset[tuple[str
 class HiddenValues:
     """The values that must be hidden in one message.
 
-    `content_ids` maps old Content-IDs to new ones, both without brackets. `names` are real names; they are hidden in
-    places for names, and in running text only if `names_in_text` is true. `domain` and `key` are used to make new ids
-    for ids that name a machine.
+    `content_ids` maps old Content-IDs to new Content-IDs, both without brackets. `names` are real names; they are
+    hidden in places for names, and in running text only if `names_in_text` is true. `domain` and `key` are used to make
+    new ids for ids that name a machine.
     """
 
     addresses: Addresses

@@ -15,7 +15,7 @@ from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
 _SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
 AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
-"""The pattern for the end of a domain. A capital letter after a dot mostly begins a sentence and not a label."""
+"""The pattern for the end of a domain. After a dot, a capital letter usually begins a sentence and not a label."""
 # An address literal has the tag `IPv6:` (RFC 5321 §4.1.3).
 _IPV6: Final = re.compile(
     r"(?:(?<=ipv6:)|(?<![0-9A-Za-z:.]))(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3}(?![0-9A-Za-z:])",

@@ -1,4 +1,4 @@
-"""Defines the occurrence of a hidden value in a text, which is an edit with the kind of the hidden value."""
+"""Defines the occurrence of a hidden value in a text: an edit with the kind of the hidden value."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

@@ -66,7 +66,7 @@ def may_stay(name: str, place: Place) -> bool:
 
 
 def renewed_content_ids(content: bytes, root: Part, domain: str, key: bytes) -> dict[str, str]:
-    """Returns the new Content-IDs by the old ones, both without brackets.
+    """Returns a mapping from old to new Content-IDs, both without brackets.
 
     An id that cannot name a machine and an id at the relay's own `domain` are left out.
     """

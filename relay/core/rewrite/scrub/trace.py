@@ -69,8 +69,8 @@ def hosts(
 ) -> tuple[str, ...]:
     """Returns the host names and IP addresses to hide, in lower case, the longest first.
 
-    They come from the message and from the messages inside it, which are usually the writer's too. Names at the `own`
-    domains belong to the relay and are left out.
+    They come from the message and from the messages inside it, because the writer usually wrote these messages too.
+    Names at the `own` domains belong to the relay and are left out.
     """
     told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
     values = [(field.name, content[field.value_start : field.end]) for field in told]
