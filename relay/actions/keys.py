@@ -144,7 +144,7 @@ def is_over(key: DkimKey, expire_s: float, now: datetime) -> bool:
 
 
 async def all_keys(context: ActionContext, marketplaces: Sequence[Marketplace]) -> AsyncIterator[DkimKey]:
-    """Yields the keys of all domains of the marketplaces, with the retired keys."""
+    """Yields the keys of all domains of the marketplaces, also the retired keys."""
     for domain in (domain for one in marketplaces for domain in sorted(one.domains)):
         for key in await context.store.dkim_keys.of_domain(domain):
             yield key

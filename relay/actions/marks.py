@@ -21,7 +21,7 @@ async def not_important(actor: Actor, context: ActionContext, message_id: str) -
     """Records the statement that a seller's message did not deserve its mark of importance.
 
     The seller gets points of misuse (R-POL-06). The staff and the buyer of the pair may do this. Returns True, or False
-    with nothing changed if the statement was made before. Raises NotFoundError if the message is not a seller's.
+    with nothing changed if the statement was made before. Raises NotFoundError if the message is not from a seller.
     """
     about = await messages.subject(actor, context, Right.MARK_NOT_IMPORTANT, message_id, MessageParty.ADDRESSEE)
     marketplace = context.marketplaces.by_id.get(about.message.marketplace_id)

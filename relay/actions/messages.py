@@ -1,4 +1,4 @@
-"""The messages on which actions work: the owners of a message, and reading its text (R-REC-06)."""
+"""Actions on messages: the check of who may act on a message, and reading its text (R-REC-06)."""
 
 from dataclasses import dataclass, replace
 from enum import Enum

@@ -27,7 +27,7 @@ class PartyUpdate:
     time_zone: str | None = None
     """A buyer's IANA time zone, such as Asia/Tokyo; "" for the time zone of the policy."""
     quiet_hours: str | None = None
-    """A buyer's quiet hours, such as "22:00-07:00"; "off" for no quiet hours, "" for the policy's."""
+    """A buyer's quiet hours, such as "22:00-07:00"; "off" for none, "" for the quiet hours of the policy."""
     product_support: bool | None = None
     """Whether a seller answers product questions about orders that the operator fulfils."""
 
@@ -146,7 +146,7 @@ async def read_mailboxes(
 ) -> Mapping[str, str | None]:
     """Returns the current real mailbox of each party by the party's id; None for a party without a mailbox.
 
-    Before that, an entry in the audit log records for each party that the mailbox is read.
+    Before the mailboxes are returned, an entry in the audit log for each party records that its mailbox is read.
     """
     actor.require(Right.READ_ADDRESSES)
     why = grounds.recorded()

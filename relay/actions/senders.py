@@ -92,7 +92,7 @@ def domain_entry(actor: Actor, context: ActionContext, party: Party, *, confirme
 async def read_confirmed_domains(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[str]:
     """Returns the signing domains that the party has confirmed.
 
-    Before that, an entry in the audit log records that they are read.
+    Before the domains are returned, an entry in the audit log records that they are read.
     """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.confirmed_domains(party.id)
@@ -101,7 +101,7 @@ async def read_confirmed_domains(actor: Actor, context: ActionContext, party: Pa
 async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Sender]:
     """Returns the party's list of senders with their addresses.
 
-    Before that, an entry in the audit log records that the list is read.
+    Before the list is returned, an entry in the audit log records that it is read.
     """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.of_party(party.id)
@@ -110,7 +110,7 @@ async def read(actor: Actor, context: ActionContext, party: Party, grounds: Grou
 async def read_pending(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> Sequence[Pending]:
     """Returns the party's senders that wait for a decision, with their addresses.
 
-    Before that, an entry in the audit log records that they are read.
+    Before the senders are returned, an entry in the audit log records that they are read.
     """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.pending(party.id)

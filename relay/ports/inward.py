@@ -45,7 +45,7 @@ class StoreUnavailableError(UnavailableError):
         self.fault = fault
 
     def copy(self) -> "StoreUnavailableError":
-        """Returns an equal error, so that each caller can raise its own: a traceback belongs to one place."""
+        """Returns an equal error, so that each caller raises an object of its own, with a traceback of its own."""
         return StoreUnavailableError(self.words, code=self.code, fault=self.fault)
 
 

@@ -285,8 +285,8 @@ class Settlement:
 class ReportSource:
     """The client and the envelope of a report, for the encrypted part of the record.
 
-    `names` are the host names of the client whose addresses include the client's. `signers` are the domains of the
-    valid DKIM signatures.
+    `names` are the host names of the client whose addresses include the client's address. `signers` are the domains of
+    the valid DKIM signatures.
     """
 
     client_ip: str

@@ -195,7 +195,7 @@ def _writer_key(
 
 
 def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
-    """Yields the id of an order, or a kind, for each tag that names one. Other tags are left out.
+    """Yields the id of the order, or the kind, that each tag names. Tags that name neither are left out.
 
     Therefore a text that somebody typed as a tag never enters the record.
     """

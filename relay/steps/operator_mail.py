@@ -101,8 +101,8 @@ def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) ->
 def _client(incoming: Incoming) -> str:
     """Returns the name under which a client without a login is counted.
 
-    The name is the network of the client's address. If another mail server stands in front of the relay, all clients
-    have that server's address; then the name is the domain of MAIL FROM.
+    The name is the network of the client's address. If another mail server is in front of the relay, all clients have
+    that server's address; then the name is the domain of MAIL FROM.
     """
     peer = incoming.peer
     if _is_front(peer):

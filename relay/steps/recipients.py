@@ -25,8 +25,8 @@ class _Resolved:
     """The values that every kind of recipient has.
 
     `policy` is the policy in force when the message was received. `local_part` and `domain` come from the first address
-    that reaches the recipient, and are folded and without the tag. `tags` are the different tags of all such addresses
-    as they were typed, in order.
+    that reaches the recipient, and are folded and without the tag. `tags` are the different tags of all addresses that
+    reach the recipient, as they were typed, in order.
     """
 
     message_id: str

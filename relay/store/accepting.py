@@ -326,7 +326,7 @@ def report(engine: Engine, written: Sequence[Rows]) -> None:
 def _take(batch: Sequence[Rows]) -> Work[None]:
     """Stores the signatures, sorted, so that two nodes never wait for each other.
 
-    Raises _OvertakenError if one of them is stored already, or stands twice in the batch. The engine then writes each
+    Raises _OvertakenError if one of them is stored already, or is twice in the batch. The engine then writes each
     transaction of the batch alone.
     """
     taken = sorted(row for rows in batch for row in rows.signatures)

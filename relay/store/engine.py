@@ -165,7 +165,7 @@ class Engine(ABC):
 
 
 def _batch_size(waiting: Sequence[_Job]) -> int:
-    """Returns how many of the waiting writes go into the next transaction."""
+    """Returns the number of waiting writes that the next transaction contains."""
     if waiting[0].alone:
         return 1
     return next((at for at, job in enumerate(waiting[:_BATCH]) if job.alone), _BATCH)

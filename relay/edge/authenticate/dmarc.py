@@ -23,7 +23,7 @@ async def discover(resolver: Resolver, domain: str) -> Discovery:
 def may_align(author: Discovery, domain: str) -> bool:
     """Returns whether a folded domain is the author's organizational domain or below it.
 
-    A domain for which this is False is never aligned.
+    Any other domain is never aligned.
     """
     return f".{domain}".endswith(f".{author.organization}")
 

@@ -37,7 +37,7 @@ class _Evidence:
     """The results of all methods for one message.
 
     `author` is None if DNS did not answer about the From domain. `reported` are the results of a trusted front host, or
-    None; if they are given, `identifiers` come from them.
+    None. If there are such results, `identifiers` are taken from them.
     """
 
     identifiers: Sequence[Identifier]

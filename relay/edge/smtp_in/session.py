@@ -211,7 +211,10 @@ class ServerSession(Transaction):
             return party_id
 
     async def _refuse_login(self) -> NoReturn:
-        """Answers a wrong password, with a delay that grows with each one. Raises ProtocolFault or Hangup."""
+        """Answers a wrong password, with a delay that grows with each wrong password.
+
+        Raises ProtocolFault or Hangup.
+        """
         self._failed_logins += 1
         await self._delay(self._context.guard.failed_login_delay_s(self._client))
         if self._failed_logins >= _LOGIN_TRIES:

@@ -1,4 +1,4 @@
-"""The places for heavy work: a limited number for all parties and for each party, with a limited queue before them."""
+"""The places for heavy work, limited in number for all parties together and for each party, with a limited queue."""
 
 import asyncio
 import contextlib

@@ -11,7 +11,7 @@ These rules hold for all parts:
   changed nothing. A read leaves out values that cannot be decrypted any more, or returns them empty or as None.
 - A look-up whose result may be None returns None if the wanted thing does not exist.
 - The store folds addresses and domains that are given as they were written, and raises AddressError (a ValueError) for
-  text that is not an address. A method whose argument must be folded already says so.
+  text that is not an address. The docstring of a method whose argument must be folded already says "folded".
 - A read sees everything that this process or another one has committed before the call.
 - A look-up costs a few rows found by an index. The docstring of a method that may read many rows says "bulk read"; such
   a read never blocks the event loop.

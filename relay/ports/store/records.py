@@ -81,7 +81,10 @@ class RecordStore(Protocol):
         ...
 
     async def note_view(self, message_id: str, data: ViewData) -> None:
-        """Adds a VIEWED event: a person has read the body of the message (R-REC-06). Each call adds an event."""
+        """Adds a VIEWED event, because a person has read the body of the message (R-REC-06).
+
+        Each call adds an event.
+        """
         ...
 
 
@@ -114,7 +117,7 @@ class ThreadStore(Protocol):
         ...
 
     async def has_open_question(self, pair_id: str) -> bool:
-        """Returns whether the newest relayed message of the pair is the buyer's, so that an answer is missing.
+        """Returns whether the buyer wrote the newest relayed message of the pair, so that an answer is missing.
 
         Automatic messages and messages that were sent to the operator are left out (R-POL-13).
         """
