@@ -297,7 +297,10 @@ class Daemon:
             self._listeners.append((section.tls, listener))
 
     async def _close_listeners(self) -> None:
-        """Stops all listeners at the same time, so that none accepts sessions while another one waits for its own."""
+        """Stops all listeners at the same time.
+
+        Otherwise a listener would accept sessions while another listener waits for its sessions to end.
+        """
         await asyncio.gather(*(listener.stop(_GRACE_S) for _, listener in self._listeners))
 
     def _web_app(self, counters: Counters) -> Starlette:

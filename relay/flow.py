@@ -268,7 +268,8 @@ def _unreadable(recipient: Recipient, error: HeadError | MimeError | TooHeavyErr
 def reply(result: RecipientResult, *, rejects: bool) -> Reply:
     """Returns the SMTP reply about one recipient.
 
-    A merged address gets the reply of the recipient it was merged into.
+    A merged address gets the reply of the recipient into which it was merged. With `rejects`, returned mail is answered
+    with 5xx.
     """
     match result:
         case Refused(recipient=recipient, reason=reason):

@@ -147,7 +147,7 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent:
-    """The note that a party was sent a notice, by which a similar notice is left out for a while.
+    """The entry in the notice log for a notice to a party. A similar notice is left out for a while after it.
 
     `topic` is a text that names the kind of notice and the id of its subject, such as a message.
     """

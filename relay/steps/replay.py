@@ -79,9 +79,10 @@ class _Course:
 async def replay(
     store: Store, marketplace: Marketplace, candidate: Policy, since: datetime, until: datetime, now: datetime
 ) -> AsyncIterator[Replayed]:
-    """Yields each message between two parties that was received from `since` to `until`, the oldest first.
+    """Yields each message between two parties that was received in the given time, the oldest first.
 
-    Each message is judged under the policy in force at `now` and under the candidate. Raises UnavailableError.
+    The time begins at `since`, and ends before `until`. Each message is judged under the policy in force at `now` and
+    under the candidate. Raises UnavailableError.
     """
     courses = _Course(marketplace.policy_at(now)), _Course(candidate)
     async for message_id in store.records.ids_between(marketplace.id, since, until):

@@ -61,7 +61,7 @@ class SqlHolds(StorePart):
         return (yield from self._move_held(held, _RELEASED, HoldData(by=by)))
 
     def resolve(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
-        """Moves the held mail of senders whose state has changed, in the same transaction.
+        """Releases or returns the held mail of senders whose state has changed, in the same transaction.
 
         APPROVED releases the mail that waits only for the decision about the sender, in the order of reception; mail
         that waits for another decision stays held. BLOCKED returns all held mail. Other states change nothing.
@@ -84,10 +84,10 @@ class SqlHolds(StorePart):
             yield from self._move_held(held, _GAVE_WAY, MarkData(mark=Mark.GAVE_WAY))
 
     def _move_held(self, held: Sequence[Row], decision: _Decision, data: HoldData | MarkData) -> Work[int]:
-        """Moves the items and their messages, adds an event for each message, and returns the number of messages.
+        """Changes the state of the items and their messages, adds an event for each message, and returns their number.
 
-        Each item that is released to one recipient refers to the item before it, so that they are sent one by one (see
-        `claim`).
+        Each item that is released to one recipient refers to the item that was released before it, so that
+        `QueueStore.claim` leases them one by one.
         """
         now = self._clock.now()
         moved: list[str] = []

@@ -41,7 +41,7 @@ class SqlRecords(StorePart):
         return _summary_of(row) if row else None
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """Returns the decrypted record, or None; also None if the content cannot be decrypted any more."""
+        """Returns the decrypted record; None if it does not exist or its content cannot be decrypted any more."""
         summary = await self.summary(message_id)
         if summary is None:
             return None

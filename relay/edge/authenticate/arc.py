@@ -1,7 +1,7 @@
 """ARC chains of incoming mail (RFC 8617 §5.2), verified by dkimpy.
 
-An ARC set is the seal, the signature and the results that one server has added. Before the verification the keys of all
-seals are fetched, and the key of the newest signature, because of the signatures only the newest must be valid.
+An ARC set is the seal, the signature and the results that one server has added. Before the verification, the keys of
+all seals and the key of the newest signature are fetched. Older signatures need not be valid.
 """
 
 from collections.abc import Iterator, Mapping

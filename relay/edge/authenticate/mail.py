@@ -85,10 +85,10 @@ class _Written:
     root: Part
 
     def finding(self, aligned: Sequence[Identifier], passing: Sequence[Identifier], *, sealed: bool) -> _Finding:
-        """Returns the judgement if only signatures prove the writer.
+        """Returns the judgement for a message whose writer is proven only by signatures.
 
         `aligned` are the valid signatures in alignment with From, at least one. `passing` are all valid signatures of
-        the organization.
+        the organization. `sealed` means that the signature comes from an ARC set of a trusted sealer.
         """
         known = _signatures(aligned)
         if len(known) < len(aligned):

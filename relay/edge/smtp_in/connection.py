@@ -365,8 +365,8 @@ class Connection(SMTP):
     async def _interruptible(self, limit_s: float | None, work: Callable[[], Awaitable[T]]) -> T:
         """Returns the result of `work`, a wait that the method `end` may interrupt.
 
-        Raises Hangup if the session must end, and TimeoutError after `limit_s` seconds. It is not a context manager,
-        because one that is made from a generator takes longer than all the rest of a short wait.
+        Raises Hangup if the session must end, and TimeoutError after `limit_s` seconds. This is not a context manager,
+        because a context manager that is made from a generator takes longer than all the rest of a short wait.
         """
         if hangup := self._due_hangup():
             raise hangup

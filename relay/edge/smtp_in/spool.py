@@ -31,9 +31,9 @@ class Spool:
         self._sealed_bytes: list[int] = []
 
     def add(self, piece: bytes) -> None:
-        """Writes the next piece.
+        """Encrypts the next piece and writes it.
 
-        The nonce is the number of the piece, which never repeats because each file has its own key.
+        The number of the piece is the nonce of its encryption. This is safe because each file has a key of its own.
         """
         sealed = self._cipher.encrypt(_nonce(len(self._sealed_bytes)), piece, None)
         view = memoryview(sealed)

@@ -237,7 +237,10 @@ class Transaction(Connection):
         return await asyncio.shield(task)
 
     async def _replies_in_turn(self, incoming: Incoming, received: IncomingContent) -> list[Reply]:
-        """Returns the replies to a big message, which waits until there is memory for its whole content."""
+        """Waits until there is memory for the whole content of a big message, and returns the replies to the message.
+
+        After too long a wait each reply is a temporary refusal.
+        """
         client = self._data_client()
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(received.close)
