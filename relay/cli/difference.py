@@ -15,7 +15,10 @@ _CONTEXT: Final = 2
 
 
 def tell(original: bytes, relayed: bytes, changes: Sequence[Change], *, as_json: bool) -> None:
-    """Prints the changes, and the differences between the original and the relayed form of a message."""
+    """Prints the changes and the differences between the original and the relayed form of a message.
+
+    The output is text for people or, with `as_json`, a JSON object.
+    """
     listed = [
         {"what": one.what, "where": one.where or "message", "bytes": f"{one.start}-{one.end}", "why": one.why}
         for one in changes

@@ -43,7 +43,10 @@ _SEVERITY: Final = (Action.RELAY, Action.HOLD, Action.RETURN)
 def decide(
     incoming: Incoming, head: Head, root: Part, facts: Facts, writer: Writer, policy: Policy, now: datetime
 ) -> Verdict:
-    """Returns the verdict on a new message for one recipient; `root` is the parsed content of `incoming`."""
+    """Returns the verdict on a new message for one recipient.
+
+    `root` is the parsed content of `incoming`, and `now` is the time of the decision.
+    """
     case = bypass.exempted(
         Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
     )
@@ -173,7 +176,7 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
         return verdict
     leaves_at = max(limit.not_before, verdict.not_before or limit.not_before)
     if verdict.counted and not case.facts.is_check:
-        leaves_at = max(leaves_at, quotas.reset_at(case))  # it counts for the day on which it leaves
+        leaves_at = max(leaves_at, quotas.reset_at(case))  # the message counts for the day on which it is sent
     return replace(
         verdict,
         action=Action.HOLD,
@@ -195,7 +198,8 @@ def is_loop(reasons: Sequence[Reason]) -> bool:
 def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
     """Returns the time at which waiting mail is sent without a person's decision.
 
-    Returns None if the mail is sent at once, if it is returned, or if a person must decide.
+    `deciding` are the findings with the action of the verdict. Returns None if the mail is sent at once, if it is
+    returned, or if a person must decide.
     """
     times = [finding.not_before for finding in deciding]
     known = [time for time in times if time is not None]

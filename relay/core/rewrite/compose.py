@@ -18,8 +18,8 @@ def received(*, by: str, protocol: str, record_id: str, at: datetime) -> str:
 def header(rewritten: bytes, *, to: str, received: str | None, at: datetime) -> bytes:
     """Returns the whole header block, without its empty line and without signatures.
 
-    `at` becomes the date if the mail has no Date field that can be read (RFC 5322 §3.6). Raises AddressError if `to` is
-    not an address.
+    It consists of Received (unless `received` is None), To, and the fields of `rewritten`. `at` becomes the date if the
+    mail has no Date field that can be read (RFC 5322 §3.6). Raises AddressError if `to` is not an address.
     """
     lines = [f"Received: {received}\r\n"] if received else []
     lines.append(f"To: {_addr_spec(to)}\r\n")

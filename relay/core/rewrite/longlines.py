@@ -100,7 +100,7 @@ def _encode(draft: Draft, part: Part) -> Draft:
 
 
 def _declare(draft: Draft, part: Part, line: bytes) -> Draft:
-    """Returns the draft with the new transfer encoding named in the header of the part."""
+    """Returns the draft with the new transfer encoding, the field `line`, in the header of the part."""
     name, _, value = line.partition(b":")
     if part is draft.root:
         others = tuple(field for field in draft.fields if field[0].lower() != "content-transfer-encoding")

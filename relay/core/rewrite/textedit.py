@@ -79,7 +79,7 @@ def _quoted_printable(line: bytes) -> bytes:
 
 
 def _in_place(body: TextBody, edits: Sequence[Edit[str]]) -> list[Edit[bytes]] | None:
-    """Returns edits of single ranges; None if the new text does not fit the charset and transfer encoding."""
+    """Returns edits of the raw body that keep its charset and transfer encoding; None if the new text does not fit."""
     if not all(_fits(edit.replacement, body) for edit in edits):
         return None
     widened = [_widened(body.text, edit) for edit in edits]
@@ -216,7 +216,10 @@ def redeclared(value: bytes, recoded: Recoded, default: str) -> bytes:
 
 
 def redeclared_header(header: bytes, recoded: Recoded, default: str) -> bytes:
-    """Returns the header block of a part with the new charset and encoding; it includes the empty line."""
+    """Returns the header block of a part, including the empty line, with the new charset and encoding.
+
+    `default` is the content type if the header names no type.
+    """
     kind = next((value for name, value, _ in _fields(header) if name == "content-type"), b"")
     return with_fields(
         header,

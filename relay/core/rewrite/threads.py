@@ -19,7 +19,10 @@ _LINE: Final = 76
 
 
 def opaque_id(message_id: str, key: bytes, domain: str) -> str:
-    """Returns the id, without brackets, that replaces a `message_id` which the pair does not know."""
+    """Returns the id, without brackets, that replaces a `message_id` which the pair does not know.
+
+    The id is a keyed hash of `message_id` at `domain`, so the same message always gets the same id.
+    """
     return f"{keyed.base32(keyed.tag(key, 'thread', message_id, size=15))}@{domain}"
 
 

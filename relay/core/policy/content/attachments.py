@@ -98,6 +98,7 @@ class _Judging:
         """Returns the reason code of the first faulty attachment in a nested message, or None.
 
         The caller decodes an encoded message too: RFC 2046 §5.2.1 forbids encoding here, but some programs decode it.
+        `depth` is the number of messages and archives around this message.
         """
         if depth >= _DEEPEST:
             return ReasonCode.ATTACHMENT_UNREADABLE

@@ -166,7 +166,7 @@ class _TextJudge:
                 action = ContentAction.HOLD  # nothing can be cut out of a subject
             if action is ContentAction.STRIP:
                 if hit.end <= cut_to:
-                    continue  # an earlier cut removes it
+                    continue  # an earlier cut removes this place too
                 cuts += 1
                 strip, cut_to = _strip(text, hit, whole=not hit.end or cuts > _MOST_CUTS), hit.end
                 if strip.end is None:

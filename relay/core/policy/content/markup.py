@@ -73,7 +73,7 @@ def found(source: str, owner: PairDomains) -> Iterator[Hit]:
         places = _places(source) if places is None else places
         start, end = _extent(source, places[value].popleft(), code) if places.get(value) else (0, 0)
         if end and start < logo_ends:
-            continue  # it is removed with the link around it
+            continue  # the link around it is removed with its whole content
         if code is ReasonCode.LINKED_LOGO:
             logo_ends = end
         yield Hit(code, start, end, host)

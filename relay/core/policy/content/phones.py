@@ -124,8 +124,8 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
 def _dialled(text: str, start: int, number: str, figures: str) -> tuple[str, str | None]:
     """Returns the number to dial and its region, which is None for a number with a country code.
 
-    The number is "" if the figures are not a number that people would dial. A foreign number must begin with `+` or
-    `00`, or must follow a word such as "call".
+    `number` begins at `start` in `text`; `figures` are its digits. The returned number is "" if people would not dial
+    it. A foreign number must begin with `+` or `00`, or must follow a word such as "call".
     """
     if number.startswith("+") and 8 <= len(figures) <= 15:
         return "+" + figures, None

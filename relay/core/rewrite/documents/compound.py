@@ -105,7 +105,10 @@ class Compound:
         return self._place(number + 1 << self._shift, self._shift)
 
     def _place(self, start: int, shift: int) -> tuple[int, int]:
-        """Returns the start and end offset of a sector. The last sector of a file may be cut off."""
+        """Returns the start and the end of the sector that begins at `start` and has 2 to the power `shift` octets.
+
+        The last sector of a file may be cut off after its last used octet.
+        """
         if start >= len(self.octets):
             raise UncleanableError(_DAMAGED)
         return start, min(start + (1 << shift), len(self.octets))

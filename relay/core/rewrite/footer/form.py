@@ -23,9 +23,10 @@ _STUFFED: Final = (" ", ">", "From ")  # RFC 3676 §4.4
 
 
 def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool) -> str:
-    """Returns the footer as plain text, to be appended to `text`.
+    """Returns the footer as plain text, to be appended to `text`, with line ends `newline`.
 
-    A link stands on a line of its own, below the line with its description.
+    A link stands on a line of its own, below the line with its description. `flowed` says that the text has the format
+    "flowed" (RFC 3676).
     """
     written = [_ABOVE]
     for line in lines:
@@ -43,7 +44,7 @@ def plain(lines: Sequence[FooterLine], text: str, newline: str, *, flowed: bool)
 
 
 def as_html(lines: Sequence[FooterLine], language: str, newline: str) -> str:
-    """Returns the footer as HTML, to be put at the end of a body element.
+    """Returns the footer as HTML, to be put at the end of a body element, with line ends `newline`.
 
     Each link has its own line, so that no line becomes too long.
     """

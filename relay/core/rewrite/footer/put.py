@@ -85,7 +85,8 @@ def _shown(part: Part) -> list[Part]:
 def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None, depth: int = 0) -> Draft:
     """Returns the draft with signed links removed from one part, and the footer below its text.
 
-    The edits of earlier passes are kept. `footer` is None if the part gets no footer.
+    The edits of earlier passes are kept. `footer` is None if the part gets no footer. `depth` is the number of encoded
+    messages around the part.
     """
     kind = body_kind.kind_of(draft.content, part)
     if not footer and (not links or kind is BodyKind.BINARY):
@@ -118,7 +119,8 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
 def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[bytes]]:
     """Returns edits of a raw body that contains an encoded message.
 
-    Links are removed from the encoded message in the same way as from the message around it.
+    Links are removed from the encoded message in the same way as from the message around it. `depth` is the number of
+    encoded messages around the part.
     """
     octets = encodings.decode(raw, part.encoding)
     content = octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")

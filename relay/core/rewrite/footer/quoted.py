@@ -67,7 +67,10 @@ def _plain_footers(text: str, links: Sequence[Edit[str]]) -> Iterator[Edit[str]]
 
 
 def _plain_end(text: str, at: int, depth: int, links: Sequence[Edit[str]]) -> int | None:
-    """Returns the end of the footer whose first mark ends at `at`, or None if the text there is not a footer."""
+    """Returns the end of the footer whose first mark ends at `at`, or None if the text there is not a footer.
+
+    `depth` is the number of quote marks (">") before the first mark. `links` are the edits that remove signed links.
+    """
     end, words = None, 0
     for number in range(_MOST_LINES):
         line_end = _line_end(text, at)

@@ -57,8 +57,8 @@ def scrub(raw: bytes, part: Part, kind: BodyKind, secrets: HiddenValues) -> tupl
 def scrub_binary(raw: bytes, encoding: str, secrets: HiddenValues) -> tuple[list[Edit[bytes]], list[Occurrence]]:
     """Returns edits of a raw body that is not text, and the occurrences that the edits hide.
 
-    The file in such a body is not opened here (R-REW-06). Only octets that a person can read in the raw mail are
-    searched.
+    `encoding` is the transfer encoding of the body. The file in the body is not opened here (R-REW-06). Only octets
+    that a person can read in the raw mail are searched.
     """
     if encoding == "base64":
         return hidden_in_noise(raw, encoding, secrets)

@@ -42,7 +42,10 @@ class _Domain:
         self._reach = max(map(len, self._names), default=0) + _LONGEST_TAG
 
     def before(self, text: str, at: int, *, whole: bool) -> tuple[int, str] | None:
-        """Returns the start of the mailbox name that ends at `at`, and its alias; None for an unknown name."""
+        """Returns the start of the mailbox name that ends at `at`, and its alias; None for an unknown name.
+
+        `whole` has the meaning that it has in `HiddenValues.find`.
+        """
         match = mailbox_pattern(self._names, whole=whole).search(text, max(0, at - self._reach), at)
         if match is not None:
             assert match.lastindex
@@ -121,7 +124,10 @@ def mailbox_pattern(names: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def domain_pattern(domains: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
-    """Returns the pattern of an at sign before one of the domains; group n is the n-th domain."""
+    """Returns the pattern of an at sign before one of the domains; group n is the n-th domain.
+
+    With `whole` no further label or letter may follow the domain.
+    """
     names = "|".join([f"({_domain_pattern(domain)})" for domain in domains])
     return re.compile(rf"@(?:{names}){AFTER if whole else ''}", re.IGNORECASE)
 

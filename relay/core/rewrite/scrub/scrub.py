@@ -70,7 +70,8 @@ def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
 def _outgoing(tree: Tree, draft: Draft, name: str, raw: bytes, boundary: str | None) -> bytes:
     """Returns the new value of a field of the outgoing header.
 
-    The changes are recorded with the range of the received field from which the outgoing field was made.
+    `boundary` is the new boundary of the message, or None if the boundary stays. The changes are recorded with the
+    range of the received field from which the outgoing field was made.
     """
     if name.lower() in _THREAD:
         return raw

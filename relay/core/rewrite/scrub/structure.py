@@ -68,7 +68,8 @@ def may_stay(name: str, place: Place) -> bool:
 def renewed_content_ids(content: bytes, root: Part, domain: str, key: bytes) -> dict[str, str]:
     """Returns a mapping from old to new Content-IDs, both without brackets.
 
-    An id that cannot name a machine and an id at the relay's own `domain` are left out.
+    The new ids are made with `key` and end in `@` and `domain`, the relay's own domain. An id that cannot name a
+    machine and an id that already ends in this domain are left out.
     """
     renewed = {}
     for part in root.walk():

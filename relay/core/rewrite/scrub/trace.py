@@ -69,8 +69,9 @@ def hosts(
 ) -> tuple[str, ...]:
     """Returns the host names and IP addresses to hide, in lower case, the longest first.
 
-    They come from the message and from the messages inside it, because the writer usually wrote these messages too.
-    Names at the `own` domains belong to the relay and are left out.
+    They come from the message, from `content_ids`, and from `hidden`, the hosts of the session. Messages inside the
+    message are searched too, because the writer usually wrote these messages too. Names at the `own` domains belong to
+    the relay and are left out.
     """
     told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
     values = [(field.name, content[field.value_start : field.end]) for field in told]

@@ -48,7 +48,10 @@ class Tree:
         self.changes: list[Change] = []
 
     def walk(self, root: Part, *, is_message: bool) -> None:
-        """Scrubs all parts under `root`. The header of `root` is scrubbed only if `root` is a nested message."""
+        """Scrubs all parts under `root`.
+
+        The header of `root` is scrubbed only if `is_message` is true, which says that `root` is a nested message.
+        """
         for place in structure.places(root, is_message=is_message):
             if place.part is not root or is_message:
                 self._header(place)
@@ -109,7 +112,10 @@ class Tree:
             self.note(hit, part.path, field.start, field.end)
 
     def value(self, name: str, raw: bytes, part: Part, boundary: str | None) -> tuple[bytes, list[Occurrence]]:
-        """Returns the new value of the field `name`, and the occurrences that were hidden."""
+        """Returns the new value of the field `name` of a part, and the occurrences that were hidden.
+
+        `raw` is the old value, and `boundary` is the new boundary of the part, or None if the boundary stays.
+        """
         if name == "content-type":
             return self._content_type(raw, part, boundary)
         if name == "content-transfer-encoding":
