@@ -99,7 +99,7 @@ class Rows:
     def add_notice(
         self, notice: OutgoingNotice, vault: Vault, holder: Key, *, owner: str = "", lease_until: int = 0
     ) -> None:
-        """Adds the item and the encrypted content of a notice. `holder` is the key of its holder."""
+        """Adds the item and the encrypted content of a notice. `holder` is the key of the notice's holder."""
         item, holder_id = notice.item, notice.key_holder_id
         self.items.append(item_row(item, holder_id, holder, owner=owner, lease_until=lease_until))
         self.add(seal_notice(item.id, holder_id, notice.content, vault, holder))

@@ -53,7 +53,7 @@ class IncomingContent:
         return self._spool is not None
 
     async def add(self, wire: bytes) -> None:
-        """Stores a piece. It must end at a place that `cut` has returned."""
+        """Stores a piece of the content. The piece must end at a position that `cut` has returned."""
         if self._fault is not None:
             return
         self._shares = self._shares or self._space.shares(self._client())

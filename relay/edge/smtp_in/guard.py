@@ -64,7 +64,10 @@ class Guard:
     # ------------------------------------------------------------ connections
 
     def add_listener(self, end_idle: Callable[[], None]) -> str:
-        """Returns the name of a new listener. `end_idle` is a function that ends its sessions without progress."""
+        """Returns the name of a new listener.
+
+        `end_idle` is a function that ends the listener's sessions without progress.
+        """
         name = str(len(self._end_idle))
         self._end_idle[name] = end_idle
         return name
