@@ -279,7 +279,7 @@ class Daemon:
         intake = SmtpIntake(self._services, logins)
         self._stack.push_async_callback(self._close_listeners)
         guard = Guard(limits=config.limits, networks=config.networks, counters=counters)
-        space = DataSpace(config.limits, directory, MemoryByteBudget())
+        space = DataSpace(config.limits, directory, MemoryByteBudget(), self._services.clock)
         for section in config.listener:
             listener = SmtpIn(
                 listener=section,

@@ -84,6 +84,7 @@ class SmtpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scarce_idle_s: Duration = 30
     command_idle_s: Duration = 300
     data_idle_s: Duration = 180
+    data_bytes_per_s: Positive = 500
     session_s: Duration = 3_600
     mime_parts: Positive = _MIME.parts
     mime_depth: Positive = _MIME.depth

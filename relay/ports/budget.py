@@ -18,11 +18,11 @@ class ByteBudget(Protocol):
     the share of its client. The limits come with each call. An implementation may count for several processes.
     """
 
-    def take(self, shares: Sequence[Share], size_bytes: int) -> bool:
+    def take(self, shares: Sequence[Share], size_bytes: int) -> Share | None:
         """Counts `size_bytes` in each of the shares, or in no share.
 
-        Returns True if the bytes were counted. Returns False, and counts nothing, if one of the shares would exceed its
-        limit.
+        Returns None if the bytes were counted. Returns a share that would exceed its limit, and counts nothing, if
+        there is one.
         """
         ...
 

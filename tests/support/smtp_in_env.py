@@ -164,7 +164,7 @@ class SmtpInEnv:
             clock=self.clock,
             observer=self.observer,
             guard=self.guard,
-            space=DataSpace(limits, self.spool_dir, self.budget),
+            space=DataSpace(limits, self.spool_dir, self.budget, self.clock),
         )
         self.listeners.append(listener)
         return self.run(listener.start())

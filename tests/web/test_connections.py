@@ -199,9 +199,13 @@ async def test_each_step_has_its_own_time(serve: Open, limit: str, content: byte
     assert site.refused == reasons
 
 
-@pytest.mark.parametrize("content", [b"GET /he", GET % b"healthz"], ids=["within a head", "between requests"])
+@pytest.mark.parametrize(
+    "content",
+    [b"GET /he", GET % b"healthz", b"POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nhe"],
+    ids=["within a head", "between requests", "within a body"],
+)
 async def test_a_byte_now_and_then_lengthens_no_step(serve: Open, content: bytes) -> None:
-    site = await serve(head_s=0.1, idle_s=0.1)
+    site = await serve(head_s=0.1, idle_s=0.1, body_s=0.1)
     client = site.connect(content=content)
     rest = asyncio.create_task(client.rest())
     with contextlib.suppress(OSError):

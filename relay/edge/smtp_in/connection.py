@@ -404,18 +404,21 @@ class Connection(SMTP):
     async def _read_line(self, most: int = _LINE_BYTES) -> str:
         """Returns the next line of at most `most` bytes without its line end.
 
-        An AUTH command may be longer if logins are offered. Raises ProtocolFault if it is not a line of text (R-IN-04),
-        and Hangup.
+        The line must be complete within `limits.command_idle_s`. An AUTH command may be longer if logins are offered.
+        Raises ProtocolFault if it is not a line of text (R-IN-04), and Hangup.
         """
         if self._replies_bytes > _CHUNK:
             await self._flush(self._limits.command_idle_s)
         buffer, too_long = self._buffer, False
+        left_s, now_s = self._limits.command_idle_s, self._context.clock.monotonic_s
         while (end := buffer.find(b"\n")) < 0:
             most = max(most, self._longest_command(buffer))
             if len(buffer) > most:
                 too_long = True
                 buffer.clear()
-            await self._fill(self._limits.command_idle_s)
+            since_s = now_s()
+            await self._fill(left_s)
+            left_s += since_s - now_s()
         line = bytes(buffer[: end + 1])
         del buffer[: end + 1]
         if too_long or (len(line) > most and len(line) > self._longest_command(line)):

@@ -5,12 +5,11 @@ unread mail until its transaction has ended.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
-from relay import ports
 from relay.edge.smtp_in.grammar import ProtocolFault
-from relay.edge.smtp_in.space import DataClient, DataSpace
+from relay.edge.smtp_in.space import DataClient, DataSpace, UnreadMail
 from relay.edge.smtp_in.spool import Spool
 
 LINE_END: Final = b"\r\n"
@@ -30,19 +29,23 @@ class IncomingContent:
     is the last piece of the content; if the message is not in a file, this is the whole content.
     """
 
-    def __init__(self, space: DataSpace, client: Callable[[], DataClient], limit_bytes: int) -> None:
+    def __init__(
+        self, space: DataSpace, client: Callable[[], DataClient], limit_bytes: int, *, end: Callable[[], None]
+    ) -> None:
         """Prepares an empty content.
 
-        `client()` returns the client for whom the bytes count. It is called only for a big message.
+        `client()` returns the client for whom the bytes count. It is called only for a big message. `end()` is called
+        if the message must give its space to a faster one.
         """
         self._space = space
         self._client = client
-        self._shares: Sequence[ports.Share] = ()
+        self._end = end
+        self._begun_at_s = space.now_s()
+        self._unread: UnreadMail | None = None
         self._limit_bytes = limit_bytes
         self._fault: ProtocolFault | None = None
         self._spool: Spool | None = None
         self._writing: asyncio.Future[None] | None = None
-        self._counted_bytes = 0
         self._is_begun = False
         self.last = b""
         self.size_bytes = 0
@@ -56,12 +59,12 @@ class IncomingContent:
         """Stores a piece of the content. The piece must end at a position that `cut` has returned."""
         if self._fault is not None:
             return
-        self._shares = self._shares or self._space.shares(self._client())
+        if self._unread is None:
+            self._unread = self._space.begin(self._client(), self._begun_at_s, self._give_way)
         try:
             piece = self._accepted(wire)
-            if not self._space.budget.take(self._shares, len(piece)):
+            if not self._space.take(self._unread, len(piece)):
                 raise no_space()
-            self._counted_bytes += len(piece)
             self._writing = asyncio.get_running_loop().run_in_executor(None, self._write, piece)
             await asyncio.shield(self._writing)
         except ProtocolFault as fault:
@@ -76,6 +79,8 @@ class IncomingContent:
         if self._fault is not None:
             raise self._fault
         self.last = self._accepted(wire)
+        if self._unread is not None:
+            self._space.complete(self._unread)
 
     async def whole(self) -> bytes:
         """Returns the whole content of a message that is in a file. Raises OSError."""
@@ -89,14 +94,19 @@ class IncomingContent:
         else:
             self._free()
 
+    def _give_way(self) -> None:
+        self._fault = no_space()
+        self.close()
+        self._end()
+
     def _free(self, writing: "asyncio.Future[None] | None" = None) -> None:
         if writing is not None and not writing.cancelled():
             writing.exception()  # nobody else reads the result, because the session has ended
         if self._spool is not None:
             self._spool.close()
             self._spool = None
-        self._space.budget.release(self._shares, self._counted_bytes)
-        self._counted_bytes = 0
+        if self._unread is not None:
+            self._space.release(self._unread)
 
     def _accepted(self, wire: bytes) -> bytes:
         """Returns the content of the next piece, and adds it to the size of the message. Raises ProtocolFault."""

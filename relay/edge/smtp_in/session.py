@@ -4,6 +4,7 @@ A command that is refused raises `ProtocolFault`. Any other exception becomes a 
 the session continues. Replies have enhanced status codes, except greetings and 3xx replies (RFC 2034 §4).
 """
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.transaction import Transaction
 
 _LOGIN_TRIES: Final = 5
+_TURN: Final = 32
+"""The number of commands after which the other sessions get a turn of the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class ServerSession(Transaction):
         self._commands += 1
         if self._commands > self._limits.commands_per_session:
             raise Hangup("commands", "421 4.7.0 too many commands, closing")
+        if self._commands % _TURN == 0:  # a client that sends many at once does not keep the others waiting
+            await asyncio.sleep(0)
         verb, _, argument = line.partition(" ")
         command = _COMMANDS.get(verb.upper())
         if command is None:

@@ -1,20 +1,27 @@
 """Space for incoming mail: the bytes that may be received, and the bytes that may be judged, at one time (R-IN-06).
 
 A message of at most `data.PIECE_BYTES` takes nothing of this space, because the number of connections limits such
-messages.
+messages. If a share of the space is full, the slowest message in it is ended in favour of a faster one. So clients that
+send slowly on purpose cannot keep the mail of others out.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from weakref import WeakValueDictionary
 
 from relay import config, ports
 from relay.core.networks import Address, client_key
 from relay.steps.room import Room
+
+_SLOW_S: Final = 1
+"""A message whose latest piece came within this time is never ended in favour of another one."""
+_SLOWER: Final = 2
+"""A message is ended in favour of another one if its current piece has taken this many times as long."""
 
 
 class MemoryByteBudget:
@@ -23,11 +30,12 @@ class MemoryByteBudget:
     def __init__(self) -> None:
         self._used: Counter[str] = Counter()
 
-    def take(self, shares: Sequence[ports.Share], size_bytes: int) -> bool:
-        if any(self._used[share.name] + size_bytes > share.limit_bytes for share in shares):
-            return False
+    def take(self, shares: Sequence[ports.Share], size_bytes: int) -> ports.Share | None:
+        for share in shares:
+            if self.used(share.name) + size_bytes > share.limit_bytes:
+                return share
         self._used.update({share.name: size_bytes for share in shares})
-        return True
+        return None
 
     def release(self, shares: Sequence[ports.Share], size_bytes: int) -> None:
         for share in shares:
@@ -59,18 +67,100 @@ class DataClient:
         return cls(name=name, proven=is_free or login_party_id is not None, is_free=is_free)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class UnreadMail:
+    """A big message that is being received.
+
+    `size_bytes` is the space that it uses, and `piece_at_s` is the time at which its latest piece came. `give_way` ends
+    the message and releases its space.
+    """
+
+    client: DataClient
+    shares: Sequence[ports.Share]
+    piece_at_s: float
+    give_way: Callable[[], None]
+    size_bytes: int = 0
+
+
 class DataSpace:
     """The space that all listeners share. Big messages are received into files in `directory`."""
 
-    def __init__(self, limits: config.SmtpLimits, directory: Path, budget: ports.ByteBudget) -> None:
+    def __init__(
+        self, limits: config.SmtpLimits, directory: Path, budget: ports.ByteBudget, clock: ports.Clock
+    ) -> None:
         self.directory = directory
-        self.budget = budget
+        self._budget = budget
+        self._clock = clock
         self._limits = limits
+        self._receiving: set[UnreadMail] = set()
         self._room = Room(limits.judged_bytes)
         self._room_of_unproven = Room(limits.judged_bytes // 2)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def shares(self, client: DataClient) -> tuple[ports.Share, ...]:
+    def now_s(self) -> float:
+        """Returns the time by which the speed of messages is measured."""
+        return self._clock.monotonic_s()
+
+    def begin(self, client: DataClient, begun_at_s: float, give_way: Callable[[], None]) -> UnreadMail:
+        """Returns a message that the client began to send at `begun_at_s`. It uses no space yet."""
+        return UnreadMail(client=client, shares=self._shares(client), piece_at_s=begun_at_s, give_way=give_way)
+
+    def take(self, mail: UnreadMail, size_bytes: int) -> bool:
+        """Takes space for the next piece of a message, and ends slower messages if a share is full.
+
+        Returns False, and takes nothing, if there is no space even so.
+        """
+        now_s = self.now_s()
+        took_s, mail.piece_at_s = now_s - mail.piece_at_s, now_s
+        while (full := self._budget.take(mail.shares, size_bytes)) is not None:
+            slow = self._slow(full, mail.client, took_s)
+            if not slow:
+                return False
+            slowest = min(slow, key=lambda one: one.piece_at_s)
+            self.complete(slowest)
+            slowest.give_way()
+        mail.size_bytes += size_bytes
+        self._receiving.add(mail)
+        return True
+
+    def complete(self, mail: UnreadMail) -> None:
+        """Marks a message as received. It keeps its space until `release`, and is not ended any more."""
+        self._receiving.discard(mail)
+
+    def release(self, mail: UnreadMail) -> None:
+        """Frees the space of a message. A second call does nothing."""
+        self.complete(mail)
+        self._budget.release(mail.shares, mail.size_bytes)
+        mail.size_bytes = 0
+
+    def has_space(self, client: DataClient, size_bytes: int) -> bool:
+        """Returns whether there is space for a message of this size if it comes faster than the slow ones."""
+        return all(self._fits(share, client, size_bytes) for share in self._shares(client))
+
+    def _fits(self, share: ports.Share, client: DataClient, size_bytes: int) -> bool:
+        needed = max(0, size_bytes - sum(mail.size_bytes for mail in self._slow(share, client, 0)))
+        if self._budget.take((share,), needed) is not None:
+            return False
+        self._budget.release((share,), needed)
+        return True
+
+    def _slow(self, share: ports.Share, client: DataClient, took_s: float) -> Sequence[UnreadMail]:
+        """Returns the messages of a share that may be ended in favour of a message whose piece took `took_s`.
+
+        `client` sends that message. A proven client loses its message only to a proven one, and a client without limits
+        loses it to nobody.
+        """
+        before_s = self.now_s() - max(_SLOW_S, took_s * _SLOWER)
+        return [
+            mail
+            for mail in self._receiving
+            if share in mail.shares
+            and mail.piece_at_s < before_s
+            and not mail.client.is_free
+            and (client.proven or not mail.client.proven)
+        ]
+
+    def _shares(self, client: DataClient) -> tuple[ports.Share, ...]:
         """Returns the shares of the budget in which the client's unread mail counts. Each has room for one message."""
         limits = self._limits
         shares = {"all": limits.unread_bytes}

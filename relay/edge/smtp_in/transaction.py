@@ -133,7 +133,9 @@ class Transaction(Connection):
         self._expect_space()
         self.say("354 end with a dot on a line by itself")
         hangup = None
-        received = IncomingContent(self._context.space, self._data_client, self._limits.message_bytes)
+        received = IncomingContent(
+            self._context.space, self._data_client, self._limits.message_bytes, end=self._end_for_faster_mail
+        )
         try:
             replies = await self._replies_to(received)
         except ProtocolFault as refused:
@@ -166,11 +168,15 @@ class Transaction(Connection):
 
     def _expect_space(self) -> None:
         """Raises ProtocolFault if there is no space now for the size that the client has declared."""
-        if self._declared_bytes > data.PIECE_BYTES:
-            budget, shares = self._context.space.budget, self._context.space.shares(self._data_client())
-            if not budget.take(shares, self._declared_bytes):
-                raise data.no_space()
-            budget.release(shares, self._declared_bytes)
+        if self._declared_bytes > data.PIECE_BYTES and not self._context.space.has_space(
+            self._data_client(), self._declared_bytes
+        ):
+            raise data.no_space()
+
+    def _end_for_faster_mail(self) -> None:
+        """Ends the session, because a faster message needs the space of its message."""
+        text = "421 4.3.1 too much large mail is being received at present, and this one comes slowly, try again later"
+        self.end(Hangup("slow_data", text), at_once=True)
 
     def _multiplies(self, size_bytes: int, recipients: int) -> bool:
         """Returns whether a message of this size has too many recipients. One recipient is always allowed."""
@@ -199,9 +205,11 @@ class Transaction(Connection):
     async def _read_data(self, received: IncomingContent) -> None:
         """Reads a message up to its end mark. Raises ProtocolFault after the end mark.
 
-        A message that is refused is read to its end and not kept.
+        A message that is refused is read to its end and not kept. The time that the client has left grows with each
+        byte, up to `limits.data_idle_s`, as with `smtpd_min_data_rate` of Postfix.
         """
-        buffer = self._buffer
+        buffer, limits, now_s = self._buffer, self._limits, self._context.clock.monotonic_s
+        left_s = limits.data_idle_s
         buffer[:0] = data.LINE_END  # the end of the DATA line, after which a dot ends an empty message
         searched = 0
         while (end := buffer.find(data.END_MARK, searched)) < 0:
@@ -211,7 +219,10 @@ class Transaction(Connection):
                 await received.add(bytes(memoryview(buffer)[:at]))
                 del buffer[:at]
                 searched = max(0, searched - at)
-            await self._fill(self._limits.data_idle_s)
+            since_s, before = now_s(), len(buffer)
+            await self._fill(left_s)
+            left_s += since_s - now_s() + (len(buffer) - before) / limits.data_bytes_per_s
+            left_s = min(left_s, limits.data_idle_s)
         with memoryview(buffer) as view:
             wire = bytes(view[: end + len(data.LINE_END)])
         del buffer[: end + len(data.END_MARK)]

@@ -1,17 +1,20 @@
 """R-IN-06, R-IN-10: every limit with its code, and nobody who must not be is cut off."""
 
+import asyncio
 import ipaddress
 import itertools
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import pytest
 
 from relay.config import Networks, SmtpLimits
 from relay.edge.counters import ProcessCounters
 from relay.edge.smtp_in import Guard
+from relay.edge.smtp_in.session import ServerSession
 from tests.support.dialogue import Dialogue
 from tests.support.fakes import ManualClock
-from tests.support.smtp_in_env import SmtpInEnv
+from tests.support.smtp_in_env import SmtpInEnv, wait_until
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>", "DATA")
 LOOPBACK = Networks(trusted=("127.0.0.0/8",))
@@ -114,6 +117,67 @@ def test_a_silent_client_is_sent_away(env: SmtpInEnv, limits: SmtpLimits, lines:
         client.say(*lines) if lines else None
         assert client.rest()[-1] == "421 4.4.2 idle for too long, closing"
     assert env.intake.messages == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "drop"),
+    [
+        ("mx", (), b"NOOP"),
+        ("mx", ENVELOPE, b"a\r\n"),
+        ("mx", ENVELOPE, b"x"),
+        ("submission", ("EHLO client.example", "AUTH LOGIN"), b"QUJD"),
+    ],
+    ids=["command", "lines of data", "one line of data", "login"],
+)
+def test_a_client_that_sends_drop_by_drop_is_sent_away(
+    env: SmtpInEnv, kind: Literal["mx", "submission"], lines: tuple[str, ...], drop: bytes
+) -> None:
+    with Dialogue(env.open(kind, networks=Networks(plain_auth=True))) as client:
+        client.reply()
+        for line in lines:
+            client.ask(line)
+        for _ in range(7):  # never idle for a minute, but slower than any honest client
+            client.send(drop)
+            env.clock.forward(50)
+        client.send(drop)
+        assert client.rest()[-1] == "421 4.4.2 idle for too long, closing"
+    assert env.intake.messages == []
+
+
+def test_a_client_on_a_slow_line_may_take_its_time(env: SmtpInEnv) -> None:
+    def has_read(size_bytes: int) -> bool:
+        return any(len(session._buffer) > size_bytes for session in env.listeners[0]._context.sessions)
+
+    with Dialogue(env.open(limits=SmtpLimits(data_idle_s=100, data_bytes_per_s=200))) as client:
+        client.reply()
+        ask_all(client, *ENVELOPE)
+        for number in range(1, 11):
+            client.send(b"x" * 9_998 + b"\r\n")
+            wait_until(partial(has_read, number * 10_000))
+            env.clock.forward(50)
+        client.send(b".\r\n")
+        assert client.reply().startswith("250")
+    assert len(env.intake.messages[0].content) == 100_000
+
+
+@pytest.mark.parametrize("command", ["NOOP", "EHLO client.example", "MAIL FROM:<a@client.example>\r\nRSET"])
+def test_a_client_that_sends_many_commands_at_once_leaves_turns_to_others(env: SmtpInEnv, command: str) -> None:
+    async def most_within_a_turn() -> int:
+        most = before = 0
+        while True:
+            sessions = (one for one in env.listeners[0]._context.sessions if isinstance(one, ServerSession))
+            done = max((session._commands for session in sessions), default=before)
+            most, before = max(most, done - before), done
+            if done >= 2_000:
+                return most
+            await asyncio.sleep(0)
+
+    with Dialogue(env.open()) as client:
+        client.reply()
+        client.ask("EHLO client.example")
+        count = env.begin(most_within_a_turn())
+        client.send(f"{command}\r\n".encode() * 2_000)
+        assert 0 < count.result(timeout=30) <= 100
 
 
 def test_commands_do_not_keep_a_session_alive_beyond_its_time(env: SmtpInEnv) -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from relay.edge.smtp_in.spool import Spool
 from relay.ports import Share
 from relay.steps.room import Room
 from tests.support.dialogue import Dialogue
+from tests.support.fakes import ManualClock
 from tests.support.smtp_in_env import SmtpInEnv, wait_until
 
 ENVELOPE = ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<x@shop.example>", "DATA")
@@ -56,6 +58,23 @@ def spools(directory: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def stranger(name: str) -> DataClient:
+    return DataClient(name=name, proven=False, is_free=False)
+
+
+LOGIN = DataClient(name="party-1", proven=True, is_free=False)
+OTHER_LOGIN = DataClient(name="party-2", proven=True, is_free=False)
+FREE = DataClient(name="192.0.2.99", proven=True, is_free=True)
+
+
+async def latest_piece(env: SmtpInEnv) -> float:
+    return max(mail.piece_at_s for listener in env.listeners for mail in listener._context.space._receiving)
+
+
+def holds_more(env: SmtpInEnv, size_bytes: int) -> bool:
+    return env.budget.used("all") > size_bytes
 
 
 def start(client: Dialogue, *lines: str) -> str:
@@ -243,16 +262,118 @@ class TestProductOfBytesAndRecipients:
 class TestByteBudget:
     def test_bytes_are_taken_from_all_shares_or_from_none(self) -> None:
         budget, small, large = MemoryByteBudget(), Share("small", 10), Share("large", 100)
-        assert budget.take((large, small), 10)
-        assert not budget.take((large, small), 1)
+        assert budget.take((large, small), 10) is None
+        assert budget.take((large, small), 1) == small
         assert budget.used("large") == 10
-        assert budget.take((large,), 90)
+        assert budget.take((large,), 90) is None
         budget.release((large, small), 10)
-        assert budget.take((small, large), 10)
+        assert budget.take((small, large), 10) is None
+
+
+class TestSlowMail:
+    """R-IN-06: mail that is sent slowly on purpose keeps no other mail out."""
+
+    def hold(self, stack: ExitStack, env: SmtpInEnv, port: int, count: int) -> list[Dialogue]:
+        """Opens sessions of different clients, each of which has sent all of a big message but its end."""
+        clients = []
+        for number in range(count):
+            before = env.budget.used("all")
+            preface = f"PROXY TCP4 192.0.2.{number} 127.0.0.1 9 25\r\n".encode()
+            clients.append(stack.enter_context(Dialogue(port, preface=preface)))
+            assert start(clients[-1], *ENVELOPE).startswith("354")
+            clients[-1].send(BIG)
+            wait_until(partial(holds_more, env, before + 300_000))
+        return clients
+
+    @pytest.mark.parametrize("size", ["", " SIZE=450000"])
+    def test_the_slowest_message_gives_way_to_a_faster_one(self, env: SmtpInEnv, size: str) -> None:
+        limits = SmtpLimits(message_bytes=800_000, unread_bytes_unproven=1_000_000)
+        port = env.open(limits=limits, networks=FRONT, proxy_protocol=True)
+        with ExitStack() as stack:
+            slowest, slow = self.hold(stack, env, port, 2)
+            env.clock.forward(5)
+            slow.send(LINE * 3_200)
+            wait_until(lambda: env.run(latest_piece(env)) == env.clock.monotonic_s())
+            env.clock.forward(5)
+            fast = stack.enter_context(Dialogue(port, preface=b"PROXY TCP4 192.0.2.9 127.0.0.1 9 25\r\n"))
+            sized = [line + size if line.startswith("MAIL") else line for line in ENVELOPE]
+            assert start(fast, *sized).startswith("354")
+            fast.send(BIG + b".\r\n")
+            assert fast.reply().startswith("250")
+            assert slowest.reply().startswith("421 4.3.1")
+            slow.send(b".\r\n")
+            assert slow.reply().startswith("250")
+        assert env.observer.of("smtp_in_refused", reason="slow_data") == 1
+
+    @pytest.mark.parametrize(("took_s", "is_faster"), [(0, True), (29, True), (31, False), (600, False)])
+    def test_a_message_about_as_slow_as_the_others_finds_no_space(
+        self, tmp_path: Path, took_s: float, is_faster: bool
+    ) -> None:
+        clock, ended = ManualClock(), list[str]()
+        limits = SmtpLimits(message_bytes=10, unread_bytes_unproven=10)
+        space = DataSpace(limits, tmp_path, MemoryByteBudget(), clock)
+        assert space.take(space.begin(stranger("a"), space.now_s(), partial(ended.append, "a")), 10)
+        clock.forward(60)
+        space.take(space.begin(stranger("b"), space.now_s() - took_s, partial(ended.append, "b")), 10)
+        assert ended == ["a"] * is_faster
+
+    @pytest.mark.parametrize(
+        ("slow", "fast", "gives_way"),
+        [
+            (stranger("a"), stranger("b"), True),
+            (stranger("a"), LOGIN, True),
+            (stranger("a"), FREE, True),
+            (LOGIN, stranger("a"), False),
+            (LOGIN, OTHER_LOGIN, True),
+            (LOGIN, FREE, True),
+            (FREE, stranger("a"), False),
+            (FREE, LOGIN, False),
+        ],
+    )
+    def test_who_gives_way_to_whom(self, tmp_path: Path, slow: DataClient, fast: DataClient, gives_way: bool) -> None:
+        budget, clock = MemoryByteBudget(), ManualClock()
+        limits = SmtpLimits(message_bytes=10, unread_bytes=10, unread_bytes_unproven=10, unread_bytes_per_client=10)
+        space, ended = DataSpace(limits, tmp_path, budget, clock), list[bool]()
+
+        def give_way() -> None:
+            ended.append(True)
+            space.release(held)
+
+        held = space.begin(slow, space.now_s(), give_way)
+        assert space.take(held, 10)
+        clock.forward(10)
+        new = space.begin(fast, space.now_s(), lambda: None)
+        assert space.has_space(fast, 10) is gives_way
+        assert space.take(new, 1) is gives_way
+        assert ended == [True] * gives_way
+        assert budget.used("all") == (1 if gives_way else 10)
+
+    def test_a_client_above_its_own_share_ends_its_own_mail_only(self, tmp_path: Path) -> None:
+        clock = ManualClock()
+        limits = SmtpLimits(message_bytes=10, unread_bytes_per_client=10)
+        space, ended = DataSpace(limits, tmp_path, MemoryByteBudget(), clock), list[str]()
+        for name in "ab":
+            assert space.take(space.begin(stranger(name), space.now_s(), partial(ended.append, name)), 10)
+        clock.forward(10)
+        assert not space.take(space.begin(stranger("a"), space.now_s(), lambda: None), 1), "its bytes are not free yet"
+        assert ended == ["a"]
+
+    def test_a_message_that_is_whole_gives_way_to_none(self, tmp_path: Path) -> None:
+        clock = ManualClock()
+        limits = SmtpLimits(message_bytes=10, unread_bytes=10)
+        space = DataSpace(limits, tmp_path, MemoryByteBudget(), clock)
+        whole = space.begin(stranger("a"), space.now_s(), lambda: pytest.fail("it is being judged"))
+        assert space.take(whole, 10)
+        space.complete(whole)
+        clock.forward(1_000)
+        assert not space.has_space(LOGIN, 10)
+        assert not space.take(space.begin(LOGIN, space.now_s(), lambda: None), 1)
+        space.release(whole)
+        assert space.has_space(LOGIN, 10)
 
 
 async def test_the_next_messages_of_one_client_do_not_stand_before_those_of_others(tmp_path: Path) -> None:
-    space = DataSpace(SmtpLimits(judged_bytes=10), tmp_path, MemoryByteBudget())
+    space = DataSpace(SmtpLimits(judged_bytes=10), tmp_path, MemoryByteBudget(), ManualClock())
     flooding, other = (DataClient(name=name, proven=True, is_free=False) for name in ("flooding", "other"))
     entered: list[str] = []
 

@@ -243,6 +243,23 @@ def test_a_handshake_that_does_not_come_has_its_own_limit(
     wait_until(lambda: everything_is_gone(env, port))
 
 
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_handshake_that_comes_drop_by_drop_gets_no_more_time(env: SmtpInEnv, tls_pair: TlsPair, tls: Tls) -> None:
+    port = env.open("submission", tls, context=tls_pair.server, limits=SmtpLimits(handshake_s=0.3))
+    with Dialogue(port) as client:
+        if tls == "starttls":
+            client.reply()
+            client.ask("STARTTLS")
+        client.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03")  # a long ClientHello begins
+
+        def is_gone() -> bool:
+            with contextlib.suppress(OSError):
+                client.send(b"\0")
+            return everything_is_gone(env, port)
+
+        wait_until(is_gone)
+
+
 @TRANSPORTS
 def test_a_peer_that_no_longer_acknowledges_is_given_up_by_the_kernel(
     env: SmtpInEnv, tls_pair: TlsPair, tls: Tls
