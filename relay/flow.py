@@ -41,7 +41,6 @@ from relay.ports import (
 )
 from relay.steps import operator_mail, probing, quota, record, settling
 from relay.steps.gather import Scans, gather
-from relay.steps.notice_log import ReservedSlots
 from relay.steps.offload import MailWork, is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
 from relay.steps.outcomes import (
     Checked,
@@ -66,6 +65,7 @@ from relay.steps.plan import plan
 from relay.steps.queueing import domain_of
 from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
+from relay.steps.reservations import Reservations
 from relay.steps.room import NoRoomError
 from relay.steps.services import Services
 
@@ -85,8 +85,8 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
     result = await judge(services, incoming)
     replies = [reply(one, rejects=result.rejects) for one in result.recipients]
     try:
-        with ReservedSlots(services.notice_quota) as slots:
-            entry = await record.entry(services, incoming, result, slots)
+        with Reservations.of(services) as reserved:
+            entry = await record.entry(services, incoming, result, reserved)
             await services.store.acceptances.add(entry.acceptance)
     except OvertakenError:
         if again:

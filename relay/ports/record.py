@@ -303,7 +303,8 @@ class Report:
     `event` is the event that applies if the item is in state accepted and has no earlier report: BOUNCED for a
     confirmed failure, REPORTED_UNDELIVERABLE for an unconfirmed failure, REPORT_RECEIVED for every other mail.
     `core.bounce.keeping` decides from the real state how much of the report is written. `notice` and `notice_event` are
-    both None if the writer gets no notice.
+    both None if the writer gets no notice. With the notice the store takes `place`, and it writes no notice if that was
+    taken at `place_since` or later. `place` is None if the notice needs none.
     """
 
     item_id: str
@@ -313,6 +314,8 @@ class Report:
     limits: ReportLimits
     notice: OutgoingNotice | None = None
     notice_event: Event | None = None
+    place: NoticeSent | None = None
+    place_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,8 @@ from relay.core.notice.compose import NoticeType
 from relay.core.policy.case import automatic
 from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store, TooHeavyError
 from relay.steps import notices
-from relay.steps.notice_log import ReservedSlots
 from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_split, offload
+from relay.steps.reservations import Reservations
 from relay.steps.services import Services
 
 _UNCERTAIN_A_DAY: Final = 3
@@ -116,8 +116,8 @@ async def keep(services: Services, incoming: Incoming, opened: Opened, *, alone:
     if event.type is not EventType.BOUNCED and not has_room:
         services.event_log.report_ignored("too_many", item)
         return
-    with ReservedSlots(services.notice_quota) as slots:
-        notice = await _notice(services, slots, item, event, history)
+    with Reservations.of(services) as reserved:
+        notice, place = await _notice(services, reserved, item, event, history)
         kept = await services.store.reports.add(
             Report(
                 item_id=item.id,
@@ -127,10 +127,12 @@ async def keep(services: Services, incoming: Incoming, opened: Opened, *, alone:
                 limits=services.settings.report_limits,
                 notice=notice,
                 notice_event=_noticed(services.ids, event, notice),
+                place=place,
+                place_since=event.at - _DAY,
             )
         )
-        if kept is None or not kept.notice:
-            slots.release()
+        if kept is None or not kept.notice or notice is None:
+            reserved.release()
     if kept is None:
         services.event_log.report_ignored("too_many", item)
     elif kept.notice and notice is not None:
@@ -208,35 +210,40 @@ def _source(incoming: Incoming, origin: ReportOrigin) -> ReportSource:
 
 
 async def _notice(
-    services: Services, slots: ReservedSlots, item: Item, event: Event, history: Sequence[Event]
-) -> OutgoingNotice | None:
-    """Returns the notice about a reported failure, None if the writer gets no notice. Raises UnavailableError."""
+    services: Services, reserved: Reservations, item: Item, event: Event, history: Sequence[Event]
+) -> tuple[OutgoingNotice | None, NoticeSent | None]:
+    """Returns the notice about a reported failure, None if the writer gets no notice. Raises UnavailableError.
+
+    The second value is the place that a notice about an unconfirmed failure takes (`_free_place`).
+    """
     if event.type is EventType.REPORT_RECEIVED or item.state is not ItemState.ACCEPTED:
-        return None
+        return None, None
     if event.type is EventType.BOUNCED:
         reason = notices.failure(cast("ReportData", event.data)["reason"])
-        return await notices.about_item(services, slots, item, NoticeType.UNDELIVERABLE, reason, event.at)
-    if keeping.was_noticed(history):
-        return None
+        return await notices.about_item(services, reserved, item, NoticeType.UNDELIVERABLE, reason, event.at), None
+    place = None if keeping.was_noticed(history) else await _free_place(services.store, item, event)
+    if place is None:
+        return None, None
     reason = notices.failure(ReasonCode.REPORTED_UNDELIVERABLE)
-    notice = await notices.about_item(services, slots, item, NoticeType.REPORTED, reason, event.at)
-    return notice if notice is not None and await _may_tell(services.store, item, event) else None
+    notice = await notices.about_item(services, reserved, item, NoticeType.REPORTED, reason, event.at)
+    return notice, place if notice is not None else None
 
 
-async def _may_tell(store: Store, item: Item, event: Event) -> bool:
-    """Returns whether the pair may get one more notice about an unconfirmed failure, and if so counts that notice.
+async def _free_place(store: Store, item: Item, event: Event) -> NoticeSent | None:
+    """Returns a free place for a notice to the pair about an unconfirmed failure, None if there is none.
 
-    The count covers 24 hours. Raises UnavailableError.
+    A place is free again after 24 hours. Raises UnavailableError.
     """
     summary = await store.records.summary(item.message_id)
     pair = await store.pairs.get(summary.pair_id) if summary and summary.pair_id else None
     if pair is None:
-        return False
-    for place in range(_UNCERTAIN_A_DAY):
-        sent = NoticeSent(party_id=pair.buyer.party.id, topic=f"reported {pair.id} {place}", at=event.at)
-        if await store.notice_log.add(sent, unless_since=event.at - _DAY):
-            return True
-    return False
+        return None
+    for number in range(_UNCERTAIN_A_DAY):
+        place = NoticeSent(party_id=pair.buyer.party.id, topic=f"reported {pair.id} {number}", at=event.at)
+        used_at = await store.notice_log.last_at(place.party_id, place.topic)
+        if used_at is None or used_at < event.at - _DAY:
+            return place
+    return None
 
 
 def _noticed(ids: Ids, event: Event, notice: OutgoingNotice | None) -> Event | None:

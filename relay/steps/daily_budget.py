@@ -12,9 +12,17 @@ class CountedDailyBudget:
         self._left_bytes = 0
 
     def take(self, size_bytes: int, now: datetime) -> bool:
-        if (day := now.astimezone(UTC).date()) != self._day:
+        if (day := _day_of(now)) != self._day:
             self._day, self._left_bytes = day, self._bytes_per_day
         if size_bytes > self._left_bytes:
             return False
         self._left_bytes -= size_bytes
         return True
+
+    def release(self, size_bytes: int, taken_at: datetime) -> None:
+        if _day_of(taken_at) == self._day:
+            self._left_bytes += size_bytes
+
+
+def _day_of(at: datetime) -> date:
+    return at.astimezone(UTC).date()

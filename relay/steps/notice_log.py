@@ -5,10 +5,8 @@ The same notice is not repeated within a certain time (R-POL-11), and a party ge
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from relay.core.model import days
 from relay.core.model.reason import ReasonCode
@@ -16,7 +14,6 @@ from relay.core.model.verdict import Action
 from relay.ports import NoticeLog, NoticeSent, Store
 from relay.steps.outcomes import Judgement
 from relay.steps.quota import OF_WRITER, QUOTAS
-from relay.steps.services import NoticeQuota
 
 _PARTIES: Final = 10_000
 _PAUSE: Final = timedelta(minutes=1)
@@ -123,33 +120,3 @@ class StoredNoticeQuota:
 
     def _fresh(self, times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
         return {item_id: at for item_id, at in times.items() if at > now - self._gap}
-
-
-@dataclass(slots=True)
-class ReservedSlots:
-    """The reserved slots for the notices of one transaction.
-
-    It is a context manager, which releases the slots if the block raises. A transaction that was overtaken by another
-    one runs again and reserves new slots.
-    """
-
-    quota: NoticeQuota
-    _slots: list[tuple[str, str]] = field(default_factory=list)
-
-    async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        due_at = await self.quota.next_free(party_id, item_id, now)
-        self._slots.append((party_id, item_id))
-        return due_at
-
-    def release(self) -> None:
-        while self._slots:
-            self.quota.release(*self._slots.pop())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error_type is not None:
-            self.release()

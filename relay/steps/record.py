@@ -51,7 +51,8 @@ from relay.steps.outcomes import (
     TransactionResult,
 )
 from relay.steps.recipients import PartyRecipient, Recipient
-from relay.steps.services import NoticeSlots, Services
+from relay.steps.reservations import Reservations
+from relay.steps.services import Services
 
 _STATES = {
     Action.RELAY: (MessageState.QUEUED, EventType.QUEUED),
@@ -73,10 +74,10 @@ class TransactionEntry:
 
 
 async def entry(
-    services: Services, incoming: Incoming, result: TransactionResult, slots: NoticeSlots
+    services: Services, incoming: Incoming, result: TransactionResult, reserved: Reservations
 ) -> TransactionEntry:
     """Returns everything that one transaction writes, in the order of its recipients. Raises UnavailableError."""
-    builder = _TransactionBuilder(services=services, incoming=incoming, result=result, slots=slots)
+    builder = _TransactionBuilder(services=services, incoming=incoming, result=result, reserved=reserved)
     for one in result.recipients:
         await builder.write(one)
     settings = services.settings
@@ -107,7 +108,7 @@ class _TransactionBuilder:
     services: Services
     incoming: Incoming
     result: TransactionResult
-    slots: NoticeSlots
+    reserved: Reservations
     records: list[MessageRecord] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
@@ -182,7 +183,7 @@ class _TransactionBuilder:
         if judgement.waits_for_owner:
             self._ask_owner(judgement, record)
             if verdict.notify and notices.is_from_mailbox_of_other_side(judgement):
-                own = await notices.about_own_alias(self.services, self.slots, self.incoming, judgement)
+                own = await notices.about_own_alias(self.services, self.reserved, self.incoming, judgement)
                 self._add_notice(record.id, own, NoticeType.RETURNED, notices.OWN_ALIAS)
         elif verdict.notify and not self.result.rejects and judgement.has_reader:
             await self._notify(judgement, record)
@@ -227,7 +228,7 @@ class _TransactionBuilder:
             if sent in self.told or await notice_log.was_just_told(log, digest_s, sent, judgement):
                 return
             self.told.append(sent)
-        notice = await notices.about_verdict(self.services, self.slots, self.incoming, judgement)
+        notice = await notices.about_verdict(self.services, self.reserved, self.incoming, judgement)
         self._add_notice(
             record.id, notice, notices.VERDICT_TYPES[judgement.verdict.action], judgement.verdict.main_reason
         )
@@ -242,7 +243,7 @@ class _TransactionBuilder:
         record = self._judged_record(result, MessageState.RETURNED)
         self._add(record, EventType.CHECKED, record_detail.why(verdict.reasons, verdict.policy_version))
         if result.judgement.mail.automatic is Automatic.NO and result.judgement.has_reader:
-            notice = await notices.about_check(self.services, self.slots, self.incoming, result)
+            notice = await notices.about_check(self.services, self.reserved, self.incoming, result)
             self._add_notice(record.id, notice, NoticeType.CHECKED, next(iter(verdict.reasons), None))
 
     def _judged_record(
@@ -336,7 +337,7 @@ class _TransactionBuilder:
     def _stranger_body_until(self) -> datetime | None:
         """Returns the time until which a stranger's message is kept; None if the day's budget is used up."""
         now = self.incoming.received_at
-        if not self.services.stranger_budget.take(len(self.incoming.content), now):
+        if not self.reserved.take_stranger_bytes(len(self.incoming.content), now):
             return None
         return now + timedelta(seconds=self.services.settings.stranger_body_s)
 
@@ -385,7 +386,7 @@ class _TransactionBuilder:
                 continue
             if beside.judgement.mail.automatic is Automatic.NO:
                 notice = await notices.about_refusal(
-                    self.services, self.slots, self.incoming, recipient, reason, beside.judgement
+                    self.services, self.reserved, self.incoming, recipient, reason, beside.judgement
                 )
                 self._add_notice(recipient.message_id, notice, NoticeType.RETURNED, reason)
             return

@@ -120,6 +120,10 @@ class DailyBudget(Protocol):
         """
         ...
 
+    def release(self, size_bytes: int, taken_at: datetime) -> None:
+        """Gives back bytes whose transaction was not committed; of an earlier day nothing is left to give back to."""
+        ...
+
 
 class Dispatcher(Protocol):
     """The worker, as the steps use it."""

@@ -4,6 +4,7 @@ The mail is kept as evidence within limits, and may change the state of its item
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from relay.core.bounce import keeping
@@ -14,7 +15,7 @@ from relay.core.model.message import MessageState
 from relay.ports import Report, StoredReport
 from relay.steps.offload import offload
 from relay.store.accepting import Rows
-from relay.store.base import Base, StorePart
+from relay.store.base import Base, StorePart, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.contents import BODY, EVENT, MESSAGE_KEY, SealedContents, event_of, event_row, seal_report
 from relay.store.crypto import UnreadableError
@@ -74,6 +75,7 @@ class SqlReports(StorePart):
         if kept.content and sealed is not None:
             yield from insert(MESSAGE_KEY, [sealed.key])
             yield from insert(BODY, sealed.bodies)
+        kept = replace(kept, notice=kept.notice and (yield from self._take_place(report)))
         if kept.notice and report.notice_event is not None:
             yield from insert(MESSAGE_KEY, notice.keys)
             yield from insert(BODY, notice.bodies)
@@ -82,6 +84,13 @@ class SqlReports(StorePart):
         yield from insert(EVENT, [event_row(event) for event in events])
         self._engine.after_commit(partial(self._event_log.happened, events))
         return kept
+
+    def _take_place(self, report: Report) -> Work[bool]:
+        """Notes the place of the notice; False if another notice has taken it meanwhile."""
+        place, since = report.place, report.place_since
+        if place is None:
+            return True
+        return bool((yield self._sql["tell"], (place.party_id, place.topic, to_us(place.at), since and to_us(since))))
 
     async def of_message(self, message_id: str) -> Sequence[StoredReport]:
         found = []

@@ -31,8 +31,8 @@ from relay.core.signed_link import Link, Purpose
 from relay.ports import Delivery, Settlement, StoreFault, StoreUnavailableError
 from relay.steps import record, settling
 from relay.steps.event_log import LINES, SHOWN
-from relay.steps.notice_log import ReservedSlots
 from relay.steps.outcomes import Held, RecipientResult, Refused, Relayed, Returned
+from relay.steps.reservations import Reservations
 from relay.store.store import SqlStore
 from tests.actions.action_env import SignedElsewhere
 from tests.support.claims import claimed
@@ -398,8 +398,8 @@ async def _judged(market: MarketEnv, outcome: Verdict | Reason) -> Reply:
     [relayed] = judged.recipients
     assert isinstance(relayed, Relayed)
     result = replace(judged, recipients=(_with(relayed, outcome),))
-    with ReservedSlots(market.services.notice_quota) as slots:
-        entry = await record.entry(market.services, incoming, result, slots)
+    with Reservations.of(market.services) as reserved:
+        entry = await record.entry(market.services, incoming, result, reserved)
         await market.store.acceptances.add(entry.acceptance)
     return flow.reply(result.recipients[0], rejects=result.rejects)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +21,7 @@ from relay.steps.notice_log import StoredNoticeQuota
 from relay.worker import Worker
 from tests.support.claims import claimed
 from tests.support.daemon import eventually
+from tests.support.failing_store import fail
 from tests.support.fakes import ManualClock
 from tests.support.market_env import ACCEPTED, BUYER, SELLER, MarketEnv, market_env
 from tests.support.narrowing import not_none
@@ -37,43 +37,6 @@ REPORT = (
     b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.phone.example\r\n\r\n"
     b"Final-Recipient: rfc822; somebody@phone.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
 )
-
-
-class FailingStore:
-    """The real store, in which a method of one part ("queue.settle") fails once, or answers False once."""
-
-    def __init__(self, store: Any, method: str, failure: Exception | None) -> None:
-        self._store, self._failure = store, failure
-        self._part, _, self._verb = method.partition(".")
-        self.failed = 0
-
-    def __getattr__(self, name: str) -> Any:
-        part = getattr(self._store, name)
-        return FailingPart(self, part, self._verb) if name == self._part else part
-
-    async def fail_once(self, *_: Any) -> bool:
-        self.failed += 1
-        if self._failure is not None:
-            raise self._failure
-        return False
-
-
-class FailingPart:
-    """One part of the store."""
-
-    def __init__(self, failing: FailingStore, part: Any, verb: str) -> None:
-        self._failing, self._part, self._verb = failing, part, verb
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self._verb and not self._failing.failed:
-            return self._failing.fail_once
-        return getattr(self._part, name)
-
-
-def fail(market: MarketEnv, method: str, failure: Exception | None) -> FailingStore:
-    failing = FailingStore(market.store, method, failure)
-    market.services.store = failing
-    return failing
 
 
 def one_notice_an_hour(market: MarketEnv) -> None:
@@ -109,6 +72,33 @@ async def test_a_transaction_that_failed_takes_no_slot(market: MarketEnv) -> Non
         await market.send(SELLER, market.buyer_alias)
     await market.send(SELLER, market.buyer_alias)
     assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+
+
+async def test_a_report_that_failed_takes_no_place_of_its_pair(market: MarketEnv) -> None:  # R-OUT-04
+    """A pair gets three notices in uncertain words a day, for reports that were kept."""
+    mails = []
+    for _ in range(3):
+        await market.send(SELLER, market.buyer_alias)
+        mails += await market.deliver_due()
+    for mail in mails:
+        fail(market, "reports.add", UnavailableError("unavailable"))
+        with pytest.raises(UnavailableError):
+            await market.send_raw(REPORT, "", mail.mail_from)
+        market.services.store = market.store
+        await market.send_raw(REPORT, "", mail.mail_from)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER] * 3
+
+
+async def test_a_report_beyond_the_places_of_its_pair_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-OUT-04
+    notices_an_hour(market, 4)
+    mails = []
+    for _ in range(6):
+        await market.send(SELLER, market.buyer_alias)
+        mails += await market.deliver_due()
+    for mail in mails:
+        await market.send_raw(REPORT, "", mail.mail_from)
+    seller_id, now = market.pair.seller.party.id, market.clock.now()
+    assert await market.services.notice_quota.next_free(seller_id, "another", now) == now
 
 
 async def test_a_settlement_that_lost_its_lease_takes_no_slot(market: MarketEnv) -> None:  # R-OUT-07, R-IN-03

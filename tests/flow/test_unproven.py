@@ -1,7 +1,9 @@
 """Mail that nothing proves: one answer for every From address, and what is kept of it (R-IN-09, R-REC-01)."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from relay.core.model.party import PartyState, Role
 from relay.core.model.reply import Reply
 from relay.core.model.sender import SenderState
 from relay.housekeeping import Housekeeping
+from relay.ports import OvertakenError, UnavailableError
 from relay.steps.daily_budget import CountedDailyBudget
+from tests.support.failing_store import fail
 from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
 ANSWER = (
@@ -138,6 +142,32 @@ async def test_no_more_than_a_budget_a_day_is_kept(market: MarketEnv) -> None:  
             kept.append((day, bool(stored.original)))
         market.clock.forward(DAY)
     assert kept == [(0, True), (0, True), (0, False), (1, True), (1, True), (1, False)]
+
+
+@pytest.mark.parametrize("failure", [OvertakenError("overtaken"), UnavailableError("unavailable")])
+async def test_a_transaction_that_was_not_committed_takes_nothing_of_the_budget(
+    market: MarketEnv, failure: UnavailableError
+) -> None:  # R-REC-01
+    size_bytes = len(incoming(market, UNLISTED, market.buyer_alias).content)
+    market.services.stranger_budget = CountedDailyBudget(size_bytes)
+    fail(market, "acceptances.add", failure)
+    with contextlib.suppress(UnavailableError):
+        await said(market, UNLISTED)
+    if not isinstance(failure, OvertakenError):  # that one is judged again at once
+        await said(market, UNLISTED)
+    stored = await market.store.records.message((await newest(market)).id)
+    assert stored is not None
+    assert stored.original
+
+
+async def test_a_budget_that_is_given_back_on_a_later_day_adds_nothing(market: MarketEnv) -> None:
+    budget, now = CountedDailyBudget(10), market.clock.now()
+    assert budget.take(10, now)
+    assert budget.take(1, now + timedelta(days=1))
+    budget.release(10, now)
+    assert not budget.take(10, now + timedelta(days=1))
+    budget.release(1, now + timedelta(days=1))
+    assert budget.take(10, now + timedelta(days=1))
 
 
 async def test_without_the_fallback_a_stranger_is_refused_as_before(market: MarketEnv) -> None:  # R-ADR-07

@@ -1,0 +1,57 @@
+"""The parts of limits that a transaction takes before its commit, and gives back if the commit does not come.
+
+A transaction that was overtaken is judged again and takes them again, and a client that got no 250 sends again. A limit
+that the store counts in the transaction itself needs nothing of this.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from relay.steps.services import DailyBudget, NoticeQuota, Services
+
+
+@dataclass(slots=True)
+class Reservations:
+    """The slots of notices and the bytes of the budget for strangers that one transaction takes.
+
+    As a context manager it releases them when the transaction fails.
+    """
+
+    notice_quota: NoticeQuota
+    stranger_budget: DailyBudget
+    _taken: list[Callable[[], None]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, services: Services) -> Self:
+        return cls(services.notice_quota, services.stranger_budget)
+
+    async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
+        """Implements `NoticeSlots`."""
+        due_at = await self.notice_quota.next_free(party_id, item_id, now)
+        self._taken.append(partial(self.notice_quota.release, party_id, item_id))
+        return due_at
+
+    def take_stranger_bytes(self, size_bytes: int, now: datetime) -> bool:
+        """Takes bytes of the day's budget for strangers. Returns False, with nothing taken, if fewer are left."""
+        if not self.stranger_budget.take(size_bytes, now):
+            return False
+        self._taken.append(partial(self.stranger_budget.release, size_bytes, now))
+        return True
+
+    def release(self) -> None:
+        """Gives everything back; does nothing the second time."""
+        while self._taken:
+            self._taken.pop()()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error_type is not None:
+            self.release()
