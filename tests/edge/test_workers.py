@@ -138,6 +138,23 @@ async def test_a_worker_that_died_while_idle_is_not_used() -> None:
         assert first not in {await pid(pool) for _ in range(4)}
 
 
+@pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGSTOP, signal.SIGKILL)], ids=["dead", "dying"])
+async def test_no_message_is_blamed_for_a_worker_that_died_while_idle(
+    log: CapturedLog, signals: tuple[signal.Signals, ...]
+) -> None:
+    # The system kills a process that seems to be idle; the daemon gives it work before it has heard of that.
+    async with running(HeavyMail(workers=1, tries=1)) as pool:
+        number = await pid(pool)
+        os.kill(number, signals[0])
+        work = asyncio.create_task(pool.run("p", MAIL, len, MAIL))
+        for each in signals[1:]:
+            await asyncio.sleep(0.05)  # the request is in the pipe
+            os.kill(number, each)
+        assert await work == len(MAIL)
+        assert await pool.run("p", MAIL, len, MAIL) == len(MAIL)
+    assert not log.lines("heavy_work_failed")
+
+
 async def test_cancelled_work_ends_its_worker_and_its_answer_reaches_nobody() -> None:
     async with running(ONE) as pool:
         await pid(pool)

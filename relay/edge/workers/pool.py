@@ -44,6 +44,7 @@ class _Worker:
         assert process.stdout is not None
         self.process = process
         self.tasks = 0
+        self.has_begun = False
         self._requests, self._answers = process.stdin, process.stdout
 
     @classmethod
@@ -67,12 +68,18 @@ class _Worker:
         return worker
 
     async def ask(self, content: bytes, request: bytes) -> bytes:
-        """Returns the answer to a request. Raises EOFError or OSError if the process ends before it has answered."""
+        """Returns the answer to a request. Raises EOFError or OSError if the process ends before it has answered.
+
+        `has_begun` is True after the process has begun with the request.
+        """
         self.tasks += 1
+        self.has_begun = False
         for payload in (content, request):
             self._requests.write(wire.LENGTH.pack(len(payload)))
             self._requests.write(payload)
         await self._requests.drain()
+        await self._receive()
+        self.has_begun = True
         return await self._receive()
 
     async def _receive(self) -> bytes:
@@ -136,9 +143,7 @@ class WorkerPool:
         asked_s = self._clock.monotonic_s()
         try:
             async with self._places.place(party, self._settings.wait_s):
-                worker = await self._ready_worker()
-                begun_s = self._clock.monotonic_s()
-                answer = await self._answer(worker, content, request)
+                begun_s, answer = await self._answered(content, request)
         except HeavyMailError:
             self._count("busy")
             raise
@@ -171,6 +176,18 @@ class WorkerPool:
             finally:
                 await worker.end()
 
+    async def _answered(self, content: bytes, request: bytes) -> tuple[float, bytes]:
+        """Returns when a worker was ready for the request, and its answer. Raises HeavyMailError, _FailedError.
+
+        A worker may die while it is idle, and nobody knows it yet. The next worker gets the request then.
+        """
+        for _ in range(self._settings.workers + 1):
+            worker = await self._ready_worker()
+            begun_s = self._clock.monotonic_s()
+            with contextlib.suppress(_NotBegunError):
+                return begun_s, await self._answer(worker, content, request)
+        raise HeavyMailError(_NOT_NOW)
+
     async def _ready_worker(self) -> _Worker:
         """Returns an idle worker. Raises HeavyMailError if none becomes ready in time.
 
@@ -185,7 +202,10 @@ class WorkerPool:
             raise HeavyMailError(_NOT_NOW) from None
 
     async def _answer(self, worker: _Worker, content: bytes, request: bytes) -> bytes:
-        """Returns the worker's answer, and puts the worker back into the pool. Raises _FailedError, HeavyMailError."""
+        """Returns the worker's answer, and puts the worker back into the pool.
+
+        Raises _FailedError, _NotBegunError, HeavyMailError.
+        """
         try:
             async with asyncio.timeout(self._settings.deadline_s):
                 answer = await worker.ask(content, request)
@@ -197,6 +217,8 @@ class WorkerPool:
             code = await worker.process.wait()
             if self._is_stopping:
                 raise HeavyMailError(_NOT_NOW) from None
+            if not worker.has_begun:
+                raise _NotBegunError from None
             raise _FailedError("cpu" if code == -signal.SIGXCPU else "crash") from None
         except BaseException:
             worker.kill()  # its answer would be mistaken for the answer to the next request
@@ -232,6 +254,10 @@ class WorkerPool:
 
     def _count(self, outcome: str) -> None:
         self._observer.count("heavy_work", outcome=outcome)
+
+
+class _NotBegunError(Exception):
+    """A worker had ended before it began with the request."""
 
 
 class _FailedError(Exception):

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import time
+from io import BufferedReader
 from typing import BinaryIO, Final
 
 from relay.core import bounce
@@ -42,7 +43,11 @@ def main() -> None:
     organizational_domain("marketplace.example")  # this reads the list of public suffixes
     _limit(memory_bytes)
     _send(answers, wire.READY)
-    while (content := _receive(requests)) is not None and (packed := _receive(requests)) is not None:
+    while requests.peek(1):
+        _send(answers, wire.BEGUN)
+        content, packed = _receive(requests), _receive(requests)
+        if content is None or packed is None:
+            return
         _allow(cpu_s)
         answer = wire.answer(content, packed)
         del content, packed
@@ -51,7 +56,7 @@ def main() -> None:
             return
 
 
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+def _private_streams() -> tuple[BufferedReader, BinaryIO]:
     """Returns the streams of requests and answers. Any other output is sent to standard error."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device

@@ -1,9 +1,9 @@
 """The format of the messages between the daemon and a worker, over the worker's standard input and output.
 
 A message consists of frames; a frame is a length in bytes and then the bytes. A request has two frames: the mail, and a
-pickle of the function and its arguments. An answer has one frame. The mail is sent unchanged, and the pickle has only a
-mark in its place. The pipes belong to these two processes only, so that nobody else sees the private values in the
-arguments.
+pickle of the function and its arguments. The worker sends BEGUN when the first bytes of a request arrive, and then the
+answer, which has one frame. The mail is sent unchanged, and the pickle has only a mark in its place. The pipes belong to
+these two processes only, so that nobody else sees the private values in the arguments.
 """
 
 import io
@@ -20,6 +20,8 @@ from relay.core.rewrite.plan import Rewritten
 LENGTH: Final = struct.Struct(">Q")
 READY: Final = b"ready"
 """The frame that a worker sends once, when it is ready for work."""
+BEGUN: Final = b"begun"
+"""The frame before each answer. If a worker ends before it has sent this frame, no message is the cause of its end."""
 OUT_OF_MEMORY: Final = b"memory"
 """The answer to a request whose work needed too much memory. The worker ends after it."""
 _CONTENT: Final = "content"
