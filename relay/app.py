@@ -56,7 +56,6 @@ from relay.steps.daily_budget import CountedDailyBudget
 from relay.steps.event_log import StructuredEventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
-from relay.steps.room import Room
 from relay.steps.services import Dispatcher, Services, Settings, SignedLinkUrls
 from relay.worker import Worker
 
@@ -107,7 +106,6 @@ def services(
         dispatcher=dispatcher,
         scanners=scanners,
         notice_quota=StoredNoticeQuota(store, config.notices.per_mailbox_per_hour),
-        delivery_room=Room(config.delivery.memory_bytes),
         stranger_budget=CountedDailyBudget(config.record.stranger_bytes_per_day),
         links=SignedLinkUrls(
             base_url=(config.web.public_url or _local_url(config.web.host, web_port)).rstrip("/"),
@@ -168,6 +166,7 @@ def _lanes(config: Config, clock: Clock, observer: Observer) -> ProcessLanes:
         slow_after_s=delivery.slow_after_s,
         attempt_s=delivery.attempt_timeout_s,
         back_off_s=delivery.retry.domain_back_off_s,
+        memory_bytes=delivery.memory_bytes,
     )
     return ProcessLanes(limits, clock, observer, route_names(delivery.route))
 

@@ -32,6 +32,8 @@ from relay.core.policy.reach import reach
 from relay.core.rewrite.rewrite import rewrite
 from relay.ports import (
     Authenticator,
+    HeavyMailError,
+    NoRoomError,
     OvertakenError,
     Settlement,
     StoredContent,
@@ -66,14 +68,13 @@ from relay.steps.queueing import domain_of
 from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
 from relay.steps.reservations import Reservations
-from relay.steps.room import NoRoomError
 from relay.steps.services import Services
 
 _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
 _TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _SHORTEST_WAIT_S: Final = 2
-"""The shortest wait of a big content for which there is no memory. The wait is up to three times as long."""
+"""The shortest wait of a content for which there is no memory or no worker. The wait is up to three times as long."""
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
@@ -303,12 +304,12 @@ async def dispatch(services: Services, item: Item, stored: StoredContent | None)
         # A message that this process accepted within the last second need not be judged again.
         just_judged = now - item.queued_at < timedelta(seconds=1)
         return await _attempt(services, item, stored, now, just_judged=just_judged)
-    with services.delivery_room.visit() as enter:
+    with services.lanes.content(item.destination) as take_memory:
         try:
-            stored = await services.store.queue.content(item, enter)
+            stored = await services.store.queue.content(item, take_memory)
         except NoRoomError:
-            wait_s = _SHORTEST_WAIT_S * (1 + 2 * services.jitter())
-            return await settling.waited(services, item, now + timedelta(seconds=wait_s), now)
+            until = _soon(services, now)
+            return await settling.delayed_by_us(services, item, until, now, at_last=ReasonCode.EXPIRED)
         if stored is None:
             return settling.parked(services.settings.owner, item, now)
         return await _attempt(services, item, stored, now, just_judged=False)
@@ -329,13 +330,25 @@ async def _attempt(
             if item.kind is ItemKind.NOTICE and (free_at := await _full_until(services, item, now)):
                 return settling.put_aside(services.settings.owner, item, free_at)
             outgoing = await settling.compose(services, item, stored, mailbox, now)
-            delivery = await services.courier.deliver(outgoing)
+            try:
+                delivery = await services.courier.deliver(outgoing)
+            except TooHeavyError:
+                return await settling.too_complex(services, item, services.clock.now())
+            except HeavyMailError:
+                now = services.clock.now()
+                until = _soon(services, now)
+                return await settling.delayed_by_us(services, item, until, now, at_last=ReasonCode.TOO_COMPLEX)
             if delivery.again_s:
                 now = services.clock.now()
                 return await settling.waited(services, item, now + timedelta(seconds=delivery.again_s), now)
             return await settling.settle(services, item, mailbox, delivery, services.clock.now())
         case _:
             assert_never(found)
+
+
+def _soon(services: Services, now: datetime) -> datetime:
+    """Returns when an item for which the relay has no memory or no worker now is looked at again."""
+    return now + timedelta(seconds=_SHORTEST_WAIT_S * (1 + 2 * services.jitter()))
 
 
 async def _full_until(services: Services, item: Item, now: datetime) -> datetime | None:

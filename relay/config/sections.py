@@ -164,8 +164,10 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     `helo` is the relay's name in EHLO. `ca_file` is a file with further root certificates for verified TLS. `port` is
     the port of the hosts in MX records. `allowed_networks` are networks outside the public internet to which the DNS of
-    a recipient may lead. `attempt_timeout_s` is the longest time of a whole delivery. A delivery that takes longer than
-    `slow_after_s` counts as slow; all slow deliveries together may use a quarter of `concurrency`.
+    a recipient may lead. `attempt_timeout_s` is the longest time of a whole delivery up to its final dot, and
+    `final_reply_timeout_s` the longest wait for the answer after it, for which RFC 5321 §4.5.3.2.6 asks ten minutes. A
+    delivery that takes longer than `slow_after_s` counts as slow; all slow deliveries together may use a quarter of
+    `concurrency` and of `memory_bytes`.
     """
 
     helo: HostName = ""
@@ -181,6 +183,7 @@ class DeliverySection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     connect_timeout_s: Duration = 30
     greeting_timeout_s: Duration = 60
     command_timeout_s: Duration = 300
+    final_reply_timeout_s: Duration = 600
     attempt_timeout_s: Duration = 900
     slow_after_s: Duration = 15
     idle_connection_s: Wait = 10

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from relay.core.smtp_reply import RemoteReply, ReplyError, ReplyReader
+from relay.ports import Attempt
 
 Phase = Literal["connect", "tls", "mail", "rcpt", "data", "end_of_data", "dns"]
 
@@ -76,6 +77,7 @@ class ClientSession(asyncio.Protocol):
         tls: str,
         lmtp: bool,
         timeout_s: float,
+        final_reply_timeout_s: float,
     ) -> None:
         self.host = host
         self.address = address
@@ -84,6 +86,7 @@ class ClientSession(asyncio.Protocol):
         self.sent = 0
         self._lmtp = lmtp
         self._timeout_s = timeout_s
+        self._final_reply_timeout_s = final_reply_timeout_s
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()
         self._replies: deque[RemoteReply] = deque()
@@ -105,15 +108,15 @@ class ClientSession(asyncio.Protocol):
         """
         return not self._lost and not self._quitting and not self._replies and not self._transport.is_closing()
 
-    async def transact(self, mail: bytes, rcpt: bytes, content: bytes) -> Answer:
+    async def transact(self, mail: bytes, rcpt: bytes, content: bytes, attempt: Attempt) -> Answer:
         """Runs one transaction with one recipient, and returns the server's last reply. Raises LostError.
 
-        `mail` and `rcpt` are whole commands without their line end. Any exception, also a cancellation, aborts the
-        connection.
+        `mail` and `rcpt` are whole commands without their line end. `attempt` is asked before the final dot is sent.
+        Any exception, also a cancellation, aborts the connection.
         """
         self.sent += 1
         try:
-            answer = await self._refusal(mail, rcpt) or await self._send(content)
+            answer = await self._refusal(mail, rcpt) or await self._send(content, attempt)
         except BaseException:
             self.abort()
             raise
@@ -183,7 +186,7 @@ class ClientSession(asyncio.Protocol):
         self._write("data", b".\r\n")
         await self._reply("data")
 
-    async def _send(self, content: bytes) -> Answer:
+    async def _send(self, content: bytes, attempt: Attempt) -> Answer:
         """Sends the content with dot-stuffing, and returns the server's answer (RFC 5321 §4.5.2). Raises LostError.
 
         A dot after a bare LF is stuffed too, so that no later server can mistake it for the end of the data.
@@ -201,9 +204,13 @@ class ClientSession(asyncio.Protocol):
             at_line_start = piece.endswith(b"\n")
             if start + _PIECE_BYTES < len(content):
                 self._write("data", stuffed)
+                attempt.taken(len(stuffed))
                 await asyncio.sleep(0)
         # The last piece is sent together with the final dot, so that nothing can fail between the two.
         end = b".\r\n" if not content or content.endswith(b"\r\n") else b"\r\n.\r\n"
+        if not attempt.may_finish():
+            await asyncio.sleep(0)  # here the cancellation arrives
+            raise LostError("data", "the delivery was cut off")
         return await self._finish(stuffed + end)
 
     def _cut_short(self) -> Answer:
@@ -219,8 +226,7 @@ class ClientSession(asyncio.Protocol):
     async def _finish(self, last_piece: bytes) -> Answer:
         """Sends the last piece, which contains the final dot, and returns the answer. Raises LostError."""
         self._write("data", last_piece)
-        # RFC 5321 §4.5.3.2.6 allows ten minutes for this reply, and five minutes for most others.
-        reply = await self._reply("end_of_data", self._timeout_s * 2)
+        reply = await self._reply("end_of_data", self._final_reply_timeout_s)
         if reply.code < 400:
             _expect(2, reply, "end_of_data")
         return Answer("end_of_data", reply)

@@ -74,6 +74,7 @@ class Dialler:
         connect_timeout_s: float,
         greeting_timeout_s: float,
         command_timeout_s: float,
+        final_reply_timeout_s: float,
         verified: ssl.SSLContext,
     ) -> None:
         self._helo = helo
@@ -81,6 +82,7 @@ class Dialler:
         self._connect_timeout_s = connect_timeout_s
         self._greeting_timeout_s = greeting_timeout_s
         self._command_timeout_s = command_timeout_s
+        self._final_reply_timeout_s = final_reply_timeout_s
         self._verified = verified
         self._unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._unverified.check_hostname = False
@@ -118,7 +120,7 @@ class Dialler:
             phase = "connect"
             if target.username:
                 await _log_in(client, target, address)
-            return _session(client, target, address, self._command_timeout_s)
+            return _session(client, target, address, self._command_timeout_s, self._final_reply_timeout_s)
         except BaseException as error:
             client.close()
             if isinstance(error, (aiosmtplib.SMTPException, OSError, ValueError)):
@@ -178,7 +180,9 @@ async def _log_in(client: aiosmtplib.SMTP, target: DialTarget, address: str) -> 
     await client.login(target.username, target.password)
 
 
-def _session(client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_s: float) -> ClientSession:
+def _session(
+    client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_s: float, final_reply_timeout_s: float
+) -> ClientSession:
     # isinstance would fail, because uvloop's transports do not inherit from those of asyncio.
     transport = cast("asyncio.Transport | None", client.transport)
     if transport is None or transport.is_closing():
@@ -192,6 +196,7 @@ def _session(client: aiosmtplib.SMTP, target: DialTarget, address: str, timeout_
         tls=(tls.version() or "") if tls else "",
         lmtp=target.lmtp,
         timeout_s=timeout_s,
+        final_reply_timeout_s=final_reply_timeout_s,
     )
 
 

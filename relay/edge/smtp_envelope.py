@@ -53,9 +53,16 @@ class Envelope:
             downgrade=outgoing.downgraded,
         )
 
+    def fits(self, offers: dict[str, str]) -> bool:
+        """Whether the content may be sent as it is to a server with these extensions."""
+        return self.downgrade is None or not self.has_8bit or "smtputf8" in offers
+
     async def fitted(self, offers: dict[str, str]) -> "Envelope":
-        """Returns the envelope with content that fits the server's extensions; `self` if nothing has to change."""
-        if self.downgrade is None or not self.has_8bit or "smtputf8" in offers:
+        """Returns the envelope with content that fits the server's extensions; `self` if nothing has to change.
+
+        Raises the errors of `Outgoing.downgraded`.
+        """
+        if self.downgrade is None or self.fits(offers):
             return self
         content = await self.downgrade("8bitmime" in offers)
         return self if content is self.content else replace(self, content=content, has_8bit=not content.isascii())

@@ -1,8 +1,9 @@
 """The courier: it sends one message to the server of one recipient, found by a configured route or by MX records.
 
-Each host is tried once, in order. Every outcome is a `Delivery`; no behaviour of a remote server raises an exception. A
-transaction is repeated over another connection or with another host only while the final dot was not sent. A lost
-answer after the final dot is a temporary failure, and the queue decides about the next attempt.
+Each host is tried once, in order. Every outcome is a `Delivery`. No behaviour of a remote server raises an exception,
+but a failure to convert the content for the server does. A transaction is repeated over another connection or with
+another host only while the final dot was not sent. A lost answer after the final dot is a temporary failure, and the
+queue decides about the next attempt.
 
 The names and addresses of servers come from the DNS of strangers. Therefore mail is sent only to public addresses,
 except on the configured routes and in `allowed_networks`, and each address has its own lane (`ports.Lanes`).
@@ -114,6 +115,7 @@ class SmtpOut:
             connect_timeout_s=delivery.connect_timeout_s,
             greeting_timeout_s=delivery.greeting_timeout_s,
             command_timeout_s=delivery.command_timeout_s,
+            final_reply_timeout_s=delivery.final_reply_timeout_s,
             verified=_verified_context(delivery, data_dir),
         )
 
@@ -139,12 +141,13 @@ class SmtpOut:
     # ---------------------------------------------------------------- hosts
 
     async def _attempt(self, envelope: Envelope, route: DialTarget | None) -> Delivery:
-        attempt = self._lanes.attempt(envelope.domain, len(envelope.content))
+        attempt = self._lanes.attempt(envelope.domain)
         try:
             async with attempt:
                 delivery = await self._to_hosts(attempt, envelope, route)
         except TimeoutError:
-            delivery = _failed("connect", "the delivery took too long", permanent=False, timed_out=True)
+            phase: Phase = "end_of_data" if attempt.may_be_accepted else "connect"
+            delivery = _failed(phase, "the delivery took too long", permanent=False, timed_out=True)
         attempt.ended(delivery)
         return delivery
 
@@ -179,7 +182,7 @@ class SmtpOut:
             elif not search.attempt.place(ip):
                 is_full = True
             else:
-                outcome = await self._over_fresh(target, ip, search.envelope)
+                outcome = await self._over_fresh(target, ip, search)
                 search.dials += 1
                 search.last = outcome.delivery
                 if outcome.final or search.dials == _MOST_DIALS:
@@ -229,13 +232,13 @@ class SmtpOut:
             self._pool.give(target, session)
             return None
         try:
-            outcome = await self._over(session, target, search.envelope)
+            outcome = await self._over(session, target, search)
         except LostError as lost:
             return None if lost.phase != "end_of_data" else _lost(lost, session)
         closed_meanwhile = outcome.delivery.code == 421 and outcome.delivery.phase != "end_of_data"
         return None if closed_meanwhile else outcome.delivery
 
-    async def _over_fresh(self, target: DialTarget, ip: str, envelope: Envelope) -> _Outcome:
+    async def _over_fresh(self, target: DialTarget, ip: str, search: _Search) -> _Outcome:
         try:
             session = await self._dialler.dial(target, ip)
         except DialError as error:
@@ -252,25 +255,29 @@ class SmtpOut:
             return _Outcome(delivery, final=error.permanent)
         self._observer.count("delivery_connections", tls=session.tls or "none")
         try:
-            return await self._over(session, target, envelope)
+            return await self._over(session, target, search)
         except LostError as lost:
             return _Outcome(_lost(lost, session), final=lost.phase == "end_of_data")
 
-    async def _over(self, session: ClientSession, target: DialTarget, envelope: Envelope) -> _Outcome:
+    async def _over(self, session: ClientSession, target: DialTarget, search: _Search) -> _Outcome:
         """Returns the outcome of a delivery over an open session, and gives the session back to the pool.
 
         Raises LostError.
         """
+        envelope, attempt = search.envelope, search.attempt
         unfit = envelope.unfit(session)
         if unfit is not None:
             self._pool.give(target, session)
             return _Outcome(unfit, final=True)
-        try:
-            fitted = await envelope.fitted(session.offers)
-        except BaseException:
-            session.abort()
-            raise
-        answer = await session.transact(fitted.mail(session.offers), fitted.rcpt(), fitted.content)
+        fitted = envelope
+        if not envelope.fits(session.offers):
+            try:
+                with attempt.own_work():
+                    fitted = await envelope.fitted(session.offers)
+            except BaseException:
+                self._pool.give(target, session)
+                raise
+        answer = await session.transact(fitted.mail(session.offers), fitted.rcpt(), fitted.content, attempt)
         self._pool.give(target, session)
         delivery = _delivery(answer, session, downgraded=fitted is not envelope)
         return _Outcome(delivery, final=not answer.closing or answer.phase == "end_of_data")

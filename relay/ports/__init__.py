@@ -19,7 +19,7 @@ from relay.ports.inward import (
     StoreUnavailableError,
     UnavailableError,
 )
-from relay.ports.lanes import Attempt, InHand, Lanes
+from relay.ports.lanes import Attempt, InHand, Lanes, NoRoomError
 from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
 from relay.ports.record import (
     Acceptance,
@@ -103,6 +103,7 @@ __all__ = [
     "Misuse",
     "MisuseCause",
     "MxHost",
+    "NoRoomError",
     "NoticeLog",
     "NoticeSent",
     "Observer",

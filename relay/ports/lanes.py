@@ -2,13 +2,20 @@
 
 The worker takes an item in hand, waits for its turn and reports how the attempt ended. The courier (the SMTP client)
 asks for a place at each server's address before it connects. Only the objects behind these protocols hold the state of
-the lanes.
+the lanes: the attempts and the times in each lane, the places in all and by state, and the bytes of big contents.
+Several processes of one node must share this state; until they do, each process has the whole of these limits.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
 from relay.ports.outward import Delivery
+
+
+class NoRoomError(Exception):
+    """There is no memory for a big content now."""
 
 
 class InHand(Protocol):
@@ -56,6 +63,27 @@ class Attempt(Protocol):
         """Takes a place at the IP address of a server. Returns True, or False without waiting if no place is free."""
         ...
 
+    def own_work(self) -> AbstractContextManager[None]:
+        """Stops the clock of the delivery: the relay works on the content, or waits for its own workers."""
+        ...
+
+    @property
+    def may_be_accepted(self) -> bool:
+        """Whether the final dot has been sent: the server may have accepted the message."""
+        ...
+
+    def taken(self, size_bytes: int) -> None:
+        """Tells that the connection has taken so many more bytes of the content."""
+        ...
+
+    def may_finish(self) -> bool:
+        """Returns whether the final dot may be sent now; False if the delivery is being cut off.
+
+        After True the delivery has no deadline here, because the message may have been accepted: the caller limits the
+        wait for the answer. It is still cut off if it is slow and more such deliveries wait than can be borne.
+        """
+        ...
+
     def timed_out(self) -> None:
         """Reports that the server at the address of the last `place` did not answer in time."""
         ...
@@ -80,7 +108,15 @@ class Lanes(Protocol):
         """Returns a new item in hand for the destination. The caller must have checked `room` before."""
         ...
 
-    def attempt(self, domain: str, size_bytes: int) -> Attempt:
+    def content(self, destination: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Returns a context with a function that takes memory for the big content of the current task's item.
+
+        The function gets the size in bytes, may be called once, and raises NoRoomError. The memory is free again at the
+        end of the context.
+        """
+        ...
+
+    def attempt(self, domain: str) -> Attempt:
         """Returns the attempt for the item whose turn the current asyncio task has.
 
         A task without an item gets an attempt that waits for a turn of its own when its block begins.

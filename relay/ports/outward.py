@@ -11,8 +11,8 @@ class Outgoing:
 
     `content` ends in CRLF and is signed. It is not dot-stuffed, and may contain 8-bit text. `downgraded(eight_bit)`
     makes and signs the form for a server without SMTPUTF8 (RFC 6531); this form has only 7-bit text unless `eight_bit`
-    says that the server offers 8BITMIME. If a local part is not ASCII, the message has no downgraded form, and the
-    courier reports the enhanced status 5.6.7.
+    says that the server offers 8BITMIME. It raises HeavyMailError, TooHeavyError and UnavailableError. If a local part
+    is not ASCII, the message has no downgraded form, and the courier reports the enhanced status 5.6.7.
     """
 
     mail_from: str
@@ -59,7 +59,8 @@ class Courier(Protocol):
         """Makes one attempt to deliver a message, and returns the outcome.
 
         The hosts of the destination are tried in order, each address of a host once, until an outcome is final or
-        enough addresses were tried. A fault of a server is part of the outcome, and never raises an error.
+        enough addresses were tried. A fault of a server is part of the outcome, and never raises an error. The errors
+        of `Outgoing.downgraded` are raised.
         """
         ...
 

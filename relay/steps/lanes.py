@@ -9,7 +9,14 @@ time-out the lane is closed for longer, until a server answers again.
 A quarter of all places is reserved for lanes that are open, so that new lanes cannot take every place. Lanes that timed
 out lately may use at most a quarter of all places. An attempt that takes longer than `slow_after_s` is counted among
 these slow ones; if they already use their whole quarter, the attempt is cut off. Therefore the other places are never
-occupied for long, whatever the number of servers that do not answer.
+occupied for long, whatever the number of servers that do not answer. The memory for big contents is shared in the same
+way (`LaneMemory`), and no lane gets more than a quarter of it. The time in which the relay itself works on a content,
+or waits for its own workers, does not count.
+
+After the final dot a server may have accepted the message. If the attempt were cut off then, the message could be sent
+twice. So the attempt keeps its places in its lanes until the answer comes, for as long as the courier waits for it. If
+it is slow and the slow ones use their whole quarter, it gives back its place of all places, so that others can begin.
+At most `concurrency` attempts wait in this way.
 
 A destination with a configured route always has the whole window, because the administrator has chosen its server and
 no stranger can choose it.
@@ -17,25 +24,26 @@ no stranger can choose it.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from enum import Enum
 from ipaddress import IPv6Address, ip_address, ip_network
 from types import TracebackType
 from typing import Final, Literal, Self
 from weakref import WeakValueDictionary
 
 from relay.core.public_suffixes import organizational_domain
-from relay.ports import Clock, Delivery, Observer
+from relay.ports import Clock, Delivery, NoRoomError, Observer
+from relay.steps.lane_memory import LaneMemory, LaneState
 
 DEPTH: Final = 4
 """The number of items in hand for each place, so that a slow commit never leaves a connection idle."""
 _MOST_PATHS: Final = 10_000
 _LONGEST_CLOSED: Final = 8
 """The longest time for which a lane is closed, as a multiple of `back_off_s`."""
-_BYTES_A_SECOND: Final = 65_536
-"""An attempt is slow only after `slow_after_s` plus the time to send its content at this number of bytes per second."""
+_BYTES_A_SECOND: Final = 131_072
+"""An attempt whose server takes the content at this speed is not slow, however long it takes."""
 _SOON_S: Final = 1.0
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 
@@ -48,8 +56,9 @@ class LaneLimits:
 
     - `concurrency` is the number of attempts at once in all lanes, and `per_destination` the number in each lane.
     - `interval_s` is the shortest time between the starts of two attempts to one destination.
-    - An attempt counts as slow after `slow_after_s`, and `attempt_s` is its longest time.
+    - An attempt counts as slow after `slow_after_s`, and `attempt_s` is its longest time up to the final dot.
     - A lane is closed for `back_off_s` when its server refuses all mail for now.
+    - `memory_bytes` limits the memory for big contents.
     """
 
     concurrency: int = 50
@@ -58,40 +67,36 @@ class LaneLimits:
     slow_after_s: float = 15
     attempt_s: float = 900
     back_off_s: float = 60
-
-
-class _State(Enum):
-    NEW = "no answer yet"
-    OPEN = "answers"
-    SLOW = "timed out, or answers slowly"
+    memory_bytes: int = 33_554_432
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class _Lane:
     kind: Kind
     limit: int
-    state: _State = _State.NEW
+    state: LaneState = LaneState.NEW
     window: int = 1
     items: int = 0
     running: int = 0
+    memory_bytes: int = 0
     timeouts: int = 0
     closed_until_s: float = 0
     next_at_s: float = 0
 
     @property
     def spare_items(self) -> int:
-        return (self.window * DEPTH if self.state is _State.OPEN else 1) - self.items
+        return (self.window * DEPTH if self.state is LaneState.OPEN else 1) - self.items
 
     def grow(self) -> None:
         self.timeouts, self.closed_until_s = 0, 0
         self.window = min(self.limit, self.window * 2)
-        self.state = _State.OPEN
+        self.state = LaneState.OPEN
 
     def lag(self) -> None:
         """Records a slow answer: the lane is open again, and its window is halved."""
         self.timeouts, self.closed_until_s = 0, 0
         self.window = max(1, self.window // 2)
-        self.state = _State.SLOW if self.window == 1 else self.state
+        self.state = LaneState.SLOW if self.window == 1 else self.state
 
 
 @dataclass(slots=True, eq=False)
@@ -109,14 +114,14 @@ class _Path:
     waiting: "deque[ItemInHand]" = field(default_factory=deque)
 
     @property
-    def state(self) -> _State:
+    def state(self) -> LaneState:
         if self.routed:
-            return _State.OPEN
-        if self.own.state is _State.SLOW or (self.address is not None and self.address.state is _State.SLOW):
-            return _State.SLOW
+            return LaneState.OPEN
+        if self.own.state is LaneState.SLOW or (self.address is not None and self.address.state is LaneState.SLOW):
+            return LaneState.SLOW
         # A destination that answers is not slowed down by another destination of the same organization.
-        if self.own.state is _State.NEW and self.wider is not None and self.wider.state is _State.SLOW:
-            return _State.SLOW
+        if self.own.state is LaneState.NEW and self.wider is not None and self.wider.state is LaneState.SLOW:
+            return LaneState.SLOW
         return self.own.state
 
     @property
@@ -125,7 +130,7 @@ class _Path:
             return self.own.spare_items
         spare = self.own.spare_items
         if self.wider is not None:
-            is_open = self.own.state is _State.OPEN
+            is_open = self.own.state is LaneState.OPEN
             wider = self.wider.limit * DEPTH - self.wider.items if is_open else self.wider.spare_items
             spare = min(spare, wider)
         return min(spare, self.address.spare_items) if self.address is not None else spare
@@ -136,7 +141,7 @@ class _Path:
             return False
         if wider is None:
             return True
-        is_open = self.routed or self.own.state is _State.OPEN
+        is_open = self.routed or self.own.state is LaneState.OPEN
         return wider.running < (wider.limit if is_open else wider.window)
 
     def closed_s(self, now_s: float) -> float:
@@ -144,7 +149,7 @@ class _Path:
         until_s = self.own.closed_until_s
         if self.address is not None:
             until_s = max(until_s, self.address.closed_until_s)
-        if not self.routed and self.wider is not None and self.own.state is not _State.OPEN:
+        if not self.routed and self.wider is not None and self.own.state is not LaneState.OPEN:
             until_s = max(until_s, self.wider.closed_until_s)
         return max(0, until_s - now_s)
 
@@ -166,7 +171,8 @@ class ProcessLanes:
         self._paths: dict[str, _Path] = {}
         self.shared: WeakValueDictionary[tuple[Kind, str], _Lane] = WeakValueDictionary()
         self.queued: dict[_Path, None] = {}
-        self.items = dict.fromkeys(_State, 0)
+        self.items = dict.fromkeys(LaneState, 0)
+        self.memory = LaneMemory(limits.memory_bytes)
         self.running = 0
         self._timer: asyncio.TimerHandle | None = None
         quarter = limits.concurrency // 4
@@ -176,7 +182,9 @@ class ProcessLanes:
     @property
     def spare(self) -> int:
         """Returns the number of further items, for all destinations together, that may be taken in hand."""
-        return self.limits.concurrency * DEPTH - sum(self.items.values())
+        items = self.items
+        in_hand = items[LaneState.NEW] + items[LaneState.OPEN] + items[LaneState.SLOW]
+        return self.limits.concurrency * DEPTH - in_hand
 
     def room(self, destination: str) -> int:
         path = self._paths.get(destination) or self._made(destination)
@@ -199,9 +207,19 @@ class ProcessLanes:
         self.items[in_hand.state] += 1
         return in_hand
 
-    def attempt(self, domain: str, size_bytes: int) -> "LaneAttempt":
-        in_hand = _turn.get()
-        return LaneAttempt(self, in_hand if in_hand is not None and in_hand.running else None, domain, size_bytes)
+    def attempt(self, domain: str) -> "LaneAttempt":
+        return LaneAttempt(self, _current(), domain)
+
+    @contextmanager
+    def content(self, destination: str) -> Iterator[Callable[[int], None]]:
+        current = _current()
+        in_hand = current or self.take(destination)
+        try:
+            yield in_hand.take_memory
+        finally:
+            in_hand.free_memory()
+            if current is None:
+                in_hand.leave()
 
     # ------------------------------------------------------------ lanes
 
@@ -209,13 +227,13 @@ class ProcessLanes:
         most = self.limits.per_destination
         route = self._routes.get(destination) or self._routes.get("*")
         if route is not None:
-            own = _Lane("destination", most, _State.OPEN, most)
-            return _Path(own, self.shared_lane("route", route, _State.OPEN, most), routed=True)
+            own = _Lane("destination", most, LaneState.OPEN, most)
+            return _Path(own, self.shared_lane("route", route, LaneState.OPEN, most), routed=True)
         organization = organizational_domain(destination) if destination else None
         wider = self.shared_lane("organization", organization) if organization else None
         return _Path(_Lane("destination", most), wider, routed=False)
 
-    def shared_lane(self, kind: Kind, name: str, state: _State = _State.NEW, window: int = 1) -> _Lane:
+    def shared_lane(self, kind: Kind, name: str, state: LaneState = LaneState.NEW, window: int = 1) -> _Lane:
         lane = self.shared.get((kind, name))
         if lane is None:
             lane = self.shared[kind, name] = _Lane(kind, self.limits.per_destination, state, window)
@@ -227,23 +245,23 @@ class ProcessLanes:
         if name is not None:
             del self._paths[name]
 
-    def _share(self, state: _State) -> int:
+    def _share(self, state: LaneState) -> int:
         """Returns how many more items whose lanes are in this state may be taken in hand."""
-        if state is _State.OPEN:
+        if state is LaneState.OPEN:
             return self.limits.concurrency * DEPTH
-        unproven = self.items[_State.NEW] + self.items[_State.SLOW]
+        unproven = self.items[LaneState.NEW] + self.items[LaneState.SLOW]
         room = self._most_unproven - unproven
-        return min(room, self._most_slow - self.items[_State.SLOW]) if state is _State.SLOW else room
+        return min(room, self._most_slow - self.items[LaneState.SLOW]) if state is LaneState.SLOW else room
 
     def shrink(self, lane: _Lane) -> None:
         lane.timeouts += 1
-        lane.state, lane.window = _State.SLOW, 1
+        lane.state, lane.window = LaneState.SLOW, 1
         times = min(2 ** min(lane.timeouts - 1, 10), _LONGEST_CLOSED)
         lane.closed_until_s = self.clock.monotonic_s() + self.limits.back_off_s * times
         self.observer.count("delivery_lanes", lane=lane.kind, change="shrunk")
 
     def answered(self, lane: _Lane, *, late: bool) -> None:
-        if lane.state is _State.SLOW and not late:
+        if lane.state is LaneState.SLOW and not late:
             self.observer.count("delivery_lanes", lane=lane.kind, change="recovered")
         if late:
             lane.lag()
@@ -255,12 +273,30 @@ class ProcessLanes:
 
         Returns False if the slow ones use their whole share.
         """
-        if in_hand.state is not _State.SLOW:
-            if self.items[_State.SLOW] >= self._most_slow:
-                return False
-            self.items[in_hand.state] -= 1
-            self.items[_State.SLOW] += 1
-            in_hand.state = _State.SLOW
+        if in_hand.state is LaneState.SLOW:
+            return True
+        return self.items[LaneState.SLOW] < self._most_slow and self._change(in_hand, LaneState.SLOW)
+
+    def count_as_unanswered(self, in_hand: "ItemInHand") -> bool:
+        """Gives back the attempt's place of all places, but not those in its lanes, and returns True.
+
+        Returns False if too many attempts wait for their last answer in this way.
+        """
+        is_full = self.items[LaneState.UNANSWERED] >= self.limits.concurrency
+        if is_full or not self._change(in_hand, LaneState.UNANSWERED):
+            return False
+        self.running -= 1
+        if self.queued:
+            self.pump()
+        return True
+
+    def _change(self, in_hand: "ItemInHand", state: LaneState) -> bool:
+        """Counts an item in another state, and returns True. Returns False if its content has no room there."""
+        if in_hand.memory_bytes and not self.memory.move(in_hand.memory_bytes, in_hand.state, state):
+            return False
+        self.items[in_hand.state] -= 1
+        self.items[state] += 1
+        in_hand.state = state
         return True
 
     # ------------------------------------------------------------ turns
@@ -307,16 +343,17 @@ class ProcessLanes:
         """Puts off the waiting items whose lane was closed or became slow after they were taken in hand."""
         now_s = self.clock.monotonic_s()
         for path in list(self.queued):
-            closed_s, is_slow = path.closed_s(now_s), path.state is _State.SLOW
+            closed_s, is_slow = path.closed_s(now_s), path.state is LaneState.SLOW
             for in_hand in list(path.waiting) if closed_s or is_slow else ():
-                if closed_s or in_hand.state is not _State.SLOW:
+                if closed_s or in_hand.state is not LaneState.SLOW:
                     in_hand.call(closed_s or _SOON_S)
 
 
 class ItemInHand:
     """Implements `ports.InHand`.
 
-    `places` are the lanes in which the item has a place. `late` is True if its attempt was slow.
+    `places` are the lanes in which the item has a place, and `memory_lanes` those in which its `memory_bytes` count.
+    `late` is True if its attempt was slow.
     """
 
     __slots__ = (
@@ -326,6 +363,8 @@ class ItemInHand:
         "address",
         "lanes",
         "late",
+        "memory_bytes",
+        "memory_lanes",
         "owner",
         "path",
         "places",
@@ -339,8 +378,10 @@ class ItemInHand:
         self.address = path.address
         self.lanes = [lane for lane in (path.own, path.wider, path.address) if lane is not None]
         self.state = path.state
-        self._was_open = path.own.state is _State.OPEN
+        self._was_open = path.own.state is LaneState.OPEN
         self.places: list[_Lane] = []
+        self.memory_bytes = 0
+        self.memory_lanes: list[_Lane] = []
         self.running = False
         self.late = False
         self._ready: asyncio.Future[float] | None = None
@@ -369,6 +410,41 @@ class ItemInHand:
         self._unqueue()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(wait_s)
+
+    def take_memory(self, size_bytes: int) -> None:
+        """Takes memory for the content of the item, once. Raises NoRoomError."""
+        lanes = [] if self.path.routed else list(self.lanes)
+        if not all(self._fits(lane, size_bytes) for lane in lanes):
+            raise NoRoomError
+        if not self.owner.memory.take(self.state, size_bytes):
+            raise NoRoomError
+        self.memory_bytes = size_bytes
+        for lane in lanes:
+            self._use_memory_of(lane)
+
+    def may_use_memory_of(self, lane: _Lane) -> bool:
+        """Whether the content of the item, if it has memory, fits in the share of the lane, and uses it then."""
+        if not self.memory_bytes or lane in self.memory_lanes:
+            return True
+        if not self._fits(lane, self.memory_bytes):
+            return False
+        self._use_memory_of(lane)
+        return True
+
+    def _fits(self, lane: _Lane, size_bytes: int) -> bool:
+        return not lane.memory_bytes or lane.memory_bytes + size_bytes <= self.owner.memory.share_bytes
+
+    def _use_memory_of(self, lane: _Lane) -> None:
+        lane.memory_bytes += self.memory_bytes
+        self.memory_lanes.append(lane)
+
+    def free_memory(self) -> None:
+        """Gives the memory back."""
+        if self.memory_bytes:
+            self.owner.memory.leave(self.state, self.memory_bytes)
+            for lane in self.memory_lanes:
+                lane.memory_bytes -= self.memory_bytes
+            self.memory_bytes, self.memory_lanes = 0, []
 
     def ended(self, delivery: Delivery | None) -> None:
         owner, path = self.owner, self.path
@@ -410,7 +486,8 @@ class ItemInHand:
         for lane in self.places:
             lane.running -= 1
         self.places = []
-        self.owner.running -= 1
+        if self.state is not LaneState.UNANSWERED:
+            self.owner.running -= 1
         if self.owner.queued:
             self.owner.pump()
 
@@ -418,15 +495,17 @@ class ItemInHand:
 class LaneAttempt:
     """Implements `ports.Attempt`."""
 
-    def __init__(self, owner: ProcessLanes, in_hand: ItemInHand | None, domain: str, size_bytes: int) -> None:
+    def __init__(self, owner: ProcessLanes, in_hand: ItemInHand | None, domain: str) -> None:
         self.again_s = _SOON_S
         self._owner = owner
         self._is_alone = in_hand is None
         self._in_hand = in_hand or owner.take(domain)
-        self._slow_after_s = owner.limits.slow_after_s + size_bytes / _BYTES_A_SECOND
+        self._began_s = 0.0
+        self._taken_bytes = 0
         self._timeout = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._at: _Lane | None = None
+        self.may_be_accepted = False
 
     async def __aenter__(self) -> Self:
         if self._is_alone:
@@ -435,7 +514,8 @@ class LaneAttempt:
         self._timeout = asyncio.timeout(limits.attempt_s)
         await self._timeout.__aenter__()
         if not self._in_hand.path.routed:
-            self._timer = loop.call_later(self._slow_after_s, self._turn_slow)
+            self._began_s = loop.time()
+            self._timer = loop.call_at(self._began_s + limits.slow_after_s, self._turn_slow)
         return self
 
     async def __aexit__(
@@ -443,6 +523,8 @@ class LaneAttempt:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._is_alone:
+            self._in_hand.leave()
         await self._timeout.__aexit__(kind, error, trace)
 
     async def _own_turn(self) -> None:
@@ -463,15 +545,45 @@ class LaneAttempt:
         if closed_s > 0:
             self.again_s = max(self.again_s, closed_s)
             return False
-        if lane.running >= lane.window:
+        if lane.running >= lane.window or not in_hand.may_use_memory_of(lane):
             return False
-        if lane.state is _State.SLOW and not owner.count_as_slow(in_hand):
+        if lane.state is LaneState.SLOW and not owner.count_as_slow(in_hand):
             return False
         lane.running += 1
         in_hand.places.append(lane)
         if lane not in in_hand.lanes:
             lane.items += 1
             in_hand.lanes.append(lane)
+        return True
+
+    @contextmanager
+    def own_work(self) -> Iterator[None]:
+        loop, timeout, timer = asyncio.get_running_loop(), self._timeout, self._timer
+        paused_s, until_s = loop.time(), timeout.when()
+        if timeout.expired():
+            yield
+            return
+        timeout.reschedule(None)
+        if timer is not None:
+            timer.cancel()
+        try:
+            yield
+        finally:
+            took_s = loop.time() - paused_s
+            self._began_s += took_s
+            if until_s is not None:
+                timeout.reschedule(until_s + took_s)
+            if timer is not None and not self._in_hand.late:
+                self._timer = loop.call_at(timer.when() + took_s, self._turn_slow)
+
+    def taken(self, size_bytes: int) -> None:
+        self._taken_bytes += size_bytes
+
+    def may_finish(self) -> bool:
+        if self._timeout.expired():
+            return False
+        self.may_be_accepted = True
+        self._timeout.reschedule(None)
         return True
 
     def timed_out(self) -> None:
@@ -486,13 +598,25 @@ class LaneAttempt:
             self._owner.answered(self._at, late=self._in_hand.late)
         if self._is_alone:
             self._in_hand.ended(delivery)
-            self._in_hand.leave()
 
     def _turn_slow(self) -> None:
-        self._in_hand.late = True
-        if not self._owner.count_as_slow(self._in_hand):
-            self._owner.observer.count("delivery_cuts")
-            self._timeout.reschedule(asyncio.get_running_loop().time())
+        in_hand, owner, loop = self._in_hand, self._owner, asyncio.get_running_loop()
+        slow_at_s = self._began_s + owner.limits.slow_after_s + self._taken_bytes / _BYTES_A_SECOND
+        if loop.time() < slow_at_s:
+            self._timer = loop.call_at(slow_at_s, self._turn_slow)
+            return
+        in_hand.late = True
+        if owner.count_as_slow(in_hand) or (self.may_be_accepted and owner.count_as_unanswered(in_hand)):
+            return
+        if not self._timeout.expired():
+            owner.observer.count("delivery_cuts")
+            self._timeout.reschedule(loop.time())
+
+
+def _current() -> ItemInHand | None:
+    """Returns the item whose turn the current task has, if its attempt may begin or is going on."""
+    in_hand = _turn.get()
+    return in_hand if in_hand is not None and in_hand.running else None
 
 
 _turn: ContextVar[ItemInHand | None] = ContextVar("_turn", default=None)

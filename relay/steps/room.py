@@ -1,13 +1,9 @@
-"""A limit of the memory for big messages that are judged or delivered at the same time (R-IN-06)."""
+"""A limit of the memory for big messages that are judged at the same time (R-IN-06)."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-
-
-class NoRoomError(Exception):
-    """Raised if there is no room for a message now."""
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 
 class Room:
@@ -29,26 +25,6 @@ class Room:
             yield
         finally:
             self._leave(size_bytes)
-
-    @contextmanager
-    def visit(self) -> Iterator[Callable[[int], None]]:
-        """Yields a function that takes room for a number of bytes at once, or raises NoRoomError.
-
-        The room is freed at the end of the block.
-        """
-        taken = 0
-
-        def enter(size_bytes: int) -> None:
-            nonlocal taken
-            if not self._take(size_bytes):
-                raise NoRoomError
-            taken += size_bytes
-
-        try:
-            yield enter
-        finally:
-            if taken:
-                self._leave(taken)
 
     def _take(self, size_bytes: int) -> bool:
         if self._waiting or not self._fits(size_bytes):

@@ -31,7 +31,6 @@ from relay.ports import (
     Workers,
 )
 from relay.steps.event_log import StructuredEventLog
-from relay.steps.room import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +146,7 @@ class Dispatcher(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """The ports and settings of the flow.
-
-    `jitter()` returns a random number in [0, 1), which spreads retries. `delivery_room` limits the memory for big
-    contents in delivery.
-    """
+    """The ports and settings of the flow. `jitter()` returns a random number in [0, 1), which spreads retries."""
 
     marketplaces: Marketplaces
     settings: Settings
@@ -168,7 +163,6 @@ class Services:
     catalogue: Catalogue
     dispatcher: Dispatcher
     notice_quota: NoticeQuota
-    delivery_room: Room
     stranger_budget: DailyBudget
     links: SignedLinkUrls
     workers: Workers

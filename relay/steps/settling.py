@@ -22,7 +22,7 @@ from relay.core.rewrite.compose import received
 from relay.core.rewrite.downgrade import downgraded as downgrade
 from relay.ports import Delivery, Ids, Outgoing, OutgoingNotice, Settlement, StoredContent
 from relay.steps import notices
-from relay.steps.services import Services
+from relay.steps.services import Services, Settings
 
 _UNREACHED: Final = Delivery(
     accepted=False,
@@ -34,6 +34,7 @@ _UNREACHED: Final = Delivery(
     host="",
     tls="",
 )
+_TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _FITTED_AT_ONCE_BYTES: Final = 100_000
 """The size up to which mail is converted for a server without 8BITMIME on the event loop. It takes 7 ms at most."""
 _OUTGOING: Final = "outgoing"
@@ -62,16 +63,18 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     if not item.is_ours:
         expires_at = now + timedelta(seconds=services.settings.return_path_s)
         mail_from = f"{verp.mint(item.id, expires_at, services.store.secrets.get('verp'))}@{domain}"
-    header, body = _halves(services.settings.hostname, marketplace.domain, item, stored, to, now)
+    trace = _trace(services.settings.hostname, item, now)
+    fields, body = _halves(marketplace.domain, item, stored, to)
 
     async def signed(header: bytes, body: bytes) -> bytes:
         signature = await services.signer.sign(domain, header, body) if item.kind is not ItemKind.OPERATOR else b""
         return b"".join((signature, header, b"\r\n", body))
 
-    content = await signed(header, body)
+    content = await signed(trace + fields, body)
 
     async def downgraded(eight_bit: bool) -> bytes:
-        unsigned = b"".join((header, b"\r\n", body))
+        # Without the trace it is the same at each attempt, so that the workers know it again.
+        unsigned = b"".join((fields, b"\r\n", body))
         fit = partial(downgrade, eight_bit=eight_bit)
         if len(unsigned) <= _FITTED_AT_ONCE_BYTES:
             fitted = fit(unsigned)
@@ -80,26 +83,30 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
         if fitted == unsigned:
             return content
         start = body_start(fitted)
-        return await signed(fitted[: start - 2], fitted[start:])
+        return await signed(trace + fitted[: start - 2], fitted[start:])
 
     return Outgoing(mail_from=mail_from, rcpt_to=to, content=content, downgraded=downgraded)
 
 
-def _halves(
-    hostname: str, domain: str, item: Item, stored: StoredContent, to: str, now: datetime
-) -> tuple[bytes, bytes]:
-    """Returns the header block and the body of the outgoing message. Mail to the operator keeps its own To field."""
+def _trace(hostname: str, item: Item, now: datetime) -> bytes:
+    """Returns the Received field of the outgoing message."""
+    return f"Received: {received(by=hostname, protocol='ESMTP', record_id=item.message_id, at=now)}\r\n".encode()
+
+
+def _halves(domain: str, item: Item, stored: StoredContent, to: str) -> tuple[bytes, bytes]:
+    """Returns the header block, without the trace, and the body of the outgoing message.
+
+    Mail to the operator keeps its own To field.
+    """
     start = body_start(stored.original)
     own_header = stored.original[:start].removesuffix(b"\r\n") if start < len(stored.original) else stored.original
-    trace = received(by=hostname, protocol="ESMTP", record_id=item.message_id, at=now)
     if item.kind is ItemKind.OPERATOR:
-        mark = f"{LOOP_MARK}: {OPERATOR}@{domain}"
-        return f"Received: {trace}\r\n{mark}\r\n".encode() + own_header, stored.original[start:]
+        return f"{LOOP_MARK}: {OPERATOR}@{domain}\r\n".encode() + own_header, stored.original[start:]
     if item.kind is ItemKind.RELAY and stored.header is None:
         raise ValueError(f"item {item.id} has no rewritten header; refusing to relay the original")
     body = section(stored.original, start, len(stored.original), stored.edits)
     # A mail without a readable Date gets the time at which it was queued, which is the same at each attempt.
-    return compose_header(stored.header or own_header, to=to, received=trace, at=item.queued_at), body
+    return compose_header(stored.header or own_header, to=to, received=None, at=item.queued_at), body
 
 
 async def settle(services: Services, item: Item, mailbox: str, delivery: Delivery, now: datetime) -> Settlement:
@@ -123,32 +130,45 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
         host=delivery.host,
         destination=item.destination,
     )
-    schedule = services.settings.schedule
     due_at = None
     if not delivery.permanent:
-        due_at = next_attempt(schedule, item.attempts, item.queued_at, now, services.jitter())
+        due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
         reason = reason if due_at else ReasonCode.EXPIRED
-    notice_type = None
+    return await _failed(services, item, now, due_at, _data(item, mailbox, delivery, reason), delivery)
+
+
+async def _failed(
+    services: Services, item: Item, now: datetime, due_at: datetime | None, data: AttemptData, delivery: Delivery | None
+) -> Settlement:
+    """Defers an item until `due_at`, or bounces it if that is None, with the notice about that.
+
+    `delivery` is None if no server is the cause; then the notice has no answer of a server.
+    """
+    notice_type, why = None, data["reason"]
     if due_at is None:
         notice_type = NoticeType.UNDELIVERABLE
-    elif not item.delay_noticed and delayed_notice_due(schedule, item.attempts, item.queued_at, now):
-        notice_type = NoticeType.DELAYED
+    elif not item.delay_noticed and delayed_notice_due(services.settings.schedule, item.attempts, item.queued_at, now):
+        notice_type, why = NoticeType.DELAYED, ReasonCode.DELAYED
     notice = None
     if notice_type and not item.is_ours:
-        why = notices.failure(ReasonCode.DELAYED if due_at else reason)
-        notice = await notices.about_item(services, services.notice_quota, item, notice_type, why, now, delivery)
-    state = ItemState.DEFERRED if due_at else ItemState.BOUNCED
-    data = _data(item, mailbox, delivery, reason)
+        reason = notices.failure(why)
+        notice = await notices.about_item(services, services.notice_quota, item, notice_type, reason, now, delivery)
     return _settlement(
-        ids, owner, item, state, now, data, due_at=due_at, notice=notice, notice_type=notice_type, delivery=delivery
+        services.ids,
+        services.settings.owner,
+        item,
+        ItemState.DEFERRED if due_at else ItemState.BOUNCED,
+        now,
+        data,
+        due_at=due_at,
+        notice=notice,
+        notice_type=notice_type,
+        delivery=delivery,
     )
 
 
 async def returned(services: Services, item: Item, reason: Reason, now: datetime) -> Settlement:
-    """Returns the settlement of an item that the recheck returns, with the notice to the writer.
-
-    Raises UnavailableError.
-    """
+    """Returns the settlement of an item that is returned to its writer, with the notice. Raises UnavailableError."""
     notice = None
     if not item.is_ours:
         notice = await notices.about_item(services, services.notice_quota, item, NoticeType.RETURNED, reason, now)
@@ -182,13 +202,36 @@ def put_off(owner: str, item: Item, until: datetime) -> Settlement:
 async def waited(services: Services, item: Item, until: datetime, now: datetime) -> Settlement:
     """Returns the settlement that defers an item without an attempt. Raises UnavailableError.
 
-    The reason is a closed lane, a server without a free place, or no room for the content. If the item is late, this
+    The reason is a closed lane, or a server without a free place. If the item is late, this
     counts as a failed attempt, so that its writer gets the notices about delays and failures (R-OUT-02).
     """
-    is_late = now - item.queued_at >= timedelta(seconds=services.settings.schedule.delayed_notice_s)
-    if is_late and item.hold is None:
+    if _is_late(services.settings, item, now):
         return await settle(services, item, "", _UNREACHED, now)
     return put_off(services.settings.owner, item, until)
+
+
+async def delayed_by_us(
+    services: Services, item: Item, until: datetime, now: datetime, *, at_last: ReasonCode
+) -> Settlement:
+    """Returns the settlement that defers an item because the relay has no memory or no worker for its content now.
+
+    It differs from `waited` only in the reasons, because no server is the cause. `at_last` is the reason of the bounce
+    when the item expires. Raises UnavailableError.
+    """
+    if not _is_late(services.settings, item, now):
+        return put_off(services.settings.owner, item, until)
+    due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
+    data = AttemptData(attempt=item.attempts, reason=ReasonCode.INTERNAL if due_at else at_last)
+    return await _failed(services, item, now, due_at, data, None)
+
+
+async def too_complex(services: Services, item: Item, now: datetime) -> Settlement:
+    """Returns the settlement of an item whose content cannot be converted for its server. Raises UnavailableError."""
+    return await returned(services, item, _TOO_COMPLEX, now)
+
+
+def _is_late(settings: Settings, item: Item, now: datetime) -> bool:
+    return item.hold is None and now - item.queued_at >= timedelta(seconds=settings.schedule.delayed_notice_s)
 
 
 def moved(owner: str, item: Item, destination: str, now: datetime) -> Settlement:

@@ -1,13 +1,14 @@
 """The limits of one delivery: where it may go, and how long it may take."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from relay.ports import MxHost
-from tests.support.courier import HostResolver, courier, outgoing, route
+from tests.support.courier import CONTENT, HostResolver, courier, outgoing, route
 from tests.support.fakes import CountingObserver
-from tests.support.sink import DRIP, HANG, Sink
+from tests.support.sink import DRIP, HANG, Act, Sink
 
 
 def names(*addresses: str) -> HostResolver:
@@ -64,7 +65,7 @@ async def test_a_host_whose_address_may_still_come_is_tried_again() -> None:  # 
 # ---------------------------------------------------------------- how long
 
 
-@pytest.mark.parametrize("phase", ["connect", "ehlo", "mail", "end_of_data"])
+@pytest.mark.parametrize("phase", ["connect", "ehlo", "mail", "data"])
 async def test_a_server_that_goes_on_for_ever_is_left_at_the_deadline(phase: str) -> None:  # R-OUT-02
     observer = CountingObserver()
     async with (
@@ -117,6 +118,65 @@ async def test_a_refusal_is_no_time_out() -> None:  # R-OUT-02
     async with Sink() as sink, courier(route(sink)) as out:
         sink.say("rcpt", "451 4.2.0 later")
         assert not (await out.deliver(outgoing())).timed_out
+
+
+@pytest.mark.parametrize(
+    ("routed", "content"),
+    [(False, CONTENT), (True, CONTENT), (False, b"Subject: x\r\n\r\n" + b"A line.\r\n" * 50_000)],
+    ids=["by_mx", "by_route", "big"],
+)
+async def test_a_server_that_may_have_accepted_is_not_left_at_the_deadline(routed: bool, content: bytes) -> None:
+    # R-OUT-02: the message would be sent twice.
+    observer, answer = CountingObserver(), asyncio.Event()
+    limits: dict[str, Any] = {"attempt_timeout_s": 0.5, "slow_after_s": 0.1, "concurrency": 4}
+    async with Sink() as sink:
+        routes = [route(sink)] if routed else []
+        async with courier(
+            *routes, resolver=names("127.0.0.1"), port=sink.port, observer=observer, command_timeout_s=9, **limits
+        ) as out:
+            sink.say("end_of_data", answer)
+            delivery = asyncio.create_task(out.deliver(outgoing(content=content)))
+            await asyncio.sleep(0.7)
+            answer.set()
+            assert (await delivery).accepted
+            assert len(sink.mails) == 1
+            if not routed and content is CONTENT:
+                assert out._lanes.room("shop.example") == 1, "a server that answers late is slow"
+
+
+@pytest.mark.parametrize("say", [HANG, DRIP])
+async def test_the_answer_to_the_whole_message_has_a_limit_of_its_own(say: Act) -> None:  # R-OUT-02
+    async with (
+        Sink() as sink,
+        courier(route(sink), command_timeout_s=600, final_reply_timeout_s=0.1) as out,
+    ):
+        sink.say("end_of_data", say, times=1)
+        delivery = await out.deliver(outgoing())
+        assert (delivery.phase, delivery.timed_out, delivery.permanent) == ("end_of_data", True, False)
+        assert (await out.deliver(outgoing())).accepted
+
+
+async def test_the_time_of_our_own_work_is_not_that_of_the_server() -> None:  # R-OUT-01, R-OUT-02
+    observer, begun, workers = CountingObserver(), asyncio.Event(), asyncio.Event()
+
+    async def downgraded(_eight_bit: bool) -> bytes:
+        begun.set()
+        await workers.wait()
+        return b"Subject: x\r\n\r\nx\r\n"
+
+    limits: dict[str, Any] = {"attempt_timeout_s": 0.5, "slow_after_s": 0.2, "concurrency": 1}
+    async with (
+        Sink(extensions=["PIPELINING"]) as sink,
+        courier(resolver=names("127.0.0.1"), port=sink.port, observer=observer, **limits) as out,
+    ):
+        mail = outgoing(content=b"Subject: x\r\n\r\n\xe9\r\n", downgraded=downgraded)
+        delivery = asyncio.create_task(out.deliver(mail))
+        await begun.wait()
+        await asyncio.sleep(0.6)
+        workers.set()
+        assert (await delivery).accepted
+        assert not observer.of("delivery_cuts")
+        assert out._lanes.room("shop.example") > 1, "the lane has grown"
 
 
 # ---------------------------------------------------------------- how many

@@ -3,6 +3,7 @@
 The order of events is what counts here: mail arrives while the connections that do not answer are open.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -145,6 +146,27 @@ async def test_a_new_destination_is_served_while_thirty_do_not_answer(
         await good.mail(3)
         assert sum(sink.open_sessions for sink in sinks) >= 2
         await eventually(lambda: all(sink.sessions for sink in sinks))
+
+
+async def test_a_new_destination_is_served_while_others_do_not_answer_for_the_whole_mail(
+    new_net: Callable[..., AbstractAsyncContextManager[Net]],
+) -> None:
+    # R-OUT-01, R-OUT-02: they may have accepted it, so they are not cut off, and no mail is sent twice.
+    tarpits, answer = [f"mail.tar{number}.example" for number in range(6)], asyncio.Event()
+    async with new_net(slow_after_s=0.1, attempt_s=0.5) as net:
+        sinks = [await net.sink(number + 1, domain) for number, domain in enumerate(tarpits)]
+        for sink, domain in zip(sinks, tarpits, strict=True):
+            sink.say("end_of_data", answer)
+            await net.write(domain)
+        await eventually(lambda: sum(sink.open_sessions for sink in sinks) == 6)
+        good = await net.sink(100, "new.example")
+        await net.write("new.example", 3)
+        await good.mail(3)
+        await asyncio.sleep(0.5)
+        assert not net.counts.of("delivery_cuts")
+        answer.set()
+        await eventually(lambda: net.counts.of("delivery_attempts", outcome="accepted") == 9)
+        assert [len(sink.mails) for sink in sinks] == [sink.sessions for sink in sinks] == [1] * 6
 
 
 async def test_a_server_that_never_comes_to_an_end_is_left_at_the_deadline(

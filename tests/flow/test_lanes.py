@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.ports import Delivery
+from relay.ports import Delivery, NoRoomError
 from relay.steps.lanes import ItemInHand, LaneLimits, ProcessLanes
 from tests.support.fakes import CountingObserver, ManualClock
 from tests.support.market_env import ACCEPTED
@@ -119,6 +119,127 @@ async def test_lanes_that_lately_timed_out_have_a_quarter_of_the_places(  # R-OU
     assert lanes.room("new.example") == 1
 
 
+MB = 1_000_000
+BIG = 7 * MB
+
+
+def holds(lanes: ProcessLanes, destination: str, size_bytes: int) -> bool:
+    """Takes an item in hand, and memory for its content; returns whether there was room."""
+    in_hand = lanes.take(destination)
+    try:
+        in_hand.take_memory(size_bytes)
+    except NoRoomError:
+        in_hand.leave()
+        return False
+    return True
+
+
+async def test_slow_lanes_have_a_share_of_the_memory(lanes: ProcessLanes, clock: ManualClock) -> None:
+    # R-IN-06, R-OUT-01: 32 MiB in all, a quarter for slow ones, a quarter kept for open ones.
+    slow = [f"s.tar{number}.example" for number in range(8)]
+    new = [f"n.new{number}.example" for number in range(8)]
+    good = [f"good{number}.example" for number in range(8)]
+    await opened(lanes, *good)
+    for name in slow:
+        await one(lanes, name, SILENT)
+    clock.forward(60)
+    assert [holds(lanes, name, BIG) for name in slow].count(True) == 1
+    assert [holds(lanes, name, BIG) for name in new].count(True) == 2
+    assert [holds(lanes, name, BIG) for name in good].count(True) == 1
+    assert holds(lanes, "more.example", MB), "what is left"
+
+
+@pytest.mark.parametrize("state", ["slow", "new", "open"])
+async def test_one_huge_content_of_each_state_has_room(lanes: ProcessLanes, clock: ManualClock, state: str) -> None:
+    # R-IN-06
+    names = {"slow": "s.tar.example", "new": "n.new.example", "open": "good.example"}
+    await opened(lanes, names["open"], "second.example")
+    await one(lanes, names["slow"], SILENT)
+    clock.forward(60)
+    huge = names.pop(state)
+    assert holds(lanes, huge, 26 * MB)
+    assert [holds(lanes, name, 26 * MB) for name in names.values()] == [True, True]
+    assert not holds(lanes, "second.example", BIG)
+
+
+@pytest.mark.parametrize("neighbour", ["good.example", "mail.good.example", "same.address.example"])
+async def test_one_lane_has_a_quarter_of_the_memory(lanes: ProcessLanes, neighbour: str) -> None:  # R-OUT-01
+    await opened(lanes, "good.example", neighbour, "other.example")
+    for destination in ("good.example", neighbour):
+        in_hand = lanes.take(destination)
+        assert await in_hand.turn() == 0
+        lanes.attempt(destination).place("192.0.2.1" if neighbour.startswith("same") else f"192.0.2.{len(destination)}")
+        in_hand.ended(ACCEPTED)
+        in_hand.leave()
+    assert holds(lanes, "good.example", 5 * MB)
+    assert not holds(lanes, neighbour, 5 * MB)
+    assert holds(lanes, "other.example", 5 * MB)
+    assert holds(lanes, "routed.example", 5 * MB)
+    assert holds(lanes, "routed.example", 5 * MB), "the administrator has chosen its server"
+
+
+async def test_memory_is_free_again(lanes: ProcessLanes) -> None:  # R-IN-06
+    for _ in range(10):
+        with lanes.content("new.example") as take_memory:
+            take_memory(30 * MB)
+            with lanes.content("other.example") as second, pytest.raises(NoRoomError):
+                second(MB)
+    assert lanes.spare == 160
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+async def test_what_waits_for_a_last_answer_is_bounded(clock: ManualClock, is_big: bool) -> None:  # R-OUT-01
+    limits = replace(LIMITS, concurrency=4, slow_after_s=0.01, memory_bytes=40 * MB)
+    observer = CountingObserver()
+    lanes = ProcessLanes(limits, clock, observer)
+
+    async def wait(destination: str) -> None:
+        in_hand = lanes.take(destination)
+        try:
+            assert await in_hand.turn() == 0
+            if is_big:
+                in_hand.take_memory(5 * MB)
+            async with lanes.attempt(destination) as attempt:
+                assert attempt.may_finish()
+                await asyncio.Event().wait()
+        except TimeoutError:
+            assert attempt.may_be_accepted
+        finally:
+            in_hand.ended(None)
+            in_hand.free_memory()
+            in_hand.leave()
+
+    tasks = []
+    for number in range(10):
+        tasks.append(asyncio.create_task(wait(f"s.tar{number}.example")))
+        await asyncio.sleep(0.03)
+    waiting = [task for task in tasks if not task.done()]
+    # One is slow. Four, or as many big ones as a quarter of the memory holds, wait beside the places.
+    assert len(waiting) == (1 + 2 if is_big else 1 + 4)
+    assert (lanes.running, observer.of("delivery_cuts")) == (1, 10 - len(waiting))
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (lanes.running, lanes.spare) == (0, 16)
+    assert holds(lanes, "s.tar0.example", 30 * MB)
+
+
+async def test_a_server_that_takes_the_content_quickly_is_not_slow() -> None:  # R-OUT-01
+    limits = replace(LIMITS, concurrency=1, slow_after_s=0.1)
+    lanes = ProcessLanes(limits, ManualClock(), CountingObserver())
+    states = []
+    for taken_bytes in (0, 20 * MB):
+        in_hand = lanes.take(f"{taken_bytes}.example")
+        assert await in_hand.turn() == 0
+        async with lanes.attempt(f"{taken_bytes}.example") as attempt:
+            attempt.taken(taken_bytes)
+            await asyncio.sleep(0.2)
+            states.append(in_hand.late)
+        in_hand.ended(ACCEPTED)
+        in_hand.leave()
+    assert states == [True, False]
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8:1:2::3"])
 async def test_the_domains_behind_one_address_share_its_lane(lanes: ProcessLanes, address: str) -> None:
     # R-OUT-01: the courier learns the address, and the next claim knows it.
@@ -126,7 +247,7 @@ async def test_the_domains_behind_one_address_share_its_lane(lanes: ProcessLanes
     attempts = []
     for in_hand in (first, second):
         assert await in_hand.turn() == 0
-        attempts.append(lanes.attempt("any.example", 0))
+        attempts.append(lanes.attempt("any.example"))
     neighbour = address + "4" if ":" in address else address
     assert [attempts[0].place(address), attempts[1].place(neighbour)] == [True, False]
     second.ended(None)

@@ -13,7 +13,7 @@ from relay.core.rewrite.scrub.names import Names
 from relay.flow import dispatch
 from relay.housekeeping import Housekeeping
 from relay.ports import Delivery, Outgoing, StoredContent
-from relay.steps.room import Room
+from relay.steps.lanes import LaneLimits, ProcessLanes
 from tests.support.claims import claimed
 from tests.support.daemon import eventually
 from tests.support.market_env import DOMAIN, SELLER, IdleDispatcher, MarketEnv
@@ -95,7 +95,7 @@ async def test_a_big_mail_that_waits_for_a_connection_is_not_in_memory(market: M
 
 
 async def test_big_mails_are_in_memory_for_delivery_one_after_the_other(market: MarketEnv) -> None:  # R-IN-06
-    market.services.delivery_room = Room(500_000)
+    market.services.lanes = ProcessLanes(LaneLimits(memory_bytes=500_000), market.clock, market.services.observer)
     for _ in range(2):
         await market.send(SELLER, market.buyer_alias, body="The table is ready.\n" * 15_000)
     await market.send(SELLER, market.buyer_alias)

@@ -56,13 +56,15 @@ async def courier(
     """A courier that may dial the loopback interface. Its lanes are those of the settings."""
     observer = observer or CountingObserver()
     local = {"allowed_networks": ["127.0.0.0/8", "::1/128"], "command_timeout_s": 5, "connect_timeout_s": 5}
-    delivery = config.DeliverySection(**{"route": list(routes), **local, **settings})
+    same = {"final_reply_timeout_s": settings.get("command_timeout_s", 5)}
+    delivery = config.DeliverySection(**{"route": list(routes), **local, **same, **settings})
     limits = LaneLimits(
         concurrency=delivery.concurrency,
         per_destination=delivery.concurrency_per_destination,
         slow_after_s=delivery.slow_after_s,
         attempt_s=delivery.attempt_timeout_s,
         back_off_s=0,
+        memory_bytes=delivery.memory_bytes,
     )
     out = SmtpOut(
         delivery=delivery,

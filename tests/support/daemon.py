@@ -71,6 +71,7 @@ allowed_networks = ["127.0.0.0/8", "::1/128"]
 poll_s = 0.2
 lease_s = 10
 command_timeout_s = 10
+final_reply_timeout_s = 20
 connect_timeout_s = 5
 
 [delivery.retry]

@@ -38,7 +38,6 @@ from relay.steps.event_log import StructuredEventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
 from relay.steps.notice_log import StoredNoticeQuota
 from relay.steps.offload import ThreadWorkers
-from relay.steps.room import Room
 from relay.steps.services import Services, Settings, SignedLinkUrls
 from relay.store import connect
 from relay.store.crypto import MasterKeys
@@ -249,7 +248,6 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             dispatcher=IdleDispatcher(),
             scanners=(),
             notice_quota=StoredNoticeQuota(store, 30),
-            delivery_room=Room(33_554_432),
             stranger_budget=CountedDailyBudget(1_000_000),
             links=SignedLinkUrls("https://links.market.example", store.secrets.get("link"), 86_400 * 60),
             workers=ThreadWorkers(),

@@ -6,7 +6,8 @@
         received = await sink.mail()   # envelope and bytes, without dot-stuffing
 
 Phases: connect, ehlo, starttls, handshake, auth, mail, rcpt, data, content (while it comes in), end_of_data, rset, quit. An
-answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, or CLOSE, RESET, HANG and DRIP.
+answer is a reply line (or several, joined by CRLF), `bytes` sent as they are, an event after which the usual reply
+follows, or CLOSE, RESET, HANG and DRIP.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ class Act(Enum):
 
 
 CLOSE, RESET, HANG, DRIP = Act.CLOSE, Act.RESET, Act.HANG, Act.DRIP
-Say = str | bytes | Act
+Say = str | bytes | Act | asyncio.Event
 
 EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
 
@@ -286,6 +287,9 @@ class Sink:
                 answer = rule.answer
                 rule.times = None if rule.times is None else rule.times - 1
                 break
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            answer = default
         if isinstance(answer, Act):
             await self._act(writer, answer)
         wire = answer if isinstance(answer, bytes) else f"{answer}\r\n".encode()

@@ -2,8 +2,8 @@
 
 A message consists of frames; a frame is a length in bytes and then the bytes. A request has two frames: the mail, and a
 pickle of the function and its arguments. The worker sends BEGUN when the first bytes of a request arrive, and then the
-answer, which has one frame. The mail is sent unchanged, and the pickle has only a mark in its place. The pipes belong to
-these two processes only, so that nobody else sees the private values in the arguments.
+answer, which has one frame. The mail is sent unchanged, and the pickle has only a mark in its place. The pipes belong
+to these two processes only, so that nobody else sees the private values in the arguments.
 """
 
 import io
