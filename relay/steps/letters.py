@@ -57,9 +57,9 @@ async def to_party(
 ) -> bool:
     """Records and queues a letter to the party's mailbox, in one transaction, and returns True.
 
-    The same transaction writes the entries for the notice log and marks the questions with the subject ids `asked` as
-    put. Returns False if the party has no mailbox. Raises UnavailableError, and OvertakenError if one of the questions
-    was put already.
+    `write` returns the letter for a given head. The same transaction writes the entries for the notice log, and marks
+    the questions in the letter as put; `asked` has the subject ids of these questions. Returns False if the party has
+    no mailbox. Raises UnavailableError, and OvertakenError if one of the questions was put already.
     """
     mailbox = await services.store.parties.mailbox(party.id)
     if mailbox is None:

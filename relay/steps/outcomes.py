@@ -143,10 +143,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """A message with the same signature was sent to the same alias before; its record has the id `of` (R-IN-09).
+    """A message with the same signature was sent to the same alias before (R-IN-09).
 
-    The message is recorded and not delivered again. The client gets 250, because it may not have received the first
-    answer.
+    The record of the earlier message has the id `of`. This message is recorded and not delivered again. The client gets
+    250, because it may not have received the first answer.
     """
 
     recipient: PartyRecipient
