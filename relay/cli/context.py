@@ -35,7 +35,7 @@ class CliContext:
     def __init__(self, config_path: Path) -> None:
         self.config_path = config_path
         self.by: str | None = None
-        """The value of --by, None if the verb does not have the option or it is left out."""
+        """The value of --by; None if the verb does not have this option or if the option is left out."""
         self.grounds = Grounds(case="", reason="")
         """The values of --case and --reason."""
 

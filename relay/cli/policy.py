@@ -76,7 +76,7 @@ def show_policy(
 @file_or_directory
 @show.as_json
 def check(path: Path, *, as_json: bool) -> None:
-    """Check a policy file, or all policy files in a directory. Shows all mistakes at once, each with its fix."""
+    """Check a policy file, or all policy files in a directory. All mistakes are shown at once, each with its fix."""
     found = [
         {"version": one.version, "effective_at": one.effective_at.astimezone(UTC), "settings_changed": len(before)}
         for one, before in ((one, changes(Policy(), one)) for one in policies(path))

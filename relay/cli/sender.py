@@ -122,10 +122,11 @@ async def confirm_domain(
     undo: bool,
     as_json: bool,
 ) -> None:
-    """Confirm DOMAIN as a signer of a party's mail (d= of DKIM), also of mail whose signed header names no recipient.
+    """Confirm DOMAIN (d= of DKIM) as a signer of a party's mail.
 
-    This is needed if only such a signature proves the writer and the signer does not sign To and Cc. Mail that waits
-    only for this confirmation is released.
+    A signature of a confirmed domain also proves mail whose signed header does not name the recipient. This is needed
+    if nothing but the signature proves the writer, and the signer does not sign To and Cc. Mail that waits only for
+    this confirmation is released.
     """
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     changed = await senders.confirm_domain(session.actor, session.actions(store), party, domain, confirmed=not undo)

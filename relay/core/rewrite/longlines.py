@@ -1,10 +1,10 @@
 """The pass that shortens lines, because no line longer than 998 octets may be sent (RFC 5322 §2.1.1, R-REW-10).
 
 Mail with longer lines arrives every day. The pass runs after the passes that change the content, and reads the body
-with their edits. A body with a long line gets another transfer encoding, so its decoded content stays the same. Long
-lines elsewhere are changed: a header field of a part is folded, or removed if it cannot be folded; a text before the
-first part or after the last part of a multipart is removed; the lines of a nested message that was not split are cut.
-Signed parts stay as they are, because a long line does less harm than a broken signature.
+with their edits. A body with a long line is encoded again in base64 or quoted-printable, so its decoded content stays
+the same. Long lines elsewhere are changed: a header field of a part is folded, or removed if it cannot be folded; a
+text before the first part or after the last part of a multipart is removed; the lines of a nested message that was not
+split are cut. Signed parts stay as they are, because a long line does less harm than a broken signature.
 """
 
 import binascii

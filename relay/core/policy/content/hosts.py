@@ -1,4 +1,7 @@
-"""Recognises host names in running text, and says which are allowed and which belong to social networks."""
+"""Recognises host names in running text.
+
+The module also says which hosts are allowed, and which belong to messengers or social networks.
+"""
 
 import re
 from typing import Final

@@ -1,4 +1,7 @@
-"""Reduces EXIF data (TIFF 6.0) to the orientation, because without it programs show a photo turned on its side."""
+"""Reduces EXIF data (TIFF 6.0) to the orientation.
+
+The orientation is kept because programs show a photo without it turned on its side.
+"""
 
 import struct
 from typing import Final

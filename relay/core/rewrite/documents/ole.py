@@ -206,7 +206,7 @@ def _initials(table: bytearray, at: int, size: int) -> None:
     """Blanks the initials of commenters.
 
     The table begins with the positions of the comments, four octets each. One record of 30 octets for each comment
-    follows (ATRDPre10), which begins with up to nine letters.
+    (ATRDPre10) follows. Each record begins with up to nine letters.
     """
     comments = max(0, size - 4) // 34
     for number in range(comments):

@@ -1,4 +1,4 @@
-"""Finds hidden values in a decoded text: known addresses, machines of the trace, Content-IDs, real names.
+"""Finds hidden values in a decoded text: known addresses, the writer's machines, Content-IDs, real names.
 
 The search first looks for the rarest literal (`@domain`, a host, `cid:`), and then examines a piece of limited length
 around it. So the time is linear in the length of the text.

@@ -1,4 +1,4 @@
-"""Finds the machines of a message's trace in a text: host names, and IP addresses in any spelling.
+"""Finds the machines that a message's trace fields name in a text: host names, and IP addresses in any spelling.
 
 An IPv6 address has many spellings (RFC 4291 §2.2), so a text that looks like an IPv6 address is parsed and compared as
 a number.

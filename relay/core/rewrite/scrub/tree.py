@@ -62,7 +62,8 @@ class Tree:
     def quiet(self, values: Sequence[bytes]) -> list[bool]:
         """Returns for each value whether it surely contains no hidden value.
 
-        The answer is True for values in which nothing is encoded, if a search of all these values finds nothing.
+        The answer is True for values in which nothing is encoded, if a search of all these values finds nothing. If the
+        message has Content-IDs to replace, the answer is False for all values.
         """
         if self._secrets.content_ids:
             return [False] * len(values)
