@@ -74,7 +74,10 @@ _ADDRESS_UNKNOWN: Final = Reason(code=ReasonCode.ADDRESS_UNKNOWN)
 _UNPROVEN: Final = Reason(code=ReasonCode.SENDER_UNPROVEN)
 _TOO_COMPLEX: Final = Reason(code=ReasonCode.TOO_COMPLEX)
 _SHORTEST_WAIT_S: Final = 2
-"""The shortest wait of a content for which there is no memory or no worker. The wait is up to three times as long."""
+"""The shortest wait in seconds of a content for which there is no memory or no worker.
+
+The wait is up to three times as long.
+"""
 
 
 async def accept(services: Services, incoming: Incoming, *, again: bool = False) -> Sequence[Reply]:
@@ -347,7 +350,7 @@ async def _attempt(
 
 
 def _soon(services: Services, now: datetime) -> datetime:
-    """Returns when an item for which the relay has no memory or no worker now is looked at again."""
+    """Returns the time of the next attempt at an item for which the relay has no memory or no worker now."""
     return now + timedelta(seconds=_SHORTEST_WAIT_S * (1 + 2 * services.jitter()))
 
 

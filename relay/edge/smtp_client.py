@@ -111,8 +111,8 @@ class ClientSession(asyncio.Protocol):
     async def transact(self, mail: bytes, rcpt: bytes, content: bytes, attempt: Attempt) -> Answer:
         """Runs one transaction with one recipient, and returns the server's last reply. Raises LostError.
 
-        `mail` and `rcpt` are whole commands without their line end. `attempt` is asked before the final dot is sent.
-        Any exception, also a cancellation, aborts the connection.
+        `mail` and `rcpt` are whole commands without their line end. `attempt.may_finish` is called before the final dot
+        is sent. Any exception, also a cancellation, aborts the connection.
         """
         self.sent += 1
         try:

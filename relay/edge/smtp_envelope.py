@@ -54,7 +54,7 @@ class Envelope:
         )
 
     def fits(self, offers: dict[str, str]) -> bool:
-        """Whether the content may be sent as it is to a server with these extensions."""
+        """Returns whether the content may be sent unchanged to a server with these extensions."""
         return self.downgrade is None or not self.has_8bit or "smtputf8" in offers
 
     async def fitted(self, offers: dict[str, str]) -> "Envelope":

@@ -21,11 +21,13 @@ class ByteBudget(Protocol):
     def take(self, shares: Sequence[Share], size_bytes: int) -> Share | None:
         """Counts `size_bytes` in each of the shares, or in no share.
 
-        Returns None if the bytes were counted. Returns a share that would exceed its limit, and counts nothing, if
-        there is one.
+        Returns None if the bytes were counted. Otherwise it returns a share that would exceed its limit.
         """
         ...
 
     def release(self, shares: Sequence[Share], size_bytes: int) -> None:
-        """Subtracts `size_bytes` from each of the shares, after `take` with the same arguments has returned True."""
+        """Subtracts `size_bytes` from each of the shares.
+
+        `take` must have counted the same number of bytes in them before.
+        """
         ...

@@ -3,7 +3,7 @@
 The worker takes an item in hand, waits for its turn and reports how the attempt ended. The courier (the SMTP client)
 asks for a place at each server's address before it connects. Only the objects behind these protocols hold the state of
 the lanes: the attempts and the times in each lane, the places in all and by state, and the bytes of big contents.
-Several processes of one node must share this state; until they do, each process has the whole of these limits.
+Several processes of one node should share this state. Without that, the limits hold for each process by itself.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from relay.ports.outward import Delivery
 
 
 class NoRoomError(Exception):
-    """There is no memory for a big content now."""
+    """Raised if there is no memory for a big content now."""
 
 
 class InHand(Protocol):
@@ -64,23 +64,27 @@ class Attempt(Protocol):
         ...
 
     def own_work(self) -> AbstractContextManager[None]:
-        """Stops the clock of the delivery: the relay works on the content, or waits for its own workers."""
+        """Returns a context manager in whose block the time of the delivery does not run.
+
+        In the block the relay works on the content, or waits for its own workers.
+        """
         ...
 
     @property
     def may_be_accepted(self) -> bool:
-        """Whether the final dot has been sent: the server may have accepted the message."""
+        """Returns whether the final dot was sent, so that the server may have accepted the message."""
         ...
 
     def taken(self, size_bytes: int) -> None:
-        """Tells that the connection has taken so many more bytes of the content."""
+        """Reports that the connection has taken `size_bytes` more bytes of the content."""
         ...
 
     def may_finish(self) -> bool:
         """Returns whether the final dot may be sent now; False if the delivery is being cut off.
 
-        After True the delivery has no deadline here, because the message may have been accepted: the caller limits the
-        wait for the answer. It is still cut off if it is slow and more such deliveries wait than can be borne.
+        After True the message may have been accepted. Therefore the attempt has no time limit any more, and the caller
+        must limit the wait for the answer. A slow delivery may still be cut off, if too many slow deliveries wait for
+        their answer.
         """
         ...
 
@@ -109,10 +113,10 @@ class Lanes(Protocol):
         ...
 
     def content(self, destination: str) -> AbstractContextManager[Callable[[int], None]]:
-        """Returns a context with a function that takes memory for the big content of the current task's item.
+        """Returns a context manager that yields a function, which takes memory for the current item's big content.
 
-        The function gets the size in bytes, may be called once, and raises NoRoomError. The memory is free again at the
-        end of the context.
+        The current item is the one whose turn the asyncio task has. The function gets the size in bytes, may be called
+        once, and raises NoRoomError if there is no memory. The memory is freed at the end of the block.
         """
         ...
 

@@ -59,8 +59,8 @@ class Courier(Protocol):
         """Makes one attempt to deliver a message, and returns the outcome.
 
         The hosts of the destination are tried in order, each address of a host once, until an outcome is final or
-        enough addresses were tried. A fault of a server is part of the outcome, and never raises an error. The errors
-        of `Outgoing.downgraded` are raised.
+        enough addresses were tried. A fault of a server is part of the outcome, and never raises an error. Raises the
+        errors of `Outgoing.downgraded`, because the relay itself fails then.
         """
         ...
 

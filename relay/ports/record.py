@@ -300,11 +300,12 @@ class ReportSource:
 class Report:
     """A mail to the return path of an item, as the store is asked to keep it.
 
-    `event` is the event that applies if the item is in state accepted and has no earlier report: BOUNCED for a
-    confirmed failure, REPORTED_UNDELIVERABLE for an unconfirmed failure, REPORT_RECEIVED for every other mail.
-    `core.bounce.keeping` decides from the real state how much of the report is written. `notice` and `notice_event` are
-    both None if the writer gets no notice. With the notice the store takes `place`, and it writes no notice if that was
-    taken at `place_since` or later. `place` is None if the notice needs none.
+    - `event` is the event that applies if the item is in state accepted and has no earlier report: BOUNCED for a
+      confirmed failure, REPORTED_UNDELIVERABLE for an unconfirmed failure, REPORT_RECEIVED for every other mail.
+      `core.bounce.keeping` decides from the real state how much of the report is written.
+    - `notice` and `notice_event` are both None if the writer gets no notice.
+    - `place` is the entry for the notice log that the store adds with the notice; it is None if the notice needs no
+      entry. If the log already has such an entry from `place_since` or later, the notice is not written.
     """
 
     item_id: str

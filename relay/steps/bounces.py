@@ -212,9 +212,10 @@ def _source(incoming: Incoming, origin: ReportOrigin) -> ReportSource:
 async def _notice(
     services: Services, reserved: Reservations, item: Item, event: Event, history: Sequence[Event]
 ) -> tuple[OutgoingNotice | None, NoticeSent | None]:
-    """Returns the notice about a reported failure, None if the writer gets no notice. Raises UnavailableError.
+    """Returns the notice about a reported failure, and the place that it takes (`_free_place`).
 
-    The second value is the place that a notice about an unconfirmed failure takes (`_free_place`).
+    The notice is None if the writer gets no notice. Only a notice about an unconfirmed failure takes a place. Raises
+    UnavailableError.
     """
     if event.type is EventType.REPORT_RECEIVED or item.state is not ItemState.ACCEPTED:
         return None, None

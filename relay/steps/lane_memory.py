@@ -1,11 +1,14 @@
-"""Memory for big contents in delivery, shared by the states of lanes as the places are (R-IN-06, R-OUT-01)."""
+"""The memory for big contents in delivery, divided among the states of lanes (R-IN-06, R-OUT-01)."""
 
 from collections import Counter
 from enum import Enum
 
 
 class LaneState(Enum):
-    """The state of a lane, or of an item in hand. Only an item can be UNANSWERED."""
+    """The state of a lane, or of an item in hand.
+
+    Only an item can be UNANSWERED.
+    """
 
     NEW = "no answer yet"
     OPEN = "answers"
@@ -14,11 +17,11 @@ class LaneState(Enum):
 
 
 class LaneMemory:
-    """The bytes of big contents in memory, by the state of their items.
+    """The bytes of big contents in memory, counted by the state of their items.
 
-    Of all bytes, a quarter is kept for lanes that are open, and slow lanes may have a quarter. One content of each of
-    the three states always has room, however big it is, so that none waits for the others. Items that only wait for
-    their last answer may have another quarter beside these.
+    A quarter of all bytes is reserved for items in state OPEN, and items in state SLOW may use at most a quarter. If a
+    state has no content in memory, one content of any size may enter, so that no state waits for the other states.
+    Items in state UNANSWERED, which only wait for their last answer, may use one further quarter.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -27,11 +30,11 @@ class LaneMemory:
 
     @property
     def share_bytes(self) -> int:
-        """The bytes that one lane, and all slow lanes, may have."""
+        """Returns the number of bytes that one lane may use, and also all items in state SLOW together."""
         return self._limit_bytes // 4
 
     def take(self, state: LaneState, size_bytes: int) -> bool:
-        """Takes the bytes for an item, or returns False."""
+        """Counts the bytes for an item in this state, and returns True. Returns False if they do not fit."""
         used, size = self._used, size_bytes
         slow_bytes, all_bytes = used[LaneState.SLOW], sum(used.values()) - used[LaneState.UNANSWERED]
         unproven_bytes = used[LaneState.NEW] + slow_bytes
@@ -46,7 +49,10 @@ class LaneMemory:
         return False
 
     def move(self, size_bytes: int, old: LaneState, new: LaneState) -> bool:
-        """Counts the bytes of an item as those of another state, SLOW or UNANSWERED, or returns False."""
+        """Moves the bytes of an item from state `old` to `new`, which is SLOW or UNANSWERED, and returns True.
+
+        Returns False, with nothing changed, if they do not fit there.
+        """
         is_alone = new is LaneState.SLOW and not self._used[new]
         if not is_alone and self._used[new] + size_bytes > self.share_bytes:
             return False
@@ -55,5 +61,5 @@ class LaneMemory:
         return True
 
     def leave(self, state: LaneState, size_bytes: int) -> None:
-        """Gives the bytes of an item back."""
+        """Frees the bytes of an item in this state."""
         self._used[state] -= size_bytes

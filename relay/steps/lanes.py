@@ -14,9 +14,9 @@ way (`LaneMemory`), and no lane gets more than a quarter of it. The time in whic
 or waits for its own workers, does not count.
 
 After the final dot a server may have accepted the message. If the attempt were cut off then, the message could be sent
-twice. So the attempt keeps its places in its lanes until the answer comes, for as long as the courier waits for it. If
-it is slow and the slow ones use their whole quarter, it gives back its place of all places, so that others can begin.
-At most `concurrency` attempts wait in this way.
+twice. Therefore the attempt keeps its places in its lanes until the courier has the answer, or stops waiting for it. If
+the attempt is slow, and the slow attempts use their whole quarter, it only frees its part of all places, so that other
+attempts can begin. At most `concurrency` attempts wait in this way.
 
 A destination with a configured route always has the whole window, because the administrator has chosen its server and
 no stranger can choose it.
@@ -43,7 +43,7 @@ _MOST_PATHS: Final = 10_000
 _LONGEST_CLOSED: Final = 8
 """The longest time for which a lane is closed, as a multiple of `back_off_s`."""
 _BYTES_A_SECOND: Final = 131_072
-"""An attempt whose server takes the content at this speed is not slow, however long it takes."""
+"""The speed in bytes per second above which the sending of a content never makes an attempt slow."""
 _SOON_S: Final = 1.0
 _HOST_PHASES: Final = frozenset({"dns", "connect", "tls"})
 
@@ -278,9 +278,9 @@ class ProcessLanes:
         return self.items[LaneState.SLOW] < self._most_slow and self._change(in_hand, LaneState.SLOW)
 
     def count_as_unanswered(self, in_hand: "ItemInHand") -> bool:
-        """Gives back the attempt's place of all places, but not those in its lanes, and returns True.
+        """Frees the attempt's part of all places, but not its places in its lanes, and returns True.
 
-        Returns False if too many attempts wait for their last answer in this way.
+        Returns False if too many attempts without an answer have already done this.
         """
         is_full = self.items[LaneState.UNANSWERED] >= self.limits.concurrency
         if is_full or not self._change(in_hand, LaneState.UNANSWERED):
@@ -291,7 +291,10 @@ class ProcessLanes:
         return True
 
     def _change(self, in_hand: "ItemInHand", state: LaneState) -> bool:
-        """Counts an item in another state, and returns True. Returns False if its content has no room there."""
+        """Counts an item in state `state`, and returns True.
+
+        Returns False if the memory of that state has no room for its content.
+        """
         if in_hand.memory_bytes and not self.memory.move(in_hand.memory_bytes, in_hand.state, state):
             return False
         self.items[in_hand.state] -= 1
@@ -352,8 +355,8 @@ class ProcessLanes:
 class ItemInHand:
     """Implements `ports.InHand`.
 
-    `places` are the lanes in which the item has a place, and `memory_lanes` those in which its `memory_bytes` count.
-    `late` is True if its attempt was slow.
+    `places` are the lanes in which the item has a place. `memory_lanes` are the lanes in which its `memory_bytes` are
+    counted. `late` is True if its attempt was slow.
     """
 
     __slots__ = (
@@ -412,7 +415,7 @@ class ItemInHand:
             self._ready.set_result(wait_s)
 
     def take_memory(self, size_bytes: int) -> None:
-        """Takes memory for the content of the item, once. Raises NoRoomError."""
+        """Takes memory for the content of the item. It may be called once. Raises NoRoomError."""
         lanes = [] if self.path.routed else list(self.lanes)
         if not all(self._fits(lane, size_bytes) for lane in lanes):
             raise NoRoomError
@@ -423,7 +426,10 @@ class ItemInHand:
             self._use_memory_of(lane)
 
     def may_use_memory_of(self, lane: _Lane) -> bool:
-        """Whether the content of the item, if it has memory, fits in the share of the lane, and uses it then."""
+        """Counts the item's memory in the share of the lane, and returns True.
+
+        Returns False if the share has no room for it.
+        """
         if not self.memory_bytes or lane in self.memory_lanes:
             return True
         if not self._fits(lane, self.memory_bytes):
@@ -439,7 +445,7 @@ class ItemInHand:
         self.memory_lanes.append(lane)
 
     def free_memory(self) -> None:
-        """Gives the memory back."""
+        """Frees the memory for the content of the item."""
         if self.memory_bytes:
             self.owner.memory.leave(self.state, self.memory_bytes)
             for lane in self.memory_lanes:
@@ -614,7 +620,10 @@ class LaneAttempt:
 
 
 def _current() -> ItemInHand | None:
-    """Returns the item whose turn the current task has, if its attempt may begin or is going on."""
+    """Returns the item whose turn the current asyncio task has, or None.
+
+    The item's attempt may begin, or has begun and not ended.
+    """
     in_hand = _turn.get()
     return in_hand if in_hand is not None and in_hand.running else None
 

@@ -1,7 +1,7 @@
-"""The parts of limits that a transaction takes before its commit, and gives back if the commit does not come.
+"""The parts of limits that a transaction takes before its commit, and gives back if the commit fails.
 
-A transaction that was overtaken is judged again and takes them again, and a client that got no 250 sends again. A limit
-that the store counts in the transaction itself needs nothing of this.
+A transaction that was overtaken by another one is judged again, and takes its parts again. A client that got no 250
+sends the mail again. A limit that the store counts in the transaction itself needs no reservation.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from relay.steps.services import DailyBudget, NoticeQuota, Services
 
 @dataclass(slots=True)
 class Reservations:
-    """The slots of notices and the bytes of the budget for strangers that one transaction takes.
+    """The slots for notices and the bytes of the budget for strangers that one transaction takes.
 
-    As a context manager it releases them when the transaction fails.
+    It is a context manager, which releases them if the transaction fails.
     """
 
     notice_quota: NoticeQuota
@@ -30,20 +30,23 @@ class Reservations:
         return cls(services.notice_quota, services.stranger_budget)
 
     async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        """Implements `NoticeSlots`."""
+        """Reserves a slot for a notice, as `NoticeSlots.next_free` does, and keeps it until `release`."""
         due_at = await self.notice_quota.next_free(party_id, item_id, now)
         self._taken.append(partial(self.notice_quota.release, party_id, item_id))
         return due_at
 
     def take_stranger_bytes(self, size_bytes: int, now: datetime) -> bool:
-        """Takes bytes of the day's budget for strangers. Returns False, with nothing taken, if fewer are left."""
+        """Takes bytes from the day's budget for strangers, and returns True.
+
+        Returns False, with nothing taken, if fewer bytes are left.
+        """
         if not self.stranger_budget.take(size_bytes, now):
             return False
         self._taken.append(partial(self.stranger_budget.release, size_bytes, now))
         return True
 
     def release(self) -> None:
-        """Gives everything back; does nothing the second time."""
+        """Gives everything back that was taken. A second call does nothing."""
         while self._taken:
             self._taken.pop()()
 

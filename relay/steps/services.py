@@ -120,7 +120,10 @@ class DailyBudget(Protocol):
         ...
 
     def release(self, size_bytes: int, taken_at: datetime) -> None:
-        """Gives back bytes whose transaction was not committed; of an earlier day nothing is left to give back to."""
+        """Gives back `size_bytes` that a transaction without a commit has taken at `now`.
+
+        Bytes of an earlier day are not given back, because the present day has a budget of its own.
+        """
         ...
 
 

@@ -73,7 +73,7 @@ async def compose(services: Services, item: Item, stored: StoredContent, to: str
     content = await signed(trace + fields, body)
 
     async def downgraded(eight_bit: bool) -> bytes:
-        # Without the trace it is the same at each attempt, so that the workers know it again.
+        # The content without the Received field is equal at each attempt, so that the worker pool recognizes it.
         unsigned = b"".join((fields, b"\r\n", body))
         fit = partial(downgrade, eight_bit=eight_bit)
         if len(unsigned) <= _FITTED_AT_ONCE_BYTES:
@@ -94,7 +94,7 @@ def _trace(hostname: str, item: Item, now: datetime) -> bytes:
 
 
 def _halves(domain: str, item: Item, stored: StoredContent, to: str) -> tuple[bytes, bytes]:
-    """Returns the header block, without the trace, and the body of the outgoing message.
+    """Returns the header block, without the Received field, and the body of the outgoing message.
 
     Mail to the operator keeps its own To field.
     """
@@ -140,9 +140,10 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
 async def _failed(
     services: Services, item: Item, now: datetime, due_at: datetime | None, data: AttemptData, delivery: Delivery | None
 ) -> Settlement:
-    """Defers an item until `due_at`, or bounces it if that is None, with the notice about that.
+    """Returns the settlement that defers an item until `due_at`, or bounces it if `due_at` is None.
 
-    `delivery` is None if no server is the cause; then the notice has no answer of a server.
+    The settlement has the notice about this if one is due. `delivery` is None if no server is the cause; then the
+    notice has no answer of a server.
     """
     notice_type, why = None, data["reason"]
     if due_at is None:
@@ -213,10 +214,10 @@ async def waited(services: Services, item: Item, until: datetime, now: datetime)
 async def delayed_by_us(
     services: Services, item: Item, until: datetime, now: datetime, *, at_last: ReasonCode
 ) -> Settlement:
-    """Returns the settlement that defers an item because the relay has no memory or no worker for its content now.
+    """Returns the settlement that defers an item, because the relay has no memory or no worker for its content now.
 
     It differs from `waited` only in the reasons, because no server is the cause. `at_last` is the reason of the bounce
-    when the item expires. Raises UnavailableError.
+    if the item has expired. Raises UnavailableError.
     """
     if not _is_late(services.settings, item, now):
         return put_off(services.settings.owner, item, until)

@@ -86,7 +86,10 @@ class SqlReports(StorePart):
         return kept
 
     def _take_place(self, report: Report) -> Work[bool]:
-        """Notes the place of the notice; False if another notice has taken it meanwhile."""
+        """Adds the notice's entry to the notice log, and returns True.
+
+        Returns False if another notice has taken the place.
+        """
         place, since = report.place, report.place_since
         if place is None:
             return True

@@ -35,7 +35,7 @@ class IncomingContent:
         """Prepares an empty content.
 
         `client()` returns the client for whom the bytes count. It is called only for a big message. `end()` is called
-        if the message must give its space to a faster one.
+        if the message must give its space to a faster message.
         """
         self._space = space
         self._client = client

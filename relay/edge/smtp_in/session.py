@@ -20,7 +20,7 @@ from relay.edge.smtp_in.transaction import Transaction
 
 _LOGIN_TRIES: Final = 5
 _TURN: Final = 32
-"""The number of commands after which the other sessions get a turn of the loop."""
+"""The number of commands after which other sessions get a turn of the event loop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Space for incoming mail: the bytes that may be received, and the bytes that may be judged, at one time (R-IN-06).
 
 A message of at most `data.PIECE_BYTES` takes nothing of this space, because the number of connections limits such
-messages. If a share of the space is full, the slowest message in it is ended in favour of a faster one. So clients that
-send slowly on purpose cannot keep the mail of others out.
+messages. If a share of the space is full, the slowest message in it is ended, so that a faster message gets its space.
+Therefore clients that send slowly on purpose cannot keep out the mail of other clients.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from relay.core.networks import Address, client_key
 from relay.steps.room import Room
 
 _SLOW_S: Final = 1
-"""A message whose latest piece came within this time is never ended in favour of another one."""
+"""The time in seconds since its latest piece for which a message is never ended for a faster message."""
 _SLOWER: Final = 2
-"""A message is ended in favour of another one if its current piece has taken this many times as long."""
+"""A message is ended for a faster one only if its current piece has taken this many times as long."""
 
 
 class MemoryByteBudget:
@@ -71,8 +71,8 @@ class DataClient:
 class UnreadMail:
     """A big message that is being received.
 
-    `size_bytes` is the space that it uses, and `piece_at_s` is the time at which its latest piece came. `give_way` ends
-    the message and releases its space.
+    `size_bytes` is the space that it uses. `piece_at_s` is the time at which its latest piece was received. `give_way`
+    ends the message and releases its space.
     """
 
     client: DataClient
@@ -98,17 +98,17 @@ class DataSpace:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def now_s(self) -> float:
-        """Returns the time by which the speed of messages is measured."""
+        """Returns the time in seconds with which the speed of messages is measured."""
         return self._clock.monotonic_s()
 
     def begin(self, client: DataClient, begun_at_s: float, give_way: Callable[[], None]) -> UnreadMail:
-        """Returns a message that the client began to send at `begun_at_s`. It uses no space yet."""
+        """Returns a new message, which the client began to send at `begun_at_s`. It uses no space yet."""
         return UnreadMail(client=client, shares=self._shares(client), piece_at_s=begun_at_s, give_way=give_way)
 
     def take(self, mail: UnreadMail, size_bytes: int) -> bool:
-        """Takes space for the next piece of a message, and ends slower messages if a share is full.
+        """Takes space for the next piece of a message, and ends slower messages if a share is full. Returns True.
 
-        Returns False, and takes nothing, if there is no space even so.
+        Returns False, and takes nothing, if there is no space and no slower message.
         """
         now_s = self.now_s()
         took_s, mail.piece_at_s = now_s - mail.piece_at_s, now_s
@@ -124,7 +124,7 @@ class DataSpace:
         return True
 
     def complete(self, mail: UnreadMail) -> None:
-        """Marks a message as received. It keeps its space until `release`, and is not ended any more."""
+        """Marks a message as received, so that it is not ended any more. It keeps its space until `release`."""
         self._receiving.discard(mail)
 
     def release(self, mail: UnreadMail) -> None:
@@ -134,7 +134,7 @@ class DataSpace:
         mail.size_bytes = 0
 
     def has_space(self, client: DataClient, size_bytes: int) -> bool:
-        """Returns whether there is space for a message of this size if it comes faster than the slow ones."""
+        """Returns whether there is space for a message of this size, if it is faster than the slow messages."""
         return all(self._fits(share, client, size_bytes) for share in self._shares(client))
 
     def _fits(self, share: ports.Share, client: DataClient, size_bytes: int) -> bool:
@@ -145,10 +145,10 @@ class DataSpace:
         return True
 
     def _slow(self, share: ports.Share, client: DataClient, took_s: float) -> Sequence[UnreadMail]:
-        """Returns the messages of a share that may be ended in favour of a message whose piece took `took_s`.
+        """Returns the messages of a share that may be ended for a faster message of `client`.
 
-        `client` sends that message. A proven client loses its message only to a proven one, and a client without limits
-        loses it to nobody.
+        `took_s` is the time in seconds that the last piece of the faster message took. A message of a proven client is
+        ended only for a message of another proven client. A message of a client without limits is never ended.
         """
         before_s = self.now_s() - max(_SLOW_S, took_s * _SLOWER)
         return [

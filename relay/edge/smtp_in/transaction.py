@@ -206,7 +206,7 @@ class Transaction(Connection):
         """Reads a message up to its end mark. Raises ProtocolFault after the end mark.
 
         A message that is refused is read to its end and not kept. The time that the client has left grows with each
-        byte, up to `limits.data_idle_s`, as with `smtpd_min_data_rate` of Postfix.
+        received byte, up to `limits.data_idle_s`, as with Postfix's `smtpd_min_data_rate`.
         """
         buffer, limits, now_s = self._buffer, self._limits, self._context.clock.monotonic_s
         left_s = limits.data_idle_s

@@ -68,9 +68,10 @@ class _Worker:
         return worker
 
     async def ask(self, content: bytes, request: bytes) -> bytes:
-        """Returns the answer to a request. Raises EOFError or OSError if the process ends before it has answered.
+        """Returns the answer to a request.
 
-        `has_begun` is True after the process has begun with the request.
+        `has_begun` is True after the process has begun with the request. Raises EOFError or OSError if the process ends
+        before it has answered.
         """
         self.tasks += 1
         self.has_begun = False
@@ -177,9 +178,10 @@ class WorkerPool:
                 await worker.end()
 
     async def _answered(self, content: bytes, request: bytes) -> tuple[float, bytes]:
-        """Returns when a worker was ready for the request, and its answer. Raises HeavyMailError, _FailedError.
+        """Returns the time at which a worker was ready for the request, and its answer.
 
-        A worker may die while it is idle, and nobody knows it yet. The next worker gets the request then.
+        A worker may have died while it was idle. Then the next worker gets the request. Raises HeavyMailError,
+        _FailedError.
         """
         for _ in range(self._settings.workers + 1):
             worker = await self._ready_worker()
@@ -257,7 +259,7 @@ class WorkerPool:
 
 
 class _NotBegunError(Exception):
-    """A worker had ended before it began with the request."""
+    """Raised if a worker had ended before it began with the request."""
 
 
 class _FailedError(Exception):

@@ -21,7 +21,10 @@ LENGTH: Final = struct.Struct(">Q")
 READY: Final = b"ready"
 """The frame that a worker sends once, when it is ready for work."""
 BEGUN: Final = b"begun"
-"""The frame before each answer. If a worker ends before it has sent this frame, no message is the cause of its end."""
+"""The frame that a worker sends before each answer, when it begins with a request.
+
+If a worker ends before it has sent this frame, its end was not caused by a message.
+"""
 OUT_OF_MEMORY: Final = b"memory"
 """The answer to a request whose work needed too much memory. The worker ends after it."""
 _CONTENT: Final = "content"
