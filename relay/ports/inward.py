@@ -50,9 +50,10 @@ class StoreUnavailableError(UnavailableError):
 
 
 class OvertakenError(UnavailableError):
-    """Raised if a concurrent transaction has changed a value on which the judgement was based: it must be repeated.
+    """Raised if a concurrent transaction has changed a value on which the judgement was based.
 
-    For example, that transaction took the last place of a quota, or brought a message with the same signature.
+    For example, that transaction took the last place of a quota, or brought a message with the same signature. The
+    message must be judged again.
     """
 
 

@@ -64,7 +64,7 @@ async def offload(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs
 class MailWork:
     """The work on one message.
 
-    `party` is the party in whose share of the workers it counts, "" while it is not known.
+    `party` is the party whose share of the workers the work uses, "" while it is not known.
     """
 
     workers: Workers

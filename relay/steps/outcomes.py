@@ -127,9 +127,10 @@ class Checked(_Judged):
 class Refused:
     """The SMTP server answers this recipient with 5xx, and the writer gets no notice.
 
-    A notice would be sent to an address that is not proven to have written the mail, unless the writer is proven for
-    another recipient of the transaction (`docs/decisions/0005-one-reply.md`). If a quota is used up the answer is 450,
-    because the client then keeps the message until the reset of the quota (R-POL-11).
+    There is no notice because it would be sent to an address that is not proven to have written the mail. Only if the
+    writer is proven for another recipient of the transaction, a notice is sent (`docs/decisions/0005-one-reply.md`). If
+    a quota is used up the answer is 450, because the client then keeps the message until the reset of the quota
+    (R-POL-11).
 
     `uses` are the counts of the writer's limit on such mail; only mail from a client with a login has any. `is_kept`
     means that the content is kept for a short time, because the From address is neither proven nor listed (R-REC-01).
