@@ -219,7 +219,8 @@ async def _judge_one(
         return await probing.refused(services.store.secrets, incoming, recipient, facts, writer)
     if facts.duplicate_of is not None and writer.proof is not Proof.NONE:
         return Duplicate(recipient=recipient, writer=writer, of=facts.duplicate_of)
-    facts = replace(facts, scans=await scans.get())
+    if found := await scans.get():
+        facts = replace(facts, scans=found)
     work, case = work.by(writer, facts), (incoming, mail.head, mail.root, facts, writer, policy, now)
     verdict = await work.do(decide, *case, is_heavy=is_heavy)
     judgement = Judgement(recipient=recipient, mail=mail, facts=facts, writer=writer, verdict=verdict)

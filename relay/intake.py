@@ -81,7 +81,9 @@ class SmtpIntake:
         The mail to a return path of the relay is kept as a report. The mail to other recipients is accepted as a
         message.
         """
-        returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(split(a)[0]))}
+        returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(a.rpartition("@")[0]))}
+        if not returned:
+            return await flow.accept(self._services, incoming)
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
         # Reports are written first. If the store fails after them, the client sends the whole mail again. A report may
         # then be stored twice, but a message must not.
@@ -106,4 +108,7 @@ class SmtpIntake:
         return _TAKEN
 
     def _returned_item(self, local_part: str) -> str | None:
+        """Returns the id of the item of which a recipient is the return path; None for any other recipient."""
+        if not verp.is_shaped(local_part):
+            return None
         return verp.read(local_part, self._services.clock.now(), self._services.store.secrets.get("verp"))

@@ -36,6 +36,11 @@ def mint(item_id: str, expires_at: datetime, key: bytes) -> str:
     return f"{PREFIX}{item_id}{expiry}{_signature(item_id, expiry, key)}"
 
 
+def is_shaped(local_part: str) -> bool:
+    """Whether a local part begins like a return path, so that it is worth to be read."""
+    return local_part[: len(PREFIX)].lower() == PREFIX
+
+
 def read(local_part: str, now: datetime, key: bytes) -> str | None:
     """Returns the item id in the local part of a return path that this installation made and that has not expired.
 

@@ -20,6 +20,7 @@ from relay.ports import StoreError
 _RANDOM_BITS: Final = 80
 _LOCK_NAME: Final = "relay.lock"
 _PR_SET_DUMPABLE: Final = 4
+_BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _uptime_s() -> float:
@@ -27,7 +28,7 @@ def _uptime_s() -> float:
 
     The time in suspend is included if the system measures it.
     """
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(_BOOT_CLOCK)
 
 
 class SystemClock:

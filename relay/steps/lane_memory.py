@@ -1,10 +1,10 @@
 """The memory for big contents in delivery, divided among the states of lanes (R-IN-06, R-OUT-01)."""
 
 from collections import Counter
-from enum import Enum
+from enum import StrEnum
 
 
-class LaneState(Enum):
+class LaneState(StrEnum):
     """The state of a lane, or of an item in hand.
 
     Only an item can be UNANSWERED.

@@ -6,9 +6,10 @@ that the loop needs. Work of libraries that release the interpreter lock, such a
 """
 
 import asyncio
+import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final, ParamSpec, Self, TypeVar, TypeVarTuple
 
@@ -77,7 +78,8 @@ class MailWork:
         All writers who are not registered count as one party, so that strangers do not use up the share of a registered
         writer.
         """
-        return replace(self, party=facts.pair.side(writer.role).party.id if writer.registered else _STRANGERS)
+        party = facts.pair.side(writer.role).party.id if writer.registered else _STRANGERS
+        return type(self)(self.workers, self.incoming, party)
 
     async def do(self, work: Callable[[*A], T], *args: *A, is_heavy: bool) -> T:
         """Returns `work(*args)`, computed by a worker process if `is_heavy` is True, and at once otherwise.
@@ -121,10 +123,27 @@ def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:
     if len(content) * _BYTE_US > _STEP_US:
         return True
     leaves = [part for part in root.walk() if not part.children]
-    cost_us = len(content) * _BYTE_US + sum(_more_us(content, part) for part in leaves)
-    if cost_us > _STEP_US or cost_us * parties > _MAIL_US:
-        return True
+    cost_us = len(content) * _BYTE_US
+    if not _fits(cost_us + _most_us(content[root.body_start :], leaves), parties):
+        cost_us += sum(_more_us(content, part) for part in leaves)
+        if not _fits(cost_us, parties):
+            return True
     return any(_may_unpack(content, part) for part in leaves)
+
+
+def _most_us(body: bytes, leaves: Sequence[Part]) -> float:
+    """Returns a time that the texts of a body never exceed, without decoding them.
+
+    Every encoding but base64 writes a figure with at least one figure or `#`.
+    """
+    if any(part.encoding == "base64" and part.content_type.startswith("text/") for part in leaves):
+        return math.inf
+    figures = len(body) - len(body.translate(None, _FIGURES + b"#"))
+    return len(body) * (_HTML_BYTE_US - _BYTE_US) + _FIGURE_US * figures
+
+
+def _fits(cost_us: float, parties: int) -> bool:
+    return cost_us <= _STEP_US and cost_us * parties <= _MAIL_US
 
 
 def _more_us(content: bytes, part: Part) -> float:

@@ -233,9 +233,9 @@ def event_row(event: Event, salted_hash: bytes = b"") -> tuple[object, ...]:
     The last column is a leaf hash for a later ledger (RFC 9162 §2.1.1) over the other columns. For the event of a
     record's reception it also covers the content, by the record's salted hash.
     """
-    at, data = to_us(event.at), _to_json(event.data)
-    leaf = msgspec.json.encode((event.id, event.message_id, at, event.type.value, data, salted_hash.hex()))
-    return event.id, event.message_id, at, event.type.value, data, hashlib.sha256(b"\0" + leaf).digest()
+    row = event.id, event.message_id, to_us(event.at), event.type.value, _to_json(event.data)
+    leaf = msgspec.json.encode((*row, salted_hash.hex()))
+    return *row, hashlib.sha256(b"\0" + leaf).digest()
 
 
 def event_of(row: Row) -> Event:

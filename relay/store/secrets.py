@@ -1,8 +1,8 @@
 """The store's part for the secrets that are derived from the root secret of the installation."""
 
-from relay.store.base import StorePart
+from relay.store.base import Base
 
 
-class SqlSecrets(StorePart):
-    def get(self, name: str) -> bytes:
-        return self._vault.secret(name)
+class SqlSecrets:
+    def __init__(self, base: Base) -> None:
+        self.get = base.vault.secret

@@ -11,6 +11,7 @@ from relay.core.mail import address, words
 
 _MAX_BYTES: Final = 4_096
 _DEEPEST_COMMENT: Final = 10
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SPACE: Final = re.compile(r"[ \t]*")
 _COMMENT_MARK: Final = re.compile(r"[^()\\]*(?:\\.[^()\\]*)*([()])")
 # Dots may stand anywhere, as in the addresses of Japanese carriers (R-ADR-03); `address.fold` checks the address later.
@@ -48,7 +49,7 @@ def read(raw: bytes) -> Mailbox:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise MailboxError("it holds octets that are not UTF-8") from error
-    if any(char < " " and char != "\t" for char in text) or "\x7f" in text:
+    if _CONTROL.search(text):
         raise MailboxError("it holds control characters")
     name, addr_spec, position = _mailbox(text, _skip(text, 0))
     if _skip(text, position) != len(text):

@@ -11,7 +11,7 @@ header ends if some of its lines are not fields.
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
@@ -84,10 +84,12 @@ class Part(NamedTuple):
     filename: str
     children: tuple["Part", ...]
 
-    def walk(self) -> Iterator["Part"]:
-        yield self
+    def walk(self) -> Sequence["Part"]:
+        """Returns this part and all parts below it, each before those below it."""
+        parts = [self]
         for child in self.children:
-            yield from child.walk()
+            parts += child.walk()
+        return parts
 
     def first(self, name: str) -> HeaderField | None:
         """Returns the first header field called `name` (in lower case), None if the part has no such field."""
@@ -269,20 +271,18 @@ class _Splitter:
         return fields_end, body
 
     def _fields(self, start: int, end: int, path: str) -> tuple[HeaderField, ...]:
-        fields = tuple(
-            HeaderField(
-                match[1].decode().lower() if match[1] else "",
-                match.start(),
-                max(match.start(), match.end(2)),
-                match.end(),
-            )
-            for match in itertools.islice(_FIELD.finditer(self._content, start, end), self._limits.header_fields + 1)
-            if match.end() > match.start()
-        )
+        fields: list[HeaderField] = []
+        at = start
+        for match in itertools.islice(_FIELD.finditer(self._content, start, end), self._limits.header_fields + 1):
+            name, field_end = match[1], match.end()
+            if field_end > at:
+                value_start = match.end(2) if name else at
+                fields.append(HeaderField(name.decode().lower() if name else "", at, value_start, field_end))
+                at = field_end
         self._fields_left -= len(fields)
         if len(fields) > self._limits.header_fields or self._fields_left < 0:
             raise MimeError(f"too many header fields in {place(path)}")
-        return fields
+        return tuple(fields)
 
     def _content_type(self, field: HeaderField | None, default: str) -> tuple[str, dict[str, str]]:
         """Returns the type and the parameters of a Content-Type field.

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Literal
 
 from relay.core.model.reason import ReasonCode
 from relay.core.policy.case import Case, Finding, HeaderCase
 
 
-class Stage(Enum):
+class Stage(IntEnum):
     """The stages of a decision, in the order in which `decide` runs them."""
 
     TRANSPORT = auto()

@@ -69,6 +69,8 @@ def encoded(octets: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         if b"\0" not in octets:  # in UTF-16 a line feed is half a character
             octets = _BARE_LF.sub(b"\r\n", octets)
+        if b"\r\n" in octets and not encodings.has_bare_line_end(octets):
+            return binascii.b2a_qp(octets)
         return b"\r\n".join(map(_quoted_printable, octets.split(b"\r\n")))
     return encodings.with_crlf(octets)
 

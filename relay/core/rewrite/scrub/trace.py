@@ -83,7 +83,8 @@ def hosts(
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
     found = {_bare(name) for name in (*clients, *_names(trace), *_names(b" ".join(right_sides))) if _is_full(name)}
     found.update(name for name in single if _is_machine_label(name))
-    foreign = {name for name in found - _PUBLIC if not _is_own(name, own)}
+    below_own = tuple([f".{domain}" for domain in own])
+    foreign = {name for name in found - _PUBLIC - own if not name.endswith(below_own)}
     foreign.update(name for host in tuple(foreign) if "xn--" in host for name in _as_people_see(host))
     return tuple(sorted(foreign, key=lambda n: (-len(n), n)))
 
@@ -127,7 +128,3 @@ def _names(text: bytes) -> Iterator[str]:
             word = octets.decode("ascii").removeprefix("ipv6:").strip(".-")
             if pattern.match(word):
                 yield word
-
-
-def _is_own(name: str, own: frozenset[str]) -> bool:
-    return name in own or name.endswith(tuple([f".{domain}" for domain in own]))
