@@ -175,7 +175,7 @@ def prepare(header: bytes, body: bytes, keys: Sequence[SigningKey], now: datetim
                 f" v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain};\r\n"
                 f" s={key.selector}; t={signed_at}; x={signed_at + expire_s};\r\n".encode("ascii"),
                 b" h=",
-                b":\r\n ".join(b":".join(names[i : i + 3]) for i in range(0, len(names), 3)),
+                b":\r\n ".join([b":".join(names[i : i + 3]) for i in range(0, len(names), 3)]),
                 b";\r\n bh=",
                 body_hash,
                 b";\r\n b=",
@@ -204,11 +204,12 @@ def _signed_fields(header: bytes) -> tuple[list[bytes], bytes]:
     If a name occurs in several fields, the lowest field comes first (RFC 6376 §5.4.2).
     """
     found: dict[bytes, list[bytes]] = {}
-    for line in header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
+    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    for line in _single_spaced(unfolded).split(b"\r\n"):
         name, colon, value = line.partition(b":")
-        name = name.rstrip(b" \t").lower()
+        name = name.rstrip(b" ").lower()
         if colon and (name in _SIGNED or name in _OVERSIGNED):
-            found.setdefault(name, []).append(name + b":" + _relaxed_value(value) + b"\r\n")
+            found.setdefault(name, []).append(b"%b:%b\r\n" % (name, value.strip(b" ")))
     names: list[bytes] = []
     fields: list[bytes] = []
     for name in dict.fromkeys((*_OVERSIGNED, *found)):

@@ -53,6 +53,8 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
     A message that is held counts on the day on which it is sent. The counters for a relayed message of a registered
     writer have their limits set, so that the store refuses the message if a concurrent one took the last place.
     """
+    if not (verdict.counted or verdict.bypass):
+        return ()
     leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
     used = [use for use in counters(facts.pair, policy, leaves_at) if is_spent(verdict, use.scope)]
     if verdict.action is Action.RELAY and writer.registered:

@@ -1,6 +1,6 @@
 """Edits of a text or of octets: each replaces one range. The functions sort, move, apply and merge edits."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -65,20 +65,21 @@ def apply_edits(source: T, edits: Iterable[Replacing[T]]) -> T:
     return source[:0].join(pieces(source, edits, 0, len(source)))
 
 
-def pieces(source: T, edits: Iterable[Replacing[T]], start: int, end: int) -> Iterator[T]:
-    """Yields the pieces of `source[start:end]` after the edits, in order.
+def pieces(source: T, edits: Iterable[Replacing[T]], start: int, end: int) -> list[T]:
+    """Returns the pieces of `source[start:end]` after the edits, in order.
 
     The unchanged pieces of octets are memory views, so that the octets are copied only when the caller joins the
     pieces. Raises ValueError if edits overlap, or if an edit is not within the range.
     """
     view = _view(source)
+    found: list[T] = []
     for edit in in_order(edits):
         if not start <= edit.start <= edit.end <= end:
             raise ValueError("edits overlap or leave their section")
-        yield view[start : edit.start]
-        yield edit.replacement
+        found += (view[start : edit.start], edit.replacement)
         start = edit.end
-    yield view[start:end]
+    found.append(view[start:end])
+    return found
 
 
 def _view(source: str | bytes) -> Any:

@@ -101,7 +101,7 @@ def read_head(content: bytes, root: Part) -> Head:
         automatic=automatic(content, root),
         kind_mark=_first_word(field_text(content, kind)) if kind else "",
         own_marks=loop_marks(content, root),
-        hops=sum(field.name == "received" for field in root.fields),
+        hops=sum([field.name == "received" for field in root.fields]),
     )
 
 

@@ -88,6 +88,11 @@ _STOPS: Final = tuple((char, re.compile(char + _STOP_ENDS)) for char in "\uff61\
 _UNCOMMON: Final = re.compile("[^\t-\r -~\u3001-\u3163\u3165-\u31ff\u3400-\ua7f1\ua7f5-\ud7ff]")
 
 
+def _has_no_control(text: str) -> bool:
+    """Whether an ASCII text has only printable characters, tabs and line ends."""
+    return len(text.encode("ascii").translate(None, _CONTROLS)) == len(text)
+
+
 def _folded(read_as: Mapping[str, str]) -> Layer:
     """Returns the layer that replaces each character in `read_as` by its value ("" for an invisible character).
 
@@ -113,7 +118,7 @@ def _folded(read_as: Mapping[str, str]) -> Layer:
     return Layer(
         re.compile(f"[{first_plane}]|[\u3002\uff61]{_STOP_ENDS}|{beyond}"),
         value,
-        lambda text: not text.isascii() or len(text.encode("ascii").translate(None, _CONTROLS)) < len(text),
+        lambda text: not text.isascii() or not (text.isprintable() or _has_no_control(text)),
         quickly,
         re.compile(f"[{uneven}]|{beyond}"),
     )

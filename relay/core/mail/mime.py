@@ -93,7 +93,10 @@ class Part(NamedTuple):
 
     def first(self, name: str) -> HeaderField | None:
         """Returns the first header field called `name` (in lower case), None if the part has no such field."""
-        return next((field for field in self.fields if field.name == name), None)
+        for field in self.fields:
+            if field.name == name:
+                return field
+        return None
 
 
 _DEEPEST: Final = 100

@@ -142,7 +142,7 @@ def readings(text: str, ways: Ways) -> Iterator[Reading]:
             continue
         reading = Reading(text)
         for layer in way:
-            if reading.through(layer):
+            if layer.sign(reading.text) and reading.through(layer):
                 yield reading
             elif layer is way[0] and not is_first:
                 break

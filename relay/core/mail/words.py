@@ -143,7 +143,8 @@ def are_disputed(raw: bytes) -> bool:
     if the value contains a comment.
     """
     low = raw.lower()
-    if not any(sign in low for sign in (b"(", b"*")) and all(low.count(base) < 2 for base in _STRUCTURAL):
+    is_usual = b"(" not in low and b"*" not in low
+    if is_usual and all([low.count(base) < 2 for base in _STRUCTURAL]):
         return False
     said = [match[1].lower() for match in _PARAMETER.finditer(raw)]
     forms = {base: [name for name in said if name.partition(b"*")[0] == base] for base in _STRUCTURAL}

@@ -112,9 +112,7 @@ class Marketplace(MarketplaceSettings):
 
     def at_carrier(self, mailbox_domain: str) -> bool:
         """Returns whether `mailbox_domain` (folded) is the domain of a mobile carrier, or a subdomain of one."""
-        return any(
-            mailbox_domain == carrier or mailbox_domain.endswith("." + carrier) for carrier in self.mobile_carriers
-        )
+        return f".{mailbox_domain}".endswith(tuple([f".{carrier}" for carrier in self.mobile_carriers]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def _passed(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> R
     draft = Draft(content=content, root=root)
     for apply in passes:
         draft = apply(draft, plan)
-    header = b"".join(name.encode("ascii") + b":" + value for name, value in draft.fields)
+    header = b"".join([name.encode("ascii") + b":" + value for name, value in draft.fields])
     return Rewritten(header=header, edits=tuple(in_order(map(_on_whole_lines, draft.edits))), changes=draft.changes)
 
 

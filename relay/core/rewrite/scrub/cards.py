@@ -52,7 +52,7 @@ def occurrences(text: str, secrets: HiddenValues) -> list[Occurrence]:
 
     Only lines of calendars and cards are searched; other modules search the rest of the text.
     """
-    if not any(begin in text for begin in ("BEGIN:V", "begin:v", "Begin:V")):
+    if not ("BEGIN:V" in text or "begin:v" in text or "Begin:V" in text):
         return []
     hits: list[Occurrence] = []
     card: list[_Property] = []

@@ -68,7 +68,7 @@ class Tree:
         if self._secrets.content_ids:
             return [False] * len(values)
         as_written = [value.isascii() and not _ENCODED.search(value) for value in values]
-        text = b"".join(value for value, is_plain in zip(values, as_written, strict=True) if is_plain)
+        text = b"".join([value for value, is_plain in zip(values, as_written, strict=True) if is_plain])
         found = self._secrets.find(text.decode("ascii"), whole=False, label=True)
         return [False] * len(values) if found else as_written
 
