@@ -68,8 +68,12 @@ _NO_TEXT: Final = frozenset({"rot_13", "mbcs", "tactis"})
 _CODECS: Final = _all_codecs()
 """The codec by charset name. Python gets only codec names from this table, because its look-up of an unknown name tries
 to import a module and keeps the result for ever."""
+_BY_LABEL: Final = {label: _CODECS.get(_folded(label), "") for label in LABELS}
+"""The codecs of the names as they are usually written, so that these need not be folded."""
 
 
 def codec_of(charset: str) -> str:
     """Returns Python's name of the codec that decodes a charset; "" for ASCII and for an unknown name."""
-    return _CODECS.get(_folded(charset), "")
+    low = charset.lower()
+    codec = _BY_LABEL.get(low)
+    return _CODECS.get(_folded(low), "") if codec is None else codec

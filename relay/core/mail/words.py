@@ -143,8 +143,7 @@ def are_disputed(raw: bytes) -> bool:
     if the value contains a comment.
     """
     low = raw.lower()
-    is_usual = b"(" not in low and b"*" not in low
-    if is_usual and all([low.count(base) < 2 for base in _STRUCTURAL]):
+    if b"(" not in low and b"*" not in low and max(map(low.count, _STRUCTURAL)) < 2:
         return False
     said = [match[1].lower() for match in _PARAMETER.finditer(raw)]
     forms = {base: [name for name in said if name.partition(b"*")[0] == base] for base in _STRUCTURAL}
