@@ -91,7 +91,7 @@ async def accept(services: Services, incoming: Incoming, *, again: bool = False)
     try:
         with Reservations.of(services) as reserved:
             entry = await record.entry(services, incoming, result, reserved)
-            await services.store.acceptances.add(entry.acceptance)
+            await services.store.acceptances.add(entry.acceptance, must_know=True)
     except OvertakenError:
         if again:
             raise

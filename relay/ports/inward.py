@@ -96,9 +96,9 @@ class Intake(Protocol):
         """Stores the message of a transaction, and returns one reply for each accepted recipient, in their order.
 
         The result is committed before the method returns. The SMTP server merges the replies into one, which is 250 if
-        one of them is 250; the LMTP server sends all of them. The caller must not cancel this method. Raises
-        UnavailableError: then the client sends the whole message again, but bounce reports in the transaction may be
-        stored already.
+        one of them is 250; the LMTP server sends all of them. A cancellation ends this method, unless the message is
+        being written. After it, and after UnavailableError, the client sends the whole message again, but bounce
+        reports in the transaction may be stored already.
         """
         ...
 

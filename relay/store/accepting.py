@@ -112,11 +112,11 @@ class SqlAcceptances(StorePart):
         self._holds = holds
         self._senders = senders
 
-    async def add(self, acceptance: Acceptance) -> None:
+    async def add(self, acceptance: Acceptance, *, must_know: bool = False) -> None:
         try:
             load_bytes = sum(map(_size_bytes, acceptance.records))
             rows = await self._rows(acceptance, load_bytes)
-            await self._engine.write_together(self._add_all, rows, heavy=load_bytes > THREAD_BYTES)
+            await self._engine.write_together(self._add_all, rows, heavy=load_bytes > THREAD_BYTES, must_know=must_know)
         except _OvertakenError as error:
             raise OvertakenError("a quota or a place was used up meanwhile, or a signature was taken") from error
 

@@ -117,16 +117,27 @@ class Engine(ABC):
         *,
         heavy: bool = False,
         alone: bool = False,
+        must_know: bool = False,
     ) -> R:
         """Returns the result of `work` for `payload`.
 
         `work` is called with the payloads of all calls that wait for the same `work`, and returns one result for each.
+        A write is made even if its caller is cancelled. If `must_know` is True, one cancellation is ignored, so that
+        the caller learns whether the write was made.
         """
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(work, payload, done, heavy, alone))
+        job = _Job(work, payload, done, heavy, alone)
+        self._waiting.append(job)
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._write_all())
-        return await done
+        try:
+            return await done
+        except asyncio.CancelledError:
+            if not must_know:
+                raise
+            if done.cancelled():
+                job.done = done = asyncio.get_running_loop().create_future()
+            return await done
 
     async def finish(self) -> None:
         """Waits until no write is waiting or running."""

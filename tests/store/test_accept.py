@@ -168,6 +168,19 @@ async def test_a_waiter_that_is_cancelled_leaves_the_others_and_its_own_write_al
     assert {records[0].id, records[2].id} <= {summary.id for summary in await env.store.records.messages()}
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_an_acceptance_that_is_cancelled_is_written_and_says_so(env: StoreEnv, turns: int) -> None:  # R-UI-11
+    # Otherwise the client would send a message again that is already stored.
+    record = env.record()
+    task = asyncio.create_task(env.store.acceptances.add(env.acceptance(record), must_know=True))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+    await env.store.ping()
+    assert len(await env.store.records.messages()) == (outcome is None)
+
+
 async def test_a_born_leased_item_is_nobody_elses(env: StoreEnv) -> None:
     record = env.record()
     item = env.item(record, ItemState.LEASED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from typing import Final
 
 from relay import config, ports
 from relay.edge.smtp_in.connection import Hangup, ListenerContext
@@ -9,6 +10,9 @@ from relay.edge.smtp_in.guard import Guard
 from relay.edge.smtp_in.proxy import Acceptor
 from relay.edge.smtp_in.session import ServerSession
 from relay.edge.smtp_in.space import DataSpace
+
+_LAST_WRITES_S: Final = 5
+_LAST_REPLIES_S: Final = 1
 
 
 class SmtpIn:
@@ -62,24 +66,37 @@ class SmtpIn:
     async def stop(self, grace_s: float) -> None:
         """Closes the port, ends all sessions and waits for them.
 
-        Idle sessions get a 421 at once, and other sessions at the end of their transaction. Sessions that still exist
-        after `grace_s` seconds are closed without a reply. Running commits are always awaited.
+        Idle sessions get a 421 at once, and other sessions at the end of their transaction. After `grace_s` seconds the
+        commits that are not being written yet are cancelled, with a 451 to their clients, and the sessions that still
+        exist after that are closed without a reply. So a stop takes a few seconds more than `grace_s` at most.
         """
         if self._server is None:
             return
         self._server.close()
         for session in tuple(self._context.sessions):
             session.end(Hangup("stopping", "421 4.3.2 shutting down, try again later"))
-        tasks = {task for session in self._context.sessions if (task := session.task)}
-        if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=grace_s)
-            for session in tuple(self._context.sessions) if unfinished else ():
+        if await self._unfinished(grace_s):
+            await self._cancel_commits()
+            await self._unfinished(_LAST_REPLIES_S)
+            for session in tuple(self._context.sessions):
                 session.cut()
-            if unfinished:
-                await asyncio.wait(unfinished)
-        if self._context.commits:
-            await asyncio.wait(self._context.commits)
+            await self._cancel_commits()
+            await self._unfinished(_LAST_REPLIES_S)
         self._server = None
+
+    async def _unfinished(self, timeout_s: float) -> bool:
+        """Waits for the sessions and the commits. Returns whether one of them still exists after `timeout_s`."""
+        sessions = {task for session in self._context.sessions if (task := session.task)}
+        tasks = sessions | self._context.commits
+        return bool(tasks and (await asyncio.wait(tasks, timeout=timeout_s))[1])
+
+    async def _cancel_commits(self) -> None:
+        """Cancels the commits, and waits a moment. A commit that is being written to the store comes to its end."""
+        commits = set(self._context.commits)
+        for commit in commits:
+            commit.cancel()
+        if commits:
+            await asyncio.wait(commits, timeout=_LAST_WRITES_S)
 
     def use_tls(self, tls: ssl.SSLContext) -> None:
         """Replaces the TLS context for future handshakes, after a reload of the configuration."""

@@ -1,7 +1,7 @@
 """The commands MAIL, RCPT and DATA: one transaction, up to the answer for each recipient (RFC 5321 §3.3, RFC 2033).
 
-After the data, `intake.data` runs in a task of its own, which this module never cancels. Therefore the message of a
-client that disconnects after its final dot is not lost (R-IN-03).
+After the data, `intake.data` runs in a task of its own, which only the stop of the listener cancels. Therefore the
+message of a client that disconnects after its final dot is not lost (R-IN-03).
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.space import DataClient
 
 _TEMPORARY: Final = Reply(451, "4.3.0", "temporary failure, try again later")
+_STOPPING: Final = Reply(451, "4.3.2", "shutting down, try again later")
 _LONGEST_WAIT_S: Final = 300
 """The time in seconds for which a message may wait for memory.
 
@@ -245,7 +246,12 @@ class Transaction(Connection):
         task = self.loop.create_task(replies)
         self._context.commits.add(task)
         task.add_done_callback(self._context.commits.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():  # the session was cut
+                raise
+            return [_STOPPING] * len(incoming.rcpt_to)
 
     async def _replies_in_turn(self, incoming: Incoming, received: IncomingContent) -> list[Reply]:
         """Waits until there is memory for the whole content of a big message, and returns the replies to the message.

@@ -11,13 +11,16 @@ from relay.ports.record import Acceptance, QueueLine, Settlement, StoredContent
 class AcceptanceStore(Protocol):
     """The write that must be committed before a message is answered with 250."""
 
-    async def add(self, acceptance: Acceptance) -> None:
+    async def add(self, acceptance: Acceptance, *, must_know: bool = False) -> None:
         """Adds the records, events, queue items and notices of one transaction, all of them or none.
 
         - If another message has added a new sender before, that entry is kept, and the records refer to it.
         - If the sender of held mail was decided on after the judgement, the mail is released or returned at once.
         - If an unlisted sender needs a place and none is free, held mail of other senders gives way (`WaitLimit`).
         - Points of misuse count once for each message and cause.
+
+        If the caller is cancelled while this writes, the write is made. If `must_know` is True, that cancellation is
+        ignored, so that the caller learns the outcome.
 
         Raises OvertakenError, with nothing written, if a count or the waiting mail would exceed its limit, if a
         question was already put to the owner, or if a signature is already stored. Raises ValueError for an item in a

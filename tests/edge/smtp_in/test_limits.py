@@ -321,3 +321,24 @@ def test_stopping_does_not_wait_longer_than_its_grace(env: SmtpInEnv) -> None:
         env.run(env.listeners[0].stop(0.05))
         assert client.rest() == []
     assert env.intake.messages == []
+
+
+@pytest.mark.parametrize("at", ["intake", "memory"])
+def test_a_commit_that_is_not_written_yet_ends_with_the_grace(env: SmtpInEnv, at: str) -> None:
+    # R-UI-11: the client sends the message again.
+    env.close_gate()
+    big = ["x" * 900] * 400
+    port = env.open(limits=SmtpLimits(judged_bytes=1 if at == "memory" else 33_554_432))
+    with Dialogue(port) as first, Dialogue(port) as second:
+        for client in (first, second):
+            client.reply()
+            ask_all(client, *ENVELOPE)
+            client.say(*(big if at == "memory" else ["Subject: x"]), ".")
+            assert env.intake.begun.wait(20)
+        if at == "intake":
+            wait_until(lambda: len(env.intake.begun_bytes) == 2)
+        env.run(env.listeners[0].stop(0.05))
+        for client in (first, second):
+            assert [line[:9] for line in client.rest()] == ["451 4.3.2", "421 4.3.2"]
+    assert env.intake.messages == []
+    assert env.loop_faults == []

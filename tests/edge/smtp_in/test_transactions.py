@@ -329,7 +329,7 @@ def test_a_client_that_goes_away_after_the_dot_does_not_undo_the_commit(
     client.say("Subject: gone", ".")
     assert env.intake.begun.wait(20)
     client.reset() if ending == "reset" else client.__exit__(None, None, None)
-    stopping = env.begin(env.listeners[0].stop(0))
+    stopping = env.begin(env.listeners[0].stop(20))
     env.open_gate()
     stopping.result(timeout=20)
     assert len(env.intake.messages) == 1
