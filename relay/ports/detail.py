@@ -85,7 +85,7 @@ class RecordDetail:
     - The fields from `warnings` to `unsolicited` belong to judged mail. `proof` is None for mail that was not judged.
     - `listed_by` is None for a registered writer, and for an address on no list.
     - `kept_action` and `kept_reasons` are the verdict that takes effect when the limit which holds the message is reset
-      (R-POL-11).
+      (R-POL-11), and for an unregistered writer only after the owner has approved the writer.
     - `authentication` has texts of the form `method=result`, such as "spf=pass".
     - `uncovered` has the names of the header fields that have an effect and that no signature covers, for a message
       whose writer is proven only by signatures (R-IN-09).

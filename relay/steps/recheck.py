@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from relay.core.model import days
 from relay.core.model.item import Hold, Item, ItemKind
 from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace, Marketplaces
@@ -94,6 +95,10 @@ async def _recheck_message(
     if summary is None:
         return _to_party(item, pair)
     if summary.detail.kept_action is RecordAction.RETURN:
+        # A person may have released the message earlier. It still waits for the reset of the limit (R-POL-11).
+        reset_at = days.reset_at(summary.received_at, policy)
+        if now < reset_at:
+            return WaitUntil(reset_at)
         return ReturnIt(Reason(code=summary.detail.kept_reasons[0].code))
     if summary.detail.action is RecordAction.HOLD:
         stored = await store.records.message(item.message_id)

@@ -6,8 +6,9 @@ import pytest
 
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.core.model.policy import Policy, Quotas
+from relay.core.model.policy import Policy, Quotas, Senders
 from relay.core.model.reason import ReasonCode
+from relay.core.model.sender import SenderState
 from relay.edge.authenticate import SessionAuthenticator
 from relay.ports import RecordAction, Use
 from relay.steps.quota import probe_counters
@@ -160,3 +161,112 @@ async def test_mail_kept_back_waits_for_a_day_with_room_in_the_quotas(market: Ma
         market.clock.forward(DAY)
         left = [mail for mail in await market.deliver_due() if mail.rcpt_to == BUYER]
         assert len(left) == (2, 2, 1)[day]
+
+
+# ---------------------------------------------------------------- writers whom an account's owner has not approved
+
+STRANGER = "stranger@elsewhere.example"
+PASSES, COMES_BACK = "Good day", "Write to other@elsewhere.example"
+
+
+async def strangers_mail(market: MarketEnv, *bodies: str, above: int = 3) -> list[str]:
+    """Sends mail of an unlisted writer who has used up the limit. Returns the answers without the ids of records."""
+    senders = Senders(domain_mails=20, pending=2, pending_s=3 * DAY)
+    await market.set_marketplace(policies=(replace(POLICY, senders=senders),))
+    for number in range(above):
+        await returned(market, number, sender=STRANGER)
+    replies = [(await market.send(STRANGER, market.buyer_alias, trusted=False, body=body))[0] for body in bodies]
+    return [f"{reply.code} {reply.text.partition(' ')[2]}" for reply in replies]
+
+
+async def states_above(market: MarketEnv) -> set[MessageState]:
+    """Returns the states of the mail that came above the limit."""
+    records = [one for one in await market.store.records.messages() if one.detail.letter is None]
+    return {one.state for one in records if one.detail.action is RecordAction.HOLD}
+
+
+async def decide(market: MarketEnv, state: SenderState) -> None:
+    [pending] = await market.store.senders.pending(market.pair.seller.party.id)
+    assert await market.store.senders.flip(pending.sender.id, state, by="link")
+
+
+async def test_a_stranger_above_the_limit_learns_nothing_and_the_owner_is_asked_once(market: MarketEnv) -> None:
+    passing, coming_back = await strangers_mail(market, PASSES, COMES_BACK)
+    assert passing == coming_back
+    assert "(sender_pending)" in passing
+    asked = [mail.rcpt_to for _ in range(3) for mail in await market.deliver_asked()]
+    assert asked == [SELLER]
+
+
+async def test_what_the_owner_approves_still_waits_for_the_reset(market: MarketEnv) -> None:
+    await strangers_mail(market, PASSES, COMES_BACK)
+    await market.deliver_asked()
+    await decide(market, SenderState.APPROVED)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+    assert await market.deliver_due() == []
+    market.clock.forward(DAY)
+    [notice] = await market.deliver_due()
+    assert notice.rcpt_to == SELLER
+    assert "contact_data" in parsed(notice).as_string()
+    assert await market.deliver_asked() == [], "nobody is asked again"
+
+
+async def test_approved_mail_keeps_its_order_behind_what_was_kept_back(market: MarketEnv) -> None:  # R-SND-02
+    await strangers_mail(market, COMES_BACK, PASSES)
+    await market.deliver_asked()
+    await decide(market, SenderState.APPROVED)
+    assert await market.deliver_due() == []
+    market.clock.forward(DAY)
+    mails = [*await market.deliver_due(), *await market.deliver_due()]
+    assert {mail.rcpt_to for mail in mails} == {SELLER, BUYER}
+
+
+async def test_the_reset_releases_nothing_that_waits_for_the_owner(market: MarketEnv) -> None:
+    await strangers_mail(market, COMES_BACK, PASSES)
+    await market.deliver_asked()
+    market.clock.forward(2 * DAY)
+    assert await market.deliver_due() == []
+    assert await states_above(market) == {MessageState.HELD}
+    market.clock.forward(2 * DAY)
+    assert BUYER not in [mail.rcpt_to for mail in await market.deliver_due()]
+    assert await states_above(market) == {MessageState.RETURNED}
+
+
+async def test_blocking_ends_what_was_kept_back_too(market: MarketEnv) -> None:
+    await strangers_mail(market, COMES_BACK, PASSES)
+    await decide(market, SenderState.BLOCKED)
+    assert await states_above(market) == {MessageState.RETURNED}
+    market.clock.forward(4 * DAY)
+    assert BUYER not in [mail.rcpt_to for mail in await market.deliver_due()]
+
+
+async def test_what_was_kept_back_gives_its_place_to_others(market: MarketEnv) -> None:  # R-SND-02
+    await strangers_mail(market, COMES_BACK)
+    await market.deliver_asked()
+    for sender in ("a@first.example", "b@second.example"):
+        assert "sender_pending" in (await market.send(sender, market.buyer_alias, trusted=False))[0].text
+    assert BUYER not in [mail.rcpt_to for mail in await market.deliver_due()]
+    waiting = await market.store.senders.pending(market.pair.seller.party.id)
+    assert STRANGER not in {one.sender.address for one in waiting if one.held}
+
+
+async def test_a_release_by_the_staff_does_not_shorten_the_wait(market: MarketEnv) -> None:
+    for number in range(4):
+        await returned(market, number)
+    [kept] = await market.store.records.messages(state=MessageState.HELD)
+    await market.deliver_due()
+    assert await market.store.holds.release(kept.id, by="staff")
+    assert await market.deliver_due() == []
+    market.clock.forward(DAY)
+    [notice] = await market.deliver_due()
+    assert (notice.rcpt_to, "contact_data" in parsed(notice).as_string()) == (SELLER, True)
+
+
+async def test_a_login_under_an_unlisted_address_learns_nothing_either(market: MarketEnv) -> None:
+    for number in range(3):
+        await returned(market, number, sender=STRANGER, login=Role.SELLER)
+    answers = []
+    for body in (PASSES, COMES_BACK):
+        [reply] = await market.send(STRANGER, market.buyer_alias, login=Role.SELLER, body=body)
+        answers.append(f"{reply.code} {reply.text.partition(' ')[2]}")
+    assert answers[0] == answers[1]

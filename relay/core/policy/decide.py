@@ -169,11 +169,14 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
     The hold lasts at least until the limit is reset, and carries the replaced verdict as `kept`. A verdict that ends a
     mail loop is never replaced. A hold for a person's decision is not replaced either, because it reveals nothing new
     to the writer; a check of a message (`Facts.is_check`) stores no mail that could wait, so its hold is replaced.
+    A writer who is not registered gets the hold for the owner's decision (`_as_pending`).
     """
     limit = next((one for rule in STAGES[Stage.PROBING] for one in rule.judge(case)), None)
     waits_for_decision = verdict.action is Action.HOLD and verdict.not_before is None and not case.facts.is_check
     if limit is None or limit.not_before is None or waits_for_decision or is_loop(verdict.reasons):
         return verdict
+    if not case.writer.registered and not case.facts.is_check:
+        return _as_pending(case, verdict)
     leaves_at = max(limit.not_before, verdict.not_before or limit.not_before)
     if verdict.counted and not case.facts.is_check:
         leaves_at = max(leaves_at, quotas.reset_at(case))  # the message counts for the day on which it is sent
@@ -185,6 +188,31 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
         notify=not case.is_automatic,
         not_before=leaves_at,
         disclosed_until=limit.disclosed_until,
+        remaining=None,
+        kept=verdict,
+    )
+
+
+def _as_pending(case: Case, verdict: Verdict) -> Verdict:
+    """Returns the hold that mail of this unregistered writer gets if nothing returns it, with `verdict` as `kept`.
+
+    The hold ends as every such hold does: by the owner's decision, or because it gives way, or by its time. After an
+    approval the mail waits for the reset of the limit and is returned then (`steps.recheck`). So the answer does not
+    tell whether the mail passes, and the owner is asked about the writer once. The verdict stays as it is if the
+    writer's account is closed, since all its mail comes back then.
+    """
+    findings = [finding for rule in STAGES[Stage.AUTHOR] for finding in rule.judge(case)]
+    reasons = tuple(reason for one in findings if one.action is Action.HOLD for reason in one.reasons)
+    if not reasons:
+        return verdict
+    return replace(
+        verdict,
+        action=Action.HOLD,
+        reasons=reasons,
+        warnings=(),
+        notify=not case.is_automatic,
+        not_before=None,
+        disclosed_until=None,
         remaining=None,
         kept=verdict,
     )
