@@ -102,7 +102,7 @@ class SmtpIntake:
         """
         opened = await bounces.read(self._services, incoming, item_id)
         if opened is not None:
-            to_alias = replace(incoming, rcpt_to=(opened.answers,))
+            to_alias = replace(incoming, rcpt_to=(opened.answers,), return_path=incoming.rcpt_to[0])
             if not opened.answers or not await flow.accept_reply(self._services, to_alias):
                 await bounces.keep(self._services, incoming, opened, alone=alone)
         return _TAKEN

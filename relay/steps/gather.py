@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from relay.core import coverage
 from relay.core.identify import proof_of
+from relay.core.mail import address
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Waiting
 from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
@@ -75,7 +76,7 @@ async def gather(
     tag = next(iter((*known_tags, *recipient.tags)), "")
     order = _order(orders, tag, thread_refs)
     signed = mail.authentication.signed
-    is_addressed = signed is None or _names(signed, recipient)
+    is_addressed = signed is None or _names(signed, recipient, incoming.return_path)
     domain_confirmed = (
         signed is not None and not is_addressed and await store.senders.has_confirmed(writing.id, signed.domains)
     )
@@ -169,14 +170,17 @@ def places(writing: Side, policy: Policy, now: datetime) -> Places:
     )
 
 
-def _names(signed: SignatureProof, recipient: PartyRecipient) -> bool:
+def _names(signed: SignatureProof, recipient: PartyRecipient, return_path: str) -> bool:
     """Returns whether a signed To or Cc field names the recipient's alias.
 
-    If the mail was sent to a retired alias, the alias in force is accepted too.
+    If the mail was sent to a retired alias, the alias in force is accepted too. So is the return path to which an
+    automatic reply was sent, because that path belongs to one message from this alias.
     """
     alias = recipient.pair.side(recipient.to).alias
-    aliases = {(recipient.local_part, recipient.domain), (alias.local_part, alias.domain)}
-    return signed.sealed or any(coverage.names(signed.recipients, *one) for one in aliases)
+    addresses = {(recipient.local_part, recipient.domain), (alias.local_part, alias.domain)}
+    if return_path:
+        addresses.add(address.split(return_path))
+    return signed.sealed or any(coverage.names(signed.recipients, *one) for one in addresses)
 
 
 def signature_uses(signed: SignatureProof, pair: Pair, to: Role) -> tuple[SignatureUse, ...]:

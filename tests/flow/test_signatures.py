@@ -264,6 +264,17 @@ async def test_spf_and_logins_are_not_touched(market: MarketEnv) -> None:
     assert len(await market.deliver_due()) == 4
 
 
+async def test_mail_that_spf_has_proven_can_be_handed_in_once_more_by_its_signature(market: MarketEnv) -> None:
+    """Documents an open way (docs/security.md): a note for each plain mail would cost more than it closes."""
+    content = by(mail(market.buyer_alias))
+    resolve(market, SPF)
+    assert "queued" in (await handed_in(market, content, mail_from=SELLER)).text
+    resolve(market, NO_SPF)
+    assert "queued" in (await handed_in(market, content)).text
+    assert "duplicate" in (await handed_in(market, content)).text
+    assert len(await market.deliver_due()) == 2
+
+
 async def test_an_alias_that_no_signed_field_names_needs_the_owner(market: MarketEnv) -> None:
     alias = market.buyer_alias
     named = ("Cc: x@y.example, <" + alias.upper() + ">", "Cc: " + alias.replace("@", "+A-1@"), f"Cc: check+{alias}")
@@ -350,3 +361,35 @@ async def test_a_server_in_front_speaks_for_what_is_signed(market: MarketEnv) ->
     assert "queued" in (await handed_in(market, fronted(b"Subject: pay\r\n" + content, by_spf))).text
     assert "queued" in (await handed_in(market, fronted(content, passed))).text
     assert "(duplicate)" in (await handed_in(market, fronted(content, passed))).text
+
+
+# ---------------------------------------------------------------- automatic replies to a return path
+
+
+async def return_paths(market: MarketEnv, count: int) -> list[str]:
+    """Lets the buyer write to the seller, and returns the return paths of the delivered mails."""
+    for number in range(count):
+        await market.send(BUYER, market.seller_alias, Subject=f"Question {number}")
+    return [one.mail_from for one in await market.deliver_due()]
+
+
+@pytest.mark.parametrize(
+    ("to", "is_relayed"),
+    [("the return path", True), ("the alias", True), ("another return path", False), ("somebody else", False)],
+)
+async def test_a_signed_automatic_reply_names_its_return_path_or_the_alias(
+    market: MarketEnv, to: str, is_relayed: bool
+) -> None:  # R-POL-14, R-OUT-04
+    path, another = await return_paths(market, 2)
+    named = {"the return path": path, "the alias": market.buyer_alias, "another return path": another}
+    reply = by(mail(named.get(to, "x@else.example"), "Auto-Submitted: auto-replied"))
+    for times in (is_relayed, False):  # the second is a duplicate, or an event again
+        assert (await handed_in(market, reply, path)).code == 250
+        assert [one.rcpt_to for one in await market.deliver_due()] == [BUYER] * times
+
+
+async def test_an_unsigned_to_of_an_automatic_reply_proves_nothing(market: MarketEnv) -> None:
+    [path] = await return_paths(market, 1)
+    reply = by(mail(path, "Auto-Submitted: auto-replied"), ("from", "subject", "date", "message-id"))
+    assert (await handed_in(market, reply, path)).code == 250
+    assert await market.deliver_due() == []

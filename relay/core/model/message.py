@@ -36,7 +36,8 @@ class Incoming:
 
     `mail_from` is the sender of the envelope, "" for the null reverse-path (RFC 5321 §4.5.5). `rcpt_to` are the
     recipients that were accepted, as the client wrote them and in its order. `content` is the message without
-    dot-stuffing and without the final dot; it ends with CRLF.
+    dot-stuffing and without the final dot; it ends with CRLF. `return_path` is the relay's own address to which the
+    message was sent if it is an automatic reply that is taken as mail to the alias in `rcpt_to`, and "" for all else.
     """
 
     peer: Peer
@@ -45,6 +46,7 @@ class Incoming:
     smtputf8: bool
     content: bytes
     received_at: datetime
+    return_path: str = ""
 
 
 class MessageState(StrEnum):
