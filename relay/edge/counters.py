@@ -25,9 +25,18 @@ class ProcessCounters:
         count = self.count(kind, key, window_s)
         opened_at = events[key][0] if count else self._clock.monotonic_s()
         events[key] = (opened_at, count + 1)
+        self._drop_ended(events, window_s)
         if len(events) > MOST_KEYS:
             events.popitem(last=False)
         return count + 1
+
+    def _drop_ended(self, events: OrderedDict[str, tuple[float, int]], window_s: float) -> None:
+        """Drops the keys at the beginning whose window has ended, but two at most, so that no call takes long."""
+        for _ in range(2):
+            oldest, (opened_at, _count) = next(iter(events.items()))
+            if self._clock.monotonic_s() - opened_at < window_s:
+                return
+            del events[oldest]
 
     def withdraw(self, kind: str, key: str) -> None:
         opened_at, count = self._events[kind].get(key, (0.0, 0))

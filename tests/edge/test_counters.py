@@ -48,6 +48,16 @@ def test_a_window_opens_with_the_first_event_and_ends(clock: ManualClock) -> Non
     assert counts.add("guess", "key", 10) == 1
 
 
+def test_a_flood_that_is_over_leaves_nothing_in_memory(clock: ManualClock) -> None:
+    counts = ProcessCounters(clock)
+    for number in range(1_000):
+        counts.add("guess", f"flood-{number}", 60)
+    clock.forward(60)
+    for number in range(600):
+        counts.add("guess", f"later-{number % 10}", 60)
+    assert len(counts._events["guess"]) == 10
+
+
 def test_what_is_withdrawn_does_not_count(clock: ManualClock) -> None:
     counts = ProcessCounters(clock)
     counts.withdraw("guess", "key")
