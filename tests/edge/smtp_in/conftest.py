@@ -27,7 +27,7 @@ def tls_pair(tmp_path_factory: pytest.TempPathFactory) -> TlsPair:
     return make_pair(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["uvloop", pytest.param("asyncio", marks=pytest.mark.more)])
 def env(request: pytest.FixtureRequest) -> Iterator[SmtpInEnv]:
     with captured_log("debug") as log:
         env = SmtpInEnv(request.param)

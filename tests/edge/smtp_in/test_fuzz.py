@@ -29,7 +29,7 @@ LINES = st.one_of(
 REPLY = re.compile(r"(?:220[ -]|250[ -]|334 |354 |([245])\d\d \1\.\d{1,3}\.\d{1,3} )[ -~]*\Z")
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+@pytest.fixture(scope="module", params=["uvloop", pytest.param("asyncio", marks=pytest.mark.more)])
 def env(request: pytest.FixtureRequest) -> Iterator[SmtpInEnv]:
     env = SmtpInEnv(request.param)
     yield env
