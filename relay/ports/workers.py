@@ -24,7 +24,11 @@ class TooHeavyError(Exception):
 
 
 class Workers(Protocol):
-    """Runs heavy work in worker processes. Several calls may run at once."""
+    """Runs heavy work in worker processes. Several calls may run at once.
+
+    An implementation counts the places of each party, and remembers the messages that have ended processes. Several
+    processes of one node must share both. Until they do, each process has the whole of these limits.
+    """
 
     async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
         """Returns the result of `work(*args)`, computed in another process.

@@ -50,12 +50,12 @@ class Net:
             self.names.hosts[f"mx.{domain}"] = [address]
         return sink
 
-    async def write(self, domain: str, count: int = 1) -> None:
+    async def write(self, domain: str, count: int = 1, body: str = "Good day") -> None:
         """Accepts mail for a buyer of this domain."""
         if domain not in self.aliases:
             self.aliases[domain] = await self._buyer(domain)
         for _ in range(count):
-            await self.market.send(SELLER, self.aliases[domain])
+            await self.market.send(SELLER, self.aliases[domain], body=body)
 
     async def _buyer(self, domain: str) -> str:
         store = self.market.store
@@ -167,6 +167,32 @@ async def test_a_new_destination_is_served_while_others_do_not_answer_for_the_wh
         answer.set()
         await eventually(lambda: net.counts.of("delivery_attempts", outcome="accepted") == 9)
         assert [len(sink.mails) for sink in sinks] == [sink.sessions for sink in sinks] == [1] * 6
+
+
+@pytest.mark.parametrize("opened", [True, False])
+async def test_big_mail_is_served_while_others_take_theirs_slowly(
+    new_net: Callable[..., AbstractAsyncContextManager[Net]], opened: bool
+) -> None:
+    # R-IN-06, R-OUT-01: there is memory for two contents.
+    tarpits, big = [f"mail.tar{number}.example" for number in range(3)], "The table is ready.\n" * 10_000
+    async with new_net(slow_after_s=0.2, memory_bytes=500_000) as net:
+        good = await net.sink(100, "good.example")
+        sinks = [await net.sink(number + 1, domain) for number, domain in enumerate(tarpits)]
+        for sink, domain in zip(sinks, tarpits, strict=True):
+            if opened:
+                await net.write(domain)
+                await sink.mail()
+            sink.say("content", HANG)
+            await net.write(domain, 2, big)
+        await eventually(lambda: sum(sink.open_sessions for sink in sinks) >= (2 if opened else 1))
+        await net.write("good.example", 3, big)
+
+        def has_come() -> bool:
+            net.market.clock.forward(1)  # mail without memory is put off for some seconds
+            return len(good.mails) == 3
+
+        await eventually(has_come)
+        assert sum(len(sink.mails) for sink in sinks) == (3 if opened else 0)
 
 
 async def test_a_server_that_never_comes_to_an_end_is_left_at_the_deadline(
