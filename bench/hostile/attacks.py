@@ -161,6 +161,29 @@ def data_flood(target: Target, deadline: Deadline) -> str:
     return _counted(_side_by_side(send, 40))
 
 
+def trickled_data(target: Target, deadline: Deadline) -> str:
+    """Fourteen strangers who send 20 MB each, and then a few bytes a second, before another one sends 10 MB."""
+    content = _text(_noise(20 * _MB))
+    with contextlib.ExitStack() as stack:
+
+        def fill(number: int) -> str:
+            client = stack.enter_context(greeted(target.mx, f"127.1.13.{number + 1}", timeout_s=deadline.rest_s()))
+            client.ask(f"MAIL FROM:<a{number}@{STRANGER_DOMAIN}>")
+            client.ask(f"RCPT TO:<{target.seller_alias}>")
+            client.ask("DATA")
+            client.socket.sendall(content)
+            for _ in range(5):
+                client.socket.sendall(b"x\r\n")
+                time.sleep(0.5)
+            return "filled"
+
+        filled = _side_by_side(fill, 14)
+        sender = f"late@{STRANGER_DOMAIN}"
+        late = _text(_noise(10 * _MB), sender=sender)
+        answer = _one(target.mx, "127.1.13.99", sender, [target.seller_alias], late, deadline)
+    return f"{len(filled)} hold the space; another one gets {answer[:9]}"
+
+
 def pending_flood(target: Target, deadline: Deadline) -> str:
     """Mail of 5 MB from many addresses of one domain that pass SPF and are on nobody's list."""
     content = _noise(5 * _MB)
@@ -225,6 +248,7 @@ ALL: Final[dict[str, Attack]] = {
     "web connections": web_connections,
     "password guesses": password_guesses,
     "DATA flood": data_flood,
+    "trickled DATA": trickled_data,
     "pending flood": pending_flood,
     "refused mail": refused_mail,
     "tarpits": tarpits,
