@@ -19,6 +19,7 @@ from relay import config as configuration
 from relay import texts
 from relay.config import Config
 from relay.core.bounce.keeping import ReportLimits
+from relay.core.destination import routes_of
 from relay.core.mail.address import fold_domain
 from relay.core.model.marketplace import Marketplaces
 from relay.core.public_suffixes import organizational_domain
@@ -46,6 +47,7 @@ from relay.ports import (
     Lanes,
     Observer,
     Scanner,
+    SecretStore,
     Signer,
     Store,
     StoreUnavailableError,
@@ -157,8 +159,9 @@ def _settings(config: Config) -> Settings:
     )
 
 
-def _lanes(config: Config, clock: Clock, observer: Observer) -> ProcessLanes:
+def _lanes(config: Config, secrets: SecretStore, clock: Clock, observer: Observer) -> ProcessLanes:
     delivery = config.delivery
+    routes = routes_of(secrets.get("destination"), route_names(delivery.route))
     limits = LaneLimits(
         concurrency=delivery.concurrency,
         per_destination=delivery.concurrency_per_destination,
@@ -168,7 +171,7 @@ def _lanes(config: Config, clock: Clock, observer: Observer) -> ProcessLanes:
         back_off_s=delivery.retry.domain_back_off_s,
         memory_bytes=delivery.memory_bytes,
     )
-    return ProcessLanes(limits, clock, observer, route_names(delivery.route))
+    return ProcessLanes(limits, clock, observer, routes)
 
 
 class Daemon:
@@ -213,7 +216,7 @@ class Daemon:
             event_log=event_log,
         )
         stack.callback(self._signer.close)
-        lanes = _lanes(config, clock, self._observer)
+        lanes = _lanes(config, self._store.secrets, clock, self._observer)
         courier = SmtpOut(
             delivery=config.delivery,
             hostname=config.hostname,

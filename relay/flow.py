@@ -64,7 +64,6 @@ from relay.steps.outcomes import (
     TransactionResult,
 )
 from relay.steps.plan import plan
-from relay.steps.queueing import domain_of
 from relay.steps.recheck import Deliver, ReturnIt, WaitUntil, recheck
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient, UnknownRecipient, resolve
 from relay.steps.reservations import Reservations
@@ -328,8 +327,8 @@ async def _attempt(
             return await settling.returned(services, item, reason, now)
         case WaitUntil(until=until):
             return settling.put_aside(services.settings.owner, item, until)
-        case Deliver(mailbox=mailbox) if not just_judged and domain_of(mailbox) != item.destination:
-            return settling.moved(services.settings.owner, item, domain_of(mailbox), now)
+        case Deliver(mailbox=mailbox) if not just_judged and services.destination_of(mailbox) != item.destination:
+            return settling.moved(services.settings.owner, item, services.destination_of(mailbox), now)
         case Deliver(item=item, mailbox=mailbox):
             if item.kind is ItemKind.NOTICE and (free_at := await _full_until(services, item, now)):
                 return settling.put_aside(services.settings.owner, item, free_at)

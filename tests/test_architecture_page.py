@@ -16,7 +16,7 @@ PURPOSES = {
     "audit": "what a person or a program changed in the installation; rows are only added",
     "alias": "issued aliases, retired ones too; none is issued twice",
     "app_password": "hashed passwords of parties",
-    "body": "sealed bytes: originals, notices and reports",
+    "body": "sealed bytes: originals, notices, reports, and answers of servers",
     "dkim_key": "sealed signing keys by domain and selector",
     "event": "what happened to each message; rows are only added",
     "owner_request": "questions to the owners of accounts: about a pending sender, or about unproven mail",
@@ -42,6 +42,7 @@ PURPOSES = {
     "signing_domain": "sealed signing domains that parties have confirmed",
     "signing_domain_wait": "held messages for which only the confirmation of a signing domain is missing",
     "stranger_body": "until when the content of strangers' mail is kept",
+    "unsealed": "the tables with values in clear of an older relay, until these are sealed",
     "told": "when a party last got a notice of a kind (the notice log)",
 }
 

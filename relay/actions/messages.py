@@ -1,5 +1,6 @@
 """Actions on messages: the check of who may act on a message, and reading its text (R-REC-06)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -9,7 +10,7 @@ from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds, plain
 from relay.core.model.event import ViewData
 from relay.core.model.pair import Pair
-from relay.ports import MessageSummary, StoredMessage, StoredReport
+from relay.ports import MessageSummary, ServerAnswer, StoredMessage, StoredReport
 from relay.ports.audit import AuditAction, AuditEntry
 
 
@@ -100,6 +101,34 @@ async def read_report(
         raise NotFoundError(f"{message_id} has no such report, or its bytes are not kept")
     await _note_view(actor, context, summary, "report", why)
     return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """`client_ip` is the client that handed a message in; `answers` are of the servers, by the ids of their events."""
+
+    client_ip: str
+    answers: Mapping[str, ServerAnswer]
+
+
+async def read_hosts(actor: Actor, context: ActionContext, message_id: str, grounds: Grounds) -> Hosts:
+    """Returns the sealed hosts of a message. That they were read is in the audit log before."""
+    actor.require(Right.READ_ADDRESSES)
+    why = grounds.recorded()
+    stored = await context.store.records.message(message_id)
+    if stored is None:
+        raise NotFoundError(f"there is no message {message_id}, or its content is erased")
+    found = entry(
+        actor,
+        context,
+        AuditAction.ADDRESSES_READ,
+        Subject(message=stored.summary, pair=None),
+        of="hosts",
+        case=why.case,
+        reason=why.reason,
+    )
+    await audit.record(context, found)
+    return Hosts(client_ip=stored.client_ip, answers=await context.store.records.answers(message_id))
 
 
 async def _note_view(actor: Actor, context: ActionContext, message: MessageSummary, form: str, why: Grounds) -> None:

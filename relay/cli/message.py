@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 import click
@@ -16,7 +16,7 @@ from relay.core.mail.mime import body_start
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
 from relay.core.rewrite.assemble import assemble
-from relay.ports import MessageSummary, Store, StoredMessage
+from relay.ports import MessageSummary, ServerAnswer, Store, StoredMessage
 
 _STATES = [str(state) for state in MessageState]
 _FINAL = {MessageState.BOUNCED, MessageState.RETURNED, MessageState.REFUSED}
@@ -64,7 +64,10 @@ async def list_messages(
 )
 @click.option("--report", "report_id", metavar="REPORT", help="With --body report: which one; without it the last.")
 @click.option("--diff", is_flag=True, help="Show the changes that the relay made, as a person would read them.")
-@grounds_options("--body and --diff")
+@click.option(
+    "--reveal", is_flag=True, help="Show the client, and the servers that did not take the message. This is recorded."
+)
+@grounds_options("--body, --diff and --reveal")
 @show.as_json
 @with_store
 async def show_message(
@@ -75,9 +78,15 @@ async def show_message(
     body: str | None,
     report_id: str | None,
     diff: bool,
+    reveal: bool,
     as_json: bool,
 ) -> None:
-    """Show the state and history of a message. Its text is shown only for a case and a reason, and this is recorded."""
+    """Show the state and history of a message.
+
+    Its text, and the addresses of its hosts, are shown only for a case and a reason, and this is recorded.
+    """
+    if reveal and (body or diff):
+        raise click.UsageError("--reveal goes with the history of the message; leave --body and --diff out")
     if report_id and body != "report":
         raise click.UsageError("--report names a report for --body report")
     if body or diff:
@@ -106,11 +115,15 @@ async def show_message(
             _write(content)
         return
     summary = await _summary(store, message_id)
-    events = [_event(event) for event in await store.records.history(message_id)]
+    described, answers = _described(summary), dict[str, ServerAnswer]()
+    if reveal:
+        hosts = await messages.read_hosts(session.actor, session.actions(store), message_id, session.grounds)
+        described, answers = described | {"client_ip": hosts.client_ip}, dict(hosts.answers)
+    events = [_event(event, answers) for event in await store.records.history(message_id)]
     if as_json:
-        show.one({**_described(summary), "events": events}, as_json=True)
+        show.one({**described, "events": events}, as_json=True)
         return
-    show.one(_described(summary), as_json=False)
+    show.one(described, as_json=False)
     click.echo()
     show.rows(events, as_json=False, empty="no events")
 
@@ -130,7 +143,8 @@ def _write(content: bytes) -> None:
 async def history(_: CliContext, store: Store, *, message_id: str, as_json: bool) -> None:
     """List everything that happened to a message, in order."""
     await _summary(store, message_id)
-    show.rows([_event(event) for event in await store.records.history(message_id)], as_json=as_json, empty="no events")
+    events = [_event(event, {}) for event in await store.records.history(message_id)]
+    show.rows(events, as_json=as_json, empty="no events")
 
 
 @message.command("wait")
@@ -211,5 +225,8 @@ def _known(values: Iterable[tuple[str, object]]) -> dict[str, object]:
     return {name: value for name, value in values if value is not None}
 
 
-def _event(event: Event) -> dict[str, object]:
-    return {"at": event.at, "type": str(event.type), "data": event.data}
+def _event(event: Event, answers: Mapping[str, ServerAnswer]) -> dict[str, object]:
+    """Returns an event as it is shown; a sealed answer stands in the place of its words without hosts."""
+    answer = answers.get(event.id)
+    data = event.data if answer is None else {**event.data, "server": answer.host, "ip": answer.ip, "text": answer.text}
+    return {"at": event.at, "type": str(event.type), "data": data}

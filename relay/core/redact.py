@@ -9,14 +9,21 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from relay.core.providers import host_class
+
 MASK: Final = "***"
 _SIGN: Final = r"[^\s<>()\[\]\"',;:@＠「」（）【】［］、。：；]"
 _ADDRESS: Final = re.compile(f"(?<!{_SIGN}){_SIGN}++[@＠]{_SIGN}+")
-_HOST: Final = re.compile(
-    r"<[^>]*>|https?://\S+"  # angle brackets mostly contain an address, or the rest of one
+_NAMES: Final = (
+    r"https?://\S+"
     r"|\d{1,3}(?:\.\d{1,3}){3}|(?i:[0-9a-f]{0,4}:){2,7}[0-9a-fA-F]{0,4}"
     r"|[\w-]+(?:\.[\w-]+)*\.[A-Za-z][\w-]+"
 )
+_NAMED: Final = re.compile(_NAMES)
+_MAY_NAME: Final = re.compile(r"\.[A-Za-z][\w-]|(?:\.\d+){3}|:[^ ]*:|://")
+_BEFORE_PATH: Final = re.compile(r"[^/:?#]*")
+_HOST: Final = re.compile(f"<[^>]*>|{_NAMES}")
+"""Angle brackets mostly contain an address, or the rest of one."""
 _ADDRESS_MASK: Final = "[address]"
 _MOST_TEXT: Final = 2_000
 _QUOTED: Final = re.compile(r'"[^"]*"@')
@@ -63,6 +70,21 @@ def public_answer(text: str) -> str:
     Addresses are removed as by `answer`. Host names and IP addresses are replaced by "[host]".
     """
     return _HOST.sub("[host]", answer(text, limit=300))
+
+
+def without_hosts(text: str) -> str:
+    """Returns a text, of at most 500 characters, with `[host]` for each IP address, and each host and URL of others.
+
+    Hosts of the providers with which the relay comes stay, for their names say nothing about a person.
+    """
+    if not _MAY_NAME.search(text):  # as in most answers
+        return text
+    return " ".join(_NAMED.sub(_hidden, word) if _MAY_NAME.search(word) else word for word in text.split(" "))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    name = _BEFORE_PATH.match(found[0].partition("://")[2] or found[0])
+    return found[0] if name is not None and host_class(name[0]) not in {"", "other"} else "[host]"
 
 
 def _words(addresses: Iterable[str]) -> set[str]:

@@ -78,7 +78,7 @@ class RecordDetail:
     """The detail of one record. `action` and `to_operator` are also columns of the table, because queries use them.
 
     - `action` is None only in rows of versions that did not store it.
-    - `port`, `tls`, `client_ip` and `to` describe the reception. `port` is None for letters. `to` is the role of the
+    - `port`, `tls` and `to` describe the reception. `port` is None for letters. `to` is the role of the
       recipient or the name of the operator's mailbox, and None for an unknown recipient.
     - `tagged` says whether the recipient address had a tag. The tag itself is not kept, because it may be any text.
       `other_tags` are the further orders and kinds that the tags named.
@@ -96,7 +96,6 @@ class RecordDetail:
     action: RecordAction | None = None
     port: Port | None = None
     tls: bool = False
-    client_ip: str = ""
     size_bytes: int | None = None
     to: str | None = None
     tagged: bool = False

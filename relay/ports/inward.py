@@ -114,8 +114,8 @@ class Authenticator(Protocol):
         """
         ...
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
-        """Returns the origin of a report about a message to `destination`, which is a folded domain or "".
+    async def origin(self, incoming: Incoming, domain: str, *, by_dns: bool) -> ReportOrigin:
+        """Returns the origin of a report about a message to `domain`, which is a folded domain or "".
 
         Raises nothing. A property whose DNS look-up takes longer than half a minute is not proven. If `by_dns` is
         False, nothing is looked up, and the origin has only the client's IP address.

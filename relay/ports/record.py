@@ -34,6 +34,7 @@ class MessageRecord:
     - `key_holder_id` is the holder whose key wraps the message key: the author if there is one, or else the
       marketplace.
     - `original_message_id` is stored encrypted, with a keyed hash for look-ups in the pair.
+    - `client_ip` is the address of the client that delivered the message, "" for letters. It is stored encrypted.
     - `signing_domain` is the folded DKIM domain that the author must confirm to prove the message (R-IN-09). It is ""
       if a confirmation would prove nothing.
     - `stranger_body` is the content of a stranger's message, whose `original` is empty. It is kept until
@@ -46,6 +47,7 @@ class MessageRecord:
     state: MessageState
     received_at: datetime
     mail_from: str
+    client_ip: str = ""
     pair_id: str | None = None
     author_id: str | None = None
     author_role: Role | None = None
@@ -258,6 +260,18 @@ class StoredContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAnswer:
+    """The server of a failed attempt, and its words without mail addresses, for the sealed part of the record.
+
+    `host` and `ip` are "" without a session, and in the records of older versions.
+    """
+
+    host: str
+    ip: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """The end of one attempt: the new state of the item (see `item.TRANSITIONS`), the events and a notice.
 
@@ -268,6 +282,7 @@ class Settlement:
     - `dialled` is False if no server was contacted. Then the count of the attempt, which the claim has increased, is
       decreased again.
     - `delivery` is the outcome of the attempt, None if no server was asked. The store does not keep it.
+    - `answer` is stored encrypted with the first of the `events`. It is None if that event has everything.
     """
 
     item: Item
@@ -279,6 +294,7 @@ class Settlement:
     delay_noticed: bool = False
     dialled: bool = True
     delivery: Delivery | None = None
+    answer: ServerAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +371,7 @@ class StoredMessage:
     summary: MessageSummary
     subject: str
     mail_from: str
+    client_ip: str
     original_message_id: str
     original: bytes
     header: bytes | None
@@ -389,9 +406,13 @@ class OptOutChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLine:
-    """One line in the output of `relay queue`: the number of items for one destination in one state."""
+    """One line in the output of `relay queue`: the number of items for one destination in one state.
+
+    `item_id` is the id of one of these items.
+    """
 
     destination: str
+    item_id: str
     state: ItemState
     count: int
     oldest_at: datetime

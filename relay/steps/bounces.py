@@ -15,7 +15,6 @@ from typing import Final, cast
 from relay.core import bounce
 from relay.core.bounce import Bounce, BounceAction, keeping
 from relay.core.bounce import origin as origins
-from relay.core.bounce.carrier import host_class
 from relay.core.bounce.origin import Confirmation, ReportOrigin, Sent
 from relay.core.mail.head import Automatic, Head, HeadError, read_head
 from relay.core.mail.mime import MimeError, MimeLimits, split
@@ -25,6 +24,7 @@ from relay.core.model.message import Incoming
 from relay.core.model.reason import ReasonCode
 from relay.core.notice.compose import NoticeType
 from relay.core.policy.case import automatic
+from relay.core.providers import host_class
 from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store, TooHeavyError
 from relay.steps import notices
 from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_split, offload
@@ -111,8 +111,9 @@ async def keep(services: Services, incoming: Incoming, opened: Opened, *, alone:
         data=await offload(len(content), _measured, content),
     )
     has_room = keeping.has_room(history, event)
-    origin = await services.authenticator.origin(incoming, item.destination, by_dns=alone and has_room)
-    event = _judged(services.store, incoming, opened, origin, history, event, alone=alone)
+    domain = await services.store.queue.domain(item)
+    origin = await services.authenticator.origin(incoming, domain, by_dns=alone and has_room)
+    event = _judged(services.store, incoming, opened, domain, origin, history, event, alone=alone)
     if event.type is not EventType.BOUNCED and not has_room:
         services.event_log.report_ignored("too_many", item)
         return
@@ -147,6 +148,7 @@ def _judged(
     store: Store,
     incoming: Incoming,
     opened: Opened,
+    domain: str,
     origin: ReportOrigin,
     history: Sequence[Event],
     event: Event,
@@ -155,7 +157,8 @@ def _judged(
 ) -> Event:
     """Returns the event of a report with its final type and data.
 
-    The data has the claim of the report, and its origin without names and addresses.
+    The data has the claim of the report, and its origin without names and addresses. `domain` is the domain of the
+    recipient of the item.
     """
     item, report = opened.item, opened.report
     data = ReportData(**cast("ReportData", event.data))
@@ -170,7 +173,7 @@ def _judged(
     confirmed: Confirmation | None = origins.confirmation(
         report,
         origin if alone else ReportOrigin(),
-        Sent(item_id=item.id, record_id=item.message_id, destination=item.destination, took=_took(item, history)),
+        Sent(item_id=item.id, record_id=item.message_id, domain=domain, took=_took(item, history)),
         mail_from=incoming.mail_from,
         from_address=opened.from_address,
         key=store.secrets.get("report"),

@@ -33,7 +33,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 from weakref import WeakValueDictionary
 
-from relay.core.public_suffixes import organizational_domain
+from relay.core.destination import organization_of
 from relay.ports import Clock, Delivery, NoRoomError, Observer
 from relay.steps.lane_memory import LaneMemory, LaneState
 
@@ -157,7 +157,7 @@ class _Path:
 class ProcessLanes:
     """Implements `ports.Lanes` in the memory of one process.
 
-    `routes` has the name of the server for each routed domain; the key "*" stands for all other domains. The methods
+    `routes` has the name of the server for each routed destination; the key "*" stands for all others. The methods
     that the port does not have are for `ItemInHand` and `LaneAttempt`.
     """
 
@@ -229,7 +229,7 @@ class ProcessLanes:
         if route is not None:
             own = _Lane("destination", most, LaneState.OPEN, most)
             return _Path(own, self.shared_lane("route", route, LaneState.OPEN, most), routed=True)
-        organization = organizational_domain(destination) if destination else None
+        organization = organization_of(destination)
         wider = self.shared_lane("organization", organization) if organization else None
         return _Path(_Lane("destination", most), wider, routed=False)
 

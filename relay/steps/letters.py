@@ -17,9 +17,8 @@ from relay.core.model.policy import Policy
 from relay.core.notice import letters
 from relay.core.notice.letters import Letterhead
 from relay.core.policy.changes import changes
-from relay.ports import Acceptance, Ids, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
+from relay.ports import Acceptance, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
 from relay.steps.plan import locale_of
-from relay.steps.queueing import domain_of
 from relay.steps.services import Services
 
 _TURN_S: Final = 60
@@ -66,13 +65,12 @@ async def to_party(
         return False
     await services.store.acceptances.add(
         _acceptance(
-            services.ids,
-            services.settings.owner,
+            services,
             marketplace,
             write,
             letter_type,
             now,
-            destination=mailbox,
+            mailbox=mailbox,
             recipient_id=party.id,
             told=tuple(told),
             asked=asked,
@@ -116,13 +114,12 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
 
     operator = marketplace.operator
     letter = _acceptance(
-        services.ids,
-        services.settings.owner,
+        services,
         marketplace,
         write,
         LetterType.REPORT,
         now,
-        destination=operator,
+        mailbox=operator,
         address=operator,
     )
     marked = Event(id=services.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
@@ -141,19 +138,19 @@ def _report_topic(message_id: str) -> str:
 
 
 def _acceptance(
-    ids: Ids,
-    owner: str,
+    services: Services,
     marketplace: Marketplace,
     write: Callable[[Letterhead], bytes],
     letter_type: LetterType,
     now: datetime,
     *,
-    destination: str,
+    mailbox: str,
     recipient_id: str | None = None,
     address: str | None = None,
     told: tuple[NoticeSent, ...] = (),
     asked: tuple[str, ...] = (),
 ) -> Acceptance:
+    ids = services.ids
     record_id = ids.new()
     content = write(Letterhead(marketplace=marketplace, letter_id=f"{record_id}@{marketplace.domain}", at=now))
     record = MessageRecord(
@@ -176,7 +173,7 @@ def _acceptance(
         state=ItemState.QUEUED,
         recipient_id=recipient_id,
         address=address,
-        destination=domain_of(destination),
+        destination=services.destination_of(mailbox),
         queued_at=now,
         due_at=now,
     )
@@ -189,7 +186,7 @@ def _acceptance(
         items=(item,),
         notices=(),
         new_senders=(),
-        owner=owner,
+        owner=services.settings.owner,
         lease_until=now,
         told=told,
         asked=asked,

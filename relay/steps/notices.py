@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from relay.core import redact
-from relay.core.bounce.carrier import host_class
 from relay.core.mail import encodings
-from relay.core.mail.address import AddressError, fold, fold_domain, split
+from relay.core.mail.address import fold
 from relay.core.mail.head import HeadError, read_head
 from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
@@ -20,6 +19,7 @@ from relay.core.model.pair import Side
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Action
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, RemoteAnswer, compose
+from relay.core.providers import host_class
 from relay.core.signed_link import Purpose
 from relay.ports import Delivery, ListedBy, OutgoingNotice
 from relay.steps.outcomes import Checked, Judgement
@@ -335,7 +335,7 @@ async def _notice(
         state=ItemState.QUEUED,
         recipient_id=party.id,
         address=about.reply_to,
-        destination=_domain(about.reply_to or about.author.mailbox),
+        destination=services.destination_of(about.reply_to or about.author.mailbox),
         queued_at=due_at,
         due_at=due_at,
         # With a hold, a claim finds the item by its time, and does not mistake the long wait for a jump of the clock.
@@ -351,17 +351,6 @@ def _links(urls: SignedLinkUrls, about: NoticeSubject, reason: Reason, now: date
     if purpose is None:
         return ()
     return (NoticeLink(purpose, urls.url(purpose, about.author.party.id, about.message_id, now)),)
-
-
-def _domain(mailbox: str | None) -> str:
-    """Returns the folded domain under which the item is queued; "" for an erased party.
-
-    The recheck before the delivery finds that the party is erased.
-    """
-    try:
-        return fold_domain(split(mailbox or "")[1])
-    except AddressError:
-        return ""
 
 
 def _excerpt(content: bytes, root: Part, span: Span) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from relay.core.mail.address import domain_of
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, Role
 from relay.core.model.sender import SenderState
@@ -19,7 +20,6 @@ from relay.core.signed_link import Purpose
 from relay.ports import LetterType, NoticeLog, NoticeSent, OpenRequest, OvertakenError
 from relay.steps import letters
 from relay.steps.plan import locale_of
-from relay.steps.queueing import domain_of
 from relay.steps.services import Services
 
 _HOUR: Final = timedelta(hours=1)

@@ -3,13 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from relay.core.mail.address import fold_domain, split
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
-from relay.ports import Ids, MessageRecord
+from relay.ports import MessageRecord
 from relay.steps.outcomes import Judgement
-from relay.steps.services import Dispatcher
+from relay.steps.services import Services
 
 _PENDING_ALONE: Final = {ReasonCode.SENDER_PENDING}
 
@@ -27,36 +26,31 @@ class _Wait(NamedTuple):
     awaits_sender: bool = False
 
 
-def to_party(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord) -> Item:
+def to_party(services: Services, judgement: Judgement, record: MessageRecord) -> Item:
     """Returns the queue item for relayed or held mail.
 
     The recipient of held mail may have no mailbox. If there is still no mailbox when the hold ends, the recheck returns
     the mail.
     """
     mailbox = judgement.facts.pair.side(judgement.facts.to).mailbox
-    destination = domain_of(mailbox) if mailbox else ""
-    return _item(dispatcher, ids, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))
+    destination = services.destination_of(mailbox)
+    return _item(services, record, ItemKind.RELAY, None, destination, _wait(judgement, record.received_at))
 
 
-def rerouted(dispatcher: Dispatcher, ids: Ids, judgement: Judgement, record: MessageRecord, address: str) -> Item:
+def rerouted(services: Services, judgement: Judgement, record: MessageRecord, address: str) -> Item:
     """Returns the queue item for a buyer's question that is sent to the operator's `address` (R-POL-13)."""
     wait = _wait(judgement, record.received_at)
-    return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
+    return _item(services, record, ItemKind.OPERATOR, address, services.destination_of(address), wait)
 
 
-def for_operator(dispatcher: Dispatcher, ids: Ids, record: MessageRecord, address: str) -> Item:
+def for_operator(services: Services, record: MessageRecord, address: str) -> Item:
     """Returns the queue item for mail to `postmaster@` or `abuse@`, which is sent to the operator's `address`."""
     wait = _Wait(None, record.received_at)
-    return _item(dispatcher, ids, record, ItemKind.OPERATOR, address, domain_of(address), wait)
-
-
-def domain_of(mailbox: str) -> str:
-    return fold_domain(split(mailbox)[1])
+    return _item(services, record, ItemKind.OPERATOR, address, services.destination_of(address), wait)
 
 
 def _item(
-    dispatcher: Dispatcher,
-    ids: Ids,
+    services: Services,
     record: MessageRecord,
     kind: ItemKind,
     address: str | None,
@@ -64,9 +58,9 @@ def _item(
     wait: _Wait,
 ) -> Item:
     """Returns the queue item for a record. An item that may be sent at once begins as leased by this process."""
-    leaves_now = wait.hold is None and dispatcher.has_capacity(destination)
+    leaves_now = wait.hold is None and services.dispatcher.has_capacity(destination)
     return Item(
-        id=ids.new(),
+        id=services.ids.new(),
         message_id=record.id,
         marketplace_id=record.marketplace_id,
         kind=kind,

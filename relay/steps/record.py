@@ -150,7 +150,7 @@ class _TransactionBuilder:
     async def _to_party(self, result: Relayed | Held) -> None:
         judgement, rewritten = result.judgement, result.rewritten
         record = self._judged_record(result, _STATES[judgement.verdict.action][0], rewritten)
-        item = queueing.to_party(self.services.dispatcher, self.services.ids, judgement, record)
+        item = queueing.to_party(self.services, judgement, record)
         self._enqueue(item, record, judgement.facts.pair)
         self.uses += result.uses
         await self._verdict(judgement, record)
@@ -160,7 +160,7 @@ class _TransactionBuilder:
         judgement, recipient = result.judgement, result.recipient
         record = self._judged_record(result, _STATES[judgement.verdict.action][0])
         address = recipient.policy.fulfilment.operator or recipient.marketplace.operator
-        item = queueing.rerouted(self.services.dispatcher, self.services.ids, judgement, record, address)
+        item = queueing.rerouted(self.services, judgement, record, address)
         self._enqueue(item, record, recipient.pair)
         self.uses += result.uses
         await self._verdict(judgement, record)
@@ -405,7 +405,7 @@ class _TransactionBuilder:
         self.records.append(record)
         self._event(record.id, EventType.RECEIVED, record_detail.received_data(self.incoming))
         operator = recipient.marketplace.operator
-        item = queueing.for_operator(self.services.dispatcher, self.services.ids, record, operator)
+        item = queueing.for_operator(self.services, record, operator)
         self._enqueue(item, record, None)
         self.uses += result.uses
 

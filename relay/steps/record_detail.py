@@ -22,6 +22,7 @@ def record_of(incoming: Incoming, recipient: Recipient, **fields: Any) -> Messag
         marketplace_id=recipient.marketplace.id,
         received_at=incoming.received_at,
         mail_from=incoming.mail_from,
+        client_ip=incoming.peer.client_ip,
         **fields,
     )
 
@@ -35,7 +36,6 @@ def of_received(
         action=action,
         port=peer.port,
         tls=peer.tls,
-        client_ip=peer.client_ip,
         size_bytes=len(incoming.content),
         to=_reached(recipient),
         tagged=bool(recipient.tags),

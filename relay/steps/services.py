@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from relay.core import destination
 from relay.core.bounce.keeping import ReportLimits
+from relay.core.mail.address import AddressError, domain_of
 from relay.core.mail.mime import MimeLimits
 from relay.core.model.item import Item
 from relay.core.model.marketplace import Marketplaces
@@ -131,7 +133,7 @@ class Dispatcher(Protocol):
     """The worker, as the steps use it."""
 
     def has_capacity(self, destination: str) -> bool:
-        """Returns whether this process may lease a new item for this domain at once."""
+        """Returns whether this process may lease a new item for this destination at once."""
         ...
 
     def submit(self, submitted: Sequence[tuple[Item, StoredContent | None]]) -> None:
@@ -170,3 +172,10 @@ class Services:
     links: SignedLinkUrls
     workers: Workers
     jitter: Callable[[], float]
+
+    def destination_of(self, mailbox: str | None) -> str:
+        """Returns the name of the destination of mail to this mailbox, "" without one; dispatch finds it out again."""
+        try:
+            return destination.name_of(self.store.secrets.get("destination"), domain_of(mailbox or ""))
+        except AddressError:
+            return ""

@@ -7,20 +7,21 @@ from typing import Final
 
 from relay.core import redact, verp
 from relay.core.bounce import origin
-from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
+from relay.core.destination import shown
 from relay.core.mail.head import LOOP_MARK, OPERATOR
 from relay.core.mail.mime import body_start
 from relay.core.model.event import AttemptData, Event, EventType, NoticeData
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
 from relay.core.model.reason import Reason, ReasonCode
 from relay.core.notice.compose import NoticeType
+from relay.core.providers import host_class
 from relay.core.retry import delayed_notice_due, next_attempt
 from relay.core.rewrite.assemble import section
 from relay.core.rewrite.compose import header as compose_header
 from relay.core.rewrite.compose import received
 from relay.core.rewrite.downgrade import downgraded as downgrade
-from relay.ports import Delivery, Ids, Outgoing, OutgoingNotice, Settlement, StoredContent
+from relay.ports import Delivery, Ids, Outgoing, OutgoingNotice, ServerAnswer, Settlement, StoredContent
 from relay.steps import notices
 from relay.steps.services import Services, Settings
 
@@ -116,7 +117,7 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
     """
     ids, owner = services.ids, services.settings.owner
     if delivery.accepted:
-        data = _data(item, mailbox, delivery, None)
+        data = _data(item, delivery, _said(mailbox, delivery), None)
         if not item.is_ours:
             key = services.store.secrets.get("report")
             data["took"] = origin.mark(key, item.id, delivery.ip, delivery.host)
@@ -128,13 +129,15 @@ async def settle(services: Services, item: Item, mailbox: str, delivery: Deliver
         enhanced=delivery.enhanced,
         text=delivery.text,
         host=delivery.host,
-        destination=item.destination,
+        destination=shown(item.destination),
     )
     due_at = None
     if not delivery.permanent:
         due_at = next_attempt(services.settings.schedule, item.attempts, item.queued_at, now, services.jitter())
         reason = reason if due_at else ReasonCode.EXPIRED
-    return await _failed(services, item, now, due_at, _data(item, mailbox, delivery, reason), delivery)
+    said = _said(mailbox, delivery)
+    settlement = await _failed(services, item, now, due_at, _data(item, delivery, said, reason), delivery)
+    return replace(settlement, answer=_answer(delivery, said))
 
 
 async def _failed(
@@ -293,7 +296,19 @@ def _event(ids: Ids, item: Item, event_type: EventType, data: AttemptData | Noti
     return Event(id=ids.new(), message_id=item.message_id, at=at, type=event_type, data=data)
 
 
-def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | None) -> AttemptData:
+def _answer(delivery: Delivery, said: str) -> ServerAnswer | None:
+    """Returns the part of a failed attempt that is stored encrypted, None if the event has everything."""
+    if host_class(delivery.host) != "other" and redact.without_hosts(said) == said:
+        return None
+    return ServerAnswer(host=delivery.host, ip=delivery.ip, text=said)
+
+
+def _said(mailbox: str, delivery: Delivery) -> str:
+    """Returns the server's words without mail addresses."""
+    return redact.answer(delivery.text, (mailbox,))
+
+
+def _data(item: Item, delivery: Delivery, said: str, reason: ReasonCode | None) -> AttemptData:
     data = AttemptData(
         attempt=item.attempts,
         phase=delivery.phase,
@@ -301,7 +316,7 @@ def _data(item: Item, mailbox: str, delivery: Delivery, reason: ReasonCode | Non
         enhanced=delivery.enhanced,
         host=host_class(delivery.host),
         tls=delivery.tls,
-        text=redact.answer(delivery.text, (mailbox,)),
+        text=redact.without_hosts(said),
     )
     if reason:
         data["reason"] = reason

@@ -13,7 +13,7 @@ from backports import zstd
 from relay.core.mail.edits import Edit
 from relay.core.model.event import Event, EventData, EventType
 from relay.core.rewrite.plan import Change
-from relay.ports import MessageRecord, RecordDetail, ReportSource
+from relay.ports import MessageRecord, RecordDetail, ReportSource, ServerAnswer
 from relay.steps.offload import THREAD_BYTES
 from relay.store.base import from_us, to_us
 from relay.store.crypto import KEY_BYTES, Key, UnreadableError, Vault, content_hash, identity
@@ -49,6 +49,8 @@ MESSAGE: Final = Table(
 MESSAGE_KEY: Final = Table("message_key", ("content_id", "holder_id", "wrapped"))
 STRANGER: Final = "stranger"
 """The name of the part that holds a stranger's message, which is kept for a short time."""
+ANSWER: Final = "answer"
+"""The name of the part that holds the answer of a server to an attempt, under the id of the event."""
 STRANGER_BODY: Final = Table("stranger_body", ("message_id", "kept_until"))
 BODY: Final = Table("body", ("content_id", "part", "sealed"))
 EVENT: Final = Table("event", ("id", "message_id", "at", "type", "data", "leaf_hash"))
@@ -62,13 +64,14 @@ A compressor has a lock. Therefore each big message, which is compressed in a th
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
-    """The personal values of a message's envelope and header, and the key of its shared body (`SharedBody`)."""
+    """The personal values of a message's session, envelope and header, and the key of a shared body (`SharedBody`)."""
 
     subject: str = ""
     mail_from: str = ""
     original_message_id: str = ""
     body_key: bytes = b""
     signing_domain: str = ""
+    client_ip: str = ""
 
 
 class RelayedForm(msgspec.Struct, array_like=True, frozen=True):
@@ -118,6 +121,7 @@ def seal_record(record: MessageRecord, vault: Vault, holder: Key, shared: Shared
         whole(record.original_message_id),
         shared.secret if shared else b"",
         record.signing_domain,
+        record.client_ip,
     )
     relayed = RelayedForm(record.header, record.edits, record.changes)
     parts = [("meta", msgspec.msgpack.encode(meta))]
@@ -141,6 +145,11 @@ def seal_report(
     plain = replace(source, helo=whole(source.helo), mail_from=whole(source.mail_from))
     parts = [("original", _compress(content)), ("source", msgspec.msgpack.encode(plain))]
     return _seal(report_id, holder_id, content, parts, vault, holder)
+
+
+def seal_answer(event_id: str, holder_id: str, answer: ServerAnswer, vault: Vault, holder: Key) -> SealedContents:
+    plain = msgspec.msgpack.encode(replace(answer, host=whole(answer.host), text=whole(answer.text)))
+    return _seal(event_id, holder_id, b"", [(ANSWER, plain)], vault, holder)
 
 
 def _compress(plain: bytes) -> bytes:
@@ -207,6 +216,16 @@ def open_report(report_id: str, rows: Sequence[Row], vault: Vault) -> tuple[byte
         return zstd.decompress(plain["original"]), msgspec.msgpack.decode(plain["source"], type=ReportSource)
     except (zstd.ZstdError, msgspec.MsgspecError, KeyError) as error:
         raise UnreadableError("a sealed report is damaged") from error
+
+
+def open_answer(row: Row, vault: Vault) -> ServerAnswer:
+    """Returns the answer of a row of `answers`. Raises UnreadableError."""
+    key = message_key(row["id"], row, vault)
+    return msgspec.msgpack.decode(key.open(identity("body", row["id"], ANSWER), row["sealed"]), type=ServerAnswer)
+
+
+def seal_meta(content_id: str, meta: Meta, key: Key) -> bytes:
+    return key.seal(identity("body", content_id, "meta"), msgspec.msgpack.encode(meta))
 
 
 def _sealed_parts(content_id: str, rows: Sequence[Row], vault: Vault) -> tuple[Key, dict[str, Row]]:

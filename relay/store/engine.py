@@ -91,6 +91,13 @@ class Engine(ABC):
         and must not block the event loop.
         """
 
+    @abstractmethod
+    async def compact(self) -> None:
+        """Removes from the disk what changed and deleted rows have left there, as far as the engine can.
+
+        Raises StoreUnavailableError. It takes long, and as much free space as the database has.
+        """
+
     def after_commit(self, report: Callable[[], None]) -> None:
         """Registers the function `report`, which is called when the running transaction is committed.
 

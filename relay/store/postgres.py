@@ -129,6 +129,9 @@ class PostgresEngine(Engine):
                 result: T = end.value
         return result
 
+    async def compact(self) -> None:
+        """Does nothing: the server frees its disk by itself, or at once by the administrator's VACUUM FULL."""
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         """Yields a connection of the pool.

@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from relay.core.destination import name_of
+from relay.core.mail.address import domain_of
 from relay.core.model.item import TRANSITIONS, Item, ItemKind, ItemState
+from relay.core.providers import MAIL_DOMAINS
 from relay.ports import OutgoingNotice, QueueLine, Settlement, StoredContent
 from relay.steps.offload import THREAD_BYTES
 from relay.store.accepting import Rows, report
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
-from relay.store.contents import BODY, EVENT, MESSAGE_KEY, event_row
-from relay.store.crypto import UnreadableError
+from relay.store.contents import BODY, EVENT, MESSAGE_KEY, event_row, seal_answer
+from relay.store.crypto import UnreadableError, identity
 from relay.store.engine import Engine, Row, Work
 from relay.store.holder_keys import SqlHolderKeys
 from relay.store.items import ITEM, MESSAGE_STATES, after_attempt, item_of, wake_at
@@ -119,6 +122,7 @@ class SqlQueue(StorePart):
             report=partial(self._event_log.settled, settlement),
         )
         await self._enclose(rows, settlement.notice)
+        await self._enclose_answer(rows, settlement)
         return _Outcome(
             item=(
                 item.id,
@@ -139,6 +143,20 @@ class SqlQueue(StorePart):
     async def _enclose(self, rows: Rows, notice: OutgoingNotice | None) -> None:
         if notice is not None:
             rows.add_notice(notice, self._vault, await self._holder_keys.of(notice.key_holder_id))
+
+    async def _enclose_answer(self, rows: Rows, settlement: Settlement) -> None:
+        """Seals the server's words with the holder of the record. Without its key they are not kept."""
+        if settlement.answer is None:
+            return
+        message = await self._first("message_holder", settlement.item.message_id)
+        if message is None:
+            return
+        holder_id = message["key_holder_id"]
+        try:
+            holder = await self._holder_keys.of(holder_id)
+        except UnreadableError:
+            return
+        rows.add(seal_answer(settlement.events[0].id, holder_id, settlement.answer, self._vault, holder))
 
     def _settle_all(self, batch: Sequence[_Outcome]) -> Work[Sequence[bool]]:
         """Settles all items with one statement, and writes the further rows of the items that were settled.
@@ -180,10 +198,30 @@ class SqlQueue(StorePart):
 
         return await self._engine.write(change)
 
+    async def domain(self, item: Item) -> str:
+        if item.destination in MAIL_DOMAINS:
+            return item.destination
+        key = self._vault.secret("destination")
+        addresses = await self._mailboxes(item.recipient_id) if item.address is None else [item.address]
+        return next((one for one in map(domain_of, addresses) if name_of(key, one) == item.destination), "")
+
+    async def _mailboxes(self, party_id: str | None) -> Sequence[str]:
+        """Returns the mailboxes that a party has and had, none if its key is destroyed."""
+        try:
+            return [
+                self._vault.holder(party_id or "", row["wrapped"])
+                .open(identity("mailbox", row["id"]), row["sealed"])
+                .decode()
+                for row in await self._read("mailboxes", party_id)
+            ]
+        except UnreadableError:
+            return []
+
     async def lines(self) -> Sequence[QueueLine]:
         return [
             QueueLine(
                 destination=row["destination"],
+                item_id=row["item_id"],
                 state=ItemState(row["state"]),
                 count=row["items"],
                 oldest_at=from_us(row["oldest_at"]),

@@ -1,6 +1,6 @@
 """The store's part for records: reading recorded messages and their history, and marking messages."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -8,10 +8,10 @@ from relay.core.model.event import Event, EventData, EventType, Mark, MarkData, 
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.ports import MessageSummary, StoredMessage
+from relay.ports import MessageSummary, ServerAnswer, StoredMessage
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
-from relay.store.contents import decode_detail, decode_event_data, event_of
+from relay.store.contents import decode_detail, decode_event_data, event_of, open_answer
 from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
@@ -53,6 +53,7 @@ class SqlRecords(StorePart):
             summary=summary,
             subject=contents.meta.subject,
             mail_from=contents.meta.mail_from,
+            client_ip=contents.meta.client_ip,
             original_message_id=contents.meta.original_message_id,
             original=contents.original,
             header=contents.relayed.header,
@@ -71,6 +72,15 @@ class SqlRecords(StorePart):
 
     async def history(self, message_id: str) -> Sequence[Event]:
         return [event_of(row) for row in await self._read("history", message_id)]
+
+    async def answers(self, message_id: str) -> Mapping[str, ServerAnswer]:
+        answers = {}
+        for row in await self._read("answers", message_id):
+            try:
+                answers[row["id"]] = open_answer(row, self._vault)
+            except UnreadableError:
+                continue
+        return answers
 
     async def notices(self, message_id: str) -> Sequence[bytes]:
         notices = []

@@ -127,6 +127,21 @@ class SqliteEngine(Engine):
         except sqlite3.Error as error:
             raise _judged(error) from error
 
+    async def compact(self) -> None:
+        try:
+            await self._in_thread(self._compact)
+        except sqlite3.Error as error:
+            raise _judged(error) from error
+
+    def _compact(self) -> None:
+        """Writes a new form of the file, and empties the write-ahead log. Runs in the writer's thread."""
+        _run(self._writer, f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
+        try:
+            _run(self._writer, "VACUUM")
+            _run(self._writer, "PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            _run(self._writer, "PRAGMA busy_timeout = 0")
+
     def _begin(self) -> bool:
         """Returns whether the write lock is free, and takes it if it is. Never waits."""
         try:

@@ -27,6 +27,7 @@ from relay.store.secrets import SqlSecrets
 from relay.store.senders import SqlSenders
 from relay.store.signatures import SqlSignatures
 from relay.store.threads import SqlThreads
+from relay.store.unsealed import SqlUnsealed
 
 
 class SqlStore:
@@ -65,6 +66,7 @@ class SqlStore:
         try:
             self.base.vault.unlock(await self.base.engine.write(self._root_secret))
             await self.senders.mend()
+            await SqlUnsealed(self.base).seal()
         except BaseException as error:
             await self.close()
             if isinstance(error, UnavailableError):

@@ -295,6 +295,12 @@ CASES: Sequence[Case] = (
         lambda actor, env: messages.read_report(actor, env.services, env.from_seller, None, GROUNDS),
     ),
     Case(
+        messages.read_hosts,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ],
+        lambda actor, env: messages.read_hosts(actor, env.services, env.from_seller, GROUNDS),
+    ),
+    Case(
         holds.release,
         Right.DECIDE_HOLDS,
         [AuditAction.HOLD_RELEASED],
@@ -369,6 +375,12 @@ CASES: Sequence[Case] = (
         Right.MANAGE_QUEUE,
         [AuditAction.QUEUE_FLUSHED],
         lambda actor, env: queue.flush(actor, env.services, "hanako-yamada.example"),
+    ),
+    Case(
+        queue.read_domains,
+        Right.READ_ADDRESSES,
+        [AuditAction.ADDRESSES_READ],
+        lambda actor, env: queue.read_domains(actor, env.services, GROUNDS),
     ),
     Case(
         keys.generate,

@@ -89,7 +89,14 @@ def test_who_reads_real_addresses_is_logged(seeded: Installation, verb: list[str
 
 @pytest.mark.parametrize("missing", ["--case", "--reason"])
 @pytest.mark.parametrize(
-    "verb", [["party", "show", *SELLER], ["party", "list"], ["sender", "list", *SELLER], ["sender", "pending", *SELLER]]
+    "verb",
+    [
+        ["party", "show", *SELLER],
+        ["party", "list"],
+        ["sender", "list", *SELLER],
+        ["sender", "pending", *SELLER],
+        ["queue", "list"],
+    ],
 )
 def test_real_addresses_are_read_for_a_case_and_a_reason_only(
     seeded: Installation, verb: list[str], missing: str

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Installation
+from tests.cli.conftest import REVEAL, Installation
 
 # Nobody listens on the discard port: what is sent is deferred.
 QUICKLY = "poll_s = 0.1\nretry.domain_back_off_s = 0\n"
@@ -98,13 +98,36 @@ def test_a_message_is_listed_shown_and_waited_for(served: tuple[Installation, di
     assert events[0]["type"] == "received"
     assert installation.json("message", "show", record_id)["events"][: len(events)] == events
     (line,) = installation.json("queue", "list")
-    assert (line["destination"], line["state"], line["count"]) == ("private.example", "deferred", 1)
+    assert (line["destination"], line["state"], line["count"]) == ("other", "deferred", 1)
+    assert installation.json("queue", "list", *REVEAL) == [line | {"destination": "private.example"}]
     attempts = [event["type"] for event in events].count("deferred")
     assert installation.json("queue", "flush", "--destination", "other.example") == {"flushed": 0}
-    assert installation.json("queue", "flush") == {"flushed": 1}
+    assert installation.json("queue", "flush", "--destination", "Private.example") == {"flushed": 1}
     until_s = time.monotonic() + 20
     while [one["type"] for one in installation.json("message", "history", record_id)].count("deferred") == attempts:
         assert time.monotonic() < until_s
+
+
+def test_hosts_are_shown_for_a_case_and_a_reason_only(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-REC-04, R-REC-06
+    installation, ports = served
+    record_id = _send(installation, ports)
+    installation.json("message", "wait", record_id, "--state", "deferred", "--timeout", "30")
+    for verb in (["list"], ["show", record_id], ["history", record_id]):
+        assert "127.0.0.1" not in installation.relay("message", *verb).output, verb
+    for why in ([], ["--case", "C-1"], ["--reason", "dispute"]):
+        result = installation.relay("message", "show", record_id, "--reveal", *why, exit_code=2)
+        assert "127.0.0.1" not in result.output
+    shown = installation.json("message", "show", record_id, *REVEAL, "--by", "ann")
+    assert shown["client_ip"] == "127.0.0.1"
+    attempt = next(event["data"] for event in shown["events"] if event["type"] == "deferred")
+    assert (attempt["server"], attempt["host"]) == ("127.0.0.1", "other")
+    assert "127.0.0.1" in attempt["text"]
+    read = installation.json("audit", "list")[0]
+    assert (read["actor"], read["action"], read["about"]) == ("ann", "addresses_read", record_id)
+    assert (read["data"]["of"], read["data"]["case"]) == ("hosts", "C-7")
+    for more in (["--diff"], ["--body", "original"]):
+        installation.relay("message", "show", record_id, *REVEAL, *more, exit_code=2)
 
 
 def test_waiting_ends_with_the_time_or_with_another_end(served: tuple[Installation, dict[str, Any]]) -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.bounce import BounceAction, read
-from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
+from relay.core.providers import host_class
 from tests.support.suites import locate
 
 

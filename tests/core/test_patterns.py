@@ -77,6 +77,7 @@ BOUNDED = {
     "relay.core.bounce.reasons._BY_TEXT": "it looks at the first 2,000 characters of an answer",
     "relay.core.policy.content.contacts._LAST": "it looks at a domain of at most 160 characters",
     "relay.core.redact._HOST": "it looks at an answer of at most 300 characters",
+    "relay.core.redact._NAMED": "it looks at an answer of at most 500 characters",
     "relay.core.rewrite.plaintext._BREAKS": "runs of blanks have become one blank before",
     "relay.edge.authenticate.keys._NAME": "a name of more than 253 characters fails at once",
 }

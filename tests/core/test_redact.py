@@ -31,6 +31,24 @@ def test_no_address_stays_in_a_remote_text(text: str, expected: str) -> None:
     assert redact.answer(text, ["bob@shop.example"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2.1.5 Ok: queued as 4F2C", "2.1.5 Ok: queued as 4F2C"),
+        ("user unknown at mx7.yamada.example (203.0.113.9)", "user unknown at [host] ([host])"),
+        ("host mx7.yamada.example[2001:db8::25] said no", "host [host][[host]] said no"),
+        ("no route to <mx7.yamada.example>", "no route to <[host]>"),
+        ("see https://help.yamada.example/users/hanako", "see [host]"),
+        ("see https://support.google.com/mail/?p=NoSuchUser", "see https://support.google.com/mail/?p=NoSuchUser"),
+        ("Hostname=TYCP2.JPNP2.PROD.OUTLOOK.COM", "Hostname=TYCP2.JPNP2.PROD.OUTLOOK.COM"),
+        ("https://gmail.com.yamada.example:25/x", "[host]"),
+        ("d2e1a72fcca58-7e3-123si.45 - gsmtp", "d2e1a72fcca58-7e3-123si.45 - gsmtp"),
+    ],
+)
+def test_of_hosts_only_those_of_providers_stay(text: str, expected: str) -> None:  # R-REC-04
+    assert redact.without_hosts(text) == expected
+
+
 @given(st.text(), st.lists(st.emails(), max_size=3))
 def test_redacted_text_is_one_short_printable_line_without_an_at_sign(text: str, addresses: list[str]) -> None:
     # R-OUT-03

@@ -119,7 +119,8 @@ def test_mail_waits_for_a_server_that_is_down_and_arrives_once_when_it_is_back(d
     buyer = "patient@away.example"
     heard = dns_env.write(buyer, "When you are back")
     dns_env.env.becomes(heard.record_id, "deferred")
-    (line,) = (one for one in dns_env.env.relay.cli("queue", "list") if one["destination"] == "away.example")
+    lines = dns_env.env.relay.cli("queue", "list", "--reveal", "--case", "C-1", "--reason", "a server is down")
+    (line,) = (one for one in lines if one["destination"] == "away.example")
     assert (line["state"], line["count"]) == ("deferred", 1)
     back = dns_env.env.background.enter(Sink(host="127.0.0.13", port=dns_env.env.sink.port))
     dns_env.env.relay.cli("queue", "flush")

@@ -245,5 +245,5 @@ async def test_a_mailbox_that_has_moved_does_not_use_the_lane_of_the_old_one(
         net.market.clock.forward(60)
         await eventually(lambda: tarpit.open_sessions)
         lines = {line.destination for line in await net.market.store.queue.lines()}
-        assert lines == {"tarpit.example"}
+        assert lines == {net.market.services.destination_of("buyer@tarpit.example")}
         assert tarpit.busiest == 1

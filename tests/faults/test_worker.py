@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from relay.core.destination import routes_of
 from relay.core.model.event import EventType
 from relay.core.model.item import Item, ItemState
 from relay.core.model.party import Role
@@ -61,7 +62,8 @@ async def market(tmp_path: Path) -> AsyncIterator[MarketEnv]:
     async with market_env(tmp_path) as market:
         market.services.settings = replace(market.services.settings, poll_s=0.02)
         limits = LaneLimits(concurrency=4, per_destination=2)
-        market.services.lanes = ProcessLanes(limits, market.clock, market.services.observer, ROUTES)
+        routes = routes_of(market.store.secrets.get("destination"), ROUTES)
+        market.services.lanes = ProcessLanes(limits, market.clock, market.services.observer, routes)
         market.services.courier = BlockingCourier()
         yield market
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from relay.core.destination import name_of
 from relay.ports import Delivery, NoRoomError
 from relay.steps.lanes import ItemInHand, LaneLimits, ProcessLanes
 from tests.support.fakes import CountingObserver, ManualClock
@@ -25,6 +26,11 @@ def clock() -> ManualClock:
 @pytest.fixture
 def lanes(clock: ManualClock) -> ProcessLanes:
     return ProcessLanes(LIMITS, clock, CountingObserver(), {"routed.example": "smarthost:25"})
+
+
+def named(domain: str) -> str:
+    """Returns the name of a domain as a destination."""
+    return name_of(b"key", domain)
 
 
 async def one(lanes: ProcessLanes, destination: str, delivery: Delivery | None) -> None:
@@ -82,7 +88,7 @@ async def test_a_host_that_refuses_connections_is_left_alone_for_a_while(  # R-O
 
 
 async def test_the_names_of_one_organization_share_its_lane(lanes: ProcessLanes) -> None:  # R-OUT-01
-    names = [f"tar{number}.tarpit.example" for number in range(30)]
+    names = [named(f"tar{number}.tarpit.example") for number in range(30)]
     (first,) = taken(lanes, names)
     first.leave()
     await one(lanes, names[0], SILENT)
@@ -92,10 +98,11 @@ async def test_the_names_of_one_organization_share_its_lane(lanes: ProcessLanes)
 
 async def test_a_name_that_answers_does_not_suffer_from_another_of_its_organization(lanes: ProcessLanes) -> None:
     # R-OUT-01
-    await opened(lanes, "mail.university.example")
-    await one(lanes, "students.university.example", SILENT)
-    assert lanes.room("more.university.example") == 0
-    assert lanes.room("mail.university.example") == 32
+    mail, students, more = (named(f"{name}.university.example") for name in ("mail", "students", "more"))
+    await opened(lanes, mail)
+    await one(lanes, students, SILENT)
+    assert lanes.room(more) == 0
+    assert lanes.room(mail) == 32
 
 
 async def test_lanes_without_an_answer_leave_a_quarter_of_the_places(lanes: ProcessLanes) -> None:  # R-OUT-01
@@ -164,15 +171,16 @@ async def test_one_huge_content_of_each_state_has_room(lanes: ProcessLanes, cloc
 
 @pytest.mark.parametrize("neighbour", ["good.example", "mail.good.example", "same.address.example"])
 async def test_one_lane_has_a_quarter_of_the_memory(lanes: ProcessLanes, neighbour: str) -> None:  # R-OUT-01
-    await opened(lanes, "good.example", neighbour, "other.example")
-    for destination in ("good.example", neighbour):
+    good, near = named("good.example"), named(neighbour)
+    await opened(lanes, good, near, "other.example")
+    for destination in (good, near):
         in_hand = lanes.take(destination)
         assert await in_hand.turn() == 0
         lanes.attempt(destination).place("192.0.2.1" if neighbour.startswith("same") else f"192.0.2.{len(destination)}")
         in_hand.ended(ACCEPTED)
         in_hand.leave()
-    assert holds(lanes, "good.example", 5 * MB)
-    assert not holds(lanes, neighbour, 5 * MB)
+    assert holds(lanes, good, 5 * MB)
+    assert not holds(lanes, near, 5 * MB)
     assert holds(lanes, "other.example", 5 * MB)
     assert holds(lanes, "routed.example", 5 * MB)
     assert holds(lanes, "routed.example", 5 * MB), "the administrator has chosen its server"

@@ -25,7 +25,6 @@ DETAIL = RecordDetail(
     action=RecordAction.HOLD,
     port=Port.SUBMISSION,
     tls=True,
-    client_ip="192.0.2.7",
     size_bytes=48,
     to="buyer",
     tagged=True,
@@ -57,7 +56,7 @@ async def test_a_record_comes_back_as_it_went_in(env: StoreEnv, database: Databa
     order = await env.store.orders.put(
         OrderUpdate(marketplace_id="m", pair_id=env.pair.id, external_id="A-1", items=())
     )
-    record = env.record(order_id=order.id, detail=DETAIL)
+    record = env.record(order_id=order.id, detail=DETAIL, client_ip="192.0.2.7")
     acceptance = env.acceptance(record, env.item(record), notices=(env.notice(record),))
     await env.store.acceptances.add(acceptance)
     async with database.node() as other:
@@ -69,7 +68,7 @@ async def test_a_record_comes_back_as_it_went_in(env: StoreEnv, database: Databa
             record.edits,
             record.changes,
         )
-        assert (stored.subject, stored.mail_from) == (record.subject, record.mail_from)
+        assert (stored.subject, stored.mail_from, stored.client_ip) == (record.subject, record.mail_from, "192.0.2.7")
         assert stored.original_message_id == record.original_message_id
         assert stored.events == acceptance.events
         assert stored.summary == await other.records.summary(record.id)

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from relay.core.destination import name_of
 from relay.core.dkim import KeyState
+from relay.core.model.event import EventType
+from relay.core.model.item import ItemState
 from relay.core.model.party import Role
-from relay.ports import DkimKey, StoreError
+from relay.ports import DkimKey, ServerAnswer, StoreError
 from relay.store import SqlStore
 from relay.store.crypto import MasterKeys, UnreadableError
 from tests.store.store_env import BUYER, Database, StoreEnv, select
+from tests.support.narrowing import not_none
 
 
 @pytest.fixture
@@ -52,7 +56,14 @@ async def _rotate(command: SqlStore) -> str:
 async def test_after_a_rotation_the_new_key_alone_opens_everything(
     daemon: StoreEnv, command: SqlStore, file: Path
 ) -> None:
-    item = await daemon.accepted(daemon.record())
+    destination = name_of(daemon.store.secrets.get("destination"), "mail.example")
+    record = daemon.record(client_ip="203.0.113.7")
+    item = daemon.item(record, destination=destination)
+    await daemon.store.acceptances.add(daemon.acceptance(record, item))
+    attempt = daemon.event(item.message_id, EventType.DEFERRED)
+    answer = ServerAnswer(host="mx7.yamada.example", ip="203.0.113.9", text="busy")
+    [claimed] = await daemon.claim()
+    await daemon.store.queue.settle(daemon.ended(claimed, ItemState.DEFERRED, events=(attempt,), answer=answer))
     old = command.master_keys.ids()[0]
     fresh = await _rotate(command)
     assert command.master_keys.ids() == [fresh, old]
@@ -63,6 +74,9 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(
     async with daemon.database.node() as node:
         assert await node.parties.mailbox(daemon.pair.buyer.party.id) == BUYER
         assert await node.queue.content(item) is not None
+        assert not_none(await node.records.message(item.message_id)).client_ip == "203.0.113.7"
+        assert await node.records.answers(item.message_id) == {attempt.id: answer}
+        assert await node.queue.domain(item) == "mail.example"
         assert [key.private_der for key in await node.dkim_keys.of_domain("m.example")] == [b"der", b""]
         assert node.secrets.get("alias") == daemon.store.secrets.get("alias")
 

@@ -1,9 +1,12 @@
 """A database that an older relay has filled goes on after the upgrade, on both engines."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from relay.core.destination import name_of
+from relay.core.model.event import EventType
 from relay.core.model.facts import Proof
 from relay.core.model.item import Hold, ItemState
 from relay.core.model.message import MessageState, Port
@@ -11,14 +14,16 @@ from relay.core.model.order import Order
 from relay.core.model.party import PartySettings
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
-from relay.ports import LetterType, RecordAction, RecordDetail, RecordedReason
-from relay.store import SqlStore, postgres, sqlite
+from relay.ports import LetterType, MessageRecord, RecordAction, RecordDetail, RecordedReason, ServerAnswer
+from relay.store import SqlStore, postgres, sqlite, unsealed
 from relay.store.base import to_us
 from relay.store.crypto import identity
-from relay.store.engine import Work
+from relay.store.engine import Row, Work
 from relay.store.senders import SealedSender, SqlSenders, seal_entry
 from relay.store.statements import Table, insert, migrations
-from tests.store.store_env import START, Database, execute, select
+from relay.store.unsealed import SqlUnsealed
+from tests.store.store_env import START, Database, StoreEnv, execute, select
+from tests.store.test_privacy import dump
 from tests.support.claims import claimed
 from tests.support.narrowing import not_none
 
@@ -55,10 +60,11 @@ def be_version(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
     for engine in (sqlite, postgres):
         monkeypatch.setattr(engine, "migrations", lambda dialect: migrations(dialect)[:version])
     monkeypatch.setattr(SqlSenders, "mend", nothing)
+    monkeypatch.setattr(SqlUnsealed, "seal", nothing)
 
 
-async def nothing(_: SqlSenders) -> None:
-    """An older relay mends no entries."""
+async def nothing(_: SqlSenders | SqlUnsealed) -> None:
+    """An older relay mends nothing."""
 
 
 def fill(node: SqlStore) -> Work[None]:
@@ -155,7 +161,6 @@ async def test_the_details_of_older_records_are_read_with_defaults_and_fill_the_
             action=RecordAction.HOLD,
             port=Port.MX,
             tls=True,
-            client_ip="192.0.2.7",
             size_bytes=812,
             to="buyer",
             reasons=(
@@ -362,3 +367,98 @@ async def test_own_addresses_on_old_lists_are_disowned(
             asked = await node.requests.waiting("seller")
             assert [one.request.subject_id for one in asked] == ["alias", "waiting"]
             assert not await node.requests.was_asked("waiting")
+
+
+# ---------------------------------------------------------------- what stood in clear
+
+SAID = "<[address]>: mx7.yamada.example [203.0.113.9] is busy"
+OF_A_PROVIDER = "mx.google.com is busy"
+
+
+async def in_clear(node: SqlStore, env: StoreEnv) -> MessageRecord:
+    """A message of which an attempt has failed, as version 13 wrote it: to a private domain, and a notice to a provider."""
+    record = env.record()
+    notice = env.notice(record)
+    notice = replace(notice, item=replace(notice.item, destination="gmail.com"))
+    failed = [env.event(record.id, EventType.DEFERRED, attempt=1, text=text) for text in (SAID, OF_A_PROVIDER)]
+    took = env.event(record.id, EventType.ACCEPTED, text="queued at mx7.yamada.example", took="mark")
+    events = (env.event(record.id), *failed, took)
+    await node.acceptances.add(env.acceptance(record, env.item(record), events=events, notices=(notice,)))
+    detail = OLD_DETAIL.replace("192.0.2.7", "203.0.113.7")
+    await execute(node, "UPDATE message SET detail = $1 WHERE id = $2", detail, record.id)
+    return record
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_domains_hosts_and_clients_that_stood_in_clear_are_sealed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, is_cut_off: bool
+) -> None:  # R-REC-04
+    with monkeypatch.context() as before:
+        be_version(before, 13)
+        async with database.node() as node:
+            env = await StoreEnv.of(database, node)
+            record, second = [await in_clear(node, env) for _ in range(2)]
+            history = [dict(event.data) for event in await node.records.history(record.id)]
+            for word in ("mail.example", "yamada", "203.0.113"):
+                assert word.encode() in await dump(env, database)
+    if is_cut_off:
+        with monkeypatch.context() as cut:
+            cut.setattr(unsealed, "_BATCH", 1)
+            cut.setattr(SqlUnsealed, "_seal_hosts", broken)
+            with pytest.raises(RuntimeError, match="cut off"):
+                await database.unopened().open()
+    for _ in range(2):  # the second start changes nothing more
+        async with database.node() as node:
+            env.store = node
+            on_disk = (await dump(env, database)).lower()
+            assert [word for word in ("mail.example", "yamada", "203.0.113") if word.encode() in on_disk] == []
+            assert b"gmail.com" in on_disk
+            assert b"mx.google.com" in on_disk
+            assert await select(node, "SELECT subject FROM unsealed") == []
+            for one in (record, second):
+                message = not_none(await node.records.message(one.id))
+                assert (message.client_ip, message.subject, message.original) == (
+                    "203.0.113.7",
+                    one.subject,
+                    one.original,
+                )
+                answers = await node.records.answers(one.id)
+                assert [*answers.values()] == [ServerAnswer(host="", ip="", text=SAID)]
+            texts = [(dict(event.data).get("text"), event.id in answers) for event in message.events]
+            assert sorted(texts, key=str) == [
+                ("<[address]>: [host] [[host]] is busy", True),
+                ("mx.google.com is busy", False),
+                ("queued at [host]", False),
+                (None, False),
+            ]
+            kept = [dict(event.data) for event in await node.records.history(record.id)]
+            assert [{**data, "text": ""} for data in kept] == [{**data, "text": ""} for data in history]
+            [row] = await select(node, "SELECT id FROM item WHERE message_id = $1 AND kind = 'relay'", record.id)
+            item = not_none(await node.queue.item(row["id"]))
+            assert item.destination == name_of(node.secrets.get("destination"), "mail.example")
+            assert await node.queue.domain(item) == "mail.example"
+
+
+def broken(_: SqlUnsealed, __: Row) -> Work[bool]:
+    raise RuntimeError("cut off")
+
+
+async def test_without_its_key_a_clients_address_goes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        be_version(before, 13)
+        async with database.node() as node:
+            env = await StoreEnv.of(database, node)
+            record = await in_clear(node, env)
+            await execute(node, "DELETE FROM holder_key")
+    async with database.node() as node:
+        env.store = node
+        on_disk = await dump(env, database)
+        assert [word for word in (b"yamada", b"203.0.113") if word in on_disk] == []
+        assert await node.records.answers(record.id) == {}
+        assert not_none(await node.records.summary(record.id)).detail.proof is Proof.ALIGNED
+
+
+async def test_events_are_append_only_again_after_the_upgrade(upgraded: Database) -> None:  # R-REC-02
+    async with upgraded.node() as node:
+        with pytest.raises(Exception, match="append-only"):
+            await execute(node, "UPDATE event SET data = '{}'")

@@ -2,15 +2,20 @@
 
 import asyncio
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from relay.core.destination import name_of
+from relay.core.model.event import EventType
+from relay.core.model.item import ItemState
 from relay.core.model.order import OrderUpdate
 from relay.core.model.sender import SenderState
-from relay.ports import DkimKey, StoreError
+from relay.ports import DkimKey, ServerAnswer, StoreError
 from relay.store.crypto import MasterKeys, UnreadableError, Vault, identity
 from tests.store.store_env import BUYER, SECRET, SELLER, Database, StoreEnv, execute, select
+from tests.support.narrowing import not_none
 
 PLAIN = [
     BUYER.lower(),
@@ -25,7 +30,15 @@ PLAIN = [
     "could not deliver",
     "private-der",
     "150-0001",
+    "mail.example",
+    "seller.example",
+    "mx7.yamada",
+    "203.0.113",
 ]
+
+
+def named(env: StoreEnv, domain: str) -> str:
+    return name_of(env.store.secrets.get("destination"), domain)
 
 
 async def dump(env: StoreEnv, database: Database) -> bytes:
@@ -47,14 +60,24 @@ async def test_no_address_name_or_text_lies_open(env: StoreEnv, database: Databa
     await env.store.orders.put(
         OrderUpdate(marketplace_id="m", pair_id=env.pair.id, external_id="A-1", known=("150-0001",))
     )
-    record = env.record(mail_from="bounce-to@x.example")
-    acceptance = env.acceptance(record, env.item(record), notices=(env.notice(record),))
+    record = env.record(mail_from="bounce-to@x.example", client_ip="203.0.113.7")
+    notice = env.notice(record)
+    notice = replace(notice, item=replace(notice.item, destination=named(env, "seller.example")))
+    acceptance = env.acceptance(record, env.item(record, destination=named(env, "mail.example")), notices=(notice,))
     await env.store.acceptances.add(acceptance)
+    attempt = env.event(record.id, EventType.DEFERRED, text="[host] is busy")
+    answer = ServerAnswer(host="mx7.yamada.example", ip="203.0.113.9", text="mx7.yamada.example is busy")
+    for item in await env.claim():
+        ended = env.ended(item, ItemState.DEFERRED, events=(attempt,), answer=answer)
+        if item.id == acceptance.items[0].id:
+            assert await env.store.queue.settle(ended)
     await env.store.dkim_keys.put(
         DkimKey(domain="Market.example", selector="s1", algorithm="rsa-sha256", private_der=b"private-der")
     )
     bytes_on_disk = (await dump(env, database)).lower()
     assert record.id.encode() in bytes_on_disk
+    assert await env.store.records.answers(record.id) == {attempt.id: answer}
+    assert not_none(await env.store.records.message(record.id)).client_ip == "203.0.113.7"
     assert [text for text in PLAIN if text.lower().encode() in bytes_on_disk] == []
     (key,) = await env.store.dkim_keys.of_domain("market.example")
     assert (key.private_der, key.selector) == (b"private-der", "s1")

@@ -91,6 +91,7 @@ class FakeRecord:
                 summary=summary,
                 subject=subject,
                 mail_from="",
+                client_ip="",
                 original_message_id="",
                 original=b"",
                 header=None,

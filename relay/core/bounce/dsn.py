@@ -11,9 +11,9 @@ from email.message import Message
 from enum import StrEnum
 from typing import Final
 
-from relay.core.bounce.carrier import host_class
 from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
+from relay.core.providers import host_class
 
 # The report's fields come before the returned message, which may have any size and is not needed.
 _MOST_BYTES: Final = 131_072

@@ -76,13 +76,13 @@ class ReportOrigin:
 class Sent:
     """The item that a report is about.
 
-    `record_id` is the id of its record, which the header of the sent message contains. `destination` is the domain of
-    its recipient. `took` is the mark (see `mark`) of the host that accepted the message, "" if no host accepted it.
+    `record_id` is the id of its record, which the header of the sent message contains. `domain` is the domain of its
+    recipient. `took` is the mark (see `mark`) of the host that accepted the message, "" if no host accepted it.
     """
 
     item_id: str
     record_id: str
-    destination: str
+    domain: str
     took: str
 
 
@@ -183,9 +183,7 @@ def _belongs(name: str, sent: Sent, key: bytes) -> bool:
     own, took = organization(name), sent.took.partition(".")[2]
     if not own:
         return False
-    return own == organization(sent.destination) or (
-        bool(took) and _tag(key, sent.item_id, "organization", own) == took
-    )
+    return own == organization(sent.domain) or (bool(took) and _tag(key, sent.item_id, "organization", own) == took)
 
 
 def _is_system(address: str) -> bool:

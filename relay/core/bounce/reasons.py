@@ -7,8 +7,8 @@ reason.
 import re
 from typing import Final
 
-from relay.core.bounce.carrier import host_class
 from relay.core.model.reason import ReasonCode
+from relay.core.providers import host_class
 
 # RFC 3463 and its registry. Codes that servers use for many cases (x.0.0, 5.7.1 ...) are decided by the text.
 _BY_ENHANCED: Final[dict[str, ReasonCode]] = {

@@ -62,6 +62,11 @@ def fold_domain(domain: str) -> str:
         raise AddressError("the domain is not a valid international name") from error
 
 
+def domain_of(address: str) -> str:
+    """Returns the folded domain of an address. Raises AddressError as `split` and `fold_domain` do."""
+    return fold_domain(split(address)[1])
+
+
 def fold(address: str) -> str:
     """Returns an address in the form in which addresses are compared and hashed.
 

@@ -84,8 +84,9 @@ class LetterData(TypedDict):
 class AttemptData(TypedDict, total=False):
     """The data of an event about an attempt to deliver, and of a RETURNED event at the time of delivery.
 
-    `phase`, `code`, `enhanced`, `tls` and `text` are fields of `ports.Delivery`; `text` is without addresses. `host`
-    is the provider of the host (`core.bounce.carrier.host_class`). `took` is the keyed mark of the host that accepted
+    `phase`, `code`, `enhanced`, `tls` and `text` are fields of `ports.Delivery`; `text` is without
+    addresses, and without the hosts of others than providers. `host` is the provider of the host
+    (`core.providers.host_class`). `took` is the keyed mark of the host that accepted
     the message (`core.bounce.origin.mark`), with which the origin of a later report is compared. `item` is the kind of
     the item, missing for relayed mail. An attempt that failed inside the relay, and a RETURNED event, have only a
     reason.
@@ -126,7 +127,7 @@ class ReportData(TypedDict, total=False):
 
     `reason` and `status` are those that a delivery report claims. `confirmed` is the `core.bounce.origin.Confirmation`
     of a BOUNCED event, and `outcome` is the `ReportOutcome` of a REPORT_RECEIVED event. `host` is the provider
-    (`core.bounce.carrier.host_class`) of the client's proven host name, and `auth` has the results of the client's
+    (`core.providers.host_class`) of the client's proven host name, and `auth` has the results of the client's
     authentication, such as "iprev=pass,helo=none". `sha256` is the hash of the whole mail in hexadecimal digits.
     `report` is the id under which the sealed mail is stored; it is missing if the mail is not stored.
     """

@@ -80,9 +80,9 @@ class Item:
 
     `message_id` is the id of the record that the item carries, or, for a notice, of the record that the notice is
     about. `recipient_id` is the id of the party to whose current mailbox the item is sent. `address` is set if the item
-    is sent to a fixed address instead; a notice to such an address also has `recipient_id`. `destination` is the domain
-    of the mailbox (folded). The item is not sent before `due_at`. `queued_at` is the time at which the item was first
-    due. `attempts` is the number of attempts until now.
+    is sent to a fixed address instead; a notice to such an address also has `recipient_id`. `destination` is the name
+    of the domain of the mailbox (`core.destination`). The item is not sent before `due_at`. `queued_at` is the time at
+    which the item was first due. `attempts` is the number of attempts until now.
 
     `hold` is the reason for which the item waits or has waited. A held item is claimed when it is due, and `hold` then
     determines what is done with it. `awaits_sender` is True if the decision is about the item's sender, whose approval

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from relay.core.model.kind import Kind
+from relay.core.providers import MAILBOX_PROVIDERS
 from relay.core.setting import (
     DAY,
     WHEN,
@@ -92,23 +93,6 @@ class Limits:
     auto_replies_per_day: Positive = 1
 
 
-_MAILBOX_PROVIDERS: Final = (
-    # Mobile carriers
-    *("docomo.ne.jp", "ezweb.ne.jp", "au.com", "softbank.jp", "softbank.ne.jp", "vodafone.ne.jp", "ymobile.ne.jp"),
-    *("ymobile1.ne.jp", "y-mobile.ne.jp", "emobile.ne.jp", "willcom.com", "disney.ne.jp", "rakuten.jp"),
-    # Internet providers in Japan
-    *("nifty.com", "biglobe.ne.jp", "ocn.ne.jp", "so-net.ne.jp", "plala.or.jp", "dion.ne.jp", "jcom.home.ne.jp"),
-    *("asahi-net.or.jp", "infoseek.jp", "excite.co.jp", "goo.jp"),
-    # Providers where anybody can get a mailbox
-    *("gmail.com", "googlemail.com", "yahoo.co.jp", "yahoo.com", "ymail.com", "myyahoo.com", "aol.com"),
-    *("outlook.com", "outlook.jp", "hotmail.com", "hotmail.co.jp", "live.com", "live.jp", "msn.com"),
-    *("icloud.com", "me.com", "mac.com", "proton.me", "protonmail.com", "pm.me", "tuta.com", "tutanota.com"),
-    *("gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "mail.com", "mail.ru", "yandex.ru", "yandex.com"),
-    *("qq.com", "163.com", "126.com", "sina.com", "naver.com", "daum.net", "hanmail.net", "zoho.com", "fastmail.com"),
-    *("orange.fr", "free.fr", "laposte.net", "libero.it", "comcast.net", "btinternet.com", "hey.com"),
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
     """Limits of mail from unlisted senders and of unproven mail (R-SND-02).
@@ -126,7 +110,7 @@ class Senders:
     domain_bytes: Positive = 25 * 1024 * 1024
     address_mails: Positive = 3
     address_bytes: Positive = 10_000_000
-    mailbox_providers: frozenset[MailDomain] = frozenset(_MAILBOX_PROVIDERS)
+    mailbox_providers: frozenset[MailDomain] = MAILBOX_PROVIDERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class SessionAuthenticator:
             return Authentication(proof=Proof.LOGIN, results=("auth=pass",))
         return Authentication(proof=Proof.NONE)
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:  # noqa: ARG002 - the port's
+    async def origin(self, incoming: Incoming, domain: str, *, by_dns: bool) -> ReportOrigin:  # noqa: ARG002 - the port's
         is_front = self._passes_on(incoming)
         return ReportOrigin(address=own_address(incoming.peer, is_front=is_front, content=incoming.content))
 

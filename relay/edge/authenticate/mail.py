@@ -177,13 +177,13 @@ class MailAuthenticator(SessionAuthenticator):
             uncovered=tuple(sorted(finding.uncovered)),
         )
 
-    async def origin(self, incoming: Incoming, destination: str, *, by_dns: bool) -> ReportOrigin:
+    async def origin(self, incoming: Incoming, domain: str, *, by_dns: bool) -> ReportOrigin:
         if not by_dns or incoming.peer.login_party_id is not None:
-            return await super().origin(incoming, destination, by_dns=by_dns)
+            return await super().origin(incoming, domain, by_dns=by_dns)
         message = Message(incoming.content)
         if self._passes_on(incoming):
             return await origin.through_front(self._resolver, incoming, message, self._reported(incoming, message))
-        return await origin.of_client(self._resolver, incoming, message, destination)
+        return await origin.of_client(self._resolver, incoming, message, domain)
 
     async def _gather(self, incoming: Incoming, domain: str) -> _Evidence:
         message = Message(incoming.content)

@@ -18,7 +18,7 @@ from relay.ports import Resolver
 _LONGEST_S: Final = 30
 
 
-async def of_client(resolver: Resolver, incoming: Incoming, message: Message, destination: str) -> ReportOrigin:
+async def of_client(resolver: Resolver, incoming: Incoming, message: Message, domain: str) -> ReportOrigin:
     """Returns the origin of a report that was delivered by a client outside of the installation."""
     peer = incoming.peer
     try:
@@ -26,7 +26,7 @@ async def of_client(resolver: Resolver, incoming: Incoming, message: Message, de
             names, by_helo, by_recipient, signatures = await asyncio.gather(
                 spf.client_names(resolver, peer.client_ip),
                 spf.check(resolver, client_ip=peer.client_ip, helo=peer.helo, mail_from=""),
-                _in_recipient_spf(resolver, incoming, destination),
+                _in_recipient_spf(resolver, incoming, domain),
                 dkim.verify(resolver, message, incoming.received_at),
             )
     except TimeoutError:
@@ -49,10 +49,10 @@ async def of_client(resolver: Resolver, incoming: Incoming, message: Message, de
     )
 
 
-async def _in_recipient_spf(resolver: Resolver, incoming: Incoming, destination: str) -> Result:
-    if not destination:
+async def _in_recipient_spf(resolver: Resolver, incoming: Incoming, domain: str) -> Result:
+    if not domain:
         return Result.NONE
-    sender, peer = f"postmaster@{destination}", incoming.peer
+    sender, peer = f"postmaster@{domain}", incoming.peer
     return (await spf.check(resolver, client_ip=peer.client_ip, helo=peer.helo, mail_from=sender))[1]
 
 

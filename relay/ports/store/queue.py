@@ -94,13 +94,20 @@ class QueueStore(Protocol):
     async def flush(self, destination: str | None = None) -> int:
         """Makes deferred items due now, and returns their number.
 
-        With `destination`, a folded domain, only the items for it are changed. Many items need several transactions:
+        With `destination` only the items for it are changed. Many items need several transactions:
         after an error some items may be due already.
         """
         ...
 
     async def item(self, item_id: str) -> Item | None:
         """Returns the item with this id in any state, or None; its `address` is None if it cannot be decrypted."""
+        ...
+
+    async def domain(self, item: Item) -> str:
+        """Returns the folded domain of the item's destination, "" if no address that is left has it.
+
+        The domain is that of the item's address, or of a mailbox that its recipient has or had.
+        """
         ...
 
     async def lines(self) -> Sequence[QueueLine]:

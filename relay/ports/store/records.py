@@ -1,6 +1,6 @@
 """The ports of the records of messages, of the reports about them, and of threads."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.ports.record import MessageSummary, Report, StoredMessage, StoredReport
+from relay.ports.record import MessageSummary, Report, ServerAnswer, StoredMessage, StoredReport
 
 
 class RecordStore(Protocol):
@@ -48,6 +48,13 @@ class RecordStore(Protocol):
 
     async def history(self, message_id: str) -> Sequence[Event]:
         """Returns the events of the message, the oldest first."""
+        ...
+
+    async def answers(self, message_id: str) -> Mapping[str, ServerAnswer]:
+        """Returns the sealed answers of servers to the attempts at the message, by the ids of their events.
+
+        Those that cannot be decrypted any more are left out.
+        """
         ...
 
     async def notices(self, message_id: str) -> Sequence[bytes]:

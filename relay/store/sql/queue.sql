@@ -57,20 +57,26 @@ SELECT item.*, holder_key.wrapped
 FROM item LEFT JOIN holder_key ON holder_key.holder_id = item.key_holder_id
 WHERE item.id = $1
 
+-- name: mailboxes
+-- All that a party has had, the newest first.
+SELECT mailbox.id, mailbox.sealed, holder_key.wrapped
+FROM mailbox LEFT JOIN holder_key ON holder_key.holder_id = mailbox.party_id
+WHERE mailbox.party_id = $1 ORDER BY mailbox.added_at DESC, mailbox.id DESC
+
 -- name: holder_keys
 SELECT holder_id, wrapped FROM holder_key WHERE holder_id IN ($1...)
 
 -- name: queue
-SELECT destination, state, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
+SELECT destination, state, MIN(id) AS item_id, COUNT(*) AS items, MIN(queued_at) AS oldest_at, MIN(due_at) AS next_due_at
 FROM (
-    SELECT destination, state, queued_at, due_at FROM item WHERE wake_at IS NOT NULL AND is_due = 0
+    SELECT id, destination, state, queued_at, due_at FROM item WHERE wake_at IS NOT NULL AND is_due = 0
     UNION ALL
-    SELECT destination, state, queued_at, due_at FROM item
+    SELECT id, destination, state, queued_at, due_at FROM item
     WHERE wake_at IS NULL AND state IN ('held', 'queued') AND is_due = 0
     UNION ALL
-    SELECT destination, state, queued_at, due_at FROM item WHERE is_due = 1
+    SELECT id, destination, state, queued_at, due_at FROM item WHERE is_due = 1
     UNION ALL
-    SELECT destination, state, queued_at, due_at FROM item WHERE state = 'parked'
+    SELECT id, destination, state, queued_at, due_at FROM item WHERE state = 'parked'
 ) AS standing
 GROUP BY destination, state ORDER BY destination, state
 

@@ -17,6 +17,14 @@ ORDER BY message.id DESC LIMIT $2
 -- name: history
 SELECT * FROM event WHERE message_id = $1 ORDER BY at, id
 
+-- name: answers
+SELECT event.id, body.sealed, message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
+FROM event
+JOIN body ON body.content_id = event.id AND body.part = 'answer'
+JOIN message_key ON message_key.content_id = event.id
+LEFT JOIN holder_key ON holder_key.holder_id = message_key.holder_id
+WHERE event.message_id = $1 ORDER BY event.at, event.id
+
 -- name: notices
 SELECT id FROM item WHERE message_id = $1 AND kind = 'notice' ORDER BY id
 
