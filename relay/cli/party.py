@@ -18,6 +18,7 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
+from relay.core import redact
 from relay.core.model.party import Party, PartyState, Role
 from relay.ports import Store
 
@@ -147,13 +148,14 @@ async def list_parties(
 async def show_party(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """Show one party."""
+    """Show one party. Without --reveal most of its mailbox is hidden: s…o@pottery.example."""
     found = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
         mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), [found], session.grounds)
-        show.one(_revealed(found, mailboxes), as_json=as_json)
-        return
-    show.one(_described(found), as_json=as_json)
+        mailbox = mailboxes[found.id]
+    elif (mailbox := await store.parties.mailbox(found.id)) is not None:
+        mailbox = redact.masked(mailbox)
+    show.one({**_described(found), "mailbox": mailbox}, as_json=as_json)
 
 
 @party.group()

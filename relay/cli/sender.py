@@ -16,6 +16,7 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
+from relay.core import redact
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Store
@@ -73,7 +74,10 @@ async def add(
 async def list_senders(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """List the addresses and domains that may write for a party."""
+    """List the addresses and domains that may write for a party.
+
+    Without --reveal most of each local part is hidden: s…o@pottery.example.
+    """
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
         found = await senders.read(session.actor, session.actions(store), party, session.grounds)
@@ -92,7 +96,10 @@ async def list_senders(
 async def list_pending(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, reveal: bool, as_json: bool
 ) -> None:
-    """List the new senders that wait for the party's decision, each with the number of its held mails."""
+    """List the new senders that wait for the party's decision, each with the number of its held mails.
+
+    Without --reveal most of each local part is hidden: s…o@pottery.example.
+    """
     party = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     if reveal:
         found = await senders.read_pending(session.actor, session.actions(store), party, session.grounds)
@@ -184,14 +191,12 @@ for _name, (_state, _summary) in _DECISIONS.items():
 
 
 def _described(found: Sender, *, reveal: bool) -> show.Row:
-    described: dict[str, object] = {
+    return {
         "id": found.id,
+        "address": found.address if reveal else redact.masked(found.address),
         "state": str(found.state),
         "scope": "domain" if found.is_domain else "address",
         "shared": found.shared,
         "label": found.label,
         "added_by": found.added_by,
     }
-    if reveal:
-        described["address"] = found.address
-    return described

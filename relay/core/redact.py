@@ -45,6 +45,19 @@ def addresses(text: str, domains: AbstractSet[str]) -> str:
     return _ADDRESS.sub(lambda m: m[0] if re.split("[@＠]", m[0])[1].lower() in domains else MASK, text)
 
 
+def masked(address: str) -> str:
+    """Returns an address with most of its local part hidden, such as `s…o@pottery.example` for `sato@pottery.example`.
+
+    The reader can tell two addresses apart and notice a typing error in the domain. A local part of fewer than four
+    characters keeps only its first one. `@domain`, which stands for a whole domain, is returned unchanged.
+    """
+    local, _, domain = address.rpartition("@")
+    if not local:
+        return address
+    last = local[-1] if len(local) > len("xxx") else ""
+    return f"{local[0]}…{last}@{domain}"
+
+
 def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
     """Returns another server's text as one line of printable ASCII without addresses, of at most `limit` characters.
 

@@ -73,7 +73,8 @@ def test_a_real_address_is_shown_on_request_only(seeded: Installation) -> None:
         if form and verb == ["order", "export"]:
             continue
         result = seeded.relay(*verb, *form)
-        assert "private.example" not in result.stdout + result.stderr, verb
+        for name in ("owner", "new", "staff", "hanako"):
+            assert f"{name}@" not in result.stdout + result.stderr, verb
     assert seeded.json("party", "show", *seller, *REVEAL)["mailbox"] == "new@private.example"
     assert "hanako@private.example" in seeded.relay("party", "list", *REVEAL).output
     assert {one["address"] for one in seeded.json("sender", "list", *seller, *REVEAL)} == {
@@ -81,6 +82,30 @@ def test_a_real_address_is_shown_on_request_only(seeded: Installation) -> None:
         "new@private.example",
         "staff@private.example",
     }
+
+
+def test_addresses_can_be_told_apart_without_being_read(seeded: Installation) -> None:
+    # R-SND-01: an entry, and a typing error in its domain, are found without a case and a reason
+    seller = ["--role", "seller", "--ref", "S1"]
+    seeded.relay("sender", "add", *seller, "@agency.example")
+    assert seeded.json("sender", "add", *seller, "sato@pottery.exmaple")["address"] == "s…o@pottery.exmaple"
+    shown = ["o…r@private.example", "@agency.example", "s…o@pottery.exmaple"]
+    assert [one["address"] for one in seeded.json("sender", "list", *seller)] == shown
+    assert seeded.json("party", "show", *seller)["mailbox"] == "o…r@private.example"
+    assert all(shown[0] in seeded.relay(*verb, *seller).stdout for verb in (["party", "show"], ["sender", "list"]))
+
+
+def test_a_pending_address_can_be_told_apart_without_being_read(seeded: Installation) -> None:
+    async def wait() -> None:
+        async with installation.opened(load(seeded.config), seeded.directory) as store:
+            party = await store.parties.by_ref("shop", Role.SELLER, "S1")
+            assert party is not None
+            await store.senders.put(party.id, "sato@agency.example", SenderState.UNKNOWN)
+
+    asyncio.run(wait())
+    pending = ["sender", "pending", "--role", "seller", "--ref", "S1"]
+    assert [one["address"] for one in seeded.json(*pending)] == ["s…o@agency.example"]
+    assert [one["address"] for one in seeded.json(*pending, *REVEAL)] == ["sato@agency.example"]
 
 
 def test_a_pair_keeps_its_aliases(seeded: Installation) -> None:

@@ -73,3 +73,17 @@ def test_a_long_text_is_cut_and_an_address_at_the_cut_is_gone() -> None:
     for size in range(1_980, 2_001):
         assert "bo" not in redact.answer("x" * size + " bobby@shop.example", ["bobby@shop.example"], limit=3_000)
     assert redact.answer("x " * 10_000, limit=99) == "x " * 49 + "x"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("sato@pottery.example", "s…o@pottery.example"),
+        ("eva@pottery.example", "e…@pottery.example"),
+        ("a@pottery.example", "a…@pottery.example"),
+        ('"a@b c"@pottery.example', '"…"@pottery.example'),
+        ("@pottery.example", "@pottery.example"),
+    ],
+)
+def test_a_masked_address_keeps_its_domain_and_at_most_two_letters(address: str, shown: str) -> None:
+    assert redact.masked(address) == shown
