@@ -8,7 +8,7 @@ from relay.actions.actor import Actor, InvalidValueError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds
-from relay.core import wall_clock
+from relay.core import redact, wall_clock
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role, SettingsUpdate
 from relay.ports.audit import AuditAction, AuditEntry
@@ -164,3 +164,13 @@ async def read_mailboxes(
     ]
     await audit.record(context, *entries)
     return {party.id: await context.store.parties.mailbox(party.id) for party in parties}
+
+
+async def masked_mailbox(actor: Actor, context: ActionContext, party: Party) -> str | None:
+    """Returns the party's current mailbox with most of its local part hidden (`redact.masked`); None if it has none.
+
+    Nothing is recorded, because nobody can write to the result. The staff and the party itself may do this.
+    """
+    actor.require(Right.PUT_PARTIES, party.id)
+    mailbox = await context.store.parties.mailbox(party.id)
+    return None if mailbox is None else redact.masked(mailbox)

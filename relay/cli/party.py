@@ -18,7 +18,6 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
-from relay.core import redact
 from relay.core.model.party import Party, PartyState, Role
 from relay.ports import Store
 
@@ -153,8 +152,8 @@ async def show_party(
     if reveal:
         mailboxes = await parties.read_mailboxes(session.actor, session.actions(store), [found], session.grounds)
         mailbox = mailboxes[found.id]
-    elif (mailbox := await store.parties.mailbox(found.id)) is not None:
-        mailbox = redact.masked(mailbox)
+    else:
+        mailbox = await parties.masked_mailbox(session.actor, session.actions(store), found)
     show.one({**_described(found), "mailbox": mailbox}, as_json=as_json)
 
 
