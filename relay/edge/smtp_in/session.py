@@ -19,7 +19,7 @@ from relay.edge.smtp_in.grammar import ProtocolFault
 from relay.edge.smtp_in.transaction import Transaction
 
 _LOGIN_TRIES: Final = 5
-_TURN: Final = 32
+_TURN: Final = 8
 """The number of commands after which other sessions get a turn of the event loop."""
 
 
