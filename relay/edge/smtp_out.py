@@ -108,6 +108,7 @@ class SmtpOut:
         self._allowed = [ip_network(one) for one in delivery.allowed_networks]
         self._own_names = {hostname.lower(), (delivery.helo or hostname).lower()}
         self._routes = {_domain(route): _target(route, data_dir) for route in delivery.route}
+        self._route_hosts = {route.name: MxHost(0, route.name, literal(route.name)) for route in self._routes.values()}
         self._pool = Pool(idle_s=delivery.idle_connection_s, messages=delivery.messages_per_connection)
         self._dialler = Dialler(
             helo=delivery.helo or hostname,
@@ -152,7 +153,7 @@ class SmtpOut:
         return delivery
 
     async def _to_hosts(self, attempt: Attempt, envelope: Envelope, route: DialTarget | None) -> Delivery:
-        hosts = [MxHost(0, route.name, literal(route.name))] if route else await self._mx(envelope.domain)
+        hosts = [self._route_hosts[route.name]] if route else await self._mx(envelope.domain)
         if isinstance(hosts, Delivery):
             return hosts
         search = _Search(attempt, envelope, route)

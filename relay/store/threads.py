@@ -1,7 +1,9 @@
 """The store's part for the history of a pair's mail: known Message-IDs, open questions and times."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from relay.core.mail.head import Automatic
 from relay.core.model.facts import ThreadRef
@@ -14,13 +16,15 @@ from relay.store.crypto import UnreadableError
 from relay.store.engine import Row, Work
 from relay.store.statements import spread
 
+_RECORD_ID: Final = re.compile(r"[0-9a-z]{26}\Z")
+
 
 class SqlThreads(StorePart):
     async def refs(self, pair: Pair, writer: Role, ids: Sequence[str]) -> Sequence[ThreadRef]:
         # The author of a message knows the message by its original id. The other side knows it by the id that the relay
         # has given, `<record id>@<domain of the author's alias>`. An original id of the other side is not looked up, so
         # that nobody can find out whether it exists.
-        tokens = {local: each for each in ids for local, at, _ in [each.rpartition("@")] if at}
+        tokens = {local: each for each in ids for local, _, _ in [each.rpartition("@")] if _RECORD_ID.match(local)}
         found: dict[str, ThreadRef] = {}
         if tokens:
             sql, params = spread(self._sql["thread_refs_by_id"], (), list(tokens))

@@ -193,12 +193,21 @@ def _without_in_header(draft: Draft, links: OwnLinks) -> Draft:
             changes.append(Change(_REMOVED, "subject", old.start if old else 0, old.end if old else 0, _OWN))
     gone: list[Edit[bytes]] = []
     for part in draft.root.walk():
-        for field in part.fields if part is not draft.root else ():
+        if part is draft.root or not _may_name_link(draft.content[part.header_start : part.body_start], links):
+            continue
+        for field in part.fields:
             if links.find(words.decode(mime.raw_value(draft.content, field))):
                 gone.append(_unlinked(field, part))
                 changes.append(Change(_REMOVED, part.path, field.start, field.end, _OWN))
     kept = _beside(draft.edits, gone) if gone else draft.edits
     return draft._replace(fields=tuple(fields), edits=(*kept, *gone), changes=(*draft.changes, *changes))
+
+
+def _may_name_link(header: bytes, links: OwnLinks) -> bool:
+    """Returns whether a field of a header block may contain a link, without decoding encoded words and charsets."""
+    if not header.isascii() or b"=?" in header or b"\x1b" in header:
+        return True
+    return bool(links.find(words.unfold(header).decode("ascii")))
 
 
 def _unlinked(field: HeaderField, part: Part) -> Edit[bytes]:

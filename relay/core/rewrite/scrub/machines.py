@@ -34,8 +34,10 @@ class Machines:
 
     def find(self, text: str, low: str, *, whole: bool) -> list[Occurrence]:
         hits: list[Occurrence] = []
-        if any([name in low for name in self.names]):  # noqa: C419 - a generator costs more than the few that it spares
-            hits += self._named(text, whole=whole)
+        for name in self.names:
+            if name in low:
+                hits += self._named(text, whole=whole)
+                break
         if (self._ips or _MAPPED in low) and low.count(":") > 1:
             hits += self._spelt_otherwise(text)
         return hits

@@ -66,13 +66,15 @@ class Names:
         self._known = tuple(known)
 
     def find(self, text: str) -> Iterator[Occurrence]:
-        if not self._words:
-            return
         low = text.lower()
-        if any(all(word in low for word in words) for words in self._words):
-            for match in name_pattern(self._known).finditer(text):
-                assert match.lastindex
-                yield Occurrence(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
+        for words in self._words:
+            if words[0] in low and all(word in low for word in words):
+                break
+        else:
+            return
+        for match in name_pattern(self._known).finditer(text):
+            assert match.lastindex
+            yield Occurrence(match.start(), match.end(), self._shown[match.lastindex - 1], "name")
 
 
 @lru_cache(maxsize=4096)
