@@ -1,7 +1,6 @@
 """The parts of a record beside the bytes of its message: ids, codes and numbers, no address and no text (R-REC-01)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from relay.core.mail.head import Automatic
@@ -28,9 +27,12 @@ def record_of(incoming: Incoming, recipient: Recipient, **fields: Any) -> Messag
 
 
 def of_received(
-    incoming: Incoming, recipient: Recipient, action: RecordAction, reasons: Sequence[Reason] = ()
+    incoming: Incoming, recipient: Recipient, action: RecordAction, reasons: Sequence[Reason] = (), **fields: Any
 ) -> RecordDetail:
-    """Returns the detail of a record with the values that every received message has."""
+    """Returns the detail of a record with the values that every received message has.
+
+    `fields` are further fields of RecordDetail.
+    """
     peer = incoming.peer
     return RecordDetail(
         action=action,
@@ -40,6 +42,7 @@ def of_received(
         to=_reached(recipient),
         tagged=bool(recipient.tags),
         reasons=tuple(map(_recorded, reasons)),
+        **fields,
     )
 
 
@@ -47,8 +50,11 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
     """Returns the detail of the record of a judged message."""
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
     action = RecordAction.CHECK if is_check else RecordAction(verdict.action)
-    return replace(
-        of_received(incoming, judgement.recipient, action, verdict.reasons),
+    return of_received(
+        incoming,
+        judgement.recipient,
+        action,
+        verdict.reasons,
         other_tags=facts.other_tags,
         authentication=facts.authentication.results,
         uncovered=facts.authentication.uncovered,
@@ -68,8 +74,11 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
 
 def of_refused(incoming: Incoming, recipient: Recipient, reason: Reason, mail: ParsedMail | None) -> RecordDetail:
     """Returns the detail of the record of a refused message; `mail` is None if it could not be read."""
-    return replace(
-        of_received(incoming, recipient, RecordAction.REFUSE, (reason,)),
+    return of_received(
+        incoming,
+        recipient,
+        RecordAction.REFUSE,
+        (reason,),
         authentication=mail.authentication.results if mail else (),
         uncovered=mail.authentication.uncovered if mail else (),
     )
@@ -79,8 +88,11 @@ def of_duplicate(
     incoming: Incoming, recipient: PartyRecipient, reasons: Sequence[Reason], mail: ParsedMail, of: str
 ) -> RecordDetail:
     """Returns the detail of the record of mail with an earlier signature; `of` is the id of the earlier record."""
-    return replace(
-        of_received(incoming, recipient, RecordAction.DUPLICATE, reasons),
+    return of_received(
+        incoming,
+        recipient,
+        RecordAction.DUPLICATE,
+        reasons,
         authentication=mail.authentication.results,
         uncovered=mail.authentication.uncovered,
         duplicate_of=of,
