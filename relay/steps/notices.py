@@ -363,7 +363,7 @@ def _excerpt(content: bytes, root: Part, span: Span) -> str:
     if part is None or part.children or not part.content_type.startswith("text/"):
         return ""
     octets = encodings.decode(content[part.body_start : part.end], part.encoding)
-    text = encodings.decode_text(octets, encodings.codec_of(part.params.get("charset", ""), octets))
+    text = encodings.decode_text(octets, encodings.codec_of(part.params.get("charset", ""), octets, part.hint.charset))
     start, end = max(span.start - _EXCERPT_MARGIN, 0), min(span.end, span.start + _EXCERPT_LONGEST) + _EXCERPT_MARGIN
     return " ".join(text[start:end].split())
 

@@ -52,7 +52,7 @@ def crlf(content: bytes) -> bytes:
     return _LINE_END.sub(b"\r\n", content)
 
 
-def pass_on(content: bytes, *, footer: bool = True, **case: Any) -> Passed:
+def pass_on(content: bytes, *, footer: bool = True, strip_signatures: bool = True, **case: Any) -> Passed:
     """Returns the mail after all steps; it is rewritten whatever the verdict is. `case` is as in `MailCase`.
 
     Raises MimeError and HeadError as the reading does.
@@ -65,7 +65,8 @@ def pass_on(content: bytes, *, footer: bool = True, **case: Any) -> Passed:
     writer = judged.writer()
     assert isinstance(writer, Writer), writer
     verdict = decide(judged.incoming, read, root, judged.facts, writer, judged.policy, judged.now)
-    rewritten = rewrite(content, root, replace(plan_to(to, footer=footer), cutouts=_cutouts(verdict)))
+    plan = replace(plan_to(to, footer=footer), cutouts=_cutouts(verdict), strip_signatures=strip_signatures)
+    rewritten = rewrite(content, root, plan)
     return Passed(root, read, verdict, rewritten, assemble(content, root.body_start, rewritten.header, rewritten.edits))
 
 
@@ -83,7 +84,6 @@ def plan_to(to: Role, *, footer: bool) -> Plan:
         footer=_FOOTER if footer else (),
         language="ja",
         link_prefix="https://market.example/l/",
-        strip_signatures=True,
     )
 
 

@@ -7,6 +7,7 @@ standard is looked up in a table of this module and among Python's codecs.
 
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 from typing import Final
 
 from webencodings import PYTHON_NAMES
@@ -72,6 +73,7 @@ _BY_LABEL: Final = {label: _CODECS.get(_folded(label), "") for label in LABELS}
 """The codecs of the names as they are usually written, so that these need not be folded."""
 
 
+@lru_cache(maxsize=256)
 def codec_of(charset: str) -> str:
     """Returns Python's name of the codec that decodes a charset; "" for ASCII and for an unknown name."""
     low = charset.lower()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from relay.core.mail import charsets
+from relay.core.mail import charsets, guess
 from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.origin import Origin, origin_of
 
@@ -24,6 +24,8 @@ _QP_LINE: Final = 76  # RFC 2045 §6.7 (5)
 _BASE64_NOISE: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]*[\x30-\x7e]")
 _ASCII_ESCAPE: Final = b"\x1b(B"
+UNKNOWN: Final = "latin_1"
+"""The codec for octets whose charset cannot be determined; no declared name has it, because the standard does not."""
 
 
 # ---------------------------------------------------------------- transfer encodings (RFC 2045 §6)
@@ -145,21 +147,22 @@ def with_crlf(octets: bytes) -> bytes:
 # ---------------------------------------------------------------- charsets
 
 
-def codec_of(charset: str, octets: bytes) -> str:
+def codec_of(charset: str, octets: bytes, near: str = "") -> str:
     """Returns Python's name of the codec that decodes `octets`; `charset` is the declared name, "" if there is none.
 
-    The codec of an unknown charset is "latin_1", that of a missing charset is "utf_8". If the octets are recognized as
-    UTF-16 or UTF-32, their codec is returned even if another charset is declared. ISO-2022-JP is recognized too if the
-    codec would otherwise be "latin_1" or "utf_8".
+    If the charset is missing, unknown or ASCII, it is guessed (`guess.charset`), with `near` as the charset of the
+    mail's first text. Octets of no known charset have the codec `UNKNOWN`, which reads each octet by itself.
+    If the octets are recognized as UTF-16 or UTF-32, their codec is returned even if another charset is declared.
     """
-    codec = charsets.codec_of(charset) or "latin_1" if charset else "utf_8"
+    codec = charsets.codec_of(charset) if charset else ""
+    if not codec:
+        is_plain = octets.isascii() and guess.ESCAPE not in octets
+        codec = "utf_8" if is_plain else charsets.codec_of(guess.charset(octets, near)) or UNKNOWN
     if b"\0" in octets and not codec.startswith("utf_16"):
         if is_utf_16(octets):
             codec = "utf_16"
         elif not codec.startswith("utf_32") and is_utf_32(octets):
             codec = "utf_32"
-    elif b"\x1b$" in octets and codec in {"latin_1", "utf_8"}:
-        codec = "iso2022_jp_ext"  # old Japanese programs send it without a charset
     if codec in ("utf_16", "utf_32"):
         return f"{codec}_{_byte_order(octets)}"
     if octets[:2] == b"\xff\xfe":

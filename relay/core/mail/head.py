@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from relay.core.mail import mailbox, message_ids
+from relay.core.mail import mailbox, message_ids, words
 from relay.core.mail.mime import Part, body_start, field_text, raw_value
 
 
@@ -95,7 +95,7 @@ def read_head(content: bytes, root: Part) -> Head:
     return Head(
         from_address=writer.address,
         from_name=_one_line(writer.name),
-        subject=_one_line(field_text(content, subject)) if subject else "",
+        subject=_one_line(words.decode(raw_value(content, subject), root.hint.charset)) if subject else "",
         message_id=own_ids[0] if own_ids else "",
         references=message_ids.ids(content, root, "references", "in-reply-to"),
         automatic=automatic(content, root),

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
-from relay.core.mail import header_end, words
+from relay.core.mail import charsets, header_end, words
 from relay.core.mail.header_end import HeaderField
 
 
@@ -58,6 +58,13 @@ class MimeError(ValueError):
     """
 
 
+@dataclass(slots=True)
+class Hint:
+    """The charset of the first text of a message that declares one, "" if there is none. All parts share it."""
+
+    charset: str = ""
+
+
 class Part(NamedTuple):
     """One MIME part, as byte offsets in the content of the message.
 
@@ -69,7 +76,7 @@ class Part(NamedTuple):
     `content_type` is `type/subtype` in lower case. `params` are the decoded parameters of Content-Type, by name in
     lower case. `encoding` is the transfer encoding in lower case, "7bit" if none is declared. `disposition` is the
     Content-Disposition in lower case, such as "attachment", and `filename` is the decoded file name; each is "" if the
-    message does not give it.
+    message does not give it. `hint` helps to read text without a known charset.
     """
 
     path: str
@@ -83,6 +90,7 @@ class Part(NamedTuple):
     disposition: str
     filename: str
     children: tuple["Part", ...]
+    hint: Hint
 
     def walk(self) -> Sequence["Part"]:
         """Returns this part and all parts below it, each before those below it."""
@@ -112,17 +120,22 @@ _FIELD: Final = re.compile(
 _FIELDS_AND_EMPTY_LINE: Final = re.compile(rb"(?>(?:[!-9;-~]++[ \t]*+:[^\r]*+(?>(?:\r\n[ \t][^\r]*+)*)\r\n)*)\r\n")
 _TYPE: Final = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*/[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 _WORD: Final = re.compile(rb"[ \t]*+(?:\([^()]*+\)[ \t]*+)?([^\s;()]+)")
+_COMMENT: Final = re.compile(rb"\([^()]*+\)")
+_ENCODING: Final = re.compile(rb"[\s\"']*+([a-z0-9_-]++)(?=[\s\"';,]|\Z)")
+_DEEPEST_COMMENT: Final = 10
+_USUAL: Final = frozenset({b"7bit", b"8bit", b"base64", b"quoted-printable"})
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
 
 
-def split(content: bytes, limits: MimeLimits) -> Part:
+def split(content: bytes, limits: MimeLimits, hint: Hint | None = None) -> Part:
     """Returns the root part of a message, with all other parts as its children.
 
     Raises MimeError if a limit is exceeded, or if it cannot be decided where a header ends. Any other invalid mail is
     split without an error. The time grows linearly with the size times the depth of nesting.
+    `hint` is that of a message from which this one was made.
     """
-    return _Splitter(content, limits).part(0, len(content), path="", depth=0, default="text/plain")
+    return _Splitter(content, limits, hint).part(0, len(content), path="", depth=0, default="text/plain")
 
 
 def body_start(content: bytes) -> int:
@@ -182,8 +195,9 @@ def surroundings(content: bytes, part: Part) -> tuple[tuple[int, int], tuple[int
 class _Splitter:
     """Splits one message; it counts down how much of each limit is left."""
 
-    def __init__(self, content: bytes, limits: MimeLimits) -> None:
+    def __init__(self, content: bytes, limits: MimeLimits, hint: Hint | None = None) -> None:
         self._content = content
+        self._hint = hint or Hint()
         self._limits = limits
         self._parts_left = limits.parts
         self._header_bytes_left = limits.header_bytes
@@ -200,8 +214,11 @@ class _Splitter:
             raise MimeError(f"too many MIME parts, from {place(path)} on")
         fields, body, first = self.header(start, end, path)
         content_type, params = self._content_type(first.get("content-type"), default)
+        charset = params.get("charset")
+        if charset and not self._hint.charset and content_type.startswith("text/") and charsets.codec_of(charset):
+            self._hint.charset = charset
         disposition, disposition_params = self._word_and_params(first.get("content-disposition"))
-        encoding = self._word_and_params(first.get("content-transfer-encoding"))[0] or "7bit"
+        encoding = self._encoding(first.get("content-transfer-encoding"))
         children: tuple[Part, ...] = ()
         if content_type.startswith("multipart/"):
             inner = "message/rfc822" if content_type == "multipart/digest" else "text/plain"
@@ -223,6 +240,7 @@ class _Splitter:
             disposition=disposition,
             filename=disposition_params.get("filename") or params.get("name", ""),
             children=children,
+            hint=self._hint,
         )
 
     def header(self, start: int, end: int, path: str) -> tuple[tuple[HeaderField, ...], int, dict[str, HeaderField]]:
@@ -297,14 +315,26 @@ class _Splitter:
             return default, {}
         value = raw_value(self._content, field)
         content_type = read_type(value)
-        return (content_type, words.parameters(value)) if content_type else ("text/plain", {})
+        return (content_type, words.parameters(value, self._hint.charset)) if content_type else ("text/plain", {})
 
     def _word_and_params(self, field: HeaderField | None) -> tuple[str, dict[str, str]]:
         if field is None:
             return "", {}
         value = raw_value(self._content, field)
         match = _WORD.match(value)
-        return match[1].decode("latin-1").lower() if match else "", words.parameters(value)
+        return match[1].decode("latin-1").lower() if match else "", words.parameters(value, self._hint.charset)
+
+    def _encoding(self, field: HeaderField | None) -> str:
+        """Returns the transfer encoding: the first token outside of comments, whatever stands around it."""
+        if field is None:
+            return "7bit"
+        value = raw_value(self._content, field).lower()
+        if value in _USUAL:
+            return value.decode("ascii")
+        for _ in range(_DEEPEST_COMMENT if b"(" in value else 0):
+            value = _COMMENT.sub(b"", value)
+        found = _ENCODING.match(value) or _WORD.match(value)
+        return found[1].decode("latin-1") if found else "7bit"
 
     def _between_boundaries(self, start: int, end: int, boundary: str, path: str) -> Iterator[tuple[int, int]]:
         """Yields the ranges (start, end) of the parts between boundary lines (RFC 2046 §5.1.1).

@@ -21,6 +21,11 @@ class TextBody(NamedTuple):
     is_html: bool
 
     @property
+    def is_understood(self) -> bool:
+        """Whether the charset is known; else the text has one character for each octet, and shows no words."""
+        return self.codec != encodings.UNKNOWN or self.octets.isascii()
+
+    @property
     def newline(self) -> str:
         return "\n" if "\n" in self.text and "\r\n" not in self.text else "\r\n"
 
@@ -41,5 +46,5 @@ def read(raw: bytes, part: Part, *, is_html: bool | None = None) -> TextBody:
     if is_html is None:
         is_html = part.content_type in ("text/html", "application/xhtml+xml")
     octets = encodings.decode(raw, part.encoding)
-    codec = encodings.codec_of(part.params.get("charset", ""), octets)
+    codec = encodings.codec_of(part.params.get("charset", ""), octets, part.hint.charset)
     return TextBody(raw, part, octets, codec, encodings.decode_text(octets, codec), is_html)

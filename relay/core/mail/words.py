@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
-from relay.core.mail import charsets
+from relay.core.mail import charsets, guess
 
 _ENCODED_WORD: Final = re.compile(rb"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?\r\n]*)\?=")
 _PARAMETER: Final = re.compile(
@@ -27,16 +27,16 @@ _PARAMETER_CHARS: Final = 60
 _LONGEST_BOUNDARY: Final = 400  # RFC 2046 §5.1.1 allows only 70
 
 
-def to_text(raw: bytes, charset: str = "") -> str:
+def to_text(raw: bytes, charset: str = "", near: str = "") -> str:
     """Returns the text that a mail program decodes from the octets. Never raises.
 
-    `charset` is the declared name, "" if none is declared. If it is missing, unknown or ASCII, octets with an escape
-    sequence of ISO-2022-JP are decoded as ISO-2022-JP, because old Japanese programs declare no charset; other octets
-    are decoded as UTF-8 if they are valid UTF-8, else as windows-1252. An invalid octet becomes U+FFFD.
+    `charset` is the declared name, "" if none is declared. If it is missing, unknown or ASCII, the charset is guessed
+    (`guess.charset`), with `near` as the charset of the mail's first text; if that fails, it is windows-1252.
+    An invalid octet becomes U+FFFD.
     """
     codec = charsets.codec_of(charset) if charset else ""
-    if not codec and b"\x1b$" in raw:  # old Japanese programs send ISO-2022-JP without a charset
-        codec = "iso2022_jp_ext"
+    if not codec and (not raw.isascii() or guess.ESCAPE in raw):
+        codec = charsets.codec_of(guess.charset(raw, near))
     try:
         return raw.decode(codec, "replace") if codec else raw.decode()
     except ValueError:  # the octets are not UTF-8; or the codec raises in spite of "replace", as the one of UTF-16 does
@@ -51,15 +51,15 @@ def unfold(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"").strip(b" \t") if b"\r\n" in raw else raw.strip(b" \t")
 
 
-def decode(raw: bytes) -> str:
+def decode(raw: bytes, near: str = "") -> str:
     """Returns an unfolded field value as text, with its encoded words decoded.
 
     Adjacent encoded words of the same charset are joined before they are decoded, because many programs divide a
     character between two words, although RFC 2047 §5 forbids it. White space between adjacent encoded words is removed
-    (§6.2).
+    (§6.2). `near` is as in `to_text`.
     """
     if b"=?" not in raw:
-        return to_text(raw)
+        return to_text(raw, "", near)
     pieces: list[tuple[str, bytes]] = []
     done = 0
     in_word = False
@@ -74,7 +74,7 @@ def decode(raw: bytes) -> str:
         pieces.append((charset, payload))
         in_word, done = True, match.end()
     pieces.append(("", raw[done:]))
-    return "".join(to_text(piece, charset) for charset, piece in pieces)
+    return "".join(to_text(piece, charset, near) for charset, piece in pieces)
 
 
 def _payload(encoding: bytes, text: bytes) -> bytes:
@@ -110,12 +110,19 @@ def encode(text: str) -> bytes:
     return b"\r\n ".join(b"=?utf-8?b?" + binascii.b2a_base64(word, newline=False) + b"?=" for word in words)
 
 
-def parameters(raw: bytes) -> dict[str, str]:
+def encode_unknown(octets: bytes) -> bytes:
+    """Returns octets of an unknown charset as folded encoded-words, which keep the octets (RFC 1428)."""
+    pieces = (octets[at : at + _ENCODED_WORD_BYTES - 6] for at in range(0, len(octets), _ENCODED_WORD_BYTES - 6))
+    return b"\r\n ".join(b"=?unknown-8bit?b?" + binascii.b2a_base64(piece, newline=False) + b"?=" for piece in pieces)
+
+
+def parameters(raw: bytes, near: str = "") -> dict[str, str]:
     """Returns the parameters of an unfolded field value, such as `text/plain; charset=utf-8`, by name in lower case.
 
-    If a name occurs twice, the first value counts. A value in the form of RFC 2231 (sections, charset) is decoded and
-    takes precedence over a plain value of the same name. Encoded words in file names are decoded, because most programs
-    write them, although no standard allows it. Each octet of any other plain value becomes one character (Latin-1).
+    If a name occurs twice, the first value counts. A value that is written by RFC 2231 (continuations, charset) is
+    decoded and takes precedence over a plain value of the same name. Encoded words in file names are decoded, because
+    most programs write them, although no standard allows it; this is done last, because some programs divide one into
+    sections. Each octet of any other plain value becomes one character (Latin-1). `near` is as in `to_text`.
     """
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, bytes]]] = {}
@@ -126,13 +133,14 @@ def parameters(raw: bytes) -> dict[str, str]:
             value = _QUOTED_PAIR.sub(rb"\1", value)
         section = _SECTION.match(name) if "*" in name else None
         if section is None:
-            plain.setdefault(name, decode(value) if name in _SHOWN else value.decode("latin-1"))
+            plain.setdefault(name, decode(value, near) if name in _SHOWN else value.decode("latin-1"))
         else:
             number = int(section[2] or 0)
             is_encoded = section[2] is None or section[3] is not None
             sections.setdefault(section[1], {}).setdefault(number, (is_encoded, value))
     for name, numbered in sections.items():
-        plain[name] = _joined(numbered)
+        text = _joined(numbered, near)
+        plain[name] = decode(text.encode("utf-8", "replace")) if name in _SHOWN and "=?" in text else text
     return plain
 
 
@@ -151,7 +159,7 @@ def are_disputed(raw: bytes) -> bool:
     return has_comment or any(names not in ([], [base]) for base, names in forms.items())
 
 
-def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
+def _joined(sections: dict[int, tuple[bool, bytes]], near: str) -> str:
     """Returns the decoded value of a parameter that is written in sections (RFC 2231 §3, §4).
 
     `sections` has, by section number, whether the section is percent-encoded, and its raw text. Section 0 may begin
@@ -167,7 +175,7 @@ def _joined(sections: dict[int, tuple[bool, bytes]]) -> str:
                 charset = name.decode("latin-1")
             part = unquote_to_bytes(part)
         octets.append(part)
-    return to_text(b"".join(octets), charset)
+    return to_text(b"".join(octets), charset, near)
 
 
 def quoted(text: str) -> str:

@@ -62,7 +62,7 @@ def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
         changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in made if e.start >= part.body_start)
         changes += (change for change in signed.broken(root, part.header_start, part.end) if change.where not in over)
     left = apply_edits(content, edits)
-    return CutMessage(left, split(left, MimeLimits.WIDE), tuple(in_order(edits)), tuple(changes))
+    return CutMessage(left, split(left, MimeLimits.WIDE, root.hint), tuple(in_order(edits)), tuple(changes))
 
 
 def _is_in(part: Part, others: Iterable[Part]) -> bool:
@@ -78,12 +78,12 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
         cut.root.body_start - original.body_start
     )  # an offset in the original plus the drift is the same place in the cut message
     ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
-    at = drift
+    at = 0
     for edit in cut.edits:
-        if edit.start >= original.body_start:
-            start, growth = edit.start + at, len(edit.replacement) - (edit.end - edit.start)
-            ranges.append((start, start + len(edit.replacement), growth, None))
-            at += growth
+        start, growth = edit.start + at, len(edit.replacement) - (edit.end - edit.start)
+        end, at = start + len(edit.replacement), at + growth
+        if edit.end > original.body_start or end > cut.root.body_start:  # it is not one of the header
+            ranges.append((start, end, growth, None))
     ranges += ((edit.start, edit.end, 0, edit) for edit in edits)
     ranges.sort(key=lambda each: each[:2])
     merged: list[Edit[bytes]] = []

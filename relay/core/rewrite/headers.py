@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from relay.core.mail import date, head, mime, words
+from relay.core.mail import date, guess, head, mime, words
 from relay.core.mail.head import Automatic
 from relay.core.mail.header_end import HeaderField
 from relay.core.mail.mime import Part, raw_value
@@ -96,11 +96,14 @@ def _is_plain(value: bytes) -> bool:
     return bool(_PLAIN.match(value)) and max(map(len, value.split(b"\r\n"))) <= _LONGEST_KEPT
 
 
-def _text(content: bytes, field: HeaderField, _root: Part) -> bytes | None:
+def _text(content: bytes, field: HeaderField, root: Part) -> bytes | None:
     value = content[field.value_start : field.end]
     if _is_plain(value):
         return value if value[:1] in b" \t" else b" " + value
-    text = _UNPRINTABLE.sub(" ", words.decode(raw_value(content, field))).strip()
+    raw = raw_value(content, field)
+    if not raw.isascii() and b"=?" not in raw and not guess.charset(raw, root.hint.charset):
+        return b" " + words.encode_unknown(raw) + b"\r\n"
+    text = _UNPRINTABLE.sub(" ", words.decode(raw, root.hint.charset)).strip()
     return b" " + words.encode(text) + b"\r\n" if text else None
 
 
@@ -123,11 +126,16 @@ def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
     if b"(" not in value and _is_plain(value) and not is_disputed:
         return value if value[:1] in b" \t" else b" " + value
     kind = root.content_type if is_type else root.disposition
-    parameters = root.params if is_type else words.parameters(raw_value(content, field))
+    parameters = root.params if is_type else words.parameters(raw_value(content, field), root.hint.charset)
     if not words.is_token(kind.replace("/", "")):
         return None
     rebuilt = "".join(words.parameter(name, text) for name, text in parameters.items() if words.is_token(name))
     return _line(kind + rebuilt)
+
+
+def _encoding(_content: bytes, _field: HeaderField, root: Part) -> bytes | None:
+    """Returns the transfer encoding as it was read, whatever stands after it."""
+    return _line(root.encoding) if _ENCODING.match(root.encoding.encode("latin-1")) else None
 
 
 def _matching(grammar: re.Pattern[bytes]) -> _Form:
@@ -143,7 +151,7 @@ _ALLOWED: Final[dict[str, tuple[str, _Form]]] = {
     "date": ("Date", _date),
     "subject": ("Subject", _text),
     "content-type": ("Content-Type", _structured),
-    "content-transfer-encoding": ("Content-Transfer-Encoding", _matching(_ENCODING)),
+    "content-transfer-encoding": ("Content-Transfer-Encoding", _encoding),
     "content-disposition": ("Content-Disposition", _structured),
     "content-language": ("Content-Language", _matching(_LANGUAGES)),
     "importance": ("Importance", _matching(_WORD)),

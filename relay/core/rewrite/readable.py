@@ -28,7 +28,7 @@ def _part(content: bytes, part: Part) -> Iterator[str]:
         yield f"[part {part.path}]"
     for field in part.fields:
         name = content[field.start : field.value_start].rstrip(b": \t").decode("latin-1")
-        yield f"{name}: {' '.join(words.decode(raw_value(content, field)).split())}"
+        yield f"{name}: {' '.join(words.decode(raw_value(content, field), part.hint.charset).split())}"
     yield ""
     if part.children:
         return

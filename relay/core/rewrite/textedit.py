@@ -50,7 +50,14 @@ def changed(body: TextBody, edits: Sequence[Edit[str]]) -> tuple[list[Edit[bytes
     return [_whole(body, octets, encoding)], Recoded("utf-8", encoding)
 
 
+def takes(body: TextBody, text: str) -> bool:
+    """Whether a text can be put into the body without loss."""
+    return text.isascii() or body.is_html or _fits(text, body) or _is_wide(body) or _is_read_through(body)
+
+
 def _is_read_through(body: TextBody) -> bool:
+    if not body.is_understood:
+        return False
     try:
         body.octets.decode(body.codec)
     except UnicodeError:

@@ -51,10 +51,13 @@ def apply(draft: Draft, plan: Plan) -> Draft:
     shown = {part.path for part in _shown(draft.root)} if plan.footer else set()
     if links:
         draft = _without_in_header(draft, links)
+    has_footer = bool(shown)
     for part in draft.root.walk():
         if not part.children:
-            draft = _leaf(draft, part, links, plan if part.path in shown else None)
-    return _own_part(draft, plan) if plan.footer and not shown else draft
+            footer = plan if part.path in shown else None
+            before, draft = draft, _leaf(draft, part, links, footer)
+            has_footer = has_footer and (footer is None or draft is not before)
+    return _own_part(draft, plan) if plan.footer and not has_footer else draft
 
 
 def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
@@ -99,6 +102,8 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         body = textbody.read(raw, part, is_html=kind is BodyKind.HTML)
         removed = removals(body, links) if links else []
         gone = bool(removed)
+        if footer and not textedit.takes(body, "".join(line.text for line in footer.footer)):
+            footer = None  # the text is in a charset that cannot be determined or is broken, so it stays as it is
         if not gone and not footer:
             return draft
         raw_edits, recoded = textedit.changed(body, _below(body, removed, footer) if footer else removed)
@@ -250,7 +255,7 @@ def _own_part(draft: Draft, plan: Plan) -> Draft:
     added = Change(_ADDED, root.path, root.end, root.end, _ASKED)
     if root.content_type == "multipart/mixed" and root.children:
         return _appended(draft, part, added)
-    if root.content_type.startswith("multipart/") or longlines.has_long_line(draft.content, root.body_start):
+    if root.content_type in _SEALED or longlines.has_long_line(draft.content, root.body_start):
         return draft
     return _wrapped(draft, plan, part, added)
 

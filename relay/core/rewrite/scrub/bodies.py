@@ -85,7 +85,7 @@ class _Text:
 
     def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
-        self._charset = part.params.get("charset", "")
+        self._charset, self._near = part.params.get("charset", ""), part.hint.charset
         self._is_report = part.content_type in _REPORTS
         self._ways = readings.PLAIN
         if kind is BodyKind.HTML:
@@ -96,7 +96,7 @@ class _Text:
             self._ways = readings.DELSP
 
     def edits(self, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
-        codec = encodings.codec_of(self._charset, octets)
+        codec = encodings.codec_of(self._charset, octets, self._near)
         edits, hits = self._edits_by(codec, octets)
         for other, at_sign in _WIDE_AT if _may_be_another(octets, codec) else ():
             # A mail program may take the text for another charset than the declared one.

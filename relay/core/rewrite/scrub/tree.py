@@ -123,7 +123,7 @@ class Tree:
             is_said = words.unfold(raw).lower() == _encoding(part)
             return (raw if is_said else b" " + _encoding(part) + b"\r\n"), []
         if name == "content-disposition":
-            known = words.parameters(words.unfold(raw))
+            known = words.parameters(words.unfold(raw), part.hint.charset)
             shown = part.disposition if part.disposition in _DISPOSITIONS else "attachment"  # RFC 2183 §2.8
             is_new = bool(part.disposition) and shown != part.disposition
             return fields.parameters(shown, raw, known, self._search(whole=False), force=is_new)
