@@ -1,8 +1,8 @@
 """Work that is due at certain times, beside the flow of messages.
 
-Letters are written: questions to owners about pending senders (R-SND-02), and announcements of a policy (R-POL-20). The
-content of strangers' mail is deleted when its time of keeping has ended. Personal data that is kept in memory for speed
-is dropped at intervals.
+Letters are written: questions to owners about pending senders, the list of held mail for the operator (R-SND-02), and
+announcements of a policy (R-POL-20). The content of strangers' mail is deleted when its time of keeping has ended.
+Personal data that is kept in memory for speed is dropped at intervals.
 
 Every node looks for due work at intervals; one such round is called a sweep. The store decides which node writes a
 letter. If that node dies before the commit, the next sweep writes the letter. Therefore a letter may be sent twice, but
@@ -20,7 +20,7 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
 from relay.ports import NoticeLog, NoticeSent, Observer, Store, UnavailableError
-from relay.steps import letters, memory, owner_requests
+from relay.steps import letters, memory, owner_requests, staff_mail
 from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Housekeeping:
 
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
-            for sweep in (self.requests, self.announcements, self.strangers):
+            for sweep in (self.requests, self.staff, self.announcements, self.strangers):
                 await _survive(services.observer, sweep(services))
             await asyncio.sleep(sweep_s)
 
@@ -61,6 +61,11 @@ class Housekeeping:
             party = await services.store.parties.get(party_id)
             if party is not None and party.marketplace_id in services.marketplaces.by_id:
                 await owner_requests.ask(services, party, services.clock.now())
+
+    async def staff(self, services: Services) -> None:
+        """Tells each operator of held mail that waits for the staff (`relay.steps.staff_mail`)."""
+        for marketplace in services.marketplaces.by_id.values():
+            await staff_mail.tell(services, marketplace)
 
     async def strangers(self, services: Services) -> None:
         """Deletes the content of strangers' mail whose time of keeping has ended (R-REC-01)."""

@@ -5,17 +5,58 @@ import click
 from relay.actions import holds
 from relay.actions.actor import NotFoundError
 from relay.cli import show
-from relay.cli.context import CliContext, by_option, with_store
+from relay.cli.context import CliContext, by_option, in_marketplace, with_store
 from relay.cli.message import id_argument
-from relay.ports import Store
+from relay.ports import HeldMessage, Store
+from relay.steps.staff_mail import Decider, waits_for
 
 
 @click.group()
 def hold() -> None:
     """Held mail. It waits for a decision on its sender or on its content, or for the next day's quota.
 
-    `relay message list --state held` shows it.
+    `relay hold list` shows the mail that waits for your decision.
     """
+
+
+@hold.command("list")
+@in_marketplace
+@click.option(
+    "--for",
+    "decider",
+    type=click.Choice([*map(str, Decider), "anybody"]),
+    default=str(Decider.STAFF),
+    show_default=True,
+    help="Show mail that waits for this decision: of the staff, of the owner of the writer's account, or of nobody.",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Show at most so many.")
+@show.as_json
+@with_store
+async def list_held(
+    session: CliContext, store: Store, *, marketplace: str | None, decider: str, limit: int, as_json: bool
+) -> None:
+    """List held messages, those first whose time ends first.
+
+    At `until` a message is returned to its writer, or sent if it waits for nobody's decision.
+    """
+    is_for_staff = decider == Decider.STAFF
+    found = await store.holds.held(session.marketplace(marketplace).id, beside_senders=is_for_staff, limit=10_000)
+    lines = [_described(one) for one in found if decider in {"anybody", waits_for(one)}]
+    show.rows(lines[:limit], as_json=as_json, empty="nothing waits")
+
+
+def _described(held: HeldMessage) -> show.Row:
+    message = held.message
+    return {
+        "id": message.id,
+        "waits_for": str(waits_for(held)),
+        "reasons": [str(code) for code in message.detail.reason_codes],
+        "since": message.received_at,
+        "until": held.until,
+        "author": str(message.author_role) if message.author_role else None,
+        "order": message.order_external_id,
+        "pair": message.pair_id,
+    }
 
 
 @hold.command("release")

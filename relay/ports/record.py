@@ -10,7 +10,7 @@ from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
 from relay.core.model.facts import QuotaScope, Signature
-from relay.core.model.item import Item, ItemState
+from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
@@ -359,6 +359,15 @@ class MessageSummary:
     size_bytes: int
     policy_version: str
     detail: RecordDetail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMessage:
+    """A held message. At `until` it is returned, or sent if its `hold` is `Hold.TIME`."""
+
+    message: MessageSummary
+    hold: Hold
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

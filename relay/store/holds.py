@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from relay.core.model.event import Event, EventType, HoldData, Mark, MarkData
+from relay.core.model.item import Hold
 from relay.core.model.message import MessageState
 from relay.core.model.sender import DECIDED_STATES, SenderState
-from relay.store.base import Base, StorePart, to_us
+from relay.ports import HeldMessage
+from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.engine import Row, Work
 from relay.store.events import EventWriter
+from relay.store.records import summary_of
 from relay.store.statements import spread, values
 
 
@@ -38,6 +41,15 @@ class SqlHolds(StorePart):
     def __init__(self, base: Base, events: EventWriter) -> None:
         super().__init__(base)
         self._events = events
+
+    async def held(
+        self, marketplace_id: str | None = None, *, beside_senders: bool = False, limit: int = 1_000
+    ) -> Sequence[HeldMessage]:
+        wanted = (marketplace_id, int(beside_senders), limit)
+        rows = await self._engine.read_bulk(self._sql["held_messages"], *wanted)
+        return [
+            HeldMessage(message=summary_of(row), hold=Hold(row["hold"]), until=from_us(row["due_at"])) for row in rows
+        ]
 
     async def release(self, message_id: str, by: str) -> bool:
         return await self._decide(_RELEASED, message_id, HoldData(by=by))

@@ -34,11 +34,11 @@ class SqlRecords(StorePart):
             rows = await self._engine.read_bulk(self._sql["messages"], *wanted)
         else:
             rows = await self._engine.read_bulk(self._sql["messages_of_marketplace"], *wanted, marketplace_id)
-        return [_summary_of(row) for row in rows]
+        return [summary_of(row) for row in rows]
 
     async def summary(self, message_id: str) -> MessageSummary | None:
         row = await self._first("summary", message_id)
-        return _summary_of(row) if row else None
+        return summary_of(row) if row else None
 
     async def message(self, message_id: str) -> StoredMessage | None:
         """Returns the decrypted record; None if it does not exist or its content cannot be decrypted any more."""
@@ -133,7 +133,7 @@ class SqlRecords(StorePart):
         yield from self._events.write([event])
 
 
-def _summary_of(row: Row) -> MessageSummary:
+def summary_of(row: Row) -> MessageSummary:
     return MessageSummary(
         id=row["id"],
         marketplace_id=row["marketplace_id"],

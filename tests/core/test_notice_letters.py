@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.reason import ReasonCode
 from relay.core.model.setting_change import SettingChange
 from relay.core.notice.letters import (
+    HeldLine,
     Letterhead,
     OwnerQuestion,
     announcement,
+    held_for_staff,
     owner_request,
     report_to_operator,
 )
@@ -27,6 +30,7 @@ from tests.core.test_notice import ADDRESS, CATALOGUE, RECORD, decoded, drawn, r
 from tests.support import goldens
 from tests.support.mail_case import NOW, marketplace
 
+WEEKS = timedelta(days=14)
 HEAD = Letterhead(marketplace=marketplace(), letter_id="letter-1@ichiba.example", at=NOW)
 URL = "https://ichiba.example/l/" + "x" * 200
 WAITING = (
@@ -48,11 +52,17 @@ CHANGES = (
     SettingChange("future.setting", None, ("a", "b")),
 )
 
+HELD = (
+    HeldLine(RECORD, Role.SELLER, "250-1", (ReasonCode.CONTACT_DISGUISED,), NOW - timedelta(days=1), NOW + WEEKS),
+    HeldLine("06h2fj82s4bf058is5gt4nsgso", None, "", (ReasonCode.VIRUS_FOUND, ReasonCode.SPAM_FOUND), NOW, NOW + WEEKS),
+)
+
 LETTERS: dict[str, Callable[[Translations], bytes]] = {
     "letter-pending": lambda say: owner_request(HEAD, WAITING, say),
     "letter-announcement": lambda say: announcement(
         HEAD, NEXT, "Links to other shops come back.\nタグも使えます。", CHANGES, "https://ichiba.example/rules", say
     ),
+    "letter-waiting": lambda say: held_for_staff(HEAD, HELD, 2, say),
     "letter-report": lambda say: report_to_operator(HEAD, RECORD, "pair-1", "250-1", Role.BUYER, say),
 }
 

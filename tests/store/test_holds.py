@@ -85,6 +85,27 @@ async def test_nothing_is_held_without_saying_for_what(env: StoreEnv) -> None:
     assert await env.store.records.messages() == []
 
 
+# ---------------------------------------------------------------- lists
+
+
+async def test_held_mail_is_listed_by_the_end_of_its_hold_until_it_is_due_or_decided_on(env: StoreEnv) -> None:
+    late, early = await held(env), await held(env, due_in=timedelta(days=1))
+    timed = await held(env, Hold.TIME, due_in=timedelta(hours=1))
+    _, [of_sender] = await held_for_sender(env, 1)
+    listed = await env.store.holds.held(env.record().marketplace_id)
+    assert [one.message.id for one in listed] == [one.message_id for one in (timed, early, late, of_sender)]
+    assert [(one.hold, one.until) for one in listed[:2]] == [
+        (Hold.TIME, timed.due_at),
+        (Hold.DECISION, early.due_at),
+    ]
+    beside = await env.store.holds.held(beside_senders=True)
+    assert [one.message.id for one in beside] == [early.message_id, late.message_id]
+    assert [one.message.id for one in await env.store.holds.held(limit=1)] == [timed.message_id]
+    assert await env.store.holds.refuse(early.message_id, "ann")
+    assert [one.message.id for one in await env.store.holds.held(beside_senders=True)] == [late.message_id]
+    assert await env.store.holds.held("other") == []
+
+
 # ---------------------------------------------------------------- words
 
 

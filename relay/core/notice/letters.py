@@ -15,13 +15,15 @@ from relay.core.model.kind import Kind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
+from relay.core.model.reason import ReasonCode
 from relay.core.model.setting_change import SettingChange
 from relay.core.notice import encode, frame, values
-from relay.core.notice.texts import UNITS, Translations, settings, text
+from relay.core.notice.texts import UNITS, NoticePart, Translations, key, settings, text
 from relay.core.signed_link import Purpose
 
 _LONGEST_VALUE: Final = 1_000
 _KINDS: Final = frozenset(Kind)
+_HOLD_VERBS: Final = ("hold list", "message show ID", "hold release ID", "hold return ID")
 _ACTIONS: Final = frozenset(ContentAction)
 _DURATIONS: Final = tuple(zip((86_400, 3_600, 60, 1), UNITS, strict=True))
 
@@ -81,6 +83,46 @@ def owner_request(letterhead: Letterhead, questions: Iterable[OwnerQuestion], tr
     )
     subject = text(translations, "pending.subject", {"count": str(len(questions))})
     return _letter(letterhead, subject, blocks, translations)
+
+
+class HeldLine(NamedTuple):
+    """A held message in the mail to the operator. `order` is the marketplace's order id, or ""."""
+
+    record_id: str
+    author: Role | None
+    order: str
+    reasons: tuple[ReasonCode, ...]
+    since: datetime
+    until: datetime
+
+
+def held_for_staff(
+    letterhead: Letterhead, messages: Iterable[HeldLine], number: int, translations: Translations
+) -> bytes:
+    """Returns the letter that informs the operator of held messages that wait for the staff (R-SND-02).
+
+    `number` is the number of all such messages, of which `messages` are the first. The letter shows neither an address
+    nor a text.
+    """
+    policy, counted = letterhead.marketplace.policy_at(letterhead.at), {"count": str(number)}
+
+    def entry(one: HeldLine) -> str:
+        titles = ", ".join(translations.gettext(key(code, NoticePart.TITLE)) for code in one.reasons)
+        said = {"record": one.record_id, "order": one.order, "reasons": titles}
+        said |= {"since": frame.moment(one.since, policy), "until": frame.moment(one.until, policy)}
+        names = ["waiting.record"]
+        if one.author is not None:
+            names.append("waiting.buyer" if one.author is Role.BUYER else "waiting.seller")
+        names += [*(["report.order"] if one.order else []), "waiting.reasons", "waiting.since"]
+        return "\n".join(text(translations, name, said) for name in names)
+
+    blocks = (
+        text(translations, "waiting.lead", {"marketplace": letterhead.marketplace.name} | counted),
+        *map(entry, messages),
+        translations.gettext("waiting.commands"),
+        "\n".join(f"  relay {verb}" for verb in _HOLD_VERBS),
+    )
+    return _letter(letterhead, text(translations, "waiting.subject", counted), blocks, translations)
 
 
 def announcement(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from relay.core.model.item import Item
-from relay.ports.record import Acceptance, QueueLine, Settlement, StoredContent
+from relay.ports.record import Acceptance, HeldMessage, QueueLine, Settlement, StoredContent
 
 
 class AcceptanceStore(Protocol):
@@ -119,7 +119,17 @@ class QueueStore(Protocol):
 
 
 class HoldStore(Protocol):
-    """Writes a person's decisions about held messages. Only the first decision about a message has an effect."""
+    """Held messages, and a person's decisions about them. Only the first decision about a message has an effect."""
+
+    async def held(
+        self, marketplace_id: str | None = None, *, beside_senders: bool = False, limit: int = 1_000
+    ) -> Sequence[HeldMessage]:
+        """Returns at most `limit` held messages, those first whose hold ends first.
+
+        `marketplace_id`, if it is not None, limits the result to one marketplace. With `beside_senders`, messages are
+        left out that wait only for the approval of their sender, or for a time. A bulk read.
+        """
+        ...
 
     async def release(self, message_id: str, by: str) -> bool:
         """Queues a held message for delivery, whatever it waits for, and returns True.

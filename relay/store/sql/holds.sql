@@ -1,5 +1,15 @@
 -- Mail that waits for a decision. Only the first decision counts: a refused message is about to be returned.
 
+-- name: held_messages
+-- The index `item_waiting` has the items in the order of `due_at`.
+SELECT message.*, order_.external_id, item.hold, item.due_at
+FROM item JOIN message ON message.id = item.message_id LEFT JOIN order_ ON order_.id = message.order_id
+WHERE item.wake_at IS NULL AND item.state IN ('held', 'queued') AND item.is_due = 0
+  AND item.state = 'held' AND item.hold <> 'refused' AND item.kind <> 'notice'
+  AND (CAST($1 AS TEXT) IS NULL OR item.marketplace_id = $1)
+  AND ($2 = 0 OR (item.hold = 'word' AND item.awaits_sender = 0))
+ORDER BY item.due_at, item.id LIMIT $3
+
 -- name: held
 SELECT id, message_id, recipient_id FROM item WHERE message_id = $1 AND state = 'held' AND hold <> 'refused' AND kind <> 'notice'
 

@@ -1,0 +1,87 @@
+"""The verbs that list messages and held mail (R-UI-10)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from relay import installation
+from relay.config import load
+from relay.core.model.item import Hold, Item, ItemKind, ItemState
+from relay.core.model.message import MessageState
+from relay.core.model.party import Role
+from relay.core.model.reason import ReasonCode
+from relay.edge.system import SystemIds
+from relay.ports import Acceptance, MessageRecord, RecordAction, RecordDetail, RecordedReason
+from tests.cli.conftest import Installation
+from tests.support.narrowing import not_none
+
+NOW = datetime.now(UTC)
+
+
+def put(seeded: Installation, *reasons: ReasonCode, hold: Hold | None = None, **more: Any) -> str:
+    """Stores a message of the seller of `seeded`, held if `hold` is given, and returns its id."""
+    message_id = SystemIds().new()
+    pair_id = seeded.json("pair", "list")[0]["id"]
+
+    async def write() -> None:
+        async with installation.opened(load(seeded.config), seeded.directory) as store:
+            pair = not_none(await store.pairs.get(pair_id))
+            codes = tuple(RecordedReason(code=code, rule=code.rule) for code in reasons)
+            detail = RecordDetail(action=RecordAction.HOLD if hold else RecordAction.RETURN, reasons=codes)
+            values: dict[str, Any] = {
+                "id": message_id,
+                "marketplace_id": pair.marketplace_id,
+                "key_holder_id": pair.seller.party.id,
+                "pair_id": pair.id,
+                "author_id": pair.seller.party.id,
+                "author_role": Role.SELLER,
+                "recipient_id": pair.buyer.party.id,
+                "state": MessageState.HELD if hold else MessageState.RETURNED,
+                "received_at": NOW,
+                "mail_from": "owner@private.example",
+                "original": b"Subject: x\r\n\r\nx\r\n",
+                "detail": detail,
+            }
+            record = MessageRecord(**values | more)
+            item = Item(
+                id=SystemIds().new(),
+                message_id=message_id,
+                marketplace_id=pair.marketplace_id,
+                kind=ItemKind.RELAY,
+                state=ItemState.HELD,
+                recipient_id=pair.buyer.party.id,
+                address=None,
+                destination="other",
+                queued_at=NOW,
+                due_at=NOW + timedelta(days=14),
+                hold=hold,
+            )
+            await store.acceptances.add(
+                Acceptance(
+                    records=(record,),
+                    events=(),
+                    items=(item,) if hold else (),
+                    notices=(),
+                    new_senders=(),
+                    owner="test",
+                    lease_until=NOW,
+                )
+            )
+
+    asyncio.run(write())
+    return message_id
+
+
+def test_held_mail_is_listed_by_whose_decision_it_waits_for(seeded: Installation) -> None:  # R-SND-02
+    staff = put(seeded, ReasonCode.CONTACT_DISGUISED, hold=Hold.DECISION)
+    owner = put(seeded, ReasonCode.SENDER_UNPROVEN, hold=Hold.DECISION)
+    timed = put(seeded, ReasonCode.QUOTA_PAIR, hold=Hold.TIME)
+    (line,) = seeded.json("hold", "list")
+    assert (line["id"], line["waits_for"], line["reasons"]) == (staff, "staff", ["contact_disguised"])
+    assert datetime.fromisoformat(line["until"]) - datetime.fromisoformat(line["since"]) == timedelta(days=14)
+    assert [one["id"] for one in seeded.json("hold", "list", "--for", "owner")] == [owner]
+    assert [one["id"] for one in seeded.json("hold", "list", "--for", "nobody")] == [timed]
+    assert {one["id"] for one in seeded.json("hold", "list", "--for", "anybody")} == {staff, owner, timed}
+    assert "contact_disguised" in seeded.relay("hold", "list").stdout
+    seeded.relay("hold", "release", staff)
+    assert "nothing waits" in seeded.relay("hold", "list").stderr
