@@ -244,6 +244,33 @@ def test_who_is_not_known_passes_untouched(case: str) -> None:  # R-REW-04
     assert (result.edits, result.changes) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1.", ""),
+        ("x.", ""),
+        ("x-", ""),
+        ("No.", ""),
+        ("E-mail-", ""),
+        ("mail_", ""),
+        ("", "-san"),
+        ("", "-sama, hello"),
+        ("", "-san. Bye"),
+        ("10.", "-san"),
+    ],
+)
+def test_a_sign_beside_an_address_does_not_save_it(before: str, after: str) -> None:  # R-REW-01
+    content = f'Content-Type: text/html\r\n\r\n<p cite="mid:{before}{BUYER}{after}">{before}{BUYER}{after}</p>'.encode()
+    assert scrubbed(content).count(f"{before}{BUYER_ALIAS}{after}".encode()) == 2
+
+
+@pytest.mark.parametrize(
+    "text", [f"x{BUYER}", f"1{BUYER}", f"x+{BUYER}", f"{BUYER}-shop.example", f"{BUYER}.au", f"{BUYER}x"]
+)
+def test_a_letter_beside_an_address_makes_it_another_one(text: str) -> None:  # R-REW-04
+    assert text.encode() in scrubbed(f"Content-Type: text/plain\r\n\r\n{text}".encode())
+
+
 HOSTILE = st.text(alphabet='&#64;%40@<>!-=?+"ａ＠\u200b alice.buyer@example.net', max_size=300)
 
 

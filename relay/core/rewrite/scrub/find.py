@@ -13,14 +13,18 @@ from typing import Final
 import idna
 
 from relay.core import keyed
-from relay.core.rewrite.scrub.machines import AFTER, Machines
+from relay.core.rewrite.scrub.machines import FILE_SUFFIX, Machines
 from relay.core.rewrite.scrub.names import Names
 from relay.core.rewrite.scrub.occurrence import Occurrence, merged
 from relay.core.rewrite.scrub.spellings import spellings
 
-# An address is a whole token: no character of a mailbox name may stand directly before it. Letters outside ASCII may,
-# because in Japanese prose they stand directly before addresses.
-_BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._+-])"
+# With an ASCII letter or digit directly before it, an address is another one. Letters outside ASCII may stand there,
+# because in Japanese prose they do; so may the signs after the number or the word that introduces
+# an address, as in `1.ADDRESS` and `E-mail-ADDRESS`. A plus sign joins a name to its tag.
+_BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9]\+)"
+# A domain ends where no letter or digit, no further label and no longer label with a further one follows; a hyphen with
+# a title may, as in `ADDRESS-san`. After a dot, a capital letter usually begins a sentence and not a label.
+_AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9-]{{1,63}}\.(?-i:[a-z0-9])|\.(?!{FILE_SUFFIX})(?-i:[a-z0-9]))"
 _TAG: Final = r"(?:\+[^\s@<>\"(),:;]{0,64})?"
 _LONGEST_TAG: Final = 70
 # The local part of an unlisted address: only characters with which the prose or markup before it rarely ends.
@@ -129,7 +133,7 @@ def domain_pattern(domains: tuple[str, ...], *, whole: bool) -> re.Pattern[str]:
     With `whole` no further label or letter may follow the domain.
     """
     names = "|".join([f"({_domain_pattern(domain)})" for domain in domains])
-    return re.compile(rf"@(?:{names}){AFTER if whole else ''}", re.IGNORECASE)
+    return re.compile(rf"@(?:{names}){_AFTER if whole else ''}", re.IGNORECASE)
 
 
 def _domain_pattern(domain: str) -> str:

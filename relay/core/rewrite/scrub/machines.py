@@ -13,8 +13,8 @@ from typing import Final
 from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence
 
 _BEFORE: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][._-])"
-_SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
-AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{_SUFFIX})(?-i:[a-z0-9]))"
+FILE_SUFFIX: Final = r"(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|zip|eml|html?|xml|ics|vcf)(?![A-Za-z0-9])"
+_AFTER: Final = rf"(?![A-Za-z0-9]|-[A-Za-z0-9]|\.(?!{FILE_SUFFIX})(?-i:[a-z0-9]))"
 """The pattern for the end of a domain. After a dot, a capital letter usually begins a sentence and not a label."""
 # An address literal has the tag `IPv6:` (RFC 5321 §4.1.3).
 _IPV6: Final = re.compile(
@@ -44,7 +44,7 @@ class Machines:
 
     def _named(self, text: str, *, whole: bool) -> Iterator[Occurrence]:
         names = "|".join(map(re.escape, self.names))
-        pattern = rf"{_BEFORE}(?:{names}){AFTER}" if whole else names
+        pattern = rf"{_BEFORE}(?:{names}){_AFTER}" if whole else names
         return (Occurrence(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
 
     def _spelt_otherwise(self, text: str) -> Iterator[Occurrence]:
