@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from relay.core.mail import mime
 from relay.core.mail.head import Automatic, Head, HeadError, read_head
+from tests.support.real_mail import BUYER, pass_on, stored
 
 FROM = "From: Alice <a@x.example>\n"
 
@@ -108,6 +109,25 @@ def test_ids_in_odd_forms() -> None:
     assert found.references == ("x@y", "1@m")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1@m.example",
+        "<a@b.example>, 1@m.example",
+        "=?utf-8?q?=3C1=40m=2E?= =?utf-8?q?example=3E?=",
+        "=?us-ascii?Q?<x=40y.example>_<1@m?= =?us-ascii?Q?.example>?= <z@y.example>",
+        "&lt;1@m.example&gt;",
+        '"<1@m.example>"',
+        "'1@m.example'",
+        "Your mail of Monday (1@m.example)",
+        "<a@b.example><1@m.example>",
+    ],
+)
+def test_thread_ids_are_read_as_programs_write_them(written: str) -> None:  # R-REW-03
+    for name in ("In-Reply-To", "References"):
+        assert "1@m.example" in head(FROM + f"{name}: {written}\n\n").references
+
+
 def test_the_subject_is_one_line_whatever_it_holds() -> None:
     assert head(FROM + "Subject: =?utf-8?q?a=0D=0ABcc:_x=00y?=\n\n").subject == "a Bcc: x y"
     assert head(b"From: a@x.example\r\nSubject: \xe9\x87\x8d\r\n\r\n").subject == "重"
@@ -120,3 +140,9 @@ def test_any_octets_beside_from_are_read(octets: bytes) -> None:
         content = b"From: a@x.example\r\n" + name + b": " + octets.replace(b"\r", b"").replace(b"\n", b"") + b"\r\n\r\n"
         found = head(content)
         assert not set("\r\n\0") & set(found.subject)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("08a", "Jörg Müller"), ("c24", "Hänako Y."), ("c25", BUYER)])
+def test_real_mail_is_not_refused_for_its_display_name(name: str, shown: str) -> None:
+    read = pass_on(stored(name)).head
+    assert (read.from_address, read.from_name) == (BUYER, shown)

@@ -92,9 +92,46 @@ def test_what_two_readers_could_take_for_two_people_is_refused(value: str) -> No
     assert "example" not in str(caught.value)
 
 
-def test_octets_that_are_not_utf8_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"caf\xe9 <a@x.example>", "café"),
+        ('"Hänako Y." <a@x.example>'.encode("latin-1"), "Hänako Y."),
+        ("田中 <a@x.example>".encode("shift_jis"), "田中"),
+        ("代表 <a@x.example>".encode("shift_jis"), "代表"),
+        ("山田花子 <a@x.example>".encode("iso-2022-jp"), "山田花子"),
+        ("a@x.example (Jörg)".encode("latin-1"), ""),
+        (b"a@x.example <a@x.example>", "a@x.example"),
+        (b"A@X.example <a@x.example>", "A@X.example"),
+        (b"a@x.example (c) <a@x.example> (d)", "a@x.example"),
+    ],
+)
+def test_the_address_decides_whatever_the_name_is_written_in(raw: bytes, name: str) -> None:
+    assert mailbox.read(raw) == (name, "a@x.example")
+
+
+def test_a_name_is_read_in_the_charset_of_the_text() -> None:
+    raw = "Ольга <a@x.example>".encode("koi8-r")
+    assert mailbox.read(raw, "koi8-r") == ("Ольга", "a@x.example")
+    assert mailbox.read(raw).address == "a@x.example"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"caf\xe9 <a@x.example>, <b@x.example>",
+        b"caf\xe9 b@x.example <a@x.example>",
+        b"caf\xe9@x.example",
+        b"\x1b$B <b@x.example> \x1b(B <a@x.example>",
+        b"\x1b$B;3ED <a@x.example>",
+        b"a@x.example <a@x.example> <a@x.example>",
+        b"a@x.example <b@x.example>",
+        b"a@x.example, a@x.example",
+    ],
+)
+def test_octets_of_another_charset_hide_no_second_address(raw: bytes) -> None:
     with pytest.raises(MailboxError):
-        mailbox.read(b"caf\xe9 <a@x.example>")
+        mailbox.read(raw)
 
 
 @given(st.text('ab.@<>()",;:\\ \t=?é[]', max_size=40).map(str.encode) | st.binary(max_size=60))

@@ -170,7 +170,7 @@ def _writer(content: bytes, root: Part) -> mailbox.Mailbox:
     if len(fields) != 1:
         raise HeadError("the message has no From field" if not fields else "the message has several From fields")
     try:
-        return mailbox.read(raw_value(content, fields[0]))
+        return mailbox.read(raw_value(content, fields[0]), root.hint.charset)
     except mailbox.MailboxError as error:
         raise HeadError(f"the From field is not one mailbox: {error}") from error
 

@@ -13,6 +13,7 @@ _MAX_BYTES: Final = 4_096
 _DEEPEST_COMMENT: Final = 10
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SPACE: Final = re.compile(r"[ \t]*")
+_IN_BRACKETS: Final = re.compile(rb"<([^<>]*@[^<>]*)>")
 _COMMENT_MARK: Final = re.compile(r"[^()\\]*(?:\\.[^()\\]*)*([()])")
 # Dots may stand anywhere, as in the addresses of Japanese carriers (R-ADR-03); `address.fold` checks the address later.
 _ATEXT: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
@@ -37,18 +38,16 @@ class Mailbox(NamedTuple):
     address: str
 
 
-def read(raw: bytes) -> Mailbox:
-    """Returns the mailbox in an unfolded From value.
+def read(raw: bytes, near: str = "") -> Mailbox:
+    """Returns the mailbox in an unfolded From value. `near` is the charset of the mail's first text, "" if unknown.
 
-    Raises MailboxError if the value is longer than 4096 octets, is not UTF-8, is not exactly one mailbox, or has a
-    display name that is another mail address.
+    Raises MailboxError if the value is longer than 4096 octets, is not exactly one mailbox, or has a display name that
+    is another mail address. The display name may be in another charset than UTF-8; the address may not.
     """
     if len(raw) > _MAX_BYTES:
         raise MailboxError("it is too long")
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise MailboxError("it holds octets that are not UTF-8") from error
+    text = words.to_text(raw, "", near)
+    is_utf_8 = text.encode("utf-8", "replace") == raw
     if _CONTROL.search(text):
         raise MailboxError("it holds control characters")
     name, addr_spec, position = _mailbox(text, _skip(text, 0))
@@ -58,6 +57,8 @@ def read(raw: bytes) -> Mailbox:
         folded = address.fold(addr_spec)
     except address.AddressError as error:
         raise MailboxError(str(error)) from error
+    if not is_utf_8 and not _is_only_address(raw, addr_spec):
+        raise MailboxError("it holds octets that are not UTF-8 around more than one address")
     _refuse_borrowed(name, folded)
     return Mailbox(name, folded)
 
@@ -72,6 +73,9 @@ def _mailbox(text: str, position: int) -> tuple[str, str, int]:
         if found:
             if pieces:
                 raise MailboxError("words stand before an address without brackets")
+            after = _skip(text, found.end())
+            if text.startswith("<", after):
+                return found[0], *_in_brackets(text, after)  # `_refuse_borrowed` compares the two
             return "", found[0], found.end()
         word = _WORD.match(text, position)
         if word is None:
@@ -82,6 +86,14 @@ def _mailbox(text: str, position: int) -> tuple[str, str, int]:
             pieces.append(" ")
         position = after
     raise MailboxError("it holds no address")
+
+
+def _is_only_address(raw: bytes, addr_spec: str) -> bool:
+    """Whether a program that does not know the charset reads the same address in the octets."""
+    in_brackets = _IN_BRACKETS.findall(raw)
+    if not addr_spec.isascii() or (not in_brackets and raw.count(b"@") != 1):
+        return False
+    return not in_brackets or [found.strip() for found in in_brackets] == [addr_spec.encode("ascii")]
 
 
 def _in_brackets(text: str, position: int) -> tuple[str, int]:

@@ -3,13 +3,15 @@
 import re
 from typing import Final
 
+from relay.core.mail import words
 from relay.core.mail.mime import Part, raw_value
 
 MAX_IDS: Final = 50
 _FIRST_IDS: Final = 10
 # Old programs fold inside an id, so white space is not part of an id. The longest id is as long as the longest line
 # (RFC 5322 §2.1.1).
-_ID: Final = re.compile(rb"<([^<>]{1,998})>")
+# An id without brackets, as some programs write it, is recognized by its at sign. Quotes and brackets end it.
+_ID: Final = re.compile(rb"<([^<>]{1,998})>|(?<![^\s,;<>()\"'])([^\s,;<>()\"'@]{1,900}+@[^\s,;<>()\"'@]{1,900}+)")
 
 
 def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
@@ -22,8 +24,15 @@ def ids(content: bytes, root: Part, *names: str) -> tuple[str, ...]:
     for name in names:
         for field in root.fields:
             if field.name == name:
-                for match in _ID.findall(raw_value(content, field)):
-                    found[b"".join(match.split()).decode("utf-8", "replace")] = None
+                for match in _ID.finditer(_plain(raw_value(content, field))):
+                    found[b"".join((match[1] or match[2]).split()).decode("utf-8", "replace")] = None
     found.pop("", None)
     listed = tuple(found)
     return listed if len(listed) <= MAX_IDS else listed[:_FIRST_IDS] + listed[_FIRST_IDS - MAX_IDS :]
+
+
+def _plain(raw: bytes) -> bytes:
+    """Returns the value with its encoded words decoded, and with the brackets that a program wrote as entities."""
+    if b"=?" in raw:
+        raw = words.decode(raw).encode("utf-8", "replace")
+    return raw.replace(b"&lt;", b"<").replace(b"&gt;", b">") if b"&" in raw else raw
