@@ -12,7 +12,7 @@ from relay.core.identify import Writer
 from relay.core.mail import encodings
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
-from relay.core.policy.content import ContentFinding, of_attachments, of_text
+from relay.core.policy.content import ContentFinding, of_attachments, of_pixels, of_text
 from relay.core.policy.content.reading import SUBJECT
 from tests.support import scores
 from tests.support.mail_builder import mail
@@ -66,7 +66,7 @@ def look(golden: dict[str, Any], **changes: Any) -> Seen:
         policy=mail_case.policy,
         now=mail_case.now,
     )
-    in_text = of_text(case) if case.by_seller else ()
+    in_text = of_text(case) if case.by_seller else of_pixels(case)
     return Seen(case, (*of_attachments(case), *in_text))
 
 

@@ -73,6 +73,14 @@ _PRECEDENCE: Final = {
     "list": Automatic.BULK,
     "junk": Automatic.BULK,
 }
+_RECEIPTS: Final = frozenset(
+    {
+        "message/disposition-notification",
+        "message/global-disposition-notification",
+        "message/delivery-status",
+        "message/global-delivery-status",
+    }
+)
 _MARKERS: Final = _REPLY_FIELDS | _BULK_FIELDS | {"auto-submitted", "precedence"}
 
 
@@ -131,9 +139,9 @@ def operator_marks(content: bytes) -> tuple[str, ...]:
 def automatic(content: bytes, root: Part) -> Automatic:
     """Returns whether a program wrote the message (RFC 3834 §5, R-POL-14).
 
-    Receipts and delivery reports (`multipart/report`) count as replies.
+    Receipts and delivery reports count as replies.
     """
-    if root.content_type == "multipart/report":
+    if root.content_type == "multipart/report" or is_receipt(root):
         return Automatic.REPLY
     found = Automatic.NO
     for field in root.fields:
@@ -143,6 +151,22 @@ def automatic(content: bytes, root: Part) -> Automatic:
                 return said
             found = found if said is Automatic.NO else said
     return found
+
+
+def is_receipt(root: Part) -> bool:
+    """Returns whether the message is a read receipt or a delivery receipt (RFC 8098, RFC 3464, RFC 6533).
+
+    A mailing list or a gateway may have put the report into another multipart. A forwarded receipt does not count: a
+    person who forwards a report attaches it as a message, or attaches its parts.
+    """
+    if root.content_type == "multipart/report":
+        names = {
+            f"message/{root.params.get('report-type', '').lower()}",
+            *(part.content_type for part in root.children),
+        }
+        return not names.isdisjoint(_RECEIPTS)
+    is_alone = not root.path and root.content_type in _RECEIPTS
+    return is_alone or (root.content_type.startswith("multipart/") and any(map(is_receipt, root.children)))
 
 
 def _said(name: str, word: str) -> Automatic:

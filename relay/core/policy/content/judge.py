@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from relay.core.mail.edits import merge_ranges
@@ -74,11 +75,31 @@ def of_text(case: Case) -> Iterator[ContentFinding]:
     return _TextJudge(case).findings()
 
 
+def of_pixels(case: Case) -> Iterator[ContentFinding]:
+    """Yields the tracking pixels in a buyer's mail, to be cut out (R-REW-07).
+
+    The buyer's mail program may have added the pixel, so the policy's action for sellers does not apply. Only HTML with
+    a picture is parsed.
+    """
+    owner = PairDomains(contacts.own_addresses(case), hosts.allowed(case))
+    for part, source in reading.html_sources(case):
+        if clues.first((r"<img\b",), source):
+            pixels = [hit for hit in markup.found(source, owner) if hit.code is ReasonCode.TRACKING_PIXEL]
+            for number, hit in enumerate(sorted(pixels, key=lambda hit: hit.start)):
+                whole = not hit.end or number >= _MOST_CUTS
+                yield ContentFinding(ContentAction.STRIP, _reason(part, hit), _strip(part, hit, whole=whole))
+
+
 def weighed(findings: Iterable[ContentFinding]) -> Iterator[Finding]:
-    """Yields the findings in the form that `decide` weighs."""
+    """Yields the findings in the form that `decide` weighs.
+
+    A tracking pixel that is cut out is also a reason of the verdict, so that the event of the message names it
+    (R-REW-07).
+    """
     for one in findings:
         if found := acting(one.action, one.reason, one.strip):
-            yield found
+            is_cut_pixel = one.action is ContentAction.STRIP and one.reason.code is ReasonCode.TRACKING_PIXEL
+            yield replace(found, reasons=(Reason(code=one.reason.code),)) if is_cut_pixel else found
 
 
 def contradicts(case: Case, found: AbstractSet[ReasonCode]) -> bool:
@@ -168,13 +189,13 @@ class _TextJudge:
                 if hit.end <= cut_to:
                     continue  # an earlier cut removes this place too
                 cuts += 1
-                strip, cut_to = _strip(text, hit, whole=not hit.end or cuts > _MOST_CUTS), hit.end
+                strip, cut_to = _strip(text.part, hit, whole=not hit.end or cuts > _MOST_CUTS), hit.end
                 if strip.end is None:
                     cut_to = len(text.source)
             elif action is ContentAction.ALLOW or (hit.code, hit.value) in self._reported:
                 continue
             self._reported.add((hit.code, hit.value))
-            yield ContentFinding(action, _reason(text, hit), strip)
+            yield ContentFinding(action, _reason(text.part, hit), strip)
 
     def _action(self, code: ReasonCode) -> ContentAction:
         return _setting(self._content, code).action_for(self._kind)
@@ -198,23 +219,23 @@ def _setting(content: Content, code: ReasonCode) -> ActionByKind:
     }[code]
 
 
-def _reason(text: Text, hit: Hit) -> Reason:
+def _reason(part: str, hit: Hit) -> Reason:
     name = _VALUE_NAMES[hit.code]
     return Reason(
         code=hit.code,
-        span=Span(part=text.part, start=hit.start, end=hit.end),
+        span=Span(part=part, start=hit.start, end=hit.end),
         values=((name, hit.value),) if name and hit.value else (),
     )
 
 
-def _strip(text: Text, hit: Hit, *, whole: bool) -> Strip:
+def _strip(part: str, hit: Hit, *, whole: bool) -> Strip:
     """Returns the place to cut out for a hit.
 
     With `whole` it is the whole part, because the place of the hit is not known or there are too many places.
     """
     if whole:
-        return Strip(part=text.part, code=hit.code, name=hit.value)
-    return Strip(part=text.part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
+        return Strip(part=part, code=hit.code, name=hit.value)
+    return Strip(part=part, code=hit.code, name=hit.value, start=hit.start, end=hit.end)
 
 
 def _in_text(text: Text, seen: _Seen, owner: PairDomains, known: tuple[str, ...]) -> Iterator[Hit]:

@@ -36,7 +36,7 @@ _HIDDEN: Final = re.compile(
     display \s* : \s* none
     | visibility \s* : \s* hidden
     | opacity \s* : \s* 0 (?! [.\d]* [1-9] )
-    | (?<! [-\w] ) (?: width | height ) \s* : \s* [0-3] (?:px)? \s* (?: ; | ! | \Z )
+    | (?<! [-\w] ) (?: max- )? (?: width | height ) \s* : \s* [0-3] (?:px)? \s* (?: ; | ! | \Z )
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -109,6 +109,13 @@ def read(case: Case) -> list[Text]:
     return [subject, *(_of_part(case, part, is_answer=is_answer) for part in _written(case.root))]
 
 
+def html_sources(case: Case) -> Iterator[tuple[str, str]]:
+    """Yields the path and the decoded HTML of each HTML part of the message."""
+    for part in _written(case.root):
+        if declared_kind(part) is BodyKind.HTML:
+            yield part.path, textbody.read(case.incoming.content[part.body_start : part.end], part).text[:_MOST_CHARS]
+
+
 def _written(root: Part) -> Iterator[Part]:
     return (
         part
