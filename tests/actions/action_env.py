@@ -144,7 +144,11 @@ Run = Callable[[Actor, ActionEnv], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Case:
-    """One use of an action. `owner` is the party that may do it too, None for the staff alone."""
+    """One use of an action.
+
+    `logged` is empty for an action that only reads what anybody may see. `owner` is the party that may do it too, None
+    for the staff alone.
+    """
 
     action: Callable[..., object]
     right: Right
@@ -175,6 +179,13 @@ CASES: Sequence[Case] = (
         lambda actor, env: parties.put(
             actor, env.services, env.marketplace, Role.BUYER, "B1", PartyUpdate(mailbox=MOVED, display_name="Hana")
         ),
+    ),
+    Case(
+        parties.masked_mailbox,
+        Right.PUT_PARTIES,
+        [],
+        lambda actor, env: parties.masked_mailbox(actor, env.services, env.seller),
+        Role.SELLER,
     ),
     Case(
         parties.set_product_support,

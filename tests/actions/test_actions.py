@@ -55,7 +55,7 @@ async def test_each_action_is_logged_with_its_actor_and_way(env: ActionEnv) -> N
         await case.run(DANA, env)
         entries = (await env.market.store.audit_log.newest(limit=1_000))[: -len(before) or None]
         assert sorted(one.action for one in entries) == sorted(case.logged), named(case)
-        assert {(one.actor, one.way) for one in entries} == {("dana", Way.COMMAND_LINE)}, named(case)
+        assert all((one.actor, one.way) == ("dana", Way.COMMAND_LINE) for one in entries), named(case)
         assert all(one.at == env.market.clock.now() for one in entries)
         assert {one.marketplace_id for one in entries} <= {"market", None}
         is_of_all = case.action.__module__.endswith(".queue")  # the queue is the whole installation's
@@ -94,9 +94,9 @@ async def test_a_party_may_do_what_its_link_offers(env: ActionEnv) -> None:
         if case.owner is not None:
             party = env.buyer if case.owner is Role.BUYER else env.seller
             await case.run(Actor.party(party.id, case.right, Way.LINK), env)
-            newest = (await env.market.store.audit_log.newest(limit=1))[0]
-            assert (newest.actor, newest.way) == (party.id, Way.LINK), named(case)
-            assert newest.action in case.logged
+            newest = await env.market.store.audit_log.newest(limit=1 if case.logged else 0)
+            assert all((one.actor, one.way) == (party.id, Way.LINK) for one in newest), named(case)
+            assert {one.action for one in newest} <= set(case.logged)
 
 
 async def test_an_author_cannot_release_a_message_that_a_scanner_holds(tmp_path: Path) -> None:  # R-IN-09
