@@ -60,7 +60,10 @@ class Attempt(Protocol):
     ) -> None: ...
 
     def place(self, address: str) -> bool:
-        """Takes a place at the IP address of a server. Returns True, or False without waiting if no place is free."""
+        """Takes a place at the IP address of a server. Returns True, or False without waiting if no place is free.
+
+        With True the place at another address is given back.
+        """
         ...
 
     def own_work(self) -> AbstractContextManager[None]:
@@ -89,7 +92,7 @@ class Attempt(Protocol):
         ...
 
     def timed_out(self) -> None:
-        """Reports that the server at the address of the last `place` did not answer in time."""
+        """Reports that the server at the address of the last place did not answer in time."""
         ...
 
     def ended(self, delivery: Delivery) -> None:

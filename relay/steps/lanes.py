@@ -425,20 +425,37 @@ class ItemInHand:
         for lane in lanes:
             self._use_memory_of(lane)
 
-    def may_use_memory_of(self, lane: _Lane) -> bool:
-        """Counts the item's memory in the share of the lane, and returns True.
-
-        Returns False if the share has no room for it.
-        """
-        if not self.memory_bytes or lane in self.memory_lanes:
-            return True
-        if not self._fits(lane, self.memory_bytes):
-            return False
-        self._use_memory_of(lane)
-        return True
+    def has_memory_in(self, lane: _Lane) -> bool:
+        """Returns whether the lane's share of the memory has room for the content of the item."""
+        return not self.memory_bytes or lane in self.memory_lanes or self._fits(lane, self.memory_bytes)
 
     def _fits(self, lane: _Lane, size_bytes: int) -> bool:
         return not lane.memory_bytes or lane.memory_bytes + size_bytes <= self.owner.memory.share_bytes
+
+    def move_to(self, address: _Lane) -> None:
+        """Takes a place and memory in the lane of a server's address, and gives back those at other addresses.
+
+        The lanes of the item contain the address of an earlier attempt. The DNS of the domain may lead to another one
+        now, and an attempt there must not take places and memory from the mail to that server.
+        """
+        for lane in [lane for lane in self.lanes if lane.kind == "address" and lane is not address]:
+            self.lanes.remove(lane)
+            lane.items -= 1
+            if lane in self.places:
+                self.places.remove(lane)
+                lane.running -= 1
+            if lane in self.memory_lanes:
+                self.memory_lanes.remove(lane)
+                lane.memory_bytes -= self.memory_bytes
+        address.running += 1
+        self.places.append(address)
+        if address not in self.lanes:
+            address.items += 1
+            self.lanes.append(address)
+        if self.memory_bytes and address not in self.memory_lanes:
+            self._use_memory_of(address)
+        if self.owner.queued:
+            self.owner.pump()
 
     def _use_memory_of(self, lane: _Lane) -> None:
         lane.memory_bytes += self.memory_bytes
@@ -511,6 +528,7 @@ class LaneAttempt:
         self._timeout = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._at: _Lane | None = None
+        self._at_since_s = 0.0
         self.may_be_accepted = False
 
     async def __aenter__(self) -> Self:
@@ -544,23 +562,24 @@ class LaneAttempt:
         if in_hand.path.routed:
             return True
         lane = owner.shared_lane("address", _network(address))
-        in_hand.path.address = self._at = lane
+        in_hand.path.address = lane
         if lane in in_hand.places:
+            self._begin_at(lane)
             return True
         closed_s = lane.closed_until_s - owner.clock.monotonic_s()
         if closed_s > 0:
             self.again_s = max(self.again_s, closed_s)
             return False
-        if lane.running >= lane.window or not in_hand.may_use_memory_of(lane):
+        if lane.running >= lane.window or not in_hand.has_memory_in(lane):
             return False
         if lane.state is LaneState.SLOW and not owner.count_as_slow(in_hand):
             return False
-        lane.running += 1
-        in_hand.places.append(lane)
-        if lane not in in_hand.lanes:
-            lane.items += 1
-            in_hand.lanes.append(lane)
+        in_hand.move_to(lane)
+        self._begin_at(lane)
         return True
+
+    def _begin_at(self, lane: _Lane) -> None:
+        self._at, self._at_since_s = lane, asyncio.get_running_loop().time()
 
     @contextmanager
     def own_work(self) -> Iterator[None]:
@@ -577,6 +596,7 @@ class LaneAttempt:
         finally:
             took_s = loop.time() - paused_s
             self._began_s += took_s
+            self._at_since_s += took_s
             if until_s is not None:
                 timeout.reschedule(until_s + took_s)
             if timer is not None and not self._in_hand.late:
@@ -599,11 +619,21 @@ class LaneAttempt:
 
     def ended(self, delivery: Delivery) -> None:
         if delivery.timed_out:
-            self.timed_out()
+            if not self._timeout.expired() or self._used_most_time():
+                self.timed_out()
         elif delivery.code and self._at is not None:
-            self._owner.answered(self._at, late=self._in_hand.late)
+            self._owner.answered(self._at, late=self._in_hand.late and self._used_most_time())
         if self._is_alone:
             self._in_hand.ended(delivery)
+
+    def _used_most_time(self) -> bool:
+        """Returns whether the attempt has been at the present address for at least half of its time.
+
+        The MX records of a domain may name servers of others. If the first server uses up the time of the attempt, the
+        next one is not slow.
+        """
+        now_s = asyncio.get_running_loop().time()
+        return 2 * (now_s - self._at_since_s) >= now_s - self._began_s
 
     def _turn_slow(self) -> None:
         in_hand, owner, loop = self._in_hand, self._owner, asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """The lanes: how many items each destination may have in hand, and how that follows from the answers of its servers."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -266,6 +267,91 @@ async def test_the_domains_behind_one_address_share_its_lane(lanes: ProcessLanes
     first.leave()
     assert lanes.room("a.two.example") == 0, "the address is closed"
     assert lanes.room("a.three.example") == 1
+
+
+OF_ANOTHER = "192.0.2.9"
+"""The address of a server to which the MX records of a hostile domain lead, after a server that takes its time."""
+
+
+async def known(lanes: ProcessLanes) -> None:
+    """Delivers to the domain of that server, until its lanes are open."""
+    for _ in range(4):
+        in_hand = lanes.take("good.example")
+        assert await in_hand.turn() == 0
+        attempt = lanes.attempt("good.example")
+        assert attempt.place(OF_ANOTHER)
+        attempt.ended(ACCEPTED)
+        in_hand.ended(ACCEPTED)
+        in_hand.leave()
+
+
+@pytest.mark.parametrize("delivery", [SILENT, LATER, ACCEPTED])
+async def test_a_server_is_not_blamed_for_the_time_of_another(delivery: Delivery) -> None:  # R-OUT-01, R-OUT-02
+    is_cut = delivery is SILENT
+    limits = replace(LIMITS, slow_after_s=0.1, attempt_s=0.25 if is_cut else 600)
+    lanes = ProcessLanes(limits, ManualClock(), CountingObserver())
+    await known(lanes)
+    hostile = lanes.take("a.tar.example")
+    assert await hostile.turn() == 0
+    attempt = lanes.attempt("a.tar.example")
+    with contextlib.suppress(TimeoutError):
+        async with attempt:
+            assert attempt.place("192.0.2.1")
+            await asyncio.sleep(0.2)
+            assert attempt.place(OF_ANOTHER)
+            if is_cut:
+                await asyncio.Event().wait()
+    attempt.ended(delivery)
+    hostile.ended(delivery)
+    hostile.leave()
+    assert lanes.room("good.example") == 32
+
+
+@pytest.mark.parametrize("delivery", [SILENT, LATER])
+async def test_a_server_that_was_not_asked_is_neither_blamed_nor_opened(
+    lanes: ProcessLanes, clock: ManualClock, delivery: Delivery
+) -> None:  # R-OUT-01, R-OUT-02
+    await known(lanes)
+    first, hostile = lanes.take("good.example"), lanes.take("a.tar.example")
+    assert await first.turn() == 0
+    attempt = lanes.attempt("good.example")
+    assert attempt.place(OF_ANOTHER)
+    attempt.ended(SILENT)
+    first.ended(None)
+    first.leave()
+    assert await hostile.turn() == 0
+    attempt = lanes.attempt("a.tar.example")
+    assert attempt.place("192.0.2.1")
+    if delivery is SILENT:
+        attempt.timed_out()
+    assert not attempt.place(OF_ANOTHER), "its lane is closed for 60 seconds"
+    attempt.ended(delivery)
+    hostile.ended(delivery)
+    hostile.leave()
+    assert lanes.room("good.example") == 0
+    clock.forward(60)
+    assert lanes.room("good.example") == 1
+
+
+async def test_a_domain_whose_dns_leads_elsewhere_leaves_its_earlier_server(lanes: ProcessLanes) -> None:  # R-OUT-01
+    await known(lanes)
+    domains = [f"{number}.example" for number in range(8)]
+    for domain in domains:
+        hostile = lanes.take(domain)
+        assert await hostile.turn() == 0
+        assert lanes.attempt(domain).place(OF_ANOTHER)
+        hostile.ended(LATER)
+        hostile.leave()
+    for domain in domains:
+        hostile = lanes.take(domain)
+        assert await hostile.turn() == 0
+        if domain == domains[0]:
+            hostile.take_memory(BIG)
+        assert lanes.attempt(domain).place(f"192.0.2.1{domain[0]}")
+    assert lanes.room("good.example") == 32
+    good = lanes.take("good.example")
+    assert await asyncio.wait_for(good.turn(), 1) == 0
+    good.take_memory(BIG)
 
 
 async def test_a_lane_that_closes_puts_off_those_that_wait_for_a_turn(lanes: ProcessLanes) -> None:  # R-OUT-02
