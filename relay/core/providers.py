@@ -59,6 +59,13 @@ _SUFFIXES: Final[dict[str, str]] = {
 }
 MAIL_DOMAINS: Final = MAILBOX_PROVIDERS | frozenset(_SUFFIXES)
 """Domains of providers, which stand unsealed in the store and in the log."""
+_OF_CUSTOMERS: Final = ".mail.protection.outlook.com"
+"""The end of the names of Microsoft's hosts whose first part is the domain of a customer, as in `shop-example`."""
+
+
+def is_host_of_provider(name: str) -> bool:
+    """Returns whether a host belongs to a listed provider and is not named after a customer."""
+    return host_class(name) not in {"", "other"} and not name.lower().rstrip(".").endswith(_OF_CUSTOMERS)
 
 
 def host_class(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from relay.core.providers import host_class
+from relay.core.providers import is_host_of_provider
 
 MASK: Final = "***"
 _SIGN: Final = r"[^\s<>()\[\]\"',;:@＠「」（）【】［］、。：；]"
@@ -21,7 +21,7 @@ _NAMES: Final = (
 )
 _NAMED: Final = re.compile(_NAMES)
 _MAY_NAME: Final = re.compile(r"\.[A-Za-z][\w-]|(?:\.\d+){3}|:[^ ]*:|://")
-_BEFORE_PATH: Final = re.compile(r"[^/:?#]*")
+_HOST_AND_REST: Final = re.compile(r"\A([^/:?#]*)(.*)", re.DOTALL)
 _HOST: Final = re.compile(f"<[^>]*>|{_NAMES}")
 """Angle brackets mostly contain an address, or the rest of one."""
 _ADDRESS_MASK: Final = "[address]"
@@ -88,7 +88,8 @@ def public_answer(text: str) -> str:
 def without_hosts(text: str) -> str:
     """Returns a text, of at most 500 characters, with `[host]` for each IP address, and each host and URL of others.
 
-    Hosts of the providers with which the relay comes stay, for their names say nothing about a person.
+    Hosts of the providers with which the relay comes stay, for their names say nothing about a person; so do URLs there
+    that name no other host.
     """
     if not _MAY_NAME.search(text):  # as in most answers
         return text
@@ -96,8 +97,9 @@ def without_hosts(text: str) -> str:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    name = _BEFORE_PATH.match(found[0].partition("://")[2] or found[0])
-    return found[0] if name is not None and host_class(name[0]) not in {"", "other"} else "[host]"
+    address = found[0].partition("://")[2] or found[0]
+    name, rest = _HOST_AND_REST.findall(address)[0]
+    return found[0] if is_host_of_provider(name) and not _MAY_NAME.search(rest) else "[host]"
 
 
 def _words(addresses: Iterable[str]) -> set[str]:

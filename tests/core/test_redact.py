@@ -42,6 +42,10 @@ def test_no_address_stays_in_a_remote_text(text: str, expected: str) -> None:
         ("see https://support.google.com/mail/?p=NoSuchUser", "see https://support.google.com/mail/?p=NoSuchUser"),
         ("Hostname=TYCP2.JPNP2.PROD.OUTLOOK.COM", "Hostname=TYCP2.JPNP2.PROD.OUTLOOK.COM"),
         ("https://gmail.com.yamada.example:25/x", "[host]"),
+        ("at yamada-example.mail.protection.outlook.com.", "at [host]."),
+        ("[YAMADA-EXAMPLE.mail.protection.OUTLOOK.com 2026]", "[[host] 2026]"),
+        ("see https://support.google.com/a/yamada.example/answer", "see [host]"),
+        ("see https://support.google.com/mail/?p=x&d=mx.yamada.example", "see [host]"),
         ("d2e1a72fcca58-7e3-123si.45 - gsmtp", "d2e1a72fcca58-7e3-123si.45 - gsmtp"),
     ],
 )
