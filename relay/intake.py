@@ -78,8 +78,8 @@ class SmtpIntake:
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
         """Returns one reply for each recipient, in order, after the commit. Raises UnavailableError.
 
-        The mail to a return path of the relay is kept as a report. The mail to other recipients is accepted as a
-        message.
+        The mail to a return path of the relay is kept as a report, once for each item. The mail to other recipients is
+        accepted as a message.
         """
         returned = {a: item_id for a in incoming.rcpt_to if (item_id := self._returned_item(a.rpartition("@")[0]))}
         if not returned:
@@ -87,25 +87,24 @@ class SmtpIntake:
         written = tuple(address for address in incoming.rcpt_to if address not in returned)
         # Reports are written first. If the store fails after them, the client sends the whole mail again. A report may
         # then be stored twice, but a message must not.
-        alone = len(returned) == 1
-        reports = {
-            address: await self._report(replace(incoming, rcpt_to=(address,)), item_id, alone=alone)
-            for address, item_id in returned.items()
-        }
+        paths = {item_id: address for address, item_id in reversed(returned.items())}
+        for item_id, path in paths.items():
+            await self._report(replace(incoming, rcpt_to=(path,)), item_id, alone=len(paths) == 1)
         replies = iter(await flow.accept(self._services, replace(incoming, rcpt_to=written)) if written else ())
-        return [reports.get(address) or next(replies) for address in incoming.rcpt_to]
+        return [_TAKEN if address in returned else next(replies) for address in incoming.rcpt_to]
 
-    async def _report(self, incoming: Incoming, item_id: str, *, alone: bool) -> Reply:
-        """Keeps a mail to one return path, and returns 250 whatever the mail says. Raises UnavailableError.
+    async def _report(self, incoming: Incoming, item_id: str, *, alone: bool) -> None:
+        """Keeps a mail to one return path. Raises UnavailableError.
 
-        `alone` is True if the transaction has no other return path among its recipients.
+        `alone` is True if the transaction names no other item among its recipients. Only then the mail may be an
+        automatic reply, because no program answers several messages in one transaction.
         """
         opened = await bounces.read(self._services, incoming, item_id)
         if opened is not None:
             to_alias = replace(incoming, rcpt_to=(opened.answers,), return_path=incoming.rcpt_to[0])
-            if not opened.answers or not await flow.accept_reply(self._services, to_alias):
+            is_reply = alone and opened.answers and await flow.accept_reply(self._services, to_alias)
+            if not is_reply:
                 await bounces.keep(self._services, incoming, opened, alone=alone)
-        return _TAKEN
 
     def _returned_item(self, local_part: str) -> str | None:
         """Returns the id of the item of which a recipient is the return path; None for any other recipient."""

@@ -333,6 +333,30 @@ async def test_a_proven_automatic_reply_is_relayed_as_if_it_had_come_to_the_alia
     assert (first.state, second.state) == (MessageState.ACCEPTED, MessageState.RETURNED)
 
 
+async def test_the_forms_of_one_return_path_are_one_report(market: MarketEnv) -> None:  # R-IN-05, R-OUT-04
+    mail = await sent(market)
+    path = mail.mail_from
+    forms = [path[:4] + path[4:length].upper() + path[length:] for length in range(4, 30)]
+    answers = await market.send_raw(delivery_report(path), "", *forms, client_ip=MX_IP)
+    assert {answer.code for answer in answers} == {250}
+    assert len(answers) == len(forms) > len(set(forms)) > 1
+    assert [event.type for event in await history(market, mail)] == [EventType.BOUNCED]
+
+
+async def test_an_automatic_reply_answers_one_message(market: MarketEnv) -> None:  # R-POL-14
+    mails = [await sent(market), await sent(market)]
+    use_dns(market, {"phone.example": ALLOWED})
+    reply = f"From: {BUYER}\r\nSubject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nAway\r\n".encode()
+    paths = [mail.mail_from for mail in mails]
+    await market.send_raw(reply, BUYER, *paths, client_ip=OTHER_IP, trusted=False)
+    assert await market.deliver_due() == []
+    for mail in mails:
+        [event] = await history(market, mail)
+        assert dict(event.data)["outcome"] == "auto_reply"
+    await market.send_raw(reply, BUYER, paths[0], paths[0].upper(), client_ip=OTHER_IP, trusted=False)
+    assert [one.rcpt_to for one in await market.deliver_due()] == [SELLER]
+
+
 async def test_a_person_who_writes_to_the_return_path_reaches_nobody(market: MarketEnv) -> None:
     mail = await sent(market)
     use_dns(market, {"phone.example": ALLOWED})
