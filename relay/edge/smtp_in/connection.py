@@ -13,6 +13,7 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar, cast
 
 import structlog
@@ -388,7 +389,9 @@ class Connection(SMTP):
         Raises Hangup if the client has disconnected or is too slow, or the session must end.
         """
         self._write()
-        piece = await self._limited(idle_s, self._send_and_read)
+        if self._writer.transport.get_write_buffer_size():
+            await self._limited(idle_s, self._writer.drain)
+        piece = await self._limited(idle_s, partial(self._reader.read, _CHUNK))
         if not piece:
             raise Hangup("connection_lost")
         self._buffer += piece
@@ -396,10 +399,6 @@ class Connection(SMTP):
             self._progress_bytes += len(piece)
             if self._progress_bytes >= _PROGRESS_BYTES:
                 self.note_progress()
-
-    async def _send_and_read(self) -> bytes:
-        await self._writer.drain()
-        return await self._reader.read(_CHUNK)
 
     async def _read_line(self, most: int = _LINE_BYTES) -> str:
         """Returns the next line of at most `most` bytes without its line end.
