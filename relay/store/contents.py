@@ -162,10 +162,10 @@ def _seal(
     content_id: str, holder_id: str, original: bytes, parts: list[tuple[str, bytes]], vault: Vault, holder: Key
 ) -> SealedContents:
     secret = vault.entropy(KEY_BYTES)
-    key = vault.key(secret)
+    sealed = vault.key(secret).seal_all([(identity("body", content_id, part), plain) for part, plain in parts])
     return SealedContents(
         key=(content_id, holder_id, holder.seal(identity("message_key", content_id), secret)),
-        bodies=[(content_id, part, key.seal(identity("body", content_id, part), plain)) for part, plain in parts],
+        bodies=[(content_id, part, value) for (part, _), value in zip(parts, sealed, strict=True)],
         hash=content_hash(secret, original),
     )
 

@@ -61,8 +61,18 @@ class Key:
         self._entropy = entropy
 
     def seal(self, row: bytes, plain: bytes) -> bytes:
-        nonce = self._entropy(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, row)
+        return self.seal_all([(row, plain)])[0]
+
+    def seal_all(self, values: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+        """Returns the encrypted values; each is given as its row and its plain octets.
+
+        The nonces are drawn from the system together, because the interpreter changes to another thread at each draw.
+        """
+        drawn = self._entropy(_NONCE_BYTES * len(values))
+        nonces = [drawn[at : at + _NONCE_BYTES] for at in range(0, len(drawn), _NONCE_BYTES)]
+        return [
+            nonce + self._cipher.encrypt(nonce, plain, row) for nonce, (row, plain) in zip(nonces, values, strict=True)
+        ]
 
     def open(self, row: bytes, sealed: bytes) -> bytes:
         try:
