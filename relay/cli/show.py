@@ -1,5 +1,6 @@
 """Prints data: a table or a list of values for people, or JSON for programs."""
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -36,7 +37,9 @@ def one(found: Row, *, as_json: bool) -> None:
 
 
 def _json(found: object) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    # JSON need not escape the control characters above U+007F, and some terminals obey them.
+    click.echo("".join(char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text))
 
 
 def _table(found: Sequence[Row]) -> None:

@@ -58,6 +58,14 @@ def masked(address: str) -> str:
     return f"{local[0]}…{last}@{domain}"
 
 
+def visible(text: str) -> str:
+    """Returns a text with `[U+202E]` for a character that is not shown, or that changes how others are shown.
+
+    An address may have such characters, so that it looks like another address.
+    """
+    return "".join(char if char.isprintable() else f"[U+{ord(char):04X}]" for char in text)
+
+
 def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
     """Returns another server's text as one line of printable ASCII without addresses, of at most `limit` characters.
 

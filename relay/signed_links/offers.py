@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from relay.actions import holds
+from relay.core import redact
 from relay.core.model.event import EventType, Mark
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -103,7 +104,7 @@ async def _sender(context: LinkContext) -> Offer:
             for state, value in offered.items()
             if sender.state is not state and not (value == "approve" and is_never_approved(context))
         ),
-        about=(("sender", sender.address), *waiting),
+        about=(("sender", redact.visible(sender.address)), *waiting),
     )
 
 

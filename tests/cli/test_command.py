@@ -1,5 +1,6 @@
 """The command as a whole: help, exit codes, and errors that are sentences (R-UI-10)."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay import __version__
-from relay.cli import VERBS, main
+from relay.cli import VERBS, main, show
 from tests.cli.conftest import Installation
 
 
@@ -50,6 +51,15 @@ def test_every_verb_that_shows_data_takes_json() -> None:
     for path, command in COMMANDS:
         if not isinstance(command, click.Group) and path not in silent:
             assert "as_json" in {option.name for option in command.params}, path
+
+
+def test_json_cannot_control_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:  # R-UI-10
+    found = {"subject": "a\x1b[2J \x9b2J \u202eb \U000e0041 利用者 é", "lines": ["\u2028"]}
+    show.one(found, as_json=True)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == found
+    assert "利用者 é" in printed
+    assert not [char for char in printed if not char.isprintable() and char != "\n"]
 
 
 def test_the_verbs_of_the_help_are_those_there_are() -> None:

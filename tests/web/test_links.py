@@ -285,6 +285,17 @@ async def test_approving_a_sender_releases_its_mail_once_however_many_click(
         assert len(released) == (1 if message.pair_id else 0)
 
 
+async def test_an_address_cannot_look_like_another_one(market: MarketEnv, web: httpx2.AsyncClient) -> None:
+    # R-SND-02: the address from right to left, a part that nobody sees, and a control character
+    seller_id = market.pair.seller.party.id
+    for hidden in ("\u202e", "\u2066", "\u200b", "\x9b"):
+        local_part = f"{hidden}moc.knab"
+        pending = await market.store.senders.put(seller_id, f"{local_part}@evil.example", SenderState.UNKNOWN)
+        page = await web.get(path(market, Purpose.SENDER, Role.SELLER, pending.id))
+        assert hidden not in page.text
+        assert f"[U+{ord(hidden):04X}]moc.knab@evil.example" in said(page)
+
+
 async def test_of_two_words_at_once_each_message_hears_one(
     market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-SND-02
