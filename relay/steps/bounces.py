@@ -27,7 +27,7 @@ from relay.core.policy.case import automatic
 from relay.core.providers import host_class
 from relay.ports import Ids, NoticeSent, OutgoingNotice, Report, ReportSource, Store, TooHeavyError
 from relay.steps import notices
-from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_split, offload
+from relay.steps.offload import MailWork, is_heavy_to_read, is_heavy_to_read_report, is_heavy_to_split, offload
 from relay.steps.reservations import Reservations
 from relay.steps.services import Services
 
@@ -68,7 +68,7 @@ async def read(services: Services, incoming: Incoming, item_id: str) -> Opened |
     work = MailWork(services.workers, incoming)
     report, head = None, None
     with contextlib.suppress(TooHeavyError):
-        report = await work.do(bounce.read, content, is_heavy=is_heavy_to_split(content))
+        report = await work.do(bounce.read, content, is_heavy=is_heavy_to_read_report(content))
         head = await _head(services.settings.mime_limits, content, work)
     answers, from_address = "", head.from_address if head else ""
     if report is None and head is not None and item.kind is ItemKind.RELAY:

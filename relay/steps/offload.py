@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final, ParamSpec, Self, TypeVar, TypeVarTuple
 
+from relay.core import bounce
 from relay.core.identify import Writer
 from relay.core.mail import encodings, filetypes
 from relay.core.mail.mime import Part
@@ -45,6 +46,9 @@ Other sessions get their turn between the steps.
 _BYTE_US: Final = 1.2
 _HTML_BYTE_US: Final = 1.5
 _FIGURE_US: Final = 8
+# The time in microseconds that Python's parser takes for a line, and for a parameter of a field, of a report.
+_REPORT_LINE_US: Final = 11
+_REPORT_PARAMETER_US: Final = 9
 _FIGURES: Final = b"0123456789"
 _ESCAPED: Final = re.compile(rb"\x1b\$[^\x1b]*+")
 _NETWORK_BITS: Final = {4: 24, 6: 64}
@@ -111,6 +115,12 @@ def is_heavy_to_split(content: bytes) -> bool:
 def is_heavy_to_read(root: Part) -> bool:
     """Returns whether reading the header of the message may take too long on the event loop."""
     return root.body_start > _HEADER_BYTES
+
+
+def is_heavy_to_read_report(content: bytes) -> bool:
+    """Returns whether reading the message as a delivery report may take too long on the event loop."""
+    head = content[: bounce.MOST_BYTES]
+    return head.count(b"\n") * _REPORT_LINE_US + head.count(b";") * _REPORT_PARAMETER_US > _STEP_US
 
 
 def is_heavy_to_judge(content: bytes, root: Part, parties: int) -> bool:

@@ -3,11 +3,24 @@
 import io
 import zipfile
 from base64 import b64encode
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
 
 import pytest
 
 from relay.core.mail.mime import MimeLimits, split
-from relay.steps.offload import is_heavy_to_judge, is_heavy_to_read, is_heavy_to_split
+from relay.steps.offload import (
+    ThreadWorkers,
+    is_heavy_to_judge,
+    is_heavy_to_read,
+    is_heavy_to_read_report,
+    is_heavy_to_split,
+)
+from tests.support.market_env import SELLER, MarketEnv
+from tests.support.reports import delivery_report
+
+A = TypeVarTuple("A")
+T = TypeVar("T")
 
 
 def packed() -> bytes:
@@ -78,3 +91,27 @@ def test_many_parts_and_a_long_header_are_heavy() -> None:
     assert is_heavy_to_split(b"\r\n--b\r\n" * 150)
     light, heavy = (split(b"Subject: " + b"a " * size + b"\r\n\r\nx", MimeLimits()) for size in (5_000, 20_000))
     assert (is_heavy_to_read(light), is_heavy_to_read(heavy)) == (False, True)
+
+
+@pytest.mark.parametrize("piece", [b"a:b\r\n", b"Status: 5.1.1\r\n\r\n", b" folded\r\n", b"a*0=b;", b'";'])
+def test_a_report_is_heavy_by_what_slows_its_parser(piece: bytes) -> None:
+    usual = delivery_report("b.x@market.example", returned="Received: by x\r\n" * 200)
+    assert not is_heavy_to_read_report(usual)
+    assert is_heavy_to_read_report(b"Content-Type: message/delivery-status; " + piece * 2_000)
+
+
+async def test_a_heavy_report_is_read_by_a_worker(market: MarketEnv) -> None:
+    used: list[str] = []
+
+    class Noted(ThreadWorkers):
+        async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
+            used.append(getattr(work, "__name__", ""))
+            return await super().run(party, content, work, *args)
+
+    market.services.workers = Noted()
+    await market.send(SELLER, market.buyer_alias)
+    path = (await market.deliver_due())[-1].mail_from
+    for more in ("", "x: y\r\n" * 2_000):
+        [reply] = await market.send_raw(delivery_report(path, text=more), "", path)
+        assert reply.code == 250
+    assert used == ["read"]

@@ -15,8 +15,11 @@ from relay.core.bounce.reasons import classify
 from relay.core.model.reason import ReasonCode
 from relay.core.providers import host_class
 
-# The report's fields come before the returned message, which may have any size and is not needed.
-_MOST_BYTES: Final = 131_072
+MOST_BYTES: Final = 131_072
+"""The size up to which a report is read.
+
+The report's fields come before the returned message, which may have any size and is not needed.
+"""
 _MOST_PARTS: Final = 30
 _MOST_BLOCKS: Final = 20
 _CONTAINER: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
@@ -66,7 +69,7 @@ def read(content: bytes) -> Bounce | None:
 
     If the report is about several recipients, the values with the worst action are returned.
     """
-    head = _GLOBAL.sub(b"message/delivery-status", content[:_MOST_BYTES])
+    head = _GLOBAL.sub(b"message/delivery-status", content[:MOST_BYTES])
     if b"delivery-status" not in head.lower() or len(_CONTAINER.findall(head)) > _MOST_PARTS:
         return None
     try:
@@ -101,7 +104,7 @@ def _returned(message: Message) -> str:
 
 def is_feedback(content: bytes) -> bool:
     """Returns whether the mail is a feedback report about unwanted mail (ARF, RFC 5965)."""
-    return _FEEDBACK.search(content, 0, _MOST_BYTES) is not None
+    return _FEEDBACK.search(content, 0, MOST_BYTES) is not None
 
 
 def _bounce(block: Message, returned: str) -> Bounce | None:
