@@ -61,7 +61,7 @@ def pass_on(content: bytes, *, footer: bool = True, strip_signatures: bool = Tru
     read = head.read_head(content, root)
     to = Role.BUYER if read.from_address == SELLER else Role.SELLER
     judged = MailCase(raw=content, to=to, from_address=read.from_address, **case)
-    judged.head = read
+    judged.head, judged.incoming = read, replace(judged.incoming, content=content)
     writer = judged.writer()
     assert isinstance(writer, Writer), writer
     verdict = decide(judged.incoming, read, root, judged.facts, writer, judged.policy, judged.now)

@@ -8,13 +8,16 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from relay.core.mail import textbody
+from relay.core.mail import encodings, filetypes, textbody
 from relay.core.mail.mime import Part
 
 _OF_KEYS: Final = re.compile(
     r"application/(?:pgp-keys|pgp-signature|(?:x-)?pkcs7-(?:signature|mime)|pkix-cert|x-x509-(?:user|ca|email)-cert)\Z"
 )
 _NAMES: Final = frozenset({"asc", "sig", "gpg", "pgp", "p7s", "p7m", "p7c", "cer", "crt"})
+_MESSAGE: Final = b"-----BEGIN PGP MESSAGE-----"
+_LOOK: Final = 2_048
+_NOTHING_ELSE: Final = frozenset({"text", "data"})
 _BEGIN: Final = "-----BEGIN PGP "
 _SIGNED_HEAD: Final = re.compile(
     r"-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?\n(?:[> \t]*[A-Za-z-]+: [^\r\n]*\r?\n)*(?:[> \t]*\r?\n)?"
@@ -59,14 +62,35 @@ def names_owner(content: bytes, root: Part) -> list[KeyMaterial]:
 
 
 def _leaf(content: bytes, part: Part) -> Iterator[KeyMaterial]:
-    kind, extension = part.content_type, part.filename.rpartition(".")[2].lower()
-    is_encrypted = bool(_ENCRYPTED.match(part.params.get("smime-type", "")))
-    is_named = "." in part.filename and extension in _NAMES
-    if not is_encrypted and (is_named or _OF_KEYS.match(kind)):
+    kind = part.content_type
+    if _is_named_key(part) and not _is_encrypted(content, part):
         yield KeyMaterial(part.path, None, None)
     elif kind.startswith("text/") and _may_hold_armour(content, part):
         text = textbody.read(content[part.body_start : part.end], part).text
         yield from (KeyMaterial(part.path, start, end, not is_key) for start, end, is_key in _armour(text))
+
+
+def is_key(content: bytes, part: Part) -> bool:
+    """Whether the part is a key or a signature by its name or type, and its content is nothing else."""
+    if not _is_named_key(part) or _is_encrypted(content, part):
+        return False
+    head = encodings.decode(content[part.body_start : min(part.end, part.body_start + _LOOK)], part.encoding)
+    return filetypes.sniff(head[: filetypes.SNIFFED]) in _NOTHING_ELSE
+
+
+def _is_named_key(part: Part) -> bool:
+    extension = part.filename.rpartition(".")[2].lower()
+    if "." in part.filename:
+        return extension in _NAMES
+    return bool(_OF_KEYS.match(part.content_type))
+
+
+def _is_encrypted(content: bytes, part: Part) -> bool:
+    """Whether only the reader can see whom the content names."""
+    if _ENCRYPTED.match(part.params.get("smime-type", "")):
+        return True
+    head = encodings.decode(content[part.body_start : min(part.end, part.body_start + _LOOK)], part.encoding)
+    return _MESSAGE in head
 
 
 def _may_hold_armour(content: bytes, part: Part) -> bool:

@@ -122,7 +122,7 @@ def _structured(content: bytes, field: HeaderField, root: Part) -> bytes | None:
     is_type = field.name == "content-type"
     if is_type and not mime.read_type(raw_value(content, field)):
         return None
-    is_disputed = is_type and words.are_disputed(raw_value(content, field))
+    is_disputed = words.are_disputed(raw_value(content, field))
     if b"(" not in value and _is_plain(value) and not is_disputed:
         return value if value[:1] in b" \t" else b" " + value
     kind = root.content_type if is_type else root.disposition

@@ -5,11 +5,15 @@ The extension of the name must be on the policy's list, and the content must be 
 octets of an attachment are decoded if they suffice.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from relay.core.mail import encodings, filetypes, mime
+from relay.core.mail import encodings, filetypes, mime, textbody, uuencoded
+from relay.core.mail.key_material import is_key
+from relay.core.mail.message_texts import is_added_by_program, message_texts
 from relay.core.mail.mime import MimeError, MimeLimits, Part
+from relay.core.mail.uuencoded import UuFile
 from relay.core.model.policy import Attachments
 from relay.core.model.reason import ReasonCode
 from relay.core.policy.content import archives, filenames
@@ -17,8 +21,11 @@ from relay.core.policy.content.archives import Budget, UnreadableArchiveError
 
 _DEEPEST: Final = 2
 """The deepest nesting that is examined, both of archives in archives and of messages in messages."""
-_SIGNATURES: Final = frozenset(
-    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_ENCODED: Final = frozenset({"base64", "quoted-printable"})
+_UU_SIGN: Final = uuencoded.SIGN.encode("ascii")
+# Markup that does something when the piece of a text is opened as a file.
+_ACTIVE: Final = re.compile(
+    rb"<\s*(?:script|form|iframe|object|embed|meta)\b|\bon[a-z]{3,20}\s*=|javascript:", re.IGNORECASE
 )
 _REPORTS: Final = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
 _MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
@@ -36,6 +43,8 @@ class Fault(NamedTuple):
     code: ReasonCode
     path: str
     name: str
+    start: int | None = None
+    end: int | None = None
 
 
 class _File(NamedTuple):
@@ -56,6 +65,9 @@ def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) 
     for part in found:
         if code := judging.of_part(content, part, 0):
             yield Fault(code, part.path, _shown(part))
+    for part, file in _uuencoded(content, root):
+        if code := judging.of_file(file.name, file.octets):
+            yield Fault(code, part.path, filenames.shown(file.name), file.start, file.end)
     sizes = sorted(((_decoded_size(content, part), part) for part in found), key=lambda pair: -pair[0])
     total = sum(size for size, _ in sizes)
     for size, part in sizes:
@@ -66,14 +78,32 @@ def faults(content: bytes, root: Part, policy: Attachments, *, may_strip: bool) 
 
 
 def _attachments(content: bytes, root: Part) -> Iterator[Part]:
-    return (part for part in root.walk() if not part.children and _is_attachment(content, part))
+    texts = {part.path for part in message_texts(root, with_signed=True)}
+    return (
+        part for part in root.walk() if not part.children and part.path not in texts and _is_attachment(content, part)
+    )
+
+
+def _uuencoded(content: bytes, root: Part) -> Iterator[tuple[Part, UuFile]]:
+    """Yields the uuencoded files in all texts, with the text's part."""
+    for part in root.walk():
+        if part.children or not part.content_type.startswith("text/"):
+            continue
+        octets = content[part.body_start : part.end]
+        if part.encoding in _ENCODED:
+            octets = encodings.decode(octets, part.encoding)
+        if _UU_SIGN in octets or b"\0" in octets:
+            text = textbody.read(content[part.body_start : part.end], part).text
+            yield from ((part, file) for file in uuencoded.files(text) if uuencoded.is_file(text, file))
 
 
 def _is_attachment(content: bytes, part: Part) -> bool:
     kind = part.content_type
     if kind.startswith("text/"):
+        if is_added_by_program(part):
+            return bool(_ACTIVE.search(encodings.decode(content[part.body_start : part.end], part.encoding)))
         return bool(part.filename) or part.disposition == "attachment"
-    if kind.startswith("multipart/") or kind in _SIGNATURES or kind in _REPORTS:
+    if kind.startswith("multipart/") or kind in _REPORTS or is_key(content, part):
         return False
     return kind not in _MESSAGES or content[part.body_start : part.end].strip() != b""
 
@@ -93,6 +123,9 @@ class _Judging:
         return self._of_file(
             _File(part.filename, part.content_type, head, lambda: encodings.decode(raw, part.encoding)), depth
         )
+
+    def of_file(self, name: str, octets: bytes) -> ReasonCode | None:
+        return self._of_file(_File(name, "", octets[: filetypes.SNIFFED], lambda: octets), 0)
 
     def _of_message(self, message: bytes, depth: int) -> ReasonCode | None:
         """Returns the reason code of the first faulty attachment in a nested message, or None.

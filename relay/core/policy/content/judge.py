@@ -61,9 +61,10 @@ def of_attachments(case: Case) -> Iterator[ContentFinding]:
     if policy.action is ContentAction.ALLOW:
         return
     strips = policy.action is ContentAction.STRIP
-    for code, path, name in attachments.faults(case.incoming.content, case.root, policy, may_strip=strips):
-        reason = Reason(code=code, span=Span(part=path, start=0, end=0), values=(("name", name),))
-        yield ContentFinding(policy.action, reason, Strip(part=path, code=code, name=name) if strips else None)
+    for code, path, name, start, end in attachments.faults(case.incoming.content, case.root, policy, may_strip=strips):
+        reason = Reason(code=code, span=Span(part=path, start=start or 0, end=end or 0), values=(("name", name),))
+        strip = Strip(part=path, code=code, name=name, start=start, end=end) if strips else None
+        yield ContentFinding(policy.action, reason, strip)
 
 
 def of_text(case: Case) -> Iterator[ContentFinding]:

@@ -14,6 +14,7 @@ from relay.core.mail import body_kind, charsets, encodings, mime, textbody, word
 from relay.core.mail.body_kind import BodyKind
 from relay.core.mail.edits import Edit, apply_edits, in_order, moved
 from relay.core.mail.header_end import HeaderField
+from relay.core.mail.message_texts import message_texts
 from relay.core.mail.mime import MimeLimits, Part
 from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks, own_links
@@ -48,7 +49,8 @@ def apply(draft: Draft, plan: Plan) -> Draft:
             ("List-Unsubscribe-Post", b" List-Unsubscribe=One-Click\r\n"),  # RFC 8058 §3.1
         )
     links = own_links(plan.link_prefix) if plan.link_prefix else None
-    shown = {part.path for part in _shown(draft.root)} if plan.footer else set()
+    texts = message_texts(draft.root, with_signed=False) if plan.footer else ()
+    shown = {part.path for part in texts if part.content_type in _SHOWN}
     if links:
         draft = _without_in_header(draft, links)
     has_footer = bool(shown)
@@ -62,24 +64,6 @@ def apply(draft: Draft, plan: Plan) -> Draft:
 
 def _with_fields(draft: Draft, *fields: tuple[str, bytes]) -> Draft:
     return draft._replace(fields=(*draft.fields, *fields))
-
-
-def _shown(part: Part) -> list[Part]:
-    """Returns the text parts that need a footer so that every mail program shows it.
-
-    They are the text parts of each alternative. Of parts that follow each other, only the first part with a text
-    counts.
-    """
-    kind = part.content_type
-    if not part.children:
-        is_attached = part.disposition == "attachment" or (part.filename and part.path)
-        return [part] if kind in _SHOWN and not is_attached else []
-    if kind in _SEALED or not kind.startswith("multipart/"):
-        return []
-    found = [_shown(child) for child in part.children]
-    if kind == "multipart/alternative":
-        return [text for texts in found for text in texts]
-    return next(filter(None, found), [])
 
 
 # ---------------------------------------------------------------- texts

@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from relay.core.mail import body_kind, encodings, readings, words
+from relay.core.mail import body_kind, encodings, readings, uuencoded, words
 from relay.core.mail.edits import apply_edits
+from relay.core.mail.uuencoded import UuFile
 from relay.core.rewrite.scrub import search
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import Occurrence
 
-_UUENCODED: Final = re.compile(
-    r"^(begin(-base64)? [0-7]{3,4} )([^\r\n]*+)(\r?\n)((?>(?:(?!end\r?$|====)[^\r\n]*+\r?\n)*))", re.MULTILINE
-)
 _DATA_URL: Final = re.compile(r";\s{0,9}base64\s{0,9},([A-Za-z0-9+/=%\s_-]{8,})", re.IGNORECASE)
 _Encode = Callable[[bytes], str]
 _WORDS: Final = re.compile(
@@ -27,9 +25,8 @@ _WORDS: Final = re.compile(
 
 
 def occurrences(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
-    if "begin" in text:
-        for match in _UUENCODED.finditer(text):
-            yield from _file(match, secrets)
+    for file in uuencoded.files(text):
+        yield from _file(file, secrets)
     if "64" in text and ";" in text:
         for match in _DATA_URL.finditer(text):
             octets = encodings.decode_base64(unquote_to_bytes(match[1]))
@@ -44,25 +41,11 @@ def occurrences(text: str, secrets: HiddenValues) -> Iterator[Occurrence]:
                 )
 
 
-def _file(match: re.Match[str], secrets: HiddenValues) -> Iterator[Occurrence]:
-    name = secrets.find(match[3], whole=False, label=True)
-    for hit in name:
-        yield Occurrence(match.start(3) + hit.start, match.start(3) + hit.end, hit.replacement, hit.kind)
-    lines = match[5].encode("ascii", "replace").splitlines()
-    octets = encodings.decode_base64(b"".join(lines)) if match[2] else b"".join(map(_line, lines))
-    yield from _changed(match.start(5), match.end(5), octets, _base64_lines if match[2] else _uuencoded, secrets)
-
-
-def _line(line: bytes) -> bytes:
-    try:
-        return binascii.a2b_uu(line)
-    except binascii.Error:
-        # Servers remove trailing spaces, and some programs write a wrong length for the last line.
-        width = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
-        try:
-            return binascii.a2b_uu(line[:width]) if line else b""
-        except binascii.Error:
-            return b""
+def _file(found: UuFile, secrets: HiddenValues) -> Iterator[Occurrence]:
+    for hit in secrets.find(found.name, whole=False, label=True):
+        yield Occurrence(found.name_start + hit.start, found.name_start + hit.end, hit.replacement, hit.kind)
+    encode = _base64_lines if found.is_base64 else _uuencoded
+    yield from _changed(found.data_start, found.end, found.octets, encode, secrets)
 
 
 def _changed(start: int, end: int, octets: bytes, encode: _Encode, secrets: HiddenValues) -> Iterator[Occurrence]:

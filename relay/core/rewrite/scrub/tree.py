@@ -96,7 +96,7 @@ class Tree:
 
         Such a field is written again in a form that all programs read in the same way.
         """
-        if field.name == "content-type":
+        if field.name in ("content-type", "content-disposition"):
             return words.are_disputed(mime.raw_value(self._content, field))
         if field.name == "content-transfer-encoding":
             return mime.raw_value(self._content, field).lower() != _encoding(part)
@@ -125,7 +125,7 @@ class Tree:
         if name == "content-disposition":
             known = words.parameters(words.unfold(raw), part.hint.charset)
             shown = part.disposition if part.disposition in _DISPOSITIONS else "attachment"  # RFC 2183 §2.8
-            is_new = bool(part.disposition) and shown != part.disposition
+            is_new = (bool(part.disposition) and shown != part.disposition) or words.are_disputed(words.unfold(raw))
             return fields.parameters(shown, raw, known, self._search(whole=False), force=is_new)
         if name == "content-id":
             new = self._secrets.content_ids.get(structure.content_id(raw))
