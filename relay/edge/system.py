@@ -53,9 +53,9 @@ class SystemIds:
     """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
 
     The texts sort in the order of the octets. Each id of one process is greater than the id before it, also within a
-    millisecond and after a step back of the wall clock. Random bytes are read from the system each time. If they were
-    read ahead into memory, two copies of one virtual machine would use the same bytes, and therefore the same nonce of
-    a key.
+    millisecond and after a step back of the wall clock: such an id is the last one plus one. Random bytes are read from
+    the system for each millisecond. If they were read ahead into memory, two copies of one virtual machine would use
+    the same bytes, and therefore the same nonce of a key.
     """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
@@ -68,10 +68,12 @@ class SystemIds:
         return self._entropy(size)
 
     def new(self) -> str:
-        random = int.from_bytes(self._entropy(_RANDOM_BITS // 8), "big")
         with self._lock:
-            fresh = (self._wall_ns() // 1_000_000) << _RANDOM_BITS | random
-            self._last = max(fresh, self._last + 1)
+            wall_ms = self._wall_ns() // 1_000_000
+            if wall_ms > self._last >> _RANDOM_BITS:
+                self._last = wall_ms << _RANDOM_BITS | int.from_bytes(self._entropy(_RANDOM_BITS // 8), "big")
+            else:
+                self._last += 1
             octets = self._last.to_bytes(16)
         return keyed.base32hex(octets)
 
