@@ -13,12 +13,13 @@ from relay import flow
 from relay.core import alias, verp
 from relay.core.mail.address import fold_domain, split
 from relay.core.model.message import Incoming, Peer
+from relay.core.model.pair import Pair
 from relay.core.model.party import PartyState
 from relay.core.model.reason import ReasonCode
 from relay.core.model.reply import Reply
 from relay.core.notice import smtp_text
 from relay.logins import Logins
-from relay.steps import bounces
+from relay.steps import bounces, rcpt_refusals
 from relay.steps.recipients import OPERATOR_LOCAL_PARTS
 from relay.steps.services import Services
 
@@ -42,7 +43,7 @@ class SmtpIntake:
     async def mail_from(self, peer: Peer, address: str) -> Reply:  # noqa: ARG002 - the port's shape
         return Reply(250, "2.1.0", "sender ok")
 
-    async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:  # noqa: ARG002 - the port's shape
+    async def rcpt_to(self, peer: Peer, mail_from: str, address: str) -> Reply:
         local_part, domain = split(address)
         domain = fold_domain(domain)
         marketplace = self._services.marketplaces.by_domain.get(domain)
@@ -53,6 +54,10 @@ class SmtpIntake:
         if reason is None:
             return _OK
         self._services.event_log.recipient_refused(peer.port, peer.login_party_id, reason)
+        if peer.login_party_id is not None:
+            pair = await self._own_pair(peer.login_party_id, local_part, domain)
+            tagged = bool(alias.untag(local_part).tag)
+            await rcpt_refusals.keep(self._services, peer, mail_from, pair, tagged=tagged, reason=reason)
         return smtp_text.reply(reason, marketplace)
 
     async def _why_refused(self, peer: Peer, local_part: str, domain: str) -> ReasonCode | None:
@@ -64,8 +69,8 @@ class SmtpIntake:
             return ReasonCode.ADDRESS_UNKNOWN
         if peer.login_party_id is None:
             return None if await store.pairs.alias(name, domain) else ReasonCode.ADDRESS_UNKNOWN
-        pair = await store.pairs.by_alias(name, domain)
-        if pair is None or peer.login_party_id not in (pair.buyer.party.id, pair.seller.party.id):
+        pair = await self._own_pair(peer.login_party_id, local_part, domain)
+        if pair is None:
             return ReasonCode.ADDRESS_UNKNOWN
         other = pair.seller if pair.buyer.party.id == peer.login_party_id else pair.buyer
         own = pair.buyer if other is pair.seller else pair.seller
@@ -74,6 +79,17 @@ class SmtpIntake:
         if other.party.state is not PartyState.ACTIVE:
             return ReasonCode.RECIPIENT_UNAVAILABLE
         return None
+
+    async def _own_pair(self, party_id: str, local_part: str, domain: str) -> Pair | None:
+        """Returns the pair of the party to which an alias belongs; None for an alias of others and any other address.
+
+        Raises UnavailableError.
+        """
+        store, name = self._services.store, alias.untag(local_part).local_part
+        if not alias.is_valid(name, domain, store.secrets.get("alias")):
+            return None
+        pair = await store.pairs.by_alias(name, domain)
+        return pair if pair and party_id in (pair.buyer.party.id, pair.seller.party.id) else None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
         """Returns one reply for each recipient, in order, after the commit. Raises UnavailableError.

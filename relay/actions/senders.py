@@ -1,13 +1,14 @@
 """Senders: the addresses and whole domains that may write for a party (R-SND-01, R-SND-03)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds
-from relay.core.mail.address import AddressError, fold_domain, split
+from relay.core import redact
+from relay.core.mail.address import AddressError, fold, fold_domain, split
 from relay.core.model.party import Party
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Pending
@@ -114,6 +115,27 @@ async def read_pending(actor: Actor, context: ActionContext, party: Party, groun
     """
     await _record_reading(actor, context, party, grounds)
     return await context.store.senders.pending(party.id)
+
+
+async def masked(actor: Actor, context: ActionContext, sender_ids: Iterable[str | None]) -> Mapping[str, str]:
+    """Returns the addresses of entries by their ids, with most of each local part hidden (`redact.masked`).
+
+    Nothing is recorded, because nobody can write to the result. Ids that are None or unknown are left out. Only the
+    staff may do this.
+    """
+    actor.require(Right.DECIDE_SENDERS)
+    found = [await context.store.senders.get(one) for one in {one for one in sender_ids if one is not None}]
+    return {one.id: redact.masked(one.address) for one in found if one is not None}
+
+
+async def find(actor: Actor, context: ActionContext, party: Party, address: str) -> Sender | None:
+    """Returns the entry of the party's list that has exactly this address, or None.
+
+    Nothing is recorded, because the actor knows the address. Raises AddressError for a text that is not an address.
+    """
+    actor.require(Right.DECIDE_SENDERS, party.id)
+    folded = fold(f"any{address}").removeprefix("any") if address.startswith("@") else fold(address)
+    return next((one for one in await context.store.senders.of_party(party.id) if one.address == folded), None)
 
 
 async def _record_reading(actor: Actor, context: ActionContext, party: Party, grounds: Grounds) -> None:

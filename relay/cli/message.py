@@ -3,20 +3,30 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import click
 import msgspec
 
-from relay.actions import marks, messages
+from relay.actions import marks, messages, senders
 from relay.cli import difference, show
-from relay.cli.context import CliContext, by_option, grounds_options, in_marketplace, with_store
+from relay.cli.context import (
+    CliContext,
+    by_option,
+    grounds_options,
+    in_marketplace,
+    known_pair,
+    known_party,
+    with_store,
+)
 from relay.core.mail.mime import body_start
 from relay.core.model.event import Event
 from relay.core.model.message import MessageState
+from relay.core.model.party import Party, Role
+from relay.core.model.reason import ReasonCode
 from relay.core.rewrite.assemble import assemble
-from relay.ports import MessageSummary, ServerAnswer, Store, StoredMessage
+from relay.ports import MessageFilter, MessageSummary, ServerAnswer, Store, StoredMessage
 
 _STATES = [str(state) for state in MessageState]
 _FINAL = {MessageState.BOUNCED, MessageState.RETURNED, MessageState.REFUSED}
@@ -34,6 +44,21 @@ def message() -> None:
 @in_marketplace
 @click.option("--all", "everywhere", is_flag=True, help="Show the messages of all marketplaces.")
 @click.option("--state", type=click.Choice(_STATES), help="Only messages in this state.")
+@click.option("--pair", "pair_id", metavar="ID", help="Only messages of this pair.")
+@click.option("--buyer", metavar="REF", help="Only messages from or to this buyer.")
+@click.option("--seller", metavar="REF", help="Only messages from or to this seller.")
+@click.option("--order", metavar="ORDER", help="Only messages about this order.")
+@click.option(
+    "--reason",
+    type=click.Choice([str(code) for code in ReasonCode]),
+    metavar="REASON",
+    help="Only messages with this reason or warning, or with a delivery that failed for this reason.",
+)
+@click.option(
+    "--sender",
+    metavar="ADDRESS",
+    help="Only messages from this entry of the list of senders: its id, or with --buyer or --seller its address.",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Show at most so many.")
 @show.as_json
 @with_store
@@ -44,15 +69,70 @@ async def list_messages(
     marketplace: str | None,
     everywhere: bool,
     state: str | None,
+    pair_id: str | None,
+    buyer: str | None,
+    seller: str | None,
+    order: str | None,
+    reason: str | None,
+    sender: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
-    """List messages, newest first."""
-    shop = None if everywhere else session.marketplace(marketplace).id
-    found = await store.records.messages(shop, state=MessageState(state) if state else None, limit=limit)
-    names = ("id", "received_at", "state", "author", "kind", "order", "size_bytes")
-    lines = [{name: value for name, value in _described(one).items() if name in names} for one in found]
+    """List messages, newest first, with their authors.
+
+    `sender` is the entry of the author's list of senders from which the message was written; most of its address is
+    hidden. Several options limit the list to messages that fit all of them.
+    """
+    parties = {role: ref for role, ref in ((Role.BUYER, buyer), (Role.SELLER, seller)) if ref}
+    if everywhere and parties:
+        raise click.UsageError("--buyer and --seller are references in one marketplace; leave --all out")
+    shop = None if everywhere else session.marketplace(marketplace)
+    known = [await known_party(store, shop, role, ref) for role, ref in parties.items()] if shop else []
+    if buyer and seller and shop:
+        pair_id = (await known_pair(store, shop, buyer, seller)).id
+    wanted = MessageFilter(
+        pair_id=pair_id,
+        party_id=known[0].id if len(known) == 1 else None,
+        order_external_id=order,
+        sender_id=await _sender_id(session, store, known, sender) if sender else None,
+        reason=ReasonCode(reason) if reason else None,
+    )
+    found = await store.records.messages(
+        shop and shop.id, state=MessageState(state) if state else None, limit=limit, wanted=wanted
+    )
+    addresses = await senders.masked(session.actor, session.actions(store), [one.sender_id for one in found])
+    lines = [
+        {
+            "id": one.id,
+            "received_at": one.received_at,
+            "state": str(one.state),
+            "author": str(one.author_role) if one.author_role else None,
+            "ref": one.author_ref,
+            "sender": addresses.get(one.sender_id or ""),
+            "kind": one.kind,
+            "order": one.order_external_id,
+            "reasons": [str(code) for code in one.detail.reason_codes],
+            "size_bytes": one.size_bytes,
+        }
+        for one in found
+    ]
     show.rows(lines, as_json=as_json, empty="no messages")
+
+
+async def _sender_id(session: CliContext, store: Store, parties: Sequence[Party], sender: str) -> str:
+    """Returns the id of the entry that `sender` names: the id itself, or an address on the list of one of the parties.
+
+    Raises ClickException if none of the lists has the address.
+    """
+    if "@" not in sender:
+        return sender
+    if not parties:
+        raise click.UsageError("--sender with an address needs --buyer or --seller, whose list has it")
+    for party in parties:
+        found = await senders.find(session.actor, session.actions(store), party, sender)
+        if found is not None:
+            return found.id
+    raise click.ClickException(f"the list of senders does not have {sender}")
 
 
 @message.command("show")
@@ -116,6 +196,8 @@ async def show_message(
         return
     summary = await _summary(store, message_id)
     described, answers = _described(summary), dict[str, ServerAnswer]()
+    addresses = await senders.masked(session.actor, session.actions(store), [summary.sender_id])
+    described["sender"] = addresses.get(summary.sender_id or "")
     if reveal:
         hosts = await messages.read_hosts(session.actor, session.actions(store), message_id, session.grounds)
         described, answers = described | {"client_ip": hosts.client_ip}, dict(hosts.answers)
@@ -212,6 +294,8 @@ def _described(summary: MessageSummary) -> dict[str, object]:
         "marketplace": summary.marketplace_id,
         "pair": summary.pair_id,
         "author": str(summary.author_role) if summary.author_role else None,
+        "author_ref": summary.author_ref,
+        "sender_id": summary.sender_id,
         "order": summary.order_external_id,
         "kind": summary.kind,
         "size_bytes": summary.size_bytes,

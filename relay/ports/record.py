@@ -16,6 +16,7 @@ from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
+from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender
 from relay.core.rewrite.plan import Change
 from relay.core.signed_link import Purpose
@@ -345,8 +346,28 @@ class StoredReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """Limits a list of messages. A value that is None limits nothing.
+
+    `party_id` finds the messages that the party wrote or was to get, also refused ones. `reason` finds the messages of
+    which the verdict, a warning or a failed delivery has this reason.
+    """
+
+    pair_id: str | None = None
+    party_id: str | None = None
+    order_external_id: str | None = None
+    sender_id: str | None = None
+    reason: ReasonCode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSummary:
-    """The part of a record that is not encrypted: neither an address nor text. Lists and `relay message` show it."""
+    """The part of a record that is not encrypted: neither an address nor text. Lists and `relay message` show it.
+
+    `author_ref` is the marketplace's reference for the author. `sender_id` is the id of the entry in the author's list
+    of senders from which the message was written; it is None for mail that was refused, and if no entry has the address
+    (R-SND-06).
+    """
 
     id: str
     marketplace_id: str
@@ -359,6 +380,8 @@ class MessageSummary:
     size_bytes: int
     policy_version: str
     detail: RecordDetail
+    author_ref: str | None = None
+    sender_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

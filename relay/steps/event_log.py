@@ -103,7 +103,9 @@ class StructuredEventLog:
     def accepted(self, acceptance: Acceptance) -> None:
         ids = {record.id for record in acceptance.records}
         for record in acceptance.records:
-            self._record(record)
+            # A refusal at RCPT has no content, and `recipient_refused` has reported it.
+            if record.detail.port is None or record.detail.size_bytes is not None:
+                self._record(record)
         self._events([one for one in acceptance.events if one.message_id not in ids or one.type not in _OPENING])
 
     @_harmless

@@ -8,7 +8,7 @@ from relay.core.model.event import Event, EventData, EventType, Mark, MarkData, 
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
 from relay.core.model.party import Role
-from relay.ports import MessageSummary, ServerAnswer, StoredMessage
+from relay.ports import MessageFilter, MessageSummary, ServerAnswer, StoredMessage
 from relay.store.base import Base, StorePart, from_us, to_us
 from relay.store.content_reader import ContentReader
 from relay.store.contents import decode_detail, decode_event_data, event_of, open_answer
@@ -18,6 +18,7 @@ from relay.store.events import EventWriter
 from relay.store.statements import spread
 
 _PAGE: Final = 200
+_ALL: Final = MessageFilter()
 
 
 class SqlRecords(StorePart):
@@ -27,13 +28,24 @@ class SqlRecords(StorePart):
         self._events = events
 
     async def messages(
-        self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
+        self,
+        marketplace_id: str | None = None,
+        *,
+        state: MessageState | None = None,
+        limit: int = 50,
+        wanted: MessageFilter = _ALL,
     ) -> Sequence[MessageSummary]:
-        wanted = (state and state.value, limit)
-        if marketplace_id is None:
-            rows = await self._engine.read_bulk(self._sql["messages"], *wanted)
-        else:
-            rows = await self._engine.read_bulk(self._sql["messages_of_marketplace"], *wanted, marketplace_id)
+        rows = await self._engine.read_bulk(
+            self._sql["messages"],
+            limit,
+            marketplace_id,
+            state and state.value,
+            wanted.pair_id,
+            wanted.party_id,
+            wanted.order_external_id,
+            wanted.sender_id,
+            wanted.reason and f'%"{wanted.reason}"%',  # in the JSON of the detail, or of an event about a delivery
+        )
         return [summary_of(row) for row in rows]
 
     async def summary(self, message_id: str) -> MessageSummary | None:
@@ -134,11 +146,15 @@ class SqlRecords(StorePart):
 
 
 def summary_of(row: Row) -> MessageSummary:
+    # The role of the author is not stored with refused mail, whose author is known by a login.
+    role = row["author_role"] or row["writer_role"]
     return MessageSummary(
         id=row["id"],
         marketplace_id=row["marketplace_id"],
         pair_id=row["pair_id"],
-        author_role=Role(row["author_role"]) if row["author_role"] else None,
+        author_role=Role(role) if role else None,
+        author_ref=row["writer_ref"],
+        sender_id=row["sender_id"],
         order_external_id=row["external_id"],
         kind=Kind(row["kind"]),
         state=MessageState(row["state"]),

@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from relay import installation
 from relay.config import load
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
@@ -85,3 +87,60 @@ def test_held_mail_is_listed_by_whose_decision_it_waits_for(seeded: Installation
     assert "contact_disguised" in seeded.relay("hold", "list").stdout
     seeded.relay("hold", "release", staff)
     assert "nothing waits" in seeded.relay("hold", "list").stderr
+
+
+def test_messages_are_found_by_what_is_known_of_them(seeded: Installation) -> None:  # R-REC-01, R-SND-06
+    seeded.relay("party", "add", "--role", "buyer", "--ref", "B2", "--mailbox", "jiro@private.example")
+    seeded.relay("order", "add", "250-1", "--buyer", "B1", "--seller", "S1")
+    pair = seeded.json("pair", "list")[0]["id"]
+    sender = seeded.json("sender", "add", "--role", "seller", "--ref", "S1", "sato@private.example")["id"]
+    first = put(seeded, ReasonCode.CONTACT_DATA)
+    second = put(seeded, ReasonCode.EXTERNAL_LINK, order_id=order_id(seeded, "250-1"), sender_id=sender)
+    refused = put(seeded, ReasonCode.SENDER_BLOCKED, state=MessageState.REFUSED, author_role=None, recipient_id=None)
+    everything = {first, second, refused}
+    for options, expected in (
+        ([], everything),
+        (["--pair", pair], everything),
+        (["--pair", "none"], set()),
+        (["--buyer", "B1"], everything),
+        (["--seller", "S1"], everything),
+        (["--buyer", "B1", "--seller", "S1", "--state", "refused"], {refused}),
+        (["--buyer", "B2"], set()),
+        (["--order", "250-1"], {second}),
+        (["--order", "250-2"], set()),
+        (["--reason", "contact_data"], {first}),
+        (["--reason", "sender_blocked"], {refused}),
+        (["--reason", "mailbox_unknown"], set()),
+        (["--sender", sender], {second}),
+        (["--seller", "S1", "--sender", "Sato@Private.Example"], {second}),
+    ):
+        assert {one["id"] for one in seeded.json("message", "list", *options)} == expected, options
+    by_id = {one["id"]: one for one in seeded.json("message", "list")}
+    assert (by_id[second]["sender"], by_id[second]["reasons"]) == ("s…o@private.example", ["external_link"])
+    assert [(by_id[one]["author"], by_id[one]["ref"]) for one in (first, refused)] == [("seller", "S1")] * 2
+    shown = seeded.json("message", "show", second)
+    assert (shown["author_ref"], shown["sender"], shown["sender_id"]) == ("S1", "s…o@private.example", sender)
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "said"),
+    [
+        (["--buyer", "B9"], 1, 'no buyer "B9"'),
+        (["--sender", "sato@private.example"], 2, "needs --buyer or --seller"),
+        (["--seller", "S1", "--sender", "nobody@private.example"], 1, "does not have"),
+        (["--all", "--buyer", "B1"], 2, "leave --all out"),
+        (["--reason", "nothing"], 2, "nothing"),
+    ],
+)
+def test_a_search_for_something_unknown_says_so(
+    seeded: Installation, options: list[str], exit_code: int, said: str
+) -> None:
+    assert said in seeded.relay("message", "list", *options, exit_code=exit_code).stderr
+
+
+def order_id(seeded: Installation, external_id: str) -> str:
+    async def read() -> str:
+        async with installation.opened(load(seeded.config), seeded.directory) as store:
+            return not_none(await store.orders.get("shop", external_id)).id
+
+    return asyncio.run(read())

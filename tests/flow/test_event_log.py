@@ -168,6 +168,7 @@ async def test_a_recipient_refused_to_a_login_has_a_line_and_a_guess_is_counted(
     assert (refused["party"], refused["port"], refused["reason"]) == (seller_id, "submission", "recipient_unavailable")
     assert counted(market, "refusals", stage="rcpt", reason="recipient_unavailable") == 1
     assert counted(market, "refusals", stage="rcpt", reason="address_unknown") == 1
+    assert not log.lines("message_refused")
 
 
 async def test_each_recipient_of_a_transaction_has_its_line(market: MarketEnv, log: CapturedLog) -> None:
@@ -305,7 +306,7 @@ class Place(Enum):
     """Where a reason arises; it says in which places its word can stand."""
 
     RCPT = auto()
-    """An answer at RCPT: SMTP answer, metric, and a line where a login says who was refused; no record yet."""
+    """An answer at RCPT: SMTP answer, metric, and a line and a record where a login says who was refused."""
     REFUSAL = auto()
     """An answer after DATA: SMTP answer, line, metric, record; a notice only beside an accepted recipient."""
     RETURN = auto()

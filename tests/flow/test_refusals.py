@@ -12,7 +12,8 @@ from relay.core.model.party import PartyState, Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import SenderState
 from relay.core.notice import smtp_text
-from tests.support.market_env import BUYER, DOMAIN, SELLER, Aligned, MarketEnv, parsed
+from relay.ports import MessageFilter
+from tests.support.market_env import BUYER, DOMAIN, MX_IP, SELLER, Aligned, MarketEnv, parsed
 
 
 async def test_a_stranger_is_told_what_a_wrong_alias_is_told(market: MarketEnv) -> None:  # R-ADR-07
@@ -269,3 +270,38 @@ async def test_a_writer_on_no_list_confirms_no_address_of_the_account(market: Ma
         [reply] = await market.send("new@shop.example", getattr(market, to), trusted=False, body=body)
         answers.add(reply.text.partition(" ")[2])
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("login", "state", "address", "reason"),
+    [
+        (True, PartyState.SUSPENDED, "{alias}", "recipient_unavailable"),
+        (True, PartyState.CLOSED, "check+{alias}", "recipient_unavailable"),
+        (True, PartyState.ACTIVE, "aaaaaaaaaaaaaaaa@market.example", "address_unknown"),
+        (True, PartyState.ACTIVE, "x@elsewhere.example", "no_relaying"),
+        (False, PartyState.ACTIVE, "aaaaaaaaaaaaaaaa@market.example", "address_unknown"),
+    ],
+)
+async def test_a_recipient_refused_to_a_login_is_in_the_record_of_its_party(
+    market: MarketEnv, login: bool, state: PartyState, address: str, reason: str
+) -> None:  # R-REC-01
+    await market.store.parties.put("market", Role.BUYER, "B1", state=state)
+    seller_id = market.pair.seller.party.id
+    peer = Peer(port=Port.SUBMISSION, client_ip=MX_IP, helo="h", tls=True, login_party_id=seller_id if login else None)
+    reply = await market.intake.rcpt_to(peer, SELLER, address.format(alias=market.buyer_alias))
+    assert (reply.code, reason in reply.text) == (550, True)
+    found = await market.store.records.messages("market", wanted=MessageFilter(party_id=seller_id))
+    assert [one.detail.reason_codes for one in found] == ([(reason,)] if login else [])
+    for one in found:
+        assert (one.state, one.author_role, one.author_ref, one.size_bytes) == ("refused", Role.SELLER, "S1", 0)
+        assert one.pair_id == (market.pair.id if reason == "recipient_unavailable" else None)
+        assert [event.type for event in await market.store.records.history(one.id)] == [EventType.REFUSED]
+
+
+async def test_refused_mail_of_a_login_has_its_author(market: MarketEnv) -> None:  # R-REC-01
+    seller = market.pair.seller.party
+    await market.store.senders.put(seller.id, "old@pottery.example", SenderState.BLOCKED)
+    (reply,) = await market.send("old@pottery.example", market.buyer_alias, login=Role.SELLER)
+    assert "(sender_blocked)" in reply.text
+    (found,) = await market.store.records.messages("market", wanted=MessageFilter(party_id=seller.id))
+    assert (found.author_role, found.author_ref, found.detail.reason_codes) == (Role.SELLER, "S1", ("sender_blocked",))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.core.bounce.keeping import Kept
 from relay.core.model.event import Event, MarkData, ViewData
@@ -11,14 +11,21 @@ from relay.core.model.message import MessageState
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.response import Turn
-from relay.ports.record import MessageSummary, Report, ServerAnswer, StoredMessage, StoredReport
+from relay.ports.record import MessageFilter, MessageSummary, Report, ServerAnswer, StoredMessage, StoredReport
+
+_ALL: Final = MessageFilter()
 
 
 class RecordStore(Protocol):
     """The records of messages."""
 
     async def messages(
-        self, marketplace_id: str | None = None, *, state: MessageState | None = None, limit: int = 50
+        self,
+        marketplace_id: str | None = None,
+        *,
+        state: MessageState | None = None,
+        limit: int = 50,
+        wanted: MessageFilter = _ALL,
     ) -> Sequence[MessageSummary]:
         """Returns the summaries of at most `limit` records, the newest first.
 

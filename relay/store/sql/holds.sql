@@ -2,8 +2,9 @@
 
 -- name: held_messages
 -- The index `item_waiting` has the items in the order of `due_at`.
-SELECT message.*, order_.external_id, item.hold, item.due_at
+SELECT message.*, order_.external_id, party.role AS writer_role, party.external_ref AS writer_ref, item.hold, item.due_at
 FROM item JOIN message ON message.id = item.message_id LEFT JOIN order_ ON order_.id = message.order_id
+LEFT JOIN party ON party.id = message.author_id
 WHERE item.wake_at IS NULL AND item.state IN ('held', 'queued') AND item.is_due = 0
   AND item.state = 'held' AND item.hold <> 'refused' AND item.kind <> 'notice'
   AND (CAST($1 AS TEXT) IS NULL OR item.marketplace_id = $1)

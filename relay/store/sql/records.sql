@@ -1,18 +1,23 @@
 -- Reading the records.
 
 -- name: summary
-SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
+SELECT message.*, order_.external_id, party.role AS writer_role, party.external_ref AS writer_ref
+FROM message LEFT JOIN order_ ON order_.id = message.order_id LEFT JOIN party ON party.id = message.author_id
 WHERE message.id = $1
 
 -- name: messages
-SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
-WHERE (CAST($1 AS TEXT) IS NULL OR message.state = $1)
-ORDER BY message.id DESC LIMIT $2
-
--- name: messages_of_marketplace
-SELECT message.*, order_.external_id FROM message LEFT JOIN order_ ON order_.id = message.order_id
-WHERE message.marketplace_id = $3 AND (CAST($1 AS TEXT) IS NULL OR message.state = $1)
-ORDER BY message.id DESC LIMIT $2
+SELECT message.*, order_.external_id, party.role AS writer_role, party.external_ref AS writer_ref
+FROM message LEFT JOIN order_ ON order_.id = message.order_id LEFT JOIN party ON party.id = message.author_id
+WHERE (CAST($2 AS TEXT) IS NULL OR message.marketplace_id = $2)
+  AND (CAST($3 AS TEXT) IS NULL OR message.state = $3)
+  AND (CAST($4 AS TEXT) IS NULL OR message.pair_id = $4)
+  AND (CAST($5 AS TEXT) IS NULL OR message.author_id = $5 OR message.recipient_id = $5
+       OR message.pair_id IN (SELECT id FROM pair WHERE buyer_id = $5 OR seller_id = $5))
+  AND (CAST($6 AS TEXT) IS NULL OR order_.external_id = $6)
+  AND (CAST($7 AS TEXT) IS NULL OR message.sender_id = $7)
+  AND (CAST($8 AS TEXT) IS NULL OR message.detail LIKE $8
+       OR EXISTS (SELECT 1 FROM event WHERE event.message_id = message.id AND event.data LIKE $8))
+ORDER BY message.id DESC LIMIT $1
 
 -- name: history
 SELECT * FROM event WHERE message_id = $1 ORDER BY at, id

@@ -1,0 +1,67 @@
+"""The record of recipients that are refused at RCPT to a client that has logged in (R-REC-01).
+
+The login proves the writer, so the refusal is that party's attempt to write, and is found with its other mail. A client
+without a login may only be guessing addresses, and leaves no record.
+"""
+
+from relay.core.model.event import Event, EventType, RefusalData
+from relay.core.model.message import MessageState, Peer
+from relay.core.model.pair import Pair
+from relay.core.model.party import Role
+from relay.core.model.reason import Reason, ReasonCode
+from relay.ports import Acceptance, MessageRecord, RecordAction, RecordDetail, RecordedReason
+from relay.steps import record_detail
+from relay.steps.services import Services
+
+
+async def keep(
+    services: Services, peer: Peer, mail_from: str, pair: Pair | None, *, tagged: bool, reason: ReasonCode
+) -> None:
+    """Records the refusal of one recipient to the party that has logged in. It has no content and no size.
+
+    `pair` is the pair of the party to which the refused alias belongs; None for an alias of others and an unknown
+    address. Nothing is recorded if the party does not exist. Raises UnavailableError.
+    """
+    party = await services.store.parties.get(peer.login_party_id) if peer.login_party_id else None
+    marketplace = party and services.marketplaces.by_id.get(party.marketplace_id)
+    if party is None or marketplace is None:
+        return
+    ids, now = services.ids, services.clock.now()
+    policy, to = marketplace.policy_at(now).version, party.role.other if pair else None
+    record = MessageRecord(
+        id=ids.new(),
+        marketplace_id=marketplace.id,
+        key_holder_id=party.id,
+        state=MessageState.REFUSED,
+        received_at=now,
+        mail_from=mail_from,
+        client_ip=peer.client_ip,
+        pair_id=pair.id if pair else None,
+        author_id=party.id,
+        policy_version=policy,
+        detail=_detail(peer, reason, to, tagged=tagged),
+    )
+    data = RefusalData(port=peer.port, tls=int(peer.tls), **record_detail.why((Reason(code=reason),), policy))
+    refused = Event(id=ids.new(), message_id=record.id, at=now, type=EventType.REFUSED, data=data)
+    await services.store.acceptances.add(
+        Acceptance(
+            records=(record,),
+            events=(refused,),
+            items=(),
+            notices=(),
+            new_senders=(),
+            owner=services.settings.owner,
+            lease_until=now,
+        )
+    )
+
+
+def _detail(peer: Peer, reason: ReasonCode, to: Role | None, *, tagged: bool) -> RecordDetail:
+    return RecordDetail(
+        action=RecordAction.REFUSE,
+        port=peer.port,
+        tls=peer.tls,
+        to=to,
+        tagged=tagged,
+        reasons=(RecordedReason(code=reason, rule=reason.rule),),
+    )
