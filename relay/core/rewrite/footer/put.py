@@ -19,7 +19,7 @@ from relay.core.mail.mime import MimeLimits, Part
 from relay.core.mail.textbody import TextBody
 from relay.core.own_links import OwnLinks, own_links
 from relay.core.rewrite import assemble, longlines, signed, textedit
-from relay.core.rewrite.footer import form
+from relay.core.rewrite.footer import form, visible
 from relay.core.rewrite.footer.quoted import removals
 from relay.core.rewrite.plan import Change, Draft, Plan
 from relay.core.rewrite.textedit import Recoded
@@ -58,7 +58,8 @@ def apply(draft: Draft, plan: Plan) -> Draft:
         if not part.children:
             footer = plan if part.path in shown else None
             before, draft = draft, _leaf(draft, part, links, footer)
-            has_footer = has_footer and (footer is None or draft is not before)
+            added = (change.what for change in draft.changes[len(before.changes) :])
+            has_footer = has_footer and (footer is None or _ADDED in added)
     return _own_part(draft, plan) if plan.footer and not has_footer else draft
 
 
@@ -86,11 +87,12 @@ def _leaf(draft: Draft, part: Part, links: OwnLinks | None, footer: Plan | None,
         body = textbody.read(raw, part, is_html=kind is BodyKind.HTML)
         removed = removals(body, links) if links else []
         gone = bool(removed)
-        if footer and not textedit.takes(body, "".join(line.text for line in footer.footer)):
-            footer = None  # the text is in a charset that cannot be determined or is broken, so it stays as it is
+        text_edits = _below(body, removed, footer) if footer else None
+        if text_edits is None:  # no place shows the footer, or the charset of the text is unknown or broken
+            text_edits, footer = removed, None
         if not gone and not footer:
             return draft
-        raw_edits, recoded = textedit.changed(body, _below(body, removed, footer) if footer else removed)
+        raw_edits, recoded = textedit.changed(body, text_edits)
     if not raw_edits:
         return draft
     start = part.body_start
@@ -128,17 +130,21 @@ def _message(raw: bytes, part: Part, links: OwnLinks, depth: int) -> list[Edit[b
     return encodings.raw_edits(raw, part.encoding, [edit])
 
 
-def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]]:
-    """Returns the removals, and the edit that puts the footer at the end of the text."""
+def _below(body: TextBody, removed: Sequence[Edit[str]], plan: Plan) -> list[Edit[str]] | None:
+    """Returns the removals, and the edit that puts the footer at the end of the text; None if it cannot stand there."""
     if body.is_html:
         end = len(body.text)
         tags = _LAST_TAGS.search(body.text, max(0, end - _LAST))
         at = tags.start() if tags else end
         at = next((edit.end for edit in removed if edit.start < at < edit.end), at)
         footer = form.as_html(plan.footer, plan.language, body.newline)
-        if body.text.rfind("<!--", 0, at) > body.text.rfind("-->", 0, at):
-            footer = "-->" + footer  # closes an open comment, in which the footer would not be shown
-        return in_order([*removed, Edit(at, at, footer)])
+        shown = visible.place(body.text, at)
+        if shown is None:
+            return None
+        at = next((edit.end for edit in removed if edit.start < shown.at < edit.end), shown.at)
+        return in_order([*removed, Edit(at, at, shown.closing + footer)])
+    if not textedit.takes(body, "".join(line.text for line in plan.footer)):
+        return None
     text = apply_edits(body.text, removed)
     flowed = body.part.params.get("format", "").lower() == "flowed"
     end = len(body.text)
