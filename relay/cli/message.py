@@ -213,7 +213,7 @@ async def show_message(
 def _write(content: bytes) -> None:
     """Writes the bytes unchanged to a file or a pipe; to a terminal, without characters that could control it."""
     if sys.stdout.isatty():
-        click.echo("\n".join(map(show.printable, content.decode("utf-8", "replace").splitlines())))
+        show.lines(content.decode("utf-8", "replace"))
     else:
         sys.stdout.buffer.write(content)
 

@@ -152,7 +152,7 @@ def import_report(
     except order_report.ReportError as error:
         raise click.ClickException(f"{name}: {error}") from error
     if report.unread_columns:
-        click.echo(f"columns that are not read: {', '.join(report.unread_columns)}", err=True)
+        click.echo(f"columns that are not read: {show.printable(', '.join(report.unread_columns))}", err=True)
     outcomes = asyncio.run(_import(session, session.marketplace(marketplace), report, dry_run=dry_run))
     imported = [one for one in outcomes if isinstance(one, ImportedOrder)]
     failed = [one for one in outcomes if not isinstance(one, ImportedOrder)]

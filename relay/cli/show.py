@@ -67,6 +67,11 @@ def _text(value: object) -> str:
             return printable(str(value))
 
 
+def lines(text: str) -> None:
+    """Prints a text of several lines without characters that could control the terminal."""
+    click.echo("\n".join(printable(line.expandtabs()) for line in text.splitlines()))
+
+
 def printable(text: str) -> str:
     """Returns the text with a replacement mark for each character that could control the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)

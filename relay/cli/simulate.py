@@ -120,7 +120,7 @@ async def simulate(
         relayed = one.pop("relayed")
         show.one(one, as_json=False)
         if relayed is not None:
-            click.echo(f"\n{relayed}")
+            show.lines(f"\n{relayed}")
 
 
 def _marketplace(session: CliContext, rcpt_to: tuple[str, ...]) -> Marketplace:

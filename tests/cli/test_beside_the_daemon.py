@@ -331,6 +331,15 @@ def test_a_simulation_for_people_ends_with_the_mail(seeded: Installation, mail_f
     assert output.index("verdict:") < output.index("MIME-Version:")
 
 
+def test_a_simulated_mail_cannot_control_a_terminal(seeded: Installation, mail_file: Path) -> None:
+    mail_file.write_text(LETTER.format(subject="Hello", text="a\x1b]0;title\x07\tb \x9b2J end"), encoding="utf-8")
+    (pair,) = seeded.json("pair", "list")
+    envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"], "--login", "S1"]
+    output = seeded.relay("simulate", str(mail_file), *envelope).output
+    assert "2J end" in output
+    assert not [char for char in output if not char.isprintable() and char != "\n"]
+
+
 def test_a_simulation_tells_of_each_recipient(seeded: Installation, mail_file: Path) -> None:  # R-POL-01, R-REW-05
     (pair,) = seeded.json("pair", "list")
     alias, own = pair["buyer_alias"], pair["seller_alias"]

@@ -200,3 +200,11 @@ def test_a_formula_leaves_as_text(installation: Installation) -> None:
     installation.relay("order", "import", "-", stdin=stdin)
     assert "'=HYPERLINK(1)" in installation.relay("order", "export").output
     assert installation.json("order", "show", "O-1")["state"] == "=HYPERLINK(1)"
+
+
+def test_the_name_of_a_column_cannot_control_a_terminal(installation: Installation, report: Path) -> None:
+    header = HEADER + ",note\x1b]0;title\x07"
+    report.write_text("\n".join((header, *(f"{row},x" for row in ROWS))), encoding="cp932")
+    printed = installation.relay("order", "import", str(report)).output
+    assert "note" in printed
+    assert not {"\x1b", "\x07"} & set(printed)
