@@ -83,13 +83,15 @@ class SmtpIntake:
     async def _own_pair(self, party_id: str, local_part: str, domain: str) -> Pair | None:
         """Returns the pair of the party to which an alias belongs; None for an alias of others and any other address.
 
-        Raises UnavailableError.
+        A retired alias belongs to no pair any more. Raises UnavailableError.
         """
         store, name = self._services.store, alias.untag(local_part).local_part
         if not alias.is_valid(name, domain, store.secrets.get("alias")):
             return None
         pair = await store.pairs.by_alias(name, domain)
-        return pair if pair and party_id in (pair.buyer.party.id, pair.seller.party.id) else None
+        if pair is None or pair.role_of(name, domain) is None:
+            return None
+        return pair if party_id in (pair.buyer.party.id, pair.seller.party.id) else None
 
     async def data(self, incoming: Incoming) -> Sequence[Reply]:
         """Returns one reply for each recipient, in order, after the commit. Raises UnavailableError.

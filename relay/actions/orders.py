@@ -1,15 +1,19 @@
 """Orders, one by one. `order_import` stores many orders from a report."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from relay.actions import audit, pairs
-from relay.actions.actor import ActionError, Actor, InvalidValueError, Right
+from relay.actions.actor import ActionError, Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.context import ActionContext
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party
 from relay.ports.audit import AuditAction, AuditEntry
+
+CANCELLED: Final = "cancelled"
+"""The state of an order that was cancelled by `cancel`; a marketplace may use another name for its own orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,30 @@ async def put(
     order, pair, entries = await put_unrecorded(actor, context, marketplace, order_id, buyer, seller, values)
     await audit.record(context, *entries)
     return order, pair
+
+
+async def cancel(actor: Actor, context: ActionContext, marketplace: Marketplace, order_id: str) -> Order:
+    """Sets the state of an order to "cancelled", and returns the order. The call can be repeated safely.
+
+    The pair stays, because the two may still have to write about a refund (R-ADR-06). Raises NotFoundError if the order
+    does not exist.
+    """
+    actor.require(Right.PUT_ORDERS)
+    order = await context.store.orders.get(marketplace.id, order_id)
+    if order is None:
+        raise NotFoundError(f"there is no order {order_id}")
+    update = OrderUpdate(marketplace_id=marketplace.id, pair_id=order.pair_id, external_id=order_id, state=CANCELLED)
+    cancelled = await context.store.orders.put(update)
+    entry = audit.entry(
+        actor,
+        context,
+        AuditAction.ORDER_CANCELLED,
+        marketplace_id=marketplace.id,
+        subject_id=order.id,
+        pair=order.pair_id,
+    )
+    await audit.record(context, entry)
+    return cancelled
 
 
 async def put_unrecorded(

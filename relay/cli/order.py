@@ -96,6 +96,22 @@ async def add(
     show.one(_described(put, pair), as_json=as_json)
 
 
+@order.command("cancel")
+@in_marketplace
+@click.argument("order_id", metavar="ORDER")
+@by_option
+@show.as_json
+@with_store
+async def cancel(session: CliContext, store: Store, *, marketplace: str | None, order_id: str, as_json: bool) -> None:
+    """Set the state of an order to "cancelled". Its buyer and seller may still write to each other.
+
+    `relay pair close` ends that.
+    """
+    shop = session.marketplace(marketplace)
+    cancelled = await orders.cancel(session.actor, session.actions(store), shop, order_id)
+    show.one({"order": order_id, "state": cancelled.state}, as_json=as_json)
+
+
 @order.command("list")
 @in_marketplace
 @show.as_json

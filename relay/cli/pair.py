@@ -60,10 +60,41 @@ async def list_pairs(session: CliContext, store: Store, *, marketplace: str | No
 @with_store
 async def show_pair(_: CliContext, store: Store, *, pair_id: str, as_json: bool) -> None:
     """Show one pair."""
+    show.one(described(await _known(store, pair_id)), as_json=as_json)
+
+
+@pair.command("close")
+@click.argument("pair_id", metavar="ID")
+@by_option
+@show.as_json
+@with_store
+async def close(session: CliContext, store: Store, *, pair_id: str, as_json: bool) -> None:
+    """Retire both aliases of a pair, so that the two can no longer write to each other.
+
+    Mail that was accepted before is still delivered. `relay pair renew` opens the pair again, with new aliases.
+    """
+    found = await _known(store, pair_id)
+    show.one(described(await pairs.close(session.actor, session.actions(store), found)), as_json=as_json)
+
+
+@pair.command("renew")
+@click.argument("pair_id", metavar="ID")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), help="Only the alias of this side.")
+@by_option
+@show.as_json
+@with_store
+async def renew(session: CliContext, store: Store, *, pair_id: str, role: str | None, as_json: bool) -> None:
+    """Retire the aliases of a pair and make new ones, as after an alias became known to spammers."""
+    found = await _known(store, pair_id)
+    shop, roles = session.marketplace(found.marketplace_id), {Role(role)} if role else set(Role)
+    show.one(described(await pairs.renew(session.actor, session.actions(store), shop, found, roles)), as_json=as_json)
+
+
+async def _known(store: Store, pair_id: str) -> Pair:
     found = await store.pairs.get(pair_id)
     if found is None:
         raise click.ClickException(f"there is no pair {pair_id}; `relay pair list` shows them")
-    show.one(described(found), as_json=as_json)
+    return found
 
 
 @pair.command("check")
@@ -103,5 +134,6 @@ def described(found: Pair) -> show.Row:
         "buyer_alias": found.buyer.alias.address,
         "seller": found.seller.party.external_ref,
         "seller_alias": found.seller.alias.address,
+        "closed": found.is_closed,
         "created_at": found.created_at,
     }

@@ -216,6 +216,7 @@ def _described(one: RecipientResult, result: TransactionResult, content: bytes) 
 def _judged(verdict: Verdict) -> dict[str, object]:
     return {
         "reasons": [_reason(reason) for reason in verdict.reasons],
+        "warnings": [_reason(reason) for reason in verdict.warnings],
         "kind": str(verdict.kind),
         "notice": verdict.notify,
         "policy_version": verdict.policy_version,
@@ -240,4 +241,4 @@ def _verdict(one: RecipientResult) -> str:
 
 def _reason(reason: Reason) -> str:
     span = f" at {reason.span.part}:{reason.span.start}-{reason.span.end}" if reason.span else ""
-    return f"{reason.code}{span}"
+    return f"{reason.code} ({reason.rule}){span}"

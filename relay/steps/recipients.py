@@ -138,11 +138,13 @@ def _read(marketplaces: Marketplaces, text: str) -> _Address:
 
 
 async def _pair(pair_store: PairStore, secrets: SecretStore, address: _Address) -> Pair | None:
-    """Returns the pair to which the alias belongs, None for an address that is not an alias."""
+    """Returns the pair to which the alias belongs, None for an address that is no alias in force."""
     if not alias.is_valid(address.local_part, address.domain, secrets.get("alias")):
         return None
     pair = await pair_store.by_alias(address.local_part, address.domain)
-    if pair is not None and pair.marketplace_id != address.marketplace.id:
+    if pair is None or pair.role_of(address.local_part, address.domain) is None:
+        return None
+    if pair.marketplace_id != address.marketplace.id:
         return None  # the domain belonged to another marketplace when the alias was made (R-ADR-09)
     return pair
 

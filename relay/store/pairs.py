@@ -1,6 +1,6 @@
 """The store's part for pairs and their aliases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby
 from typing import Final
@@ -54,6 +54,18 @@ class SqlPairs(StorePart):
         if pair is None:
             raise ValueError("the pair has vanished")
         return pair
+
+    async def renew(self, pair_id: str, domains: Mapping[Role, str | None]) -> Pair | None:
+        def write() -> Work[None]:
+            owners = yield self._sql["pair_owners"], (pair_id,)
+            for row in owners:
+                for role, domain in domains.items():
+                    yield self._sql["retire_aliases"], (pair_id, role.value)
+                    if domain is not None:
+                        yield from self._issue(pair_id, row[f"{role}_id"], role, domain)
+
+        await self._engine.write(write)
+        return await self.get(pair_id)
 
     def _issue(self, pair_id: str, party_id: str, role: Role, domain: str) -> Work[None]:
         """Adds an alias that was never used before (R-ADR-02)."""

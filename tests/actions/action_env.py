@@ -417,5 +417,36 @@ CASES: Sequence[Case] = (
         [AuditAction.KEY_RETIRED],
         lambda actor, env: keys.retire(actor, env.services, _markets(env), 1, selector="e1", at_once=True),
     ),
+    Case(
+        senders.masked,
+        Right.DECIDE_SENDERS,
+        [],
+        lambda actor, env: senders.masked(actor, env.services, [None, "nothing"]),
+    ),
+    Case(
+        senders.find,
+        Right.DECIDE_SENDERS,
+        [],
+        lambda actor, env: senders.find(actor, env.services, env.seller, SELLER),
+        Role.SELLER,
+    ),
+    Case(
+        orders.cancel,
+        Right.PUT_ORDERS,
+        [AuditAction.ORDER_CANCELLED],
+        lambda actor, env: orders.cancel(actor, env.services, env.marketplace, "A-1"),
+    ),
+    Case(
+        pairs.close,
+        Right.PUT_ORDERS,
+        [AuditAction.PAIR_CLOSED],
+        lambda actor, env: pairs.close(actor, env.services, env.market.pair),
+    ),
+    Case(
+        pairs.renew,
+        Right.PUT_ORDERS,
+        [AuditAction.ALIASES_RENEWED],
+        lambda actor, env: pairs.renew(actor, env.services, env.marketplace, env.market.pair, {Role.BUYER}),
+    ),
 )
 """In an order in which they can be run one after the other."""

@@ -10,7 +10,7 @@ from relay.ports import Store
 
 ROOT = Path(__file__).parent.parent.parent / "relay"
 _WRITES = """
-parties.put pairs.put orders.put threads.reopen senders.put senders.flip_many senders.flip opt_outs.put
+parties.put pairs.put pairs.renew orders.put threads.reopen senders.put senders.flip_many senders.flip opt_outs.put
 limits.add_misuse limits.restore_bypass records.mark_no_reply records.mark app_passwords.add app_passwords.revoke
 acceptances.add queue.claim queue.settle queue.renew queue.release queue.flush reports.add holds.release holds.refuse
 notice_log.add records.note_view dkim_keys.put dkim_keys.activate dkim_keys.retire audit_log.add

@@ -108,6 +108,33 @@ def test_a_pending_address_can_be_told_apart_without_being_read(seeded: Installa
     assert [one["address"] for one in seeded.json(*pending, *REVEAL)] == ["sato@agency.example"]
 
 
+def test_a_closed_pair_is_opened_again_by_new_aliases_only(seeded: Installation) -> None:  # R-ADR-02
+    (first,) = seeded.json("pair", "list")
+    closed = seeded.json("pair", "close", first["id"], "--by", "ann")
+    assert closed == first | {"closed": True}
+    assert seeded.json("pair", "add", "--buyer", "B1", "--seller", "S1") == closed
+    seeded.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
+    assert seeded.json("pair", "show", first["id"]) == closed
+    renewed = seeded.json("pair", "renew", first["id"])
+    assert not renewed["closed"]
+    sides = ("buyer_alias", "seller_alias")
+    assert not {renewed[side] for side in sides} & {first[side] for side in sides}
+    again = seeded.json("pair", "renew", first["id"], "--role", "seller")
+    assert again["buyer_alias"] == renewed["buyer_alias"]
+    assert again["seller_alias"] not in {renewed["seller_alias"], first["seller_alias"]}
+    assert {line["action"] for line in seeded.json("audit", "list", "--all")} >= {"pair_closed", "aliases_renewed"}
+    assert "there is no pair" in seeded.relay("pair", "close", "nothing", exit_code=1).stderr
+
+
+def test_an_order_is_cancelled_and_its_pair_stays(seeded: Installation) -> None:
+    seeded.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1", "--item", "SKU-1", "--state", "shipped")
+    assert seeded.json("order", "cancel", "O-1", "--by", "ann")["state"] == "cancelled"
+    shown = seeded.json("order", "show", "O-1")
+    assert (shown["state"], shown["items"]) == ("cancelled", ["SKU-1"])
+    assert not seeded.json("pair", "list")[0]["closed"]
+    assert "there is no order" in seeded.relay("order", "cancel", "O-9", exit_code=1).stderr
+
+
 def test_a_pair_keeps_its_aliases(seeded: Installation) -> None:
     # R-ADR-01
     (first,) = seeded.json("pair", "list")

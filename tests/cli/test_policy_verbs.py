@@ -118,6 +118,9 @@ def test_a_policy_beside_the_configuration_judges_a_simulation(seeded: Installat
         return one["verdict"], one["policy_version"]
 
     assert judged() == ("relay", "builtin-1")
+    (warning,) = json.loads(seeded.relay(*asked, stdin=mail).stdout)[0]["warnings"]
+    assert warning.startswith("external_link (R-POL-08) at ")
+    assert warning in seeded.relay(*asked[:-1], stdin=mail).stdout
     seeded.configure(lambda text: text.replace("[[marketplace]]", '[[marketplace]]\npolicies = "policies"'))
     assert judged() == ("return", "strict")
 

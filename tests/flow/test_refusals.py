@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from relay.actions import pairs
+from relay.actions.actor import Actor
 from relay.core.model.event import EventType
 from relay.core.model.marketplace import Fallback, Marketplaces
 from relay.core.model.message import Incoming, MessageState, Peer, Port
@@ -305,3 +307,31 @@ async def test_refused_mail_of_a_login_has_its_author(market: MarketEnv) -> None
     assert "(sender_blocked)" in reply.text
     (found,) = await market.store.records.messages("market", wanted=MessageFilter(party_id=seller.id))
     assert (found.author_role, found.author_ref, found.detail.reason_codes) == (Role.SELLER, "S1", ("sender_blocked",))
+
+
+@pytest.mark.parametrize("login", [None, Role.SELLER])
+async def test_mail_to_a_retired_alias_is_refused_as_to_an_unknown_address(
+    market: MarketEnv, login: Role | None
+) -> None:  # R-ADR-02, R-ADR-07
+    old, pair_id = market.buyer_alias, market.pair.id
+    assert (await market.store.pairs.renew(pair_id, {Role.BUYER: DOMAIN})) is not None
+    renewed = await market.store.pairs.get(pair_id)
+    assert renewed is not None
+    peer = replace(_peer(market), login_party_id=market.pair.seller.party.id if login else None)
+    at_rcpt = await market.intake.rcpt_to(peer, SELLER, old)
+    replies = [at_rcpt] if login else await market.send(SELLER, old)
+    assert [(reply.code, reply.enhanced) for reply in replies] == [(550, "5.1.1")]
+    assert (await market.intake.rcpt_to(peer, SELLER, renewed.buyer.alias.address)).code == 250
+    (reply,) = await market.send(SELLER, renewed.buyer.alias.address, login=login)
+    assert reply.code == 250
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+
+
+async def test_a_closed_pair_gets_its_mail_of_before_and_no_more(market: MarketEnv) -> None:  # R-ADR-02
+    await market.send(SELLER, market.buyer_alias)
+    closed = await pairs.close(Actor.admin("ann"), market.services, market.pair)
+    assert closed.is_closed
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
+    for writer, alias in ((SELLER, market.buyer_alias), (BUYER, market.seller_alias)):
+        assert [reply.code for reply in await market.send(writer, alias)] == [550]
+    assert await market.deliver_due() == []

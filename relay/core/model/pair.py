@@ -11,7 +11,8 @@ from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 class Alias:
     """The anonymized address that stands for the party with the role `role` in a pair.
 
-    `local_part` and `domain` are folded, as by `address.fold`. `retired` is True if the alias is no longer used.
+    `local_part` and `domain` are folded, as by `address.fold`. `retired` is True if mail to the alias is refused; no
+    later alias is equal to it (R-ADR-02).
     """
 
     local_part: str
@@ -74,3 +75,15 @@ class Pair:
 
     def side(self, role: Role) -> Side:
         return self.buyer if role is Role.BUYER else self.seller
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether both aliases are retired, so that neither party can write to the other."""
+        return self.buyer.alias.retired and self.seller.alias.retired
+
+    def role_of(self, local_part: str, domain: str) -> Role | None:
+        """Returns the side for which a folded alias is in force; None for a retired alias and any other address."""
+        for alias in (self.buyer.alias, self.seller.alias):
+            if (alias.local_part, alias.domain, alias.retired) == (local_part, domain, False):
+                return alias.role
+        return None

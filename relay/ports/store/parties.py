@@ -1,6 +1,6 @@
 """The ports of parties, their app passwords, their pairs and their orders."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from relay.core.model.order import Order, OrderUpdate
@@ -87,6 +87,14 @@ class PairStore(Protocol):
         existing pair do not change. Raises ValueError unless the two parties are a buyer and a seller of the
         marketplace. The pair is read after the commit: if the method raises StoreUnavailableError, the pair may exist,
         and a second call returns it.
+        """
+        ...
+
+    async def renew(self, pair_id: str, domains: Mapping[Role, str | None]) -> Pair | None:
+        """Retires the alias of each role in `domains`, and returns the pair, or None if it does not exist (R-ADR-02).
+
+        The role gets a new alias under the given domain, or none if the domain is None. Roles that `domains` does not
+        have keep their alias. The pair is read after the commit, as in `put`.
         """
         ...
 

@@ -58,6 +58,12 @@ SELECT id FROM pair WHERE buyer_id = $1 AND seller_id = $2
 INSERT INTO alias (local_part, domain, pair_id, party_id, role) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING RETURNING local_part
 
+-- name: retire_aliases
+UPDATE alias SET retired = 1 WHERE pair_id = $1 AND role = $2
+
+-- name: pair_owners
+SELECT buyer_id, seller_id FROM pair WHERE id = $1
+
 -- name: pairs
 SELECT * FROM pair_side WHERE marketplace_id = $1 ORDER BY pair_id, retired DESC
 
