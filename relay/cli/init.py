@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from relay import installation
 from relay.actions import keys
 from relay.actions.dns_records import wanted, zone_line
 from relay.cli.context import CliContext, MailAddress
-from relay.config import Config, parse
+from relay.config import Config, load, parse
 from relay.core.mail.address import fold_domain
 from relay.edge.tls import make_self_signed
+from relay.ports import StoreError
 from relay.store.crypto import MasterKeys
 
 _CONFIG: Final = """\
@@ -88,7 +90,9 @@ _LOCAL: Final = {
 @click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mail.")
 @click.option("--help-url", help="The help page that notices link to.  [default: made from the domain]")
 @click.option("--local", is_flag=True, help="Use high ports on the loopback interface, to try the relay without root.")
+@click.pass_context
 def init(
+    ctx: click.Context,
     *,
     directory: Path,
     domain: str,
@@ -102,7 +106,8 @@ def init(
     """Make an installation. It is made in DIRECTORY, by default the current directory.
 
     This makes config.toml, the data directory with the master key, a self-signed certificate, the database, and DKIM
-    keys. It prints the DNS records to publish and the next steps. Nothing that exists is overwritten.
+    keys. It prints the DNS records to publish and the next steps. Nothing that exists is overwritten. An option that
+    differs from an existing config.toml is refused.
     """
     path = directory / "config.toml"
     words = {
@@ -117,17 +122,61 @@ def init(
     # A JSON value is a TOML value.
     text = _CONFIG.format_map({name: json.dumps(word, ensure_ascii=False) for name, word in words.items()})
     parse(text, source="the options")
+    if path.exists():
+        given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        _refuse_other_values(load(path), parse(text, source="the options"), given, path)
     directory.mkdir(parents=True, exist_ok=True)
     if not _there(path):
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
         click.echo(f"made   {path}")
     session = CliContext(path)
+    master_key = session.data_dir / session.config.master_key
+    has_master_key = master_key.exists()
+    if not has_master_key:
+        _refuse_a_second_master_key(session.config, session.data_dir, master_key)
     _make_files(session.config, session.data_dir)
-    records = asyncio.run(_make_keys(session))
+    try:
+        records = asyncio.run(_make_keys(session))
+    except StoreError:
+        if not has_master_key:  # the store was encrypted with another one, whose backup belongs here
+            master_key.unlink()
+            click.echo(f"removed {master_key}, which does not open the store", err=True)
+        raise
     click.echo("\nPublish in DNS, beside the address of this host:\n")
     click.echo("\n".join(f"  {record}" for record in records))
     click.echo(_next_steps(path, session.data_dir / session.config.master_key))
+
+
+def _refuse_other_values(config: Config, asked: Config, given: set[str], path: Path) -> None:
+    """Raises UsageError if an option that was given on the command line differs from the existing configuration."""
+    wanted = asked.marketplace[0]
+    known = next((one for one in config.marketplace if one.id == wanted.id), config.marketplace[0])
+    values = {
+        "domain": (known.domain, wanted.domain),
+        "hostname": (config.hostname, asked.hostname),
+        "operator": (known.operator, wanted.operator),
+        "marketplace_id": (known.id, wanted.id),
+        "name": (known.name, wanted.name),
+        "help_url": (known.help_url, wanted.help_url),
+        "local": (config.authentication.verify, asked.authentication.verify),
+    }
+    differing = [name for name, (is_set, asked_for) in values.items() if name in given and is_set != asked_for]
+    if differing:
+        options = ", ".join("--id" if name == "marketplace_id" else f"--{name.replace('_', '-')}" for name in differing)
+        raise click.UsageError(
+            f"{path} exists with other values for {options}; edit the file, or leave the options out"
+        )
+
+
+def _refuse_a_second_master_key(config: Config, data_dir: Path, master_key: Path) -> None:
+    """Raises ClickException if the store exists already, because a new master key could not open it."""
+    scheme, _, name = config.store.partition(":")
+    if scheme == "sqlite" and (data_dir / name).exists():
+        raise click.ClickException(
+            f"{master_key} is missing, but {data_dir / name} is encrypted with it; restore the key from its backup. "
+            "Nothing was changed"
+        )
 
 
 def _make_files(config: Config, data_dir: Path) -> None:

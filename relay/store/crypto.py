@@ -236,7 +236,8 @@ def _read(path: Path) -> tuple[tuple[int, ...], list[bytes]]:
         status = path.stat()
         lines = path.read_bytes().split()
     except FileNotFoundError as error:
-        raise StoreError(f"{path}: no master key; `relay init` makes one, or restore it from its backup") from error
+        fix = "restore it from its backup; `relay init` makes one only for a new installation"
+        raise StoreError(f"{path}: no master key; {fix}") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot read the master key: {error.strerror}; check owner and mode") from error
     if stat.S_IMODE(status.st_mode) & 0o077:

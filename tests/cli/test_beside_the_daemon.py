@@ -311,7 +311,9 @@ def test_a_simulation_says_the_verdict_and_shows_the_mail(seeded: Installation, 
 
 def test_a_simulation_knows_the_policy(seeded: Installation, mail_file: Path) -> None:
     seeded.relay("opt-out", "set", "--buyer", "B1")
-    assert _simulate(seeded, mail_file, "--login", "S1")["reasons"][0].startswith("marked_important (R-POL-04) at subject:")
+    assert _simulate(seeded, mail_file, "--login", "S1")["reasons"][0].startswith(
+        "marked_important (R-POL-04) at subject:"
+    )
     mail_file.write_text(mail_file.read_text(encoding="utf-8").replace("重要", "Sale"), encoding="utf-8")
     returned = _simulate(seeded, mail_file, "--login", "S1")
     assert (returned["verdict"], returned["reasons"][0].split()[0], returned["relayed"]) == (

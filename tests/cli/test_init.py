@@ -35,7 +35,7 @@ def test_nothing_that_exists_is_overwritten(installation: Installation) -> None:
         return {Path(name): (installation.directory / name).read_bytes() for name in names}
 
     before, keys = contents(), installation.json("keys", "list")
-    output = _init("--domain", "other.example", str(installation.directory))
+    output = _init("--domain", "shop.example", str(installation.directory))
     assert output.count(", kept\n") == 4
     assert "made   " not in output
     assert contents() == before
@@ -78,3 +78,43 @@ def test_options_that_cannot_work_make_nothing(tmp_path: Path, options: list[str
 def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "Traceback" not in _init(str(tmp_path / "file" / "below"), exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--domain", "other.example"], "--domain"),
+        (["--name", "Other", "--operator", "boss@company.example"], "--operator, --name"),
+        (["--id", "other"], "--id"),
+        (["--hostname", "mx.other.example"], "--hostname"),
+        (["--help-url", "https://other.example/help"], "--help-url"),
+    ],
+)
+def test_options_that_differ_from_what_exists_are_refused(
+    installation: Installation, options: list[str], named: str
+) -> None:
+    before = installation.config.read_bytes()
+    assert f"other values for {named}; edit the file" in " ".join(
+        _init(*options, str(installation.directory), exit_code=2).split()
+    )
+    assert installation.config.read_bytes() == before
+
+
+def test_no_second_master_key_is_made_beside_an_encrypted_store(installation: Installation) -> None:  # R-REC-04
+    key = installation.var / "keys" / "master.key"
+    backup = key.read_bytes()
+    key.unlink()
+    assert "restore the key from its backup" in _init(str(installation.directory), exit_code=1)
+    assert not key.exists()
+    assert "restore it from its backup" in installation.relay("check", "--offline", exit_code=1).stdout
+    key.write_bytes(backup)
+    key.chmod(0o600)
+    installation.relay("check", "--offline")
+
+
+def test_a_new_master_key_is_taken_away_again_if_the_store_does_not_open(installation: Installation) -> None:
+    (installation.var / "keys" / "master.key").unlink()
+    (installation.var / "relay.db").rename(installation.var / "moved.db")
+    installation.configure(lambda text: f'store = "sqlite:no-such-directory/relay.db"\n{text}')
+    assert "removed" in _init(str(installation.directory), exit_code=1)
+    assert not (installation.var / "keys" / "master.key").exists()

@@ -156,7 +156,7 @@ def test_a_created_key_file_is_ours_alone_and_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "message"),
     [
-        (None, 0, "no master key; `relay init`"),
+        (None, 0, "no master key; restore it"),
         ("", 0o600, "restore the file"),
         ("c2hvcnQ=", 0o600, "32 bytes"),
         ("not base64!", 0o600, "not base64"),
