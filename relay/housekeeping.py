@@ -1,4 +1,4 @@
-"""Work that is due at certain times, beside the flow of messages.
+"""Work that is due at certain times and is not part of the flow of a message.
 
 Letters are written: questions to owners about pending senders, the list of held mail for the operator (R-SND-02), and
 announcements of a policy (R-POL-20). The content of strangers' mail is deleted when its time of keeping has ended.

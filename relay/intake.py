@@ -125,7 +125,7 @@ class SmtpIntake:
                 await bounces.keep(self._services, incoming, opened, alone=alone)
 
     def _returned_item(self, local_part: str) -> str | None:
-        """Returns the id of the item of which a recipient is the return path; None for any other recipient."""
+        """Returns the id of the item whose return path has this local part; None if it belongs to no return path."""
         if not verp.is_shaped(local_part):
             return None
         return verp.read(local_part, self._services.clock.now(), self._services.store.secrets.get("verp"))

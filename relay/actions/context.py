@@ -18,7 +18,7 @@ class Notified(Protocol):
 class ActionContext(Protocol):
     """The objects that an action needs.
 
-    In the daemon `steps.services.Services` implements it, and in a program beside the daemon `StoreContext`.
+    In the daemon `steps.services.Services` implements it, and in any other program `StoreContext` does.
     """
 
     @property

@@ -50,8 +50,8 @@ async def release_always(actor: Actor, context: ActionContext, message_id: str) 
 async def send_back(actor: Actor, context: ActionContext, message_id: str) -> bool:
     """Marks a held message as refused, so that the worker returns it to its writer with a notice.
 
-    Returns True, or False with nothing changed if the message is not held. The staff may do this, and also the author,
-    who denies by it having written the message.
+    Returns True, or False with nothing changed if the message is not held. The staff may do this, and also the party
+    that is named as the author, who says in this way that it did not write the message.
     """
     about = await messages.subject(actor, context, Right.DECIDE_HOLDS, message_id, MessageParty.AUTHOR)
     if not await context.store.holds.refuse(message_id, actor.by):

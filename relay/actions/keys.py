@@ -105,9 +105,10 @@ async def retire(
     """Deletes the private halves of replaced keys whose signatures have all expired, and returns these keys.
 
     Their DNS records can then be removed. Signatures expire `expire_s` seconds after a key was replaced. With
-    `selector` only the keys with this selector are retired, prepared ones too. With `at_once` such a key is retired
-    even if its signatures have not expired. Raises NotFoundError if no key has the selector, and ActionError if the key
-    is active or its signatures have not expired.
+    `selector` only the keys with this selector are retired. A prepared key is then always retired; a replaced key only
+    if its signatures have expired or `at_once` is true. Raises NotFoundError if no key has the selector, or only
+    retired keys have it. Raises ActionError, with nothing changed, if a key with the selector is active, or its
+    signatures have not expired and `at_once` is false.
     """
     actor.require(Right.MANAGE_KEYS)
     here = [key async for key in all_keys(context, marketplaces)]

@@ -17,7 +17,11 @@ _BATCH: Final = 200
 
 
 async def add(actor: Actor, context: ActionContext) -> str:
-    """Adds a new key to the key file, unless it already has a new key. Returns the id of the new key."""
+    """Adds a new key to the key file, and returns its id.
+
+    If the file already has a new key, which `rotate` has not made current yet, nothing is added and the id of that key
+    is returned.
+    """
     actor.require(Right.MANAGE_KEYS)
     keys = context.store.master_keys
     if (waiting := keys.waiting()) is not None:

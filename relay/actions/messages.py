@@ -15,7 +15,7 @@ from relay.ports.audit import AuditAction, AuditEntry
 
 
 class MessageParty(Enum):
-    """The party of a message that may do an action, beside the staff."""
+    """The party of a message that may carry out an action, in addition to the staff."""
 
     AUTHOR = "author"
     ADDRESSEE = "addressee"
@@ -25,8 +25,8 @@ class MessageParty(Enum):
 class Subject:
     """The message on which an action works, with its pair.
 
-    `pair` is None if the message belongs to no pair, as mail to the operator, or if the caller did not look up the
-    pair.
+    `pair` is None if the message belongs to no pair (such as mail to the operator), or if the caller did not look up
+    the pair.
     """
 
     message: MessageSummary

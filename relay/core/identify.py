@@ -61,7 +61,7 @@ def identify(incoming: Incoming, head: Head, facts: Facts, policy: Policy) -> Wr
 def is_own_alias(
     incoming: Incoming, head: Head, pair: Pair, to: Role, marketplace: Marketplace, authentication: Authentication
 ) -> bool:
-    """Returns whether the alias of side `to` is the writer's own alias, as after a "reply to all" (R-REW-05).
+    """Returns whether the alias of side `to` is the writer's own, for example after a "reply to all" (R-REW-05).
 
     This is True if the party of that side has logged in. Without a login it is True if the mail is proven, that side
     lists the From address, and the other side does not list it. For mail that is not proven it is always False: a copy
@@ -133,7 +133,7 @@ def _may_wait(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
 def _has_room(incoming: Incoming, facts: Facts, policy: Policy) -> bool:
     """Returns whether one more mail of this size may wait for the party's decision.
 
-    The policy limits how many mails and bytes may wait of one writer, and how many unlisted senders a party may have.
+    The policy limits the mails and bytes of one writer that may wait, and the unlisted senders that a party may have.
     """
     limits, waiting = policy.senders, facts.waiting
     mails, size_bytes = (

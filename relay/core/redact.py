@@ -69,8 +69,8 @@ def visible(text: str) -> str:
 def answer(text: str, known: Iterable[str] = (), *, limit: int = 500) -> str:
     """Returns another server's text as one line of printable ASCII without addresses, of at most `limit` characters.
 
-    Replaced by "[address]" are the `known` addresses, their local parts and their domains, and each word that looks
-    like an address.
+    The `known` addresses, their local parts and their domains, and each word that looks like an address, are replaced
+    by "[address]".
     """
     if len(text) > _MOST_TEXT:
         text = text[:_MOST_TEXT].rpartition(" ")[0]  # an address that is cut in two would not be recognized

@@ -73,7 +73,7 @@ class DemoDaemon:
         return self._end_of_log()
 
     async def run(self, *arguments: str) -> str:
-        """Runs one `relay` command beside the daemon and returns its standard output.
+        """Runs one `relay` command while the daemon runs, and returns the command's standard output.
 
         Raises DaemonError if the command fails.
         """

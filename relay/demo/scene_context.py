@@ -125,7 +125,7 @@ class SceneContext:
         return newest
 
     async def command(self, *arguments: str) -> None:
-        """Runs `relay ...` beside the daemon, and shows its output. Raises DaemonError if the command fails."""
+        """Runs `relay ...` while the daemon runs, and shows its output. Raises DaemonError if the command fails."""
         output = await self._daemon.run(*arguments)
         self._show(f"$ relay {' '.join(arguments)}", output.splitlines())
 

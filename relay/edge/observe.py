@@ -73,9 +73,10 @@ DURATIONS: Final[Mapping[str, Metric]] = {
 
 
 class PrometheusObserver:
-    """Implements `ports.Observer`. A metric that is not in the tables raises KeyError, and an unknown label ValueError.
+    """Implements `ports.Observer`.
 
-    A test checks that every name in the code is in the tables.
+    A metric that is not in the tables raises KeyError, and an unknown label raises ValueError. A test checks that every
+    name in the code is in the tables.
     """
 
     def __init__(self) -> None:

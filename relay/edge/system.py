@@ -52,10 +52,10 @@ class SystemClock:
 class SystemIds:
     """Implements `ports.Ids`: 48 bits of milliseconds and 80 random bits, in base32hex (RFC 4648 §7).
 
-    The texts sort in the order of the octets. Each id of one process is greater than the id before it, also within a
-    millisecond and after a step back of the wall clock: such an id is the last one plus one. Random bytes are read from
-    the system for each millisecond. If they were read ahead into memory, two copies of one virtual machine would use
-    the same bytes, and therefore the same nonce of a key.
+    The texts sort in the order of the octets. Each id of one process is greater than the id before it: if the wall
+    clock shows the same millisecond as before, or has stepped back, the next id is the last id plus 1. Random bytes are
+    read from the system for each millisecond. If they were read ahead into memory, two copies of one virtual machine
+    would use the same bytes, and therefore the same nonce of a key.
     """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:

@@ -62,7 +62,7 @@ class EventLog(Protocol):
 class Unlogged:
     """An event log that writes nothing.
 
-    Commands beside the daemon use it, because they print their results themselves.
+    Commands that run in a process other than the daemon use it, because they print their results themselves.
     """
 
     def accepted(self, acceptance: Acceptance) -> None: ...

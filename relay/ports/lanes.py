@@ -1,9 +1,10 @@
 """The limits of outgoing mail: a lane for each destination, for its organization and for each server's address.
 
-The worker takes an item in hand, waits for its turn and reports how the attempt ended. The courier (the SMTP client)
-asks for a place at each server's address before it connects. Only the objects behind these protocols hold the state of
-the lanes: the attempts and the times in each lane, the places in all and by state, and the bytes of big contents.
-Several processes of one node should share this state. Without that, the limits hold for each process by itself.
+The worker takes an item in hand when it has leased it, waits for the item's turn, and reports how the attempt ended.
+The courier (the SMTP client) asks for a place at each server's address before it connects. Only the objects behind
+these protocols hold the state of the lanes: the attempts and the times in each lane, the number of all places and of
+the places in each state, and the memory for big contents. Several processes of one node should share this state. If
+they do not, the limits apply to each process separately.
 """
 
 from collections.abc import Callable
@@ -24,13 +25,13 @@ class InHand(Protocol):
     async def turn(self) -> float:
         """Waits for a free place in each lane of the item.
 
-        Returns 0 when the attempt may begin. Returns a number of seconds if a lane was closed meanwhile: the item must
-        be put off by that time.
+        Returns 0 when the attempt may begin. If a lane was closed meanwhile, returns the number of seconds by which the
+        item must be put off.
         """
         ...
 
     def ended(self, delivery: Delivery | None) -> None:
-        """Gives the places back, and opens, shrinks or closes the lanes by the outcome.
+        """Gives the places back. Opens, shrinks or closes the lanes, depending on the outcome.
 
         `delivery` is None if no server was asked.
         """
@@ -62,7 +63,7 @@ class Attempt(Protocol):
     def place(self, address: str) -> bool:
         """Takes a place at the IP address of a server. Returns True, or False without waiting if no place is free.
 
-        With True the place at another address is given back.
+        If it returns True, the place at any other address is given back.
         """
         ...
 
@@ -85,9 +86,9 @@ class Attempt(Protocol):
     def may_finish(self) -> bool:
         """Returns whether the final dot may be sent now; False if the delivery is being cut off.
 
-        After True the message may have been accepted. Therefore the attempt has no time limit any more, and the caller
-        must limit the wait for the answer. A slow delivery may still be cut off, if too many slow deliveries wait for
-        their answer.
+        If it returns True, the server may accept the message from then on. Therefore the attempt has no time limit any
+        more, and the caller must limit the wait for the answer. A slow delivery may still be cut off, if too many slow
+        deliveries wait for their answer.
         """
         ...
 

@@ -54,7 +54,7 @@ def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]
 
 
 async def opted_out(context: LinkContext) -> frozenset[str]:
-    """Returns the names of the scopes of which the buyer has opted out."""
+    """Returns the names of the scopes for which the buyer has an opt-out."""
     pair = context.about.pair
     in_force = {
         (one.seller_id, one.kind)

@@ -105,7 +105,7 @@ class StoredNoticeQuota:
         return max(until, now + _PAUSE)
 
     def _after(self, times: Mapping[str, datetime]) -> datetime | None:
-        """Returns the earliest time for one more notice beside the notices at `times`; None if that is now."""
+        """Returns the earliest time for one more notice after the notices at `times`; None if it may be sent now."""
         ordered = sorted(times.values())
         return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + self._gap
 

@@ -210,7 +210,7 @@ class TransactionResult:
 
 @dataclass(frozen=True, slots=True)
 class OwnCopy:
-    """The outcome for the writer's own alias, beside the other side's alias in the same transaction (R-REW-05).
+    """The outcome for the writer's own alias if the same transaction also names the other side's alias (R-REW-05).
 
     `of` is the recipient of the other side. The other side gets the mail itself, and the writer gets no copy of it.
     """

@@ -1,8 +1,8 @@
 """Questions to the owner of an account: whether an address may write for it, and whether a mail is the owner's own.
 
-Housekeeping puts the questions, and not the flow of a message. Therefore neither the answer to a mail nor the time of
-the answer shows whether the owner is asked. The questions contain no text of the mail, because anybody may have written
-it (R-SND-02, R-IN-09).
+The questions are asked by housekeeping, not by the flow of a message. Therefore neither the answer to a mail nor the
+time of the answer shows whether the owner is asked. The questions contain no text of the mail, because anybody may have
+written it (R-SND-02, R-IN-09).
 """
 
 from collections.abc import Sequence

@@ -191,7 +191,7 @@ class _TransactionBuilder:
     def _ask_owner(self, judgement: Judgement, record: MessageRecord) -> None:
         """Adds the question to the owner about held mail of an unlisted or unproven writer, with its limits (R-SND-02).
 
-        Housekeeping puts the question later. The work here is the same for every such writer, even if the owner is not
+        Housekeeping asks the question later. The work here is the same for every such writer, even if the owner is not
         asked, so that the time of the answer shows a client nothing.
         """
         facts, writer, now = judgement.facts, judgement.writer, self.incoming.received_at

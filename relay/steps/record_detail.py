@@ -1,4 +1,4 @@
-"""The parts of a record beside the bytes of its message: ids, codes and numbers, no address and no text (R-REC-01)."""
+"""The parts of a record other than the bytes of its message: ids, codes and numbers, no address or text (R-REC-01)."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,8 @@
 """The mail that tells the operator of held messages that wait for the staff (R-SND-02).
 
-One mail is written when the first message waits, then at most one an hour about new ones, and one a day as long as
-anything waits. It contains no address and no text of a message, because anybody may have written it.
+One mail is written when the first message waits. Then at most one mail an hour is written about new messages, and one
+mail a day as long as any message waits. No mail contains an address or a text of a message, because anybody may have
+written it.
 """
 
 from datetime import datetime, timedelta

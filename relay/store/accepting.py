@@ -53,7 +53,7 @@ SqlRow = tuple[object, ...]
 class _OvertakenError(Exception):
     """Raised inside a transaction if a concurrent one has changed a value on which the judgement was based.
 
-    A limit was reached, a signature was accepted, or another node has put the question to the owner.
+    A limit was reached, a signature was accepted, or another node has asked the owner the question.
     """
 
 
@@ -277,9 +277,9 @@ class SqlAcceptances(StorePart):
         return entered
 
     def _ask(self, batch: Sequence[Rows], entered: Mapping[object, object]) -> Work[None]:
-        """Writes new questions to owners, and marks the questions that are put by these transactions.
+        """Writes new questions to owners, and marks the questions that these transactions ask.
 
-        Raises _OvertakenError if one of them was put before.
+        Raises _OvertakenError if another node has already asked one of them.
         """
         requests: dict[str, SqlRow] = {}
         for request in (request for rows in batch for request in rows.requests.values()):

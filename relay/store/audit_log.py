@@ -17,7 +17,7 @@ _AUDIT: Final = Table(
 
 
 class SqlAuditLog:
-    """Implements `relay.ports.audit.AuditLog` for both engines."""
+    """Implements `relay.ports.audit.AuditLog` for SQLite and PostgreSQL."""
 
     def __init__(self, engine: Engine, ids: Ids, sql: Mapping[str, str]) -> None:
         self._engine = engine

@@ -318,10 +318,10 @@ class SqlSenders(StorePart):
         return Waiting(mails=row["mails"], size_bytes=row["size_bytes"], by_domain=False)
 
     def bound(self, limit: WaitLimit) -> Work[bool]:
-        """Returns whether the mail of a sender keeps to its limits, and makes other unlisted senders give way to it.
+        """Returns whether the mail of a sender is within its limits, and makes room for an unlisted sender.
 
-        The mail of the transaction is already written and is counted. A sender who was decided on needs no place, and
-        only its unproven mail is limited.
+        To make room, held mail of other unlisted senders is returned. The mail of the transaction is already written
+        and is counted. A sender about whom the party has decided needs no place, and only its unproven mail is limited.
         """
         party = yield self._sql["lock_party"], (limit.party_id,)
         state = yield self._sql["state_of_sender"], (limit.sender_id,)

@@ -31,7 +31,7 @@ from relay.store.unsealed import SqlUnsealed
 
 
 class SqlStore:
-    """Implements `relay.ports.Store` for any engine.
+    """Implements `relay.ports.Store` for SQLite and PostgreSQL.
 
     The parts may be used after `open`. `base` is public for tests and for tools that read the database directly.
     """

@@ -55,9 +55,10 @@ class SqlUnsealed(StorePart):
         )
 
     async def seal(self) -> None:
-        """Seals everything that is left, and then frees the disk of what it replaced.
+        """Seals everything that is left, and then frees the disk space of the replaced values.
 
-        Where the disk cannot be freed now, as for lack of space, the next process that opens the store tries again.
+        If the disk space cannot be freed now, for example because the disk is full, the next process that opens the
+        store tries again.
         """
         left = await self._left()
         for table in self._tables:

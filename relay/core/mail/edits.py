@@ -90,9 +90,9 @@ def merge_ranges(ranges: Iterable[R], *, best: Callable[[R], Any] = lambda _: 0)
     """Returns the ranges sorted, with each group of overlapping ranges merged into one range.
 
     Two ranges are in the same group if they overlap, or if a chain of overlapping ranges connects them. The merged
-    range covers the whole group. Its other fields are those of the range for which `best` returns the least value. If
-    several ranges have this value, the range that begins first counts; if several begin at the same place, the longest
-    of them counts.
+    range covers the whole group. Its other fields are those of the range for which `best` returns the smallest value.
+    If several ranges have this value, the range that begins first counts; if several begin at the same place, the
+    longest of them counts.
     """
     merged: list[R] = []
     together: list[R] = []

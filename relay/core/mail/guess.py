@@ -1,9 +1,10 @@
-"""Finds the charset of octets for which no charset is declared, or one that nobody knows.
+"""Finds the charset of octets for which no charset, or an unknown charset, is declared.
 
-The order is that of certainty: UTF-8, which other text is valid in only by chance; the charset of the mail's first
-text; the charsets of Japanese, the one language of the catalogues that is written in several; windows-1252. The last
-two count only if the result looks like text of the language. Otherwise there is no answer, because a wrong one would
-make the text unreadable for ever.
+The charsets are tried in the order of their certainty. First is UTF-8, because text in another charset is valid UTF-8
+only by chance. Then come the charset of the mail's first text, the charsets of Japanese, and windows-1252. Japanese is
+the only language of the catalogues that is written in several charsets. The charsets of Japanese and windows-1252 count
+only if the result looks like text of the language. Otherwise there is no answer, because a wrong answer would make the
+text unreadable for ever.
 """
 
 import re

@@ -132,8 +132,8 @@ def split(content: bytes, limits: MimeLimits, hint: Hint | None = None) -> Part:
     """Returns the root part of a message, with all other parts as its children.
 
     Raises MimeError if a limit is exceeded, or if it cannot be decided where a header ends. Any other invalid mail is
-    split without an error. The time grows linearly with the size times the depth of nesting.
-    `hint` is that of a message from which this one was made.
+    split without an error. The time grows linearly with the size times the depth of nesting. If the message was made
+    from another message, `hint` is the hint of the other message's root part.
     """
     return _Splitter(content, limits, hint).part(0, len(content), path="", depth=0, default="text/plain")
 

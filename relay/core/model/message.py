@@ -36,8 +36,9 @@ class Incoming:
 
     `mail_from` is the sender of the envelope, "" for the null reverse-path (RFC 5321 §4.5.5). `rcpt_to` are the
     recipients that were accepted, as the client wrote them and in its order. `content` is the message without
-    dot-stuffing and without the final dot; it ends with CRLF. `return_path` is the relay's own address to which the
-    message was sent if it is an automatic reply that is taken as mail to the alias in `rcpt_to`, and "" for all else.
+    dot-stuffing and without the final dot; it ends with CRLF. `return_path` is set for an automatic reply that is taken
+    as mail to the alias in `rcpt_to`: it is the relay's own address to which the reply was sent. For any other message
+    it is "".
     """
 
     peer: Peer

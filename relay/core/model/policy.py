@@ -84,8 +84,8 @@ class Weekday(StrEnum):
 class Limits:
     """Limits of messages.
 
-    `hop_limit` is the most Received fields that a message may have (RFC 5321 §6.3). `auto_replies_per_day` is the most
-    automatic replies of one party that are relayed to the other within 24 hours (R-POL-14).
+    `hop_limit` is the largest number of Received fields that a message may have (RFC 5321 §6.3). `auto_replies_per_day`
+    is the largest number of automatic replies of one party that are relayed to the other within 24 hours (R-POL-14).
     """
 
     message_bytes: Positive = 26_214_400
@@ -97,11 +97,12 @@ class Limits:
 class Senders:
     """Limits of mail from unlisted senders and of unproven mail (R-SND-02).
 
-    `pending` is the most unlisted senders of one party that may wait for a decision. `pending_s` is the time for which
-    held mail waits for a decision. All addresses of one organizational domain count as one sender, which may send
-    `domain_mails` mails and `domain_bytes` bytes within `pending_s`. At a domain in `mailbox_providers` anybody can get
-    an address, so there each address counts as a sender of its own, which may send `address_mails` mails and
-    `address_bytes` bytes. These two limits also apply to the unproven mail that waits for one approved address.
+    `pending` is the largest number of unlisted senders of one party that may wait for a decision. `pending_s` is the
+    time for which held mail waits for a decision. All addresses of one organizational domain count as one sender, which
+    may send `domain_mails` mails and `domain_bytes` bytes within `pending_s`. At a domain in `mailbox_providers`
+    anybody can get an address, so there each address counts as a sender of its own, which may send `address_mails`
+    mails and `address_bytes` bytes. These two limits also apply to the unproven mail that waits for one approved
+    address.
     """
 
     pending: Positive = 10

@@ -196,10 +196,11 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
 def _as_pending(case: Case, verdict: Verdict) -> Verdict:
     """Returns the hold that mail of this unregistered writer gets if nothing returns it, with `verdict` as `kept`.
 
-    The hold ends as every such hold does: by the owner's decision, or because it gives way, or by its time. After an
-    approval the mail waits for the reset of the limit and is returned then (`steps.recheck`). So the answer does not
-    tell whether the mail passes, and the owner is asked about the writer once. The verdict stays as it is if the
-    writer's account is closed, since all its mail comes back then.
+    The hold ends like every hold for the owner's decision: by the decision, when held mail of another sender takes its
+    place, or when its time has come. After an approval the mail waits for the reset of the limit and is returned then
+    (`steps.recheck`). So the answer does not tell whether the mail passes, and the owner is asked about the writer
+    once. If the writer's account is closed, the verdict stays as it is, because all mail of a closed account is
+    returned.
     """
     findings = [finding for rule in STAGES[Stage.AUTHOR] for finding in rule.judge(case)]
     reasons = tuple(reason for one in findings if one.action is Action.HOLD for reason in one.reasons)

@@ -344,12 +344,15 @@ def _with_signatures(reported: ReportedResults, message: Message, author: Discov
 
 
 def _signed(message: Message, domain: str) -> list[Identifier]:
-    """Returns the signatures of a folded domain and of the domains above it, as if each had passed."""
+    """Returns one identifier with the result "pass" for each signature of a folded domain or a domain above it."""
     return _least(dkim.stated(message, lambda signer: f".{domain}".endswith(f".{signer}")))
 
 
 def _least(signatures: Sequence[tuple[str, SignedBy]]) -> list[Identifier]:
-    """Returns the signatures as passed identifiers, each with only the fields that all of them sign."""
+    """Returns one identifier with the result "pass" for each (domain, fields that its signature signs).
+
+    Each identifier has only the fields that all of the signatures sign.
+    """
     if not signatures:
         return []
     fields = Counter(signatures[0][1].fields)

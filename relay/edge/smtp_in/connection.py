@@ -367,7 +367,7 @@ class Connection(SMTP):
         """Returns the result of `work`, a wait that the method `end` may interrupt.
 
         Raises Hangup if the session must end, and TimeoutError after `limit_s` seconds. This is not a context manager,
-        because a context manager that is made from a generator takes longer than all the rest of a short wait.
+        because a context manager that is made from a generator takes longer than the whole rest of a short wait.
         """
         if hangup := self._due_hangup():
             raise hangup

@@ -66,9 +66,9 @@ class SmtpIn:
     async def stop(self, grace_s: float) -> None:
         """Closes the port, ends all sessions and waits for them.
 
-        Idle sessions get a 421 at once, and other sessions at the end of their transaction. After `grace_s` seconds the
-        commits that are not being written yet are cancelled, with a 451 to their clients, and the sessions that still
-        exist after that are closed without a reply. So a stop takes a few seconds more than `grace_s` at most.
+        Idle sessions get a 421 at once, and other sessions get it at the end of their transaction. After `grace_s`
+        seconds the commits that are not being written yet are cancelled, and their clients get a 451. Sessions that
+        still exist after that are closed without a reply. So a stop takes at most a few seconds more than `grace_s`.
         """
         if self._server is None:
             return

@@ -23,7 +23,7 @@ class Spool:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Creates the file in `directory` with mode 0600, and removes its name."""
+        """Creates the file in `directory` with mode 0600, and deletes its name at once; the open file remains."""
         descriptor, name = tempfile.mkstemp(dir=directory)
         self._file = FileIO(descriptor, "r+")
         Path(name).unlink()

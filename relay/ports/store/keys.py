@@ -52,7 +52,7 @@ class MasterKeyStore(Protocol):
         ...
 
     def waiting(self) -> str | None:
-        """Returns the id of the key that was added and is not the first yet, or None if there is no such key."""
+        """Returns the id of the key that was added and not yet made current; None if there is no such key."""
         ...
 
     def add(self) -> str:

@@ -86,7 +86,7 @@ class QueueStore(Protocol):
     async def release(self, owner: str | None) -> int:
         """Ends the leases of `owner`, and returns the number of changed items.
 
-        If `owner` is None, all leases end, as when a single node starts after a crash. An item that waits for a
+        If `owner` is None, all leases end; a single node does so when it starts after a crash. An item that waits for a
         decision is held again, and any other item is queued.
         """
         ...
@@ -134,8 +134,8 @@ class HoldStore(Protocol):
     async def release(self, message_id: str, by: str) -> bool:
         """Queues a held message for delivery, whatever it waits for, and returns True.
 
-        An event with the name `by` is added. Returns False, and changes nothing, if the message is not held, as after
-        an earlier decision.
+        An event with the name `by` is added. Returns False, and changes nothing, if the message is not held, for
+        example because somebody has already decided.
         """
         ...
 
@@ -143,6 +143,6 @@ class HoldStore(Protocol):
         """Marks a held message as refused, makes it due, and returns True.
 
         An event with the name `by` is added. The worker then returns the message with a notice. Returns False, and
-        changes nothing, if the message is not held, as after an earlier decision.
+        changes nothing, if the message is not held, for example because somebody has already decided.
         """
         ...

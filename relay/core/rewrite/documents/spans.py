@@ -12,7 +12,8 @@ def only(octets: bytes, kept: Iterable[tuple[int, int]], replaced: Iterable[tupl
     """Returns the file with the ranges `kept` and the octets `replaced`, and zeros everywhere else.
 
     The ranges `kept` may overlap each other. Each of `replaced` is an offset and the new octets for it. Raises
-    UncleanableError if new octets overlap another range. The time is linear in the lengths of both.
+    UncleanableError if new octets overlap another range. The time grows about linearly with the size of the file and
+    the number of ranges.
     """
     new = bytearray(len(octets))
     done, is_replaced = 0, False
