@@ -85,9 +85,10 @@ class OutgoingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """An increase of one counter by a message: of a quota (R-POL-11), or of a limit of mail to the operator (R-IN-06).
+    """An increase of one counter: of a quota (R-POL-11), or of a limit of mail to the operator or of records (R-IN-06).
 
-    - `subject_id` is the id of the seller, pair, buyer, writer or client that the counter belongs to, as `scope` says.
+    - `subject_id` is the id of the seller, pair, buyer, writer, party or client that the counter belongs to, as `scope`
+      says.
     - `day` is an ISO date in the policy's time zone; for checks it also has the hour in UTC.
     - `limit` is the highest allowed count for the day; 0 means no limit.
     - `amount` is the number that is added to the counter.

@@ -335,3 +335,21 @@ async def test_a_closed_pair_gets_its_mail_of_before_and_no_more(market: MarketE
     for writer, alias in ((SELLER, market.buyer_alias), (BUYER, market.seller_alias)):
         assert [reply.code for reply in await market.send(writer, alias)] == [550]
     assert await market.deliver_due() == []
+
+
+@pytest.mark.parametrize("state", [PartyState.SUSPENDED, PartyState.ACTIVE])
+async def test_the_records_of_refused_recipients_are_limited_for_each_party_and_day(
+    market: MarketEnv, state: PartyState
+) -> None:  # R-IN-06, R-REC-01
+    seller = market.pair.seller.party
+    await market.store.parties.put("market", Role.SELLER, seller.external_ref, state=state)
+    address = market.buyer_alias if state is PartyState.SUSPENDED else f"aaaaaaaaaaaaaaaa@{DOMAIN}"
+
+    async def recorded() -> int:
+        replies = {await market.intake.rcpt_to(_peer(market, Role.SELLER), SELLER, address) for _ in range(110)}
+        assert {reply.code for reply in replies} == {550}
+        return len(await market.store.records.messages(limit=1_000))
+
+    assert await recorded() == 100
+    market.clock.forward(86_400)
+    assert await recorded() == 200

@@ -110,7 +110,8 @@ class QuotaScope(StrEnum):
     """The scope of a counter: it counts certain mail of one day, except that CHECKS counts mail of one hour.
 
     SELLER to CHECKS have a field of the same name in `Usage`, which explains them. OPERATOR_MESSAGES and OPERATOR_BYTES
-    count the mail of one client to the operator, in messages and in bytes (R-IN-06).
+    count the mail of one client to the operator, in messages and in bytes (R-IN-06). RECIPIENTS counts the recorded
+    recipients that were refused to one party at RCPT.
     """
 
     SELLER = "seller"
@@ -121,6 +122,7 @@ class QuotaScope(StrEnum):
     CHECKS = "checks"
     OPERATOR_MESSAGES = "operator_messages"
     OPERATOR_BYTES = "operator_bytes"
+    RECIPIENTS = "recipients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
