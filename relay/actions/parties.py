@@ -50,7 +50,8 @@ async def put(
     """Creates or changes the party with the marketplace's reference `ref`, and returns the stored party.
 
     The call can be repeated safely. A new mailbox becomes the current one, and is approved to write for the party
-    (R-ADR-04). Raises InvalidValueError if a value is wrong, or a new party has no mailbox.
+    (R-ADR-04). The former one is no longer approved, unless the marketplace keeps it (`keep_former_mailbox`). Raises
+    InvalidValueError if a value is wrong, or a new party has no mailbox.
     """
     actor.require(Right.PUT_PARTIES)
     party, entry = await put_unrecorded(actor, context, marketplace, role, ref, update)
@@ -76,6 +77,7 @@ async def put_unrecorded(
         role,
         ref,
         mailbox=update.mailbox,
+        retire_former=not marketplace.keep_former_mailbox,
         locale=locale,
         display_name=update.display_name,
         state=update.state,

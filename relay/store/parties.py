@@ -59,6 +59,7 @@ class SqlParties(StorePart):
         external_ref: str,
         *,
         mailbox: str | None = None,
+        retire_former: bool = False,
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
@@ -85,17 +86,18 @@ class SqlParties(StorePart):
                 changed = settings.applied_to(_settings_of(rows[0]))
                 yield self._sql["set_party_settings"], (party_id, msgspec.json.encode(changed).decode())
             if mailbox is not None:
-                yield from self._change_mailbox(rows[0], key, mailbox, folded)
+                yield from self._change_mailbox(rows[0], key, mailbox, folded, retire_former=retire_former)
             rows = yield self._sql["party"], (party_id,)
             return party_of(rows[0], self._vault)
 
         return await self._engine.write(write)
 
-    def _change_mailbox(self, party: Row, key: Key, mailbox: str, folded: str) -> Work[None]:
+    def _change_mailbox(self, party: Row, key: Key, mailbox: str, folded: str, *, retire_former: bool) -> Work[None]:
         """Adds the mailbox to the history, makes it current, and approves it as a sender (R-ADR-04, R-SND-01)."""
+        former = ""
         if party["mailbox_id"] is not None:
-            current = key.open(identity("mailbox", party["mailbox_id"]), party["sealed_mailbox"])
-            if current == mailbox.encode():
+            former = key.open(identity("mailbox", party["mailbox_id"]), party["sealed_mailbox"]).decode()
+            if former == mailbox:
                 return
         mailbox_id = self._ids.new()
         address_hash = self._vault.address_hash(party["marketplace_id"], folded)
@@ -104,6 +106,8 @@ class SqlParties(StorePart):
         yield self._sql["add_mailbox"], (mailbox_id, party["id"], address_hash, sealed, added_at)
         yield self._sql["set_party_mailbox"], (party["id"], mailbox_id)
         yield from self._senders.enter(party["id"], folded, SenderState.APPROVED, added_by="mailbox")
+        if retire_former and former and fold(former) != folded:
+            yield from self._senders.retire_mailbox(party["id"], fold(former))
 
     async def by_ref(self, marketplace_id: str, role: Role, external_ref: str) -> Party | None:
         row = await self._first("party_by_ref", marketplace_id, role.value, external_ref)

@@ -190,6 +190,15 @@ class SqlSenders(StorePart):
         rows = yield self._sql["sender_entry"], (party_id, address_hash)
         return sender_of(rows[0], key)
 
+    def retire_mailbox(self, party_id: str, folded: str) -> Work[None]:
+        """Retires the approved entry of a former mailbox, unless somebody has added the address as a sender too."""
+        owner, key = yield from self._owner(party_id)
+        rows = yield self._sql["sender_entry"], (party_id, self._vault.address_hash(owner["marketplace_id"], folded))
+        for row in rows:
+            entry = sender_of(row, key)
+            if entry.state is SenderState.APPROVED and entry.added_by == "mailbox":
+                yield from self._flip([entry.id], SenderState.RETIRED, None)
+
     def _owner(self, party_id: str) -> Work[tuple[Row, Key]]:
         rows = yield self._sql["sender_owner"], (party_id,)
         if not rows:

@@ -13,6 +13,7 @@ from relay.core.model.party import Role
 from relay.core.model.sender import SenderState
 from tests.cli.conftest import REVEAL, Installation
 
+SELLER = ("--role", "seller", "--ref", "S1")
 SECOND = """
 [[marketplace]]
 id = "second"
@@ -82,6 +83,33 @@ def test_a_real_address_is_shown_on_request_only(seeded: Installation) -> None:
         "new@private.example",
         "staff@private.example",
     }
+
+
+@pytest.mark.parametrize(
+    ("keep", "again", "states"),
+    [
+        (False, [], {"o…r@private.example": "retired", "n…@private.example": "approved"}),
+        (True, [], {"o…r@private.example": "approved", "n…@private.example": "approved"}),
+        (False, ["Owner@private.example"], {"o…r@private.example": "approved", "n…@private.example": "retired"}),
+    ],
+)
+def test_a_mailbox_that_a_party_has_left_writes_no_more_for_it(
+    seeded: Installation, keep: bool, again: list[str], states: dict[str, str]
+) -> None:  # R-ADR-04
+    if keep:
+        seeded.configure(lambda text: text.replace("[[marketplace]]", "[[marketplace]]\nkeep_former_mailbox = true"))
+    for mailbox in ("new@private.example", *again):
+        seeded.relay("party", "set", *SELLER, "--mailbox", mailbox)
+    assert {one["address"]: one["state"] for one in seeded.json("sender", "list", *SELLER)} == states
+
+
+def test_a_former_mailbox_that_somebody_has_added_or_blocked_keeps_its_state(seeded: Installation) -> None:
+    seeded.relay("sender", "add", *SELLER, "owner@private.example", "--by", "ann")
+    seeded.relay("party", "set", *SELLER, "--mailbox", "new@private.example")
+    seeded.relay("sender", "block", *SELLER, "new@private.example")
+    seeded.relay("party", "set", *SELLER, "--mailbox", "third@private.example")
+    states = {one["address"]: one["state"] for one in seeded.json("sender", "list", *SELLER)}
+    assert (states["o…r@private.example"], states["n…@private.example"]) == ("approved", "blocked")
 
 
 def test_addresses_can_be_told_apart_without_being_read(seeded: Installation) -> None:

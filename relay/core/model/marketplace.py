@@ -59,6 +59,7 @@ class MarketplaceSettings:
 
     `authentication` decides about mail whose writer is not proven (R-IN-09). `hide_names_in_text` also removes the
     writer's real name from the text of a message (R-REW-01). `footer` adds the signed links to relayed mail (R-REW-09).
+    With `keep_former_mailbox`, a mailbox that a party has left may go on writing for the party (R-ADR-04).
     `images` and `documents` decide about data in attached files that name their author, and `signatures` about keys and
     signatures (R-REW-06). `config.example.toml` explains all settings.
     """
@@ -77,6 +78,7 @@ class MarketplaceSettings:
     show_buyer_name: bool = False
     hide_names_in_text: bool = False
     footer: bool = True
+    keep_former_mailbox: bool = False
     images: _PassOrStrip = Naming.STRIP
     documents: _PassOrStrip = Naming.STRIP
     signatures: Annotated[Naming, OneOf(("strip", "pass", "return"))] = Naming.STRIP

@@ -18,6 +18,7 @@ class PartyStore(Protocol):
         external_ref: str,
         *,
         mailbox: str | None = None,
+        retire_former: bool = False,
         locale: str | None = None,
         display_name: str | None = None,
         state: PartyState | None = None,
@@ -27,8 +28,9 @@ class PartyStore(Protocol):
 
         An argument that is None leaves the value as it is; an empty `display_name` removes the name. A new mailbox
         becomes the current one, and the previous one stays in the history (R-ADR-04). The new mailbox is also added to
-        the party's list of senders as approved, with the effects of `SenderStore.put` (R-SND-01). Raises AddressError
-        if the mailbox is not an address.
+        the party's list of senders as approved, with the effects of `SenderStore.put` (R-SND-01). With `retire_former`
+        the entry of the previous mailbox is retired if it is approved and nobody has added it. Raises AddressError if
+        the mailbox is not an address.
         """
         ...
 
