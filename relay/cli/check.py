@@ -54,11 +54,15 @@ async def _all(session: CliContext, *, offline: bool) -> list[CheckResult]:
     findings += examine.files(config, session.config_path, session.data_dir)
     findings += examine.certificate(config, session.data_dir)
     findings += examine.links(config)
+    findings += examine.extras(session.marketplaces)
     findings += examine.listeners(config, session.data_dir)
     records, about_store = await examine.store(config, session.base, session.marketplaces)
     findings += about_store
     if not offline:
-        findings += await examine.dns(DnsResolver(dns=config.dns), records, config.hostname)
+        resolver = DnsResolver(dns=config.dns)
+        findings += await examine.dns(resolver, records, config.hostname)
+        findings += await examine.sending(resolver, config, session.marketplaces)
+        findings += await examine.routes(resolver, config)
     return findings
 
 

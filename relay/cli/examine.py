@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,9 @@ from relay.actions.keys import is_over
 from relay.config import Config
 from relay.core.dkim import KeyState, KeyUnreadableError
 from relay.core.mail.address import fold_domain
-from relay.core.model.marketplace import Marketplace
+from relay.core.model.marketplace import Marketplace, Naming
+from relay.core.spf import Result
+from relay.edge.authenticate.spf import Check
 from relay.edge.system import locked, open_to_all, runs_as_root
 from relay.edge.tls import TlsError, server_context
 from relay.ports import (
@@ -247,3 +251,50 @@ async def _address(resolver: Resolver, hostname: str) -> CheckResult:
     if not addresses:
         return CheckResult(Grade.BAD, "host name", f"{hostname} has no address", "publish it (A, AAAA)")
     return CheckResult(Grade.GOOD, "host name", f"{hostname} is at {', '.join(addresses)}")
+
+
+def extras(marketplaces: Sequence[Marketplace]) -> Iterator[CheckResult]:
+    """Yields a finding for each optional package that the settings of a marketplace need and that is not installed."""
+    cleaning = [one.id for one in marketplaces if one.documents is Naming.STRIP]
+    if cleaning and find_spec("pikepdf") is None:
+        found = f"PDF files of {', '.join(cleaning)} keep their author's data: pikepdf is not installed"
+        yield CheckResult(Grade.WARNING, "extras", found, 'install `relay[pdf]`, or set documents = "pass"')
+
+
+async def routes(resolver: Resolver, config: Config) -> list[CheckResult]:
+    """Returns findings about the hosts of the routes that have no address in DNS."""
+    findings = []
+    for number, route in enumerate(config.delivery.route):
+        try:
+            await resolver.addresses(route.host)
+        except ResolveError as error:
+            grade = Grade.BAD if error.permanent else Grade.WARNING
+            what = f"delivery.route[{number}].host"
+            findings.append(
+                CheckResult(grade, what, f"{route.host}: {error}", "correct the name, or publish its address")
+            )
+    return findings
+
+
+async def sending(resolver: Resolver, config: Config, marketplaces: Sequence[Marketplace]) -> list[CheckResult]:
+    """Returns findings about SPF records that do not allow the addresses from which the relay's mail comes.
+
+    These are the addresses of the host name, or those of the smarthost if one gets all mail. A smarthost may send from
+    other addresses than it receives at, and from unknown ones if it is in a private network. So its findings are
+    warnings, and private addresses are left out. A missing record is a finding of `dns`.
+    """
+    smarthost = next((route.host for route in config.delivery.route if route.domain == "*"), None)
+    try:
+        sources = await resolver.addresses(smarthost or config.hostname)
+    except ResolveError:  # `dns` and `routes` have a finding about it
+        return []
+    findings = []
+    for domain in sorted({domain for one in marketplaces for domain in one.domains}):
+        for source in (one for one in sources if smarthost is None or ip_address(one).is_global):
+            check = Check(resolver, client_ip=source, helo=config.hostname, sender=f"postmaster@{domain}")
+            result = await check.result()
+            if result not in {Result.PASS, Result.NONE}:
+                grade = Grade.BAD if result is Result.FAIL and smarthost is None else Grade.WARNING
+                found = f"the record of {domain} gives {result} for {source}, from which the mail of the domain comes"
+                findings.append(CheckResult(grade, "SPF", found, "add the address to the record, before its `all`"))
+    return findings

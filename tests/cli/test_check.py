@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -230,6 +231,54 @@ def test_a_second_record_counts_against_one_that_must_be_alone(
 ) -> None:
     zone = f"{installation.relay('keys', 'records').output}{line}\nmx.shop.example. IN A 192.0.2.1\n"
     assert (_examined(zone, _records(installation))[what][0].grade is Grade.GOOD) == (what == "MX")
+
+
+@pytest.mark.parametrize(
+    ("spf", "smarthost", "grades"),
+    [
+        ("v=spf1 mx -all", None, []),
+        ("v=spf1 ip4:192.0.2.0/24 -all", None, []),
+        ("v=spf1 -all", None, [Grade.BAD]),
+        ("v=spf1 ip4:198.51.100.1 ~all", None, [Grade.WARNING]),
+        ("v=spf1 a:smart.example -all", "smart.example", []),
+        ("v=spf1 mx -all", "smart.example", [Grade.WARNING]),
+        ("v=spf1 mx -all", "inside.example", []),
+        ("v=spf1 mx -all", "none.example", []),
+    ],
+)
+def test_a_record_that_forbids_our_own_mail_is_found(
+    installation: Installation, spf: str, smarthost: str | None, grades: list[Grade]
+) -> None:
+    zone = f'shop.example. IN TXT "{spf}"\nshop.example. IN MX 10 mx.shop.example.\nmx.shop.example. IN A 192.0.2.1\n'
+    zone += "smart.example. IN A 8.8.4.4\ninside.example. IN A 10.0.0.1\n"
+    if smarthost:
+        route = f'\n[[delivery.route]]\ndomain = "*"\nhost = "{smarthost}"\n'
+        installation.configure(lambda text: text + route)
+    config = load(installation.config)
+
+    async def look() -> tuple[list[CheckResult], list[CheckResult]]:
+        async with MiniDns(zone) as server:
+            resolver = DnsResolver(dns=Dns(servers=("127.0.0.1",), port=server.port, timeout_s=2))
+            sending = await examine.sending(resolver, config, marketplaces(config))
+            return sending, await examine.routes(resolver, config)
+
+    sending, routes = asyncio.run(look())
+    assert [(finding.what, finding.grade) for finding in sending] == [("SPF", grade) for grade in grades]
+    assert [(finding.what, finding.grade) for finding in routes] == (
+        [("delivery.route[0].host", Grade.BAD)] if smarthost == "none.example" else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("documents", "has_pikepdf", "number"), [("strip", False, 1), ("strip", True, 0), ("pass", False, 0)]
+)
+def test_a_missing_extra_that_a_setting_needs_is_warned_of(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, documents: str, has_pikepdf: bool, number: int
+) -> None:  # R-REW-06
+    installation.configure(lambda text: text.replace("[[marketplace]]", f'[[marketplace]]\ndocuments = "{documents}"'))
+    if not has_pikepdf:
+        monkeypatch.setitem(sys.modules, "pikepdf", None)
+    assert len(list(examine.extras(marketplaces(load(installation.config))))) == number
 
 
 def test_another_key_under_our_selector_is_found(installation: Installation) -> None:
